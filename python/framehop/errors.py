@@ -1,0 +1,152 @@
+"""Everything framehop raises on purpose.
+
+    FramehopError
+    ├── InvalidArgumentError (ValueError)       ├── ConfigError (ValueError)
+    ├── ClosedError (ValueError)                ├── MissingExtraError (ImportError)
+    ├── SystemCallError (OSError)               ├── SourceError
+    ├── OutOfMemoryError (MemoryError)          ├── ModelError
+    ├── WrongLayoutError                        ├── ProcessError
+    ├── RefusedError (PermissionError)          └── LogError
+    ├── PictureError (ValueError)                   ├── LogNotFoundError (FileNotFoundError)
+    │   ├── CorruptPictureError                     ├── NotALogError
+    │   ├── UnsupportedPictureError                 ├── LogVersionError
+    │   └── PictureTooLargeError                    ├── LogFullError (OSError)
+    └── BadMessageError (ValueError)                ├── StreamBusyError
+                                                    └── LogCorruptError
+
+Messages say what, where and what to do next, in one or two lines. A class with a `code` is raised by the C++ core.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FramehopError(Exception):
+    """Base of all; `code` is the core's name for it, empty for errors that only Python raises."""
+
+    code: ClassVar[str] = ""
+
+
+class InvalidArgumentError(FramehopError, ValueError):
+    """A documented precondition was broken."""
+
+    code = "invalid_argument"
+
+
+class ClosedError(FramehopError, ValueError):
+    """Used after close."""
+
+    code = "closed"
+
+
+class SystemCallError(FramehopError, OSError):
+    """A system call failed; the message names it."""
+
+    code = "system"
+
+
+class OutOfMemoryError(FramehopError, MemoryError):
+    """Memory for a ring or a picture cannot be had; the message names the sizes and the limit."""
+
+    code = "no_memory"
+
+
+class WrongLayoutError(FramehopError):
+    """A shared segment of another layout version, or not ours."""
+
+    code = "wrong_layout"
+
+
+class RefusedError(FramehopError, PermissionError):
+    """The peer refused: another user, the role is taken, or a quota is reached."""
+
+    code = "refused"
+
+
+class PictureError(FramehopError, ValueError):
+    """A picture that cannot be used; the frame becomes a `failed` event."""
+
+
+class CorruptPictureError(PictureError):
+    """Truncated, random bytes, or broken tables."""
+
+    code = "corrupt_picture"
+
+
+class UnsupportedPictureError(PictureError):
+    """A valid picture of a kind that is not decoded here, such as CMYK or 12 bit."""
+
+    code = "unsupported_picture"
+
+
+class PictureTooLargeError(PictureError):
+    """More pixels than the cap, or more bytes than a slot."""
+
+    code = "picture_too_large"
+
+
+class BadMessageError(FramehopError, ValueError):
+    """A hop message that does not parse."""
+
+    code = "bad_message"
+
+
+class ConfigError(FramehopError, ValueError):
+    """An option or a configuration value that cannot be used."""
+
+
+class MissingExtraError(FramehopError, ImportError):
+    """An optional dependency is not installed; the message names the extra."""
+
+
+class SourceError(FramehopError):
+    """A source that is unknown or cannot be read."""
+
+
+class ModelError(FramehopError):
+    """A model that is unknown, does not match its sidecar, or cannot be run."""
+
+
+class ProcessError(FramehopError):
+    """A process of the pipeline could not be started or kept running."""
+
+
+class LogError(FramehopError):
+    """The log cannot be used."""
+
+
+class LogNotFoundError(LogError, FileNotFoundError):
+    """There is no log here yet."""
+
+
+class NotALogError(LogError):
+    """The directory holds something else."""
+
+
+class LogVersionError(LogError):
+    """The log was written by a newer framehop."""
+
+
+class LogFullError(LogError, OSError):
+    """No room on the log's disk; nothing acknowledged is lost."""
+
+
+class StreamBusyError(LogError):
+    """Another process writes this stream."""
+
+
+class LogCorruptError(LogError):
+    """The log's own files contradict each other."""
+
+
+def _subclasses(cls: type[FramehopError]) -> list[type[FramehopError]]:
+    return [cls, *(found for child in cls.__subclasses__() for found in _subclasses(child))]
+
+
+BY_CODE: dict[str, type[FramehopError]] = {cls.code: cls for cls in _subclasses(FramehopError) if cls.code}
+
+
+def from_code(code: str, message: str) -> FramehopError:
+    """The exception for an error code of the core. Called by the binding."""
+    return BY_CODE.get(code, FramehopError)(message)

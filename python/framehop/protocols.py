@@ -1,0 +1,176 @@
+"""The plug-in points: what a log, a source and a head must do. Each has a public fake in :mod:`framehop.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
+
+from framehop.types import Event, EventRecord, Frame, FrameMeta, FramePointer, FrameRecord, Gap, StreamState
+
+Start = Literal["beginning", "latest"]
+PartitionsCallback = Callable[[frozenset[int]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """A frame is in the log: `pointer` says where. `duplicate`: it had been there before, under the same key."""
+
+    pointer: FramePointer
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitResult:
+    """`lost`: partitions this member does not own any more; nothing of theirs was written. `duplicates`: events whose id the
+    log had already, which were not written again."""
+
+    lost: frozenset[int] = frozenset()
+    duplicates: int = 0
+
+
+class FrameWriter(Protocol):
+    """Appends frames. Thread-safe; its queue is bounded in bytes."""
+
+    def open_stream(self, stream: str, *, source: str, finite: bool) -> StreamState:
+        """Become the one writer of `stream`. A finite source whose last pass was interrupted goes on in its epoch after the last
+        acknowledged frame; anything else starts a new epoch. Raises StreamBusyError."""
+
+    def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
+        """Queue `frame`; blocks while the queue is full, up to `timeout_s` (then False, and the frame was not taken). `on_ack`
+        is called from the writer's thread once the frame is durable, in order per stream. Raises LogError when the writer failed for good."""
+
+    def finish_pass(self, stream: str) -> None:
+        """The finite source came to its end, after all that was appended: the next `open_stream` starts anew. Asynchronous,
+        ordered with `append`."""
+
+    def next_pass(self, stream: str) -> StreamState:
+        """Start the next pass over a finite source: a new epoch, `pass_index` one more. Ordered with `append`."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything appended is acknowledged; False when the time is up."""
+
+    @property
+    def stalled(self) -> str:
+        """Why the log takes nothing at the moment (disk full), else empty."""
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class FrameConsumer(Protocol):
+    """A member of a consumer group. `poll` from one thread, `commit` from any."""
+
+    @property
+    def assignment(self) -> frozenset[int]: ...
+
+    @property
+    def frames_read(self) -> int:
+        """Frames handed out by `poll` since it was opened."""
+
+    def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        """Up to `max_frames` of the partitions owned, in offset order per partition, waiting at most `timeout_s` for the first.
+        Calls the assign and revoke callbacks. With `max_frames` 0 only keeps membership alive."""
+
+    def commit(
+        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+    ) -> CommitResult:
+        """Write `events` and move the group's offset of each partition in `marks` to the given offset (the next one to read), in
+        one transaction. Raises LogFullError: nothing was written, try again later."""
+
+    def positions(self) -> dict[int, int]:
+        """Committed offset by owned partition."""
+
+    def wake(self) -> None:
+        """Make a waiting `poll` return. From any thread."""
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class EventReader(Protocol):
+    """Follows the events of a log, without a group. Use from one thread."""
+
+    def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]: ...
+    def __iter__(self) -> Iterator[EventRecord]:
+        """All events from here to the end of the log as it is now."""
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class FrameLog(Protocol):
+    """The durable, ordered, partitioned store of frames and of events. Thread-safe."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def partitions(self) -> int: ...
+    def writer(self) -> FrameWriter: ...
+    def consumer(
+        self,
+        group: str,
+        *,
+        member: str,
+        start: Start = "beginning",
+        on_assign: PartitionsCallback | None = None,
+        on_revoke: PartitionsCallback | None = None,
+    ) -> FrameConsumer:
+        """Join `group` as `member`. `on_revoke` is called from `poll`, before a partition is handed to another member: finish or drop
+        what is in flight, commit, return."""
+
+    def events(self, *, start: Start = "beginning") -> EventReader: ...
+    def scan_frames(self) -> Iterator[FrameMeta]:
+        """All frames in the log as it is now, without pictures: by partition, then offset."""
+
+    def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
+        """One frame; None when retention has taken it."""
+
+    def gaps(self) -> list[Gap]: ...
+    def end_offsets(self) -> dict[int, int]:
+        """The next offset by partition."""
+
+    def committed(self, group: str) -> dict[int, int]:
+        """The group's offset by partition; partitions without one are absent."""
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One encoded picture from a source. `media_us`: its place on the source's own timeline, microseconds from the first."""
+
+    payload: bytes
+    media_us: int
+    width: int = 0
+    height: int = 0
+    content_type: str = "image/jpeg"
+    keyframe: bool = True
+
+
+class Source(Protocol):
+    """Something that yields pictures. Opening, reading and closing happen in one thread."""
+
+    @property
+    def uri(self) -> str: ...
+    @property
+    def stream(self) -> str:
+        """Default stream id: the file's stem, made legal."""
+
+    @property
+    def rate(self) -> float:
+        """Pictures per second at the source's own pace."""
+
+    @property
+    def finite(self) -> bool: ...
+    @property
+    def count(self) -> int | None:
+        """Pictures in one pass, None if unknown or endless."""
+
+    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
+        """One pass, from picture `start_seq` on; the same seq is the same picture every time. Raises SourceError."""

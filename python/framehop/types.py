@@ -1,0 +1,195 @@
+"""The nouns of the log: frames, events, gaps. Plain data, no behaviour beyond names and checks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from framehop.errors import InvalidArgumentError
+
+Clock = Literal["camera", "ingest"]
+Outcome = Literal["detected", "skipped", "failed"]
+
+SCHEMA_VERSION = 1
+_STREAM = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def check_stream(stream: str) -> str:
+    """Return `stream` if it is a legal stream id, else raise InvalidArgumentError saying what is allowed."""
+    if not _STREAM.fullmatch(stream):
+        raise InvalidArgumentError(
+            f"stream id {stream[:140]!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 . _ -"
+        )
+    return stream
+
+
+def rfc3339(micros: int) -> str:
+    """Microseconds since 1970 as RFC 3339 in UTC, always with six decimals."""
+    return (
+        datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{micros % 1_000_000:06d}Z"
+    )
+
+
+def parse_rfc3339(text: str) -> int:
+    """Microseconds since 1970. Raises InvalidArgumentError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidArgumentError(f"not an RFC 3339 time: {text[:64]!r}") from error
+    if moment.tzinfo is None:
+        raise InvalidArgumentError(f"a time needs its zone, as in 2026-01-31T12:00:00Z: {text[:64]!r}")
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FrameKey:
+    """Identity of one frame, from ingest to event. `epoch`: µs since 1970. `seq`: 0, 1, 2 … without a gap."""
+
+    stream: str
+    epoch: int
+    seq: int
+
+    def event_id(self, lane: str) -> str:
+        """The id of this frame's event in `lane`: the first event per id wins."""
+        return f"{self.stream}/{self.epoch}/{self.seq}/{lane}"
+
+    def __str__(self) -> str:
+        return f"{self.stream}/{self.epoch}/{self.seq}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One encoded picture on its way into the log. Times in µs since 1970; width and height in pixels, 0 if unknown."""
+
+    key: FrameKey
+    payload: bytes
+    captured_us: int
+    received_us: int
+    clock: Clock = "ingest"
+    content_type: str = "image/jpeg"
+    keyframe: bool = True
+    width: int = 0
+    height: int = 0
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramePointer:
+    """Where a frame lies in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameMeta:
+    """A frame in the log without its picture. `appended_us`: when the log took it."""
+
+    key: FrameKey
+    pointer: FramePointer
+    captured_us: int
+    received_us: int
+    appended_us: int
+    clock: Clock
+    content_type: str
+    keyframe: bool
+    width: int
+    height: int
+    payload_bytes: int
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRecord:
+    """A frame read from the log. `payload` is borrowed memory of the log, valid while referenced; None when the log has lost it
+    (bad checksum): such a frame becomes `failed(lost_data)`."""
+
+    meta: FrameMeta
+    payload: memoryview | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectedObject:
+    """One box. `box`: (x1, y1, x2, y2) in source pixels. `confidence`: 0–1."""
+
+    label: str
+    label_id: int
+    confidence: float
+    box: tuple[float, float, float, float]
+    track_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    name: str
+    version: str
+    sha256: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The outcome of exactly one frame in one lane. Readers ignore fields they do not know; additive changes keep
+    `schema_version`. `reason` is empty when detected. `stages_ms`: milliseconds by stage. `writer` names the worker incarnation."""
+
+    schema_version: int = SCHEMA_VERSION
+    event_id: str
+    lane: str
+    outcome: Outcome
+    reason: str = ""
+    stream: str
+    epoch: int
+    seq: int
+    captured_at: str
+    received_at: str
+    clock: Clock
+    width: int
+    height: int
+    frame: FramePointer
+    writer: str
+    model: ModelInfo | None = None
+    objects: list[DetectedObject] = field(default_factory=list)
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    trace_id: str = ""
+
+    @property
+    def key(self) -> FrameKey:
+        return FrameKey(self.stream, self.epoch, self.seq)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """An event read from the log, with its place there. `raw` is the JSON as stored."""
+
+    event: Event
+    raw: bytes
+    offset: int
+    appended_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Frames known to be missing. A range of offsets of one partition (retention) and, per stream, of seqs: both ends included."""
+
+    reason: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    stream: str = ""
+    epoch: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    """Where a stream's writer goes on. `next_seq` 0 starts an epoch. `pass_index` counts passes over a finite source from 0."""
+
+    stream: str
+    epoch: int
+    next_seq: int
+    pass_index: int = 0

@@ -1,0 +1,24 @@
+// The only place where NumPy arrays over our memory are made.
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include <cstdint>
+
+#include "framehop/base/image_view.hpp"
+
+namespace framehop::python {
+
+// uint8 [height, width, 3] over `view`, kept alive by `owner` (a capsule or the object that lends the memory).
+inline pybind11::array_t<std::uint8_t> picture_array(const ImageView& view, pybind11::handle owner, bool writeable) {
+    namespace py = pybind11;
+    using Extent = py::ssize_t;
+    py::array_t<std::uint8_t> array({Extent{view.height}, Extent{view.width}, Extent{bytes_per_pixel(view.format)}},
+                                    {Extent{view.stride}, Extent{bytes_per_pixel(view.format)}, Extent{1}}, view.data,
+                                    owner);
+    // pybind11 leaves arrays over foreign memory writeable.
+    if (!writeable) py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+    return array;
+}
+
+}  // namespace framehop::python

@@ -1,0 +1,30 @@
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+
+#include "bindings.hpp"
+#include "framehop/base/error.hpp"
+#include "framehop/base/failpoint.hpp"
+
+namespace framehop::python {
+namespace {
+
+void die_with_parent(int parent_pid) {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) throw_errno("prctl(PR_SET_PDEATHSIG)");
+    // The parent may have died before the call above took effect: then nobody will ever send the signal.
+    if (::getppid() != parent_pid) {
+        throw Error(Errc::refused, "the parent, process " + std::to_string(parent_pid) + ", is gone");
+    }
+}
+
+}  // namespace
+
+void register_process(py::module_& module) {
+    module.def("arm_failpoint", &arm_failpoint, py::arg("name"), py::arg("nth") = 1);
+    module.def("failpoint", &failpoint, py::arg("name"));
+    module.def("die_with_parent", &die_with_parent, py::arg("parent_pid"));
+}
+
+}  // namespace framehop::python

@@ -1,0 +1,41 @@
+// Waits that Ctrl-C can end: native waits are cut into slices, with a look at Python's signals between two.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "framehop/base/error.hpp"
+
+namespace framehop::python {
+
+inline constexpr std::chrono::milliseconds kWaitSlice{100};
+
+// Converts a timeout in seconds, refusing NaN and negative values; anything above a day is a day.
+inline std::chrono::nanoseconds timeout_from_seconds(double seconds) {
+    if (!(seconds >= 0.0)) throw Error(Errc::invalid_argument, "timeout_s must be 0 or more seconds");
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(seconds, 86'400.0) * 1e9));
+}
+
+// Calls `wait_slice(nanoseconds)` without the GIL until it returns true or the time is up. Needs the GIL; returns
+// whether it came true; throws error_already_set when a signal handler raised.
+template <class WaitSlice>
+bool wait_in_slices(double timeout_s, WaitSlice wait_slice) {
+    namespace py = pybind11;
+    using Clock = std::chrono::steady_clock;
+    const auto deadline = Clock::now() + timeout_from_seconds(timeout_s);
+    for (;;) {
+        const auto left = std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(deadline - Clock::now()));
+        bool done = false;
+        {
+            const py::gil_scoped_release release;
+            done = wait_slice(std::min<std::chrono::nanoseconds>(left, kWaitSlice));
+        }
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        if (done) return true;
+        if (left <= kWaitSlice) return false;
+    }
+}
+
+}  // namespace framehop::python
