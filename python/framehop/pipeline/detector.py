@@ -87,15 +87,8 @@ class DetectorLoop:
             self._reply(request, found, len(batch), (started_ns - request.received_ns) // 1000)
 
     def _detect(self, batch: list[Leased]) -> list[Detections]:
-        """A batch that cannot be run as a whole is run one by one: a picture's neighbours do not suffer for it."""
-        try:
-            return self._run(batch)
-        except (FramehopError, MemoryError) as error:
-            if len(batch) == 1:
-                return [Detections.failed(f"inference: {error}")]
-            return [found for item in batch for found in self._detect([item])]
-
-    def _run(self, batch: list[Leased]) -> list[Detections]:
+        """An inference that fails is never a picture's fault: it ends this process, and the batch is redone by its successor from
+        the same slots. The arrays go before the leases do."""
         pictures = [lease.array() for _, lease in batch]
         return self._detector.detect(pictures, [(request.source_width, request.source_height) for request, _ in batch])
 

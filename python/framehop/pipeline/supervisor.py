@@ -170,6 +170,7 @@ class Supervisor:
     # ---- one process
 
     def _start(self, process: Process) -> None:
+        process.events_at_start = self.status().events
         process.start(self._settings(process), self._fail_point(process))
 
     def _settings(self, process: Process) -> Settings:
@@ -246,7 +247,7 @@ class Supervisor:
         if process.popen is None or process.popen.poll() is None:
             return
         self._hear(process)
-        incident = process.reap(self._in_flight(process))
+        incident = process.reap(self._in_flight(process), progressed=self.status().events > process.events_at_start)
         if process.role == "worker":
             self._past.append(process.beat)
             process.beat = Beat()
