@@ -18,8 +18,8 @@ from framehop.cli import options
 from framehop.cli.output import out, write_json_line
 from framehop.config import DetectOptions, usable_cores
 from framehop.errors import FramehopError
-from framehop.infer import load_model
 from framehop.log import sqlite_version
+from framehop.pipeline.engine import load_model
 from framehop.ring import check_memory, memory_limits, plan_ring
 
 Verdict = Literal["ok", "note", "problem"]
@@ -112,4 +112,4 @@ def _model(settings: DetectOptions) -> Iterator[Check]:
     except FramehopError as error:
         yield Check("model", "problem", str(error))
         return
-    yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… as pinned")
+    yield Check("model", "ok", f"{model.sidecar.name} {model.sidecar.version}, sha256 {model.sidecar.sha256[:16]}… as pinned")
