@@ -130,6 +130,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self.said_ready = False
 
     @classmethod
     def pair(cls) -> tuple[Channel, socket.socket]:
@@ -153,6 +154,7 @@ class Channel:
         """False when the peer is gone, or so far behind that its queue is full: a beat may be lost, and the peer is dead or stuck."""
         try:
             self._socket.send(_encoder.encode(message))
+            self.said_ready |= isinstance(message, Ready)
         except (BrokenPipeError, ConnectionResetError, BlockingIOError):
             return False
         return True
