@@ -53,7 +53,8 @@ class FrameWriter(Protocol):
 
     def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
         """Queue `frame`; blocks while the queue is full, up to `timeout_s` (then False, and the frame was not taken). `on_ack`
-        is called from the writer's thread once the frame is durable, in order per stream. Raises LogError when the writer failed for good."""
+        is called from the writer's thread once the frame is durable, in order per stream. Raises LogError when the writer
+        failed for good."""
 
     def finish_pass(self, stream: str) -> None:
         """The finite source came to its end, after all that was appended: the next `open_stream` starts anew. Asynchronous,
@@ -134,8 +135,8 @@ class FrameLog(Protocol):
         on_assign: PartitionsCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> FrameConsumer:
-        """Join `group` as `member`. `on_revoke` is called from `poll`, before a partition is handed to another member: finish or drop
-        what is in flight, commit, return."""
+        """Join `group` as `member`. `on_revoke` is called from `poll`, before a partition is handed to another member: finish or
+        drop what is in flight, commit, return."""
 
     def events(self, *, start: Start = "beginning") -> EventReader: ...
     def scan_frames(self) -> Iterator[FrameMeta]:
