@@ -15,12 +15,13 @@ from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
-from framehop.pipeline.ingest import IngestSummary, parse_rate
+from framehop.pipeline.ingest import IngestSummary
 from framehop.pipeline.ingest import ingest as ingest_sources
+from framehop.pipeline.pacing import parse_rate
 from framehop.pipeline.session import Session
 from framehop.pipeline.stop import stop_on_signals
 from framehop.pipeline.supervisor import Status, Summary
-from framehop.sources import parse_sources
+from framehop.sources import open_sources
 from framehop.types import EventRecord
 
 
@@ -33,9 +34,10 @@ def ingest(
     json: options.Json = False,
 ) -> None:
     """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; goes on where it was interrupted."""
-    specs = parse_sources(options.named(sources, stream))
+    opened_sources = open_sources(options.named(sources, stream))
+    pace = parse_rate(rate)
     with open_log(log) as opened, stop_on_signals() as stop:
-        summary = ingest_sources(opened, specs, rate=parse_rate(rate), loop=loop, stop=stop)
+        summary = ingest_sources(opened, opened_sources, rate=pace, loop=loop, stop=stop.event)
     _print_ingest(summary, json=json)
     if summary.errors:
         raise typer.Exit(1)
@@ -45,8 +47,9 @@ def _print_ingest(summary: IngestSummary, *, json: bool) -> None:
     if json:
         write_json_line(msgspec.json.encode(summary))
         return
-    for name, stream in summary.streams.items():
-        note(f"{name}: {stream.frames} frames, {stream.bytes / 1e6:.1f} MB, epoch {stream.epoch}, seq {stream.first_seq}–{stream.last_seq}")
+    for stream in summary.streams:
+        seqs = f", seq {stream.first_seq} to {stream.last_seq}" if stream.first_seq is not None else ""
+        note(f"{stream.stream}: {stream.frames} frames, {stream.bytes / 1e6:.1f} MB, epoch {stream.epoch}{seqs}")
     for name, error in summary.errors.items():
         complain(f"{name}: {error}")
 
@@ -85,7 +88,7 @@ def run(
 ) -> None:
     """Ingest and detect in one. Ends when finite sources are done and every frame has its event."""
     texts = options.named(sources, stream)
-    parse_sources(texts)
+    open_sources(texts)
     parse_rate(rate)
     settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
     _work(log, settings, IngestSettings(log=log, sources=texts, rate=rate, loop=loop), None, report, json=json)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError
@@ -12,11 +11,10 @@ from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.ingest import IngestSummary
 from framehop.pipeline.ingest import ingest as ingest_sources
+from framehop.pipeline.pacing import Rate, check_rate
 from framehop.pipeline.session import Session
-from framehop.sources import parse_sources
+from framehop.sources import open_sources
 from framehop.types import Event
-
-Rate = Literal["realtime", "max"] | float
 
 
 def ingest(*sources: str | Path, log: str | Path = DEFAULT_LOG, rate: Rate = "realtime", loop: int = 1) -> IngestSummary:
@@ -25,9 +23,9 @@ def ingest(*sources: str | Path, log: str | Path = DEFAULT_LOG, rate: Rate = "re
     `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`, or pictures
     per second. `loop`: passes over finite sources, 0 for ever. Raises SourceError, ConfigError, LogError, StreamBusyError.
     """
-    specs = parse_sources([str(source) for source in sources])
+    opened_sources = open_sources(str(source) for source in sources)
     with open_log(log) as opened:
-        return ingest_sources(opened, specs, rate=rate, loop=loop)
+        return ingest_sources(opened, opened_sources, rate=rate, loop=loop)
 
 
 def detect(
@@ -52,6 +50,7 @@ def run(
     if not sources:
         raise ConfigError("run needs at least one source, such as clip.mp4")
     texts = [str(source) for source in sources]
-    parse_sources(texts)
+    check_rate(rate)
+    open_sources(texts)
     settings = IngestSettings(log=str(log), sources=texts, rate=str(rate), loop=loop)
     return Session(str(log), options or DetectOptions(), ingest=settings).events()

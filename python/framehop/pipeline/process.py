@@ -20,6 +20,12 @@ logger = logging.getLogger(__name__)
 
 Role = Literal["ingest", "worker", "detector"]
 
+MODULES: dict[Role, str] = {
+    "ingest": "framehop.pipeline.ingest_process",
+    "worker": "framehop.pipeline.worker",
+    "detector": "framehop.pipeline.detector",
+}
+
 START_S = 60.0  # imports and a model of some hundred MB on a slow disk
 HANG_S = 15.0  # beats come every second; a batch of a slow model may take seconds
 STEADY_S = 10.0  # an incarnation that lived this long wipes the slate
@@ -91,7 +97,7 @@ class Process:
         ours.send(Begin(settings=settings, fail_at=armed.name if armed else "", fail_nth=armed.nth if armed else 1))
 
     def _command(self, control_fd: int) -> list[str]:
-        command = [sys.executable, "-m", f"framehop.pipeline.{self.role}", "--name", self.name]
+        command = [sys.executable, "-m", MODULES[self.role], "--name", self.name]
         command += ["--control-fd", str(control_fd), "--parent", str(os.getpid())]
         if threading.current_thread() is not threading.main_thread():
             command += ["--spawned-by-thread"]
