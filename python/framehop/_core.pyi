@@ -4,12 +4,13 @@ Every buffer argument takes any contiguous bytes-like object (bytes, memoryview,
 for the call only. Errors are the classes of :mod:`framehop.errors`, chosen by code.
 """
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Literal, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
 __version__: Final[str]
 
