@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+
 from framehop.errors import ProcessError
 from framehop.pipeline.control import Beat, Channel, Drain, Ready
 

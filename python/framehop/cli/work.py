@@ -21,7 +21,7 @@ from framehop.pipeline.pacing import parse_rate
 from framehop.pipeline.session import Session
 from framehop.pipeline.stop import stop_on_signals
 from framehop.pipeline.supervisor import Status, Summary
-from framehop.sources import open_sources
+from framehop.sources import parse_sources
 from framehop.types import EventRecord
 
 
@@ -34,7 +34,7 @@ def ingest(
     json: options.Json = False,
 ) -> None:
     """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; goes on where it was interrupted."""
-    opened_sources = open_sources(options.named(sources, stream))
+    opened_sources = parse_sources(options.named(sources, stream))
     pace = parse_rate(rate)
     with open_log(log) as opened, stop_on_signals() as stop:
         summary = ingest_sources(opened, opened_sources, rate=pace, loop=loop, stop=stop.event)
@@ -47,9 +47,9 @@ def _print_ingest(summary: IngestSummary, *, json: bool) -> None:
     if json:
         write_json_line(msgspec.json.encode(summary))
         return
-    for stream in summary.streams:
+    for name, stream in summary.streams.items():
         seqs = f", seq {stream.first_seq} to {stream.last_seq}" if stream.first_seq is not None else ""
-        note(f"{stream.stream}: {stream.frames} frames, {stream.bytes / 1e6:.1f} MB, epoch {stream.epoch}{seqs}")
+        note(f"{name}: {stream.frames} frames, {stream.bytes / 1e6:.1f} MB, epoch {stream.epoch}{seqs}")
     for name, error in summary.errors.items():
         complain(f"{name}: {error}")
 
@@ -57,8 +57,10 @@ def _print_ingest(summary: IngestSummary, *, json: bool) -> None:
 def detect(
     log: options.Log = DEFAULT_LOG,
     model: options.Model = "coco-ssd",
-    provider: options.Provider = "auto",
-    until_idle: float = typer.Option(0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."),
+    provider: options.Device = "auto",
+    until_idle: float = typer.Option(
+        0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."
+    ),
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
@@ -78,7 +80,7 @@ def run(
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
     model: options.Model = "coco-ssd",
-    provider: options.Provider = "auto",
+    provider: options.Device = "auto",
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
@@ -88,14 +90,20 @@ def run(
 ) -> None:
     """Ingest and detect in one. Ends when finite sources are done and every frame has its event."""
     texts = options.named(sources, stream)
-    open_sources(texts)
+    parse_sources(texts)
     parse_rate(rate)
     settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
     _work(log, settings, IngestSettings(log=log, sources=texts, rate=rate, loop=loop), None, report, json=json)
 
 
 def _work(
-    log: str, settings: DetectOptions, ingest: IngestSettings | None, until_idle_s: float | None, report: Path | None, *, json: bool
+    log: str,
+    settings: DetectOptions,
+    ingest: IngestSettings | None,
+    until_idle_s: float | None,
+    report: Path | None,
+    *,
+    json: bool,
 ) -> None:
     with StatusLine() as line, stop_on_signals() as stop:
         session = Session(log, settings, ingest=ingest, until_idle_s=until_idle_s, on_status=line.update)
@@ -113,10 +121,14 @@ def print_event(record: EventRecord) -> None:
 
 def _print_summary(summary: Summary) -> None:
     status = summary.status
-    note(f"{status.frames_read} frames read, {status.events} events written: {status.detected} detected, {status.failed} failed")
+    note(
+        f"{status.frames_read} frames read, {status.events} events written: {status.detected} detected, {status.failed} failed"
+    )
     for incident in summary.incidents:
         how = incident.signal or f"status {incident.exit_code}"
-        note(f"{incident.process} (start {incident.incarnation}) ended by {how} with {incident.in_flight} frames in flight; restarted")
+        note(
+            f"{incident.process} (start {incident.incarnation}) ended by {how} with {incident.in_flight} frames in flight; restarted"
+        )
     for name, error in summary.source_errors.items():
         complain(f"{name}: {error}")
     if not summary.drained:

@@ -13,17 +13,19 @@ from framehop.pipeline.ingest import IngestSummary
 from framehop.pipeline.ingest import ingest as ingest_sources
 from framehop.pipeline.pacing import Rate, check_rate
 from framehop.pipeline.session import Session
-from framehop.sources import open_sources
+from framehop.sources import parse_sources
 from framehop.types import Event
 
 
-def ingest(*sources: str | Path, log: str | Path = DEFAULT_LOG, rate: Rate = "realtime", loop: int = 1) -> IngestSummary:
+def ingest(
+    *sources: str | Path, log: str | Path = DEFAULT_LOG, rate: Rate = "realtime", loop: int = 1
+) -> IngestSummary:
     """Put frames of `sources` into `log` and return when they are at their end and everything is acknowledged.
 
-    `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`, or pictures
-    per second. `loop`: passes over finite sources, 0 for ever. Raises SourceError, ConfigError, LogError, StreamBusyError.
+    `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`,
+    or pictures per second. `loop`: passes over finite sources, 0 for ever. Raises SourceError, ConfigError, LogError, StreamBusyError.
     """
-    opened_sources = open_sources(str(source) for source in sources)
+    opened_sources = parse_sources(str(source) for source in sources)
     with open_log(log) as opened:
         return ingest_sources(opened, opened_sources, rate=rate, loop=loop)
 
@@ -46,11 +48,11 @@ def run(
     loop: int = 1,
     options: DetectOptions | None = None,
 ) -> Iterator[Event]:
-    """`ingest` and `detect` in one: iterate the events of `sources`; ends when finite sources are done and every frame has its event."""
+    """`ingest` and `detect` in one: iterate the events; ends when finite sources are done and every frame has its event."""
     if not sources:
         raise ConfigError("run needs at least one source, such as clip.mp4")
     texts = [str(source) for source in sources]
     check_rate(rate)
-    open_sources(texts)
+    parse_sources(texts)
     settings = IngestSettings(log=str(log), sources=texts, rate=str(rate), loop=loop)
     return Session(str(log), options or DetectOptions(), ingest=settings).events()

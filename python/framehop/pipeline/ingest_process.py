@@ -13,7 +13,7 @@ from framehop.pipeline import child
 from framehop.pipeline.control import Beat, Channel, Drain, Finished, IngestSettings, Ready, Settings
 from framehop.pipeline.ingest import IngestProgress, IngestSummary, ingest
 from framehop.pipeline.pacing import parse_rate
-from framehop.sources import open_sources
+from framehop.sources import parse_sources
 
 BEAT_S = 1.0
 
@@ -23,7 +23,7 @@ class _Run:
 
     def __init__(self, settings: IngestSettings) -> None:
         self._settings = settings
-        self._sources = open_sources(settings.sources)
+        self._sources = parse_sources(settings.sources)
         self._progress = IngestProgress(streams=(), stalled="")
         self.stop = threading.Event()
         self.done_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -75,10 +75,10 @@ def body(channel: Channel, settings: Settings) -> None:
 
 
 def _listen(channel: Channel, run: _Run) -> None:
-    ready, _, _ = select.select([channel, run.done_fd], [], [], BEAT_S)
+    ready, _, _ = select.select([channel.fileno(), run.done_fd], [], [], BEAT_S)
     with suppress(BlockingIOError):
         os.eventfd_read(run.done_fd)
-    if channel in ready:
+    if channel.fileno() in ready:
         messages = channel.receive()
         if messages is None:
             child.end_with_supervisor()

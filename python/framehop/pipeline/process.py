@@ -144,7 +144,9 @@ class Process:
         self.stillborn = 0 if progressed else self.stillborn + (not killed)
         if self.stillborn >= STILLBORN_LIMIT:
             how = f"signal {-code}" if code < 0 else f"status {code}"
-            raise ProcessError(f"{self.name} ended {self.stillborn} times before it got anything done, last with {how}: see its messages above")
+            raise ProcessError(
+                f"{self.name} ended {self.stillborn} times before it did anything, last with {how}: see its messages above"
+            )
         if lived_s > STEADY_S:
             self.delay_s = 0.0
         self.restart_at_s = time.monotonic() + self.delay_s
