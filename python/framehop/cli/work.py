@@ -127,7 +127,7 @@ def _print_summary(summary: Summary) -> None:
     for incident in summary.incidents:
         how = incident.signal or f"status {incident.exit_code}"
         note(
-            f"{incident.process} (start {incident.incarnation}) ended by {how} with {incident.in_flight} frames in flight; restarted"
+            f"{incident.process} (start {incident.incarnation}) ended by {how}, {incident.in_flight} frames in flight; restarted"
         )
     for name, error in summary.source_errors.items():
         complain(f"{name}: {error}")

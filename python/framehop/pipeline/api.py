@@ -23,7 +23,7 @@ def ingest(
     """Put frames of `sources` into `log` and return when they are at their end and everything is acknowledged.
 
     `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`,
-    or pictures per second. `loop`: passes over finite sources, 0 for ever. Raises SourceError, ConfigError, LogError, StreamBusyError.
+    or pictures per second. `loop`: passes over finite sources, 0 for ever. Raises SourceError, ConfigError, LogError.
     """
     opened_sources = parse_sources(str(source) for source in sources)
     with open_log(log) as opened:

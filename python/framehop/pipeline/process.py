@@ -119,8 +119,8 @@ class Process:
             self.popen.kill()
 
     def reap(self, in_flight: int, *, progressed: bool) -> Incident | None:
-        """It has ended: collect it. None when it ended as agreed; otherwise plans the next start with back-off. `progressed`: events
-        were written since it started."""
+        """It has ended: collect it. None when it ended as agreed; otherwise plans the next start with back-off.
+        `progressed`: events were written since it started."""
         assert self.popen is not None
         code = self.popen.wait()
         lived_s = time.monotonic() - self.started_s
