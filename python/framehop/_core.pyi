@@ -4,12 +4,13 @@ Every buffer argument takes any contiguous bytes-like object (bytes, memoryview,
 for the call only. Errors are the classes of :mod:`framehop.errors`, chosen by code.
 """
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Literal, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
 __version__: Final[str]
 
@@ -268,21 +269,24 @@ class JpegInfo:
     def height(self) -> int: ...
 
 def read_jpeg_header(data: Buffer) -> JpegInfo:
-    """Raises CorruptPictureError, UnsupportedPictureError."""
+    """Raises CorruptPictureError, UnsupportedPictureError, and PictureTooLargeError for a side above 65,500 pixels."""
 
 def decode_jpeg(
     data: Buffer, *, min_width: int = 0, min_height: int = 0, max_pixels: int = 67_108_864
 ) -> NDArray[np.uint8]:
     """Decode to uint8 [H, W, 3], RGB.
 
-    With `min_width` and `min_height` at the smallest DCT scale (1/8 … 8/8) not below either; 0 means full size. A picture
-    smaller than the minimum comes at full size. GIL released; thread-safe.
+    With `min_width` and `min_height` at the smallest DCT scale (1/8 … 8/8) not below either; a side of 0 asks for nothing,
+    both 0 mean full size. A picture smaller than the minimum comes at full size. GIL released; thread-safe.
     Raises PictureTooLargeError (header claims more than `max_pixels`, checked before anything is allocated),
     CorruptPictureError, UnsupportedPictureError.
     """
 
 def encode_jpeg(pixels: NDArray[np.uint8], *, quality: int = 85) -> bytes:
-    """Encode uint8 [H, W, 3], RGB, rows contiguous, 1–65,535 pixels a side. `quality`: 1–100; 4:2:0 chroma. GIL released."""
+    """Encode uint8 [H, W, 3], RGB, pixels contiguous (rows may be strided), 1–65,500 pixels a side (libjpeg's limit).
+
+    `quality`: 1–100; 4:2:0 chroma. GIL released; thread-safe. Raises InvalidArgumentError.
+    """
 
 @final
 class DecodeResult:
