@@ -1,0 +1,195 @@
+"""What the supervisor and its processes say to each other: one message per packet over a socket pair.
+
+The pair's other end closing means the other side is dead: the kernel says so at once, however it died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from framehop.config import DetectOptions
+from framehop.errors import ProcessError
+from framehop.protocols import Start
+
+MAX_PACKET = 1 << 17
+
+
+class Suspect(msgspec.Struct, frozen=True):
+    """A frame that was in the decoder when a worker died; `attempts` so far."""
+
+    partition: int
+    offset: int
+    attempts: int
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
+    log: str
+    name: str
+    group: str
+    lane: str
+    start: Start
+    ring_path: str
+    ring_slots: int
+    min_width: int
+    min_height: int
+    decode_threads: int
+    max_pixels: int
+    max_attempts: int
+    labels: dict[int, str]
+    suspects: list[Suspect]
+    drain_s: float
+
+
+class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
+    address: str
+    ring_dir: str
+    options: DetectOptions
+
+
+class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
+    log: str
+    sources: list[str]
+    rate: str
+    loop: int
+    stream: str = ""
+
+
+Settings = WorkerSettings | DetectorSettings | IngestSettings
+
+
+class ModelFacts(msgspec.Struct, frozen=True):
+    """The loaded model, as events name it."""
+
+    name: str
+    version: str
+    sha256: str
+    provider: str
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """First message to a process. `fail_at`: a point at which a test has it killed."""
+
+    settings: Settings
+    fail_at: str = ""
+    fail_nth: int = 1
+
+
+class DetectorAt(msgspec.Struct, frozen=True, tag="detector_at"):
+    """A detector answers at `address`; one that answered elsewhere is gone."""
+
+    address: str
+    model: ModelFacts
+
+
+class Drain(msgspec.Struct, frozen=True, tag="drain"):
+    """Finish what is in flight, commit, and end."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    model: ModelFacts | None = None
+
+
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """A process is alive and doing this. Counters since its start; `active_s` is the monotonic time of the last work."""
+
+    frames_read: int = 0
+    events: int = 0
+    detected: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    resent: int = 0
+    appended: int = 0
+    active_s: float = 0.0
+    stalled: str = ""
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """All work is done; the process ends now. `errors`: by stream, what went wrong with a source."""
+
+    errors: dict[str, str] = {}
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The process cannot do its work, and starting it again would not help."""
+
+    message: str
+
+
+Message = Begin | DetectorAt | Drain | Ready | Beat | Finished | Failed
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Message)
+
+
+class Channel:
+    """One end of a control pair. Sending never blocks for long: packets are small and the peer reads them. Not thread-safe."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self.said_ready = False
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, socket.socket]:
+        """Our end, and the socket to hand to the child."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        return cls(ours), theirs
+
+    @classmethod
+    def from_fd(cls, fd: int) -> Channel:
+        """The child's end, from the descriptor it inherited."""
+        sock = socket.socket(fileno=fd)
+        sock.setblocking(False)
+        sock.set_inheritable(False)
+        return cls(sock)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, message: Message) -> bool:
+        """False when the peer is gone, or so far behind that its queue is full."""
+        try:
+            self._socket.send(_encoder.encode(message))
+            self.said_ready |= isinstance(message, Ready)
+        except (BrokenPipeError, ConnectionResetError, BlockingIOError):
+            return False
+        return True
+
+    def receive(self) -> list[Message] | None:
+        """All messages at hand; None when the peer is gone and everything it said was read."""
+        messages: list[Message] = []
+        while True:
+            try:
+                packet = self._socket.recv(MAX_PACKET)
+            except BlockingIOError:
+                return messages
+            except ConnectionResetError:
+                packet = b""
+            if not packet:
+                return messages or None
+            messages.append(_parse(packet))
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _parse(packet: bytes) -> Message:
+    try:
+        message: Message = _decoder.decode(packet)
+    except msgspec.MsgspecError as error:
+        raise ProcessError(f"a control message does not parse: {error}") from error
+    return message

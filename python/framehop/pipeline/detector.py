@@ -1,0 +1,156 @@
+"""The detector process: descriptors from all workers → leased pictures → batched inference → boxes. Holds no durable state."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from framehop import _core
+from framehop.errors import FramehopError, ProcessError
+from framehop.pipeline import child
+from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
+from framehop.pipeline.engine import Engine, load_model
+from framehop.protocols import Detector
+from framehop.types import Detections
+
+logger = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+
+Leased = tuple[_core.FrameRequest, _core.Lease]
+
+
+class DetectorLoop:
+    """Batches what is there and waits for nothing: at low load a batch is one picture, at high load whatever queued up."""
+
+    def __init__(self, server: _core.HopServer, detector: Detector, *, ring_dir: Path, max_batch: int) -> None:
+        self._server = server
+        self._detector = detector
+        self._ring_dir = ring_dir
+        self._max_batch = max_batch
+        self._readers: dict[int, _core.RingReader] = {}
+        self._backlog: deque[_core.FrameRequest] = deque()
+
+    def step(self, timeout_s: float, wake_fds: list[int]) -> list[int]:
+        """Wait for requests (not at all while some are waiting), answer one batch; returns the readable `wake_fds`."""
+        requests, hellos, ready = self._server.poll(0.0 if self._backlog else timeout_s, wake_fds)
+        for ring_id, ring_path in hellos:
+            self._attach(ring_id, ring_path)
+        self._backlog.extend(requests)
+        if self._backlog:
+            self._answer(self._lease())
+        return ready
+
+    def _attach(self, ring_id: int, ring_path: str) -> None:
+        """Only rings in our own directory are attached: a hello is a claim of whoever reached the socket."""
+        if ring_id in self._readers or Path(ring_path).parent != self._ring_dir:
+            return
+        try:
+            reader = _core.RingReader.attach(ring_path, role="detector")
+        except FramehopError as error:
+            logger.warning("cannot attach ring %s: %s", ring_path, error)
+            return
+        if reader.ring_id == ring_id:
+            self._readers[ring_id] = reader
+        else:
+            reader.close()
+
+    def _lease(self) -> list[Leased]:
+        """The next batch, oldest first; a descriptor whose slot holds another picture by now is answered as stale."""
+        batch: list[Leased] = []
+        while self._backlog and len(batch) < self._max_batch:
+            request = self._backlog.popleft()
+            lease = self._try_lease(request)
+            if lease is None:
+                self._server.reply(request, status="stale")
+            else:
+                batch.append((request, lease))
+        return batch
+
+    def _try_lease(self, request: _core.FrameRequest) -> _core.Lease | None:
+        reader = self._readers.get(request.ring_id)
+        if reader is None or request.slot >= reader.slot_count:
+            return None
+        return reader.try_lease(request.slot, request.generation)
+
+    def _answer(self, batch: list[Leased]) -> None:
+        if not batch:
+            return
+        started_ns = time.monotonic_ns()
+        _core.failpoint("infer.mid")
+        results = self._detect(batch)
+        for (request, lease), found in zip(batch, results, strict=True):
+            lease.release()
+            self._reply(request, found, len(batch), (started_ns - request.received_ns) // 1000)
+
+    def _detect(self, batch: list[Leased]) -> list[Detections]:
+        """An inference that fails is never a picture's fault: it ends this process, and the batch is redone by its successor from
+        the same slots. The arrays go before the leases do."""
+        pictures = [lease.array() for _, lease in batch]
+        return self._detector.detect(pictures, [(request.source_width, request.source_height) for request, _ in batch])
+
+    def _reply(self, request: _core.FrameRequest, found: Detections, batch_size: int, wait_us: int) -> None:
+        self._server.reply(
+            request,
+            status="failed" if found.error else "ok",
+            message=found.error,
+            boxes=found.boxes,
+            scores=found.scores,
+            label_ids=found.label_ids,
+            batch_size=batch_size,
+            wait_us=wait_us,
+            preprocess_us=found.timings.preprocess_us,
+            infer_us=found.timings.infer_us,
+            postprocess_us=found.timings.postprocess_us,
+        )
+
+    def close(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+
+
+def body(channel: Channel, settings: Settings) -> None:
+    assert isinstance(settings, DetectorSettings)
+    options = settings.options
+    with (
+        Engine(
+            load_model(options.model),
+            provider=options.provider,
+            threads=options.infer_threads,
+            max_batch=options.max_batch,
+        ) as engine,
+        _core.HopServer(settings.address) as server,
+    ):
+        loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
+        info = engine.info
+        channel.send(
+            Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider))
+        )
+        try:
+            _serve(channel, loop)
+        finally:
+            loop.close()
+
+
+def _serve(channel: Channel, loop: DetectorLoop) -> None:
+    beat_at = 0.0
+    while True:
+        if time.monotonic() >= beat_at:
+            channel.send(Beat())
+            beat_at = time.monotonic() + BEAT_S
+        if loop.step(max(0.0, beat_at - time.monotonic()), [channel.fileno()]):
+            messages = channel.receive()
+            if messages is None:
+                child.end_with_supervisor()
+            for message in messages or ():
+                if isinstance(message, Drain):
+                    return
+                raise ProcessError(f"unexpected control message {type(message).__name__}")
+
+
+if __name__ == "__main__":
+    sys.exit(child.main(body))

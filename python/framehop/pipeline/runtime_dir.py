@@ -1,0 +1,54 @@
+"""The directory of a supervisor's sockets. It goes with the supervisor, even by kill -9."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from framehop.config import make_runtime_dir
+
+CLOSE_S = 5.0
+
+# A shell that waits for the end of its standard input, whose other end only the supervisor holds: whatever ends the supervisor
+# ends the wait. It outlives Ctrl-C and hang-ups, which would leave the directory behind.
+_JANITOR = 'trap "" INT TERM HUP; read -r _; exec rm -rf -- "$1"'
+
+
+class RuntimeDir:
+    """Creates a private directory and sees to its removal. Close twice harmlessly."""
+
+    def __init__(self) -> None:
+        self.path: Path = make_runtime_dir()
+        try:
+            self._janitor = subprocess.Popen(
+                ["/bin/sh", "-c", _JANITOR, "framehop-janitor", str(self.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
+        except OSError:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        assert self._janitor.stdin is not None
+        self._janitor.stdin.close()
+        try:
+            self._janitor.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self._janitor.kill()
+            self._janitor.wait()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

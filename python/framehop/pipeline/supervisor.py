@@ -1,0 +1,351 @@
+"""The supervisor: creates the rings, starts, watches and restarts the processes, takes back what the dead held, and drains all."""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from framehop import _core
+from framehop.config import DetectOptions, FailPoint, usable_cores
+from framehop.errors import ProcessError
+from framehop.infer import Model
+from framehop.log import open_log
+from framehop.pipeline.control import (
+    Beat,
+    DetectorAt,
+    DetectorSettings,
+    Drain,
+    Failed,
+    Finished,
+    IngestSettings,
+    ModelFacts,
+    Ready,
+    Settings,
+    Suspect,
+    WorkerSettings,
+)
+from framehop.pipeline.engine import load_model
+from framehop.pipeline.process import Incident, Process
+from framehop.pipeline.runtime_dir import RuntimeDir
+from framehop.pipeline.stop import StopSignal
+from framehop.protocols import FrameLog
+from framehop.ring import check_memory, plan_ring
+from framehop.timing import Deadline
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 1.0
+DRAIN_GRACE_S = 1.5  # beyond the workers' own deadline, for closing what they hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The pipeline as a whole, from the latest beats. Counters are since the start of this supervisor."""
+
+    frames_read: int
+    events: int
+    detected: int
+    failed: int
+    in_flight: int
+    resent: int
+    appended: int
+    restarts: int
+    stalled: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """What a run came to. `source_errors`: by stream. `drained`: nothing was left in flight."""
+
+    status: Status
+    incidents: list[Incident] = field(default_factory=list)
+    source_errors: dict[str, str] = field(default_factory=dict)
+    drained: bool = True
+
+
+class Supervisor:
+    """Runs a pipeline on this host until it is asked to stop, its finite sources are done, or nothing came for `until_idle_s`.
+
+    Use `run` once, from one thread. Raises OutOfMemoryError before anything is started when the rings do not fit, ModelError and
+    LogError as found, ProcessError when a process cannot be kept running.
+    """
+
+    def __init__(
+        self,
+        log_url: str,
+        options: DetectOptions,
+        *,
+        ingest: IngestSettings | None = None,
+        until_idle_s: float | None = None,
+        fail_at: FailPoint | None = None,
+        on_status: Callable[[Status], None] | None = None,
+    ) -> None:
+        self._log_url = log_url
+        self._options = options
+        self._ingest_settings = ingest
+        self._until_idle_s = until_idle_s
+        self._fail_at = fail_at
+        self._on_status = on_status
+        self._model: Model = load_model(options.model)
+        self._detector = Process("detector", 0)
+        self._workers = [Process("worker", index) for index in range(options.workers)]
+        self._ingest = Process("ingest", 0) if ingest else None
+        self._rings: list[_core.RingHost] = []
+        self._attempts: dict[tuple[int, int], int] = {}
+        self._past: list[Beat] = []
+        self._incidents: list[Incident] = []
+        self._detector_at: DetectorAt | None = None
+        self._restarts = 0
+
+    # ---- the whole run
+
+    def run(self, stop: StopSignal) -> Summary:
+        plan = plan_ring(self._options.slots, self._options.slot_bytes, self._options.tap_quota)
+        check_memory(plan.total_bytes * self._options.workers)
+        with open_log(self._log_url, create=self._ingest is not None) as log, RuntimeDir() as runtime:
+            try:
+                self._make_rings(runtime)
+                self._start_all()
+                self._loop(log, stop)
+                drained = self._drain(stop)
+            finally:
+                self._end_all()
+        return self._summary(drained)
+
+    def _make_rings(self, runtime: RuntimeDir) -> None:
+        options = self._options
+        self._runtime = runtime
+        for worker in self._workers:
+            path = str(runtime.path / f"ring-{worker.index}.sock")
+            self._rings.append(
+                _core.RingHost(path, slots=options.slots, slot_bytes=options.slot_bytes, tap_quota=options.tap_quota)
+            )
+
+    def _start_all(self) -> None:
+        for process in self._processes():
+            self._start(process)
+
+    def _processes(self) -> list[Process]:
+        return [self._detector, *self._workers, *([self._ingest] if self._ingest else [])]
+
+    def _loop(self, log: FrameLog, stop: StopSignal) -> None:
+        while not stop.requested and not self._finished(log):
+            self._wait(stop, self._next_wake_s())
+            self._care()
+
+    def _wait(self, stop: StopSignal, timeout_s: float) -> None:
+        """Until a process says something or ends, a stop is requested, or the time is up."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(stop, selectors.EVENT_READ)
+            for process in self._processes():
+                if process.alive and process.channel is not None:
+                    selector.register(process.channel, selectors.EVENT_READ)
+                    selector.register(process.pidfd, selectors.EVENT_READ)
+            selector.select(timeout_s)
+        stop.clear_wake()
+
+    def _next_wake_s(self) -> float:
+        now = time.monotonic()
+        due = [p.restart_at_s - now for p in self._processes() if p.restart_at_s is not None]
+        if self._until_idle_s is not None:
+            due.append(max(0.01, self._idle_since_s() + self._until_idle_s - now))
+        return max(0.0, min([TICK_S, *due]))
+
+    def _care(self) -> None:
+        """Hear everyone, collect the dead, kill the hung, start what is due."""
+        for process in self._processes():
+            self._hear(process)
+            self._bury(process)
+            if process.alive and time.monotonic() > process.deadline_s():
+                logger.warning(
+                    "%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s
+                )
+                process.kill()
+            if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
+                self._restarts += 1
+                self._start(process)
+
+    # ---- one process
+
+    def _start(self, process: Process) -> None:
+        process.events_at_start = self.status().events
+        process.start(self._settings(process), self._fail_point(process))
+
+    def _settings(self, process: Process) -> Settings:
+        match process.role:
+            case "ingest":
+                assert self._ingest_settings is not None
+                return self._ingest_settings
+            case "detector":
+                self._detector_at = None
+                return DetectorSettings(
+                    address=f"ipc://{self._runtime.path}/hop-{process.incarnation + 1}.sock",
+                    ring_dir=str(self._runtime.path),
+                    options=self._options,
+                )
+            case "worker":
+                return self._worker_settings(process)
+
+    def _worker_settings(self, process: Process) -> WorkerSettings:
+        options, ring = self._options, self._rings[process.index]
+        return WorkerSettings(
+            log=self._log_url,
+            name=f"{socket.gethostname()}-{os.getpid()}-{process.index}",
+            group=options.group,
+            lane=options.lane,
+            start=options.start,
+            ring_path=ring.path,
+            ring_slots=options.slots,
+            min_width=self._model.sidecar.input.width,
+            min_height=self._model.sidecar.input.height,
+            decode_threads=options.decode_threads or max(1, usable_cores() // options.workers),
+            max_pixels=options.max_pixels,
+            max_attempts=options.max_attempts,
+            labels=self._model.sidecar.labels,
+            suspects=[Suspect(partition, offset, n) for (partition, offset), n in self._attempts.items()],
+            drain_s=options.drain_s,
+        )
+
+    def _fail_point(self, process: Process) -> FailPoint | None:
+        owner = {"ingest": "ingest", "infer": "detector"}
+        point = self._fail_at
+        if point is None or process.index != 0 or owner.get(point.name.split(".")[0], "worker") != process.role:
+            return None
+        return point
+
+    def _hear(self, process: Process) -> None:
+        for message in process.receive():
+            match message:
+                case Ready(model):
+                    process.ready = True
+                    self._introduce(process, model)
+                case Beat():
+                    process.beat = message
+                    self._report()
+                case Finished():
+                    process.finished = message
+                case Failed(text):
+                    raise ProcessError(text)
+                case _:
+                    raise ProcessError(f"{process.name} sent an unexpected {type(message).__name__}")
+
+    def _introduce(self, process: Process, model: ModelFacts | None) -> None:
+        """Tell workers where the detector answers: all of them about a new detector, a new worker about the one there is."""
+        if process is self._detector and model is not None:
+            address = f"ipc://{self._runtime.path}/hop-{process.incarnation}.sock"
+            self._detector_at = DetectorAt(address, model)
+            for worker in self._workers:
+                if worker.ready and worker.channel is not None:
+                    worker.channel.send(self._detector_at)
+        elif process.role == "worker" and self._detector_at is not None and process.channel is not None:
+            process.channel.send(self._detector_at)
+
+    def _bury(self, process: Process) -> None:
+        if process.popen is None or process.popen.poll() is None:
+            return
+        self._hear(process)
+        incident = process.reap(self._in_flight(process), progressed=self.status().events > process.events_at_start)
+        if process.role == "worker":
+            self._past.append(process.beat)
+            process.beat = Beat()
+        if incident is not None:
+            logger.warning("%s ended by %s", process.name, incident.signal or f"status {incident.exit_code}")
+            self._incidents.append(incident)
+            self._note_suspects(process)
+
+    def _in_flight(self, process: Process) -> int:
+        """Frames the dead process had: slots of its ring, or of everyone's for the detector."""
+        if process.role == "ingest":
+            return 0
+        rings = self._rings if process is self._detector else [self._rings[process.index]]
+        return sum(slot.state != "free" for ring in rings for slot in ring.slots())
+
+    def _note_suspects(self, process: Process) -> None:
+        """What was being decoded when a worker died may be why it died: its successor decodes it alone, and not for ever."""
+        if process.role != "worker":
+            return
+        for slot in self._rings[process.index].slots():
+            if slot.state == "filling" and slot.tag is not None:
+                key = (slot.tag.partition, slot.tag.offset)
+                self._attempts[key] = self._attempts.get(key, 0) + 1
+
+    # ---- ends
+
+    def _finished(self, log: FrameLog) -> bool:
+        """Finite sources are in and everything in the log is committed, or nothing came for long enough."""
+        if any(not worker.ready or worker.beat.in_flight for worker in self._workers):
+            return False
+        if self._ingest is not None:
+            return self._ingest.finished is not None and not self._ingest.alive and self._caught_up(log)
+        return self._until_idle_s is not None and time.monotonic() >= self._idle_since_s() + self._until_idle_s
+
+    def _caught_up(self, log: FrameLog) -> bool:
+        committed = log.committed(self._options.group)
+        return all(committed.get(partition, 0) >= end for partition, end in log.end_offsets().items())
+
+    def _idle_since_s(self) -> float:
+        """Monotonic time of the last work, or of the last start: a process that is still loading is not idle."""
+        return max(max(worker.beat.active_s, worker.started_s) for worker in self._workers)
+
+    def _drain(self, stop: StopSignal) -> bool:
+        """Ingest first, then workers, then the detector, all within one deadline; a second request ends it at once."""
+        deadline = Deadline.after(self._options.drain_s + DRAIN_GRACE_S)
+        done = True
+        for group in ([self._ingest] if self._ingest else [], self._workers, [self._detector]):
+            for process in group:
+                if process.channel is not None and process.alive:
+                    process.draining = True
+                    process.restart_at_s = None
+                    process.channel.send(Drain())
+            while any(process.alive for process in group):
+                if deadline.expired or stop.at_once:
+                    return False
+                self._wait(stop, min(0.5, deadline.remaining_s))
+                self._care_while_draining(group)
+            done = done and all(process.beat.in_flight == 0 for process in group)
+        return done
+
+    def _care_while_draining(self, group: list[Process]) -> None:
+        """Hear and collect everyone; the others go on being restarted, so that a drain survives a dying detector."""
+        self._care()
+        for process in group:
+            process.restart_at_s = None
+
+    def _end_all(self) -> None:
+        for process in self._processes():
+            process.kill()
+            if process.popen is not None:
+                process.popen.wait()
+                process._release()
+        for ring in self._rings:
+            ring.close()
+
+    # ---- figures
+
+    def _report(self) -> None:
+        if self._on_status is not None:
+            self._on_status(self.status())
+
+    def status(self) -> Status:
+        beats = [*self._past, *(worker.beat for worker in self._workers)]
+        stalled = [p.beat.stalled for p in self._processes() if p.beat.stalled]
+        return Status(
+            frames_read=sum(beat.frames_read for beat in beats),
+            events=sum(beat.events for beat in beats),
+            detected=sum(beat.detected for beat in beats),
+            failed=sum(beat.failed for beat in beats),
+            in_flight=sum(worker.beat.in_flight for worker in self._workers),
+            resent=sum(beat.resent for beat in beats),
+            appended=self._ingest.beat.appended if self._ingest else 0,
+            restarts=self._restarts,
+            stalled=stalled[0] if stalled else "",
+        )
+
+    def _summary(self, drained: bool) -> Summary:
+        errors = dict(self._ingest.finished.errors) if self._ingest and self._ingest.finished else {}
+        return Summary(status=self.status(), incidents=self._incidents, source_errors=errors, drained=drained)

@@ -1,0 +1,90 @@
+"""The commit rule: per partition, the offset moves only over frames whose events are known, without a hole."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from framehop.types import Event
+
+
+@dataclass(slots=True)
+class _Entry:
+    offset: int
+    event: Event | None = None
+
+
+@dataclass(slots=True)
+class _Line:
+    """One partition's frames in flight, in the order of the log."""
+
+    queue: deque[_Entry] = field(default_factory=deque)
+    by_offset: dict[int, _Entry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What may be committed now: `marks` holds, by partition, the next offset to read once `events` are durable."""
+
+    events: list[Event]
+    marks: dict[int, int]
+
+
+class Tracker:
+    """Follows frames from poll to commit. Frames of a partition are added in log order and completed in any order.
+
+    Not thread-safe: its owner holds a lock. Bounded by whoever adds (the worker's window).
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[int, _Line] = {}
+        self._in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Frames added and not yet taken."""
+        return self._in_flight
+
+    def in_flight_of(self, partitions: Iterable[int]) -> int:
+        return sum(len(line.queue) for partition in partitions if (line := self._lines.get(partition)))
+
+    def add(self, partition: int, offset: int) -> None:
+        """A frame was polled. Offsets of a partition rise; they need not be contiguous."""
+        line = self._lines.setdefault(partition, _Line())
+        if line.queue and offset <= line.queue[-1].offset:
+            raise ValueError(f"offset {offset} of partition {partition} comes after {line.queue[-1].offset}")
+        entry = _Entry(offset)
+        line.queue.append(entry)
+        line.by_offset[offset] = entry
+        self._in_flight += 1
+
+    def complete(self, event: Event) -> bool:
+        """The frame's outcome is known. False when its partition was dropped meanwhile: the event must not be written."""
+        line = self._lines.get(event.frame.partition)
+        entry = line.by_offset.get(event.frame.offset) if line else None
+        if entry is None or entry.event is not None:
+            return False
+        entry.event = event
+        return True
+
+    def take(self) -> Batch:
+        """Remove and return every partition's completed prefix, in log order per partition."""
+        batch = Batch(events=[], marks={})
+        for partition, line in self._lines.items():
+            while line.queue and (event := line.queue[0].event) is not None:
+                offset = line.queue.popleft().offset
+                del line.by_offset[offset]
+                self._in_flight -= 1
+                batch.events.append(event)
+                batch.marks[partition] = offset + 1
+        return batch
+
+    def drop(self, partitions: Iterable[int]) -> int:
+        """Forget partitions that are not ours any more; returns how many frames were in flight in them."""
+        dropped = 0
+        for partition in partitions:
+            line = self._lines.pop(partition, None)
+            dropped += len(line.queue) if line else 0
+        self._in_flight -= dropped
+        return dropped

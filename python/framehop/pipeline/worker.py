@@ -1,0 +1,218 @@
+"""The worker process: log → decode into the ring → descriptors → boxes → events and offsets in one transaction.
+
+Three threads, each waiting on one thing: *intake* on the log, *main* on the hop and the supervisor, *commit* on completed
+frames. They meet in `Flight`. The window, frames polled and not yet committed, is bounded by the ring.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections import deque
+
+from framehop import _core
+from framehop.errors import LogFullError, ProcessError
+from framehop.log import open_log
+from framehop.pipeline import child
+from framehop.pipeline.control import Beat, Channel, DetectorAt, Drain, Finished, Ready, Settings, WorkerSettings
+from framehop.pipeline.flight import Decoded, Flight
+from framehop.pipeline.intake import Intake
+from framehop.pipeline.outcomes import make_event, objects_of, stage_times
+from framehop.pipeline.tracker import Batch
+from framehop.protocols import CommitResult, FrameConsumer
+from framehop.timing import Deadline, now_us
+from framehop.types import Event, ModelInfo
+
+logger = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+FULL_RETRY_S = 1.0
+STALE_LIMIT = 3
+
+
+class Worker:
+    """One worker's main thread. `run` returns when the supervisor asked to drain and everything is committed."""
+
+    def __init__(self, channel: Channel, settings: WorkerSettings) -> None:
+        self._channel = channel
+        self._settings = settings
+        self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
+        self._flight = Flight()
+        self._ring = _core.Ring.attach(settings.ring_path)
+        self._hop: _core.HopClient | None = None
+        self._model: ModelInfo | None = None
+        self._sent: dict[tuple[int, int], Decoded] = {}
+        self._unsent: deque[Decoded] = deque()
+        self._resent = 0
+        self._draining: Deadline | None = None
+        self._last_beat = 0.0
+        self._was_busy = True
+
+    def run(self) -> None:
+        settings = self._settings
+        with (
+            open_log(settings.log, create=False) as log,
+            log.consumer(
+                settings.group,
+                member=settings.name,
+                start=settings.start,
+                on_revoke=self._flight.wait_committed,
+            ) as consumer,
+        ):
+            intake = Intake(consumer, self._ring, self._flight, settings, self._writer)
+            commit = threading.Thread(target=self._commit_loop, args=(consumer,), name="commit")
+            intake_thread = threading.Thread(target=intake.run, name="intake")
+            self._channel.send(Ready())
+            commit.start()
+            intake_thread.start()
+            try:
+                self._loop(consumer)
+            finally:
+                self._flight.stop()
+                consumer.wake()
+                intake_thread.join()
+                commit.join()
+                self._close()
+
+    def _close(self) -> None:
+        if self._hop is not None:
+            self._hop.close()
+        self._ring.close()
+
+    def _loop(self, consumer: FrameConsumer) -> None:
+        while not self._done():
+            self._flight.raise_failure()
+            self._wait()
+            self._unsent.extend(self._flight.take_decoded())
+            self._send()
+            self._beat(consumer)
+
+    def _done(self) -> bool:
+        if self._draining is None:
+            return False
+        self._flight.close_intake()
+        return self._flight.idle or self._draining.expired
+
+    def _wait(self) -> None:
+        """Until answers, decoded frames or the supervisor have something for us; at most until the next beat."""
+        timeout_s = max(
+            0.0, min(self._last_beat + BEAT_S - time.monotonic(), BEAT_S if self._draining is None else 0.05)
+        )
+        wakes = [self._flight.wake_fd, self._channel.fileno()]
+        if self._hop is None:
+            ready = select.select(wakes, [], [], timeout_s)[0]
+        else:
+            replies, ready = self._hop.poll(timeout_s, wakes)
+            for reply in replies:
+                self._answer(reply)
+        if self._channel.fileno() in ready:
+            self._listen()
+
+    def _listen(self) -> None:
+        messages = self._channel.receive()
+        if messages is None:
+            child.end_with_supervisor()
+        for message in messages or ():
+            match message:
+                case DetectorAt():
+                    self._connect(message)
+                case Drain():
+                    self._draining = self._draining or Deadline.after(self._settings.drain_s)
+                case _:
+                    raise ProcessError(f"unexpected control message {type(message).__name__}")
+
+    def _connect(self, detector: DetectorAt) -> None:
+        """A detector is there: whatever its predecessor has not answered goes to it, from the slots, oldest first."""
+        if self._hop is not None:
+            self._hop.close()
+        model = detector.model
+        self._model = ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=model.provider)
+        self._hop = _core.HopClient(detector.address, ring_path=self._settings.ring_path, ring_id=self._ring.ring_id)
+        self._resent += len(self._sent)
+        self._unsent.extendleft(reversed(self._sent.values()))
+        self._sent.clear()
+
+    def _send(self) -> None:
+        """As many descriptors as the detector has credit for, in one message."""
+        if self._hop is None or not self._unsent:
+            return
+        room = self._hop.credits - len(self._sent)
+        frames = [self._unsent[i] for i in range(min(room, len(self._unsent)))]
+        if not frames:
+            return
+        _core.failpoint("decode.done")
+        if self._hop.send([frame.ref for frame in frames], [frame.size for frame in frames]):
+            for frame in frames:
+                self._unsent.popleft()
+                self._sent[frame.ref.slot, frame.ref.generation] = frame
+            _core.failpoint("hop.sent")
+
+    def _answer(self, reply: _core.HopReply) -> None:
+        """An answer to a descriptor not outstanding is a late or doubled one, and means nothing."""
+        frame = self._sent.pop((reply.slot, reply.generation), None)
+        if frame is None:
+            return
+        self._ring.retire(frame.ref)
+        if reply.status == "stale" and frame.attempts < STALE_LIMIT:
+            self._flight.decode_again(frame)
+            return
+        self._flight.complete(self._event(frame, reply))
+
+    def _event(self, frame: Decoded, reply: _core.HopReply) -> Event:
+        meta, ok = frame.record.meta, reply.status == "ok"
+        return make_event(
+            meta,
+            lane=self._settings.lane,
+            writer=self._writer,
+            outcome="detected" if ok else "failed",
+            reason="" if ok else reply.message or f"detector: {reply.status}",
+            model=self._model,
+            objects=objects_of(reply, self._settings.labels) if ok else [],
+            stages_ms=stage_times(meta, frame.polled_us, now_us(), frame.result, reply),
+            size=frame.size,
+        )
+
+    def _beat(self, consumer: FrameConsumer) -> None:
+        """Once a second, and at once when the last frame in flight was committed."""
+        now = time.monotonic()
+        busy = not self._flight.idle
+        if now - self._last_beat < BEAT_S and (busy or not self._was_busy):
+            return
+        self._was_busy = busy
+        self._last_beat = now
+        self._channel.send(self._flight.beat(frames_read=consumer.frames_read, resent=self._resent))
+
+    def _commit_loop(self, consumer: FrameConsumer) -> None:
+        """Commits whatever is complete as soon as the commit before it is durable; a full disk stops it until there is room."""
+        with self._flight.failing():
+            while (batch := self._flight.wait_batch()) is not None:
+                result = self._commit(consumer, batch)
+                if result is not None:
+                    self._flight.committed(batch, result)
+
+    def _commit(self, consumer: FrameConsumer, batch: Batch) -> CommitResult | None:
+        """None when stopping before there was room: the frames are read again by whoever comes next."""
+        while not self._flight.stopping.is_set():
+            try:
+                return consumer.commit(batch.events, batch.marks)
+            except LogFullError as error:
+                self._flight.stalled = str(error)
+                logger.warning("%s", error)
+                self._flight.stopping.wait(FULL_RETRY_S)
+        return None
+
+
+def body(channel: Channel, settings: Settings) -> None:
+    assert isinstance(settings, WorkerSettings)
+    Worker(channel, settings).run()
+    channel.send(Beat())
+    channel.send(Finished())
+
+
+if __name__ == "__main__":
+    sys.exit(child.main(body))
