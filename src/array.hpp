@@ -4,6 +4,8 @@
 #include <pybind11/numpy.h>
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "framehop/base/image_view.hpp"
 
@@ -21,6 +23,7 @@ inline pybind11::array_t<std::uint8_t> picture_array(const ImageView& view, pybi
     return array;
 }
 
+<<<<<<< HEAD
 // A new uint8 [height, width, 3] array that NumPy owns, pixels not set.
 inline pybind11::array_t<std::uint8_t> new_picture(std::uint32_t height, std::uint32_t width) {
     namespace py = pybind11;
@@ -31,6 +34,12 @@ inline pybind11::array_t<std::uint8_t> new_picture(std::uint32_t height, std::ui
 inline pybind11::array_t<double> new_table(std::size_t rows, std::size_t columns) {
     namespace py = pybind11;
     return py::array_t<double>({static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(columns)});
+=======
+// A new array of `shape` that owns its memory, to be filled before anybody else sees it.
+template <class Value>
+pybind11::array_t<Value> owned_array(std::vector<pybind11::ssize_t> shape) {
+    return pybind11::array_t<Value>(std::move(shape));
+>>>>>>> wire
 }
 
 }  // namespace framehop::python

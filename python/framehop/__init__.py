@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from framehop._core import JpegDecoder, Ring, RingReader, __version__, decode_jpeg, encode_jpeg
     from framehop.config import DetectOptions
     from framehop.errors import FramehopError
-    from framehop.infer import load_model
     from framehop.log import open_log
     from framehop.pipeline.api import detect, ingest, run
     from framehop.pipeline.audit import audit
-    from framehop.pipeline.engine import Engine
+    from framehop.pipeline.engine import Engine, load_model
     from framehop.types import Event, Frame, FrameKey
 
 __all__ = [
@@ -62,7 +61,7 @@ _HOME = {
     "detect": "framehop.pipeline.api",
     "encode_jpeg": "framehop._core",
     "ingest": "framehop.pipeline.api",
-    "load_model": "framehop.infer",
+    "load_model": "framehop.pipeline.engine",
     "open_log": "framehop.log",
     "run": "framehop.pipeline.api",
 }
