@@ -80,7 +80,7 @@ class NmsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_candidates: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
 
 
-class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of `model.yaml`."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

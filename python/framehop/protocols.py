@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from framehop.types import (
+    Detections,
     Event,
     EventRecord,
     Frame,
@@ -191,27 +192,11 @@ class Source(Protocol):
         """One pass, from picture `start_seq` on; the same seq is the same picture every time. Raises SourceError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Detections:
-    """What a detector found in one picture, best first. `boxes`: float32 [N, 4], x1, y1, x2, y2 in source pixels; `scores`:
-    float32 [N], 0–1; `label_ids`: int32 [N]. `error`: reason of a `failed` event, without boxes; else empty. Times are those of
-    the whole batch, microseconds."""
-
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    label_ids: NDArray[np.int32]
-    error: str = ""
-    batch_size: int = 1
-    preprocess_us: int = 0
-    infer_us: int = 0
-    postprocess_us: int = 0
-
-
 class Detector(Protocol):
     """Pictures in, boxes out. Use from one thread at a time."""
 
     @property
-    def model(self) -> ModelInfo: ...
+    def info(self) -> ModelInfo: ...
     @property
     def labels(self) -> Mapping[int, str]:
         """Names by label id. An id may lack one: show its number."""

@@ -32,7 +32,7 @@ class OnnxSession:
         fit.
         """
         runtime = _import_runtime()
-        spec = model.spec.input
+        spec = model.sidecar.input
         shapes = InputShapes(name=spec.name, item=spec.item_shape, max_batch=max_batch)
         providers = choose(options, runtime.get_available_providers(), shapes)
         self._outputs = tuple(outputs)
@@ -119,8 +119,8 @@ def _check_input(session: onnxruntime.InferenceSession, model: Model) -> tuple[s
     if len(inputs) != 1:
         raise ModelError(f"{model.file} has {len(inputs)} inputs; only networks with one, the picture, can be used")
     name, shape, kind = inputs[0].name, inputs[0].shape, inputs[0].type
-    item = model.spec.input.item_shape
-    if model.spec.input.name != name:
+    item = model.sidecar.input.item_shape
+    if model.sidecar.input.name != name:
         raise ModelError(f"{model.path}: input.name: the network's input is called {name!r}")
     if kind != "tensor(float)":
         raise ModelError(f"{model.file}: the input is {kind}, only float32 is supported: convert the network's input")

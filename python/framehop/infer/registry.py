@@ -48,6 +48,6 @@ def _beside(network: Path) -> Model:
     model = read_sidecar(sidecar)
     if model.file != network.resolve():
         raise ModelError(
-            f"{sidecar} describes {model.spec.file}, not {network.name}; give each network its own directory"
+            f"{sidecar} describes {model.sidecar.file}, not {network.name}; give each network its own directory"
         )
     return model

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import yaml
 
 from framehop.errors import ModelError
-from framehop.model_spec import ModelSpec
+from framehop.model_spec import Sidecar
 from framehop.strict import to_struct
 
 MAX_SIDECAR_BYTES = 1 << 20
@@ -22,25 +22,25 @@ MAX_MODEL_BYTES = (1 << 31) - 1  # what protobuf can hold in one message, and so
 class Model:
     """A sidecar and where it was found. Holds no memory of the network itself."""
 
-    spec: ModelSpec
+    sidecar: Sidecar
     path: Path
 
     @property
     def name(self) -> str:
-        return self.spec.name
+        return self.sidecar.name
 
     @property
     def version(self) -> str:
-        return self.spec.version
+        return self.sidecar.version
 
     @property
     def sha256(self) -> str:
-        return self.spec.sha256
+        return self.sidecar.sha256
 
     @property
     def labels(self) -> Mapping[int, str]:
         """Names by label id. The network may know ids without a name: show their number."""
-        return MappingProxyType(self.spec.labels)
+        return MappingProxyType(self.sidecar.labels)
 
     @property
     def min_decode_size(self) -> tuple[int, int]:
@@ -49,16 +49,16 @@ class Model:
         A stretched picture needs both. A letterboxed one would do with less on one side, but on which depends on the picture's
         shape: asking for both is right for every shape, and only ever decodes more than needed, never less.
         """
-        return self.spec.input.width, self.spec.input.height
+        return self.sidecar.input.width, self.sidecar.input.height
 
     @property
     def file(self) -> Path:
         """The network's file. Raises ModelError if the sidecar names one outside its own directory."""
         directory = self.path.parent.resolve()
-        file = (directory / self.spec.file).resolve()
+        file = (directory / self.sidecar.file).resolve()
         if not file.is_relative_to(directory):
             raise ModelError(
-                f"{self.path}: file: {self.spec.file!r} leads out of the sidecar's directory; put it there"
+                f"{self.path}: file: {self.sidecar.file!r} leads out of the sidecar's directory; put it there"
             )
         return file
 
@@ -81,7 +81,7 @@ def read_sidecar(path: Path) -> Model:
         content = yaml.safe_load(data)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ModelError(f"{path} is not YAML: {' '.join(str(error).split())[:200]}") from error
-    return Model(spec=to_struct(content, ModelSpec, where=str(path), error=ModelError), path=path)
+    return Model(sidecar=to_struct(content, Sidecar, where=str(path), error=ModelError), path=path)
 
 
 def _read_bounded(path: Path, limit: int) -> bytes:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.infer import Model, OnnxSession, Provider, SessionOptions, finite_rows
+from framehop.infer import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
 from framehop.postprocess import NO_OBJECTS, Objects, Postprocessor
 from framehop.preprocess import InputTensor
-from framehop.protocols import Detections
-from framehop.types import ModelInfo
+from framehop.types import BatchTimings, Detections, ModelInfo
+
+__all__ = ["BAD_OUTPUT", "Engine", "load_model"]
 
 BAD_OUTPUT = "bad_output"
 
@@ -49,15 +50,15 @@ class Engine:
         options = SessionOptions(provider=provider, threads=threads, device=device, engine_cache=engine_cache)
         self._model = model
         self._max_batch = max_batch
-        self._post = Postprocessor(model.spec)
-        self._input = InputTensor(model.spec.input, model.spec.resize, max_batch=max_batch)
+        self._post = Postprocessor(model.sidecar)
+        self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch)
         session = OnnxSession(model, options, outputs=self._post.outputs, max_batch=max_batch)
         self._provider = session.provider
         self._session: OnnxSession | None = session
         self._warm_up(session)
 
     @property
-    def model(self) -> ModelInfo:
+    def info(self) -> ModelInfo:
         """Name, version and SHA-256 from the sidecar; the provider that really runs it."""
         model = self._model
         return ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=self._provider)
@@ -105,8 +106,8 @@ class Engine:
         outputs = session.run(batch)
         ran = time.perf_counter_ns()
         found = self._objects(outputs, transforms, [_size(picture) for picture in pictures], sizes)
-        done = time.perf_counter_ns()
-        return [_detections(objects, len(pictures), (began, filled, ran, done)) for objects in found]
+        timings = _timings(len(pictures), began, filled, ran, time.perf_counter_ns())
+        return [_detections(objects, timings) for objects in found]
 
     def _objects(
         self,
@@ -155,16 +156,16 @@ def _size(picture: NDArray[np.uint8]) -> Size:
     return picture.shape[1], picture.shape[0]
 
 
-def _detections(objects: Objects | None, batch_size: int, times_ns: tuple[int, int, int, int]) -> Detections:
-    boxes, scores, label_ids = objects or NO_OBJECTS
-    began, filled, ran, done = times_ns
-    return Detections(
-        boxes=boxes,
-        scores=scores,
-        label_ids=label_ids,
-        error="" if objects is not None else BAD_OUTPUT,
+def _timings(batch_size: int, began_ns: int, filled_ns: int, ran_ns: int, done_ns: int) -> BatchTimings:
+    return BatchTimings(
         batch_size=batch_size,
-        preprocess_us=(filled - began) // 1000,
-        infer_us=(ran - filled) // 1000,
-        postprocess_us=(done - ran) // 1000,
+        preprocess_us=(filled_ns - began_ns) // 1000,
+        infer_us=(ran_ns - filled_ns) // 1000,
+        postprocess_us=(done_ns - ran_ns) // 1000,
     )
+
+
+def _detections(objects: Objects | None, timings: BatchTimings) -> Detections:
+    boxes, scores, label_ids = objects or NO_OBJECTS
+    error = "" if objects is not None else BAD_OUTPUT
+    return Detections(boxes=boxes, scores=scores, label_ids=label_ids, error=error, timings=timings)

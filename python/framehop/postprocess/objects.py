@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from framehop.model_spec import ModelSpec
+from framehop.model_spec import Sidecar
 from framehop.postprocess.boxes import not_empty, to_source
 from framehop.postprocess.candidates import Rows
 from framehop.postprocess.heads import make_head
@@ -28,9 +28,9 @@ NO_OBJECTS = Objects(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.e
 class Postprocessor:
     """A model's head, suppression and limits. Immutable, thread-safe."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self._spec = spec
-        self._head = make_head(spec.head, spec.input)
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._head = make_head(sidecar.head, sidecar.input)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -47,16 +47,16 @@ class Postprocessor:
     ) -> Objects:
         """Read one picture's rows of the outputs, finite; other arguments as in :func:`to_source`. Boxes outside the picture
         are dropped. Raises ModelError if the outputs' shapes are not the head's."""
-        spec = self._spec
-        found = self._head.candidates(outputs, spec.score_threshold)
+        sidecar = self._sidecar
+        found = self._head.candidates(outputs, sidecar.score_threshold)
         kept = nms(
             found.boxes,
             found.scores,
             found.label_ids,
-            iou=spec.nms.iou,
-            class_agnostic=spec.nms.class_agnostic,
-            max_candidates=spec.nms.max_candidates,
-            max_objects=spec.max_objects,
+            iou=sidecar.nms.iou,
+            class_agnostic=sidecar.nms.class_agnostic,
+            max_candidates=sidecar.nms.max_candidates,
+            max_objects=sidecar.max_objects,
         )
         boxes = to_source(found.boxes[kept], transform, picture_size=picture_size, source_size=source_size)
         inside = not_empty(boxes)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.protocols import Detections
-from framehop.types import ModelInfo
+from framehop.types import BatchTimings, Detections, ModelInfo
 
 BLOB = 1
 
@@ -60,7 +59,7 @@ class FakeModel:
         return list(self._batches)
 
     @property
-    def model(self) -> ModelInfo:
+    def info(self) -> ModelInfo:
         return ModelInfo(name="fake", version="1", sha256="0" * 64, provider="fake")
 
     @property
@@ -96,7 +95,8 @@ class FakeModel:
         if self._on_batch is not None:
             self._on_batch(len(pictures))
         self._batches.append(len(pictures))
-        return [replace(self._one(*pair), batch_size=len(pictures)) for pair in zip(pictures, sizes, strict=True)]
+        timings = BatchTimings(batch_size=len(pictures))
+        return [replace(self._one(*pair), timings=timings) for pair in zip(pictures, sizes, strict=True)]
 
     def _one(self, picture: NDArray[np.uint8], size: tuple[int, ...]) -> Detections:
         if self._script is not None:
