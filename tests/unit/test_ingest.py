@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import cast
 
 import pytest
+
 from framehop.errors import ConfigError, StreamBusyError
 from framehop.pipeline.ingest import IngestProgress, ingest
 from framehop.pipeline.pacing import Pacer, Rate, parse_rate
@@ -119,7 +120,7 @@ def test_every_picture_becomes_a_frame_in_order() -> None:
     assert log.keys == [FrameKey("a", _EPOCH, seq) for seq in range(5)]
     assert [frame.payload for frame in log.frames] == _payloads(5)
     assert [frame.captured_us for frame in log.frames] == [_EPOCH + seq * 100_000 for seq in range(5)]
-    (stream,) = summary.streams
+    stream = summary.streams["a"]
     assert (stream.frames, stream.in_doubt, stream.bytes, stream.first_seq, stream.last_seq) == (5, 0, 5, 0, 4)
     assert stream.finished
     assert not summary.stopped
@@ -176,7 +177,7 @@ def test_rates(rate: Rate, expected: list[float]) -> None:
 def test_the_next_pass_starts_one_period_after_the_last_picture() -> None:
     clock = ManualClock()
     at: list[float] = []
-    log = _Log(refuse=lambda _frame: at.append(clock.monotonic()))  # type: ignore[func-returns-value]
+    log = _Log(refuse=lambda _frame: at.append(clock.monotonic()))
     ingest(_as_log(log), [ListSource(_payloads(2), rate=10)], loop=3, clock=clock, stop=ManualEvent(clock))
     assert at == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
 
@@ -187,7 +188,7 @@ def test_each_pass_is_an_epoch_of_its_own() -> None:
     epochs = [frame.key.epoch for frame in log.frames]
     assert Counter(epochs) == {epochs[0]: 3, epochs[3]: 3, epochs[6]: 3}
     assert epochs == sorted(epochs)
-    assert (summary.streams[0].passes, summary.streams[0].epoch, summary.frames) == (3, epochs[-1], 9)
+    assert (summary.streams["a"].passes, summary.streams["a"].epoch, summary.frames) == (3, epochs[-1], 9)
     assert log.finished == ["a"]
 
 
@@ -212,7 +213,7 @@ def test_an_interrupted_loop_goes_on_where_it_was(stopped_after: int) -> None:
     assert log.finished == []
     log.refuse = lambda _frame: False
     second = ingest(_as_log(log), [source], rate="max", loop=2)
-    assert second.streams[0].finished
+    assert second.streams["a"].finished
     assert first.frames + second.frames == 12
     assert len(set(log.keys)) == 12
     assert [frame.payload for frame in log.frames] == _payloads(6) * 2
@@ -262,21 +263,23 @@ def test_a_source_that_was_complete_when_the_process_died_adds_nothing() -> None
     ingest(_as_log(log), [source], rate="max")
     log.finished.clear()
     summary = ingest(_as_log(log), [source], rate="max")
-    assert (summary.frames, summary.streams[0].finished, summary.streams[0].last_seq) == (0, True, None)
+    assert (summary.frames, summary.streams["a"].finished, summary.streams["a"].last_seq) == (0, True, None)
 
 
 def test_no_source_is_finished_before_all_are() -> None:
     """Else a killed and restarted ingest would repeat the short one."""
     finished_at: list[list[str]] = []
-    log = _Log(refuse=lambda _frame: finished_at.append(list(log.finished)))  # type: ignore[func-returns-value]
-    ingest(_as_log(log), [ListSource(_payloads(1), stream="short"), ListSource(_payloads(80), stream="long")], rate="max")
+    log = _Log(refuse=lambda _frame: finished_at.append(list(log.finished)))
+    ingest(
+        _as_log(log), [ListSource(_payloads(1), stream="short"), ListSource(_payloads(80), stream="long")], rate="max"
+    )
     assert finished_at == [[]] * 81
     assert sorted(log.finished) == ["long", "short"]
 
 
 def test_stop_ends_a_wait_for_the_next_picture_at_once() -> None:
     stop = threading.Event()
-    log = _Log(refuse=lambda _frame: stop.set())  # type: ignore[func-returns-value]
+    log = _Log(refuse=lambda _frame: stop.set())
     summary = ingest(_as_log(log), [ListSource(_payloads(3), rate=0.001)], stop=stop)  # 1,000 s to the next picture
     assert (summary.frames, summary.stopped) == (1, True)
     assert log.flushes == 1
@@ -331,7 +334,9 @@ def test_the_received_time_never_runs_backwards_within_a_stream() -> None:
         (1, float("nan"), 1, "rate nan"),
     ],
 )
-def test_what_cannot_be_ingested_is_refused_before_anything_is_written(sources: int, rate: Rate, loop: int, message: str) -> None:
+def test_what_cannot_be_ingested_is_refused_before_anything_is_written(
+    sources: int, rate: Rate, loop: int, message: str
+) -> None:
     log = _Log()
     with pytest.raises(ConfigError, match=message):
         ingest(_as_log(log), [ListSource([b"x"])] * sources, rate=rate, loop=loop)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from framehop._core import decode_jpeg
 from framehop.errors import ConfigError, SourceError
-from framehop.sources import SourceOptions, SourceSpec, check_distinct, open_sources, parse_source, raster
+from framehop.sources import SourceOptions, SourceSpec, check_distinct, parse_source, parse_sources, raster
 from framehop.testing.synthetic import ListSource, forged_jpeg, jpeg, truncated_jpeg
-from PIL import Image
 
 
 def _png(path: Path, colour: tuple[int, int, int]) -> None:
@@ -127,8 +128,8 @@ def test_the_same_stream_twice_names_both_and_the_way_out(tmp_path: Path) -> Non
         (tmp_path / folder / "gate.jpg").write_bytes(jpeg())
     texts = [str(tmp_path / "x/gate.jpg"), str(tmp_path / "y/gate.jpg")]
     with pytest.raises(ConfigError, match=r"'gate'.*x/gate\.jpg and .*y/gate\.jpg.*=SOURCE"):
-        open_sources(texts)
-    assert [source.stream for source in open_sources([texts[0], f"other={texts[1]}"])] == ["gate", "other"]
+        parse_sources(texts)
+    assert [source.stream for source in parse_sources([texts[0], f"other={texts[1]}"])] == ["gate", "other"]
 
 
 def test_one_source_listed_twice_is_a_collision_too() -> None:

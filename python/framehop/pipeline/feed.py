@@ -38,7 +38,6 @@ class StreamSummary:
     `finished`: the source came to its end; else the next ingest goes on after the last acknowledged frame.
     """
 
-    stream: str
     source: str
     frames: int
     in_doubt: int
@@ -54,7 +53,9 @@ class StreamSummary:
 class Feed:
     """Reads one source and appends its pictures. `run` in one thread; the counters may be read from any."""
 
-    def __init__(self, source: Source, writer: FrameWriter, *, rate: Rate, loop: int, clock: Clock, stop: StopEvent) -> None:
+    def __init__(
+        self, source: Source, writer: FrameWriter, *, rate: Rate, loop: int, clock: Clock, stop: StopEvent
+    ) -> None:
         self._source = source
         self._writer = writer
         self._loop = loop
@@ -71,6 +72,10 @@ class Feed:
         self.acked = 0
         self.finished = False
         self.error = ""
+
+    @property
+    def stream(self) -> str:
+        return self._source.stream
 
     @property
     def stopped(self) -> bool:
@@ -168,7 +173,6 @@ class Feed:
     def summary(self) -> StreamSummary:
         acked = self.acked
         return StreamSummary(
-            stream=self._source.stream,
             source=self._source.uri,
             frames=acked,
             in_doubt=self.appended - acked,

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from framehop.errors import ConfigError
 from framehop.pipeline.feed import Feed, StreamProgress, StreamSummary
-from framehop.pipeline.pacing import Clock, Rate, StopEvent, SystemClock, check_rate
+from framehop.pipeline.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
 from framehop.protocols import FrameLog, FrameWriter, Source
 from framehop.sources import check_distinct
 from framehop.timing import Deadline
+
+__all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamSummary", "ingest", "parse_rate"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,19 +34,20 @@ class IngestProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSummary:
-    """`stopped`: ended by the stop signal before the sources did; their streams go on where they were left."""
+    """`streams` by stream id. `stopped`: ended by the stop signal before the sources did; their streams go on where they were
+    left."""
 
-    streams: tuple[StreamSummary, ...]
+    streams: dict[str, StreamSummary]
     stopped: bool
 
     @property
     def frames(self) -> int:
-        return sum(stream.frames for stream in self.streams)
+        return sum(stream.frames for stream in self.streams.values())
 
     @property
     def errors(self) -> dict[str, str]:
         """What went wrong, by stream."""
-        return {stream.stream: stream.error for stream in self.streams if stream.error}
+        return {name: stream.error for name, stream in self.streams.items() if stream.error}
 
 
 ProgressCallback = Callable[[IngestProgress], None]
@@ -88,7 +91,9 @@ def ingest(
         watch.report()
         if not complete:
             logger.warning("not all frames were acknowledged; the next ingest sends them again")
-    return IngestSummary(streams=tuple(feed.summary() for feed in feeds), stopped=any(feed.stopped for feed in feeds))
+    return IngestSummary(
+        streams={feed.stream: feed.summary() for feed in feeds}, stopped=any(feed.stopped for feed in feeds)
+    )
 
 
 def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:
@@ -123,7 +128,9 @@ def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, stop: Stop
 class _Watch:
     """Reports progress, and says once when the log stalls and once when it goes on."""
 
-    def __init__(self, feeds: Sequence[Feed], writer: FrameWriter, clock: Clock, on_progress: ProgressCallback | None) -> None:
+    def __init__(
+        self, feeds: Sequence[Feed], writer: FrameWriter, clock: Clock, on_progress: ProgressCallback | None
+    ) -> None:
         self._feeds = feeds
         self._writer = writer
         self._clock = clock
@@ -148,5 +155,6 @@ class _Watch:
         before, self._acked = self._acked, [feed.acked for feed in self._feeds]
         self._at_s = now_s
         return tuple(
-            feed.progress((acked - last) / span_s) for feed, acked, last in zip(self._feeds, self._acked, before, strict=True)
+            feed.progress((acked - last) / span_s)
+            for feed, acked, last in zip(self._feeds, self._acked, before, strict=True)
         )

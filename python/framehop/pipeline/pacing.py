@@ -43,7 +43,9 @@ def parse_rate(text: str) -> Rate:
     try:
         return check_rate(float(text))
     except ValueError as error:
-        raise ConfigError(f"rate {text!r} is not understood; use realtime, max, or pictures per second, as in 12.5") from error
+        raise ConfigError(
+            f"rate {text!r} is not understood; use realtime, max, or pictures per second, as in 12.5"
+        ) from error
 
 
 def check_rate(rate: Rate) -> Rate:

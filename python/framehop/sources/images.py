@@ -46,7 +46,9 @@ class ImageSource:
         except OSError as error:
             raise SourceError(f"cannot read the folder {path}: {error.strerror}") from error
         if not names:
-            raise SourceError(f"no pictures in {path}: put files in it that end in {' '.join(sorted(PICTURE_SUFFIXES))}")
+            raise SourceError(
+                f"no pictures in {path}: put files in it that end in {' '.join(sorted(PICTURE_SUFFIXES))}"
+            )
         return cls._checked(path, sorted(names), stream, rate, quality)
 
     @classmethod
@@ -70,7 +72,9 @@ class ImageSource:
             logger.warning("%s cannot be decoded (%s); it goes into the log as it is", path, error)
             return Picture(payload=data, media_us=media_us, content_type="application/octet-stream")
         height, width = pixels.shape[:2]
-        return Picture(payload=encode_jpeg(pixels, quality=self._quality), media_us=media_us, width=width, height=height)
+        return Picture(
+            payload=encode_jpeg(pixels, quality=self._quality), media_us=media_us, width=width, height=height
+        )
 
 
 def _is_jpeg(path: Path) -> bool:

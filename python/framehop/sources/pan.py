@@ -59,7 +59,9 @@ class PanSource:
         self.rate = rate
         self.count = count
         self.finite = count is not None
-        shape = f"size={self.size[0]}x{self.size[1]}&rate={rate:g}&count={count or 0}&window={window:g}&quality={quality}"
+        shape = (
+            f"size={self.size[0]}x{self.size[1]}&rate={rate:g}&count={count or 0}&window={window:g}&quality={quality}"
+        )
         self.uri = f"pan:{picture.absolute()}?{shape}"
 
     @classmethod

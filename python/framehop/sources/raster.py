@@ -42,7 +42,9 @@ def read_bytes(path: Path, limit: int = MAX_FILE_BYTES, *, whole: bool = True) -
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
     if len(data) > limit:
-        raise SourceError(f"{path} is larger than {limit} bytes, the limit for one picture; make it smaller or leave it out")
+        raise SourceError(
+            f"{path} is larger than {limit} bytes, the limit for one picture; make it smaller or leave it out"
+        )
     return data
 
 

@@ -114,7 +114,7 @@ def parse_source(text: str, options: SourceOptions | None = None) -> Source:
     return SourceSpec.parse(text).open(options)
 
 
-def open_sources(sources: Iterable[str | SourceSpec], options: SourceOptions | None = None) -> list[Source]:
+def parse_sources(sources: Iterable[str | SourceSpec], options: SourceOptions | None = None) -> list[Source]:
     """Open all of them. Raises also ConfigError when two have the same stream id."""
     specs = [SourceSpec.parse(source) if isinstance(source, str) else source for source in sources]
     opened = [spec.open(options) for spec in specs]

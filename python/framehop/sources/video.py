@@ -28,7 +28,9 @@ except ImportError as error:
 logger = logging.getLogger(__name__)
 
 # A hostile file may be a playlist that names other files or hosts: only containers with their own pictures are opened.
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,ivf,mjpeg,h264,hevc,gif,apng,y4m,yuv4mpegpipe"
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,ivf,mjpeg,h264,hevc,gif,apng,y4m,yuv4mpegpipe"
+)
 _MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures is a broken time stamp
 _DEFAULT_RATE = 25.0
 
@@ -43,7 +45,9 @@ class VideoSource:
 
     finite = True
 
-    def __init__(self, path: Path, *, stream: str, quality: int = 85, threads: int = 1, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self, path: Path, *, stream: str, quality: int = 85, threads: int = 1, max_pixels: int = MAX_PIXELS
+    ) -> None:
         self._path = path
         self._quality = quality
         self._threads = threads
@@ -60,7 +64,9 @@ class VideoSource:
         try:
             container = av.open(f"file:{self._path.absolute()}", options=options)
         except (FFmpegError, OSError) as error:
-            raise SourceError(f"cannot open {self._path} as video: {_reason(error)}; give a video file such as an mp4") from error
+            raise SourceError(
+                f"cannot open {self._path} as video: {_reason(error)}; give a video file such as an mp4"
+            ) from error
         if not container.streams.video:
             container.close()
             raise SourceError(f"{self._path} has no video stream; give a file with pictures in it")
@@ -106,7 +112,9 @@ class VideoSource:
     def _encoded(self, frame: VideoFrame, media_us: int) -> Picture:
         pixels = _upright(frame)
         height, width = pixels.shape[:2]
-        return Picture(payload=encode_jpeg(pixels, quality=self._quality), media_us=media_us, width=width, height=height)
+        return Picture(
+            payload=encode_jpeg(pixels, quality=self._quality), media_us=media_us, width=width, height=height
+        )
 
 
 @dataclass(slots=True)

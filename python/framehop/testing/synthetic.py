@@ -37,7 +37,9 @@ def forged_jpeg(width: int = 30_000, height: int = 30_000) -> bytes:
 class ListSource:
     """Yields the given payloads at `rate` per second. `finite` only says so: the list ends all the same."""
 
-    def __init__(self, payloads: Sequence[bytes], *, stream: str = "list", rate: float = 10.0, finite: bool = True) -> None:
+    def __init__(
+        self, payloads: Sequence[bytes], *, stream: str = "list", rate: float = 10.0, finite: bool = True
+    ) -> None:
         self._payloads = payloads
         self.uri = f"list:{stream}"
         self.stream = stream
