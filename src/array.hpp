@@ -4,6 +4,8 @@
 #include <pybind11/numpy.h>
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "framehop/base/image_view.hpp"
 
@@ -19,6 +21,12 @@ inline pybind11::array_t<std::uint8_t> picture_array(const ImageView& view, pybi
     // pybind11 leaves arrays over foreign memory writeable.
     if (!writeable) py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
     return array;
+}
+
+// A new array of `shape` that owns its memory, to be filled before anybody else sees it.
+template <class Value>
+pybind11::array_t<Value> owned_array(std::vector<pybind11::ssize_t> shape) {
+    return pybind11::array_t<Value>(std::move(shape));
 }
 
 }  // namespace framehop::python

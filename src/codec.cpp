@@ -1,7 +1,65 @@
+#include <limits>
+#include <string>
+
+#include "array.hpp"
 #include "bindings.hpp"
+#include "buffer.hpp"
+#include "framehop/base/error.hpp"
+#include "framehop/codec/encode.hpp"
+#include "framehop/codec/jpeg.hpp"
+#include "picture.hpp"
+#include "pixel_count.hpp"
 
 namespace framehop::python {
+namespace {
 
-void register_codec(py::module_&) {}
+codec::Size read_jpeg_header(py::handle data) {
+    const BorrowedBytes jpeg(data);
+    const py::gil_scoped_release release;
+    return codec::read_header(jpeg.bytes());
+}
+
+codec::Size checked_size(codec::Bytes bytes, std::uint64_t max_pixels) {
+    const py::gil_scoped_release release;
+    const codec::Size source = codec::read_header(bytes);
+    codec::check_pixels(source, max_pixels);
+    return source;
+}
+
+// Two releases, as NumPy allocates between them: only once the header has said how much.
+py::array_t<std::uint8_t> decode_jpeg(py::handle data, std::int64_t min_width, std::int64_t min_height,
+                                      std::int64_t max_pixels) {
+    const codec::Size minimum = minimum_size(min_width, min_height);
+    const std::uint64_t cap = pixel_cap(max_pixels);
+    const BorrowedBytes jpeg(data);
+    const codec::Size source = checked_size(jpeg.bytes(), cap);
+    const codec::Size size = codec::scaled_size(source, minimum);
+    py::array_t<std::uint8_t> pixels = owned_array<std::uint8_t>({size.height, size.width, 3});
+    const ImageView view{pixels.mutable_data(), size.width, size.height, size.width * 3, PixelFormat::rgb8};
+    const py::gil_scoped_release release;
+    codec::decode(jpeg.bytes(), source, view);
+    return pixels;
+}
+
+py::bytes encode_jpeg(py::handle pixels, int quality) {
+    const BorrowedPicture picture(pixels, "pixels");
+    const codec::EncodedJpeg jpeg = [&] {
+        const py::gil_scoped_release release;
+        return codec::encode(picture.view(), quality);
+    }();
+    return {reinterpret_cast<const char*>(jpeg.bytes().data()), jpeg.bytes().size()};
+}
+
+}  // namespace
+
+void register_codec(py::module_& module) {
+    py::class_<codec::Size>(module, "JpegInfo", py::is_final())
+        .def_readonly("width", &codec::Size::width)
+        .def_readonly("height", &codec::Size::height);
+    module.def("read_jpeg_header", &read_jpeg_header, py::arg("data"));
+    module.def("decode_jpeg", &decode_jpeg, py::arg("data"), py::kw_only(), py::arg("min_width") = 0,
+               py::arg("min_height") = 0, py::arg("max_pixels") = codec::kDefaultMaxPixels);
+    module.def("encode_jpeg", &encode_jpeg, py::arg("pixels"), py::kw_only(), py::arg("quality") = 85);
+}
 
 }  // namespace framehop::python

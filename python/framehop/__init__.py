@@ -1,1 +1,79 @@
-"""framehop"""
+"""framehop: real-time object detection on many video streams, with a durable log and nothing lost silently.
+
+    import framehop
+
+    for event in framehop.run("clip.mp4", log="./framehop-data"):
+        print(event.event_id, [(o.label, o.confidence) for o in event.objects])
+
+Three verbs, `ingest`, `detect` and `run`, and the pieces they are made of. Names are loaded on first use: `import framehop`
+itself is quick and pulls in nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from framehop._core import JpegDecoder, Ring, RingReader, __version__, decode_jpeg, encode_jpeg
+    from framehop.config import DetectOptions
+    from framehop.errors import FramehopError
+    from framehop.log import open_log
+    from framehop.pipeline.api import detect, ingest, run
+    from framehop.pipeline.audit import audit
+    from framehop.pipeline.engine import Engine, load_model
+    from framehop.types import Event, Frame, FrameKey
+
+__all__ = [
+    "DetectOptions",
+    "Engine",
+    "Event",
+    "Frame",
+    "FrameKey",
+    "FramehopError",
+    "JpegDecoder",
+    "Ring",
+    "RingReader",
+    "__version__",
+    "audit",
+    "decode_jpeg",
+    "detect",
+    "encode_jpeg",
+    "ingest",
+    "load_model",
+    "open_log",
+    "run",
+]
+
+_HOME = {
+    "DetectOptions": "framehop.config",
+    "Engine": "framehop.pipeline.engine",
+    "Event": "framehop.types",
+    "Frame": "framehop.types",
+    "FrameKey": "framehop.types",
+    "FramehopError": "framehop.errors",
+    "JpegDecoder": "framehop._core",
+    "Ring": "framehop._core",
+    "RingReader": "framehop._core",
+    "__version__": "framehop._core",
+    "audit": "framehop.pipeline.audit",
+    "decode_jpeg": "framehop._core",
+    "detect": "framehop.pipeline.api",
+    "encode_jpeg": "framehop._core",
+    "ingest": "framehop.pipeline.api",
+    "load_model": "framehop.pipeline.engine",
+    "open_log": "framehop.log",
+    "run": "framehop.pipeline.api",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'framehop' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

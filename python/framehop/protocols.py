@@ -1,12 +1,27 @@
-"""The plug-in points: what a log, a source and a head must do. Each has a public fake in :mod:`framehop.testing`."""
+"""The plug-in points: what a log, a source and a detector must do. Each has a fake in :mod:`framehop.testing`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
-from framehop.types import Event, EventRecord, Frame, FrameMeta, FramePointer, FrameRecord, Gap, StreamState
+from framehop.types import (
+    Detections,
+    Event,
+    EventRecord,
+    Frame,
+    FrameMeta,
+    FramePointer,
+    FrameRecord,
+    Gap,
+    ModelInfo,
+    StreamState,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Start = Literal["beginning", "latest"]
 PartitionsCallback = Callable[[frozenset[int]], None]
@@ -38,7 +53,8 @@ class FrameWriter(Protocol):
 
     def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
         """Queue `frame`; blocks while the queue is full, up to `timeout_s` (then False, and the frame was not taken). `on_ack`
-        is called from the writer's thread once the frame is durable, in order per stream. Raises LogError when the writer failed for good."""
+        is called from the writer's thread once the frame is durable, in order per stream. Raises LogError when the writer
+        failed for good."""
 
     def finish_pass(self, stream: str) -> None:
         """The finite source came to its end, after all that was appended: the next `open_stream` starts anew. Asynchronous,
@@ -119,8 +135,8 @@ class FrameLog(Protocol):
         on_assign: PartitionsCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> FrameConsumer:
-        """Join `group` as `member`. `on_revoke` is called from `poll`, before a partition is handed to another member: finish or drop
-        what is in flight, commit, return."""
+        """Join `group` as `member`. `on_revoke` is called from `poll`, before a partition is handed to another member: finish or
+        drop what is in flight, commit, return."""
 
     def events(self, *, start: Start = "beginning") -> EventReader: ...
     def scan_frames(self) -> Iterator[FrameMeta]:
@@ -174,3 +190,35 @@ class Source(Protocol):
 
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
         """One pass, from picture `start_seq` on; the same seq is the same picture every time. Raises SourceError."""
+
+
+class Detector(Protocol):
+    """Pictures in, boxes out. Use from one thread at a time."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+    @property
+    def labels(self) -> Mapping[int, str]:
+        """Names by label id. An id may lack one: show its number."""
+
+    @property
+    def max_batch(self) -> int:
+        """Pictures run at once; more are split."""
+
+    @property
+    def min_width(self) -> int:
+        """The decoder need not deliver more pixels than `min_width` × `min_height`, and should not deliver fewer."""
+
+    @property
+    def min_height(self) -> int: ...
+    def detect(
+        self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[tuple[int, int]] | None = None
+    ) -> list[Detections]:
+        """One result per picture, in order. `pictures`: uint8 [H, W, 3], RGB, borrowed for the call. `source_sizes`:
+        (width, height) of each picture before the decoder scaled it; the pictures' own if None. A picture whose outputs
+        are unusable gets a result with `error` set, its neighbours are untouched.
+        Raises InvalidArgumentError, ModelError, ClosedError."""
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...

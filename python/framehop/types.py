@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from framehop.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Clock = Literal["camera", "ingest"]
 Outcome = Literal["detected", "skipped", "failed"]
@@ -129,6 +133,28 @@ class ModelInfo:
     version: str
     sha256: str
     provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchTimings:
+    """What one batch took, microseconds by stage; the same for all its pictures."""
+
+    batch_size: int = 0
+    preprocess_us: int = 0
+    infer_us: int = 0
+    postprocess_us: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Detections:
+    """What a detector found in one picture, best first. `boxes`: float32 [N, 4], x1, y1, x2, y2 in source pixels;
+    `scores`: float32 [N], 0–1; `label_ids`: int32 [N]. `error`: reason of a `failed` event, without boxes; else empty."""
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    label_ids: NDArray[np.int32]
+    error: str = ""
+    timings: BatchTimings = BatchTimings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

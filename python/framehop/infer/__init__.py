@@ -1,1 +1,18 @@
-"""framehop"""
+"""Models and the runtime that runs them. Nothing heavy is imported before a session is created."""
+
+from framehop.infer.onnx import OnnxSession, finite_rows
+from framehop.infer.providers import Provider, SessionOptions
+from framehop.infer.registry import BUILT_IN, find_model
+from framehop.infer.sidecar import Model, Sidecar, read_sidecar
+
+__all__ = [
+    "BUILT_IN",
+    "Model",
+    "OnnxSession",
+    "Provider",
+    "SessionOptions",
+    "Sidecar",
+    "find_model",
+    "finite_rows",
+    "read_sidecar",
+]

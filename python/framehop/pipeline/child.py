@@ -14,15 +14,18 @@ from framehop import _core
 from framehop.errors import FramehopError, ProcessError
 from framehop.pipeline.control import Begin, Channel, Failed, Settings
 
+logger = logging.getLogger(__name__)
+
 START_DEADLINE_S = 10.0
 
 Body = Callable[[Channel, Settings], None]
 
 
 def main(body: Body) -> int:
-    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work.
+    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 3 after a fault while working.
 
-    Any other exception is a bug or a passing fault: it ends the process with a traceback, and the supervisor starts another.
+    An error before `Ready` would come again: the supervisor passes it on and ends. One after it may be a passing fault, such as
+    memory that ran out: the process ends and the supervisor starts another.
     """
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
@@ -37,6 +40,9 @@ def main(body: Body) -> int:
         try:
             body(channel, begin.settings)
         except FramehopError as error:
+            if channel.said_ready:
+                logger.error("%s", error)
+                return 3
             channel.send(Failed(message=str(error)))
             return 1
     return 0

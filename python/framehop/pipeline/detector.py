@@ -10,11 +10,11 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.errors import FramehopError, ProcessError
-from framehop.infer import load_model
 from framehop.pipeline import child
 from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
-from framehop.pipeline.engine import Engine
-from framehop.protocols import Detections, Detector
+from framehop.pipeline.engine import Engine, load_model
+from framehop.protocols import Detector
+from framehop.types import Detections
 
 logger = logging.getLogger(__name__)
 
@@ -87,15 +87,8 @@ class DetectorLoop:
             self._reply(request, found, len(batch), (started_ns - request.received_ns) // 1000)
 
     def _detect(self, batch: list[Leased]) -> list[Detections]:
-        """A batch that cannot be run as a whole is run one by one: a picture's neighbours do not suffer for it."""
-        try:
-            return self._run(batch)
-        except (FramehopError, MemoryError) as error:
-            if len(batch) == 1:
-                return [Detections.failed(f"inference: {error}")]
-            return [found for item in batch for found in self._detect([item])]
-
-    def _run(self, batch: list[Leased]) -> list[Detections]:
+        """An inference that fails is never a picture's fault: it ends this process, and the batch is redone by its successor from
+        the same slots. The arrays go before the leases do."""
         pictures = [lease.array() for _, lease in batch]
         return self._detector.detect(pictures, [(request.source_width, request.source_height) for request, _ in batch])
 
@@ -109,9 +102,9 @@ class DetectorLoop:
             label_ids=found.label_ids,
             batch_size=batch_size,
             wait_us=wait_us,
-            preprocess_us=found.preprocess_us,
-            infer_us=found.infer_us,
-            postprocess_us=found.postprocess_us,
+            preprocess_us=found.timings.preprocess_us,
+            infer_us=found.timings.infer_us,
+            postprocess_us=found.timings.postprocess_us,
         )
 
     def close(self) -> None:
@@ -125,13 +118,18 @@ def body(channel: Channel, settings: Settings) -> None:
     options = settings.options
     with (
         Engine(
-            load_model(options.model), provider=options.provider, threads=options.infer_threads, max_batch=options.max_batch
+            load_model(options.model),
+            provider=options.provider,
+            threads=options.infer_threads,
+            max_batch=options.max_batch,
         ) as engine,
         _core.HopServer(settings.address) as server,
     ):
         loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
-        info = engine.model
-        channel.send(Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider)))
+        info = engine.info
+        channel.send(
+            Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider))
+        )
         try:
             _serve(channel, loop)
         finally:

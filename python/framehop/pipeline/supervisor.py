@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from framehop import _core
 from framehop.config import DetectOptions, FailPoint, usable_cores
 from framehop.errors import ProcessError
-from framehop.infer import Model, load_model
+from framehop.infer import Model
 from framehop.log import open_log
 from framehop.pipeline.control import (
     Beat,
@@ -29,6 +29,7 @@ from framehop.pipeline.control import (
     Suspect,
     WorkerSettings,
 )
+from framehop.pipeline.engine import load_model
 from framehop.pipeline.process import Incident, Process
 from framehop.pipeline.runtime_dir import RuntimeDir
 from framehop.pipeline.stop import StopSignal
@@ -161,7 +162,9 @@ class Supervisor:
             self._hear(process)
             self._bury(process)
             if process.alive and time.monotonic() > process.deadline_s():
-                logger.warning("%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s)
+                logger.warning(
+                    "%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s
+                )
                 process.kill()
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._restarts += 1
@@ -170,6 +173,7 @@ class Supervisor:
     # ---- one process
 
     def _start(self, process: Process) -> None:
+        process.events_at_start = self.status().events
         process.start(self._settings(process), self._fail_point(process))
 
     def _settings(self, process: Process) -> Settings:
@@ -189,7 +193,6 @@ class Supervisor:
 
     def _worker_settings(self, process: Process) -> WorkerSettings:
         options, ring = self._options, self._rings[process.index]
-        min_width, min_height = self._model.min_decode_size
         return WorkerSettings(
             log=self._log_url,
             name=f"{socket.gethostname()}-{os.getpid()}-{process.index}",
@@ -198,12 +201,12 @@ class Supervisor:
             start=options.start,
             ring_path=ring.path,
             ring_slots=options.slots,
-            min_width=min_width,
-            min_height=min_height,
+            min_width=self._model.sidecar.input.width,
+            min_height=self._model.sidecar.input.height,
             decode_threads=options.decode_threads or max(1, usable_cores() // options.workers),
             max_pixels=options.max_pixels,
             max_attempts=options.max_attempts,
-            labels=dict(self._model.labels),
+            labels=self._model.sidecar.labels,
             suspects=[Suspect(partition, offset, n) for (partition, offset), n in self._attempts.items()],
             drain_s=options.drain_s,
         )
@@ -246,7 +249,7 @@ class Supervisor:
         if process.popen is None or process.popen.poll() is None:
             return
         self._hear(process)
-        incident = process.reap(self._in_flight(process))
+        incident = process.reap(self._in_flight(process), progressed=self.status().events > process.events_at_start)
         if process.role == "worker":
             self._past.append(process.beat)
             process.beat = Beat()

@@ -1,1 +1,20 @@
-"""framehop"""
+"""A network's raw outputs into boxes on the source picture."""
+
+from framehop.postprocess.boxes import to_source
+from framehop.postprocess.candidates import Candidates, HeadOptions
+from framehop.postprocess.heads import HEADS, Head, make_head
+from framehop.postprocess.nms import nms
+from framehop.postprocess.objects import NO_OBJECTS, Objects, Postprocessor
+
+__all__ = [
+    "HEADS",
+    "NO_OBJECTS",
+    "Candidates",
+    "Head",
+    "HeadOptions",
+    "Objects",
+    "Postprocessor",
+    "make_head",
+    "nms",
+    "to_source",
+]

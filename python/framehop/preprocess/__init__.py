@@ -1,1 +1,5 @@
-"""framehop"""
+"""Pictures into a network's input tensor."""
+
+from framehop.preprocess.tensor import InputTensor
+
+__all__ = ["InputTensor"]

@@ -1,0 +1,40 @@
+// JPEG to pixels. The header is read and the size checked before anything is allocated: pictures come from outside.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "framehop/base/image_view.hpp"
+
+namespace framehop::codec {
+
+using Bytes = std::span<const std::uint8_t>;
+
+// 8192 x 8192; 192 MiB of RGB.
+inline constexpr std::uint64_t kDefaultMaxPixels = 67'108'864;
+
+struct Size {
+    std::uint32_t width = 0;
+    std::uint32_t height = 0;
+
+    friend bool operator==(const Size&, const Size&) = default;
+};
+
+// What the header of `bytes` claims. Throws Errc::corrupt_picture (no JPEG, damaged, cut off before its first scan, no
+// pixels), unsupported_picture (CMYK, YCCK, not 8 bits a sample, lossless, unusual chroma sampling) and
+// picture_too_large (a side above libjpeg's 65,500 pixels). Thread-safe.
+[[nodiscard]] Size read_header(Bytes bytes);
+
+// Throws Errc::picture_too_large when `source` has more than `max_pixels`. Thread-safe.
+void check_pixels(Size source, std::uint64_t max_pixels);
+
+// The smallest of the DCT's sizes (k/8 of `source`, k = 1..8, rounded up) that is not below `minimum` on either side; a
+// side of 0 asks for nothing. Full size when none is large enough, and when both sides are 0. Thread-safe.
+[[nodiscard]] Size scaled_size(Size source, Size minimum) noexcept;
+
+// Decodes `bytes`, whose header said `source`, into `view` as RGB, at the scale that yields exactly the view's size;
+// writes nowhere else. Grey pictures become RGB. Throws Errc::corrupt_picture at the first sign of damage, the view
+// then holds anything; invalid_argument when no scale yields the view's size. Thread-safe.
+void decode(Bytes bytes, Size source, const ImageView& view);
+
+}  // namespace framehop::codec

@@ -1,0 +1,70 @@
+#include "frame_header.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+
+#include "framehop/codec/encode.hpp"
+
+namespace framehop::codec {
+namespace {
+
+constexpr std::uint8_t kStartOfImage = 0xD8;
+constexpr std::uint8_t kEndOfImage = 0xD9;
+constexpr std::uint8_t kStartOfScan = 0xDA;
+constexpr std::size_t kFrameHeaderBytes = 9;  // marker, length, precision, height, width
+
+std::uint16_t big_endian(Bytes bytes, std::size_t at) noexcept {
+    return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
+}
+
+// Of 0xC0..0xCF three are other segments: DHT, JPG, DAC.
+bool is_frame_header(std::uint8_t marker) noexcept {
+    return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+}
+
+// Baseline, extended, progressive, and the latter two with arithmetic coding.
+bool is_decodable(std::uint8_t marker) noexcept {
+    constexpr std::array<std::uint8_t, 5> decodable{0xC0, 0xC1, 0xC2, 0xC9, 0xCA};
+    return std::ranges::find(decodable, marker) != decodable.end();
+}
+
+std::string dimensions(const FrameHeader& frame) {
+    return std::to_string(frame.width) + "x" + std::to_string(frame.height);
+}
+
+}  // namespace
+
+std::optional<FrameHeader> find_frame_header(Bytes bytes) noexcept {
+    if (bytes.size() < 2 || bytes[0] != 0xFF || bytes[1] != kStartOfImage) return std::nullopt;
+    for (std::size_t at = 2; at + kFrameHeaderBytes <= bytes.size();) {
+        const std::uint8_t marker = bytes[at + 1];
+        if (bytes[at] != 0xFF || marker == kEndOfImage || marker == kStartOfScan) return std::nullopt;
+        if (is_frame_header(marker)) {
+            return FrameHeader{marker, bytes[at + 4], big_endian(bytes, at + 5), big_endian(bytes, at + 7)};
+        }
+        at += marker == 0xFF ? 1 : std::size_t{2} + big_endian(bytes, at + 2);  // 0xFF: a fill byte
+    }
+    return std::nullopt;
+}
+
+Error refused_header(Bytes bytes, const char* reason) {
+    const std::optional<FrameHeader> frame = find_frame_header(bytes);
+    if (frame && !is_decodable(frame->marker)) {
+        return {Errc::unsupported_picture, "JPEG process SOF" + std::to_string(frame->marker - 0xC0) +
+                                               " (lossless or hierarchical) is not decoded; re-encode it as baseline"};
+    }
+    if (frame && frame->precision != 8) {
+        return {Errc::unsupported_picture,
+                "JPEG with " + std::to_string(frame->precision) + " bits a sample is not decoded; re-encode it with 8"};
+    }
+    if (frame && (frame->width > kMaxSide || frame->height > kMaxSide)) {
+        return {Errc::picture_too_large,
+                "JPEG claims " + dimensions(*frame) + " pixels; a side may have at most " + std::to_string(kMaxSide)};
+    }
+    return {Errc::corrupt_picture,
+            "not a whole JPEG (" + std::to_string(bytes.size()) + " bytes): " + std::string(reason)};
+}
+
+}  // namespace framehop::codec

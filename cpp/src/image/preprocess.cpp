@@ -1,0 +1,137 @@
+#include "framehop/image/preprocess.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "framehop/base/error.hpp"
+#include "kernels.hpp"
+
+namespace framehop::image {
+namespace {
+
+// The two source positions of one output position and the weight of the second.
+struct Tap {
+    std::uint32_t first;
+    std::uint32_t second;
+    float weight;
+};
+
+Tap tap_at(std::uint32_t position, std::uint32_t source, std::uint32_t resized) noexcept {
+    const double last = source - 1.0;
+    const double at = std::clamp((position + 0.5) * source / resized - 0.5, 0.0, last);
+    const auto first = static_cast<std::uint32_t>(at);
+    return {first, std::min(first + 1, source - 1), static_cast<float>(at - first)};
+}
+
+// The taps of a row, as lerp_columns takes them: offsets in floats.
+struct ColumnTaps {
+    std::vector<std::int32_t> left;
+    std::vector<std::int32_t> right;
+    std::vector<float> weight;
+
+    ColumnTaps(std::uint32_t source, std::uint32_t resized) : left(resized), right(resized), weight(resized) {
+        for (std::uint32_t x = 0; x < resized; ++x) {
+            const Tap tap = tap_at(x, source, resized);
+            left[x] = static_cast<std::int32_t>(3 * tap.first);
+            right[x] = static_cast<std::int32_t>(3 * tap.second);
+            weight[x] = tap.weight;
+        }
+    }
+};
+
+// Writes pixels of one input tensor, whatever its layout.
+class Tensor {
+  public:
+    Tensor(const PreprocessSpec& spec, float* data)
+        : spec_(spec), data_(data), normalise_{spec.scale, spec.bias, spec.colour == Colour::bgr} {}
+
+    void write(std::uint32_t x, std::uint32_t y, const float* rgb, std::size_t pixels) const {
+        const std::size_t at = std::size_t{y} * spec_.width + x;
+        if (spec_.layout == Layout::nhwc) {
+            write_interleaved(rgb, normalise_, data_ + 3 * at, pixels);
+        } else {
+            write_planes(rgb, normalise_, data_ + at, std::size_t{spec_.width} * spec_.height, pixels);
+        }
+    }
+
+  private:
+    const PreprocessSpec& spec_;
+    float* data_;
+    Normalise normalise_;
+};
+
+// Everything of the input that the picture does not cover.
+void write_padding(const PreprocessSpec& spec, const Placement& placed, const Tensor& tensor) {
+    if (placed.width == spec.width && placed.height == spec.height) return;
+    const std::vector<float> padding(std::size_t{3} * spec.width, spec.pad);
+    const std::uint32_t right = placed.x + placed.width;
+    for (std::uint32_t y = 0; y < spec.height; ++y) {
+        if (y < placed.y || y >= placed.y + placed.height) {
+            tensor.write(0, y, padding.data(), spec.width);
+            continue;
+        }
+        tensor.write(0, y, padding.data(), placed.x);
+        tensor.write(right, y, padding.data(), spec.width - right);
+    }
+}
+
+void write_picture(const ConstImageView& picture, const Placement& placed, const Tensor& tensor) {
+    const ColumnTaps columns(picture.width, placed.width);
+    const std::size_t row_floats = std::size_t{3} * picture.width;
+    std::vector<float> row(row_floats + kRowSlack);
+    std::vector<float> resized(std::size_t{3} * placed.width + kRowSlack);
+    for (std::uint32_t y = 0; y < placed.height; ++y) {
+        const Tap tap = tap_at(y, picture.height, placed.height);
+        lerp_rows(picture.row(tap.first), picture.row(tap.second), tap.weight, row.data(), row_floats);
+        lerp_columns(row.data(), columns.left.data(), columns.right.data(), columns.weight.data(), resized.data(),
+                     placed.width);
+        tensor.write(placed.x, placed.y + y, resized.data(), placed.width);
+    }
+}
+
+void check_side(const char* what, std::uint32_t side) {
+    if (side >= 1 && side <= kMaxInputSide) return;
+    throw Error(Errc::invalid_argument, std::string(what) + " must be 1 to " + std::to_string(kMaxInputSide) +
+                                            " pixels, not " + std::to_string(side));
+}
+
+void check_finite(const char* what, const std::array<float, 3>& values) {
+    if (std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) return;
+    throw Error(Errc::invalid_argument, std::string(what) + " must be three finite numbers");
+}
+
+}  // namespace
+
+Preprocessor::Preprocessor(const PreprocessSpec& spec) : spec_(spec) {
+    check_side("width", spec.width);
+    check_side("height", spec.height);
+    check_finite("scale", spec.scale);
+    check_finite("bias", spec.bias);
+    if (!(spec.pad >= 0.0F && spec.pad <= 255.0F)) {
+        throw Error(Errc::invalid_argument, "pad must be a pixel value, 0 to 255, not " + std::to_string(spec.pad));
+    }
+}
+
+std::size_t Preprocessor::tensor_size() const noexcept { return std::size_t{3} * spec_.width * spec_.height; }
+
+Transform Preprocessor::run(const ConstImageView& picture, std::span<float> tensor) const {
+    // Offsets into a row are 32 bit.
+    constexpr std::uint32_t kMaxPictureWidth = 1U << 28;
+    if (picture.data == nullptr || picture.width < 1 || picture.width > kMaxPictureWidth || picture.height < 1) {
+        throw Error(Errc::invalid_argument, "cannot resize a picture of " + std::to_string(picture.width) + "x" +
+                                                std::to_string(picture.height) + " pixels");
+    }
+    if (tensor.size() != tensor_size()) {
+        throw Error(Errc::invalid_argument, "the tensor has " + std::to_string(tensor.size()) +
+                                                " floats; the input has " + std::to_string(tensor_size()));
+    }
+    const Placement placed = place(spec_.mode, picture.width, picture.height, spec_.width, spec_.height);
+    const Tensor to(spec_, tensor.data());
+    write_padding(spec_, placed, to);
+    write_picture(picture, placed, to);
+    return transform_of(placed, picture.width, picture.height);
+}
+
+}  // namespace framehop::image

@@ -1,0 +1,3 @@
+from framehop.cli import main
+
+main()

@@ -1,0 +1,59 @@
+"""The commands, and how errors leave the program: one or two lines on stderr, a status that is not 0, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from framehop._core import __version__
+from framehop.cli import demo, doctor, read, work
+from framehop.cli.output import complain
+from framehop.errors import FramehopError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Detect objects on many video streams: frames into a durable log, one durable event per frame out.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    verbose: int = typer.Option(
+        0, "-v", "--verbose", count=True, help="Say more: -v for notes, -vv for details.", show_default=False
+    ),
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    """Options of every command."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+    level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+
+
+app.command()(demo.demo)
+app.command()(work.ingest)
+app.command()(work.detect)
+app.command()(work.run)
+app.command()(read.tail)
+app.command()(read.annotate)
+app.command()(read.audit)
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Entry point of the `framehop` command."""
+    try:
+        app()
+    except FramehopError as error:
+        complain(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has gone (framehop tail | head): keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,117 @@
+"""doctor: what is installed, what the rings need, what is in the way."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import typer
+from rich.table import Table
+
+from framehop import _core
+from framehop.cli import options
+from framehop.cli.output import out, write_json_line
+from framehop.config import DetectOptions, usable_cores
+from framehop.errors import FramehopError
+from framehop.log import sqlite_version
+from framehop.pipeline.engine import load_model
+from framehop.ring import check_memory, memory_limits, plan_ring
+
+Verdict = Literal["ok", "note", "problem"]
+PACKAGES = ("numpy", "apsw", "pyzmq", "confluent-kafka", "av", "pillow", "onnxruntime", "onnxruntime-gpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report."""
+
+    topic: str
+    verdict: Verdict
+    text: str
+
+
+def doctor(
+    model: options.Model = "coco-ssd",
+    workers: options.Workers = 1,
+    slots: options.Slots = 32,
+    slot_mib: options.SlotMib = 4.0,
+    json: options.Json = False,
+) -> None:
+    """Check this machine: versions, memory against the rings' needs, runtimes, the model. Status 1 on a problem."""
+    settings = options.detect_options(model, "auto", workers, slots, slot_mib, 1)
+    checks = [*_versions(), *_memory(settings), *_runtimes(), *_model(settings)]
+    if json:
+        write_json_line(msgspec.json.encode(checks))
+    else:
+        _print(checks)
+    if any(check.verdict == "problem" for check in checks):
+        raise typer.Exit(1)
+
+
+def _print(checks: list[Check]) -> None:
+    table = Table(box=None, show_header=False)
+    colours = {"ok": "green", "note": "yellow", "problem": "bold red"}
+    for check in checks:
+        table.add_row(f"[{colours[check.verdict]}]{check.verdict}[/]", check.topic, check.text.replace("[", r"\["))
+    out.print(table)
+
+
+def _versions() -> Iterator[Check]:
+    yield Check("framehop", "ok", f"{_core.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    yield Check("cores", "ok", f"{usable_cores()} usable")
+    yield Check("sqlite", "ok", sqlite_version())
+    found = {name: version for name in PACKAGES if (version := _version(name))}
+    yield Check("packages", "ok", ", ".join(f"{name} {version}" for name, version in found.items()))
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _memory(settings: DetectOptions) -> Iterator[Check]:
+    needed = plan_ring(settings.slots, settings.slot_bytes, settings.tap_quota).total_bytes * settings.workers
+    for limit in memory_limits():
+        yield Check("memory", "ok", f"{limit.name}: {limit.free_bytes / (1 << 20):,.0f} MiB free")
+    try:
+        check_memory(needed)
+    except FramehopError as error:
+        yield Check("rings", "problem", str(error))
+    else:
+        yield Check("rings", "ok", f"{needed / (1 << 20):,.0f} MiB for {settings.workers} × {settings.slots} slots")
+
+
+def _runtimes() -> Iterator[Check]:
+    if _version("onnxruntime") and _version("onnxruntime-gpu"):
+        yield Check(
+            "runtime",
+            "problem",
+            "onnxruntime and onnxruntime-gpu exclude each other, the CPU build wins silently: uninstall both, install one extra",
+        )
+    if importlib.util.find_spec("onnxruntime") is None:
+        yield Check("runtime", "problem", "no ONNX Runtime: pip install 'framehop[cpu]' or 'framehop[gpu]'")
+        return
+    import onnxruntime
+
+    providers = ", ".join(onnxruntime.get_available_providers())
+    yield Check("runtime", "ok", f"ONNX Runtime {onnxruntime.__version__}, built with {providers}")
+    if importlib.util.find_spec("av") is None:
+        yield Check("video", "note", "video files cannot be read: pip install 'framehop[video]'")
+
+
+def _model(settings: DetectOptions) -> Iterator[Check]:
+    try:
+        model = load_model(settings.model)
+    except FramehopError as error:
+        yield Check("model", "problem", str(error))
+        return
+    yield Check(
+        "model", "ok", f"{model.sidecar.name} {model.sidecar.version}, sha256 {model.sidecar.sha256[:16]}… as pinned"
+    )

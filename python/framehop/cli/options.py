@@ -1,0 +1,62 @@
+"""Options that several commands share, so that they are spelled and explained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framehop.config import DetectOptions
+from framehop.errors import ConfigError
+from framehop.infer import Provider
+
+Log = Annotated[str, typer.Option("--log", metavar="DIR|URL", help="The log: a directory.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE…",
+        help="Video file, picture, folder of pictures, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id.",
+    ),
+]
+Stream = Annotated[
+    str, typer.Option("--stream", metavar="ID", help="Stream id, if there is one source [default: the file's stem].")
+]
+Rate = Annotated[str, typer.Option("--rate", metavar="realtime|max|FPS", help="Pace of the sources.")]
+Loop = Annotated[int, typer.Option("--loop", min=0, metavar="N", help="Passes over finite sources; 0 for ever.")]
+Model = Annotated[
+    str,
+    typer.Option("--model", metavar="NAME|PATH", help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it."),
+]
+Device = Annotated[Provider, typer.Option("--provider", help="Where the model runs.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes on this host.")]
+Slots = Annotated[int, typer.Option("--slots", min=1, max=4096, help="Pictures in each worker's ring.")]
+SlotMib = Annotated[float, typer.Option("--slot-mib", min=0.01, help="Size of a ring slot, MiB.")]
+MaxBatch = Annotated[int, typer.Option("--max-batch", min=1, help="Most pictures in one inference.")]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="Write what the run came to as JSON: counters, incidents."),
+]
+
+
+def detect_options(
+    model: str, provider: Provider, workers: int, slots: int, slot_mib: float, max_batch: int
+) -> DetectOptions:
+    return DetectOptions(
+        model=model,
+        provider=provider,
+        workers=workers,
+        slots=slots,
+        slot_bytes=int(slot_mib * (1 << 20)),
+        max_batch=max_batch,
+    )
+
+
+def named(sources: list[str], stream: str) -> list[str]:
+    """The sources with `--stream` applied."""
+    if not stream:
+        return sources
+    if len(sources) != 1:
+        raise ConfigError(f"--stream names one source, and there are {len(sources)}: use NAME=SOURCE for each instead")
+    return [f"{stream}={sources[0]}"]

@@ -1,0 +1,123 @@
+"""tail, annotate, audit: the commands that read a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from framehop.cli import options
+from framehop.cli.output import console, note, out, write_json_line
+from framehop.config import DEFAULT_LOG
+from framehop.errors import ConfigError
+from framehop.log import open_log
+from framehop.pipeline.audit import AuditReport
+from framehop.pipeline.audit import audit as audit_log
+from framehop.pipeline.stop import StopSignal, stop_on_signals
+from framehop.protocols import EventReader
+from framehop.sinks.annotate import annotate as annotate_log
+from framehop.types import EventRecord
+
+POLL_S = 0.5
+BATCH = 256
+
+
+def tail(
+    log: options.Log = DEFAULT_LOG,
+    start: Annotated[str, typer.Option("--from", metavar="beginning|latest", help="Where to start.")] = "latest",
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
+    ] = True,
+    stream: Annotated[str, typer.Option("--stream", metavar="ID", help="Only this stream.")] = "",
+    json: options.Json = False,
+) -> None:
+    """Show events as they come: one line each, or JSON lines."""
+    with open_log(log, create=False) as opened, opened.events(start=_start(start)) as reader, stop_on_signals() as stop:
+        if not json:
+            out.print(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
+        for record in _follow(reader, stop, follow=follow):
+            if not stream or record.event.stream == stream:
+                write_json_line(record.raw) if json else out.print(_event_line(record))
+
+
+def _start(text: str) -> Literal["beginning", "latest"]:
+    match text:
+        case "beginning" | "latest":
+            return text
+    raise ConfigError(f"--from {text!r} is neither beginning nor latest")
+
+
+def _follow(reader: EventReader, stop: StopSignal, *, follow: bool) -> Iterator[EventRecord]:
+    while not stop.requested:
+        records = reader.poll(BATCH, POLL_S if follow else 0.0)
+        if not records and not follow:
+            return
+        yield from records
+
+
+def _event_line(record: EventRecord) -> str:
+    event = record.event
+    objects = ", ".join(f"{found.label} {found.confidence:.2f}" for found in event.objects) or event.reason or "–"
+    total = event.stages_ms.get("total")
+    took = f"{total:.0f} ms" if total is not None else ""
+    return _line(event.captured_at[11:23], event.stream, str(event.seq), event.outcome, took, objects)
+
+
+def _line(time: str, stream: str, seq: str, outcome: str, total: str, objects: str) -> str:
+    return f"{time:<12}  {stream:<16}  {seq:>7}  {outcome:<8}  {total:>8}  {objects}".replace("[", r"\[")
+
+
+def annotate(
+    output: Annotated[Path, typer.Argument(metavar="OUT.mp4", help="The file to write.")],
+    log: options.Log = DEFAULT_LOG,
+    stream: Annotated[
+        str, typer.Option("--stream", metavar="ID", help="Which stream; needed when there are several.")
+    ] = "",
+) -> None:
+    """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
+    with open_log(log, create=False) as opened, Progress(console=console, transient=True) as progress:
+        task = progress.add_task("annotating", total=None)
+        frames = annotate_log(
+            opened,
+            output,
+            stream=stream or None,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    note(f"{output}: {frames} frames")
+
+
+def audit(log: options.Log = DEFAULT_LOG, json: options.Json = False) -> None:
+    """Prove from the log alone that every frame has exactly one event, in order. Exit status 1 if not."""
+    with open_log(log, create=False) as opened:
+        report = audit_log(opened)
+    if json:
+        write_json_line(msgspec.json.encode(report))
+    else:
+        print_audit(report)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def print_audit(report: AuditReport) -> None:
+    """The audit as a table and a verdict."""
+    table = Table(box=None, header_style="bold")
+    for title in ("stream", "frames", "events", "missing", "duplicates", "out of order"):
+        table.add_column(title, justify="left" if title == "stream" else "right", no_wrap=True)
+    for name, stream in report.streams.items():
+        counts = (stream.frames, stream.events, stream.missing, stream.duplicates, stream.out_of_order)
+        table.add_row(name, *map(str, counts))
+    out.print(table)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()))
+    out.print(f"{report.frames} frames, {report.events} events ({outcomes or 'none'}), {len(report.gaps)} gaps")
+    for finding in report.findings:
+        out.print(f"  {finding}")
+    verdict = "nothing lost, nothing doubled" if report.ok else "NOT clean"
+    out.print(
+        f"{verdict}: {report.missing} missing, {report.duplicates} duplicates, {report.out_of_order} out of order",
+        style="bold",
+    )

@@ -1,0 +1,169 @@
+"""ingest, detect, run: the commands that do the work."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from framehop.cli import options
+from framehop.cli.output import complain, console, note, write_json_line
+from framehop.config import DEFAULT_LOG, DetectOptions
+from framehop.log import open_log
+from framehop.pipeline.control import IngestSettings
+from framehop.pipeline.ingest import IngestSummary
+from framehop.pipeline.ingest import ingest as ingest_sources
+from framehop.pipeline.pacing import parse_rate
+from framehop.pipeline.session import Session
+from framehop.pipeline.stop import stop_on_signals
+from framehop.pipeline.supervisor import Status, Summary
+from framehop.sources import parse_sources
+from framehop.types import EventRecord
+
+
+def ingest(
+    sources: options.Sources,
+    log: options.Log = DEFAULT_LOG,
+    stream: options.Stream = "",
+    rate: options.Rate = "realtime",
+    loop: options.Loop = 1,
+    json: options.Json = False,
+) -> None:
+    """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; goes on where it was interrupted."""
+    opened_sources = parse_sources(options.named(sources, stream))
+    pace = parse_rate(rate)
+    with open_log(log) as opened, stop_on_signals() as stop:
+        summary = ingest_sources(opened, opened_sources, rate=pace, loop=loop, stop=stop.event)
+    _print_ingest(summary, json=json)
+    if summary.errors:
+        raise typer.Exit(1)
+
+
+def _print_ingest(summary: IngestSummary, *, json: bool) -> None:
+    if json:
+        write_json_line(msgspec.json.encode(summary))
+        return
+    for name, stream in summary.streams.items():
+        seqs = f", seq {stream.first_seq} to {stream.last_seq}" if stream.first_seq is not None else ""
+        note(f"{name}: {stream.frames} frames, {stream.bytes / 1e6:.1f} MB, epoch {stream.epoch}{seqs}")
+    for name, error in summary.errors.items():
+        complain(f"{name}: {error}")
+
+
+def detect(
+    log: options.Log = DEFAULT_LOG,
+    model: options.Model = "coco-ssd",
+    provider: options.Device = "auto",
+    until_idle: float = typer.Option(
+        0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."
+    ),
+    workers: options.Workers = 1,
+    slots: options.Slots = 32,
+    slot_mib: options.SlotMib = 4.0,
+    max_batch: options.MaxBatch = 8,
+    report: options.Report = None,
+    json: options.Json = False,
+) -> None:
+    """Detect objects in the frames of a log: workers and a detector on this host, one durable event per frame."""
+    settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
+    _work(log, settings, None, until_idle or None, report, json=json)
+
+
+def run(
+    sources: options.Sources,
+    log: options.Log = DEFAULT_LOG,
+    stream: options.Stream = "",
+    rate: options.Rate = "realtime",
+    loop: options.Loop = 1,
+    model: options.Model = "coco-ssd",
+    provider: options.Device = "auto",
+    workers: options.Workers = 1,
+    slots: options.Slots = 32,
+    slot_mib: options.SlotMib = 4.0,
+    max_batch: options.MaxBatch = 8,
+    report: options.Report = None,
+    json: options.Json = False,
+) -> None:
+    """Ingest and detect in one. Ends when finite sources are done and every frame has its event."""
+    texts = options.named(sources, stream)
+    parse_sources(texts)
+    parse_rate(rate)
+    settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
+    _work(log, settings, IngestSettings(log=log, sources=texts, rate=rate, loop=loop), None, report, json=json)
+
+
+def _work(
+    log: str,
+    settings: DetectOptions,
+    ingest: IngestSettings | None,
+    until_idle_s: float | None,
+    report: Path | None,
+    *,
+    json: bool,
+) -> None:
+    with StatusLine() as line, stop_on_signals() as stop:
+        session = Session(log, settings, ingest=ingest, until_idle_s=until_idle_s, on_status=line.update)
+        summary = session.run(stop, print_event if json else None)
+    if report is not None:
+        report.write_bytes(msgspec.json.encode(summary))
+    _print_summary(summary)
+    if summary.source_errors or not summary.drained:
+        raise typer.Exit(1)
+
+
+def print_event(record: EventRecord) -> None:
+    write_json_line(record.raw)
+
+
+def _print_summary(summary: Summary) -> None:
+    status = summary.status
+    note(
+        f"{status.frames_read} frames read, {status.events} events written: {status.detected} detected, {status.failed} failed"
+    )
+    for incident in summary.incidents:
+        how = incident.signal or f"status {incident.exit_code}"
+        note(
+            f"{incident.process} (start {incident.incarnation}) ended by {how}, {incident.in_flight} frames in flight; restarted"
+        )
+    for name, error in summary.source_errors.items():
+        complain(f"{name}: {error}")
+    if not summary.drained:
+        note("stopped before everything in flight was committed: the next start goes on there")
+
+
+class StatusLine:
+    """One line that follows the pipeline, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._live = Live(Text("starting"), console=console, refresh_per_second=4, transient=True)
+        self._shown = console.is_terminal
+        self._before = (time.monotonic(), 0)
+        self._rate = 0.0
+
+    def __enter__(self) -> StatusLine:
+        if self._shown:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._shown:
+            self._live.stop()
+
+    def update(self, status: Status) -> None:
+        if not self._shown:
+            return
+        now = time.monotonic()
+        then, events = self._before
+        if now - then >= 1.0:
+            self._rate = (status.events - events) / (now - then)
+            self._before = (now, status.events)
+        text = f"{status.events} events · {self._rate:.1f}/s · {status.in_flight} in flight · {status.failed} failed"
+        if status.restarts:
+            text += f" · {status.restarts} restarts"
+        if status.stalled:
+            text += f" · {status.stalled}"
+        self._live.update(Text(text))

@@ -1,0 +1,100 @@
+"""Which part of the machine runs the network: choosing ONNX Runtime's execution providers, and checking what we got."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from framehop.errors import ModelError
+
+Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
+ProviderOptions = dict[str, str]
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+NAMES: dict[str, Literal["cpu", "cuda", "tensorrt"]] = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
+_WANTED = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """`provider`: `auto` takes CUDA if it works, else the CPU; never TensorRT, which takes minutes to build its engine.
+    `threads`: of one inference on the CPU, 0 for one per core. `device`: which GPU. `engine_cache`: a directory of this
+    user alone where TensorRT keeps its engines; they are machine code, so nobody else may write there."""
+
+    provider: Provider = "auto"
+    threads: int = 0
+    device: int = 0
+    engine_cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputShapes:
+    """The shapes of the one input that TensorRT builds for: batches of one to `max_batch`."""
+
+    name: str
+    item: tuple[int, int, int]
+    max_batch: int
+
+    def text(self, batch: int) -> str:
+        return f"{self.name}:" + "x".join(map(str, (batch, *self.item)))
+
+
+def choose(options: SessionOptions, available: Sequence[str], shapes: InputShapes) -> list[tuple[str, ProviderOptions]]:
+    """Providers in order of preference. Raises ModelError when the runtime installed was built without the one asked
+    for."""
+    wanted = _WANTED.get(options.provider) or (CUDA if CUDA in available else CPU)
+    if wanted not in available:
+        raise ModelError(f"the ONNX Runtime installed has no {options.provider}: {_remedy(options.provider)}")
+    chain: list[tuple[str, ProviderOptions]] = [(CPU, {})]
+    if wanted in {CUDA, TENSORRT} and CUDA in available:
+        chain.insert(0, (CUDA, _cuda(options)))
+    if wanted == TENSORRT:
+        chain.insert(0, (TENSORRT, _tensorrt(options, shapes)))
+    return chain
+
+
+def check(options: SessionOptions, active: Sequence[str]) -> Literal["cpu", "cuda", "tensorrt"]:
+    """What the session really runs on. The list of *available* providers promises nothing: a GPU build names CUDA on a
+    machine without a GPU, and falls back to the CPU without an error. Raises ModelError if that is not what was asked
+    for."""
+    got = NAMES.get(active[0]) if active else None
+    if got is None:
+        raise ModelError(f"ONNX Runtime chose a provider that is not supported here: {', '.join(active) or 'none'}")
+    if options.provider not in {"auto", got}:
+        raise ModelError(
+            f"asked for {options.provider}, but ONNX Runtime runs on {got} here: {_remedy(options.provider)}"
+        )
+    return got
+
+
+def _cuda(options: SessionOptions) -> ProviderOptions:
+    return {
+        "device_id": str(options.device),
+        "arena_extend_strategy": "kSameAsRequested",  # the default doubles: no room for a second process
+        "cudnn_conv_algo_search": "HEURISTIC",  # the default searches anew for every batch size
+    }
+
+
+def _tensorrt(options: SessionOptions, shapes: InputShapes) -> ProviderOptions:
+    chosen = {
+        "device_id": str(options.device),
+        "trt_profile_min_shapes": shapes.text(1),
+        "trt_profile_opt_shapes": shapes.text(shapes.max_batch),
+        "trt_profile_max_shapes": shapes.text(shapes.max_batch),
+    }
+    if options.engine_cache is not None:
+        chosen |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(options.engine_cache)}
+    return chosen
+
+
+def _remedy(provider: str) -> str:
+    if provider == "cpu":
+        return "pip install 'framehop[cpu]'"
+    return (
+        "pip uninstall onnxruntime, pip install 'framehop[gpu]' (CUDA 13) or 'framehop[gpu-cu12]', and check that"
+        " nvidia-smi works" + ("; TensorRT itself: pip install tensorrt" if provider == "tensorrt" else "")
+    )

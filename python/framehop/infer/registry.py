@@ -1,0 +1,46 @@
+"""From what a user calls a model to its sidecar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from framehop.errors import ModelError
+from framehop.infer.sidecar import Model, read_sidecar
+
+SIDECAR = "model.yaml"
+_MODELS = Path(__file__).parents[1] / "models"
+BUILT_IN = {"coco-ssd": _MODELS / "coco_ssd" / SIDECAR}
+
+
+def find_model(name_or_path: str | Path) -> Model:
+    """A built-in model by name, or a `model.yaml`, a directory with one, or a `.onnx` file with one beside it.
+
+    A built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
+    """
+    if str(name_or_path) in BUILT_IN:
+        return read_sidecar(BUILT_IN[str(name_or_path)])
+    path = Path(name_or_path)
+    if path.is_dir():
+        return read_sidecar(path / SIDECAR)
+    if path.suffix == ".onnx":
+        return _beside(path)
+    if path.suffix in {".yaml", ".yml"}:
+        return read_sidecar(path)
+    raise ModelError(
+        f"there is no model {str(name_or_path)!r}; built in: {', '.join(BUILT_IN)};"
+        f" or give the path of a directory with {SIDECAR}, of a {SIDECAR}, or of a .onnx file beside one"
+    )
+
+
+def _beside(network: Path) -> Model:
+    if not network.is_file():
+        raise ModelError(f"{network} does not exist")
+    sidecar = network.parent / SIDECAR
+    if not sidecar.is_file():
+        raise ModelError(f"{network} needs a {SIDECAR} beside it with its input, head and labels: see docs/models.md")
+    model = read_sidecar(sidecar)
+    if model.file != network.resolve():
+        raise ModelError(
+            f"{sidecar} describes {model.sidecar.file}, not {network.name}; give the sidecar's path, or a directory each"
+        )
+    return model

@@ -1,0 +1,191 @@
+"""One source's way into the log."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+
+from framehop._core import failpoint
+from framehop.errors import FramehopError, SourceError
+from framehop.pipeline.pacing import Clock, Pacer, Rate, StopEvent
+from framehop.protocols import Ack, FrameWriter, Picture, Source
+from framehop.types import Frame, FrameKey, StreamState, check_stream
+
+logger = logging.getLogger(__name__)
+
+APPEND_WAIT_S = 0.25  # how long a full queue may hide the stop signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamProgress:
+    """`total`: frames of one pass, None if unknown or endless. `fps`: acknowledged per second since the last report."""
+
+    stream: str
+    appended: int
+    acked: int
+    total: int | None
+    fps: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSummary:
+    """What one source gave in this run.
+
+    `frames` are acknowledged, `in_doubt` appended but not acknowledged; `bytes` counts both. `epoch` is the last one;
+    `first_seq` and `last_seq` are what this run appended in it, None for nothing. `passes`: begun in this run.
+    `finished`: the source came to its end; else the next ingest goes on after the last acknowledged frame.
+    """
+
+    source: str
+    frames: int
+    in_doubt: int
+    bytes: int
+    epoch: int
+    first_seq: int | None
+    last_seq: int | None
+    passes: int
+    finished: bool
+    error: str
+
+
+class Feed:
+    """Reads one source and appends its pictures. `run` in one thread; the counters may be read from any."""
+
+    def __init__(
+        self, source: Source, writer: FrameWriter, *, rate: Rate, loop: int, clock: Clock, stop: StopEvent
+    ) -> None:
+        self._source = source
+        self._writer = writer
+        self._loop = loop
+        self._clock = clock
+        self._stop = stop
+        self._pacer = Pacer(rate, source_rate=source.rate, clock=clock, stop=stop)
+        self._epoch = 0
+        self._first_seq: int | None = None
+        self._last_seq: int | None = None
+        self._passes = 0
+        self._bytes = 0
+        self._ended = False
+        self.appended = 0
+        self.acked = 0
+        self.finished = False
+        self.error = ""
+
+    @property
+    def stream(self) -> str:
+        return self._source.stream
+
+    @property
+    def stopped(self) -> bool:
+        """Ended by the stop signal: neither at the source's end nor by an error."""
+        return not self.finished and not self.error
+
+    def run(self) -> None:
+        """Every pass of the source. Never raises: what goes wrong is in `error`, so that the other sources go on."""
+        try:
+            self._ended = self._passes_through()
+        except FramehopError as error:
+            self.error = str(error)
+        except Exception as error:
+            logger.exception("source %s failed", self._source.uri)
+            self.error = f"{type(error).__name__}: {error}"
+
+    def finish(self) -> None:
+        """Mark a source that came to its end as finished in the log, so that the next ingest starts anew.
+
+        Only once every source of the run is done: an ingest process that is killed and started again with the same sources
+        must not repeat the ones that had ended before the others.
+        """
+        if not self._ended:
+            return
+        try:
+            self._writer.finish_pass(self._source.stream)
+            self.finished = True
+        except FramehopError as error:
+            self.error = str(error)
+
+    def _passes_through(self) -> bool:
+        stream = check_stream(self._source.stream)
+        state = self._writer.open_stream(stream, source=self._source.uri, finite=self._source.finite)
+        while self._pass_through(state):
+            if not self._source.finite:
+                raise SourceError(f"{self._source.uri} ended, although it has no end; ingest it again to go on")
+            if self._loop and state.pass_index + 1 >= self._loop:
+                return True
+            state = self._writer.next_pass(stream)
+        return False
+
+    def _pass_through(self, state: StreamState) -> bool:
+        """One pass from `state` on: True at the source's end, False when stopped."""
+        self._epoch, self._first_seq, self._last_seq = state.epoch, None, None
+        self._passes += 1
+        self._pacer.start_pass()
+        for seq, picture in enumerate(self._source.pictures(state.next_seq), state.next_seq):
+            if not (self._pacer.wait(picture.media_us) and self._append(self._frame(picture, state, seq))):
+                return False
+        if self._last_seq is None and state.next_seq == 0:
+            raise SourceError(f"{self._source.uri} gave no pictures; check that it can be played")
+        return True
+
+    def _frame(self, picture: Picture, state: StreamState, seq: int) -> Frame:
+        now_us = self._clock.now_us()
+        return Frame(
+            key=FrameKey(state.stream, state.epoch, seq),
+            payload=picture.payload,
+            # A file's picture keeps its place on the file's timeline, however late it is read or sent again.
+            captured_us=state.epoch + picture.media_us if self._source.finite else now_us,
+            received_us=now_us,
+            clock="ingest",
+            content_type=picture.content_type,
+            keyframe=picture.keyframe,
+            width=picture.width,
+            height=picture.height,
+            traceparent=new_traceparent(),
+        )
+
+    def _append(self, frame: Frame) -> bool:
+        while not self._writer.append(frame, self._on_ack, timeout_s=APPEND_WAIT_S):
+            if self._stop.is_set():
+                return False
+        failpoint("ingest.appended")
+        if self._first_seq is None:
+            self._first_seq = frame.key.seq
+        self._last_seq = frame.key.seq
+        self._bytes += len(frame.payload)
+        self.appended += 1
+        return True
+
+    def _on_ack(self, _ack: Ack) -> None:
+        self.acked += 1  # only ever from the writer's one thread
+
+    def progress(self, fps: float) -> StreamProgress:
+        return StreamProgress(
+            stream=self._source.stream,
+            appended=self.appended,
+            acked=self.acked,
+            total=self._source.count,
+            fps=fps,
+            error=self.error,
+        )
+
+    def summary(self) -> StreamSummary:
+        acked = self.acked
+        return StreamSummary(
+            source=self._source.uri,
+            frames=acked,
+            in_doubt=self.appended - acked,
+            bytes=self._bytes,
+            epoch=self._epoch,
+            first_seq=self._first_seq,
+            last_seq=self._last_seq,
+            passes=self._passes,
+            finished=self.finished,
+            error=self.error,
+        )
+
+
+def new_traceparent() -> str:
+    """A fresh W3C trace context: version, trace id, parent id, sampled."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

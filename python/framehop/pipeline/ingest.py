@@ -1,0 +1,160 @@
+"""Ingest: sources into the frames log, one thread each. Used by the command, the API, and the ingest process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from framehop.errors import ConfigError
+from framehop.pipeline.feed import Feed, StreamProgress, StreamSummary
+from framehop.pipeline.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
+from framehop.protocols import FrameLog, FrameWriter, Source
+from framehop.sources import check_distinct
+from framehop.timing import Deadline
+
+__all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamSummary", "ingest", "parse_rate"]
+
+logger = logging.getLogger(__name__)
+
+PROGRESS_S = 0.5
+STOP_FLUSH_S = 5.0  # of the ten seconds that a supervisor grants after SIGTERM
+SILENCE_S = 30.0  # a healthy log acknowledges within a second; only a full disk may take longer, and says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestProgress:
+    """`stalled`: why the log takes nothing at the moment (disk full), else empty."""
+
+    streams: tuple[StreamProgress, ...]
+    stalled: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSummary:
+    """`streams` by stream id. `stopped`: ended by the stop signal before the sources did; their streams go on where they were
+    left."""
+
+    streams: dict[str, StreamSummary]
+    stopped: bool
+
+    @property
+    def frames(self) -> int:
+        return sum(stream.frames for stream in self.streams.values())
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What went wrong, by stream."""
+        return {name: stream.error for name, stream in self.streams.items() if stream.error}
+
+
+ProgressCallback = Callable[[IngestProgress], None]
+
+
+def ingest(
+    log: FrameLog,
+    sources: Sequence[Source],
+    *,
+    rate: Rate = "realtime",
+    loop: int = 1,
+    on_progress: ProgressCallback | None = None,
+    stop: StopEvent | None = None,
+    clock: Clock | None = None,
+) -> IngestSummary:
+    """Append every picture of `sources` to `log`; return when all have ended and all is acknowledged, or after `stop`.
+
+    `rate`: `realtime` (each source's own pace), `max` (as fast as the log takes them), or pictures per second for
+    each. `loop`: passes over a finite source, each an epoch of its own; 0 for ever. `on_progress` is called from this
+    thread about twice a second and once at the end. After `stop` what is queued is flushed, for at most five seconds,
+    and unfinished streams are left so that the next ingest of the same source goes on with the next frame.
+
+    A source that fails is reported in the summary and stops nobody else. Raises ConfigError (rate, loop, two sources
+    with one stream id) before anything is written.
+    """
+    check_rate(rate)
+    if loop < 0:
+        raise ConfigError(f"loop {loop} is out of range; use 1 or more passes, or 0 for ever")
+    if not sources:
+        raise ConfigError("nothing to ingest; name at least one source")
+    check_distinct(sources)
+    stop = stop or threading.Event()
+    clock = clock or SystemClock()
+    with log.writer() as writer:
+        feeds = [Feed(source, writer, rate=rate, loop=loop, clock=clock, stop=stop) for source in sources]
+        watch = _Watch(feeds, writer, clock, on_progress)
+        _run(feeds, watch, stop)
+        for feed in feeds:
+            feed.finish()
+        complete = _flush(writer, feeds, watch, stop)
+        watch.report()
+        if not complete:
+            logger.warning("not all frames were acknowledged; the next ingest sends them again")
+    return IngestSummary(
+        streams={feed.stream: feed.summary() for feed in feeds}, stopped=any(feed.stopped for feed in feeds)
+    )
+
+
+def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:
+    with ThreadPoolExecutor(len(feeds), thread_name_prefix="ingest") as threads:
+        pending: set[Future[None]] = {threads.submit(feed.run) for feed in feeds}
+        try:
+            while pending:
+                _, pending = wait(pending, timeout=PROGRESS_S)
+                watch.report()
+        except BaseException:
+            stop.set()  # Ctrl-C: the executor's exit waits for the threads
+            raise
+
+
+def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> bool:
+    """Wait until all is acknowledged; False when the log stays silent too long, or five seconds after a stop."""
+    silence = Deadline.after(SILENCE_S)
+    stopped: Deadline | None = None
+    acked = -1
+    while not writer.flush(PROGRESS_S):
+        watch.report()
+        if stop.is_set():
+            stopped = stopped or Deadline.after(STOP_FLUSH_S - PROGRESS_S)
+        now_acked = sum(feed.acked for feed in feeds)
+        if now_acked != acked or writer.stalled:
+            acked, silence = now_acked, Deadline.after(SILENCE_S)
+        if silence.expired or (stopped and stopped.expired):
+            return False
+    return True
+
+
+class _Watch:
+    """Reports progress, and says once when the log stalls and once when it goes on."""
+
+    def __init__(
+        self, feeds: Sequence[Feed], writer: FrameWriter, clock: Clock, on_progress: ProgressCallback | None
+    ) -> None:
+        self._feeds = feeds
+        self._writer = writer
+        self._clock = clock
+        self._on_progress = on_progress
+        self._stalled = ""
+        self._acked = [0] * len(feeds)
+        self._at_s = clock.monotonic()
+
+    def report(self) -> None:
+        stalled = self._writer.stalled
+        if stalled and not self._stalled:
+            logger.warning("the log takes no frames: %s; waiting", stalled)
+        elif self._stalled and not stalled:
+            logger.info("the log takes frames again")
+        self._stalled = stalled
+        if self._on_progress:
+            self._on_progress(IngestProgress(streams=self._streams(), stalled=stalled))
+
+    def _streams(self) -> tuple[StreamProgress, ...]:
+        now_s = self._clock.monotonic()
+        span_s = max(1e-3, now_s - self._at_s)
+        before, self._acked = self._acked, [feed.acked for feed in self._feeds]
+        self._at_s = now_s
+        return tuple(
+            feed.progress((acked - last) / span_s)
+            for feed, acked, last in zip(self._feeds, self._acked, before, strict=True)
+        )

@@ -1,0 +1,87 @@
+"""When each picture goes into the log."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal, Protocol
+
+from framehop.errors import ConfigError
+from framehop.timing import now_us
+
+Rate = float | Literal["realtime", "max"]
+
+
+class StopEvent(Protocol):
+    """What a `threading.Event` offers."""
+
+    def is_set(self) -> bool: ...
+    def set(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+class Clock(Protocol):
+    """`monotonic`: seconds that only grow. `now_us`: wall clock, microseconds since 1970."""
+
+    def monotonic(self) -> float: ...
+    def now_us(self) -> int: ...
+
+
+class SystemClock:
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now_us(self) -> int:
+        return now_us()
+
+
+def parse_rate(text: str) -> Rate:
+    """`realtime`, `max`, or pictures per second. Raises ConfigError."""
+    if text == "realtime":
+        return "realtime"
+    if text == "max":
+        return "max"
+    try:
+        return check_rate(float(text))
+    except ValueError as error:
+        raise ConfigError(
+            f"rate {text!r} is not understood; use realtime, max, or pictures per second, as in 12.5"
+        ) from error
+
+
+def check_rate(rate: Rate) -> Rate:
+    """Return `rate` if it can be kept, else raise ConfigError."""
+    if isinstance(rate, str):
+        return parse_rate(rate)
+    if not 0.001 <= rate <= 100_000:
+        raise ConfigError(f"rate {rate} is out of range; use 0.001 to 100000 pictures per second, realtime or max")
+    return rate
+
+
+class Pacer:
+    """Holds one source to an absolute schedule: lateness is caught up and never adds up. Use from one thread."""
+
+    def __init__(self, rate: Rate, *, source_rate: float, clock: Clock, stop: StopEvent) -> None:
+        self._rate = rate
+        self._period_s = 1 / (source_rate if isinstance(rate, str) else rate)
+        self._clock = clock
+        self._stop = stop
+        self._due_s: float | None = None  # of the picture before
+        self._media_us: int | None = None  # the same, on the source's timeline; None at the start of a pass
+
+    def start_pass(self) -> None:
+        """The next picture begins a timeline of its own, one period after the last."""
+        self._media_us = None
+
+    def wait(self, media_us: int) -> bool:
+        """Wait until the picture at `media_us` is due; False as soon as the stop signal is set."""
+        if self._rate == "max":
+            return not self._stop.is_set()
+        now_s = self._clock.monotonic()
+        self._due_s = now_s if self._due_s is None else self._due_s + self._step_s(media_us)
+        self._media_us = media_us
+        return not self._stop.wait(max(0.0, self._due_s - now_s))
+
+    def _step_s(self, media_us: int) -> float:
+        if self._rate != "realtime" or self._media_us is None:
+            return self._period_s
+        return max(0.0, (media_us - self._media_us) / 1_000_000)

@@ -1,0 +1,155 @@
+"""Video files, through FFmpeg's libraries (PyAV): decoded in this thread, encoded to JPEG. Needs the extra `video`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framehop._core import encode_jpeg
+from framehop.errors import MissingExtraError, SourceError
+from framehop.protocols import Picture
+from framehop.sources.raster import MAX_PIXELS
+
+try:
+    import av
+    from av.container import InputContainer
+    from av.error import FFmpegError
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+except ImportError as error:
+    raise MissingExtraError("reading video files needs PyAV: pip install 'framehop[video]'") from error
+
+logger = logging.getLogger(__name__)
+
+# A hostile file may be a playlist that names other files or hosts: only containers with their own pictures are opened.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,ivf,mjpeg,h264,hevc,gif,apng,y4m,yuv4mpegpipe"
+)
+_MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures is a broken time stamp
+_DEFAULT_RATE = 25.0
+
+
+class VideoSource:
+    """One video file, every picture of its first video stream, upright.
+
+    `threads`: for FFmpeg's decoder; 1 keeps an ingest of many streams from starting that many times all cores' threads.
+    `max_pixels`: a file that claims larger pictures is refused. Packets that cannot be decoded are skipped, the same
+    ones every time.
+    """
+
+    finite = True
+
+    def __init__(
+        self, path: Path, *, stream: str, quality: int = 85, threads: int = 1, max_pixels: int = MAX_PIXELS
+    ) -> None:
+        self._path = path
+        self._quality = quality
+        self._threads = threads
+        self._max_pixels = max_pixels
+        self.stream = stream
+        self.uri = f"{path.absolute().as_uri()}?quality={quality}"
+        with self._open() as container:
+            video = container.streams.video[0]
+            self.rate = _rate(video)
+            self.count = video.frames or None
+
+    def _open(self) -> InputContainer:
+        options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+        try:
+            container = av.open(f"file:{self._path.absolute()}", options=options)
+        except (FFmpegError, OSError) as error:
+            raise SourceError(
+                f"cannot open {self._path} as video: {_reason(error)}; give a video file such as an mp4"
+            ) from error
+        if not container.streams.video:
+            container.close()
+            raise SourceError(f"{self._path} has no video stream; give a file with pictures in it")
+        video = container.streams.video[0]
+        if video.codec_context.width * video.codec_context.height > self._max_pixels:
+            container.close()
+            raise SourceError(
+                f"{self._path} claims pictures of more than {self._max_pixels} pixels, the limit; scale it down first"
+            )
+        video.codec_context.thread_count = self._threads
+        video.codec_context.options = {"max_pixels": str(self._max_pixels)}
+        return container
+
+    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
+        """From the file's start every time: seeking would make the seq depend on the container's index."""
+        with self._open() as container:
+            video = container.streams.video[0]
+            timeline = _Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate))
+            for seq, frame in enumerate(self._frames(container, video)):
+                media_us = timeline.place(frame.pts)
+                if seq >= start_seq:
+                    yield self._encoded(frame, media_us)
+
+    def _frames(self, container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
+        skipped = 0
+        packets = container.demux(video)
+        while True:
+            try:
+                packet = next(packets, None)
+            except FFmpegError as error:
+                raise SourceError(f"{self._path} cannot be read any further: {_reason(error)}") from error
+            if packet is None:
+                break
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                skipped += 1
+                continue
+            yield from frames
+        if skipped:
+            logger.warning("%s: %d packets could not be decoded and were skipped", self._path, skipped)
+
+    def _encoded(self, frame: VideoFrame, media_us: int) -> Picture:
+        pixels = _upright(frame)
+        height, width = pixels.shape[:2]
+        return Picture(
+            payload=encode_jpeg(pixels, quality=self._quality), media_us=media_us, width=width, height=height
+        )
+
+
+@dataclass(slots=True)
+class _Timeline:
+    """Places pictures on a timeline that starts at 0 and always moves on, whatever the file's time stamps do."""
+
+    time_base: Fraction
+    period_us: int
+    _stamp_us: int | None = None  # of the picture before
+    _place_us: int = -1
+
+    def place(self, pts: int | None) -> int:
+        """Microseconds from the first picture."""
+        before_us, self._stamp_us = self._stamp_us, None if pts is None else round(pts * self.time_base * 1_000_000)
+        if self._place_us < 0:
+            self._place_us = 0
+        elif before_us is None or self._stamp_us is None:
+            self._place_us += self.period_us
+        else:
+            step_us = self._stamp_us - before_us
+            self._place_us += step_us if 0 < step_us <= _MAX_STEP_US else self.period_us
+        return self._place_us
+
+
+def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
+    """RGB pixels, turned as the file asks (a phone's clip is stored lying on its side)."""
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(pixels, turns))
+
+
+def _rate(video: VideoStream) -> float:
+    rate = float(video.average_rate or video.guessed_rate or _DEFAULT_RATE)
+    return rate if 0.001 <= rate <= 1000 else _DEFAULT_RATE
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,66 @@
+"""Pictures and sources for tests: small, deterministic, and broken on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from framehop._core import encode_jpeg
+from framehop.errors import SourceError
+from framehop.protocols import Picture
+
+
+def jpeg(width: int = 64, height: int = 48, *, shade: int = 0, quality: int = 85) -> bytes:
+    """A JPEG of a gradient; different `shade`s (0 to 255) are different pictures."""
+    pixels = np.empty((height, width, 3), np.uint8)
+    pixels[..., 0] = shade
+    pixels[..., 1] = np.linspace(0, 255, width, dtype=np.uint8)
+    pixels[..., 2] = np.linspace(0, 255, height, dtype=np.uint8)[:, None]
+    return encode_jpeg(pixels, quality=quality)
+
+
+def truncated_jpeg() -> bytes:
+    """A good header and half of the picture."""
+    whole = jpeg()
+    return whole[: len(whole) // 2]
+
+
+def forged_jpeg(width: int = 30_000, height: int = 30_000) -> bytes:
+    """A few hundred bytes that claim to be a picture of `width` x `height`."""
+    data = bytearray(jpeg(16, 16))
+    size_at = data.index(b"\xff\xc0") + 5  # SOF0: marker, length, precision, then height and width
+    data[size_at : size_at + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(data)
+
+
+class ListSource:
+    """Yields the given payloads at `rate` per second. `finite` only says so: the list ends all the same."""
+
+    def __init__(
+        self, payloads: Sequence[bytes], *, stream: str = "list", rate: float = 10.0, finite: bool = True
+    ) -> None:
+        self._payloads = payloads
+        self.uri = f"list:{stream}"
+        self.stream = stream
+        self.rate = rate
+        self.finite = finite
+        self.count = len(payloads) if finite else None
+
+    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
+        for seq in range(start_seq, len(self._payloads)):
+            yield Picture(payload=self._payloads[seq], media_us=round(seq * 1_000_000 / self.rate))
+
+
+class BrokenSource(ListSource):
+    """Fails with SourceError when picture `fail_at` is asked for."""
+
+    def __init__(self, payloads: Sequence[bytes], *, fail_at: int, stream: str = "broken", rate: float = 10.0) -> None:
+        super().__init__(payloads, stream=stream, rate=rate)
+        self._fail_at = fail_at
+
+    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
+        for seq, picture in enumerate(super().pictures(start_seq), start_seq):
+            if seq >= self._fail_at:
+                raise SourceError(f"{self.uri} breaks at picture {seq}")
+            yield picture

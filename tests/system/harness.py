@@ -1,0 +1,144 @@
+"""Real processes, and an independent look at what they left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+import zlib
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import framehop
+from framehop.sources import parse_source
+
+FRAMEHOP = [sys.executable, "-m", "framehop"]
+
+
+def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Poll `condition`: a test's wait with a deadline that names what did not come."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.01)
+
+
+class House:
+    """Runs framehop with a mark in its environment, by which every process of ours is found again."""
+
+    def __init__(self, tmp_path: Path, runtime: Path) -> None:
+        self.path = tmp_path
+        self.log = tmp_path / "log"
+        self.runtime = runtime
+        self._mark = uuid.uuid4().hex
+        self.env = os.environ | {
+            "FRAMEHOP_TEST_MARK": self._mark,
+            "XDG_RUNTIME_DIR": str(runtime),
+            "COLUMNS": "200",
+            "NO_COLOR": "1",
+        }
+        self.env.pop("FRAMEHOP_FAIL_AT", None)
+
+    def start(self, *args: str | Path, fail_at: str = "", **popen: Any) -> subprocess.Popen[bytes]:
+        env = self.env | ({"FRAMEHOP_FAIL_AT": fail_at} if fail_at else {})
+        popen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
+        return subprocess.Popen([*FRAMEHOP, *map(str, args)], env=env, cwd=self.path, **popen)
+
+    def framehop(
+        self, *args: str | Path, fail_at: str = "", timeout_s: float = 120, **popen: Any
+    ) -> subprocess.CompletedProcess[str]:
+        process = self.start(*args, fail_at=fail_at, **popen)
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            stdout, stderr = process.communicate()
+            raise AssertionError(f"framehop {args} did not end within {timeout_s} s:\n{stderr.decode()}") from None
+        return subprocess.CompletedProcess(args, process.returncode, stdout.decode(), stderr.decode())
+
+    def run(self, sources: list[str], *args: str, fail_at: str = "") -> dict[str, Any]:
+        """`framehop run` to its end; returns its report."""
+        report = self.path / "report.json"
+        done = self.framehop(
+            "run", *sources, "--log", self.log, "--rate", "max", "--report", report, *args, fail_at=fail_at
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        loaded: dict[str, Any] = json.loads(report.read_text())
+        return loaded
+
+    # ---- processes
+
+    def processes(self, name: str = "") -> list[psutil.Process]:
+        """Our living processes; `name` is a child's, such as worker-0."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                ours = process.environ().get("FRAMEHOP_TEST_MARK") == self._mark
+                if ours and process.status() != psutil.STATUS_ZOMBIE and (not name or name in process.cmdline()):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+    def wait_for(self, name: str, timeout_s: float = 30) -> psutil.Process:
+        until(lambda: bool(self.processes(name)), timeout_s, f"a process {name}")
+        return self.processes(name)[0]
+
+    def assert_nothing_left(self) -> None:
+        until(lambda: not self.processes(), 10, f"the end of {[p.cmdline() for p in self.processes()]}")
+        until(
+            lambda: not list(self.runtime.iterdir()),
+            10,
+            f"an empty runtime directory, not {list(self.runtime.rglob('*'))}",
+        )
+
+    def kill_everything(self) -> None:
+        for process in self.processes():
+            try:
+                process.send_signal(signal.SIGKILL)
+            except psutil.NoSuchProcess:
+                continue
+
+    # ---- the ledger
+
+    def events(self) -> int:
+        if not (self.log / "index.db").exists():
+            return 0
+        with framehop.open_log(self.log, create=False) as log, log.events() as reader:
+            return sum(1 for _ in reader)
+
+
+def pictures_of(source: str) -> list[int]:
+    """CRC-32 of every picture that `source` yields, computed here, without the pipeline."""
+    return [zlib.crc32(picture.payload) for picture in parse_source(source).pictures()]
+
+
+def check_ledger(log_path: Path, expected: dict[str, list[int]]) -> None:
+    """The ledger property: every expected picture is in the log once, with its own bytes, and has exactly one event, in order."""
+    with framehop.open_log(log_path, create=False) as log:
+        pictures: dict[str, dict[tuple[int, int], int]] = defaultdict(dict)
+        for meta in log.scan_frames():
+            record = log.read_frame(meta.pointer)
+            assert record is not None, meta
+            assert record.payload is not None, meta
+            place = (meta.key.epoch, meta.key.seq)
+            assert place not in pictures[meta.key.stream], f"{meta.key} is twice in the log"
+            pictures[meta.key.stream][place] = zlib.crc32(record.payload)
+        events: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        with log.events() as reader:
+            for record in reader:
+                events[record.event.stream].append((record.event.epoch, record.event.seq))
+    assert set(pictures) == set(expected)
+    for stream, crcs in expected.items():
+        in_order = [pictures[stream][place] for place in sorted(pictures[stream])]
+        assert in_order == crcs, f"{stream}: pictures lost, changed or out of order"
+        assert events[stream] == sorted(pictures[stream]), f"{stream}: events lost, doubled or out of order"

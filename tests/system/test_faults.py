@@ -1,0 +1,166 @@
+"""Real processes killed at named points and at random, while frames are in flight; afterwards the ledger is whole."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+
+import pytest
+
+from tests.system.harness import House, check_ledger, pictures_of, until
+
+COUNT = 30
+SOURCES = [f"cam-{i}=testsrc:?size=320x240&count={COUNT}" for i in range(4)]
+
+
+def expected() -> dict[str, list[int]]:
+    crcs = pictures_of(SOURCES[0])
+    assert len(crcs) == COUNT
+    return {f"cam-{i}": crcs for i in range(4)}
+
+
+def audit(house: House) -> dict[str, object]:
+    done = house.framehop("audit", "--log", house.log, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report: dict[str, object] = json.loads(done.stdout)
+    return report
+
+
+@pytest.mark.parametrize(
+    ("point", "process"),
+    [
+        ("decode.mid@3", "worker-0"),
+        ("decode.done@2", "worker-0"),
+        ("hop.sent@3", "worker-0"),
+        ("infer.mid@3", "detector-0"),
+        ("event.produced@3", "worker-0"),
+        ("offsets.stored@3", "worker-0"),
+        ("ingest.appended@2", "ingest-0"),
+    ],
+)
+def test_killed_at_a_point(house: House, point: str, process: str) -> None:
+    report = house.run(SOURCES, fail_at=point)
+    deaths = [incident for incident in report["incidents"] if incident["process"] == process]
+    assert [death["signal"] for death in deaths] == ["SIGKILL"]
+    if process != "ingest-0":
+        assert deaths[0]["in_flight"] > 0, "the kill hit an idle process and proves nothing"
+    check_ledger(house.log, expected())
+    assert audit(house)["missing"] == 0
+
+
+def test_detector_death_reads_no_frame_twice(house: House) -> None:
+    report = house.run(SOURCES, fail_at="infer.mid@4")
+    assert report["incidents"][0]["process"] == "detector-0"
+    assert report["status"]["resent"] > 0
+    assert report["status"]["frames_read"] == 4 * COUNT
+
+
+def test_ingest_killed_with_frames_in_doubt_goes_on_at_the_next_seq(house: House) -> None:
+    source = f"cam-0=testsrc:?size=320x240&count={COUNT}"
+    first = house.framehop("ingest", source, "--log", house.log, "--rate", "max", fail_at="ingest.appended@2")
+    assert first.returncode == -signal.SIGKILL
+    second = house.framehop("ingest", source, "--log", house.log, "--rate", "max", "--json")
+    assert second.returncode == 0, second.stderr
+    assert json.loads(second.stdout)["streams"]["cam-0"]["first_seq"] > 0
+    done = house.framehop("detect", "--log", house.log, "--until-idle", "1")
+    assert done.returncode == 0, done.stderr
+    check_ledger(house.log, {"cam-0": pictures_of(source)})
+
+
+def test_supervisor_death_takes_everything_with_it(house: House) -> None:
+    supervisor = house.start("run", *SOURCES, "--log", house.log, "--rate", "max")
+    until(lambda: house.events() > 5, 60, "first events")
+    supervisor.kill()
+    supervisor.communicate()
+    house.assert_nothing_left()
+    house.run(SOURCES)
+    check_ledger(house.log, expected())
+
+
+@pytest.mark.parametrize(
+    "victims", [["worker-0"], ["detector-0"], ["supervisor"], ["worker-0", "detector-0", "supervisor"]]
+)
+def test_random_kills(house: House, victims: list[str], request: pytest.FixtureRequest) -> None:
+    rounds = 200 if request.config.getoption("--soak") else 5
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    sources = [f"cam-{i}=testsrc:?size=320x240&count={rounds * 20}" for i in range(4)]
+    supervisor = _start(house, sources)
+    for _ in range(rounds):
+        before = house.events()
+        until(lambda: house.events() > before or supervisor.poll() is not None, 60, "progress")  # noqa: B023
+        _kill_after(chance.random() * 0.5, house, chance.choice(victims), supervisor)
+        if supervisor.poll() is not None:
+            supervisor.communicate()
+            supervisor = _start(house, sources)
+    supervisor.communicate(timeout=600)
+    crcs = pictures_of(sources[0])
+    _finish(house, sources)
+    check_ledger(house.log, {f"cam-{i}": crcs for i in range(4)})
+    assert audit(house)["duplicates"] == 0
+
+
+def _start(house: House, sources: list[str]) -> subprocess.Popen[bytes]:
+    return house.start(
+        "run", *sources, "--log", house.log, "--rate", "max", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def _kill_after(delay_s: float, house: House, victim: str, supervisor: subprocess.Popen[bytes]) -> None:
+    """The random instant is the point: nothing is synchronised with it."""
+    try:
+        supervisor.wait(delay_s)
+    except subprocess.TimeoutExpired:
+        for process in [supervisor] if victim == "supervisor" else house.processes(victim):
+            process.send_signal(signal.SIGKILL)
+        if victim == "supervisor":
+            supervisor.wait(10)
+
+
+def _finish(house: House, sources: list[str]) -> None:
+    """A supervisor killed after its sources were done leaves frames without events: detect does them."""
+    done = house.framehop("detect", "--log", house.log, "--until-idle", "1", timeout_s=600)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stopped_worker_is_replaced(house: House) -> None:
+    supervisor = house.start("run", *SOURCES, "--log", house.log, "--rate", "10", stderr=subprocess.PIPE)
+    until(lambda: house.events() > 0, 60, "first events")
+    stopped = house.wait_for("worker-0")
+    stopped.suspend()
+    _, stderr = supervisor.communicate(timeout=120)
+    assert supervisor.returncode == 0, stderr.decode()
+    assert b"worker-0" in stderr
+    check_ledger(house.log, expected())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains(house: House, number: signal.Signals) -> None:
+    supervisor = house.start(
+        "run", *[f"{source}&rate=10" for source in SOURCES], "--log", house.log, "--rate", "realtime"
+    )
+    until(lambda: house.events() > 3, 60, "first events")
+    supervisor.send_signal(number)
+    _, stderr = supervisor.communicate(timeout=10)
+    assert supervisor.returncode == 0, stderr.decode()
+    assert b"Traceback" not in stderr
+    house.assert_nothing_left()
+    report = audit(house)
+    assert report["frames"] == report["events"]
+    house.run([f"{source}&rate=10" for source in SOURCES])
+    check_ledger(house.log, expected())
+
+
+def test_a_second_signal_ends_at_once(house: House) -> None:
+    supervisor = house.start("run", *SOURCES, "--log", house.log, "--rate", "max")
+    until(lambda: house.events() > 3, 60, "first events")
+    house.wait_for("worker-0").suspend()
+    supervisor.send_signal(signal.SIGTERM)
+    until(lambda: not house.processes("ingest-0"), 10, "ingest drained, so the first signal was seen")
+    supervisor.send_signal(signal.SIGTERM)
+    supervisor.communicate(timeout=5)
+    assert supervisor.returncode != 0
+    house.assert_nothing_left()

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from framehop.errors import ProcessError
+from framehop.pipeline.control import Beat, Channel, Drain, Ready
+
+
+@pytest.fixture
+def pair() -> tuple[Channel, Channel]:
+    ours, theirs = Channel.pair()
+    return ours, Channel.from_fd(theirs.detach())
+
+
+def test_messages_arrive_whole_and_in_order(pair: tuple[Channel, Channel]) -> None:
+    ours, theirs = pair
+    with ours, theirs:
+        theirs.send(Ready())
+        theirs.send(Beat(events=3, stalled="disk full"))
+        assert ours.receive() == [Ready(), Beat(events=3, stalled="disk full")]
+        assert ours.receive() == []
+
+
+def test_a_dead_peer_is_known_after_its_last_words(pair: tuple[Channel, Channel]) -> None:
+    ours, theirs = pair
+    with ours:
+        theirs.send(Beat())
+        theirs.close()
+        assert ours.receive() == [Beat()]
+        assert ours.receive() is None
+        assert not ours.send(Drain())
+
+
+def test_a_peer_that_does_not_read_does_not_block(pair: tuple[Channel, Channel]) -> None:
+    ours, theirs = pair
+    with ours, theirs:
+        sent = 0
+        while ours.send(Beat(stalled="x" * 1000)):
+            sent += 1
+        assert sent > 0
+        assert len(theirs.receive() or []) == sent
+
+
+def test_garbage_is_refused() -> None:
+    ours, theirs = Channel.pair()
+    with ours, theirs:
+        theirs.send(b"\x80\x04garbage")
+        with pytest.raises(ProcessError, match="does not parse"):
+            ours.receive()

@@ -1,0 +1,354 @@
+"""Ingest: order, identity, passes, pacing, failures, and stopping."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count as count_from
+from itertools import pairwise
+from typing import cast
+
+import pytest
+
+from framehop.errors import ConfigError, StreamBusyError
+from framehop.pipeline.ingest import IngestProgress, ingest
+from framehop.pipeline.pacing import Pacer, Rate, parse_rate
+from framehop.protocols import Ack, FrameLog, Picture
+from framehop.testing.clock import ManualClock, ManualEvent
+from framehop.testing.synthetic import BrokenSource, ListSource
+from framehop.types import Frame, FrameKey, FramePointer, StreamState
+
+_EPOCH = 1_700_000_000_000_000
+
+
+class _Log:
+    """A log and its only writer, which acknowledges at once. A frame for which `refuse` returns something true is not taken."""
+
+    def __init__(self, *, refuse: Callable[[Frame], object] = lambda _frame: False) -> None:
+        self.refuse = refuse
+        self._states: dict[str, StreamState] = {}
+        self._finite: dict[str, bool] = {}
+        self._lock = threading.Lock()
+        self.frames: list[Frame] = []
+        self.finished: list[str] = []
+        self.busy: set[str] = set()
+        self.stalled = ""
+        self.flushes = 0
+        self.closed = False
+
+    def writer(self) -> _Log:
+        return self
+
+    def open_stream(self, stream: str, *, source: str, finite: bool) -> StreamState:
+        if stream in self.busy:
+            raise StreamBusyError(f"stream {stream!r} is written by another process")
+        last = self._states.get(stream)
+        if last is None or not finite or stream in self.finished:
+            epoch = last.epoch + 1_000_000_000 if last else _EPOCH
+            last = StreamState(stream=stream, epoch=epoch, next_seq=0)
+        self._states[stream] = last
+        return last
+
+    def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
+        assert timeout_s is not None
+        with self._lock:
+            if self.refuse(frame):
+                return False
+            self.frames.append(frame)
+            state, key = self._states[frame.key.stream], frame.key
+            assert (key.epoch, key.seq) == (state.epoch, state.next_seq), "a gap or a repetition"
+            self._advance(state, next_seq=key.seq + 1)
+        if on_ack:
+            on_ack(Ack(pointer=FramePointer(topic="frames", partition=0, offset=len(self.frames) - 1)))
+        return True
+
+    def _advance(self, state: StreamState, *, next_seq: int) -> None:
+        self._states[state.stream] = StreamState(
+            stream=state.stream, epoch=state.epoch, next_seq=next_seq, pass_index=state.pass_index
+        )
+
+    def next_pass(self, stream: str) -> StreamState:
+        last = self._states[stream]
+        state = StreamState(stream=stream, epoch=last.epoch + 1_000_000_000, next_seq=0, pass_index=last.pass_index + 1)
+        self._states[stream] = state
+        return state
+
+    def finish_pass(self, stream: str) -> None:
+        self.finished.append(stream)
+
+    def flush(self, timeout_s: float) -> bool:
+        self.flushes += 1
+        return True
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.closed = True
+
+    @property
+    def keys(self) -> list[FrameKey]:
+        return [frame.key for frame in self.frames]
+
+
+def _as_log(log: _Log) -> FrameLog:
+    return cast(FrameLog, log)
+
+
+def _payloads(count: int, tag: str = "") -> list[bytes]:
+    return [f"{tag}{seq}".encode() for seq in range(count)]
+
+
+class _Endless:
+    """Pictures without end; `on_picture` is called before each."""
+
+    uri, stream, rate, finite, count = "endless:", "endless", 25.0, False, None
+
+    def __init__(self, on_picture: Callable[[int], None] = lambda _seq: None) -> None:
+        self._on_picture = on_picture
+
+    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
+        for seq in count_from(start_seq):
+            self._on_picture(seq)
+            yield Picture(payload=b"x", media_us=seq * 40_000)
+
+
+def test_every_picture_becomes_a_frame_in_order() -> None:
+    log = _Log()
+    summary = ingest(_as_log(log), [ListSource(_payloads(5), stream="a")], rate="max")
+    assert log.keys == [FrameKey("a", _EPOCH, seq) for seq in range(5)]
+    assert [frame.payload for frame in log.frames] == _payloads(5)
+    assert [frame.captured_us for frame in log.frames] == [_EPOCH + seq * 100_000 for seq in range(5)]
+    stream = summary.streams["a"]
+    assert (stream.frames, stream.in_doubt, stream.bytes, stream.first_seq, stream.last_seq) == (5, 0, 5, 0, 4)
+    assert stream.finished
+    assert not summary.stopped
+    assert not summary.errors
+    assert log.finished == ["a"]
+    assert log.closed
+
+
+def test_trace_contexts_are_fresh_and_well_formed() -> None:
+    log = _Log()
+    ingest(_as_log(log), [ListSource(_payloads(20))], rate="max")
+    traces = {frame.traceparent for frame in log.frames}
+    assert len(traces) == 20
+    for trace in traces:
+        version, trace_id, parent_id, flags = trace.split("-")
+        assert (version, len(trace_id), len(parent_id), flags) == ("00", 32, 16, "01")
+        assert int(trace_id, 16) * int(parent_id, 16) > 0
+
+
+def test_an_endless_source_is_stamped_by_the_clock() -> None:
+    clock = ManualClock()
+    stop = ManualEvent(clock)
+    log = _Log()
+    endless = _Endless(lambda seq: stop.set() if seq == 4 else None)
+    summary = ingest(_as_log(log), [endless], clock=clock, stop=stop)
+    assert [frame.captured_us - log.frames[0].captured_us for frame in log.frames] == [0, 40_000, 80_000, 120_000]
+    assert all(frame.captured_us == frame.received_us for frame in log.frames)
+    assert summary.stopped
+    assert log.finished == []
+
+
+def test_realtime_keeps_an_absolute_schedule() -> None:
+    clock = ManualClock()
+    stop = ManualEvent(clock)
+    at: list[float] = []
+    late = iter([0.0, 0.03, 0.25, 0.0, 0.0, 0.0])  # what each append takes; the third is longer than a period
+
+    def note(_frame: Frame) -> None:
+        at.append(clock.monotonic())
+        clock.advance(next(late))
+
+    ingest(_as_log(_Log(refuse=note)), [ListSource(_payloads(6), rate=10)], clock=clock, stop=stop)
+    assert at == pytest.approx([0, 0.1, 0.2, 0.45, 0.45, 0.5])  # late, caught up, and on time again: nothing skipped
+
+
+@pytest.mark.parametrize(("rate", "expected"), [("realtime", [0, 0.5, 0.6]), (4.0, [0, 0.25, 0.5]), ("max", [0, 0, 0])])
+def test_rates(rate: Rate, expected: list[float]) -> None:
+    clock = ManualClock()
+    pacer = Pacer(rate, source_rate=10, clock=clock, stop=ManualEvent(clock))
+    at = [clock.monotonic() for media_us in (0, 500_000, 600_000) if pacer.wait(media_us)]
+    assert at == pytest.approx(expected)
+
+
+def test_the_next_pass_starts_one_period_after_the_last_picture() -> None:
+    clock = ManualClock()
+    at: list[float] = []
+    log = _Log(refuse=lambda _frame: at.append(clock.monotonic()))
+    ingest(_as_log(log), [ListSource(_payloads(2), rate=10)], loop=3, clock=clock, stop=ManualEvent(clock))
+    assert at == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+
+
+def test_each_pass_is_an_epoch_of_its_own() -> None:
+    log = _Log()
+    summary = ingest(_as_log(log), [ListSource(_payloads(3), stream="a")], rate="max", loop=3)
+    epochs = [frame.key.epoch for frame in log.frames]
+    assert Counter(epochs) == {epochs[0]: 3, epochs[3]: 3, epochs[6]: 3}
+    assert epochs == sorted(epochs)
+    assert (summary.streams["a"].passes, summary.streams["a"].epoch, summary.frames) == (3, epochs[-1], 9)
+    assert log.finished == ["a"]
+
+
+def _stopping_log(stop: threading.Event, after: int) -> _Log:
+    def full(_frame: Frame) -> bool:
+        if len(log.frames) == after:
+            stop.set()
+        return stop.is_set()
+
+    log = _Log(refuse=full)
+    return log
+
+
+@pytest.mark.parametrize("stopped_after", [0, 1, 5, 6, 7, 11])
+def test_an_interrupted_loop_goes_on_where_it_was(stopped_after: int) -> None:
+    stop = threading.Event()
+    log = _stopping_log(stop, stopped_after)
+    source = ListSource(_payloads(6), stream="a")
+    first = ingest(_as_log(log), [source], rate="max", loop=2, stop=stop)
+    assert first.stopped
+    assert first.frames == stopped_after
+    assert log.finished == []
+    log.refuse = lambda _frame: False
+    second = ingest(_as_log(log), [source], rate="max", loop=2)
+    assert second.streams["a"].finished
+    assert first.frames + second.frames == 12
+    assert len(set(log.keys)) == 12
+    assert [frame.payload for frame in log.frames] == _payloads(6) * 2
+
+
+def test_a_source_that_breaks_stops_nobody_else_and_goes_on_later() -> None:
+    log = _Log()
+    good, broken = ListSource(_payloads(50), stream="good"), BrokenSource(_payloads(9), fail_at=4, stream="bad")
+    summary = ingest(_as_log(log), [good, broken], rate="max")
+    assert Counter(frame.key.stream for frame in log.frames) == {"good": 50, "bad": 4}
+    assert summary.errors == {"bad": "list:bad breaks at picture 4"}
+    assert not summary.stopped
+    assert log.finished == ["good"]
+    ingest(_as_log(log), [ListSource(_payloads(9), stream="bad")], rate="max")
+    assert [frame.key.seq for frame in log.frames if frame.key.stream == "bad"] == list(range(9))
+
+
+def test_a_source_of_someone_elses_may_raise_anything(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(seq: int) -> None:
+        raise ZeroDivisionError("in a plug-in")
+
+    log = _Log()
+    summary = ingest(_as_log(log), [_Endless(fail), ListSource(_payloads(2), stream="good")], rate="max")
+    assert summary.errors == {"endless": "ZeroDivisionError: in a plug-in"}
+    assert log.finished == ["good"]
+    assert "endless: failed" in caplog.text
+
+
+def test_a_stream_that_is_written_elsewhere_is_reported() -> None:
+    log = _Log()
+    log.busy = {"a"}
+    summary = ingest(_as_log(log), [ListSource(_payloads(2), stream=stream) for stream in ("a", "b")], rate="max")
+    assert "another process" in summary.errors["a"]
+    assert log.finished == ["b"]
+
+
+@pytest.mark.parametrize(("payloads", "loop"), [([], 1), ([], 0)])
+def test_a_source_without_pictures_is_an_error_and_no_endless_loop(payloads: Sequence[bytes], loop: int) -> None:
+    summary = ingest(_as_log(_Log()), [ListSource(payloads, stream="a")], rate="max", loop=loop)
+    assert "gave no pictures" in summary.errors["a"]
+
+
+def test_a_source_that_was_complete_when_the_process_died_adds_nothing() -> None:
+    """The process died after the last frame and before the pass was finished."""
+    log = _Log()
+    source = ListSource(_payloads(3), stream="a")
+    ingest(_as_log(log), [source], rate="max")
+    log.finished.clear()
+    summary = ingest(_as_log(log), [source], rate="max")
+    assert (summary.frames, summary.streams["a"].finished, summary.streams["a"].last_seq) == (0, True, None)
+
+
+def test_no_source_is_finished_before_all_are() -> None:
+    """Else a killed and restarted ingest would repeat the short one."""
+    finished_at: list[list[str]] = []
+    log = _Log(refuse=lambda _frame: finished_at.append(list(log.finished)))
+    ingest(
+        _as_log(log), [ListSource(_payloads(1), stream="short"), ListSource(_payloads(80), stream="long")], rate="max"
+    )
+    assert finished_at == [[]] * 81
+    assert sorted(log.finished) == ["long", "short"]
+
+
+def test_stop_ends_a_wait_for_the_next_picture_at_once() -> None:
+    stop = threading.Event()
+    log = _Log(refuse=lambda _frame: stop.set())
+    summary = ingest(_as_log(log), [ListSource(_payloads(3), rate=0.001)], stop=stop)  # 1,000 s to the next picture
+    assert (summary.frames, summary.stopped) == (1, True)
+    assert log.flushes == 1
+
+
+def test_stop_ends_a_wait_for_room_in_the_log() -> None:
+    stop = threading.Event()
+
+    def full(_frame: Frame) -> bool:
+        stop.set()
+        return True
+
+    summary = ingest(_as_log(_Log(refuse=full)), [_Endless()], rate="max", stop=stop)
+    assert (summary.frames, summary.stopped) == (0, True)
+
+
+def test_a_stalled_log_is_said_once_and_shown_in_the_progress(caplog: pytest.LogCaptureFixture) -> None:
+    log = _Log()
+    log.stalled = "disk full"
+    seen: list[IngestProgress] = []
+    ingest(_as_log(log), [ListSource(_payloads(3), stream="a")], rate="max", on_progress=seen.append)
+    assert caplog.text.count("the log takes no frames: disk full") == 1
+    assert seen[-1].stalled == "disk full"
+    last = seen[-1].streams[0]
+    assert (last.stream, last.appended, last.acked, last.total, last.error) == ("a", 3, 3, 3, "")
+
+
+def test_an_exception_in_the_callback_ends_all_threads() -> None:
+    def interrupt(_progress: IngestProgress) -> None:
+        raise KeyboardInterrupt
+
+    log = _Log()
+    with pytest.raises(KeyboardInterrupt):
+        ingest(_as_log(log), [_Endless()], on_progress=interrupt)
+    assert log.closed
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ingest")]
+
+
+def test_the_received_time_never_runs_backwards_within_a_stream() -> None:
+    log = _Log()
+    ingest(_as_log(log), [ListSource(_payloads(30))], rate="max")
+    assert all(a.received_us <= b.received_us for a, b in pairwise(log.frames))
+
+
+@pytest.mark.parametrize(
+    ("sources", "rate", "loop", "message"),
+    [
+        (0, "max", 1, "at least one source"),
+        (2, "max", 1, "stream id 'list'"),
+        (1, "max", -1, "loop -1"),
+        (1, 0.0, 1, r"rate 0\.0 is out of range"),
+        (1, float("nan"), 1, "rate nan"),
+    ],
+)
+def test_what_cannot_be_ingested_is_refused_before_anything_is_written(
+    sources: int, rate: Rate, loop: int, message: str
+) -> None:
+    log = _Log()
+    with pytest.raises(ConfigError, match=message):
+        ingest(_as_log(log), [ListSource([b"x"])] * sources, rate=rate, loop=loop)
+    assert log.frames == []
+
+
+@pytest.mark.parametrize(("text", "rate"), [("max", "max"), ("realtime", "realtime"), ("12.5", 12.5)])
+def test_parse_rate(text: str, rate: Rate) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1", "0", "inf", "nan"])
+def test_parse_rate_refuses(text: str) -> None:
+    with pytest.raises(ConfigError, match="use"):
+        parse_rate(text)
