@@ -1,7 +1,31 @@
+#include "hop.hpp"
+
 #include "bindings.hpp"
 
 namespace framehop::python {
 
-void register_hop(py::module_&) {}
+const char* status_name(wire::Status status) noexcept {
+    switch (status) {
+        case wire::Status::ok:
+            return "ok";
+        case wire::Status::stale:
+            return "stale";
+        case wire::Status::failed:
+            return "failed";
+    }
+    return "failed";
+}
+
+wire::Status status_from_name(const std::string& name) {
+    for (const wire::Status status : {wire::Status::ok, wire::Status::stale, wire::Status::failed}) {
+        if (name == status_name(status)) return status;
+    }
+    throw Error(Errc::invalid_argument, "status must be 'ok', 'stale' or 'failed', not '" + name + "'");
+}
+
+void register_hop(py::module_& module) {
+    register_hop_client(module);
+    register_hop_server(module);
+}
 
 }  // namespace framehop::python

@@ -4,12 +4,13 @@ Every buffer argument takes any contiguous bytes-like object (bytes, memoryview,
 for the call only. Errors are the classes of :mod:`framehop.errors`, chosen by code.
 """
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Literal, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
 __version__: Final[str]
 
@@ -420,26 +421,37 @@ class HopReply:
 
 @final
 class HopClient:
-    """A worker's end of the hop (ZeroMQ DEALER). Use from one thread. Closing does not linger."""
+    """A worker's end of the hop (ZeroMQ DEALER): one connection to one incarnation of a detector, from hello to loss. Once
+    `lost` it stays lost; what is unanswered then has to be sent again through a new client. Use from one thread, and not in a
+    forked child (ClosedError). Closing does not linger."""
 
     def __init__(self, address: str, *, ring_path: str, ring_id: int) -> None:
-        """`address`: `ipc://…`. Sends hello (which ring this worker writes) at once; the high-water marks are set so that
-        `credits` decides, never ZeroMQ. Raises SystemCallError."""
+        """`address`: `ipc://…`; nobody need be there yet. Sends hello (which ring this worker writes) at once; the high-water
+        marks are set so that `credits` decides, never ZeroMQ. `ring_path`: 1–107 bytes. Raises InvalidArgumentError,
+        SystemCallError."""
     @property
     def credits(self) -> int:
-        """Descriptors that may be unanswered at once, as the detector's welcome said; 0 until it came."""
+        """Descriptors that may be unanswered at once, as the detector's welcome said; 0 until it came, and once lost."""
     @property
     def detector_id(self) -> int:
         """Random id of the detector's incarnation, from its welcome; 0 until it came."""
+    @property
+    def unanswered(self) -> int:
+        """Descriptors sent and not answered yet."""
+    @property
+    def lost(self) -> bool:
+        """The connection ended: the detector died, closed, or was silent for 3 s. Learned in `poll`."""
     def send(self, refs: Sequence[SlotRef], sizes: Sequence[tuple[int, int]]) -> bool:
         """Send one descriptor per ref, with the source picture's (width, height), in one message. False when the queue is full
-        or there is no detector: nothing was sent, try after the next welcome. Never blocks."""
+        or there is no detector: nothing was sent, try after the next answers. Never blocks. Raises InvalidArgumentError for
+        more descriptors than `credits` ever allows, and for sides that are not 1–65,535 pixels."""
     def poll(self, timeout_s: float, wake_fds: Sequence[int] = ()) -> tuple[list[HopReply], list[int]]:
-        """Wait until answers, a welcome, or one of `wake_fds` (readable, level-triggered) is there, at most `timeout_s`; return
-        all answers at hand and the fds that are readable. Malformed messages are counted in `malformed` and dropped. GIL
-        released; Ctrl-C works."""
+        """Wait until answers, a welcome, the loss, or one of `wake_fds` (readable, level-triggered) is there, at most
+        `timeout_s`; return the answers at hand (up to 1,024) and the fds that are readable. Malformed messages are counted in
+        `malformed` and dropped. GIL released; Ctrl-C works."""
     @property
-    def malformed(self) -> int: ...
+    def malformed(self) -> int:
+        """Messages dropped so far: not parsed, or answers to nothing that is unanswered."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -448,16 +460,18 @@ class HopClient:
 
 @final
 class HopServer:
-    """The detector's end of the hop (ZeroMQ ROUTER, mandatory). Use from one thread. Answers hellos with a welcome itself."""
+    """The detector's end of the hop (ZeroMQ ROUTER, mandatory). Use from one thread, and not in a forked child (ClosedError).
+    Answers hellos with a welcome itself."""
 
     def __init__(self, address: str, *, credits: int = 64) -> None:
-        """Binds `ipc://…`; the socket's directory must exist. Raises SystemCallError."""
+        """Binds `ipc://…`, replacing a socket file left by the dead; its directory must exist. `credits`: 1–4096 per worker.
+        `close` removes the file. Raises InvalidArgumentError, SystemCallError."""
     @property
     def detector_id(self) -> int: ...
     def poll(
         self, timeout_s: float, wake_fds: Sequence[int] = ()
     ) -> tuple[list[FrameRequest], list[tuple[int, str]], list[int]]:
-        """Wait like `HopClient.poll`; return all requests at hand, the hellos among the messages as (ring_id, ring_path), and
+        """Wait like `HopClient.poll`; return the requests at hand, the hellos among the messages as (ring_id, ring_path), and
         the readable `wake_fds`. Malformed messages are counted and dropped."""
     def reply(
         self,
@@ -475,9 +489,11 @@ class HopServer:
         postprocess_us: int = 0,
     ) -> bool:
         """Answer one request. False when its worker is gone (that is no error: its successor reads the log). At most 4,096
-        boxes; shapes as in HopReply, else InvalidArgumentError."""
+        boxes; shapes and dtypes as in HopReply, coordinates finite, scores 0–1, label ids not negative, boxes with status "ok"
+        only, else InvalidArgumentError. `message` is cut to 1,024 bytes, and not sent with status "ok"."""
     @property
-    def malformed(self) -> int: ...
+    def malformed(self) -> int:
+        """Messages dropped so far: not parsed, for another incarnation, or more descriptors in one than `credits`."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

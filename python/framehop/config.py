@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framehop.errors import ConfigError
+from framehop.infer import Provider
 from framehop.protocols import Start
 
 MIB = 1 << 20
@@ -36,7 +37,7 @@ class DetectOptions:
     """
 
     model: str = "coco-ssd"
-    provider: str = "auto"
+    provider: Provider = "auto"
     lane: str = "main"
     start: Start = "beginning"
     workers: int = 1

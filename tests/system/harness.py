@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import framehop
 import psutil
+
+import framehop
 from framehop.sources import parse_source
 
 FRAMEHOP = [sys.executable, "-m", "framehop"]
@@ -51,7 +52,9 @@ class House:
         popen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
         return subprocess.Popen([*FRAMEHOP, *map(str, args)], env=env, cwd=self.path, **popen)
 
-    def framehop(self, *args: str | Path, fail_at: str = "", timeout_s: float = 120, **popen: Any) -> subprocess.CompletedProcess[str]:
+    def framehop(
+        self, *args: str | Path, fail_at: str = "", timeout_s: float = 120, **popen: Any
+    ) -> subprocess.CompletedProcess[str]:
         process = self.start(*args, fail_at=fail_at, **popen)
         try:
             stdout, stderr = process.communicate(timeout=timeout_s)
@@ -64,7 +67,9 @@ class House:
     def run(self, sources: list[str], *args: str, fail_at: str = "") -> dict[str, Any]:
         """`framehop run` to its end; returns its report."""
         report = self.path / "report.json"
-        done = self.framehop("run", *sources, "--log", self.log, "--rate", "max", "--report", report, *args, fail_at=fail_at)
+        done = self.framehop(
+            "run", *sources, "--log", self.log, "--rate", "max", "--report", report, *args, fail_at=fail_at
+        )
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         loaded: dict[str, Any] = json.loads(report.read_text())
@@ -90,7 +95,11 @@ class House:
 
     def assert_nothing_left(self) -> None:
         until(lambda: not self.processes(), 10, f"the end of {[p.cmdline() for p in self.processes()]}")
-        until(lambda: not list(self.runtime.iterdir()), 10, f"an empty runtime directory, not {list(self.runtime.rglob('*'))}")
+        until(
+            lambda: not list(self.runtime.iterdir()),
+            10,
+            f"an empty runtime directory, not {list(self.runtime.rglob('*'))}",
+        )
 
     def kill_everything(self) -> None:
         for process in self.processes():

@@ -79,7 +79,9 @@ def test_supervisor_death_takes_everything_with_it(house: House) -> None:
     check_ledger(house.log, expected())
 
 
-@pytest.mark.parametrize("victims", [["worker-0"], ["detector-0"], ["supervisor"], ["worker-0", "detector-0", "supervisor"]])
+@pytest.mark.parametrize(
+    "victims", [["worker-0"], ["detector-0"], ["supervisor"], ["worker-0", "detector-0", "supervisor"]]
+)
 def test_random_kills(house: House, victims: list[str], request: pytest.FixtureRequest) -> None:
     rounds = 200 if request.config.getoption("--soak") else 5
     seed = random.SystemRandom().randrange(1 << 32)
@@ -137,7 +139,9 @@ def test_a_stopped_worker_is_replaced(house: House) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains(house: House, number: signal.Signals) -> None:
-    supervisor = house.start("run", *[f"{source}&rate=10" for source in SOURCES], "--log", house.log, "--rate", "realtime")
+    supervisor = house.start(
+        "run", *[f"{source}&rate=10" for source in SOURCES], "--log", house.log, "--rate", "realtime"
+    )
     until(lambda: house.events() > 3, 60, "first events")
     supervisor.send_signal(number)
     _, stderr = supervisor.communicate(timeout=10)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import cast
 
 import pytest
+
 from framehop.errors import ConfigError, StreamBusyError
 from framehop.pipeline.ingest import IngestProgress, ingest
 from framehop.pipeline.pacing import Pacer, Rate, parse_rate

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from framehop._core import decode_jpeg
 from framehop.errors import ConfigError, SourceError
 from framehop.sources import SourceOptions, SourceSpec, check_distinct, parse_source, parse_sources, raster
 from framehop.testing.synthetic import ListSource, forged_jpeg, jpeg, truncated_jpeg
-from PIL import Image
 
 
 def _png(path: Path, colour: tuple[int, int, int]) -> None:

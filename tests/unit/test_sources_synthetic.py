@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from framehop._core import decode_jpeg
 from framehop.errors import MissingExtraError, SourceError
 from framehop.sources import parse_source
@@ -14,7 +16,6 @@ from framehop.sources.demo import demo_sources
 from framehop.sources.motion import to_and_fro
 from framehop.sources.pan import PanSource
 from framehop.sources.testsrc import ShapesSource
-from PIL import Image
 
 
 @pytest.fixture

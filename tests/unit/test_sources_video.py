@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from av.video.stream import VideoStream
+
 from framehop._core import decode_jpeg
 from framehop.errors import MissingExtraError, SourceError
 from framehop.protocols import Picture

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from framehop.pipeline.tracker import Tracker
-from framehop.types import Event, FramePointer
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from framehop.pipeline.tracker import Tracker
+from framehop.types import Event, FramePointer
 
 
 def event(partition: int, offset: int) -> Event:

@@ -25,7 +25,7 @@ void arm_failpoint(std::string_view name, int nth) {
 void failpoint(std::string_view name) noexcept {
     if (!armed.load(std::memory_order_relaxed)) return;
     const std::lock_guard lock(mutex);
-    if (name == armed_name && --hits_left == 0) std::raise(SIGKILL);
+    if (name == armed_name && --hits_left == 0) static_cast<void>(std::raise(SIGKILL));
 }
 
 }  // namespace framehop

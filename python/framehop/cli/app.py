@@ -23,7 +23,9 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def common(
-    verbose: int = typer.Option(0, "-v", "--verbose", count=True, help="Say more: -v for notes, -vv for details.", show_default=False),
+    verbose: int = typer.Option(
+        0, "-v", "--verbose", count=True, help="Say more: -v for notes, -vv for details.", show_default=False
+    ),
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     """Options of every command."""

@@ -42,7 +42,7 @@ def doctor(
     slot_mib: options.SlotMib = 4.0,
     json: options.Json = False,
 ) -> None:
-    """Check this machine: versions, memory against what the rings need, runtimes and providers, the model. Exit status 1 on a problem."""
+    """Check this machine: versions, memory against the rings' needs, runtimes, the model. Status 1 on a problem."""
     settings = options.detect_options(model, "auto", workers, slots, slot_mib, 1)
     checks = [*_versions(), *_memory(settings), *_runtimes(), *_model(settings)]
     if json:
@@ -93,7 +93,7 @@ def _runtimes() -> Iterator[Check]:
         yield Check(
             "runtime",
             "problem",
-            "onnxruntime and onnxruntime-gpu are both installed and the CPU build wins silently: pip uninstall both, then install one extra",
+            "onnxruntime and onnxruntime-gpu exclude each other, the CPU build wins silently: uninstall both, install one extra",
         )
     if importlib.util.find_spec("onnxruntime") is None:
         yield Check("runtime", "problem", "no ONNX Runtime: pip install 'framehop[cpu]' or 'framehop[gpu]'")
@@ -112,4 +112,6 @@ def _model(settings: DetectOptions) -> Iterator[Check]:
     except FramehopError as error:
         yield Check("model", "problem", str(error))
         return
-    yield Check("model", "ok", f"{model.sidecar.name} {model.sidecar.version}, sha256 {model.sidecar.sha256[:16]}… as pinned")
+    yield Check(
+        "model", "ok", f"{model.sidecar.name} {model.sidecar.version}, sha256 {model.sidecar.sha256[:16]}… as pinned"
+    )

@@ -9,6 +9,7 @@ import typer
 
 from framehop.config import DetectOptions
 from framehop.errors import ConfigError
+from framehop.infer import Provider
 
 Log = Annotated[str, typer.Option("--log", metavar="DIR|URL", help="The log: a directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
@@ -19,22 +20,28 @@ Sources = Annotated[
         help="Video file, picture, folder of pictures, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id.",
     ),
 ]
-Stream = Annotated[str, typer.Option("--stream", metavar="ID", help="Stream id, if there is one source [default: the file's stem].")]
+Stream = Annotated[
+    str, typer.Option("--stream", metavar="ID", help="Stream id, if there is one source [default: the file's stem].")
+]
 Rate = Annotated[str, typer.Option("--rate", metavar="realtime|max|FPS", help="Pace of the sources.")]
 Loop = Annotated[int, typer.Option("--loop", min=0, metavar="N", help="Passes over finite sources; 0 for ever.")]
-Model = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it.")]
-Provider = Annotated[str, typer.Option("--provider", metavar="auto|cpu|cuda|tensorrt", help="Where the model runs.")]
+Model = Annotated[
+    str,
+    typer.Option("--model", metavar="NAME|PATH", help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it."),
+]
+Device = Annotated[Provider, typer.Option("--provider", help="Where the model runs.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes on this host.")]
 Slots = Annotated[int, typer.Option("--slots", min=1, max=4096, help="Pictures in each worker's ring.")]
 SlotMib = Annotated[float, typer.Option("--slot-mib", min=0.01, help="Size of a ring slot, MiB.")]
 MaxBatch = Annotated[int, typer.Option("--max-batch", min=1, help="Most pictures in one inference.")]
 Report = Annotated[
-    Path | None, typer.Option("--report", metavar="FILE", help="Write what the run came to as JSON: counters, incidents.")
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="Write what the run came to as JSON: counters, incidents."),
 ]
 
 
 def detect_options(
-    model: str, provider: str, workers: int, slots: int, slot_mib: float, max_batch: int
+    model: str, provider: Provider, workers: int, slots: int, slot_mib: float, max_batch: int
 ) -> DetectOptions:
     return DetectOptions(
         model=model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,7 +30,9 @@ BATCH = 256
 def tail(
     log: options.Log = DEFAULT_LOG,
     start: Annotated[str, typer.Option("--from", metavar="beginning|latest", help="Where to start.")] = "latest",
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")] = True,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
+    ] = True,
     stream: Annotated[str, typer.Option("--stream", metavar="ID", help="Only this stream.")] = "",
     json: options.Json = False,
 ) -> None:
@@ -43,12 +46,13 @@ def tail(
 
 
 def _start(text: str) -> Literal["beginning", "latest"]:
-    if text == "beginning" or text == "latest":
-        return text
+    match text:
+        case "beginning" | "latest":
+            return text
     raise ConfigError(f"--from {text!r} is neither beginning nor latest")
 
 
-def _follow(reader: EventReader, stop: StopSignal, *, follow: bool):  # type: ignore[no-untyped-def]
+def _follow(reader: EventReader, stop: StopSignal, *, follow: bool) -> Iterator[EventRecord]:
     while not stop.requested:
         records = reader.poll(BATCH, POLL_S if follow else 0.0)
         if not records and not follow:
@@ -71,13 +75,18 @@ def _line(time: str, stream: str, seq: str, outcome: str, total: str, objects: s
 def annotate(
     output: Annotated[Path, typer.Argument(metavar="OUT.mp4", help="The file to write.")],
     log: options.Log = DEFAULT_LOG,
-    stream: Annotated[str, typer.Option("--stream", metavar="ID", help="Which stream; needed when there are several.")] = "",
+    stream: Annotated[
+        str, typer.Option("--stream", metavar="ID", help="Which stream; needed when there are several.")
+    ] = "",
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
     with open_log(log, create=False) as opened, Progress(console=console, transient=True) as progress:
         task = progress.add_task("annotating", total=None)
         frames = annotate_log(
-            opened, output, stream=stream or None, on_progress=lambda done, total: progress.update(task, completed=done, total=total)
+            opened,
+            output,
+            stream=stream or None,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     note(f"{output}: {frames} frames")
 
@@ -108,4 +117,7 @@ def print_audit(report: AuditReport) -> None:
     for finding in report.findings:
         out.print(f"  {finding}")
     verdict = "nothing lost, nothing doubled" if report.ok else "NOT clean"
-    out.print(f"{verdict}: {report.missing} missing, {report.duplicates} duplicates, {report.out_of_order} out of order", style="bold")
+    out.print(
+        f"{verdict}: {report.missing} missing, {report.duplicates} duplicates, {report.out_of_order} out of order",
+        style="bold",
+    )

@@ -15,8 +15,9 @@ from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
-from framehop.pipeline.ingest import IngestSummary, parse_rate
+from framehop.pipeline.ingest import IngestSummary
 from framehop.pipeline.ingest import ingest as ingest_sources
+from framehop.pipeline.pacing import parse_rate
 from framehop.pipeline.session import Session
 from framehop.pipeline.stop import stop_on_signals
 from framehop.pipeline.supervisor import Status, Summary
@@ -33,9 +34,10 @@ def ingest(
     json: options.Json = False,
 ) -> None:
     """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; goes on where it was interrupted."""
-    specs = parse_sources(options.named(sources, stream))
+    opened_sources = parse_sources(options.named(sources, stream))
+    pace = parse_rate(rate)
     with open_log(log) as opened, stop_on_signals() as stop:
-        summary = ingest_sources(opened, specs, rate=parse_rate(rate), loop=loop, stop=stop)
+        summary = ingest_sources(opened, opened_sources, rate=pace, loop=loop, stop=stop.event)
     _print_ingest(summary, json=json)
     if summary.errors:
         raise typer.Exit(1)
@@ -46,7 +48,8 @@ def _print_ingest(summary: IngestSummary, *, json: bool) -> None:
         write_json_line(msgspec.json.encode(summary))
         return
     for name, stream in summary.streams.items():
-        note(f"{name}: {stream.frames} frames, {stream.bytes / 1e6:.1f} MB, epoch {stream.epoch}, seq {stream.first_seq}–{stream.last_seq}")
+        seqs = f", seq {stream.first_seq} to {stream.last_seq}" if stream.first_seq is not None else ""
+        note(f"{name}: {stream.frames} frames, {stream.bytes / 1e6:.1f} MB, epoch {stream.epoch}{seqs}")
     for name, error in summary.errors.items():
         complain(f"{name}: {error}")
 
@@ -54,8 +57,10 @@ def _print_ingest(summary: IngestSummary, *, json: bool) -> None:
 def detect(
     log: options.Log = DEFAULT_LOG,
     model: options.Model = "coco-ssd",
-    provider: options.Provider = "auto",
-    until_idle: float = typer.Option(0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."),
+    provider: options.Device = "auto",
+    until_idle: float = typer.Option(
+        0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."
+    ),
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
@@ -75,7 +80,7 @@ def run(
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
     model: options.Model = "coco-ssd",
-    provider: options.Provider = "auto",
+    provider: options.Device = "auto",
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
@@ -92,7 +97,13 @@ def run(
 
 
 def _work(
-    log: str, settings: DetectOptions, ingest: IngestSettings | None, until_idle_s: float | None, report: Path | None, *, json: bool
+    log: str,
+    settings: DetectOptions,
+    ingest: IngestSettings | None,
+    until_idle_s: float | None,
+    report: Path | None,
+    *,
+    json: bool,
 ) -> None:
     with StatusLine() as line, stop_on_signals() as stop:
         session = Session(log, settings, ingest=ingest, until_idle_s=until_idle_s, on_status=line.update)
@@ -110,10 +121,14 @@ def print_event(record: EventRecord) -> None:
 
 def _print_summary(summary: Summary) -> None:
     status = summary.status
-    note(f"{status.frames_read} frames read, {status.events} events written: {status.detected} detected, {status.failed} failed")
+    note(
+        f"{status.frames_read} frames read, {status.events} events written: {status.detected} detected, {status.failed} failed"
+    )
     for incident in summary.incidents:
         how = incident.signal or f"status {incident.exit_code}"
-        note(f"{incident.process} (start {incident.incarnation}) ended by {how} with {incident.in_flight} frames in flight; restarted")
+        note(
+            f"{incident.process} (start {incident.incarnation}) ended by {how}, {incident.in_flight} frames in flight; restarted"
+        )
     for name, error in summary.source_errors.items():
         complain(f"{name}: {error}")
     if not summary.drained:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError
@@ -12,22 +11,23 @@ from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.ingest import IngestSummary
 from framehop.pipeline.ingest import ingest as ingest_sources
+from framehop.pipeline.pacing import Rate, check_rate
 from framehop.pipeline.session import Session
 from framehop.sources import parse_sources
 from framehop.types import Event
 
-Rate = Literal["realtime", "max"] | float
 
-
-def ingest(*sources: str | Path, log: str | Path = DEFAULT_LOG, rate: Rate = "realtime", loop: int = 1) -> IngestSummary:
+def ingest(
+    *sources: str | Path, log: str | Path = DEFAULT_LOG, rate: Rate = "realtime", loop: int = 1
+) -> IngestSummary:
     """Put frames of `sources` into `log` and return when they are at their end and everything is acknowledged.
 
-    `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`, or pictures
-    per second. `loop`: passes over finite sources, 0 for ever. Raises SourceError, ConfigError, LogError, StreamBusyError.
+    `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`,
+    or pictures per second. `loop`: passes over finite sources, 0 for ever. Raises SourceError, ConfigError, LogError.
     """
-    specs = parse_sources([str(source) for source in sources])
+    opened_sources = parse_sources(str(source) for source in sources)
     with open_log(log) as opened:
-        return ingest_sources(opened, specs, rate=rate, loop=loop)
+        return ingest_sources(opened, opened_sources, rate=rate, loop=loop)
 
 
 def detect(
@@ -48,10 +48,11 @@ def run(
     loop: int = 1,
     options: DetectOptions | None = None,
 ) -> Iterator[Event]:
-    """`ingest` and `detect` in one: iterate the events of `sources`; ends when finite sources are done and every frame has its event."""
+    """`ingest` and `detect` in one: iterate the events; ends when finite sources are done and every frame has its event."""
     if not sources:
         raise ConfigError("run needs at least one source, such as clip.mp4")
     texts = [str(source) for source in sources]
+    check_rate(rate)
     parse_sources(texts)
     settings = IngestSettings(log=str(log), sources=texts, rate=str(rate), loop=loop)
     return Session(str(log), options or DetectOptions(), ingest=settings).events()

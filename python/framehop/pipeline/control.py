@@ -14,6 +14,7 @@ import msgspec
 
 from framehop.config import DetectOptions
 from framehop.errors import ProcessError
+from framehop.protocols import Start
 
 MAX_PACKET = 1 << 17
 
@@ -31,7 +32,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     name: str
     group: str
     lane: str
-    start: str
+    start: Start
     ring_path: str
     ring_slots: int
     min_width: int
@@ -151,7 +152,7 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, message: Message) -> bool:
-        """False when the peer is gone, or so far behind that its queue is full: a beat may be lost, and the peer is dead or stuck."""
+        """False when the peer is gone, or so far behind that its queue is full."""
         try:
             self._socket.send(_encoder.encode(message))
             self.said_ready |= isinstance(message, Ready)
@@ -180,12 +181,15 @@ class Channel:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
 def _parse(packet: bytes) -> Message:
     try:
-        return _decoder.decode(packet)
+        message: Message = _decoder.decode(packet)
     except msgspec.MsgspecError as error:
         raise ProcessError(f"a control message does not parse: {error}") from error
+    return message

@@ -118,13 +118,18 @@ def body(channel: Channel, settings: Settings) -> None:
     options = settings.options
     with (
         Engine(
-            load_model(options.model), provider=options.provider, threads=options.infer_threads, max_batch=options.max_batch
+            load_model(options.model),
+            provider=options.provider,
+            threads=options.infer_threads,
+            max_batch=options.max_batch,
         ) as engine,
         _core.HopServer(settings.address) as server,
     ):
         loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
         info = engine.info
-        channel.send(Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider)))
+        channel.send(
+            Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider))
+        )
         try:
             _serve(channel, loop)
         finally:

@@ -89,7 +89,9 @@ class Flight:
         """Before partitions are handed over: wait until their frames are committed, then forget them whatever is left."""
         deadline = Deadline.after(REVOKE_S)
         with self._changed:
-            while (self._tracker.in_flight_of(partitions) or self._committing & partitions) and not self.stopping.is_set():
+            while (
+                self._tracker.in_flight_of(partitions) or self._committing & partitions
+            ) and not self.stopping.is_set():
                 if not self._changed.wait(deadline.remaining_s):
                     break
             self._tracker.drop(partitions)

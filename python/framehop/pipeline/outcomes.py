@@ -57,7 +57,9 @@ def objects_of(reply: HopReply, labels: dict[int, str]) -> list[DetectedObject]:
     ]
 
 
-def stage_times(meta: FrameMeta, polled_us: int, done_us: int, decoded: DecodeResult, reply: HopReply) -> dict[str, float]:
+def stage_times(
+    meta: FrameMeta, polled_us: int, done_us: int, decoded: DecodeResult, reply: HopReply
+) -> dict[str, float]:
     """Milliseconds by stage. `append` and `log` cross processes by the wall clock of one host; the rest is measured in place."""
     micros = {
         "append": meta.appended_us - meta.received_us,

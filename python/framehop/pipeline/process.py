@@ -20,6 +20,12 @@ logger = logging.getLogger(__name__)
 
 Role = Literal["ingest", "worker", "detector"]
 
+MODULES: dict[Role, str] = {
+    "ingest": "framehop.pipeline.ingest_process",
+    "worker": "framehop.pipeline.worker",
+    "detector": "framehop.pipeline.detector",
+}
+
 START_S = 60.0  # imports and a model of some hundred MB on a slow disk
 HANG_S = 15.0  # beats come every second; a batch of a slow model may take seconds
 STEADY_S = 10.0  # an incarnation that lived this long wipes the slate
@@ -91,7 +97,7 @@ class Process:
         ours.send(Begin(settings=settings, fail_at=armed.name if armed else "", fail_nth=armed.nth if armed else 1))
 
     def _command(self, control_fd: int) -> list[str]:
-        command = [sys.executable, "-m", f"framehop.pipeline.{self.role}", "--name", self.name]
+        command = [sys.executable, "-m", MODULES[self.role], "--name", self.name]
         command += ["--control-fd", str(control_fd), "--parent", str(os.getpid())]
         if threading.current_thread() is not threading.main_thread():
             command += ["--spawned-by-thread"]
@@ -113,8 +119,8 @@ class Process:
             self.popen.kill()
 
     def reap(self, in_flight: int, *, progressed: bool) -> Incident | None:
-        """It has ended: collect it. None when it ended as agreed; otherwise plans the next start with back-off. `progressed`: events
-        were written since it started."""
+        """It has ended: collect it. None when it ended as agreed; otherwise plans the next start with back-off.
+        `progressed`: events were written since it started."""
         assert self.popen is not None
         code = self.popen.wait()
         lived_s = time.monotonic() - self.started_s
@@ -138,7 +144,9 @@ class Process:
         self.stillborn = 0 if progressed else self.stillborn + (not killed)
         if self.stillborn >= STILLBORN_LIMIT:
             how = f"signal {-code}" if code < 0 else f"status {code}"
-            raise ProcessError(f"{self.name} ended {self.stillborn} times before it got anything done, last with {how}: see its messages above")
+            raise ProcessError(
+                f"{self.name} ended {self.stillborn} times before it did anything, last with {how}: see its messages above"
+            )
         if lived_s > STEADY_S:
             self.delay_s = 0.0
         self.restart_at_s = time.monotonic() + self.delay_s

@@ -6,19 +6,26 @@ import contextlib
 import os
 import select
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
 
 class StopSignal:
-    """Readable (`fileno`) once requested. Thread-safe; safe in signal handlers."""
+    """Readable (`fileno`) once requested, and `event` is set. Thread-safe.
+
+    Safe in signal handlers as long as the main thread, which runs them, never waits on `event` itself: a handler that sets an
+    event whose lock its own thread holds would wait for ever.
+    """
 
     def __init__(self) -> None:
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._requests = 0
+        self.event = threading.Event()
 
     def request(self) -> None:
         self._requests += 1
+        self.event.set()
         os.eventfd_write(self._fd, 1)
 
     @property

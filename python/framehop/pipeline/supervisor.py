@@ -162,7 +162,9 @@ class Supervisor:
             self._hear(process)
             self._bury(process)
             if process.alive and time.monotonic() > process.deadline_s():
-                logger.warning("%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s)
+                logger.warning(
+                    "%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s
+                )
                 process.kill()
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._restarts += 1

@@ -88,4 +88,3 @@ class Tracker:
             dropped += len(line.queue) if line else 0
         self._in_flight -= dropped
         return dropped
-

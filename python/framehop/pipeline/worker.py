@@ -60,7 +60,7 @@ class Worker:
             log.consumer(
                 settings.group,
                 member=settings.name,
-                start=settings.start,  # type: ignore[arg-type]  # checked where the options were made
+                start=settings.start,
                 on_revoke=self._flight.wait_committed,
             ) as consumer,
         ):
@@ -100,7 +100,9 @@ class Worker:
 
     def _wait(self) -> None:
         """Until answers, decoded frames or the supervisor have something for us; at most until the next beat."""
-        timeout_s = max(0.0, min(self._last_beat + BEAT_S - time.monotonic(), BEAT_S if self._draining is None else 0.05))
+        timeout_s = max(
+            0.0, min(self._last_beat + BEAT_S - time.monotonic(), BEAT_S if self._draining is None else 0.05)
+        )
         wakes = [self._flight.wake_fd, self._channel.fileno()]
         if self._hop is None:
             ready = select.select(wakes, [], [], timeout_s)[0]

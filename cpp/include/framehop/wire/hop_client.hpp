@@ -1,0 +1,67 @@
+// The worker's end of the hop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "framehop/wire/parse.hpp"
+
+namespace framehop::wire {
+
+class Endpoint;
+
+struct ClientEvents {
+    std::vector<Reply> replies;
+    std::vector<int> readable_fds;
+};
+
+// One connection to one incarnation of a detector, from hello to loss. Once lost it stays lost: what is unanswered
+// will not be answered here, and the way on is a new HopClient. Use from one thread. Destroying it never lingers.
+class HopClient {
+  public:
+    // Queues the hello, which leaves as soon as the detector is there. Throws Errc::invalid_argument, Errc::system.
+    HopClient(const std::string& address, const std::string& ring_path, std::uint64_t ring_id);
+    ~HopClient();
+    HopClient(const HopClient&) = delete;
+    HopClient& operator=(const HopClient&) = delete;
+
+    // Descriptors that may be unanswered at once: 0 before the welcome and once lost.
+    [[nodiscard]] std::uint32_t credits() const noexcept { return lost_ ? 0 : credits_; }
+    [[nodiscard]] std::uint64_t detector_id() const noexcept { return detector_id_; }
+    [[nodiscard]] std::size_t unanswered() const noexcept { return unanswered_.size(); }
+    [[nodiscard]] bool lost() const noexcept { return lost_; }
+    // Messages dropped: not parsed, or answers to nothing that was asked.
+    [[nodiscard]] std::uint64_t malformed() const noexcept { return malformed_; }
+
+    // Sends all in one message, or nothing: false when they exceed the credits left or there is no detector. Never
+    // blocks. Fills in the ids and the time. Throws Errc::invalid_argument for a picture size out of range, and for
+    // more than the detector ever grants, which no waiting would help.
+    [[nodiscard]] bool try_send(std::span<Descriptor> descriptors);
+
+    // Waits for answers, the welcome, the loss or one of `wake_fds`, and appends what is there; at once if `events` is
+    // not empty. False when there was nothing to tell, or a signal came first.
+    [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ClientEvents& events);
+
+  private:
+    void follow_connection();
+    void drain(ClientEvents& events);
+    [[nodiscard]] bool take(Bytes message, ClientEvents& events);
+    [[nodiscard]] bool take_welcome(Bytes message);
+    [[nodiscard]] bool take_reply(Bytes message, ClientEvents& events);
+
+    std::unique_ptr<Endpoint> endpoint_;
+    std::uint64_t ring_id_;
+    std::uint64_t detector_id_ = 0;
+    std::uint32_t credits_ = 0;
+    bool connected_ = false;
+    bool lost_ = false;
+    std::uint64_t malformed_ = 0;
+    std::unordered_multiset<std::uint64_t> unanswered_;  // slot and generation
+};
+
+}  // namespace framehop::wire

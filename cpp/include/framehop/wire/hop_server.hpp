@@ -1,0 +1,68 @@
+// The detector's end of the hop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "framehop/wire/parse.hpp"
+
+namespace framehop::wire {
+
+class Endpoint;
+
+// A descriptor that came in: checked, and still only a claim, for the slot table is the truth.
+struct Request {
+    std::string peer;  // ZeroMQ's routing id of the worker, for the answer
+    Descriptor descriptor;
+    std::uint64_t received_ns = 0;  // CLOCK_MONOTONIC
+};
+
+struct ServerEvents {
+    std::vector<Request> requests;
+    std::vector<Greeting> greetings;
+    std::vector<int> readable_fds;
+};
+
+// Use from one thread. Destroying it never lingers and removes the socket file.
+class HopServer {
+  public:
+    // `credits`: 1..kMaxDescriptors for each worker. Replaces a socket file that a dead predecessor left. Throws
+    // Errc::invalid_argument, Errc::system.
+    HopServer(const std::string& address, std::uint32_t credits);
+    ~HopServer();
+    HopServer(const HopServer&) = delete;
+    HopServer& operator=(const HopServer&) = delete;
+
+    [[nodiscard]] std::uint64_t detector_id() const noexcept { return detector_id_; }
+    // Messages dropped: not parsed, meant for another incarnation, or beyond the credits in one message.
+    [[nodiscard]] std::uint64_t malformed() const noexcept { return malformed_; }
+
+    // Waits for requests, hellos (answered here) or one of `wake_fds`, and appends what is there; at once if `events`
+    // is not empty. False when there was nothing to tell, or a signal came first.
+    [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ServerEvents& events);
+
+    // Answers with `header`'s status, batch size and times; the rest is filled in. False when the worker is gone or
+    // does not read. Never blocks. Throws Errc::invalid_argument as serialise_reply does, and for a request of another
+    // server.
+    [[nodiscard]] bool try_reply(const Request& request, ReplyHeader header, std::span<const Box> boxes,
+                                 std::string_view text);
+
+  private:
+    void drain(ServerEvents& events);
+    [[nodiscard]] bool take(Bytes peer, Bytes message, ServerEvents& events);
+    [[nodiscard]] bool take_hello(Bytes peer, Bytes message, ServerEvents& events);
+    [[nodiscard]] bool take_frames(Bytes peer, Bytes message, ServerEvents& events);
+    [[nodiscard]] bool try_send_to(Bytes peer, Bytes message);
+
+    std::unique_ptr<Endpoint> endpoint_;
+    std::uint64_t detector_id_;
+    std::uint32_t credits_;
+    std::uint64_t malformed_ = 0;
+};
+
+}  // namespace framehop::wire

@@ -1,0 +1,100 @@
+#include "framehop/wire/hop_client.hpp"
+
+#include "clock.hpp"
+#include "drain.hpp"
+#include "endpoint.hpp"
+#include "framehop/base/error.hpp"
+#include "framehop/wire/serialise.hpp"
+
+namespace framehop::wire {
+namespace {
+
+std::uint64_t picture_key(std::uint32_t slot, std::uint32_t generation) noexcept {
+    return std::uint64_t{slot} << 32U | generation;
+}
+
+}  // namespace
+
+HopClient::HopClient(const std::string& address, const std::string& ring_path, std::uint64_t ring_id)
+    : endpoint_(std::make_unique<Endpoint>(ZMQ_DEALER, kMaxToWorker)), ring_id_(ring_id) {
+    const Buffer hello = serialise_hello(ring_id, ring_path);
+    endpoint_->watch_connection();
+    endpoint_->connect(address);
+    if (endpoint_->try_send(hello) != Sent::yes) throw Error(Errc::system, "cannot queue the hello to " + address);
+}
+
+HopClient::~HopClient() = default;
+
+bool HopClient::try_send(std::span<Descriptor> descriptors) {
+    if (descriptors.empty()) return true;
+    if (credits() == 0) return false;
+    if (descriptors.size() > credits_) {
+        throw Error(Errc::invalid_argument, std::to_string(descriptors.size()) +
+                                                " descriptors at once, and the detector grants " +
+                                                std::to_string(credits_) + ": send them in several calls");
+    }
+    if (unanswered_.size() + descriptors.size() > credits_) return false;
+    const std::uint64_t now = monotonic_ns();
+    for (Descriptor& descriptor : descriptors) {
+        descriptor.detector_id = detector_id_;
+        descriptor.ring_id = ring_id_;
+        descriptor.sent_ns = now;
+    }
+    if (endpoint_->try_send(serialise_descriptors(descriptors)) != Sent::yes) return false;
+    for (const Descriptor& sent : descriptors) unanswered_.insert(picture_key(sent.slot, sent.generation));
+    return true;
+}
+
+bool HopClient::poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ClientEvents& events) {
+    const auto credits_before = credits();
+    const bool lost_before = lost_;
+    if (!events.replies.empty()) timeout = std::chrono::nanoseconds(0);
+    if (endpoint_->wait(timeout, wake_fds, events.readable_fds)) {
+        drain(events);
+        follow_connection();
+    }
+    return !events.replies.empty() || !events.readable_fds.empty() || credits() != credits_before ||
+           lost_ != lost_before;
+}
+
+void HopClient::follow_connection() {
+    while (const auto event = endpoint_->try_next_event()) {
+        // Before the first handshake libzmq still holds the hello and tries again by itself. Afterwards the detector
+        // that knew this worker, or its memory of it, is gone.
+        if (*event == ConnectionEvent::ready) connected_ = true;
+        if (*event == ConnectionEvent::ended && connected_) lost_ = true;
+    }
+}
+
+void HopClient::drain(ClientEvents& events) {
+    Incoming message;
+    for (int i = 0; i < kMaxMessagesPerPoll && endpoint_->try_receive(message); ++i) {
+        if (message.parts != 1 || !take(message.first.bytes(), events)) ++malformed_;
+    }
+}
+
+bool HopClient::take(Bytes message, ClientEvents& events) {
+    const auto kind = kind_of(message);
+    if (kind == Kind::welcome) return take_welcome(message);
+    return kind == Kind::reply && take_reply(message, events);
+}
+
+bool HopClient::take_welcome(Bytes message) {
+    const auto welcome = parse_welcome(message);
+    if (!welcome || detector_id_ != 0) return false;
+    detector_id_ = welcome->detector_id;
+    credits_ = welcome->credits;
+    return true;
+}
+
+bool HopClient::take_reply(Bytes message, ClientEvents& events) {
+    auto reply = parse_reply(message);
+    if (!reply || reply->header.ring_id != ring_id_) return false;
+    const auto asked = unanswered_.find(picture_key(reply->header.slot, reply->header.generation));
+    if (asked == unanswered_.end()) return false;
+    unanswered_.erase(asked);
+    events.replies.push_back(std::move(*reply));
+    return true;
+}
+
+}  // namespace framehop::wire

@@ -1,0 +1,107 @@
+#include "framehop/wire/hop_server.hpp"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "clock.hpp"
+#include "drain.hpp"
+#include "endpoint.hpp"
+#include "framehop/base/error.hpp"
+#include "framehop/wire/serialise.hpp"
+
+namespace framehop::wire {
+namespace {
+
+std::uint64_t random_id() {
+    std::uint64_t id = 0;
+    while (id == 0) {
+        if (::getrandom(&id, sizeof id, 0) != static_cast<ssize_t>(sizeof id)) throw_errno("getrandom");
+    }
+    return id;
+}
+
+std::uint32_t checked_credits(std::uint32_t credits) {
+    if (credits >= 1 && credits <= kMaxDescriptors) return credits;
+    throw Error(Errc::invalid_argument,
+                "credits must be 1 to " + std::to_string(kMaxDescriptors) + ", not " + std::to_string(credits));
+}
+
+Bytes bytes_of(const std::string& text) noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+// Saturating, for `from` is the worker's claim.
+std::uint32_t microseconds_between(std::uint64_t from, std::uint64_t to) noexcept {
+    const std::uint64_t elapsed = to > from ? (to - from) / 1000 : 0;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(elapsed, std::numeric_limits<std::uint32_t>::max()));
+}
+
+}  // namespace
+
+HopServer::HopServer(const std::string& address, std::uint32_t credits)
+    : endpoint_(std::make_unique<Endpoint>(ZMQ_ROUTER, kMaxToDetector)),
+      detector_id_(random_id()),
+      credits_(checked_credits(credits)) {
+    endpoint_->bind(address);
+}
+
+HopServer::~HopServer() = default;
+
+bool HopServer::poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ServerEvents& events) {
+    if (!events.requests.empty() || !events.greetings.empty()) timeout = std::chrono::nanoseconds(0);
+    if (endpoint_->wait(timeout, wake_fds, events.readable_fds)) drain(events);
+    return !events.requests.empty() || !events.greetings.empty() || !events.readable_fds.empty();
+}
+
+void HopServer::drain(ServerEvents& events) {
+    Incoming message;
+    for (int i = 0; i < kMaxMessagesPerPoll && events.requests.size() < kMaxDescriptors; ++i) {
+        if (!endpoint_->try_receive(message)) return;
+        if (message.parts != 2 || !take(message.first.bytes(), message.second.bytes(), events)) ++malformed_;
+    }
+}
+
+bool HopServer::take(Bytes peer, Bytes message, ServerEvents& events) {
+    const auto kind = kind_of(message);
+    if (kind == Kind::hello) return take_hello(peer, message, events);
+    return kind == Kind::frames && take_frames(peer, message, events);
+}
+
+bool HopServer::take_hello(Bytes peer, Bytes message, ServerEvents& events) {
+    auto greeting = parse_hello(message);
+    if (!greeting) return false;
+    // A worker that is gone before its welcome needs none.
+    if (try_send_to(peer, serialise_welcome(detector_id_, credits_))) events.greetings.push_back(std::move(*greeting));
+    return true;
+}
+
+bool HopServer::take_frames(Bytes peer, Bytes message, ServerEvents& events) {
+    const auto descriptors = parse_descriptors(message);
+    if (!descriptors || descriptors->size() > credits_) return false;
+    const auto is_ours = [this](const Descriptor& descriptor) { return descriptor.detector_id == detector_id_; };
+    if (!std::all_of(descriptors->begin(), descriptors->end(), is_ours)) return false;
+    const std::string worker(peer.begin(), peer.end());
+    const std::uint64_t now = monotonic_ns();
+    for (const Descriptor& descriptor : *descriptors) events.requests.push_back({worker, descriptor, now});
+    return true;
+}
+
+bool HopServer::try_reply(const Request& request, ReplyHeader header, std::span<const Box> boxes,
+                          std::string_view text) {
+    if (request.descriptor.detector_id != detector_id_) {
+        throw Error(Errc::invalid_argument, "the request came in through another HopServer");
+    }
+    header.ring_id = request.descriptor.ring_id;
+    header.slot = request.descriptor.slot;
+    header.generation = request.descriptor.generation;
+    header.hop_us = microseconds_between(request.descriptor.sent_ns, request.received_ns);
+    return try_send_to(bytes_of(request.peer), serialise_reply(header, boxes, text));
+}
+
+bool HopServer::try_send_to(Bytes peer, Bytes message) {
+    return endpoint_->try_send(peer, true) == Sent::yes && endpoint_->try_send(message) == Sent::yes;
+}
+
+}  // namespace framehop::wire

@@ -1,0 +1,210 @@
+# Shared by scripts/demo and scripts/test: packages, the virtual environment, and how stages report. Source it from the
+# repository's root, with bash.
+# shellcheck shell=bash
+
+venv=${FRAMEHOP_VENV:-$PWD/.venv}
+logs=$PWD/build/logs
+
+say() { printf '%s\n' "$*"; }
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$1" >&2
+    exit 1
+}
+
+# ---------------------------------------------------------------- stages
+
+failed_stages=()
+
+# stage NAME COMMAND…: runs it with its output in a log, and prints one line with the time it took. A failure prints the
+# end of the log and is remembered; the next stage runs all the same, so that one run shows everything.
+stage() {
+    local name=$1 started=${EPOCHREALTIME//[^0-9]/} status=0 log
+    shift
+    log=$logs/${name//[^A-Za-z0-9]/-}.log
+    logged "$log" "$name" "$@"
+    printf '%-24s %7s s  %s\n' "$name" "$(seconds_since "$started")" "$( ((status)) && echo FAILED || echo ok)"
+    ((status)) || return 0
+    tail -n 60 "$log" | sed 's/^/    /'
+    say "    (all of it: ${log#"$PWD"/})"
+    failed_stages+=("$name")
+}
+
+# logged LOG TITLE COMMAND…: all output goes to LOG; on a terminal one line shows what it is at. Leaves the exit status in
+# `status`, its caller's variable: after `logged … || …` bash would ignore `set -e` inside COMMAND.
+logged() {
+    local log=$1 title=$2 ticker=''
+    shift 2
+    mkdir -p "$logs"
+    : >"$log"
+    if [[ -t 1 ]]; then
+        tick "$log" "$title" &
+        ticker=$!
+    fi
+    set +e
+    (
+        set -euo pipefail
+        "$@"
+    ) >"$log" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [[ -n $ticker ]]; then
+        kill "$ticker" 2>/dev/null && wait "$ticker" 2>/dev/null || true
+        printf '\r\033[K'
+    fi
+}
+
+# Ends with the script as well: Ctrl-C does not reach what runs in the background.
+tick() {
+    local width
+    width=$(tput cols 2>/dev/null || say 80)
+    while kill -0 $$ 2>/dev/null; do
+        printf '\r\033[K%.*s' "$((width - 1))" "$(printf '%-24s … %s' "$2" "$(tail -n 1 "$1" | tr -cd '[:print:]')")"
+        sleep 0.5
+    done
+}
+
+# run NAME COMMAND…: something that must work before anything else can.
+run() {
+    local log=$logs/${1//[^A-Za-z0-9]/-}.log status=0
+    logged "$log" "$@"
+    ((status)) || return 0
+    tail -n 30 "$log" >&2
+    fail "$1 failed; all of its output is in ${log#"$PWD"/}"
+}
+
+# Takes a moment in microseconds. $EPOCHREALTIME's decimal point depends on the locale, hence without it.
+seconds_since() {
+    local tenths=$(((${EPOCHREALTIME//[^0-9]/} - $1) / 100000))
+    printf '%d.%d' "$((tenths / 10))" "$((tenths % 10))"
+}
+
+# ---------------------------------------------------------------- apt
+
+needed_packages() { grep -v '^#' scripts/apt-packages.txt; }
+
+missing_packages() {
+    local package
+    for package in $(needed_packages); do
+        [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || say "$package"
+    done
+}
+
+# How to run a command as root, one word a line; nothing at all when that cannot be done.
+root_prefix() {
+    if ((EUID == 0)); then
+        say env
+    elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
+        printf '%s\n' sudo env
+    fi
+}
+
+ensure_packages() {
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+        command -v cmake ninja c++ pkg-config >/dev/null ||
+            fail "no apt here; install what Debian calls: $(needed_packages | paste -sd ' ')"
+        return 0
+    fi
+    local -a missing prefix
+    mapfile -t missing < <(missing_packages)
+    ((${#missing[@]})) || return 0
+    mapfile -t prefix < <(root_prefix)
+    ((${#prefix[@]})) || fail "packages are missing; run this, then start again:
+    apt-get update && apt-get install --no-install-recommends -y ${missing[*]}"
+    install_packages
+}
+
+# Uses `missing` and `prefix` of its caller.
+install_packages() {
+    local -a apt=("${prefix[@]}" DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+    say "apt packages to install: ${missing[*]}"
+    run "apt-get update" "${apt[@]}" update
+    say "apt will download about $(apt_megabytes "${missing[@]}") MB"
+    run "apt-get install" "${apt[@]}" install --no-install-recommends -y "${missing[@]}"
+}
+
+apt_megabytes() {
+    apt-get install --no-install-recommends --print-uris -qq -y "$@" 2>/dev/null |
+        awk '{ bytes += $3 } END { printf "%.0f", bytes / 1e6 }'
+}
+
+# ---------------------------------------------------------------- Python
+
+is_usable_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+find_python() {
+    local candidate
+    if [[ -n ${PYTHON:-} ]]; then
+        is_usable_python "$PYTHON" || fail "PYTHON=$PYTHON is not a Python 3.11 or newer"
+        say "$PYTHON"
+        return
+    fi
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+        if is_usable_python "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "needs Python 3.11 or newer; name one with PYTHON=/path/to/python3"
+}
+
+# A virtual environment knows its own path and its Python: moved or asked for another one, it is made anew.
+ensure_venv() {
+    local python made_for
+    python=$(find_python)
+    made_for="$venv $(version_of "$python")"
+    if ! stamped venv "$made_for" || ! is_usable_python "$venv/bin/python"; then
+        [[ ! -e $venv || -e $venv/pyvenv.cfg ]] || fail "$venv is there and is no virtual environment; move it away"
+        run "python -m venv" "$python" -m venv --clear "$venv"
+        stamp venv "$made_for"
+    fi
+    export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
+}
+
+version_of() { "$1" -c 'import sys; print(sys.version)'; }
+
+# ---------------------------------------------------------------- the package
+
+# What the installed _core was made from. Python files are not in it: the install is editable.
+core_stamp() {
+    {
+        version_of python
+        find CMakeLists.txt pyproject.toml cpp src -type f -not -path 'cpp/tests/*' -not -path 'cpp/bench/*' \
+            -not -path 'cpp/fuzz/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+    } | sha256sum
+}
+
+requirements_stamp() {
+    { say "$1" && version_of python && sha256sum pyproject.toml; } | sha256sum
+}
+
+# ensure_installed EXTRA MEGABYTES: the package and its extra are there, as pyproject.toml and the C++ sources are now.
+ensure_installed() {
+    local extra=$1 megabytes=$2 core requirements
+    core=$(core_stamp)
+    requirements=$(requirements_stamp "$extra")
+    if ! stamped "requirements-$extra" "$requirements"; then
+        say "installing framehop[$extra] into ${venv#"$PWD"/}: up to $megabytes MB to download, then a minute of C++"
+        run "pip install build tools" python -m pip install "scikit-build-core>=1.1" "pybind11>=3.1"
+        run "pip install" python -m pip install "${editable[@]}" ".[$extra]"
+    elif ! stamped core "$core"; then
+        say "the C++ sources changed: building framehop again"
+        run "pip install" python -m pip install --no-deps "${editable[@]}" .
+    fi
+    stamp "requirements-$extra" "$requirements"
+    stamp core "$core"
+}
+
+editable=(--no-build-isolation "--config-settings=build-dir=build/{wheel_tag}" --editable)
+
+stamped() { [[ $(cat "$venv/framehop-stamps/$1" 2>/dev/null) == "$2" ]]; }
+
+stamp() {
+    mkdir -p "$venv/framehop-stamps"
+    say "$2" >"$venv/framehop-stamps/$1"
+}
+
+ensure_everything() {
+    ensure_packages
+    ensure_venv
+    ensure_installed "$@"
+}

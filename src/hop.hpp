@@ -1,0 +1,98 @@
+// What both ends of the hop share in Python: a socket that can be closed, and belongs to one thread.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framehop/base/error.hpp"
+#include "framehop/wire/messages.hpp"
+#include "wait.hpp"
+
+namespace framehop::python {
+
+namespace py = pybind11;
+
+void register_hop_client(py::module_& module);
+void register_hop_server(py::module_& module);
+
+// "ok", "stale", "failed". from_name throws Errc::invalid_argument for anything else.
+[[nodiscard]] const char* status_name(wire::Status status) noexcept;
+[[nodiscard]] wire::Status status_from_name(const std::string& name);
+
+// All members are touched with the GIL only, except the socket during a poll, which `busy_` reserves: a second thread
+// is refused instead of racing inside libzmq.
+template <class Socket, class Events>
+class SocketHandle {
+  public:
+    template <class... Arguments>
+    explicit SocketHandle(const Arguments&... arguments) {
+        const py::gil_scoped_release release;
+        socket_ = std::make_unique<Socket>(arguments...);
+    }
+    ~SocketHandle() { destroy_socket(); }
+    SocketHandle(const SocketHandle&) = delete;
+    SocketHandle& operator=(const SocketHandle&) = delete;
+
+    [[nodiscard]] Socket& open() const {
+        check_idle();
+        if (!socket_) throw Error(Errc::closed, "this end of the hop is closed");
+        return *socket_;
+    }
+
+    // What a poll had taken when a signal handler raised is kept for the next one: an answer comes only once.
+    [[nodiscard]] Events poll(double timeout_s, const std::vector<int>& wake_fds) {
+        Socket& socket = open();
+        check_fds(wake_fds);
+        const Reservation reservation(busy_);
+        events_.readable_fds.clear();
+        wait_in_slices(timeout_s,
+                       [&](std::chrono::nanoseconds slice) { return socket.poll(slice, wake_fds, events_); });
+        return std::exchange(events_, {});
+    }
+
+    void close() {
+        check_idle();
+        destroy_socket();
+    }
+
+  private:
+    class Reservation {
+      public:
+        explicit Reservation(bool& busy) : busy_(busy) { busy_ = true; }
+        ~Reservation() { busy_ = false; }
+        Reservation(const Reservation&) = delete;
+        Reservation& operator=(const Reservation&) = delete;
+
+      private:
+        bool& busy_;
+    };
+
+    void check_idle() const {
+        if (!busy_) return;
+        throw Error(Errc::invalid_argument, "this end of the hop is in use by a poll: use it from one thread");
+    }
+
+    static void check_fds(const std::vector<int>& fds) {
+        for (const int fd : fds) {
+            if (fd < 0) throw Error(Errc::invalid_argument, "wake_fds must be open file descriptors");
+        }
+    }
+
+    // Without the GIL: libzmq joins its threads here.
+    void destroy_socket() {
+        if (!socket_) return;
+        std::unique_ptr<Socket> closing = std::move(socket_);
+        const py::gil_scoped_release release;
+        closing.reset();
+    }
+
+    std::unique_ptr<Socket> socket_;
+    Events events_;
+    bool busy_ = false;
+};
+
+}  // namespace framehop::python

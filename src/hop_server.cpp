@@ -1,0 +1,121 @@
+#include "framehop/wire/hop_server.hpp"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "hop.hpp"
+
+namespace framehop::python {
+namespace {
+
+using wire::Box;
+using wire::Request;
+using ServerHandle = SocketHandle<wire::HopServer, wire::ServerEvents>;
+using OptionalArray = std::optional<py::array>;
+
+template <auto member>
+auto field(const Request& request) {
+    return request.descriptor.*member;
+}
+
+// `array` as one of exactly this dtype and number of axes; rows may be strided. None counts as no rows.
+template <class Value>
+std::optional<py::array_t<Value>> checked(const OptionalArray& array, py::ssize_t axes, const char* what) {
+    if (!array) return std::nullopt;
+    if (!py::isinstance<py::array_t<Value>>(*array) || array->ndim() != axes) throw Error(Errc::invalid_argument, what);
+    return py::array_t<Value>(*array);
+}
+
+template <class Array>
+py::ssize_t row_count(const std::optional<Array>& array) {
+    return array ? array->shape(0) : 0;
+}
+
+std::vector<Box> boxes_from(const OptionalArray& boxes, const OptionalArray& scores, const OptionalArray& label_ids) {
+    const auto corners = checked<float>(boxes, 2, "boxes must be float32 [N, 4]");
+    const auto confidences = checked<float>(scores, 1, "scores must be float32 [N]");
+    const auto labels = checked<std::int32_t>(label_ids, 1, "label_ids must be int32 [N]");
+    const py::ssize_t count = row_count(corners);
+    if (corners && corners->shape(1) != 4) throw Error(Errc::invalid_argument, "boxes must be float32 [N, 4]");
+    if (row_count(confidences) != count || row_count(labels) != count) {
+        throw Error(Errc::invalid_argument, "boxes, scores and label_ids must have the same length");
+    }
+    std::vector<Box> rows;
+    rows.reserve(static_cast<std::size_t>(count));
+    for (py::ssize_t i = 0; i < count; ++i) {
+        rows.push_back({.x1 = corners->at(i, 0),
+                        .y1 = corners->at(i, 1),
+                        .x2 = corners->at(i, 2),
+                        .y2 = corners->at(i, 3),
+                        .confidence = confidences->at(i),
+                        .label_id = labels->at(i)});
+    }
+    return rows;
+}
+
+// Saturating: a stage that a debugger stopped for hours must not cost the answer.
+std::uint32_t saturated(std::int64_t value) {
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(value, 0, std::numeric_limits<std::uint32_t>::max()));
+}
+
+bool reply(const ServerHandle& self, const Request& request, const std::string& status, const std::string& message,
+           const OptionalArray& boxes, const OptionalArray& scores, const OptionalArray& label_ids,
+           std::int64_t batch_size, std::int64_t wait_us, std::int64_t preprocess_us, std::int64_t infer_us,
+           std::int64_t postprocess_us) {
+    wire::HopServer& server = self.open();
+    const wire::ReplyHeader header{.status = status_from_name(status),
+                                   .batch_size = saturated(batch_size),
+                                   .wait_us = saturated(wait_us),
+                                   .preprocess_us = saturated(preprocess_us),
+                                   .infer_us = saturated(infer_us),
+                                   .postprocess_us = saturated(postprocess_us)};
+    return server.try_reply(request, header, boxes_from(boxes, scores, label_ids), message);
+}
+
+auto poll(ServerHandle& self, double timeout_s, const std::vector<int>& wake_fds) {
+    wire::ServerEvents events = self.poll(timeout_s, wake_fds);
+    std::vector<std::pair<std::uint64_t, std::string>> greetings;
+    for (wire::Greeting& greeting : events.greetings) {
+        greetings.emplace_back(greeting.ring_id, std::move(greeting.ring_path));
+    }
+    return std::tuple(std::move(events.requests), std::move(greetings), std::move(events.readable_fds));
+}
+
+void register_request(py::module_& module) {
+    using wire::Descriptor;
+    py::class_<Request>(module, "FrameRequest", py::is_final())
+        .def_property_readonly("peer", [](const Request& self) { return py::bytes(self.peer); })
+        .def_property_readonly("ring_id", &field<&Descriptor::ring_id>)
+        .def_property_readonly("slot", &field<&Descriptor::slot>)
+        .def_property_readonly("generation", &field<&Descriptor::generation>)
+        .def_property_readonly("source_width", &field<&Descriptor::source_width>)
+        .def_property_readonly("source_height", &field<&Descriptor::source_height>)
+        .def_property_readonly("sent_ns", &field<&Descriptor::sent_ns>)
+        .def_property_readonly("received_ns", [](const Request& self) { return self.received_ns; });
+}
+
+}  // namespace
+
+void register_hop_server(py::module_& module) {
+    register_request(module);
+    py::class_<ServerHandle>(module, "HopServer", py::is_final())
+        .def(py::init<const std::string&, std::uint32_t>(), py::arg("address"), py::kw_only(), py::arg("credits") = 64)
+        .def_property_readonly("detector_id", [](const ServerHandle& self) { return self.open().detector_id(); })
+        .def_property_readonly("malformed", [](const ServerHandle& self) { return self.open().malformed(); })
+        .def("poll", &poll, py::arg("timeout_s"), py::arg("wake_fds") = py::tuple())
+        .def("reply", &reply, py::arg("request"), py::kw_only(), py::arg("status") = "ok", py::arg("message") = "",
+             py::arg("boxes") = py::none(), py::arg("scores") = py::none(), py::arg("label_ids") = py::none(),
+             py::arg("batch_size") = 0, py::arg("wait_us") = 0, py::arg("preprocess_us") = 0, py::arg("infer_us") = 0,
+             py::arg("postprocess_us") = 0)
+        .def("close", &ServerHandle::close)
+        .def("__enter__", [](py::object self) { return self; })
+        .def("__exit__", [](ServerHandle& self, const py::args&) { self.close(); });
+}
+
+}  // namespace framehop::python

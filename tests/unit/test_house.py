@@ -1,0 +1,185 @@
+"""The walls of the house: what may know what, and that the parts that name each other agree."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+import framehop
+from framehop import _core, errors
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "python" / "framehop"
+COMPONENTS = ("shm", "codec", "image", "wire")
+INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
+HEAVY = "numpy apsw av confluent_kafka msgspec onnxruntime rich typer yaml zmq"
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def includes(folder: Path) -> Iterator[tuple[Path, str]]:
+    for file in sorted(folder.rglob("*.[ch]pp")):
+        for name in INCLUDE.findall(file.read_text()):
+            yield file.relative_to(ROOT), name
+
+
+# ---------------------------------------------------------------- Python
+
+
+def test_import_framehop_pulls_in_nothing_heavy() -> None:
+    program = f"import sys, framehop; print(*sorted(set('{HEAVY}'.split()) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", framehop.__all__)
+def test_every_name_of_the_front_door_is_there(name: str) -> None:
+    assert getattr(framehop, name) is not None
+
+
+def test_the_front_door_refuses_other_names() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        framehop.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("what", "allowed"),
+    [
+        (r"\bos\.(environ|getenv|putenv)|import environ", {"config.py"}),
+        (r"\bmultiprocessing\.shared_memory|\bpickle\b|recv_pyobj", set[str]()),
+    ],
+    ids=["environment", "pickle"],
+)
+def test_only_one_place_does_it(what: str, allowed: set[str]) -> None:
+    found = {str(file.relative_to(PACKAGE)) for file in modules() if re.search(what, code_of(file))}
+    assert found <= allowed
+
+
+def code_of(file: Path) -> str:
+    """The module without docstrings and comments."""
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str() as text)):
+                node.value = ast.Constant(value=text[:0])
+    return ast.unparse(tree)
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = {
+        file.relative_to(PACKAGE).parts[0] for file in modules() if re.search(r"(?<![\w.])print\(", code_of(file))
+    }
+    assert printing <= {"cli"}
+
+
+# ---------------------------------------------------------------- the binding
+
+
+def test_every_code_of_the_core_has_its_own_error_class() -> None:
+    assert set(errors.BY_CODE) == set(_core.error_codes())
+    assert len(set(errors.BY_CODE.values())) == len(errors.BY_CODE)
+
+
+def test_an_error_of_the_core_arrives_as_its_class() -> None:
+    with pytest.raises(errors.CorruptPictureError):
+        _core.decode_jpeg(b"not a picture")
+
+
+def test_every_name_of_the_stub_is_in_the_core() -> None:
+    stub = ast.parse((PACKAGE / "_core.pyi").read_text())
+    declared = {
+        (owner.name, member.name)
+        for owner in stub.body
+        if isinstance(owner, ast.ClassDef)
+        for member in [owner, *owner.body]
+        if isinstance(member, ast.ClassDef | ast.FunctionDef)
+    } | {(node.name, node.name) for node in stub.body if isinstance(node, ast.FunctionDef)}
+    missing = {
+        (owner, member)
+        for owner, member in declared
+        if not hasattr(_core, owner) or (member != owner and not hasattr(getattr(_core, owner), member))
+    }
+    assert missing == set()
+
+
+# ---------------------------------------------------------------- C++
+
+
+def test_the_library_knows_nothing_of_python() -> None:
+    assert [found for found in includes(ROOT / "cpp") if re.search(r"[Pp]ython|pybind11|numpy", found[1])] == []
+
+
+@pytest.mark.parametrize("component", ["base", *COMPONENTS])
+def test_a_component_knows_only_itself_and_base(component: str) -> None:
+    allowed = ("framehop/base/", f"framehop/{component}/")
+    cpp = ROOT / "cpp"
+    found = [*includes(cpp / "include" / "framehop" / component), *includes(cpp / "src" / component)]
+    assert [(file, name) for file, name in found if name.startswith("framehop/") and not name.startswith(allowed)] == []
+
+
+def test_presets_are_the_six_of_the_house() -> None:
+    presets = json.loads((ROOT / "CMakePresets.json").read_text())
+    shown = [preset["name"] for preset in presets["configurePresets"] if not preset.get("hidden")]
+    assert shown == ["dev", "release", "asan", "tsan", "tidy", "bench"]
+
+
+# ---------------------------------------------------------------- scripts and documents
+
+
+def test_apt_packages_are_named_once_each() -> None:
+    lines = (ROOT / "scripts" / "apt-packages.txt").read_text().splitlines()
+    packages = [line for line in lines if not line.startswith("#")]
+    assert [line for line in packages if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", line)] == []
+    assert len(set(packages)) == len(packages)
+    assert {"python3-venv", "python3-dev"} <= set(packages)
+
+
+def test_scripts_can_be_run() -> None:
+    scripts = [ROOT / "scripts" / "demo", ROOT / "scripts" / "test", ROOT / "scripts" / "fresh", ROOT / ".ci" / "run"]
+    assert [script.name for script in scripts if not script.stat().st_mode & 0o111] == []
+    for script in [*scripts, ROOT / "scripts" / "lib.sh"]:
+        subprocess.run(["bash", "-n", script], check=True, timeout=60)
+
+
+def test_ci_runs_the_test_command() -> None:
+    assert "exec scripts/test" in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def documents() -> list[Path]:
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def code_in(document: Path) -> str:
+    """What stands in code blocks and between backticks."""
+    return "\n".join(re.findall(r"^```.*?^```|^ {4}.*?$|`[^`\n]+`", document.read_text(), re.DOTALL | re.MULTILINE))
+
+
+def test_files_named_in_documents_exist() -> None:
+    named = {
+        (document.name, path)
+        for document in documents()
+        for path in re.findall(r"\b(?:scripts|examples|benchmarks|docs)/[\w./-]*\w", code_in(document))
+    }
+    assert {(document, path) for document, path in named if not (ROOT / path).exists()} == set()
+
+
+def test_commands_named_in_documents_exist() -> None:
+    from framehop.cli.app import app
+
+    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    named = {
+        (document.name, command)
+        for document in documents()
+        for command in re.findall(r"(?:^|[`\n$] ?|&& )framehop ([a-z]+)", code_in(document))
+    }
+    assert {(document, command) for document, command in named if command not in commands} == set()
