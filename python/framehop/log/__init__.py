@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import apsw
+
 from framehop.errors import ConfigError
 from framehop.log.embedded import EmbeddedLog
 from framehop.log.options import LogOptions
 
-__all__ = ["EmbeddedLog", "LogOptions", "open_log"]
+__all__ = ["EmbeddedLog", "LogOptions", "open_log", "sqlite_version"]
 
 
 def open_log(url: str | Path, *, create: bool = True, options: LogOptions | None = None) -> EmbeddedLog:
@@ -26,3 +28,8 @@ def open_log(url: str | Path, *, create: bool = True, options: LogOptions | None
     if not text:
         raise ConfigError("the log needs a directory, as in --log ./framehop-data")
     return EmbeddedLog(Path(url), create=create, options=options)
+
+
+def sqlite_version() -> str:
+    """The SQLite that the embedded log runs on."""
+    return str(apsw.sqlite_lib_version())
