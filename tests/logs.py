@@ -23,6 +23,13 @@ def make_frame(state: StreamState, seq: int, *, size: int = 1000) -> Frame:
     return Frame(key=key, payload=payload_of(key, size), captured_us=1_000_000 + seq, received_us=2_000_000 + seq)
 
 
+def is_whole(record: FrameRecord) -> bool:
+    """Whether the picture came back as it was written."""
+    return record.payload is not None and bytes(record.payload) == payload_of(
+        record.meta.key, record.meta.payload_bytes
+    )
+
+
 def make_event(record: FrameRecord, *, lane: str = "main", writer: str = "test") -> Event:
     meta = record.meta
     return Event(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
-
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.partitioning import partition_of
 from framehop.protocols import FrameLog
 from framehop.timing import Deadline
-from framehop.types import FrameRecord
-from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, payload_of, read, settle, until, write
+from framehop.types import FrameKey, FrameRecord
+
+from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, settle, until, write
 
 SPREAD = ("cam-0", "cam-1", "cam-2", "cam-3", "cam-4", "cam-5", "cam-6", "cam-7")
 
@@ -21,7 +21,7 @@ def test_frames_come_in_order_with_their_bytes(log: FrameLog) -> None:
         write(writer, "a", 100)
         records = read(consumer, 100)
         assert [record.meta.key.seq for record in records] == list(range(100))
-        assert all(record.payload == payload_of(record.meta.key) for record in records)
+        assert all(is_whole(record) for record in records)
         assert consumer.poll(10, 0.0) == []
         assert consumer.frames_read == 100
 
@@ -31,7 +31,7 @@ def test_a_payload_outlives_its_consumer_and_its_log(log: FrameLog) -> None:
         write(writer, "a", 1)
         (record,) = read(consumer, 1)
     log.close()
-    assert record.payload == payload_of(record.meta.key)
+    assert is_whole(record)
 
 
 def test_latest_starts_behind_what_is_there(log: FrameLog) -> None:
@@ -218,7 +218,7 @@ def test_a_new_member_goes_on_where_the_old_one_committed(log: FrameLog) -> None
         a.commit([make_event(record) for record in records], _contiguous(log, records))
     with log.consumer("g", member="b") as b, log.consumer("g", member="c") as c:
         settle([b, c], log.partitions)
-        found = set()
+        found: set[FrameKey] = set()
 
         def all_found() -> bool:
             for consumer in (b, c):

@@ -6,12 +6,12 @@ import logging
 import threading
 
 import pytest
-
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack, FrameLog
+
 from tests.contracts.conftest import QUEUE_BYTES
-from tests.logs import TIMEOUT_S, make_frame, payload_of, write
+from tests.logs import TIMEOUT_S, is_whole, make_frame, write
 
 
 def test_every_frame_is_acknowledged_in_order_with_its_place(log: FrameLog) -> None:
@@ -28,8 +28,7 @@ def test_every_frame_is_acknowledged_in_order_with_its_place(log: FrameLog) -> N
         record = log.read_frame(ack.pointer)
         assert record is not None
         assert record.meta.key.seq == seq
-        assert record.payload is not None
-        assert bytes(record.payload) == payload_of(record.meta.key)
+        assert is_whole(record)
 
 
 def test_acknowledgements_come_from_the_writers_own_thread(log: FrameLog) -> None:
@@ -105,11 +104,15 @@ def test_a_full_queue_pushes_back_and_loses_nothing(log: FrameLog) -> None:
     assert len(acks) == taken + 1 == len(list(log.scan_frames()))
 
 
+def _wait(event: threading.Event) -> None:
+    assert event.wait(TIMEOUT_S)
+
+
 def test_flush_says_when_the_time_is_up(log: FrameLog) -> None:
     held = threading.Event()
     with log.writer() as writer:
         state = writer.open_stream("a", source="test:", finite=False)
-        writer.append(make_frame(state, 0), lambda _ack: held.wait(TIMEOUT_S) and None)
+        writer.append(make_frame(state, 0), lambda _ack: _wait(held))
         assert not writer.flush(0.01)
         held.set()
         assert writer.flush(TIMEOUT_S)
