@@ -116,8 +116,6 @@ def _has_index(paths: LogPaths) -> bool:
     try:
         found = value(db, "PRAGMA application_id")
         empty = value(db, "SELECT count(*) FROM sqlite_master") == 0
-    except apsw.NotADBError as error:
-        raise _foreign(paths.root, "index.db is not a SQLite file") from error
     finally:
         db.close()
     if found == APPLICATION_ID:
