@@ -88,7 +88,7 @@ def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), ki
     return network(nodes, [value("image", [batch, *shape], kind)], outputs, weights)
 
 
-def sidecar(data: bytes, **changes: object) -> dict[str, object]:
+def sidecar(data: bytes, /, **changes: object) -> dict[str, object]:
     """What belongs beside :func:`ssd_network`, with whole sections replaced."""
     return {
         "name": "tiny",
@@ -103,7 +103,7 @@ def sidecar(data: bytes, **changes: object) -> dict[str, object]:
     }
 
 
-def write_model(directory: Path, data: bytes | None = None, **changes: object) -> Path:
+def write_model(directory: Path, data: bytes | None = None, /, **changes: object) -> Path:
     """Write both files; returns the sidecar's path."""
     content = ssd_network() if data is None else data
     (directory / "model.onnx").write_bytes(content)

@@ -50,8 +50,8 @@ def bilinear(picture: Pixels, width: int, height: int) -> NDArray[np.float32]:
     left, right, along = taps(picture.shape[1], width)
     values = picture.astype(np.float32)
     rows = values[top] * (1 - down)[:, None, None] + values[bottom] * down[:, None, None]
-    mixed: NDArray[np.float32] = rows[:, left] * (1 - along)[None, :, None] + rows[:, right] * along[None, :, None]
-    return mixed
+    mixed = rows[:, left] * (1 - along)[None, :, None] + rows[:, right] * along[None, :, None]
+    return mixed.astype(np.float32)
 
 
 def overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

@@ -27,7 +27,8 @@ def test_ssd_turns_shares_into_pixels_and_takes_the_best_class() -> None:
     assert found.boxes.tolist() == [[32, 8, 64, 24], [0, -16, 128, 0]]
     assert found.scores.tolist() == row(0.8, 0.5).tolist()
     assert found.label_ids.tolist() == [2, 3]
-    assert (found.boxes.dtype, found.scores.dtype, found.label_ids.dtype) == (np.float32, np.float32, np.int32)
+    types = [values.dtype.name for values in (found.boxes, found.scores, found.label_ids)]
+    assert types == ["float32", "float32", "int32"]
 
 
 def test_ssd_with_nothing_above_the_threshold() -> None:

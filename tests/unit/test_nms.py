@@ -32,7 +32,7 @@ def keep(
         max_candidates=max_candidates,
         max_objects=max_objects,
     )
-    return kept.tolist()
+    return [int(index) for index in kept]
 
 
 def overlap(a: Box, b: Box) -> float:
