@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framehop.errors import ModelError
+from framehop.errors import InvalidArgumentError, ModelError
 from framehop.infer.providers import CPU, CUDA, TENSORRT, InputShapes, Provider, SessionOptions, check, choose
 
 SHAPES = InputShapes(name="image", item=(300, 300, 3), max_batch=8)
@@ -32,6 +32,11 @@ def test_each_choice_falls_back_only_below_itself() -> None:
 def test_a_build_without_it_says_what_to_install(provider: Provider) -> None:
     with pytest.raises(ModelError, match=r"pip install 'framehop\[gpu\]'"):
         chain(provider, CPU_BUILD)
+
+
+def test_an_unknown_provider_lists_the_known_ones() -> None:
+    with pytest.raises(InvalidArgumentError, match="auto, cpu, cuda, tensorrt"):
+        choose(SessionOptions(provider="gpu"), CPU_BUILD, SHAPES)  # type: ignore[arg-type]
 
 
 def test_asking_for_cuda_and_getting_the_cpu_is_an_error() -> None:
