@@ -23,23 +23,10 @@ inline pybind11::array_t<std::uint8_t> picture_array(const ImageView& view, pybi
     return array;
 }
 
-<<<<<<< HEAD
-// A new uint8 [height, width, 3] array that NumPy owns, pixels not set.
-inline pybind11::array_t<std::uint8_t> new_picture(std::uint32_t height, std::uint32_t width) {
-    namespace py = pybind11;
-    return py::array_t<std::uint8_t>({py::ssize_t{height}, py::ssize_t{width}, py::ssize_t{3}});
-}
-
-// A new float64 [rows, columns] array that NumPy owns, values not set.
-inline pybind11::array_t<double> new_table(std::size_t rows, std::size_t columns) {
-    namespace py = pybind11;
-    return py::array_t<double>({static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(columns)});
-=======
 // A new array of `shape` that owns its memory, to be filled before anybody else sees it.
 template <class Value>
 pybind11::array_t<Value> owned_array(std::vector<pybind11::ssize_t> shape) {
     return pybind11::array_t<Value>(std::move(shape));
->>>>>>> wire
 }
 
 }  // namespace framehop::python

@@ -34,7 +34,7 @@ py::array_t<std::uint8_t> decode_jpeg(py::handle data, std::int64_t min_width, s
     const BorrowedBytes jpeg(data);
     const codec::Size source = checked_size(jpeg.bytes(), cap);
     const codec::Size size = codec::scaled_size(source, minimum);
-    py::array_t<std::uint8_t> pixels = new_picture(size.height, size.width);
+    py::array_t<std::uint8_t> pixels = owned_array<std::uint8_t>({size.height, size.width, 3});
     const ImageView view{pixels.mutable_data(), size.width, size.height, size.width * 3, PixelFormat::rgb8};
     const py::gil_scoped_release release;
     codec::decode(jpeg.bytes(), source, view);

@@ -113,7 +113,7 @@ void fill(const Preprocessor& self, const std::vector<BorrowedPicture>& pictures
 py::array_t<double> run(const Preprocessor& self, const py::sequence& pictures, py::object out) {
     const std::vector<BorrowedPicture> borrowed = borrow(pictures);
     const std::span<float> floats = tensor_floats(self, out, borrowed.size());
-    py::array_t<double> transforms = new_table(borrowed.size(), 4);
+    py::array_t<double> transforms = owned_array<double>({static_cast<py::ssize_t>(borrowed.size()), 4});
     fill(self, borrowed, floats, transforms.mutable_data());
     return transforms;
 }

@@ -1,0 +1,53 @@
+// Who is attached to a ring, and whether they live.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "framehop/base/unique_fd.hpp"
+#include "framehop/shm/membership.hpp"
+
+struct pollfd;
+
+namespace framehop::shm {
+
+struct HolderInfo {
+    std::uint32_t index = 0;
+    pid_t pid = 0;
+    Role role = Role::tap;
+    std::uint32_t leases = 0;
+};
+
+// A holder's process is watched by a pidfd: it turns readable at death, zombie included, cannot mean a recycled pid,
+// and is not kept alive by a forked child, as a connection is.
+struct Holder {
+    pid_t pid = 0;
+    Role role = Role::tap;
+    UniqueFd connection;
+    UniqueFd process;
+};
+
+// The places of a ring, by holder index. Not thread-safe.
+class Holders {
+  public:
+    struct Departed {
+        std::uint32_t index = 0;
+        bool died = false;  // else it detached
+    };
+
+    [[nodiscard]] std::optional<std::uint32_t> free_place() const noexcept;
+    [[nodiscard]] const Holder* writer() const noexcept;
+    void seat(std::uint32_t index, Holder holder) noexcept { places_[index] = std::move(holder); }
+    // Removes whoever died or hung up by now. Their leases are the caller's to take back.
+    [[nodiscard]] std::vector<Departed> remove_departed();
+    void watch(std::vector<pollfd>& watched) const;
+    void clear() noexcept { places_ = {}; }
+
+    [[nodiscard]] const std::array<std::optional<Holder>, kMaxHolders>& places() const noexcept { return places_; }
+
+  private:
+    std::array<std::optional<Holder>, kMaxHolders> places_;
+};
+
+}  // namespace framehop::shm

@@ -1,0 +1,73 @@
+// The writer's side of a ring, and the slots it hands out.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "framehop/shm/attach.hpp"
+#include "framehop/shm/membership.hpp"
+
+namespace framehop::shm {
+
+// A slot in the writer's hands, state filling: nobody can lease it. Given back unpublished when destroyed.
+// `image` and writing to it: one thread at a time; `publish` and `abandon` may race, the first one counts.
+class Slot {
+  public:
+    Slot(Membership::Use use, SlotId id) noexcept;
+    ~Slot() { abandon(); }
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+
+    [[nodiscard]] SlotId id() const noexcept { return id_; }
+    // Where the pixels go, RGB, rows without padding; borrowed: valid while the slot object lives, not to be written
+    // after `publish`. Throws Errc::picture_too_large naming both sizes, Errc::invalid_argument for 0, Errc::closed
+    // when ended.
+    [[nodiscard]] ImageView image(std::uint32_t width, std::uint32_t height);
+    // Makes the picture leasable with the size last given to `image`. Throws Errc::closed when ended before, or when
+    // the ring was closed meanwhile (the slot is then given back); Errc::invalid_argument when no picture was ever
+    // asked for.
+    SlotRef publish();
+    // Harmless when ended before.
+    void abandon() noexcept;
+
+  private:
+    [[nodiscard]] PictureShape shape_for(std::uint32_t width, std::uint32_t height) const;
+    [[nodiscard]] Membership::Use take_use() noexcept;  // for whoever set ended_
+    void give_back(Membership& membership) const noexcept;
+
+    std::shared_ptr<const Pixels> pixels_;  // arrays may outlive `use_`
+    std::optional<Membership::Use> use_;    // held while filling
+    std::atomic<bool> ended_{false};        // whoever sets it owns `use_`
+    const SlotId id_;
+    const std::uint64_t slot_bytes_;
+    PictureShape shape_;
+};
+
+// Thread-safe.
+class Ring {
+  public:
+    explicit Ring(std::shared_ptr<Membership> membership) noexcept : membership_(std::move(membership)) {}
+    ~Ring() { close(); }
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+
+    [[nodiscard]] const Membership& membership() const noexcept { return *membership_; }
+
+    // All of these throw Errc::closed after close().
+    [[nodiscard]] std::uint32_t free_slots() const;
+    // nullptr when every slot is in use. Throws Errc::invalid_argument for a bad tag.
+    [[nodiscard]] std::shared_ptr<Slot> try_acquire(const FrameTag& tag);
+    [[nodiscard]] std::shared_ptr<Slot> wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout);
+    bool retire(SlotId id);  // false: stale
+
+    // The place at the host is given up with the last slot that is still filling.
+    void close() noexcept { membership_->close(); }
+
+  private:
+    std::shared_ptr<Membership> membership_;
+};
+
+}  // namespace framehop::shm

@@ -1,0 +1,65 @@
+// Everything that happens to slots, as lock-free steps on the control segment. Knows no processes: a holder is an
+// index.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "framehop/shm/segment.hpp"
+#include "framehop/shm/slot_word.hpp"
+
+namespace framehop::shm {
+
+struct SlotInfo {
+    std::uint32_t slot = 0;
+    SlotState state = SlotState::free;
+    std::uint32_t generation = 0;
+    std::uint32_t leases = 0;
+    std::optional<FrameTag> tag;  // nullopt if never used, or being written this instant
+};
+
+// Thread-safe, and safe across processes: each method is one atomic step, or a walk of such steps over the slots.
+class SlotTable {
+  public:
+    explicit SlotTable(std::shared_ptr<const Control> control) noexcept : control_(std::move(control)) {}
+
+    [[nodiscard]] const Geometry& geometry() const noexcept { return control_->geometry(); }
+
+    // The writer's side.
+    [[nodiscard]] std::optional<SlotId> try_acquire(const FrameTag& tag) noexcept;
+    [[nodiscard]] std::optional<SlotId> wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout) noexcept;
+    void set_shape(SlotId id, const PictureShape& shape) noexcept;  // while filling
+    bool publish(SlotId id) noexcept;                               // filling → ready; false if not this use any more
+    bool abandon(SlotId id) noexcept;                               // filling → free; likewise
+    bool retire(SlotId id) noexcept;                                // ready → free; likewise; leases stay
+    [[nodiscard]] std::uint32_t free_slots() const noexcept;
+
+    // A reader's side. `holder` must not hold a lease on this slot already (lease_book.hpp counts within a process).
+    [[nodiscard]] bool try_lease(SlotId id, std::uint32_t holder) noexcept;  // false: stale
+    void release(std::uint32_t slot, std::uint32_t holder) noexcept;
+    [[nodiscard]] bool is_ready(SlotId id) const noexcept;
+    [[nodiscard]] PictureShape shape(std::uint32_t slot) const noexcept;  // under a lease
+    [[nodiscard]] std::optional<FrameTag> tag(SlotId id) const;
+
+    // The host's side.
+    std::uint32_t reclaim(
+        std::uint32_t holder) noexcept;  // takes back all leases and tickets of a dead holder; how many leases
+    std::uint32_t adopt() noexcept;      // for a new writer, while there is none; returns its incarnation
+    [[nodiscard]] std::vector<SlotInfo> snapshot() const;
+    [[nodiscard]] std::uint32_t leases_of(std::uint32_t holder) const noexcept;
+
+  private:
+    [[nodiscard]] std::atomic<std::uint64_t>& word(std::uint32_t slot) const noexcept {
+        return control_->slot(slot).word;
+    }
+    bool move(SlotId id, SlotState from, SlotState to) noexcept;
+    bool drop_lease(std::uint32_t slot, std::uint32_t holder) noexcept;
+    void free_slot(std::uint32_t slot) noexcept;
+    void ring_freed() noexcept;
+
+    std::shared_ptr<const Control> control_;
+};
+
+}  // namespace framehop::shm

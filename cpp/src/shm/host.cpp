@@ -1,0 +1,173 @@
+#include "framehop/shm/host.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <span>
+
+#include "framehop/base/error.hpp"
+#include "framehop/shm/available_memory.hpp"
+
+namespace framehop::shm {
+namespace {
+
+std::uint64_t random_id() {
+    std::uint64_t id = 0;
+    if (::getrandom(&id, sizeof id, 0) != sizeof id) throw_errno("getrandom");
+    return id;
+}
+
+SegmentFds make_segment(const Geometry& geometry) {
+    check_available_memory(geometry);
+    return create_segment(geometry, random_id());
+}
+
+UniqueFd make_stop() {
+    UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!fd) throw_errno("eventfd");
+    return fd;
+}
+
+// -1: for ever. Rounded up, so that the deadline is over when the wait is.
+int poll_timeout(const std::optional<Clock::time_point>& deadline) noexcept {
+    if (!deadline) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now());
+    return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+}  // namespace
+
+// The door first: a wrong path is found before any memory is taken.
+RingHost::RingHost(std::string path, const Geometry& geometry)
+    : path_(std::move(path)),
+      pid_(::getpid()),
+      door_(std::make_unique<Door>(path_)),
+      fds_(make_segment(geometry)),
+      readable_pixels_(reopen_read_only(fds_.pixels.get())),
+      control_(std::make_shared<const Control>(fds_.control.get())),
+      table_(control_),
+      stop_(make_stop()),
+      thread_(std::make_unique<std::thread>([this] { serve(); })) {}
+
+RingHost::~RingHost() {
+    if (::getpid() == pid_) {
+        close();
+        return;
+    }
+    // In a forked child the thread does not run and the socket's file is the parent's: joining would wait for ever.
+    static_cast<void>(thread_.release());
+    if (door_) door_->disown();
+}
+
+void RingHost::close() noexcept {
+    if (::getpid() != pid_) return;
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_) return;
+        closed_ = true;
+    }
+    ::eventfd_write(stop_.get(), 1);
+    thread_->join();
+    door_.reset();
+    const std::lock_guard lock(mutex_);
+    holders_.clear();
+}
+
+void RingHost::serve() noexcept {
+    while (wait_for_events()) {
+        try {
+            look_around();
+        } catch (const std::exception&) {
+            // Out of memory for one caller: its connection was dropped on the way, the others are served on.
+        }
+    }
+}
+
+bool RingHost::wait_for_events() {
+    std::vector<pollfd> watched{{.fd = stop_.get(), .events = POLLIN, .revents = 0}};
+    door_->watch(watched, Clock::now());
+    {
+        const std::lock_guard lock(mutex_);
+        holders_.watch(watched);
+    }
+    ::poll(watched.data(), watched.size(), poll_timeout(door_->next_deadline()));
+    return watched.front().revents == 0;
+}
+
+// Which descriptor woke us is not remembered: attachments and departures are rare, and looking at all of them is short.
+void RingHost::look_around() {
+    std::vector<Caller> callers = door_->callers(Clock::now());
+    const std::lock_guard lock(mutex_);
+    see_off_departed();
+    for (Caller& caller : callers) admit(std::move(caller));
+}
+
+void RingHost::see_off_departed() {
+    for (const Holders::Departed& departed : holders_.remove_departed()) {
+        const std::uint32_t leases = table_.reclaim(departed.index);
+        if (departed.died) reclaimed_ += leases;
+    }
+}
+
+void RingHost::admit(Caller caller) {
+    // A predecessor may have died since the last look: its successor must not be refused for that.
+    see_off_departed();
+    const Holder* writer = caller.role == Role::writer ? holders_.writer() : nullptr;
+    if (writer != nullptr) {
+        return refuse(caller.connection.get(), Verdict::refused,
+                      "process " + std::to_string(writer->pid) + " is its writer; end it first");
+    }
+    const auto place = holders_.free_place();
+    if (!place) {
+        return refuse(caller.connection.get(), Verdict::refused,
+                      "all " + std::to_string(kMaxHolders) + " places are taken; detach a reader first");
+    }
+    UniqueFd process = peer_pidfd(caller.connection.get(), caller.peer.pid);
+    if (!process) return refuse(caller.connection.get(), Verdict::refused, "the host cannot watch your process");
+    welcome(std::move(caller), *place, std::move(process));
+}
+
+void RingHost::welcome(Caller caller, std::uint32_t place, UniqueFd process) {
+    const bool writes = caller.role == Role::writer;
+    const AttachReply reply{.holder = place, .incarnation = writes ? table_.adopt() : 0};
+    const std::array fds{writes ? fds_.pixels.get() : readable_pixels_.get(), fds_.control.get()};
+    if (!try_send(caller.connection.get(), std::as_bytes(std::span(&reply, 1)), fds)) return;
+    holders_.seat(place, {.pid = caller.peer.pid,
+                          .role = caller.role,
+                          .connection = std::move(caller.connection),
+                          .process = std::move(process)});
+}
+
+void RingHost::check_open() const {
+    if (closed_) throw Error(Errc::closed, "the ring host is closed");
+}
+
+std::vector<SlotInfo> RingHost::slots() const {
+    const std::lock_guard lock(mutex_);
+    check_open();
+    return table_.snapshot();
+}
+
+std::vector<HolderInfo> RingHost::holders() const {
+    const std::lock_guard lock(mutex_);
+    check_open();
+    std::vector<HolderInfo> infos;
+    for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
+        if (const auto& holder = holders_.places()[i]) {
+            infos.push_back({.index = i, .pid = holder->pid, .role = holder->role, .leases = table_.leases_of(i)});
+        }
+    }
+    return infos;
+}
+
+std::uint64_t RingHost::reclaimed() const {
+    const std::lock_guard lock(mutex_);
+    check_open();
+    return reclaimed_;
+}
+
+}  // namespace framehop::shm

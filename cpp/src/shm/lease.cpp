@@ -1,0 +1,47 @@
+#include "framehop/shm/lease.hpp"
+
+namespace framehop::shm {
+
+LeaseBook::LeaseBook(Membership& membership)
+    : membership_(membership), quota_(membership.control()), entries_(membership.geometry().slot_count) {}
+
+bool LeaseBook::try_lease(SlotId id) {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = entries_[id.slot];
+    // While our bit stands the generation stands too, so the look at the word and the count cannot disagree.
+    if (entry.count > 0 ? !membership_.table().is_ready(id) : !take(entry, id)) return false;
+    ++entry.count;
+    return true;
+}
+
+bool LeaseBook::take(Entry& entry, SlotId id) {
+    if (membership_.role() == Role::tap) {
+        entry.ticket = quota_.try_take(membership_.holder());
+        if (!entry.ticket) return false;
+    }
+    if (membership_.table().try_lease(id, membership_.holder())) return true;
+    if (entry.ticket) quota_.give_back(*entry.ticket);
+    entry.ticket.reset();
+    return false;
+}
+
+void LeaseBook::release(std::uint32_t slot) noexcept {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = entries_[slot];
+    if (--entry.count > 0) return;
+    membership_.table().release(slot, membership_.holder());
+    // After the bit: until then the slot is pinned.
+    if (entry.ticket) quota_.give_back(*entry.ticket);
+    entry.ticket.reset();
+}
+
+Lease::~Lease() {
+    // book_ is empty in a moved-from lease; a forked child's copy gives back nothing of its parent's.
+    if (book_ && use_.membership().ours()) book_->release(ref_.slot);
+}
+
+ConstImageView Lease::image() const noexcept {
+    return {use_.membership().pixels()->slot(ref_.slot), ref_.width, ref_.height, ref_.stride, PixelFormat::rgb8};
+}
+
+}  // namespace framehop::shm

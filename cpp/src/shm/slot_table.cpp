@@ -1,0 +1,174 @@
+#include "framehop/shm/slot_table.hpp"
+
+#include "framehop/shm/futex.hpp"
+#include "framehop/shm/tag_cell.hpp"
+#include "framehop/shm/tap_quota.hpp"
+
+// How the orders pair up on a slot's word:
+//  - publish stores with release, try_lease takes with acquire: a reader sees the whole picture;
+//  - release (and reclaim) drops its bit with release, try_acquire takes with acquire: the writer's next pixels come
+//  after
+//    the last read of the old ones. All steps between are read-modify-writes, so the release sequence is never broken.
+namespace framehop::shm {
+namespace {
+
+// Tells the releasing side that somebody sleeps on `freed`.
+class Sleeper {
+  public:
+    // seq_cst, with ring_freed: either the releaser sees this count, or the sample taken after it sees the releaser's
+    // change.
+    explicit Sleeper(FreedBell& bell) noexcept : bell_(bell) { bell_.waiters.fetch_add(1, std::memory_order_seq_cst); }
+    ~Sleeper() { bell_.waiters.fetch_sub(1, std::memory_order_relaxed); }
+    Sleeper(const Sleeper&) = delete;
+    Sleeper& operator=(const Sleeper&) = delete;
+
+  private:
+    FreedBell& bell_;
+};
+
+// False when the slot is not reusable. Loses no slot to a race: it looks again after a failed swap.
+std::optional<std::uint32_t> take(std::atomic<std::uint64_t>& word) noexcept {
+    std::uint64_t seen = word.load(std::memory_order_relaxed);
+    while (SlotWord(seen).reusable()) {
+        const SlotWord next = SlotWord(seen).next_filling();
+        if (word.compare_exchange_weak(seen, next.bits(), std::memory_order_acquire, std::memory_order_relaxed)) {
+            return next.generation();
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<SlotId> SlotTable::try_acquire(const FrameTag& tag) noexcept {
+    // Lowest first: the pages used last are the warm ones.
+    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {
+        if (const auto generation = take(word(slot))) {
+            write_tag(control_->slot(slot).tag, tag, *generation);
+            return SlotId{slot, *generation};
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<SlotId> SlotTable::wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout) noexcept {
+    using Clock = std::chrono::steady_clock;
+    const auto deadline = Clock::now() + timeout;
+    FreedBell& bell = control_->header().bell;
+    const Sleeper sleeper(bell);
+    for (;;) {
+        const std::uint32_t sampled = bell.freed.load(std::memory_order_seq_cst);
+        if (const auto id = try_acquire(tag)) return id;
+        if (!wait_for_change(bell.freed, sampled, deadline - Clock::now())) return std::nullopt;
+    }
+}
+
+void SlotTable::set_shape(SlotId id, const PictureShape& shape) noexcept {
+    write_shape(control_->slot(id.slot).picture, shape);
+}
+
+bool SlotTable::move(SlotId id, SlotState from, SlotState to) noexcept {
+    std::uint64_t seen = word(id.slot).load(std::memory_order_relaxed);
+    while (SlotWord(seen).is(from, id.generation)) {
+        const SlotWord next = SlotWord(seen).with_state(to);
+        if (word(id.slot).compare_exchange_weak(seen, next.bits(), std::memory_order_acq_rel,
+                                                std::memory_order_relaxed)) {
+            if (next.reusable()) ring_freed();
+            return true;
+        }
+    }
+    return false;
+}
+
+bool SlotTable::publish(SlotId id) noexcept { return move(id, SlotState::filling, SlotState::ready); }
+bool SlotTable::abandon(SlotId id) noexcept { return move(id, SlotState::filling, SlotState::free); }
+bool SlotTable::retire(SlotId id) noexcept { return move(id, SlotState::ready, SlotState::free); }
+
+std::uint32_t SlotTable::free_slots() const noexcept {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {
+        count += SlotWord(word(slot).load(std::memory_order_relaxed)).reusable() ? 1U : 0U;
+    }
+    return count;
+}
+
+bool SlotTable::try_lease(SlotId id, std::uint32_t holder) noexcept {
+    std::uint64_t seen = word(id.slot).load(std::memory_order_relaxed);
+    while (SlotWord(seen).is(SlotState::ready, id.generation)) {
+        if (word(id.slot).compare_exchange_weak(seen, seen | SlotWord::lease_bit(holder), std::memory_order_acquire,
+                                                std::memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool SlotTable::drop_lease(std::uint32_t slot, std::uint32_t holder) noexcept {
+    const std::uint64_t bit = SlotWord::lease_bit(holder);
+    const std::uint64_t before = word(slot).fetch_and(~bit, std::memory_order_release);
+    if ((before & bit) == 0) return false;
+    if (SlotWord(before & ~bit).reusable()) ring_freed();
+    return true;
+}
+
+void SlotTable::release(std::uint32_t slot, std::uint32_t holder) noexcept { drop_lease(slot, holder); }
+
+bool SlotTable::is_ready(SlotId id) const noexcept {
+    return SlotWord(word(id.slot).load(std::memory_order_relaxed)).is(SlotState::ready, id.generation);
+}
+
+PictureShape SlotTable::shape(std::uint32_t slot) const noexcept { return read_shape(control_->slot(slot).picture); }
+
+std::optional<FrameTag> SlotTable::tag(SlotId id) const { return read_tag(control_->slot(id.slot).tag, id.generation); }
+
+std::uint32_t SlotTable::reclaim(std::uint32_t holder) noexcept {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) count += drop_lease(slot, holder) ? 1U : 0U;
+    // After the slots: a returned ticket lets another tap pin one more.
+    TapQuota(*control_).take_back(holder);
+    return count;
+}
+
+void SlotTable::free_slot(std::uint32_t slot) noexcept {
+    std::uint64_t seen = word(slot).load(std::memory_order_relaxed);
+    while (!word(slot).compare_exchange_weak(seen, SlotWord(seen).with_state(SlotState::free).bits(),
+                                             std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    }
+}
+
+std::uint32_t SlotTable::adopt() noexcept {
+    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) free_slot(slot);
+    // Only writers wait on the bell: a killed one may have left itself counted.
+    control_->header().bell.waiters.store(0, std::memory_order_relaxed);
+    return control_->header().incarnation.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+std::vector<SlotInfo> SlotTable::snapshot() const {
+    std::vector<SlotInfo> infos(geometry().slot_count);
+    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {
+        const SlotWord seen(word(slot).load(std::memory_order_acquire));
+        infos[slot] = {.slot = slot,
+                       .state = seen.state(),
+                       .generation = seen.generation(),
+                       .leases = static_cast<std::uint32_t>(seen.lease_count()),
+                       .tag = tag({slot, seen.generation()})};
+    }
+    return infos;
+}
+
+std::uint32_t SlotTable::leases_of(std::uint32_t holder) const noexcept {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {
+        count += (word(slot).load(std::memory_order_relaxed) & SlotWord::lease_bit(holder)) != 0 ? 1U : 0U;
+    }
+    return count;
+}
+
+void SlotTable::ring_freed() noexcept {
+    FreedBell& bell = control_->header().bell;
+    bell.freed.fetch_add(1, std::memory_order_seq_cst);
+    // seq_cst: pairs with Sleeper's count.
+    if (bell.waiters.load(std::memory_order_seq_cst) != 0) wake_all(bell.freed);
+}
+
+}  // namespace framehop::shm

@@ -1,0 +1,81 @@
+#include <pybind11/stl.h>
+
+#include "framehop/shm/host.hpp"
+#include "ring_bindings.hpp"
+
+namespace framehop::python {
+namespace {
+
+using shm::HolderInfo;
+using shm::RingHost;
+using shm::SlotInfo;
+
+const char* name_of(shm::SlotState state) noexcept {
+    switch (state) {
+        case shm::SlotState::filling:
+            return "filling";
+        case shm::SlotState::ready:
+            return "ready";
+        default:
+            return "free";
+    }
+}
+
+const char* name_of(shm::Role role) noexcept {
+    switch (role) {
+        case shm::Role::writer:
+            return "writer";
+        case shm::Role::detector:
+            return "detector";
+        default:
+            return "tap";
+    }
+}
+
+std::unique_ptr<RingHost> make_host(std::string path, std::uint32_t slots, std::uint64_t slot_bytes,
+                                    std::uint32_t tap_quota) {
+    const shm::Geometry geometry = shm::plan_geometry(slots, slot_bytes, tap_quota);
+    const py::gil_scoped_release release;
+    return std::make_unique<RingHost>(std::move(path), geometry);
+}
+
+void close(RingHost& host) {
+    const py::gil_scoped_release release;
+    host.close();
+}
+
+void register_infos(py::module_& module) {
+    py::class_<SlotInfo>(module, "SlotInfo", py::is_final())
+        .def_readonly("slot", &SlotInfo::slot)
+        .def_property_readonly("state", [](const SlotInfo& self) { return name_of(self.state); })
+        .def_readonly("generation", &SlotInfo::generation)
+        .def_readonly("leases", &SlotInfo::leases)
+        .def_readonly("tag", &SlotInfo::tag);
+    py::class_<HolderInfo>(module, "HolderInfo", py::is_final())
+        .def_readonly("index", &HolderInfo::index)
+        .def_readonly("pid", &HolderInfo::pid)
+        .def_property_readonly("role", [](const HolderInfo& self) { return name_of(self.role); })
+        .def_readonly("leases", &HolderInfo::leases);
+}
+
+}  // namespace
+
+void register_ring_host(py::module_& module) {
+    register_infos(module);
+    py::class_<RingHost>(module, "RingHost", py::is_final())
+        .def(py::init(&make_host), py::arg("path"), py::kw_only(), py::arg("slots"), py::arg("slot_bytes"),
+             py::arg("tap_quota") = 2)
+        .def_property_readonly("path", &RingHost::path)
+        .def_property_readonly("ring_id", &RingHost::ring_id)
+        .def_property_readonly("slot_count", [](const RingHost& self) { return self.geometry().slot_count; })
+        .def_property_readonly("slot_bytes", [](const RingHost& self) { return self.geometry().slot_bytes; })
+        .def_property_readonly("total_bytes", [](const RingHost& self) { return self.geometry().total_bytes(); })
+        .def("slots", &RingHost::slots)
+        .def("holders", &RingHost::holders)
+        .def("reclaimed", &RingHost::reclaimed)
+        .def("close", &close)
+        .def("__enter__", [](py::object self) { return self; })
+        .def("__exit__", [](RingHost& self, const py::args&) { close(self); });
+}
+
+}  // namespace framehop::python

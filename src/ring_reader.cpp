@@ -1,0 +1,92 @@
+#include "array.hpp"
+#include "framehop/base/error.hpp"
+#include "framehop/shm/reader.hpp"
+#include "ring_bindings.hpp"
+
+namespace framehop::python {
+namespace {
+
+using shm::Lease;
+using LeasePtr = std::shared_ptr<const Lease>;
+
+// What Python calls a Lease: one owner of the lease among its arrays. Touched with the GIL only.
+class LeaseHandle {
+  public:
+    explicit LeaseHandle(LeasePtr lease) : ref_(lease->ref()), tag_(lease->tag()), lease_(std::move(lease)) {}
+
+    [[nodiscard]] const shm::SlotRef& ref() const noexcept { return ref_; }
+    [[nodiscard]] const shm::FrameTag& tag() const noexcept { return tag_; }
+    void release() { lease_.reset(); }
+
+    // The lease lives in the array's capsule: it ends with the last view.
+    [[nodiscard]] py::array_t<std::uint8_t> array() const {
+        if (!lease_) throw Error(Errc::closed, "the lease was released; lease the slot again");
+        const ConstImageView view = lease_->image();
+        // The array is made read-only, and so is the mapping.
+        return picture_array({const_cast<std::uint8_t*>(view.data), view.width, view.height, view.stride, view.format},
+                             share_with_array(lease_), false);
+    }
+
+  private:
+    shm::SlotRef ref_;
+    shm::FrameTag tag_;
+    LeasePtr lease_;
+};
+
+class ReaderHandle {
+  public:
+    ReaderHandle(std::string path, std::shared_ptr<shm::Membership> membership)
+        : path_(std::move(path)), reader_(std::move(membership)) {}
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] const shm::Membership& membership() const noexcept { return reader_.membership(); }
+    [[nodiscard]] std::unique_ptr<LeaseHandle> try_lease(std::uint32_t slot, std::uint32_t generation) {
+        auto lease = reader_.try_lease({slot, generation});
+        return lease ? std::make_unique<LeaseHandle>(std::make_shared<const Lease>(std::move(*lease))) : nullptr;
+    }
+    void close() noexcept { reader_.close(); }
+
+  private:
+    std::string path_;
+    shm::RingReader reader_;
+};
+
+shm::Role reader_role(const std::string& role) {
+    if (role == "detector") return shm::Role::detector;
+    if (role == "tap") return shm::Role::tap;
+    throw Error(Errc::invalid_argument, "a reader's role is 'detector' or 'tap', not '" + role.substr(0, 32) + "'");
+}
+
+std::unique_ptr<ReaderHandle> attach(const std::string& path, const std::string& role, double timeout_s) {
+    return std::make_unique<ReaderHandle>(path, attach_membership(path, reader_role(role), timeout_s));
+}
+
+void register_lease(py::module_& module) {
+    py::class_<LeaseHandle>(module, "Lease", py::is_final())
+        .def_property_readonly("ref", &LeaseHandle::ref)
+        .def_property_readonly("tag", &LeaseHandle::tag)
+        .def("array", &LeaseHandle::array)
+        .def("release", &LeaseHandle::release)
+        .def("__enter__", [](py::object self) { return self; })
+        .def("__exit__", [](LeaseHandle& self, const py::args&) { self.release(); });
+}
+
+}  // namespace
+
+void register_ring_reader(py::module_& module) {
+    register_lease(module);
+    py::class_<ReaderHandle>(module, "RingReader", py::is_final())
+        .def_static("attach", &attach, py::arg("path"), py::kw_only(), py::arg("role") = "tap",
+                    py::arg("timeout_s") = 5.0)
+        .def_property_readonly("path", &ReaderHandle::path)
+        .def_property_readonly("ring_id",
+                               [](const ReaderHandle& self) { return self.membership().control().ring_id(); })
+        .def_property_readonly("slot_count",
+                               [](const ReaderHandle& self) { return self.membership().geometry().slot_count; })
+        .def("try_lease", &ReaderHandle::try_lease, py::arg("slot"), py::arg("generation"))
+        .def("close", &ReaderHandle::close)
+        .def("__enter__", [](py::object self) { return self; })
+        .def("__exit__", [](ReaderHandle& self, const py::args&) { self.close(); });
+}
+
+}  // namespace framehop::python
