@@ -1,0 +1,133 @@
+"""The writer's queue: bounded in bytes, drained in batches."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from framehop.errors import ClosedError, LogError
+from framehop.protocols import Ack
+from framehop.types import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingFrame:
+    """A frame on its way into the log."""
+
+    frame: Frame
+    crc: int
+    generation: int
+    on_ack: Callable[[Ack], None] | None
+
+    @property
+    def payload_bytes(self) -> int:
+        return len(self.frame.payload)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassChange:
+    """A stream's row as it is to be, once all frames before it are in."""
+
+    stream: str
+    generation: int
+    epoch: int
+    pass_index: int
+    finished: bool
+    payload_bytes: int = 0
+
+
+Item = PendingFrame | PassChange
+
+
+class AppendQueue:
+    """Thread-safe. What was taken counts against the bound until `done`."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._items: deque[Item] = deque()
+        self._bytes = 0
+        self._undone = 0
+        self._closed = False
+        self._failure = ""
+        self._changed = threading.Condition()
+
+    def put(self, item: Item, timeout_s: float | None) -> bool:
+        """Add `item`, waiting for room; False when `timeout_s` is over. One item always fits an empty queue.
+
+        Raises ClosedError after `close`, LogError after `fail`.
+        """
+        with self._changed:
+            fits = self._changed.wait_for(lambda: self._fits(item.payload_bytes) or self._ended, timeout_s)
+            self._raise_if_ended()
+            if fits:
+                self._items.append(item)
+                self._bytes += item.payload_bytes
+                self._undone += 1
+                self._changed.notify_all()
+            return fits
+
+    def take(self, max_items: int, max_bytes: int) -> list[Item]:
+        """The next items in order, at least one; empty when the queue is closed and drained. Waits."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ended)
+            batch: list[Item] = []
+            taken = 0
+            while self._items and len(batch) < max_items:
+                taken += self._items[0].payload_bytes
+                if batch and taken > max_bytes:
+                    break
+                batch.append(self._items.popleft())
+            return batch
+
+    def done(self, batch: Sequence[Item]) -> None:
+        """`batch` is in the log and acknowledged."""
+        with self._changed:
+            self._bytes -= sum(item.payload_bytes for item in batch)
+            self._undone -= len(batch)
+            self._changed.notify_all()
+
+    def wait_drained(self, timeout_s: float) -> bool:
+        """Wait until everything put is done; False when the time is up, or the writer failed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._undone == 0 or self._failure, timeout_s)
+            return self._undone == 0
+
+    def wait_done(self, timeout_s: float) -> bool:
+        """As `wait_drained`, but raises LogError after `fail`."""
+        drained = self.wait_drained(timeout_s)
+        if not drained and self._failure:
+            raise LogError(self._failure)
+        return drained
+
+    @property
+    def undone(self) -> int:
+        with self._changed:
+            return self._undone
+
+    def close(self) -> None:
+        """No more items; waiting `put`s raise ClosedError."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def fail(self, message: str) -> None:
+        """The writer can go on no more: everything still queued is dropped, unacknowledged."""
+        with self._changed:
+            self._failure = message
+            self._items.clear()
+            self._changed.notify_all()
+
+    @property
+    def _ended(self) -> bool:
+        return self._closed or bool(self._failure)
+
+    def _fits(self, nbytes: int) -> bool:
+        return self._bytes == 0 or self._bytes + nbytes <= self._limit
+
+    def _raise_if_ended(self) -> None:
+        if self._failure:
+            raise LogError(self._failure)
+        if self._closed:
+            raise ClosedError("this writer of the log is closed")

@@ -1,0 +1,155 @@
+"""Reading frames as a member of a group, and committing what became of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+from framehop import _core
+from framehop.errors import ClosedError
+from framehop.log.context import LogContext
+from framehop.log.event_codec import encode_event
+from framehop.log.fetch import FrameFetcher
+from framehop.log.index import connect, rows, transaction, translated
+from framehop.log.ownership import Ownership
+from framehop.log.waiting import wait_for_change
+from framehop.protocols import CommitResult, PartitionsCallback, Start
+from framehop.timing import Deadline, now_us
+from framehop.types import Event, FrameRecord
+
+_INSERT_EVENT = (
+    "INSERT INTO events(stream, epoch, seq, lane, appended_us, json) VALUES(?,?,?,?,?,?)"
+    " ON CONFLICT(stream, epoch, seq, lane) DO NOTHING"
+)
+# Never back: a commit that was held up must not undo a later one.
+_MOVE = 'UPDATE offsets SET "offset"=max("offset", ?), metadata=? WHERE group_name=? AND partition=?'
+
+
+class EmbeddedConsumer:
+    """The log's FrameConsumer. `poll` and `close` from one thread, `commit`, `wake` and the properties from any.
+
+    Partitions that another member took (this one was stopped for longer than the session timeout) leave `assignment` without
+    `on_revoke`: it is too late to finish anything. A commit that touches them says so in `CommitResult.lost`. When a partition
+    comes (back), `on_assign` is called, and reading starts anew at the committed offset: drop what is in flight of it.
+    `close` leaves the group without calling `on_revoke`; nothing is committed.
+    """
+
+    def __init__(
+        self,
+        context: LogContext,
+        group: str,
+        *,
+        member: str,
+        start: Start,
+        on_assign: PartitionsCallback | None,
+        on_revoke: PartitionsCallback | None,
+    ) -> None:
+        self._context = context
+        self._group = group
+        self._on_assign = on_assign or _ignore
+        self._on_revoke = on_revoke or _ignore
+        self._closed = False
+        self._woken = False
+        self._frames_read = 0
+        self._commit_lock = threading.Lock()
+        self._commit_db = connect(context.paths.index)
+        self._fetcher = FrameFetcher(context)
+        self._ownership = Ownership(context, group, member, start)
+
+    @property
+    def assignment(self) -> frozenset[int]:
+        return self._ownership.partitions
+
+    @property
+    def frames_read(self) -> int:
+        return self._frames_read
+
+    def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        deadline = Deadline.after(timeout_s)
+        while True:
+            self._check_open()
+            sampled = self._context.bell.sample()
+            self._rebalance()
+            found = self._fetcher.fetch(self.assignment, max_frames) if max_frames else []
+            if found or self._woken or deadline.expired:
+                self._woken = False
+                self._frames_read += len(found)
+                return found
+            wait_for_change(self._context.bell, sampled, deadline)
+
+    def commit(
+        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+    ) -> CommitResult:
+        encoded = [(event, encode_event(event)) for event in events]
+        touched = frozenset(marks) | {event.frame.partition for event in events}
+        with self._commit_lock:
+            self._check_open()
+            with transaction(self._commit_db, self._context.paths.index):
+                lost = self._ownership.lost(self._commit_db, touched)
+                duplicates = self._insert([pair for pair in encoded if pair[0].frame.partition not in lost])
+                _core.failpoint("event.produced")
+                self._move({partition: mark for partition, mark in marks.items() if partition not in lost}, metadata)
+                _core.failpoint("offsets.stored")
+        self._ownership.drop(lost)
+        self._context.maintenance.mark()
+        self._context.bell.ring()
+        return CommitResult(lost=lost, duplicates=duplicates)
+
+    def positions(self) -> dict[int, int]:
+        with self._commit_lock:
+            self._check_open()
+            with translated(self._context.paths.index):
+                found = rows(
+                    self._commit_db, 'SELECT partition, "offset" FROM offsets WHERE group_name=?', (self._group,)
+                )
+        mine = self.assignment
+        return {partition: offset for partition, offset in found if partition in mine}
+
+    def wake(self) -> None:
+        self._woken = True
+        self._context.bell.ring()
+
+    def close(self) -> None:
+        with self._commit_lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._commit_db.close()
+        self._ownership.close()
+        self._fetcher.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this consumer of the log is closed")
+
+    def _rebalance(self) -> None:
+        gained = self._ownership.refresh(self._on_revoke)
+        if gained:
+            offsets = self.positions()
+            self._fetcher.seek({partition: offsets[partition] for partition in gained})
+            self._on_assign(gained)
+
+    def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:
+        """Insert events; return how many ids the log had already: the first one wins."""
+        duplicates = 0
+        appended = now_us()
+        for event, raw in encoded:
+            rows(self._commit_db, _INSERT_EVENT, (event.stream, event.epoch, event.seq, event.lane, appended, raw))
+            duplicates += self._commit_db.changes() == 0
+        return duplicates
+
+    def _move(self, marks: Mapping[int, int], metadata: Mapping[int, str] | None) -> None:
+        for partition, mark in marks.items():
+            note = (metadata or {}).get(partition, "")
+            rows(self._commit_db, _MOVE, (mark, note, self._group, partition))
+
+
+def _ignore(_partitions: frozenset[int]) -> None:
+    """No callback was given."""

@@ -1,0 +1,21 @@
+"""What all parts of one opened log share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from framehop import _core
+from framehop.log.layout import LogPaths
+from framehop.log.maintenance import Maintenance
+from framehop.log.options import LogOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogContext:
+    """Handed to writers, consumers and readers; owned by the log."""
+
+    paths: LogPaths
+    options: LogOptions
+    partitions: int
+    bell: _core.Bell
+    maintenance: Maintenance

@@ -1,0 +1,171 @@
+"""The embedded log: a directory that several processes of one machine share."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from framehop import _core
+from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.log.consumer import EmbeddedConsumer
+from framehop.log.context import LogContext
+from framehop.log.events import EmbeddedEventReader
+from framehop.log.index import connect, rows, transaction, translated
+from framehop.log.layout import LogPaths, find_or_create
+from framehop.log.maintenance import Maintenance
+from framehop.log.options import LogOptions
+from framehop.log.records import COLUMNS, meta_of, place_of
+from framehop.log.segments import read_cold
+from framehop.log.writer import EmbeddedWriter
+from framehop.protocols import PartitionsCallback, Start
+from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, check_stream
+
+_CHUNK = 512
+_AFTER = f'SELECT {COLUMNS} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
+_ONE = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
+_GAPS = "SELECT reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq FROM gaps ORDER BY id"
+
+
+class EmbeddedLog:
+    """The FrameLog in a directory. Thread-safe. `close` also closes the writers, consumers and readers made from it.
+
+    Start processes that use it by spawn, never by fork: a fork inherits locks and mappings that it must not have.
+    """
+
+    def __init__(self, root: Path, *, create: bool = True, options: LogOptions | None = None) -> None:
+        options = options or LogOptions()
+        paths = LogPaths(root.absolute())
+        partitions = find_or_create(paths, create=create, partitions=options.partitions)
+        self._context = LogContext(
+            paths=paths,
+            options=options,
+            partitions=partitions,
+            bell=_core.Bell(str(paths.bell)),
+            maintenance=Maintenance(paths, options),
+        )
+        self._lock = threading.Lock()
+        self._closed = False
+        self._parts: weakref.WeakSet[EmbeddedWriter | EmbeddedConsumer | EmbeddedEventReader] = weakref.WeakSet()
+        self._db = connect(paths.index)
+
+    @property
+    def url(self) -> str:
+        return str(self._context.paths.root)
+
+    @property
+    def partitions(self) -> int:
+        return self._context.partitions
+
+    def writer(self) -> EmbeddedWriter:
+        self._check_open()
+        made = EmbeddedWriter(self._context)
+        self._parts.add(made)
+        return made
+
+    def consumer(
+        self,
+        group: str,
+        *,
+        member: str,
+        start: Start = "beginning",
+        on_assign: PartitionsCallback | None = None,
+        on_revoke: PartitionsCallback | None = None,
+    ) -> EmbeddedConsumer:
+        self._check_open()
+        _check_name("group", group)
+        _check_name("member", member)
+        made = EmbeddedConsumer(
+            self._context, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke
+        )
+        self._parts.add(made)
+        return made
+
+    def events(self, *, start: Start = "beginning") -> EmbeddedEventReader:
+        self._check_open()
+        made = EmbeddedEventReader(self._context, start)
+        self._parts.add(made)
+        return made
+
+    def scan_frames(self) -> Iterator[FrameMeta]:
+        at: tuple[Any, ...] = (-1, -1)
+        while found := self._rows(_AFTER, (*at, _CHUNK)):
+            yield from (meta_of(row) for row in found)
+            at = found[-1][:2]
+
+    def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
+        found = self._rows(_ONE, (pointer.partition, pointer.offset))
+        if not found:
+            return None
+        meta, place = meta_of(found[0]), place_of(found[0])
+        path = self._context.paths.segment(place.segment)
+        return FrameRecord(meta=meta, payload=read_cold(path, place.position, meta.payload_bytes))
+
+    def gaps(self) -> list[Gap]:
+        return [
+            Gap(
+                reason=reason,
+                partition=partition,
+                first_offset=first_offset,
+                last_offset=last_offset,
+                stream=stream,
+                epoch=epoch,
+                first_seq=first_seq,
+                last_seq=last_seq,
+            )
+            for reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq in self._rows(_GAPS)
+        ]
+
+    def end_offsets(self) -> dict[int, int]:
+        return dict(self._rows("SELECT partition, next_offset FROM partitions"))
+
+    def committed(self, group: str) -> dict[int, int]:
+        return dict(self._rows('SELECT partition, "offset" FROM offsets WHERE group_name=?', (group,)))
+
+    def forget_group(self, group: str) -> None:
+        """Give up a group's offsets, so that retention need not keep frames for it. Its members, if any, start anew."""
+        with self._lock:
+            self._check_open()
+            with transaction(self._db, self._context.paths.index):
+                rows(self._db, "DELETE FROM offsets WHERE group_name=?", (group,))
+                rows(self._db, "DELETE FROM owners WHERE group_name=?", (group,))
+                rows(self._db, "DELETE FROM members WHERE group_name=?", (group,))
+                rows(self._db, "DELETE FROM groups WHERE name=?", (group,))
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        for part in list(self._parts):
+            part.close()
+        self._context.maintenance.close()
+        self._db.close()
+        self._context.bell.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"the log {self.url} is closed")
+
+    def _rows(self, sql: str, args: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            self._check_open()
+            with translated(self._context.paths.index):
+                return rows(self._db, sql, args)
+
+
+def _check_name(what: str, name: str) -> None:
+    try:
+        check_stream(name)
+    except InvalidArgumentError:
+        raise InvalidArgumentError(
+            f"{what} name {name[:140]!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 . _ -"
+        ) from None

@@ -1,0 +1,28 @@
+"""Events as JSON, and what must hold for one before it is stored."""
+
+from __future__ import annotations
+
+import msgspec
+
+from framehop.errors import InvalidArgumentError, LogCorruptError
+from framehop.types import Event, check_stream
+
+_decoder = msgspec.json.Decoder(Event)
+
+
+def encode_event(event: Event) -> bytes:
+    """JSON. Raises InvalidArgumentError when the id is not that of the event's frame and lane."""
+    if event.event_id != event.key.event_id(event.lane):
+        raise InvalidArgumentError(
+            f"event id {event.event_id!r} is not that of frame {event.key} in lane {event.lane!r}"
+        )
+    check_stream(event.stream)
+    return msgspec.json.encode(event)
+
+
+def decode_event(raw: bytes, offset: int) -> Event:
+    """Fields that are not known are ignored. Raises LogCorruptError."""
+    try:
+        return _decoder.decode(raw)
+    except msgspec.DecodeError as error:
+        raise LogCorruptError(f"event {offset} of the log cannot be read: {error}") from error

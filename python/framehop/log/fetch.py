@@ -1,0 +1,66 @@
+"""Reading frames of several partitions, fairly."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from framehop.log.context import LogContext
+from framehop.log.index import connect, rows, translated
+from framehop.log.records import COLUMNS, meta_of, place_of
+from framehop.log.segments import SegmentMaps
+from framehop.types import FrameRecord
+
+_SELECT = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT ?'  # noqa: S608
+
+
+class FrameFetcher:
+    """Positions of one consumer and its mapped segments. Use from one thread."""
+
+    def __init__(self, context: LogContext) -> None:
+        self._context = context
+        self._db = connect(context.paths.index)
+        self._maps = SegmentMaps(context.paths.frames)
+        self._positions: dict[int, int] = {}
+        self._turn = 0
+
+    def seek(self, positions: Mapping[int, int]) -> None:
+        """Go on reading at these offsets."""
+        self._positions.update(positions)
+
+    def fetch(self, owned: Collection[int], max_frames: int) -> list[FrameRecord]:
+        """Up to `max_frames`, in offset order per partition. No partition starves another: the room is shared among those
+        that have frames, and who comes first changes from call to call."""
+        with translated(self._context.paths.index):
+            waiting = self._waiting(owned)
+            found: list[FrameRecord] = []
+            for place, partition in enumerate(waiting):
+                room = max_frames - len(found)
+                share = -(-room // (len(waiting) - place))
+                if share > 0:
+                    found += self._read(partition, share, waiting[partition])
+            return found
+
+    def close(self) -> None:
+        self._maps.close()
+        self._db.close()
+
+    def _waiting(self, owned: Collection[int]) -> dict[int, int]:
+        """End offset by owned partition that has something to read, in this call's order."""
+        ends = rows(self._db, "SELECT partition, next_offset FROM partitions")
+        behind = [
+            (partition, end) for partition, end in ends if partition in owned and self._positions[partition] < end
+        ]
+        self._turn += 1
+        first = self._turn % len(behind) if behind else 0
+        return dict(behind[first:] + behind[:first])
+
+    def _read(self, partition: int, limit: int, end: int) -> list[FrameRecord]:
+        found = rows(self._db, _SELECT, (partition, self._positions[partition], limit))
+        # Nothing although the end is further on: retention took all of it, and left a gap record.
+        self._positions[partition] = found[-1][1] + 1 if found else end
+        return [self._record(row) for row in found]
+
+    def _record(self, row: tuple[Any, ...]) -> FrameRecord:
+        meta, place = meta_of(row), place_of(row)
+        return FrameRecord(meta=meta, payload=self._maps.read(place.segment, place.position, meta.payload_bytes))

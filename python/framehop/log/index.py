@@ -1,0 +1,134 @@
+"""`index.db`: connections, transactions, and what their errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from framehop.errors import FramehopError, LogCorruptError, LogError, LogFullError, NotALogError
+
+# Older ones can lose committed transactions: https://sqlite.org/wal.html#walresetbug
+MIN_SQLITE = (3, 51, 3)
+# Transactions take well under a millisecond; whoever holds the lock for longer than this has been stopped.
+BUSY_TIMEOUT_MS = 10_000
+
+_FULL_ERRNO = (errno.ENOSPC, errno.EDQUOT)
+_FULL_IOERR = (
+    apsw.SQLITE_IOERR_WRITE,
+    apsw.SQLITE_IOERR_TRUNCATE,
+    apsw.SQLITE_IOERR_SHMSIZE,
+    apsw.SQLITE_IOERR_SHMMAP,
+)
+
+
+class IndexBusyError(LogError):
+    """Another process has held the index's write lock for too long; nothing was written."""
+
+
+def check_sqlite(version: str) -> None:
+    """Refuse a SQLite that could lose what was committed."""
+    if tuple(int(part) for part in version.split(".")) < MIN_SQLITE:
+        raise LogError(
+            f"SQLite {version} can lose committed data (its WAL-reset bug); 3.51.3 or newer is needed: pip install -U apsw"
+        )
+
+
+def connect(path: Path, *, full: bool = False) -> apsw.Connection:
+    """Open an existing index. `full`: a commit returns only when it would survive power loss.
+
+    Never creates the file: a missing one is an error. No connection checkpoints by itself; the flusher does.
+    """
+    check_sqlite(apsw.sqlite_lib_version())
+    with translated(path):
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        db.set_busy_timeout(BUSY_TIMEOUT_MS)
+        db.wal_autocheckpoint(0)
+        db.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+    return db
+
+
+def rows(db: apsw.Connection, sql: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows at once: a cursor left half-read would hold its snapshot, and the write-ahead log would grow."""
+    return db.execute(sql, args).fetchall()
+
+
+def row(db: apsw.Connection, sql: str, args: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+    """The first row, or None."""
+    found = rows(db, sql, args)
+    return found[0] if found else None
+
+
+def value(db: apsw.Connection, sql: str, args: Sequence[Any] = ()) -> Any:
+    """The first column of the only row."""
+    return rows(db, sql, args)[0][0]
+
+
+@contextlib.contextmanager
+def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
+    """A short write transaction: all of the block, or nothing. Compute and do I/O before it, not inside."""
+    with translated(path):
+        rows(db, "BEGIN IMMEDIATE")
+        try:
+            yield
+            rows(db, "COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                with contextlib.suppress(apsw.Error):
+                    rows(db, "ROLLBACK")
+            raise
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's and the system's errors into ours."""
+    try:
+        yield
+    except FramehopError:
+        raise
+    except apsw.BusyError as error:
+        raise IndexBusyError(
+            f"{path} has been locked by another process for {BUSY_TIMEOUT_MS // 1000} s: "
+            "end the process of this log that is stopped (state T in ps)"
+        ) from error
+    except apsw.NotADBError as error:
+        raise NotALogError(f"{path} is not a SQLite file: choose an empty or a new directory for the log") from error
+    except apsw.CorruptError as error:
+        raise LogCorruptError(f"{path} is damaged ({error}): move the log away and start a new one") from error
+    except apsw.Error as error:
+        if is_full(error):
+            raise full_error(path) from error
+        raise LogError(f"{path}: {error}; check the disk and the rights of this directory") from error
+    except OSError as error:
+        if is_full(error):
+            raise full_error(path) from error
+        raise LogError(f"{error.filename or path}: {error.strerror}; check the disk and its rights") from error
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether `error` says that there is no room on the disk."""
+    if isinstance(error, apsw.IOError):
+        return getattr(error, "extendedresult", 0) in _FULL_IOERR  # set by apsw, unknown to its stubs
+    if isinstance(error, apsw.FullError | LogFullError):
+        return True
+    return isinstance(error, OSError) and error.errno in _FULL_ERRNO
+
+
+def full_error(path: Path) -> LogFullError:
+    """The disk under `path` is full: how much is free, and what to do."""
+    directory = path if path.is_dir() else path.parent
+    return LogFullError(
+        f"no room for the log in {directory}: {free_bytes(directory) / (1 << 20):.1f} MiB free. "
+        "Make room on this disk, or lower the log's retention; it goes on by itself"
+    )
+
+
+def free_bytes(directory: Path) -> int:
+    """Bytes that this user can still write on the file system of `directory`."""
+    state = os.statvfs(directory)
+    return state.f_bavail * state.f_frsize

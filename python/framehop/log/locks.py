@@ -1,0 +1,93 @@
+"""File locks: who holds one is alive, for the kernel drops it with the process.
+
+Descriptors are close-on-exec. A child made by fork() keeps the lock of its dead parent: start processes by spawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+
+class FileLock:
+    """An exclusive flock, held until `release`. Close twice harmlessly."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self._path = path
+        self._fd = fd
+
+    @classmethod
+    def try_acquire(cls, path: Path) -> Self | None:
+        """Lock `path`, creating the file, and leave this process's id in it; None while another holds it."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _note_holder(fd)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(path, fd)
+
+    @classmethod
+    def acquire_unique(cls, path: Path) -> Self:
+        """Lock a name that only the caller uses. Waits out a sweeper that looks at the file before it is locked."""
+        while True:
+            lock = cls.try_acquire(path)
+            if lock is not None and os.fstat(lock._fd).st_nlink > 0:
+                return lock
+            if lock is not None:
+                lock.release()
+
+    def release(self, *, unlink: bool = False) -> None:
+        """Let go. `unlink`: for a name that nobody will ever lock again."""
+        if self._fd < 0:
+            return
+        if unlink:
+            self._path.unlink(missing_ok=True)
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+
+def _note_holder(fd: int) -> None:
+    # The holder's id only makes a message better: a full disk must not refuse the lock.
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, str(os.getpid()).encode(), 0)
+
+
+def holder_of(path: Path) -> str:
+    """The process id left in a lock file, or a question mark."""
+    try:
+        return path.read_text(encoding="ascii").strip() or "?"
+    except (OSError, ValueError):
+        return "?"
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lock. Only for names that are locked once and never again: looking takes a shared
+    lock for an instant."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(fd)
+
+
+def remove_if_free(path: Path) -> None:
+    """Remove the lock file of a dead holder. The lock is held meanwhile, so that `acquire_unique` can tell."""
+    lock = FileLock.try_acquire(path)
+    if lock is not None:
+        lock.release(unlink=True)

@@ -1,0 +1,154 @@
+"""The flusher: a thread that makes durable what was written, and keeps the write-ahead log small.
+
+Why a thread: done inline, fdatasync and checkpoints set the p99 of an append. One process of a log does it at a time. Nothing
+dirty, no wake-up.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import apsw
+
+from framehop.errors import LogError
+from framehop.log.index import connect, translated
+from framehop.log.layout import LogPaths
+from framehop.log.locks import FileLock
+from framehop.log.options import LogOptions
+from framehop.log.retention import Retention
+from framehop.log.segments import SegmentFile
+
+logger = logging.getLogger(__name__)
+
+FLUSH_INTERVAL_S = 0.05  # what power loss may take in durability `process`
+_AFTER_ERROR_S = 1.0
+_RETENTION_INTERVAL_S = 1.0
+_MAX_WAL_BYTES = 4 << 20
+"""Above this the write-ahead log is cut off; below, a checkpoint lets it start again from its beginning."""
+
+
+class Maintenance:
+    """Owned by a log; the thread starts with the first `mark`. Thread-safe. Close twice harmlessly."""
+
+    def __init__(self, paths: LogPaths, options: LogOptions) -> None:
+        self._paths = paths
+        self._options = options
+        self._lock = threading.Lock()
+        self._segments: set[SegmentFile] = set()
+        self._retired: set[SegmentFile] = set()
+        self._dirty = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._retention: Retention | None = None
+        self._next_retention = 0.0
+
+    def mark(self, segment: SegmentFile | None = None) -> None:
+        """Something was committed, and written to `segment`."""
+        with self._lock:
+            if segment is not None:
+                self._segments.add(segment)
+            self._wake()
+
+    def retire(self, segment: SegmentFile) -> None:
+        """Close `segment` once it is durable."""
+        with self._lock:
+            self._segments.add(segment)
+            self._retired.add(segment)
+            self._wake()
+
+    def request_retention(self) -> None:
+        """A writer started, or began a new segment: look at the limits soon, and from now on regularly."""
+        with self._lock:
+            if self._retention is None:
+                self._retention = Retention(self._paths, self._options)
+            self._next_retention = 0.0
+            self._wake()
+
+    def close(self) -> None:
+        """Make everything durable and end the thread."""
+        self._stop.set()
+        self._dirty.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _wake(self) -> None:
+        self._dirty.set()
+        if self._thread is None and not self._stop.is_set():
+            self._thread = threading.Thread(target=self._run, name="framehop-log-flusher", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        db: apsw.Connection | None = None
+        pause_s = FLUSH_INTERVAL_S
+        while not self._stop.is_set():
+            self._dirty.wait(self._idle_s())
+            self._stop.wait(pause_s)
+            self._dirty.clear()
+            try:
+                db = db or connect(self._paths.index)
+                self._round(db)
+                pause_s = FLUSH_INTERVAL_S
+            except (LogError, OSError) as error:
+                logger.warning("flushing %s failed and is tried again: %s", self._paths.root, error)
+                pause_s = _AFTER_ERROR_S
+                self._dirty.set()
+        if db is not None:
+            db.close()
+
+    def _idle_s(self) -> float | None:
+        """Frames grow old also while nothing is written."""
+        age = self._options.retain_age_s
+        return None if age is None or self._retention is None else min(60.0, max(age / 4, FLUSH_INTERVAL_S))
+
+    def _round(self, db: apsw.Connection) -> None:
+        # Payloads before the index: after power loss a row should not point to what never reached the disk.
+        self._sync_segments()
+        lock = FileLock.try_acquire(self._paths.flusher_lock)
+        if lock is None:
+            self._dirty.set()  # another process is at it, perhaps from before our last commit
+            return
+        try:
+            self._checkpoint(db)
+            self._retain(db)
+        finally:
+            lock.release()
+
+    def _sync_segments(self) -> None:
+        with self._lock:
+            dirty, self._segments = self._segments, set()
+            retired, self._retired = self._retired, set()
+        for segment in dirty:
+            segment.sync()
+        for segment in retired:
+            segment.close()
+
+    def _checkpoint(self, db: apsw.Connection) -> None:
+        with translated(self._paths.index):
+            db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if self._wal_bytes() > _MAX_WAL_BYTES:
+                _truncate(db)
+
+    def _wal_bytes(self) -> int:
+        try:
+            return self._paths.index.with_name("index.db-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _retain(self, db: apsw.Connection) -> None:
+        with self._lock:
+            retention, due = self._retention, time.monotonic() >= self._next_retention
+        if retention is None or not due:
+            return
+        self._next_retention = time.monotonic() + _RETENTION_INTERVAL_S
+        retention.apply(db)
+
+
+def _truncate(db: apsw.Connection) -> None:
+    """Cut the write-ahead log off, unless a reader is in it: then the next round tries again."""
+    try:
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        return

@@ -1,0 +1,133 @@
+"""Being a member of a group: a lock that says alive, a heartbeat that says at work."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+
+import apsw
+
+from framehop.errors import LogError
+from framehop.log.context import LogContext
+from framehop.log.index import connect, rows, transaction, translated
+from framehop.log.locks import FileLock, is_held
+from framehop.protocols import Start
+
+logger = logging.getLogger(__name__)
+
+BEATS_PER_TIMEOUT = 4
+_CHECKPOINT_PAGES = 256  # heartbeats alone may fill the write-ahead log: a megabyte of them is worth a checkpoint
+
+
+def monotonic_us() -> int:
+    """The heartbeats' clock: one for the machine, deaf to changes of the wall clock."""
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+
+class Member:
+    """One incarnation of a member: its row, its lock and the thread that beats. Close twice harmlessly."""
+
+    def __init__(self, context: LogContext, group: str, member: str, start: Start) -> None:
+        self.instance = f"{member}.{secrets.token_hex(6)}"
+        self._context = context
+        self._group = group
+        self._stop = threading.Event()
+        self._complained = False
+        with translated(context.paths.locks):
+            # Held before the row exists: a row whose lock is free belongs to a dead member.
+            self._life = FileLock.acquire_unique(context.paths.member_lock(self.instance))
+        try:
+            self._db = connect(context.paths.index)
+            self._db.set_wal_hook(self._committed)
+            self._join(start)
+        except BaseException:
+            self._life.release(unlink=True)
+            raise
+        self._thread = threading.Thread(target=self._run, name="framehop-log-heartbeat", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the heartbeat and let the lock go. Whoever looks next takes the row and the partitions away."""
+        if not self._stop.is_set():
+            self._stop.set()
+            self._thread.join()
+            self._db.close()
+            self._life.release(unlink=True)
+
+    def _join(self, start: Start) -> None:
+        with transaction(self._db, self._context.paths.index):
+            rows(self._db, "INSERT INTO groups(name) VALUES(?) ON CONFLICT DO NOTHING", (self._group,))
+            # From here on retention knows that the group needs its frames.
+            rows(
+                self._db,
+                'INSERT INTO offsets(group_name, partition, "offset")'
+                " SELECT ?, partition, iif(?, next_offset, 0) FROM partitions WHERE true ON CONFLICT DO NOTHING",
+                (self._group, start == "latest"),
+            )
+            rows(
+                self._db,
+                "INSERT INTO owners(group_name, partition, generation)"
+                " SELECT ?, partition, 0 FROM partitions WHERE true ON CONFLICT DO NOTHING",
+                (self._group,),
+            )
+            self._beat_in_transaction()
+            bump_version(self._db, self._group)
+        self._context.bell.ring()
+
+    def _run(self) -> None:
+        interval_s = self._context.options.session_timeout_s / BEATS_PER_TIMEOUT
+        while not self._stop.wait(interval_s):
+            try:
+                with transaction(self._db, self._context.paths.index):
+                    self._beat_in_transaction()
+                self._complained = False
+            except LogError as error:
+                if not self._complained:
+                    self._complained = True
+                    logger.warning("member %s cannot say that it is alive: %s", self.instance, error)
+
+    def _beat_in_transaction(self) -> None:
+        # An insert as well: who was stopped for long has been struck off the list, and joins again.
+        rows(
+            self._db,
+            "INSERT INTO members(instance, group_name, heartbeat_us) VALUES(?,?,?)"
+            " ON CONFLICT(instance) DO UPDATE SET heartbeat_us=excluded.heartbeat_us",
+            (self.instance, self._group, monotonic_us()),
+        )
+
+    def _committed(self, _db: apsw.Connection, _name: str, pages: int) -> int:
+        if pages > _CHECKPOINT_PAGES:
+            self._context.maintenance.mark()
+        return apsw.SQLITE_OK
+
+
+def bump_version(db: apsw.Connection, group: str) -> None:
+    """Within a transaction: tell the other members that something has changed."""
+    rows(db, "UPDATE groups SET version=version+1 WHERE name=?", (group,))
+
+
+class Roll:
+    """Who of a group lives, as seen from here."""
+
+    def __init__(self, context: LogContext, group: str) -> None:
+        self._context = context
+        self._group = group
+
+    def look(self, db: apsw.Connection) -> tuple[frozenset[str], frozenset[str]]:
+        """(living, dead): dead ones' locks are free; a stopped one is in neither."""
+        listed = dict(rows(db, "SELECT instance, heartbeat_us FROM members WHERE group_name=?", (self._group,)))
+        held = {instance for instance in listed if is_held(self._context.paths.member_lock(instance))}
+        return self._fresh(listed, held), frozenset(listed.keys() - held)
+
+    def strike(self, db: apsw.Connection, dead: frozenset[str]) -> None:
+        """Within a transaction: take the dead off the list."""
+        for instance in dead:
+            rows(db, "DELETE FROM members WHERE instance=?", (instance,))
+
+    def _fresh(self, listed: Mapping[str, int], held: set[str]) -> frozenset[str]:
+        now, limit = monotonic_us(), int(self._context.options.session_timeout_s * 1e6)
+        # The distance both ways: a beat from before a reboot lies in the future.
+        return frozenset(instance for instance in held if abs(now - listed[instance]) <= limit)

@@ -1,0 +1,183 @@
+"""Owning partitions of a group, by lock and generation.
+
+A partition belongs to who holds flock on `p<N>.<group>.g<generation>` and is named in the owner's row. Taking one over always
+raises the generation: when the old lock is free (given back, or its holder died), or when it is held by a member whose
+heartbeat is stale (stopped). Whatever the old owner still does is refused, for every commit checks the generation.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import apsw
+
+from framehop.errors import LogError, LogFullError
+from framehop.log.context import LogContext
+from framehop.log.index import IndexBusyError, connect, rows, transaction, translated, value
+from framehop.log.locks import FileLock
+from framehop.log.membership import BEATS_PER_TIMEOUT, Member, Roll, bump_version
+from framehop.partitioning import fair_shares
+from framehop.protocols import Start
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    generation: int
+    lock: FileLock
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    generation: int
+    instance: str | None
+
+
+class Ownership:
+    """The partitions of one member. `refresh` and `close` from the thread that polls; the rest from any."""
+
+    def __init__(self, context: LogContext, group: str, member: str, start: Start) -> None:
+        self._context = context
+        self._group = group
+        self._claims: dict[int, _Claim] = {}
+        self._lock = threading.Lock()
+        self._roll = Roll(context, group)
+        self._version = -1
+        self._next_look = 0.0
+        self._member = Member(context, group, member, start)
+        self._db = connect(context.paths.index)
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        with self._lock:
+            return frozenset(self._claims)
+
+    def lost(self, db: apsw.Connection, touched: frozenset[int]) -> frozenset[int]:
+        """Within a commit's transaction: those of `touched` that this member does not own (any more)."""
+        owners = self._owners(db)
+        with self._lock:
+            return frozenset(partition for partition in touched if not self._is_mine(partition, owners))
+
+    def drop(self, partitions: frozenset[int]) -> None:
+        """Forget partitions that others took."""
+        with self._lock:
+            claims = [self._claims.pop(partition) for partition in partitions if partition in self._claims]
+        for claim in claims:
+            claim.lock.release(unlink=True)  # of no use to anybody: the next owner raises the generation
+
+    def refresh(self, revoke: Callable[[frozenset[int]], None]) -> frozenset[int]:
+        """Take part in the group's balance; return partitions newly owned. Calls `revoke` before it gives one back.
+
+        Cheap while nothing changes: one small query, and a look at who lives four times per session timeout.
+        """
+        with translated(self._context.paths.index):
+            version = value(self._db, "SELECT version FROM groups WHERE name=?", (self._group,))
+            if version == self._version and time.monotonic() < self._next_look:
+                return frozenset()
+            self._version = version
+            self._next_look = time.monotonic() + self._context.options.session_timeout_s / BEATS_PER_TIMEOUT
+            try:
+                return self._balance(revoke)
+            except (LogFullError, IndexBusyError) as error:
+                logger.warning("group %s cannot be balanced now, and tries again: %s", self._group, error)
+                return frozenset()
+
+    def close(self) -> None:
+        """Leave the group: the partitions are free at once."""
+        try:
+            self._give_back(self.partitions)
+        except LogError as error:
+            logger.warning("group %s learns only by a time-out that a member has left: %s", self._group, error)
+        self.drop(self.partitions)
+        self._member.close()
+        self._context.bell.ring()
+        self._db.close()
+
+    def _balance(self, revoke: Callable[[frozenset[int]], None]) -> frozenset[int]:
+        living, dead = self._roll.look(self._db)
+        owners = self._owners(self._db)
+        with self._lock:
+            taken = frozenset(partition for partition in self._claims if not self._is_mine(partition, owners))
+        self.drop(taken)
+        if self._member.instance not in living:
+            return frozenset()  # just woken from a long stop: the heartbeat comes first
+        share = self._share(owners, living)
+        mine = self.partitions
+        if len(mine) > share:
+            surplus = frozenset(sorted(mine)[share:])
+            revoke(surplus)
+            self._give_back(surplus)
+        elif len(mine) < share or dead:
+            return self._claim(living, dead)
+        return frozenset()
+
+    def _share(self, owners: dict[int, _Owner], living: frozenset[str]) -> int:
+        owned = dict.fromkeys(living, 0)
+        for owner in owners.values():
+            if owner.instance in owned:
+                owned[owner.instance] += 1
+        return fair_shares(owned, len(owners))[self._member.instance]
+
+    def _claim(self, living: frozenset[str], dead: frozenset[str]) -> frozenset[int]:
+        claims: dict[int, _Claim] = {}
+        try:
+            with transaction(self._db, self._context.paths.index):
+                self._roll.strike(self._db, dead)
+                owners = self._owners(self._db)
+                wanted = self._share(owners, living) - len(self.partitions)
+                for partition, owner in sorted(owners.items()):
+                    if len(claims) < wanted and owner.instance not in living:
+                        claims[partition] = self._take(partition, owner)
+                if claims or dead:
+                    bump_version(self._db, self._group)
+        except BaseException:
+            for claim in claims.values():
+                claim.lock.release(unlink=True)
+            raise
+        with self._lock:
+            self._claims.update(claims)
+        return frozenset(claims)
+
+    def _take(self, partition: int, owner: _Owner) -> _Claim:
+        """Raise the generation and lock its file. The caller's transaction makes sure that nobody else does the same."""
+        paths = self._context.paths
+        old = FileLock.try_acquire(paths.partition_lock(self._group, partition, owner.generation))
+        if old is not None:
+            old.release(unlink=True)
+        claim = _Claim(
+            owner.generation + 1,
+            FileLock.acquire_unique(paths.partition_lock(self._group, partition, owner.generation + 1)),
+        )
+        rows(
+            self._db,
+            "UPDATE owners SET generation=?, instance=? WHERE group_name=? AND partition=?",
+            (claim.generation, self._member.instance, self._group, partition),
+        )
+        return claim
+
+    def _give_back(self, partitions: frozenset[int]) -> None:
+        with self._lock:
+            claims = {partition: self._claims[partition] for partition in partitions if partition in self._claims}
+        with transaction(self._db, self._context.paths.index):
+            for partition, claim in claims.items():
+                rows(
+                    self._db,
+                    "UPDATE owners SET instance=NULL WHERE group_name=? AND partition=? AND generation=?",
+                    (self._group, partition, claim.generation),
+                )
+            bump_version(self._db, self._group)
+        self.drop(frozenset(claims))
+        self._context.bell.ring()
+
+    def _owners(self, db: apsw.Connection) -> dict[int, _Owner]:
+        found = rows(db, "SELECT partition, generation, instance FROM owners WHERE group_name=?", (self._group,))
+        return {partition: _Owner(generation, instance) for partition, generation, instance in found}
+
+    def _is_mine(self, partition: int, owners: dict[int, _Owner]) -> bool:
+        claim, owner = self._claims.get(partition), owners.get(partition)
+        return claim is not None and owner is not None and owner == _Owner(claim.generation, self._member.instance)

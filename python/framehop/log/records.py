@@ -1,0 +1,55 @@
+"""Rows of `frames` as the nouns of the log, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from framehop.log.schema import TOPIC
+from framehop.types import Frame, FrameKey, FrameMeta, FramePointer
+
+COLUMNS = (
+    'partition, "offset", stream, epoch, seq, segment, position, bytes, captured_us, received_us, appended_us,'
+    " clock, content_type, keyframe, width, height, traceparent"
+)
+# Only this conflict is an expected outcome; any other broken constraint is an error.
+INSERT = f"INSERT INTO frames({COLUMNS}) VALUES({','.join('?' * 17)}) ON CONFLICT(stream, epoch, seq) DO NOTHING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a payload is stored."""
+
+    segment: int
+    position: int
+
+
+def to_row(frame: Frame, pointer: FramePointer, place: Place, appended_us: int) -> tuple[Any, ...]:
+    key = frame.key
+    return (
+        *(pointer.partition, pointer.offset, key.stream, key.epoch, key.seq),
+        *(place.segment, place.position, len(frame.payload)),
+        *(frame.captured_us, frame.received_us, appended_us),
+        *(frame.clock, frame.content_type, int(frame.keyframe), frame.width, frame.height, frame.traceparent),
+    )
+
+
+def place_of(row: tuple[Any, ...]) -> Place:
+    return Place(segment=row[5], position=row[6])
+
+
+def meta_of(row: tuple[Any, ...]) -> FrameMeta:
+    return FrameMeta(
+        key=FrameKey(row[2], row[3], row[4]),
+        pointer=FramePointer(topic=TOPIC, partition=row[0], offset=row[1]),
+        payload_bytes=row[7],
+        captured_us=row[8],
+        received_us=row[9],
+        appended_us=row[10],
+        clock=row[11],
+        content_type=row[12],
+        keyframe=bool(row[13]),
+        width=row[14],
+        height=row[15],
+        traceparent=row[16],
+    )

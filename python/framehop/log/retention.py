@@ -1,0 +1,144 @@
+"""Dropping what is too old or too much: whole segments, with a record of the gap they leave."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import apsw
+
+from framehop.log.index import row, rows, transaction, value
+from framehop.log.layout import LogPaths
+from framehop.log.locks import is_held, remove_if_free
+from framehop.log.options import LogOptions
+from framehop.timing import now_us
+
+logger = logging.getLogger(__name__)
+
+# Runs of consecutive seqs, so that a gap never covers a seq that was missing before.
+_RUNS = """
+SELECT partition, stream, epoch, min("offset"), max("offset"), min(seq), max(seq)
+FROM (SELECT partition, "offset", stream, epoch, seq,
+             seq - row_number() OVER (PARTITION BY stream, epoch ORDER BY seq) AS run
+      FROM frames WHERE segment=?)
+GROUP BY partition, stream, epoch, run ORDER BY partition, min("offset")
+"""
+_NEEDED_BY = """
+SELECT group_name FROM offsets WHERE EXISTS(
+    SELECT 1 FROM frames WHERE segment=? AND partition=offsets.partition AND "offset">=offsets."offset") LIMIT 1
+"""
+
+_CLOSE = """
+UPDATE segments SET closed=1, (bytes, newest_us) =
+    (SELECT coalesce(sum(bytes), 0), coalesce(max(appended_us), 0) FROM frames WHERE segment=segments.id)
+WHERE id=?
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Segment:
+    number: int
+    bytes: int
+    newest_us: int
+
+
+class Retention:
+    """Applied by the flusher of processes that write, under the flusher's lock.
+
+    A segment goes when it is closed (or its writer is dead), beyond a limit, and read by every group, or `retain_hard`. While
+    no group exists every frame is still needed. The events of its frames go with it.
+    """
+
+    def __init__(self, paths: LogPaths, options: LogOptions) -> None:
+        self._paths = paths
+        self._options = options
+        self._warned = False
+        self._swept = False
+
+    def apply(self, db: apsw.Connection) -> None:
+        """Drop segments, oldest first, until the limits hold or nothing more may go."""
+        if not self._swept:
+            self._sweep(db)
+            self._swept = True
+        self._close_orphans(db)
+        segments = self._closed_segments(db)
+        total = sum(segment.bytes for segment in segments)
+        for segment in segments:
+            if self._beyond_limits(segment, total) and self._may_go(db, segment):
+                self._drop(db, segment.number)
+                total -= segment.bytes
+
+    def _sweep(self, db: apsw.Connection) -> None:
+        """Remove what dead processes left: files whose row went before they did, and lock files."""
+        # The files first: one that is made meanwhile has its row already.
+        files = {int(path.stem): path for path in self._paths.frames.glob("*.seg") if path.stem.isdigit()}
+        known = {number for (number,) in rows(db, "SELECT id FROM segments")}
+        for number in files.keys() - known:
+            files[number].unlink(missing_ok=True)
+        for lock in (*self._paths.locks.glob("w.*"), *self._paths.locks.glob("m.*")):
+            remove_if_free(lock)
+
+    def _close_orphans(self, db: apsw.Connection) -> None:
+        """Close the segments of dead writers."""
+        for number, writer in rows(db, "SELECT id, writer FROM segments WHERE NOT closed"):
+            if not is_held(self._paths.writer_lock(writer)):
+                with transaction(db, self._paths.index):
+                    rows(db, _CLOSE, (number,))
+
+    def _closed_segments(self, db: apsw.Connection) -> list[_Segment]:
+        found = rows(db, "SELECT id, bytes, newest_us FROM segments WHERE closed ORDER BY id")
+        return [_Segment(number=number, bytes=size, newest_us=newest) for number, size, newest in found]
+
+    def _beyond_limits(self, segment: _Segment, total: int) -> bool:
+        limit, age_s = self._options.retain_bytes, self._options.retain_age_s
+        too_much = limit is not None and total > limit
+        too_old = age_s is not None and segment.newest_us < now_us() - int(age_s * 1e6)
+        return too_much or too_old or segment.bytes == 0
+
+    def _may_go(self, db: apsw.Connection, segment: _Segment) -> bool:
+        if self._options.retain_hard or segment.bytes == 0:
+            return True
+        if value(db, "SELECT count(*) FROM groups") == 0:
+            return False
+        holder = row(db, _NEEDED_BY, (segment.number,))
+        if holder is not None and not self._warned:
+            self._warned = True
+            logger.warning(
+                "%s is beyond its retention limits, but group %s has not read it all: the log keeps growing",
+                self._paths.root,
+                holder[0],
+            )
+        return holder is None
+
+    def _drop(self, db: apsw.Connection, number: int) -> None:
+        runs = rows(db, _RUNS, (number,))  # outside of the transaction: a closed segment never changes
+        with transaction(db, self._paths.index):
+            for run in runs:
+                _note_gap(db, run)
+            rows(
+                db,
+                "DELETE FROM events WHERE (stream, epoch, seq) IN (SELECT stream, epoch, seq FROM frames WHERE segment=?)",
+                (number,),
+            )
+            rows(db, "DELETE FROM frames WHERE segment=?", (number,))
+            rows(db, "DELETE FROM segments WHERE id=?", (number,))
+        # After the commit: a file without a row is only waste, a row without its file would be a loss.
+        self._paths.segment(number).unlink(missing_ok=True)
+
+
+def _note_gap(db: apsw.Connection, run: tuple[int, str, int, int, int, int, int]) -> None:
+    """Record a run, or let the gap that ends right before it grow: years of retention stay one row per epoch."""
+    partition, stream, epoch, first_offset, last_offset, first_seq, last_seq = run
+    rows(
+        db,
+        "UPDATE gaps SET last_offset=max(last_offset, ?), last_seq=? "
+        "WHERE stream=? AND epoch=? AND last_seq=? AND partition=? AND reason='retention'",
+        (last_offset, last_seq, stream, epoch, first_seq - 1, partition),
+    )
+    if db.changes() == 0:
+        rows(
+            db,
+            "INSERT INTO gaps(reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq)"
+            " VALUES('retention',?,?,?,?,?,?,?)",
+            (partition, first_offset, last_offset, stream, epoch, first_seq, last_seq),
+        )

@@ -1,0 +1,190 @@
+"""Segments: flat, append-only files of frames.
+
+    header   64 bytes: "framehop", u32 version, zeros
+    record   u32 length, u32 CRC32C of the payload (little-endian), payload, 64 zero bytes
+
+The zeros after a payload let decoders read over its end. A file gets its full size when it is made (sparse), so that a reader
+maps it once; what counts is only what committed rows of the index point to.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+from crc32c import crc32c
+
+from framehop.errors import ClosedError
+
+MAGIC = b"framehop" + struct.pack("<I", 1)
+HEADER_BYTES = 64
+PADDING = bytes(64)
+MAX_FRAMES = 8192  # per segment: keeps the transaction that drops one short
+_RECORD = struct.Struct("<II")
+_MAX_MAPS = 64
+
+
+def record_bytes(payload_bytes: int) -> int:
+    """Size of a record in a segment."""
+    return _RECORD.size + payload_bytes + len(PADDING)
+
+
+class SegmentFile:
+    """The writer's side. `write` from one thread; `sync` and `close` from any."""
+
+    def __init__(self, number: int, fd: int, capacity: int) -> None:
+        self.number = number
+        self.end = HEADER_BYTES
+        self.frames = 0
+        self._capacity = capacity
+        self._fd = fd
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path, number: int, capacity: int, *, durable_name: bool) -> SegmentFile:
+        """Make a new file. `durable_name`: its directory entry survives power loss too. Nothing is left behind on error."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.pwrite(fd, MAGIC.ljust(HEADER_BYTES, b"\0"), 0)
+            os.ftruncate(fd, capacity)
+            if durable_name:
+                _sync_directory(path.parent)
+        except BaseException:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+            raise
+        return cls(number, fd, capacity)
+
+    def has_room(self, total_bytes: int, frames: int) -> bool:
+        return self.end + total_bytes <= self._capacity and self.frames + frames <= MAX_FRAMES
+
+    def write(self, payloads: Sequence[tuple[bytes, int]]) -> list[int]:
+        """Write (payload, CRC32C) records behind `end`; return their positions. `end` moves only by `advance`: a batch that
+        failed is written again to the same place."""
+        at = self.end
+        positions = []
+        for payload, crc in payloads:
+            _write_all(self._fd, _RECORD.pack(len(payload), crc), payload, at)
+            positions.append(at)
+            at += record_bytes(len(payload))
+        return positions
+
+    def advance(self, total_bytes: int, frames: int) -> None:
+        """What was written last is committed."""
+        self.end += total_bytes
+        self.frames += frames
+
+    def sync(self) -> None:
+        """fdatasync. Harmless after close."""
+        with self._lock:
+            if self._fd >= 0:
+                os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+
+def _write_all(fd: int, head: bytes, payload: bytes, at: int) -> None:
+    total = record_bytes(len(payload))
+    done = os.pwritev(fd, [head, payload, PADDING], at)
+    if done < total:  # a disk that fills up, or a signal: the rest in one piece
+        rest = memoryview(head + payload + PADDING)
+        while done < total:
+            done += os.pwrite(fd, rest[done:], at + done)
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
+    """The payload of a whole record, or None when it is not what the index says."""
+    if len(record) < _RECORD.size + payload_bytes:
+        return None
+    length, crc = _RECORD.unpack_from(record)
+    payload = record[_RECORD.size : _RECORD.size + payload_bytes]
+    return payload if length == payload_bytes and crc32c(payload) == crc else None
+
+
+def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | None:
+    """One payload by pread: own memory. None when the file, or what the index says of it, is gone or damaged."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        data = os.pread(fd, _RECORD.size + payload_bytes, position)
+    finally:
+        os.close(fd)
+    return _checked(memoryview(data), payload_bytes)
+
+
+class SegmentMaps:
+    """The reader's side: hot segments, mapped. Payloads are slices of the mapping and keep it alive, also after its file was
+    dropped by retention. Use from one thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._maps: OrderedDict[int, mmap.mmap] | None = OrderedDict()
+
+    def read(self, segment: int, position: int, payload_bytes: int) -> memoryview | None:
+        """The payload, or None when it cannot be had any more: file gone, shorter than the index says, or a bad checksum."""
+        mapped = self._mapped(segment)
+        end = position + record_bytes(payload_bytes)
+        # size() asks the file, not the mapping: pages beyond a truncated file's end would raise SIGBUS.
+        if mapped is None or end > min(len(mapped), mapped.size()):
+            return None
+        return _checked(memoryview(mapped)[position:end], payload_bytes)
+
+    def drop_unlinked(self) -> None:
+        """Forget segments that retention took; the memory goes with the last payload."""
+        for segment in [found for found in self._open() if not self._path(found).exists()]:
+            del self._open()[segment]
+
+    def close(self) -> None:
+        self._maps = None
+
+    def _open(self) -> OrderedDict[int, mmap.mmap]:
+        if self._maps is None:
+            raise ClosedError("the reader of this log's segments is closed")
+        return self._maps
+
+    def _path(self, segment: int) -> Path:
+        return self._directory / f"{segment}.seg"
+
+    def _mapped(self, segment: int) -> mmap.mmap | None:
+        maps = self._open()
+        if segment not in maps:
+            mapped = _map(self._path(segment))
+            if mapped is None:
+                return None
+            maps[segment] = mapped
+            if len(maps) > _MAX_MAPS:
+                maps.popitem(last=False)
+        maps.move_to_end(segment)
+        return maps[segment]
+
+
+def _map(path: Path) -> mmap.mmap | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        return mmap.mmap(fd, 0, prot=mmap.PROT_READ)
+    except (OSError, ValueError):  # ValueError: an empty file
+        return None
+    finally:
+        os.close(fd)

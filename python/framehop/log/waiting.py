@@ -1,0 +1,13 @@
+"""Waiting for the log to change."""
+
+from __future__ import annotations
+
+from framehop import _core
+from framehop.timing import Deadline
+
+BACKSTOP_S = 0.25  # who dies between its commit and its ring must not leave the others asleep
+
+
+def wait_for_change(bell: _core.Bell, sampled: int, deadline: Deadline) -> None:
+    """Sleep until the bell rings after `sampled` was taken, the deadline comes, or the backstop is over."""
+    bell.wait(sampled, min(deadline.remaining_s, BACKSTOP_S))

@@ -1,0 +1,170 @@
+"""Appending frames to the embedded log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+from crc32c import crc32c
+
+from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
+from framehop.log.append_queue import AppendQueue, PassChange, PendingFrame
+from framehop.log.committer import Committer
+from framehop.log.context import LogContext
+from framehop.log.index import connect, transaction, translated
+from framehop.log.locks import FileLock, holder_of
+from framehop.log.streams import OpenedStream, next_epoch, open_stream_row
+from framehop.protocols import Ack
+from framehop.timing import Deadline
+from framehop.types import Frame, StreamState, check_stream
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 5.0
+MAX_PAYLOAD_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    opened: OpenedStream
+    lock: FileLock
+
+
+class EmbeddedWriter:
+    """The log's FrameWriter: a bounded queue in front of one thread that commits in batches.
+
+    Thread-safe, for one thread per stream. `close` waits up to 5 s for what is queued; what had no room by then is dropped
+    unacknowledged, with a warning.
+    """
+
+    def __init__(self, context: LogContext) -> None:
+        self._context = context
+        self._id = f"{os.getpid()}.{secrets.token_hex(6)}"
+        self._lock = threading.Lock()
+        self._streams: dict[str, _Held] = {}
+        self._closed = False
+        with translated(context.paths.root):
+            # Held before any row names this writer: a row whose lock is free belongs to a dead one.
+            self._life = FileLock.acquire_unique(context.paths.writer_lock(self._id))
+        self._queue = AppendQueue(context.options.queue_bytes)
+        self._committer = Committer(context, self._id, self._queue)
+        context.maintenance.request_retention()
+
+    def open_stream(self, stream: str, *, source: str, finite: bool) -> StreamState:
+        check_stream(stream)
+        with self._lock:
+            self._check_open()
+            lock = self._lock_stream(stream)
+            try:
+                opened = self._take_over(stream, source, finite)
+            except BaseException:
+                lock.release()
+                raise
+            self._streams[stream] = _Held(opened=opened, lock=lock)
+            return opened.state
+
+    def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
+        held = self._held(frame.key.stream).opened
+        if frame.key.epoch != held.state.epoch:
+            raise InvalidArgumentError(f"frame {frame.key} is not of the epoch being written, {held.state.epoch}")
+        if len(frame.payload) > MAX_PAYLOAD_BYTES:
+            raise InvalidArgumentError(
+                f"frame {frame.key} has {len(frame.payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed"
+            )
+        item = PendingFrame(frame=frame, crc=crc32c(frame.payload), generation=held.generation, on_ack=on_ack)
+        return self._queue.put(item, timeout_s)
+
+    def finish_pass(self, stream: str) -> None:
+        held = self._held(stream).opened
+        self._queue.put(_change(held.state, held.generation, finished=True), None)
+
+    def next_pass(self, stream: str) -> StreamState:
+        held = self._held(stream)
+        last, generation = held.opened.state, held.opened.generation
+        state = StreamState(stream=stream, epoch=next_epoch(last.epoch), next_seq=0, pass_index=last.pass_index + 1)
+        self._queue.put(_change(state, generation, finished=False), None)
+        with self._lock:
+            self._streams[stream] = replace(held, opened=OpenedStream(state=state, generation=generation))
+        return state
+
+    def flush(self, timeout_s: float) -> bool:
+        with self._lock:
+            self._check_open()
+        return self._queue.wait_done(timeout_s)
+
+    @property
+    def stalled(self) -> str:
+        return self._committer.stalled
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._drain(Deadline.after(CLOSE_S))
+        for held in self._streams.values():
+            held.lock.release()
+        self._life.release(unlink=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _drain(self, deadline: Deadline) -> None:
+        self._queue.close()
+        self._queue.wait_drained(deadline.remaining_s)
+        if not self._committer.stop(max(1.0, deadline.remaining_s)):
+            logger.warning("the writer of %s still waits for an acknowledgement callback", self._context.paths.root)
+        if left := self._queue.undone:
+            why = self._committer.stalled or "the time is up"
+            logger.warning("%d frames were not taken by the log at close: %s", left, why)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this writer of the log is closed")
+
+    def _held(self, stream: str) -> _Held:
+        with self._lock:
+            self._check_open()
+            if stream not in self._streams:
+                raise InvalidArgumentError(f"stream {stream!r} is not open in this writer: call open_stream first")
+            return self._streams[stream]
+
+    def _lock_stream(self, stream: str) -> FileLock:
+        if stream in self._streams:
+            raise StreamBusyError(f"stream {stream} is open in this writer already: give each source its own --stream")
+        path = self._context.paths.stream_lock(stream)
+        with translated(path):
+            lock = FileLock.try_acquire(path)
+        if lock is None:
+            raise StreamBusyError(
+                f"stream {stream} is being written by process {holder_of(path)} in {self._context.paths.root}: "
+                "stop it, or name this source otherwise with --stream"
+            )
+        return lock
+
+    def _take_over(self, stream: str, source: str, finite: bool) -> OpenedStream:
+        index = self._context.paths.index
+        db = connect(index)
+        try:
+            with transaction(db, index):
+                return open_stream_row(db, stream, source=source, finite=finite, writer=self._id)
+        finally:
+            db.close()
+
+
+def _change(state: StreamState, generation: int, *, finished: bool) -> PassChange:
+    return PassChange(
+        stream=state.stream,
+        generation=generation,
+        epoch=state.epoch,
+        pass_index=state.pass_index,
+        finished=finished,
+    )

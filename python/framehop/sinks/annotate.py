@@ -1,0 +1,79 @@
+"""A film of one stream with its boxes drawn in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from framehop.errors import ConfigError
+from framehop.protocols import FrameLog
+from framehop.sinks.drawing import Size
+from framehop.sinks.mp4 import Mp4Writer
+from framehop.sinks.picture import CARD_SIZE, MAX_SIZE, annotated_picture
+from framehop.sinks.shots import LANE, Shot, shots_by_stream
+
+ProgressCallback = Callable[[int, int], None]
+
+
+def annotate(
+    log: FrameLog,
+    out_path: Path,
+    *,
+    stream: str | None = None,
+    lane: str = LANE,
+    on_progress: ProgressCallback | None = None,
+) -> int:
+    """Write `out_path` (mp4, VP9): every frame of the stream's last epoch at its capture time, with the boxes of its event in
+    `lane`; failed frames as a grey card with the reason. Returns the number of frames.
+
+    `stream` may be left out when the log has only one. `on_progress(done, total)` is called after every frame. Pictures are read
+    one at a time. Raises ConfigError, LogError, MissingExtraError, SystemCallError.
+    """
+    shots = _only(shots_by_stream(log, None if stream is None else {stream}, lane), stream, log)
+    size = _film_size(log, shots)
+    with Mp4Writer(Path(out_path), size, rate=_rate(shots)) as film:
+        for done, shot in enumerate(shots, 1):
+            film.write(annotated_picture(log.read_frame(shot.pointer), shot.event, size=size), shot.at_us)
+            if on_progress:
+                on_progress(done, len(shots))
+    return len(shots)
+
+
+def _only(found: dict[str, list[Shot]], stream: str | None, log: FrameLog) -> list[Shot]:
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if stream is None and not found:
+        raise ConfigError(f"there are no frames in {log.url}; ingest some first")
+    if stream is None:
+        raise ConfigError(f"{log.url} has several streams; choose one of {named(found)}")
+    raise ConfigError(f"no frames of stream {stream!r} in {log.url}; streams there: {named(shots_by_stream(log))}")
+
+
+def named(streams: Collection[str]) -> str:
+    """Stream ids for a message: the first ten."""
+    listed = ", ".join(sorted(streams)[:10]) or "none"
+    return listed if len(streams) <= 10 else f"{listed} and {len(streams) - 10} more"
+
+
+def _film_size(log: FrameLog, shots: list[Shot]) -> Size:
+    """The first picture that can be shown sets the size; sides are even, as 4:2:0 needs."""
+    for shot in shots[:100]:
+        event, record = shot.event, log.read_frame(shot.pointer)
+        if (
+            record is not None
+            and record.meta.width
+            and record.meta.height
+            and (event is None or event.outcome != "failed")
+        ):
+            return _within(record.meta.width, record.meta.height)
+    return CARD_SIZE
+
+
+def _within(width: int, height: int) -> Size:
+    factor = min(1.0, MAX_SIZE[0] / width, MAX_SIZE[1] / height)
+    return max(16, round(width * factor) // 2 * 2), max(16, round(height * factor) // 2 * 2)
+
+
+def _rate(shots: list[Shot]) -> float:
+    span_us = shots[-1].at_us - shots[0].at_us
+    return min(1000.0, max(1.0, (len(shots) - 1) * 1_000_000 / span_us)) if span_us else 25.0

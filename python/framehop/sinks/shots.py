@@ -1,0 +1,66 @@
+"""What a film of a log shows: frames and their events, without the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from framehop.protocols import FrameLog
+from framehop.types import Event, FrameKey, FrameMeta, FramePointer
+
+LANE = "main"
+# A camera that was away for an hour, or whose clock jumped, would make an hour of standing picture.
+MAX_PAUSE_US = 10_000_000
+ODD_STEP_US = 40_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One frame and what became of it. `at_us`: when it is shown, microseconds from its stream's first."""
+
+    pointer: FramePointer
+    at_us: int
+    event: Event | None
+
+
+def shots_by_stream(log: FrameLog, streams: Collection[str] | None = None, lane: str = LANE) -> dict[str, list[Shot]]:
+    """The last epoch of each stream (of all that have frames, when None), in the log's order. Holds no pictures."""
+    metas = _last_epochs(log.scan_frames(), streams)
+    events = _first_events(log, {(stream, frames[0].key.epoch) for stream, frames in metas.items()}, lane)
+    return {stream: _placed(frames, events) for stream, frames in metas.items()}
+
+
+def _last_epochs(frames: Iterable[FrameMeta], streams: Collection[str] | None) -> dict[str, list[FrameMeta]]:
+    found: dict[str, list[FrameMeta]] = {}
+    for meta in frames:
+        stream, epoch = meta.key.stream, meta.key.epoch
+        if streams is not None and stream not in streams:
+            continue
+        known = found.setdefault(stream, [])
+        if known and epoch > known[0].key.epoch:
+            known.clear()
+        if not known or epoch == known[0].key.epoch:
+            known.append(meta)
+    return found
+
+
+def _first_events(log: FrameLog, epochs: Collection[tuple[str, int]], lane: str) -> dict[FrameKey, Event]:
+    events: dict[FrameKey, Event] = {}
+    with log.events() as reader:
+        for record in reader:
+            event = record.event
+            if event.lane == lane and (event.stream, event.epoch) in epochs:
+                events.setdefault(event.key, event)
+    return events
+
+
+def _placed(frames: list[FrameMeta], events: dict[FrameKey, Event]) -> list[Shot]:
+    """Capture times, made to move on and never to stand still for long."""
+    shots: list[Shot] = []
+    at_us = 0
+    for index, meta in enumerate(frames):
+        if index:
+            step_us = meta.captured_us - frames[index - 1].captured_us
+            at_us += min(step_us, MAX_PAUSE_US) if step_us > 0 else ODD_STEP_US
+        shots.append(Shot(pointer=meta.pointer, at_us=at_us, event=events.get(meta.key)))
+    return shots
