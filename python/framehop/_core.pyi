@@ -322,7 +322,7 @@ class JpegDecoder:
     ) -> list[DecodeResult]:
         """Decode `pictures[i]` into `slots[i]` and publish it; a slot whose picture fails is abandoned, its neighbours are
         untouched. One GIL release for the whole batch. Never raises for a bad picture; InvalidArgumentError when the lengths
-        differ, ClosedError after close."""
+        differ or a slot is given twice (the slots then stay with the caller), ClosedError after close."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
