@@ -45,6 +45,7 @@ def _check(log: EmbeddedLog, root: Path, ballast: Path) -> None:
         assert 0 < len(acks) < seq < FRAMES, "the disk did not fill up"
         assert str(root / "log") in writer.stalled
         assert "MiB free" in writer.stalled
+        assert free_bytes(root) > OPTIONS.reserve_bytes // 2, "events and clean-up have no room left"
         _read_to_end(log, consumer, records)
         first = records[: len(records) // 2]
         assert consumer.commit([make_event(record) for record in first], marks_after(first)).lost == frozenset()

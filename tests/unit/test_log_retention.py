@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.log.index import connect, rows
 from framehop.log.layout import LogPaths
@@ -74,6 +75,8 @@ def test_who_holds_the_log_back_is_named(log: EmbeddedLog, tmp_path: Path, caplo
     with caplog.at_level(logging.WARNING):
         _retain(tmp_path, retain_bytes=0)
     assert "group slow has not read it all" in caplog.text
+    with log.consumer("slow", member="m"), pytest.raises(LogError, match="living member"):
+        log.forget_group("slow")
     log.forget_group("slow")
     _commit(log, "fast", 6)
     _retain(tmp_path, retain_bytes=0)
