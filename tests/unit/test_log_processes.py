@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -203,8 +204,6 @@ def _check_ledger(root: Path, told: list[str]) -> None:
 
 
 def _check_acknowledged(log: EmbeddedLog, told: list[str]) -> None:
-    import zlib
-
     present = {}
     for meta in log.scan_frames():
         record = log.read_frame(meta.pointer)

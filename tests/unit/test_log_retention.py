@@ -13,6 +13,7 @@ from framehop.log.index import connect, rows
 from framehop.log.layout import LogPaths
 from framehop.log.retention import Retention
 from framehop.pipeline.audit import audit
+from framehop.timing import now_us
 from framehop.types import StreamState
 
 from tests.log_process import LogProcess
@@ -125,8 +126,6 @@ def test_events_go_with_their_frames(log: EmbeddedLog, tmp_path: Path) -> None:
 def test_age_counts_from_the_newest_frame_of_a_segment(
     log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from framehop.timing import now_us
-
     _append(log, "a", 6)
     later = now_us() + 3_600_000_000
     _retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)
