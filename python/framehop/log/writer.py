@@ -111,6 +111,10 @@ class EmbeddedWriter:
             held.lock.release()
         self._life.release(unlink=True)
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def __enter__(self) -> Self:
         return self
 
