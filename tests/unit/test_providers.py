@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from framehop.errors import InvalidArgumentError, ModelError
 from framehop.infer.providers import CPU, CUDA, TENSORRT, InputShapes, Provider, SessionOptions, check, choose
 
