@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from framehop.errors import ClosedError, InvalidArgumentError, MissingExtraError, ModelError
 from framehop.infer import Model, OnnxSession, SessionOptions
 from framehop.pipeline.engine import Engine, load_model
 from framehop.protocols import Detector
-
 from tests import tiny_model
 from tests.tiny_model import picture
 

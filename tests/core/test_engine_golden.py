@@ -13,10 +13,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import yaml
-from framehop._core import decode_jpeg, encode_jpeg
-from framehop.pipeline.engine import Engine, load_model
 from numpy.typing import NDArray
 from PIL import Image
+
+from framehop._core import decode_jpeg, encode_jpeg
+from framehop.pipeline.engine import Engine, load_model
 
 PICTURES = {"astronaut": "person", "chelsea": "cat", "coffee": "cup", "motorcycle_left": "motorcycle"}
 YOLOX = os.environ.get("FRAMEHOP_TEST_YOLOX", "")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.protocols import Detector
 from framehop.testing.fake_model import FakeModel, detections
-from numpy.typing import NDArray
 
 
 def scene(*blobs: tuple[int, int, int, int]) -> NDArray[np.uint8]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from framehop.errors import ModelError
 from framehop.model_spec import InputSpec, SsdSpec, YoloxSpec
 from framehop.postprocess import make_head, to_source
-from numpy.typing import NDArray
 
 INPUT = InputSpec(name="image", width=64, height=32, layout="NCHW", colour="RGB")
 SSD = make_head(SsdSpec(scores="s", boxes="b", first_label_id=1), INPUT)

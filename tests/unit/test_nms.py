@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from framehop.postprocess import nms
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from framehop.postprocess import nms
 
 Box = tuple[float, float, float, float]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from framehop.errors import InvalidArgumentError, ModelError
 from framehop.infer.providers import CPU, CUDA, TENSORRT, InputShapes, Provider, SessionOptions, check, choose
 

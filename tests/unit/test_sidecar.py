@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
 from framehop.errors import ModelError
 from framehop.infer import BUILT_IN, load_model, read_sidecar, sidecar
 from framehop.model_spec import InputSpec, NmsSpec, ResizeSpec, Sidecar, SsdSpec
 from framehop.strict import to_struct
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests import tiny_model
 
 
