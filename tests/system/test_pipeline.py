@@ -179,7 +179,9 @@ def test_tail_and_annotate(house: House) -> None:
     house.run([f"cam={SHAPES}"])
     tail = house.framehop("tail", "--log", house.log, "--from", "beginning", "--no-follow")
     assert len(tail.stdout.splitlines()) == 31, "a header and a line per event"
-    lines = house.framehop("tail", "--log", house.log, "--from", "beginning", "--no-follow", "--json").stdout.splitlines()
+    lines = house.framehop(
+        "tail", "--log", house.log, "--from", "beginning", "--no-follow", "--json"
+    ).stdout.splitlines()
     assert [json.loads(line)["seq"] for line in lines] == list(range(30))
     made = house.framehop("annotate", "out.mp4", "--log", house.log)
     assert made.returncode == 0, made.stderr

@@ -9,6 +9,8 @@ from typing import cast
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from framehop.errors import ClosedError, ConfigError, SystemCallError
 from framehop.protocols import FrameLog
 from framehop.sinks.annotate import annotate
@@ -20,7 +22,6 @@ from framehop.sinks.shots import shots_by_stream
 from framehop.sinks.wall import _grid, wall
 from framehop.testing.synthetic import forged_jpeg, jpeg, truncated_jpeg
 from framehop.types import DetectedObject, Event, EventRecord, FrameKey, FrameMeta, FramePointer, FrameRecord, Outcome
-from numpy.typing import NDArray
 
 _START = 1_700_000_000_000_000
 _SIZE = (320, 240)

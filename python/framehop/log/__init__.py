@@ -20,7 +20,9 @@ def open_log(url: str | Path, *, create: bool = True, options: LogOptions | None
     """
     text = str(url)
     if text.startswith("kafka://"):
-        raise ConfigError(f"{text}: logs in Kafka come with a later release; use a directory, as in --log ./framehop-data")
+        raise ConfigError(
+            f"{text}: logs in Kafka come with a later release; use a directory, as in --log ./framehop-data"
+        )
     if "://" in text:
         raise ConfigError(f"{text}: not a log that framehop knows; use a directory, as in --log ./framehop-data")
     if not text:
