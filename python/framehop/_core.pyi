@@ -421,14 +421,14 @@ class HopReply:
 
 @final
 class HopClient:
-    """A worker's end of the hop (ZeroMQ DEALER): one connection to one incarnation of a detector, from hello to loss. Once
-    `lost` it stays lost; what is unanswered then has to be sent again through a new client. Use from one thread, and not in a
-    forked child (ClosedError). Closing does not linger."""
+    """A worker's end of the hop (ZeroMQ DEALER): one connection to one incarnation of a detector, from hello to loss.
+    Once `lost` it stays lost; what is unanswered then has to be sent again through a new client. Use from one thread, and
+    not in a forked child (ClosedError). Closing does not linger."""
 
     def __init__(self, address: str, *, ring_path: str, ring_id: int) -> None:
-        """`address`: `ipc://…`; nobody need be there yet. Sends hello (which ring this worker writes) at once; the high-water
-        marks are set so that `credits` decides, never ZeroMQ. `ring_path`: 1–107 bytes. Raises InvalidArgumentError,
-        SystemCallError."""
+        """`address`: `ipc://…`; nobody need be there yet. Sends hello (which ring this worker writes) at once; the
+        high-water marks are set so that `credits` decides, never ZeroMQ. `ring_path`: 1–107 bytes. Raises
+        InvalidArgumentError, SystemCallError."""
     @property
     def credits(self) -> int:
         """Descriptors that may be unanswered at once, as the detector's welcome said; 0 until it came, and once lost."""
@@ -442,13 +442,13 @@ class HopClient:
     def lost(self) -> bool:
         """The connection ended: the detector died, closed, or was silent for 3 s. Learned in `poll`."""
     def send(self, refs: Sequence[SlotRef], sizes: Sequence[tuple[int, int]]) -> bool:
-        """Send one descriptor per ref, with the source picture's (width, height), in one message. False when the queue is full
-        or there is no detector: nothing was sent, try after the next answers. Never blocks. Raises InvalidArgumentError for
-        more descriptors than `credits` ever allows, and for sides that are not 1–65,535 pixels."""
+        """Send one descriptor per ref, with the source picture's (width, height), in one message. False when that would
+        exceed `credits` or there is no detector: nothing was sent, try after the next answers. Never blocks. Raises
+        InvalidArgumentError for more descriptors than `credits` in one call, and for sides that are not 1–65,535 pixels."""
     def poll(self, timeout_s: float, wake_fds: Sequence[int] = ()) -> tuple[list[HopReply], list[int]]:
         """Wait until answers, a welcome, the loss, or one of `wake_fds` (readable, level-triggered) is there, at most
-        `timeout_s`; return the answers at hand (up to 1,024) and the fds that are readable. Malformed messages are counted in
-        `malformed` and dropped. GIL released; Ctrl-C works."""
+        `timeout_s`; return the answers at hand (up to 1,024) and the fds that are readable. Malformed messages are counted
+        in `malformed` and dropped. GIL released; Ctrl-C works."""
     @property
     def malformed(self) -> int:
         """Messages dropped so far: not parsed, or answers to nothing that is unanswered."""
@@ -460,19 +460,19 @@ class HopClient:
 
 @final
 class HopServer:
-    """The detector's end of the hop (ZeroMQ ROUTER, mandatory). Use from one thread, and not in a forked child (ClosedError).
-    Answers hellos with a welcome itself."""
+    """The detector's end of the hop (ZeroMQ ROUTER, mandatory). Answers hellos with a welcome itself. Use from one thread,
+    and not in a forked child (ClosedError)."""
 
     def __init__(self, address: str, *, credits: int = 64) -> None:
-        """Binds `ipc://…`, replacing a socket file left by the dead; its directory must exist. `credits`: 1–4096 per worker.
-        `close` removes the file. Raises InvalidArgumentError, SystemCallError."""
+        """Binds `ipc://…`, replacing a socket file left by the dead; its directory must exist. `close` removes the file.
+        `credits`: 1–4096 per worker. Raises InvalidArgumentError, SystemCallError."""
     @property
     def detector_id(self) -> int: ...
     def poll(
         self, timeout_s: float, wake_fds: Sequence[int] = ()
     ) -> tuple[list[FrameRequest], list[tuple[int, str]], list[int]]:
-        """Wait like `HopClient.poll`; return the requests at hand, the hellos among the messages as (ring_id, ring_path), and
-        the readable `wake_fds`. Malformed messages are counted and dropped."""
+        """Wait like `HopClient.poll`; return the requests at hand, the hellos among the messages as (ring_id, ring_path),
+        and the readable `wake_fds`. Malformed messages are counted and dropped."""
     def reply(
         self,
         request: FrameRequest,
@@ -488,9 +488,10 @@ class HopServer:
         infer_us: int = 0,
         postprocess_us: int = 0,
     ) -> bool:
-        """Answer one request. False when its worker is gone (that is no error: its successor reads the log). At most 4,096
-        boxes; shapes and dtypes as in HopReply, coordinates finite, scores 0–1, label ids not negative, boxes with status "ok"
-        only, else InvalidArgumentError. `message` is cut to 1,024 bytes, and not sent with status "ok"."""
+        """Answer one request. False when its worker is gone (that is no error: its successor reads the log).
+
+        At most 4,096 boxes; shapes and dtypes as in HopReply, coordinates finite, scores 0–1, label ids not negative,
+        boxes with status "ok" only, else InvalidArgumentError. `message` is cut to 1,024 bytes, and not sent with status "ok"."""
     @property
     def malformed(self) -> int:
         """Messages dropped so far: not parsed, for another incarnation, or more descriptors in one than `credits`."""

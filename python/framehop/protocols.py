@@ -206,11 +206,9 @@ class Detector(Protocol):
         """Pictures run at once; more are split."""
 
     @property
-    def min_width(self) -> int:
-        """The decoder need not deliver more pixels than `min_width` × `min_height`, and should not deliver fewer."""
+    def min_decode_size(self) -> tuple[int, int]:
+        """(width, height) below which a decoder that can scale down should not go."""
 
-    @property
-    def min_height(self) -> int: ...
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[tuple[int, int]] | None = None
     ) -> list[Detections]:

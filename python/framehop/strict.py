@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal, TypeVar, get_args, get_origin
 
 import msgspec
@@ -11,41 +12,67 @@ from framehop.errors import FramehopError
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<key>[^`]*)`)?", re.DOTALL)
+_MESSAGE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<key>[^`]*)`)?", re.DOTALL)
 
 
 def to_struct(data: object, shape: type[T], *, where: str, error: type[FramehopError]) -> T:
-    """Convert what a YAML or JSON reader returned. `where` opens the message, as in `model.yaml`; raises `error`."""
+    """Convert what a YAML or JSON reader returned. `where` opens the message, as in `model.yaml`. Raises `error`."""
     try:
         return msgspec.convert(data, shape)
     except msgspec.ValidationError as cause:
-        raise error(_explain(str(cause), shape, where)) from cause
+        raise error(_explain(str(cause), shape, data, where)) from cause
 
 
-def _explain(message: str, shape: type[msgspec.Struct], where: str) -> str:
-    found = _PLACE.fullmatch(message)
+def _explain(message: str, shape: type[msgspec.Struct], data: object, where: str) -> str:
+    """msgspec says what is wrong and where, but not what would be right."""
+    found = _MESSAGE.fullmatch(message)
     what, key = (found["what"], found["key"] or "") if found else (message, "")
+    allowed = _allowed(what, key, shape, data)
     place = f"{where}: {key}: " if key else f"{where}: "
-    allowed = _allowed(what, _type_at(shape, key))
     return place + what + (f"; allowed: {', '.join(allowed)}" if allowed else "")
 
 
-def _allowed(what: str, at: object) -> list[str]:
+def _allowed(what: str, key: str, shape: object, data: object) -> list[str]:
     if what.startswith("Object contains unknown field"):
-        return [field.encode_name for field in _fields(at)]
+        return _keys(_struct_at(*_descend(shape, data, key)))
+    if what.startswith("Invalid value"):  # of the key that tells the members of a union apart
+        union, _ = _descend(shape, data, key.rpartition(".")[0])
+        return [str(member.__struct_config__.tag) for member in _members(union)]
     if what.startswith("Invalid enum value"):
+        at, _ = _descend(shape, data, key)
         return [str(value) for value in get_args(at)] if get_origin(at) is Literal else []
     return []
 
 
-def _type_at(shape: object, key: str) -> object:
-    """The declared type at a dotted key; None below a mapping or a list, whose keys are not ours to list."""
+def _descend(shape: object, data: object, key: str) -> tuple[object, object]:
+    """The declared type at a dotted key and the value there; None for what lies below a list or a free mapping."""
     for part in filter(None, key.split(".")):
-        shape = next((field.type for field in _fields(shape) if field.encode_name == part), None)
-    return shape
+        struct = _struct_at(shape, data)
+        fields = msgspec.structs.fields(struct) if struct is not None else ()
+        shape = next((field.type for field in fields if field.encode_name == part), None)
+        data = data.get(part) if isinstance(data, Mapping) else None
+    return shape, data
 
 
-def _fields(shape: object) -> tuple[msgspec.structs.FieldInfo, ...]:
+def _struct_at(shape: object, data: object) -> type[msgspec.Struct] | None:
+    """The Struct that `shape` stands for: itself, or the member of a tagged union that `data` names."""
     if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
-        return msgspec.structs.fields(shape)
-    return ()
+        return shape
+    named = [member for member in _members(shape) if isinstance(data, Mapping) and _is_named(data, member)]
+    return named[0] if named else None
+
+
+def _members(shape: object) -> list[type[msgspec.Struct]]:
+    return [member for member in get_args(shape) if isinstance(member, type) and issubclass(member, msgspec.Struct)]
+
+
+def _is_named(data: Mapping[object, object], member: type[msgspec.Struct]) -> bool:
+    config = member.__struct_config__
+    return data.get(config.tag_field) == config.tag
+
+
+def _keys(struct: type[msgspec.Struct] | None) -> list[str]:
+    if struct is None:
+        return []
+    tag = struct.__struct_config__.tag_field
+    return [*([tag] if tag else []), *(field.encode_name for field in msgspec.structs.fields(struct))]

@@ -15,9 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 import framehop
+import psutil
 from framehop.sources import parse_source
 
 FRAMEHOP = [sys.executable, "-m", "framehop"]

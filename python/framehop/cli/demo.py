@@ -82,7 +82,7 @@ def _start_afresh(directory: Path) -> None:
 def _draw_wall(log: FrameLog, path: Path, streams: list[str]) -> None:
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("drawing the wall", total=None)
-        wall(log, path, streams, on_progress=lambda done, total: progress.update(task, completed=done, total=total))
+        wall(log, streams, path, on_progress=lambda done, total: progress.update(task, completed=done, total=total))
 
 
 def _tally(log: FrameLog) -> _Tally:

@@ -2,8 +2,8 @@
 
 from framehop.infer.onnx import OnnxSession, finite_rows
 from framehop.infer.providers import Provider, SessionOptions
-from framehop.infer.registry import BUILT_IN, find_model
-from framehop.infer.sidecar import Model, Sidecar, read_sidecar
+from framehop.infer.registry import BUILT_IN, load_model
+from framehop.infer.sidecar import Model, read_sidecar
 
 __all__ = [
     "BUILT_IN",
@@ -11,8 +11,7 @@ __all__ = [
     "OnnxSession",
     "Provider",
     "SessionOptions",
-    "Sidecar",
-    "find_model",
     "finite_rows",
+    "load_model",
     "read_sidecar",
 ]

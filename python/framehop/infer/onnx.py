@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
@@ -28,26 +28,23 @@ class OnnxSession:
     def __init__(self, model: Model, options: SessionOptions, *, outputs: Sequence[str], max_batch: int) -> None:
         """Load `model` and check it against its sidecar; `run` will return the named `outputs`.
 
-        Raises MissingExtraError without onnxruntime, ModelError when the network, the sidecar and the provider do not
-        fit.
+        Raises MissingExtraError without onnxruntime, ModelError when network, sidecar and provider do not fit together.
         """
         runtime = _import_runtime()
-        item = _item_shape(model)
-        shapes = InputShapes(name=model.sidecar.input.name, item=item, max_batch=max_batch)
+        spec = model.sidecar.input
+        shapes = InputShapes(name=spec.name, item=spec.item_shape, max_batch=max_batch)
         providers = choose(options, runtime.get_available_providers(), shapes)
         self._outputs = tuple(outputs)
         self._session: onnxruntime.InferenceSession | None = _load(runtime, model, options, providers)
         self.provider: Literal["cpu", "cuda", "tensorrt"] = check(options, self._session.get_providers())
-        self._input, self._one_by_one = _check_input(self._session, model, item)
+        self._input, self._one_by_one = _check_input(self._session, model)
         _check_outputs(self._session, model, self._outputs)
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
-        """`batch`: float32 [N, …] in the sidecar's layout, C-contiguous (anything else would be copied silently), N >=
-        1; read in place. Returns float32 [N, …] by output name, owned by the caller. A network of fixed batch 1 runs N
-        times.
+        """`batch`: float32 [N, …] in the sidecar's layout, N >= 1, C-contiguous: anything else would be copied silently. It is
+        read in place. Returns float32 [N, …] by output name, owned by the caller. A network of fixed batch 1 runs N times.
 
-        Raises InvalidArgumentError, ModelError when the runtime fails or an output is not one row per picture,
-        ClosedError.
+        Raises InvalidArgumentError, ModelError when the runtime fails or an output is not one row per picture, ClosedError.
         """
         if self._session is None:
             raise ClosedError("the session is closed")
@@ -69,7 +66,7 @@ class OnnxSession:
         self._session = None
 
 
-def finite_rows(outputs: Outputs) -> NDArray[np.bool_]:
+def finite_rows(outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
     """bool [N]: which pictures have only finite values in every output."""
     rows = [np.isfinite(value.reshape(len(value), -1)).all(axis=1) for value in outputs.values()]
     usable: NDArray[np.bool_] = np.logical_and.reduce(rows)
@@ -113,18 +110,14 @@ def _session_options(runtime: ModuleType, options: SessionOptions) -> onnxruntim
     return chosen
 
 
-def _item_shape(model: Model) -> tuple[int, int, int]:
-    spec = model.sidecar.input
-    return (spec.height, spec.width, 3) if spec.layout == "NHWC" else (3, spec.height, spec.width)
-
-
-def _check_input(session: onnxruntime.InferenceSession, model: Model, item: tuple[int, int, int]) -> tuple[str, bool]:
+def _check_input(session: onnxruntime.InferenceSession, model: Model) -> tuple[str, bool]:
     """The input's name, and whether the network takes one picture at a time."""
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise ModelError(f"{model.file} has {len(inputs)} inputs; only networks with one, the picture, can be used")
     name, shape, kind = inputs[0].name, inputs[0].shape, inputs[0].type
-    if model.sidecar.input.name not in {"", name}:
+    item = model.sidecar.input.item_shape
+    if model.sidecar.input.name != name:
         raise ModelError(f"{model.path}: input.name: the network's input is called {name!r}")
     if kind != "tensor(float)":
         raise ModelError(f"{model.file}: the input is {kind}, only float32 is supported: convert the network's input")

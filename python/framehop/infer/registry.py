@@ -12,11 +12,18 @@ _MODELS = Path(__file__).parents[1] / "models"
 BUILT_IN = {"coco-ssd": _MODELS / "coco_ssd" / SIDECAR}
 
 
-def find_model(name_or_path: str | Path) -> Model:
+def load_model(name_or_path: str | Path) -> Model:
     """A built-in model by name, or a `model.yaml`, a directory with one, or a `.onnx` file with one beside it.
 
-    A built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
+    Everything that needs no runtime is checked now, before any process is started: the sidecar and the network's SHA-256. A
+    built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
     """
+    model = _find(name_or_path)
+    model.read()
+    return model
+
+
+def _find(name_or_path: str | Path) -> Model:
     if str(name_or_path) in BUILT_IN:
         return read_sidecar(BUILT_IN[str(name_or_path)])
     path = Path(name_or_path)
@@ -41,6 +48,6 @@ def _beside(network: Path) -> Model:
     model = read_sidecar(sidecar)
     if model.file != network.resolve():
         raise ModelError(
-            f"{sidecar} describes {model.sidecar.file}, not {network.name}; give the sidecar's path, or a directory each"
+            f"{sidecar} describes {model.sidecar.file}, not {network.name}; give each network its own directory"
         )
     return model

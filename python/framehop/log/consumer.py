@@ -78,7 +78,9 @@ class EmbeddedConsumer:
                 return found
             wait_for_change(self._context.bell, sampled, deadline)
 
-    def commit(self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None) -> CommitResult:
+    def commit(
+        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+    ) -> CommitResult:
         encoded = [(event, encode_event(event)) for event in events]
         touched = frozenset(marks) | {event.frame.partition for event in events}
         with self._commit_lock:
@@ -98,7 +100,9 @@ class EmbeddedConsumer:
         with self._commit_lock:
             self._check_open()
             with translated(self._context.paths.index):
-                found = rows(self._commit_db, 'SELECT partition, "offset" FROM offsets WHERE group_name=?', (self._group,))
+                found = rows(
+                    self._commit_db, 'SELECT partition, "offset" FROM offsets WHERE group_name=?', (self._group,)
+                )
         mine = self.assignment
         return {partition: offset for partition, offset in found if partition in mine}
 

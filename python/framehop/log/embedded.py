@@ -77,7 +77,9 @@ class EmbeddedLog:
         self._check_open()
         _check_name("group", group)
         _check_name("member", member)
-        made = EmbeddedConsumer(self._context, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke)
+        made = EmbeddedConsumer(
+            self._context, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke
+        )
         self._parts.add(made)
         return made
 

@@ -48,7 +48,9 @@ class FrameFetcher:
     def _waiting(self, owned: Collection[int]) -> dict[int, int]:
         """End offset by owned partition that has something to read, in this call's order."""
         ends = rows(self._db, "SELECT partition, next_offset FROM partitions")
-        behind = [(partition, end) for partition, end in ends if partition in owned and self._positions[partition] < end]
+        behind = [
+            (partition, end) for partition, end in ends if partition in owned and self._positions[partition] < end
+        ]
         self._turn += 1
         first = self._turn % len(behind) if behind else 0
         return dict(behind[first:] + behind[:first])

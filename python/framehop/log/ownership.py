@@ -7,6 +7,7 @@ heartbeat is stale (stopped). Whatever the old owner still does is refused, for 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +15,15 @@ from dataclasses import dataclass
 
 import apsw
 
+from framehop.errors import LogError, LogFullError
 from framehop.log.context import LogContext
-from framehop.log.index import connect, rows, transaction, translated, value
+from framehop.log.index import IndexBusyError, connect, rows, transaction, translated, value
 from framehop.log.locks import FileLock
 from framehop.log.membership import BEATS_PER_TIMEOUT, Member, Roll, bump_version
 from framehop.partitioning import fair_shares
 from framehop.protocols import Start
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Ownership:
         with self._lock:
             claims = [self._claims.pop(partition) for partition in partitions if partition in self._claims]
         for claim in claims:
-            claim.lock.release()
+            claim.lock.release(unlink=True)  # of no use to anybody: the next owner raises the generation
 
     def refresh(self, revoke: Callable[[frozenset[int]], None]) -> frozenset[int]:
         """Take part in the group's balance; return partitions newly owned. Calls `revoke` before it gives one back.
@@ -77,11 +81,19 @@ class Ownership:
                 return frozenset()
             self._version = version
             self._next_look = time.monotonic() + self._context.options.session_timeout_s / BEATS_PER_TIMEOUT
-            return self._balance(revoke)
+            try:
+                return self._balance(revoke)
+            except (LogFullError, IndexBusyError) as error:
+                logger.warning("group %s cannot be balanced now, and tries again: %s", self._group, error)
+                return frozenset()
 
     def close(self) -> None:
         """Leave the group: the partitions are free at once."""
-        self._give_back(self.partitions)
+        try:
+            self._give_back(self.partitions)
+        except LogError as error:
+            logger.warning("group %s learns only by a time-out that a member has left: %s", self._group, error)
+        self.drop(self.partitions)
         self._member.close()
         self._context.bell.ring()
         self._db.close()
@@ -150,9 +162,7 @@ class Ownership:
 
     def _give_back(self, partitions: frozenset[int]) -> None:
         with self._lock:
-            claims = {partition: self._claims.pop(partition) for partition in partitions if partition in self._claims}
-        for claim in claims.values():
-            claim.lock.release(unlink=True)
+            claims = {partition: self._claims[partition] for partition in partitions if partition in self._claims}
         with transaction(self._db, self._context.paths.index):
             for partition, claim in claims.items():
                 rows(
@@ -161,6 +171,7 @@ class Ownership:
                     (self._group, partition, claim.generation),
                 )
             bump_version(self._db, self._group)
+        self.drop(frozenset(claims))
         self._context.bell.ring()
 
     def _owners(self, db: apsw.Connection) -> dict[int, _Owner]:

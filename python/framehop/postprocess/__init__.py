@@ -1,20 +1,9 @@
 """A network's raw outputs into boxes on the source picture."""
 
 from framehop.postprocess.boxes import to_source
-from framehop.postprocess.candidates import Candidates, HeadOptions
-from framehop.postprocess.heads import HEADS, Head, make_head
+from framehop.postprocess.candidates import Candidates
+from framehop.postprocess.heads import Head, make_head
 from framehop.postprocess.nms import nms
 from framehop.postprocess.objects import NO_OBJECTS, Objects, Postprocessor
 
-__all__ = [
-    "HEADS",
-    "NO_OBJECTS",
-    "Candidates",
-    "Head",
-    "HeadOptions",
-    "Objects",
-    "Postprocessor",
-    "make_head",
-    "nms",
-    "to_source",
-]
+__all__ = ["NO_OBJECTS", "Candidates", "Head", "Objects", "Postprocessor", "make_head", "nms", "to_source"]

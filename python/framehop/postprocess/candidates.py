@@ -1,4 +1,4 @@
-"""What goes into a head and what comes out of it."""
+"""What comes out of a head, and what the heads share."""
 
 from __future__ import annotations
 
@@ -10,25 +10,13 @@ from numpy.typing import NDArray
 
 from framehop.errors import ModelError
 
-HeadParam = str | bool | int | float | list[int]
 Rows = Mapping[str, NDArray[np.float32]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadOptions:
-    """What a head is made from: the size of the input tensor in pixels, and `params` of the sidecar. `where` names the
-    sidecar in messages."""
-
-    width: int
-    height: int
-    params: Mapping[str, HeadParam]
-    where: str
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Boxes of one picture before suppression. `boxes`: float32 [k, 4], x1, y1, x2, y2 in pixels of the input tensor;
-    `scores`: float32 [k], 0–1; `label_ids`: int32 [k]."""
+    """Boxes of one picture before suppression. `boxes`: float32 [k, 4], x1, y1, x2, y2 in pixels of the input tensor; `scores`:
+    float32 [k], 0–1; `label_ids`: int32 [k]."""
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -38,14 +26,14 @@ class Candidates:
 def best_classes(
     scores: NDArray[np.float32], threshold: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Rows of `scores` (float32 [A, C]) whose best class reaches `threshold`: their indices, that class and its score.
-    One anchor is one object, so only its best class counts; equal scores go to the lower class."""
+    """Rows of `scores` (float32 [A, C]) whose best class reaches `threshold`: their indices, that class and its score. One
+    anchor is one object, so only its best class counts; equal scores go to the lower class."""
     rows = np.flatnonzero(scores.max(axis=1) >= threshold)
     classes = scores[rows].argmax(axis=1)
     return rows, classes, scores[rows, classes]
 
 
-def expect(name: str, value: NDArray[np.float32], shape: tuple[int | None, ...], where: str) -> None:
+def expect(name: str, value: NDArray[np.float32], shape: tuple[int | None, ...]) -> None:
     """Raise ModelError unless one picture's row of output `name` has `shape`; None stands for any length but zero."""
     if value.ndim == len(shape) and all(
         has == wants or (wants is None and has > 0) for has, wants in zip(value.shape, shape, strict=True)
@@ -53,5 +41,6 @@ def expect(name: str, value: NDArray[np.float32], shape: tuple[int | None, ...],
         return
     wanted = ", ".join("?" if side is None else str(side) for side in shape)
     raise ModelError(
-        f"{where}: output {name!r} is [N, {', '.join(map(str, value.shape))}], this head reads [N, {wanted}]"
+        f"output {name!r} is [N, {', '.join(map(str, value.shape))}], but the head reads [N, {wanted}]:"
+        " is it the right head, output and input size in model.yaml?"
     )

@@ -1,12 +1,11 @@
-"""Heads: from a model family's raw outputs to candidate boxes. To add one, put its factory into HEADS."""
+"""Heads: from a model family's raw outputs to candidate boxes. A new one is a spec in `model_spec`, a class and a case here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
-from framehop.errors import ModelError
-from framehop.postprocess.candidates import Candidates, HeadOptions, Rows
+from framehop.model_spec import HeadSpec, InputSpec, SsdSpec, YoloxSpec
+from framehop.postprocess.candidates import Candidates, Rows
 from framehop.postprocess.ssd import SsdHead
 from framehop.postprocess.yolox import YoloxHead
 
@@ -23,13 +22,10 @@ class Head(Protocol):
         Raises ModelError if their shapes are not this head's."""
 
 
-HEADS: dict[str, Callable[[HeadOptions], Head]] = {"ssd": SsdHead.create, "yolox": YoloxHead.create}
-
-
-def make_head(name: str, options: HeadOptions) -> Head:
-    """The head called `name`. Raises ModelError for an unknown one, and for params that are not its own."""
-    if name not in HEADS:
-        raise ModelError(
-            f"{options.where}: head.name: there is no head {name!r}; there are: {', '.join(sorted(HEADS))}"
-        )
-    return HEADS[name](options)
+def make_head(spec: HeadSpec, tensor: InputSpec) -> Head:
+    """The head that `spec` describes, for a network with the input `tensor`."""
+    match spec:
+        case SsdSpec():
+            return SsdHead(spec, tensor)
+        case YoloxSpec():
+            return YoloxHead(spec, tensor)

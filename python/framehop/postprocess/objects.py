@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framehop.model_spec import Sidecar
 from framehop.postprocess.boxes import not_empty, to_source
 from framehop.postprocess.candidates import Rows
-from framehop.postprocess.heads import Head
+from framehop.postprocess.heads import make_head
 from framehop.postprocess.nms import nms
 
 
@@ -25,16 +25,17 @@ class Objects(NamedTuple):
 NO_OBJECTS = Objects(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Postprocessor:
-    """A head and the limits of its suppression, as in :func:`nms`. Immutable, thread-safe."""
+    """A model's head, suppression and limits. Immutable, thread-safe."""
 
-    head: Head
-    score_threshold: float
-    iou: float
-    class_agnostic: bool
-    max_candidates: int
-    max_objects: int
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._head = make_head(sidecar.head, sidecar.input)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the network's outputs that are read."""
+        return self._head.outputs
 
     def objects(
         self,
@@ -44,17 +45,18 @@ class Postprocessor:
         picture_size: tuple[int, int],
         source_size: tuple[int, int],
     ) -> Objects:
-        """Read one picture's rows of the outputs; arguments as in :func:`to_source`. Boxes outside the picture are
-        dropped."""
-        found = self.head.candidates(outputs, self.score_threshold)
+        """Read one picture's rows of the outputs, finite; other arguments as in :func:`to_source`. Boxes outside the picture
+        are dropped. Raises ModelError if the outputs' shapes are not the head's."""
+        sidecar = self._sidecar
+        found = self._head.candidates(outputs, sidecar.score_threshold)
         kept = nms(
             found.boxes,
             found.scores,
             found.label_ids,
-            iou=self.iou,
-            class_agnostic=self.class_agnostic,
-            max_candidates=self.max_candidates,
-            max_objects=self.max_objects,
+            iou=sidecar.nms.iou,
+            class_agnostic=sidecar.nms.class_agnostic,
+            max_candidates=sidecar.nms.max_candidates,
+            max_objects=sidecar.max_objects,
         )
         boxes = to_source(found.boxes[kept], transform, picture_size=picture_size, source_size=source_size)
         inside = not_empty(boxes)

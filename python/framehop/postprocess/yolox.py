@@ -1,76 +1,55 @@
-"""The YOLOX head: offsets on three grids, to be decoded here."""
+"""The YOLOX head: offsets on several grids, to be decoded here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Self
-
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from framehop.errors import ModelError
-from framehop.postprocess.candidates import Candidates, HeadOptions, Rows, best_classes, expect
-from framehop.strict import to_struct
-
-Stride = Annotated[int, msgspec.Meta(ge=1, le=1024)]
+from framehop.model_spec import InputSpec, YoloxSpec
+from framehop.postprocess.candidates import Candidates, Rows, best_classes, expect
 
 
-class YoloxParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`output`: the one output's name. `strides`: input pixels per cell, finest grid first. `first_label_id`: of the
-    first class."""
-
-    output: str
-    strides: Annotated[tuple[Stride, ...], msgspec.Meta(min_length=1, max_length=8)] = (8, 16, 32)
-    first_label_id: Annotated[int, msgspec.Meta(ge=0, le=2**30)] = 0
+_FAR = np.float32(1e6)  # cells; beyond any input, and keeps a wild but finite output finite
 
 
-@dataclass(frozen=True, slots=True)
 class YoloxHead:
     """`output`: float32 [N, A, 5 + C]: centre offset x, y in cells, log of width and height in cells, objectness, class
     scores; the score of a box is objectness × class. As exported by Megvii's YOLOX without `--decode_in_inference`."""
 
-    params: YoloxParams
-    options: HeadOptions
-    cells: NDArray[np.float32]  # [A, 3]: x and y of the cell, and its stride
-
-    @classmethod
-    def create(cls, options: HeadOptions) -> Self:
-        where = f"{options.where}: head.params"
-        params = to_struct(options.params, YoloxParams, where=where, error=ModelError)
-        grids = [_grid(options.width // stride, options.height // stride, stride) for stride in params.strides]
-        return cls(params, options, np.concatenate(grids))
+    def __init__(self, spec: YoloxSpec, tensor: InputSpec) -> None:
+        self._spec = spec
+        self._cells = np.concatenate(
+            [_grid(tensor.width // side, tensor.height // side, side) for side in spec.strides]
+        )
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return (self.params.output,)
+        return (self._spec.output,)
 
     def candidates(self, outputs: Rows, threshold: float) -> Candidates:
-        raw = outputs[self.params.output]
-        expect(self.params.output, raw, (len(self.cells), None), self.options.where)
-        if raw.shape[1] < 6:
-            raise ModelError(
-                f"{self.options.where}: output {self.params.output!r} has {raw.shape[1]} columns, fewer than 6"
-            )
+        raw = outputs[self._spec.output]
+        expect(self._spec.output, raw, (len(self._cells), None))
+        expect(f"{self._spec.output}[5:]", raw[:, 5:], (len(self._cells), None))
         likely = np.flatnonzero(
             raw[:, 4] >= threshold
-        )  # a class scores at most 1, so objectness alone rules out most cells
+        )  # a class scores at most 1: objectness alone rules out most cells
         within, classes, best = best_classes(raw[likely, 4:5] * raw[likely, 5:], threshold)
         rows = likely[within]
         return Candidates(
-            boxes=_decode(raw[rows, :4], self.cells[rows]),
+            boxes=_decode(raw[rows, :4], self._cells[rows]),
             scores=best,
-            label_ids=(classes + self.params.first_label_id).astype(np.int32),
+            label_ids=(classes + self._spec.first_label_id).astype(np.int32),
         )
 
 
 def _grid(columns: int, rows: int, stride: int) -> NDArray[np.float32]:
+    """float32 [columns × rows, 3]: x and y of each cell, row by row, and the stride."""
     y, x = np.mgrid[:rows, :columns]
     return np.stack([x.ravel(), y.ravel(), np.full(x.size, stride)], axis=1).astype(np.float32)
 
 
 def _decode(raw: NDArray[np.float32], cells: NDArray[np.float32]) -> NDArray[np.float32]:
     stride = cells[:, 2:]
-    centre = (raw[:, :2] + cells[:, :2]) * stride
-    half = np.exp(np.minimum(raw[:, 2:], 20.0)) * stride / 2  # the bound keeps a wild but finite output finite
+    centre = (np.clip(raw[:, :2], -_FAR, _FAR) + cells[:, :2]) * stride
+    half = np.exp(np.minimum(raw[:, 2:], np.log(_FAR))) * stride / 2
     return np.concatenate([centre - half, centre + half], axis=1)

@@ -3,49 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import Preprocessor
-
-if TYPE_CHECKING:
-    from framehop._core import ResizeMode  # of the stubs alone
-
-Layout = Literal["NHWC", "NCHW"]
-PerChannel = tuple[float, float, float]
+from framehop.model_spec import InputSpec, ResizeSpec
 
 
 class InputTensor:
-    """Owns one tensor for batches of up to `max_batch` pictures; every fill writes into the same memory. Not
-    thread-safe."""
+    """Owns one tensor for batches of up to `max_batch` pictures; every fill writes into the same memory. Not thread-safe."""
 
-    def __init__(
-        self,
-        *,
-        width: int,
-        height: int,
-        max_batch: int,
-        mode: ResizeMode,
-        layout: Layout,
-        colour: Literal["RGB", "BGR"],
-        scale: PerChannel,
-        bias: PerChannel,
-        pad: float,
-    ) -> None:
-        """Arguments as in :class:`framehop._core.Preprocessor`. Raises InvalidArgumentError."""
+    def __init__(self, spec: InputSpec, resize: ResizeSpec, *, max_batch: int) -> None:
         self._kernel = Preprocessor(
-            width=width, height=height, mode=mode, layout=layout, colour=colour, scale=scale, bias=bias, pad=pad
+            width=spec.width,
+            height=spec.height,
+            mode=resize.mode,
+            layout=spec.layout,
+            colour=spec.colour,
+            scale=spec.scales,
+            bias=spec.biases,
+            pad=resize.pad,
         )
-        item = (height, width, 3) if layout == "NHWC" else (3, height, width)
-        self._tensor = np.zeros((max_batch, *item), np.float32)
+        self._tensor = np.zeros((max_batch, *spec.item_shape), np.float32)
 
     def fill(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Resize and normalise `pictures` (uint8 [H, W, 3], RGB; at most `max_batch`).
 
-        Returns the batch, float32 [n, …], a view that is valid until the next fill; and float64 [n, 4]: (scale_x,
-        scale_y, pad_x, pad_y) with x_input = x_picture * scale_x + pad_x. Raises InvalidArgumentError.
+        Returns the batch, float32 [n, …] by the spec's layout, a view that is valid until the next fill; and float64 [n, 4]:
+        (scale_x, scale_y, pad_x, pad_y) with x_input = x_picture * scale_x + pad_x. Raises InvalidArgumentError.
         """
         batch = self._tensor[: len(pictures)]
         return batch, self._kernel.run(pictures, batch)

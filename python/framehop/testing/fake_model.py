@@ -41,15 +41,14 @@ class FakeModel:
         script: Iterable[Detections] | None = None,
         threshold: int = 200,
         max_batch: int = 8,
-        min_size: tuple[int, int] = (1, 1),
+        min_decode_size: tuple[int, int] = (1, 1),
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
-        """`on_batch` is called with its size before each batch, in the caller's thread: to wait, to raise, to kill.
-        `min_size`: what `min_width` and `min_height` ask of a decoder."""
+        """`on_batch` is called with its size before each batch, in the caller's thread: to wait, to raise, to kill."""
         self._script: Iterator[Detections] | None = None if script is None else iter(script)
         self._threshold = threshold
         self._max_batch = max_batch
-        self._min_size = min_size
+        self._min_decode_size = min_decode_size
         self._on_batch = on_batch
         self._batches: list[int] = []
         self._closed = False
@@ -72,12 +71,8 @@ class FakeModel:
         return self._max_batch
 
     @property
-    def min_width(self) -> int:
-        return self._min_size[0]
-
-    @property
-    def min_height(self) -> int:
-        return self._min_size[1]
+    def min_decode_size(self) -> tuple[int, int]:
+        return self._min_decode_size
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[tuple[int, int]] | None = None
@@ -96,12 +91,12 @@ class FakeModel:
 
     def _detect_batch(
         self, pictures: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, ...]]
-    ) -> Iterator[Detections]:
+    ) -> list[Detections]:
         if self._on_batch is not None:
             self._on_batch(len(pictures))
         self._batches.append(len(pictures))
         timings = BatchTimings(batch_size=len(pictures))
-        return (replace(self._one(*pair), timings=timings) for pair in zip(pictures, sizes, strict=True))
+        return [replace(self._one(*pair), timings=timings) for pair in zip(pictures, sizes, strict=True)]
 
     def _one(self, picture: NDArray[np.uint8], size: tuple[int, ...]) -> Detections:
         if self._script is not None:
@@ -120,19 +115,16 @@ class FakeModel:
 
 
 def _blobs(bright: NDArray[np.bool_]) -> list[Box]:
-    return [
-        (x1, y1, x2, y2) for x1, x2 in _runs(bright.any(axis=0)) for y1, y2 in [_extent(bright[:, x1:x2].any(axis=1))]
-    ]
+    boxes: list[Box] = []
+    for x1, x2 in _runs(bright.any(axis=0)):
+        rows = np.flatnonzero(bright[:, x1:x2].any(axis=1))
+        boxes.append((x1, int(rows[0]), x2, int(rows[-1]) + 1))
+    return boxes
 
 
-def _runs(line: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _runs(line: np.bool_ | NDArray[np.bool_]) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(line.astype(np.int8), prepend=0, append=0))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
-
-
-def _extent(line: NDArray[np.bool_]) -> tuple[int, int]:
-    runs = _runs(line)
-    return runs[0][0], runs[-1][1]
 
 
 def _scaled(box: Box, ratio: tuple[float, float]) -> Box:

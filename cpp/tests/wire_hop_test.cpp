@@ -1,0 +1,302 @@
+// Both ends over a real socket, against each other and against bare libzmq as a hostile peer.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include "framehop/base/error.hpp"
+#include "framehop/wire/hop_client.hpp"
+#include "framehop/wire/hop_server.hpp"
+#include "framehop/wire/serialise.hpp"
+
+namespace framehop::wire {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kDeadline = 20s;
+constexpr std::uint64_t kRing = 42;
+
+// A bare socket of its own context, for what our classes would never send.
+class RawSocket {
+  public:
+    RawSocket(int type, const std::string& address, bool bind) : socket_(zmq_socket(context_, type)) {
+        const int linger = 0;
+        const int patience_ms = 20'000;
+        zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);
+        zmq_setsockopt(socket_, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms);
+        const int result = bind ? zmq_bind(socket_, address.c_str()) : zmq_connect(socket_, address.c_str());
+        EXPECT_EQ(result, 0);
+    }
+    RawSocket(const RawSocket&) = delete;
+    RawSocket& operator=(const RawSocket&) = delete;
+    ~RawSocket() {
+        zmq_close(socket_);
+        zmq_ctx_term(context_);
+    }
+
+    void send(Bytes part, bool more = false) {
+        EXPECT_GE(zmq_send(socket_, part.data(), part.size(), more ? ZMQ_SNDMORE : 0), 0);
+    }
+    Buffer receive() {
+        Buffer buffer(1 << 20);
+        const int size = zmq_recv(socket_, buffer.data(), buffer.size(), 0);
+        EXPECT_GE(size, 0);
+        buffer.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+        return buffer;
+    }
+
+  private:
+    void* context_ = zmq_ctx_new();
+    void* socket_;
+};
+
+class Hop : public testing::Test {
+  protected:
+    Hop() : directory(testing::TempDir() + "hopXXXXXX") {
+        EXPECT_NE(::mkdtemp(directory.data()), nullptr);
+        path = directory + "/hop";
+        address = "ipc://" + path;
+    }
+    ~Hop() override { std::filesystem::remove_all(directory); }
+
+    // Polls both ends until `done`, or fails.
+    template <class Done>
+    void run(HopServer* server, HopClient* client, Done done) {
+        const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+        while (!done()) {
+            ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+            if (server != nullptr) (void)server->poll(5ms, {}, seen);
+            if (client != nullptr) (void)client->poll(5ms, {}, answers);
+            if (client != nullptr) malformed = client->malformed();
+        }
+    }
+    void greet(HopServer& server, HopClient& client) {
+        run(&server, &client, [&] { return client.credits() > 0; });
+    }
+
+    std::string directory;
+    std::string path;
+    std::string address;
+    ServerEvents seen;
+    ClientEvents answers;
+    std::uint64_t malformed = 0;
+};
+
+std::vector<Descriptor> pictures(std::uint32_t count) {
+    std::vector<Descriptor> made;
+    for (std::uint32_t slot = 0; slot < count; ++slot) {
+        made.push_back({.slot = slot,
+                        .generation = 1,
+                        .source_width = 8,
+                        .source_height = 8,
+                        .width = 8,
+                        .height = 8,
+                        .stride = 24});
+    }
+    return made;
+}
+
+Bytes text(std::string_view bytes) { return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}; }
+
+TEST_F(Hop, credits_decide_how_much_is_unanswered) {
+    HopServer server(address, 3);
+    HopClient client(address, "/ring", kRing);
+    auto two = pictures(2);
+    EXPECT_FALSE(client.try_send(two)) << "before the welcome";
+    greet(server, client);
+    EXPECT_EQ(client.detector_id(), server.detector_id());
+    ASSERT_EQ(seen.greetings.size(), 1U);
+    EXPECT_EQ(seen.greetings[0].ring_path, "/ring");
+
+    EXPECT_TRUE(client.try_send(two));
+    EXPECT_FALSE(client.try_send(two)) << "two are unanswered, three allowed";
+    run(&server, nullptr, [&] { return seen.requests.size() == 2; });
+    EXPECT_TRUE(server.try_reply(seen.requests[1], {.batch_size = 2}, {}, ""));
+    run(&server, &client, [&] { return answers.replies.size() == 1; });
+    EXPECT_EQ(answers.replies[0].header.slot, 1U);
+    EXPECT_TRUE(client.try_send(two));
+    EXPECT_EQ(client.unanswered(), 3U);
+
+    auto four = pictures(4);
+    EXPECT_THROW((void)client.try_send(four), Error) << "more than will ever be granted";
+}
+
+TEST_F(Hop, a_doubled_answer_counts_once) {
+    HopServer server(address, 8);
+    HopClient client(address, "/ring", kRing);
+    greet(server, client);
+    auto one = pictures(1);
+    ASSERT_TRUE(client.try_send(one));
+    run(&server, nullptr, [&] { return seen.requests.size() == 1; });
+    EXPECT_TRUE(server.try_reply(seen.requests[0], {}, {}, ""));
+    EXPECT_TRUE(server.try_reply(seen.requests[0], {}, {}, ""));
+    run(&server, &client, [&] { return malformed == 1; });
+    EXPECT_EQ(answers.replies.size(), 1U);
+    EXPECT_EQ(client.unanswered(), 0U);
+}
+
+TEST_F(Hop, the_server_drops_what_it_cannot_read) {
+    HopServer server(address, 2);
+    RawSocket stranger(ZMQ_DEALER, address, false);
+    Buffer hello = serialise_hello(kRing, "/ring");
+    stranger.send(text("garbage"));
+    stranger.send({});
+    stranger.send(Bytes(hello).first(hello.size() - 1));
+    stranger.send(hello, true);
+    stranger.send(text("a second part"), true);
+    stranger.send(text("and a third"));
+    auto foreign = pictures(1);
+    foreign[0].detector_id = server.detector_id() + 1 == 0 ? 1 : server.detector_id() + 1;
+    stranger.send(serialise_descriptors(foreign));
+    auto beyond = pictures(3);
+    for (Descriptor& descriptor : beyond) descriptor.detector_id = server.detector_id();
+    stranger.send(serialise_descriptors(beyond));
+    stranger.send(hello);
+    run(&server, nullptr, [&] { return !seen.greetings.empty(); });
+    EXPECT_EQ(server.malformed(), 6U);
+    EXPECT_TRUE(seen.requests.empty());
+    EXPECT_TRUE(parse_welcome(stranger.receive()));
+}
+
+TEST_F(Hop, the_client_drops_what_it_cannot_read) {
+    RawSocket stranger(ZMQ_ROUTER, address, true);
+    HopClient client(address, "/ring", kRing);
+    const Buffer peer = stranger.receive();
+    EXPECT_TRUE(parse_hello(stranger.receive()));
+    const auto send = [&](Bytes message) {
+        stranger.send(peer, true);
+        stranger.send(message);
+    };
+    const Buffer unasked = serialise_reply({.ring_id = kRing}, {}, "");
+    send(text("garbage"));
+    send(unasked);
+    stranger.send(peer, true);
+    stranger.send(unasked, true);
+    stranger.send(text("a second part"));
+    send(serialise_welcome(7, 5));
+    send(serialise_welcome(8, 500));
+    run(nullptr, &client, [&] { return malformed == 4; });
+    EXPECT_EQ(client.detector_id(), 7U);
+    EXPECT_EQ(client.credits(), 5U);
+
+    auto one = pictures(1);
+    ASSERT_TRUE(client.try_send(one));
+    send(serialise_reply({.ring_id = kRing + 1, .generation = 1}, {}, ""));
+    send(serialise_reply({.ring_id = kRing, .generation = 2}, {}, ""));
+    send(serialise_reply({.ring_id = kRing, .generation = 1}, {}, ""));
+    run(nullptr, &client, [&] { return answers.replies.size() == 1; });
+    EXPECT_EQ(malformed, 6U);
+}
+
+TEST_F(Hop, a_lost_client_stays_lost_even_with_a_successor_at_the_address) {
+    auto server = std::make_unique<HopServer>(address, 4);
+    HopClient client(address, "/ring", kRing);
+    greet(*server, client);
+    server.reset();
+    HopServer successor(address, 4);
+    run(&successor, &client, [&] { return client.lost(); });
+    auto one = pictures(1);
+    EXPECT_FALSE(client.try_send(one));
+    EXPECT_EQ(client.credits(), 0U);
+    HopClient next(address, "/ring", kRing);
+    greet(successor, next);
+    EXPECT_EQ(next.detector_id(), successor.detector_id());
+}
+
+TEST_F(Hop, a_gone_worker_is_told_by_the_reply) {
+    HopServer server(address, 4);
+    auto client = std::make_unique<HopClient>(address, "/ring", kRing);
+    greet(server, *client);
+    auto one = pictures(1);
+    ASSERT_TRUE(client->try_send(one));
+    run(&server, nullptr, [&] { return seen.requests.size() == 1; });
+    client.reset();
+    const Request request = seen.requests[0];
+    run(&server, nullptr, [&] { return !server.try_reply(request, {}, {}, ""); });
+}
+
+TEST_F(Hop, a_client_may_come_first) {
+    HopClient client(address, "/ring", kRing);
+    HopServer server(address, 4);
+    greet(server, client);
+    EXPECT_FALSE(client.lost());
+}
+
+TEST_F(Hop, the_socket_file_is_replaced_and_removed) {
+    {
+        RawSocket stale(ZMQ_ROUTER, address, true);
+    }  // libzmq leaves the file behind
+    ASSERT_TRUE(std::filesystem::exists(path));
+    {
+        HopServer server(address, 4);
+    }
+    EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(Hop, a_successors_socket_file_is_left_alone) {
+    auto server = std::make_unique<HopServer>(address, 4);
+    HopServer successor(address, 4);
+    server.reset();
+    EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST_F(Hop, a_wake_fd_ends_the_wait) {
+    HopServer server(address, 4);
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const int fds[] = {ends[0]};
+    ASSERT_EQ(::write(ends[1], "x", 1), 1);
+    EXPECT_TRUE(server.poll(kDeadline, fds, seen));
+    EXPECT_EQ(seen.readable_fds, std::vector<int>{ends[0]});
+    ::close(ends[1]);
+    char byte = 0;
+    ASSERT_EQ(::read(ends[0], &byte, 1), 1);
+    seen = {};
+    EXPECT_TRUE(server.poll(kDeadline, fds, seen)) << "end of file is readable";
+    ::close(ends[0]);
+}
+
+TEST_F(Hop, a_forked_child_cannot_use_or_harm_it) {
+    auto server = std::make_unique<HopServer>(address, 4);
+    auto client = std::make_unique<HopClient>(address, "/ring", kRing);
+    greet(*server, *client);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        ::alarm(20);  // a child that hangs ends by a signal and fails the test
+        int failures = 0;
+        try {
+            (void)server->poll(1s, {}, seen);
+            ++failures;
+        } catch (const Error& error) {
+            failures += error.code() != Errc::closed;
+        }
+        server.reset();
+        client.reset();
+        failures += !std::filesystem::exists(path);
+        ::_exit(failures);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    auto one = pictures(1);
+    EXPECT_TRUE(client->try_send(one));
+    run(server.get(), client.get(), [&] { return seen.requests.size() == 1; });
+}
+
+TEST_F(Hop, refuses_addresses_and_credits_out_of_range) {
+    for (const auto* bad : {"tcp://127.0.0.1:5555", "ipc://", "ipc://*", "ipc://@abstract", "hop", ""}) {
+        EXPECT_THROW(HopServer(bad, 4), Error) << bad;
+        EXPECT_THROW(HopClient(bad, "/ring", kRing), Error) << bad;
+    }
+    EXPECT_THROW(HopServer(address, 0), Error);
+    EXPECT_THROW(HopServer(address, kMaxDescriptors + 1), Error);
+    EXPECT_THROW(HopServer("ipc://" + directory + "/missing/hop", 4), Error);
+}
+
+}  // namespace
+}  // namespace framehop::wire

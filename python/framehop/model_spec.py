@@ -1,0 +1,101 @@
+"""What `model.yaml` says: everything needed to feed a network and to read its outputs. docs/models.md is the user's page."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import msgspec
+
+PerChannel = float | tuple[float, float, float]
+Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+LabelId = Annotated[int, msgspec.Meta(ge=0, le=2**30)]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+
+class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The network's input. A value of the tensor is `pixel * scale + bias`, per channel in the model's own order."""
+
+    name: str
+    width: Side
+    height: Side
+    layout: Literal["NHWC", "NCHW"]
+    colour: Literal["RGB", "BGR"]
+    scale: PerChannel = 1.0
+    bias: PerChannel = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (*self.scales, *self.biases))):
+            raise ValueError("scale and bias must be finite numbers")
+
+    @property
+    def scales(self) -> tuple[float, float, float]:
+        return _per_channel(self.scale)
+
+    @property
+    def biases(self) -> tuple[float, float, float]:
+        return _per_channel(self.bias)
+
+    @property
+    def item_shape(self) -> tuple[int, int, int]:
+        """The tensor's shape without the batch."""
+        return (self.height, self.width, 3) if self.layout == "NHWC" else (3, self.height, self.width)
+
+
+class ResizeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a picture becomes `width` × `height`. `pad`: pixel value around a letterboxed picture."""
+
+    mode: Literal["stretch", "letterbox", "letterbox-topleft"]
+    pad: Annotated[float, msgspec.Meta(ge=0.0, le=255.0)] = 114.0
+
+
+class SsdSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="ssd"):
+    """`scores`, `boxes`: names of outputs. `first_label_id`: the label id of column 0 of the scores."""
+
+    scores: str
+    boxes: str
+    first_label_id: LabelId = 0
+
+
+class YoloxSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="yolox"):
+    """`output`: name of the one output. `strides`: input pixels per cell of each grid, in the output's order.
+    `first_label_id`: the label id of the first class."""
+
+    output: str
+    strides: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=1, le=1024)], ...], msgspec.Meta(min_length=1, max_length=8)
+    ] = (8, 16, 32)
+    first_label_id: LabelId = 0
+
+
+HeadSpec = SsdSpec | YoloxSpec
+
+
+class NmsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`max_candidates`: only so many of the best boxes are compared, which bounds the work."""
+
+    iou: Share = 0.5
+    class_agnostic: bool = True
+    max_candidates: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+
+
+class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of `model.yaml`."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    file: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    input: InputSpec
+    resize: ResizeSpec
+    head: HeadSpec
+    labels: Annotated[dict[LabelId, Label], msgspec.Meta(min_length=1, max_length=65_536)]
+    task: Literal["detection"] = "detection"
+    score_threshold: Share = 0.5
+    nms: NmsSpec = NmsSpec()
+    max_objects: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100  # at most what one answer of the hop carries
+
+
+def _per_channel(value: PerChannel) -> tuple[float, float, float]:
+    return value if isinstance(value, tuple) else (value, value, value)

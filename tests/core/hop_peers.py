@@ -1,0 +1,124 @@
+"""The other side of the hop for tests: its messages made by hand, and bare ZeroMQ sockets to send them from."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import zmq
+
+from framehop._core import FrameRequest, HopClient, HopReply, HopServer, SlotRef
+from framehop.timing import Deadline
+
+PATIENCE_S = 30.0
+RING_PATH = "/run/framehop/ring"
+HELLO, WELCOME, FRAMES, REPLY = 1, 2, 3, 4
+OK, STALE, FAILED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """What the hop reads of a SlotRef."""
+
+    slot: int
+    generation: int = 1
+    width: int = 320
+    height: int = 240
+    stride: int = 960
+
+
+def refs(*slots: int) -> list[SlotRef]:
+    return [cast("SlotRef", Ref(slot)) for slot in slots]
+
+
+def sizes(count: int) -> list[tuple[int, int]]:
+    return [(640, 480)] * count
+
+
+def address(directory: Path) -> str:
+    return f"ipc://{directory}/hop"
+
+
+def preamble(kind: int) -> bytes:
+    return struct.pack("<4sHH", b"FHOP", 1, kind)
+
+
+def hello(ring_id: int = 7, path: bytes = RING_PATH.encode()) -> bytes:
+    return preamble(HELLO) + struct.pack("<QII", ring_id, len(path), 0) + path
+
+
+def welcome(detector_id: int = 9, credits: int = 64) -> bytes:
+    return preamble(WELCOME) + struct.pack("<QII", detector_id, credits, 0)
+
+
+def descriptor(detector_id: int, slot: int = 3, generation: int = 1) -> bytes:
+    return preamble(FRAMES) + struct.pack("<QQQ8I", detector_id, 7, 1, slot, generation, 640, 480, 320, 240, 960, 0)
+
+
+def box(score: float = 0.5) -> bytes:
+    return struct.pack("<5fi8x", 1.0, 2.0, 3.0, 4.0, score, 16)
+
+
+def reply(slot: int, generation: int = 1, *, ring_id: int = 7, boxes: int = 1) -> bytes:
+    fields = (slot, generation, OK, 1, 10, 11, 12, 13, 14, boxes, 0, 0)
+    return preamble(REPLY) + struct.pack("<Q12I", ring_id, *fields) + box() * boxes
+
+
+def until(done: Callable[[], object], *, what: str) -> None:
+    """Call `done`, which waits a little by itself, until it is true."""
+    deadline = Deadline.after(PATIENCE_S)
+    while not done():
+        assert not deadline.expired, what
+
+
+def greet(server: HopServer, *clients: HopClient) -> None:
+    """Poll until every client has its welcome."""
+
+    def welcomed() -> bool:
+        server.poll(0.01)
+        for client in clients:
+            client.poll(0.01)
+        return all(client.credits for client in clients)
+
+    until(welcomed, what="no welcome came")
+
+
+def take_requests(server: HopServer, count: int) -> list[FrameRequest]:
+    taken: list[FrameRequest] = []
+
+    def arrived() -> bool:
+        taken.extend(server.poll(0.1)[0])
+        return len(taken) >= count
+
+    until(arrived, what=f"{count} requests did not come")
+    return taken
+
+
+def take_replies(client: HopClient, count: int) -> list[HopReply]:
+    taken: list[HopReply] = []
+
+    def arrived() -> bool:
+        taken.extend(client.poll(0.1)[0])
+        return len(taken) >= count
+
+    until(arrived, what=f"{count} replies did not come")
+    return taken
+
+
+@contextmanager
+def raw_socket(kind: int, address: str, *, bind: bool = False) -> Iterator[zmq.Socket[bytes]]:
+    """A bare ZeroMQ socket, gone with everything unsent when the block ends."""
+    context = zmq.Context()
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RCVTIMEO, int(PATIENCE_S * 1000))
+    try:
+        (socket.bind if bind else socket.connect)(address)
+        yield socket
+    finally:
+        socket.close()
+        context.term()
