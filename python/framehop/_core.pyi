@@ -122,6 +122,9 @@ class HolderInfo:
     @property
     def leases(self) -> int: ...
 
+def ring_bytes(*, slots: int, slot_bytes: int, tap_quota: int = 2) -> int:
+    """What a ring of these numbers takes, both segments together. Creates nothing. Raises InvalidArgumentError."""
+
 @final
 class RingHost:
     """Creates a ring (two sealed memfds) and serves attachments on a Unix socket until closed.
