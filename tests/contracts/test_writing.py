@@ -6,10 +6,10 @@ import logging
 import threading
 
 import pytest
+
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack, FrameLog
-
 from tests.contracts.conftest import QUEUE_BYTES
 from tests.logs import TIMEOUT_S, is_whole, make_frame, write
 
