@@ -12,6 +12,7 @@ void register_process(py::module_& module);
 void register_bell(py::module_& module);
 void register_ring(py::module_& module);
 void register_codec(py::module_& module);
+void register_decoder(py::module_& module);  // called by register_codec
 void register_image(py::module_& module);
 void register_hop(py::module_& module);
 

@@ -60,6 +60,7 @@ void register_codec(py::module_& module) {
     module.def("decode_jpeg", &decode_jpeg, py::arg("data"), py::kw_only(), py::arg("min_width") = 0,
                py::arg("min_height") = 0, py::arg("max_pixels") = codec::kDefaultMaxPixels);
     module.def("encode_jpeg", &encode_jpeg, py::arg("pixels"), py::kw_only(), py::arg("quality") = 85);
+    register_decoder(module);
 }
 
 }  // namespace framehop::python

@@ -206,8 +206,11 @@ class Detector(Protocol):
         """Pictures run at once; more are split."""
 
     @property
-    def min_decode_size(self) -> tuple[int, int]:
-        """(width, height) below which a decoder that can scale down should not go."""
+    def min_width(self) -> int:
+        """A decoder that can scale down should not go below `min_width` or `min_height` pixels."""
+
+    @property
+    def min_height(self) -> int: ...
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[tuple[int, int]] | None = None

@@ -34,7 +34,7 @@ def painted(width: int, height: int) -> Pixels:
 
 
 def psnr(a: Pixels, b: Pixels) -> float:
-    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
+    error = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 

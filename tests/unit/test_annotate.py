@@ -9,6 +9,8 @@ from typing import cast
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from framehop.errors import ClosedError, ConfigError, SystemCallError
 from framehop.protocols import FrameLog
 from framehop.sinks.annotate import annotate
@@ -20,7 +22,6 @@ from framehop.sinks.shots import shots_by_stream
 from framehop.sinks.wall import _grid, wall
 from framehop.testing.synthetic import forged_jpeg, jpeg, truncated_jpeg
 from framehop.types import DetectedObject, Event, EventRecord, FrameKey, FrameMeta, FramePointer, FrameRecord, Outcome
-from numpy.typing import NDArray
 
 _START = 1_700_000_000_000_000
 _SIZE = (320, 240)
@@ -224,6 +225,15 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         annotate(log.as_log, tmp_path / "nowhere" / "a.mp4")
     with pytest.raises(ConfigError, match=r"ends in \.mp4"):
         annotate(log.as_log, tmp_path / "a.mkv")
+
+
+def test_a_name_that_is_taken_by_a_directory(tmp_path: Path) -> None:
+    log = _Log()
+    log.add("a", 0)
+    (tmp_path / "a.mp4").mkdir()
+    with pytest.raises(SystemCallError, match="cannot write .*directory"):
+        annotate(log.as_log, tmp_path / "a.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_a_writer_closes_twice_and_refuses_use_after(tmp_path: Path) -> None:

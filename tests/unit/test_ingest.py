@@ -14,6 +14,7 @@ import pytest
 from framehop.errors import ConfigError, StreamBusyError
 from framehop.pipeline.ingest import IngestProgress, ingest
 from framehop.pipeline.pacing import Pacer, Rate, parse_rate
+from framehop.pipeline.stop import StopSignal
 from framehop.protocols import Ack, FrameLog, Picture
 from framehop.testing.clock import ManualClock, ManualEvent
 from framehop.testing.synthetic import BrokenSource, ListSource
@@ -35,6 +36,7 @@ class _Log:
         self.busy: set[str] = set()
         self.stalled = ""
         self.flushes = 0
+        self.on_flush: Callable[[float], bool] = lambda _timeout_s: True
         self.closed = False
 
     def writer(self) -> _Log:
@@ -79,7 +81,7 @@ class _Log:
 
     def flush(self, timeout_s: float) -> bool:
         self.flushes += 1
-        return True
+        return self.on_flush(timeout_s)
 
     def __enter__(self) -> _Log:
         return self
@@ -305,6 +307,55 @@ def test_a_stalled_log_is_said_once_and_shown_in_the_progress(caplog: pytest.Log
     assert seen[-1].stalled == "disk full"
     last = seen[-1].streams[0]
     assert (last.stream, last.appended, last.acked, last.total, last.error) == ("a", 3, 3, 3, "")
+
+
+def _in_vain(clock: ManualClock, timeout_s: float) -> bool:
+    clock.advance(timeout_s)
+    return False
+
+
+def test_a_log_that_never_acknowledges_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock()
+    log = _Log()
+    log.on_flush = lambda timeout_s: _in_vain(clock, timeout_s)
+    ingest(_as_log(log), [ListSource(_payloads(3))], rate="max", clock=clock)
+    assert clock.monotonic() == pytest.approx(30, abs=1)
+    assert "not all frames were acknowledged" in caplog.text
+
+
+def test_a_full_disk_is_waited_out() -> None:
+    clock = ManualClock()
+    log = _Log()
+    log.stalled = "disk full"
+
+    def flush(timeout_s: float) -> bool:
+        clock.advance(timeout_s)
+        if clock.monotonic() > 3600:
+            log.stalled = ""
+        return not log.stalled
+
+    log.on_flush = flush
+    summary = ingest(_as_log(log), [ListSource(_payloads(3), stream="a")], rate="max", clock=clock)
+    assert clock.monotonic() > 3600
+    assert summary.streams["a"].finished
+
+
+@pytest.mark.parametrize(("stalled", "seconds"), [("", 5.0), ("disk full", 0.5)])
+def test_after_a_stop_the_flush_is_short(stalled: str, seconds: float) -> None:
+    clock = ManualClock()
+    stop = ManualEvent(clock)
+    log = _Log(refuse=lambda _frame: stop.set())
+    log.stalled = stalled
+    log.on_flush = lambda timeout_s: _in_vain(clock, timeout_s)
+    ingest(_as_log(log), [ListSource(_payloads(3))], clock=clock, stop=stop)
+    assert clock.monotonic() == pytest.approx(seconds)
+
+
+def test_the_pipelines_stop_signal_will_do() -> None:
+    with StopSignal() as stop:
+        log = _Log(refuse=lambda _frame: stop.request())
+        summary = ingest(_as_log(log), [ListSource(_payloads(3), rate=0.001)], stop=stop)
+        assert (summary.frames, summary.stopped) == (1, True)
 
 
 def test_an_exception_in_the_callback_ends_all_threads() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ def test_a_jpeg_file_goes_through_byte_for_byte(tmp_path: Path, payload: bytes) 
     path = tmp_path / "one.jpg"
     path.write_bytes(payload)
     source = parse_source(str(path))
-    assert [picture.payload for picture in source.pictures()] == [payload]
+    assert [(picture.payload, picture.content_type) for picture in source.pictures()] == [(payload, "image/jpeg")]
     assert (source.stream, source.count, source.finite) == ("one", 1, True)
 
 
@@ -104,6 +106,12 @@ def test_what_is_not_there_says_what_is_understood(text: str) -> None:
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no pictures in"):
         parse_source(str(tmp_path))
+
+
+def test_sources_are_light_until_they_are_needed() -> None:
+    code = "import sys, framehop.sources; print([name for name in ('av', 'PIL') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
 
 
 def test_a_name_before_the_equals_sign_is_the_stream(tmp_path: Path) -> None:

@@ -31,13 +31,15 @@ const Holder* Holders::writer() const noexcept {
     return nullptr;
 }
 
-std::vector<Holders::Departed> Holders::remove_departed() {
-    std::vector<Departed> departed;
+std::vector<std::uint32_t> Holders::remove_departed(const HoldsSomething& holds_something) {
+    std::vector<std::uint32_t> departed;
     for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
         if (!places_[i]) continue;
-        const bool dead = died(*places_[i]);
-        if (!dead && !hung_up(*places_[i])) continue;
-        departed.push_back({.index = i, .died = dead});
+        Holder& holder = *places_[i];
+        // Let go at once: an ended connection would wake the host for ever.
+        if (hung_up(holder)) holder.connection.reset();
+        if (!died(holder) && (holder.connection || holds_something(i, holder.role))) continue;
+        departed.push_back(i);
         places_[i].reset();
     }
     return departed;
@@ -46,6 +48,7 @@ std::vector<Holders::Departed> Holders::remove_departed() {
 void Holders::watch(std::vector<pollfd>& watched) const {
     for (const auto& place : places_) {
         if (!place) continue;
+        // poll passes over a connection that is gone: its descriptor is negative.
         watched.push_back({.fd = place->connection.get(), .events = POLLRDHUP, .revents = 0});
         watched.push_back({.fd = place->process.get(), .events = POLLIN, .revents = 0});
     }

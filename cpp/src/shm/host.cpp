@@ -107,10 +107,10 @@ void RingHost::look_around() {
 }
 
 void RingHost::see_off_departed() {
-    for (const Holders::Departed& departed : holders_.remove_departed()) {
-        const std::uint32_t leases = table_.reclaim(departed.index);
-        if (departed.died) reclaimed_ += leases;
-    }
+    const auto holds_something = [this](std::uint32_t holder, Role role) {
+        return role == Role::writer ? table_.any_filling() : table_.leases_of(holder) > 0;
+    };
+    for (const std::uint32_t holder : holders_.remove_departed(holds_something)) reclaimed_ += table_.reclaim(holder);
 }
 
 void RingHost::admit(Caller caller) {

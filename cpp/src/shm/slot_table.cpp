@@ -156,6 +156,13 @@ std::vector<SlotInfo> SlotTable::snapshot() const {
     return infos;
 }
 
+bool SlotTable::any_filling() const noexcept {
+    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {
+        if (SlotWord(word(slot).load(std::memory_order_relaxed)).state() == SlotState::filling) return true;
+    }
+    return false;
+}
+
 std::uint32_t SlotTable::leases_of(std::uint32_t holder) const noexcept {
     std::uint32_t count = 0;
     for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {

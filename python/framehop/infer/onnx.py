@@ -28,8 +28,7 @@ class OnnxSession:
     def __init__(self, model: Model, options: SessionOptions, *, outputs: Sequence[str], max_batch: int) -> None:
         """Load `model` and check it against its sidecar; `run` will return the named `outputs`.
 
-        Raises MissingExtraError without onnxruntime, ModelError when the network, the sidecar and the provider do not
-        fit.
+        Raises MissingExtraError without onnxruntime, ModelError when network, sidecar and provider do not fit together.
         """
         runtime = _import_runtime()
         spec = model.sidecar.input
@@ -42,12 +41,10 @@ class OnnxSession:
         _check_outputs(self._session, model, self._outputs)
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
-        """`batch`: float32 [N, …] in the sidecar's layout, C-contiguous (anything else would be copied silently), N >=
-        1; read in place. Returns float32 [N, …] by output name, owned by the caller. A network of fixed batch 1 runs N
-        times.
+        """`batch`: float32 [N, …] in the sidecar's layout, N >= 1, C-contiguous: anything else would be copied silently. It is
+        read in place. Returns float32 [N, …] by output name, owned by the caller. A network of fixed batch 1 runs N times.
 
-        Raises InvalidArgumentError, ModelError when the runtime fails or an output is not one row per picture,
-        ClosedError.
+        Raises InvalidArgumentError, ModelError when the runtime fails or an output is not one row per picture, ClosedError.
         """
         if self._session is None:
             raise ClosedError("the session is closed")

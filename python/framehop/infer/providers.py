@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from framehop.errors import ModelError
+from framehop.errors import InvalidArgumentError, ModelError
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 ProviderOptions = dict[str, str]
@@ -44,8 +44,9 @@ class InputShapes:
 
 
 def choose(options: SessionOptions, available: Sequence[str], shapes: InputShapes) -> list[tuple[str, ProviderOptions]]:
-    """Providers in order of preference. Raises ModelError when the runtime installed was built without the one asked
-    for."""
+    """Providers in order of preference. Raises ModelError when the runtime installed was built without the one asked for."""
+    if options.provider not in {"auto", *_WANTED}:
+        raise InvalidArgumentError(f"there is no provider {options.provider!r}; there are: auto, {', '.join(_WANTED)}")
     wanted = _WANTED.get(options.provider) or (CUDA if CUDA in available else CPU)
     if wanted not in available:
         raise ModelError(f"the ONNX Runtime installed has no {options.provider}: {_remedy(options.provider)}")
@@ -58,9 +59,8 @@ def choose(options: SessionOptions, available: Sequence[str], shapes: InputShape
 
 
 def check(options: SessionOptions, active: Sequence[str]) -> Literal["cpu", "cuda", "tensorrt"]:
-    """What the session really runs on. The list of *available* providers promises nothing: a GPU build names CUDA on a
-    machine without a GPU, and falls back to the CPU without an error. Raises ModelError if that is not what was asked
-    for."""
+    """What the session really runs on. The list of *available* providers promises nothing: a GPU build names CUDA on a machine
+    without a GPU, and falls back to the CPU without an error. Raises ModelError if that is not what was asked for."""
     got = NAMES.get(active[0]) if active else None
     if got is None:
         raise ModelError(f"ONNX Runtime chose a provider that is not supported here: {', '.join(active) or 'none'}")

@@ -13,7 +13,9 @@ _decoder = msgspec.json.Decoder(Event)
 def encode_event(event: Event) -> bytes:
     """JSON. Raises InvalidArgumentError when the id is not that of the event's frame and lane."""
     if event.event_id != event.key.event_id(event.lane):
-        raise InvalidArgumentError(f"event id {event.event_id!r} is not that of frame {event.key} in lane {event.lane!r}")
+        raise InvalidArgumentError(
+            f"event id {event.event_id!r} is not that of frame {event.key} in lane {event.lane!r}"
+        )
     check_stream(event.stream)
     return msgspec.json.encode(event)
 

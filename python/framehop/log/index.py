@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from framehop.errors import FramehopError, LogCorruptError, LogError, LogFullError
+from framehop.errors import FramehopError, LogCorruptError, LogError, LogFullError, NotALogError
 
 # Older ones can lose committed transactions: https://sqlite.org/wal.html#walresetbug
 MIN_SQLITE = (3, 51, 3)
@@ -96,7 +96,9 @@ def translated(path: Path) -> Iterator[None]:
             f"{path} has been locked by another process for {BUSY_TIMEOUT_MS // 1000} s: "
             "end the process of this log that is stopped (state T in ps)"
         ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except apsw.NotADBError as error:
+        raise NotALogError(f"{path} is not a SQLite file: choose an empty or a new directory for the log") from error
+    except apsw.CorruptError as error:
         raise LogCorruptError(f"{path} is damaged ({error}): move the log away and start a new one") from error
     except apsw.Error as error:
         if is_full(error):

@@ -15,7 +15,9 @@ from framehop.errors import LogCorruptError, LogError, LogNotFoundError, LogVers
 from framehop.log.index import check_sqlite, connect, row, rows, transaction, translated, value
 from framehop.log.schema import APPLICATION_ID, TABLES, VERSION
 
-_OWN = frozenset({"index.db", "index.db-wal", "index.db-shm", "index.db-journal", "frames", "bell", "locks", "lost+found"})
+_OWN = frozenset(
+    {"index.db", "index.db-wal", "index.db-shm", "index.db-journal", "frames", "bell", "locks", "lost+found"}
+)
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.", "ceph", "lustre", "gluster", "afs", "beegfs", "gpfs", "ocfs", "gfs")
 _LOCAL_FUSE = ("fuse.fuse-overlayfs", "fuse.ntfs-3g")
 
@@ -114,8 +116,6 @@ def _has_index(paths: LogPaths) -> bool:
     try:
         found = value(db, "PRAGMA application_id")
         empty = value(db, "SELECT count(*) FROM sqlite_master") == 0
-    except apsw.NotADBError as error:
-        raise _foreign(paths.root, "index.db is not a SQLite file") from error
     finally:
         db.close()
     if found == APPLICATION_ID:
@@ -130,7 +130,9 @@ def _refuse_foreign(root: Path) -> None:
     if others:
         raise _foreign(root, f"it holds {', '.join(others[:3])}{' …' if others[3:] else ''}")
     if next(root.glob("frames/*.seg"), None):
-        raise LogCorruptError(f"{root} has frames but no index.db: restore it, or move the directory away and start anew")
+        raise LogCorruptError(
+            f"{root} has frames but no index.db: restore it, or move the directory away and start anew"
+        )
 
 
 def _foreign(root: Path, why: str) -> NotALogError:

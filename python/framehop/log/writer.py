@@ -73,7 +73,9 @@ class EmbeddedWriter:
         if frame.key.epoch != held.state.epoch:
             raise InvalidArgumentError(f"frame {frame.key} is not of the epoch being written, {held.state.epoch}")
         if len(frame.payload) > MAX_PAYLOAD_BYTES:
-            raise InvalidArgumentError(f"frame {frame.key} has {len(frame.payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
+            raise InvalidArgumentError(
+                f"frame {frame.key} has {len(frame.payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed"
+            )
         item = PendingFrame(frame=frame, crc=crc32c(frame.payload), generation=held.generation, on_ack=on_ack)
         return self._queue.put(item, timeout_s)
 
@@ -108,6 +110,10 @@ class EmbeddedWriter:
         for held in self._streams.values():
             held.lock.release()
         self._life.release(unlink=True)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     def __enter__(self) -> Self:
         return self

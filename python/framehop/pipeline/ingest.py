@@ -13,7 +13,6 @@ from framehop.pipeline.feed import Feed, StreamProgress, StreamSummary
 from framehop.pipeline.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
 from framehop.protocols import FrameLog, FrameWriter, Source
 from framehop.sources import check_distinct
-from framehop.timing import Deadline
 
 __all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamSummary", "ingest", "parse_rate"]
 
@@ -71,7 +70,7 @@ def ingest(
     and unfinished streams are left so that the next ingest of the same source goes on with the next frame.
 
     A source that fails is reported in the summary and stops nobody else. Raises ConfigError (rate, loop, two sources
-    with one stream id) before anything is written.
+    with one stream id) before anything is written, LogError when the log fails for good.
     """
     check_rate(rate)
     if loop < 0:
@@ -87,7 +86,7 @@ def ingest(
         _run(feeds, watch, stop)
         for feed in feeds:
             feed.finish()
-        complete = _flush(writer, feeds, watch, stop)
+        complete = _flush(writer, feeds, watch, clock, stop)
         watch.report()
         if not complete:
             logger.warning("not all frames were acknowledged; the next ingest sends them again")
@@ -108,19 +107,20 @@ def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:
             raise
 
 
-def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> bool:
-    """Wait until all is acknowledged; False when the log stays silent too long, or five seconds after a stop."""
-    silence = Deadline.after(SILENCE_S)
-    stopped: Deadline | None = None
-    acked = -1
+def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, clock: Clock, stop: StopEvent) -> bool:
+    """Wait until all is acknowledged; False when the log stays silent too long, and five seconds after a stop."""
+    acked, heard_s = -1, clock.monotonic()
+    stopped_s: float | None = None
     while not writer.flush(PROGRESS_S):
         watch.report()
-        if stop.is_set():
-            stopped = stopped or Deadline.after(STOP_FLUSH_S - PROGRESS_S)
-        now_acked = sum(feed.acked for feed in feeds)
+        now_s, now_acked = clock.monotonic(), sum(feed.acked for feed in feeds)
         if now_acked != acked or writer.stalled:
-            acked, silence = now_acked, Deadline.after(SILENCE_S)
-        if silence.expired or (stopped and stopped.expired):
+            acked, heard_s = now_acked, now_s
+        if stop.is_set() and stopped_s is None:
+            stopped_s = now_s - PROGRESS_S
+        if stopped_s is not None and (writer.stalled or now_s - stopped_s >= STOP_FLUSH_S):
+            return False
+        if now_s - heard_s >= SILENCE_S:
             return False
     return True
 

@@ -19,7 +19,7 @@ from framehop import _core
 from framehop.errors import LogFullError, ProcessError
 from framehop.log import open_log
 from framehop.pipeline import child
-from framehop.pipeline.control import Beat, Channel, DetectorAt, Drain, Finished, Ready, Settings, WorkerSettings
+from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, WorkerSettings
 from framehop.pipeline.flight import Decoded, Flight
 from framehop.pipeline.intake import Intake
 from framehop.pipeline.outcomes import make_event, objects_of, stage_times
@@ -72,6 +72,7 @@ class Worker:
             intake_thread.start()
             try:
                 self._loop(consumer)
+                self._say(consumer)
             finally:
                 self._flight.stop()
                 consumer.wake()
@@ -185,6 +186,9 @@ class Worker:
             return
         self._was_busy = busy
         self._last_beat = now
+        self._say(consumer)
+
+    def _say(self, consumer: FrameConsumer) -> None:
         self._channel.send(self._flight.beat(frames_read=consumer.frames_read, resent=self._resent))
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
@@ -210,7 +214,6 @@ class Worker:
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, WorkerSettings)
     Worker(channel, settings).run()
-    channel.send(Beat())
     channel.send(Finished())
 
 

@@ -16,8 +16,7 @@ def nms(
     max_candidates: int = 1000,
     max_objects: int = 100,
 ) -> NDArray[np.intp]:
-    """Indices of the boxes to keep, best first: by score, equal scores by index, so the same input gives the same
-    output.
+    """Indices of the boxes to keep, best first: by score, equal scores by index, so that order never depends on luck.
 
     `boxes`: float32 [k, 4], x1, y1, x2, y2; `scores`: float32 [k]; `label_ids`: int32 [k]. A box goes when it overlaps
     a better one by more than `iou` (0–1); with `class_agnostic` false only if both have the same label. Only the

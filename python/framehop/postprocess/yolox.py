@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from framehop.model_spec import InputSpec, YoloxSpec
 from framehop.postprocess.candidates import Candidates, Rows, best_classes, expect
 
+_FAR = np.float32(1e6)  # cells; beyond any input, and keeps a wild but finite output finite
+
 
 class YoloxHead:
     """`output`: float32 [N, A, 5 + C]: centre offset x, y in cells, log of width and height in cells, objectness, class
@@ -47,6 +49,6 @@ def _grid(columns: int, rows: int, stride: int) -> NDArray[np.float32]:
 
 def _decode(raw: NDArray[np.float32], cells: NDArray[np.float32]) -> NDArray[np.float32]:
     stride = cells[:, 2:]
-    centre = (raw[:, :2] + cells[:, :2]) * stride
-    half = np.exp(np.minimum(raw[:, 2:], 20.0)) * stride / 2  # the bound keeps a wild but finite output finite
+    centre = (np.clip(raw[:, :2], -_FAR, _FAR) + cells[:, :2]) * stride
+    half = np.exp(np.minimum(raw[:, 2:], np.log(_FAR))) * stride / 2
     return np.concatenate([centre - half, centre + half], axis=1)

@@ -50,7 +50,7 @@ def draw_objects(image: Image.Image, objects: Sequence[DetectedObject], scale: t
         colour = label_colour(found.label)
         draw.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=_BLACK, width=line + 2)
         draw.rectangle((x1, y1, x2, y2), outline=colour, width=line)
-        _tag(draw, (x1, y1), f"{found.label} {found.confidence:.2f}", colour, font)
+        _tag(draw, (x1, y1), f"{found.label} {found.confidence:.2f}", fill=colour, font=font, room=image.width)
 
 
 def _within(at: float, side: int) -> float:
@@ -59,16 +59,12 @@ def _within(at: float, side: int) -> float:
 
 
 def _tag(
-    draw: ImageDraw.ImageDraw,
-    corner: tuple[float, float],
-    text: str,
-    fill: Colour,
-    font: _Font,
+    draw: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, *, fill: Colour, font: _Font, room: int
 ) -> None:
     """A filled field with text, standing on the box's upper edge, or inside it where the picture ends."""
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     width, height = right - left + 6, bottom - top + 6
-    x = max(0.0, min(corner[0], draw.im.size[0] - width))
+    x = max(0.0, min(corner[0], room - width))
     y = corner[1] - height if corner[1] >= height else max(0.0, corner[1])
     draw.rectangle((x, y, x + width, y + height), fill=fill, outline=_BLACK)
     bright = fill[0] * 299 + fill[1] * 587 + fill[2] * 114 > 128_000

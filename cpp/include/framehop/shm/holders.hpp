@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -24,23 +25,21 @@ struct HolderInfo {
 struct Holder {
     pid_t pid = 0;
     Role role = Role::tap;
-    UniqueFd connection;
+    UniqueFd connection;  // empty once it hung up
     UniqueFd process;
 };
 
 // The places of a ring, by holder index. Not thread-safe.
 class Holders {
   public:
-    struct Departed {
-        std::uint32_t index = 0;
-        bool died = false;  // else it detached
-    };
-
     [[nodiscard]] std::optional<std::uint32_t> free_place() const noexcept;
     [[nodiscard]] const Holder* writer() const noexcept;
     void seat(std::uint32_t index, Holder holder) noexcept { places_[index] = std::move(holder); }
-    // Removes whoever died or hung up by now. Their leases are the caller's to take back.
-    [[nodiscard]] std::vector<Departed> remove_departed();
+    using HoldsSomething = std::function<bool(std::uint32_t index, Role role)>;
+    // Removes whoever died or detached by now and returns their indices; what they held is the caller's to take back.
+    // One that hung up while it still holds something has either begun to die or lost its descriptor by accident: it
+    // stays until its process is dead, for it may still be reading or writing.
+    [[nodiscard]] std::vector<std::uint32_t> remove_departed(const HoldsSomething& holds_something);
     void watch(std::vector<pollfd>& watched) const;
     void clear() noexcept { places_ = {}; }
 

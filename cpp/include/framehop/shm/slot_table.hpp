@@ -48,6 +48,7 @@ class SlotTable {
         std::uint32_t holder) noexcept;  // takes back all leases and tickets of a dead holder; how many leases
     std::uint32_t adopt() noexcept;      // for a new writer, while there is none; returns its incarnation
     [[nodiscard]] std::vector<SlotInfo> snapshot() const;
+    [[nodiscard]] bool any_filling() const noexcept;
     [[nodiscard]] std::uint32_t leases_of(std::uint32_t holder) const noexcept;
 
   private:

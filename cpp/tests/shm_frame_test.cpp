@@ -1,0 +1,33 @@
+#include <gtest/gtest.h>
+
+#include "framehop/shm/frame.hpp"
+#include "shm_test_ring.hpp"
+
+namespace framehop::shm {
+namespace {
+
+TEST(FrameTag, is_checked) {
+    EXPECT_NO_THROW(check({.stream = std::string(128, 'x')}));
+    EXPECT_EQ(code_of([] { check({.stream = ""}); }), "invalid_argument");
+    EXPECT_EQ(code_of([] { check({.stream = std::string(129, 'x')}); }), "invalid_argument");
+    EXPECT_EQ(code_of([] { check({.stream = "a", .epoch = -1}); }), "invalid_argument");
+    EXPECT_EQ(code_of([] { check({.stream = "a", .seq = -1}); }), "invalid_argument");
+    EXPECT_EQ(code_of([] { check({.stream = "a", .partition = -1}); }), "invalid_argument");
+}
+
+TEST(PictureShape, fits_only_inside_its_slot) {
+    EXPECT_TRUE(fits({.width = 10, .height = 10, .stride = 30}, 300));
+    EXPECT_FALSE(fits({.width = 10, .height = 10, .stride = 30}, 299));
+    EXPECT_FALSE(fits({.width = 10, .height = 10, .stride = 29}, 4096));
+    EXPECT_FALSE(fits({.width = 0, .height = 10, .stride = 30}, 4096));
+    EXPECT_FALSE(fits({.width = 10, .height = 10, .stride = 30, .format = PixelFormat{9}}, 4096));
+}
+
+TEST(PictureShape, hostile_numbers_do_not_overflow) {
+    constexpr std::uint32_t kMost = UINT32_MAX;
+    EXPECT_FALSE(fits({.width = kMost, .height = kMost, .stride = kMost}, std::uint64_t{1} << 32));
+    EXPECT_FALSE(fits({.width = kMost / 3 + 1, .height = 1, .stride = 0}, std::uint64_t{1} << 32));
+}
+
+}  // namespace
+}  // namespace framehop::shm

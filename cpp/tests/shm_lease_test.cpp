@@ -1,0 +1,105 @@
+#include <gtest/gtest.h>
+
+#include "framehop/shm/lease.hpp"
+#include "framehop/shm/reader.hpp"
+#include "framehop/shm/ring.hpp"
+#include "shm_test_ring.hpp"
+
+namespace framehop::shm {
+namespace {
+
+class LeaseTest : public ::testing::Test {
+  protected:
+    SlotId publish(std::int64_t seq = 1) {
+        const auto slot = writer.try_acquire(tag_of(seq));
+        static_cast<void>(slot->image(4, 2));
+        return slot->publish().id();
+    }
+    void scribble(SlotId id, std::uint64_t size) { test_ring.control->slot(id.slot).picture.size.store(size); }
+
+    TestRing test_ring{{.slot_count = 4, .tap_quota = 1, .slot_bytes = 4096}};
+    SlotTable table{test_ring.table()};
+    Ring writer{test_ring.member(Role::writer, 0)};
+    RingReader detector{test_ring.member(Role::detector, 1)};
+    RingReader tap{test_ring.member(Role::tap, 2)};
+    RingReader other_tap{test_ring.member(Role::tap, 3)};
+};
+
+TEST_F(LeaseTest, knows_its_picture) {
+    const SlotId id = publish(5);
+    const auto lease = detector.try_lease(id);
+    ASSERT_TRUE(lease);
+    EXPECT_EQ(lease->tag(), tag_of(5));
+    EXPECT_EQ(lease->image().width, 4U);
+    EXPECT_EQ(lease->image().height, 2U);
+    EXPECT_EQ(lease->image().data, test_ring.pixels->slot(id.slot));
+}
+
+TEST_F(LeaseTest, two_leases_of_one_slot_share_the_bit) {
+    const SlotId id = publish();
+    auto first = detector.try_lease(id);
+    auto second = detector.try_lease(id);
+    EXPECT_EQ(table.snapshot()[id.slot].leases, 1U);
+    first.reset();
+    EXPECT_EQ(table.leases_of(1), 1U);
+    second.reset();
+    EXPECT_EQ(table.leases_of(1), 0U);
+}
+
+TEST_F(LeaseTest, a_retired_picture_cannot_be_leased_again_even_by_who_holds_it) {
+    const SlotId id = publish();
+    const auto held = detector.try_lease(id);
+    ASSERT_TRUE(writer.retire(id));
+    EXPECT_FALSE(detector.try_lease(id));
+}
+
+TEST_F(LeaseTest, outlives_the_close_of_its_reader) {
+    const SlotId id = publish();
+    auto lease = detector.try_lease(id);
+    detector.close();
+    EXPECT_EQ(table.leases_of(1), 1U);
+    EXPECT_EQ(code_of([&] { static_cast<void>(detector.try_lease(id)); }), "closed");
+    lease.reset();
+    EXPECT_EQ(table.leases_of(1), 0U);
+}
+
+TEST_F(LeaseTest, taps_together_pin_no_more_than_the_quota) {
+    const SlotId first = publish(1);
+    const SlotId second = publish(2);
+    auto held = tap.try_lease(first);
+    ASSERT_TRUE(held);
+    EXPECT_TRUE(tap.try_lease(first)) << "the same slot is pinned already";
+    EXPECT_FALSE(tap.try_lease(second));
+    EXPECT_FALSE(other_tap.try_lease(second));
+    EXPECT_TRUE(detector.try_lease(second)) << "the quota is the taps'";
+    held.reset();
+    EXPECT_TRUE(other_tap.try_lease(second));
+}
+
+TEST_F(LeaseTest, a_stale_request_costs_no_quota) {
+    const SlotId id = publish();
+    EXPECT_FALSE(tap.try_lease({id.slot, id.generation + 1}));
+    EXPECT_TRUE(tap.try_lease(id));
+}
+
+TEST_F(LeaseTest, a_dead_taps_quota_comes_back) {
+    const SlotId id = publish();
+    const auto held = tap.try_lease(id);
+    EXPECT_FALSE(other_tap.try_lease(id));
+    table.reclaim(2);
+    EXPECT_TRUE(other_tap.try_lease(id));
+}
+
+TEST_F(LeaseTest, a_shape_that_does_not_fit_is_never_shown) {
+    const SlotId id = publish();
+    scribble(id, 60'000U | std::uint64_t{60'000} << 32);
+    EXPECT_FALSE(detector.try_lease(id));
+    EXPECT_EQ(table.leases_of(1), 0U) << "the slot was given back";
+}
+
+TEST_F(LeaseTest, a_slot_out_of_range_is_the_callers_fault) {
+    EXPECT_EQ(code_of([&] { static_cast<void>(detector.try_lease({4, 1})); }), "invalid_argument");
+}
+
+}  // namespace
+}  // namespace framehop::shm

@@ -1,0 +1,201 @@
+"""The FrameConsumer of a MemoryLog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import msgspec
+
+from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.partitioning import fair_shares
+from framehop.protocols import CommitResult, PartitionsCallback, Start
+from framehop.testing.memory_store import MemoryGroup, MemoryStore
+from framehop.timing import Deadline, now_us
+from framehop.types import Event, EventRecord, FrameRecord
+
+
+class MemoryConsumer:
+    """See FrameConsumer. A partition that was lost leaves `assignment` without `on_revoke`, as in the embedded log."""
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        group: str,
+        member: str,
+        *,
+        start: Start,
+        on_assign: PartitionsCallback | None,
+        on_revoke: PartitionsCallback | None,
+    ) -> None:
+        self._store = store
+        self._on_assign = on_assign or _ignore
+        self._on_revoke = on_revoke or _ignore
+        self._claims: dict[int, int] = {}  # partition → generation
+        self._positions: dict[int, int] = {}
+        self._turn = 0
+        self._frames_read = 0
+        self._woken = False
+        self._closed = False
+        with store.changed:
+            self._group = store.groups.setdefault(group, _new_group(store, start))
+            self._group.members[self] = f"{len(self._group.members):06d}.{member}"
+            store.changed.notify_all()
+
+    @property
+    def assignment(self) -> frozenset[int]:
+        with self._store.changed:
+            return frozenset(self._claims)
+
+    @property
+    def frames_read(self) -> int:
+        return self._frames_read
+
+    def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        deadline = Deadline.after(timeout_s)
+        while True:
+            self._rebalance()
+            with self._store.changed:
+                self._check_open()
+                found = self._take(max_frames)
+                if found or self._woken or deadline.expired:
+                    self._woken = False
+                    self._frames_read += len(found)
+                    return found
+                self._store.changed.wait(deadline.remaining_s)
+
+    def commit(
+        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+    ) -> CommitResult:
+        for event in events:
+            if event.event_id != event.key.event_id(event.lane):
+                raise InvalidArgumentError(f"event id {event.event_id!r} is not that of its frame and lane")
+        with self._store.changed:
+            self._check_open()
+            self._store.check_room()
+            touched = frozenset(marks) | {event.frame.partition for event in events}
+            lost = frozenset(partition for partition in touched if not self._is_mine(partition))
+            duplicates = sum(not self._add(event) for event in events if event.frame.partition not in lost)
+            for partition in frozenset(marks) - lost:
+                self._group.offsets[partition] = max(self._group.offsets[partition], marks[partition])
+                self._group.metadata[partition] = (metadata or {}).get(partition, "")
+            self._drop(lost)
+            self._store.changed.notify_all()
+        return CommitResult(lost=lost, duplicates=duplicates)
+
+    def positions(self) -> dict[int, int]:
+        with self._store.changed:
+            self._check_open()
+            return {partition: self._group.offsets[partition] for partition in self._claims}
+
+    def wake(self) -> None:
+        with self._store.changed:
+            self._woken = True
+            self._store.changed.notify_all()
+
+    def close(self) -> None:
+        with self._store.changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._release(frozenset(self._claims))
+            del self._group.members[self]
+            self._store.changed.notify_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this consumer of the log is closed")
+
+    def _is_mine(self, partition: int) -> bool:
+        return self._claims.get(partition) == self._group.generations[partition]
+
+    def _drop(self, partitions: frozenset[int]) -> None:
+        for partition in partitions:
+            self._claims.pop(partition, None)
+
+    def _release(self, partitions: frozenset[int]) -> None:
+        for partition in partitions:
+            if self._is_mine(partition):
+                self._group.owners[partition] = None
+                self._group.generations[partition] += 1
+        self._drop(partitions)
+        self._store.changed.notify_all()
+
+    def _rebalance(self) -> None:
+        with self._store.changed:
+            self._check_open()
+            self._drop(frozenset(partition for partition in self._claims if not self._is_mine(partition)))
+            share = self._share()
+            surplus = frozenset(sorted(self._claims)[share:])
+            gained = self._claim(share - len(self._claims))
+        if surplus:
+            self._on_revoke(surplus)
+            with self._store.changed:
+                self._release(surplus)
+        if gained:
+            self._on_assign(gained)
+
+    def _share(self) -> int:
+        names = self._group.members
+        owned = dict.fromkeys(names.values(), 0)
+        for owner in self._group.owners.values():
+            if owner is not None:
+                owned[names[owner]] += 1
+        return fair_shares(owned, len(self._group.owners))[names[self]]
+
+    def _claim(self, wanted: int) -> frozenset[int]:
+        free = [partition for partition, owner in self._group.owners.items() if owner is None]
+        gained = frozenset(free[: max(0, wanted)])
+        for partition in gained:
+            self._group.owners[partition] = self
+            self._group.generations[partition] += 1
+            self._claims[partition] = self._group.generations[partition]
+            self._positions[partition] = self._group.offsets[partition]
+        return gained
+
+    def _take(self, max_frames: int) -> list[FrameRecord]:
+        behind = sorted(p for p in self._claims if self._positions[p] < self._store.ends[p])
+        self._turn += 1
+        first = self._turn % len(behind) if behind else 0
+        found: list[FrameRecord] = []
+        for place, partition in enumerate(behind[first:] + behind[:first]):
+            share = -(-(max_frames - len(found)) // (len(behind) - place))
+            found += self._read(partition, share)
+        return found
+
+    def _read(self, partition: int, limit: int) -> list[FrameRecord]:
+        found: list[FrameRecord] = []
+        while len(found) < limit and self._positions[partition] < self._store.ends[partition]:
+            record = self._store.read(partition, self._positions[partition])
+            self._positions[partition] += 1
+            if record is not None:
+                found.append(record)
+        return found
+
+    def _add(self, event: Event) -> bool:
+        if event.event_id in self._store.event_ids:
+            return False
+        offset = self._store.events[-1].offset + 1 if self._store.events else 1
+        raw = msgspec.json.encode(event)
+        self._store.events.append(EventRecord(event=event, raw=raw, offset=offset, appended_us=now_us()))
+        self._store.event_ids.add(event.event_id)
+        return True
+
+
+def _new_group(store: MemoryStore, start: Start) -> MemoryGroup:
+    partitions = range(len(store.frames))
+    return MemoryGroup(
+        offsets={partition: store.ends[partition] if start == "latest" else 0 for partition in partitions},
+        owners=dict.fromkeys(partitions),
+        generations=dict.fromkeys(partitions, 0),
+    )
+
+
+def _ignore(_partitions: frozenset[int]) -> None:
+    """No callback was given."""

@@ -1,0 +1,133 @@
+"""A log in memory that keeps the FrameLog contract within one process: for tests of whatever reads or writes a log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self, TypeVar
+
+from framehop.errors import ClosedError
+from framehop.protocols import PartitionsCallback, Start
+from framehop.testing.memory_consumer import MemoryConsumer
+from framehop.testing.memory_events import MemoryEventReader
+from framehop.testing.memory_store import MemoryStore
+from framehop.testing.memory_writer import MemoryWriter
+from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap
+
+_P = TypeVar("_P", MemoryWriter, MemoryConsumer, MemoryEventReader)
+
+
+@dataclass(slots=True)
+class _Faults:
+    """What a test can make go wrong."""
+
+    store: MemoryStore = field(repr=False)
+
+    def fill(self, full: bool = True) -> None:
+        """No room from now on: writers stall, commits raise LogFullError. `fill(False)` makes room."""
+        with self.store.changed:
+            self.store.full = full
+            self.store.changed.notify_all()
+
+    def lose_payload(self, pointer: FramePointer) -> None:
+        """The frame's bytes are damaged: it reads with payload None."""
+        with self.store.changed:
+            self.store.lost.add((pointer.partition, pointer.offset))
+
+    def drop_before(self, partition: int, offset: int) -> None:
+        """Hard retention: frames of `partition` below `offset` go, and gap records come."""
+        with self.store.changed:
+            self.store.drop_before(partition, offset)
+
+    def expire(self, group: str, partition: int) -> None:
+        """The owner was silent for too long: the partition is anybody's, its old owner learns it from its next commit."""
+        with self.store.changed:
+            self.store.group(group).generations[partition] += 1
+            self.store.group(group).owners[partition] = None
+
+
+class MemoryLog:
+    """A FrameLog without files. Thread-safe; `faults` breaks it on demand. `close` also closes what was made from it."""
+
+    def __init__(self, *, partitions: int = 8, queue_bytes: int = 64 << 20) -> None:
+        self._store = MemoryStore(partitions)
+        self._queue_bytes = queue_bytes
+        self._parts: list[MemoryWriter | MemoryConsumer | MemoryEventReader] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self.faults = _Faults(self._store)
+
+    @property
+    def url(self) -> str:
+        return "memory:"
+
+    @property
+    def partitions(self) -> int:
+        return len(self._store.frames)
+
+    def writer(self) -> MemoryWriter:
+        return self._keep(MemoryWriter(self._store, self._queue_bytes))
+
+    def consumer(
+        self,
+        group: str,
+        *,
+        member: str,  # names are for people: members of one name are different members
+        start: Start = "beginning",
+        on_assign: PartitionsCallback | None = None,
+        on_revoke: PartitionsCallback | None = None,
+    ) -> MemoryConsumer:
+        return self._keep(
+            MemoryConsumer(self._store, group, member, start=start, on_assign=on_assign, on_revoke=on_revoke)
+        )
+
+    def events(self, *, start: Start = "beginning") -> MemoryEventReader:
+        return self._keep(MemoryEventReader(self._store, start))
+
+    def scan_frames(self) -> Iterator[FrameMeta]:
+        self._check_open()
+        with self._store.changed:
+            found = [record.meta for stored in self._store.frames for record in stored.values()]
+        yield from found
+
+    def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
+        self._check_open()
+        with self._store.changed:
+            return self._store.read(pointer.partition, pointer.offset)
+
+    def gaps(self) -> list[Gap]:
+        self._check_open()
+        with self._store.changed:
+            return list(self._store.gaps)
+
+    def end_offsets(self) -> dict[int, int]:
+        self._check_open()
+        with self._store.changed:
+            return dict(enumerate(self._store.ends))
+
+    def committed(self, group: str) -> dict[int, int]:
+        self._check_open()
+        with self._store.changed:
+            return dict(self._store.groups[group].offsets) if group in self._store.groups else {}
+
+    def close(self) -> None:
+        self._closed = True
+        for part in self._parts:
+            part.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _keep(self, part: _P) -> _P:
+        self._check_open()
+        with self._lock:
+            self._parts.append(part)
+        return part
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the log memory: is closed")

@@ -1,0 +1,250 @@
+"""FrameConsumer: delivery, fairness, groups, balance, commits."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.partitioning import partition_of
+from framehop.protocols import FrameLog
+from framehop.timing import Deadline
+from framehop.types import FrameKey, FrameRecord
+from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, settle, until, write
+
+SPREAD = ("cam-0", "cam-1", "cam-2", "cam-3", "cam-4", "cam-5", "cam-6", "cam-7")
+
+
+def test_frames_come_in_order_with_their_bytes(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "a", 100)
+        records = read(consumer, 100)
+        assert [record.meta.key.seq for record in records] == list(range(100))
+        assert all(is_whole(record) for record in records)
+        assert consumer.poll(10, 0.0) == []
+        assert consumer.frames_read == 100
+
+
+def test_a_payload_outlives_its_consumer_and_its_log(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "a", 1)
+        (record,) = read(consumer, 1)
+    log.close()
+    assert is_whole(record)
+
+
+def test_latest_starts_behind_what_is_there(log: FrameLog) -> None:
+    with log.writer() as writer:
+        write(writer, "a", 5)
+        with log.consumer("g", member="m", start="latest") as consumer:
+            settle([consumer], log.partitions)
+            state = write(writer, "b", 3)
+            assert [record.meta.key.stream for record in read(consumer, 3)] == [state.stream] * 3
+
+
+def test_a_poll_is_shared_among_partitions(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "flood", 200)
+        others = [
+            name for name in SPREAD if partition_of(name, log.partitions) != partition_of("flood", log.partitions)
+        ][:2]
+        for name in others:
+            write(writer, name, 5)
+        settle([consumer], log.partitions)
+        streams = {record.meta.key.stream for record in consumer.poll(9, TIMEOUT_S)}
+        assert streams == {"flood", *others}
+
+
+def test_a_poll_gives_no_more_than_asked(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        for name in SPREAD:
+            write(writer, name, 5)
+        sizes = []
+
+        def drained() -> bool:
+            sizes.append(len(consumer.poll(3, 0.05)))
+            return sum(sizes) == 40
+
+        until(drained, "all frames")
+        assert max(sizes) == 3
+
+
+def test_a_poll_for_nothing_only_keeps_membership(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "a", 1)
+        assert consumer.poll(0, 0.0) == []
+        assert len(read(consumer, 1)) == 1
+
+
+def test_an_append_wakes_a_waiting_poll(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        state = writer.open_stream("a", source="test:", finite=False)
+        settle([consumer], log.partitions)
+        late = threading.Timer(0.05, lambda: writer.append(make_frame(state, 0)))
+        late.start()
+        assert len(consumer.poll(1, TIMEOUT_S)) == 1
+        late.join()
+
+
+def test_wake_ends_a_waiting_poll(log: FrameLog) -> None:
+    with log.consumer("g", member="m") as consumer:
+        settle([consumer], log.partitions)
+        waker = threading.Timer(0.05, consumer.wake)
+        deadline = Deadline.after(TIMEOUT_S)
+        waker.start()
+        assert consumer.poll(1, TIMEOUT_S) == []
+        assert not deadline.expired
+        waker.join()
+
+
+def test_groups_do_not_know_each_other(log: FrameLog) -> None:
+    with (
+        log.writer() as writer,
+        log.consumer("one", member="m") as one,
+        log.consumer("two", member="m") as two,
+    ):
+        write(writer, "a", 10)
+        first, second = read(one, 10), read(two, 10)
+        assert [record.meta for record in first] == [record.meta for record in second]
+        one.commit([make_event(record) for record in first], marks_after(first))
+        assert log.committed("one") != log.committed("two")
+    assert log.committed("three") == {}
+
+
+def test_a_commit_is_where_the_group_goes_on(log: FrameLog) -> None:
+    with log.writer() as writer:
+        write(writer, "a", 10)
+    with log.consumer("g", member="m") as consumer:
+        records = read(consumer, 10)
+        done = records[:6]
+        result = consumer.commit([make_event(record) for record in done], marks_after(done))
+        assert (result.lost, result.duplicates) == (frozenset(), 0)
+        partition = records[0].meta.pointer.partition
+        assert consumer.positions()[partition] == 6
+        assert log.committed("g")[partition] == 6
+    with log.consumer("g", member="successor") as consumer:
+        assert [record.meta.key.seq for record in read(consumer, 4)] == [6, 7, 8, 9]
+
+
+def test_the_first_event_of_an_id_wins(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "a", 2)
+        records = read(consumer, 2)
+        consumer.commit([make_event(records[0], writer="first")], {})
+        result = consumer.commit([make_event(record, writer="second") for record in records], marks_after(records))
+        assert result.duplicates == 1
+        with log.events() as reader:
+            assert [(r.event.seq, r.event.writer) for r in reader] == [(0, "first"), (1, "second")]
+
+
+def test_an_event_id_must_be_that_of_its_frame(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "a", 1)
+        event = make_event(read(consumer, 1)[0])
+        object.__setattr__(event, "event_id", "a/1/2/main")
+        with pytest.raises(InvalidArgumentError, match="event id"):
+            consumer.commit([event], {})
+        with log.events() as reader:
+            assert list(reader) == []
+
+
+def test_offsets_never_go_back(log: FrameLog) -> None:
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "a", 4)
+        partition = read(consumer, 4)[0].meta.pointer.partition
+        consumer.commit([], {partition: 4})
+        consumer.commit([], {partition: 2})
+        assert consumer.positions()[partition] == 4
+
+
+def test_members_share_the_partitions_and_move_few(log: FrameLog) -> None:
+    with log.consumer("g", member="a") as a:
+        settle([a], log.partitions)
+        with log.consumer("g", member="b") as b:
+            settle([a, b], log.partitions)
+            before = a.assignment
+            with log.consumer("g", member="c") as c:
+                settle([a, b, c], log.partitions)
+                assert a.assignment <= before
+            settle([a, b], log.partitions)
+        settle([a], log.partitions)
+
+
+def test_a_partition_is_revoked_before_another_gets_it(log: FrameLog) -> None:
+    story: list[tuple[str, int]] = []
+    committed: list[int] = []
+
+    def revoked(partitions: frozenset[int]) -> None:
+        story.extend(("a gives", partition) for partition in partitions)
+        result = a.commit([], dict.fromkeys(partitions, 0))  # still the owner's: the last chance to commit
+        committed.append(len(result.lost))
+
+    def gained(partitions: frozenset[int]) -> None:
+        story.extend(("b gets", partition) for partition in partitions)
+
+    with log.consumer("g", member="a", on_revoke=revoked) as a:
+        settle([a], log.partitions)
+        with log.consumer("g", member="b", on_assign=gained) as b:
+            settle([a, b], log.partitions)
+            for partition in b.assignment:
+                assert story.index(("a gives", partition)) < story.index(("b gets", partition))
+    assert committed
+    assert set(committed) == {0}
+
+
+def test_who_gave_a_partition_back_cannot_commit_to_it(log: FrameLog) -> None:
+    with log.writer() as writer:
+        for name in SPREAD:
+            write(writer, name, 1)
+    with log.consumer("g", member="a") as a:
+        records = read(a, len(SPREAD))
+        with log.consumer("g", member="b") as b:
+            settle([a, b], log.partitions)
+            result = a.commit([make_event(record) for record in records], marks_after(records))
+            given = {record.meta.pointer.partition for record in records} & b.assignment
+            assert result.lost == given
+            with log.events() as reader:
+                assert {r.event.frame.partition for r in reader}.isdisjoint(given)
+            assert all(log.committed("g").get(partition, 0) == 0 for partition in given)
+
+
+def test_a_new_member_goes_on_where_the_old_one_committed(log: FrameLog) -> None:
+    with log.writer() as writer:
+        for name in SPREAD:
+            write(writer, name, 4)
+    with log.consumer("g", member="a") as a:
+        records = [record for record in read(a, 32) if record.meta.key.seq < 2]
+        a.commit([make_event(record) for record in records], _contiguous(log, records))
+    with log.consumer("g", member="b") as b, log.consumer("g", member="c") as c:
+        settle([b, c], log.partitions)
+        found: set[FrameKey] = set()
+
+        def all_found() -> bool:
+            for consumer in (b, c):
+                found.update(record.meta.key for record in consumer.poll(8, 0.01))
+            done = {record.meta.key for record in records}
+            return found | done == {meta.key for meta in log.scan_frames()}
+
+        until(all_found, "every frame that was not committed")
+
+
+def _contiguous(log: FrameLog, done: list[FrameRecord]) -> dict[int, int]:
+    """The contiguous prefix of what is done, by partition."""
+    keys = {record.meta.key for record in done}
+    marks = dict.fromkeys(range(log.partitions), 0)
+    for meta in log.scan_frames():
+        pointer = meta.pointer
+        if meta.key in keys and marks[pointer.partition] == pointer.offset:
+            marks[pointer.partition] += 1
+    return marks
+
+
+def test_a_closed_consumer_says_so(log: FrameLog) -> None:
+    consumer = log.consumer("g", member="m")
+    consumer.close()
+    consumer.close()
+    with pytest.raises(ClosedError, match="consumer"):
+        consumer.poll(1, 0.0)
+    with pytest.raises(ClosedError, match="consumer"):
+        consumer.commit([], {})

@@ -1,0 +1,184 @@
+"""The engine on networks of a few bytes: batches, bad outputs, and everything that does not fit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framehop.errors import ClosedError, InvalidArgumentError, MissingExtraError, ModelError
+from framehop.infer import Model, OnnxSession, SessionOptions
+from framehop.pipeline.engine import Engine, load_model
+from framehop.protocols import Detector
+from tests import tiny_model
+from tests.tiny_model import picture
+
+
+def tiny(directory: Path, data: bytes | None = None, /, **changes: object) -> Model:
+    return load_model(tiny_model.write_model(directory, data, **changes))
+
+
+def engine(model: Model, *, max_batch: int = 4) -> Engine:
+    return Engine(model, provider="cpu", threads=1, max_batch=max_batch)
+
+
+def test_boxes_scores_and_names_come_out_in_source_pixels(tmp_path: Path) -> None:
+    with engine(tiny(tmp_path)) as built:
+        detector: Detector = built
+        red, green, dark = detector.detect(
+            [picture(255), picture(0, 204, width=40, height=30), picture(100)], [(4, 2), (400, 300), (4, 2)]
+        )
+        assert detector.info.provider == "cpu"
+        assert (detector.info.name, detector.info.version) == ("tiny", "7")
+        assert (detector.min_width, detector.min_height) == (4, 2)
+        names = [detector.labels[int(found.label_ids[0])] for found in (red, green)]
+    assert names == ["red", "green"]
+    assert red.boxes.tolist() == [[2, 0, 4, 2]]
+    assert green.boxes.tolist() == [[200, 0, 400, 300]]
+    np.testing.assert_allclose([red.scores[0], green.scores[0]], [1.0, 0.8], atol=1e-6)
+    assert (len(dark.boxes), dark.error) == (0, "")
+
+
+def test_more_pictures_than_a_batch_are_split_and_stay_in_order(tmp_path: Path) -> None:
+    shades = list(range(255, 245, -1))
+    with engine(tiny(tmp_path)) as detector:
+        results = detector.detect([picture(shade) for shade in shades])
+    assert [round(float(found.scores[0]) * 255) for found in results] == shades
+    assert [found.timings.batch_size for found in results] == [4] * 8 + [2] * 2
+
+
+def test_nothing_in_nothing_out(tmp_path: Path) -> None:
+    with engine(tiny(tmp_path)) as detector:
+        assert detector.detect([]) == []
+
+
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_a_picture_with_nan_outputs_fails_and_its_neighbours_do_not(tmp_path: Path, batch: int | str) -> None:
+    with engine(tiny(tmp_path, tiny_model.ssd_network(batch=batch))) as detector:
+        first, bad, last = detector.detect([picture(255), picture(255, blue=255), picture(254)])
+    assert [found.error for found in (first, bad, last)] == ["", "bad_output", ""]
+    assert [len(found.boxes) for found in (first, bad, last)] == [1, 0, 1]
+    assert bad.boxes.shape == (0, 4)
+    assert [bad.boxes.dtype.name, bad.label_ids.dtype.name] == ["float32", "int32"]
+
+
+def test_channels_first_and_letterbox_and_normalisation(tmp_path: Path) -> None:
+    spec = {
+        "name": "image",
+        "layout": "NCHW",
+        "width": 4,
+        "height": 2,
+        "colour": "RGB",
+        "scale": 0.5,
+        "bias": [127.5, 0, 0],
+    }
+    network = tiny_model.ssd_network(shape=(3, 2, 4))
+    model = tiny(tmp_path, network, input=spec, resize={"mode": "letterbox-topleft"}, labels={5: "a", 6: "b"})
+    with engine(model) as detector:
+        [found] = detector.detect([picture(200, width=30, height=20)])
+    # In planes, the network's first two values are both red: 200 * 0.5 + 127.5. The box's right half lies on the border.
+    np.testing.assert_allclose(found.scores, [227.5 / 255], atol=1e-6)
+    assert found.boxes.tolist() == [[20, 0, 30, 20]]
+
+
+def test_use_after_close_and_wrong_arguments(tmp_path: Path) -> None:
+    model = tiny(tmp_path)
+    detector = engine(model)
+    with pytest.raises(InvalidArgumentError, match="1 pictures, but 2 source sizes"):
+        detector.detect([picture(0)], [(1, 1), (2, 2)])
+    with pytest.raises(InvalidArgumentError):
+        detector.detect([np.zeros((2, 4), np.uint8)])
+    with pytest.raises(InvalidArgumentError):
+        detector.detect([np.zeros((2, 4, 3), np.float32)])
+    detector.close()
+    detector.close()
+    with pytest.raises(ClosedError, match="the engine is closed"):
+        detector.detect([picture(0)])
+    with pytest.raises(InvalidArgumentError):
+        engine(model, max_batch=0)
+
+
+def test_a_batch_that_would_be_copied_silently_is_refused(tmp_path: Path) -> None:
+    session = OnnxSession(tiny(tmp_path), SessionOptions(provider="cpu", threads=1), outputs=["scores"], max_batch=2)
+    batch = np.zeros((4, 2, 4, 3), np.float32)
+    assert session.run(batch)["scores"].shape == (4, 1, 2)
+    for wrong in (batch[::2], batch[:0], batch.astype(">f4")):
+        with pytest.raises(InvalidArgumentError, match="C-contiguous"):
+            session.run(wrong)
+    session.close()
+    with pytest.raises(ClosedError):
+        session.run(batch)
+
+
+INPUT = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"input": INPUT | {"name": "x"}}, "input.name: the network's input is called 'image'"),
+        (
+            {"input": INPUT | {"width": 8}},
+            r"the network takes \['N', 2, 4, 3\], the sidecar describes \['N', 2, 8, 3\]",
+        ),
+        ({"head": {"name": "ssd", "scores": "s", "boxes": "boxes"}}, "no output 's'; it has: scores, boxes"),
+        ({"head": {"name": "ssd", "scores": "boxes", "boxes": "scores"}}, "output 'boxes' is .* but the head reads"),
+        ({"head": {"name": "yolox", "output": "scores"}}, "output 'scores' is .* but the head reads"),
+    ],
+)
+def test_a_sidecar_that_does_not_fit_its_network(tmp_path: Path, changes: dict[str, object], expected: str) -> None:
+    with pytest.raises(ModelError, match=expected):
+        engine(tiny(tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"no protobuf", "cannot load"),
+        (tiny_model.ssd_network(batch=4), "a fixed batch of 4 cannot be used"),
+        (tiny_model.ssd_network(kind=10), "float16"),
+    ],
+)
+def test_a_network_that_cannot_be_used(tmp_path: Path, data: bytes, expected: str) -> None:
+    with pytest.raises(ModelError, match=expected):
+        engine(tiny(tmp_path, data))
+
+
+@pytest.mark.parametrize("op", ["MatMul", "Sub"])
+@pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "{}/weights.bin"])
+def test_weights_in_other_files_are_refused_wherever_they_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, op: str, location: str
+) -> None:
+    """ONNX Runtime would look for them in the working directory when a network comes from memory."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    for place in (tmp_path, inside):
+        np.zeros((3, 3), np.float32).tofile(place / "weights.bin")
+    monkeypatch.chdir(inside)
+    shape: tiny_model.Shape = ["N", 2, 4, 3]
+    weights = tiny_model.external_tensor("w", (3, 3) if op == "MatMul" else (4, 3), location.format(inside))
+    data = tiny_model.network(
+        [tiny_model.node(op, ["image", "w"], "scores")],
+        [tiny_model.value("image", shape)],
+        [tiny_model.value("scores", shape)],
+        [weights],
+    )
+    with pytest.raises(ModelError, match="keeps weights in other files"):
+        engine(tiny(inside, data))
+
+
+def test_without_a_runtime_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny(tmp_path)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'framehop\[cpu\]', or 'framehop\[gpu\]'"):
+        engine(model)
+
+
+def test_the_runtime_is_imported_by_a_session_only() -> None:
+    check = (
+        "import sys, framehop.pipeline.engine as e; e.load_model('coco-ssd'); sys.exit('onnxruntime' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, timeout=60)

@@ -1,0 +1,100 @@
+"""What the tests of the log share: frames with checkable payloads, events for them, and loops with a deadline."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from framehop.protocols import FrameConsumer, FrameWriter
+from framehop.types import Event, Frame, FrameKey, FrameRecord, StreamState, rfc3339
+
+TIMEOUT_S = 30.0
+
+
+def payload_of(key: FrameKey, size: int = 1000) -> bytes:
+    """Bytes that only this key has."""
+    unit = hashlib.blake2b(str(key).encode()).digest()
+    return (unit * (size // len(unit) + 1))[:size]
+
+
+def make_frame(state: StreamState, seq: int, *, size: int = 1000) -> Frame:
+    key = FrameKey(state.stream, state.epoch, seq)
+    return Frame(key=key, payload=payload_of(key, size), captured_us=1_000_000 + seq, received_us=2_000_000 + seq)
+
+
+def is_whole(record: FrameRecord) -> bool:
+    """Whether the picture came back as it was written."""
+    return record.payload is not None and bytes(record.payload) == payload_of(
+        record.meta.key, record.meta.payload_bytes
+    )
+
+
+def make_event(record: FrameRecord, *, lane: str = "main", writer: str = "test") -> Event:
+    meta = record.meta
+    return Event(
+        event_id=meta.key.event_id(lane),
+        lane=lane,
+        outcome="detected",
+        stream=meta.key.stream,
+        epoch=meta.key.epoch,
+        seq=meta.key.seq,
+        captured_at=rfc3339(meta.captured_us),
+        received_at=rfc3339(meta.received_us),
+        clock=meta.clock,
+        width=meta.width,
+        height=meta.height,
+        frame=meta.pointer,
+        writer=writer,
+    )
+
+
+def until(condition: Callable[[], bool], what: str, timeout_s: float = TIMEOUT_S) -> None:
+    """Call `condition` until it holds: a wait with a deadline that names what did not come."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.002)
+
+
+def write(writer: FrameWriter, stream: str, count: int, *, size: int = 1000) -> StreamState:
+    """Open `stream` as a live source, append `count` frames and wait for their acknowledgements."""
+    state = writer.open_stream(stream, source=f"test:{stream}", finite=False)
+    for seq in range(count):
+        assert writer.append(make_frame(state, seq, size=size))
+    assert writer.flush(TIMEOUT_S)
+    return state
+
+
+def read(consumer: FrameConsumer, count: int) -> list[FrameRecord]:
+    """Poll until `count` frames have come."""
+    found: list[FrameRecord] = []
+
+    def enough() -> bool:
+        found.extend(consumer.poll(min(64, max(1, count - len(found))), 0.05))
+        return len(found) >= count
+
+    until(enough, f"{count} frames from the consumer")
+    return found
+
+
+def marks_after(records: Iterable[FrameRecord]) -> dict[int, int]:
+    """The offsets behind these records, by partition."""
+    marks: dict[int, int] = {}
+    for record in records:
+        pointer = record.meta.pointer
+        marks[pointer.partition] = max(marks.get(pointer.partition, 0), pointer.offset + 1)
+    return marks
+
+
+def settle(consumers: Sequence[FrameConsumer], partitions: int) -> None:
+    """Poll all of them until every partition has one owner and the shares differ by one at most."""
+
+    def settled() -> bool:
+        for consumer in consumers:
+            consumer.poll(0, 0.01)
+        sizes = [len(consumer.assignment) for consumer in consumers]
+        owned = [partition for consumer in consumers for partition in consumer.assignment]
+        return sorted(owned) == list(range(partitions)) and max(sizes) - min(sizes) <= 1
+
+    until(settled, f"{len(consumers)} members with balanced shares")

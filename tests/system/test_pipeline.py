@@ -1,0 +1,207 @@
+"""The whole pipeline on real parts: what goes in, what comes out, what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import framehop
+from framehop.sources import parse_source
+from framehop.sources.demo import demo_sources
+from tests.system.harness import House, check_ledger, pictures_of, until
+
+SHAPES = "testsrc:?size=320x240&count=30"
+
+
+def events_of(house: House) -> list[framehop.Event]:
+    with framehop.open_log(house.log, create=False) as log, log.events() as reader:
+        return [record.event for record in reader]
+
+
+def forged_jpeg(width: int, height: int) -> bytes:
+    """A small JPEG whose header claims another size."""
+    data = bytearray(framehop.encode_jpeg(np.zeros((16, 16, 3), np.uint8)))
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(data)
+
+
+def test_ingest_then_detect_prints_one_event_per_frame(house: House) -> None:
+    assert house.framehop("ingest", SHAPES, "--log", house.log, "--stream", "a", "--rate", "max").returncode == 0
+    done = house.framehop("detect", "--log", house.log, "--until-idle", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["seq"] for event in events] == list(range(30))
+    assert {event["stream"] for event in events} == {"a"}
+    assert {event["model"]["name"] for event in events} == {"coco-ssd"}
+    check_ledger(house.log, {"a": pictures_of(SHAPES)})
+
+
+def test_four_streams_share_batches(house: House) -> None:
+    house.run([f"cam-{i}={SHAPES}" for i in range(4)])
+    events = events_of(house)
+    assert np.mean([event.stages_ms["batch"] for event in events]) > 1.2
+    by_batch: dict[tuple[str, float, float], set[str]] = {}
+    for event in events:
+        timings = (event.writer, event.stages_ms["infer"], event.stages_ms["preprocess"])
+        by_batch.setdefault(timings, set()).add(event.stream)
+    assert any(len(streams) > 1 for streams in by_batch.values()), "no batch held pictures of two streams"
+
+
+def test_two_workers_share_the_partitions(house: House) -> None:
+    report = house.run([f"cam-{i}={SHAPES}" for i in range(6)], "--workers", "2")
+    assert report["status"]["events"] == 180
+    assert len({event.writer for event in events_of(house)}) == 2
+    check_ledger(house.log, {f"cam-{i}": pictures_of(SHAPES) for i in range(6)})
+
+
+def test_bad_pictures_become_failed_events_and_disturb_nobody(house: House) -> None:
+    folder = house.path / "pictures"
+    folder.mkdir()
+    good = next(iter(parse_source(SHAPES).pictures())).payload
+    bad = {
+        "1-random.jpg": bytes(range(256)) * 20,
+        "3-truncated.jpg": good[: len(good) // 2],
+        "5-bomb.jpg": forged_jpeg(30000, 30000),
+        "7-empty.jpg": b"",
+    }
+    for name, data in bad.items():
+        (folder / name).write_bytes(data)
+    for i in (0, 2, 4, 6, 8):
+        (folder / f"{i}-good.jpg").write_bytes(good)
+    house.run([f"cam={folder}"])
+    events = events_of(house)
+    assert [event.outcome for event in events] == ["detected", "failed"] * 4 + ["detected"]
+    reasons = [event.reason for event in events if event.outcome == "failed"]
+    assert [reason.split(":")[0] for reason in reasons] == [
+        "corrupt_picture",
+        "corrupt_picture",
+        "picture_too_large",
+        "corrupt_picture",
+    ]
+    assert "30000" in reasons[2]
+    audit = json.loads(house.framehop("audit", "--log", house.log, "--json").stdout)
+    assert (audit["missing"], audit["outcomes"]) == (0, {"detected": 5, "failed": 4})
+
+
+def test_boxes_move_as_the_pan_does(house: House) -> None:
+    astronaut = next(spec.source for spec in demo_sources() if "astronaut" in spec.source).split("?")[0]
+    text = f"{astronaut}?rate=10&count=20"
+    house.run([f"astronaut={text}"])
+    source: Any = parse_source(text)
+    persons = {}
+    for event in events_of(house):
+        if found := [item for item in event.objects if item.label == "person"]:
+            x1, y1, x2, y2 = found[0].box
+            inside = x1 > 5 and y1 > 5 and x2 < event.width - 5 and y2 < event.height - 5
+            persons[event.seq] = ((x1 + x2) / 2, (y1 + y2) / 2, inside)
+    assert len(persons) >= 18
+    pans = {seq: source.offset(seq) for seq in persons}
+    seqs = sorted(persons)
+    for axis in (0, 1):
+        moved = np.array([persons[seq][axis] for seq in seqs]) - persons[seqs[0]][axis]
+        panned = np.array([pans[seq][axis] for seq in seqs]) - pans[seqs[0]][axis]
+        if np.ptp(panned) > 20:
+            assert np.corrcoef(moved, -panned)[0, 1] > 0.9
+
+
+def test_an_idle_pipeline_sleeps(house: House) -> None:
+    """Under 1 % of a core in all: supervisor, worker, detector."""
+    assert house.framehop("ingest", SHAPES, "--log", house.log, "--rate", "max").returncode == 0
+    supervisor = house.start("detect", "--log", house.log)
+    until(lambda: house.events() == 30, 60, "all events")
+    processes = house.processes()
+    assert len(processes) >= 3
+
+    def cpu_s() -> float:
+        return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+    before, began = cpu_s(), time.monotonic()
+    time.sleep(10.0)  # the measured quantity is what happens while nothing happens
+    share = (cpu_s() - before) / (time.monotonic() - began)
+    supervisor.terminate()
+    supervisor.communicate(timeout=10)
+    assert share < 0.01, f"{share:.2%} of a core"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["ingest", "no-such-file.mp4"], "no-such-file.mp4"),
+        (["ingest", "rtsp://camera/1"], "unknown source"),
+        (["run", "README.txt"], "README.txt"),
+        (["run", SHAPES, "--model", "no-such-model"], "coco-ssd"),
+        (["run", SHAPES, "--rate", "fast"], "realtime"),
+        (["run", SHAPES, SHAPES], "testsrc"),
+        (["run", SHAPES, "--slots", "4096", "--slot-mib", "4096"], "MiB"),
+        (["detect"], "framehop"),
+        (["audit", "--log", "nowhere"], "nowhere"),
+        (["tail", "--log", "kafka://127.0.0.1:1"], "Kafka"),
+        (["run", SHAPES, "--log", "foreign"], "foreign"),
+        (["run", "a=pictures", "--slots", "0"], "slots"),
+    ],
+)
+def test_errors_are_lines_a_person_can_act_on(house: House, args: list[str], says: str) -> None:
+    (house.path / "README.txt").write_text("not a video")
+    (house.path / "foreign").mkdir()
+    (house.path / "foreign" / "letter.txt").write_text("dear diary")
+    done = house.framehop(*args)
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (house.path / "foreign" / "letter.txt").exists()
+
+
+def test_a_second_writer_of_a_stream_is_refused(house: House) -> None:
+    first = house.start("ingest", "testsrc:?rate=5", "--log", house.log, "--stream", "gate")
+    until(lambda: _frames(house.log) > 0, 30, "a first frame")
+    second = house.framehop("ingest", "testsrc:?rate=5", "--log", house.log, "--stream", "gate")
+    first.terminate()
+    first.communicate(timeout=10)
+    assert second.returncode == 1
+    assert "gate" in second.stderr
+    assert str(first.pid) in second.stderr
+
+
+def _frames(log_path: Path) -> int:
+    if not (log_path / "index.db").exists():
+        return 0
+    with framehop.open_log(log_path, create=False) as log:
+        return sum(1 for _ in log.scan_frames())
+
+
+def test_tail_and_annotate(house: House) -> None:
+    house.run([f"cam={SHAPES}"])
+    tail = house.framehop("tail", "--log", house.log, "--from", "beginning", "--no-follow")
+    assert len(tail.stdout.splitlines()) == 31, "a header and a line per event"
+    lines = house.framehop(
+        "tail", "--log", house.log, "--from", "beginning", "--no-follow", "--json"
+    ).stdout.splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == list(range(30))
+    made = house.framehop("annotate", "out.mp4", "--log", house.log)
+    assert made.returncode == 0, made.stderr
+    assert (house.path / "out.mp4").stat().st_size > 1000
+
+
+def test_doctor_finds_a_healthy_machine(house: House) -> None:
+    done = house.framehop("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    topics = {check["topic"] for check in json.loads(done.stdout)}
+    assert {"framehop", "memory", "rings", "runtime", "model", "sqlite"} <= topics
+
+
+def test_api_iterates_events_and_can_be_left_early(house: House) -> None:
+    for event in framehop.run(SHAPES, log=house.log, rate="max"):
+        assert event.outcome == "detected"
+        if event.seq == 3:
+            break
+    with framehop.open_log(house.log, create=False) as log:
+        assert framehop.audit(log).missing == 0
+    rest = [event.seq for event in framehop.run(SHAPES, log=house.log, rate="max")]
+    assert rest[-1] == 29
+    check_ledger(house.log, {"testsrc": pictures_of(SHAPES)})

@@ -1,0 +1,140 @@
+"""Segment files: their format, and damage of every kind."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from crc32c import crc32c
+
+from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
+from tests.logs import is_whole, make_frame, read, write
+
+
+def _one_frame(root: Path, **options: object) -> EmbeddedLog:
+    log = open_log(root, options=LogOptions(**options))  # type: ignore[arg-type]
+    with log.writer() as writer:
+        write(writer, "a", 3)
+    return log
+
+
+def test_the_format_is_as_written_down(tmp_path: Path) -> None:
+    made = SegmentFile.create(tmp_path / "1.seg", 1, 4096, durable_name=True)
+    payload = b"picture"
+    assert made.write([(payload, crc32c(payload))]) == [HEADER_BYTES]
+    made.close()
+    data = (tmp_path / "1.seg").read_bytes()
+    assert len(data) == 4096
+    assert data[:12] == b"framehop" + struct.pack("<I", 1)
+    record = struct.pack("<II", len(payload), crc32c(payload)) + payload + bytes(64)
+    assert data[64 : 64 + len(record)] == record
+    assert record_bytes(len(payload)) == len(record)
+
+
+def test_a_segment_is_never_made_over_another(tmp_path: Path) -> None:
+    (tmp_path / "1.seg").write_bytes(b"older")
+    with pytest.raises(FileExistsError):
+        SegmentFile.create(tmp_path / "1.seg", 1, 4096, durable_name=False)
+    assert (tmp_path / "1.seg").read_bytes() == b"older"
+
+
+def test_a_batch_that_failed_is_written_to_the_same_place(tmp_path: Path) -> None:
+    made = SegmentFile.create(tmp_path / "1.seg", 1, 4096, durable_name=False)
+    first = made.write([(b"x", 1), (b"yy", 2)])
+    assert made.write([(b"x", 1), (b"yy", 2)]) == first
+    made.advance(record_bytes(1) + record_bytes(2), 2)
+    assert made.write([(b"z", 3)])[0] > first[-1]
+    made.close()
+    made.sync()  # harmless after close
+
+
+def test_every_start_and_every_roll_makes_a_new_file(tmp_path: Path) -> None:
+    with open_log(tmp_path, options=LogOptions(segment_bytes=4096)) as log:
+        for _ in range(2):
+            with log.writer() as writer:
+                state = writer.open_stream("a", source="test:", finite=True)
+                for seq in range(state.next_seq, state.next_seq + 6):
+                    writer.append(make_frame(state, seq))
+                    assert writer.flush(10)
+        sizes = {int(path.stem): path.stat().st_size for path in (tmp_path / "frames").iterdir()}
+        assert sizes == {1: 4096, 2: 4096, 3: 4096, 4: 4096}
+        assert len(list(log.scan_frames())) == 12
+
+
+def test_a_frame_larger_than_a_segment_gets_one_that_fits(tmp_path: Path) -> None:
+    with open_log(tmp_path, options=LogOptions(segment_bytes=4096)) as log:
+        with log.writer() as writer:
+            write(writer, "a", 2, size=100_000)
+        with log.consumer("g", member="m") as consumer:
+            assert all(is_whole(record) for record in read(consumer, 2))
+
+
+def test_an_absurd_frame_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.log.writer.MAX_PAYLOAD_BYTES", 100)
+    with open_log(tmp_path) as log, log.writer() as writer:
+        state = writer.open_stream("a", source="test:", finite=False)
+        with pytest.raises(InvalidArgumentError, match="101 bytes; 100 are allowed"):
+            writer.append(make_frame(state, 0, size=101))
+
+
+@pytest.mark.parametrize("where", ["payload", "length", "checksum"])
+def test_a_flipped_bit_loses_one_frame_and_says_so(tmp_path: Path, where: str) -> None:
+    with _one_frame(tmp_path) as log:
+        at = HEADER_BYTES + record_bytes(1000) + {"length": 0, "checksum": 4, "payload": 8 + 500}[where]
+        with (tmp_path / "frames" / "1.seg").open("r+b") as file:
+            file.seek(at)
+            byte = file.read(1)[0]
+            file.seek(at)
+            file.write(bytes([byte ^ 0x10]))
+        with log.consumer("g", member="m") as consumer:
+            records = read(consumer, 3)
+        assert [is_whole(record) for record in records] == [True, False, True]
+        assert records[1].payload is None
+        cold = [log.read_frame(record.meta.pointer) for record in records]
+        assert [record is not None and record.payload is not None for record in cold] == [True, False, True]
+
+
+def test_a_missing_file_loses_its_frames_and_says_so(tmp_path: Path) -> None:
+    with _one_frame(tmp_path) as log:
+        (tmp_path / "frames" / "1.seg").unlink()
+        with log.consumer("g", member="m") as consumer:
+            assert [record.payload for record in read(consumer, 3)] == [None] * 3
+
+
+@pytest.mark.parametrize("length", [0, 10, HEADER_BYTES + record_bytes(1000) + 20])
+def test_a_truncated_file_is_an_error_not_a_crash(tmp_path: Path, length: int) -> None:
+    with _one_frame(tmp_path) as log, log.consumer("g", member="m") as consumer:
+        (first,) = read(consumer, 1)
+        assert is_whole(first)
+        del first  # mapped now: pages beyond the new end would raise SIGBUS
+        with (tmp_path / "frames" / "1.seg").open("r+b") as file:
+            file.truncate(length)
+        assert [record.payload for record in read(consumer, 2)] == [None] * 2
+
+
+def test_maps_let_go_of_dropped_files_but_not_of_payloads_in_use(tmp_path: Path) -> None:
+    made = SegmentFile.create(tmp_path / "1.seg", 1, 4096, durable_name=False)
+    made.write([(b"picture", crc32c(b"picture"))])
+    made.close()
+    maps = SegmentMaps(tmp_path)
+    payload = maps.read(1, HEADER_BYTES, 7)
+    (tmp_path / "1.seg").unlink()
+    maps.drop_unlinked()
+    assert "1.seg" not in Path("/proc/self/maps").read_text().replace("1.seg (deleted)", "")
+    assert payload is not None
+    assert bytes(payload) == b"picture"
+    del payload
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    maps.close()
+    with pytest.raises(ClosedError):
+        maps.read(1, HEADER_BYTES, 7)
+
+
+def test_cold_reads_believe_nothing(tmp_path: Path) -> None:
+    (tmp_path / "1.seg").write_bytes(b"\xff" * 100)
+    assert read_cold(tmp_path / "1.seg", 0, 10) is None
+    assert read_cold(tmp_path / "1.seg", 10_000, 10) is None
+    assert read_cold(tmp_path / "2.seg", 0, 10) is None

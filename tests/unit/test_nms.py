@@ -1,0 +1,107 @@
+"""Suppression: what is kept, in which order, and that it does not depend on luck."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from framehop.postprocess import nms
+
+Box = tuple[float, float, float, float]
+
+
+def keep(
+    boxes: list[Box],
+    scores: list[float],
+    labels: list[int] | None = None,
+    *,
+    iou: float = 0.5,
+    class_agnostic: bool = True,
+    max_candidates: int = 1000,
+    max_objects: int = 100,
+) -> list[int]:
+    kept = nms(
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(scores, np.float32),
+        np.array(labels or [0] * len(boxes), np.int32),
+        iou=iou,
+        class_agnostic=class_agnostic,
+        max_candidates=max_candidates,
+        max_objects=max_objects,
+    )
+    return [int(index) for index in kept]
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union in plain numbers."""
+    wide = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    high = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    area = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return wide * high / (sum(area) - wide * high) if wide * high else 0.0
+
+
+SQUARE, SHIFTED, FAR = (0.0, 0.0, 10.0, 10.0), (1.0, 0.0, 11.0, 10.0), (50.0, 50.0, 60.0, 60.0)
+
+
+def test_the_better_of_two_that_overlap_stays_and_the_best_comes_first() -> None:
+    assert keep([SQUARE, SHIFTED, FAR], [0.6, 0.9, 0.7]) == [1, 2]
+
+
+def test_exactly_the_threshold_is_not_too_much() -> None:
+    half = (0.0, 0.0, 10.0, 5.0)  # an overlap of exactly one half
+    assert keep([SQUARE, half], [0.9, 0.8]) == [0, 1]
+    assert keep([SQUARE, half], [0.9, 0.8], iou=0.49) == [0]
+
+
+def test_labels_matter_only_when_asked_to() -> None:
+    assert keep([SQUARE, SHIFTED], [0.9, 0.8], [1, 2]) == [0]
+    assert keep([SQUARE, SHIFTED], [0.9, 0.8], [1, 2], class_agnostic=False) == [0, 1]
+    assert keep([SQUARE, SHIFTED], [0.9, 0.8], [2, 2], class_agnostic=False) == [0]
+
+
+def test_equal_scores_go_by_index() -> None:
+    assert keep([FAR, SQUARE, SHIFTED], [0.5, 0.5, 0.5]) == [0, 1]
+
+
+def test_a_box_that_was_suppressed_suppresses_nobody() -> None:
+    chain = [SQUARE, (3.0, 0.0, 13.0, 10.0), (6.0, 0.0, 16.0, 10.0)]
+    assert keep(chain, [0.9, 0.8, 0.7]) == [0, 2]
+
+
+def test_boxes_without_area_and_inside_out_do_no_harm() -> None:
+    flat, inverted = (5.0, 5.0, 5.0, 5.0), (9.0, 9.0, 1.0, 1.0)
+    assert keep([flat, flat, inverted, SQUARE], [0.9, 0.8, 0.7, 0.6]) == [0, 1, 2, 3]
+
+
+def test_both_bounds_hold() -> None:
+    apart = [(20.0 * i, 0.0, 20.0 * i + 10, 10.0) for i in range(10)]
+    scores = [i / 10 for i in range(10)]
+    assert keep(apart, scores, max_objects=3) == [9, 8, 7]
+    assert keep([*apart, (180.0, 0.0, 190.0, 10.0)], [*scores, 0.95], max_candidates=2) == [10]
+    assert keep([], []) == []
+
+
+COORDINATE = st.integers(0, 12)
+BOX: st.SearchStrategy[Box] = st.tuples(COORDINATE, COORDINATE, st.integers(1, 9), st.integers(1, 9)).map(
+    lambda box: (float(box[0]), float(box[1]), float(box[0] + box[2]), float(box[1] + box[3]))
+)
+
+
+@given(st.lists(st.tuples(BOX, st.integers(0, 4), st.integers(0, 1)), max_size=25), st.booleans())
+def test_it_is_greedy_suppression(rows: list[tuple[Box, int, int]], class_agnostic: bool) -> None:
+    boxes, ranks, labels = [row[0] for row in rows], [row[1] / 4 for row in rows], [row[2] for row in rows]
+    expected: list[int] = []
+    for i in sorted(range(len(rows)), key=lambda i: (-ranks[i], i)):
+        rivals = [j for j in expected if class_agnostic or labels[i] == labels[j]]
+        if all(overlap(boxes[i], boxes[j]) <= 0.4 for j in rivals):
+            expected.append(i)
+    assert keep(boxes, ranks, labels, iou=0.4, class_agnostic=class_agnostic) == expected
+
+
+@pytest.mark.parametrize("count", [1, 1000])
+def test_many_equal_boxes_leave_one(count: int) -> None:
+    boxes: NDArray[np.float32] = np.tile(np.array(SQUARE, np.float32), (count, 1))
+    assert len(nms(boxes, np.ones(count, np.float32), np.zeros(count, np.int32), iou=0.5)) == 1

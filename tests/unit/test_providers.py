@@ -1,0 +1,59 @@
+"""Choosing execution providers, and not believing what a runtime says it could do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from framehop.errors import InvalidArgumentError, ModelError
+from framehop.infer.providers import CPU, CUDA, TENSORRT, InputShapes, Provider, SessionOptions, check, choose
+
+SHAPES = InputShapes(name="image", item=(300, 300, 3), max_batch=8)
+CPU_BUILD, GPU_BUILD = [CPU], [TENSORRT, CUDA, CPU]
+
+
+def chain(provider: Provider, available: list[str]) -> list[str]:
+    return [name for name, _ in choose(SessionOptions(provider=provider), available, SHAPES)]
+
+
+def test_auto_takes_cuda_where_it_was_built_in_and_never_tensorrt() -> None:
+    assert chain("auto", CPU_BUILD) == [CPU]
+    assert chain("auto", GPU_BUILD) == [CUDA, CPU]
+
+
+def test_each_choice_falls_back_only_below_itself() -> None:
+    assert chain("cpu", GPU_BUILD) == [CPU]
+    assert chain("cuda", GPU_BUILD) == [CUDA, CPU]
+    assert chain("tensorrt", GPU_BUILD) == [TENSORRT, CUDA, CPU]
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_build_without_it_says_what_to_install(provider: Provider) -> None:
+    with pytest.raises(ModelError, match=r"pip install 'framehop\[gpu\]'"):
+        chain(provider, CPU_BUILD)
+
+
+def test_an_unknown_provider_lists_the_known_ones() -> None:
+    with pytest.raises(InvalidArgumentError, match="auto, cpu, cuda, tensorrt"):
+        choose(SessionOptions(provider="gpu"), CPU_BUILD, SHAPES)  # type: ignore[arg-type]
+
+
+def test_asking_for_cuda_and_getting_the_cpu_is_an_error() -> None:
+    with pytest.raises(ModelError, match="asked for cuda, but ONNX Runtime runs on cpu"):
+        check(SessionOptions(provider="cuda"), [CPU])
+    with pytest.raises(ModelError, match="asked for tensorrt, but ONNX Runtime runs on cuda"):
+        check(SessionOptions(provider="tensorrt"), [CUDA, CPU])
+    with pytest.raises(ModelError, match="not supported here: Strange"):
+        check(SessionOptions(), ["Strange"])
+    assert check(SessionOptions(), [CPU]) == "cpu"
+    assert check(SessionOptions(provider="cuda"), [CUDA, CPU]) == "cuda"
+
+
+def test_tensorrt_is_told_the_batches_it_will_see(tmp_path: Path) -> None:
+    asked = SessionOptions(provider="tensorrt", device=1, engine_cache=tmp_path)
+    options = dict(choose(asked, GPU_BUILD, SHAPES))[TENSORRT]
+    assert options["device_id"] == "1"
+    assert options["trt_profile_min_shapes"] == "image:1x300x300x3"
+    assert options["trt_profile_max_shapes"] == "image:8x300x300x3"
+    assert options["trt_engine_cache_path"] == str(tmp_path)
