@@ -21,7 +21,6 @@ from framehop import _core
 from framehop.log import LogOptions, open_log
 from framehop.protocols import Ack, FrameConsumer, FrameLog, FrameWriter
 from framehop.types import FrameRecord, StreamState
-
 from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after
 
 ROOT = Path(__file__).parents[1]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from framehop.log import LogOptions, open_log
 from framehop.protocols import FrameLog
 from framehop.testing.memory_log import MemoryLog

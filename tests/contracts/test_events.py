@@ -6,10 +6,10 @@ import threading
 
 import msgspec
 import pytest
+
 from framehop.errors import ClosedError
 from framehop.protocols import FrameLog
 from framehop.types import FramePointer
-
 from tests.logs import TIMEOUT_S, make_event, marks_after, read, write
 
 

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import framehop
 import psutil
+
+import framehop
 from framehop.sources import parse_source
 
 FRAMEHOP = [sys.executable, "-m", "framehop"]

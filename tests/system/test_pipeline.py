@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import framehop
 import numpy as np
 import pytest
+
+import framehop
 from framehop.sources import parse_source
 from framehop.sources.demo import demo_sources
-
 from tests.system.harness import House, check_ledger, pictures_of, until
 
 SHAPES = "testsrc:?size=320x240&count=30"

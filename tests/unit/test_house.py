@@ -10,9 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import framehop
 import pytest
 import typer
+
+import framehop
 from framehop import _core, errors
 
 ROOT = Path(__file__).resolve().parents[2]

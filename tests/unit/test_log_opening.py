@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+
 from framehop.errors import (
     ClosedError,
     ConfigError,

@@ -9,11 +9,11 @@ import zlib
 from pathlib import Path
 
 import pytest
+
 from framehop.errors import StreamBusyError
 from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.pipeline.audit import audit
 from framehop.protocols import FrameConsumer
-
 from tests.log_process import LogProcess, Worker
 from tests.logs import TIMEOUT_S, is_whole, make_event, marks_after, read, until, write
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from crc32c import crc32c
+
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.log.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
-
 from tests.logs import is_whole, make_frame, read, write
 
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from framehop.partitioning import fair_shares, murmur2, partition_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from framehop.partitioning import fair_shares, murmur2, partition_of
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from framehop.model_spec import InputSpec, YoloxSpec
 from framehop.postprocess.candidates import Candidates, Rows, best_classes, expect
 
-
 _FAR = np.float32(1e6)  # cells; beyond any input, and keeps a wild but finite output finite
 
 
