@@ -183,7 +183,7 @@ ensure_installed() {
     core=$(core_stamp)
     requirements=$(requirements_stamp "$extra")
     if ! stamped "requirements-$extra" "$requirements"; then
-        say "installing framehop[$extra] into ${venv#"$PWD"/}: up to $megabytes MB to download, then a minute of C++"
+        say "installing framehop[$extra] into ${venv#"$PWD"/}: about $megabytes MB to download, then a minute of C++"
         run "pip install build tools" python -m pip install "scikit-build-core>=1.1" "pybind11>=3.1"
         run "pip install" python -m pip install "${editable[@]}" ".[$extra]"
     elif ! stamped core "$core"; then
