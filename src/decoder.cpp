@@ -91,7 +91,7 @@ unsigned usable_cores() {
 
 unsigned thread_count(std::int64_t threads) {
     if (threads == 0) return std::min(usable_cores(), codec::BatchDecoder::kMaxThreads);
-    if (threads < 0 || threads > codec::BatchDecoder::kMaxThreads) {
+    if (threads < 0 || threads > std::int64_t{codec::BatchDecoder::kMaxThreads}) {
         throw Error(Errc::invalid_argument, "threads must be 0 to " + std::to_string(codec::BatchDecoder::kMaxThreads) +
                                                 ", not " + std::to_string(threads));
     }

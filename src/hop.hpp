@@ -29,10 +29,7 @@ template <class Socket, class Events>
 class SocketHandle {
   public:
     template <class... Arguments>
-    explicit SocketHandle(const Arguments&... arguments) {
-        const py::gil_scoped_release release;
-        socket_ = std::make_unique<Socket>(arguments...);
-    }
+    explicit SocketHandle(const Arguments&... arguments) : socket_(make(arguments...)) {}
     ~SocketHandle() { destroy_socket(); }
     SocketHandle(const SocketHandle&) = delete;
     SocketHandle& operator=(const SocketHandle&) = delete;
@@ -71,6 +68,13 @@ class SocketHandle {
         bool& busy_;
     };
 
+    // Without the GIL, here and below: libzmq starts and joins its threads.
+    template <class... Arguments>
+    [[nodiscard]] static std::unique_ptr<Socket> make(const Arguments&... arguments) {
+        const py::gil_scoped_release release;
+        return std::make_unique<Socket>(arguments...);
+    }
+
     void check_idle() const {
         if (!busy_) return;
         throw Error(Errc::invalid_argument, "this end of the hop is in use by a poll: use it from one thread");
@@ -82,12 +86,12 @@ class SocketHandle {
         }
     }
 
-    // Without the GIL: libzmq joins its threads here.
-    void destroy_socket() {
+    void destroy_socket() noexcept {
         if (!socket_) return;
         std::unique_ptr<Socket> closing = std::move(socket_);
-        const py::gil_scoped_release release;
+        PyThreadState* const state = PyEval_SaveThread();  // pybind11's own release may throw
         closing.reset();
+        PyEval_RestoreThread(state);
     }
 
     std::unique_ptr<Socket> socket_;

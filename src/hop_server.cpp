@@ -9,6 +9,7 @@
 #include <string>
 #include <tuple>
 
+#include "array.hpp"
 #include "hop.hpp"
 
 namespace framehop::python {
@@ -24,37 +25,35 @@ auto field(const Request& request) {
     return request.descriptor.*member;
 }
 
-// `array` as one of exactly this dtype and number of axes; rows may be strided. None counts as no rows.
+// `array` as one of exactly this dtype and these trailing extents, empty for None; rows may be strided.
 template <class Value>
-std::optional<py::array_t<Value>> checked(const OptionalArray& array, py::ssize_t axes, const char* what) {
-    if (!array) return std::nullopt;
-    if (!py::isinstance<py::array_t<Value>>(*array) || array->ndim() != axes) throw Error(Errc::invalid_argument, what);
+py::array_t<Value> rows_of(const OptionalArray& array, const std::vector<py::ssize_t>& row, const char* what) {
+    std::vector<py::ssize_t> shape{0};
+    shape.insert(shape.end(), row.begin(), row.end());
+    if (!array) return owned_array<Value>(shape);
+    const bool fits = py::isinstance<py::array_t<Value>>(*array) && array->ndim() == std::ssize(shape) &&
+                      std::equal(row.begin(), row.end(), array->shape() + 1);
+    if (!fits) throw Error(Errc::invalid_argument, what);
     return py::array_t<Value>(*array);
 }
 
-template <class Array>
-py::ssize_t row_count(const std::optional<Array>& array) {
-    return array ? array->shape(0) : 0;
-}
-
 std::vector<Box> boxes_from(const OptionalArray& boxes, const OptionalArray& scores, const OptionalArray& label_ids) {
-    const auto corners = checked<float>(boxes, 2, "boxes must be float32 [N, 4]");
-    const auto confidences = checked<float>(scores, 1, "scores must be float32 [N]");
-    const auto labels = checked<std::int32_t>(label_ids, 1, "label_ids must be int32 [N]");
-    const py::ssize_t count = row_count(corners);
-    if (corners && corners->shape(1) != 4) throw Error(Errc::invalid_argument, "boxes must be float32 [N, 4]");
-    if (row_count(confidences) != count || row_count(labels) != count) {
+    const auto corners = rows_of<float>(boxes, {4}, "boxes must be float32 [N, 4]");
+    const auto confidences = rows_of<float>(scores, {}, "scores must be float32 [N]");
+    const auto labels = rows_of<std::int32_t>(label_ids, {}, "label_ids must be int32 [N]");
+    const py::ssize_t count = corners.shape(0);
+    if (confidences.shape(0) != count || labels.shape(0) != count) {
         throw Error(Errc::invalid_argument, "boxes, scores and label_ids must have the same length");
     }
     std::vector<Box> rows;
     rows.reserve(static_cast<std::size_t>(count));
     for (py::ssize_t i = 0; i < count; ++i) {
-        rows.push_back({.x1 = corners->at(i, 0),
-                        .y1 = corners->at(i, 1),
-                        .x2 = corners->at(i, 2),
-                        .y2 = corners->at(i, 3),
-                        .confidence = confidences->at(i),
-                        .label_id = labels->at(i)});
+        rows.push_back({.x1 = corners.at(i, 0),
+                        .y1 = corners.at(i, 1),
+                        .x2 = corners.at(i, 2),
+                        .y2 = corners.at(i, 3),
+                        .confidence = confidences.at(i),
+                        .label_id = labels.at(i)});
     }
     return rows;
 }
@@ -81,6 +80,7 @@ bool reply(const ServerHandle& self, const Request& request, const std::string& 
 auto poll(ServerHandle& self, double timeout_s, const std::vector<int>& wake_fds) {
     wire::ServerEvents events = self.poll(timeout_s, wake_fds);
     std::vector<std::pair<std::uint64_t, std::string>> greetings;
+    greetings.reserve(events.greetings.size());
     for (wire::Greeting& greeting : events.greetings) {
         greetings.emplace_back(greeting.ring_id, std::move(greeting.ring_path));
     }

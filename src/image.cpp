@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "array.hpp"
@@ -83,7 +84,7 @@ std::span<float> tensor_floats(const Preprocessor& self, py::handle object, std:
     }
     auto out = py::reinterpret_borrow<py::array>(object);
     if (!out.writeable()) throw Error(Errc::invalid_argument, "out is read-only");
-    if (static_cast<std::size_t>(out.shape(0)) < pictures) {
+    if (std::cmp_less(out.shape(0), pictures)) {
         throw Error(Errc::invalid_argument,
                     "out has room for " + std::to_string(out.shape(0)) + " pictures, not " + std::to_string(pictures));
     }
@@ -110,7 +111,7 @@ void fill(const Preprocessor& self, const std::vector<BorrowedPicture>& pictures
     }
 }
 
-py::array_t<double> run(const Preprocessor& self, const py::sequence& pictures, py::object out) {
+py::array_t<double> run(const Preprocessor& self, const py::sequence& pictures, const py::object& out) {
     const std::vector<BorrowedPicture> borrowed = borrow(pictures);
     const std::span<float> floats = tensor_floats(self, out, borrowed.size());
     py::array_t<double> transforms = owned_array<double>({static_cast<py::ssize_t>(borrowed.size()), 4});

@@ -62,6 +62,12 @@ void register_infos(py::module_& module) {
 
 void register_ring_host(py::module_& module) {
     register_infos(module);
+    module.def(
+        "ring_bytes",
+        [](std::uint32_t slots, std::uint64_t slot_bytes, std::uint32_t tap_quota) {
+            return shm::plan_geometry(slots, slot_bytes, tap_quota).total_bytes();
+        },
+        py::kw_only(), py::arg("slots"), py::arg("slot_bytes"), py::arg("tap_quota") = 2);
     py::class_<RingHost>(module, "RingHost", py::is_final())
         .def(py::init(&make_host), py::arg("path"), py::kw_only(), py::arg("slots"), py::arg("slot_bytes"),
              py::arg("tap_quota") = 2)

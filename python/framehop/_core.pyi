@@ -122,6 +122,9 @@ class HolderInfo:
     @property
     def leases(self) -> int: ...
 
+def ring_bytes(*, slots: int, slot_bytes: int, tap_quota: int = 2) -> int:
+    """What a ring of these numbers takes, both segments together. Creates nothing. Raises InvalidArgumentError."""
+
 @final
 class RingHost:
     """Creates a ring (two sealed memfds) and serves attachments on a Unix socket until closed.
@@ -322,7 +325,7 @@ class JpegDecoder:
     ) -> list[DecodeResult]:
         """Decode `pictures[i]` into `slots[i]` and publish it; a slot whose picture fails is abandoned, its neighbours are
         untouched. One GIL release for the whole batch. Never raises for a bad picture; InvalidArgumentError when the lengths
-        differ, ClosedError after close."""
+        differ or a slot is given twice (the slots then stay with the caller), ClosedError after close."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -227,6 +227,15 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         annotate(log.as_log, tmp_path / "a.mkv")
 
 
+def test_a_name_that_is_taken_by_a_directory(tmp_path: Path) -> None:
+    log = _Log()
+    log.add("a", 0)
+    (tmp_path / "a.mp4").mkdir()
+    with pytest.raises(SystemCallError, match="cannot write .*directory"):
+        annotate(log.as_log, tmp_path / "a.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
 def test_a_writer_closes_twice_and_refuses_use_after(tmp_path: Path) -> None:
     writer = Mp4Writer(tmp_path / "a.mp4", (64, 48), rate=10)
     writer.write(Image.new("RGB", (64, 48)), 0)

@@ -124,7 +124,8 @@ def test_maps_let_go_of_dropped_files_but_not_of_payloads_in_use(tmp_path: Path)
     (tmp_path / "1.seg").unlink()
     maps.drop_unlinked()
     assert "1.seg" not in Path("/proc/self/maps").read_text().replace("1.seg (deleted)", "")
-    assert payload == b"picture"
+    assert payload is not None
+    assert bytes(payload) == b"picture"
     del payload
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
     maps.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from framehop.log.index import connect, rows, value
 from framehop.log.options import Durability
 from framehop.log.segments import SegmentFile
 from framehop.protocols import Ack
-from tests.logs import TIMEOUT_S, make_frame, write
+from tests.logs import TIMEOUT_S, make_frame, until, write
 
 
 class _Story:
@@ -109,8 +111,6 @@ def test_the_writer_that_lost_its_generation_writes_nothing_more(tmp_path: Path)
 
 
 def test_a_busy_stream_names_its_writers_process(tmp_path: Path) -> None:
-    import os
-
     with open_log(tmp_path) as log, log.writer() as writer, log.writer() as other:
         writer.open_stream("gate-1", source="test:", finite=False)
         with pytest.raises(StreamBusyError, match=rf"stream gate-1 .* process {os.getpid()} .*--stream"):
@@ -136,4 +136,41 @@ def test_the_flusher_keeps_the_write_ahead_log_small(tmp_path: Path) -> None:
             if seq % 10 == 0:
                 assert writer.flush(TIMEOUT_S)
         assert writer.flush(TIMEOUT_S)
-        assert (tmp_path / "index.db-wal").stat().st_size < 8 << 20
+        until(lambda: (tmp_path / "index.db-wal").stat().st_size <= 4 << 20, "a short write-ahead log")
+
+
+def test_no_room_pushes_back_says_why_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = [0]
+    monkeypatch.setattr("framehop.log.committer.free_bytes", lambda _path: room[0])
+    acks: list[Ack] = []
+    with open_log(tmp_path, options=LogOptions(queue_bytes=4000)) as log, log.writer() as writer:
+        state = writer.open_stream("a", source="test:", finite=False)
+        taken = 0
+        while writer.append(make_frame(state, taken), acks.append, timeout_s=0.05):
+            taken += 1
+        until(lambda: writer.stalled != "", "the reason")
+        assert taken == 4
+        assert acks == []
+        assert str(tmp_path) in writer.stalled
+        assert "MiB free. Make room" in writer.stalled
+        room[0] = 1 << 40
+        assert writer.flush(TIMEOUT_S)
+        assert (len(acks), writer.stalled) == (4, "")
+
+
+def test_closing_a_stalled_writer_ends_and_counts_what_was_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("framehop.log.committer.free_bytes", lambda _path: 0)
+    monkeypatch.setattr("framehop.log.writer.CLOSE_S", 0.1)
+    with open_log(tmp_path) as log:
+        writer = log.writer()
+        state = writer.open_stream("a", source="test:", finite=True)
+        for seq in range(3):
+            writer.append(make_frame(state, seq))
+        with caplog.at_level(logging.WARNING):
+            writer.close()
+        assert "3 frames were not taken by the log at close: no room" in caplog.text
+        monkeypatch.undo()
+        with log.writer() as successor:
+            assert successor.open_stream("a", source="test:", finite=True) == state

@@ -27,7 +27,7 @@ def test_a_jpeg_file_goes_through_byte_for_byte(tmp_path: Path, payload: bytes) 
     path = tmp_path / "one.jpg"
     path.write_bytes(payload)
     source = parse_source(str(path))
-    assert [picture.payload for picture in source.pictures()] == [payload]
+    assert [(picture.payload, picture.content_type) for picture in source.pictures()] == [(payload, "image/jpeg")]
     assert (source.stream, source.count, source.finite) == ("one", 1, True)
 
 

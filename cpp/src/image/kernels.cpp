@@ -1,5 +1,7 @@
 #include "kernels.hpp"
 
+#include <cstring>
+
 // Sanitizers instrument the resolver that picks a clone, which runs before they are set up.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define FRAMEHOP_SIMD [[gnu::target_clones("avx2", "default")]]
@@ -8,6 +10,12 @@
 #endif
 
 namespace framehop::image {
+namespace {
+
+// A pixel and the first value of the next, as one vector.
+using Pixel [[gnu::vector_size(4 * sizeof(float))]] = float;
+
+}  // namespace
 
 FRAMEHOP_SIMD void lerp_rows(const std::uint8_t* upper, const std::uint8_t* lower, float weight, float* __restrict row,
                              std::size_t count) {
@@ -18,11 +26,13 @@ FRAMEHOP_SIMD void lerp_rows(const std::uint8_t* upper, const std::uint8_t* lowe
 
 FRAMEHOP_SIMD void lerp_columns(const float* row, const std::int32_t* left, const std::int32_t* right,
                                 const float* weight, float* __restrict out, std::size_t pixels) {
-    constexpr std::size_t kLanes = 4;
     for (std::size_t x = 0; x < pixels; ++x) {
-        const float* l = row + left[x];
-        const float* r = row + right[x];
-        for (std::size_t k = 0; k < kLanes; ++k) out[3 * x + k] = l[k] + (r[k] - l[k]) * weight[x];
+        Pixel first;
+        Pixel second;
+        std::memcpy(&first, row + left[x], sizeof first);
+        std::memcpy(&second, row + right[x], sizeof second);
+        const Pixel between = first + (second - first) * weight[x];
+        std::memcpy(out + 3 * x, &between, sizeof between);
     }
 }
 

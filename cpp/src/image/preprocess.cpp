@@ -41,39 +41,56 @@ struct ColumnTaps {
     }
 };
 
-// Writes pixels of one input tensor, whatever its layout.
+// One input tensor, whatever its layout.
 class Tensor {
   public:
     Tensor(const PreprocessSpec& spec, float* data)
         : spec_(spec), data_(data), normalise_{spec.scale, spec.bias, spec.colour == Colour::bgr} {}
 
     void write(std::uint32_t x, std::uint32_t y, const float* rgb, std::size_t pixels) const {
-        const std::size_t at = std::size_t{y} * spec_.width + x;
         if (spec_.layout == Layout::nhwc) {
-            write_interleaved(rgb, normalise_, data_ + 3 * at, pixels);
+            write_interleaved(rgb, normalise_, data_ + 3 * index(x, y), pixels);
         } else {
-            write_planes(rgb, normalise_, data_ + at, std::size_t{spec_.width} * spec_.height, pixels);
+            write_planes(rgb, normalise_, data_ + index(x, y), plane(), pixels);
+        }
+    }
+
+    // Normalised padding, from (x, y) on along the rows.
+    void pad(std::uint32_t x, std::uint32_t y, std::size_t pixels) const {
+        const std::array<float, 3> value = padding();
+        float* to = data_ + (spec_.layout == Layout::nhwc ? 3 * index(x, y) : index(x, y));
+        if (spec_.layout == Layout::nhwc) {
+            for (std::size_t k = 0; k < pixels; ++k) std::copy_n(value.data(), 3, to + 3 * k);
+        } else {
+            for (std::size_t c = 0; c < 3; ++c) std::fill_n(to + c * plane(), pixels, value[c]);
         }
     }
 
   private:
+    [[nodiscard]] std::size_t plane() const noexcept { return std::size_t{spec_.width} * spec_.height; }
+    [[nodiscard]] std::size_t index(std::uint32_t x, std::uint32_t y) const noexcept {
+        return std::size_t{y} * spec_.width + x;
+    }
+    [[nodiscard]] std::array<float, 3> padding() const noexcept {
+        std::array<float, 3> value{};
+        for (std::size_t c = 0; c < 3; ++c) value[c] = spec_.pad * spec_.scale[c] + spec_.bias[c];
+        return value;
+    }
+
     const PreprocessSpec& spec_;
     float* data_;
     Normalise normalise_;
 };
 
-// Everything of the input that the picture does not cover.
+// Everything of the input that the picture does not cover: above, below, and on both sides.
 void write_padding(const PreprocessSpec& spec, const Placement& placed, const Tensor& tensor) {
-    if (placed.width == spec.width && placed.height == spec.height) return;
-    const std::vector<float> padding(std::size_t{3} * spec.width, spec.pad);
     const std::uint32_t right = placed.x + placed.width;
-    for (std::uint32_t y = 0; y < spec.height; ++y) {
-        if (y < placed.y || y >= placed.y + placed.height) {
-            tensor.write(0, y, padding.data(), spec.width);
-            continue;
-        }
-        tensor.write(0, y, padding.data(), placed.x);
-        tensor.write(right, y, padding.data(), spec.width - right);
+    const std::uint32_t bottom = placed.y + placed.height;
+    tensor.pad(0, 0, std::size_t{placed.y} * spec.width);
+    tensor.pad(0, bottom, std::size_t{spec.height - bottom} * spec.width);
+    for (std::uint32_t y = placed.y; y < bottom; ++y) {
+        tensor.pad(0, y, placed.x);
+        tensor.pad(right, y, spec.width - right);
     }
 }
 

@@ -31,7 +31,7 @@ void check_boxes(std::span<const Box> boxes, Status status) {
         refuse("a reply with " + std::to_string(boxes.size()) + " boxes: at most " + std::to_string(kMaxBoxes));
     }
     if (!boxes.empty() && status != Status::ok) refuse("boxes belong to status ok only");
-    const auto bad = std::find_if_not(boxes.begin(), boxes.end(), [](const Box& box) { return is_valid(box); });
+    const auto bad = std::ranges::find_if_not(boxes, [](const Box& box) { return is_valid(box); });
     if (bad != boxes.end()) {
         refuse("box " + std::to_string(bad - boxes.begin()) +
                ": coordinates must be finite, the score 0 to 1, the label id not negative");

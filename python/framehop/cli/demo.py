@@ -39,7 +39,8 @@ class _Tally:
     frames: int = 0
     objects: Counter[str] = field(default_factory=Counter)
     stages: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
-    received_us: list[int] = field(default_factory=list)
+    began_us: int = 0
+    ended_us: int = 0
 
 
 def demo(
@@ -91,7 +92,9 @@ def _tally(log: FrameLog) -> _Tally:
         for record in reader:
             tally.frames += 1
             tally.objects.update(found.label for found in record.event.objects)
-            tally.received_us.append(parse_rfc3339(record.event.received_at))
+            received_us = parse_rfc3339(record.event.received_at)
+            tally.began_us = min(tally.began_us or received_us, received_us)
+            tally.ended_us = max(tally.ended_us, record.appended_us)
             for stage in STAGES:
                 if stage in record.event.stages_ms:
                     tally.stages[stage].append(record.event.stages_ms[stage])
@@ -99,9 +102,8 @@ def _tally(log: FrameLog) -> _Tally:
 
 
 def _print_report(tally: _Tally) -> None:
-    seconds = (max(tally.received_us) - min(tally.received_us)) / 1e6 if tally.frames > 1 else 0.0
-    pace = f", {tally.frames / seconds:.1f} frames/s" if seconds else ""
-    out.print(f"\n[bold]{tally.frames} frames[/] in {seconds:.1f} s{pace}")
+    seconds = max(1e-6, (tally.ended_us - tally.began_us) / 1e6)
+    out.print(f"\n[bold]{tally.frames} frames[/] in {seconds:.1f} s, {tally.frames / seconds:.1f} frames/s")
     table = Table(box=None, header_style="bold")
     for title in ("stage", "p50 ms", "p90 ms", "p99 ms", "max ms"):
         table.add_column(title, justify="left" if title == "stage" else "right", no_wrap=True)

@@ -86,12 +86,11 @@ class EmbeddedConsumer:
         with self._commit_lock:
             self._check_open()
             with transaction(self._commit_db, self._context.paths.index):
-                lost = self._ownership.lost(self._commit_db, touched)
+                lost = self._ownership.drop_lost(self._commit_db, touched)
                 duplicates = self._insert([pair for pair in encoded if pair[0].frame.partition not in lost])
                 _core.failpoint("event.produced")
                 self._move({partition: mark for partition, mark in marks.items() if partition not in lost}, metadata)
                 _core.failpoint("offsets.stored")
-        self._ownership.drop(lost)
         self._context.maintenance.mark()
         self._context.bell.ring()
         return CommitResult(lost=lost, duplicates=duplicates)
@@ -119,6 +118,10 @@ class EmbeddedConsumer:
         self._ownership.close()
         self._fetcher.close()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def __enter__(self) -> Self:
         return self
 
@@ -132,9 +135,8 @@ class EmbeddedConsumer:
     def _rebalance(self) -> None:
         gained = self._ownership.refresh(self._on_revoke)
         if gained:
-            offsets = self.positions()
-            self._fetcher.seek({partition: offsets[partition] for partition in gained})
-            self._on_assign(gained)
+            self._fetcher.seek(gained)
+            self._on_assign(frozenset(gained))
 
     def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:
         """Insert events; return how many ids the log had already: the first one wins."""

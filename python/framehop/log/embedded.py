@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from framehop import _core
-from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.errors import ClosedError, InvalidArgumentError, LogError
 from framehop.log.consumer import EmbeddedConsumer
 from framehop.log.context import LogContext
 from framehop.log.events import EmbeddedEventReader
 from framehop.log.index import connect, rows, transaction, translated
 from framehop.log.layout import LogPaths, find_or_create
+from framehop.log.locks import is_held
 from framehop.log.maintenance import Maintenance
 from framehop.log.options import LogOptions
 from framehop.log.records import COLUMNS, meta_of, place_of
@@ -23,6 +23,7 @@ from framehop.log.writer import EmbeddedWriter
 from framehop.protocols import PartitionsCallback, Start
 from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, check_stream
 
+_P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
 _CHUNK = 512
 _AFTER = f'SELECT {COLUMNS} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
 _ONE = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
@@ -48,7 +49,7 @@ class EmbeddedLog:
         )
         self._lock = threading.Lock()
         self._closed = False
-        self._parts: weakref.WeakSet[EmbeddedWriter | EmbeddedConsumer | EmbeddedEventReader] = weakref.WeakSet()
+        self._parts: list[EmbeddedWriter | EmbeddedConsumer | EmbeddedEventReader] = []
         self._db = connect(paths.index)
 
     @property
@@ -61,9 +62,7 @@ class EmbeddedLog:
 
     def writer(self) -> EmbeddedWriter:
         self._check_open()
-        made = EmbeddedWriter(self._context)
-        self._parts.add(made)
-        return made
+        return self._keep(EmbeddedWriter(self._context))
 
     def consumer(
         self,
@@ -77,17 +76,13 @@ class EmbeddedLog:
         self._check_open()
         _check_name("group", group)
         _check_name("member", member)
-        made = EmbeddedConsumer(
-            self._context, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke
+        return self._keep(
+            EmbeddedConsumer(self._context, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke)
         )
-        self._parts.add(made)
-        return made
 
     def events(self, *, start: Start = "beginning") -> EmbeddedEventReader:
         self._check_open()
-        made = EmbeddedEventReader(self._context, start)
-        self._parts.add(made)
-        return made
+        return self._keep(EmbeddedEventReader(self._context, start))
 
     def scan_frames(self) -> Iterator[FrameMeta]:
         at: tuple[Any, ...] = (-1, -1)
@@ -125,10 +120,14 @@ class EmbeddedLog:
         return dict(self._rows('SELECT partition, "offset" FROM offsets WHERE group_name=?', (group,)))
 
     def forget_group(self, group: str) -> None:
-        """Give up a group's offsets, so that retention need not keep frames for it. Its members, if any, start anew."""
+        """Give up a group's offsets, so that retention need not keep frames for it.
+
+        Raises LogError while a member of it lives.
+        """
         with self._lock:
             self._check_open()
             with transaction(self._db, self._context.paths.index):
+                self._refuse_living(group)
                 rows(self._db, "DELETE FROM offsets WHERE group_name=?", (group,))
                 rows(self._db, "DELETE FROM owners WHERE group_name=?", (group,))
                 rows(self._db, "DELETE FROM members WHERE group_name=?", (group,))
@@ -139,7 +138,7 @@ class EmbeddedLog:
             if self._closed:
                 return
             self._closed = True
-        for part in list(self._parts):
+        for part in self._parts:
             part.close()
         self._context.maintenance.close()
         self._db.close()
@@ -150,6 +149,17 @@ class EmbeddedLog:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _keep(self, part: _P) -> _P:
+        with self._lock:
+            self._parts = [kept for kept in self._parts if not kept.closed]
+            self._parts.append(part)
+        return part
+
+    def _refuse_living(self, group: str) -> None:
+        for (instance,) in rows(self._db, "SELECT instance FROM members WHERE group_name=?", (group,)):
+            if is_held(self._context.paths.member_lock(instance)):
+                raise LogError(f"group {group} has a living member, {instance}: end it first")
 
     def _check_open(self) -> None:
         if self._closed:

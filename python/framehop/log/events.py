@@ -50,6 +50,10 @@ class EmbeddedEventReader:
             self._closed = True
             self._db.close()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def __enter__(self) -> Self:
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from framehop.types import FrameRecord
 
 _SELECT = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT ?'  # noqa: S608
 
+_SWEEP_INTERVAL_S = 1.0
+
 
 class FrameFetcher:
     """Positions of one consumer and its mapped segments. Use from one thread."""
@@ -23,6 +26,7 @@ class FrameFetcher:
         self._maps = SegmentMaps(context.paths.frames)
         self._positions: dict[int, int] = {}
         self._turn = 0
+        self._next_sweep = 0.0
 
     def seek(self, positions: Mapping[int, int]) -> None:
         """Go on reading at these offsets."""
@@ -32,6 +36,7 @@ class FrameFetcher:
         """Up to `max_frames`, in offset order per partition. No partition starves another: the room is shared among those
         that have frames, and who comes first changes from call to call."""
         with translated(self._context.paths.index):
+            self._sweep_maps()
             waiting = self._waiting(owned)
             found: list[FrameRecord] = []
             for place, partition in enumerate(waiting):
@@ -44,6 +49,11 @@ class FrameFetcher:
     def close(self) -> None:
         self._maps.close()
         self._db.close()
+
+    def _sweep_maps(self) -> None:
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + _SWEEP_INTERVAL_S
+            self._maps.drop_unlinked()
 
     def _waiting(self, owned: Collection[int]) -> dict[int, int]:
         """End offset by owned partition that has something to read, in this call's order."""

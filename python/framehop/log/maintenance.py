@@ -13,7 +13,7 @@ import time
 import apsw
 
 from framehop.errors import LogError
-from framehop.log.index import connect, translated
+from framehop.log.index import BUSY_TIMEOUT_MS, connect, translated
 from framehop.log.layout import LogPaths
 from framehop.log.locks import FileLock
 from framehop.log.options import LogOptions
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 FLUSH_INTERVAL_S = 0.05  # what power loss may take in durability `process`
 _AFTER_ERROR_S = 1.0
 _RETENTION_INTERVAL_S = 1.0
+_TRUNCATE_BUSY_MS = 20
 _MAX_WAL_BYTES = 4 << 20
 """Above this the write-ahead log is cut off; below, a checkpoint lets it start again from its beginning."""
 
@@ -81,22 +82,26 @@ class Maintenance:
             self._thread.start()
 
     def _run(self) -> None:
-        db: apsw.Connection | None = None
+        db = connect(self._paths.index)
         pause_s = FLUSH_INTERVAL_S
         while not self._stop.is_set():
             self._dirty.wait(self._idle_s())
             self._stop.wait(pause_s)
             self._dirty.clear()
-            try:
-                db = db or connect(self._paths.index)
+            pause_s = self._try_round(db)
+        self._try_round(db)  # what was written during the last round
+        db.close()
+
+    def _try_round(self, db: apsw.Connection) -> float:
+        """How long to leave the log alone after it."""
+        try:
+            with translated(self._paths.root):
                 self._round(db)
-                pause_s = FLUSH_INTERVAL_S
-            except (LogError, OSError) as error:
-                logger.warning("flushing %s failed and is tried again: %s", self._paths.root, error)
-                pause_s = _AFTER_ERROR_S
-                self._dirty.set()
-        if db is not None:
-            db.close()
+        except LogError as error:
+            logger.warning("flushing %s failed and is tried again: %s", self._paths.root, error)
+            self._dirty.set()
+            return _AFTER_ERROR_S
+        return FLUSH_INTERVAL_S
 
     def _idle_s(self) -> float | None:
         """Frames grow old also while nothing is written."""
@@ -126,10 +131,9 @@ class Maintenance:
             segment.close()
 
     def _checkpoint(self, db: apsw.Connection) -> None:
-        with translated(self._paths.index):
-            db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            if self._wal_bytes() > _MAX_WAL_BYTES:
-                _truncate(db)
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if self._wal_bytes() > _MAX_WAL_BYTES and not _truncate(db):
+            self._dirty.set()
 
     def _wal_bytes(self) -> int:
         try:
@@ -146,9 +150,13 @@ class Maintenance:
         retention.apply(db)
 
 
-def _truncate(db: apsw.Connection) -> None:
-    """Cut the write-ahead log off, unless a reader is in it: then the next round tries again."""
+def _truncate(db: apsw.Connection) -> bool:
+    """Cut the write-ahead log off; False when readers are in it. Writers wait meanwhile, so it does not wait for long."""
+    db.set_busy_timeout(_TRUNCATE_BUSY_MS)
     try:
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except apsw.BusyError:
-        return
+        return False
+    finally:
+        db.set_busy_timeout(BUSY_TIMEOUT_MS)
+    return True

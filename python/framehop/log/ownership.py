@@ -25,6 +25,8 @@ from framehop.protocols import Start
 
 logger = logging.getLogger(__name__)
 
+_OFFSETS = 'SELECT partition, "offset" FROM offsets WHERE group_name=?'
+
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
@@ -57,35 +59,36 @@ class Ownership:
         with self._lock:
             return frozenset(self._claims)
 
-    def lost(self, db: apsw.Connection, touched: frozenset[int]) -> frozenset[int]:
-        """Within a commit's transaction: those of `touched` that this member does not own (any more)."""
+    def drop_lost(self, db: apsw.Connection, touched: frozenset[int]) -> frozenset[int]:
+        """Within a commit's transaction: those of `touched` that this member does not own (any more). They leave `partitions`."""
         owners = self._owners(db)
         with self._lock:
-            return frozenset(partition for partition in touched if not self._is_mine(partition, owners))
+            lost = frozenset(partition for partition in touched if not self._is_mine(partition, owners))
+            self._forget(lost)
+            return lost
 
-    def drop(self, partitions: frozenset[int]) -> None:
-        """Forget partitions that others took."""
-        with self._lock:
-            claims = [self._claims.pop(partition) for partition in partitions if partition in self._claims]
-        for claim in claims:
+    def _forget(self, partitions: frozenset[int]) -> None:
+        """With the lock held."""
+        for claim in [self._claims.pop(partition) for partition in partitions if partition in self._claims]:
             claim.lock.release(unlink=True)  # of no use to anybody: the next owner raises the generation
 
-    def refresh(self, revoke: Callable[[frozenset[int]], None]) -> frozenset[int]:
-        """Take part in the group's balance; return partitions newly owned. Calls `revoke` before it gives one back.
+    def refresh(self, revoke: Callable[[frozenset[int]], None]) -> dict[int, int]:
+        """Take part in the group's balance; return partitions newly owned, each with the group's committed offset. Calls
+        `revoke` before it gives one back.
 
         Cheap while nothing changes: one small query, and a look at who lives four times per session timeout.
         """
         with translated(self._context.paths.index):
             version = value(self._db, "SELECT version FROM groups WHERE name=?", (self._group,))
             if version == self._version and time.monotonic() < self._next_look:
-                return frozenset()
+                return {}
             self._version = version
             self._next_look = time.monotonic() + self._context.options.session_timeout_s / BEATS_PER_TIMEOUT
             try:
                 return self._balance(revoke)
             except (LogFullError, IndexBusyError) as error:
                 logger.warning("group %s cannot be balanced now, and tries again: %s", self._group, error)
-                return frozenset()
+                return {}
 
     def close(self) -> None:
         """Leave the group: the partitions are free at once."""
@@ -93,19 +96,19 @@ class Ownership:
             self._give_back(self.partitions)
         except LogError as error:
             logger.warning("group %s learns only by a time-out that a member has left: %s", self._group, error)
-        self.drop(self.partitions)
+        with self._lock:
+            self._forget(frozenset(self._claims))
         self._member.close()
         self._context.bell.ring()
         self._db.close()
 
-    def _balance(self, revoke: Callable[[frozenset[int]], None]) -> frozenset[int]:
+    def _balance(self, revoke: Callable[[frozenset[int]], None]) -> dict[int, int]:
         living, dead = self._roll.look(self._db)
         owners = self._owners(self._db)
         with self._lock:
-            taken = frozenset(partition for partition in self._claims if not self._is_mine(partition, owners))
-        self.drop(taken)
+            self._forget(frozenset(partition for partition in self._claims if not self._is_mine(partition, owners)))
         if self._member.instance not in living:
-            return frozenset()  # just woken from a long stop: the heartbeat comes first
+            return {}  # just woken from a long stop: the heartbeat comes first
         share = self._share(owners, living)
         mine = self.partitions
         if len(mine) > share:
@@ -114,7 +117,7 @@ class Ownership:
             self._give_back(surplus)
         elif len(mine) < share or dead:
             return self._claim(living, dead)
-        return frozenset()
+        return {}
 
     def _share(self, owners: dict[int, _Owner], living: frozenset[str]) -> int:
         owned = dict.fromkeys(living, 0)
@@ -123,7 +126,7 @@ class Ownership:
                 owned[owner.instance] += 1
         return fair_shares(owned, len(owners))[self._member.instance]
 
-    def _claim(self, living: frozenset[str], dead: frozenset[str]) -> frozenset[int]:
+    def _claim(self, living: frozenset[str], dead: frozenset[str]) -> dict[int, int]:
         claims: dict[int, _Claim] = {}
         try:
             with transaction(self._db, self._context.paths.index):
@@ -131,17 +134,23 @@ class Ownership:
                 owners = self._owners(self._db)
                 wanted = self._share(owners, living) - len(self.partitions)
                 for partition, owner in sorted(owners.items()):
-                    if len(claims) < wanted and owner.instance not in living:
+                    if len(claims) < wanted and self._is_free(partition, owner, living):
                         claims[partition] = self._take(partition, owner)
                 if claims or dead:
                     bump_version(self._db, self._group)
+                offsets = dict(rows(self._db, _OFFSETS, (self._group,)))
         except BaseException:
             for claim in claims.values():
                 claim.lock.release(unlink=True)
             raise
         with self._lock:
             self._claims.update(claims)
-        return frozenset(claims)
+        return {partition: offsets[partition] for partition in claims}
+
+    def _is_free(self, partition: int, owner: _Owner, living: frozenset[str]) -> bool:
+        # Named here but not claimed: a transaction that looked failed, and was not.
+        forgotten = owner.instance == self._member.instance and partition not in self.partitions
+        return forgotten or owner.instance not in living
 
     def _take(self, partition: int, owner: _Owner) -> _Claim:
         """Raise the generation and lock its file. The caller's transaction makes sure that nobody else does the same."""
@@ -171,7 +180,8 @@ class Ownership:
                     (self._group, partition, claim.generation),
                 )
             bump_version(self._db, self._group)
-        self.drop(frozenset(claims))
+        with self._lock:
+            self._forget(frozenset(claims))
         self._context.bell.ring()
 
     def _owners(self, db: apsw.Connection) -> dict[int, _Owner]:

@@ -55,13 +55,13 @@ class EmbeddedWriter:
         self._committer = Committer(context, self._id, self._queue)
         context.maintenance.request_retention()
 
-    def open_stream(self, stream: str, *, source: str, finite: bool) -> StreamState:
+    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         check_stream(stream)
         with self._lock:
             self._check_open()
             lock = self._lock_stream(stream)
             try:
-                opened = self._take_over(stream, source, finite)
+                opened = self._take_over(stream, source, finite, run_since_us)
             except BaseException:
                 lock.release()
                 raise
@@ -111,6 +111,10 @@ class EmbeddedWriter:
             held.lock.release()
         self._life.release(unlink=True)
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def __enter__(self) -> Self:
         return self
 
@@ -150,12 +154,14 @@ class EmbeddedWriter:
             )
         return lock
 
-    def _take_over(self, stream: str, source: str, finite: bool) -> OpenedStream:
+    def _take_over(self, stream: str, source: str, finite: bool, run_since_us: int | None) -> OpenedStream:
         index = self._context.paths.index
         db = connect(index)
         try:
             with transaction(db, index):
-                return open_stream_row(db, stream, source=source, finite=finite, writer=self._id)
+                return open_stream_row(
+                    db, stream, source=source, finite=finite, writer=self._id, run_since_us=run_since_us
+                )
         finally:
             db.close()
 

@@ -52,11 +52,13 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
 
 
 class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
+    """`since_us`: when the run began; a restarted ingest process does not repeat what the run has finished."""
+
     log: str
     sources: list[str]
     rate: str
     loop: int
-    stream: str = ""
+    since_us: int = 0
 
 
 Settings = WorkerSettings | DetectorSettings | IngestSettings

@@ -72,9 +72,13 @@ class Engine:
         return self._max_batch
 
     @property
-    def min_decode_size(self) -> Size:
-        """As :attr:`framehop.infer.Model.min_decode_size`."""
-        return self._model.min_decode_size
+    def min_width(self) -> int:
+        """With `min_height`: what to ask of a decoder that can scale down; see Model.min_decode_size."""
+        return self._model.min_decode_size[0]
+
+    @property
+    def min_height(self) -> int:
+        return self._model.min_decode_size[1]
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[Size] | None = None

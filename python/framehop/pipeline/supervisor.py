@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from framehop import _core
 from framehop.config import DetectOptions, FailPoint, usable_cores
 from framehop.errors import ProcessError
@@ -35,7 +37,7 @@ from framehop.pipeline.runtime_dir import RuntimeDir
 from framehop.pipeline.stop import StopSignal
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring
-from framehop.timing import Deadline
+from framehop.timing import Deadline, now_us
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ class Supervisor:
     ) -> None:
         self._log_url = log_url
         self._options = options
-        self._ingest_settings = ingest
+        self._ingest_settings = msgspec.structs.replace(ingest, since_us=now_us()) if ingest else None
         self._until_idle_s = until_idle_s
         self._fail_at = fail_at
         self._on_status = on_status

@@ -41,14 +41,16 @@ class FakeModel:
         script: Iterable[Detections] | None = None,
         threshold: int = 200,
         max_batch: int = 8,
-        min_decode_size: tuple[int, int] = (1, 1),
+        min_width: int = 1,
+        min_height: int = 1,
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
         """`on_batch` is called with its size before each batch, in the caller's thread: to wait, to raise, to kill."""
         self._script: Iterator[Detections] | None = None if script is None else iter(script)
         self._threshold = threshold
         self._max_batch = max_batch
-        self._min_decode_size = min_decode_size
+        self._min_width = min_width
+        self._min_height = min_height
         self._on_batch = on_batch
         self._batches: list[int] = []
         self._closed = False
@@ -71,8 +73,12 @@ class FakeModel:
         return self._max_batch
 
     @property
-    def min_decode_size(self) -> tuple[int, int]:
-        return self._min_decode_size
+    def min_width(self) -> int:
+        return self._min_width
+
+    @property
+    def min_height(self) -> int:
+        return self._min_height
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[tuple[int, int]] | None = None

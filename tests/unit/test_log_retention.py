@@ -1,0 +1,199 @@
+"""Dropping segments: what may go, what must stay, and the record that is left."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from framehop.errors import LogError
+from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log.index import connect, rows
+from framehop.log.layout import LogPaths
+from framehop.log.retention import Retention
+from framehop.pipeline.audit import audit
+from framehop.timing import now_us
+from framehop.types import StreamState
+from tests.log_process import LogProcess
+from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, until
+
+PER_SEGMENT = 3  # frames of 1,000 bytes in 4 KiB
+KEEP_ALL = LogOptions(segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[EmbeddedLog]:
+    with open_log(tmp_path, options=KEEP_ALL) as opened:
+        yield opened
+
+
+def _append(log: EmbeddedLog, stream: str, count: int) -> StreamState:
+    with log.writer() as writer:
+        state = writer.open_stream(stream, source="test:", finite=True)
+        for seq in range(state.next_seq, state.next_seq + count):
+            writer.append(make_frame(state, seq))
+            assert writer.flush(TIMEOUT_S)
+    return state
+
+
+def _retain(root: Path, **limits: object) -> None:
+    db = connect(root / "index.db")
+    Retention(LogPaths(root), LogOptions(**limits)).apply(db)  # type: ignore[arg-type]
+    db.close()
+
+
+def _segments(root: Path) -> set[int]:
+    return {int(path.stem) for path in (root / "frames").iterdir()}
+
+
+def _commit(log: EmbeddedLog, group: str, count: int) -> None:
+    with log.consumer(group, member="m") as consumer:
+        records = read(consumer, count)
+        consumer.commit([make_event(record) for record in records], marks_after(records))
+
+
+def test_nothing_goes_before_a_group_has_read_it(log: EmbeddedLog, tmp_path: Path) -> None:
+    _append(log, "a", 12)
+    _retain(tmp_path, retain_bytes=0)
+    assert _segments(tmp_path) == {1, 2, 3, 4}, "no group exists: everything is still needed"
+    _commit(log, "fast", 12)
+    _commit(log, "slow", 7)
+    _retain(tmp_path, retain_bytes=0)
+    assert _segments(tmp_path) == {3, 4}, "the slow group is within the third"
+    _commit(log, "slow", 5)
+    _retain(tmp_path, retain_bytes=0)
+    assert _segments(tmp_path) == set()
+    (gap,) = log.gaps()
+    assert (gap.reason, gap.stream, gap.first_seq, gap.last_seq) == ("retention", "a", 0, 11)
+    assert (gap.first_offset, gap.last_offset) == (0, 11)
+
+
+def test_who_holds_the_log_back_is_named(log: EmbeddedLog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _append(log, "a", 6)
+    _commit(log, "slow", 1)
+    with caplog.at_level(logging.WARNING):
+        _retain(tmp_path, retain_bytes=0)
+    assert "group slow has not read it all" in caplog.text
+    with log.consumer("slow", member="m"), pytest.raises(LogError, match="living member"):
+        log.forget_group("slow")
+    log.forget_group("slow")
+    _commit(log, "fast", 6)
+    _retain(tmp_path, retain_bytes=0)
+    assert _segments(tmp_path) == set()
+    assert log.committed("slow") == {}
+
+
+def test_the_hard_limit_takes_what_is_unread_and_the_reader_goes_on_behind_it(log: EmbeddedLog, tmp_path: Path) -> None:
+    _append(log, "a", 12)
+    with log.consumer("g", member="m") as consumer:
+        (first,) = read(consumer, 1)
+        _retain(tmp_path, retain_bytes=2 * 4096, retain_hard=True)
+        assert _segments(tmp_path) == {3, 4}
+        rest = read(consumer, 6)
+        assert [record.meta.key.seq for record in rest] == [6, 7, 8, 9, 10, 11]
+        assert all(is_whole(record) for record in (first, *rest))
+        assert log.read_frame(first.meta.pointer) is None
+        consumer.commit([make_event(record) for record in rest], marks_after(rest))
+    report = audit(log)
+    assert report.ok, report.findings
+    assert [(gap.first_seq, gap.last_seq) for gap in report.gaps] == [(0, 5)]
+
+
+def test_a_log_that_lost_everything_is_read_from_its_end(log: EmbeddedLog, tmp_path: Path) -> None:
+    state = _append(log, "a", 6)
+    _retain(tmp_path, retain_bytes=0, retain_hard=True)
+    with log.consumer("g", member="m") as consumer:
+        again = _append(log, "a", 1)
+        assert [record.meta.key.seq for record in read(consumer, 1)] == [6]
+    assert (again.epoch, again.next_seq) == (state.epoch, 6), "a gap counts as written"
+
+
+def test_events_go_with_their_frames(log: EmbeddedLog, tmp_path: Path) -> None:
+    _append(log, "a", 9)
+    _commit(log, "g", 9)
+    newest = list(log.events())[-1].offset
+    _retain(tmp_path, retain_bytes=4096)
+    assert [record.event.seq for record in log.events()] == [6, 7, 8]
+    _retain(tmp_path, retain_bytes=0)
+    assert list(log.events()) == []
+    _append(log, "a", 1)
+    _commit(log, "g", 1)
+    assert [record.offset for record in log.events()] == [newest + 1], "an offset is never used again"
+
+
+def test_age_counts_from_the_newest_frame_of_a_segment(
+    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _append(log, "a", 6)
+    later = now_us() + 3_600_000_000
+    _retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)
+    assert _segments(tmp_path) == {1, 2}
+    monkeypatch.setattr("framehop.log.retention.now_us", lambda: later)
+    _retain(tmp_path, retain_bytes=None, retain_age_s=7200.0, retain_hard=True)
+    assert _segments(tmp_path) == {1, 2}
+    _retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)
+    assert _segments(tmp_path) == set()
+
+
+def test_a_gap_never_covers_what_was_missing_before(log: EmbeddedLog, tmp_path: Path) -> None:
+    with log.writer() as writer:
+        state = writer.open_stream("a", source="test:", finite=False)
+        for seq in (0, 1, 3, 4):
+            writer.append(make_frame(state, seq, size=10))
+    _retain(tmp_path, retain_bytes=0, retain_hard=True)
+    assert [(gap.first_seq, gap.last_seq) for gap in log.gaps()] == [(0, 1), (3, 4)]
+    report = audit(log)
+    assert (report.missing, report.findings) == (1, [f"missing: a/{state.epoch}/2, no frame and no gap"])
+
+
+def test_the_segment_that_is_being_written_stays(log: EmbeddedLog, tmp_path: Path) -> None:
+    with log.writer() as writer:
+        state = writer.open_stream("a", source="test:", finite=False)
+        writer.append(make_frame(state, 0))
+        assert writer.flush(TIMEOUT_S)
+        _retain(tmp_path, retain_bytes=0, retain_hard=True)
+        assert _segments(tmp_path) == {1}
+
+
+def test_a_dead_writers_segment_counts_as_closed(log: EmbeddedLog, tmp_path: Path) -> None:
+    with LogProcess(tmp_path, segment_bytes=4096) as child:
+        child.call("open_stream", "a")
+        child.call("append", 0, 2)
+        _retain(tmp_path, retain_bytes=0, retain_hard=True)
+        assert _segments(tmp_path) == {1}
+        child.kill()
+    _retain(tmp_path, retain_bytes=0, retain_hard=True)
+    assert _segments(tmp_path) == set()
+    assert [(gap.first_seq, gap.last_seq) for gap in log.gaps()] == [(0, 1)]
+    assert [path.name for path in (tmp_path / "locks").glob("w.*")] == []
+
+
+def test_files_that_no_row_knows_are_swept(log: EmbeddedLog, tmp_path: Path) -> None:
+    _append(log, "a", 3)
+    (tmp_path / "frames" / "7.seg").write_bytes(b"its row went, its process died")
+    _retain(tmp_path, retain_bytes=None)
+    assert _segments(tmp_path) == {1}
+
+
+def test_a_row_without_a_file_goes_quietly(log: EmbeddedLog, tmp_path: Path) -> None:
+    db = connect(tmp_path / "index.db")
+    rows(db, "INSERT INTO segments(writer) VALUES('dead')")
+    db.close()
+    _retain(tmp_path, retain_bytes=None)
+    db = connect(tmp_path / "index.db")
+    assert rows(db, "SELECT * FROM segments") == []
+    db.close()
+    assert log.gaps() == []
+
+
+def test_a_writer_keeps_the_log_within_its_limits(tmp_path: Path) -> None:
+    options = LogOptions(segment_bytes=4096, retain_bytes=8192, retain_hard=True, session_timeout_s=20.0)
+    with open_log(tmp_path, options=options) as log:
+        _append(log, "a", 60)
+        with log.writer():
+            until(lambda: len(_segments(tmp_path)) <= 2, "retention")
+        (gap,) = log.gaps()
+        assert gap.first_seq == 0, "one row, however often retention ran"
+        assert [meta.key.seq for meta in log.scan_frames()] == list(range(gap.last_seq + 1, 60))
