@@ -6,11 +6,11 @@ from pathlib import Path
 
 import apsw
 import pytest
+
 from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.log.consumer import EmbeddedConsumer
 from framehop.log.index import connect, rows
 from framehop.log.membership import Roll
-
 from tests.logs import make_event, marks_after, read, settle, until, write
 
 PATIENT = LogOptions(session_timeout_s=20.0)
