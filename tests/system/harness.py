@@ -46,11 +46,14 @@ class House:
             "NO_COLOR": "1",
         }
         self.env.pop("FRAMEHOP_FAIL_AT", None)
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *args: str | Path, fail_at: str = "", **popen: Any) -> subprocess.Popen[bytes]:
         env = self.env | ({"FRAMEHOP_FAIL_AT": fail_at} if fail_at else {})
         popen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
-        return subprocess.Popen([*FRAMEHOP, *map(str, args)], env=env, cwd=self.path, **popen)
+        process = subprocess.Popen([*FRAMEHOP, *map(str, args)], env=env, cwd=self.path, **popen)
+        self._started.append(process)
+        return process
 
     def framehop(
         self, *args: str | Path, fail_at: str = "", timeout_s: float = 120, **popen: Any
@@ -107,6 +110,8 @@ class House:
                 process.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
                 continue
+        for started in self._started:
+            started.communicate(timeout=10)
 
     # ---- the ledger
 

@@ -106,10 +106,10 @@ class EmbeddedWriter:
             if self._closed:
                 return
             self._closed = True
-        self._drain(Deadline.after(CLOSE_S))
-        for held in self._streams.values():
-            held.lock.release()
-        self._life.release(unlink=True)
+        if self._drain(Deadline.after(CLOSE_S)):
+            for held in self._streams.values():
+                held.lock.release()
+            self._life.release(unlink=True)
 
     @property
     def closed(self) -> bool:
@@ -121,14 +121,17 @@ class EmbeddedWriter:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _drain(self, deadline: Deadline) -> None:
+    def _drain(self, deadline: Deadline) -> bool:
+        """Whether the thread has ended: while it may still commit, its streams and its segment are in use."""
         self._queue.close()
         self._queue.wait_drained(deadline.remaining_s)
-        if not self._committer.stop(max(1.0, deadline.remaining_s)):
+        ended = self._committer.stop(max(1.0, deadline.remaining_s))
+        if not ended:
             logger.warning("the writer of %s still waits for an acknowledgement callback", self._context.paths.root)
         if left := self._queue.undone:
             why = self._committer.stalled or "the time is up"
             logger.warning("%d frames were not taken by the log at close: %s", left, why)
+        return ended
 
     def _check_open(self) -> None:
         if self._closed:
