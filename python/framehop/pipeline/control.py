@@ -97,7 +97,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """A process is alive and doing this. Counters since its start; `active_s` is the monotonic time of the last work."""
+    """A process is alive and doing this. Counters since its start."""
 
     frames_read: int = 0
     events: int = 0
@@ -106,7 +106,6 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     in_flight: int = 0
     resent: int = 0
     appended: int = 0
-    active_s: float = 0.0
     stalled: str = ""
 
 

@@ -93,7 +93,7 @@ class DetectorLoop:
         return self._detector.detect(pictures, [(request.source_width, request.source_height) for request, _ in batch])
 
     def _reply(self, request: _core.FrameRequest, found: Detections, batch_size: int, wait_us: int) -> None:
-        """Boxes that the hop refuses, such as scores above 1 of a model whose head is not what its sidecar says, fail that frame."""
+        """Boxes that the hop refuses, such as scores above 1 of a head that is not what the sidecar says, fail that frame."""
         try:
             self._reply_boxes(request, found, batch_size, wait_us)
         except InvalidArgumentError as error:

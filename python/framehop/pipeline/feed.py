@@ -6,7 +6,6 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from framehop._core import failpoint
 from framehop.errors import FramehopError, SourceError
 from framehop.pipeline.pacing import Clock, Pacer, Rate, StopEvent
 from framehop.protocols import Ack, FrameWriter, Picture, Source
@@ -163,7 +162,6 @@ class Feed:
         while not self._writer.append(frame, self._on_ack, timeout_s=APPEND_WAIT_S):
             if self._stop.is_set():
                 return False
-        failpoint("ingest.appended")
         if self._first_seq is None:
             self._first_seq = frame.key.seq
         self._last_seq = frame.key.seq
