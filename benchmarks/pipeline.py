@@ -1,0 +1,22 @@
+"""The whole worker (supervisor, worker, detector, embedded log) against a bare loop of the same work, in one command.
+
+    python benchmarks/pipeline.py --rounds 5
+
+What is measured, how, and what it does not show: benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # started by its path: the modules are found from the root
+    from benchmarks.whole_worker.command import main as command
+
+    return command()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The peer: one process, one loop, nothing but TurboJPEG, the resize, ONNX Runtime and the head. No log, no ring, no hop."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from benchmarks.whole_worker.results import Box, Found, Measured, Run
+from benchmarks.whole_worker.turbojpeg import TurboJpeg
+from benchmarks.whole_worker.workload import MODEL, Item, read_items
+from framehop import decode_jpeg
+from framehop.infer import load_model
+from framehop.postprocess import Objects, Postprocessor
+from framehop.preprocess import InputTensor
+
+Picture = NDArray[np.uint8]
+Decoded = tuple[Picture, tuple[int, int]]
+
+
+class Parts:
+    """The four steps, each as plain as it can be. `threads`: of one inference, 0 for one per core, as in framehop."""
+
+    def __init__(self, *, batch: int, threads: int = 0) -> None:
+        model = load_model(MODEL)
+        self.sidecar = model.sidecar
+        self.jpeg = TurboJpeg(*model.min_decode_size)
+        self.tensor = InputTensor(self.sidecar.input, self.sidecar.resize, max_batch=batch)
+        self.post = Postprocessor(self.sidecar)
+        self.session = onnxruntime.InferenceSession(
+            model.read(), session_options(threads), providers=["CPUExecutionProvider"]
+        )
+
+    def decode(self, data: bytes, buffer: NDArray[np.uint8]) -> Decoded:
+        return self.jpeg.decode(data, buffer), self.jpeg.size(data)
+
+    def infer(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        outputs: list[NDArray[np.float32]] = self.session.run(list(self.post.outputs), {self.sidecar.input.name: batch})
+        return outputs
+
+    def objects(
+        self, outputs: Sequence[NDArray[np.float32]], transforms: NDArray[np.float64], decoded: Sequence[Decoded]
+    ) -> list[Objects]:
+        return [
+            self.post.objects(
+                {name: rows[i] for name, rows in zip(self.post.outputs, outputs, strict=True)},
+                transforms[i],
+                picture_size=(picture.shape[1], picture.shape[0]),
+                source_size=size,
+            )
+            for i, (picture, size) in enumerate(decoded)
+        ]
+
+    def detect(self, decoded: Sequence[Decoded]) -> list[Objects]:
+        batch, transforms = self.tensor.fill([picture for picture, _ in decoded])
+        return self.objects(self.infer(batch), transforms, decoded)
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Those of framehop's own session."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def buffers_for(parts: Parts, items: Sequence[Item], count: int) -> list[NDArray[np.uint8]]:
+    """Memory for `count` decoded pictures, touched, so that no run pays for its first use."""
+    sizes = (parts.jpeg.scaled(parts.jpeg.size(item.payload)) for item in items)
+    largest = max(width * height * 3 for width, height in sizes)
+    return [np.ones(largest, np.uint8) for _ in range(count)]
+
+
+def one_by_one(parts: Parts, items: Sequence[Item], batch: int) -> Iterator[list[Decoded]]:
+    """Batches, decoded in this thread."""
+    buffers = buffers_for(parts, items, batch)
+    for first in range(0, len(items), batch):
+        part = items[first : first + batch]
+        yield [parts.decode(item.payload, buffer) for item, buffer in zip(part, buffers, strict=False)]
+
+
+def ahead(parts: Parts, items: Sequence[Item], batch: int, threads: int) -> Iterator[list[Decoded]]:
+    """Batches, decoded by a pool that stays up to two batches, at least one picture per thread, ahead of the inference."""
+    buffers = buffers_for(parts, items, batch + max(2 * batch, threads))
+    pending: deque[Future[Decoded]] = deque()
+    taken = 0
+    with ThreadPoolExecutor(threads) as pool:
+        while taken < len(items):
+            while len(pending) < len(buffers) and taken + len(pending) < len(items):
+                place = taken + len(pending)
+                pending.append(pool.submit(parts.decode, items[place].payload, buffers[place % len(buffers)]))
+            ready = [pending.popleft().result() for _ in range(min(batch, len(pending)))]
+            yield ready  # consumed when we go on, and only then are its buffers given away again
+            taken += len(ready)
+
+
+def check_pixels(parts: Parts, items: Sequence[Item]) -> None:
+    """Bare TurboJPEG and framehop's decoder give the same bytes."""
+    [buffer] = buffers_for(parts, items, 1)
+    width, height = parts.sidecar.input.width, parts.sidecar.input.height
+    for item in items:
+        ours = decode_jpeg(item.payload, min_width=width, min_height=height)
+        assert np.array_equal(parts.decode(item.payload, buffer)[0], ours), f"other pixels in {item.frame}"
+
+
+def run(items: Sequence[Item], *, batch: int, decode_threads: int) -> Run:
+    """`decode_threads` 0: in the loop itself."""
+    parts = Parts(batch=batch)
+    check_pixels(parts, items[:8])
+    warm = next(one_by_one(parts, items, batch))
+    parts.detect(warm)
+    results: list[Objects] = []
+    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    batches = ahead(parts, items, batch, decode_threads) if decode_threads else one_by_one(parts, items, batch)
+    for decoded in batches:
+        results += parts.detect(decoded)
+    wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
+    measured = Measured(frames=len(items), wall_s=wall_s, cpu_s={"bare": cpu_s})
+    return Run(measured=measured, found=found_by(items, results))
+
+
+def found_by(items: Sequence[Item], results: Sequence[Objects]) -> Found:
+    return {
+        item.frame: [
+            Box(label_id, score, tuple(sides))
+            for sides, score, label_id in zip(*(values.tolist() for values in objects), strict=True)
+        ]
+        for item, objects in zip(items, results, strict=True)
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--first", type=int, required=True)
+    parser.add_argument("--frames", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--pool", action="store_true", help="decode in one thread per core beside the inference")
+    options = parser.parse_args()
+    items = read_items(options.log, options.first, options.frames)
+    threads = len(os.sched_getaffinity(0)) if options.pool else 0
+    sys.stdout.buffer.write(msgspec.json.encode(run(items, batch=options.batch, decode_threads=threads)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The limit: what each stage costs alone, CPU-ms per frame, with everything it needs at hand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.whole_worker.bare import Decoded, Parts, buffers_for
+from benchmarks.whole_worker.workload import Item, read_items
+
+SAMPLE = 64  # different pictures; decoded ones take a megabyte each
+BATCHES = (1, 8)
+THREADS = (1, 0)  # of one inference; 0: one per core, as in framehop
+
+
+def infer_name(threads: int, batch: int) -> str:
+    return f"infer, {'one thread' if threads else 'a thread per core'}, batch {batch}"
+
+
+INFER = tuple(infer_name(threads, batch) for threads in THREADS for batch in BATCHES)
+OTHERS = ("decode", "preprocess", "postprocess")
+
+
+def measure(items: Sequence[Item], frames: int) -> dict[str, float]:
+    """CPU-ms per frame by stage. The first pass over the pictures is not counted."""
+    parts = Parts(batch=max(BATCHES), threads=1)
+    buffers = buffers_for(parts, items, len(items))
+    found = {
+        "decode": _cpu_ms(frames, len(items), lambda i: parts.decode(items[i].payload, buffers[i])),
+    }
+    decoded = [parts.decode(item.payload, buffer) for item, buffer in zip(items, buffers, strict=True)]
+    found["preprocess"] = _cpu_ms(frames, len(items), lambda i: parts.tensor.fill([decoded[i][0]]))
+    outputs = [_outputs(parts, each) for each in decoded]
+    found["postprocess"] = _cpu_ms(
+        frames, len(items), lambda i: parts.objects(outputs[i][0], outputs[i][1], [decoded[i]])
+    )
+    return found | dict(_infer(decoded, frames))
+
+
+def _outputs(parts: Parts, decoded: Decoded) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
+    batch, transforms = parts.tensor.fill([decoded[0]])
+    return parts.infer(batch), transforms
+
+
+def _infer(decoded: Sequence[Decoded], frames: int) -> Iterator[tuple[str, float]]:
+    for threads in THREADS:
+        for batch in BATCHES:
+            parts = Parts(batch=batch, threads=threads)
+            tensors = [_tensor(parts, decoded, first, batch) for first in range(0, len(decoded), batch)]
+            rounds = -(-frames // batch)
+            cpu_ms = _cpu_ms(rounds, len(tensors), lambda i, parts=parts, tensors=tensors: parts.infer(tensors[i]))  # type: ignore[misc]
+            yield infer_name(threads, batch), cpu_ms / batch
+
+
+def _tensor(parts: Parts, decoded: Sequence[Decoded], first: int, batch: int) -> NDArray[np.float32]:
+    """A full batch, round the pictures' end if need be."""
+    filled, _ = parts.tensor.fill([decoded[(first + i) % len(decoded)][0] for i in range(batch)])
+    return filled.copy()
+
+
+def _cpu_ms(times: int, choices: int, step: Callable[[int], object]) -> float:
+    """CPU-ms per call, all threads of the process together."""
+    for i in range(choices):
+        step(i)
+    began = time.process_time()
+    for i in range(times):
+        step(i % choices)
+    return 1000 * (time.process_time() - began) / times
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--first", type=int, required=True)
+    parser.add_argument("--frames", type=int, required=True)
+    options = parser.parse_args()
+    items = read_items(options.log, options.first, min(SAMPLE, options.frames))
+    sys.stdout.buffer.write(msgspec.json.encode(measure(items, options.frames)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
