@@ -45,6 +45,9 @@ def main() -> int:
     except BenchmarkError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("interrupted: nothing is kept")
+        return 130
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     print(markdown(result))
