@@ -89,6 +89,13 @@ missing_packages() {
     done
 }
 
+have() {
+    local tool
+    for tool; do
+        command -v "$tool" >/dev/null || return 1
+    done
+}
+
 # How to run a command as root, one word a line; nothing at all when that cannot be done.
 root_prefix() {
     if ((EUID == 0)); then
@@ -100,8 +107,8 @@ root_prefix() {
 
 ensure_packages() {
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        command -v cmake ninja c++ pkg-config >/dev/null ||
-            fail "no apt here; install what Debian calls: $(needed_packages | paste -sd ' ')"
+        have cmake ninja c++ pkg-config ||
+            fail "no apt here, and tools are missing; install what Debian calls $(needed_packages | paste -sd ' ')"
         return 0
     fi
     local -a missing prefix
@@ -117,6 +124,7 @@ ensure_packages() {
 install_packages() {
     local -a apt=("${prefix[@]}" DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
     say "apt packages to install: ${missing[*]}"
+    [[ ${prefix[0]} != sudo ]] || sudo -v
     run "apt-get update" "${apt[@]}" update
     say "apt will download about $(apt_megabytes "${missing[@]}") MB"
     run "apt-get install" "${apt[@]}" install --no-install-recommends -y "${missing[@]}"
@@ -183,7 +191,7 @@ ensure_installed() {
     core=$(core_stamp)
     requirements=$(requirements_stamp "$extra")
     if ! stamped "requirements-$extra" "$requirements"; then
-        say "installing framehop[$extra] into ${venv#"$PWD"/}: up to $megabytes MB to download, then a minute of C++"
+        say "installing framehop[$extra] into ${venv#"$PWD"/}: about $megabytes MB to download, then a minute of C++"
         run "pip install build tools" python -m pip install "scikit-build-core>=1.1" "pybind11>=3.1"
         run "pip install" python -m pip install "${editable[@]}" ".[$extra]"
     elif ! stamped core "$core"; then

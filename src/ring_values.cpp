@@ -1,6 +1,4 @@
 // FrameTag and SlotRef: values, compared by content.
-#include <pybind11/operators.h>
-
 #include <cstdint>
 
 #include "framehop/base/error.hpp"
@@ -64,7 +62,8 @@ void register_ring_values(py::module_& module) {
         .def_readonly("seq", &FrameTag::seq)
         .def_readonly("partition", &FrameTag::partition)
         .def_readonly("offset", &FrameTag::offset)
-        .def(py::self == py::self)
+        .def(
+            "__eq__", [](const FrameTag& self, const FrameTag& other) { return self == other; }, py::is_operator())
         .def("__hash__", &hash_tag)
         .def("__repr__", &repr_tag);
     py::class_<SlotRef>(module, "SlotRef", py::is_final())
@@ -73,7 +72,8 @@ void register_ring_values(py::module_& module) {
         .def_readonly("width", &SlotRef::width)
         .def_readonly("height", &SlotRef::height)
         .def_readonly("stride", &SlotRef::stride)
-        .def(py::self == py::self)
+        .def(
+            "__eq__", [](const SlotRef& self, const SlotRef& other) { return self == other; }, py::is_operator())
         .def("__hash__", &hash_ref)
         .def("__repr__", &repr_ref);
 }

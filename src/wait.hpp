@@ -1,4 +1,5 @@
-// Waits that Ctrl-C can end: native waits are cut into slices, with a look at Python's signals between two.
+// Waits that Ctrl-C can end: in the main thread, where Python handles signals, native waits are cut into slices with a look at
+// the signals between two. Other threads sleep through.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -11,6 +12,14 @@
 namespace framehop::python {
 
 inline constexpr std::chrono::milliseconds kWaitSlice{100};
+
+// Needs the GIL.
+inline bool in_main_thread() {
+    namespace py = pybind11;
+    static const auto main_thread =
+        py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
+    return PyThread_get_thread_ident() == main_thread;
+}
 
 // Converts a timeout in seconds, refusing NaN and negative values; anything above a day is a day.
 inline std::chrono::nanoseconds timeout_from_seconds(double seconds) {
@@ -25,16 +34,17 @@ bool wait_in_slices(double timeout_s, WaitSlice wait_slice) {
     namespace py = pybind11;
     using Clock = std::chrono::steady_clock;
     const auto deadline = Clock::now() + timeout_from_seconds(timeout_s);
+    const std::chrono::nanoseconds slice = in_main_thread() ? kWaitSlice : std::chrono::nanoseconds::max();
     for (;;) {
         const auto left = std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(deadline - Clock::now()));
         bool done = false;
         {
             const py::gil_scoped_release release;
-            done = wait_slice(std::min<std::chrono::nanoseconds>(left, kWaitSlice));
+            done = wait_slice(std::min(left, slice));
         }
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         if (done) return true;
-        if (left <= kWaitSlice) return false;
+        if (left <= slice) return false;
     }
 }
 

@@ -29,8 +29,13 @@ class Peer:
     """The test's end: `ask("lease 0 1")` returns the answer's words."""
 
     def __init__(self, path: str, role: str) -> None:
+        # -P: the script's own directory would hide the standard library's `typing`.
         self._process = subprocess.Popen(
-            [sys.executable, __file__, path, role], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [sys.executable, "-P", __file__, path, role],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
         try:
             self.hello = self._answer()
@@ -58,8 +63,9 @@ class Peer:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """kill -9, without reaping: it stays a zombie until `end`."""
+        """kill -9; returns when it is dead, but does not reap it: it stays a zombie until `end`."""
         self.signal(signal.SIGKILL)
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
 
     def end(self) -> None:
         self._process.kill()

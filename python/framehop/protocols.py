@@ -47,9 +47,11 @@ class CommitResult:
 class FrameWriter(Protocol):
     """Appends frames. Thread-safe; its queue is bounded in bytes."""
 
-    def open_stream(self, stream: str, *, source: str, finite: bool) -> StreamState:
+    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         """Become the one writer of `stream`. A finite source whose last pass was interrupted goes on in its epoch after the last
-        acknowledged frame; anything else starts a new epoch. Raises StreamBusyError."""
+        acknowledged frame; anything else starts a new epoch. `run_since_us`: when the run began that this writer belongs to: a
+        source finished since then gives `done`, so that a restart in the middle of a run repeats nothing. Raises
+        StreamBusyError."""
 
     def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
         """Queue `frame`; blocks while the queue is full, up to `timeout_s` (then False, and the frame was not taken). `on_ack`

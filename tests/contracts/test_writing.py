@@ -10,6 +10,7 @@ import pytest
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack, FrameLog
+from framehop.timing import now_us
 from tests.contracts.conftest import QUEUE_BYTES
 from tests.logs import TIMEOUT_S, is_whole, make_frame, write
 
@@ -233,3 +234,19 @@ def test_streams_of_one_partition_keep_their_order(log: FrameLog) -> None:
         seen[meta.key.stream].append(meta.key.seq)
     assert all(seqs == list(range(10)) for seqs in seen.values())
     assert sum(log.end_offsets().values()) == 200
+
+
+def test_a_run_that_goes_on_repeats_nothing_it_has_finished(log: FrameLog) -> None:
+    began_us = now_us()
+    with log.writer() as writer:
+        first = writer.open_stream("clip", source="file:clip.mp4", finite=True)
+        writer.append(make_frame(first, 0))
+        writer.finish_pass("clip")
+    for _ in range(2):
+        with log.writer() as writer:
+            again = writer.open_stream("clip", source="file:clip.mp4", finite=True, run_since_us=began_us)
+        assert (again.done, again.epoch, again.next_seq) == (True, first.epoch, 1)
+    with log.writer() as writer:
+        later = writer.open_stream("clip", source="file:clip.mp4", finite=True, run_since_us=now_us() + 1)
+    assert (later.done, later.next_seq) == (False, 0)
+    assert later.epoch > first.epoch

@@ -11,13 +11,13 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from framehop.log import EmbeddedLog, LogOptions, open_log
-from framehop.pipeline.audit import audit
-from framehop.types import FrameRecord, StreamState
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.pipeline.audit import audit
+from framehop.types import FrameRecord, StreamState
 from tests.logs import TIMEOUT_S, make_event, make_frame, settle, until
 
 STREAMS = ("gate", "yard", "hall", "roof", "lift")

@@ -46,16 +46,21 @@ class House:
             "NO_COLOR": "1",
         }
         self.env.pop("FRAMEHOP_FAIL_AT", None)
+        self._started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *args: str | Path, fail_at: str = "", **popen: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, *args: str | Path, fail_at: str = "", stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE
+    ) -> subprocess.Popen[bytes]:
         env = self.env | ({"FRAMEHOP_FAIL_AT": fail_at} if fail_at else {})
-        popen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
-        return subprocess.Popen([*FRAMEHOP, *map(str, args)], env=env, cwd=self.path, **popen)
+        command = [*FRAMEHOP, *map(str, args)]
+        process = subprocess.Popen(command, env=env, cwd=self.path, stdout=stdout, stderr=stderr)
+        self._started.append(process)
+        return process
 
     def framehop(
-        self, *args: str | Path, fail_at: str = "", timeout_s: float = 120, **popen: Any
+        self, *args: str | Path, fail_at: str = "", timeout_s: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        process = self.start(*args, fail_at=fail_at, **popen)
+        process = self.start(*args, fail_at=fail_at)
         try:
             stdout, stderr = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -107,6 +112,8 @@ class House:
                 process.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
                 continue
+        for started in self._started:
+            started.communicate(timeout=10)
 
     # ---- the ledger
 
@@ -135,8 +142,8 @@ def check_ledger(log_path: Path, expected: dict[str, list[int]]) -> None:
             pictures[meta.key.stream][place] = zlib.crc32(record.payload)
         events: dict[str, list[tuple[int, int]]] = defaultdict(list)
         with log.events() as reader:
-            for record in reader:
-                events[record.event.stream].append((record.event.epoch, record.event.seq))
+            for found in reader:
+                events[found.event.stream].append((found.event.epoch, found.event.seq))
     assert set(pictures) == set(expected)
     for stream, crcs in expected.items():
         in_order = [pictures[stream][place] for place in sorted(pictures[stream])]

@@ -231,7 +231,7 @@ def test_a_name_that_is_taken_by_a_directory(tmp_path: Path) -> None:
     log = _Log()
     log.add("a", 0)
     (tmp_path / "a.mp4").mkdir()
-    with pytest.raises(SystemCallError, match="cannot write .*directory"):
+    with pytest.raises(SystemCallError, match=r"cannot write .*directory"):
         annotate(log.as_log, tmp_path / "a.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 

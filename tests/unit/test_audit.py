@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from framehop.log import EmbeddedLog, open_log
 from framehop.log.index import connect, rows
 from framehop.pipeline.audit import MAX_FINDINGS, audit
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import StreamState
-
 from tests.logs import make_event, marks_after, read, write
 
 

@@ -42,7 +42,7 @@ class _Log:
     def writer(self) -> _Log:
         return self
 
-    def open_stream(self, stream: str, *, source: str, finite: bool) -> StreamState:
+    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         if stream in self.busy:
             raise StreamBusyError(f"stream {stream!r} is written by another process")
         last = self._states.get(stream)

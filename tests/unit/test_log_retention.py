@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.log.index import connect, rows
@@ -15,7 +16,6 @@ from framehop.log.retention import Retention
 from framehop.pipeline.audit import audit
 from framehop.timing import now_us
 from framehop.types import StreamState
-
 from tests.log_process import LogProcess
 from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, until
 

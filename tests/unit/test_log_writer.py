@@ -8,13 +8,13 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from framehop.errors import LogError, StreamBusyError
 from framehop.log import LogOptions, open_log
 from framehop.log.index import connect, rows, value
 from framehop.log.options import Durability
 from framehop.log.segments import SegmentFile
 from framehop.protocols import Ack
-
 from tests.logs import TIMEOUT_S, make_frame, until, write
 
 

@@ -23,7 +23,9 @@ def write(root: Path, **files: str) -> Path:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    return write(tmp_path, proc__meminfo="MemTotal: 9000000 kB\nMemAvailable: 1024000 kB\n", proc__self__cgroup="0::/\n")
+    return write(
+        tmp_path, proc__meminfo="MemTotal: 9000000 kB\nMemAvailable: 1024000 kB\n", proc__self__cgroup="0::/\n"
+    )
 
 
 def free(root: Path) -> dict[str, int]:

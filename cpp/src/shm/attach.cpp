@@ -9,9 +9,7 @@
 namespace framehop::shm {
 namespace {
 
-std::string text_of(const AttachReply& reply) {
-    return {reply.text.begin(), std::find(reply.text.begin(), reply.text.end(), '\0')};
-}
+std::string text_of(const AttachReply& reply) { return {reply.text.begin(), std::ranges::find(reply.text, '\0')}; }
 
 }  // namespace
 

@@ -34,13 +34,13 @@ const Holder* Holders::writer() const noexcept {
 std::vector<std::uint32_t> Holders::remove_departed(const HoldsSomething& holds_something) {
     std::vector<std::uint32_t> departed;
     for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
-        if (!places_[i]) continue;
-        Holder& holder = *places_[i];
+        std::optional<Holder>& place = places_[i];
+        if (!place) continue;
         // Let go at once: an ended connection would wake the host for ever.
-        if (hung_up(holder)) holder.connection.reset();
-        if (!died(holder) && (holder.connection || holds_something(i, holder.role))) continue;
+        if (hung_up(*place)) place->connection.reset();
+        if (!died(*place) && (place->connection || holds_something(i, place->role))) continue;
         departed.push_back(i);
-        places_[i].reset();
+        place.reset();
     }
     return departed;
 }

@@ -59,6 +59,7 @@ RingHost::~RingHost() {
         return;
     }
     // In a forked child the thread does not run and the socket's file is the parent's: joining would wait for ever.
+    // NOLINTNEXTLINE(bugprone-unused-return-value): the handle is left behind on purpose.
     static_cast<void>(thread_.release());
     if (door_) door_->disown();
 }
@@ -81,7 +82,7 @@ void RingHost::serve() noexcept {
     while (wait_for_events()) {
         try {
             look_around();
-        } catch (const std::exception&) {
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
             // Out of memory for one caller: its connection was dropped on the way, the others are served on.
         }
     }
@@ -118,16 +119,21 @@ void RingHost::admit(Caller caller) {
     see_off_departed();
     const Holder* writer = caller.role == Role::writer ? holders_.writer() : nullptr;
     if (writer != nullptr) {
-        return refuse(caller.connection.get(), Verdict::refused,
-                      "process " + std::to_string(writer->pid) + " is its writer; end it first");
+        refuse(caller.connection.get(), Verdict::refused,
+               "process " + std::to_string(writer->pid) + " is its writer; end it first");
+        return;
     }
     const auto place = holders_.free_place();
     if (!place) {
-        return refuse(caller.connection.get(), Verdict::refused,
-                      "all " + std::to_string(kMaxHolders) + " places are taken; detach a reader first");
+        refuse(caller.connection.get(), Verdict::refused,
+               "all " + std::to_string(kMaxHolders) + " places are taken; detach a reader first");
+        return;
     }
     UniqueFd process = peer_pidfd(caller.connection.get(), caller.peer.pid);
-    if (!process) return refuse(caller.connection.get(), Verdict::refused, "the host cannot watch your process");
+    if (!process) {
+        refuse(caller.connection.get(), Verdict::refused, "the host cannot watch your process");
+        return;
+    }
     welcome(std::move(caller), *place, std::move(process));
 }
 

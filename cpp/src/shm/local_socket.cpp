@@ -15,14 +15,11 @@
 
 #include "framehop/base/error.hpp"
 
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77  // Linux 6.5; the C library's headers may be older than the kernel
-#endif
-
 namespace framehop::shm {
 namespace {
 
 constexpr int kBacklog = 64;
+constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, Linux 6.5; the C library's headers may be older than the kernel
 constexpr int kSocketKind = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
 constexpr std::size_t kMaxFds = 2;
 
@@ -141,8 +138,8 @@ std::optional<Peer> peer_of(int socket) noexcept {
 UniqueFd peer_pidfd(int socket, pid_t pid) noexcept {
     int raw = -1;
     socklen_t size = sizeof raw;
-    if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &raw, &size) == 0) return UniqueFd(raw);
-    if (errno != ENOPROTOOPT) return UniqueFd();
+    if (::getsockopt(socket, SOL_SOCKET, kPeerPidfd, &raw, &size) == 0) return UniqueFd(raw);
+    if (errno != ENOPROTOOPT) return {};
     // An older kernel: while the connection stands, its process most likely does.
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }

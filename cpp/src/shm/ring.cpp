@@ -19,7 +19,7 @@ Slot::Slot(Membership::Use use, SlotId id) noexcept
     : pixels_(use.membership().pixels()),
       use_(std::move(use)),
       id_(id),
-      slot_bytes_(use_->membership().geometry().slot_bytes) {}
+      slot_bytes_(use_.membership().geometry().slot_bytes) {}
 
 PictureShape Slot::shape_for(std::uint32_t width, std::uint32_t height) const {
     if (width == 0 || height == 0) throw Error(Errc::invalid_argument, "a picture has at least one pixel a side");
@@ -36,7 +36,7 @@ PictureShape Slot::shape_for(std::uint32_t width, std::uint32_t height) const {
 ImageView Slot::image(std::uint32_t width, std::uint32_t height) {
     if (ended_.load(std::memory_order_acquire)) slot_ended();
     shape_ = shape_for(width, height);
-    use_->membership().table().set_shape(id_, shape_);
+    use_.membership().table().set_shape(id_, shape_);
     return {pixels_->slot(id_.slot), shape_.width, shape_.height, shape_.stride, shape_.format};
 }
 
@@ -44,7 +44,7 @@ SlotRef Slot::publish() {
     if (ended_.load(std::memory_order_acquire)) slot_ended();
     if (shape_.width == 0) throw Error(Errc::invalid_argument, "the slot holds no picture yet; write one first");
     if (ended_.exchange(true, std::memory_order_acq_rel)) slot_ended();
-    const Membership::Use use = take_use();
+    const Membership::Use use = std::move(use_);
     SlotTable& table = use.membership().table();
     if (use.membership().closed() || !table.publish(id_)) {
         give_back(use.membership());
@@ -55,13 +55,8 @@ SlotRef Slot::publish() {
 
 void Slot::abandon() noexcept {
     if (ended_.exchange(true, std::memory_order_acq_rel)) return;
-    give_back(take_use().membership());
-}
-
-Membership::Use Slot::take_use() noexcept {
-    Membership::Use use = std::move(*use_);
-    use_.reset();
-    return use;
+    const Membership::Use use = std::move(use_);
+    give_back(use.membership());
 }
 
 // A forked child's copy gives back nothing of its parent's.

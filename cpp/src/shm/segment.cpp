@@ -21,10 +21,8 @@ constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 }
 
 void allocate(int fd, std::uint64_t bytes, const Geometry& geometry) {
-    int error = 0;
-    do {
-        error = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-    } while (error == EINTR);
+    int error = EINTR;
+    while (error == EINTR) error = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
     if (error == 0) return;
     throw Error(Errc::no_memory, "a ring of " + std::to_string(geometry.slot_count) + " slots of " +
                                      std::to_string(geometry.slot_bytes) + " bytes needs " +

@@ -10,9 +10,10 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
+from framehop._core import arm_failpoint
 from framehop.cli import options
 from framehop.cli.output import complain, console, note, write_json_line
-from framehop.config import DEFAULT_LOG, DetectOptions
+from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
 from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.ingest import IngestSummary
@@ -36,6 +37,8 @@ def ingest(
     """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; goes on where it was interrupted."""
     opened_sources = parse_sources(options.named(sources, stream))
     pace = parse_rate(rate)
+    if point := fail_point():
+        arm_failpoint(point.name, point.nth)
     with open_log(log) as opened, stop_on_signals() as stop:
         summary = ingest_sources(opened, opened_sources, rate=pace, loop=loop, stop=stop.event)
     _print_ingest(summary, json=json)

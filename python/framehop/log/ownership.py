@@ -78,17 +78,17 @@ class Ownership:
 
         Cheap while nothing changes: one small query, and a look at who lives four times per session timeout.
         """
-        with translated(self._context.paths.index):
-            version = value(self._db, "SELECT version FROM groups WHERE name=?", (self._group,))
-            if version == self._version and time.monotonic() < self._next_look:
-                return {}
-            self._version = version
-            self._next_look = time.monotonic() + self._context.options.session_timeout_s / BEATS_PER_TIMEOUT
-            try:
-                return self._balance(revoke)
-            except (LogFullError, IndexBusyError) as error:
-                logger.warning("group %s cannot be balanced now, and tries again: %s", self._group, error)
-                return {}
+        if not self._is_due():
+            return {}
+        try:
+            surplus, lacking = self._plan()
+            if surplus:
+                revoke(surplus)
+                self._give_back(surplus)
+            return self._claim() if lacking else {}
+        except (LogFullError, IndexBusyError) as error:
+            logger.warning("group %s cannot be balanced now, and tries again: %s", self._group, error)
+            return {}
 
     def close(self) -> None:
         """Leave the group: the partitions are free at once."""
@@ -102,22 +102,27 @@ class Ownership:
         self._context.bell.ring()
         self._db.close()
 
-    def _balance(self, revoke: Callable[[frozenset[int]], None]) -> dict[int, int]:
-        living, dead = self._roll.look(self._db)
-        owners = self._owners(self._db)
+    def _is_due(self) -> bool:
+        with translated(self._context.paths.index):
+            version = value(self._db, "SELECT version FROM groups WHERE name=?", (self._group,))
+        if version == self._version and time.monotonic() < self._next_look:
+            return False
+        self._version = version
+        self._next_look = time.monotonic() + self._context.options.session_timeout_s / BEATS_PER_TIMEOUT
+        return True
+
+    def _plan(self) -> tuple[frozenset[int], bool]:
+        """What to give back, and whether there may be something to take. Forgets what others took."""
+        with translated(self._context.paths.index):
+            living, dead = self._roll.look(self._db)
+            owners = self._owners(self._db)
         with self._lock:
             self._forget(frozenset(partition for partition in self._claims if not self._is_mine(partition, owners)))
         if self._member.instance not in living:
-            return {}  # just woken from a long stop: the heartbeat comes first
+            return frozenset(), False  # just woken from a long stop: the heartbeat comes first
         share = self._share(owners, living)
-        mine = self.partitions
-        if len(mine) > share:
-            surplus = frozenset(sorted(mine)[share:])
-            revoke(surplus)
-            self._give_back(surplus)
-        elif len(mine) < share or dead:
-            return self._claim(living, dead)
-        return {}
+        mine = sorted(self.partitions)
+        return frozenset(mine[share:]), len(mine) < share or bool(dead)
 
     def _share(self, owners: dict[int, _Owner], living: frozenset[str]) -> int:
         owned = dict.fromkeys(living, 0)
@@ -126,13 +131,15 @@ class Ownership:
                 owned[owner.instance] += 1
         return fair_shares(owned, len(owners))[self._member.instance]
 
-    def _claim(self, living: frozenset[str], dead: frozenset[str]) -> dict[int, int]:
+    def _claim(self) -> dict[int, int]:
         claims: dict[int, _Claim] = {}
         try:
             with transaction(self._db, self._context.paths.index):
+                # Looked at again: who joined or woke since the plan was made must not be robbed.
+                living, dead = self._roll.look(self._db)
                 self._roll.strike(self._db, dead)
                 owners = self._owners(self._db)
-                wanted = self._share(owners, living) - len(self.partitions)
+                wanted = self._share(owners, living | {self._member.instance}) - len(self.partitions)
                 for partition, owner in sorted(owners.items()):
                     if len(claims) < wanted and self._is_free(partition, owner, living):
                         claims[partition] = self._take(partition, owner)

@@ -31,7 +31,7 @@ CREATE TABLE streams(
     epoch INTEGER NOT NULL,
     source TEXT NOT NULL,
     pass_index INTEGER NOT NULL,
-    finished INTEGER NOT NULL,
+    finished_us INTEGER NOT NULL,
     generation INTEGER NOT NULL,
     writer TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -26,19 +26,33 @@ def next_epoch(last: int) -> int:
     return max(now_us(), last + 1)
 
 
-def open_stream_row(db: apsw.Connection, stream: str, *, source: str, finite: bool, writer: str) -> OpenedStream:
+def open_stream_row(
+    db: apsw.Connection, stream: str, *, source: str, finite: bool, writer: str, run_since_us: int | None = None
+) -> OpenedStream:
     """Within a transaction, by the holder of the stream's lock: resume an interrupted pass, or start a new epoch."""
-    found = row(db, "SELECT epoch, source, pass_index, finished, generation FROM streams WHERE stream=?", (stream,))
-    epoch, last_source, pass_index, finished, generation = found or (0, "", 0, 1, 0)
-    if finite and not finished and last_source == source:
-        state = StreamState(stream=stream, epoch=epoch, next_seq=next_seq(db, stream, epoch), pass_index=pass_index)
+    found = row(db, "SELECT epoch, source, pass_index, finished_us, generation FROM streams WHERE stream=?", (stream,))
+    epoch, last_source, pass_index, finished_us, generation = found or (0, "", 0, 1, 0)
+    same = finite and last_source == source
+    done = same and run_since_us is not None and finished_us >= run_since_us
+    if done or (same and not finished_us):
+        seq = next_seq(db, stream, epoch)
+        state = StreamState(stream=stream, epoch=epoch, next_seq=seq, pass_index=pass_index, done=done)
     else:
         state = StreamState(stream=stream, epoch=next_epoch(epoch), next_seq=0)
-    # A live source's epoch ends with its writer: to the next one it is finished.
+    # A live source's epoch ends with its writer: to the next one it was finished long ago.
     rows(
         db,
-        "INSERT OR REPLACE INTO streams(stream, epoch, source, pass_index, finished, generation, writer) VALUES(?,?,?,?,?,?,?)",
-        (stream, state.epoch, source, state.pass_index, int(not finite), generation + 1, writer),
+        "INSERT OR REPLACE INTO streams(stream, epoch, source, pass_index, finished_us, generation, writer)"
+        " VALUES(?,?,?,?,?,?,?)",
+        (
+            stream,
+            state.epoch,
+            source,
+            state.pass_index,
+            finished_us if done else int(not finite),
+            generation + 1,
+            writer,
+        ),
     )
     return OpenedStream(state=state, generation=generation + 1)
 
@@ -55,8 +69,8 @@ def change_pass(db: apsw.Connection, change: PassChange) -> None:
     """Within a transaction that has checked the generation."""
     rows(
         db,
-        "UPDATE streams SET epoch=?, pass_index=?, finished=? WHERE stream=?",
-        (change.epoch, change.pass_index, int(change.finished), change.stream),
+        "UPDATE streams SET epoch=?, pass_index=?, finished_us=? WHERE stream=?",
+        (change.epoch, change.pass_index, now_us() if change.finished else 0, change.stream),
     )
 
 

@@ -55,13 +55,13 @@ class EmbeddedWriter:
         self._committer = Committer(context, self._id, self._queue)
         context.maintenance.request_retention()
 
-    def open_stream(self, stream: str, *, source: str, finite: bool) -> StreamState:
+    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         check_stream(stream)
         with self._lock:
             self._check_open()
             lock = self._lock_stream(stream)
             try:
-                opened = self._take_over(stream, source, finite)
+                opened = self._take_over(stream, source, finite, run_since_us)
             except BaseException:
                 lock.release()
                 raise
@@ -106,10 +106,10 @@ class EmbeddedWriter:
             if self._closed:
                 return
             self._closed = True
-        self._drain(Deadline.after(CLOSE_S))
-        for held in self._streams.values():
-            held.lock.release()
-        self._life.release(unlink=True)
+        if self._drain(Deadline.after(CLOSE_S)):
+            for held in self._streams.values():
+                held.lock.release()
+            self._life.release(unlink=True)
 
     @property
     def closed(self) -> bool:
@@ -121,14 +121,17 @@ class EmbeddedWriter:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _drain(self, deadline: Deadline) -> None:
+    def _drain(self, deadline: Deadline) -> bool:
+        """Whether the thread has ended: while it may still commit, its streams and its segment are in use."""
         self._queue.close()
         self._queue.wait_drained(deadline.remaining_s)
-        if not self._committer.stop(max(1.0, deadline.remaining_s)):
+        ended = self._committer.stop(max(1.0, deadline.remaining_s))
+        if not ended:
             logger.warning("the writer of %s still waits for an acknowledgement callback", self._context.paths.root)
         if left := self._queue.undone:
             why = self._committer.stalled or "the time is up"
             logger.warning("%d frames were not taken by the log at close: %s", left, why)
+        return ended
 
     def _check_open(self) -> None:
         if self._closed:
@@ -154,12 +157,14 @@ class EmbeddedWriter:
             )
         return lock
 
-    def _take_over(self, stream: str, source: str, finite: bool) -> OpenedStream:
+    def _take_over(self, stream: str, source: str, finite: bool, run_since_us: int | None) -> OpenedStream:
         index = self._context.paths.index
         db = connect(index)
         try:
             with transaction(db, index):
-                return open_stream_row(db, stream, source=source, finite=finite, writer=self._id)
+                return open_stream_row(
+                    db, stream, source=source, finite=finite, writer=self._id, run_since_us=run_since_us
+                )
         finally:
             db.close()
 

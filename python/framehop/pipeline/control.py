@@ -52,11 +52,13 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
 
 
 class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
+    """`since_us`: when the run began; a restarted ingest process does not repeat what the run has finished."""
+
     log: str
     sources: list[str]
     rate: str
     loop: int
-    stream: str = ""
+    since_us: int = 0
 
 
 Settings = WorkerSettings | DetectorSettings | IngestSettings
@@ -95,7 +97,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """A process is alive and doing this. Counters since its start; `active_s` is the monotonic time of the last work."""
+    """A process is alive and doing this. Counters since its start."""
 
     frames_read: int = 0
     events: int = 0
@@ -104,7 +106,6 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     in_flight: int = 0
     resent: int = 0
     appended: int = 0
-    active_s: float = 0.0
     stalled: str = ""
 
 

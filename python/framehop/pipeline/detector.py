@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from framehop import _core
-from framehop.errors import FramehopError, ProcessError
+from framehop.errors import FramehopError, InvalidArgumentError, ProcessError
 from framehop.pipeline import child
 from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
 from framehop.pipeline.engine import Engine, load_model
@@ -93,6 +93,13 @@ class DetectorLoop:
         return self._detector.detect(pictures, [(request.source_width, request.source_height) for request, _ in batch])
 
     def _reply(self, request: _core.FrameRequest, found: Detections, batch_size: int, wait_us: int) -> None:
+        """Boxes that the hop refuses, such as scores above 1 of a head that is not what the sidecar says, fail that frame."""
+        try:
+            self._reply_boxes(request, found, batch_size, wait_us)
+        except InvalidArgumentError as error:
+            self._server.reply(request, status="failed", message=f"bad_output: {error}", batch_size=batch_size)
+
+    def _reply_boxes(self, request: _core.FrameRequest, found: Detections, batch_size: int, wait_us: int) -> None:
         self._server.reply(
             request,
             status="failed" if found.error else "ok",

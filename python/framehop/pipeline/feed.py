@@ -6,7 +6,6 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from framehop._core import failpoint
 from framehop.errors import FramehopError, SourceError
 from framehop.pipeline.pacing import Clock, Pacer, Rate, StopEvent
 from framehop.protocols import Ack, FrameWriter, Picture, Source
@@ -54,13 +53,22 @@ class Feed:
     """Reads one source and appends its pictures. `run` in one thread; the counters may be read from any."""
 
     def __init__(
-        self, source: Source, writer: FrameWriter, *, rate: Rate, loop: int, clock: Clock, stop: StopEvent
+        self,
+        source: Source,
+        writer: FrameWriter,
+        *,
+        rate: Rate,
+        loop: int,
+        clock: Clock,
+        stop: StopEvent,
+        run_since_us: int | None = None,
     ) -> None:
         self._source = source
         self._writer = writer
         self._loop = loop
         self._clock = clock
         self._stop = stop
+        self._run_since_us = run_since_us
         self._pacer = Pacer(rate, source_rate=source.rate, clock=clock, stop=stop)
         self._epoch = 0
         self._first_seq: int | None = None
@@ -108,7 +116,12 @@ class Feed:
 
     def _passes_through(self) -> bool:
         stream = check_stream(self._source.stream)
-        state = self._writer.open_stream(stream, source=self._source.uri, finite=self._source.finite)
+        state = self._writer.open_stream(
+            stream, source=self._source.uri, finite=self._source.finite, run_since_us=self._run_since_us
+        )
+        if state.done:
+            self.finished = True
+            return False
         while self._pass_through(state):
             if not self._source.finite:
                 raise SourceError(f"{self._source.uri} ended, although it has no end; ingest it again to go on")
@@ -149,7 +162,6 @@ class Feed:
         while not self._writer.append(frame, self._on_ack, timeout_s=APPEND_WAIT_S):
             if self._stop.is_set():
                 return False
-        failpoint("ingest.appended")
         if self._first_seq is None:
             self._first_seq = frame.key.seq
         self._last_seq = frame.key.seq

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,7 +49,6 @@ class Flight:
         self._failure: BaseException | None = None
         self._intake_open = True
         self._counts = {"events": 0, "detected": 0, "failed": 0}
-        self._active_s = time.monotonic()
         self.stopping = threading.Event()
         self.stalled = ""
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -70,8 +68,6 @@ class Flight:
         with self._lock:
             for record in records:
                 self._tracker.add(record.meta.pointer.partition, record.meta.pointer.offset)
-            if records:
-                self._active_s = time.monotonic()
 
     def decoded(self, frames: list[Decoded]) -> None:
         with self._lock:
@@ -128,7 +124,6 @@ class Flight:
                 frames_read=frames_read,
                 resent=resent,
                 in_flight=self._tracker.in_flight,
-                active_s=self._active_s,
                 stalled=self.stalled,
                 **self._counts,
             )
@@ -155,7 +150,6 @@ class Flight:
                     self._counts["events"] += 1
                     self._counts["detected"] += event.outcome == "detected"
                     self._counts["failed"] += event.outcome == "failed"
-            self._active_s = time.monotonic()
             self.stalled = ""
             self._changed.notify_all()
         self._wake()

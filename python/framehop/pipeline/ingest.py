@@ -61,6 +61,7 @@ def ingest(
     on_progress: ProgressCallback | None = None,
     stop: StopEvent | None = None,
     clock: Clock | None = None,
+    run_since_us: int | None = None,
 ) -> IngestSummary:
     """Append every picture of `sources` to `log`; return when all have ended and all is acknowledged, or after `stop`.
 
@@ -68,6 +69,7 @@ def ingest(
     each. `loop`: passes over a finite source, each an epoch of its own; 0 for ever. `on_progress` is called from this
     thread about twice a second and once at the end. After `stop` what is queued is flushed, for at most five seconds,
     and unfinished streams are left so that the next ingest of the same source goes on with the next frame.
+    `run_since_us`: when the run began that this is a restart within; sources it had finished are not read again.
 
     A source that fails is reported in the summary and stops nobody else. Raises ConfigError (rate, loop, two sources
     with one stream id) before anything is written, LogError when the log fails for good.
@@ -81,7 +83,10 @@ def ingest(
     stop = stop or threading.Event()
     clock = clock or SystemClock()
     with log.writer() as writer:
-        feeds = [Feed(source, writer, rate=rate, loop=loop, clock=clock, stop=stop) for source in sources]
+        feeds = [
+            Feed(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
+            for source in sources
+        ]
         watch = _Watch(feeds, writer, clock, on_progress)
         _run(feeds, watch, stop)
         for feed in feeds:

@@ -40,6 +40,7 @@ class _Run:
                     loop=self._settings.loop,
                     on_progress=self._remember,
                     stop=self.stop,
+                    run_since_us=self._settings.since_us,
                 )
         except BaseException as error:  # noqa: BLE001  handed to the main thread, which raises it
             self.failure = error

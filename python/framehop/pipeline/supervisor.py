@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from framehop import _core
 from framehop.config import DetectOptions, FailPoint, usable_cores
 from framehop.errors import ProcessError
@@ -35,7 +37,7 @@ from framehop.pipeline.runtime_dir import RuntimeDir
 from framehop.pipeline.stop import StopSignal
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring
-from framehop.timing import Deadline
+from framehop.timing import Deadline, now_us
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ class Supervisor:
     ) -> None:
         self._log_url = log_url
         self._options = options
-        self._ingest_settings = ingest
+        self._ingest_settings = msgspec.structs.replace(ingest, since_us=now_us()) if ingest else None
         self._until_idle_s = until_idle_s
         self._fail_at = fail_at
         self._on_status = on_status
@@ -134,6 +136,7 @@ class Supervisor:
         return [self._detector, *self._workers, *([self._ingest] if self._ingest else [])]
 
     def _loop(self, log: FrameLog, stop: StopSignal) -> None:
+        self._busy_s, self._ends = time.monotonic(), log.end_offsets()
         while not stop.requested and not self._finished(log):
             self._wait(stop, self._next_wake_s())
             self._care()
@@ -153,7 +156,7 @@ class Supervisor:
         now = time.monotonic()
         due = [p.restart_at_s - now for p in self._processes() if p.restart_at_s is not None]
         if self._until_idle_s is not None:
-            due.append(max(0.01, self._idle_since_s() + self._until_idle_s - now))
+            due.append(max(0.01, self._busy_s + self._until_idle_s - now))
         return max(0.0, min([TICK_S, *due]))
 
     def _care(self) -> None:
@@ -277,20 +280,22 @@ class Supervisor:
     # ---- ends
 
     def _finished(self, log: FrameLog) -> bool:
-        """Finite sources are in and everything in the log is committed, or nothing came for long enough."""
-        if any(not worker.ready or worker.beat.in_flight for worker in self._workers):
-            return False
+        """Finite sources are in and everything in the log is committed, or nothing came for long enough after it was."""
         if self._ingest is not None:
             return self._ingest.finished is not None and not self._ingest.alive and self._caught_up(log)
-        return self._until_idle_s is not None and time.monotonic() >= self._idle_since_s() + self._until_idle_s
+        if self._until_idle_s is None:
+            return False
+        ends, before = log.end_offsets(), self._ends
+        if ends != before or not self._caught_up(log):
+            self._busy_s, self._ends = time.monotonic(), ends
+        return time.monotonic() >= self._busy_s + self._until_idle_s
 
     def _caught_up(self, log: FrameLog) -> bool:
+        """Every worker is up, and every frame in the log has been committed by this lane, here or on another host."""
+        if any(not worker.ready or worker.beat.in_flight for worker in self._workers):
+            return False
         committed = log.committed(self._options.group)
         return all(committed.get(partition, 0) >= end for partition, end in log.end_offsets().items())
-
-    def _idle_since_s(self) -> float:
-        """Monotonic time of the last work, or of the last start: a process that is still loading is not idle."""
-        return max(max(worker.beat.active_s, worker.started_s) for worker in self._workers)
 
     def _drain(self, stop: StopSignal) -> bool:
         """Ingest first, then workers, then the detector, all within one deadline; a second request ends it at once."""

@@ -45,6 +45,7 @@ class Worker:
         self._flight = Flight()
         self._ring = _core.Ring.attach(settings.ring_path)
         self._hop: _core.HopClient | None = None
+        self._detector: DetectorAt | None = None
         self._model: ModelInfo | None = None
         self._sent: dict[tuple[int, int], Decoded] = {}
         self._unsent: deque[Decoded] = deque()
@@ -111,6 +112,8 @@ class Worker:
             replies, ready = self._hop.poll(timeout_s, wakes)
             for reply in replies:
                 self._answer(reply)
+            if self._hop.lost and self._detector is not None:
+                self._connect(self._detector)
         if self._channel.fileno() in ready:
             self._listen()
 
@@ -128,9 +131,13 @@ class Worker:
                     raise ProcessError(f"unexpected control message {type(message).__name__}")
 
     def _connect(self, detector: DetectorAt) -> None:
-        """A detector is there: whatever its predecessor has not answered goes to it, from the slots, oldest first."""
+        """A detector is there: whatever was not answered goes to it, from the slots, oldest first.
+
+        It may be the one before: a detector that was stopped for seconds loses its connections, and goes on when it is continued.
+        """
         if self._hop is not None:
             self._hop.close()
+        self._detector = detector
         model = detector.model
         self._model = ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=model.provider)
         self._hop = _core.HopClient(detector.address, ring_path=self._settings.ring_path, ring_id=self._ring.ring_id)

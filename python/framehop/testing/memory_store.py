@@ -21,7 +21,7 @@ class MemoryStream:
     epoch: int = 0
     source: str = ""
     pass_index: int = 0
-    finished: bool = True
+    finished_us: int = 1
     writer: object | None = None
 
 

@@ -34,21 +34,24 @@ class MemoryWriter:
         self._thread = threading.Thread(target=self._run, name="memory-log-writer", daemon=True)
         self._thread.start()
 
-    def open_stream(self, stream: str, *, source: str, finite: bool) -> StreamState:
+    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         check_stream(stream)
         with self._store.changed:
             self._check_open()
             row = self._store.streams.setdefault(stream, MemoryStream())
             if row.writer is not None:
                 raise StreamBusyError(f"stream {stream} is being written already: give each source its own --stream")
-            if not (finite and not row.finished and row.source == source):
+            same = finite and row.source == source
+            done = same and run_since_us is not None and row.finished_us >= run_since_us
+            if not (done or (same and not row.finished_us)):
                 row.epoch, row.pass_index = _next_epoch(row.epoch), 0
-            row.source, row.finished, row.writer = source, not finite, self
+            row.source, row.finished_us, row.writer = source, row.finished_us if done else int(not finite), self
             self._states[stream] = StreamState(
                 stream=stream,
                 epoch=row.epoch,
                 next_seq=self._store.next_seq(stream, row.epoch),
                 pass_index=row.pass_index,
+                done=done,
             )
             return self._states[stream]
 
@@ -115,7 +118,7 @@ class MemoryWriter:
 
     def _set_pass(self, state: StreamState, *, finished: bool) -> Callable[[], None]:
         row = self._store.streams[state.stream]
-        row.epoch, row.pass_index, row.finished = state.epoch, state.pass_index, finished
+        row.epoch, row.pass_index, row.finished_us = state.epoch, state.pass_index, now_us() if finished else 0
         return lambda: None
 
     def _put(self, nbytes: int, work: Callable[[], Callable[[], None]], timeout_s: float | None) -> bool:

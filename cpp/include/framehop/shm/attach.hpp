@@ -11,7 +11,7 @@
 
 namespace framehop::shm {
 
-inline constexpr std::uint64_t kAttachMagic = 0x4843'4154'5446'4846;  // "FHFTATCH" as bytes on the wire
+inline constexpr std::uint64_t kAttachMagic = 0x4843'4154'5441'4846;  // "FHATTACH" as bytes on the wire
 inline constexpr std::uint32_t kAttachVersion = 1;
 
 struct AttachRequest {

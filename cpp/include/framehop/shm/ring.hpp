@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "framehop/shm/attach.hpp"
@@ -35,11 +34,10 @@ class Slot {
 
   private:
     [[nodiscard]] PictureShape shape_for(std::uint32_t width, std::uint32_t height) const;
-    [[nodiscard]] Membership::Use take_use() noexcept;  // for whoever set ended_
     void give_back(Membership& membership) const noexcept;
 
     std::shared_ptr<const Pixels> pixels_;  // arrays may outlive `use_`
-    std::optional<Membership::Use> use_;    // held while filling
+    Membership::Use use_;                   // held while filling
     std::atomic<bool> ended_{false};        // whoever sets it owns `use_`
     const SlotId id_;
     const std::uint64_t slot_bytes_;

@@ -1,0 +1,102 @@
+"""Partitions of a group: the moments between looking and taking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log.consumer import EmbeddedConsumer
+from framehop.log.index import connect, rows
+from framehop.log.membership import Roll
+from tests.logs import make_event, marks_after, read, settle, until, write
+
+PATIENT = LogOptions(session_timeout_s=20.0)
+
+
+def _owners(root: Path) -> list[tuple[int, int, str | None]]:
+    db = connect(root / "index.db")
+    found = rows(db, "SELECT partition, generation, instance FROM owners ORDER BY partition")
+    db.close()
+    return found
+
+
+def test_who_joins_between_look_and_take_is_not_robbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late: list[EmbeddedConsumer] = []
+    real = Roll.look
+
+    def look(roll: Roll, db: apsw.Connection) -> tuple[frozenset[str], frozenset[str]]:
+        seen = real(roll, db)
+        if not late:
+            late.append(log.consumer("g", member="late"))
+            late[0].poll(0, 0.0)
+        return seen
+
+    with open_log(tmp_path, options=PATIENT) as log:
+        first = log.consumer("g", member="first")
+        monkeypatch.setattr(Roll, "look", look)
+        first.poll(0, 0.0)
+        mine = late[0].assignment
+        assert len(mine) == 4
+        assert late[0].commit([], dict.fromkeys(mine, 0)).lost == frozenset()
+        assert first.assignment == frozenset(range(8)) - mine
+
+
+def test_every_taking_over_raises_the_generation(tmp_path: Path) -> None:
+    with open_log(tmp_path, options=PATIENT) as log:
+        for generation in (1, 2, 3):
+            with log.consumer("g", member="m") as consumer:
+                settle([consumer], 8)
+                assert {(owner[1], owner[2] is None) for owner in _owners(tmp_path)} == {(generation, False)}
+                assert len(list((tmp_path / "locks").glob("p*"))) == 8
+        assert {(owner[1], owner[2]) for owner in _owners(tmp_path)} == {(3, None)}
+        assert list((tmp_path / "locks").glob("p*")) == []
+
+
+def test_a_raised_generation_refuses_the_commit_and_the_partition_goes(tmp_path: Path) -> None:
+    with open_log(tmp_path, options=PATIENT) as log:
+        with log.writer() as writer:
+            write(writer, "a", 3)
+        revoked: list[frozenset[int]] = []
+        with log.consumer("g", member="m", on_revoke=revoked.append) as consumer:
+            records = read(consumer, 3)
+            partition = records[0].meta.pointer.partition
+            _rob(tmp_path, partition)
+            result = consumer.commit([make_event(record) for record in records], marks_after(records) | {7: 0})
+            assert result.lost == {partition}
+            assert partition not in consumer.assignment
+            assert list(log.events()) == []
+            assert revoked == [], "too late to finish anything"
+
+
+def test_a_loss_is_noticed_by_polling_too(tmp_path: Path) -> None:
+    with (
+        open_log(tmp_path, options=LogOptions(session_timeout_s=1.0)) as log,
+        log.consumer("g", member="m") as consumer,
+    ):
+        settle([consumer], 8)
+        _rob(tmp_path, 3)
+        # Nobody holds it really, so it comes back, under a generation of its own.
+        until(lambda: consumer.poll(0, 0.01) == [] and _owners(tmp_path)[3][1] == 3, "the partition back")
+        assert consumer.assignment == frozenset(range(8))
+
+
+def _rob(root: Path, partition: int) -> None:
+    """What a member does that takes a partition over, and dies at once."""
+    db = connect(root / "index.db")
+    rows(db, "UPDATE owners SET generation=generation+1, instance='robber' WHERE partition=?", (partition,))
+    db.close()
+
+
+def test_the_same_names_in_two_groups_do_not_meet(tmp_path: Path) -> None:
+    with open_log(tmp_path, options=PATIENT) as log:
+        consumers = [log.consumer(group, member="m") for group in ("g", "h")]
+        for consumer in consumers:
+            settle([consumer], 8)
+        assert [_held(log, consumer) for consumer in consumers] == [8, 8]
+
+
+def _held(log: EmbeddedLog, consumer: EmbeddedConsumer) -> int:
+    return log.partitions - len(consumer.commit([], dict.fromkeys(range(log.partitions), 0)).lost)
