@@ -87,7 +87,7 @@ def test_random_kills(house: House, request: pytest.FixtureRequest) -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    sources = [f"cam-{i}=testsrc:?size=320x240&count={rounds * 20}" for i in range(4)]
+    sources = [f"cam-{i}=testsrc:?size=320x240&count={rounds * 12}" for i in range(4)]
     supervisor = _start_run(house, sources)
     for _ in range(rounds):
         before = house.events()
@@ -103,8 +103,8 @@ def test_random_kills(house: House, request: pytest.FixtureRequest) -> None:
 
 
 def _start_run(house: House, sources: list[str]) -> subprocess.Popen[bytes]:
-    """Five pictures a second of each stream: the sources outlast the kills."""
-    run = ("run", *sources, "--log", house.log, "--rate", "5")
+    """Four pictures a second of each stream: the sources outlast the kills."""
+    run = ("run", *sources, "--log", house.log, "--rate", "4")
     return house.start(*run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
