@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from framehop.config import DetectOptions, fail_point
 from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
+from framehop.pipeline.figures import Status, Summary
 from framehop.pipeline.stop import StopSignal
-from framehop.pipeline.supervisor import Status, Summary, Supervisor
+from framehop.pipeline.supervisor import Supervisor
 from framehop.protocols import EventReader
 from framehop.types import Event, EventRecord
 
