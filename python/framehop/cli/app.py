@@ -23,6 +23,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def common(
+    context: typer.Context,
     verbose: int = typer.Option(
         0, "-v", "--verbose", count=True, help="Say more: -v for notes, -vv for details.", show_default=False
     ),
@@ -32,6 +33,9 @@ def common(
     if version:
         print(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(2)
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
@@ -56,4 +60,7 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has gone (framehop tail | head): keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        complain(f"{error.filename or 'a system call'}: {error.strerror or error}")
         sys.exit(1)
