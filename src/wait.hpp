@@ -1,5 +1,5 @@
-// Waits that Ctrl-C can end: in the main thread, where Python handles signals, native waits are cut into slices with a look at
-// the signals between two. Other threads sleep through.
+// Waits that Ctrl-C can end: in the main thread, where Python handles signals, native waits are cut into slices with a
+// look at the signals between two. Other threads sleep through.
 #pragma once
 
 #include <pybind11/pybind11.h>

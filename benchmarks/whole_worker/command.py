@@ -28,7 +28,6 @@ PEERS = {
 }
 STAGES = "stages alone"
 PACKAGE = "benchmarks.whole_worker"
-MAX_BATCH = 8
 SLACK = 32  # frames: the commits at which a measurement begins and ends may each bring some more than were waited for
 VERSIONS = ("onnxruntime", "numpy", "pyzmq", "apsw", "msgspec", "scikit-image")
 
@@ -46,6 +45,9 @@ def main() -> int:
     except BenchmarkError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("interrupted: nothing is kept")
+        return 130
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     print(markdown(result))
@@ -67,6 +69,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--streams", type=_positive, default=4)
     parser.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="of the JPEGs [1280x720]")
     parser.add_argument("--slots", type=_positive, default=32, help="pictures in the worker's ring [32]")
+    parser.add_argument("--max-batch", type=_positive, default=8, help="framehop's most pictures in one inference [8]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/pipeline-DATE.json")
     parser.add_argument(
         "--show", type=Path, metavar="FILE", help="print the table of a result kept before, run nothing"
@@ -120,7 +123,7 @@ def prepare(options: argparse.Namespace, log: Path) -> Workload:
         pictures=list(PICTURES),
         model=MODEL,
         slots=options.slots,
-        max_batch=MAX_BATCH,
+        max_batch=options.max_batch,
         log_filesystem=filesystem(log),
     )
 

@@ -43,9 +43,9 @@ class Sample(NamedTuple):
 
 
 def run(log: Path, load: Workload) -> Run:
-    """One run on a copy of `log`, which holds `lead + frames + tail` frames."""
+    """One run on a copy of `log`, beside it, which holds `lead + frames + tail` frames."""
     children_before = _children_cpu_s()
-    with tempfile.TemporaryDirectory(prefix="framehop-bench-") as directory:
+    with tempfile.TemporaryDirectory(dir=log.parent) as directory:
         copy = Path(directory) / "log"
         shutil.copytree(log, copy)
         with _detect(copy, load) as process, open_log(copy, create=False) as opened, opened.events() as reader:

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from framehop._core import __version__
-from framehop.cli import demo, doctor, read, work
+from framehop.cli import demo, doctor, options, read, work
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
 
@@ -24,9 +24,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def common(
     context: typer.Context,
-    verbose: int = typer.Option(
-        0, "-v", "--verbose", count=True, help="Say more: -v for notes, -vv for details.", show_default=False
-    ),
+    verbose: options.Verbose = 0,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     """Options of every command."""
@@ -36,8 +34,6 @@ def common(
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit(2)
-    level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
 app.command()(demo.demo)
@@ -52,6 +48,7 @@ app.command()(doctor.doctor)
 
 def main() -> None:
     """Entry point of the `framehop` command."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
     except FramehopError as error:

@@ -13,6 +13,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from framehop.cli import options
 from framehop.cli.output import console, note, out
 from framehop.cli.read import print_audit
 from framehop.cli.work import StatusLine
@@ -47,6 +48,7 @@ def demo(
     directory: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Where the demo puts its log and its video.")
     ] = Path("framehop-demo"),
+    verbose: options.Verbose = 0,
 ) -> None:
     """Detect objects in four streams at once, audit the log, and write a video wall with the boxes. Takes about half a minute."""
     directory = directory.absolute()

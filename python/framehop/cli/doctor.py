@@ -42,6 +42,7 @@ def doctor(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Check this machine: versions, memory against the rings' needs, runtimes, the model. Status 1 on a problem."""
     settings = options.detect_options(model, "auto", workers, slots, slot_mib, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -19,17 +20,32 @@ def _checked_report(path: Path | None) -> Path | None:
     return path
 
 
+def _be_verbose(count: int) -> int:
+    """Before and after the command's name: the louder of the two counts."""
+    logger = logging.getLogger("framehop")
+    wanted = (logging.NOTSET, logging.INFO, logging.DEBUG)[min(count, 2)]
+    if count and (logger.level == logging.NOTSET or wanted < logger.level):
+        logger.setLevel(wanted)
+    return count
+
+
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "-v", "--verbose", count=True, show_default=False, callback=_be_verbose, help="Say more: -v notes, -vv details."
+    ),
+]
 Log = Annotated[str, typer.Option("--log", metavar="DIR", help="The directory that is the log.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE…",
+        metavar="SOURCE",
         help="Video file, picture, folder of pictures, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id.",
     ),
 ]
 Stream = Annotated[
-    str, typer.Option("--stream", metavar="ID", help="Stream id, if there is one source; else the file's stem.")
+    str, typer.Option("--stream", metavar="ID", help="Stream id, for a single source (default: the file's stem).")
 ]
 Rate = Annotated[
     str,

@@ -34,6 +34,7 @@ def tail(
     ] = True,
     stream: Annotated[str, typer.Option("--stream", metavar="ID", help="Only this stream.")] = "",
     json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Show events as they come: one line each, or JSON lines."""
     with open_log(log, create=False) as opened, opened.events(start=start) as reader, stop_on_signals() as stop:
@@ -83,7 +84,7 @@ def annotate(
     note(f"{output}: {frames} frames")
 
 
-def audit(log: options.Log = DEFAULT_LOG, json: options.Json = False) -> None:
+def audit(log: options.Log = DEFAULT_LOG, json: options.Json = False, verbose: options.Verbose = 0) -> None:
     """Prove from the log alone that every frame has exactly one event, in order. Exit status 1 if not."""
     with open_log(log, create=False) as opened:
         report = audit_log(opened)

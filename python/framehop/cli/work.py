@@ -33,6 +33,7 @@ def ingest(
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
     json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; goes on where it was interrupted."""
     opened_sources = parse_sources(options.named(sources, stream))
@@ -70,6 +71,7 @@ def detect(
     max_batch: options.MaxBatch = 8,
     report: options.Report = None,
     json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Detect objects in the frames of a log: workers and a detector on this host, one durable event per frame."""
     settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
@@ -90,6 +92,7 @@ def run(
     max_batch: options.MaxBatch = 8,
     report: options.Report = None,
     json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Ingest and detect in one. Ends when finite sources are done and every frame has its event."""
     texts = options.named(sources, stream)
