@@ -11,7 +11,8 @@
     │   ├── CorruptPictureError                     ├── NotALogError
     │   ├── UnsupportedPictureError                 ├── LogVersionError
     │   └── PictureTooLargeError                    ├── LogFullError (OSError)
-    └── BadMessageError (ValueError)                ├── StreamBusyError
+    └── BadMessageError (ValueError)                ├── LogBusyError
+                                                    ├── StreamBusyError
                                                     └── LogCorruptError
 
 Messages say what, where and what to do next, in one or two lines. A class with a `code` is raised by the C++ core.
@@ -130,6 +131,10 @@ class LogVersionError(LogError):
 
 class LogFullError(LogError, OSError):
     """No room on the log's disk; nothing acknowledged is lost."""
+
+
+class LogBusyError(LogError):
+    """Another process has held the log's write lock for too long, as one that is stopped does; nothing was written."""
 
 
 class StreamBusyError(LogError):

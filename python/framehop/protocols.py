@@ -95,7 +95,7 @@ class FrameConsumer(Protocol):
         self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
     ) -> CommitResult:
         """Write `events` and move the group's offset of each partition in `marks` to the given offset (the next one to read), in
-        one transaction. Raises LogFullError: nothing was written, try again later."""
+        one transaction. Raises LogFullError, LogBusyError: nothing was written, try again later."""
 
     def positions(self) -> dict[int, int]:
         """Committed offset by owned partition."""

@@ -354,7 +354,7 @@ def test_after_a_stop_the_flush_is_short(stalled: str, seconds: float) -> None:
 def test_the_pipelines_stop_signal_will_do() -> None:
     with StopSignal() as stop:
         log = _Log(refuse=lambda _frame: stop.request())
-        summary = ingest(_as_log(log), [ListSource(_payloads(3), rate=0.001)], stop=stop)
+        summary = ingest(_as_log(log), [ListSource(_payloads(3), rate=0.001)], stop=stop.event)
         assert (summary.frames, summary.stopped) == (1, True)
 
 

@@ -23,6 +23,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def common(
+    context: typer.Context,
     verbose: options.Verbose = 0,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
@@ -30,6 +31,9 @@ def common(
     if version:
         print(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(2)
 
 
 app.command()(demo.demo)
@@ -53,4 +57,7 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has gone (framehop tail | head): keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        complain(f"{error.filename or 'a system call'}: {error.strerror or error}")
         sys.exit(1)

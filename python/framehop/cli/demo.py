@@ -113,7 +113,8 @@ def _print_report(tally: _Tally) -> None:
         if times:
             table.add_row(stage, *(f"{value:.2f}" for value in (*np.percentile(times, [50, 90, 99]), max(times))))
     out.print(table)
-    out.print("objects: " + ", ".join(f"{label} {count}" for label, count in tally.objects.most_common(8)) + "\n")
+    objects = ", ".join(f"{label} {count}" for label, count in tally.objects.most_common(8))
+    out.print(f"objects: {objects or 'none'}\n", markup=False)
 
 
 def _print_next(directory: Path, log_path: str) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from framehop import _core
@@ -58,7 +59,7 @@ def _print(checks: list[Check]) -> None:
     table = Table(box=None, show_header=False)
     colours = {"ok": "green", "note": "yellow", "problem": "bold red"}
     for check in checks:
-        table.add_row(f"[{colours[check.verdict]}]{check.verdict}[/]", check.topic, check.text.replace("[", r"\["))
+        table.add_row(f"[{colours[check.verdict]}]{check.verdict}[/]", check.topic, escape(check.text))
     out.print(table)
 
 

@@ -13,6 +13,13 @@ from framehop.errors import ConfigError
 from framehop.infer import Provider
 
 
+def _checked_report(path: Path | None) -> Path | None:
+    """Refused now, not after hours of work."""
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise ConfigError(f"--report {path} cannot be written: name a file in a directory that exists")
+    return path
+
+
 def _be_verbose(count: int) -> int:
     """Before and after the command's name: the louder of the two counts."""
     logger = logging.getLogger("framehop")
@@ -28,7 +35,7 @@ Verbose = Annotated[
         "-v", "--verbose", count=True, show_default=False, callback=_be_verbose, help="Say more: -v notes, -vv details."
     ),
 ]
-Log = Annotated[str, typer.Option("--log", metavar="DIR|URL", help="The log: a directory.")]
+Log = Annotated[str, typer.Option("--log", metavar="DIR", help="The directory that is the log.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Sources = Annotated[
     list[str],
@@ -40,7 +47,12 @@ Sources = Annotated[
 Stream = Annotated[
     str, typer.Option("--stream", metavar="ID", help="Stream id, for a single source (default: the file's stem).")
 ]
-Rate = Annotated[str, typer.Option("--rate", metavar="realtime|max|FPS", help="Pace of the sources.")]
+Rate = Annotated[
+    str,
+    typer.Option(
+        "--rate", metavar="realtime|max|FPS", help="The sources' own pace, as fast as it goes, or pictures per second."
+    ),
+]
 Loop = Annotated[int, typer.Option("--loop", min=0, metavar="N", help="Passes over finite sources; 0 for ever.")]
 Model = Annotated[
     str,
@@ -53,7 +65,12 @@ SlotMib = Annotated[float, typer.Option("--slot-mib", min=0.01, help="Size of a 
 MaxBatch = Annotated[int, typer.Option("--max-batch", min=1, help="Most pictures in one inference.")]
 Report = Annotated[
     Path | None,
-    typer.Option("--report", metavar="FILE", help="Write what the run came to as JSON: counters, incidents."),
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        callback=_checked_report,
+        help="Write what the run came to as JSON: counters, incidents.",
+    ),
 ]
 
 

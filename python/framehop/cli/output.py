@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 console = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
@@ -12,18 +13,14 @@ out = Console(highlight=False)
 
 def complain(message: str) -> None:
     """An error, for a person to act on."""
-    console.print(f"[bold red]error:[/] {_escape(message)}", soft_wrap=True)
+    console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
 
 
 def note(message: str) -> None:
-    console.print(_escape(message), soft_wrap=True)
+    console.print(escape(message), soft_wrap=True)
 
 
 def write_json_line(line: bytes) -> None:
     """One JSON document on a line of its own on stdout, at once: a pipe's reader sees it now."""
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import typer
@@ -14,12 +14,11 @@ from rich.table import Table
 from framehop.cli import options
 from framehop.cli.output import console, note, out, write_json_line
 from framehop.config import DEFAULT_LOG
-from framehop.errors import ConfigError
 from framehop.log import open_log
 from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
 from framehop.pipeline.stop import StopSignal, stop_on_signals
-from framehop.protocols import EventReader
+from framehop.protocols import EventReader, Start
 from framehop.sinks.annotate import annotate as annotate_log
 from framehop.types import EventRecord
 
@@ -29,7 +28,7 @@ BATCH = 256
 
 def tail(
     log: options.Log = DEFAULT_LOG,
-    start: Annotated[str, typer.Option("--from", metavar="beginning|latest", help="Where to start.")] = "latest",
+    start: Annotated[Start, typer.Option("--from", help="Where to start: the oldest event, or the next.")] = "latest",
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
     ] = True,
@@ -38,19 +37,12 @@ def tail(
     verbose: options.Verbose = 0,
 ) -> None:
     """Show events as they come: one line each, or JSON lines."""
-    with open_log(log, create=False) as opened, opened.events(start=_start(start)) as reader, stop_on_signals() as stop:
+    with open_log(log, create=False) as opened, opened.events(start=start) as reader, stop_on_signals() as stop:
         if not json:
             out.print(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
         for record in _follow(reader, stop, follow=follow):
             if not stream or record.event.stream == stream:
-                write_json_line(record.raw) if json else out.print(_event_line(record))
-
-
-def _start(text: str) -> Literal["beginning", "latest"]:
-    match text:
-        case "beginning" | "latest":
-            return text
-    raise ConfigError(f"--from {text!r} is neither beginning nor latest")
+                write_json_line(record.raw) if json else out.print(_event_line(record), markup=False)
 
 
 def _follow(reader: EventReader, stop: StopSignal, *, follow: bool) -> Iterator[EventRecord]:
@@ -70,7 +62,7 @@ def _event_line(record: EventRecord) -> str:
 
 
 def _line(time: str, stream: str, seq: str, outcome: str, total: str, objects: str) -> str:
-    return f"{time:<12}  {stream:<16}  {seq:>7}  {outcome:<8}  {total:>8}  {objects}".replace("[", r"\[")
+    return f"{time:<12}  {stream:<16}  {seq:>7}  {outcome:<8}  {total:>8}  {objects}"
 
 
 def annotate(

@@ -16,12 +16,12 @@ from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
 from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
+from framehop.pipeline.figures import Status, Summary
 from framehop.pipeline.ingest import IngestSummary
 from framehop.pipeline.ingest import ingest as ingest_sources
 from framehop.pipeline.pacing import parse_rate
 from framehop.pipeline.session import Session
 from framehop.pipeline.stop import stop_on_signals
-from framehop.pipeline.supervisor import Status, Summary
 from framehop.sources import parse_sources
 from framehop.types import EventRecord
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 import apsw
 
 from framehop import _core
-from framehop.errors import LogFullError
+from framehop.errors import LogBusyError, LogFullError
 from framehop.log.append_queue import AppendQueue, Item, PendingFrame
 from framehop.log.context import LogContext
-from framehop.log.index import IndexBusyError, connect, free_bytes, full_error, row, rows, transaction, translated
+from framehop.log.index import connect, free_bytes, full_error, row, rows, transaction, translated
 from framehop.log.records import INSERT, Place, to_row
 from framehop.log.schema import TOPIC
 from framehop.log.segments import HEADER_BYTES, SegmentFile, record_bytes
@@ -78,7 +78,7 @@ class Committer:
         while True:
             try:
                 acks = self._commit(batch)
-            except (LogFullError, IndexBusyError) as error:
+            except (LogFullError, LogBusyError) as error:
                 if not self.stalled:
                     logger.warning("%s", error)
                 self.stalled = str(error)

@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from framehop.errors import FramehopError, LogCorruptError, LogError, LogFullError, NotALogError
+from framehop.errors import FramehopError, LogBusyError, LogCorruptError, LogError, LogFullError, NotALogError
 
 # Older ones can lose committed transactions: https://sqlite.org/wal.html#walresetbug
 MIN_SQLITE = (3, 51, 3)
@@ -25,10 +25,6 @@ _FULL_IOERR = (
     apsw.SQLITE_IOERR_SHMSIZE,
     apsw.SQLITE_IOERR_SHMMAP,
 )
-
-
-class IndexBusyError(LogError):
-    """Another process has held the index's write lock for too long; nothing was written."""
 
 
 def check_sqlite(version: str) -> None:
@@ -92,7 +88,7 @@ def translated(path: Path) -> Iterator[None]:
     except FramehopError:
         raise
     except apsw.BusyError as error:
-        raise IndexBusyError(
+        raise LogBusyError(
             f"{path} has been locked by another process for {BUSY_TIMEOUT_MS // 1000} s: "
             "end the process of this log that is stopped (state T in ps)"
         ) from error

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import apsw
 
-from framehop.errors import LogError, LogFullError
+from framehop.errors import LogBusyError, LogError, LogFullError
 from framehop.log.context import LogContext
-from framehop.log.index import IndexBusyError, connect, rows, transaction, translated, value
+from framehop.log.index import connect, rows, transaction, translated, value
 from framehop.log.locks import FileLock
 from framehop.log.membership import BEATS_PER_TIMEOUT, Member, Roll, bump_version
 from framehop.partitioning import fair_shares
@@ -86,7 +86,7 @@ class Ownership:
                 revoke(surplus)
                 self._give_back(surplus)
             return self._claim() if lacking else {}
-        except (LogFullError, IndexBusyError) as error:
+        except (LogFullError, LogBusyError) as error:
             logger.warning("group %s cannot be balanced now, and tries again: %s", self._group, error)
             return {}
 

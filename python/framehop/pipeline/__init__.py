@@ -1,1 +1,1 @@
-"""framehop"""
+"""The only place where stages meet: ingest, workers, the detector, and the supervisor over them."""

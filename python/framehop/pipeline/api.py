@@ -9,7 +9,7 @@ from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError
 from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
-from framehop.pipeline.ingest import IngestSummary
+from framehop.pipeline.ingest import IngestSummary, check_loop
 from framehop.pipeline.ingest import ingest as ingest_sources
 from framehop.pipeline.pacing import Rate, check_rate
 from framehop.pipeline.session import Session
@@ -48,11 +48,16 @@ def run(
     loop: int = 1,
     options: DetectOptions | None = None,
 ) -> Iterator[Event]:
-    """`ingest` and `detect` in one: iterate the events; ends when finite sources are done and every frame has its event."""
+    """`ingest` and `detect` in one: iterate the events; ends when finite sources are done and every frame has its event.
+
+    A source that fails ends alone; a SourceError says so after the last event. Raises ConfigError and SourceError for what cannot
+    be started at once, and while iterating what `detect` raises.
+    """
     if not sources:
         raise ConfigError("run needs at least one source, such as clip.mp4")
     texts = [str(source) for source in sources]
     check_rate(rate)
+    check_loop(loop)
     parse_sources(texts)
     settings = IngestSettings(log=str(log), sources=texts, rate=str(rate), loop=loop)
     return Session(str(log), options or DetectOptions(), ingest=settings).events()

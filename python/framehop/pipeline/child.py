@@ -17,6 +17,7 @@ from framehop.pipeline.control import Begin, Channel, Failed, Settings
 logger = logging.getLogger(__name__)
 
 START_DEADLINE_S = 10.0
+BEAT_S = 1.0  # how often a process says what it is doing; see process.HANG_S
 
 Body = Callable[[Channel, Settings], None]
 

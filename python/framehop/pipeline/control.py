@@ -34,7 +34,6 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     lane: str
     start: Start
     ring_path: str
-    ring_slots: int
     min_width: int
     min_height: int
     decode_threads: int
@@ -153,9 +152,14 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, message: Message) -> bool:
-        """False when the peer is gone, or so far behind that its queue is full."""
+        """False when the peer is gone, or so far behind that its queue is full. Raises ProcessError for a message too long."""
+        packet = _encoder.encode(message)
+        if len(packet) > MAX_PACKET:
+            raise ProcessError(
+                f"a control message of {len(packet)} bytes is over the limit of {MAX_PACKET}: shorten the model's labels"
+            )
         try:
-            self._socket.send(_encoder.encode(message))
+            self._socket.send(packet)
             self.said_ready |= isinstance(message, Ready)
         except (BrokenPipeError, ConnectionResetError, BlockingIOError):
             return False

@@ -18,8 +18,6 @@ from framehop.types import Detections
 
 logger = logging.getLogger(__name__)
 
-BEAT_S = 1.0
-
 Leased = tuple[_core.FrameRequest, _core.Lease]
 
 
@@ -148,7 +146,7 @@ def _serve(channel: Channel, loop: DetectorLoop) -> None:
     while True:
         if time.monotonic() >= beat_at:
             channel.send(Beat())
-            beat_at = time.monotonic() + BEAT_S
+            beat_at = time.monotonic() + child.BEAT_S
         if loop.step(max(0.0, beat_at - time.monotonic()), [channel.fileno()]):
             messages = channel.receive()
             if messages is None:

@@ -17,6 +17,7 @@ from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord
 
 REVOKE_S = 5.0
+BACKSTOP_S = 1.0  # every change is notified; should one be missed, it costs a second and not the pipeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ class Flight:
                 if batch.marks:
                     self._committing = frozenset(batch.marks)
                     return batch
-                self._changed.wait()
+                self._changed.wait(BACKSTOP_S)
             return None
 
     def committed(self, batch: Batch, result: CommitResult) -> None:
@@ -174,6 +175,12 @@ class Flight:
         with self._changed:
             self._changed.notify_all()
         self._wake()
+
+    def close(self) -> None:
+        """Once the threads have ended. Twice is harmless."""
+        if self.wake_fd >= 0:
+            os.close(self.wake_fd)
+            self.wake_fd = -1
 
     def _wake(self) -> None:
         os.eventfd_write(self.wake_fd, 1)

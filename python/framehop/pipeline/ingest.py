@@ -75,8 +75,7 @@ def ingest(
     with one stream id) before anything is written, LogError when the log fails for good.
     """
     check_rate(rate)
-    if loop < 0:
-        raise ConfigError(f"loop {loop} is out of range; use 1 or more passes, or 0 for ever")
+    check_loop(loop)
     if not sources:
         raise ConfigError("nothing to ingest; name at least one source")
     check_distinct(sources)
@@ -98,6 +97,12 @@ def ingest(
     return IngestSummary(
         streams={feed.stream: feed.summary() for feed in feeds}, stopped=any(feed.stopped for feed in feeds)
     )
+
+
+def check_loop(loop: int) -> None:
+    """Raise ConfigError for a number of passes that there cannot be."""
+    if loop < 0:
+        raise ConfigError(f"loop {loop} is out of range; use 1 or more passes, or 0 for ever")
 
 
 def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:

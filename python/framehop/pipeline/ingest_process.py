@@ -15,8 +15,6 @@ from framehop.pipeline.ingest import IngestProgress, IngestSummary, ingest
 from framehop.pipeline.pacing import parse_rate
 from framehop.sources import parse_sources
 
-BEAT_S = 1.0
-
 
 class _Run:
     """The ingest in a thread of its own; `done_fd` is readable once it has ended."""
@@ -47,6 +45,10 @@ class _Run:
         finally:
             os.eventfd_write(self.done_fd, 1)
 
+    def close(self) -> None:
+        """Once its thread has ended."""
+        os.close(self.done_fd)
+
     def _remember(self, progress: IngestProgress) -> None:
         self._progress = progress
 
@@ -68,6 +70,7 @@ def body(channel: Channel, settings: Settings) -> None:
     finally:
         run.stop.set()
         thread.join()
+        run.close()
     if run.failure is not None:
         raise run.failure
     channel.send(run.beat())
@@ -76,7 +79,7 @@ def body(channel: Channel, settings: Settings) -> None:
 
 
 def _listen(channel: Channel, run: _Run) -> None:
-    ready, _, _ = select.select([channel.fileno(), run.done_fd], [], [], BEAT_S)
+    ready, _, _ = select.select([channel.fileno(), run.done_fd], [], [], child.BEAT_S)
     with suppress(BlockingIOError):
         os.eventfd_read(run.done_fd)
     if channel.fileno() in ready:

@@ -32,6 +32,7 @@ STEADY_S = 10.0  # an incarnation that lived this long wipes the slate
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
 STILLBORN_LIMIT = 5
+KILL_S = 5.0  # the kernel takes a killed process at once, unless it hangs in a disk or a device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,10 @@ class Incident:
 
 @dataclass(slots=True)
 class Process:
-    """State of one child. Owned and used by the supervisor's thread alone."""
+    """State of one child. Owned and used by the supervisor's thread alone.
+
+    `draining`: it was asked to end, or must not be started again because the pipeline ends.
+    """
 
     role: Role
     index: int
@@ -117,6 +121,19 @@ class Process:
     def kill(self) -> None:
         if self.popen is not None and self.popen.poll() is None:
             self.popen.kill()
+
+    def end(self) -> None:
+        """Kill it if it still runs, and let go of all that belongs to it. Twice is harmless."""
+        if self.popen is None:
+            return
+        self.kill()
+        try:
+            self.popen.wait(KILL_S)
+        except subprocess.TimeoutExpired:
+            logger.error(
+                "%s (process %d) was killed and does not end: look at its disk and devices", self.name, self.popen.pid
+            )
+        self._release()
 
     def reap(self, in_flight: int, *, progressed: bool) -> Incident | None:
         """It has ended: collect it. None when it ended as agreed; otherwise plans the next start with back-off.

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 
 from framehop.config import DetectOptions, fail_point
+from framehop.errors import SourceError
 from framehop.log import open_log
 from framehop.pipeline.control import IngestSettings
+from framehop.pipeline.figures import Status, Summary
 from framehop.pipeline.stop import StopSignal
-from framehop.pipeline.supervisor import Status, Summary, Supervisor
+from framehop.pipeline.supervisor import Supervisor
 from framehop.protocols import EventReader
 from framehop.types import Event, EventRecord
 
@@ -38,34 +40,43 @@ class Session:
 
     def run(self, stop: StopSignal, on_event: Callable[[EventRecord], None] | None = None) -> Summary:
         """Run to the end in this thread. `on_event` is called from another, for each event of this lane, in log order; the last
-        call is over when this returns."""
+        call is over when this returns. What it raises ends the pipeline and is raised here."""
         if on_event is None:
             return self._supervisor.run(stop)
         with open_log(self._log_url, create=self._creates) as log, log.events(start="latest") as reader:
             done = threading.Event()
-            pump = threading.Thread(target=self._pump, args=(reader, done, on_event), name="events")
-            pump.start()
+            failures: list[BaseException] = []
+
+            def pump() -> None:
+                try:
+                    for record in self._follow(reader, done):
+                        on_event(record)
+                except BaseException as error:  # noqa: BLE001  handed to the thread that runs, which raises it
+                    failures.append(error)
+                    stop.request()
+
+            thread = threading.Thread(target=pump, name="events")
+            thread.start()
             try:
-                return self._supervisor.run(stop)
+                summary = self._supervisor.run(stop)
             finally:
                 done.set()
-                pump.join()
-
-    def _pump(self, reader: EventReader, done: threading.Event, on_event: Callable[[EventRecord], None]) -> None:
-        for record in self._follow(reader, done):
-            on_event(record)
+                thread.join()
+            if failures:
+                raise failures[0]
+            return summary
 
     def events(self) -> Iterator[Event]:
         """Run in a thread, yield each event of this lane as it becomes durable, and end with the pipeline. Closing the iterator
-        drains the pipeline; whatever ended it early is raised here."""
+        drains the pipeline; whatever ended it early is raised here, a SourceError after the last event when sources failed."""
         with (
             open_log(self._log_url, create=self._creates) as log,
             log.events(start="latest") as reader,
             StopSignal() as stop,
         ):
             done = threading.Event()
-            failures: list[BaseException] = []
-            thread = threading.Thread(target=self._run_aside, args=(stop, done, failures), name="supervisor")
+            ended: list[Summary | BaseException] = []
+            thread = threading.Thread(target=self._run_aside, args=(stop, done, ended), name="supervisor")
             thread.start()
             try:
                 for record in self._follow(reader, done):
@@ -73,14 +84,13 @@ class Session:
             finally:
                 stop.request()
                 thread.join()
-            if failures:
-                raise failures[0]
+            _raise_what_went_wrong(ended[0])
 
-    def _run_aside(self, stop: StopSignal, done: threading.Event, failures: list[BaseException]) -> None:
+    def _run_aside(self, stop: StopSignal, done: threading.Event, ended: list[Summary | BaseException]) -> None:
         try:
-            self._supervisor.run(stop)
+            ended.append(self._supervisor.run(stop))
         except BaseException as error:  # noqa: BLE001  handed to the iterating thread, which raises it
-            failures.append(error)
+            ended.append(error)
         finally:
             done.set()
 
@@ -91,3 +101,10 @@ class Session:
             yield from (record for record in records if record.event.lane == self._options.lane)
             if last_look and not records:
                 return
+
+
+def _raise_what_went_wrong(ended: Summary | BaseException) -> None:
+    if isinstance(ended, BaseException):
+        raise ended
+    if ended.source_errors:
+        raise SourceError("; ".join(f"{stream}: {error}" for stream, error in ended.source_errors.items()))

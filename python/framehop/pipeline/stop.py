@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -36,18 +35,6 @@ class StopSignal:
     def at_once(self) -> bool:
         """Asked for a second time: do not wait for anything."""
         return self._requests > 1
-
-    # Also a `threading.Event` to those who only wait for it:
-    set = request
-
-    def is_set(self) -> bool:
-        return self.requested
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Until a stop is requested, at most `timeout` seconds. Not beside `clear_wake`, which would hide the request."""
-        if not self.requested:
-            select.select([self._fd], [], [], timeout)
-        return self.requested
 
     def fileno(self) -> int:
         return self._fd

@@ -8,7 +8,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
@@ -28,13 +28,14 @@ from framehop.pipeline.control import (
     ModelFacts,
     Ready,
     Settings,
-    Suspect,
     WorkerSettings,
 )
 from framehop.pipeline.engine import load_model
+from framehop.pipeline.figures import Figures, Status, Summary
 from framehop.pipeline.process import Incident, Process
 from framehop.pipeline.runtime_dir import RuntimeDir
 from framehop.pipeline.stop import StopSignal
+from framehop.pipeline.suspects import Suspects
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring
 from framehop.timing import Deadline, now_us
@@ -43,31 +44,6 @@ logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
 DRAIN_GRACE_S = 1.5  # beyond the workers' own deadline, for closing what they hold
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """The pipeline as a whole, from the latest beats. Counters are since the start of this supervisor."""
-
-    frames_read: int
-    events: int
-    detected: int
-    failed: int
-    in_flight: int
-    resent: int
-    appended: int
-    restarts: int
-    stalled: str
-
-
-@dataclass(slots=True, kw_only=True)
-class Summary:
-    """What a run came to. `source_errors`: by stream. `drained`: nothing was left in flight."""
-
-    status: Status
-    incidents: list[Incident] = field(default_factory=list)
-    source_errors: dict[str, str] = field(default_factory=dict)
-    drained: bool = True
 
 
 class Supervisor:
@@ -98,11 +74,14 @@ class Supervisor:
         self._workers = [Process("worker", index) for index in range(options.workers)]
         self._ingest = Process("ingest", 0) if ingest else None
         self._rings: list[_core.RingHost] = []
-        self._attempts: dict[tuple[int, int], int] = {}
-        self._past: list[Beat] = []
+        self._sockets = Path()  # the runtime directory, while there is one
+        self._suspects = Suspects()
+        self._figures = Figures()
         self._incidents: list[Incident] = []
         self._detector_at: DetectorAt | None = None
-        self._restarts = 0
+        self._busy_s = 0.0
+        self._ends: dict[int, int] = {}
+        self._left_behind = False
 
     # ---- the whole run
 
@@ -111,7 +90,7 @@ class Supervisor:
         check_memory(plan.total_bytes * self._options.workers)
         with open_log(self._log_url, create=self._ingest is not None) as log, RuntimeDir() as runtime:
             try:
-                self._make_rings(runtime)
+                self._make_rings(runtime.path)
                 self._start_all()
                 self._loop(log, stop)
                 drained = self._drain(stop)
@@ -119,11 +98,11 @@ class Supervisor:
                 self._end_all()
         return self._summary(drained)
 
-    def _make_rings(self, runtime: RuntimeDir) -> None:
+    def _make_rings(self, sockets: Path) -> None:
         options = self._options
-        self._runtime = runtime
+        self._sockets = sockets
         for worker in self._workers:
-            path = str(runtime.path / f"ring-{worker.index}.sock")
+            path = str(sockets / f"ring-{worker.index}.sock")
             self._rings.append(
                 _core.RingHost(path, slots=options.slots, slot_bytes=options.slot_bytes, tap_quota=options.tap_quota)
             )
@@ -160,7 +139,7 @@ class Supervisor:
         return max(0.0, min([TICK_S, *due]))
 
     def _care(self) -> None:
-        """Hear everyone, collect the dead, kill the hung, start what is due."""
+        """Hear everyone, collect the dead, kill the hung, start what is due. What is draining is not started again."""
         for process in self._processes():
             self._hear(process)
             self._bury(process)
@@ -169,8 +148,9 @@ class Supervisor:
                     "%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s
                 )
                 process.kill()
-            if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
-                self._restarts += 1
+            due_s = None if process.draining else process.restart_at_s
+            if due_s is not None and time.monotonic() >= due_s:
+                self._figures.restarts += 1
                 self._start(process)
 
     # ---- one process
@@ -187,15 +167,20 @@ class Supervisor:
             case "detector":
                 self._detector_at = None
                 return DetectorSettings(
-                    address=f"ipc://{self._runtime.path}/hop-{process.incarnation + 1}.sock",
-                    ring_dir=str(self._runtime.path),
+                    address=self._hop_address(process.incarnation + 1),
+                    ring_dir=str(self._sockets),
                     options=self._options,
                 )
             case "worker":
                 return self._worker_settings(process)
 
+    def _hop_address(self, incarnation: int) -> str:
+        """One for each detector: no descriptor meant for a dead one ever waits in its successor's queue."""
+        return f"ipc://{self._sockets}/hop-{incarnation}.sock"
+
     def _worker_settings(self, process: Process) -> WorkerSettings:
         options, ring = self._options, self._rings[process.index]
+        min_width, min_height = self._model.min_decode_size
         return WorkerSettings(
             log=self._log_url,
             name=f"{socket.gethostname()}-{os.getpid()}-{process.index}",
@@ -203,14 +188,13 @@ class Supervisor:
             lane=options.lane,
             start=options.start,
             ring_path=ring.path,
-            ring_slots=options.slots,
-            min_width=self._model.sidecar.input.width,
-            min_height=self._model.sidecar.input.height,
+            min_width=min_width,
+            min_height=min_height,
             decode_threads=options.decode_threads or max(1, usable_cores() // options.workers),
             max_pixels=options.max_pixels,
             max_attempts=options.max_attempts,
             labels=self._model.sidecar.labels,
-            suspects=[Suspect(partition, offset, n) for (partition, offset), n in self._attempts.items()],
+            suspects=self._suspects.listed(),
             drain_s=options.drain_s,
         )
 
@@ -240,8 +224,7 @@ class Supervisor:
     def _introduce(self, process: Process, model: ModelFacts | None) -> None:
         """Tell workers where the detector answers: all of them about a new detector, a new worker about the one there is."""
         if process is self._detector and model is not None:
-            address = f"ipc://{self._runtime.path}/hop-{process.incarnation}.sock"
-            self._detector_at = DetectorAt(address, model)
+            self._detector_at = DetectorAt(self._hop_address(process.incarnation), model)
             for worker in self._workers:
                 if worker.ready and worker.channel is not None:
                     worker.channel.send(self._detector_at)
@@ -253,13 +236,15 @@ class Supervisor:
             return
         self._hear(process)
         incident = process.reap(self._in_flight(process), progressed=self.status().events > process.events_at_start)
-        if process.role == "worker":
-            self._past.append(process.beat)
-            process.beat = Beat()
+        left = max(process.beat.in_flight, incident.in_flight if incident else 0)
+        self._left_behind = self._left_behind or (process.draining and left > 0)
+        self._figures.bury(process.beat)
+        process.beat = Beat()
         if incident is not None:
             logger.warning("%s ended by %s", process.name, incident.signal or f"status {incident.exit_code}")
             self._incidents.append(incident)
-            self._note_suspects(process)
+            if process.role == "worker":
+                self._suspects.note(self._rings[process.index].slots())
 
     def _in_flight(self, process: Process) -> int:
         """Frames the dead process had: slots of its ring, or of everyone's for the detector."""
@@ -267,15 +252,6 @@ class Supervisor:
             return 0
         rings = self._rings if process is self._detector else [self._rings[process.index]]
         return sum(slot.state != "free" for ring in rings for slot in ring.slots())
-
-    def _note_suspects(self, process: Process) -> None:
-        """What was being decoded when a worker died may be why it died: its successor decodes it alone, and not for ever."""
-        if process.role != "worker":
-            return
-        for slot in self._rings[process.index].slots():
-            if slot.state == "filling" and slot.tag is not None:
-                key = (slot.tag.partition, slot.tag.offset)
-                self._attempts[key] = self._attempts.get(key, 0) + 1
 
     # ---- ends
 
@@ -298,35 +274,24 @@ class Supervisor:
         return all(committed.get(partition, 0) >= end for partition, end in log.end_offsets().items())
 
     def _drain(self, stop: StopSignal) -> bool:
-        """Ingest first, then workers, then the detector, all within one deadline; a second request ends it at once."""
+        """Ingest first, then workers, then the detector, all within one deadline; a second request ends it at once. Those whose
+        turn has not come go on being restarted, so that a drain survives a dying detector. True when nothing was left in flight."""
         deadline = Deadline.after(self._options.drain_s + DRAIN_GRACE_S)
-        done = True
         for group in ([self._ingest] if self._ingest else [], self._workers, [self._detector]):
             for process in group:
-                if process.channel is not None and process.alive:
-                    process.draining = True
-                    process.restart_at_s = None
+                process.draining = True
+                if process.channel is not None:
                     process.channel.send(Drain())
             while any(process.alive for process in group):
                 if deadline.expired or stop.at_once:
                     return False
                 self._wait(stop, min(0.5, deadline.remaining_s))
-                self._care_while_draining(group)
-            done = done and all(process.beat.in_flight == 0 for process in group)
-        return done
-
-    def _care_while_draining(self, group: list[Process]) -> None:
-        """Hear and collect everyone; the others go on being restarted, so that a drain survives a dying detector."""
-        self._care()
-        for process in group:
-            process.restart_at_s = None
+                self._care()
+        return not self._left_behind
 
     def _end_all(self) -> None:
         for process in self._processes():
-            process.kill()
-            if process.popen is not None:
-                process.popen.wait()
-                process._release()
+            process.end()
         for ring in self._rings:
             ring.close()
 
@@ -337,19 +302,7 @@ class Supervisor:
             self._on_status(self.status())
 
     def status(self) -> Status:
-        beats = [*self._past, *(worker.beat for worker in self._workers)]
-        stalled = [p.beat.stalled for p in self._processes() if p.beat.stalled]
-        return Status(
-            frames_read=sum(beat.frames_read for beat in beats),
-            events=sum(beat.events for beat in beats),
-            detected=sum(beat.detected for beat in beats),
-            failed=sum(beat.failed for beat in beats),
-            in_flight=sum(worker.beat.in_flight for worker in self._workers),
-            resent=sum(beat.resent for beat in beats),
-            appended=self._ingest.beat.appended if self._ingest else 0,
-            restarts=self._restarts,
-            stalled=stalled[0] if stalled else "",
-        )
+        return self._figures.status(self._processes())
 
     def _summary(self, drained: bool) -> Summary:
         errors = dict(self._ingest.finished.errors) if self._ingest and self._ingest.finished else {}

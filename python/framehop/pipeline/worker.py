@@ -16,7 +16,7 @@ import time
 from collections import deque
 
 from framehop import _core
-from framehop.errors import LogFullError, ProcessError
+from framehop.errors import LogBusyError, LogFullError, ProcessError
 from framehop.log import open_log
 from framehop.pipeline import child
 from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, WorkerSettings
@@ -30,9 +30,9 @@ from framehop.types import Event, ModelInfo
 
 logger = logging.getLogger(__name__)
 
-BEAT_S = 1.0
 FULL_RETRY_S = 1.0
 STALE_LIMIT = 3
+DRAIN_LOOK_S = 0.05
 
 
 class Worker:
@@ -85,6 +85,7 @@ class Worker:
         if self._hop is not None:
             self._hop.close()
         self._ring.close()
+        self._flight.close()
 
     def _loop(self, consumer: FrameConsumer) -> None:
         while not self._done():
@@ -103,7 +104,11 @@ class Worker:
     def _wait(self) -> None:
         """Until answers, decoded frames or the supervisor have something for us; at most until the next beat."""
         timeout_s = max(
-            0.0, min(self._last_beat + BEAT_S - time.monotonic(), BEAT_S if self._draining is None else 0.05)
+            0.0,
+            min(
+                self._last_beat + child.BEAT_S - time.monotonic(),
+                child.BEAT_S if self._draining is None else DRAIN_LOOK_S,
+            ),
         )
         wakes = [self._flight.wake_fd, self._channel.fileno()]
         if self._hop is None:
@@ -189,7 +194,7 @@ class Worker:
         """Once a second, and at once when the last frame in flight was committed."""
         now = time.monotonic()
         busy = not self._flight.idle
-        if now - self._last_beat < BEAT_S and (busy or not self._was_busy):
+        if now - self._last_beat < child.BEAT_S and (busy or not self._was_busy):
             return
         self._was_busy = busy
         self._last_beat = now
@@ -199,7 +204,8 @@ class Worker:
         self._channel.send(self._flight.beat(frames_read=consumer.frames_read, resent=self._resent))
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
-        """Commits whatever is complete as soon as the commit before it is durable; a full disk stops it until there is room."""
+        """Commits whatever is complete as soon as the commit before it is durable; a full disk, or a stopped process
+        that holds the log's lock, stops it until that is over."""
         with self._flight.failing():
             while (batch := self._flight.wait_batch()) is not None:
                 result = self._commit(consumer, batch)
@@ -207,13 +213,14 @@ class Worker:
                     self._flight.committed(batch, result)
 
     def _commit(self, consumer: FrameConsumer, batch: Batch) -> CommitResult | None:
-        """None when stopping before there was room: the frames are read again by whoever comes next."""
+        """None when stopping before that was possible: the frames are read again by whoever comes next."""
         while not self._flight.stopping.is_set():
             try:
                 return consumer.commit(batch.events, batch.marks)
-            except LogFullError as error:
+            except (LogFullError, LogBusyError) as error:
+                if not self._flight.stalled:
+                    logger.warning("%s", error)
                 self._flight.stalled = str(error)
-                logger.warning("%s", error)
                 self._flight.stopping.wait(FULL_RETRY_S)
         return None
 

@@ -1,0 +1,30 @@
+"""Frames that were being decoded when a worker died: each may be why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from framehop._core import SlotInfo
+from framehop.pipeline.control import Suspect
+
+LIMIT = 256  # the newest: a few for every worker that died, and small enough for one control message
+
+
+class Suspects:
+    """Counts attempts per frame over all incarnations of all workers. Used by the supervisor's thread alone."""
+
+    def __init__(self) -> None:
+        self._attempts: dict[tuple[int, int], int] = {}
+
+    def note(self, slots: Iterable[SlotInfo]) -> None:
+        """A worker died, and this was its ring: what it was filling is suspect."""
+        for slot in slots:
+            if slot.state == "filling" and slot.tag is not None:
+                key = (slot.tag.partition, slot.tag.offset)
+                self._attempts[key] = self._attempts.pop(key, 0) + 1
+        for oldest in list(self._attempts)[:-LIMIT]:
+            del self._attempts[oldest]
+
+    def listed(self) -> list[Suspect]:
+        """For a worker that starts: it decodes these alone, and gives up those tried too often."""
+        return [Suspect(partition, offset, attempts) for (partition, offset), attempts in self._attempts.items()]
