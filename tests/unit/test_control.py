@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline.control import Beat, Channel, Drain, Ready
+from framehop.pipeline.control import MAX_PACKET, Beat, Channel, Drain, Ready
 
 
 @pytest.fixture
@@ -47,3 +47,13 @@ def test_garbage_is_refused() -> None:
         theirs.send(b"\x80\x04garbage")
         with pytest.raises(ProcessError, match="does not parse"):
             ours.receive()
+
+
+def test_a_message_too_long_to_be_received_is_not_sent(pair: tuple[Channel, Channel]) -> None:
+    ours, theirs = pair
+    with ours, theirs:
+        with pytest.raises(ProcessError, match="over the limit"):
+            ours.send(Beat(stalled="x" * MAX_PACKET))
+        assert ours.send(Beat(stalled="x" * (MAX_PACKET - 1000)))
+        [message] = theirs.receive() or []
+        assert message == Beat(stalled="x" * (MAX_PACKET - 1000))

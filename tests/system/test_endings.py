@@ -1,0 +1,70 @@
+"""How a run ends when something around it does: its reader, a source, a worker in the middle of the drain."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+import framehop
+from framehop.errors import ConfigError, SourceError
+from framehop.sources import parse_source
+from framehop.sources.raster import MAX_FILE_BYTES
+from tests.system.harness import House, until
+
+SHAPES = "testsrc:?size=320x240&count=30"
+
+
+def test_a_reader_that_goes_away_ends_the_run(house: House) -> None:
+    run = house.start("run", "testsrc:?size=320x240", "--log", house.log, "--json")
+    assert run.stdout is not None
+    assert json.loads(run.stdout.readline())["seq"] == 0
+    run.stdout.close()
+    run.stdout = None
+    _, stderr = run.communicate(timeout=30)
+    assert run.returncode == 1
+    assert b"Traceback" not in stderr
+
+
+def test_a_source_that_fails_is_raised_after_the_last_event(house: House) -> None:
+    folder = house.path / "pictures"
+    folder.mkdir()
+    (folder / "0.jpg").write_bytes(next(iter(parse_source(SHAPES).pictures())).payload)
+    with (folder / "1.jpg").open("wb") as huge:
+        huge.truncate(MAX_FILE_BYTES + 1)
+    seen: list[str] = []
+    with pytest.raises(SourceError, match=r"cam: .*1\.jpg"):
+        seen.extend(event.event_id for event in framehop.run(f"cam={folder}", SHAPES, log=house.log, rate="max"))
+    assert len(seen) == 31, "the picture before, and all of the other stream"
+
+
+def test_a_worker_that_dies_in_the_drain_is_not_started_again(house: House) -> None:
+    report = house.path / "report.json"
+    sources = [f"cam-{i}={SHAPES}" for i in range(4)]
+    run = house.start("run", *sources, "--log", house.log, "--rate", "max", "--report", report)
+    until(lambda: house.events() > 3, 60, "first events")
+    worker = house.wait_for("worker-0")
+    worker.suspend()
+    run.send_signal(signal.SIGTERM)
+    until(lambda: not house.processes("ingest-0"), 10, "the workers' turn to drain")
+    worker.kill()
+    _, stderr = run.communicate(timeout=30)
+    assert run.returncode == 1, stderr.decode()
+    said = json.loads(report.read_text())
+    assert [incident["process"] for incident in said["incidents"]] == ["worker-0"]
+    assert (said["drained"], said["status"]["restarts"]) == (False, 0)
+
+
+@pytest.mark.parametrize("wrong", [{"loop": -1}, {"rate": 0.0}])
+def test_options_that_cannot_be_are_refused_before_anything_starts(house: House, wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="out of range"):
+        framehop.run(SHAPES, log=house.log, **wrong)  # type: ignore[arg-type]
+    assert not house.log.exists()
+
+
+def test_a_reports_place_is_checked_before_the_work(house: House) -> None:
+    done = house.framehop("run", SHAPES, "--log", house.log, "--report", "nowhere/report.json")
+    assert done.returncode == 1
+    assert "nowhere/report.json" in done.stderr
+    assert not house.log.exists()

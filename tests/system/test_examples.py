@@ -1,0 +1,101 @@
+"""What the documents show is what runs: the examples, and the Python in README and docs/log.md."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import framehop
+from framehop.sources import parse_source
+from framehop.sources.testsrc import ShapesSource
+from tests.system.harness import House
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNT = 6
+SHAPES = f"testsrc:?size=320x240&count={COUNT}"
+
+
+def python(house: House, *args: str | Path) -> str:
+    """Run the interpreter in the house; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *map(str, args)],
+        cwd=house.path,
+        env=house.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def snippets(document: str) -> Iterator[str]:
+    yield from re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def shapes() -> ShapesSource:
+    source = parse_source(SHAPES)
+    assert isinstance(source, ShapesSource)
+    return source
+
+
+@pytest.fixture
+def clip(house: House) -> Path:
+    """A film of the test card, made here."""
+    path = house.path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 320, 240
+        for picture in shapes().pictures():
+            pixels = np.asarray(framehop.decode_jpeg(picture.payload))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_run_a_source(house: House) -> None:
+    lines = python(house, ROOT / "examples" / "run_a_source.py", house.log, SHAPES).splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"testsrc #{seq}" for seq in range(COUNT)]
+
+
+def test_ingest_then_detect(house: House) -> None:
+    printed = python(house, ROOT / "examples" / "ingest_then_detect.py", house.log, SHAPES)
+    assert printed.splitlines() == [f"{COUNT} frames are in the log", f"{COUNT} detected", "0 missing, 0 duplicates"]
+
+
+def test_own_service(house: House) -> None:
+    good, bad = house.path / "good.jpg", house.path / "bad.jpg"
+    good.write_bytes(next(shapes().pictures()).payload)
+    bad.write_bytes(b"not a picture")
+    lines = python(house, ROOT / "examples" / "own_service.py", good, bad, good).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [str(good), str(bad), str(good)]
+    assert lines[0] == lines[2] != lines[1]
+
+
+def test_every_example_is_run_here() -> None:
+    shown = {path.stem for path in (ROOT / "examples").glob("*.py")}
+    assert {f"test_{name}" for name in shown} <= set(globals())
+
+
+def test_the_python_of_readme(house: House, clip: Path) -> None:
+    [code] = snippets("README.md")
+    assert f'"{clip.name}"' in code
+    lines = python(house, "-c", code).splitlines()
+    assert [line.split("/")[2] for line in lines] == [str(seq) for seq in range(COUNT)]
+
+
+def test_the_python_of_the_page_on_the_log(house: House) -> None:
+    [code] = snippets("docs/log.md")
+    done = house.framehop("run", SHAPES, "--log", house.path / "framehop-data", "--rate", "max")
+    assert done.returncode == 0, done.stderr
+    lines = python(house, "-c", code).splitlines()
+    assert len(lines) == 2 * COUNT + 1, lines
+    assert lines[-1].startswith("[]"), "no gaps"
