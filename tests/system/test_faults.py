@@ -105,7 +105,7 @@ def test_random_kills(house: House, request: pytest.FixtureRequest) -> None:
 
 def _start_run(house: House, sources: list[str]) -> subprocess.Popen[bytes]:
     """Four pictures a second of each stream: the sources outlast the kills."""
-    run = ("run", *sources, "--log", house.log, "--rate", "4")
+    run: tuple[str | Path, ...] = ("run", *sources, "--log", house.log, "--rate", "4")
     return house.start(*run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
