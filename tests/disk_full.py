@@ -16,7 +16,8 @@ from framehop.log.index import free_bytes
 from framehop.pipeline.audit import audit
 from framehop.protocols import Ack, FrameConsumer
 from framehop.types import Event, FrameRecord
-from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, until
+from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after
+from tests.waiting import until
 
 MIB = 1 << 20
 FRAMES = 200

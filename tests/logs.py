@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from framehop.protocols import FrameConsumer, FrameWriter
 from framehop.types import Event, Frame, FrameKey, FrameRecord, StreamState, rfc3339
+from tests.waiting import until
 
 TIMEOUT_S = 30.0
 
@@ -47,14 +47,6 @@ def make_event(record: FrameRecord, *, lane: str = "main", writer: str = "test")
         frame=meta.pointer,
         writer=writer,
     )
-
-
-def until(condition: Callable[[], bool], what: str, timeout_s: float = TIMEOUT_S) -> None:
-    """Call `condition` until it holds: a wait with a deadline that names what did not come."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.002)
 
 
 def write(writer: FrameWriter, stream: str, count: int, *, size: int = 1000) -> StreamState:

@@ -11,7 +11,8 @@ from framehop.partitioning import partition_of
 from framehop.protocols import FrameLog
 from framehop.timing import Deadline
 from framehop.types import FrameKey, FrameRecord
-from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, settle, until, write
+from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, settle, write
+from tests.waiting import until
 
 SPREAD = ("cam-0", "cam-1", "cam-2", "cam-3", "cam-4", "cam-5", "cam-6", "cam-7")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import cast
 import zmq
 
 from framehop._core import FrameRequest, HopClient, HopReply, HopServer, SlotRef
-from framehop.timing import Deadline
+from tests.waiting import until
 
 PATIENCE_S = 30.0
 RING_PATH = "/run/framehop/ring"
@@ -66,13 +66,6 @@ def box(score: float = 0.5) -> bytes:
 def reply(slot: int, generation: int = 1, *, ring_id: int = 7, boxes: int = 1) -> bytes:
     fields = (slot, generation, OK, 1, 10, 11, 12, 13, 14, boxes, 0, 0)
     return preamble(REPLY) + struct.pack("<Q12I", ring_id, *fields) + box() * boxes
-
-
-def until(done: Callable[[], object], *, what: str) -> None:
-    """Call `done`, which waits a little by itself, until it is true."""
-    deadline = Deadline.after(PATIENCE_S)
-    while not done():
-        assert not deadline.expired, what
 
 
 def greet(server: HopServer, *clients: HopClient) -> None:

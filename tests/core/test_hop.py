@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from framehop._core import FrameTag, HopClient, HopServer, Ring, RingReader
 from framehop.errors import ClosedError, InvalidArgumentError, SystemCallError
-from tests.core.hop_peers import RING_PATH, address, greet, refs, sizes, take_replies, take_requests, until
+from tests.core.hop_peers import RING_PATH, address, greet, refs, sizes, take_replies, take_requests
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import zmq
 
 from framehop._core import HopClient, HopServer
 from tests.core import hop_peers as peers
-from tests.core.hop_peers import address, greet, raw_socket, refs, sizes, take_replies, take_requests, until
+from tests.core.hop_peers import address, greet, raw_socket, refs, sizes, take_replies, take_requests
+from tests.waiting import until
 
 
 class Bomb:

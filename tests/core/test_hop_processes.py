@@ -10,14 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from framehop._core import HopClient, HopServer
-from tests.core.hop_peers import address, greet, refs, sizes, take_replies, take_requests, until
+from tests.core.hop_peers import address, greet, refs, sizes, take_replies, take_requests
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]  # where the other process finds the tests' own modules
 
 WORKER = """
 import sys
 from framehop._core import HopClient
-from tests.core.hop_peers import refs, sizes, until
+from tests.core.hop_peers import refs, sizes
+from tests.waiting import until
 client = HopClient(sys.argv[1], ring_path="/ring", ring_id=7)
 print("begun", flush=True)
 until(lambda: client.poll(0.1) and client.credits, what="no welcome")

@@ -21,8 +21,7 @@ from framehop.errors import (
     RefusedError,
     SystemCallError,
 )
-
-from ..ring_peer import until
+from tests.waiting import until
 
 TAG = FrameTag("gate-1", 1_795_354_262_346_000, 42, 3, 7)
 

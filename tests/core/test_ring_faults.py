@@ -18,8 +18,9 @@ import pytest
 
 from framehop._core import FrameTag, Ring, RingHost, RingReader, SlotRef
 from framehop.errors import RefusedError, SystemCallError
+from tests.waiting import until
 
-from ..ring_peer import Peer, colour, peer, until
+from ..ring_peer import Peer, colour, peer
 
 
 @pytest.fixture

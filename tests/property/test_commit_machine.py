@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.pipeline.audit import audit
 from framehop.types import FrameRecord, StreamState
-from tests.logs import TIMEOUT_S, make_event, make_frame, settle, until
+from tests.logs import TIMEOUT_S, make_event, make_frame, settle
+from tests.waiting import until
 
 STREAMS = ("gate", "yard", "hall", "roof", "lift")
 # Nobody is taken for dead here: members come and go by rules.

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from framehop._core import FrameRequest, HopClient, HopReply, HopServer
 from tests.core import hop_peers as peers
-from tests.core.hop_peers import address, raw_socket, refs, sizes, until
+from tests.core.hop_peers import address, raw_socket, refs, sizes
+from tests.waiting import until
 
 DAMAGE = st.lists(st.tuples(st.integers(0, 127), st.integers(0, 255)), max_size=3)
 LENGTH = st.one_of(st.none(), st.integers(0, 160))

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from framehop._core import FrameTag, Ring, RingHost, Slot, SlotRef
+from tests.waiting import until
 
-from ..ring_peer import Peer, colour, until
+from ..ring_peer import Peer, colour
 
 SLOTS = 3
 QUOTA = 1

@@ -7,11 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 import zlib
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,9 @@ import psutil
 
 import framehop
 from framehop.sources import parse_source
+from tests.waiting import until
 
 FRAMEHOP = [sys.executable, "-m", "framehop"]
-
-
-def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
-    """Poll `condition`: a test's wait with a deadline that names what did not come."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.01)
 
 
 class House:
@@ -95,15 +86,15 @@ class House:
         return found
 
     def wait_for(self, name: str, timeout_s: float = 30) -> psutil.Process:
-        until(lambda: bool(self.processes(name)), timeout_s, f"a process {name}")
+        until(lambda: bool(self.processes(name)), f"a process {name}", timeout_s)
         return self.processes(name)[0]
 
     def assert_nothing_left(self) -> None:
-        until(lambda: not self.processes(), 10, f"the end of {[p.cmdline() for p in self.processes()]}")
+        until(lambda: not self.processes(), f"the end of {[p.cmdline() for p in self.processes()]}", 10)
         until(
             lambda: not list(self.runtime.iterdir()),
-            10,
             f"an empty runtime directory, not {list(self.runtime.rglob('*'))}",
+            10,
         )
 
     def kill_everything(self) -> None:

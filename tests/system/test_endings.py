@@ -11,7 +11,8 @@ import framehop
 from framehop.errors import ConfigError, SourceError
 from framehop.sources import parse_source
 from framehop.sources.raster import MAX_FILE_BYTES
-from tests.system.harness import House, until
+from tests.system.harness import House
+from tests.waiting import until
 
 SHAPES = "testsrc:?size=320x240&count=30"
 
@@ -43,11 +44,11 @@ def test_a_worker_that_dies_in_the_drain_is_not_started_again(house: House) -> N
     report = house.path / "report.json"
     sources = [f"cam-{i}={SHAPES}" for i in range(4)]
     run = house.start("run", *sources, "--log", house.log, "--rate", "max", "--report", report)
-    until(lambda: house.events() > 3, 60, "first events")
+    until(lambda: house.events() > 3, "first events", 60)
     worker = house.wait_for("worker-0")
     worker.suspend()
     run.send_signal(signal.SIGTERM)
-    until(lambda: not house.processes("ingest-0"), 10, "the workers' turn to drain")
+    until(lambda: not house.processes("ingest-0"), "the workers' turn to drain", 10)
     worker.kill()
     _, stderr = run.communicate(timeout=30)
     assert run.returncode == 1, stderr.decode()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.harness import House, check_ledger, pictures_of, until
+from tests.system.harness import House, check_ledger, pictures_of
+from tests.waiting import until
 
 COUNT = 30
 SOURCES = [f"cam-{i}=testsrc:?size=320x240&count={COUNT}" for i in range(4)]
@@ -72,7 +73,7 @@ def test_ingest_killed_with_frames_in_doubt_goes_on_at_the_next_seq(house: House
 def test_supervisor_death_takes_everything_with_it(house: House) -> None:
     fill(house, SOURCES)
     supervisor = house.start("detect", "--log", house.log)
-    until(lambda: house.events() > 5, 60, "first events")
+    until(lambda: house.events() > 5, "first events", 60)
     supervisor.kill()
     supervisor.communicate()
     assert house.events() < 4 * COUNT, "the kill came after the work"
@@ -92,7 +93,7 @@ def test_random_kills(house: House, request: pytest.FixtureRequest) -> None:
     supervisor = _start_run(house, sources)
     for _ in range(rounds):
         before = house.events()
-        until(lambda: house.events() > before, 60, "progress")  # noqa: B023
+        until(lambda: house.events() > before, "progress", 60)  # noqa: B023
         victim = chance.choice(["worker-0", "detector-0", "ingest-0", "supervisor"])
         _kill_after(chance.random() * 0.5, house, victim, supervisor)
         if supervisor.poll() is not None:
@@ -134,7 +135,7 @@ def finish(house: House) -> None:
 
 def test_a_stopped_worker_is_replaced(house: House) -> None:
     supervisor = house.start("run", *SOURCES, "--log", house.log, "--rate", "10", stderr=subprocess.PIPE)
-    until(lambda: house.events() > 0, 60, "first events")
+    until(lambda: house.events() > 0, "first events", 60)
     stopped = house.wait_for("worker-0")
     stopped.suspend()
     _, stderr = supervisor.communicate(timeout=120)
@@ -148,7 +149,7 @@ def test_a_signal_drains(house: House, number: signal.Signals) -> None:
     supervisor = house.start(
         "run", *[f"{source}&rate=10" for source in SOURCES], "--log", house.log, "--rate", "realtime"
     )
-    until(lambda: house.events() > 3, 60, "first events")
+    until(lambda: house.events() > 3, "first events", 60)
     supervisor.send_signal(number)
     _, stderr = supervisor.communicate(timeout=10)
     assert supervisor.returncode == 0, stderr.decode()
@@ -162,10 +163,10 @@ def test_a_signal_drains(house: House, number: signal.Signals) -> None:
 
 def test_a_second_signal_ends_at_once(house: House) -> None:
     supervisor = house.start("run", *SOURCES, "--log", house.log, "--rate", "max")
-    until(lambda: house.events() > 3, 60, "first events")
+    until(lambda: house.events() > 3, "first events", 60)
     house.wait_for("worker-0").suspend()
     supervisor.send_signal(signal.SIGTERM)
-    until(lambda: not house.processes("ingest-0"), 10, "ingest drained, so the first signal was seen")
+    until(lambda: not house.processes("ingest-0"), "ingest drained, so the first signal was seen", 10)
     supervisor.send_signal(signal.SIGTERM)
     supervisor.communicate(timeout=5)
     assert supervisor.returncode != 0

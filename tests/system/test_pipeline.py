@@ -14,7 +14,9 @@ import framehop
 from framehop.sources import parse_source
 from framehop.sources.demo import demo_sources
 from framehop.sources.pan import PanSource
-from tests.system.harness import House, check_ledger, pictures_of, until
+from framehop.testing.synthetic import forged_jpeg
+from tests.system.harness import House, check_ledger, pictures_of
+from tests.waiting import until
 
 SHAPES = "testsrc:?size=320x240&count=30"
 
@@ -22,14 +24,6 @@ SHAPES = "testsrc:?size=320x240&count=30"
 def events_of(house: House) -> list[framehop.Event]:
     with framehop.open_log(house.log, create=False) as log, log.events() as reader:
         return [record.event for record in reader]
-
-
-def forged_jpeg(width: int, height: int) -> bytes:
-    """A small JPEG whose header claims another size."""
-    data = bytearray(framehop.encode_jpeg(np.zeros((16, 16, 3), np.uint8)))
-    place = data.index(b"\xff\xc0") + 5
-    data[place : place + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
-    return bytes(data)
 
 
 def test_ingest_then_detect_prints_one_event_per_frame(house: House) -> None:
@@ -117,7 +111,7 @@ def test_an_idle_pipeline_sleeps(house: House) -> None:
     """Under 1 % of a core in all: supervisor, worker, detector."""
     assert house.framehop("ingest", SHAPES, "--log", house.log, "--rate", "max").returncode == 0
     supervisor = house.start("detect", "--log", house.log)
-    until(lambda: house.events() == 30, 60, "all events")
+    until(lambda: house.events() == 30, "all events", 60)
     processes = house.processes()
     assert len(processes) >= 3
 
@@ -162,7 +156,7 @@ def test_errors_are_lines_a_person_can_act_on(house: House, args: list[str], say
 
 def test_a_second_writer_of_a_stream_is_refused(house: House) -> None:
     first = house.start("ingest", "testsrc:?rate=5", "--log", house.log, "--stream", "gate")
-    until(lambda: _frames(house.log) > 0, 30, "a first frame")
+    until(lambda: _frames(house.log) > 0, "a first frame", 30)
     second = house.framehop("ingest", "testsrc:?rate=5", "--log", house.log, "--stream", "gate")
     first.terminate()
     first.communicate(timeout=10)

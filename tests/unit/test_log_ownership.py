@@ -11,7 +11,8 @@ from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.log.consumer import EmbeddedConsumer
 from framehop.log.index import connect, rows
 from framehop.log.membership import Roll
-from tests.logs import make_event, marks_after, read, settle, until, write
+from tests.logs import make_event, marks_after, read, settle, write
+from tests.waiting import until
 
 PATIENT = LogOptions(session_timeout_s=20.0)
 

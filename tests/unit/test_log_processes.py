@@ -15,7 +15,8 @@ from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.pipeline.audit import audit
 from framehop.protocols import FrameConsumer
 from tests.log_process import LogProcess, Worker
-from tests.logs import TIMEOUT_S, is_whole, make_event, marks_after, read, until, write
+from tests.logs import TIMEOUT_S, is_whole, make_event, marks_after, read, write
+from tests.waiting import until
 
 IMPATIENT = {"session_timeout_s": 0.5}
 PATIENT = {"session_timeout_s": 20.0}

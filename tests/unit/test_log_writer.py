@@ -15,7 +15,8 @@ from framehop.log.index import connect, rows, value
 from framehop.log.options import Durability
 from framehop.log.segments import SegmentFile
 from framehop.protocols import Ack
-from tests.logs import TIMEOUT_S, make_frame, until, write
+from tests.logs import TIMEOUT_S, make_frame, write
+from tests.waiting import until
 
 
 class _Story:
