@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from crc32c import crc32c
 
-from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.errors import ClosedError, InvalidArgumentError, LogError
 from framehop.log import EmbeddedLog, LogOptions, open_log
 from framehop.log.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
-from tests.logs import is_whole, make_frame, read, write
+from tests.logs import is_whole, make_frame, read, settle, write
 
 
 def _one_frame(root: Path, **options: object) -> EmbeddedLog:
@@ -113,6 +116,28 @@ def test_a_truncated_file_is_an_error_not_a_crash(tmp_path: Path, length: int) -
         with (tmp_path / "frames" / "1.seg").open("r+b") as file:
             file.truncate(length)
         assert [record.payload for record in read(consumer, 2)] == [None] * 2
+
+
+def test_a_process_out_of_descriptors_does_not_declare_frames_lost(tmp_path: Path) -> None:
+    with _one_frame(tmp_path) as log, log.consumer("g", member="m") as consumer:
+        settle([consumer], log.partitions)
+        (meta, *_) = log.scan_frames()
+        with _no_more_descriptors():
+            with pytest.raises(LogError, match="Too many open files"):
+                read(consumer, 3)
+            with pytest.raises(LogError, match="Too many open files"):
+                log.read_frame(meta.pointer)
+        assert all(is_whole(record) for record in read(consumer, 3))
+
+
+@contextlib.contextmanager
+def _no_more_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_maps_let_go_of_dropped_files_but_not_of_payloads_in_use(tmp_path: Path) -> None:

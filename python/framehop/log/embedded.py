@@ -96,7 +96,8 @@ class EmbeddedLog:
             return None
         meta, place = meta_of(found[0]), place_of(found[0])
         path = self._context.paths.segment(place.segment)
-        return FrameRecord(meta=meta, payload=read_cold(path, place.position, meta.payload_bytes))
+        with translated(path):
+            return FrameRecord(meta=meta, payload=read_cold(path, place.position, meta.payload_bytes))
 
     def gaps(self) -> list[Gap]:
         return [

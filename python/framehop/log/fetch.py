@@ -34,8 +34,16 @@ class FrameFetcher:
 
     def fetch(self, owned: Collection[int], max_frames: int) -> list[FrameRecord]:
         """Up to `max_frames`, in offset order per partition. No partition starves another: the room is shared among those
-        that have frames, and who comes first changes from call to call."""
-        with translated(self._context.paths.index):
+        that have frames, and who comes first changes from call to call. After an error the positions are as before."""
+        before = self._positions.copy()
+        try:
+            return self._fetch(owned, max_frames)
+        except BaseException:
+            self._positions = before
+            raise
+
+    def _fetch(self, owned: Collection[int], max_frames: int) -> list[FrameRecord]:
+        with translated(self._context.paths.frames):
             self._sweep_maps()
             waiting = self._waiting(owned)
             found: list[FrameRecord] = []

@@ -9,6 +9,7 @@ maps it once; what counts is only what committed rows of the index point to.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -27,6 +28,7 @@ PADDING = bytes(64)
 MAX_FRAMES = 8192  # per segment: keeps the transaction that drops one short
 _RECORD = struct.Struct("<II")
 _MAX_MAPS = 64
+_NO_SEGMENT = (errno.ENOENT, errno.ELOOP)  # gone, or a link, which no segment ever is
 
 
 def record_bytes(payload_bytes: int) -> int:
@@ -118,11 +120,21 @@ def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
     return payload if length == payload_bytes and crc32c(payload) == crc else None
 
 
-def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | None:
-    """One payload by pread: own memory. None when the file, or what the index says of it, is gone or damaged."""
+def _open(path: Path) -> int | None:
+    """None when there is no such file. Any other error is raised: a process out of descriptors or memory, or without the right to
+    read, must not declare a whole picture lost."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in _NO_SEGMENT:
+            return None
+        raise
+
+
+def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | None:
+    """One payload by pread: own memory. None when the file, or what the index says of it, is gone or damaged. Raises OSError."""
+    fd = _open(path)
+    if fd is None:
         return None
     try:
         data = os.pread(fd, _RECORD.size + payload_bytes, position)
@@ -140,7 +152,8 @@ class SegmentMaps:
         self._maps: OrderedDict[int, mmap.mmap] | None = OrderedDict()
 
     def read(self, segment: int, position: int, payload_bytes: int) -> memoryview | None:
-        """The payload, or None when it cannot be had any more: file gone, shorter than the index says, or a bad checksum."""
+        """The payload, or None when it cannot be had any more: file gone, shorter than the index says, or a bad checksum. Raises
+        OSError."""
         mapped = self._mapped(segment)
         end = position + record_bytes(payload_bytes)
         # size() asks the file, not the mapping: pages beyond a truncated file's end would raise SIGBUS.
@@ -178,13 +191,12 @@ class SegmentMaps:
 
 
 def _map(path: Path) -> mmap.mmap | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    fd = _open(path)
+    if fd is None:
         return None
     try:
         return mmap.mmap(fd, 0, prot=mmap.PROT_READ)
-    except (OSError, ValueError):  # ValueError: an empty file
+    except ValueError:  # an empty file
         return None
     finally:
         os.close(fd)

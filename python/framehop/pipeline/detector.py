@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections import deque
 from pathlib import Path
 
 from framehop import _core
-from framehop.errors import FramehopError, InvalidArgumentError, ProcessError
+from framehop.errors import InvalidArgumentError, ProcessError
 from framehop.pipeline import child
 from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
 from framehop.pipeline.engine import Engine, load_model
 from framehop.protocols import Detector
 from framehop.types import Detections
-
-logger = logging.getLogger(__name__)
 
 Leased = tuple[_core.FrameRequest, _core.Lease]
 
@@ -43,14 +40,11 @@ class DetectorLoop:
         return ready
 
     def _attach(self, ring_id: int, ring_path: str) -> None:
-        """Only rings in our own directory are attached: a hello is a claim of whoever reached the socket."""
+        """Only rings in our own directory are attached: a hello is a claim of whoever reached the socket. One of ours that cannot
+        be attached ends this process: its pictures are good, and must not be answered as stale."""
         if ring_id in self._readers or Path(ring_path).parent != self._ring_dir:
             return
-        try:
-            reader = _core.RingReader.attach(ring_path, role="detector")
-        except FramehopError as error:
-            logger.warning("cannot attach ring %s: %s", ring_path, error)
-            return
+        reader = _core.RingReader.attach(ring_path, role="detector")
         if reader.ring_id == ring_id:
             self._readers[ring_id] = reader
         else:
