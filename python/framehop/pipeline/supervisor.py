@@ -21,7 +21,6 @@ from framehop.pipeline.control import (
     Beat,
     DetectorAt,
     DetectorSettings,
-    Drain,
     Failed,
     Finished,
     IngestSettings,
@@ -300,26 +299,19 @@ class Supervisor:
     def _drain(self, stop: StopSignal) -> bool:
         """Ingest first, then workers, then the detector, all within one deadline; a second request ends it at once."""
         deadline = Deadline.after(self._options.drain_s + DRAIN_GRACE_S)
+        before = len(self._incidents)
         done = True
         for group in ([self._ingest] if self._ingest else [], self._workers, [self._detector]):
             for process in group:
-                if process.channel is not None and process.alive:
-                    process.draining = True
-                    process.restart_at_s = None
-                    process.channel.send(Drain())
+                process.drain()
             while any(process.alive for process in group):
                 if deadline.expired or stop.at_once:
                     return False
                 self._wait(stop, min(0.5, deadline.remaining_s))
-                self._care_while_draining(group)
-            done = done and all(process.beat.in_flight == 0 for process in group)
+                self._care()  # of the others too: they go on being restarted, so that a drain survives a dying detector
+            killed = {incident.process for incident in self._incidents[before:]}
+            done = done and all(process.beat.in_flight == 0 and process.name not in killed for process in group)
         return done
-
-    def _care_while_draining(self, group: list[Process]) -> None:
-        """Hear and collect everyone; the others go on being restarted, so that a drain survives a dying detector."""
-        self._care()
-        for process in group:
-            process.restart_at_s = None
 
     def _end_all(self) -> None:
         for process in self._processes():
