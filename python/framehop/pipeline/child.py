@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import select
 import signal
 import sys
 from collections.abc import Callable
 
 from framehop import _core
-from framehop.errors import FramehopError, ProcessError
+from framehop.errors import FramehopError
 from framehop.pipeline.control import Begin, Channel, Failed, Settings
 
 logger = logging.getLogger(__name__)
 
-START_DEADLINE_S = 10.0
 BEAT_S = 1.0  # how often a process says what it is doing; see process.HANG_S
 
 Body = Callable[[Channel, Settings], None]
@@ -35,7 +33,7 @@ def main(body: Body) -> int:
         _core.die_with_parent(options.parent)
     logging.basicConfig(level=options.log_level, format=f"%(levelname)s framehop.{options.name}: %(message)s")
     with Channel.from_fd(options.control_fd) as channel:
-        begin = _begin(channel)
+        begin = Begin.from_bytes(sys.stdin.buffer.read())
         if begin.fail_at:
             _core.arm_failpoint(begin.fail_at, begin.fail_nth)
         try:
@@ -59,16 +57,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--spawned-by-thread", action="store_true")
     parser.add_argument("--log-level", default="WARNING")
     return parser.parse_args()
-
-
-def _begin(channel: Channel) -> Begin:
-    if not select.select([channel], [], [], START_DEADLINE_S)[0]:
-        raise ProcessError(f"no settings from the supervisor within {START_DEADLINE_S:.0f} s")
-    match channel.receive():
-        case [Begin() as begin]:
-            return begin
-        case other:
-            raise ProcessError(f"expected settings from the supervisor, got {other!r}")
 
 
 def end_with_supervisor() -> None:

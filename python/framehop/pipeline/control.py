@@ -6,9 +6,10 @@ The pair's other end closing means the other side is dead: the kernel says so at
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
@@ -72,12 +73,28 @@ class ModelFacts(msgspec.Struct, frozen=True):
     provider: str
 
 
-class Begin(msgspec.Struct, frozen=True, tag="begin"):
-    """First message to a process. `fail_at`: a point at which a test has it killed."""
+class Begin(msgspec.Struct, frozen=True):
+    """What a process is told at its start, on its standard input: labels and sources may be more than a packet holds, and what is
+    said on the channel meanwhile waits there. `fail_at`: a point at which a test has it killed."""
 
     settings: Settings
     fail_at: str = ""
     fail_nth: int = 1
+
+    def to_file(self) -> BinaryIO:
+        """In memory, to be read from its beginning by who inherits it."""
+        file = os.fdopen(os.memfd_create("framehop-begin"), "w+b")
+        file.write(_encoder.encode(self))
+        file.seek(0)
+        return file
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Begin:
+        """Raises ProcessError."""
+        try:
+            return _begin_decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            raise ProcessError(f"the settings from the supervisor do not parse: {error}") from error
 
 
 class DetectorAt(msgspec.Struct, frozen=True, tag="detector_at"):
@@ -120,10 +137,11 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     message: str
 
 
-Message = Begin | DetectorAt | Drain | Ready | Beat | Finished | Failed
+Message = DetectorAt | Drain | Ready | Beat | Finished | Failed
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)
+_begin_decoder = msgspec.json.Decoder(Begin)
 
 
 class Channel:

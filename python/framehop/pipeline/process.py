@@ -14,7 +14,7 @@ from typing import Literal
 
 from framehop.config import FailPoint
 from framehop.errors import ProcessError
-from framehop.pipeline.control import Beat, Begin, Channel, Finished, Message, Settings
+from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Message, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,14 @@ class Incident:
     signal: str
     exit_code: int | None
     in_flight: int
+
+
+def signal_name(number: int) -> str:
+    """As in kill -l; real-time signals have numbers only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @dataclass(slots=True)
@@ -81,11 +89,13 @@ class Process:
     def start(self, settings: Settings, fail_at: FailPoint | None) -> None:
         """Spawn the next incarnation and give it its settings. `fail_at` arms the first incarnation only."""
         self.incarnation += 1
+        armed = fail_at if self.incarnation == 1 and fail_at else None
+        begin = Begin(settings=settings, fail_at=armed.name if armed else "", fail_nth=armed.nth if armed else 1)
         ours, theirs = Channel.pair()
-        with theirs:
+        with theirs, begin.to_file() as settings_file:
             self.popen = subprocess.Popen(
                 self._command(theirs.fileno()),
-                stdin=subprocess.DEVNULL,
+                stdin=settings_file,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 process_group=0,  # the terminal's Ctrl-C is for the supervisor alone
@@ -97,8 +107,6 @@ class Process:
         self.beat = Beat()
         self.started_s = self.heard_s = time.monotonic()
         self.restart_at_s = None
-        armed = fail_at if self.incarnation == 1 and fail_at else None
-        ours.send(Begin(settings=settings, fail_at=armed.name if armed else "", fail_nth=armed.nth if armed else 1))
 
     def _command(self, control_fd: int) -> list[str]:
         command = [sys.executable, "-m", MODULES[self.role], "--name", self.name]
@@ -113,6 +121,13 @@ class Process:
         if messages:
             self.heard_s = time.monotonic()
         return messages
+
+    def drain(self) -> None:
+        """Let it finish what is in flight and end, and start no other in its place."""
+        self.draining = True
+        self.restart_at_s = None
+        if self.channel is not None:
+            self.channel.send(Drain())
 
     def deadline_s(self) -> float:
         """When it counts as hung, monotonic seconds."""
@@ -136,20 +151,20 @@ class Process:
         self._release()
 
     def reap(self, in_flight: int, *, progressed: bool) -> Incident | None:
-        """It has ended: collect it. None when it ended as agreed; otherwise plans the next start with back-off.
-        `progressed`: events were written since it started."""
+        """It has ended: collect it. None when it ended as agreed; otherwise, unless it was draining, plans the next start with
+        back-off. `progressed`: events were written since it started."""
         assert self.popen is not None
         code = self.popen.wait()
         lived_s = time.monotonic() - self.started_s
         self._release()
         if code == 0 and (self.finished or self.draining):
             return None
-        self._plan_restart(lived_s, code, progressed)
-        died_by = signal.Signals(-code).name if code < 0 else ""
+        if not self.draining:
+            self._plan_restart(lived_s, code, progressed)
         return Incident(
             process=self.name,
             incarnation=self.incarnation,
-            signal=died_by,
+            signal=signal_name(-code) if code < 0 else "",
             exit_code=code if code >= 0 else None,
             in_flight=in_flight,
         )
@@ -160,7 +175,7 @@ class Process:
         killed = self.ready and code == -signal.SIGKILL
         self.stillborn = 0 if progressed else self.stillborn + (not killed)
         if self.stillborn >= STILLBORN_LIMIT:
-            how = f"signal {-code}" if code < 0 else f"status {code}"
+            how = signal_name(-code) if code < 0 else f"status {code}"
             raise ProcessError(
                 f"{self.name} ended {self.stillborn} times before it did anything, last with {how}: see its messages above"
             )

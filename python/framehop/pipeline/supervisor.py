@@ -21,7 +21,6 @@ from framehop.pipeline.control import (
     Beat,
     DetectorAt,
     DetectorSettings,
-    Drain,
     Failed,
     Finished,
     IngestSettings,
@@ -148,8 +147,7 @@ class Supervisor:
                     "%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s
                 )
                 process.kill()
-            due_s = None if process.draining else process.restart_at_s
-            if due_s is not None and time.monotonic() >= due_s:
+            if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._figures.restarts += 1
                 self._start(process)
 
@@ -236,8 +234,9 @@ class Supervisor:
             return
         self._hear(process)
         incident = process.reap(self._in_flight(process), progressed=self.status().events > process.events_at_start)
-        left = max(process.beat.in_flight, incident.in_flight if incident else 0)
-        self._left_behind = self._left_behind or (process.draining and left > 0)
+        # One that died while draining may have taken up more than its last beat said.
+        unfinished = incident is not None or process.beat.in_flight > 0
+        self._left_behind = self._left_behind or (process.draining and unfinished)
         self._figures.bury(process.beat)
         process.beat = Beat()
         if incident is not None:
@@ -279,9 +278,7 @@ class Supervisor:
         deadline = Deadline.after(self._options.drain_s + DRAIN_GRACE_S)
         for group in ([self._ingest] if self._ingest else [], self._workers, [self._detector]):
             for process in group:
-                process.draining = True
-                if process.channel is not None:
-                    process.channel.send(Drain())
+                process.drain()
             while any(process.alive for process in group):
                 if deadline.expired or stop.at_once:
                     return False
