@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from framehop.errors import LogFullError
-from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.index import free_bytes
 from framehop.pipeline.audit import audit
 from framehop.protocols import Ack, FrameConsumer
@@ -30,7 +30,7 @@ def main() -> None:
     root = Path(sys.argv[1])
     ballast = root / "ballast"
     ballast.write_bytes(bytes(12 * MIB))
-    with open_log(root / "log", options=OPTIONS) as log:
+    with EmbeddedLog(root / "log", options=OPTIONS) as log:
         _check(log, root, ballast)
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+import yaml
+
 from framehop.errors import ConfigError
 from framehop.infer import Provider
+from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
+from framehop.strict import to_struct
 
 MIB = 1 << 20
 
@@ -24,6 +30,7 @@ FAIL_POINTS = (
 )
 
 DEFAULT_LOG = "./framehop-data"
+MAX_CONFIG_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,57 @@ class DetectOptions:
     def group(self) -> str:
         """The consumer group of this lane."""
         return f"detect-{self.lane}"
+
+
+class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The log's part of a configuration file. `url`: what `--log` would say."""
+
+    url: str = ""
+    embedded: LogOptions = LogOptions()
+    kafka: KafkaOptions = KafkaOptions()
+
+    @property
+    def at(self) -> LogAt:
+        return LogAt(url=self.url, embedded=self.embedded, kafka=self.kafka)
+
+
+class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `--config FILE` may say; see docs/config.md."""
+
+    log: LogConfig = LogConfig()
+
+
+def load_config(path: Path) -> FileConfig:
+    """Read a YAML file. A value may be `{env: NAME}` or `{file: PATH}`, so that secrets stay where they are kept; a path is taken
+    from the configuration's own directory. Raises ConfigError naming the file, the key and what is allowed."""
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES >> 20} MiB: it is no configuration of framehop")
+        data = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"--config {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from error
+    return to_struct(_resolved(data or {}, path, ""), FileConfig, where=str(path), error=ConfigError)
+
+
+def _resolved(value: object, path: Path, key: str) -> object:
+    """`value` with what stands elsewhere fetched."""
+    match value:
+        case {"env": str(name), **rest} if not rest:
+            if name not in os.environ:
+                raise ConfigError(f"{path}: {key}: the environment has no {name}; set it before framehop is started")
+            return os.environ[name]
+        case {"file": str(name), **rest} if not rest:
+            try:
+                return (path.parent / name).read_text().rstrip("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{path}: {key}: {name} cannot be read: {error}") from error
+        case Mapping():
+            return {
+                name: _resolved(inner, path, f"{key}.{name}" if key else str(name)) for name, inner in value.items()
+            }
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

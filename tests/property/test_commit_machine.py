@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log import EmbeddedLog, LogOptions
 from framehop.pipeline.audit import audit
 from framehop.types import FrameRecord, StreamState
 from tests.logs import TIMEOUT_S, make_event, make_frame, settle
@@ -86,7 +86,7 @@ class CommitMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="framehop-commit-"))
-        self.log = open_log(self.root, options=OPTIONS)
+        self.log = EmbeddedLog(self.root, options=OPTIONS)
         self.writer = self.log.writer()
         self.states: dict[str, StreamState] = {}
         self.next_seq: Counter[str] = Counter()

@@ -162,7 +162,7 @@ def test_a_signal_drains(house: House, number: signal.Signals) -> None:
 
 
 def test_a_second_signal_ends_at_once(house: House) -> None:
-    supervisor = house.start("run", *SOURCES, "--log", house.log, "--rate", "max")
+    supervisor = house.start("run", "testsrc:?size=320x240&rate=20", "--log", house.log)
     until(lambda: house.events() > 3, "first events", 60)
     house.wait_for("worker-0").suspend()
     supervisor.send_signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framehop.log import EmbeddedLog, open_log
+from framehop.log import EmbeddedLog
 from framehop.log.index import connect, rows
 from framehop.pipeline.audit import MAX_FINDINGS, audit
 from framehop.testing.memory_log import MemoryLog
@@ -22,7 +22,7 @@ class _Case:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.log: EmbeddedLog = open_log(root)
+        self.log: EmbeddedLog = EmbeddedLog(root)
         with self.log.writer() as writer, self.log.consumer("g", member="m") as consumer:
             self.state: StreamState = write(writer, "gate", 6)
             write(writer, "yard", 4)
@@ -64,7 +64,7 @@ def test_the_report_is_json(case: _Case) -> None:
 
 
 def test_an_empty_log_is_ok(tmp_path: Path) -> None:
-    with open_log(tmp_path / "empty") as log:
+    with EmbeddedLog(tmp_path / "empty") as log:
         assert audit(log).ok
 
 

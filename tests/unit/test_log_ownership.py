@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.consumer import EmbeddedConsumer
 from framehop.log.index import connect, rows
 from framehop.log.membership import Roll
@@ -35,7 +35,7 @@ def test_who_joins_between_look_and_take_is_not_robbed(tmp_path: Path, monkeypat
             late[0].poll(0, 0.0)
         return seen
 
-    with open_log(tmp_path, options=PATIENT) as log:
+    with EmbeddedLog(tmp_path, options=PATIENT) as log:
         first = log.consumer("g", member="first")
         monkeypatch.setattr(Roll, "look", look)
         first.poll(0, 0.0)
@@ -46,7 +46,7 @@ def test_who_joins_between_look_and_take_is_not_robbed(tmp_path: Path, monkeypat
 
 
 def test_every_taking_over_raises_the_generation(tmp_path: Path) -> None:
-    with open_log(tmp_path, options=PATIENT) as log:
+    with EmbeddedLog(tmp_path, options=PATIENT) as log:
         for generation in (1, 2, 3):
             with log.consumer("g", member="m") as consumer:
                 settle([consumer], 8)
@@ -57,7 +57,7 @@ def test_every_taking_over_raises_the_generation(tmp_path: Path) -> None:
 
 
 def test_a_raised_generation_refuses_the_commit_and_the_partition_goes(tmp_path: Path) -> None:
-    with open_log(tmp_path, options=PATIENT) as log:
+    with EmbeddedLog(tmp_path, options=PATIENT) as log:
         with log.writer() as writer:
             write(writer, "a", 3)
         revoked: list[frozenset[int]] = []
@@ -74,7 +74,7 @@ def test_a_raised_generation_refuses_the_commit_and_the_partition_goes(tmp_path:
 
 def test_a_loss_is_noticed_by_polling_too(tmp_path: Path) -> None:
     with (
-        open_log(tmp_path, options=LogOptions(session_timeout_s=1.0)) as log,
+        EmbeddedLog(tmp_path, options=LogOptions(session_timeout_s=1.0)) as log,
         log.consumer("g", member="m") as consumer,
     ):
         settle([consumer], 8)
@@ -92,7 +92,7 @@ def _rob(root: Path, partition: int) -> None:
 
 
 def test_the_same_names_in_two_groups_do_not_meet(tmp_path: Path) -> None:
-    with open_log(tmp_path, options=PATIENT) as log:
+    with EmbeddedLog(tmp_path, options=PATIENT) as log:
         consumers = [log.consumer(group, member="m") for group in ("g", "h")]
         for consumer in consumers:
             settle([consumer], 8)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import StreamBusyError
-from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log import EmbeddedLog, LogOptions
 from framehop.pipeline.audit import audit
 from framehop.protocols import FrameConsumer
 from tests.log_process import LogProcess, Worker
@@ -23,7 +23,7 @@ PATIENT = {"session_timeout_s": 20.0}
 
 
 def _open(root: Path, **options: float) -> EmbeddedLog:
-    return open_log(root, options=LogOptions(**options))  # type: ignore[arg-type]
+    return EmbeddedLog(root, options=LogOptions(**options))  # type: ignore[arg-type]
 
 
 def _own_all(consumer: FrameConsumer, partitions: int) -> None:
@@ -145,7 +145,7 @@ def _storm(root: Path, *, rounds: int, seed: int) -> None:
     """A writer and two members; each round kills one of them at a random instant of its work, or stops a member for a while."""
     print("seed", seed)
     dice = random.Random(seed)
-    open_log(root).close()
+    EmbeddedLog(root).close()
     writer_options = {"streams": [f"cam-{number}" for number in range(6)], "count": 1_000_000, **IMPATIENT}
     writer = Worker("write", root, **writer_options)
     members = [Worker("consume", root, **IMPATIENT) for _ in range(2)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import LogError
-from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.index import connect, rows
 from framehop.log.layout import LogPaths
 from framehop.log.retention import Retention
@@ -26,7 +26,7 @@ KEEP_ALL = LogOptions(segment_bytes=4096, retain_bytes=None, session_timeout_s=2
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[EmbeddedLog]:
-    with open_log(tmp_path, options=KEEP_ALL) as opened:
+    with EmbeddedLog(tmp_path, options=KEEP_ALL) as opened:
         yield opened
 
 
@@ -191,7 +191,7 @@ def test_a_row_without_a_file_goes_quietly(log: EmbeddedLog, tmp_path: Path) -> 
 
 def test_a_writer_keeps_the_log_within_its_limits(tmp_path: Path) -> None:
     options = LogOptions(segment_bytes=4096, retain_bytes=8192, retain_hard=True, session_timeout_s=20.0)
-    with open_log(tmp_path, options=options) as log:
+    with EmbeddedLog(tmp_path, options=options) as log:
         _append(log, "a", 60)
         with log.writer():
             until(lambda: len(_segments(tmp_path)) <= 2, "retention")

@@ -12,13 +12,13 @@ import pytest
 from crc32c import crc32c
 
 from framehop.errors import ClosedError, InvalidArgumentError, LogError
-from framehop.log import EmbeddedLog, LogOptions, open_log
+from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
 from tests.logs import is_whole, make_frame, read, settle, write
 
 
 def _one_frame(root: Path, **options: object) -> EmbeddedLog:
-    log = open_log(root, options=LogOptions(**options))  # type: ignore[arg-type]
+    log = EmbeddedLog(root, options=LogOptions(**options))  # type: ignore[arg-type]
     with log.writer() as writer:
         write(writer, "a", 3)
     return log
@@ -55,7 +55,7 @@ def test_a_batch_that_failed_is_written_to_the_same_place(tmp_path: Path) -> Non
 
 
 def test_every_start_and_every_roll_makes_a_new_file(tmp_path: Path) -> None:
-    with open_log(tmp_path, options=LogOptions(segment_bytes=4096)) as log:
+    with EmbeddedLog(tmp_path, options=LogOptions(segment_bytes=4096)) as log:
         for _ in range(2):
             with log.writer() as writer:
                 state = writer.open_stream("a", source="test:", finite=True)
@@ -68,7 +68,7 @@ def test_every_start_and_every_roll_makes_a_new_file(tmp_path: Path) -> None:
 
 
 def test_a_frame_larger_than_a_segment_gets_one_that_fits(tmp_path: Path) -> None:
-    with open_log(tmp_path, options=LogOptions(segment_bytes=4096)) as log:
+    with EmbeddedLog(tmp_path, options=LogOptions(segment_bytes=4096)) as log:
         with log.writer() as writer:
             write(writer, "a", 2, size=100_000)
         with log.consumer("g", member="m") as consumer:
@@ -77,7 +77,7 @@ def test_a_frame_larger_than_a_segment_gets_one_that_fits(tmp_path: Path) -> Non
 
 def test_an_absurd_frame_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("framehop.log.writer.MAX_PAYLOAD_BYTES", 100)
-    with open_log(tmp_path) as log, log.writer() as writer:
+    with EmbeddedLog(tmp_path) as log, log.writer() as writer:
         state = writer.open_stream("a", source="test:", finite=False)
         with pytest.raises(InvalidArgumentError, match="101 bytes; 100 are allowed"):
             writer.append(make_frame(state, 0, size=101))

@@ -19,7 +19,7 @@ from framehop.cli.read import print_audit
 from framehop.cli.work import StatusLine
 from framehop.config import DetectOptions
 from framehop.errors import ConfigError
-from framehop.log import open_log
+from framehop.log import LogAt
 from framehop.pipeline.audit import audit
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.session import Session
@@ -54,20 +54,20 @@ def demo(
     directory = directory.absolute()
     sources = demo_sources()
     _start_afresh(directory)
-    log_path = str(directory / "log")
+    at = LogAt.of(directory / "log")
     texts = [f"{spec.stream}={spec.source}" for spec in sources]
     note(f"four streams at their own pace: {', '.join(spec.stream for spec in sources)}")
     with StatusLine() as line, stop_on_signals() as stop:
-        ingest = IngestSettings(log=log_path, sources=texts, rate="realtime", loop=1)
-        Session(log_path, DetectOptions(), ingest=ingest, on_status=line.update).run(stop)
+        ingest = IngestSettings(log=at, sources=texts, rate="realtime", loop=1)
+        Session(at, DetectOptions(), ingest=ingest, on_status=line.update).run(stop)
         if stop.requested:
             raise typer.Exit(130)
-    with open_log(log_path, create=False) as log:
+    with at.open(create=False) as log:
         _draw_wall(log, directory / "wall.mp4", [spec.stream for spec in sources])
         _print_report(_tally(log))
         report = audit(log)
     print_audit(report)
-    _print_next(directory, log_path)
+    _print_next(directory, at.url)
     if not report.ok:
         raise typer.Exit(1)
 

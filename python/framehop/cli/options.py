@@ -6,11 +6,13 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
-from framehop.config import DetectOptions
+from framehop.config import DEFAULT_LOG, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.infer import Provider
+from framehop.log import LogAt
 
 
 def _checked_report(path: Path | None) -> Path | None:
@@ -35,7 +37,18 @@ Verbose = Annotated[
         "-v", "--verbose", count=True, show_default=False, callback=_be_verbose, help="Say more: -v notes, -vv details."
     ),
 ]
-Log = Annotated[str, typer.Option("--log", metavar="DIR", help="The directory that is the log.")]
+Log = Annotated[
+    str,
+    typer.Option(
+        "--log",
+        metavar="DIR|URL",
+        show_default=False,
+        help=f"The log: a directory, or kafka://HOST:PORT[/PREFIX]. Default: the one in --config, else {DEFAULT_LOG}.",
+    ),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings of the log and its client, as YAML.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Sources = Annotated[
     list[str],
@@ -85,6 +98,12 @@ def detect_options(
         slot_bytes=int(slot_mib * (1 << 20)),
         max_batch=max_batch,
     )
+
+
+def log_at(log: str, config: Path | None) -> LogAt:
+    """The log that `--log` and `--config` name together; `--log` wins."""
+    at = load_config(config).log.at if config else LogAt(url="")
+    return msgspec.structs.replace(at, url=log or at.url or DEFAULT_LOG)
 
 
 def named(sources: list[str], stream: str) -> list[str]:

@@ -13,8 +13,6 @@ from rich.table import Table
 
 from framehop.cli import options
 from framehop.cli.output import console, note, out, write_json_line
-from framehop.config import DEFAULT_LOG
-from framehop.log import open_log
 from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
 from framehop.pipeline.stop import StopSignal, stop_on_signals
@@ -27,7 +25,8 @@ BATCH = 256
 
 
 def tail(
-    log: options.Log = DEFAULT_LOG,
+    log: options.Log = "",
+    config: options.Config = None,
     start: Annotated[Start, typer.Option("--from", help="Where to start: the oldest event, or the next.")] = "latest",
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
@@ -37,7 +36,11 @@ def tail(
     verbose: options.Verbose = 0,
 ) -> None:
     """Show events as they come: one line each, or JSON lines."""
-    with open_log(log, create=False) as opened, opened.events(start=start) as reader, stop_on_signals() as stop:
+    with (
+        options.log_at(log, config).open(create=False) as opened,
+        opened.events(start=start) as reader,
+        stop_on_signals() as stop,
+    ):
         if not json:
             out.print(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
         for record in _follow(reader, stop, follow=follow):
@@ -67,13 +70,17 @@ def _line(time: str, stream: str, seq: str, outcome: str, total: str, objects: s
 
 def annotate(
     output: Annotated[Path, typer.Argument(metavar="OUT.mp4", help="The file to write.")],
-    log: options.Log = DEFAULT_LOG,
+    log: options.Log = "",
+    config: options.Config = None,
     stream: Annotated[
         str, typer.Option("--stream", metavar="ID", help="Which stream; needed when there are several.")
     ] = "",
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
-    with open_log(log, create=False) as opened, Progress(console=console, transient=True) as progress:
+    with (
+        options.log_at(log, config).open(create=False) as opened,
+        Progress(console=console, transient=True) as progress,
+    ):
         task = progress.add_task("annotating", total=None)
         frames = annotate_log(
             opened,
@@ -84,9 +91,11 @@ def annotate(
     note(f"{output}: {frames} frames")
 
 
-def audit(log: options.Log = DEFAULT_LOG, json: options.Json = False, verbose: options.Verbose = 0) -> None:
+def audit(
+    log: options.Log = "", config: options.Config = None, json: options.Json = False, verbose: options.Verbose = 0
+) -> None:
     """Prove from the log alone that every frame has exactly one event, in order. Exit status 1 if not."""
-    with open_log(log, create=False) as opened:
+    with options.log_at(log, config).open(create=False) as opened:
         report = audit_log(opened)
     if json:
         write_json_line(msgspec.json.encode(report))

@@ -13,8 +13,8 @@ from rich.text import Text
 from framehop._core import arm_failpoint
 from framehop.cli import options
 from framehop.cli.output import complain, console, note, write_json_line
-from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
-from framehop.log import open_log
+from framehop.config import DetectOptions, fail_point
+from framehop.log import LogAt
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.figures import Status, Summary
 from framehop.pipeline.ingest import IngestSummary
@@ -28,7 +28,8 @@ from framehop.types import EventRecord
 
 def ingest(
     sources: options.Sources,
-    log: options.Log = DEFAULT_LOG,
+    log: options.Log = "",
+    config: options.Config = None,
     stream: options.Stream = "",
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
@@ -40,7 +41,7 @@ def ingest(
     pace = parse_rate(rate)
     if point := fail_point():
         arm_failpoint(point.name, point.nth)
-    with open_log(log) as opened, stop_on_signals() as stop:
+    with options.log_at(log, config).open() as opened, stop_on_signals() as stop:
         summary = ingest_sources(opened, opened_sources, rate=pace, loop=loop, stop=stop.event)
     _print_ingest(summary, json=json)
     if summary.errors:
@@ -59,7 +60,8 @@ def _print_ingest(summary: IngestSummary, *, json: bool) -> None:
 
 
 def detect(
-    log: options.Log = DEFAULT_LOG,
+    log: options.Log = "",
+    config: options.Config = None,
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
     until_idle: float = typer.Option(
@@ -75,12 +77,13 @@ def detect(
 ) -> None:
     """Detect objects in the frames of a log: workers and a detector on this host, one durable event per frame."""
     settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
-    _work(log, settings, None, until_idle or None, report, json=json)
+    _work(options.log_at(log, config), settings, None, until_idle or None, report, json=json)
 
 
 def run(
     sources: options.Sources,
-    log: options.Log = DEFAULT_LOG,
+    log: options.Log = "",
+    config: options.Config = None,
     stream: options.Stream = "",
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
@@ -99,11 +102,12 @@ def run(
     parse_sources(texts)
     parse_rate(rate)
     settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
-    _work(log, settings, IngestSettings(log=log, sources=texts, rate=rate, loop=loop), None, report, json=json)
+    at = options.log_at(log, config)
+    _work(at, settings, IngestSettings(log=at, sources=texts, rate=rate, loop=loop), None, report, json=json)
 
 
 def _work(
-    log: str,
+    log: LogAt,
     settings: DetectOptions,
     ingest: IngestSettings | None,
     until_idle_s: float | None,

@@ -6,28 +6,31 @@ from pathlib import Path
 
 import apsw
 
-from framehop.errors import ConfigError
+from framehop.log.at import LogAt
 from framehop.log.embedded import EmbeddedLog
+from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.options import LogOptions
+from framehop.protocols import FrameLog
 
-__all__ = ["EmbeddedLog", "LogOptions", "open_log", "sqlite_version"]
+__all__ = [
+    "EmbeddedLog",
+    "KafkaOptions",
+    "KafkaSecurity",
+    "LogAt",
+    "LogOptions",
+    "open_log",
+    "sqlite_version",
+]
 
 
-def open_log(url: str | Path, *, create: bool = True, options: LogOptions | None = None) -> EmbeddedLog:
-    """Open the log in the directory `url`, making it if it is missing and `create`.
+def open_log(url: str | Path, *, create: bool = True, options: LogOptions | KafkaOptions | None = None) -> FrameLog:
+    """Open the log in the directory `url`, making it if it is missing and `create`, or the one in Kafka at
+    `kafka://HOST:PORT[,HOST:PORT][/PREFIX]`, whose topics are there already.
 
-    Raises LogNotFoundError, NotALogError, LogVersionError, LogError (a network file system), ConfigError (another kind of URL).
+    Raises LogNotFoundError, NotALogError, LogVersionError, LogError (a network file system), ConfigError (another kind of URL);
+    with Kafka also LogUnavailableError, LogAccessError.
     """
-    text = str(url)
-    if text.startswith("kafka://"):
-        raise ConfigError(
-            f"{text}: logs in Kafka come with a later release; use a directory, as in --log ./framehop-data"
-        )
-    if "://" in text:
-        raise ConfigError(f"{text}: not a log that framehop knows; use a directory, as in --log ./framehop-data")
-    if not text:
-        raise ConfigError("the log needs a directory, as in --log ./framehop-data")
-    return EmbeddedLog(Path(url), create=create, options=options)
+    return LogAt.of(url, options).open(create=create)
 
 
 def sqlite_version() -> str:

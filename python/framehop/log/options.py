@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from framehop.errors import ConfigError
 
@@ -13,8 +14,7 @@ GIB = 1 << 30
 Durability = Literal["process", "power"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogOptions:
+class LogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one opening of an embedded log; only `partitions` is kept with the log.
 
     `partitions`: 1 to 1024, used when the log is made and fixed from then on.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError
-from framehop.log import open_log
+from framehop.log import KafkaOptions, LogAt, LogOptions, open_log
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.ingest import IngestSummary, check_loop
 from framehop.pipeline.ingest import ingest as ingest_sources
@@ -18,27 +18,36 @@ from framehop.types import Event
 
 
 def ingest(
-    *sources: str | Path, log: str | Path = DEFAULT_LOG, rate: Rate = "realtime", loop: int = 1
+    *sources: str | Path,
+    log: str | Path = DEFAULT_LOG,
+    rate: Rate = "realtime",
+    loop: int = 1,
+    log_options: LogOptions | KafkaOptions | None = None,
 ) -> IngestSummary:
     """Put frames of `sources` into `log` and return when they are at their end and everything is acknowledged.
 
     `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`,
-    or pictures per second. `loop`: passes over finite sources, 0 for ever. Raises SourceError, ConfigError, LogError.
+    or pictures per second. `loop`: passes over finite sources, 0 for ever. `log_options`: as for
+    `open_log`. Raises SourceError, ConfigError, LogError.
     """
     opened_sources = parse_sources(str(source) for source in sources)
-    with open_log(log) as opened:
+    with open_log(log, options=log_options) as opened:
         return ingest_sources(opened, opened_sources, rate=rate, loop=loop)
 
 
 def detect(
-    log: str | Path = DEFAULT_LOG, *, until_idle_s: float | None = None, options: DetectOptions | None = None
+    log: str | Path = DEFAULT_LOG,
+    *,
+    until_idle_s: float | None = None,
+    options: DetectOptions | None = None,
+    log_options: LogOptions | KafkaOptions | None = None,
 ) -> Iterator[Event]:
     """Detect what is in `log` and what comes, and iterate the events as they become durable.
 
     Starts worker and detector processes; they end with the iterator. `until_idle_s`: end when nothing came for so many seconds;
     None goes on until the iterator is closed. Raises LogError, ModelError, OutOfMemoryError, ProcessError.
     """
-    return Session(str(log), options or DetectOptions(), until_idle_s=until_idle_s).events()
+    return Session(LogAt.of(log, log_options), options or DetectOptions(), until_idle_s=until_idle_s).events()
 
 
 def run(
@@ -47,6 +56,7 @@ def run(
     rate: Rate = "realtime",
     loop: int = 1,
     options: DetectOptions | None = None,
+    log_options: LogOptions | KafkaOptions | None = None,
 ) -> Iterator[Event]:
     """`ingest` and `detect` in one: iterate the events; ends when finite sources are done and every frame has its event.
 
@@ -59,5 +69,6 @@ def run(
     check_rate(rate)
     check_loop(loop)
     parse_sources(texts)
-    settings = IngestSettings(log=str(log), sources=texts, rate=str(rate), loop=loop)
-    return Session(str(log), options or DetectOptions(), ingest=settings).events()
+    at = LogAt.of(log, log_options)
+    settings = IngestSettings(log=at, sources=texts, rate=str(rate), loop=loop)
+    return Session(at, options or DetectOptions(), ingest=settings).events()

@@ -15,6 +15,7 @@ import msgspec
 
 from framehop.config import DetectOptions
 from framehop.errors import ProcessError
+from framehop.log import LogAt
 from framehop.protocols import Start
 
 MAX_PACKET = 1 << 17
@@ -29,7 +30,7 @@ class Suspect(msgspec.Struct, frozen=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
-    log: str
+    log: LogAt
     name: str
     group: str
     lane: str
@@ -54,7 +55,7 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
 class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
     """`since_us`: when the run began; a restarted ingest process does not repeat what the run has finished."""
 
-    log: str
+    log: LogAt
     sources: list[str]
     rate: str
     loop: int

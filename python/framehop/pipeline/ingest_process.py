@@ -8,7 +8,6 @@ import sys
 import threading
 from contextlib import suppress
 
-from framehop.log import open_log
 from framehop.pipeline import child
 from framehop.pipeline.control import Beat, Channel, Drain, Finished, IngestSettings, Ready, Settings
 from framehop.pipeline.ingest import IngestProgress, IngestSummary, ingest
@@ -30,7 +29,7 @@ class _Run:
 
     def __call__(self) -> None:
         try:
-            with open_log(self._settings.log) as log:
+            with self._settings.log.open() as log:
                 self.summary = ingest(
                     log,
                     self._sources,

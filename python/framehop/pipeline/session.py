@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from framehop.config import DetectOptions, fail_point
 from framehop.errors import SourceError
-from framehop.log import open_log
+from framehop.log import LogAt
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.figures import Status, Summary
 from framehop.pipeline.stop import StopSignal
@@ -24,18 +24,18 @@ class Session:
 
     def __init__(
         self,
-        log_url: str,
+        log: LogAt,
         options: DetectOptions,
         *,
         ingest: IngestSettings | None = None,
         until_idle_s: float | None = None,
         on_status: Callable[[Status], None] | None = None,
     ) -> None:
-        self._log_url = log_url
+        self._log = log
         self._options = options
         self._creates = ingest is not None
         self._supervisor = Supervisor(
-            log_url, options, ingest=ingest, until_idle_s=until_idle_s, fail_at=fail_point(), on_status=on_status
+            log, options, ingest=ingest, until_idle_s=until_idle_s, fail_at=fail_point(), on_status=on_status
         )
 
     def run(self, stop: StopSignal, on_event: Callable[[EventRecord], None] | None = None) -> Summary:
@@ -43,7 +43,7 @@ class Session:
         call is over when this returns. What it raises ends the pipeline and is raised here."""
         if on_event is None:
             return self._supervisor.run(stop)
-        with open_log(self._log_url, create=self._creates) as log, log.events(start="latest") as reader:
+        with self._log.open(create=self._creates) as log, log.events(start="latest") as reader:
             done = threading.Event()
             failures: list[BaseException] = []
 
@@ -70,7 +70,7 @@ class Session:
         """Run in a thread, yield each event of this lane as it becomes durable, and end with the pipeline. Closing the iterator
         drains the pipeline; whatever ended it early is raised here, a SourceError after the last event when sources failed."""
         with (
-            open_log(self._log_url, create=self._creates) as log,
+            self._log.open(create=self._creates) as log,
             log.events(start="latest") as reader,
             StopSignal() as stop,
         ):

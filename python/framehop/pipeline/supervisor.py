@@ -16,7 +16,7 @@ from framehop import _core
 from framehop.config import DetectOptions, FailPoint, usable_cores
 from framehop.errors import ProcessError
 from framehop.infer import Model
-from framehop.log import open_log
+from framehop.log import LogAt
 from framehop.pipeline.control import (
     Beat,
     DetectorAt,
@@ -54,7 +54,7 @@ class Supervisor:
 
     def __init__(
         self,
-        log_url: str,
+        log: LogAt,
         options: DetectOptions,
         *,
         ingest: IngestSettings | None = None,
@@ -62,7 +62,7 @@ class Supervisor:
         fail_at: FailPoint | None = None,
         on_status: Callable[[Status], None] | None = None,
     ) -> None:
-        self._log_url = log_url
+        self._log = log
         self._options = options
         self._ingest_settings = msgspec.structs.replace(ingest, since_us=now_us()) if ingest else None
         self._until_idle_s = until_idle_s
@@ -87,7 +87,7 @@ class Supervisor:
     def run(self, stop: StopSignal) -> Summary:
         plan = plan_ring(self._options.slots, self._options.slot_bytes, self._options.tap_quota)
         check_memory(plan.total_bytes * self._options.workers)
-        with open_log(self._log_url, create=self._ingest is not None) as log, RuntimeDir() as runtime:
+        with self._log.open(create=self._ingest is not None) as log, RuntimeDir() as runtime:
             try:
                 self._make_rings(runtime.path)
                 self._start_all()
@@ -180,7 +180,7 @@ class Supervisor:
         options, ring = self._options, self._rings[process.index]
         min_width, min_height = self._model.min_decode_size
         return WorkerSettings(
-            log=self._log_url,
+            log=self._log,
             name=f"{socket.gethostname()}-{os.getpid()}-{process.index}",
             group=options.group,
             lane=options.lane,
@@ -278,6 +278,9 @@ class Supervisor:
         deadline = Deadline.after(self._options.drain_s + DRAIN_GRACE_S)
         for group in ([self._ingest] if self._ingest else [], self._workers, [self._detector]):
             for process in group:
+                # Ended a moment ago, and not to be started again: what it had is left to the next start.
+                ended = not (process.alive or process.finished or process is self._detector)
+                self._left_behind = self._left_behind or ended
                 process.drain()
             while any(process.alive for process in group):
                 if deadline.expired or stop.at_once:

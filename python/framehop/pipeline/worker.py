@@ -17,7 +17,6 @@ from collections import deque
 
 from framehop import _core
 from framehop.errors import LogBusyError, LogFullError, ProcessError
-from framehop.log import open_log
 from framehop.pipeline import child
 from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, WorkerSettings
 from framehop.pipeline.flight import Decoded, Flight
@@ -57,7 +56,7 @@ class Worker:
     def run(self) -> None:
         settings = self._settings
         with (
-            open_log(settings.log, create=False) as log,
+            settings.log.open(create=False) as log,
             log.consumer(
                 settings.group,
                 member=settings.name,

@@ -1,0 +1,114 @@
+"""How a log in Kafka is opened. Light to import: no Kafka client is loaded here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from framehop.errors import ConfigError
+
+MIB = 1 << 20
+
+Delivery = Literal["at-least-once", "exactly-once"]
+Membership = Literal["static", "dynamic"]
+ClientValue = str | int | float | bool
+
+# Set by framehop because a guarantee hangs on them: a client setting that says otherwise is refused, not overridden in silence.
+OURS = {
+    "bootstrap.servers": "the log's URL names the brokers",
+    "group.id": "the lane names the group",
+    "group.instance.id": "use membership: static or dynamic",
+    "enable.auto.commit": "offsets move by the commit rule",
+    "enable.auto.offset.store": "offsets move by the commit rule",
+    "auto.offset.reset": "start offsets are resolved on assignment",
+    "enable.idempotence": "without it a retry may double or reorder frames",
+    "acks": "a frame is acknowledged by all replicas in sync",
+    "message.timeout.ms": "a message that expires would be lost or doubled",
+    "delivery.timeout.ms": "a message that expires would be lost or doubled",
+    "transactional.id": "use delivery: exactly-once",
+    "enable.partition.eof": "the end of a partition is part of the commit rule",
+    "isolation.level": "frames and events are read committed",
+}
+
+
+class KafkaSecurity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who we are to the brokers, and how we know them. Always over TLS.
+
+    `username`, `password`: SASL by `mechanism`. `certificate`, `key`: PEM files of a client certificate (mTLS). `ca`: PEM file of
+    the authority that signed the brokers' certificates; the system's own when empty.
+    """
+
+    username: str = ""
+    password: str = ""
+    mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"] = "SCRAM-SHA-512"
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    key_password: str = ""
+
+    def __post_init__(self) -> None:
+        _check(bool(self.username) == bool(self.password), "security needs username and password together")
+        _check(bool(self.certificate) == bool(self.key), "security needs certificate and key together")
+        _check(not (self.username and self.certificate), "security takes a username or a certificate, not both")
+
+    def __repr__(self) -> str:
+        return f"KafkaSecurity(username={self.username!r}, certificate={self.certificate!r})"
+
+    def client(self) -> dict[str, ClientValue]:
+        """As librdkafka's settings."""
+        named = {
+            "security.protocol": "SASL_SSL" if self.username else "SSL",
+            "ssl.ca.location": self.ca,
+            "sasl.mechanism": self.mechanism if self.username else "",
+            "sasl.username": self.username,
+            "sasl.password": self.password,
+            "ssl.certificate.location": self.certificate,
+            "ssl.key.location": self.key,
+            "ssl.key.password": self.key_password,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of one opening of a log in Kafka.
+
+    `delivery`: `at-least-once`: an event may come twice after a crash, with the same id; `exactly-once`: events and offsets in one
+    transaction, a read_committed reader sees each event once.
+    `membership`: `static`: a worker that restarts gets its partitions back at once; `dynamic`: they move to others at once.
+    `session_timeout_s`: a worker that is silent for so long loses its partitions; brokers allow 6 s and more by default.
+    `commit_interval_s`: offsets are committed at most so often; `exactly-once`: transactions.
+    `connect_timeout_s`: how long to wait for a broker at the start.
+    `queue_bytes`: bound of ingest's queue. `prefetch_bytes`: bound of what a worker reads ahead.
+    `state_dir`: where ingest remembers epochs and acknowledged seqs, and workers their slots; empty for the user's own.
+    `client`: any setting of librdkafka, by its own name.
+    """
+
+    delivery: Delivery = "at-least-once"
+    membership: Membership = "static"
+    session_timeout_s: float = 10.0
+    commit_interval_s: float = 0.1
+    connect_timeout_s: float = 30.0
+    queue_bytes: int = 64 * MIB
+    prefetch_bytes: int = 32 * MIB
+    state_dir: str = ""
+    security: KafkaSecurity | None = None
+    client: dict[str, ClientValue] = {}
+
+    def __post_init__(self) -> None:
+        _check(self.session_timeout_s > 0, "session_timeout_s must be above 0")
+        _check(self.commit_interval_s >= 0, "commit_interval_s must not be negative")
+        _check(self.connect_timeout_s > 0, "connect_timeout_s must be above 0")
+        _check(self.queue_bytes >= MIB, "queue_bytes must be 1 MiB or more")
+        _check(self.prefetch_bytes >= MIB, "prefetch_bytes must be 1 MiB or more")
+        for name, why in OURS.items():
+            _check(name not in self.client, f"client setting {name} is framehop's own: {why}")
+
+    def __repr__(self) -> str:
+        """Without the values of client settings: there may be secrets among them."""
+        return f"KafkaOptions(delivery={self.delivery!r}, membership={self.membership!r}, client={sorted(self.client)})"
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise ConfigError(f"kafka: {message}")
