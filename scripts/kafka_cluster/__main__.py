@@ -53,7 +53,7 @@ def main() -> int:
     os.umask(0o077)  # keys, passwords and records are nobody else's
     try:
         cluster = _run(options)
-    except ClusterError as error:
+    except (ClusterError, OSError) as error:  # OSError: a directory that is not ours, no java, a full disk
         print(f"kafka: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

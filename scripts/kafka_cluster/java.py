@@ -24,7 +24,11 @@ def format_directories(cluster: Cluster, jars: Path, passwords: dict[str, str]) 
         if not (broker.home / "data" / "meta.properties").exists()
     ]
     for broker, process in running:
-        said, _ = process.communicate(timeout=FORMAT_TIMEOUT_S)
+        try:
+            said, _ = process.communicate(timeout=FORMAT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, _ = process.communicate()
         _arguments(broker).unlink()
         if process.returncode:
             raise ClusterError(f"Kafka could not prepare {broker.home / 'data'}:\n{said.strip()}")

@@ -24,7 +24,7 @@ def known_brokers(host: str, port: int, tls: ssl.SSLContext | None, timeout_s: f
                 return _ask(connection)
             with tls.wrap_socket(connection, server_hostname=host) as secured:
                 return _ask(secured)
-    except (OSError, EOFError):
+    except (OSError, EOFError, struct.error):
         return frozenset()
 
 
