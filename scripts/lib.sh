@@ -1,4 +1,4 @@
-# Shared by scripts/demo and scripts/test: packages, the virtual environment, and how stages report. Source it from the
+# Shared by the scripts here: packages, the virtual environment, Kafka's jars, and how stages report. Source it from the
 # repository's root, with bash.
 # shellcheck shell=bash
 
@@ -80,11 +80,18 @@ seconds_since() {
 
 # ---------------------------------------------------------------- apt
 
-needed_packages() { grep -v '^#' scripts/apt-packages.txt; }
+# The packages of these sections of the list.
+needed_packages() {
+    awk -v wanted="$*" '
+        BEGIN { count = split(wanted, names, " "); for (i = 1; i <= count; i++) sections["[" names[i] "]"] }
+        /^#/ { next }
+        /^\[/ { inside = $0 in sections; next }
+        inside' scripts/apt-packages.txt
+}
 
 missing_packages() {
     local package
-    for package in $(needed_packages); do
+    for package in $(needed_packages "$@"); do
         [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || say "$package"
     done
 }
@@ -105,14 +112,22 @@ root_prefix() {
     fi
 }
 
+# What shows that a section is there, where there is no apt to ask.
+declare -A tools_of=([base]="" [build]="cmake ninja c++ pkg-config" [kafka]="java mvn openssl kcat")
+
+# ensure_packages SECTION…
 ensure_packages() {
+    local section
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        have cmake ninja c++ pkg-config ||
-            fail "no apt here, and tools are missing; install what Debian calls $(needed_packages | paste -sd ' ')"
+        for section; do
+            # shellcheck disable=SC2086  # several words
+            have ${tools_of[$section]} ||
+                fail "no apt here, and tools are missing; install what Debian calls $(needed_packages "$@" | paste -sd ' ')"
+        done
         return 0
     fi
     local -a missing prefix
-    mapfile -t missing < <(missing_packages)
+    mapfile -t missing < <(missing_packages "$@")
     ((${#missing[@]})) || return 0
     mapfile -t prefix < <(root_prefix)
     ((${#prefix[@]})) || fail "packages are missing; run this, then start again:
@@ -211,8 +226,29 @@ stamp() {
     say "$2" >"$venv/framehop-stamps/$1"
 }
 
-ensure_everything() {
-    ensure_packages
+# The package, built and installed with what it needs.
+ensure_framehop() {
+    ensure_packages base build
     ensure_venv
     ensure_installed "$@"
 }
+
+# ---------------------------------------------------------------- Kafka
+
+kafka_pom=scripts/kafka_cluster/pom.xml
+kafka_version=$(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$kafka_pom")
+kafka_jars=${XDG_CACHE_HOME:-$HOME/.cache}/framehop/kafka-$kafka_version
+
+# Kafka's jars, once for all checkouts. In a subshell for its trap; what appears under the name is always whole.
+ensure_kafka() (
+    local new
+    [[ ! -d $kafka_jars ]] || return 0
+    mkdir -p "${kafka_jars%/*}"
+    new=$(mktemp -d "$kafka_jars.XXXXXX")
+    trap 'rm -rf "$new"' EXIT
+    say "Maven will download Apache Kafka $kafka_version and its own plugins: about 60 MB"
+    run "mvn kafka" mvn -B -C -f "$kafka_pom" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+        -DincludeScope=runtime "-DoutputDirectory=$new"
+    mv -T "$new" "$kafka_jars" 2>/dev/null || [[ -d $kafka_jars ]] # somebody else was quicker
+)

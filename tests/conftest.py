@@ -1,8 +1,16 @@
 from __future__ import annotations
 
 import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+
+from tests.broker import Cluster
+
+CLUSTERS = {"kafka_cluster", "three_brokers", "secure_cluster"}
 
 # A shell that starts us in the background has SIGINT ignored, and so would every program that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -12,10 +20,47 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long soaks too: hundreds of rounds of random kills")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Soak-marked tests are left out, not skipped, unless asked for."""
+    """Tests with a cluster are marked so. Soak-marked tests are left out, not skipped, unless asked for."""
+    for item in items:
+        if isinstance(item, pytest.Function) and CLUSTERS.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.kafka)
     if config.getoption("--soak"):
         return
     kept = [item for item in items if not item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
     items[:] = kept
+
+
+# ---------------------------------------------------------------- Kafka, started by the first test that asks for it
+#
+# One for the whole session each: use topics and groups of your own, and start again whatever you stopped or killed.
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster() -> Iterator[Cluster]:
+    """One broker."""
+    with _directory() as data, Cluster(data) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def three_brokers() -> Iterator[Cluster]:
+    """Three brokers; topics have three replicas, of which two must have an acknowledged record."""
+    with _directory() as data, Cluster(data, brokers=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def secure_cluster() -> Iterator[Cluster]:
+    """One broker with TLS and the users admin, ingest, worker and reader, of whom only admin may do anything."""
+    with _directory() as data, Cluster(data, secure=True) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """Not pytest's own, which it keeps for three sessions: records are large."""
+    with tempfile.TemporaryDirectory(prefix="fh-kafka-") as name:
+        yield Path(name)

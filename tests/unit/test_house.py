@@ -139,17 +139,23 @@ def test_presets_are_the_six_of_the_house() -> None:
 
 def test_apt_packages_are_named_once_each() -> None:
     lines = (ROOT / "scripts" / "apt-packages.txt").read_text().splitlines()
-    packages = [line for line in lines if not line.startswith("#")]
+    assert [line for line in lines if line.startswith("[")] == ["[base]", "[build]", "[kafka]"]
+    packages = [line for line in lines if not line.startswith(("#", "["))]
     assert [line for line in packages if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", line)] == []
     assert len(set(packages)) == len(packages)
     assert {"python3-venv", "python3-dev"} <= set(packages)
 
 
 def test_scripts_can_be_run() -> None:
-    scripts = [ROOT / "scripts" / "demo", ROOT / "scripts" / "test", ROOT / "scripts" / "fresh", ROOT / ".ci" / "run"]
+    scripts = [*(ROOT / "scripts" / name for name in ("demo", "test", "fresh", "kafka")), ROOT / ".ci" / "run"]
     assert [script.name for script in scripts if not script.stat().st_mode & 0o111] == []
     for script in [*scripts, ROOT / "scripts" / "lib.sh"]:
         subprocess.run(["bash", "-n", script], check=True, timeout=60)
+
+
+def test_every_way_to_run_kafka_is_of_one_version() -> None:
+    (version,) = re.findall(r"<kafka\.version>(.+)<", (ROOT / "scripts" / "kafka_cluster" / "pom.xml").read_text())
+    assert re.findall(r"image: apache/kafka:(.+)", (ROOT / "deploy" / "compose.yaml").read_text()) == [version]
 
 
 def test_ci_runs_the_test_command() -> None:
@@ -159,7 +165,7 @@ def test_ci_runs_the_test_command() -> None:
 def documents() -> list[Path]:
     return [
         *ROOT.glob("*.md"),
-        *(found for folder in ("docs", "examples", "benchmarks") for found in (ROOT / folder).rglob("*.md")),
+        *(found for folder in ("docs", "examples", "benchmarks", "deploy") for found in (ROOT / folder).rglob("*.md")),
     ]
 
 
@@ -172,7 +178,7 @@ def test_files_named_in_documents_exist() -> None:
     named = {
         (document.name, path)
         for document in documents()
-        for path in re.findall(r"\b(?:scripts|examples|benchmarks|docs)/[\w./-]*\w", code_in(document))
+        for path in re.findall(r"\b(?:scripts|examples|benchmarks|docs|deploy)/[\w./-]*\w", code_in(document))
     }
     assert {(document, path) for document, path in named if not (ROOT / path).exists()} == set()
 

@@ -1,0 +1,110 @@
+"""A real Kafka cluster for tests, run by scripts/kafka."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.waiting import until
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "kafka"
+SCRIPT_TIMEOUT_S = 170.0  # a start's own deadline comes first; within pytest's for a test
+
+
+class Cluster:
+    """One, three or --secure brokers with everything they have in `data`; started on entry, killed on exit."""
+
+    def __init__(self, data: Path, *, brokers: int = 1, secure: bool = False) -> None:
+        self._data = data
+        self._options = ["--port", "0", "--brokers", str(brokers), *(["--secure"] if secure else [])]
+        self._state: dict[str, Any] = {}
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Cluster:
+        # Kills the brokers when its input ends: by __exit__, or because this process is gone, however it went.
+        ending = 'read -r _; exec "$0" kill --data "$1" >/dev/null'
+        self._guard = subprocess.Popen(
+            ["sh", "-c", ending, SCRIPT, self._data], stdin=subprocess.PIPE, start_new_session=True
+        )
+        try:
+            self.start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._guard is not None:
+            self._guard.communicate(timeout=SCRIPT_TIMEOUT_S)
+            self._guard = None
+
+    @property
+    def bootstrap(self) -> str:
+        return str(self._state["bootstrap"])
+
+    @property
+    def data(self) -> Path:
+        return self._data
+
+    def start(self) -> None:
+        """Start the brokers that do not run; they are ready when it returns."""
+        self._state = json.loads(self.run("start", *self._options, "--json"))
+
+    def stop(self, broker: int | None = None) -> None:
+        self.run("stop", *_only(broker))
+
+    def kill(self, broker: int | None = None) -> None:
+        """kill -9; it is dead when this returns."""
+        self.run("kill", *_only(broker))
+
+    def status(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(self.run("status", "--json", may_be=(0, 3)))
+        return state
+
+    def run(self, command: str, *options: str, may_be: tuple[int, ...] = (0,)) -> str:
+        """scripts/kafka on this cluster; returns what it printed."""
+        done = subprocess.run(
+            [SCRIPT, command, "--data", self._data, *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SCRIPT_TIMEOUT_S,
+        )
+        assert done.returncode in may_be, f"scripts/kafka {command}: {done.stderr}"
+        return done.stdout
+
+    def client(self, user: str = "admin", *, mtls: bool = False) -> dict[str, Any]:
+        """A client's configuration, as confluent_kafka takes it. The user counts on a --secure cluster only."""
+        if "secure" not in self._state:
+            return {"bootstrap.servers": self.bootstrap}
+        file = Path(self._state["secure"]["clients"]) / (f"{user}-mtls.conf" if mtls else f"{user}.conf")
+        return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+    def create_topic(self, name: str, *, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
+        """A topic on every broker, which has its leaders when this returns. Returns its name."""
+        from confluent_kafka.admin import AdminClient
+        from confluent_kafka.cimpl import NewTopic
+
+        admin = AdminClient(self.client())
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=-1, config=dict(config or {}))
+        admin.create_topics([topic])[name].result(timeout=30)
+
+        def has_leaders() -> bool:
+            found = admin.list_topics(timeout=30).topics.get(name)
+            return found is not None and [p.leader >= 0 for p in found.partitions.values()] == [True] * partitions
+
+        until(has_leaders, f"leaders of {name}")
+        return name
+
+
+def _only(broker: int | None) -> list[str]:
+    return [] if broker is None else ["--broker", str(broker)]
