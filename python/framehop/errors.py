@@ -12,6 +12,8 @@
     │   ├── UnsupportedPictureError                 ├── LogVersionError
     │   └── PictureTooLargeError                    ├── LogFullError (OSError)
     └── BadMessageError (ValueError)                ├── LogBusyError
+                                                    ├── LogUnavailableError
+                                                    ├── LogAccessError (PermissionError)
                                                     ├── StreamBusyError
                                                     └── LogCorruptError
 
@@ -135,6 +137,14 @@ class LogFullError(LogError, OSError):
 
 class LogBusyError(LogError):
     """Another process has held the log's write lock for too long, as one that is stopped does; nothing was written."""
+
+
+class LogUnavailableError(LogError):
+    """No broker answers; it may come back. What was not acknowledged is not lost, but not safe either."""
+
+
+class LogAccessError(LogError, PermissionError):
+    """The broker refuses us: credentials, certificates or rights."""
 
 
 class StreamBusyError(LogError):

@@ -140,6 +140,9 @@ class FrameLog(Protocol):
         """Join `group` as `member`. `on_revoke` is called from `poll`, before a partition is handed to another member: finish or
         drop what is in flight, commit, return."""
 
+    def members(self, group: str, count: int) -> list[str]:
+        """Names for `count` workers of this host in `group`, nobody else's until the log is closed."""
+
     def events(self, *, start: Start = "beginning") -> EventReader: ...
     def scan_frames(self) -> Iterator[FrameMeta]:
         """All frames in the log as it is now, without pictures: by partition, then offset."""
@@ -153,6 +156,9 @@ class FrameLog(Protocol):
 
     def committed(self, group: str) -> dict[int, int]:
         """The group's offset by partition; partitions without one are absent."""
+
+    def forget_group(self, group: str) -> None:
+        """Give up a group's offsets. Raises LogError while a member of it lives."""
 
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...

@@ -91,7 +91,8 @@ class FramePointer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameMeta:
-    """A frame in the log without its picture. `appended_us`: when the log took it."""
+    """A frame in the log without its picture. `appended_us`: when the log took it. `error`: why the log did not take the picture:
+    the record stands for a frame that becomes a `failed` event."""
 
     key: FrameKey
     pointer: FramePointer
@@ -105,6 +106,7 @@ class FrameMeta:
     height: int
     payload_bytes: int
     traceparent: str
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,8 @@ class Detections:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """The outcome of exactly one frame in one lane. Readers ignore fields they do not know; additive changes keep
-    `schema_version`. `reason` is empty when detected. `stages_ms`: milliseconds by stage. `writer` names the worker incarnation."""
+    `schema_version`. `reason` is empty when detected. `stages_ms`: milliseconds by stage. `writer` names the worker incarnation.
+    `attempts`: how often the frame was tried, where that is known to be more than once."""
 
     schema_version: int = SCHEMA_VERSION
     event_id: str
@@ -181,6 +184,7 @@ class Event:
     objects: list[DetectedObject] = field(default_factory=list)
     stages_ms: dict[str, float] = field(default_factory=dict)
     trace_id: str = ""
+    attempts: int = 1
 
     @property
     def key(self) -> FrameKey:
@@ -189,12 +193,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
-    """An event read from the log, with its place there. `raw` is the JSON as stored."""
+    """An event read from the log, with its place there. `raw` is the JSON as stored. Offsets rise per partition."""
 
     event: Event
     raw: bytes
     offset: int
     appended_us: int
+    partition: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

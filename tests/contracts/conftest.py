@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from framehop.log import LogOptions, open_log
+from framehop.log import KafkaOptions, LogOptions, open_log
+from framehop.log.kafka.kafka_log import KafkaLog
+from framehop.log.kafka.options import Delivery
+from framehop.log.kafka.topics import TopicPlan
 from framehop.protocols import FrameLog
 from framehop.testing.memory_log import MemoryLog
+from tests.broker import Cluster
 
 QUEUE_BYTES = 1 << 20
+
+# Stores that take a key and an event id once. In Kafka whoever reads folds them: the first one wins.
+UNIQUE = ["embedded", "memory"]
 
 
 def _embedded(tmp_path: Path) -> FrameLog:
@@ -24,10 +32,41 @@ def _memory(_tmp_path: Path) -> FrameLog:
     return MemoryLog(partitions=8, queue_bytes=QUEUE_BYTES)
 
 
-_STORES = {"embedded": _embedded, "memory": _memory}
+def _kafka(tmp_path: Path, cluster: Cluster, delivery: Delivery) -> FrameLog:
+    options = KafkaOptions(
+        delivery=delivery,
+        membership="dynamic",  # who leaves gives its partitions up at once
+        session_timeout_s=20.0,
+        commit_interval_s=0.0,
+        queue_bytes=QUEUE_BYTES,
+        state_dir=str(tmp_path / "state"),
+    )
+    log = KafkaLog(f"kafka://{cluster.bootstrap}/contract-{uuid.uuid4()}", options=options)
+    log.create_topics(TopicPlan(partitions=8))
+    return log
 
 
-@pytest.fixture(params=_STORES)
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FrameLog]:
-    with _STORES[request.param](tmp_path) as opened:
+@pytest.fixture(
+    params=[
+        "embedded",
+        "memory",
+        pytest.param("kafka", marks=pytest.mark.kafka),
+        pytest.param("kafka-exactly-once", marks=pytest.mark.kafka),
+    ]
+)
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def log(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FrameLog]:
+    match store:
+        case "embedded":
+            opened = _embedded(tmp_path)
+        case "memory":
+            opened = _memory(tmp_path)
+        case _:
+            delivery: Delivery = "exactly-once" if store.endswith("exactly-once") else "at-least-once"
+            opened = _kafka(tmp_path, request.getfixturevalue("kafka_cluster"), delivery)
+    with opened:
         yield opened

@@ -11,6 +11,7 @@ from framehop.partitioning import partition_of
 from framehop.protocols import FrameLog
 from framehop.timing import Deadline
 from framehop.types import FrameKey, FrameRecord
+from tests.contracts.conftest import UNIQUE
 from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, settle, write
 from tests.waiting import until
 
@@ -128,6 +129,7 @@ def test_a_commit_is_where_the_group_goes_on(log: FrameLog) -> None:
         assert [record.meta.key.seq for record in read(consumer, 4)] == [6, 7, 8, 9]
 
 
+@pytest.mark.parametrize("store", UNIQUE)
 def test_the_first_event_of_an_id_wins(log: FrameLog) -> None:
     with log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "a", 2)

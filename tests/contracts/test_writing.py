@@ -11,7 +11,7 @@ from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack, FrameLog
 from framehop.timing import now_us
-from tests.contracts.conftest import QUEUE_BYTES
+from tests.contracts.conftest import QUEUE_BYTES, UNIQUE
 from tests.logs import TIMEOUT_S, is_whole, make_frame, write
 
 
@@ -69,6 +69,7 @@ def test_metadata_of_a_frame_comes_back(log: FrameLog) -> None:
     assert meta.appended_us > 0
 
 
+@pytest.mark.parametrize("store", UNIQUE)
 def test_a_key_is_stored_once(log: FrameLog) -> None:
     acks: list[Ack] = []
     with log.writer() as writer:

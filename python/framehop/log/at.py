@@ -40,9 +40,9 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
     def open(self, *, create: bool = True) -> FrameLog:
         """See `open_log`."""
         if self.url.startswith(KAFKA):
-            raise ConfigError(
-                f"{self.url}: logs in Kafka come with a later release; use a directory, as in --log ./framehop-data"
-            )
+            from framehop.log.kafka.kafka_log import KafkaLog  # loads the Kafka client
+
+            return KafkaLog(self.url, options=self.kafka)
         if "://" in self.url:
             raise ConfigError(
                 f"{self.url}: not a log that framehop knows; use a directory, as in --log ./framehop-data, or kafka://HOST:PORT"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +81,10 @@ class EmbeddedLog:
         return self._keep(
             EmbeddedConsumer(self._context, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke)
         )
+
+    def members(self, group: str, count: int) -> list[str]:
+        """Of this process: its partitions are free the moment it dies, so there is nothing to go back to."""
+        return [f"{socket.gethostname()}-{os.getpid()}-{index}" for index in range(count)]
 
     def events(self, *, start: Start = "beginning") -> EmbeddedEventReader:
         self._check_open()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import selectors
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +71,7 @@ class Supervisor:
         self._workers = [Process("worker", index) for index in range(options.workers)]
         self._ingest = Process("ingest", 0) if ingest else None
         self._rings: list[_core.RingHost] = []
+        self._names: list[str] = []  # of the workers, in the log's group
         self._sockets = Path()  # the runtime directory, while there is one
         self._suspects = Suspects()
         self._figures = Figures()
@@ -89,6 +88,7 @@ class Supervisor:
         check_memory(plan.total_bytes * self._options.workers)
         with self._log.open(create=self._ingest is not None) as log, RuntimeDir() as runtime:
             try:
+                self._names = log.members(self._options.group, self._options.workers)
                 self._make_rings(runtime.path)
                 self._start_all()
                 self._loop(log, stop)
@@ -181,7 +181,7 @@ class Supervisor:
         min_width, min_height = self._model.min_decode_size
         return WorkerSettings(
             log=self._log,
-            name=f"{socket.gethostname()}-{os.getpid()}-{process.index}",
+            name=self._names[process.index],
             group=options.group,
             lane=options.lane,
             start=options.start,

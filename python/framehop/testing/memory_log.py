@@ -82,6 +82,9 @@ class MemoryLog:
             MemoryConsumer(self._store, group, member, start=start, on_assign=on_assign, on_revoke=on_revoke)
         )
 
+    def members(self, group: str, count: int) -> list[str]:
+        return [f"{group}-{index}" for index in range(count)]
+
     def events(self, *, start: Start = "beginning") -> MemoryEventReader:
         return self._keep(MemoryEventReader(self._store, start))
 
@@ -110,6 +113,11 @@ class MemoryLog:
         self._check_open()
         with self._store.changed:
             return dict(self._store.groups[group].offsets) if group in self._store.groups else {}
+
+    def forget_group(self, group: str) -> None:
+        self._check_open()
+        with self._store.changed:
+            self._store.groups.pop(group, None)
 
     def close(self) -> None:
         self._closed = True

@@ -1,0 +1,205 @@
+"""What every Kafka client of framehop has in common: settings, the true cause of a failure, errors in our own words."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from framehop.errors import FramehopError, LogAccessError, LogError, LogNotFoundError, LogUnavailableError
+from framehop.log.kafka.options import KafkaOptions
+from framehop.log.kafka.url import KafkaUrl
+from framehop.timing import Deadline
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MIB = 1 << 20
+REQUEST_S = 10.0
+METADATA_S = 5.0  # new topics and partitions are seen after so long
+LOOK_S = 0.2
+RETRY_S = 0.1
+
+_ACCESS = {
+    KafkaError._AUTHENTICATION,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError._SSL,
+}
+_AWAY = {
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.BROKER_NOT_AVAILABLE,
+}
+_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+_FENCED = {
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError._FENCED,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.UNRELEASED_INSTANCE_ID,
+}
+
+
+class Causes:
+    """Collects what the client's error callback says: the delivery report of a message that cannot be sent only says that it timed
+    out, whether the password is wrong, the CA is missing or the broker is away. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: KafkaError | None = None
+        self._at_s = 0.0
+
+    def __call__(self, error: KafkaError) -> None:
+        with self._lock:
+            # "All brokers are down" follows upon every cause and hides it.
+            if error.code() != KafkaError._ALL_BROKERS_DOWN or self._last is None:
+                self._last = error
+            self._at_s = time.monotonic()
+        logger.debug("kafka client: %s", error.str())
+
+    def since(self, at_s: float) -> KafkaError | None:
+        """The last cause, if it came after that moment of the monotonic clock."""
+        with self._lock:
+            return self._last if self._at_s >= at_s else None
+
+    @property
+    def refused(self) -> KafkaError | None:
+        """A cause that no waiting heals: credentials, certificates, rights."""
+        with self._lock:
+            return self._last if self._last is not None and self._last.code() in _ACCESS else None
+
+
+def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) -> dict[str, Any]:
+    """Of every client. The user's own come last, but for those that a guarantee hangs on, which the options refuse."""
+    return {
+        "bootstrap.servers": url.bootstrap,
+        "client.id": f"framehop-{role}",
+        "error_cb": causes,
+        "log_level": 2,  # what it has to say comes to `causes`
+        "socket.keepalive.enable": True,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 1000,
+        "topic.metadata.refresh.interval.ms": int(METADATA_S * 1000),
+        **(options.security.client() if options.security else {}),
+        **options.client,
+    }
+
+
+def only(config: dict[str, Any], *prefixes_not: str) -> dict[str, Any]:
+    """Without settings that a kind of client does not know: librdkafka warns about each."""
+    return {name: value for name, value in config.items() if not name.startswith(prefixes_not)}
+
+
+class Connection:
+    """The admin client of one log, and the wait for a broker at its start."""
+
+    def __init__(self, url: KafkaUrl, options: KafkaOptions) -> None:
+        self.url = url
+        self.options = options
+        self.causes = Causes()
+        with translated(url, self.causes):
+            self.admin = AdminClient(settings(url, options, "admin", self.causes))
+        self._wait_for_broker(Deadline.after(options.connect_timeout_s))
+
+    def _wait_for_broker(self, deadline: Deadline) -> None:
+        said = False
+        while True:
+            try:
+                self.admin.list_topics(topic=self.url.frames, timeout=min(2.0, max(LOOK_S, deadline.remaining_s)))
+            except KafkaException as error:
+                self.admin.poll(0)
+                refused = self.causes.refused
+                if refused is not None or deadline.expired:
+                    raise explain(refused or self.causes.since(0.0) or error.args[0], self.url) from error
+                if not said:
+                    logger.warning(
+                        "no broker answers at %s yet; trying for %.0f s", self.url.bootstrap, deadline.remaining_s
+                    )
+                    said = True
+            else:
+                return
+
+    def partitions_of(self, topic: str) -> int:
+        """How many the topic has. Raises LogNotFoundError."""
+        with translated(self.url, self.causes):
+            found = self.admin.list_topics(topic=topic, timeout=REQUEST_S).topics.get(topic)
+        if found is None or found.error is not None or not found.partitions:
+            error = found.error if found is not None else None
+            raise explain(error, self.url, topic) if error is not None else missing(topic, self.url)
+        return len(found.partitions)
+
+
+def missing(topic: str, url: KafkaUrl) -> LogNotFoundError:
+    return LogNotFoundError(f"{url} has no topic {topic}: make the topics with framehop topics create --log {url}")
+
+
+def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
+    """Kafka's error in our words: what is wrong, and what to change."""
+    code = error.code()
+    if code in _MISSING:
+        return missing(topic or url.frames, url)
+    where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str()
+    if code in _ACCESS:
+        return _refusal(code, where, said)
+    if code in _FENCED:
+        return LogError(f"{where}: another process has taken this worker's place: {said}")
+    if code in _AWAY:
+        return LogUnavailableError(f"{where}: no broker answers: {said}; is it running, and is the address right?")
+    return LogError(f"{where}: {said}")
+
+
+def _refusal(code: int, where: str, said: str) -> LogAccessError:
+    if code == KafkaError._SSL:
+        return LogAccessError(f"{where}: TLS failed: {said}; look at log.kafka.security: ca, certificate, key")
+    if code in {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED}:
+        return LogAccessError(
+            f"{where}: the broker refused who we are: {said}; look at log.kafka.security: username, password"
+        )
+    return LogAccessError(f"{where}: {said}; the ACLs that each role needs are in docs/kafka.md")
+
+
+def patiently(connection: Connection, action: Callable[[], T], *, topic: str = "", just_made: bool = False) -> T:
+    """`action`, again while leaders and coordinators are being found, as after a broker was lost. `just_made`: and while not every
+    broker has heard of the topic."""
+    passing = (LogUnavailableError, LogNotFoundError) if just_made else (LogUnavailableError,)
+    deadline = Deadline.after(REQUEST_S)
+    while True:
+        try:
+            with translated(connection.url, connection.causes, topic):
+                return action()
+        except passing:
+            if deadline.expired:
+                raise
+            time.sleep(RETRY_S)
+
+
+@contextlib.contextmanager
+def translated(url: KafkaUrl, causes: Causes | None = None, topic: str = "") -> Iterator[None]:
+    """Kafka's exceptions become ours; a timeout is explained by what the error callback has said meanwhile."""
+    began_s = time.monotonic()
+    try:
+        yield
+    except KafkaException as raised:
+        error: KafkaError = raised.args[0]
+        if error.code() in _AWAY and causes is not None:
+            error = causes.refused or causes.since(began_s) or error
+        raise explain(error, url, topic) from raised

@@ -1,0 +1,454 @@
+"""A member of a consumer group: frames out of Kafka, events and offsets back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from framehop import _core
+from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
+from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, Output
+from framehop.log.kafka.intake import Intake, Notice
+from framehop.log.kafka.marks import Marks
+from framehop.log.kafka.scan import without_group
+from framehop.log.kafka.starts import begin_of, resolve_starts
+from framehop.log.kafka.wire import (
+    NotOursError,
+    Record,
+    event_record,
+    gap_record,
+    letter_of_event,
+    letter_of_record,
+    parse_frame,
+    pointer_of,
+)
+from framehop.protocols import CommitResult, PartitionsCallback, Start
+from framehop.timing import Deadline
+from framehop.types import Event, FramePointer, FrameRecord, Gap
+
+logger = logging.getLogger(__name__)
+
+BATCH = 64  # above it the client's own cost per message doubles
+POLL_S = 0.05
+COMMIT_S = 5.0
+FULL_S = 1.0  # a full intake is looked at so often, so that rebalances are heard all the same
+REVOKE_S = 8.0  # what the worker gets to finish what is in flight of partitions that go to another
+
+
+class KafkaConsumer:
+    """The log's FrameConsumer. `poll` from one thread, `commit`, `wake` and the properties from any.
+
+    A thread of its own talks to the broker, whatever the worker is doing, so that a slow model never costs the membership.
+    `on_assign` and `on_revoke` are called from `poll`. Partitions that were lost (this member was silent for longer than the
+    session timeout) are revoked when it is too late to commit: `CommitResult.lost` says so. `close` does not call `on_revoke`.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        group: str,
+        *,
+        member: str,
+        start: Start,
+        on_assign: PartitionsCallback | None,
+        on_revoke: PartitionsCallback | None,
+    ) -> None:
+        self._connection, self._url, self._options = connection, connection.url, connection.options
+        self._group = self._url.group(group)
+        self._start: Start = start
+        self._on_assign = on_assign or _ignore
+        self._on_revoke = on_revoke or _ignore
+        self._causes = Causes()
+        connection.partitions_of(self._url.frames)
+        self._outputs = connection.partitions_of(self._url.detections)
+        self._letters = connection.partitions_of(self._url.deadletter)
+        self._intake = Intake(self._options.prefetch_bytes // 2)
+        self._lock = threading.Lock()  # of marks and side outputs
+        self._moved = threading.Condition(self._lock)
+        self._commit_lock = threading.Lock()  # one delivery at a time
+        self._marks = Marks()
+        self._side: list[Output] = []
+        self._committed_s = 0.0
+        self._generation: object = None
+        self._frames_read = 0
+        self._closed = False
+        self._ending = threading.Event()
+        instance = f"{self._group}.{member}"
+        with translated(self._url, self._causes):
+            self._consumer = Consumer(self._settings(instance))
+        self._delivery: Delivery = (
+            ExactlyOnce(connection, instance)
+            if self._options.delivery == "exactly-once"
+            else AtLeastOnce(connection, instance)
+        )
+        self._thread = threading.Thread(target=self._serve, name="kafka-consumer", daemon=True)
+        self._thread.start()
+
+    def _settings(self, instance: str) -> dict[str, Any]:
+        session_ms = int(self._options.session_timeout_s * 1000)
+        config: dict[str, Any] = {
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": session_ms,
+            "heartbeat.interval.ms": max(100, min(3000, session_ms // 4)),
+            "fetch.wait.max.ms": 50,
+            "fetch.queue.backoff.ms": 10,  # librdkafka's 1000 lets a bounded prefetch stall for a second at a time
+            "queued.max.messages.kbytes": self._options.prefetch_bytes // 2 >> 10,
+            **settings(self._url, self._options, "worker", self._causes),
+        }
+        if config.get("group.protocol") == "consumer":  # KIP-848: these live on the broker
+            config = without_group(config) | {
+                name: value for name, value in self._options.client.items() if name.startswith("group.")
+            }
+        return config | {
+            "group.id": self._group,
+            **({"group.instance.id": instance} if self._options.membership == "static" else {}),
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+        }
+
+    # ---- the worker's side
+
+    @property
+    def assignment(self) -> frozenset[int]:
+        with self._lock:
+            return self._marks.owned
+
+    @property
+    def frames_read(self) -> int:
+        return self._frames_read
+
+    def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        deadline = Deadline.after(timeout_s)
+        while True:
+            self._check_open()
+            self._heed()
+            found = self._intake.take(max_frames, deadline.remaining_s)
+            pending = self._heed()
+            if found or deadline.expired or not pending:
+                self._frames_read += len(found)
+                return found
+
+    def _heed(self) -> bool:
+        """Call back what has been announced; whether there was anything."""
+        notice = first = self._intake.take_notice()
+        while notice is not None:
+            try:
+                if notice.gained:
+                    self._on_assign(notice.gained)
+                if notice.revoked:
+                    self._on_revoke(notice.revoked)
+            finally:
+                notice.heeded.set()
+            notice = self._intake.take_notice()
+        return first is not None
+
+    def commit(
+        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+    ) -> CommitResult:
+        records = [(event, event_record(event)) for event in events]
+        with self._commit_lock:
+            self._check_open()
+            lost, outputs = self._outputs_of(records, frozenset(marks))
+            mine = {partition: mark for partition, mark in marks.items() if partition not in lost}
+            if self._options.delivery == "exactly-once":
+                with self._lock:
+                    due = self._marks.due_with(mine, metadata or {})
+                self._deliver(outputs, due)
+            else:
+                self._deliver(outputs, {})
+                _core.failpoint("event.produced")
+            with self._lock:  # not before: the thread commits what is finished
+                self._marks.finish(mine, metadata or {})
+        if not self._options.commit_interval_s:
+            self._wait_committed(mine)
+        return CommitResult(lost=lost)
+
+    def _outputs_of(
+        self, records: Sequence[tuple[Event, Record]], touched: frozenset[int]
+    ) -> tuple[frozenset[int], list[Output]]:
+        with self._lock:
+            lost = frozenset(p for p in touched | {e.frame.partition for e, _ in records} if p not in self._marks.owned)
+            fresh = [
+                (event, record)
+                for event, record in records
+                if not self._marks.stale(event.frame.partition, event.frame.offset)
+            ]
+        outputs = [self._outcome(event.event_id, event, record) for event, record in fresh]
+        outputs += [self._letter(event) for event, _ in fresh if event.outcome == "failed"]
+        return lost, outputs
+
+    def _outcome(self, identity: str, event: Event, record: Record) -> Output:
+        """Into the frame's own partition, as far as there are so many: what belongs to one epoch stays in order."""
+        partition = event.frame.partition % self._outputs
+        return Output(
+            identity=identity, topic=self._url.detections, partition=partition, key=event.stream, record=record
+        )
+
+    def _letter(self, event: Event) -> Output:
+        return self._dead(f"dead {event.event_id}", event.frame, event.stream, letter_of_event(event))
+
+    def _dead(self, identity: str, pointer: FramePointer, key: str, record: Record) -> Output:
+        partition = pointer.partition % self._letters
+        return Output(identity=identity, topic=self._url.deadletter, partition=partition, key=key, record=record)
+
+    def _deliver(self, outputs: list[Output], due: Mapping[int, tuple[int, str]]) -> None:
+        """Under the commit lock. What the thread had to say goes along."""
+        with self._lock:
+            side = list(self._side)
+        self._delivery.deliver([*side, *outputs], self._places(due), self._generation)
+        with self._lock:
+            self._side = self._side[len(side) :]
+            self._marks.committed({partition: offset for partition, (offset, _) in due.items()})
+
+    def _places(self, due: Mapping[int, tuple[int, str]]) -> list[TopicPartition]:
+        return [
+            TopicPartition(self._url.frames, partition, offset, metadata)
+            for partition, (offset, metadata) in due.items()
+        ]
+
+    def positions(self) -> dict[int, int]:
+        with self._lock:
+            return self._marks.positions()
+
+    def wake(self) -> None:
+        self._intake.wake()
+
+    # ---- offsets, at least once
+    #
+    # The thread alone calls the consumer: a call from another one waits until poll() is not at it, which may be never (found with
+    # confluent-kafka 2.16.1).
+
+    def _commit_offsets(self) -> None:
+        with self._lock:
+            due = self._marks.due()
+        if not due:
+            return
+        _core.failpoint("offsets.stored")
+        self._committed_s = time.monotonic()
+        try:
+            found = self._consumer.commit(offsets=self._places(due), asynchronous=False) or []
+        except KafkaException as raised:
+            self._not_committed(raised.args[0])
+            return
+        with self._moved:
+            self._marks.committed({place.partition: place.offset for place in found if place.error is None})
+            self._moved.notify_all()
+
+    def _not_committed(self, error: KafkaError) -> None:
+        """A rebalance or a broker that is away: tried again. Of an old generation: the partitions are gone, the thread hears."""
+        if error.fatal() or error.code() in {KafkaError.FENCED_INSTANCE_ID, KafkaError.GROUP_AUTHORIZATION_FAILED}:
+            raise explain(error, self._url)
+        logger.info("offsets are not committed yet: %s", error.str())
+
+    def _wait_committed(self, marks: Mapping[int, int]) -> None:
+        """Without an interval a commit returns when the broker has the offsets; the thread sends them at its next turn."""
+        with self._moved:
+            self._moved.wait_for(lambda: self._marks.reached(marks), COMMIT_S)
+
+    # ---- the thread
+
+    def _serve(self) -> None:
+        try:
+            with translated(self._url, self._causes):
+                self._consumer.subscribe(
+                    [self._url.frames], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+                )
+                while not self._ending.is_set():
+                    self._fetch()
+                    self._generation = self._consumer.consumer_group_metadata()
+                    self._tidy()
+        except Exception as error:  # noqa: BLE001  handed to the worker's thread, which raises it
+            self._intake.fail(error)
+
+    def _fetch(self) -> None:
+        """One message when the intake is full: rebalances are heard in this call alone, and a pause would throw away what has
+        been read ahead."""
+        room = self._intake.wait_room(FULL_S)
+        first = self._consumer.poll(POLL_S)
+        if first is None:
+            return
+        more = self._consumer.consume(BATCH - 1, 0) if room else []
+        self._intake.put([record for message in (first, *more) if (record := self._record(message)) is not None])
+
+    def _record(self, message: Message) -> FrameRecord | None:
+        if message.error() is not None:
+            self._heard(message, message.error())
+            return None
+        try:
+            meta = parse_frame(message)
+        except NotOursError as error:
+            self._not_a_frame(message, str(error))
+            return None
+        with self._lock:
+            ours = self._marks.hand_out(meta.pointer.partition, meta.pointer.offset)
+        payload = memoryview(message.value() or b"") if not meta.error else None
+        return FrameRecord(meta=meta, payload=payload) if ours else None
+
+    def _heard(self, message: Message, error: KafkaError | None) -> None:
+        assert error is not None
+        match error.code():
+            case KafkaError._PARTITION_EOF:
+                with self._lock:
+                    self._marks.skip(message.partition() or 0, message.offset() or 0)
+            case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
+                self._fell_behind(message.partition() or 0)
+            case _ if error.fatal() or not error.retriable():
+                explained = explain(error, self._url, message.topic() or self._url.frames)
+                if isinstance(explained, LogUnavailableError):
+                    logger.info("%s", explained)
+                else:
+                    raise explained
+
+    def _not_a_frame(self, message: Message, why: str) -> None:
+        pointer = pointer_of(message)
+        logger.warning("%s/%d@%d is not a frame: %s", pointer.topic, pointer.partition, pointer.offset, why)
+        identity = f"dead {pointer.topic}/{pointer.partition}/{pointer.offset}"
+        letter = self._dead(identity, pointer, "", letter_of_record(pointer, f"not_a_frame: {why}"))
+        with self._lock:
+            at = self._marks.handed(pointer.partition)
+            if at is not None and pointer.offset >= at:
+                self._side.append(letter)
+                self._marks.skip(pointer.partition, pointer.offset + 1)
+
+    def _fell_behind(self, partition: int) -> None:
+        """Retention has overtaken us: what is gone is gone, but not silently."""
+        begin = begin_of(self._connection, partition)
+        with self._lock:
+            at = self._marks.handed(partition)
+            if at is None:
+                return
+            if at < begin:
+                self._side.append(self._gap_output(partition, at, begin))
+                self._marks.skip(partition, begin)
+        self._consumer.seek(TopicPartition(self._url.frames, partition, max(begin, at)))
+
+    def _gap_output(self, partition: int, first: int, begin: int) -> Output:
+        logger.warning(
+            "frames %d to %d of partition %d were removed by retention before they were read",
+            first,
+            begin - 1,
+            partition,
+        )
+        gap = Gap(reason="retention", partition=partition, first_offset=first, last_offset=begin - 1)
+        identity = f"gap {partition}/{first}-{begin - 1}"
+        return Output(
+            identity=identity,
+            topic=self._url.detections,
+            partition=partition % self._outputs,
+            key="",
+            record=gap_record(gap),
+        )
+
+    def _tidy(self) -> None:
+        """Offsets, at most every interval, and what no commit of the worker takes along."""
+        with self._lock:
+            waiting = bool(self._side) or bool(self._marks.due())
+        if not waiting or time.monotonic() - self._committed_s < self._options.commit_interval_s:
+            return
+        if not self._commit_lock.acquire(blocking=False):
+            return
+        try:
+            self._flush()
+        except LogUnavailableError as error:
+            logger.info("%s", error)
+        finally:
+            self._commit_lock.release()
+
+    def _flush(self) -> None:
+        """Under the commit lock."""
+        if self._options.delivery == "exactly-once":
+            with self._lock:
+                due = self._marks.due()
+            self._deliver([], due)
+            self._committed_s = time.monotonic()
+        else:
+            self._deliver([], {})
+            self._commit_offsets()
+
+    # ---- rebalances, called by the client in the thread's poll
+
+    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        partitions = [place.partition for place in places]
+        starts = resolve_starts(self._connection, self._consumer, partitions, self._start)
+        with self._lock:
+            for start in starts:
+                self._marks.assign(start.partition, start.offset, start.committed)
+                if start.gap_from is not None:
+                    self._side.append(self._gap_output(start.partition, start.gap_from, start.offset))
+        consumer.incremental_assign(
+            [TopicPartition(self._url.frames, start.partition, start.offset) for start in starts]
+        )
+        self._intake.announce(Notice(gained=frozenset(partitions)))
+
+    def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """The worker finishes what is in flight and commits it, within a bound; then the partitions go."""
+        partitions = frozenset(place.partition for place in places)
+        notice = Notice(revoked=partitions)
+        self._intake.announce(notice)
+        deadline = Deadline.after(REVOKE_S)
+        while not notice.heeded.wait(POLL_S) and not deadline.expired and not self._ending.is_set():
+            if self._options.delivery == "at-least-once":
+                self._commit_offsets()
+        if self._commit_lock.acquire(timeout=deadline.remaining_s + POLL_S):
+            try:
+                self._flush()
+            except FramehopError as error:
+                logger.info("not committed before the partitions went: %s", error)
+            finally:
+                self._commit_lock.release()
+        self._let_go(consumer, partitions)
+
+    def _lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        partitions = frozenset(place.partition for place in places)
+        logger.warning("partitions %s were lost: silent for longer than the session", sorted(partitions))
+        self._let_go(consumer, partitions)
+        self._intake.announce(Notice(revoked=partitions))
+
+    def _let_go(self, consumer: Consumer, partitions: frozenset[int]) -> None:
+        with self._lock:
+            self._marks.drop(partitions)
+        consumer.incremental_unassign([TopicPartition(self._url.frames, partition) for partition in partitions])
+
+    # ---- ends
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._ending.set()
+        self._intake.wake()
+        self._thread.join(REVOKE_S + REQUEST_S)
+        with self._commit_lock:
+            try:
+                self._flush()
+            except LogError as error:
+                logger.warning("the last offsets are not committed: %s; those frames are read again", error)
+            self._delivery.close()
+        self._consumer.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this consumer of the log is closed")
+
+
+def _ignore(_partitions: frozenset[int]) -> None:
+    """No callback was given."""

@@ -1,0 +1,190 @@
+"""Events into Kafka, and the group's offsets behind them: at least once, or exactly once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from framehop import _core
+from framehop.errors import FramehopError, LogError, LogUnavailableError
+from framehop.log.kafka.client import Causes, Connection, explain, settings, translated
+from framehop.log.kafka.wire import Record
+from framehop.timing import Deadline
+
+STALL_S = 2.0  # how long a commit waits for the broker before it says so; it goes on afterwards where it was
+TICK_S = 0.05
+TRANSACTION_S = 10.0  # a dead worker's open transaction hides what comes behind it for so long
+INIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A record on its way. `identity`: the same for the same record sent again."""
+
+    identity: str
+    topic: str
+    partition: int
+    key: str
+    record: Record
+
+
+class Delivery(Protocol):
+    """How outputs and offsets become durable. Used by one thread at a time."""
+
+    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
+        """Returns when `outputs` are durable. `generation`: the consumer's group metadata, by which the broker refuses a member that
+        was replaced. Raises LogUnavailableError when the broker does not answer: call again with the same, nothing is doubled by
+        it. LogError ends the worker."""
+
+    def close(self) -> None: ...
+
+
+class AtLeastOnce:
+    """An idempotent producer. Offsets are none of its business: whoever calls commits them afterwards."""
+
+    def __init__(self, connection: Connection, instance: str) -> None:
+        self._url = connection.url
+        self._causes = Causes()
+        self._sent: dict[str, bool] = {}  # identity → delivered, of what the last call did not see through
+        self._failure: FramehopError | None = None
+        with translated(self._url, self._causes):
+            self._producer = Producer(producer_settings(connection, self._causes))
+
+    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
+        for output in outputs:
+            if output.identity not in self._sent:
+                produce(self._producer, output, self._report(output.identity), self._url)
+                self._sent[output.identity] = False
+        self._wait([output.identity for output in outputs])
+        for output in outputs:
+            self._sent.pop(output.identity, None)
+
+    def _report(self, identity: str) -> Callable[[KafkaError | None, Message], None]:
+        def report(error: KafkaError | None, _message: Message) -> None:
+            if error is not None:
+                self._failure = explain(error, self._url, self._url.detections)
+            elif identity in self._sent:
+                self._sent[identity] = True
+
+        return report
+
+    def _wait(self, identities: Sequence[str]) -> None:
+        began_s, deadline = time.monotonic(), Deadline.after(STALL_S)
+        while not all(self._sent[identity] for identity in identities):
+            self._producer.poll(TICK_S)
+            if self._failure is not None:
+                raise self._failure
+            if deadline.expired:
+                cause = self._causes.refused or self._causes.since(began_s)
+                said = (
+                    str(explain(cause, self._url, self._url.detections))
+                    if cause
+                    else f"{self._url}: it does not answer"
+                )
+                raise LogUnavailableError(f"events wait for the broker: {said}")
+
+    def close(self) -> None:
+        self._producer.flush(STALL_S)
+
+
+class ExactlyOnce:
+    """A transaction for outputs and offsets together, opened only when the outputs are there, never across an inference.
+
+    As strong as librdkafka's transactions. Where the outcome of one is not known, the producer is given up and the worker with
+    it: its successor's start ends the transaction one way or the other, and the offsets tell which.
+    """
+
+    def __init__(self, connection: Connection, instance: str) -> None:
+        self._url = connection.url
+        self._causes = Causes()
+        self._interval_s = connection.options.commit_interval_s
+        self._last_s = 0.0
+        with translated(self._url, self._causes):
+            self._producer = Producer(
+                producer_settings(connection, self._causes)
+                | {"transactional.id": instance, "transaction.timeout.ms": int(TRANSACTION_S * 1000)}
+            )
+            self._producer.init_transactions(INIT_S)
+
+    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
+        if not (outputs or marks):
+            return
+        time.sleep(max(0.0, self._last_s + self._interval_s - time.monotonic()))
+        try:
+            self._fill(outputs, marks, generation)
+        except KafkaException as raised:
+            self._abort(raised)
+        try:
+            self._producer.commit_transaction(TRANSACTION_S)
+        except KafkaException as raised:
+            if raised.args[0].txn_requires_abort():
+                self._abort(raised)
+            raise LogError(
+                f"{self._url}: the outcome of a transaction is not known ({raised.args[0].str()}): the worker starts anew and "
+                "finds out"
+            ) from raised
+        self._last_s = time.monotonic()
+
+    def _fill(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
+        self._producer.begin_transaction()
+        for output in outputs:
+            produce(self._producer, output, None, self._url)
+        _core.failpoint("event.produced")
+        if marks:
+            self._producer.send_offsets_to_transaction(list(marks), generation, TRANSACTION_S)
+        _core.failpoint("offsets.stored")
+
+    def _abort(self, raised: KafkaException) -> NoReturn:
+        """Nothing of it is visible. What the broker refused because it was away, or because we are of an old generation, can be
+        tried again; who was fenced cannot."""
+        error = explain(raised.args[0], self._url, self._url.detections)
+        if raised.args[0].fatal():
+            raise error from raised
+        try:
+            self._producer.abort_transaction(TRANSACTION_S)
+        except KafkaException as second:
+            raise LogError(f"{self._url}: a transaction could not be aborted: {second.args[0].str()}") from second
+        raise LogUnavailableError(f"events wait for the broker: {error}") from raised
+
+    def close(self) -> None:
+        """Nothing is open between two calls."""
+
+
+def producer_settings(connection: Connection, causes: Causes) -> dict[str, Any]:
+    return {
+        "linger.ms": 1,
+        "compression.type": "none",
+        **settings(connection.url, connection.options, "worker", causes),
+        "enable.idempotence": True,
+        "acks": "all",
+        "message.timeout.ms": 0,
+    }
+
+
+def produce(
+    producer: Producer, output: Output, report: Callable[[KafkaError | None, Message], None] | None, url: Any
+) -> None:
+    """Into the producer's queue, however full it is: it empties at the broker's pace."""
+    deadline = Deadline.after(STALL_S)
+    value, headers = output.record
+    more: dict[str, Any] = {} if report is None else {"on_delivery": report}
+    while True:
+        try:
+            producer.produce(
+                output.topic,
+                value=value,
+                key=output.key,
+                partition=output.partition,
+                headers=headers,
+                **more,
+            )
+        except BufferError as error:
+            producer.poll(TICK_S)
+            if deadline.expired:
+                raise LogUnavailableError(f"{url}: the queue of events is full, and the broker takes none") from error
+        else:
+            return

@@ -1,0 +1,235 @@
+"""The log in Kafka, behind the same protocol as the embedded one."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Self, TypeVar
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, TopicPartition
+
+from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogError
+from framehop.log.kafka.client import REQUEST_S, Connection, translated
+from framehop.log.kafka.consumer import KafkaConsumer
+from framehop.log.kafka.options import KafkaOptions
+from framehop.log.kafka.reader import KafkaEventReader
+from framehop.log.kafka.scan import PartitionScan, begins, ends
+from framehop.log.kafka.state import state_directory
+from framehop.log.kafka.topics import (
+    Finding,
+    TopicPlan,
+    TopicState,
+    check_topics,
+    create_topics,
+    describe_topics,
+)
+from framehop.log.kafka.url import KafkaUrl
+from framehop.log.kafka.wire import NotOursError, parse_frame, parse_outcome
+from framehop.log.kafka.writer import KafkaWriter
+from framehop.log.locks import FileLock
+from framehop.protocols import PartitionsCallback, Start
+from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, check_stream
+
+_P = TypeVar("_P", KafkaWriter, KafkaConsumer, KafkaEventReader)
+MAX_SLOTS = 4096
+
+
+class KafkaLog:
+    """The FrameLog in Kafka. Thread-safe. `close` also closes the writers, consumers and readers made from it.
+
+    Waits for a broker when it is made. Raises LogUnavailableError, LogAccessError, ConfigError.
+    """
+
+    def __init__(self, url: str, *, options: KafkaOptions | None = None) -> None:
+        self._url = KafkaUrl.parse(url)
+        self._options = options or KafkaOptions()
+        self._connection = Connection(self._url, self._options)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._parts: list[KafkaWriter | KafkaConsumer | KafkaEventReader] = []
+        self._slots: list[FileLock] = []
+
+    @property
+    def url(self) -> str:
+        return str(self._url)
+
+    @property
+    def partitions(self) -> int:
+        self._check_open()
+        return self._connection.partitions_of(self._url.frames)
+
+    def writer(self) -> KafkaWriter:
+        self._check_open()
+        return self._keep(KafkaWriter(self._connection))
+
+    def consumer(
+        self,
+        group: str,
+        *,
+        member: str,
+        start: Start = "beginning",
+        on_assign: PartitionsCallback | None = None,
+        on_revoke: PartitionsCallback | None = None,
+    ) -> KafkaConsumer:
+        self._check_open()
+        _check_name("group", group)
+        _check_name("member", member)
+        return self._keep(
+            KafkaConsumer(self._connection, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke)
+        )
+
+    def members(self, group: str, count: int) -> list[str]:
+        """Host and slot: the same names when a supervisor is started again on this host, so that the broker knows its workers."""
+        self._check_open()
+        _check_name("group", group)
+        directory = state_directory(self._url, self._options)
+        host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64]
+        names: list[str] = []
+        for slot in range(MAX_SLOTS):
+            lock = FileLock.try_acquire(directory / f"slot.{group}.{slot}.lock")
+            if lock is not None:
+                self._slots.append(lock)
+                names.append(f"{host}-{slot}")
+            if len(names) == count:
+                return names
+        raise LogError(f"{MAX_SLOTS} workers of group {group} run on this host already")
+
+    def events(self, *, start: Start = "beginning") -> KafkaEventReader:
+        self._check_open()
+        return self._keep(KafkaEventReader(self._connection, start))
+
+    def scan_frames(self) -> Iterator[FrameMeta]:
+        """Kafka has no way to read a record without its value: every picture comes over the network."""
+        self._check_open()
+        topic = self._url.frames
+        starts = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
+        with PartitionScan(self._connection, topic, starts) as scan:
+            for message in scan:
+                try:
+                    yield parse_frame(message)
+                except NotOursError:
+                    continue
+
+    def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
+        self._check_open()
+        topic = self._url.frames
+        if pointer.partition >= self._connection.partitions_of(topic):
+            return None
+        if pointer.offset < begins(self._connection, topic, [pointer.partition])[pointer.partition]:
+            return None
+        with PartitionScan(self._connection, topic, {pointer.partition: pointer.offset}) as scan:
+            for message in scan:
+                if message.offset() != pointer.offset:
+                    return None
+                try:
+                    meta = parse_frame(message)
+                except NotOursError:
+                    return None
+                return FrameRecord(meta=meta, payload=None if meta.error else memoryview(message.value() or b""))
+        return None
+
+    def gaps(self) -> list[Gap]:
+        """Those that workers have written, and what each partition has lost to retention since it was made."""
+        self._check_open()
+        topic = self._url.frames
+        oldest = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
+        removed = [
+            Gap(reason="retention", partition=partition, first_offset=0, last_offset=offset - 1)
+            for partition, offset in oldest.items()
+            if offset > 0
+        ]
+        return [*removed, *self._written_gaps()]
+
+    def _written_gaps(self) -> Iterator[Gap]:
+        topic = self._url.detections
+        starts = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
+        with PartitionScan(self._connection, topic, starts) as scan:
+            for message in scan:
+                try:
+                    outcome = parse_outcome(message)
+                except NotOursError:
+                    continue
+                if isinstance(outcome, Gap):
+                    yield outcome
+
+    def end_offsets(self) -> dict[int, int]:
+        self._check_open()
+        topic = self._url.frames
+        return ends(self._connection, topic, range(self._connection.partitions_of(topic)))
+
+    def committed(self, group: str) -> dict[int, int]:
+        self._check_open()
+        name = self._url.group(group)
+        with translated(self._url, self._connection.causes):
+            request = [ConsumerGroupTopicPartitions(name)]
+            futures = self._connection.admin.list_consumer_group_offsets(request, request_timeout=REQUEST_S)
+            found: list[TopicPartition] = futures[name].result(REQUEST_S).topic_partitions
+        return {
+            place.partition: place.offset for place in found if place.topic == self._url.frames and place.offset >= 0
+        }
+
+    def forget_group(self, group: str) -> None:
+        """Give up a group's offsets. Raises LogError while a member of it lives."""
+        self._check_open()
+        name = self._url.group(group)
+        try:
+            with translated(self._url, self._connection.causes):
+                self._connection.admin.delete_consumer_groups([name], request_timeout=REQUEST_S)[name].result(REQUEST_S)
+        except FramehopError as error:
+            cause = error.__cause__
+            if cause is None or cause.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise
+
+    # ---- of Kafka alone
+
+    def create_topics(self, plan: TopicPlan | None = None) -> dict[str, bool]:
+        """Make the topics that are missing; whether it was made, by topic."""
+        self._check_open()
+        return create_topics(self._connection, plan or TopicPlan())
+
+    def describe_topics(self) -> list[TopicState]:
+        """The topics as they are. Raises LogNotFoundError."""
+        self._check_open()
+        return describe_topics(self._connection)
+
+    def check_topics(self, largest_frame: int = 0) -> list[Finding]:
+        """Which settings of topics and brokers to change, for pictures of up to `largest_frame` bytes."""
+        self._check_open()
+        return check_topics(self._connection, largest_frame)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        for part in self._parts:
+            part.close()
+        for lock in self._slots:
+            lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _keep(self, part: _P) -> _P:
+        with self._lock:
+            self._parts = [kept for kept in self._parts if not kept.closed]
+            self._parts.append(part)
+        return part
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"the log {self.url} is closed")
+
+
+def _check_name(what: str, name: str) -> None:
+    try:
+        check_stream(name)
+    except InvalidArgumentError:
+        raise InvalidArgumentError(
+            f"{what} name {name[:140]!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 . _ -"
+        ) from None

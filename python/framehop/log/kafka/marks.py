@@ -1,0 +1,108 @@
+"""How far a member may commit, by partition: over frames that are done, and over records that are not frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(slots=True)
+class _Mark:
+    """`done`: the next offset to read as far as the worker is through. `committed`: as far as the broker knows. `handed`: behind
+    the last frame handed out. `jumps`: from one mark to another over offsets that hold no frames."""
+
+    done: int
+    committed: int
+    handed: int
+    metadata: str = ""
+    jumps: dict[int, int] = field(default_factory=dict)
+
+
+class Marks:
+    """Not thread-safe: its owner holds a lock."""
+
+    def __init__(self) -> None:
+        self._marks: dict[int, _Mark] = {}
+
+    @property
+    def owned(self) -> frozenset[int]:
+        return frozenset(self._marks)
+
+    def assign(self, partition: int, start: int, committed: int) -> None:
+        """`committed`: where the group stood; less than `start` when what lay between is accounted for."""
+        self._marks[partition] = _Mark(done=start, committed=committed, handed=start)
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            self._marks.pop(partition, None)
+
+    def hand_out(self, partition: int, offset: int) -> bool:
+        """A frame goes to the worker. False when the partition is not ours, or it has been there."""
+        mark = self._marks.get(partition)
+        if mark is None or offset < mark.handed:
+            return False
+        mark.handed = offset + 1
+        return True
+
+    def handed(self, partition: int) -> int | None:
+        """Behind the last frame handed out; None when the partition is not ours."""
+        mark = self._marks.get(partition)
+        return mark.handed if mark is not None else None
+
+    def skip(self, partition: int, to: int) -> None:
+        """No frames up to offset `to`, from what was handed out last."""
+        mark = self._marks.get(partition)
+        if mark is not None and mark.handed < to:
+            mark.jumps[mark.handed] = to
+            mark.handed = to
+            self._advance(mark)
+
+    def finish(self, marks: Mapping[int, int], metadata: Mapping[int, str]) -> None:
+        """Frames below the marks are done, their events durable. Never back; of partitions that are not ours: nothing."""
+        for partition, offset in marks.items():
+            mark = self._marks.get(partition)
+            if mark is not None and offset > mark.done:
+                mark.done = offset
+                mark.metadata = metadata.get(partition, "")
+                self._advance(mark)
+
+    def due_with(self, marks: Mapping[int, int], metadata: Mapping[int, str]) -> dict[int, tuple[int, str]]:
+        """What will be `due` once these marks are finished. Changes nothing."""
+        ahead = Marks()
+        ahead._marks = {partition: replace(mark, jumps=dict(mark.jumps)) for partition, mark in self._marks.items()}
+        ahead.finish(marks, metadata)
+        return ahead.due()
+
+    def _advance(self, mark: _Mark) -> None:
+        while mark.done in mark.jumps:
+            mark.done = mark.jumps.pop(mark.done)
+
+    def stale(self, partition: int, offset: int) -> bool:
+        """Whether a frame was not handed out since the partition came to us: it is of an ownership before."""
+        mark = self._marks.get(partition)
+        return mark is None or offset >= mark.handed
+
+    def due(self) -> dict[int, tuple[int, str]]:
+        """By partition: the offset to commit and its metadata, where the broker does not know it yet."""
+        return {
+            partition: (mark.done, mark.metadata)
+            for partition, mark in self._marks.items()
+            if mark.done > mark.committed
+        }
+
+    def committed(self, marks: Mapping[int, int]) -> None:
+        for partition, offset in marks.items():
+            mark = self._marks.get(partition)
+            if mark is not None:
+                mark.committed = max(mark.committed, offset)
+
+    def reached(self, marks: Mapping[int, int]) -> bool:
+        """Whether the broker knows these marks, of partitions that are ours."""
+        return all(
+            mark.committed >= offset
+            for partition, offset in marks.items()
+            if (mark := self._marks.get(partition)) is not None
+        )
+
+    def positions(self) -> dict[int, int]:
+        return {partition: mark.done for partition, mark in self._marks.items()}

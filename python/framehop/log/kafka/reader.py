@@ -1,0 +1,132 @@
+"""Following the events of a log in Kafka."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from typing import Self
+
+from confluent_kafka import KafkaError, Message, TopicPartition
+
+from framehop.errors import ClosedError, LogUnavailableError
+from framehop.log.kafka.client import Causes, Connection, explain, translated
+from framehop.log.kafka.scan import SILENCE_S, begins, ends, plain_consumer
+from framehop.log.kafka.wire import NotOursError, parse_outcome
+from framehop.protocols import Start
+from framehop.timing import Deadline
+from framehop.types import EventRecord
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 64
+SLICE_S = 0.1  # Ctrl-C is heard between two
+
+
+class KafkaEventReader:
+    """The log's EventReader, read committed. In order per partition, and so per stream and epoch. Use from one thread."""
+
+    def __init__(self, connection: Connection, start: Start) -> None:
+        self._connection, self._url = connection, connection.url
+        self._topic = self._url.detections
+        self._causes = Causes()
+        self._closed = False
+        self._ahead: deque[EventRecord] = deque()
+        partitions = range(connection.partitions_of(self._topic))
+        find = ends if start == "latest" else begins
+        self._next = find(connection, self._topic, partitions)
+        self._consumer = plain_consumer(connection, "reader", self._causes)
+        with translated(self._url, self._causes, self._topic):
+            self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in self._next.items()])
+
+    def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
+        """The next events, at most `max_events`; waits up to `timeout_s` for the first. With 0 it gives what has come already
+        and what the end of the log of this moment needs."""
+        self._check_open()
+        if not timeout_s:
+            return self._take_up_to_end(max_events)
+        deadline = Deadline.after(timeout_s)
+        while not self._ahead and not deadline.expired:
+            self._fetch(min(SLICE_S, deadline.remaining_s))
+        self._fetch(0.0)
+        return [self._ahead.popleft() for _ in range(min(max_events, len(self._ahead)))]
+
+    def _take_up_to_end(self, max_events: int) -> list[EventRecord]:
+        found: list[EventRecord] = []
+        for record in self:
+            found.append(record)
+            if len(found) == max_events:
+                break
+        return found
+
+    def __iter__(self) -> Iterator[EventRecord]:
+        self._check_open()
+        end = ends(self._connection, self._topic, self._next)
+        deadline = Deadline.after(SILENCE_S)
+        while True:
+            while self._ahead:
+                yield self._ahead.popleft()
+            if all(self._next[partition] >= offset for partition, offset in end.items()):
+                return
+            before = dict(self._next)
+            self._fetch(SLICE_S)
+            if self._next != before:
+                deadline = Deadline.after(SILENCE_S)
+            if deadline.expired:
+                raise LogUnavailableError(f"{self._url}: the broker gives no more events, although there are some")
+
+    def _fetch(self, timeout_s: float) -> None:
+        with translated(self._url, self._causes, self._topic):
+            first = self._consumer.poll(timeout_s)
+            more = self._consumer.consume(CHUNK, 0) if first is not None else []
+        for message in [first, *more] if first is not None else []:
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        partition, offset, error = message.partition() or 0, message.offset() or 0, message.error()
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:
+            self._next[partition] = max(self._next[partition], offset)
+        elif error is not None and error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
+            self._begin_anew(partition)
+        elif error is not None:
+            explained = explain(error, self._url, self._topic)
+            if not isinstance(explained, LogUnavailableError):
+                raise explained
+        else:
+            self._next[partition] = offset + 1
+            self._keep(message)
+
+    def _keep(self, message: Message) -> None:
+        try:
+            outcome = parse_outcome(message)
+        except NotOursError as error:
+            logger.warning("%s/%s@%s is passed over: %s", message.topic(), message.partition(), message.offset(), error)
+            return
+        if isinstance(outcome, EventRecord):
+            self._ahead.append(outcome)
+
+    def _begin_anew(self, partition: int) -> None:
+        """Retention took events before they were read."""
+        begin = begins(self._connection, self._topic, [partition])[partition]
+        logger.warning("events before %d of partition %d were removed by retention", begin, partition)
+        self._next[partition] = begin
+        self._consumer.seek(TopicPartition(self._topic, partition, begin))
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._consumer.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this reader of events is closed")

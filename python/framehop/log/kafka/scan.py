@@ -1,0 +1,150 @@
+"""Reading partitions without a group: the ends of a topic, what a crashed writer left, every frame of the log."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, Message, TopicPartition
+from confluent_kafka.admin import ConfigResource, OffsetSpec, ResourceType  # type: ignore[attr-defined]  # they are public
+
+from framehop.errors import LogAccessError
+from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, patiently, settings, translated
+from framehop.log.kafka.wire import NotOursError, parse_frame
+from framehop.timing import Deadline
+
+POLL_S = 0.5
+SILENCE_S = 30.0  # a broker that gives nothing for so long, although there is more, is away
+OVERHEAD_BYTES = 1024  # of a batch of one record; rounded up
+DEFAULT_LARGEST = 1_000_000
+
+
+def plain_consumer(connection: Connection, role: str, causes: Causes, **more: Any) -> Consumer:
+    """A consumer for assigned partitions, which belongs to no group: the client insists on a group's name, and it is never used."""
+    config = {
+        "fetch.wait.max.ms": 50,
+        "fetch.queue.backoff.ms": 10,
+        "queued.max.messages.kbytes": connection.options.prefetch_bytes >> 10,
+        **without_group(settings(connection.url, connection.options, role, causes)),
+        "group.id": f"{connection.url.prefix}.reader-{uuid.uuid4()}",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "enable.partition.eof": True,
+        "isolation.level": "read_committed",
+        **more,
+    }
+    with translated(connection.url, causes):
+        return Consumer(config)
+
+
+def without_group(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what only members of a group may set."""
+    names = ("group.", "session.", "heartbeat.", "partition.assignment.", "max.poll.")
+    return {name: value for name, value in config.items() if not name.startswith(names)}
+
+
+def offsets(connection: Connection, topic: str, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
+    """By partition, in one request. Those of open transactions are not there yet."""
+    wanted = {TopicPartition(topic, partition): spec for partition in partitions}
+    if not wanted:
+        return {}
+
+    def ask() -> dict[int, int]:
+        futures = connection.admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
+        )
+        return {where.partition: future.result(REQUEST_S).offset for where, future in futures.items()}
+
+    return patiently(connection, ask, topic=topic)
+
+
+def begins(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The oldest offset kept, by partition."""
+    return offsets(connection, topic, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+
+def ends(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The next offset, by partition."""
+    return offsets(connection, topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def log_end(connection: Connection, topic: str, partition: int) -> int:
+    return ends(connection, topic, [partition])[partition]
+
+
+def largest_record(connection: Connection, topic: str) -> int:
+    """Bytes of key, value and headers that the topic takes; a cautious guess when we may not look."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    try:
+        with translated(connection.url, connection.causes, topic):
+            found = connection.admin.describe_configs([resource], request_timeout=REQUEST_S)[resource].result(REQUEST_S)
+    except LogAccessError:
+        return int(connection.options.client.get("message.max.bytes", DEFAULT_LARGEST))
+    return max(OVERHEAD_BYTES, int(found["max.message.bytes"].value) - OVERHEAD_BYTES)
+
+
+class PartitionScan:
+    """Iterates the records of some partitions, one after the other, from given offsets to the ends as they are now."""
+
+    def __init__(self, connection: Connection, topic: str, starts: Mapping[int, int]) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._causes = Causes()
+        self._starts = dict(starts)
+        self._ends = ends(connection, topic, starts)
+        self._consumer = plain_consumer(connection, "scan", self._causes)
+
+    def __iter__(self) -> Iterator[Message]:
+        for partition in sorted(self._starts):
+            if self._starts[partition] < self._ends[partition]:
+                yield from self._partition(partition)
+
+    def _partition(self, partition: int) -> Iterator[Message]:
+        end, deadline = self._ends[partition], Deadline.after(SILENCE_S)
+        with translated(self._connection.url, self._causes, self._topic):
+            self._consumer.assign([TopicPartition(self._topic, partition, self._starts[partition])])
+        while True:
+            message = self._consumer.poll(POLL_S)
+            if message is None:
+                if deadline.expired:
+                    cause = self._causes.refused or self._causes.since(0.0) or KafkaError(KafkaError._TIMED_OUT)
+                    raise explain(cause, self._connection.url, self._topic)
+                continue
+            deadline = Deadline.after(SILENCE_S)
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                return
+            if error is not None:
+                raise explain(error, self._connection.url, self._topic)
+            if (message.offset() or 0) >= end:
+                return
+            yield message
+            if (message.offset() or 0) + 1 >= end:
+                return
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def find_last_seq(
+    connection: Connection, stream: str, *, epoch: int, partition: int, seq: int, offset: int
+) -> tuple[int, int]:
+    """The last frame of (stream, epoch) behind `offset` and where it lies; what was given when there is none."""
+    topic = connection.url.frames
+    start = max(offset + 1, begins(connection, topic, [partition])[partition])
+    with PartitionScan(connection, topic, {partition: start}) as scan:
+        for message in scan:
+            try:
+                meta = parse_frame(message)
+            except NotOursError:
+                continue
+            if (meta.key.stream, meta.key.epoch) == (stream, epoch) and meta.key.seq > seq:
+                seq, offset = meta.key.seq, meta.pointer.offset
+    return seq, offset

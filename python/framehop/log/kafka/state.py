@@ -1,0 +1,131 @@
+"""What ingest remembers on disk of each stream: epoch, partition, the last acknowledged seq and where it lies.
+
+One SQLite file per log and user. It says where to look, not what is there: after a crash the writer reads its partition from the
+remembered offset on, and what it finds is the truth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from framehop.errors import StreamBusyError
+from framehop.log.index import BUSY_TIMEOUT_MS, check_sqlite, row, rows, transaction, translated
+from framehop.log.kafka.options import KafkaOptions
+from framehop.log.kafka.url import KafkaUrl
+from framehop.log.locks import FileLock, holder_of
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS streams(
+    stream TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    pass_index INTEGER NOT NULL,
+    finished_us INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL
+) STRICT
+"""
+_COLUMNS = 'epoch, source, pass_index, finished_us, partition, seq, "offset"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRow:
+    """`seq`, `offset`: of the last frame known to be acknowledged; -1 and where the partition ended for none yet.
+    `finished_us`: when its finite source came to its end, 0 before."""
+
+    epoch: int
+    source: str
+    pass_index: int
+    finished_us: int
+    partition: int
+    seq: int
+    offset: int
+
+
+def state_directory(url: KafkaUrl, options: KafkaOptions) -> Path:
+    """Of this log on this host, made if it is missing. Owner's alone."""
+    root = Path(options.state_dir) if options.state_dir else Path.home() / ".local" / "state" / "framehop"
+    name = hashlib.sha256(str(url).encode()).hexdigest()[:16]
+    path = root.absolute() / f"kafka-{name}"
+    with translated(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+class StreamStore:
+    """Use from one thread at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        check_sqlite(apsw.sqlite_lib_version())
+        self._directory = directory
+        self._path = directory / "ingest.db"
+        with translated(self._path):
+            self._db = apsw.Connection(str(self._path))
+            self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
+            rows(self._db, "PRAGMA journal_mode=WAL")
+            rows(self._db, "PRAGMA synchronous=NORMAL")
+            rows(self._db, _TABLE)
+
+    def lock(self, stream: str) -> FileLock:
+        """Become the stream's one writer on this host. Raises StreamBusyError."""
+        path = self._directory / f"stream.{stream}.lock"
+        with translated(path):
+            lock = FileLock.try_acquire(path)
+        if lock is None:
+            raise StreamBusyError(
+                f"stream {stream} is being written by process {holder_of(path)}: stop it, or name this source otherwise "
+                "with --stream"
+            )
+        return lock
+
+    def load(self, stream: str) -> StreamRow | None:
+        with translated(self._path):
+            found = row(self._db, f"SELECT {_COLUMNS} FROM streams WHERE stream=?", (stream,))  # noqa: S608
+        if found is None:
+            return None
+        epoch, source, pass_index, finished_us, partition, seq, offset = found
+        return StreamRow(
+            epoch=epoch,
+            source=source,
+            pass_index=pass_index,
+            finished_us=finished_us,
+            partition=partition,
+            seq=seq,
+            offset=offset,
+        )
+
+    def save(self, stream: str, state: StreamRow) -> None:
+        values = (
+            state.epoch,
+            state.source,
+            state.pass_index,
+            state.finished_us,
+            state.partition,
+            state.seq,
+            state.offset,
+        )
+        with transaction(self._db, self._path):
+            rows(
+                self._db,
+                f"INSERT OR REPLACE INTO streams(stream, {_COLUMNS}) VALUES(?,?,?,?,?,?,?,?)",
+                (stream, *values),
+            )
+
+    def move(self, acknowledged: Mapping[str, tuple[int, int, int]]) -> None:
+        """By stream: epoch, seq and offset of the last frame acknowledged. Of another epoch than the row's: nothing."""
+        with transaction(self._db, self._path):
+            for stream, (epoch, seq, offset) in acknowledged.items():
+                rows(
+                    self._db,
+                    'UPDATE streams SET seq=?, "offset"=? WHERE stream=? AND epoch=? AND seq<?',
+                    (seq, offset, stream, epoch, seq),
+                )
+
+    def close(self) -> None:
+        self._db.close()

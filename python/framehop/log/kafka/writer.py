@@ -1,0 +1,339 @@
+"""Appending frames to Kafka."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from framehop import _core
+from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogUnavailableError, StreamBusyError
+from framehop.log.kafka.client import Causes, Connection, explain, settings, translated
+from framehop.log.kafka.scan import find_last_seq, largest_record, log_end
+from framehop.log.kafka.state import StreamRow, StreamStore, state_directory
+from framehop.log.kafka.wire import frame_headers, pointer_of
+from framehop.log.locks import FileLock
+from framehop.partitioning import partition_of
+from framehop.protocols import Ack
+from framehop.timing import Deadline, now_us
+from framehop.types import Frame, FrameKey, StreamState, check_stream
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 5.0
+TICK_S = 0.05
+SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
+PASS_S = 60.0
+LIMITS = (
+    "raise max.message.bytes of the topic, message.max.bytes of the brokers and, with replicas, replica.fetch.max.bytes: "
+    "see framehop topics check"
+)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """`sent` and `acked` count frames of this writer."""
+
+    row: StreamRow
+    lock: FileLock
+    sent: int = 0
+    acked: int = 0
+    finish_at: int | None = None
+
+    @property
+    def quiet(self) -> bool:
+        return self.sent == self.acked
+
+
+class KafkaWriter:
+    """The log's FrameWriter: an idempotent producer that waits for all replicas in sync and never gives up on a frame.
+
+    Thread-safe, for one thread per stream. `close` waits up to 5 s for what is queued; what is not acknowledged by then is in
+    doubt, with a warning, and the next writer of a finite source finds out what became of it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._url, self._topic = connection.url, connection.url.frames
+        self._connection = connection
+        self._limit = connection.options.queue_bytes
+        self._causes = Causes()
+        self._partitions = connection.partitions_of(self._topic)
+        self._largest = largest_record(connection, self._topic)
+        self._producer = self._make_producer()
+        self._store = StreamStore(state_directory(self._url, connection.options))
+        self._changed = threading.Condition()
+        self._streams: dict[str, _Stream] = {}
+        self._acknowledged: dict[str, tuple[int, int, int]] = {}
+        self._queued_bytes = 0
+        self._queued = 0
+        self._progress_s = time.monotonic()
+        self._failure: FramehopError | None = None
+        self._closed = False
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="kafka-writer", daemon=True)
+        self._thread.start()
+
+    def _make_producer(self) -> Producer:
+        config = {
+            "compression.type": "none",  # pictures are compressed
+            "linger.ms": 1,
+            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.kbytes": max(
+                1, 2 * self._limit >> 10
+            ),  # `append` holds to the bound; this never decides
+            **settings(self._url, self._connection.options, "ingest", self._causes),
+            "enable.idempotence": True,
+            "acks": "all",
+            # An expired message would be sent again by us under another sequence number: doubled, or out of order.
+            "message.timeout.ms": 0,
+            "message.max.bytes": self._largest,
+        }
+        with translated(self._url, self._causes):
+            return Producer(config)
+
+    # ---- streams
+
+    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
+        check_stream(stream)
+        with self._changed:
+            self._check()
+            if stream in self._streams:
+                raise StreamBusyError(
+                    f"stream {stream} is open in this writer already: give each source its own --stream"
+                )
+            lock = self._store.lock(stream)
+            try:
+                row = self._store.load(stream)
+                same = finite and row is not None and row.source == source
+                done = same and row is not None and run_since_us is not None and row.finished_us >= run_since_us
+                if row is not None and (done or (same and not row.finished_us)):
+                    row = self._recovered(stream, row)
+                else:
+                    row = self._new_epoch(stream, row.epoch if row else 0, source, pass_index=0)
+                self._store.save(stream, row)
+            except BaseException:
+                lock.release()
+                raise
+            self._streams[stream] = _Stream(row=row, lock=lock)
+            return _state(stream, row, done=done)
+
+    def _recovered(self, stream: str, row: StreamRow) -> StreamRow:
+        """What the partition holds beyond what was remembered has been acknowledged to nobody, but is there."""
+        seq, offset = find_last_seq(
+            self._connection, stream, epoch=row.epoch, partition=row.partition, seq=row.seq, offset=row.offset
+        )
+        return replace(row, seq=seq, offset=offset)
+
+    def _new_epoch(self, stream: str, last: int, source: str, pass_index: int) -> StreamRow:
+        partition = partition_of(stream, self._partitions)
+        return StreamRow(
+            epoch=max(now_us(), last + 1),
+            source=source,
+            pass_index=pass_index,
+            finished_us=0,
+            partition=partition,
+            seq=-1,
+            offset=log_end(self._connection, self._topic, partition) - 1,
+        )
+
+    def finish_pass(self, stream: str) -> None:
+        with self._changed:
+            held = self._held(stream)
+            held.finish_at = held.sent
+            self._settle(stream, held)
+
+    def next_pass(self, stream: str) -> StreamState:
+        """Waits until the last pass is acknowledged: the state on disk names one epoch. Raises LogUnavailableError after a
+        minute."""
+        deadline = Deadline.after(PASS_S)
+        with self._changed:
+            held = self._held(stream)
+            while not held.quiet:
+                if deadline.expired:
+                    raise LogUnavailableError(
+                        f"{self._url}: the last pass of {stream} is not acknowledged: {self.stalled}"
+                    )
+                self._changed.wait(TICK_S)
+                self._check()
+            held.row = self._new_epoch(stream, held.row.epoch, held.row.source, held.row.pass_index + 1)
+            self._store.save(stream, held.row)
+            return _state(stream, held.row)
+
+    # ---- frames
+
+    def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
+        with self._changed:
+            held = self._held(frame.key.stream)
+            if frame.key.epoch != held.row.epoch:
+                raise InvalidArgumentError(f"frame {frame.key} is not of the epoch being written, {held.row.epoch}")
+            size = len(frame.payload)
+            if not self._wait_for_room(size, timeout_s):
+                return False
+            self._produce(frame, held.row.partition, partial(self._delivered, frame.key, size, on_ack))
+            self._queued_bytes += size
+            self._queued += 1
+            held.sent += 1
+            return True
+
+    def _wait_for_room(self, size: int, timeout_s: float | None) -> bool:
+        deadline = Deadline.after(timeout_s) if timeout_s is not None else None
+        while self._queued and self._queued_bytes + size > self._limit:
+            if deadline is not None and deadline.expired:
+                return False
+            self._changed.wait(TICK_S if deadline is None else min(TICK_S, deadline.remaining_s))
+            self._check()
+        return True
+
+    def _produce(self, frame: Frame, partition: int, delivered: Callable[[KafkaError | None, Message], None]) -> None:
+        try:
+            self._send(frame, partition, delivered)
+        except KafkaException as raised:
+            if raised.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                raise explain(raised.args[0], self._url, self._topic) from raised
+            error = f"too_large: {len(frame.payload)} bytes and {self._largest} are allowed; {LIMITS}"
+            logger.warning("frame %s: %s", frame.key, error)
+            self._send(replace(frame, payload=b""), partition, delivered, error=error)
+
+    def _send(
+        self,
+        frame: Frame,
+        partition: int,
+        delivered: Callable[[KafkaError | None, Message], None],
+        *,
+        error: str = "",
+    ) -> None:
+        self._producer.produce(
+            self._topic,
+            value=frame.payload,
+            key=frame.key.stream,
+            partition=partition,
+            headers=frame_headers(frame, error=error),
+            on_delivery=delivered,
+        )
+
+    def _delivered(
+        self, key: FrameKey, size: int, on_ack: Callable[[Ack], None] | None, error: KafkaError | None, message: Message
+    ) -> None:
+        """From the writer's thread, in order per stream. A frame counts as queued until its callback has returned."""
+        if error is None:
+            _core.failpoint("ingest.appended")
+            if on_ack is not None:
+                self._call_back(on_ack, Ack(pointer=pointer_of(message)))
+        with self._changed:
+            self._queued_bytes -= size
+            self._queued -= 1
+            self._progress_s = time.monotonic()
+            if error is not None:
+                self._failure = self._failure or explain(error, self._url, self._topic)
+            else:
+                self._remember(key, message.offset() or 0)
+            self._changed.notify_all()
+
+    def _call_back(self, on_ack: Callable[[Ack], None], ack: Ack) -> None:
+        try:
+            on_ack(ack)
+        except Exception:
+            logger.exception("the acknowledgement callback of %s failed", ack.pointer)
+
+    def _remember(self, key: FrameKey, offset: int) -> None:
+        held = self._streams[key.stream]
+        held.acked += 1
+        self._acknowledged[key.stream] = (key.epoch, key.seq, offset)
+        self._settle(key.stream, held)
+
+    def _settle(self, stream: str, held: _Stream) -> None:
+        """A source that has ended is marked so once its last frame is acknowledged."""
+        if held.finish_at is not None and held.acked >= held.finish_at:
+            held.finish_at = None
+            self._store.move(self._acknowledged)
+            self._acknowledged = {}
+            held.row = replace(self._store.load(stream) or held.row, finished_us=now_us())
+            self._store.save(stream, held.row)
+
+    def _serve(self) -> None:
+        """The writer's thread: delivery reports, and what is remembered on disk, twenty times a second at most."""
+        while not self._ending.is_set():
+            self._producer.poll(TICK_S)
+            with self._changed:
+                found, self._acknowledged = self._acknowledged, {}
+                if not found:
+                    continue
+                try:
+                    self._store.move(found)
+                except (
+                    FramehopError
+                ) as error:  # a full disk: less is known after a crash, and the partition is read instead
+                    logger.warning("what was acknowledged is not remembered: %s", error)
+
+    # ---- ends
+
+    def flush(self, timeout_s: float) -> bool:
+        deadline = Deadline.after(timeout_s)
+        with self._changed:
+            self._check()
+            while self._queued:
+                if deadline.expired:
+                    return False
+                self._changed.wait(min(TICK_S, deadline.remaining_s))
+                self._check()
+            return True
+
+    @property
+    def stalled(self) -> str:
+        """Why nothing is acknowledged at the moment, by its true cause."""
+        if not self._queued or time.monotonic() - self._progress_s < SILENCE_S:
+            return ""
+        cause = self._causes.refused or self._causes.since(self._progress_s)
+        return str(explain(cause, self._url, self._topic)) if cause else "the broker does not acknowledge"
+
+    def close(self) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            deadline = Deadline.after(CLOSE_S)
+            while self._queued and self._failure is None and not deadline.expired:
+                self._changed.wait(TICK_S)
+            left, why = self._queued, self.stalled or "the time is up"
+        self._ending.set()
+        self._thread.join()
+        if left:
+            logger.warning("%d frames were not acknowledged at close, and are in doubt: %s", left, why)
+            self._producer.purge()
+        if self._acknowledged:
+            self._store.move(self._acknowledged)
+        for held in self._streams.values():
+            held.lock.release()
+        self._store.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _held(self, stream: str) -> _Stream:
+        self._check()
+        if stream not in self._streams:
+            raise InvalidArgumentError(f"stream {stream!r} is not open in this writer: call open_stream first")
+        return self._streams[stream]
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ClosedError("this writer of the log is closed")
+        if self._failure is not None:
+            raise self._failure
+
+
+def _state(stream: str, row: StreamRow, *, done: bool = False) -> StreamState:
+    return StreamState(stream=stream, epoch=row.epoch, next_seq=row.seq + 1, pass_index=row.pass_index, done=done)
