@@ -36,8 +36,8 @@ class Delivery(Protocol):
     """How outputs and offsets become durable. Used by one thread at a time."""
 
     def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
-        """Returns when `outputs` are durable. `generation`: the consumer's group metadata, by which the broker refuses a member that
-        was replaced. Raises LogUnavailableError when the broker does not answer: call again with the same, nothing is doubled by
+        """Returns when `outputs` are durable. `generation`: the consumer's group metadata, by which the broker refuses a member
+        that was replaced. Raises LogUnavailableError when the broker does not answer: call again with the same, nothing is doubled by
         it. LogError ends the worker."""
 
     def close(self) -> None: ...
