@@ -17,7 +17,6 @@ from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
 from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.protocols import EventReader, Start
-from framehop.sinks.annotate import annotate as annotate_log
 from framehop.types import EventRecord
 
 POLL_S = 0.5
@@ -77,6 +76,8 @@ def annotate(
     ] = "",
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
+    from framehop.sinks.annotate import annotate as annotate_log  # the other commands do without the extra `video`
+
     with (
         options.log_at(log, config).open(create=False) as opened,
         Progress(console=console, transient=True) as progress,
