@@ -58,7 +58,8 @@ def signal_name(number: int) -> str:
 class Process:
     """State of one child. Owned and used by the supervisor's thread alone.
 
-    `draining`: it was asked to end, or must not be started again because the pipeline ends.
+    `draining`: it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or one
+    before was ready, so that what keeps it from its work may pass.
     """
 
     role: Role
@@ -68,6 +69,7 @@ class Process:
     channel: Channel | None = None
     pidfd: int = -1
     ready: bool = False
+    proven: bool = False
     draining: bool = False
     finished: Finished | None = None
     beat: Beat = field(default_factory=Beat)
@@ -186,7 +188,8 @@ class Process:
 
     def _release(self) -> None:
         self.popen = None
-        os.close(self.pidfd)
+        if self.pidfd >= 0:  # there was a descriptor left for it
+            os.close(self.pidfd)
         self.pidfd = -1
         if self.channel is not None:
             self.channel.close()

@@ -27,6 +27,7 @@ from framehop.pipeline.control import (
     ModelFacts,
     Ready,
     Settings,
+    Stumbled,
     WorkerSettings,
 )
 from framehop.pipeline.engine import load_model
@@ -207,15 +208,19 @@ class Supervisor:
         for message in process.receive():
             match message:
                 case Ready(model):
-                    process.ready = True
+                    process.ready = process.proven = True
                     self._introduce(process, model)
                 case Beat():
                     process.beat = message
                     self._report()
                 case Finished():
                     process.finished = message
+                case Stumbled(partition, offset):
+                    self._suspects.add(partition, offset)
                 case Failed(text):
-                    raise ProcessError(text)
+                    if not process.proven:
+                        raise ProcessError(text)
+                    logger.error("%s: %s", process.name, text)
                 case _:
                     raise ProcessError(f"{process.name} sent an unexpected {type(message).__name__}")
 

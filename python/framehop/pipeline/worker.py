@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from framehop import _core
 from framehop.errors import LogBusyError, LogFullError, ProcessError
 from framehop.pipeline import child
-from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, WorkerSettings
+from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
 from framehop.pipeline.flight import Decoded, Flight
-from framehop.pipeline.intake import Intake
+from framehop.pipeline.intake import DecoderError, Intake
 from framehop.pipeline.outcomes import make_event, objects_of, stage_times
 from framehop.pipeline.tracker import Batch
 from framehop.protocols import CommitResult, FrameConsumer
@@ -76,6 +76,9 @@ class Worker:
                 ):
                     self._loop(consumer)
                     self._say(consumer)
+            except DecoderError as error:
+                self._channel.send(Stumbled(partition=error.pointer.partition, offset=error.pointer.offset))
+                raise
             finally:
                 if self._hop is not None:
                     self._hop.close()
