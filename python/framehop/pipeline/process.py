@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -44,6 +45,14 @@ class Incident:
     signal: str
     exit_code: int | None
     in_flight: int
+
+
+def _address_space_hint() -> str:
+    """Libraries that cannot map any more abort in words that say nothing of it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f". Is the address space limit (ulimit -v), {limit} bytes, too low?"
 
 
 def signal_name(number: int) -> str:
@@ -180,6 +189,7 @@ class Process:
             how = signal_name(-code) if code < 0 else f"status {code}"
             raise ProcessError(
                 f"{self.name} ended {self.stillborn} times before it did anything, last with {how}: see its messages above"
+                + _address_space_hint()
             )
         if lived_s > STEADY_S:
             self.delay_s = 0.0
