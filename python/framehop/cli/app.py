@@ -47,7 +47,7 @@ app.command()(doctor.doctor)
 
 
 def main() -> None:
-    """Entry point of the `framehop` command."""
+    """Run the command that the arguments ask for."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     try:
         app()

@@ -17,7 +17,6 @@ from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
 from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.protocols import EventReader, Start
-from framehop.sinks.annotate import annotate as annotate_log
 from framehop.types import EventRecord
 
 POLL_S = 0.5
@@ -32,6 +31,7 @@ def tail(
         bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
     ] = True,
     stream: Annotated[str, typer.Option("--stream", metavar="ID", help="Only this stream.")] = "",
+    lane: Annotated[str, typer.Option("--lane", metavar="NAME", help="Only this lane.")] = "",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
@@ -44,7 +44,7 @@ def tail(
         if not json:
             out.print(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
         for record in _follow(reader, stop, follow=follow):
-            if not stream or record.event.stream == stream:
+            if stream in {"", record.event.stream} and lane in {"", record.event.lane}:
                 write_json_line(record.raw) if json else out.print(_event_line(record), markup=False)
 
 
@@ -77,6 +77,8 @@ def annotate(
     ] = "",
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
+    from framehop.sinks.annotate import annotate as annotate_log  # the other commands do without the extra `video`
+
     with (
         options.log_at(log, config).open(create=False) as opened,
         Progress(console=console, transient=True) as progress,
@@ -92,11 +94,17 @@ def annotate(
 
 
 def audit(
-    log: options.Log = "", config: options.Config = None, json: options.Json = False, verbose: options.Verbose = 0
+    log: options.Log = "",
+    config: options.Config = None,
+    lane: Annotated[
+        str, typer.Option("--lane", metavar="NAME", help="Whose events are held against the frames.")
+    ] = "main",
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Prove from the log alone that every frame has exactly one event, in order. Exit status 1 if not."""
     with options.log_at(log, config).open(create=False) as opened:
-        report = audit_log(opened)
+        report = audit_log(opened, lane=lane)
     if json:
         write_json_line(msgspec.json.encode(report))
     else:

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from framehop._core import DecodeResult, SlotRef
 from framehop.pipeline.control import Beat
@@ -183,6 +184,12 @@ class Flight:
         if self.wake_fd >= 0:
             os.close(self.wake_fd)
             self.wake_fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     def _wake(self) -> None:
         os.eventfd_write(self.wake_fd, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -46,6 +47,14 @@ class Incident:
     in_flight: int
 
 
+def _address_space_hint() -> str:
+    """Libraries that cannot map any more abort in words that say nothing of it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f". Is the address space limit (ulimit -v), {limit} bytes, too low?"
+
+
 def signal_name(number: int) -> str:
     """As in kill -l; real-time signals have numbers only."""
     try:
@@ -58,7 +67,8 @@ def signal_name(number: int) -> str:
 class Process:
     """State of one child. Owned and used by the supervisor's thread alone.
 
-    `draining`: it was asked to end, or must not be started again because the pipeline ends.
+    `draining`: it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or one
+    before was ready, so that what keeps it from its work may pass.
     """
 
     role: Role
@@ -68,6 +78,7 @@ class Process:
     channel: Channel | None = None
     pidfd: int = -1
     ready: bool = False
+    proven: bool = False
     draining: bool = False
     finished: Finished | None = None
     beat: Beat = field(default_factory=Beat)
@@ -178,6 +189,7 @@ class Process:
             how = signal_name(-code) if code < 0 else f"status {code}"
             raise ProcessError(
                 f"{self.name} ended {self.stillborn} times before it did anything, last with {how}: see its messages above"
+                + _address_space_hint()
             )
         if lived_s > STEADY_S:
             self.delay_s = 0.0
@@ -186,7 +198,8 @@ class Process:
 
     def _release(self) -> None:
         self.popen = None
-        os.close(self.pidfd)
+        if self.pidfd >= 0:  # there was a descriptor left for it
+            os.close(self.pidfd)
         self.pidfd = -1
         if self.channel is not None:
             self.channel.close()

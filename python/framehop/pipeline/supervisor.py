@@ -25,6 +25,7 @@ from framehop.pipeline.control import (
     ModelFacts,
     Ready,
     Settings,
+    Stumbled,
     WorkerSettings,
 )
 from framehop.pipeline.engine import load_model
@@ -46,8 +47,9 @@ DRAIN_GRACE_S = 1.5  # beyond the workers' own deadline, for closing what they h
 class Supervisor:
     """Runs a pipeline on this host until it is asked to stop, its finite sources are done, or nothing came for `until_idle_s`.
 
-    Use `run` once, from one thread. Raises OutOfMemoryError before anything is started when the rings do not fit, ModelError and
-    LogError as found, ProcessError when a process cannot be kept running.
+    Use `run` once, from one thread. The constructor starts nothing; it raises OutOfMemoryError when the rings do not fit,
+    InvalidArgumentError when there can be none of that size, ModelError as found. `run` raises LogError as found, ProcessError
+    when a process cannot be kept running.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Supervisor:
         self._until_idle_s = until_idle_s
         self._fail_at = fail_at
         self._on_status = on_status
+        check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
         self._model: Model = load_model(options.model)
         self._detector = Process("detector", 0)
         self._workers = [Process("worker", index) for index in range(options.workers)]
@@ -84,8 +87,6 @@ class Supervisor:
     # ---- the whole run
 
     def run(self, stop: StopSignal) -> Summary:
-        plan = plan_ring(self._options.slots, self._options.slot_bytes, self._options.tap_quota)
-        check_memory(plan.total_bytes * self._options.workers)
         with self._log.open(create=self._ingest is not None) as log, RuntimeDir() as runtime:
             try:
                 self._names = log.members(self._options.group, self._options.workers)
@@ -207,15 +208,19 @@ class Supervisor:
         for message in process.receive():
             match message:
                 case Ready(model):
-                    process.ready = True
+                    process.ready = process.proven = True
                     self._introduce(process, model)
                 case Beat():
                     process.beat = message
                     self._report()
                 case Finished():
                     process.finished = message
+                case Stumbled(partition, offset):
+                    self._suspects.add(partition, offset)
                 case Failed(text):
-                    raise ProcessError(text)
+                    if not process.proven:
+                        raise ProcessError(text)
+                    logger.error("%s: %s", process.name, text)
                 case _:
                     raise ProcessError(f"{process.name} sent an unexpected {type(message).__name__}")
 

@@ -6,6 +6,7 @@ frames. They meet in `Flight`. The window, frames polled and not yet committed, 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
@@ -14,13 +15,14 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
 
 from framehop import _core
 from framehop.errors import LogBusyError, LogFullError, ProcessError
 from framehop.pipeline import child
-from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, WorkerSettings
+from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
 from framehop.pipeline.flight import Decoded, Flight
-from framehop.pipeline.intake import Intake
+from framehop.pipeline.intake import DecoderError, Intake
 from framehop.pipeline.outcomes import make_event, objects_of, stage_times
 from framehop.pipeline.tracker import Batch
 from framehop.protocols import CommitResult, FrameConsumer
@@ -35,14 +37,15 @@ DRAIN_LOOK_S = 0.05
 
 
 class Worker:
-    """One worker's main thread. `run` returns when the supervisor asked to drain and everything is committed."""
+    """One worker's main thread. `run` returns when the supervisor asked to drain and everything is committed. Borrows the ring and
+    the flight."""
 
-    def __init__(self, channel: Channel, settings: WorkerSettings) -> None:
+    def __init__(self, channel: Channel, settings: WorkerSettings, ring: _core.Ring, flight: Flight) -> None:
         self._channel = channel
         self._settings = settings
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
-        self._flight = Flight(ahead=settings.log.doubles_events)
-        self._ring = _core.Ring.attach(settings.ring_path)
+        self._flight = flight
+        self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
         self._model: ModelInfo | None = None
@@ -65,26 +68,32 @@ class Worker:
             ) as consumer,
         ):
             intake = Intake(consumer, self._ring, self._flight, settings, self._writer)
-            commit = threading.Thread(target=self._commit_loop, args=(consumer,), name="commit")
-            intake_thread = threading.Thread(target=intake.run, name="intake")
             self._channel.send(Ready())
-            commit.start()
-            intake_thread.start()
             try:
-                self._loop(consumer)
-                self._say(consumer)
+                with (
+                    self._beside("commit", lambda: self._commit_loop(consumer), consumer),
+                    self._beside("intake", intake.run, consumer),
+                ):
+                    self._loop(consumer)
+                    self._say(consumer)
+            except DecoderError as error:
+                self._channel.send(Stumbled(partition=error.pointer.partition, offset=error.pointer.offset))
+                raise
             finally:
-                self._flight.stop()
-                consumer.wake()
-                intake_thread.join()
-                commit.join()
-                self._close()
+                if self._hop is not None:
+                    self._hop.close()
 
-    def _close(self) -> None:
-        if self._hop is not None:
-            self._hop.close()
-        self._ring.close()
-        self._flight.close()
+    @contextlib.contextmanager
+    def _beside(self, name: str, work: Callable[[], None], consumer: FrameConsumer) -> Iterator[None]:
+        """`work` goes on in a thread of its own while inside. When one ends, all end."""
+        thread = threading.Thread(target=work, name=name)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._flight.stop()
+            consumer.wake()
+            thread.join()
 
     def _loop(self, consumer: FrameConsumer) -> None:
         while not self._done():
@@ -226,7 +235,9 @@ class Worker:
 
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, WorkerSettings)
-    Worker(channel, settings).run()
+    ahead = settings.log.doubles_events
+    with _core.Ring.attach(settings.ring_path) as ring, Flight(ahead=ahead) as flight:
+        Worker(channel, settings, ring, flight).run()
     channel.send(Finished())
 
 
