@@ -9,7 +9,7 @@ import sys
 import typer
 
 from framehop._core import __version__
-from framehop.cli import demo, doctor, options, read, work
+from framehop.cli import demo, doctor, options, read, topics, work
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
 
@@ -44,6 +44,7 @@ app.command()(read.tail)
 app.command()(read.annotate)
 app.command()(read.audit)
 app.command()(doctor.doctor)
+app.add_typer(topics.app, name="topics")
 
 
 def main() -> None:
