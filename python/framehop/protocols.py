@@ -16,6 +16,7 @@ from framehop.types import (
     FrameRecord,
     Gap,
     ModelInfo,
+    PartitionLag,
     StreamState,
 )
 
@@ -156,6 +157,9 @@ class FrameLog(Protocol):
 
     def committed(self, group: str) -> dict[int, int]:
         """The group's offset by partition; partitions without one are absent."""
+
+    def lag(self, group: str) -> list[PartitionLag]:
+        """How far `group` is behind, by partition."""
 
     def forget_group(self, group: str) -> None:
         """Give up a group's offsets. Raises LogError while a member of it lives."""

@@ -217,6 +217,19 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionLag:
+    """How far a group is behind in one partition. `end`: the next offset to be written. `committed`: the next one the group will
+    read, None if it has not been here: it begins at the oldest frame. `messages`: from there to the end, without what retention
+    took. `seconds`: since the oldest of them was appended, None when there is none."""
+
+    partition: int
+    end: int
+    committed: int | None
+    messages: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
     """Where a stream's writer goes on. `next_seq` 0 starts an epoch. `pass_index` counts passes over a finite source from 0.
     `done`: this run has been through the source already; there is nothing to append."""

@@ -23,12 +23,14 @@ from framehop.log.records import COLUMNS, meta_of, place_of
 from framehop.log.segments import read_cold
 from framehop.log.writer import EmbeddedWriter
 from framehop.protocols import PartitionsCallback, Start
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, check_stream
+from framehop.timing import now_us
+from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
 
 _P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
 _CHUNK = 512
 _AFTER = f'SELECT {COLUMNS} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
 _ONE = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
+_NEXT = 'SELECT "offset", appended_us FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT 1'
 _GAPS = "SELECT reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq FROM gaps ORDER BY id"
 
 
@@ -125,6 +127,23 @@ class EmbeddedLog:
 
     def committed(self, group: str) -> dict[int, int]:
         return dict(self._rows('SELECT partition, "offset" FROM offsets WHERE group_name=?', (group,)))
+
+    def lag(self, group: str) -> list[PartitionLag]:
+        committed, now = self.committed(group), now_us()
+        return [
+            self._lag(partition, end, committed.get(partition), now) for partition, end in self.end_offsets().items()
+        ]
+
+    def _lag(self, partition: int, end: int, committed: int | None, now: int) -> PartitionLag:
+        found = self._rows(_NEXT, (partition, committed or 0))
+        offset, appended_us = found[0] if found and found[0][0] < end else (end, now)
+        return PartitionLag(
+            partition=partition,
+            end=end,
+            committed=committed,
+            messages=end - offset,
+            seconds=max(0, now - appended_us) / 1e6 if offset < end else None,
+        )
 
     def forget_group(self, group: str) -> None:
         """Give up a group's offsets, so that retention need not keep frames for it.

@@ -13,7 +13,8 @@ from framehop.testing.memory_consumer import MemoryConsumer
 from framehop.testing.memory_events import MemoryEventReader
 from framehop.testing.memory_store import MemoryStore
 from framehop.testing.memory_writer import MemoryWriter
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap
+from framehop.timing import now_us
+from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag
 
 _P = TypeVar("_P", MemoryWriter, MemoryConsumer, MemoryEventReader)
 
@@ -113,6 +114,17 @@ class MemoryLog:
         self._check_open()
         with self._store.changed:
             return dict(self._store.groups[group].offsets) if group in self._store.groups else {}
+
+    def lag(self, group: str) -> list[PartitionLag]:
+        committed, now = self.committed(group), now_us()
+        with self._store.changed:
+            return [self._lag(p, committed.get(p), now) for p in range(len(self._store.frames))]
+
+    def _lag(self, partition: int, committed: int | None, now: int) -> PartitionLag:
+        stored, end = self._store.frames[partition], self._store.ends[partition]
+        first = min((offset for offset in stored if offset >= (committed or 0)), default=end)
+        seconds = max(0, now - stored[first].meta.appended_us) / 1e6 if first < end else None
+        return PartitionLag(partition=partition, end=end, committed=committed, messages=end - first, seconds=seconds)
 
     def forget_group(self, group: str) -> None:
         self._check_open()

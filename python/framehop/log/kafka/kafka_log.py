@@ -8,11 +8,13 @@ import threading
 from collections.abc import Iterator
 from typing import Self, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, TopicPartition
+from confluent_kafka import KafkaError
 
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogError
 from framehop.log.kafka.client import REQUEST_S, Connection, translated
 from framehop.log.kafka.consumer import KafkaConsumer
+from framehop.log.kafka.groups import group_offsets
+from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.reader import KafkaEventReader
 from framehop.log.kafka.scan import PartitionScan, begins, ends
@@ -30,7 +32,8 @@ from framehop.log.kafka.wire import NotOursError, parse_frame, parse_outcome
 from framehop.log.kafka.writer import KafkaWriter
 from framehop.log.locks import FileLock
 from framehop.protocols import PartitionsCallback, Start
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, check_stream
+from framehop.timing import now_us
+from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
 
 _P = TypeVar("_P", KafkaWriter, KafkaConsumer, KafkaEventReader)
 MAX_SLOTS = 4096
@@ -161,14 +164,27 @@ class KafkaLog:
 
     def committed(self, group: str) -> dict[int, int]:
         self._check_open()
-        name = self._url.group(group)
-        with translated(self._url, self._connection.causes):
-            request = [ConsumerGroupTopicPartitions(name)]
-            futures = self._connection.admin.list_consumer_group_offsets(request, request_timeout=REQUEST_S)
-            found: list[TopicPartition] = futures[name].result(REQUEST_S).topic_partitions
-        return {
-            place.partition: place.offset for place in found if place.topic == self._url.frames and place.offset >= 0
-        }
+        topic = self._url.frames
+        return group_offsets(self._connection, self._url.group(group), topic, range(self.partitions))
+
+    def lag(self, group: str) -> list[PartitionLag]:
+        """Reads one frame of each partition that is behind, for its time."""
+        committed, topic = self.committed(group), self._url.frames
+        end = self.end_offsets()
+        oldest = begins(self._connection, topic, end)
+        first = {partition: max(oldest[partition], committed.get(partition, 0)) for partition in end}
+        behind = {partition: offset for partition, offset in first.items() if offset < end[partition]}
+        times, now = oldest_times(self._connection, topic, behind), now_us()
+        return [
+            PartitionLag(
+                partition=partition,
+                end=end[partition],
+                committed=committed.get(partition),
+                messages=max(0, end[partition] - first[partition]),
+                seconds=max(0, now - times[partition]) / 1e6 if partition in times else None,
+            )
+            for partition in sorted(end)
+        ]
 
     def forget_group(self, group: str) -> None:
         """Give up a group's offsets. Raises LogError while a member of it lives."""
