@@ -37,8 +37,8 @@ class Delivery(Protocol):
 
     def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
         """Returns when `outputs` are durable. `generation`: the consumer's group metadata, by which the broker refuses a member
-        that was replaced. Raises LogUnavailableError when the broker does not answer: call again with the same, nothing is doubled by
-        it. LogError ends the worker."""
+        that was replaced. Raises LogUnavailableError when the broker does not answer: call again with the same, nothing is
+        doubled by it. LogError ends the worker."""
 
     def close(self) -> None: ...
 
