@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Start = Literal["beginning", "latest"]
+Delivery = Literal["at-least-once", "exactly-once"]
 PartitionsCallback = Callable[[frozenset[int]], None]
 
 
@@ -128,6 +129,11 @@ class FrameLog(Protocol):
     def url(self) -> str: ...
     @property
     def partitions(self) -> int: ...
+    @property
+    def delivery(self) -> Delivery:
+        """What a reader may count on. `exactly-once`: a frame key and an event id come once, and the events of one (stream, epoch)
+        in order. `at-least-once`: both may come again, the first one counts; the order holds among the events of one writer."""
+
     def writer(self) -> FrameWriter: ...
     def consumer(
         self,

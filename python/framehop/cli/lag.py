@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import msgspec
-import typer
 from rich.table import Table
 
 from framehop.cli import options
 from framehop.cli.output import out, write_json_line
 from framehop.config import DetectOptions
 from framehop.types import PartitionLag
-
-Lane = Annotated[str, typer.Option("--lane", metavar="NAME", help="Which lane's events.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +26,7 @@ class LagReport:
 def lag(
     log: options.Log = "",
     config: options.Config = None,
-    lane: Lane = "main",
+    lane: options.Lane = "main",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:

@@ -16,7 +16,7 @@ from framehop.cli.output import console, note, out, write_json_line
 from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
 from framehop.pipeline.stop import StopSignal, stop_on_signals
-from framehop.protocols import EventReader, Start
+from framehop.protocols import Delivery, EventReader, Start
 from framehop.sinks.annotate import annotate as annotate_log
 from framehop.types import EventRecord
 
@@ -92,11 +92,26 @@ def annotate(
 
 
 def audit(
-    log: options.Log = "", config: options.Config = None, json: options.Json = False, verbose: options.Verbose = 0
+    log: options.Log = "",
+    config: options.Config = None,
+    lane: options.Lane = "main",
+    delivery: Annotated[
+        Delivery | None,
+        typer.Option(
+            "--delivery",
+            show_default=False,
+            help="What to hold a log in Kafka to: may an event come twice, with one id? Default: the one in --config.",
+        ),
+    ] = None,
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
-    """Prove from the log alone that every frame has exactly one event, in order. Exit status 1 if not."""
+    """Prove from the log alone that every frame has its event, in order. Exit status 1 if not.
+
+    Exactly one event in a directory and with delivery exactly-once; with at-least-once repeats are counted and allowed.
+    """
     with options.log_at(log, config).open(create=False) as opened:
-        report = audit_log(opened)
+        report = audit_log(opened, lane=lane, delivery=delivery)
     if json:
         write_json_line(msgspec.json.encode(report))
     else:
@@ -118,8 +133,16 @@ def print_audit(report: AuditReport) -> None:
     out.print(f"{report.frames} frames, {report.events} events ({outcomes or 'none'}), {len(report.gaps)} gaps")
     for finding in report.findings:
         out.print(f"  {finding}")
-    verdict = "nothing lost, nothing doubled" if report.ok else "NOT clean"
+    verdict = _verdict(report)
     out.print(
         f"{verdict}: {report.missing} missing, {report.duplicates} duplicates, {report.out_of_order} out of order",
         style="bold",
     )
+
+
+def _verdict(report: AuditReport) -> str:
+    if not report.ok:
+        return "NOT clean"
+    if report.duplicates:
+        return "nothing lost, repeats have the id of the first"
+    return "nothing lost, nothing doubled"

@@ -22,7 +22,7 @@ from framehop.log.options import LogOptions
 from framehop.log.records import COLUMNS, meta_of, place_of
 from framehop.log.segments import read_cold
 from framehop.log.writer import EmbeddedWriter
-from framehop.protocols import PartitionsCallback, Start
+from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.timing import now_us
 from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
 
@@ -63,6 +63,10 @@ class EmbeddedLog:
     @property
     def partitions(self) -> int:
         return self._context.partitions
+
+    @property
+    def delivery(self) -> Delivery:
+        return "exactly-once"
 
     def writer(self) -> EmbeddedWriter:
         self._check_open()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from framehop.errors import ClosedError
-from framehop.protocols import PartitionsCallback, Start
+from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.testing.memory_consumer import MemoryConsumer
 from framehop.testing.memory_events import MemoryEventReader
 from framehop.testing.memory_store import MemoryStore
@@ -66,6 +66,10 @@ class MemoryLog:
     @property
     def partitions(self) -> int:
         return len(self._store.frames)
+
+    @property
+    def delivery(self) -> Delivery:
+        return "exactly-once"
 
     def writer(self) -> MemoryWriter:
         return self._keep(MemoryWriter(self._store, self._queue_bytes))

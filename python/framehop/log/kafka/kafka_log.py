@@ -31,7 +31,7 @@ from framehop.log.kafka.url import KafkaUrl
 from framehop.log.kafka.wire import NotOursError, parse_frame, parse_outcome
 from framehop.log.kafka.writer import KafkaWriter
 from framehop.log.locks import FileLock
-from framehop.protocols import PartitionsCallback, Start
+from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.timing import now_us
 from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
 
@@ -62,6 +62,10 @@ class KafkaLog:
     def partitions(self) -> int:
         self._check_open()
         return self._connection.partitions_of(self._url.frames)
+
+    @property
+    def delivery(self) -> Delivery:
+        return self._options.delivery
 
     def writer(self) -> KafkaWriter:
         self._check_open()
