@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from framehop.types import (
+    DeadLetter,
     Detections,
     Event,
     EventRecord,
@@ -156,6 +157,9 @@ class FrameLog(Protocol):
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         """One frame; None when retention has taken it."""
+
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """What has failed so far, each id once; of one lane, or of all with what was not a frame."""
 
     def gaps(self) -> list[Gap]: ...
     def end_offsets(self) -> dict[int, int]:

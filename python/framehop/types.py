@@ -203,6 +203,23 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """Something in the frames that no objects could be found in. `id`: that of the `failed` event, or the record's place when it
+    was not even a frame. `attempts`: how often it was tried. `record`: where the original lies. `event`: the failed one, None for
+    what was not a frame."""
+
+    id: str
+    reason: str
+    attempts: int
+    record: FramePointer
+    event: Event | None = None
+
+    @classmethod
+    def of_event(cls, event: Event) -> DeadLetter:
+        return cls(id=event.event_id, reason=event.reason, attempts=event.attempts, record=event.frame, event=event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """Frames known to be missing. A range of offsets of one partition (retention) and, per stream, of seqs: both ends included."""
 

@@ -24,7 +24,7 @@ from framehop.log.segments import read_cold
 from framehop.log.writer import EmbeddedWriter
 from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.timing import now_us
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
+from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
 
 _P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
 _CHUNK = 512
@@ -110,6 +110,13 @@ class EmbeddedLog:
         path = self._context.paths.segment(place.segment)
         with translated(path):
             return FrameRecord(meta=meta, payload=read_cold(path, place.position, meta.payload_bytes))
+
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """The failed events."""
+        with self.events() as reader:
+            for event in (record.event for record in reader):
+                if event.outcome == "failed" and lane in (None, event.lane):
+                    yield DeadLetter.of_event(event)
 
     def gaps(self) -> list[Gap]:
         return [

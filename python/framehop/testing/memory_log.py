@@ -14,7 +14,7 @@ from framehop.testing.memory_events import MemoryEventReader
 from framehop.testing.memory_store import MemoryStore
 from framehop.testing.memory_writer import MemoryWriter
 from framehop.timing import now_us
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag
+from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag
 
 _P = TypeVar("_P", MemoryWriter, MemoryConsumer, MemoryEventReader)
 
@@ -103,6 +103,13 @@ class MemoryLog:
         self._check_open()
         with self._store.changed:
             return self._store.read(pointer.partition, pointer.offset)
+
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """The failed events."""
+        with self.events() as reader:
+            for event in (record.event for record in reader):
+                if event.outcome == "failed" and lane in (None, event.lane):
+                    yield DeadLetter.of_event(event)
 
     def gaps(self) -> list[Gap]:
         self._check_open()

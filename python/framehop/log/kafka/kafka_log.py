@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import threading
@@ -28,12 +29,14 @@ from framehop.log.kafka.topics import (
     describe_topics,
 )
 from framehop.log.kafka.url import KafkaUrl
-from framehop.log.kafka.wire import NotOursError, parse_frame, parse_outcome
+from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome
 from framehop.log.kafka.writer import KafkaWriter
 from framehop.log.locks import FileLock
 from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.timing import now_us
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
+from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
+
+logger = logging.getLogger(__name__)
 
 _P = TypeVar("_P", KafkaWriter, KafkaConsumer, KafkaEventReader)
 MAX_SLOTS = 4096
@@ -136,6 +139,22 @@ class KafkaLog:
                     return None
                 return FrameRecord(meta=meta, payload=None if meta.error else memoryview(message.value() or b""))
         return None
+
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """Memory grows with their number: a letter may come twice, as its event may."""
+        self._check_open()
+        topic, seen = self._url.deadletter, set[str]()
+        starts = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
+        with PartitionScan(self._connection, topic, starts) as scan:
+            for message in scan:
+                try:
+                    letter = parse_letter(message).public
+                except NotOursError as error:
+                    logger.warning("%s/%s@%s is passed over: %s", topic, message.partition(), message.offset(), error)
+                    continue
+                if letter.id not in seen and (lane is None or (letter.event and letter.event.lane == lane)):
+                    seen.add(letter.id)
+                    yield letter
 
     def gaps(self) -> list[Gap]:
         """Those that workers have written, and what each partition has lost to retention since it was made."""
