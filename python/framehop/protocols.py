@@ -112,7 +112,11 @@ class FrameConsumer(Protocol):
 
 
 class EventReader(Protocol):
-    """Follows the events of a log, without a group. Use from one thread."""
+    """Follows the events of a log. Use from one thread.
+
+    Of a group: its position moves behind what was handed out when the caller comes back for more, and on `close`. Left by an
+    exception, what was handed out last comes again.
+    """
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]: ...
     def __iter__(self) -> Iterator[EventRecord]:
@@ -151,7 +155,13 @@ class FrameLog(Protocol):
     def members(self, group: str, count: int) -> list[str]:
         """Names for `count` workers of this host in `group`, nobody else's until the log is closed."""
 
-    def events(self, *, start: Start = "beginning") -> EventReader: ...
+    def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> EventReader:
+        """Events from `start` on, or from about `since_us` (microseconds since 1970) on, by when the log took them: some that came
+        up to a minute before are among them.
+
+        `group`: go on where the last reader of this name was; `start` and `since_us` are for its first. Groups do not know each
+        other. One reader per group at a time: two would both get everything. Raises InvalidArgumentError."""
+
     def scan_frames(self) -> Iterator[FrameMeta]:
         """All frames in the log as it is now, without pictures: by partition, then offset."""
 

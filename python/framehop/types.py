@@ -29,6 +29,17 @@ def check_stream(stream: str) -> str:
     return stream
 
 
+def check_reader_group(name: str) -> str:
+    """Return `name` if a group of readers of events may have it, else raise InvalidArgumentError."""
+    if not _STREAM.fullmatch(name):
+        raise InvalidArgumentError(
+            f"group name {name[:140]!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 . _ -"
+        )
+    if name.startswith("detect-"):
+        raise InvalidArgumentError(f"group {name} is detection's own: give the readers of events another name")
+    return name
+
+
 def rfc3339(micros: int) -> str:
     """Microseconds since 1970 as RFC 3339 in UTC, always with six decimals."""
     return (

@@ -13,12 +13,14 @@ from rich.table import Table
 
 from framehop.cli import options
 from framehop.cli.output import console, note, out, write_json_line
+from framehop.cli.units import parse_moment, parse_start
 from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
 from framehop.pipeline.stop import StopSignal, stop_on_signals
-from framehop.protocols import Delivery, EventReader, Start
+from framehop.protocols import Delivery, EventReader
 from framehop.sinks.annotate import annotate as annotate_log
-from framehop.types import EventRecord
+from framehop.timing import now_us
+from framehop.types import Event, EventRecord, parse_rfc3339
 
 POLL_S = 0.5
 BATCH = 256
@@ -27,7 +29,15 @@ BATCH = 256
 def tail(
     log: options.Log = "",
     config: options.Config = None,
-    start: Annotated[Start, typer.Option("--from", help="Where to start: the oldest event, or the next.")] = "latest",
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="beginning|latest|TIME|AGE",
+            help="Where to start: the oldest event, the next, or those captured since a time, as 2026-01-31T12:00:00Z, or for an "
+            "age: 90s, 10m, 2h.",
+        ),
+    ] = "latest",
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
     ] = True,
@@ -36,15 +46,16 @@ def tail(
     verbose: options.Verbose = 0,
 ) -> None:
     """Show events as they come: one line each, or JSON lines."""
+    begin, since_us = parse_start(start, "--from", now_us())
     with (
         options.log_at(log, config).open(create=False) as opened,
-        opened.events(start=start) as reader,
+        opened.events(start=begin, since_us=since_us) as reader,
         stop_on_signals() as stop,
     ):
         if not json:
             out.print(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
         for record in _follow(reader, stop, follow=follow):
-            if not stream or record.event.stream == stream:
+            if (not stream or record.event.stream == stream) and _captured_since(record.event, since_us):
                 write_json_line(record.raw) if json else out.print(_event_line(record), markup=False)
 
 
@@ -54,6 +65,11 @@ def _follow(reader: EventReader, stop: StopSignal, *, follow: bool) -> Iterator[
         if not records and not follow:
             return
         yield from records
+
+
+def _captured_since(event: Event, since_us: int | None) -> bool:
+    """The log finds the neighbourhood by its own clock; what counts is the capture."""
+    return since_us is None or parse_rfc3339(event.captured_at) >= since_us
 
 
 def _event_line(record: EventRecord) -> str:
@@ -75,8 +91,18 @@ def annotate(
     stream: Annotated[
         str, typer.Option("--stream", metavar="ID", help="Which stream; needed when there are several.")
     ] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="TIME|AGE",
+            show_default=False,
+            help="Only frames captured since a time, as 2026-01-31T12:00:00Z, or for an age: 90s, 10m, 2h.",
+        ),
+    ] = "",
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
+    since_us = parse_moment(since, "--from", now_us()) if since else 0
     with (
         options.log_at(log, config).open(create=False) as opened,
         Progress(console=console, transient=True) as progress,
@@ -86,6 +112,7 @@ def annotate(
             opened,
             output,
             stream=stream or None,
+            since_us=since_us,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     note(f"{output}: {frames} frames")

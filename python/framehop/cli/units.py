@@ -6,6 +6,7 @@ import math
 import re
 
 from framehop.errors import ConfigError, InvalidArgumentError
+from framehop.protocols import Start
 from framehop.types import parse_rfc3339
 
 _AGE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(s|m|h|d|w)")
@@ -40,3 +41,14 @@ def parse_moment(text: str, option: str, now_us: int) -> int:
         raise ConfigError(
             f"{option} {text[:40]}: neither an age, as 90s, 10m or 2h, nor a time with its zone, as 2026-01-31T12:00:00Z"
         ) from None
+
+
+def parse_start(text: str, option: str, now_us: int) -> tuple[Start, int | None]:
+    """`beginning`, `latest`, or a moment: where to start, and since when. Raises ConfigError."""
+    match text:
+        case "beginning" | "latest":
+            return text, None
+    try:
+        return "beginning", parse_moment(text, option, now_us)
+    except ConfigError as error:
+        raise ConfigError(f"{error}, and not beginning or latest") from None

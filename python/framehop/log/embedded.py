@@ -24,7 +24,16 @@ from framehop.log.segments import read_cold
 from framehop.log.writer import EmbeddedWriter
 from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.timing import now_us
-from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
+from framehop.types import (
+    DeadLetter,
+    FrameMeta,
+    FramePointer,
+    FrameRecord,
+    Gap,
+    PartitionLag,
+    check_reader_group,
+    check_stream,
+)
 
 _P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
 _CHUNK = 512
@@ -92,9 +101,13 @@ class EmbeddedLog:
         """Of this process: its partitions are free the moment it dies, so there is nothing to go back to."""
         return [f"{socket.gethostname()}-{os.getpid()}-{index}" for index in range(count)]
 
-    def events(self, *, start: Start = "beginning") -> EmbeddedEventReader:
+    def events(
+        self, *, start: Start = "beginning", since_us: int | None = None, group: str = ""
+    ) -> EmbeddedEventReader:
         self._check_open()
-        return self._keep(EmbeddedEventReader(self._context, start))
+        return self._keep(
+            EmbeddedEventReader(self._context, start, since_us, check_reader_group(group) if group else "")
+        )
 
     def scan_frames(self) -> Iterator[FrameMeta]:
         at: tuple[Any, ...] = (-1, -1)
@@ -169,6 +182,7 @@ class EmbeddedLog:
                 rows(self._db, "DELETE FROM owners WHERE group_name=?", (group,))
                 rows(self._db, "DELETE FROM members WHERE group_name=?", (group,))
                 rows(self._db, "DELETE FROM groups WHERE name=?", (group,))
+                rows(self._db, "DELETE FROM readers WHERE group_name=?", (group,))
 
     def close(self) -> None:
         with self._lock:
@@ -185,6 +199,9 @@ class EmbeddedLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for part in self._parts:
+            if exc[0] is not None and isinstance(part, EmbeddedEventReader):
+                part.abandon()
         self.close()
 
     def _keep(self, part: _P) -> _P:

@@ -14,7 +14,7 @@ from framehop.testing.memory_events import MemoryEventReader
 from framehop.testing.memory_store import MemoryStore
 from framehop.testing.memory_writer import MemoryWriter
 from framehop.timing import now_us
-from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag
+from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_reader_group
 
 _P = TypeVar("_P", MemoryWriter, MemoryConsumer, MemoryEventReader)
 
@@ -90,8 +90,8 @@ class MemoryLog:
     def members(self, group: str, count: int) -> list[str]:
         return [f"{group}-{index}" for index in range(count)]
 
-    def events(self, *, start: Start = "beginning") -> MemoryEventReader:
-        return self._keep(MemoryEventReader(self._store, start))
+    def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> MemoryEventReader:
+        return self._keep(MemoryEventReader(self._store, start, since_us, check_reader_group(group) if group else ""))
 
     def scan_frames(self) -> Iterator[FrameMeta]:
         self._check_open()
@@ -141,6 +141,7 @@ class MemoryLog:
         self._check_open()
         with self._store.changed:
             self._store.groups.pop(group, None)
+            self._store.readers.pop(group, None)
 
     def close(self) -> None:
         self._closed = True
@@ -151,6 +152,9 @@ class MemoryLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for part in self._parts:
+            if exc[0] is not None and isinstance(part, MemoryEventReader):
+                part.abandon()
         self.close()
 
     def _keep(self, part: _P) -> _P:

@@ -34,7 +34,16 @@ from framehop.log.kafka.writer import KafkaWriter
 from framehop.log.locks import FileLock
 from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.timing import now_us
-from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_stream
+from framehop.types import (
+    DeadLetter,
+    FrameMeta,
+    FramePointer,
+    FrameRecord,
+    Gap,
+    PartitionLag,
+    check_reader_group,
+    check_stream,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -106,9 +115,12 @@ class KafkaLog:
                 return names
         raise LogError(f"{MAX_SLOTS} workers of group {group} run on this host already")
 
-    def events(self, *, start: Start = "beginning") -> KafkaEventReader:
+    def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> KafkaEventReader:
+        """The position of a group is that of the Kafka group PREFIX.GROUP, which nobody joins."""
         self._check_open()
-        return self._keep(KafkaEventReader(self._connection, start))
+        return self._keep(
+            KafkaEventReader(self._connection, start, since_us, check_reader_group(group) if group else "")
+        )
 
     def scan_frames(self) -> Iterator[FrameMeta]:
         """Kafka has no way to read a record without its value: every picture comes over the network."""
@@ -252,6 +264,9 @@ class KafkaLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for part in self._parts:
+            if exc[0] is not None and isinstance(part, KafkaEventReader):
+                part.abandon()
         self.close()
 
     def _keep(self, part: _P) -> _P:
