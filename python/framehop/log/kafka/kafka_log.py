@@ -8,11 +8,12 @@ import threading
 from collections.abc import Iterator
 from typing import Self, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, TopicPartition
+from confluent_kafka import KafkaError
 
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogError
 from framehop.log.kafka.client import REQUEST_S, Connection, translated
 from framehop.log.kafka.consumer import KafkaConsumer
+from framehop.log.kafka.groups import GroupOffsets
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.reader import KafkaEventReader
 from framehop.log.kafka.scan import PartitionScan, begins, ends
@@ -50,6 +51,7 @@ class KafkaLog:
         self._closed = False
         self._parts: list[KafkaWriter | KafkaConsumer | KafkaEventReader] = []
         self._slots: list[FileLock] = []
+        self._groups: dict[str, GroupOffsets] = {}
 
     @property
     def url(self) -> str:
@@ -161,14 +163,11 @@ class KafkaLog:
 
     def committed(self, group: str) -> dict[int, int]:
         self._check_open()
-        name = self._url.group(group)
-        with translated(self._url, self._connection.causes):
-            request = [ConsumerGroupTopicPartitions(name)]
-            futures = self._connection.admin.list_consumer_group_offsets(request, request_timeout=REQUEST_S)
-            found: list[TopicPartition] = futures[name].result(REQUEST_S).topic_partitions
-        return {
-            place.partition: place.offset for place in found if place.topic == self._url.frames and place.offset >= 0
-        }
+        with self._lock:
+            if group not in self._groups:
+                self._groups[group] = GroupOffsets(self._connection, self._url.group(group))
+            offsets = self._groups[group]
+        return offsets.committed()
 
     def forget_group(self, group: str) -> None:
         """Give up a group's offsets. Raises LogError while a member of it lives."""
@@ -206,6 +205,8 @@ class KafkaLog:
             self._closed = True
         for part in self._parts:
             part.close()
+        for offsets in self._groups.values():
+            offsets.close()
         for lock in self._slots:
             lock.release()
 

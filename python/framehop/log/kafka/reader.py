@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, Message, TopicPartition
 
 from framehop.errors import ClosedError, LogUnavailableError
 from framehop.log.kafka.client import Causes, Connection, explain, translated
-from framehop.log.kafka.scan import SILENCE_S, begins, ends, plain_consumer
+from framehop.log.kafka.scan import SILENCE_S, begins, ends, of_no_group, plain_consumer
 from framehop.log.kafka.wire import NotOursError, parse_outcome
 from framehop.protocols import Start
 from framehop.timing import Deadline
@@ -88,11 +88,11 @@ class KafkaEventReader:
             self._next[partition] = max(self._next[partition], offset)
         elif error is not None and error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
             self._begin_anew(partition)
-        elif error is not None:
+        elif error is not None and not of_no_group(error):
             explained = explain(error, self._url, self._topic)
             if not isinstance(explained, LogUnavailableError):
                 raise explained
-        else:
+        elif error is None:
             self._next[partition] = offset + 1
             self._keep(message)
 
