@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from framehop.errors import FramehopError, LogAccessError, LogError, LogNotFoundError, LogUnavailableError
-from framehop.log.kafka.options import KafkaOptions
+from framehop.errors import ConfigError, FramehopError, LogAccessError, LogError, LogNotFoundError, LogUnavailableError
+from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.kafka.url import KafkaUrl
 from framehop.timing import Deadline
 
@@ -116,8 +117,12 @@ class Connection:
         self.url = url
         self.options = options
         self.causes = Causes()
-        with translated(url, self.causes):
+        if options.security is not None:
+            _check_files(options.security)
+        try:
             self.admin = AdminClient(settings(url, options, "admin", self.causes))
+        except KafkaException as raised:
+            raise _refused_setting(raised.args[0], url, options) from raised
         self._wait_for_broker(Deadline.after(options.connect_timeout_s))
 
     def _wait_for_broker(self, deadline: Deadline) -> None:
@@ -130,9 +135,13 @@ class Connection:
                 refused = self.causes.refused
                 if refused is not None or deadline.expired:
                     raise explain(refused or self.causes.since(0.0) or error.args[0], self.url) from error
+                cause = self.causes.since(0.0)
                 if not said:
                     logger.warning(
-                        "no broker answers at %s yet; trying for %.0f s", self.url.bootstrap, deadline.remaining_s
+                        "no broker answers at %s yet%s; trying for %.0f s",
+                        self.url.bootstrap,
+                        f" ({cause.str()})" if cause else "",
+                        deadline.remaining_s,
                     )
                     said = True
             else:
@@ -148,6 +157,28 @@ class Connection:
         return len(found.partitions)
 
 
+def _check_files(security: KafkaSecurity) -> None:
+    """OpenSSL's own words for a file that is not there name everything but the file."""
+    for name in ("ca", "certificate", "key"):
+        path = getattr(security, name)
+        try:
+            if path:
+                Path(path).open("rb").close()
+        except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"log.kafka.security.{name}: {path!r} cannot be read: {what}") from error
+
+
+def _refused_setting(error: KafkaError, url: KafkaUrl, options: KafkaOptions) -> FramehopError:
+    """By the user's own name for it: the client calls linger.ms by another."""
+    for name, value in options.client.items():
+        try:
+            AdminClient({"log_level": 0, name: value})
+        except KafkaException as raised:
+            return ConfigError(f"log.kafka.client: {name}: {raised.args[0].str().strip()}")
+    return explain(error, url)
+
+
 def missing(topic: str, url: KafkaUrl) -> LogNotFoundError:
     return LogNotFoundError(f"{url} has no topic {topic}: make the topics with framehop topics create --log {url}")
 
@@ -157,7 +188,9 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
     code = error.code()
     if code in _MISSING:
         return missing(topic or url.frames, url)
-    where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str()
+    where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str().strip()
+    if code == KafkaError._INVALID_ARG:
+        return ConfigError(f"{where}: {said}; look at log.kafka.client and log.kafka.security")
     if code in _ACCESS:
         return _refusal(code, where, said)
     if code in _FENCED:
