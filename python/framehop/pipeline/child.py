@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from framehop import _core
-from framehop.errors import FramehopError
+from framehop.errors import FramehopError, LogAccessError
 from framehop.pipeline.control import Begin, Channel, Failed, Settings
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ Body = Callable[[Channel, Settings], None]
 def main(body: Body) -> int:
     """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 3 after a fault while working.
 
-    An error before `Ready` would come again: the supervisor passes it on and ends. One after it may be a passing fault, such as
+    An error before `Ready`, or a right that we do not have, would come again: the supervisor passes it on and ends. One after it may be a passing fault, such as
     memory that ran out: the process ends and the supervisor starts another.
     """
     options = _arguments()
@@ -39,7 +39,7 @@ def main(body: Body) -> int:
         try:
             body(channel, begin.settings)
         except FramehopError as error:
-            if channel.said_ready:
+            if channel.said_ready and not isinstance(error, LogAccessError):
                 logger.error("%s", error)
                 return 3
             channel.send(Failed(message=str(error)))

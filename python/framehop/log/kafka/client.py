@@ -89,13 +89,21 @@ class Causes:
             return self._last if self._last is not None and self._last.code() in _ACCESS else None
 
 
+class _Log:
+    """Where the client's own log goes, in place of stderr: what matters of it comes to the error callback as well."""
+
+    def log(self, _level: int, text: str, *arguments: object) -> None:
+        logger.debug("kafka client: " + text, *arguments)
+
+
 def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) -> dict[str, Any]:
     """Of every client. The user's own come last, but for those that a guarantee hangs on, which the options refuse."""
     return {
         "bootstrap.servers": url.bootstrap,
         "client.id": f"framehop-{role}",
         "error_cb": causes,
-        "log_level": 2,  # what it has to say comes to `causes`
+        "log_level": 2,
+        "logger": _Log(),
         "socket.keepalive.enable": True,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,

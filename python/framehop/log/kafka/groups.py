@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from framehop.errors import LogUnavailableError
 from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.scan import without_group
+from framehop.timing import Deadline
+
+LOOK_S = 1.0
 
 
 class GroupOffsets:
@@ -26,13 +30,30 @@ class GroupOffsets:
 
     def committed(self) -> dict[int, int]:
         """By partition, where there is one."""
-        partitions = range(self._connection.partitions_of(self._topic))
-        with translated(self._connection.url, self._causes):
-            places = self._consumer.committed([TopicPartition(self._topic, p) for p in partitions], timeout=REQUEST_S)
+        topic = self._topic
+        places = [TopicPartition(topic, p) for p in range(self._connection.partitions_of(topic))]
+        deadline = Deadline.after(REQUEST_S)
+        while True:
+            try:
+                with translated(self._connection.url, self._causes):
+                    return self._found(self._consumer.committed(places, timeout=LOOK_S))
+            except LogUnavailableError:
+                self._raise_cause()
+                if deadline.expired:
+                    raise
+
+    def _found(self, places: list[TopicPartition]) -> dict[int, int]:
         for place in places:
             if place.error is not None:
                 raise explain(place.error, self._connection.url, self._topic)
         return {place.partition: place.offset for place in places if place.offset >= 0}
+
+    def _raise_cause(self) -> None:
+        """That the group is not ours to look at comes as a message; the call only times out."""
+        message = self._consumer.poll(0)
+        error = message.error() if message is not None else None
+        if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise explain(error, self._connection.url)
 
     def close(self) -> None:
         self._consumer.close()
