@@ -23,8 +23,8 @@ Body = Callable[[Channel, Settings], None]
 def main(body: Body) -> int:
     """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 3 after a fault while working.
 
-    An error before `Ready`, or a right that we do not have, would come again: the supervisor passes it on and ends. One after it may be a passing fault, such as
-    memory that ran out: the process ends and the supervisor starts another.
+    An error before `Ready`, or a right that we do not have, would come again: the supervisor passes it on and ends. Another one
+    after it may be a passing fault, such as memory that ran out: the process ends and the supervisor starts another.
     """
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us

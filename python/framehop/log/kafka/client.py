@@ -25,6 +25,7 @@ T = TypeVar("T")
 MIB = 1 << 20
 REQUEST_S = 10.0
 METADATA_S = 5.0  # new topics and partitions are seen after so long
+FIRST_WORD_S = 1.0
 LOOK_S = 0.2
 RETRY_S = 0.1
 
@@ -137,7 +138,9 @@ class Connection:
         said = False
         while True:
             try:
-                self.admin.list_topics(topic=self.url.frames, timeout=min(2.0, max(LOOK_S, deadline.remaining_s)))
+                self.admin.list_topics(
+                    topic=self.url.frames, timeout=min(FIRST_WORD_S, max(LOOK_S, deadline.remaining_s))
+                )
             except KafkaException as error:
                 self.admin.poll(0)
                 refused = self.causes.refused
@@ -204,8 +207,16 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
     if code in _FENCED:
         return LogError(f"{where}: another process has taken this worker's place: {said}")
     if code in _AWAY:
-        return LogUnavailableError(f"{where}: no broker answers: {said}; is it running, and is the address right?")
+        return LogUnavailableError(f"{where}: no broker answers: {said}; {_advice(code, said)}")
     return LogError(f"{where}: {said}")
+
+
+def _advice(code: int, said: str) -> str:
+    if "PLAINTEXT" in said:  # the client's guess from how the connection ended
+        return "it may have no TLS: then leave out log.kafka.security"
+    if code == KafkaError._ALL_BROKERS_DOWN:  # and no cause: they take the connection and close it
+        return "if they run, they may want TLS: set log.kafka.security"
+    return "is it running, and is the address right?"
 
 
 def _refusal(code: int, where: str, said: str) -> LogAccessError:

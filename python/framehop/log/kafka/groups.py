@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+import logging
 
-from framehop.errors import LogUnavailableError
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
+
+from framehop.errors import FramehopError, LogUnavailableError
 from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.scan import without_group
 from framehop.timing import Deadline
 
+logger = logging.getLogger(__name__)
+
 LOOK_S = 1.0
+LONG_SESSION_S = 20.0
+
+
+def warn_of_long_session(connection: Connection, group: str) -> None:
+    """With `group.protocol: consumer` the broker decides how long a dead worker keeps its partitions: 45 s by default."""
+    if not connection.options.by_broker:
+        return
+    resource = ConfigResource(ResourceType.GROUP, group)
+    try:
+        with translated(connection.url, connection.causes):
+            futures = connection.admin.describe_configs([resource], request_timeout=REQUEST_S)
+            session_s = int(futures[resource].result(REQUEST_S)["consumer.session.timeout.ms"].value) / 1000
+    except (FramehopError, KeyError) as error:  # no right to look, or a broker before 4.0
+        logger.info("the session timeout of group %s is not known: %s", group, error)
+        return
+    if session_s > LONG_SESSION_S:
+        logger.warning(
+            "a worker that dies keeps its partitions for %.0f s: lower consumer.session.timeout.ms of group %s, see docs/kafka.md",
+            session_s,
+            group,
+        )
 
 
 class GroupOffsets:
