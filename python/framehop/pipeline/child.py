@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from framehop import _core
-from framehop.errors import FramehopError, is_out_of_memory, text_of
+from framehop.errors import FramehopError, LogAccessError, is_out_of_memory, text_of
 from framehop.pipeline.control import Begin, Channel, Failed, Settings
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,9 @@ FAULT = 3
 def main(body: Body) -> int:
     """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 3 (FAULT) after anything else.
 
-    A stated error, one of framehop's own before `Ready`, would come again: the supervisor passes it on and ends. A fault may
-    pass, such as memory that ran out, at any time and in whatever thread, or be a bug: the supervisor starts another process.
+    A stated error, one of framehop's own before `Ready`, or a right that we do not have at any time, would come again: the
+    supervisor passes it on and ends. A fault may pass, such as memory that ran out, at any time and in whatever thread, or be a
+    bug: the supervisor starts another process.
     """
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
@@ -45,7 +46,7 @@ def main(body: Body) -> int:
                 _core.arm_failpoint(begin.fail_at, begin.fail_nth)
             body(channel, begin.settings)
         except FramehopError as error:
-            if channel.said_ready or is_out_of_memory(error):
+            if is_out_of_memory(error) or (channel.said_ready and not isinstance(error, LogAccessError)):
                 end_by_fault(error)
             channel.send(Failed(message=str(error)))
             return 1

@@ -14,6 +14,7 @@ from framehop import _core
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, Output
+from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.intake import Intake, Notice
 from framehop.log.kafka.marks import Marks
 from framehop.log.kafka.scan import without_group
@@ -68,6 +69,7 @@ class KafkaConsumer:
         connection.partitions_of(self._url.frames)
         self._outputs = connection.partitions_of(self._url.detections)
         self._letters = connection.partitions_of(self._url.deadletter)
+        warn_of_long_session(connection, self._group)
         self._intake = Intake(self._options.prefetch_bytes // 2)
         self._lock = threading.Lock()  # of marks and side outputs
         self._moved = threading.Condition(self._lock)

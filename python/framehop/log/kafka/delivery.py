@@ -75,7 +75,8 @@ class AtLeastOnce:
     def _wait(self, identities: Sequence[str]) -> None:
         began_s, deadline = time.monotonic(), Deadline.after(STALL_S)
         while not all(self._sent[identity] for identity in identities):
-            self._producer.poll(TICK_S)
+            with translated(self._url, self._causes, self._url.detections):
+                self._producer.poll(TICK_S)  # raises what is fatal, such as no right to write at all
             if self._failure is not None:
                 raise self._failure
             if deadline.expired:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from framehop.errors import LogError
 from framehop.log.kafka.client import Connection, explain
-from framehop.log.kafka.groups import group_offsets
+from framehop.log.kafka.groups import GroupOffsets
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -25,9 +26,10 @@ class GroupPosition:
     nobody shares: two readers of one group both get everything. Use from the reader's thread; `committed` is called back in its
     polls."""
 
-    def __init__(self, connection: Connection, group: str, topic: str, partitions: Iterable[int]) -> None:
+    def __init__(self, connection: Connection, group: str, topic: str) -> None:
         self._connection, self._group, self._topic = connection, group, topic
-        self.stored = group_offsets(connection, group, topic, partitions)
+        with contextlib.closing(GroupOffsets(connection, group, topic)) as offsets:
+            self.stored = offsets.committed()
         self._asked = dict(self.stored)
         self._failure: KafkaError | None = None
 
