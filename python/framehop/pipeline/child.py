@@ -10,21 +10,24 @@ import sys
 from collections.abc import Callable
 
 from framehop import _core
-from framehop.errors import FramehopError
+from framehop.errors import FramehopError, LogUnavailableError, MemberReplacedError
 from framehop.pipeline.control import Begin, Channel, Failed, Settings
 
 logger = logging.getLogger(__name__)
 
+UNAVAILABLE = 4  # status of a process that found no broker
 BEAT_S = 1.0  # how often a process says what it is doing; see process.HANG_S
 
 Body = Callable[[Channel, Settings], None]
 
 
 def main(body: Body) -> int:
-    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 3 after a fault while working.
+    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 3 after a fault while working, 4 when
+    no broker answered.
 
     An error before `Ready` would come again: the supervisor passes it on and ends. One after it may be a passing fault, such as
-    memory that ran out: the process ends and the supervisor starts another.
+    memory that ran out: the process ends and the supervisor starts another. A broker that is away may come back: the supervisor has
+    seen it. Whose name another has taken must not take it back: each would end the other for ever.
     """
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
@@ -38,8 +41,11 @@ def main(body: Body) -> int:
             _core.arm_failpoint(begin.fail_at, begin.fail_nth)
         try:
             body(channel, begin.settings)
+        except LogUnavailableError as error:
+            logger.error("%s", error)
+            return UNAVAILABLE
         except FramehopError as error:
-            if channel.said_ready:
+            if channel.said_ready and not isinstance(error, MemberReplacedError):
                 logger.error("%s", error)
                 return 3
             channel.send(Failed(message=str(error)))

@@ -68,11 +68,13 @@ class Tracker:
         entry.event = event
         return True
 
-    def take(self) -> Batch:
-        """Remove and return every partition's completed prefix, in log order per partition."""
+    def take(self, limit: int = 1 << 30) -> Batch:
+        """Remove and return every partition's completed prefix, in log order per partition; at most `limit` events, of the
+        partitions in turn."""
         batch = Batch(events=[], marks={})
-        for partition, line in self._lines.items():
-            while line.queue and (event := line.queue[0].event) is not None:
+        for partition, line in list(self._lines.items()):
+            self._lines[partition] = self._lines.pop(partition)  # next time it is the last
+            while line.queue and len(batch.events) < limit and (event := line.queue[0].event) is not None:
                 offset = line.queue.popleft().offset
                 del line.by_offset[offset]
                 self._in_flight -= 1

@@ -12,7 +12,14 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from framehop.errors import FramehopError, LogAccessError, LogError, LogNotFoundError, LogUnavailableError
+from framehop.errors import (
+    FramehopError,
+    LogAccessError,
+    LogError,
+    LogNotFoundError,
+    LogUnavailableError,
+    MemberReplacedError,
+)
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.url import KafkaUrl
 from framehop.timing import Deadline
@@ -51,12 +58,8 @@ _AWAY = {
     KafkaError.BROKER_NOT_AVAILABLE,
 }
 _MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
-_FENCED = {
-    KafkaError.FENCED_INSTANCE_ID,
-    KafkaError._FENCED,
-    KafkaError.PRODUCER_FENCED,
-    KafkaError.UNRELEASED_INSTANCE_ID,
-}
+_REPLACED = {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED}
 
 
 class Causes:
@@ -160,8 +163,13 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
     where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str()
     if code in _ACCESS:
         return _refusal(code, where, said)
+    if code in _REPLACED:
+        return MemberReplacedError(
+            f"{where}: another process works under this worker's name ({said}): give each host a name of its own, and use one "
+            "log.kafka.state_dir for all that runs on a host"
+        )
     if code in _FENCED:
-        return LogError(f"{where}: another process has taken this worker's place: {said}")
+        return LogError(f"{where}: another producer has taken this one's place, or it was silent for too long: {said}")
     if code in _AWAY:
         return LogUnavailableError(f"{where}: no broker answers: {said}; is it running, and is the address right?")
     return LogError(f"{where}: {said}")

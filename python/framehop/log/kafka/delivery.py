@@ -37,10 +37,17 @@ class Delivery(Protocol):
 
     def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
         """Returns when `outputs` are durable. `generation`: the consumer's group metadata, by which the broker refuses a member
-        that was replaced. Raises LogUnavailableError when the broker does not answer: call again with the same, nothing is doubled by
-        it. LogError ends the worker."""
+        that was replaced. Raises LogUnavailableError when the broker does not answer: call again with the same, nothing is
+        doubled by it. LogError ends the worker."""
 
     def close(self) -> None: ...
+
+
+class StaleGenerationError(LogUnavailableError):
+    """The group has moved on meanwhile: nothing was written, and with its new generation it may be tried again."""
+
+
+_STALE = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}
 
 
 class AtLeastOnce:
@@ -148,7 +155,8 @@ class ExactlyOnce:
             self._producer.abort_transaction(TRANSACTION_S)
         except KafkaException as second:
             raise LogError(f"{self._url}: a transaction could not be aborted: {second.args[0].str()}") from second
-        raise LogUnavailableError(f"events wait for the broker: {error}") from raised
+        kind = StaleGenerationError if raised.args[0].code() in _STALE else LogUnavailableError
+        raise kind(f"events wait for the broker: {error}") from raised
 
     def close(self) -> None:
         """Nothing is open between two calls."""
