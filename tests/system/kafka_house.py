@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
 import uuid
 from collections.abc import Sequence
@@ -11,10 +13,13 @@ from typing import Any
 
 import yaml
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
 from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
+from framehop.timing import Deadline
 from tests.broker import Cluster
 from tests.system.harness import House
 from tests.system.kafka_ledger import Ledger, Watcher, plain_consumer, read_ledger
@@ -22,9 +27,9 @@ from tests.tiny_model import write_model
 from tests.waiting import until
 
 SESSION_S = 2.0
-WINDOW = (
-    320  # what one crash may have done again: 256 frames done and not committed, and what is between poll and commit
-)
+# What one crash may have done again: 128 events whose offsets are not committed yet, those of one commit, and those that
+# left ahead of another stream's.
+WINDOW = 288
 
 
 class KafkaHouse:
@@ -37,13 +42,12 @@ class KafkaHouse:
         *,
         delivery: str = "at-least-once",
         partitions: int = 4,
-        bootstrap: str = "",
+        max_bytes: int = 1_000_000,
         **kafka: Any,
     ) -> None:
         self.house, self.cluster = house, cluster
-        self.bootstrap = bootstrap or cluster.bootstrap
         self.prefix = f"faults-{uuid.uuid4().hex[:12]}"
-        self.url = f"kafka://{self.bootstrap}/{self.prefix}"
+        self.url = f"kafka://{cluster.bootstrap}/{self.prefix}"
         self.delivery = delivery
         self.settings = {
             "delivery": delivery,
@@ -55,7 +59,7 @@ class KafkaHouse:
         self.config = self.write_config("config")
         self.model = write_model(house.path)
         with self.open() as log:
-            log.create_topics(TopicPlan(partitions=partitions))
+            log.create_topics(TopicPlan(partitions=partitions, max_bytes=max_bytes))
         self._looker: Consumer | None = None
 
     def __enter__(self) -> KafkaHouse:
@@ -91,8 +95,11 @@ class KafkaHouse:
         at: list[str | Path] = ["--log", self.url, "--config", config or self.config]
         return self.house.start("detect", *at, "--model", self.model, *args, fail_at=fail_at)
 
-    def start_run(self, sources: Sequence[str], rate: str, *args: str | Path) -> subprocess.Popen[bytes]:
-        return self.house.start("run", *sources, *self.at, "--model", self.model, "--rate", rate, *args)
+    def start_run(self, sources: Sequence[str], rate: str, *, quiet: bool = False) -> subprocess.Popen[bytes]:
+        """`quiet`: for a process whose messages nobody reads."""
+        words: list[str | Path] = ["run", *sources, *self.at, "--model", self.model, "--rate", rate]
+        to = subprocess.DEVNULL if quiet else subprocess.PIPE
+        return self.house.start(*words, stdout=to, stderr=to)
 
     def detect(self, *args: str, fail_at: str = "") -> dict[str, Any]:
         """`framehop detect` until everything is done; returns its report."""
@@ -109,6 +116,43 @@ class KafkaHouse:
 
     def watch(self) -> Watcher:
         return Watcher(self.cluster.bootstrap, self.prefix)
+
+    def wait_said(self, process: subprocess.Popen[bytes], text: str, timeout_s: float = 60) -> str:
+        """Until it says `text` on its standard error; what it said so far."""
+        assert process.stderr is not None
+        said, descriptor = b"", process.stderr.fileno()
+        deadline = Deadline.after(timeout_s)
+        while text.encode() not in said:
+            ready = select.select([descriptor], [], [], deadline.remaining_s)[0]
+            more = os.read(descriptor, 65536) if ready else b""
+            assert more, f"{text!r} was not said: {said.decode()}"
+            said += more
+        return said.decode()
+
+    def committed(self) -> dict[int, int]:
+        with self.open() as log:
+            return {partition: offset for partition, offset in log.committed("detect-main").items() if offset}
+
+    def ends(self) -> dict[int, int]:
+        """Of the partitions that hold frames."""
+        with self.open() as log:
+            return {partition: offset for partition, offset in log.end_offsets().items() if offset}
+
+    def delete_records(self, partition: int, below: int) -> None:
+        place = TopicPartition(f"{self.prefix}.frames", partition, below)
+        for done in self._admin().delete_records([place]).values():
+            done.result(30)
+
+    def add_partitions(self, total: int) -> None:
+        topic = f"{self.prefix}.frames"
+        self._admin().create_partitions([NewPartitions(topic, total)])[topic].result(30)
+
+    def leader(self, topic: str, partition: int) -> int:
+        name = f"{self.prefix}.{topic}"
+        return int(self._admin().list_topics(name, timeout=30).topics[name].partitions[partition].leader)
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.cluster.bootstrap, "log_level": 2})
 
     def count(self, topic: str) -> int:
         """Records of a topic, control records of transactions among them; what was known before while no broker answers."""

@@ -8,12 +8,12 @@ from framehop.pipeline.tracker import Tracker
 from framehop.types import Event, FramePointer
 
 
-def event(partition: int, offset: int) -> Event:
+def event(partition: int, offset: int, stream: str = "cam") -> Event:
     return Event(
-        event_id=f"cam/{partition}/{offset}/main",
+        event_id=f"{stream}/{partition}/{offset}/main",
         lane="main",
         outcome="detected",
-        stream="cam",
+        stream=stream,
         epoch=1,
         seq=offset,
         captured_at="",
@@ -37,6 +37,24 @@ def test_nothing_moves_over_a_hole() -> None:
     batch = tracker.take()
     assert [e.frame.offset for e in batch.events] == [5, 6, 9]
     assert batch.marks == {0: 10}
+    assert tracker.in_flight == 0
+
+
+def test_ahead_no_stream_waits_for_another_and_the_mark_waits_for_all() -> None:
+    tracker = Tracker(ahead=True)
+    for offset, stream in enumerate(("slow", "quick", "slow", "quick")):
+        tracker.add(0, offset, stream)
+    for offset, stream in ((1, "quick"), (2, "slow"), (3, "quick")):
+        tracker.complete(event(0, offset, stream))
+    batch = tracker.take()
+    assert [e.frame.offset for e in batch.events] == [1, 3]
+    assert batch.marks == {}
+    assert tracker.in_flight == 4
+    assert tracker.take().events == []
+    tracker.complete(event(0, 0, "slow"))
+    batch = tracker.take()
+    assert [e.frame.offset for e in batch.events] == [0, 2]
+    assert batch.marks == {0: 4}
     assert tracker.in_flight == 0
 
 

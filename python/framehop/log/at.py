@@ -37,6 +37,11 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
             f"{text} does not take {type(options).__name__}: a directory takes LogOptions, kafka:// KafkaOptions"
         )
 
+    @property
+    def doubles_events(self) -> bool:
+        """Whether an event may come twice after a crash, with the same id: then it need not wait for the offset behind it."""
+        return self.url.startswith(KAFKA) and self.kafka.delivery == "at-least-once"
+
     def open(self, *, create: bool = True) -> FrameLog:
         """See `open_log`."""
         if self.url.startswith(KAFKA):

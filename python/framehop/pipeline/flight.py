@@ -41,10 +41,11 @@ class Decoded:
 class Flight:
     """Thread-safe. `wake_fd` is readable while decoded frames wait or the commit thread has caught up."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ahead: bool = False) -> None:
+        """`ahead`: see Tracker."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._tracker = Tracker()
+        self._tracker = Tracker(ahead=ahead)
         self._committing: frozenset[int] = frozenset()
         self._given_up: frozenset[int] = frozenset()  # of those being committed
         self._decoded: deque[Decoded] = deque()
@@ -70,7 +71,8 @@ class Flight:
     def add(self, records: list[FrameRecord]) -> None:
         with self._lock:
             for record in records:
-                self._tracker.add(record.meta.pointer.partition, record.meta.pointer.offset)
+                meta = record.meta
+                self._tracker.add(meta.pointer.partition, meta.pointer.offset, meta.key.stream)
 
     def decoded(self, frames: list[Decoded]) -> None:
         with self._lock:
@@ -139,8 +141,8 @@ class Flight:
         with self._changed:
             while not self.stopping.is_set():
                 batch = self._tracker.take(BATCH)
-                if batch.marks:
-                    self._committing = frozenset(batch.marks)
+                if batch.events or batch.marks:
+                    self._committing = frozenset(batch.marks) | {event.frame.partition for event in batch.events}
                     return batch
                 self._changed.wait(BACKSTOP_S)
             return None

@@ -63,7 +63,9 @@ class Intake:
         """Complete a frame that must not reach the decoder; True if it was one."""
         pointer = record.meta.pointer
         attempts = self._suspects.get((pointer.partition, pointer.offset), 0)
-        if record.payload is None:
+        if record.meta.error:
+            self._fail(record, record.meta.error)
+        elif record.payload is None:
             self._fail(record, "lost_data: the log's checksum does not match the picture's bytes")
         elif attempts >= self._settings.max_attempts:
             self._fail(record, f"decoder_crash: the decoder died {attempts} times on this picture")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from framehop.types import Event
 
 
 @dataclass(slots=True)
 class _Entry:
+    """`taken`: its event has left, ahead of the mark."""
+
     offset: int
+    stream: str
     event: Event | None = None
+    taken: bool = False
 
 
 @dataclass(slots=True)
@@ -34,10 +39,13 @@ class Batch:
 class Tracker:
     """Follows frames from poll to commit. Frames of a partition are added in log order and completed in any order.
 
+    `ahead`: an event leaves as soon as all before it of its own stream have, without waiting for other streams of its partition;
+    after a crash it comes again under the same id. Otherwise events leave together with the mark behind them.
     Not thread-safe: its owner holds a lock. Bounded by whoever adds (the worker's window).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._ahead = ahead
         self._lines: dict[int, _Line] = {}
         self._in_flight = 0
 
@@ -49,12 +57,12 @@ class Tracker:
     def in_flight_of(self, partitions: Iterable[int]) -> int:
         return sum(len(line.queue) for partition in partitions if (line := self._lines.get(partition)))
 
-    def add(self, partition: int, offset: int) -> None:
+    def add(self, partition: int, offset: int, stream: str = "") -> None:
         """A frame was polled. Offsets of a partition rise; they need not be contiguous."""
         line = self._lines.setdefault(partition, _Line())
         if line.queue and offset <= line.queue[-1].offset:
             raise ValueError(f"offset {offset} of partition {partition} comes after {line.queue[-1].offset}")
-        entry = _Entry(offset)
+        entry = _Entry(offset, stream)
         line.queue.append(entry)
         line.by_offset[offset] = entry
         self._in_flight += 1
@@ -69,18 +77,29 @@ class Tracker:
         return True
 
     def take(self, limit: int = 1 << 30) -> Batch:
-        """Remove and return every partition's completed prefix, in log order per partition; at most `limit` events, of the
-        partitions in turn."""
+        """Remove and return what may be committed, in log order per partition; at most `limit` events, of the partitions in turn."""
         batch = Batch(events=[], marks={})
         for partition, line in list(self._lines.items()):
-            self._lines[partition] = self._lines.pop(partition)  # next time it is the last
-            while line.queue and len(batch.events) < limit and (event := line.queue[0].event) is not None:
+            self._lines[partition] = self._lines.pop(partition)  # the last one next time
+            batch.events.extend(islice(self._events(line), limit - len(batch.events)))
+            while line.queue and line.queue[0].taken:
                 offset = line.queue.popleft().offset
                 del line.by_offset[offset]
                 self._in_flight -= 1
-                batch.events.append(event)
                 batch.marks[partition] = offset + 1
         return batch
+
+    def _events(self, line: _Line) -> Iterator[Event]:
+        """Those that may leave now: the line's completed prefix, or with `ahead` that of each stream in it."""
+        waiting: set[str] = set()
+        for entry in line.queue:
+            if entry.event is None:
+                if not self._ahead:
+                    return
+                waiting.add(entry.stream)
+            elif not entry.taken and entry.stream not in waiting:
+                entry.taken = True
+                yield entry.event
 
     def drop(self, partitions: Iterable[int]) -> int:
         """Forget partitions that are not ours any more; returns how many frames were in flight in them."""

@@ -41,7 +41,7 @@ class Worker:
         self._channel = channel
         self._settings = settings
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
-        self._flight = Flight()
+        self._flight = Flight(ahead=settings.log.doubles_events)
         self._ring = _core.Ring.attach(settings.ring_path)
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None

@@ -1,0 +1,1 @@
+"""Kafka: throughput of producing and consuming, and latency through a broker."""

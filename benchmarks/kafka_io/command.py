@@ -1,0 +1,223 @@
+"""benchmarks/kafka.py: everyone in turns, every other round in reverse order, and the tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.harness.machine import Machine, Others, before, describe, during, look
+from benchmarks.harness.processes import ROOT, BenchmarkError
+from benchmarks.harness.spread import Spread, spread
+from benchmarks.kafka_io.runs import JAVA, LIMIT, OURS, PEERS, RAW, Programs, Run
+from framehop.log.kafka.kafka_log import KafkaLog
+from framehop.log.kafka.topics import TopicPlan
+
+VERSIONS = ("framehop", "confluent-kafka")
+SCRIPT = ROOT / "scripts" / "kafka"
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs by `what size who`; latencies in ms by `size who`, sorted."""
+
+    runs: dict[str, Run]
+    latencies: dict[str, list[float]]
+    others_busy_cores: float
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    started_at: str
+    machine: Machine
+    megabytes: int
+    rates: dict[str, float]
+    absent: list[str]
+    warnings: list[str]
+    rounds: list[Round]
+
+
+def main() -> int:
+    options = arguments()
+    if options.show:
+        print(markdown(msgspec.json.decode(options.show.read_bytes(), type=Result)))
+        return 0
+    started_at = datetime.now(UTC)
+    try:
+        with broker(options.bootstrap) as bootstrap, tempfile.TemporaryDirectory() as directory:
+            programs = Programs(bootstrap, options.peers_python, jars(), Path(directory))
+            result = benchmark(options, programs, started_at)
+    except BenchmarkError as error:
+        print(f"benchmarks/kafka.py: {error}", file=sys.stderr)
+        return 1
+    path = options.json or ROOT / "benchmarks" / "results" / f"kafka-{started_at:%Y-%m-%d}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    print(markdown(result))
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks/kafka.py", description="Frames into Kafka and out of it.")
+    parser.add_argument("--bootstrap", default="", help="a broker; default: one of scripts/kafka, for this run alone")
+    parser.add_argument("--peers-python", default=sys.executable, help="an interpreter that has the other clients")
+    parser.add_argument("--rounds", type=int, default=5, help="everyone runs once in each [5]")
+    parser.add_argument("--sizes", type=_numbers, default=[100_000, 200_000, 1_000_000], metavar="BYTES,…")
+    parser.add_argument("--megabytes", type=int, default=200, help="of each run [200]")
+    parser.add_argument("--latency-sizes", type=_numbers, default=[100_000, 1_000_000, 4_000_000], metavar="BYTES,…")
+    parser.add_argument("--latency-megabytes-per-s", type=float, default=10.0, help="offered load [10]")
+    parser.add_argument("--latency-s", type=float, default=10.0, help="of each latency run [10]")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/kafka-DATE.json")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="print the tables of a result kept before")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",") if part]
+
+
+@contextmanager
+def broker(bootstrap: str) -> Iterator[str]:
+    if bootstrap:
+        yield bootstrap
+        return
+    with tempfile.TemporaryDirectory() as data:
+        say("starting a broker")
+        done = subprocess.run(
+            [SCRIPT, "start", "--port", "0", "--data", data, "--json"], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise BenchmarkError(f"scripts/kafka start: {done.stderr}")
+        try:
+            yield json.loads(done.stdout)["bootstrap"]
+        finally:
+            subprocess.run([SCRIPT, "kill", "--data", data], capture_output=True, check=False)
+
+
+def jars() -> Path | None:
+    found = sorted((Path.home() / ".cache" / "framehop").glob("kafka-*/"))
+    return found[-1] if found else None
+
+
+def benchmark(options: argparse.Namespace, programs: Programs, started_at: datetime) -> Result:
+    absent = programs.missing()
+    for name in absent:
+        say(f"{name} is not installed for {options.peers_python}: left out")
+    who = [OURS, LIMIT, RAW, *(name for name in (*PEERS, JAVA) if name not in absent)]
+    warnings: list[str] = []
+    rounds = []
+    for number in range(options.rounds):
+        say(f"round {number + 1} of {options.rounds}")
+        warnings += before(look(), first=number == 0)
+        rounds.append(one_round(options, programs, who if number % 2 == 0 else who[::-1]))
+        warnings += during(0.0)
+    return Result(
+        started_at=started_at.isoformat(timespec="seconds"),
+        machine=describe(VERSIONS, ROOT, {}),
+        megabytes=options.megabytes,
+        rates={str(size): rate_of(options, size) for size in options.latency_sizes},
+        absent=absent,
+        warnings=warnings,
+        rounds=rounds,
+    )
+
+
+def rate_of(options: argparse.Namespace, size: int) -> float:
+    return max(1.0, float(options.latency_megabytes_per_s) * 1e6 / size)
+
+
+def one_round(options: argparse.Namespace, programs: Programs, who: Sequence[str]) -> Round:
+    runs: dict[str, Run] = {}
+    latencies: dict[str, list[float]] = {}
+    with Others() as others:
+        for size in options.sizes:
+            count = max(1, options.megabytes * 1_000_000 // size)
+            for name in who:
+                prefix = make_topics(programs.bootstrap)
+                runs[f"produce {size} {name}"] = programs.produce(name, prefix, size, count)
+                say(f"  produce {size} {name}: {runs[f'produce {size} {name}'].mb_per_s:.0f} MB/s")
+                if name == OURS:
+                    ours = prefix
+            for name in who:
+                runs[f"consume {size} {name}"] = programs.consume(name, ours, size, count)
+                say(f"  consume {size} {name}: {runs[f'consume {size} {name}'].mb_per_s:.0f} MB/s")
+        for size in options.latency_sizes:
+            rate = rate_of(options, size)
+            for name in (OURS, RAW):
+                prefix = make_topics(programs.bootstrap)
+                late = programs.latencies(name, prefix, size, rate, max(10, int(rate * options.latency_s)))
+                latencies[f"{size} {name}"] = sorted(round(each, 3) for each in late)
+    return Round(runs=runs, latencies=latencies, others_busy_cores=others.busy_cores)
+
+
+def make_topics(bootstrap: str) -> str:
+    prefix = f"bench-{uuid.uuid4().hex[:12]}"
+    with KafkaLog(f"kafka://{bootstrap}/{prefix}") as log:
+        log.create_topics(TopicPlan(partitions=1, max_age_s=600))
+    return prefix
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def markdown(result: Result) -> str:
+    machine = result.machine
+    lines = [
+        f"{result.started_at[:10]}, {machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}, "
+        f"confluent-kafka {machine.versions['confluent-kafka']}, framehop ({machine.commit}); one broker on the same machine, "
+        f"replication 1, {len(result.rounds)} rounds of {result.megabytes} MB. Median (lowest–highest).",
+    ]
+    if result.warnings:
+        lines += ["", f"**Not to be published: {'; '.join(dict.fromkeys(result.warnings))}.**"]
+    return "\n".join([*lines, "", *_throughput(result), "", *_latency(result)])
+
+
+def _throughput(result: Result) -> list[str]:
+    cells: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for taken in result.rounds:
+        for key, run in taken.runs.items():
+            what, size, name = key.split(" ", 2)
+            cells[f"{what} {size}", name].append(run)
+            ratios[f"{what} {size}", name].append(taken.runs[f"{what} {size} {OURS}"].mb_per_s / run.mb_per_s)
+    rows = ["| bytes | client | MB/s | CPU-ms/MB | framehop's MB/s ÷ |", "| --- | --- | --- | --- | --- |"]
+    for (what, name), runs in cells.items():
+        cpu = [run.cpu_ms_per_mb for run in runs if run.cpu_ms_per_mb is not None]
+        shown = str(spread(cpu)) if cpu else "–"
+        against = "" if name == OURS else str(spread(ratios[what, name]))
+        rows.append(f"| {what} | {name} | {spread(run.mb_per_s for run in runs)} | {shown} | {against} |")
+    return rows
+
+
+def _latency(result: Result) -> list[str]:
+    rows = [
+        "| bytes at rate | client | p50 ms | p99 ms | p50 ÷ raw | max ms |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for key in result.rounds[0].latencies if result.rounds else ():
+        size, name = key.split(" ", 1)
+        taken = [each.latencies[key] for each in result.rounds]
+        raw = [each.latencies[f"{size} {RAW}"] for each in result.rounds]
+        ratio = [statistics.median(a) / statistics.median(b) for a, b in zip(taken, raw, strict=True)]
+        rows.append(
+            f"| {size} at {result.rates[size]:.3g}/s | {'raw client loop' if name == RAW else name} | {_percentile(taken, 50)} | "
+            f"{_percentile(taken, 99)} | {spread(ratio)} | {max(late[-1] for late in taken):.1f} |"
+        )
+    return rows
+
+
+def _percentile(taken: Sequence[Sequence[float]], percent: int) -> Spread:
+    return spread(late[min(len(late) - 1, len(late) * percent // 100)] for late in taken)
