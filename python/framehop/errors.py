@@ -15,6 +15,7 @@
                                                     ├── LogUnavailableError
                                                     ├── LogAccessError (PermissionError)
                                                     ├── StreamBusyError
+                                                    ├── MemberReplacedError
                                                     └── LogCorruptError
 
 Messages say what, where and what to do next, in one or two lines. A class with a `code` is raised by the C++ core.
@@ -150,6 +151,10 @@ class LogAccessError(LogError, PermissionError):
 
 class StreamBusyError(LogError):
     """Another process writes this stream."""
+
+
+class MemberReplacedError(LogError):
+    """Another process has joined the group under this worker's name: only one of them can work."""
 
 
 class LogCorruptError(LogError):

@@ -104,6 +104,10 @@ class House:
             10,
         )
 
+    def assert_only_runs(self, command: str) -> None:
+        """Nothing is left but this one."""
+        until(lambda: all(command in p.cmdline() for p in self.processes()), f"the end of all but {command}", 10)
+
     def kill_everything(self) -> None:
         for process in self.processes():
             try:

@@ -12,11 +12,19 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from framehop import _core
-from framehop.errors import FramehopError, LogAccessError, is_out_of_memory, text_of
+from framehop.errors import (
+    FramehopError,
+    LogAccessError,
+    LogUnavailableError,
+    MemberReplacedError,
+    is_out_of_memory,
+    text_of,
+)
 from framehop.pipeline.control import Begin, Channel, Failed, Settings
 
 logger = logging.getLogger(__name__)
 
+UNAVAILABLE = 4  # status of a process that found no broker
 BEAT_S = 1.0  # how often a process says what it is doing; see process.HANG_S
 
 Body = Callable[[Channel, Settings], None]
@@ -24,13 +32,18 @@ Body = Callable[[Channel, Settings], None]
 
 FAULT = 3
 
+# A right that we do not have is missing at the next start too; and whose name another has taken must not take it back, or each
+# would end the other for ever.
+FINAL = (LogAccessError, MemberReplacedError)
+
 
 def main(body: Body) -> int:
-    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 3 (FAULT) after anything else.
+    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 4 (UNAVAILABLE) when no broker answered,
+    3 (FAULT) after anything else.
 
-    A stated error, one of framehop's own before `Ready`, or a right that we do not have at any time, would come again: the
-    supervisor passes it on and ends. A fault may pass, such as memory that ran out, at any time and in whatever thread, or be a
-    bug: the supervisor starts another process.
+    A stated error, one of framehop's own before `Ready` or a FINAL one at any time, would come again: the supervisor passes it on
+    and ends. A broker that is away may come back: the supervisor has seen it. A fault may pass, such as memory that ran out, at any
+    time and in whatever thread, or be a bug: the supervisor starts another process.
     """
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
@@ -45,8 +58,11 @@ def main(body: Body) -> int:
             if begin.fail_at:
                 _core.arm_failpoint(begin.fail_at, begin.fail_nth)
             body(channel, begin.settings)
+        except LogUnavailableError as error:
+            logger.error("%s", error)
+            return UNAVAILABLE
         except FramehopError as error:
-            if is_out_of_memory(error) or (channel.said_ready and not isinstance(error, LogAccessError)):
+            if is_out_of_memory(error) or (channel.said_ready and not isinstance(error, FINAL)):
                 end_by_fault(error)
             channel.send(Failed(message=str(error)))
             return 1

@@ -15,6 +15,7 @@ from typing import Literal
 
 from framehop.config import FailPoint
 from framehop.errors import ProcessError
+from framehop.pipeline.child import UNAVAILABLE
 from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Message, Settings
 
 logger = logging.getLogger(__name__)
@@ -182,9 +183,9 @@ class Process:
 
     def _plan_restart(self, lived_s: float, code: int, progressed: bool) -> None:
         """At once the first time, then with doubling pauses. Five deaths of its own in a row without getting anything done end the
-        whole pipeline; a SIGKILL once it was ready is somebody else's doing, and passes."""
-        killed = self.ready and code == -signal.SIGKILL
-        self.stillborn = 0 if progressed else self.stillborn + (not killed)
+        whole pipeline; a SIGKILL once it was ready is somebody else's doing, and passes, as does a broker that is away."""
+        passing = (self.ready and code == -signal.SIGKILL) or code == UNAVAILABLE
+        self.stillborn = 0 if progressed else self.stillborn + (not passing)
         if self.stillborn >= STILLBORN_LIMIT:
             how = signal_name(-code) if code < 0 else f"status {code}"
             raise ProcessError(

@@ -18,14 +18,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from framehop import _core
-from framehop.errors import LogBusyError, LogFullError, ProcessError
+from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, ProcessError
 from framehop.pipeline import child
 from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
 from framehop.pipeline.flight import Decoded, Flight
 from framehop.pipeline.intake import DecoderError, Intake
 from framehop.pipeline.outcomes import make_event, objects_of, stage_times
 from framehop.pipeline.tracker import Batch
-from framehop.protocols import CommitResult, FrameConsumer
+from framehop.protocols import FrameConsumer
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, ModelInfo
 
@@ -212,25 +212,24 @@ class Worker:
         self._channel.send(self._flight.beat(frames_read=consumer.frames_read, resent=self._resent))
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
-        """Commits whatever is complete as soon as the commit before it is durable; a full disk, or a stopped process
-        that holds the log's lock, stops it until that is over."""
+        """Commits whatever is complete as soon as the commit before it is durable; a full disk, a stopped process that
+        holds the log's lock, or a broker that is away stops it until that is over."""
         with self._flight.failing():
             while (batch := self._flight.wait_batch()) is not None:
-                result = self._commit(consumer, batch)
-                if result is not None:
-                    self._flight.committed(batch, result)
+                self._commit(consumer, batch)
 
-    def _commit(self, consumer: FrameConsumer, batch: Batch) -> CommitResult | None:
-        """None when stopping before that was possible: the frames are read again by whoever comes next."""
+    def _commit(self, consumer: FrameConsumer, batch: Batch) -> None:
+        """Nothing when stopping before that was possible: the frames are read again by whoever comes next."""
         while not self._flight.stopping.is_set():
+            batch = self._flight.still_ours(batch)
             try:
-                return consumer.commit(batch.events, batch.marks)
-            except (LogFullError, LogBusyError) as error:
+                self._flight.committed(batch, consumer.commit(batch.events, batch.marks))
+                return
+            except (LogFullError, LogBusyError, LogUnavailableError) as error:
                 if not self._flight.stalled:
                     logger.warning("%s", error)
                 self._flight.stalled = str(error)
                 self._flight.stopping.wait(FULL_RETRY_S)
-        return None
 
 
 def body(channel: Channel, settings: Settings) -> None:
