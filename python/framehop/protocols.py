@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from framehop.types import (
+    DeadLetter,
     Detections,
     Event,
     EventRecord,
@@ -16,6 +17,7 @@ from framehop.types import (
     FrameRecord,
     Gap,
     ModelInfo,
+    PartitionLag,
     StreamState,
 )
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Start = Literal["beginning", "latest"]
+Delivery = Literal["at-least-once", "exactly-once"]
 PartitionsCallback = Callable[[frozenset[int]], None]
 
 
@@ -109,7 +112,11 @@ class FrameConsumer(Protocol):
 
 
 class EventReader(Protocol):
-    """Follows the events of a log, without a group. Use from one thread."""
+    """Follows the events of a log. Use from one thread.
+
+    Of a group: its position moves behind what was handed out when the caller comes back for more, and on `close`. Left by an
+    exception, what was handed out last comes again.
+    """
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]: ...
     def __iter__(self) -> Iterator[EventRecord]:
@@ -127,6 +134,11 @@ class FrameLog(Protocol):
     def url(self) -> str: ...
     @property
     def partitions(self) -> int: ...
+    @property
+    def delivery(self) -> Delivery:
+        """What a reader may count on. `exactly-once`: a frame key and an event id come once, and the events of one (stream, epoch)
+        in order. `at-least-once`: both may come again, the first one counts; the order holds among the events of one writer."""
+
     def writer(self) -> FrameWriter: ...
     def consumer(
         self,
@@ -143,12 +155,21 @@ class FrameLog(Protocol):
     def members(self, group: str, count: int) -> list[str]:
         """Names for `count` workers of this host in `group`, nobody else's until the log is closed."""
 
-    def events(self, *, start: Start = "beginning") -> EventReader: ...
+    def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> EventReader:
+        """Events from `start` on, or from about `since_us` (microseconds since 1970) on, by when the log took them: some that came
+        up to a minute before are among them.
+
+        `group`: go on where the last reader of this name was; `start` and `since_us` are for its first. Groups do not know each
+        other. One reader per group at a time: two would both get everything. Raises InvalidArgumentError."""
+
     def scan_frames(self) -> Iterator[FrameMeta]:
         """All frames in the log as it is now, without pictures: by partition, then offset."""
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         """One frame; None when retention has taken it."""
+
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """What has failed so far, each id once; of one lane, or of all with what was not a frame."""
 
     def gaps(self) -> list[Gap]: ...
     def end_offsets(self) -> dict[int, int]:
@@ -156,6 +177,9 @@ class FrameLog(Protocol):
 
     def committed(self, group: str) -> dict[int, int]:
         """The group's offset by partition; partitions without one are absent."""
+
+    def lag(self, group: str) -> list[PartitionLag]:
+        """How far `group` is behind, by partition."""
 
     def forget_group(self, group: str) -> None:
         """Give up a group's offsets. Raises LogError while a member of it lives."""

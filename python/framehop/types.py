@@ -29,6 +29,17 @@ def check_stream(stream: str) -> str:
     return stream
 
 
+def check_reader_group(name: str) -> str:
+    """Return `name` if a group of readers of events may have it, else raise InvalidArgumentError."""
+    if not _STREAM.fullmatch(name):
+        raise InvalidArgumentError(
+            f"group name {name[:140]!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 . _ -"
+        )
+    if name.startswith("detect-"):
+        raise InvalidArgumentError(f"group {name} is detection's own: give the readers of events another name")
+    return name
+
+
 def rfc3339(micros: int) -> str:
     """Microseconds since 1970 as RFC 3339 in UTC, always with six decimals."""
     moment = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(tzinfo=None)
@@ -205,6 +216,23 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """Something in the frames that no objects could be found in. `id`: that of the `failed` event, or the record's place when it
+    was not even a frame. `attempts`: how often it was tried. `record`: where the original lies. `event`: the failed one, None for
+    what was not a frame."""
+
+    id: str
+    reason: str
+    attempts: int
+    record: FramePointer
+    event: Event | None = None
+
+    @classmethod
+    def of_event(cls, event: Event) -> DeadLetter:
+        return cls(id=event.event_id, reason=event.reason, attempts=event.attempts, record=event.frame, event=event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """Frames known to be missing. A range of offsets of one partition (retention) and, per stream, of seqs: both ends included."""
 
@@ -216,6 +244,19 @@ class Gap:
     epoch: int = 0
     first_seq: int = 0
     last_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionLag:
+    """How far a group is behind in one partition. `end`: the next offset to be written. `committed`: the next one the group will
+    read, None if it has not been here: it begins at the oldest frame. `messages`: from there to the end, without what retention
+    took. `seconds`: since the oldest of them was appended, None when there is none."""
+
+    partition: int
+    end: int
+    committed: int | None
+    messages: int
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

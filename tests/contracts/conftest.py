@@ -10,9 +10,8 @@ import pytest
 
 from framehop.log import KafkaOptions, LogOptions, open_log
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.options import Delivery
 from framehop.log.kafka.topics import TopicPlan
-from framehop.protocols import FrameLog
+from framehop.protocols import Delivery, FrameLog
 from framehop.testing.memory_log import MemoryLog
 from tests.broker import Cluster
 

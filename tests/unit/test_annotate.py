@@ -191,6 +191,15 @@ def test_the_last_epoch_is_shown_and_time_always_moves_on() -> None:
     assert [shot.at_us for shot in shots] == [0, 40_000, 80_000, 10_080_000]
 
 
+def test_frames_captured_before_a_moment_are_left_out() -> None:
+    log = _Log()
+    for seq in range(4):
+        log.add("a", seq, captured_us=_START + seq * 40_000)
+    shots = shots_by_stream(log.as_log, since_us=_START + 80_000)["a"]
+    assert [(shot.pointer.offset, shot.at_us) for shot in shots] == [(2, 0), (3, 40_000)]
+    assert shots_by_stream(log.as_log, since_us=_START + 10**9) == {}
+
+
 def test_which_stream_must_be_clear(tmp_path: Path) -> None:
     log = _Log()
     with pytest.raises(ConfigError, match="no frames in memory:"):

@@ -197,8 +197,11 @@ def test_a_command_line_in_a_document_parses(document: str, line: str) -> None:
     """Nothing is run. A command's bare name, as in a sentence, only has to exist."""
     from framehop.cli.app import app
 
-    name, *arguments = shlex.split(line)
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    assert name in commands
+    name, arguments = "framehop", shlex.split(line)
+    command = typer.main.get_command(app)
+    while arguments and (commands := getattr(command, "commands", None)):
+        name, *arguments = arguments
+        assert name in commands
+        command = commands[name]
     if arguments:
-        commands[name].make_context(name, arguments)
+        command.make_context(name, arguments)

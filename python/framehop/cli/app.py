@@ -9,7 +9,7 @@ import sys
 import typer
 
 from framehop._core import __version__
-from framehop.cli import demo, doctor, options, read, work
+from framehop.cli import deadletter, demo, doctor, lag, options, read, topics, work
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
 
@@ -43,11 +43,14 @@ app.command()(work.run)
 app.command()(read.tail)
 app.command()(read.annotate)
 app.command()(read.audit)
+app.command()(lag.lag)
 app.command()(doctor.doctor)
+app.add_typer(deadletter.app, name="deadletter")
+app.add_typer(topics.app, name="topics")
 
 
 def main() -> None:
-    """Entry point of the `framehop` command."""
+    """Run the command that the arguments ask for."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     try:
         app()

@@ -76,6 +76,7 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes
 Slots = Annotated[int, typer.Option("--slots", min=1, max=4096, help="Pictures in each worker's ring.")]
 SlotMib = Annotated[float, typer.Option("--slot-mib", min=0.01, help="Size of a ring slot, MiB.")]
 MaxBatch = Annotated[int, typer.Option("--max-batch", min=1, help="Most pictures in one inference.")]
+Lane = Annotated[str, typer.Option("--lane", metavar="NAME", help="Which lane's events.")]
 Report = Annotated[
     Path | None,
     typer.Option(

@@ -13,12 +13,13 @@ from rich.table import Table
 
 from framehop.cli import options
 from framehop.cli.output import console, note, out, write_json_line
+from framehop.cli.units import parse_moment, parse_start
 from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
 from framehop.pipeline.stop import StopSignal, stop_on_signals
-from framehop.protocols import EventReader, Start
-from framehop.sinks.annotate import annotate as annotate_log
-from framehop.types import EventRecord
+from framehop.protocols import Delivery, EventReader
+from framehop.timing import now_us
+from framehop.types import Event, EventRecord, parse_rfc3339
 
 POLL_S = 0.5
 BATCH = 256
@@ -27,24 +28,36 @@ BATCH = 256
 def tail(
     log: options.Log = "",
     config: options.Config = None,
-    start: Annotated[Start, typer.Option("--from", help="Where to start: the oldest event, or the next.")] = "latest",
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="beginning|latest|TIME|AGE",
+            help="Where to start: the oldest event, the next, or those captured since a time, as 2026-01-31T12:00:00Z, or for an "
+            "age: 90s, 10m, 2h.",
+        ),
+    ] = "latest",
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
     ] = True,
     stream: Annotated[str, typer.Option("--stream", metavar="ID", help="Only this stream.")] = "",
+    lane: Annotated[str, typer.Option("--lane", metavar="NAME", help="Only this lane.")] = "",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Show events as they come: one line each, or JSON lines."""
+    begin, since_us = parse_start(start, "--from", now_us())
     with (
         options.log_at(log, config).open(create=False) as opened,
-        opened.events(start=start) as reader,
+        opened.events(start=begin, since_us=since_us) as reader,
         stop_on_signals() as stop,
     ):
         if not json:
             out.print(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
         for record in _follow(reader, stop, follow=follow):
-            if not stream or record.event.stream == stream:
+            event = record.event
+            wanted = stream in {"", event.stream} and lane in {"", event.lane}
+            if wanted and _captured_since(event, since_us):
                 write_json_line(record.raw) if json else out.print(_event_line(record), markup=False)
 
 
@@ -54,6 +67,11 @@ def _follow(reader: EventReader, stop: StopSignal, *, follow: bool) -> Iterator[
         if not records and not follow:
             return
         yield from records
+
+
+def _captured_since(event: Event, since_us: int | None) -> bool:
+    """The log finds the neighbourhood by its own clock; what counts is the capture."""
+    return since_us is None or parse_rfc3339(event.captured_at) >= since_us
 
 
 def _event_line(record: EventRecord) -> str:
@@ -75,8 +93,20 @@ def annotate(
     stream: Annotated[
         str, typer.Option("--stream", metavar="ID", help="Which stream; needed when there are several.")
     ] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="TIME|AGE",
+            show_default=False,
+            help="Only frames captured since a time, as 2026-01-31T12:00:00Z, or for an age: 90s, 10m, 2h.",
+        ),
+    ] = "",
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
+    from framehop.sinks.annotate import annotate as annotate_log  # the other commands do without the extra `video`
+
+    since_us = parse_moment(since, "--from", now_us()) if since else 0
     with (
         options.log_at(log, config).open(create=False) as opened,
         Progress(console=console, transient=True) as progress,
@@ -86,17 +116,33 @@ def annotate(
             opened,
             output,
             stream=stream or None,
+            since_us=since_us,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     note(f"{output}: {frames} frames")
 
 
 def audit(
-    log: options.Log = "", config: options.Config = None, json: options.Json = False, verbose: options.Verbose = 0
+    log: options.Log = "",
+    config: options.Config = None,
+    lane: options.Lane = "main",
+    delivery: Annotated[
+        Delivery | None,
+        typer.Option(
+            "--delivery",
+            show_default=False,
+            help="What to hold a log in Kafka to: may an event come twice, with one id? Default: the one in --config.",
+        ),
+    ] = None,
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
-    """Prove from the log alone that every frame has exactly one event, in order. Exit status 1 if not."""
+    """Prove from the log alone that every frame has its event, in order. Exit status 1 if not.
+
+    Exactly one event in a directory and with delivery exactly-once; with at-least-once repeats are counted and allowed.
+    """
     with options.log_at(log, config).open(create=False) as opened:
-        report = audit_log(opened)
+        report = audit_log(opened, lane=lane, delivery=delivery)
     if json:
         write_json_line(msgspec.json.encode(report))
     else:
@@ -118,8 +164,16 @@ def print_audit(report: AuditReport) -> None:
     out.print(f"{report.frames} frames, {report.events} events ({outcomes or 'none'}), {len(report.gaps)} gaps")
     for finding in report.findings:
         out.print(f"  {finding}")
-    verdict = "nothing lost, nothing doubled" if report.ok else "NOT clean"
+    verdict = _verdict(report)
     out.print(
         f"{verdict}: {report.missing} missing, {report.duplicates} duplicates, {report.out_of_order} out of order",
         style="bold",
     )
+
+
+def _verdict(report: AuditReport) -> str:
+    if not report.ok:
+        return "NOT clean"
+    if report.duplicates:
+        return "nothing lost, repeats have the id of the first"
+    return "nothing lost, nothing doubled"

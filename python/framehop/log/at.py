@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,6 +12,9 @@ from framehop.log.embedded import EmbeddedLog
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.options import LogOptions
 from framehop.protocols import FrameLog
+
+if TYPE_CHECKING:
+    from framehop.log.kafka.kafka_log import KafkaLog
 
 KAFKA = "kafka://"
 
@@ -45,9 +49,7 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
     def open(self, *, create: bool = True) -> FrameLog:
         """See `open_log`."""
         if self.url.startswith(KAFKA):
-            from framehop.log.kafka.kafka_log import KafkaLog  # loads the Kafka client
-
-            return KafkaLog(self.url, options=self.kafka)
+            return self.open_kafka()
         if "://" in self.url:
             raise ConfigError(
                 f"{self.url}: not a log that framehop knows; use a directory, as in --log ./framehop-data, or kafka://HOST:PORT"
@@ -55,3 +57,17 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
         if not self.url:
             raise ConfigError("the log needs a directory, as in --log ./framehop-data, or kafka://HOST:PORT")
         return EmbeddedLog(Path(self.url), create=create, options=self.embedded)
+
+    def check_kafka(self) -> None:
+        """Raises ConfigError when this log is not in Kafka."""
+        if not self.url.startswith(KAFKA):
+            raise ConfigError(
+                f"{self.url}: topics are Kafka's, and this log is a directory, which needs none; use --log kafka://HOST:PORT"
+            )
+
+    def open_kafka(self) -> KafkaLog:
+        """The log with what only Kafka has. Raises ConfigError when it is not in Kafka; else see `open_log`."""
+        self.check_kafka()
+        from framehop.log.kafka.kafka_log import KafkaLog  # loads the Kafka client
+
+        return KafkaLog(self.url, options=self.kafka)

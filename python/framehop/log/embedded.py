@@ -22,13 +22,24 @@ from framehop.log.options import LogOptions
 from framehop.log.records import COLUMNS, meta_of, place_of
 from framehop.log.segments import read_cold
 from framehop.log.writer import EmbeddedWriter
-from framehop.protocols import PartitionsCallback, Start
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, check_stream
+from framehop.protocols import Delivery, PartitionsCallback, Start
+from framehop.timing import now_us
+from framehop.types import (
+    DeadLetter,
+    FrameMeta,
+    FramePointer,
+    FrameRecord,
+    Gap,
+    PartitionLag,
+    check_reader_group,
+    check_stream,
+)
 
 _P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
 _CHUNK = 512
 _AFTER = f'SELECT {COLUMNS} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
 _ONE = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
+_NEXT = 'SELECT "offset", appended_us FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT 1'
 _GAPS = "SELECT reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq FROM gaps ORDER BY id"
 
 
@@ -62,6 +73,10 @@ class EmbeddedLog:
     def partitions(self) -> int:
         return self._context.partitions
 
+    @property
+    def delivery(self) -> Delivery:
+        return "exactly-once"
+
     def writer(self) -> EmbeddedWriter:
         self._check_open()
         return self._keep(EmbeddedWriter(self._context))
@@ -86,9 +101,13 @@ class EmbeddedLog:
         """Of this process: its partitions are free the moment it dies, so there is nothing to go back to."""
         return [f"{socket.gethostname()}-{os.getpid()}-{index}" for index in range(count)]
 
-    def events(self, *, start: Start = "beginning") -> EmbeddedEventReader:
+    def events(
+        self, *, start: Start = "beginning", since_us: int | None = None, group: str = ""
+    ) -> EmbeddedEventReader:
         self._check_open()
-        return self._keep(EmbeddedEventReader(self._context, start))
+        return self._keep(
+            EmbeddedEventReader(self._context, start, since_us, check_reader_group(group) if group else "")
+        )
 
     def scan_frames(self) -> Iterator[FrameMeta]:
         at: tuple[Any, ...] = (-1, -1)
@@ -104,6 +123,13 @@ class EmbeddedLog:
         path = self._context.paths.segment(place.segment)
         with translated(path):
             return FrameRecord(meta=meta, payload=read_cold(path, place.position, meta.payload_bytes))
+
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """The failed events."""
+        with self.events() as reader:
+            for event in (record.event for record in reader):
+                if event.outcome == "failed" and lane in (None, event.lane):
+                    yield DeadLetter.of_event(event)
 
     def gaps(self) -> list[Gap]:
         return [
@@ -126,6 +152,23 @@ class EmbeddedLog:
     def committed(self, group: str) -> dict[int, int]:
         return dict(self._rows('SELECT partition, "offset" FROM offsets WHERE group_name=?', (group,)))
 
+    def lag(self, group: str) -> list[PartitionLag]:
+        committed, now = self.committed(group), now_us()
+        return [
+            self._lag(partition, end, committed.get(partition), now) for partition, end in self.end_offsets().items()
+        ]
+
+    def _lag(self, partition: int, end: int, committed: int | None, now: int) -> PartitionLag:
+        found = self._rows(_NEXT, (partition, committed or 0))
+        offset, appended_us = found[0] if found and found[0][0] < end else (end, now)
+        return PartitionLag(
+            partition=partition,
+            end=end,
+            committed=committed,
+            messages=end - offset,
+            seconds=max(0, now - appended_us) / 1e6 if offset < end else None,
+        )
+
     def forget_group(self, group: str) -> None:
         """Give up a group's offsets, so that retention need not keep frames for it.
 
@@ -139,6 +182,7 @@ class EmbeddedLog:
                 rows(self._db, "DELETE FROM owners WHERE group_name=?", (group,))
                 rows(self._db, "DELETE FROM members WHERE group_name=?", (group,))
                 rows(self._db, "DELETE FROM groups WHERE name=?", (group,))
+                rows(self._db, "DELETE FROM readers WHERE group_name=?", (group,))
 
     def close(self) -> None:
         with self._lock:
@@ -155,6 +199,9 @@ class EmbeddedLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for part in self._parts:
+            if exc[0] is not None and isinstance(part, EmbeddedEventReader):
+                part.abandon()
         self.close()
 
     def _keep(self, part: _P) -> _P:

@@ -2,53 +2,75 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Self
 
-from framehop.errors import ClosedError
+from framehop.errors import ClosedError, LogBusyError, LogFullError
 from framehop.log.context import LogContext
 from framehop.log.event_codec import decode_event
-from framehop.log.index import connect, rows, translated, value
+from framehop.log.index import connect, row, rows, transaction, translated, value
 from framehop.log.waiting import wait_for_change
 from framehop.protocols import Start
 from framehop.timing import Deadline
 from framehop.types import EventRecord
 
+logger = logging.getLogger(__name__)
+
+MARGIN_US = 60_000_000
 _CHUNK = 256
+_TIME = 'SELECT "offset", appended_us FROM events WHERE "offset">=? ORDER BY "offset" LIMIT 1'
 
 
 class EmbeddedEventReader:
     """The log's EventReader. Events that retention takes before they were read are skipped. Use from one thread."""
 
-    def __init__(self, context: LogContext, start: Start) -> None:
+    def __init__(self, context: LogContext, start: Start, since_us: int | None = None, group: str = "") -> None:
         self._context = context
+        self._group = group
         self._closed = False
         self._db = connect(context.paths.index)
-        self._next = self._end() if start == "latest" else 0
+        self._stored = self._position() if group else None
+        # `_next`: behind what was handed out. `_done`: behind what the caller is through with.
+        self._next = self._done = self._begin(start, since_us) if self._stored is None else self._stored
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
         """The next events, at most `max_events`; waits up to `timeout_s` for the first."""
         deadline = Deadline.after(timeout_s)
+        self._check_open()
+        self._settle()
         while True:
             self._check_open()
             sampled = self._context.bell.sample()
             found = self._read(max_events)
             if found or deadline.expired:
+                self._next = found[-1].offset + 1 if found else self._next
                 return found
             wait_for_change(self._context.bell, sampled, deadline)
 
     def __iter__(self) -> Iterator[EventRecord]:
         end = self._end()
+        self._settle()
         while self._next < end:
             found = self._read(min(_CHUNK, end - self._next))
             if not found:
                 return
-            yield from found
+            for record in found:
+                self._next = record.offset + 1
+                yield record
+                self._done = self._next
+            self._settle()
 
     def close(self) -> None:
         if not self._closed:
+            self._settle()
             self._closed = True
             self._db.close()
+
+    def abandon(self) -> None:
+        """Close; what was handed out last comes again to the next reader of the group."""
+        self._next = self._done
+        self.close()
 
     @property
     def closed(self) -> bool:
@@ -58,6 +80,8 @@ class EmbeddedEventReader:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if exc[0] is not None:
+            self.abandon()
         self.close()
 
     def _check_open(self) -> None:
@@ -77,9 +101,50 @@ class EmbeddedEventReader:
                 'SELECT "offset", appended_us, json FROM events WHERE "offset">=? ORDER BY "offset" LIMIT ?',
                 (self._next, limit),
             )
-        if found:
-            self._next = found[-1][0] + 1
         return [
             EventRecord(event=decode_event(raw, offset), raw=raw, offset=offset, appended_us=appended)
             for offset, appended, raw in found
         ]
+
+    # ---- where to begin
+
+    def _begin(self, start: Start, since_us: int | None) -> int:
+        if since_us is not None:
+            return self._find(since_us - MARGIN_US)
+        return self._end() if start == "latest" else 0
+
+    def _find(self, appended_us: int) -> int:
+        """The first offset whose event was appended then or later. Bisected: times rise with offsets but for what clocks do,
+        which the margin is for."""
+        low, high = 0, self._end()
+        while low < high:
+            middle = (low + high) // 2
+            with translated(self._context.paths.index):
+                found = row(self._db, _TIME, (middle,))
+            if found is None or found[1] >= appended_us:
+                high = middle
+            else:
+                low = found[0] + 1
+        return low
+
+    # ---- the group's position
+
+    def _position(self) -> int | None:
+        with translated(self._context.paths.index):
+            found = row(self._db, 'SELECT "offset" FROM readers WHERE group_name=?', (self._group,))
+        return int(found[0]) if found else None
+
+    def _settle(self) -> None:
+        """The caller is through with what it was given."""
+        self._done = self._next
+        if not self._group or self._done == self._stored:
+            return
+        try:
+            with transaction(self._db, self._context.paths.index):
+                rows(self._db, "INSERT OR REPLACE INTO readers VALUES(?,?)", (self._group, self._done))
+        except (LogFullError, LogBusyError) as error:
+            logger.warning(
+                "the position of group %s is not stored, its last events will come again: %s", self._group, error
+            )
+        else:
+            self._stored = self._done

@@ -13,7 +13,7 @@ import apsw
 
 from framehop.errors import LogCorruptError, LogError, LogNotFoundError, LogVersionError, NotALogError
 from framehop.log.index import check_sqlite, connect, row, rows, transaction, translated, value
-from framehop.log.schema import APPLICATION_ID, TABLES, VERSION
+from framehop.log.schema import APPLICATION_ID, READERS, TABLES, VERSION
 
 _OWN = frozenset(
     {"index.db", "index.db-wal", "index.db-shm", "index.db-journal", "frames", "bell", "locks", "lost+found"}
@@ -175,6 +175,7 @@ def _check_version(paths: LogPaths) -> int:
                     f"{paths.root} was written by a newer framehop (log version {version}, this one knows {VERSION}): "
                     "upgrade framehop"
                 )
+            rows(db, READERS)
             found = row(db, "SELECT count(*) FROM partitions")
     finally:
         db.close()

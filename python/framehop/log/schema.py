@@ -10,6 +10,14 @@ APPLICATION_ID = 0x66686F70  # "fhop"
 VERSION = 1
 TOPIC = "frames"  # FramePointer.topic of every embedded log
 
+# Added after the first logs were made; see layout.py. offset: the next event to read.
+READERS = """
+CREATE TABLE IF NOT EXISTS readers(
+    group_name TEXT PRIMARY KEY,
+    "offset" INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
 TABLES = """
 CREATE TABLE partitions(
     partition INTEGER PRIMARY KEY,

@@ -21,15 +21,17 @@ def annotate(
     *,
     stream: str | None = None,
     lane: str = LANE,
+    since_us: int = 0,
     on_progress: ProgressCallback | None = None,
 ) -> int:
     """Write `out_path` (mp4, VP9): every frame of the stream's last epoch at its capture time, with the boxes of its event in
     `lane`; failed frames as a grey card with the reason. Returns the number of frames.
 
-    `stream` may be left out when the log has only one. `on_progress(done, total)` is called after every frame. Pictures are read
-    one at a time. Raises ConfigError, LogError, MissingExtraError, SystemCallError.
+    `since_us`: only frames captured then or later, microseconds since 1970. `stream` may be left out when the log has only one.
+    `on_progress(done, total)` is called after every frame. Pictures are read one at a time. Raises ConfigError, LogError,
+    MissingExtraError, SystemCallError.
     """
-    shots = _only(shots_by_stream(log, None if stream is None else {stream}, lane), stream, log)
+    shots = _only(shots_by_stream(log, None if stream is None else {stream}, lane, since_us), stream, log)
     size = _film_size(log, shots)
     with Mp4Writer(Path(out_path), size, rate=_rate(shots)) as film:
         for done, shot in enumerate(shots, 1):

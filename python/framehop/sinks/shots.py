@@ -23,9 +23,12 @@ class Shot:
     event: Event | None
 
 
-def shots_by_stream(log: FrameLog, streams: Collection[str] | None = None, lane: str = LANE) -> dict[str, list[Shot]]:
-    """The last epoch of each stream (of all that have frames, when None), in the log's order. Holds no pictures."""
-    metas = _last_epochs(log.scan_frames(), streams)
+def shots_by_stream(
+    log: FrameLog, streams: Collection[str] | None = None, lane: str = LANE, since_us: int = 0
+) -> dict[str, list[Shot]]:
+    """The last epoch of each stream (of all that have frames, when None), in the log's order. Holds no pictures. `since_us`:
+    only frames captured then or later."""
+    metas = _last_epochs((meta for meta in log.scan_frames() if meta.captured_us >= since_us), streams)
     events = _first_events(log, {(stream, frames[0].key.epoch) for stream, frames in metas.items()}, lane)
     return {stream: _placed(frames, events) for stream, frames in metas.items()}
 

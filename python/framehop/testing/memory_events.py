@@ -10,19 +10,32 @@ from framehop.protocols import Start
 from framehop.testing.memory_store import MemoryStore
 from framehop.types import EventRecord
 
+MARGIN_US = 60_000_000
+
 
 class MemoryEventReader:
     """See EventReader."""
 
-    def __init__(self, store: MemoryStore, start: Start) -> None:
+    def __init__(self, store: MemoryStore, start: Start, since_us: int | None = None, group: str = "") -> None:
         self._store = store
+        self._group = group
         self._closed = False
         with store.changed:
-            self._next = store.events[-1].offset + 1 if start == "latest" and store.events else 0
+            position = store.readers.get(group) if group else None
+            # `_next`: behind what was handed out. `_done`: behind what the caller is through with.
+            self._next = self._done = self._begin(start, since_us) if position is None else position
+
+    def _begin(self, start: Start, since_us: int | None) -> int:
+        events = self._store.events
+        end = events[-1].offset + 1 if events else 0
+        if since_us is not None:
+            return next((record.offset for record in events if record.appended_us >= since_us - MARGIN_US), end)
+        return end if start == "latest" else 0
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
         with self._store.changed:
             self._check_open()
+            self._settle()
             self._store.changed.wait_for(lambda: self._closed or self._waiting(), timeout_s)
             self._check_open()
             found = self._waiting()[:max_events]
@@ -32,23 +45,44 @@ class MemoryEventReader:
 
     def __iter__(self) -> Iterator[EventRecord]:
         with self._store.changed:
-            count = len(self._waiting())
-        return iter(self.poll(count, 0.0))
+            self._check_open()
+            self._settle()
+            found = self._waiting()
+        for record in found:
+            self._next = record.offset + 1
+            yield record
+            self._settle()
 
     def close(self) -> None:
         with self._store.changed:
+            if not self._closed:
+                self._settle()
             self._closed = True
             self._store.changed.notify_all()
+
+    def abandon(self) -> None:
+        """Close; what was handed out last comes again to the next reader of the group."""
+        self._next = self._done
+        self.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if exc[0] is not None:
+            self.abandon()
         self.close()
 
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("this reader of events is closed")
+
+    def _settle(self) -> None:
+        """The caller is through with what it was given."""
+        self._done = self._next
+        if self._group:
+            with self._store.changed:
+                self._store.readers[self._group] = self._done
 
     def _waiting(self) -> list[EventRecord]:
         return [record for record in self._store.events if record.offset >= self._next]

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from framehop.errors import ClosedError
-from framehop.protocols import PartitionsCallback, Start
+from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.testing.memory_consumer import MemoryConsumer
 from framehop.testing.memory_events import MemoryEventReader
 from framehop.testing.memory_store import MemoryStore
 from framehop.testing.memory_writer import MemoryWriter
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap
+from framehop.timing import now_us
+from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_reader_group
 
 _P = TypeVar("_P", MemoryWriter, MemoryConsumer, MemoryEventReader)
 
@@ -66,6 +67,10 @@ class MemoryLog:
     def partitions(self) -> int:
         return len(self._store.frames)
 
+    @property
+    def delivery(self) -> Delivery:
+        return "exactly-once"
+
     def writer(self) -> MemoryWriter:
         return self._keep(MemoryWriter(self._store, self._queue_bytes))
 
@@ -85,8 +90,8 @@ class MemoryLog:
     def members(self, group: str, count: int) -> list[str]:
         return [f"{group}-{index}" for index in range(count)]
 
-    def events(self, *, start: Start = "beginning") -> MemoryEventReader:
-        return self._keep(MemoryEventReader(self._store, start))
+    def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> MemoryEventReader:
+        return self._keep(MemoryEventReader(self._store, start, since_us, check_reader_group(group) if group else ""))
 
     def scan_frames(self) -> Iterator[FrameMeta]:
         self._check_open()
@@ -98,6 +103,13 @@ class MemoryLog:
         self._check_open()
         with self._store.changed:
             return self._store.read(pointer.partition, pointer.offset)
+
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """The failed events."""
+        with self.events() as reader:
+            for event in (record.event for record in reader):
+                if event.outcome == "failed" and lane in (None, event.lane):
+                    yield DeadLetter.of_event(event)
 
     def gaps(self) -> list[Gap]:
         self._check_open()
@@ -114,10 +126,22 @@ class MemoryLog:
         with self._store.changed:
             return dict(self._store.groups[group].offsets) if group in self._store.groups else {}
 
+    def lag(self, group: str) -> list[PartitionLag]:
+        committed, now = self.committed(group), now_us()
+        with self._store.changed:
+            return [self._lag(p, committed.get(p), now) for p in range(len(self._store.frames))]
+
+    def _lag(self, partition: int, committed: int | None, now: int) -> PartitionLag:
+        stored, end = self._store.frames[partition], self._store.ends[partition]
+        first = min((offset for offset in stored if offset >= (committed or 0)), default=end)
+        seconds = max(0, now - stored[first].meta.appended_us) / 1e6 if first < end else None
+        return PartitionLag(partition=partition, end=end, committed=committed, messages=end - first, seconds=seconds)
+
     def forget_group(self, group: str) -> None:
         self._check_open()
         with self._store.changed:
             self._store.groups.pop(group, None)
+            self._store.readers.pop(group, None)
 
     def close(self) -> None:
         self._closed = True
@@ -128,6 +152,9 @@ class MemoryLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for part in self._parts:
+            if exc[0] is not None and isinstance(part, MemoryEventReader):
+                part.abandon()
         self.close()
 
     def _keep(self, part: _P) -> _P:

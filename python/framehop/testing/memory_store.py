@@ -48,6 +48,7 @@ class MemoryStore:
         self.event_ids: set[str] = set()
         self.streams: dict[str, MemoryStream] = {}
         self.groups: dict[str, MemoryGroup] = {}
+        self.readers: dict[str, int] = {}
         self.gaps: list[Gap] = []
         self.lost: set[tuple[int, int]] = set()
         self.full = False

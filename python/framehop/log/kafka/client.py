@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from framehop.errors import ConfigError, FramehopError, LogAccessError, LogError, LogNotFoundError, LogUnavailableError
+from framehop.errors import (
+    ConfigError,
+    FramehopError,
+    LogAccessError,
+    LogError,
+    LogNotFoundError,
+    LogUnavailableError,
+    MemberReplacedError,
+)
 from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.kafka.url import KafkaUrl
 from framehop.timing import Deadline
@@ -53,12 +61,8 @@ _AWAY = {
     KafkaError.BROKER_NOT_AVAILABLE,
 }
 _MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
-_FENCED = {
-    KafkaError.FENCED_INSTANCE_ID,
-    KafkaError._FENCED,
-    KafkaError.PRODUCER_FENCED,
-    KafkaError.UNRELEASED_INSTANCE_ID,
-}
+_REPLACED = {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED}
 
 
 class Causes:
@@ -204,8 +208,8 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
         return ConfigError(f"{where}: {said}; look at log.kafka.client and log.kafka.security")
     if code in _ACCESS:
         return _refusal(code, where, said)
-    if code in _FENCED:
-        return LogError(f"{where}: another process has taken this worker's place: {said}")
+    if code in _REPLACED or code in _FENCED:
+        return _replacement(code, where, said)
     if code in _AWAY:
         return LogUnavailableError(f"{where}: no broker answers: {said}; {_advice(code, said)}")
     return LogError(f"{where}: {said}")
@@ -217,6 +221,15 @@ def _advice(code: int, said: str) -> str:
     if code == KafkaError._ALL_BROKERS_DOWN:  # and no cause: they take the connection and close it
         return "if they run, they may want TLS: set log.kafka.security"
     return "is it running, and is the address right?"
+
+
+def _replacement(code: int, where: str, said: str) -> LogError:
+    if code in _REPLACED:
+        return MemberReplacedError(
+            f"{where}: another process works under this worker's name ({said}): give each host a name of its own, and use one "
+            "log.kafka.state_dir for all that runs on a host"
+        )
+    return LogError(f"{where}: another producer has taken this one's place, or it was silent for too long: {said}")
 
 
 def _refusal(code: int, where: str, said: str) -> LogAccessError:

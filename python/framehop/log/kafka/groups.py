@@ -39,14 +39,14 @@ def warn_of_long_session(connection: Connection, group: str) -> None:
 
 
 class GroupOffsets:
-    """Committed offsets of one group. Thread-safe.
+    """Committed offsets of one group. Thread-safe. Waits for transactions that are about to move them.
 
     A consumer that never joins, because the admin client's `list_consumer_group_offsets` ends the whole process by SIGSEGV when
     the coordinator is new or moves: https://github.com/confluentinc/librdkafka/issues/5040.
     """
 
-    def __init__(self, connection: Connection, group: str) -> None:
-        self._connection, self._topic = connection, connection.url.frames
+    def __init__(self, connection: Connection, group: str, topic: str) -> None:
+        self._connection, self._topic = connection, topic
         self._causes = Causes()
         config = without_group(settings(connection.url, connection.options, "offsets", self._causes))
         with translated(connection.url, self._causes):

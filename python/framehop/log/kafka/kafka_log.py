@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import threading
@@ -14,6 +15,7 @@ from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, Lo
 from framehop.log.kafka.client import REQUEST_S, Connection, translated
 from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.groups import GroupOffsets
+from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.reader import KafkaEventReader
 from framehop.log.kafka.scan import PartitionScan, begins, ends
@@ -27,11 +29,23 @@ from framehop.log.kafka.topics import (
     describe_topics,
 )
 from framehop.log.kafka.url import KafkaUrl
-from framehop.log.kafka.wire import NotOursError, parse_frame, parse_outcome
+from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome
 from framehop.log.kafka.writer import KafkaWriter
 from framehop.log.locks import FileLock
-from framehop.protocols import PartitionsCallback, Start
-from framehop.types import FrameMeta, FramePointer, FrameRecord, Gap, check_stream
+from framehop.protocols import Delivery, PartitionsCallback, Start
+from framehop.timing import now_us
+from framehop.types import (
+    DeadLetter,
+    FrameMeta,
+    FramePointer,
+    FrameRecord,
+    Gap,
+    PartitionLag,
+    check_reader_group,
+    check_stream,
+)
+
+logger = logging.getLogger(__name__)
 
 _P = TypeVar("_P", KafkaWriter, KafkaConsumer, KafkaEventReader)
 MAX_SLOTS = 4096
@@ -61,6 +75,10 @@ class KafkaLog:
     def partitions(self) -> int:
         self._check_open()
         return self._connection.partitions_of(self._url.frames)
+
+    @property
+    def delivery(self) -> Delivery:
+        return self._options.delivery
 
     def writer(self) -> KafkaWriter:
         self._check_open()
@@ -98,9 +116,12 @@ class KafkaLog:
                 return names
         raise LogError(f"{MAX_SLOTS} workers of group {group} run on this host already")
 
-    def events(self, *, start: Start = "beginning") -> KafkaEventReader:
+    def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> KafkaEventReader:
+        """The position of a group is that of the Kafka group PREFIX.GROUP, which nobody joins."""
         self._check_open()
-        return self._keep(KafkaEventReader(self._connection, start))
+        return self._keep(
+            KafkaEventReader(self._connection, start, since_us, check_reader_group(group) if group else "")
+        )
 
     def scan_frames(self) -> Iterator[FrameMeta]:
         """Kafka has no way to read a record without its value: every picture comes over the network."""
@@ -131,6 +152,22 @@ class KafkaLog:
                     return None
                 return FrameRecord(meta=meta, payload=None if meta.error else memoryview(message.value() or b""))
         return None
+
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """Memory grows with their number: a letter may come twice, as its event may."""
+        self._check_open()
+        topic, seen = self._url.deadletter, set[str]()
+        starts = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
+        with PartitionScan(self._connection, topic, starts) as scan:
+            for message in scan:
+                try:
+                    letter = parse_letter(message).public
+                except NotOursError as error:
+                    logger.warning("%s/%s@%s is passed over: %s", topic, message.partition(), message.offset(), error)
+                    continue
+                if letter.id not in seen and (lane is None or (letter.event and letter.event.lane == lane)):
+                    seen.add(letter.id)
+                    yield letter
 
     def gaps(self) -> list[Gap]:
         """Those that workers have written, and what each partition has lost to retention since it was made."""
@@ -165,9 +202,28 @@ class KafkaLog:
         self._check_open()
         with self._lock:
             if group not in self._groups:
-                self._groups[group] = GroupOffsets(self._connection, self._url.group(group))
+                self._groups[group] = GroupOffsets(self._connection, self._url.group(group), self._url.frames)
             offsets = self._groups[group]
         return offsets.committed()
+
+    def lag(self, group: str) -> list[PartitionLag]:
+        """Reads one frame of each partition that is behind, for its time."""
+        committed, topic = self.committed(group), self._url.frames
+        end = self.end_offsets()
+        oldest = begins(self._connection, topic, end)
+        first = {partition: max(oldest[partition], committed.get(partition, 0)) for partition in end}
+        behind = {partition: offset for partition, offset in first.items() if offset < end[partition]}
+        times, now = oldest_times(self._connection, topic, behind), now_us()
+        return [
+            PartitionLag(
+                partition=partition,
+                end=end[partition],
+                committed=committed.get(partition),
+                messages=max(0, end[partition] - first[partition]),
+                seconds=max(0, now - times[partition]) / 1e6 if partition in times else None,
+            )
+            for partition in sorted(end)
+        ]
 
     def forget_group(self, group: str) -> None:
         """Give up a group's offsets. Raises LogError while a member of it lives."""
@@ -214,6 +270,9 @@ class KafkaLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for part in self._parts:
+            if exc[0] is not None and isinstance(part, KafkaEventReader):
+                part.abandon()
         self.close()
 
     def _keep(self, part: _P) -> _P:

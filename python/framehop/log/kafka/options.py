@@ -7,10 +7,10 @@ from typing import Literal
 import msgspec
 
 from framehop.errors import ConfigError
+from framehop.protocols import Delivery
 
 MIB = 1 << 20
 
-Delivery = Literal["at-least-once", "exactly-once"]
 Membership = Literal["static", "dynamic"]
 ClientValue = str | int | float | bool
 

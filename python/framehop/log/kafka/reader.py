@@ -11,7 +11,8 @@ from confluent_kafka import KafkaError, Message, TopicPartition
 
 from framehop.errors import ClosedError, LogUnavailableError
 from framehop.log.kafka.client import Causes, Connection, explain, translated
-from framehop.log.kafka.scan import SILENCE_S, begins, ends, of_no_group, plain_consumer
+from framehop.log.kafka.position import GroupPosition
+from framehop.log.kafka.scan import SILENCE_S, begins, ends, of_no_group, offsets_at, plain_consumer
 from framehop.log.kafka.wire import NotOursError, parse_outcome
 from framehop.protocols import Start
 from framehop.timing import Deadline
@@ -20,40 +21,56 @@ from framehop.types import EventRecord
 logger = logging.getLogger(__name__)
 
 CHUNK = 64
+MARGIN_US = 60_000_000
 SLICE_S = 0.1  # Ctrl-C is heard between two
 
 
 class KafkaEventReader:
     """The log's EventReader, read committed. In order per partition, and so per stream and epoch. Use from one thread."""
 
-    def __init__(self, connection: Connection, start: Start) -> None:
+    def __init__(self, connection: Connection, start: Start, since_us: int | None = None, group: str = "") -> None:
         self._connection, self._url = connection, connection.url
         self._topic = self._url.detections
         self._causes = Causes()
         self._closed = False
         self._ahead: deque[EventRecord] = deque()
         partitions = range(connection.partitions_of(self._topic))
-        find = ends if start == "latest" else begins
-        self._next = find(connection, self._topic, partitions)
-        self._consumer = plain_consumer(connection, "reader", self._causes)
+        self._position = GroupPosition(connection, self._url.group(group), self._topic) if group else None
+        known = self._position.stored if self._position is not None else {}
+        # A partition that was added since the group began is read from its beginning.
+        fresh = begins(connection, self._topic, partitions) if known else self._begin(partitions, start, since_us)
+        self._next = fresh | known
+        if self._position is not None and start == "beginning" and since_us is None:
+            self._position.assume(self._next)
+        # `_handed`: behind what was handed out. `_done`: behind what the caller is through with.
+        self._handed, self._done = dict(self._next), dict(self._next)
+        name = {"group.id": self._url.group(group)} if group else {}
+        hooks = {"on_commit": self._position.committed} if self._position is not None else {}
+        self._consumer = plain_consumer(connection, "reader", self._causes, **name, **hooks)
         with translated(self._url, self._causes, self._topic):
             self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in self._next.items()])
+
+    def _begin(self, partitions: range, start: Start, since_us: int | None) -> dict[int, int]:
+        if since_us is not None:
+            return offsets_at(self._connection, self._topic, partitions, since_us - MARGIN_US)
+        return (ends if start == "latest" else begins)(self._connection, self._topic, partitions)
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
         """The next events, at most `max_events`; waits up to `timeout_s` for the first. With 0 it gives what has come already
         and what the end of the log of this moment needs."""
         self._check_open()
+        self._settle()
         if not timeout_s:
             return self._take_up_to_end(max_events)
         deadline = Deadline.after(timeout_s)
         while not self._ahead and not deadline.expired:
             self._fetch(min(SLICE_S, deadline.remaining_s))
         self._fetch(0.0)
-        return [self._ahead.popleft() for _ in range(min(max_events, len(self._ahead)))]
+        return [self._hand_out() for _ in range(min(max_events, len(self._ahead)))]
 
     def _take_up_to_end(self, max_events: int) -> list[EventRecord]:
         found: list[EventRecord] = []
-        for record in self:
+        for record in self._up_to_end():
             found.append(record)
             if len(found) == max_events:
                 break
@@ -61,11 +78,19 @@ class KafkaEventReader:
 
     def __iter__(self) -> Iterator[EventRecord]:
         self._check_open()
+        self._settle()
+        for record in self._up_to_end():
+            yield record
+            self._done = dict(self._handed) if self._position is not None else self._done
+            if not self._ahead:
+                self._settle()
+
+    def _up_to_end(self) -> Iterator[EventRecord]:
         end = ends(self._connection, self._topic, self._next)
         deadline = Deadline.after(SILENCE_S)
         while True:
             while self._ahead:
-                yield self._ahead.popleft()
+                yield self._hand_out()
             if all(self._next[partition] >= offset for partition, offset in end.items()):
                 return
             before = dict(self._next)
@@ -74,6 +99,20 @@ class KafkaEventReader:
                 deadline = Deadline.after(SILENCE_S)
             if deadline.expired:
                 raise LogUnavailableError(f"{self._url}: the broker gives no more events, although there are some")
+
+    def _hand_out(self) -> EventRecord:
+        record = self._ahead.popleft()
+        self._handed[record.partition] = record.offset + 1
+        return record
+
+    def _settle(self) -> None:
+        """The caller is through with what it was given."""
+        if self._position is None:
+            return
+        if not self._ahead:  # and with the records behind it that are not events
+            self._handed = dict(self._next)
+        self._done = dict(self._handed)
+        self._position.store(self._consumer, self._done)
 
     def _fetch(self, timeout_s: float) -> None:
         with translated(self._url, self._causes, self._topic):
@@ -115,7 +154,14 @@ class KafkaEventReader:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            if self._position is not None:
+                self._position.store_last(self._consumer, self._handed)
             self._consumer.close()
+
+    def abandon(self) -> None:
+        """Close; what was handed out last comes again to the next reader of the group."""
+        self._handed = self._done
+        self.close()
 
     @property
     def closed(self) -> bool:
@@ -125,6 +171,8 @@ class KafkaEventReader:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if exc[0] is not None:
+            self.abandon()
         self.close()
 
     def _check_open(self) -> None:

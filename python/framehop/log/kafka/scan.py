@@ -75,6 +75,14 @@ def ends(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[
     return offsets(connection, topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
 
+def offsets_at(connection: Connection, topic: str, partitions: Iterable[int], appended_us: int) -> dict[int, int]:
+    """The first offset appended then or later; the end where there is none."""
+    partitions = list(partitions)
+    spec = OffsetSpec.for_timestamp(max(0, appended_us // 1000))
+    found = offsets(connection, topic, partitions, spec)
+    return ends(connection, topic, partitions) | {p: offset for p, offset in found.items() if offset >= 0}
+
+
 def log_end(connection: Connection, topic: str, partition: int) -> int:
     return ends(connection, topic, [partition])[partition]
 

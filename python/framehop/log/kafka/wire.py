@@ -16,6 +16,7 @@ from framehop.errors import FramehopError, InvalidArgumentError
 from framehop.log.event_codec import encode_event
 from framehop.types import (
     Clock,
+    DeadLetter,
     Event,
     EventRecord,
     Frame,
@@ -151,6 +152,12 @@ class DeadLetterBody(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     record: FramePointer
     event: Event | None = None
+
+    @property
+    def public(self) -> DeadLetter:
+        place = f"{self.record.topic}/{self.record.partition}/{self.record.offset}"
+        identity = self.event.event_id if self.event else place
+        return DeadLetter(id=identity, reason=self.reason, attempts=self.attempts, record=self.record, event=self.event)
 
 
 _letter_decoder = msgspec.json.Decoder(DeadLetterBody)

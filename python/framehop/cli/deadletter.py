@@ -1,0 +1,131 @@
+"""deadletter list, show, requeue: what has failed, and once more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from framehop.cli import options
+from framehop.cli.output import complain, note, out, write_json_line
+from framehop.errors import ConfigError
+from framehop.pipeline.requeue import requeue as requeue_letters
+from framehop.protocols import FrameLog
+from framehop.types import DeadLetter
+
+app = typer.Typer(no_args_is_help=True, help="Look at frames that failed, and detect them once more.")
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", show_default=False, help="As list shows them.")]
+
+
+@app.command("list")
+def list_letters(
+    log: options.Log = "",
+    config: options.Config = None,
+    lane: Annotated[
+        str, typer.Option("--lane", metavar="NAME", show_default=False, help="Only this lane's; default all.")
+    ] = "",
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Show what has failed, one line each: id, attempts, reason. With --json a document per line."""
+    count = 0
+    with options.log_at(log, config).open(create=False) as opened:
+        for letter in opened.dead_letters(lane or None):
+            count += 1
+            if json:
+                write_json_line(msgspec.json.encode(letter))
+            else:
+                out.print(_line(letter), markup=False, soft_wrap=True)
+    if not json:
+        note(f"{count} dead letters")
+
+
+def _line(letter: DeadLetter) -> str:
+    tries = "" if letter.attempts == 1 else f" ({letter.attempts} attempts)"
+    return f"{letter.id}  {letter.reason}{tries}"
+
+
+@app.command()
+def show(
+    identity: Annotated[str, typer.Argument(metavar="ID", show_default=False, help="As list shows it.")],
+    log: options.Log = "",
+    config: options.Config = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", show_default=False, help="Write the picture to this file.")
+    ] = None,
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Show one dead letter with the event it became."""
+    with options.log_at(log, config).open(create=False) as opened:
+        (letter,) = _chosen(opened, [identity])
+        picture = _picture(opened, letter) if save is not None else b""
+    if json:
+        write_json_line(msgspec.json.encode(letter))
+    else:
+        print_letter(letter)
+    if save is not None:
+        save.write_bytes(picture)
+        note(f"{save}: {len(picture)} bytes")
+
+
+def print_letter(letter: DeadLetter) -> None:
+    place = f"{letter.record.topic}, partition {letter.record.partition}, offset {letter.record.offset}"
+    out.print(escape(letter.id), style="bold", soft_wrap=True)
+    shown = {"reason": letter.reason, "attempts": str(letter.attempts), "record": place}
+    if letter.event is not None:
+        shown |= {"captured": letter.event.captured_at, "writer": letter.event.writer}
+    for name, value in shown.items():
+        out.print(f"  {name:<9} {value}", markup=False, soft_wrap=True)
+
+
+def _picture(log: FrameLog, letter: DeadLetter) -> bytes:
+    record = log.read_frame(letter.record)
+    if record is None:
+        raise ConfigError(f"--save: the log has no frame for {letter.id}: retention has taken it, or it never was one")
+    if record.payload is None:
+        raise ConfigError(f"--save: the log has no picture of {letter.id}: it was damaged, or too large to be taken")
+    return bytes(record.payload)
+
+
+@app.command()
+def requeue(
+    ids: Ids = None,
+    every: Annotated[bool, typer.Option("--all", help="All dead letters instead of some.")] = False,
+    log: options.Log = "",
+    config: options.Config = None,
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Append the pictures of failed frames to the log once more, in a new epoch of their streams.
+
+    The old event stays: a frame's key never changes. Exit status 1 if a picture could not be appended.
+    """
+    if bool(ids) == every:
+        raise ConfigError("deadletter requeue takes the IDs of dead letters, or --all")
+    with options.log_at(log, config).open(create=False) as opened:
+        letters = list(opened.dead_letters()) if every else _chosen(opened, ids or [])
+        summary = requeue_letters(opened, letters)
+    if json:
+        write_json_line(msgspec.json.encode(summary))
+    else:
+        for identity, key in summary.requeued.items():
+            note(f"{identity}: now frame {key}")
+        for identity, error in summary.errors.items():
+            complain(f"{identity}: {error}")
+    if summary.errors:
+        raise typer.Exit(1)
+
+
+def _chosen(log: FrameLog, ids: list[str]) -> list[DeadLetter]:
+    """In the log's order. Raises ConfigError naming what is not there."""
+    wanted = set(ids)
+    found = [letter for letter in log.dead_letters() if letter.id in wanted]
+    unknown = sorted(wanted - {letter.id for letter in found})
+    if unknown:
+        raise ConfigError(f"{log.url} has no dead letter {unknown[0]}: framehop deadletter list shows them")
+    return found

@@ -1,0 +1,120 @@
+"""topics create, describe, check: the topics of a log in Kafka."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from framehop.cli import options
+from framehop.cli.output import note, out, write_json_line
+from framehop.cli.units import parse_age, parse_size
+
+if TYPE_CHECKING:
+    from framehop.log.kafka.topics import Finding, TopicState
+
+app = typer.Typer(no_args_is_help=True, help="Make, show and check the topics of a log in Kafka.")
+
+MaxFrame = Annotated[
+    str,
+    typer.Option("--max-frame", metavar="SIZE", show_default=False, help="Largest picture, as 4MiB; default 8 MiB."),
+]
+
+
+@app.command()
+def create(
+    log: options.Log = "",
+    config: options.Config = None,
+    partitions: Annotated[
+        int, typer.Option("--partitions", metavar="N", help="Of each topic: so many workers can share them.")
+    ] = 8,
+    replication: Annotated[
+        int,
+        typer.Option(
+            "--replication",
+            metavar="N",
+            show_default=False,
+            help="Copies; default three, or as many as there are brokers.",
+        ),
+    ] = 0,
+    max_frame: MaxFrame = "",
+    max_age: Annotated[
+        str, typer.Option("--max-age", metavar="AGE", help="How long pictures are kept: 90s, 10m, 7d.")
+    ] = "24h",
+    event_age: Annotated[
+        str, typer.Option("--event-age", metavar="AGE", help="The same of events and dead letters.")
+    ] = "30d",
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Make the topics that are missing. What is there stays as it is: see check."""
+    at = options.log_at(log, config)
+    at.check_kafka()
+    from framehop.log.kafka.topics import TopicPlan  # loads the Kafka client
+
+    plan = TopicPlan(
+        partitions=partitions,
+        replication=replication,
+        max_age_s=parse_age(max_age, "--max-age"),
+        event_age_s=parse_age(event_age, "--event-age"),
+        **({"max_bytes": parse_size(max_frame, "--max-frame")} if max_frame else {}),
+    )
+    with at.open_kafka() as opened:
+        made = opened.create_topics(plan)
+    if json:
+        write_json_line(msgspec.json.encode(made))
+        return
+    for name, fresh in made.items():
+        note(f"{name}: {'made' if fresh else 'was there already, and was not changed: see framehop topics check'}")
+
+
+@app.command()
+def describe(
+    log: options.Log = "", config: options.Config = None, json: options.Json = False, verbose: options.Verbose = 0
+) -> None:
+    """Show the topics as they are, with the settings that matter here."""
+    with options.log_at(log, config).open_kafka() as opened:
+        topics = opened.describe_topics()
+    if json:
+        write_json_line(msgspec.json.encode(topics))
+        return
+    for topic in topics:
+        print_topic(topic)
+
+
+def print_topic(topic: TopicState) -> None:
+    out.print(f"{escape(topic.name)}: {topic.partitions} partitions, {topic.replication} replicas", style="bold")
+    table = Table(box=None, show_header=False)
+    for setting, value in topic.config.items():
+        table.add_row(setting, escape(value))
+    out.print(table)
+
+
+@app.command()
+def check(
+    log: options.Log = "",
+    config: options.Config = None,
+    max_frame: MaxFrame = "",
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Say which settings of topics and brokers to change. Exit status 1 if there are any."""
+    largest = parse_size(max_frame, "--max-frame") if max_frame else 0
+    with options.log_at(log, config).open_kafka() as opened:
+        findings = opened.check_topics(largest)
+    if json:
+        write_json_line(msgspec.json.encode(findings))
+    else:
+        print_findings(findings)
+    if findings:
+        raise typer.Exit(1)
+
+
+def print_findings(findings: list[Finding]) -> None:
+    for finding in findings:
+        out.print(str(finding), markup=False, soft_wrap=True)
+    if not findings:
+        out.print("topics and brokers are fit for these frames")

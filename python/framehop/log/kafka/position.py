@@ -1,0 +1,87 @@
+"""How far a group of readers has come: offsets of a Kafka group that nobody joins."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from framehop.errors import LogError
+from framehop.log.kafka.client import Connection, explain
+from framehop.log.kafka.groups import GroupOffsets
+from framehop.timing import Deadline
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 5.0
+SLICE_S = 0.1  # Ctrl-C is heard between two
+
+
+class GroupPosition:
+    """Commits are sent and not waited for, but for the last one: a position that is behind makes events come again, and no more.
+
+    Without joining there is no rebalance, no heartbeat, and no member for the broker to expel while its owner thinks. In turn
+    nobody shares: two readers of one group both get everything. Use from the reader's thread; `committed` is called back in its
+    polls."""
+
+    def __init__(self, connection: Connection, group: str, topic: str) -> None:
+        self._connection, self._group, self._topic = connection, group, topic
+        with contextlib.closing(GroupOffsets(connection, group, topic)) as offsets:
+            self.stored = offsets.committed()
+        self._asked = dict(self.stored)
+        self._failure: KafkaError | None = None
+
+    def assume(self, position: Mapping[int, int]) -> None:
+        """Where a group begins by itself: nothing to store."""
+        self.stored |= position
+        self._asked |= position
+
+    def committed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        """The client's on_commit."""
+        errors = [error, *(place.error for place in places)]
+        self._failure = next((found for found in errors if found is not None), None)
+        if self._failure is None:
+            self.stored |= {place.partition: place.offset for place in places}
+
+    def store(self, consumer: Consumer, position: Mapping[int, int]) -> None:
+        """Raises LogError when the group has members, LogAccessError."""
+        if self._failure is not None:
+            if not self._failure.retriable():
+                raise self._explained(self._failure)
+            self._asked, self._failure = dict(self.stored), None
+        moved = {partition: offset for partition, offset in position.items() if self._asked.get(partition) != offset}
+        if not moved:
+            return
+        places = [TopicPartition(self._topic, partition, offset) for partition, offset in moved.items()]
+        try:
+            consumer.commit(offsets=places, asynchronous=True)
+        except KafkaException as raised:
+            raise self._explained(raised.args[0]) from raised
+        self._asked |= moved
+
+    def store_last(self, consumer: Consumer, position: Mapping[int, int]) -> None:
+        """Waits for the broker, within a bound; what it does not take by then is said, and comes again."""
+        deadline = Deadline.after(CLOSE_S)
+        why = "the broker does not answer"
+        try:
+            while not self._is_stored(position) and not deadline.expired:
+                self.store(consumer, position)
+                consumer.poll(min(SLICE_S, deadline.remaining_s))  # for the callback: what it fetches is not handed out
+        except LogError as error:
+            why = str(error)
+        if not self._is_stored(position):
+            logger.warning(
+                "the position of group %s is not stored, its last events will come again: %s", self._group, why
+            )
+
+    def _is_stored(self, position: Mapping[int, int]) -> bool:
+        return all(self.stored.get(partition) == offset for partition, offset in position.items())
+
+    def _explained(self, error: KafkaError) -> Exception:
+        if error.code() in {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION}:
+            return LogError(
+                f"{self._connection.url}: group {self._group} has members, and this reader is none: name it otherwise"
+            )
+        return explain(error, self._connection.url, self._topic)

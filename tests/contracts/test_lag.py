@@ -1,0 +1,45 @@
+"""FrameLog.lag: how far a group is behind."""
+
+from __future__ import annotations
+
+from framehop.partitioning import partition_of
+from framehop.protocols import FrameLog
+from framehop.timing import now_us
+from framehop.types import PartitionLag
+from tests.logs import make_event, marks_after, read, write
+
+
+def _at(log: FrameLog, group: str, stream: str) -> PartitionLag:
+    found = log.lag(group)
+    assert [lag.partition for lag in found] == list(range(log.partitions))
+    return found[partition_of(stream, log.partitions)]
+
+
+def test_an_empty_log_is_not_behind(log: FrameLog) -> None:
+    assert [(lag.end, lag.committed, lag.messages, lag.seconds) for lag in log.lag("g")] == [(0, None, 0, None)] * 8
+
+
+def test_a_group_that_never_read_is_behind_by_everything(log: FrameLog) -> None:
+    with log.writer() as writer:
+        write(writer, "a", 5)
+    found = _at(log, "g", "a")
+    assert (found.end, found.committed, found.messages) == (5, None, 5)
+    assert found.seconds is not None
+
+
+def test_messages_and_seconds_shrink_with_the_commits(log: FrameLog) -> None:
+    with log.writer() as writer:
+        write(writer, "a", 5)
+    metas = list(log.scan_frames())
+    with log.consumer("g", member="m") as consumer:
+        records = read(consumer, 5)
+        consumer.commit([make_event(record) for record in records[:3]], marks_after(records[:3]))
+        before, found, after = now_us(), _at(log, "g", "a"), now_us()
+        assert (found.end, found.committed, found.messages) == (5, 3, 2)
+        assert found.seconds is not None
+        oldest = metas[3].appended_us
+        assert before - oldest - 1000 <= found.seconds * 1e6 <= after - oldest + 1000
+        consumer.commit([make_event(record) for record in records[3:]], marks_after(records))
+        found = _at(log, "g", "a")
+        assert (found.committed, found.messages, found.seconds) == (5, 0, None)
+        assert _at(log, "other", "a").messages == 5
