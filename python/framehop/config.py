@@ -109,7 +109,7 @@ def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         found = file.read(MAX_CONFIG_BYTES + 1)
     if len(found) > MAX_CONFIG_BYTES:
-        raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES >> 20} MiB: it is no configuration of framehop")
+        raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES >> 20} MiB: it is no configuration")
     return found
 
 
@@ -144,6 +144,8 @@ def _resolved(value: object, path: Path, key: str) -> object:
         case {"file": str(name), **rest} if not rest:
             try:
                 return _read(path.parent / name).decode().rstrip("\n")
+            except ConfigError as error:
+                raise ConfigError(f"{path}: {key}: {error}") from error
             except OSError as error:
                 raise ConfigError(f"{path}: {key}: {name} cannot be read: {error.strerror}") from error
             except ValueError as error:  # not UTF-8, or no name that a file can have

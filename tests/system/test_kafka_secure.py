@@ -3,6 +3,7 @@ told in a line."""
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -123,10 +124,13 @@ def test_the_documented_acls_are_enough(site: Site, house: House, mtls: bool, ka
 
     stream = f"cam-{mtls}"
     run("ingest", "ingest", f"{stream}={pictures(house)}", "--rate", "max")
+    behind = json.loads(run("reader", "lag", "--json"))
     run("worker", "detect", "--model", model(house), "--until-idle", "0.5")
+    assert json.loads(run("reader", "lag", "--json")) != behind
     events = run("reader", "tail", "--from", "beginning", "--no-follow", "--stream", stream, "--json")
     assert len(events.splitlines()) == FRAMES
     assert "nothing lost, nothing doubled" in run("reader", "audit")
+    assert run("reader", "deadletter", "list", "--json") == ""
 
 
 def test_an_interrupted_ingest_finds_what_it_left(site: Site, house: House) -> None:

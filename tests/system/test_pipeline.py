@@ -138,7 +138,7 @@ def test_an_idle_pipeline_sleeps(house: House) -> None:
         (["run", SHAPES, "--slots", "4096", "--slot-mib", "4096"], "MiB"),
         (["detect"], "framehop"),
         (["audit", "--log", "nowhere"], "nowhere"),
-        (["tail", "--log", "kafka://127.0.0.1:1"], "Kafka"),
+        (["tail", "--log", "kafka://127.0.0.1:port"], "kafka://HOST:PORT"),
         (["run", SHAPES, "--log", "foreign"], "foreign"),
         (["run", "a=pictures", "--slots", "0"], "slots"),
     ],

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from framehop.config import load_config
+from framehop.config import FileConfig, load_config
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, KafkaSecurity, LogAt, LogOptions
 
@@ -77,3 +80,55 @@ def test_secrets_come_from_the_environment_or_a_file_and_are_not_shown(
 def test_options_of_the_other_kind_of_log_are_refused() -> None:
     with pytest.raises(ConfigError, match="LogOptions"):
         LogAt.of("kafka://127.0.0.1:9092", LogOptions())
+
+
+def test_what_is_no_yaml_is_said_without_its_words(tmp_path: Path) -> None:
+    """YAML's own message quotes the line, and there may be a password in it."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(_file(tmp_path, "log:\n  kafka: {security: {username: a, password: hush-4711: x}}"))
+    assert "is not YAML: line 2, column " in str(caught.value)
+    assert "hush-4711" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, "a: &x {b: *x}", "\x00", 'log: {kafka: {state_dir: {file: "a\\0b"}}}', "!!python/x 1"]
+)
+def test_what_cannot_be_loaded_is_an_error_of_ours(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"framehop\.yaml"):
+        load_config(_file(tmp_path, text))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates(),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(
+                st.sampled_from(["log", "url", "kafka", "client", "security", "password", "env", "file", "embedded"])
+                | st.integers(),
+                inner,
+                max_size=3,
+            )
+        ),
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_yaml_is_a_configuration_or_refused(tmp_path: Path, data: object) -> None:
+    try:
+        assert isinstance(load_config(_file(tmp_path, yaml.safe_dump(data))), FileConfig)
+    except ConfigError:
+        return
+
+
+def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="/dev/zero is larger than 1 MiB"):
+        load_config(_file(tmp_path, "log: {url: {file: /dev/zero}}"))
+
+
+def test_relative_paths_are_taken_from_the_configurations_directory(tmp_path: Path) -> None:
+    text = "log: {kafka: {state_dir: state, security: {ca: ca.pem, certificate: /etc/c.pem, key: keys/k.pem}}}"
+    kafka = load_config(_file(tmp_path, text)).log.kafka
+    assert kafka.state_dir == str(tmp_path / "state")
+    assert kafka.security == KafkaSecurity(
+        ca=str(tmp_path / "ca.pem"), certificate="/etc/c.pem", key=str(tmp_path / "keys/k.pem")
+    )

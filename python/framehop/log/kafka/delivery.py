@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from framehop.errors import FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.client import Causes, Connection, explain, settings, translated
 from framehop.log.kafka.wire import Record
 from framehop.timing import Deadline
+
+logger = logging.getLogger(__name__)
 
 STALL_S = 2.0  # how long a commit waits for the broker before it says so; it goes on afterwards where it was
 TICK_S = 0.05
@@ -96,7 +99,12 @@ class AtLeastOnce:
                 raise LogUnavailableError(f"events wait for the broker: {said}")
 
     def close(self) -> None:
-        self._producer.flush(STALL_S)
+        try:
+            self._producer.flush(STALL_S)
+        except (
+            KafkaException
+        ) as raised:  # fatal, and told here for the first time; nothing that was delivered is touched by it
+            logger.info("%s", explain(raised.args[0], self._url, self._url.detections))
 
 
 class ExactlyOnce:

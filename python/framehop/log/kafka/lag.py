@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, translated
-from framehop.log.kafka.scan import plain_consumer
+from framehop.log.kafka.scan import of_no_group, plain_consumer
 from framehop.log.kafka.wire import appended_at
 from framehop.timing import Deadline
 
@@ -44,7 +44,7 @@ def _first_times(
             continue
         partition, error = message.partition() or 0, message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
-            if not error.retriable():
+            if not error.retriable() and not of_no_group(error):
                 raise explain(error, connection.url, topic)
             continue
         if partition not in waiting:
