@@ -45,7 +45,7 @@ class KafkaEventReader:
         # `_handed`: behind what was handed out. `_done`: behind what the caller is through with.
         self._handed, self._done = dict(self._next), dict(self._next)
         name = {"group.id": self._url.group(group)} if group else {}
-        hooks = {"on_commit": self._position.committed} if self._position is not None else {}
+        hooks = {"on_commit": self._position.answers.put} if self._position is not None else {}
         self._consumer = plain_consumer(connection, "reader", self._causes, **name, **hooks)
         with translated(self._url, self._causes, self._topic):
             self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in self._next.items()])
