@@ -282,7 +282,7 @@ def decode_jpeg(
     With `min_width` and `min_height` at the smallest DCT scale (1/8 … 8/8) not below either; a side of 0 asks for nothing,
     both 0 mean full size. A picture smaller than the minimum comes at full size. GIL released; thread-safe.
     Raises PictureTooLargeError (header claims more than `max_pixels`, checked before anything is allocated),
-    CorruptPictureError, UnsupportedPictureError.
+    CorruptPictureError, UnsupportedPictureError; OutOfMemoryError, which says nothing of the picture.
     """
 
 def encode_jpeg(pixels: NDArray[np.uint8], *, quality: int = 85) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from framehop.errors import ConfigError
 from framehop.infer import Provider
@@ -94,14 +95,43 @@ def load_config(path: Path) -> FileConfig:
     """Read a YAML file. A value may be `{env: NAME}` or `{file: PATH}`, so that secrets stay where they are kept; a path is taken
     from the configuration's own directory. Raises ConfigError naming the file, the key and what is allowed."""
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES >> 20} MiB: it is no configuration of framehop")
-        data = yaml.safe_load(path.read_bytes())
+        data = _resolved(yaml.safe_load(_read(path)) or {}, path, "")
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from error
-    return to_struct(_resolved(data or {}, path, ""), FileConfig, where=str(path), error=ConfigError)
+        raise ConfigError(f"--config {path} is not YAML: {_place_of(error)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"--config {path} is nested too deeply") from error
+    return _rooted(to_struct(data, FileConfig, where=str(path), error=ConfigError), path.parent)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        found = file.read(MAX_CONFIG_BYTES + 1)
+    if len(found) > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES >> 20} MiB: it is no configuration of framehop")
+    return found
+
+
+def _place_of(error: yaml.YAMLError) -> str:
+    """Without the line itself, which YAML's own message quotes: there may be a password in it."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return (
+            f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem or 'broken'}"
+        )
+    return "it has bytes that are not text"
+
+
+def _rooted(config: FileConfig, root: Path) -> FileConfig:
+    """Relative paths are taken from the configuration's directory, wherever the command runs."""
+    kafka = config.log.kafka
+    if kafka.security is not None:
+        names = ("ca", "certificate", "key")
+        paths = {name: str(root / path) for name in names if (path := getattr(kafka.security, name))}
+        kafka = replace(kafka, security=replace(kafka.security, **paths))
+    if kafka.state_dir:
+        kafka = replace(kafka, state_dir=str(root / kafka.state_dir))
+    return replace(config, log=replace(config.log, kafka=kafka))
 
 
 def _resolved(value: object, path: Path, key: str) -> object:
@@ -113,9 +143,11 @@ def _resolved(value: object, path: Path, key: str) -> object:
             return os.environ[name]
         case {"file": str(name), **rest} if not rest:
             try:
-                return (path.parent / name).read_text().rstrip("\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"{path}: {key}: {name} cannot be read: {error}") from error
+                return _read(path.parent / name).decode().rstrip("\n")
+            except OSError as error:
+                raise ConfigError(f"{path}: {key}: {name} cannot be read: {error.strerror}") from error
+            except ValueError as error:  # not UTF-8, or no name that a file can have
+                raise ConfigError(f"{path}: {key}: {name!r} is not a text file") from error
         case Mapping():
             return {
                 name: _resolved(inner, path, f"{key}.{name}" if key else str(name)) for name, inner in value.items()

@@ -15,6 +15,7 @@
                                                     ├── LogUnavailableError
                                                     ├── LogAccessError (PermissionError)
                                                     ├── StreamBusyError
+                                                    ├── MemberReplacedError
                                                     └── LogCorruptError
 
 Messages say what, where and what to do next, in one or two lines. A class with a `code` is raised by the C++ core.
@@ -22,6 +23,7 @@ Messages say what, where and what to do next, in one or two lines. A class with 
 
 from __future__ import annotations
 
+from errno import ENOMEM
 from typing import ClassVar
 
 
@@ -151,8 +153,27 @@ class StreamBusyError(LogError):
     """Another process writes this stream."""
 
 
+class MemberReplacedError(LogError):
+    """Another process has joined the group under this worker's name: only one of them can work."""
+
+
 class LogCorruptError(LogError):
     """The log's own files contradict each other."""
+
+
+def text_of(error: BaseException) -> str:
+    """What `error` says, or what it is when it says nothing, as a MemoryError does."""
+    return str(error) or type(error).__name__
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether `error` is raised because memory ran out: itself, or as what it was raised from."""
+    while error is not None:
+        no_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)  # for want of a stack
+        if isinstance(error, MemoryError) or no_thread or (isinstance(error, OSError) and error.errno == ENOMEM):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _subclasses(cls: type[FramehopError]) -> list[type[FramehopError]]:

@@ -42,9 +42,8 @@ def check_reader_group(name: str) -> str:
 
 def rfc3339(micros: int) -> str:
     """Microseconds since 1970 as RFC 3339 in UTC, always with six decimals."""
-    return (
-        datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{micros % 1_000_000:06d}Z"
-    )
+    moment = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(tzinfo=None)
+    return f"{moment.isoformat(timespec='seconds')}.{micros % 1_000_000:06d}Z"
 
 
 def parse_rfc3339(text: str) -> int:
@@ -55,7 +54,10 @@ def parse_rfc3339(text: str) -> int:
         raise InvalidArgumentError(f"not an RFC 3339 time: {text[:64]!r}") from error
     if moment.tzinfo is None:
         raise InvalidArgumentError(f"a time needs its zone, as in 2026-01-31T12:00:00Z: {text[:64]!r}")
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    except OverflowError as error:  # the last hours of the year 9999 elsewhere: nobody could write it down in UTC
+        raise InvalidArgumentError(f"not a time from year 1 to 9999 in UTC: {text[:64]!r}") from error
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 

@@ -10,6 +10,7 @@ import sys
 import uuid
 import zlib
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,24 @@ class House:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(
-        self, *args: str | Path, fail_at: str = "", stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE
+        self,
+        *args: str | Path,
+        fail_at: str = "",
+        under: Sequence[str] = (),
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
+        """`under`: a command that ends in running another, such as prlimit with its options."""
         env = self.env | ({"FRAMEHOP_FAIL_AT": fail_at} if fail_at else {})
-        command = [*FRAMEHOP, *map(str, args)]
+        command = [*under, *FRAMEHOP, *map(str, args)]
         process = subprocess.Popen(command, env=env, cwd=self.path, stdout=stdout, stderr=stderr)
         self._started.append(process)
         return process
 
     def framehop(
-        self, *args: str | Path, fail_at: str = "", timeout_s: float = 120
+        self, *args: str | Path, fail_at: str = "", under: Sequence[str] = (), timeout_s: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        process = self.start(*args, fail_at=fail_at)
+        process = self.start(*args, fail_at=fail_at, under=under)
         try:
             stdout, stderr = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -96,6 +103,10 @@ class House:
             f"an empty runtime directory, not {list(self.runtime.rglob('*'))}",
             10,
         )
+
+    def assert_only_runs(self, command: str) -> None:
+        """Nothing is left but this one."""
+        until(lambda: all(command in p.cmdline() for p in self.processes()), f"the end of all but {command}", 10)
 
     def kill_everything(self) -> None:
         for process in self.processes():

@@ -11,7 +11,8 @@ import framehop
 from framehop.errors import ConfigError, SourceError
 from framehop.sources import parse_source
 from framehop.sources.raster import MAX_FILE_BYTES
-from tests.system.harness import House
+from tests.system.harness import House, check_ledger, pictures_of
+from tests.tiny_model import write_model
 from tests.waiting import until
 
 SHAPES = "testsrc:?size=320x240&count=30"
@@ -69,3 +70,26 @@ def test_a_reports_place_is_checked_before_the_work(house: House) -> None:
     assert done.returncode == 1
     assert "nowhere/report.json" in done.stderr
     assert not house.log.exists()
+
+
+def test_a_model_that_was_there_before_may_be_away_for_a_moment(house: House) -> None:
+    """At the first start it ends the run at once; see test_errors_are_lines_a_person_can_act_on."""
+    folder = house.path / "model"
+    folder.mkdir()
+    write_model(folder, None)
+    report = house.path / "report.json"
+    run = house.start("run", f"cam={SHAPES}", "--log", house.log, "--rate", "10", "--model", folder, "--report", report)
+    until(lambda: house.events() > 0, "a first event", 60)
+    detector = house.wait_for("detector-0")
+    folder.rename(house.path / "away")
+    detector.kill()
+    detector.wait(10)
+    second = house.wait_for("detector-0")
+    second.wait(30)
+    (house.path / "away").rename(folder)
+    _, stderr = run.communicate(timeout=60)
+    assert run.returncode == 0, stderr.decode()
+    assert b"supervisor: detector-0: " in stderr, "why it could not start"
+    ends = [incident["exit_code"] for incident in json.loads(report.read_text())["incidents"]]
+    assert ends[:2] == [None, 1]
+    check_ledger(house.log, {"cam": pictures_of(SHAPES)})

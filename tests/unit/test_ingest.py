@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from framehop.errors import ConfigError, StreamBusyError
+from framehop.errors import ConfigError, SourceError, StreamBusyError
 from framehop.pipeline.ingest import IngestProgress, ingest
 from framehop.pipeline.pacing import Pacer, Rate, parse_rate
 from framehop.pipeline.stop import StopSignal
@@ -242,6 +243,26 @@ def test_a_source_of_someone_elses_may_raise_anything(caplog: pytest.LogCaptureF
     assert summary.errors == {"endless": "ZeroDivisionError: in a plug-in"}
     assert log.finished == ["good"]
     assert "endless: failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("can't start new thread")],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_lack_of_memory_is_no_sources_fault_and_ends_the_ingest(error: Exception, wrapped: bool) -> None:
+    def fail(_seq: int) -> None:
+        if wrapped:
+            raise SourceError("cannot read on") from error
+        raise error
+
+    log = _Log()
+    waiting = ListSource(_payloads(3), rate=0.001, stream="slow")  # 1,000 s to its next picture
+    with pytest.raises(SourceError if wrapped else type(error)):
+        ingest(_as_log(log), [_Endless(fail), waiting])
+    assert log.finished == []
+    assert log.closed
 
 
 def test_a_stream_that_is_written_elsewhere_is_reported() -> None:

@@ -120,12 +120,6 @@ def test_a_damaged_index_is_an_error_of_its_own(tmp_path: Path) -> None:
         open_log(tmp_path)
 
 
-@pytest.mark.parametrize("url", ["kafka://broker:9092/cams", "kafka://broker:9092"])
-def test_kafka_comes_later(url: str) -> None:
-    with pytest.raises(ConfigError, match="later release"):
-        open_log(url)
-
-
 @pytest.mark.parametrize("url", ["", "s3://bucket/log"])
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="directory"):

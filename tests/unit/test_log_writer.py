@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from framehop.errors import LogError, StreamBusyError
+from framehop.errors import LogError, StreamBusyError, is_out_of_memory
 from framehop.log import LogOptions, open_log
 from framehop.log.index import connect, rows, value
 from framehop.log.options import Durability
@@ -157,6 +157,21 @@ def test_no_room_pushes_back_says_why_and_goes_on(tmp_path: Path, monkeypatch: p
         room[0] = 1 << 40
         assert writer.flush(TIMEOUT_S)
         assert (len(acks), writer.stalled) == (4, "")
+
+
+def test_a_writer_that_has_no_memory_fails_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_nothing(*_args: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(SegmentFile, "write", write_nothing)
+    with open_log(tmp_path) as log, log.writer() as writer:
+        state = writer.open_stream("a", source="test:", finite=False)
+        writer.append(make_frame(state, 0))
+        with pytest.raises(LogError, match="MemoryError") as caught:
+            writer.flush(TIMEOUT_S)
+        assert is_out_of_memory(caught.value)
+        with pytest.raises(LogError, match="MemoryError"):
+            writer.append(make_frame(state, 1))
 
 
 def test_closing_a_stalled_writer_ends_and_counts_what_was_not_taken(

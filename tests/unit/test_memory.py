@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import InvalidArgumentError, OutOfMemoryError
-from framehop.ring import check_memory, memory_limits, plan_ring
+from framehop.ring import RingPlan, check_memory, memory_limits, plan_ring
 
 MIB = 1 << 20
 
@@ -28,15 +28,22 @@ def machine(tmp_path: Path) -> Path:
     )
 
 
+def ring(total_bytes: int) -> RingPlan:
+    return RingPlan(slots=1, slot_bytes=total_bytes, tap_quota=0, total_bytes=total_bytes)
+
+
 def free(root: Path) -> dict[str, int]:
     return {limit.name.split(" (")[0]: limit.free_bytes for limit in memory_limits(root)}
 
 
 def test_the_machines_memory(machine: Path) -> None:
     assert free(machine) == {"this machine's available memory": 1000 * MIB}
-    check_memory(1000 * MIB, machine)
+    check_memory(ring(1000 * MIB), root=machine)
+    check_memory(ring(500 * MIB), 2, root=machine)
     with pytest.raises(OutOfMemoryError, match=rf"{1000 * MIB + 1} bytes.*MemAvailable.*{1000 * MIB}"):
-        check_memory(1000 * MIB + 1, machine)
+        check_memory(ring(1000 * MIB + 1), root=machine)
+    with pytest.raises(OutOfMemoryError, match=rf"{1000 * MIB + 2} bytes"):
+        check_memory(ring(500 * MIB + 1), 2, root=machine)
 
 
 def test_every_cgroup_up_to_the_root_counts(machine: Path) -> None:
@@ -50,7 +57,7 @@ def test_every_cgroup_up_to_the_root_counts(machine: Path) -> None:
     )
     assert free(machine)["the memory cgroup /pod"] == 100 * MIB
     with pytest.raises(OutOfMemoryError, match=r"cgroup /pod \(memory.max"):
-        check_memory(101 * MIB, machine)
+        check_memory(ring(101 * MIB), root=machine)
 
 
 def test_version_1(machine: Path) -> None:
@@ -85,20 +92,25 @@ def test_a_cgroup_outside_our_view_is_no_limit(machine: Path, group: str) -> Non
 
 
 def test_nothing_known_refuses_nothing(tmp_path: Path) -> None:
-    check_memory(1 << 60, tmp_path)
+    check_memory(ring(1 << 60), root=tmp_path)
 
 
-def test_the_address_space_limit_is_named() -> None:
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [("RLIMIT_AS", "ulimit -v"), ("RLIMIT_FSIZE", "each ring needs")],
+)
+def test_a_limit_of_this_process_is_named(limit: str, says: str) -> None:
     script = (
-        "import resource; from framehop.ring import check_memory\n"
+        "import resource; from framehop.ring import check_memory, plan_ring\n"
         "from framehop.errors import OutOfMemoryError\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\n"
-        "check_memory(1 << 20)\n"
-        "try:\n    check_memory(4 << 30)\nexcept OutOfMemoryError as error:\n    print(error)\n"
+        f"resource.setrlimit(resource.{limit}, (4 << 30, 4 << 30))\n"
+        "check_memory(plan_ring(1, 1 << 20, 0), 2)\n"
+        "try:\n    check_memory(plan_ring(1, 4 << 30, 0))\nexcept OutOfMemoryError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert str(4 << 30) in done.stdout
-    assert "ulimit -v" in done.stdout
+    assert limit in done.stdout
+    assert says in done.stdout
 
 
 def test_a_plan_adds_up_slots_quota_and_control() -> None:

@@ -35,3 +35,10 @@ def test_the_newest_are_kept_and_their_number_is_bounded() -> None:
     assert len(kept) == LIMIT
     assert (kept[0], kept[LIMIT]) == (2, 1)
     assert 1 not in kept
+
+
+def test_a_frame_that_a_worker_ended_for_counts_as_one_that_was_being_decoded() -> None:
+    suspects = Suspects()
+    suspects.add(3, 7)
+    suspects.note([slot(7)])
+    assert suspects.listed() == [Suspect(3, 7, 2)]

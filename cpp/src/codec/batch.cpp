@@ -25,9 +25,14 @@ void decode_into_target(const DecodeTask& task, std::uint64_t max_pixels, Size& 
     decode(task.bytes, source, task.target(size.width, size.height));
 }
 
-void fail(const DecodeTask& task, DecodeOutcome& outcome, Errc code, const char* message) {
+// Nothing may leave it: the batch is on the stack of decode(), and other threads are at work on it.
+void fail(const DecodeTask& task, DecodeOutcome& outcome, Errc code, const char* message) noexcept {
     outcome.error = code;
-    outcome.message = message;
+    try {
+        outcome.message = message;
+    } catch (const std::bad_alloc&) {
+        outcome.message.clear();
+    }
     task.done(false);
 }
 

@@ -63,11 +63,13 @@ Size read_header(Bytes bytes) {
         return {static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height)};
     }
     const Handle spent = std::move(handle);
+    const char* why = failed != 0 ? tjGetErrorStr2(spent.get()) : "it ends before its picture";
+    if (lacked_memory(why)) throw Error(Errc::no_memory, std::string("no memory to read a JPEG's header: ") + why);
     if (width > 0 && (subsampling == -1 || colourspace == -1)) {
         throw Error(Errc::unsupported_picture,
                     "JPEG with unusual components or chroma sampling is not decoded; re-encode it as 4:2:0");
     }
-    throw refused_header(bytes, failed != 0 ? tjGetErrorStr2(spent.get()) : "it ends before its picture");
+    throw refused_header(bytes, why);
 }
 
 void check_pixels(Size source, std::uint64_t max_pixels) {
@@ -97,8 +99,10 @@ void decode(Bytes bytes, Size source, const ImageView& view) {
                                      static_cast<int>(view.height), TJPF_RGB, kFlags);
     if (failed == 0) return;
     const Handle spent = std::move(handle);
-    throw Error(Errc::corrupt_picture, "damaged JPEG (" + text(source) + ", " + std::to_string(bytes.size()) +
-                                           " bytes): " + tjGetErrorStr2(spent.get()));
+    const char* why = tjGetErrorStr2(spent.get());
+    if (lacked_memory(why)) throw Error(Errc::no_memory, "no memory to decode a JPEG of " + text(source) + ": " + why);
+    throw Error(Errc::corrupt_picture,
+                "damaged JPEG (" + text(source) + ", " + std::to_string(bytes.size()) + " bytes): " + why);
 }
 
 }  // namespace framehop::codec

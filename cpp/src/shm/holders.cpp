@@ -31,15 +31,15 @@ const Holder* Holders::writer() const noexcept {
     return nullptr;
 }
 
-std::vector<std::uint32_t> Holders::remove_departed(const HoldsSomething& holds_something) {
-    std::vector<std::uint32_t> departed;
+Holders::Indices Holders::remove_departed(const HoldsSomething& holds_something) noexcept {
+    Indices departed;
     for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
         std::optional<Holder>& place = places_[i];
         if (!place) continue;
         // Let go at once: an ended connection would wake the host for ever.
         if (hung_up(*place)) place->connection.reset();
         if (!died(*place) && (place->connection || holds_something(i, place->role))) continue;
-        departed.push_back(i);
+        departed.set(i);
         place.reset();
     }
     return departed;

@@ -32,6 +32,13 @@ UniqueFd make_stop() {
     return fd;
 }
 
+// Of everything there can be to watch: waiting never allocates, so it never fails.
+std::vector<pollfd> room_for_all() {
+    std::vector<pollfd> watched;
+    watched.reserve(2 + Door::kMaxWaiting + std::size_t{2} * kMaxHolders);
+    return watched;
+}
+
 // -1: for ever. Rounded up, so that the deadline is over when the wait is.
 int poll_timeout(const std::optional<Clock::time_point>& deadline) noexcept {
     if (!deadline) return -1;
@@ -51,6 +58,7 @@ RingHost::RingHost(std::string path, const Geometry& geometry)
       control_(std::make_shared<const Control>(fds_.control.get())),
       table_(control_),
       stop_(make_stop()),
+      watched_(room_for_all()),
       thread_(std::make_unique<std::thread>([this] { serve(); })) {}
 
 RingHost::~RingHost() {
@@ -83,35 +91,44 @@ void RingHost::serve() noexcept {
         try {
             look_around();
         } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-            // Out of memory for one caller: its connection was dropped on the way, the others are served on.
+            // Out of memory for one caller: its connection was dropped on the way, by which it knows. The others are
+            // served on.
         }
     }
 }
 
-bool RingHost::wait_for_events() {
-    std::vector<pollfd> watched{{.fd = stop_.get(), .events = POLLIN, .revents = 0}};
-    door_->watch(watched, Clock::now());
+bool RingHost::wait_for_events() noexcept {
+    watched_.clear();
+    watched_.push_back({.fd = stop_.get(), .events = POLLIN, .revents = 0});
+    door_->watch(watched_, Clock::now());
     {
         const std::lock_guard lock(mutex_);
-        holders_.watch(watched);
+        holders_.watch(watched_);
     }
-    ::poll(watched.data(), watched.size(), poll_timeout(door_->next_deadline()));
-    return watched.front().revents == 0;
+    ::poll(watched_.data(), watched_.size(), poll_timeout(door_->next_deadline()));
+    return watched_.front().revents == 0;
 }
 
 // Which descriptor woke us is not remembered: attachments and departures are rare, and looking at all of them is short.
+// The departed first, who cost no memory: a shortage keeps nobody's slots.
 void RingHost::look_around() {
+    {
+        const std::lock_guard lock(mutex_);
+        see_off_departed();
+    }
     std::vector<Caller> callers = door_->callers(Clock::now());
     const std::lock_guard lock(mutex_);
-    see_off_departed();
     for (Caller& caller : callers) admit(std::move(caller));
 }
 
-void RingHost::see_off_departed() {
+void RingHost::see_off_departed() noexcept {
     const auto holds_something = [this](std::uint32_t holder, Role role) {
         return role == Role::writer ? table_.any_filling() : table_.leases_of(holder) > 0;
     };
-    for (const std::uint32_t holder : holders_.remove_departed(holds_something)) reclaimed_ += table_.reclaim(holder);
+    const Holders::Indices departed = holders_.remove_departed(holds_something);
+    for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
+        if (departed[i]) reclaimed_ += table_.reclaim(i);
+    }
 }
 
 void RingHost::admit(Caller caller) {

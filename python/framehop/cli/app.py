@@ -50,7 +50,7 @@ app.add_typer(topics.app, name="topics")
 
 
 def main() -> None:
-    """Entry point of the `framehop` command."""
+    """Run the command that the arguments ask for."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     try:
         app()

@@ -25,7 +25,6 @@ from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.session import Session
 from framehop.pipeline.stop import stop_on_signals
 from framehop.protocols import FrameLog
-from framehop.sinks.wall import wall
 from framehop.sources.demo import demo_sources
 from framehop.types import parse_rfc3339
 
@@ -51,8 +50,10 @@ def demo(
     verbose: options.Verbose = 0,
 ) -> None:
     """Detect objects in four streams at once, audit the log, and write a video wall with the boxes. Takes about half a minute."""
-    directory = directory.absolute()
     sources = demo_sources()
+    from framehop.sinks.wall import wall  # the other commands do without the extra `video`
+
+    directory = directory.absolute()
     _start_afresh(directory)
     at = LogAt.of(directory / "log")
     texts = [f"{spec.stream}={spec.source}" for spec in sources]
@@ -63,7 +64,14 @@ def demo(
         if stop.requested:
             raise typer.Exit(130)
     with at.open(create=False) as log:
-        _draw_wall(log, directory / "wall.mp4", [spec.stream for spec in sources])
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("drawing the wall", total=None)
+            wall(
+                log,
+                [spec.stream for spec in sources],
+                directory / "wall.mp4",
+                on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
         _print_report(_tally(log))
         report = audit(log)
     print_audit(report)
@@ -80,12 +88,6 @@ def _start_afresh(directory: Path) -> None:
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MARKER).write_text("made by framehop demo, which deletes this directory when it runs again\n")
-
-
-def _draw_wall(log: FrameLog, path: Path, streams: list[str]) -> None:
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("drawing the wall", total=None)
-        wall(log, streams, path, on_progress=lambda done, total: progress.update(task, completed=done, total=total))
 
 
 def _tally(log: FrameLog) -> _Tally:

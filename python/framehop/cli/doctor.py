@@ -79,14 +79,15 @@ def _version(distribution: str) -> str:
 
 
 def _memory(settings: DetectOptions) -> Iterator[Check]:
-    needed = plan_ring(settings.slots, settings.slot_bytes, settings.tap_quota).total_bytes * settings.workers
+    plan = plan_ring(settings.slots, settings.slot_bytes, settings.tap_quota)
     for limit in memory_limits():
         yield Check("memory", "ok", f"{limit.name}: {limit.free_bytes / (1 << 20):,.0f} MiB free")
     try:
-        check_memory(needed)
+        check_memory(plan, settings.workers)
     except FramehopError as error:
         yield Check("rings", "problem", str(error))
     else:
+        needed = plan.total_bytes * settings.workers
         yield Check("rings", "ok", f"{needed / (1 << 20):,.0f} MiB for {settings.workers} × {settings.slots} slots")
 
 

@@ -43,7 +43,7 @@ Log = Annotated[
         "--log",
         metavar="DIR|URL",
         show_default=False,
-        help=f"The log: a directory, or kafka://HOST:PORT[/PREFIX]. Default: the one in --config, else {DEFAULT_LOG}.",
+        help=f"The log: a directory, or kafka://HOST:PORT, or with /PREFIX. Default: the one in --config, else {DEFAULT_LOG}.",
     ),
 ]
 Config = Annotated[

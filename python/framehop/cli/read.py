@@ -18,7 +18,6 @@ from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
 from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.protocols import Delivery, EventReader
-from framehop.sinks.annotate import annotate as annotate_log
 from framehop.timing import now_us
 from framehop.types import Event, EventRecord, parse_rfc3339
 
@@ -42,6 +41,7 @@ def tail(
         bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
     ] = True,
     stream: Annotated[str, typer.Option("--stream", metavar="ID", help="Only this stream.")] = "",
+    lane: Annotated[str, typer.Option("--lane", metavar="NAME", help="Only this lane.")] = "",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
@@ -55,7 +55,9 @@ def tail(
         if not json:
             out.print(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
         for record in _follow(reader, stop, follow=follow):
-            if (not stream or record.event.stream == stream) and _captured_since(record.event, since_us):
+            event = record.event
+            wanted = stream in {"", event.stream} and lane in {"", event.lane}
+            if wanted and _captured_since(event, since_us):
                 write_json_line(record.raw) if json else out.print(_event_line(record), markup=False)
 
 
@@ -102,6 +104,8 @@ def annotate(
     ] = "",
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
+    from framehop.sinks.annotate import annotate as annotate_log  # the other commands do without the extra `video`
+
     since_us = parse_moment(since, "--from", now_us()) if since else 0
     with (
         options.log_at(log, config).open(create=False) as opened,

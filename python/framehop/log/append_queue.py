@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from framehop.errors import ClosedError, LogError
+from framehop.errors import ClosedError, LogError, text_of
 from framehop.protocols import Ack
 from framehop.types import Frame
 
@@ -50,7 +50,7 @@ class AppendQueue:
         self._bytes = 0
         self._undone = 0
         self._closed = False
-        self._failure = ""
+        self._failure: Exception | None = None
         self._changed = threading.Condition()
 
     def put(self, item: Item, timeout_s: float | None) -> bool:
@@ -91,14 +91,14 @@ class AppendQueue:
     def wait_drained(self, timeout_s: float) -> bool:
         """Wait until everything put is done; False when the time is up, or the writer failed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._undone == 0 or self._failure, timeout_s)
+            self._changed.wait_for(lambda: self._undone == 0 or self._failure is not None, timeout_s)
             return self._undone == 0
 
     def wait_done(self, timeout_s: float) -> bool:
         """As `wait_drained`, but raises LogError after `fail`."""
         drained = self.wait_drained(timeout_s)
-        if not drained and self._failure:
-            raise LogError(self._failure)
+        if not drained:
+            self._raise_if_failed()
         return drained
 
     @property
@@ -112,22 +112,25 @@ class AppendQueue:
             self._closed = True
             self._changed.notify_all()
 
-    def fail(self, message: str) -> None:
+    def fail(self, error: Exception) -> None:
         """The writer can go on no more: everything still queued is dropped, unacknowledged."""
         with self._changed:
-            self._failure = message
+            self._failure = error
             self._items.clear()
             self._changed.notify_all()
 
     @property
     def _ended(self) -> bool:
-        return self._closed or bool(self._failure)
+        return self._closed or self._failure is not None
 
     def _fits(self, nbytes: int) -> bool:
         return self._bytes == 0 or self._bytes + nbytes <= self._limit
 
     def _raise_if_ended(self) -> None:
-        if self._failure:
-            raise LogError(self._failure)
+        self._raise_if_failed()
         if self._closed:
             raise ClosedError("this writer of the log is closed")
+
+    def _raise_if_failed(self) -> None:
+        if self._failure is not None:
+            raise LogError(text_of(self._failure)) from self._failure

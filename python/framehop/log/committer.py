@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import apsw
 
 from framehop import _core
-from framehop.errors import LogBusyError, LogFullError
+from framehop.errors import FramehopError, LogBusyError, LogFullError, text_of
 from framehop.log.append_queue import AppendQueue, Item, PendingFrame
 from framehop.log.context import LogContext
 from framehop.log.index import connect, free_bytes, full_error, row, rows, transaction, translated
@@ -63,8 +63,9 @@ class Committer:
                 self._queue.done(batch)
             self._close_segment()
         except Exception as error:
-            logger.exception("the writer of %s failed", self._context.paths.root)
-            self._queue.fail(str(error))
+            foreseen = isinstance(error, FramehopError | MemoryError)
+            logger.error("the writer of %s failed: %s", self._context.paths.root, text_of(error), exc_info=not foreseen)
+            self._queue.fail(error)
         finally:
             self._release()
 

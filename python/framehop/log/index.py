@@ -11,7 +11,16 @@ from typing import Any
 
 import apsw
 
-from framehop.errors import FramehopError, LogBusyError, LogCorruptError, LogError, LogFullError, NotALogError
+from framehop.errors import (
+    FramehopError,
+    LogBusyError,
+    LogCorruptError,
+    LogError,
+    LogFullError,
+    NotALogError,
+    OutOfMemoryError,
+    is_out_of_memory,
+)
 
 # Older ones can lose committed transactions: https://sqlite.org/wal.html#walresetbug
 MIN_SQLITE = (3, 51, 3)
@@ -23,8 +32,8 @@ _FULL_IOERR = (
     apsw.SQLITE_IOERR_WRITE,
     apsw.SQLITE_IOERR_TRUNCATE,
     apsw.SQLITE_IOERR_SHMSIZE,
-    apsw.SQLITE_IOERR_SHMMAP,
 )
+_NO_MEMORY = (apsw.SQLITE_NOMEM, apsw.SQLITE_IOERR_NOMEM, apsw.SQLITE_IOERR_SHMMAP)
 
 
 def check_sqlite(version: str) -> None:
@@ -99,11 +108,17 @@ def translated(path: Path) -> Iterator[None]:
     except apsw.Error as error:
         if is_full(error):
             raise full_error(path) from error
+        if getattr(error, "extendedresult", 0) in _NO_MEMORY:
+            raise OutOfMemoryError(f"{path}: this process has no memory left") from error
         raise LogError(f"{path}: {error}; check the disk and the rights of this directory") from error
     except OSError as error:
         if is_full(error):
             raise full_error(path) from error
-        raise LogError(f"{error.filename or path}: {error.strerror}; check the disk and its rights") from error
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(f"{error.filename or path}: this process has no memory left") from error
+        too_large = error.errno == errno.EFBIG
+        advice = "raise the limit on the size of files (ulimit -f)" if too_large else "check the disk and its rights"
+        raise LogError(f"{error.filename or path}: {error.strerror}; {advice}") from error
 
 
 def is_full(error: BaseException) -> bool:

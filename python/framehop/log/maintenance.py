@@ -12,7 +12,7 @@ import time
 
 import apsw
 
-from framehop.errors import LogError
+from framehop.errors import LogError, text_of
 from framehop.log.index import BUSY_TIMEOUT_MS, connect, translated
 from framehop.log.layout import LogPaths
 from framehop.log.locks import FileLock
@@ -97,8 +97,8 @@ class Maintenance:
         try:
             with translated(self._paths.root):
                 self._round(db)
-        except LogError as error:
-            logger.warning("flushing %s failed and is tried again: %s", self._paths.root, error)
+        except (LogError, MemoryError) as error:
+            logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
             self._dirty.set()
             return _AFTER_ERROR_S
         return FLUSH_INTERVAL_S

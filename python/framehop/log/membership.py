@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import apsw
 
-from framehop.errors import LogError
+from framehop.errors import LogError, text_of
 from framehop.log.context import LogContext
 from framehop.log.index import connect, rows, transaction, translated
 from framehop.log.locks import FileLock, is_held
@@ -84,10 +84,10 @@ class Member:
                 with transaction(self._db, self._context.paths.index):
                     self._beat_in_transaction()
                 self._complained = False
-            except LogError as error:
+            except (LogError, MemoryError) as error:
                 if not self._complained:
                     self._complained = True
-                    logger.warning("member %s cannot say that it is alive: %s", self.instance, error)
+                    logger.warning("member %s cannot say that it is alive: %s", self.instance, text_of(error))
 
     def _beat_in_transaction(self) -> None:
         # An insert as well: who was stopped for long has been struck off the list, and joins again.

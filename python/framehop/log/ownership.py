@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from framehop.errors import LogBusyError, LogError, LogFullError
+from framehop.errors import LogBusyError, LogError, LogFullError, text_of
 from framehop.log.context import LogContext
 from framehop.log.index import connect, rows, transaction, translated, value
 from framehop.log.locks import FileLock
@@ -94,8 +94,8 @@ class Ownership:
         """Leave the group: the partitions are free at once."""
         try:
             self._give_back(self.partitions)
-        except LogError as error:
-            logger.warning("group %s learns only by a time-out that a member has left: %s", self._group, error)
+        except (LogError, MemoryError) as error:
+            logger.warning("group %s learns only by a time-out that a member has left: %s", self._group, text_of(error))
         with self._lock:
             self._forget(frozenset(self._claims))
         self._member.close()

@@ -7,43 +7,67 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from typing import NoReturn
 
 from framehop import _core
-from framehop.errors import FramehopError
+from framehop.errors import (
+    FramehopError,
+    LogAccessError,
+    LogUnavailableError,
+    MemberReplacedError,
+    is_out_of_memory,
+    text_of,
+)
 from framehop.pipeline.control import Begin, Channel, Failed, Settings
 
 logger = logging.getLogger(__name__)
 
+UNAVAILABLE = 4  # status of a process that found no broker
 BEAT_S = 1.0  # how often a process says what it is doing; see process.HANG_S
 
 Body = Callable[[Channel, Settings], None]
 
 
-def main(body: Body) -> int:
-    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 3 after a fault while working.
+FAULT = 3
 
-    An error before `Ready` would come again: the supervisor passes it on and ends. One after it may be a passing fault, such as
-    memory that ran out: the process ends and the supervisor starts another.
+# A right that we do not have is missing at the next start too; and whose name another has taken must not take it back, or each
+# would end the other for ever.
+FINAL = (LogAccessError, MemberReplacedError)
+
+
+def main(body: Body) -> int:
+    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 4 (UNAVAILABLE) when no broker answered,
+    3 (FAULT) after anything else.
+
+    A stated error, one of framehop's own before `Ready` or a FINAL one at any time, would come again: the supervisor passes it on
+    and ends. A broker that is away may come back: the supervisor has seen it. A fault may pass, such as memory that ran out, at any
+    time and in whatever thread, or be a bug: the supervisor starts another process.
     """
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if not options.spawned_by_thread:
         _core.die_with_parent(options.parent)
+    threading.excepthook = lambda args: end_by_fault(args.exc_value or args.exc_type())
     logging.basicConfig(level=options.log_level, format=f"%(levelname)s framehop.{options.name}: %(message)s")
     with Channel.from_fd(options.control_fd) as channel:
-        begin = Begin.from_bytes(sys.stdin.buffer.read())
-        if begin.fail_at:
-            _core.arm_failpoint(begin.fail_at, begin.fail_nth)
         try:
+            begin = Begin.from_bytes(sys.stdin.buffer.read())
+            if begin.fail_at:
+                _core.arm_failpoint(begin.fail_at, begin.fail_nth)
             body(channel, begin.settings)
+        except LogUnavailableError as error:
+            logger.error("%s", error)
+            return UNAVAILABLE
         except FramehopError as error:
-            if channel.said_ready:
-                logger.error("%s", error)
-                return 3
+            if is_out_of_memory(error) or (channel.said_ready and not isinstance(error, FINAL)):
+                end_by_fault(error)
             channel.send(Failed(message=str(error)))
             return 1
+        except Exception as error:  # noqa: BLE001  whatever it is, it is said, and the process ends
+            end_by_fault(error)
     return 0
 
 
@@ -59,7 +83,22 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def end_with_supervisor() -> None:
+def end_by_fault(error: BaseException) -> NoReturn:
+    """Say what happened and end the process: not by way of the interpreter, which would wait for threads that have lost their
+    peers. Whatever was in flight is found again by whoever comes next, as after a kill."""
+    try:
+        if isinstance(error, FramehopError):
+            logger.error("%s", error)
+        elif is_out_of_memory(error):
+            logger.error("out of memory: %s", text_of(error))
+        else:
+            logger.critical("an unforeseen fault", exc_info=error)
+        sys.stderr.flush()
+    finally:
+        os._exit(FAULT)
+
+
+def end_with_supervisor() -> NoReturn:
     """The supervisor is dead: nothing can be handed back any more, and nothing here is worth keeping. Ends the process."""
     sys.stderr.flush()
     os._exit(1)

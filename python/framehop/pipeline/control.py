@@ -132,13 +132,21 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     errors: dict[str, str] = {}
 
 
+class Stumbled(msgspec.Struct, frozen=True, tag="stumbled"):
+    """The process ends because this frame could not be decoded for a reason that is not in its bytes, such as a lack of memory.
+    The frame is suspect, as if the process had died in the decoder."""
+
+    partition: int
+    offset: int
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The process cannot do its work, and starting it again would not help."""
 
     message: str
 
 
-Message = DetectorAt | Drain | Ready | Beat | Finished | Failed
+Message = DetectorAt | Drain | Ready | Beat | Finished | Stumbled | Failed
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)

@@ -6,7 +6,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from framehop.errors import FramehopError, SourceError
+from framehop.errors import FramehopError, SourceError, is_out_of_memory
 from framehop.pipeline.pacing import Clock, Pacer, Rate, StopEvent
 from framehop.protocols import Ack, FrameWriter, Picture, Source
 from framehop.types import Frame, FrameKey, StreamState, check_stream
@@ -91,14 +91,20 @@ class Feed:
         return not self.finished and not self.error
 
     def run(self) -> None:
-        """Every pass of the source. Never raises: what goes wrong is in `error`, so that the other sources go on."""
+        """Every pass of the source. What goes wrong is in `error`, so that the other sources go on. Only a lack of memory is
+        raised: that is not the source's fault, and the source is not done."""
         try:
             self._ended = self._passes_through()
-        except FramehopError as error:
-            self.error = str(error)
         except Exception as error:
-            logger.exception("source %s failed", self._source.uri)
-            self.error = f"{type(error).__name__}: {error}"
+            if is_out_of_memory(error):
+                raise
+            self.error = self._what_went_wrong(error)
+
+    def _what_went_wrong(self, error: Exception) -> str:
+        if isinstance(error, FramehopError):
+            return str(error)
+        logger.error("source %s failed", self._source.uri, exc_info=error)
+        return f"{type(error).__name__}: {error}"
 
     def finish(self) -> None:
         """Mark a source that came to its end as finished in the log, so that the next ingest starts anew.

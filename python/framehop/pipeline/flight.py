@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from framehop._core import DecodeResult, SlotRef
 from framehop.pipeline.control import Beat
@@ -17,6 +18,7 @@ from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord
 
 REVOKE_S = 5.0
+BATCH = 128  # events of one commit: a crash has no more than so many done again that were durable, but not committed
 BACKSTOP_S = 1.0  # every change is notified; should one be missed, it costs a second and not the pipeline
 
 
@@ -46,6 +48,7 @@ class Flight:
         self._changed = threading.Condition(self._lock)
         self._tracker = Tracker(ahead=ahead)
         self._committing: frozenset[int] = frozenset()
+        self._given_up: frozenset[int] = frozenset()  # of those being committed
         self._decoded: deque[Decoded] = deque()
         self._again: deque[Decoded] = deque()
         self._failure: BaseException | None = None
@@ -94,6 +97,7 @@ class Flight:
                 if not self._changed.wait(deadline.remaining_s):
                     break
             self._tracker.drop(partitions)
+            self._given_up |= partitions & self._committing
 
     # ---- main
 
@@ -137,16 +141,25 @@ class Flight:
         """The next completed frames, in log order per partition; None once stopping."""
         with self._changed:
             while not self.stopping.is_set():
-                batch = self._tracker.take()
+                batch = self._tracker.take(BATCH)
                 if batch.events or batch.marks:
                     self._committing = frozenset(batch.marks) | {event.frame.partition for event in batch.events}
                     return batch
                 self._changed.wait(BACKSTOP_S)
             return None
 
+    def still_ours(self, batch: Batch) -> Batch:
+        """`batch` without what was handed over while its commit was tried."""
+        with self._lock:
+            gone = self._given_up
+        return Batch(
+            events=[event for event in batch.events if event.frame.partition not in gone],
+            marks={partition: mark for partition, mark in batch.marks.items() if partition not in gone},
+        )
+
     def committed(self, batch: Batch, result: CommitResult) -> None:
         with self._changed:
-            self._committing = frozenset()
+            self._committing = self._given_up = frozenset()
             self._tracker.drop(result.lost)
             for event in batch.events:
                 if event.frame.partition not in result.lost:
@@ -183,6 +196,12 @@ class Flight:
         if self.wake_fd >= 0:
             os.close(self.wake_fd)
             self.wake_fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     def _wake(self) -> None:
         os.eventfd_write(self.wake_fd, 1)

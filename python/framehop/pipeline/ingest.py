@@ -72,7 +72,7 @@ def ingest(
     `run_since_us`: when the run began that this is a restart within; sources it had finished are not read again.
 
     A source that fails is reported in the summary and stops nobody else. Raises ConfigError (rate, loop, two sources
-    with one stream id) before anything is written, LogError when the log fails for good.
+    with one stream id) before anything is written, LogError when the log fails for good, MemoryError.
     """
     check_rate(rate)
     check_loop(loop)
@@ -110,10 +110,12 @@ def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:
         pending: set[Future[None]] = {threads.submit(feed.run) for feed in feeds}
         try:
             while pending:
-                _, pending = wait(pending, timeout=PROGRESS_S)
+                done, pending = wait(pending, timeout=PROGRESS_S)
+                for feed in done:
+                    feed.result()
                 watch.report()
         except BaseException:
-            stop.set()  # Ctrl-C: the executor's exit waits for the threads
+            stop.set()  # Ctrl-C, or no memory: the executor's exit waits for the threads
             raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framehop import _core
+from framehop.errors import BY_CODE, FramehopError, PictureError
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.flight import Decoded, Flight
 from framehop.pipeline.outcomes import make_event
@@ -12,6 +13,17 @@ from framehop.types import FrameRecord
 
 POLL_S = 1.0
 SLOT_WAIT_S = 0.25
+
+
+_PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclass(error, PictureError))
+
+
+class DecoderError(FramehopError):
+    """A frame could not be decoded, and not for what is in its bytes."""
+
+    def __init__(self, record: FrameRecord, why: str) -> None:
+        super().__init__(f"{record.meta.key} could not be decoded: {why}")
+        self.pointer = record.meta.pointer
 
 
 class Intake:
@@ -104,6 +116,8 @@ class Intake:
         decoded = []
         for (record, polled_us, attempts), result in zip(items, results, strict=True):
             if result.ref is None:
+                if result.error not in _PICTURES_FAULT:
+                    raise DecoderError(record, f"{result.error}: {result.message}")
                 size = (result.source_width, result.source_height) if result.source_width else None
                 self._fail(record, f"{result.error}: {result.message}", size)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Literal
 
 from framehop.config import FailPoint
 from framehop.errors import ProcessError
+from framehop.pipeline.child import UNAVAILABLE
 from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Message, Settings
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,14 @@ class Incident:
     in_flight: int
 
 
+def _address_space_hint() -> str:
+    """Libraries that cannot map any more abort in words that say nothing of it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f". Is the address space limit (ulimit -v), {limit} bytes, too low?"
+
+
 def signal_name(number: int) -> str:
     """As in kill -l; real-time signals have numbers only."""
     try:
@@ -58,7 +68,8 @@ def signal_name(number: int) -> str:
 class Process:
     """State of one child. Owned and used by the supervisor's thread alone.
 
-    `draining`: it was asked to end, or must not be started again because the pipeline ends.
+    `draining`: it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or one
+    before was ready, so that what keeps it from its work may pass.
     """
 
     role: Role
@@ -68,6 +79,7 @@ class Process:
     channel: Channel | None = None
     pidfd: int = -1
     ready: bool = False
+    proven: bool = False
     draining: bool = False
     finished: Finished | None = None
     beat: Beat = field(default_factory=Beat)
@@ -171,13 +183,14 @@ class Process:
 
     def _plan_restart(self, lived_s: float, code: int, progressed: bool) -> None:
         """At once the first time, then with doubling pauses. Five deaths of its own in a row without getting anything done end the
-        whole pipeline; a SIGKILL once it was ready is somebody else's doing, and passes."""
-        killed = self.ready and code == -signal.SIGKILL
-        self.stillborn = 0 if progressed else self.stillborn + (not killed)
+        whole pipeline; a SIGKILL once it was ready is somebody else's doing, and passes, as does a broker that is away."""
+        passing = (self.ready and code == -signal.SIGKILL) or code == UNAVAILABLE
+        self.stillborn = 0 if progressed else self.stillborn + (not passing)
         if self.stillborn >= STILLBORN_LIMIT:
             how = signal_name(-code) if code < 0 else f"status {code}"
             raise ProcessError(
                 f"{self.name} ended {self.stillborn} times before it did anything, last with {how}: see its messages above"
+                + _address_space_hint()
             )
         if lived_s > STEADY_S:
             self.delay_s = 0.0
@@ -186,7 +199,8 @@ class Process:
 
     def _release(self) -> None:
         self.popen = None
-        os.close(self.pidfd)
+        if self.pidfd >= 0:  # there was a descriptor left for it
+            os.close(self.pidfd)
         self.pidfd = -1
         if self.channel is not None:
             self.channel.close()

@@ -6,6 +6,7 @@ import logging
 import selectors
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -25,15 +26,16 @@ from framehop.pipeline.control import (
     ModelFacts,
     Ready,
     Settings,
+    Stumbled,
     WorkerSettings,
 )
 from framehop.pipeline.engine import load_model
 from framehop.pipeline.figures import Figures, Status, Summary
+from framehop.pipeline.lookout import Lookout
 from framehop.pipeline.process import Incident, Process
 from framehop.pipeline.runtime_dir import RuntimeDir
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.suspects import Suspects
-from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring
 from framehop.timing import Deadline, now_us
 
@@ -46,8 +48,9 @@ DRAIN_GRACE_S = 1.5  # beyond the workers' own deadline, for closing what they h
 class Supervisor:
     """Runs a pipeline on this host until it is asked to stop, its finite sources are done, or nothing came for `until_idle_s`.
 
-    Use `run` once, from one thread. Raises OutOfMemoryError before anything is started when the rings do not fit, ModelError and
-    LogError as found, ProcessError when a process cannot be kept running.
+    Use `run` once, from one thread. The constructor starts nothing; it raises OutOfMemoryError when the rings do not fit,
+    InvalidArgumentError when there can be none of that size, ModelError as found. `run` raises LogError as found, ProcessError
+    when a process cannot be kept running.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Supervisor:
         self._until_idle_s = until_idle_s
         self._fail_at = fail_at
         self._on_status = on_status
+        check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
         self._model: Model = load_model(options.model)
         self._detector = Process("detector", 0)
         self._workers = [Process("worker", index) for index in range(options.workers)]
@@ -77,6 +81,7 @@ class Supervisor:
         self._figures = Figures()
         self._incidents: list[Incident] = []
         self._detector_at: DetectorAt | None = None
+        self._lookout: Lookout | None = None
         self._busy_s = 0.0
         self._ends: dict[int, int] = {}
         self._left_behind = False
@@ -84,14 +89,13 @@ class Supervisor:
     # ---- the whole run
 
     def run(self, stop: StopSignal) -> Summary:
-        plan = plan_ring(self._options.slots, self._options.slot_bytes, self._options.tap_quota)
-        check_memory(plan.total_bytes * self._options.workers)
         with self._log.open(create=self._ingest is not None) as log, RuntimeDir() as runtime:
             try:
                 self._names = log.members(self._options.group, self._options.workers)
                 self._make_rings(runtime.path)
                 self._start_all()
-                self._loop(log, stop)
+                with Lookout(log, self._options.group) as self._lookout:
+                    self._loop(self._lookout, stop)
                 drained = self._drain(stop)
             finally:
                 self._end_all()
@@ -113,16 +117,18 @@ class Supervisor:
     def _processes(self) -> list[Process]:
         return [self._detector, *self._workers, *([self._ingest] if self._ingest else [])]
 
-    def _loop(self, log: FrameLog, stop: StopSignal) -> None:
-        self._busy_s, self._ends = time.monotonic(), log.end_offsets()
-        while not stop.requested and not self._finished(log):
-            self._wait(stop, self._next_wake_s())
+    def _loop(self, lookout: Lookout, stop: StopSignal) -> None:
+        self._busy_s = time.monotonic()
+        while not stop.requested and not self._finished(lookout):
+            self._wait(stop, self._next_wake_s(), lookout)
             self._care()
 
-    def _wait(self, stop: StopSignal, timeout_s: float) -> None:
-        """Until a process says something or ends, a stop is requested, or the time is up."""
+    def _wait(self, stop: StopSignal, timeout_s: float, lookout: Lookout | None = None) -> None:
+        """Until a process says something or ends, a look at the log is done, a stop is requested, or the time is up."""
         with selectors.DefaultSelector() as selector:
             selector.register(stop, selectors.EVENT_READ)
+            if lookout is not None:
+                selector.register(lookout, selectors.EVENT_READ)
             for process in self._processes():
                 if process.alive and process.channel is not None:
                     selector.register(process.channel, selectors.EVENT_READ)
@@ -207,15 +213,19 @@ class Supervisor:
         for message in process.receive():
             match message:
                 case Ready(model):
-                    process.ready = True
+                    process.ready = process.proven = True
                     self._introduce(process, model)
                 case Beat():
                     process.beat = message
                     self._report()
                 case Finished():
                     process.finished = message
+                case Stumbled(partition, offset):
+                    self._suspects.add(partition, offset)
                 case Failed(text):
-                    raise ProcessError(text)
+                    if not process.proven:
+                        raise ProcessError(text)
+                    logger.error("%s: %s", process.name, text)
                 case _:
                     raise ProcessError(f"{process.name} sent an unexpected {type(message).__name__}")
 
@@ -254,23 +264,26 @@ class Supervisor:
 
     # ---- ends
 
-    def _finished(self, log: FrameLog) -> bool:
-        """Finite sources are in and everything in the log is committed, or nothing came for long enough after it was."""
-        if self._ingest is not None:
-            return self._ingest.finished is not None and not self._ingest.alive and self._caught_up(log)
+    def _finished(self, lookout: Lookout) -> bool:
+        """Finite sources are in and everything in the log is committed, or nothing came for long enough after it was. Asks for a
+        look at the log, or judges by the one that was asked for before."""
+        if self._ingest is None and self._until_idle_s is None:
+            return False
+        look = lookout.take()
+        if look is None:
+            lookout.ask(quiet=self._quiet())
+            return False
         if self._until_idle_s is None:
-            return False
-        ends, before = log.end_offsets(), self._ends
-        if ends != before or not self._caught_up(log):
-            self._busy_s, self._ends = time.monotonic(), ends
-        return time.monotonic() >= self._busy_s + self._until_idle_s
+            return look.quiet and look.caught_up
+        if look.ends != self._ends or not (look.quiet and look.caught_up):
+            self._busy_s, self._ends = time.monotonic(), look.ends
+        return look.asked_s >= self._busy_s + self._until_idle_s
 
-    def _caught_up(self, log: FrameLog) -> bool:
-        """Every worker is up, and every frame in the log has been committed by this lane, here or on another host."""
-        if any(not worker.ready or worker.beat.in_flight for worker in self._workers):
+    def _quiet(self) -> bool:
+        """Every worker is up with nothing in flight, and finite sources are at their end."""
+        if self._ingest is not None and (self._ingest.finished is None or self._ingest.alive):
             return False
-        committed = log.committed(self._options.group)
-        return all(committed.get(partition, 0) >= end for partition, end in log.end_offsets().items())
+        return all(worker.ready and not worker.beat.in_flight for worker in self._workers)
 
     def _drain(self, stop: StopSignal) -> bool:
         """Ingest first, then workers, then the detector, all within one deadline; a second request ends it at once. Those whose
@@ -302,7 +315,10 @@ class Supervisor:
             self._on_status(self.status())
 
     def status(self) -> Status:
-        return self._figures.status(self._processes())
+        status = self._figures.status(self._processes())
+        if self._lookout is not None and not status.stalled:
+            status = replace(status, stalled=self._lookout.stalled)
+        return status
 
     def _summary(self, drained: bool) -> Summary:
         errors = dict(self._ingest.finished.errors) if self._ingest and self._ingest.finished else {}

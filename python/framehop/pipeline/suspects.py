@@ -20,8 +20,11 @@ class Suspects:
         """A worker died, and this was its ring: what it was filling is suspect."""
         for slot in slots:
             if slot.state == "filling" and slot.tag is not None:
-                key = (slot.tag.partition, slot.tag.offset)
-                self._attempts[key] = self._attempts.pop(key, 0) + 1
+                self.add(slot.tag.partition, slot.tag.offset)
+
+    def add(self, partition: int, offset: int) -> None:
+        """A worker ended because of this frame."""
+        self._attempts[partition, offset] = self._attempts.pop((partition, offset), 0) + 1
         for oldest in list(self._attempts)[:-LIMIT]:
             del self._attempts[oldest]
 

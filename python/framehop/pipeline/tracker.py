@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from framehop.types import Event
 
@@ -75,11 +76,12 @@ class Tracker:
         entry.event = event
         return True
 
-    def take(self) -> Batch:
-        """Remove and return what may be committed, in log order per partition."""
+    def take(self, limit: int = 1 << 30) -> Batch:
+        """Remove and return what may be committed, in log order per partition; at most `limit` events, partitions in turn."""
         batch = Batch(events=[], marks={})
-        for partition, line in self._lines.items():
-            batch.events.extend(self._events(line))
+        for partition, line in list(self._lines.items()):
+            self._lines[partition] = self._lines.pop(partition)  # the last one next time
+            batch.events.extend(islice(self._events(line), limit - len(batch.events)))
             while line.queue and line.queue[0].taken:
                 offset = line.queue.popleft().offset
                 del line.by_offset[offset]

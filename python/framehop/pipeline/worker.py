@@ -6,6 +6,7 @@ frames. They meet in `Flight`. The window, frames polled and not yet committed, 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
@@ -14,16 +15,17 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
 
 from framehop import _core
-from framehop.errors import LogBusyError, LogFullError, ProcessError
+from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, ProcessError
 from framehop.pipeline import child
-from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, WorkerSettings
+from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
 from framehop.pipeline.flight import Decoded, Flight
-from framehop.pipeline.intake import Intake
+from framehop.pipeline.intake import DecoderError, Intake
 from framehop.pipeline.outcomes import make_event, objects_of, stage_times
 from framehop.pipeline.tracker import Batch
-from framehop.protocols import CommitResult, FrameConsumer
+from framehop.protocols import FrameConsumer
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, ModelInfo
 
@@ -35,14 +37,15 @@ DRAIN_LOOK_S = 0.05
 
 
 class Worker:
-    """One worker's main thread. `run` returns when the supervisor asked to drain and everything is committed."""
+    """One worker's main thread. `run` returns when the supervisor asked to drain and everything is committed. Borrows the ring and
+    the flight."""
 
-    def __init__(self, channel: Channel, settings: WorkerSettings) -> None:
+    def __init__(self, channel: Channel, settings: WorkerSettings, ring: _core.Ring, flight: Flight) -> None:
         self._channel = channel
         self._settings = settings
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
-        self._flight = Flight(ahead=settings.log.doubles_events)
-        self._ring = _core.Ring.attach(settings.ring_path)
+        self._flight = flight
+        self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
         self._model: ModelInfo | None = None
@@ -65,26 +68,32 @@ class Worker:
             ) as consumer,
         ):
             intake = Intake(consumer, self._ring, self._flight, settings, self._writer)
-            commit = threading.Thread(target=self._commit_loop, args=(consumer,), name="commit")
-            intake_thread = threading.Thread(target=intake.run, name="intake")
             self._channel.send(Ready())
-            commit.start()
-            intake_thread.start()
             try:
-                self._loop(consumer)
-                self._say(consumer)
+                with (
+                    self._beside("commit", lambda: self._commit_loop(consumer), consumer),
+                    self._beside("intake", intake.run, consumer),
+                ):
+                    self._loop(consumer)
+                    self._say(consumer)
+            except DecoderError as error:
+                self._channel.send(Stumbled(partition=error.pointer.partition, offset=error.pointer.offset))
+                raise
             finally:
-                self._flight.stop()
-                consumer.wake()
-                intake_thread.join()
-                commit.join()
-                self._close()
+                if self._hop is not None:
+                    self._hop.close()
 
-    def _close(self) -> None:
-        if self._hop is not None:
-            self._hop.close()
-        self._ring.close()
-        self._flight.close()
+    @contextlib.contextmanager
+    def _beside(self, name: str, work: Callable[[], None], consumer: FrameConsumer) -> Iterator[None]:
+        """`work` goes on in a thread of its own while inside. When one ends, all end."""
+        thread = threading.Thread(target=work, name=name)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._flight.stop()
+            consumer.wake()
+            thread.join()
 
     def _loop(self, consumer: FrameConsumer) -> None:
         while not self._done():
@@ -203,30 +212,31 @@ class Worker:
         self._channel.send(self._flight.beat(frames_read=consumer.frames_read, resent=self._resent))
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
-        """Commits whatever is complete as soon as the commit before it is durable; a full disk, or a stopped process
-        that holds the log's lock, stops it until that is over."""
+        """Commits whatever is complete as soon as the commit before it is durable; a full disk, a stopped process that
+        holds the log's lock, or a broker that is away stops it until that is over."""
         with self._flight.failing():
             while (batch := self._flight.wait_batch()) is not None:
-                result = self._commit(consumer, batch)
-                if result is not None:
-                    self._flight.committed(batch, result)
+                self._commit(consumer, batch)
 
-    def _commit(self, consumer: FrameConsumer, batch: Batch) -> CommitResult | None:
-        """None when stopping before that was possible: the frames are read again by whoever comes next."""
+    def _commit(self, consumer: FrameConsumer, batch: Batch) -> None:
+        """Nothing when stopping before that was possible: the frames are read again by whoever comes next."""
         while not self._flight.stopping.is_set():
+            batch = self._flight.still_ours(batch)
             try:
-                return consumer.commit(batch.events, batch.marks)
-            except (LogFullError, LogBusyError) as error:
+                self._flight.committed(batch, consumer.commit(batch.events, batch.marks))
+                return
+            except (LogFullError, LogBusyError, LogUnavailableError) as error:
                 if not self._flight.stalled:
                     logger.warning("%s", error)
                 self._flight.stalled = str(error)
                 self._flight.stopping.wait(FULL_RETRY_S)
-        return None
 
 
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, WorkerSettings)
-    Worker(channel, settings).run()
+    ahead = settings.log.doubles_events
+    with _core.Ring.attach(settings.ring_path) as ring, Flight(ahead=ahead) as flight:
+        Worker(channel, settings, ring, flight).run()
     channel.send(Finished())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -50,13 +50,21 @@ def memory_limits(root: Path = _ROOT) -> list[MemoryLimit]:
     return [*_machine(root), *_cgroups_v2(root), *_cgroups_v1(root), *_address_space(root)]
 
 
-def check_memory(needed_bytes: int, root: Path = _ROOT) -> None:
-    """Raise OutOfMemoryError if `needed_bytes` do not fit, naming the size and the limit that leaves the least."""
-    tightest = min(memory_limits(root), key=lambda limit: limit.free_bytes, default=None)
+def check_memory(plan: RingPlan, rings: int = 1, root: Path = _ROOT) -> None:
+    """Raise OutOfMemoryError if so many rings do not fit, naming the size and the limit that leaves the least.
+
+    The address space is each process's own: its limit is held against what this one uses, though others will map the rings.
+    """
+    _check("the rings need", plan.total_bytes * rings, memory_limits(root))
+    _check("each ring needs", plan.total_bytes, _file_size())
+
+
+def _check(who_needs: str, needed_bytes: int, limits: Iterable[MemoryLimit]) -> None:
+    tightest = min(limits, key=lambda limit: limit.free_bytes, default=None)
     if tightest is None or needed_bytes <= tightest.free_bytes:
         return
     raise OutOfMemoryError(
-        f"the rings need {needed_bytes} bytes ({needed_bytes / _MIB:,.1f} MiB), but {tightest.name} leaves "
+        f"{who_needs} {needed_bytes} bytes ({needed_bytes / _MIB:,.1f} MiB), but {tightest.name} leaves "
         f"{tightest.free_bytes} ({tightest.free_bytes / _MIB:,.1f} MiB); use fewer slots or workers, smaller pictures, "
         "or raise that limit"
     )
@@ -142,3 +150,10 @@ def _address_space(root: Path) -> Iterator[MemoryLimit]:
     pages = (_read(root / "proc/self/statm") or "0").split()[0]
     used = int(pages) * mmap.PAGESIZE
     yield MemoryLimit(name=f"the address space limit (RLIMIT_AS, ulimit -v, {limit})", free_bytes=max(limit - used, 0))
+
+
+def _file_size() -> Iterator[MemoryLimit]:
+    """Holds for memfds as for any file: each by itself, not all together."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if limit != resource.RLIM_INFINITY:
+        yield MemoryLimit(name="the file size limit (RLIMIT_FSIZE, ulimit -f)", free_bytes=limit)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from framehop._core import encode_jpeg, read_jpeg_header
-from framehop.errors import PictureError, SourceError
+from framehop.errors import PictureError, SourceError, is_out_of_memory
 from framehop.protocols import Picture
 from framehop.sources.raster import JPEG_MAGIC, JPEG_SUFFIXES, PICTURE_SUFFIXES, decode_picture, pillow, read_bytes
 
@@ -69,6 +69,8 @@ class ImageSource:
         try:
             pixels = decode_picture(data)
         except PictureError as error:
+            if is_out_of_memory(error):
+                raise
             logger.warning("%s cannot be decoded (%s); it goes into the log as it is", path, error)
             return Picture(payload=data, media_us=media_us, content_type="application/octet-stream")
         height, width = pixels.shape[:2]

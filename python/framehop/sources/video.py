@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import encode_jpeg
-from framehop.errors import MissingExtraError, SourceError
+from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.protocols import Picture
 from framehop.sources.raster import MAX_PIXELS
 
@@ -102,7 +102,9 @@ class VideoSource:
                 break
             try:
                 frames = packet.decode()
-            except FFmpegError:
+            except FFmpegError as error:
+                if is_out_of_memory(error):
+                    raise
                 skipped += 1
                 continue
             yield from frames

@@ -22,7 +22,7 @@ struct Size {
 
 // What the header of `bytes` claims. Throws Errc::corrupt_picture (no JPEG, damaged, cut off before its first scan, no
 // pixels), unsupported_picture (CMYK, YCCK, not 8 bits a sample, lossless, unusual chroma sampling) and
-// picture_too_large (a side above libjpeg's 65,500 pixels). Thread-safe.
+// picture_too_large (a side above libjpeg's 65,500 pixels); no_memory, which says nothing of the picture. Thread-safe.
 [[nodiscard]] Size read_header(Bytes bytes);
 
 // Throws Errc::picture_too_large when `source` has more than `max_pixels`. Thread-safe.
@@ -34,7 +34,7 @@ void check_pixels(Size source, std::uint64_t max_pixels);
 
 // Decodes `bytes`, whose header said `source`, into `view` as RGB, at the scale that yields exactly the view's size;
 // writes nowhere else. Grey pictures become RGB. Throws Errc::corrupt_picture at the first sign of damage, the view
-// then holds anything; invalid_argument when no scale yields the view's size. Thread-safe.
+// then holds anything; no_memory; invalid_argument when no scale yields the view's size. Thread-safe.
 void decode(Bytes bytes, Size source, const ImageView& view);
 
 }  // namespace framehop::codec

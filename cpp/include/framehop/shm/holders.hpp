@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -39,7 +40,9 @@ class Holders {
     // Removes whoever died or detached by now and returns their indices; what they held is the caller's to take back.
     // One that hung up while it still holds something has either begun to die or lost its descriptor by accident: it
     // stays until its process is dead, for it may still be reading or writing.
-    [[nodiscard]] std::vector<std::uint32_t> remove_departed(const HoldsSomething& holds_something);
+    // Allocates nothing: the dead are seen off also when there is no memory left.
+    using Indices = std::bitset<kMaxHolders>;
+    [[nodiscard]] Indices remove_departed(const HoldsSomething& holds_something) noexcept;
     void watch(std::vector<pollfd>& watched) const;
     void clear() noexcept { places_ = {}; }
 

@@ -10,6 +10,8 @@
 #include "framehop/shm/door.hpp"
 #include "framehop/shm/holders.hpp"
 
+struct pollfd;
+
 namespace framehop::shm {
 
 // Creates the segments and serves attachments from a thread of its own until closed. Sleeps while nothing happens.
@@ -36,9 +38,9 @@ class RingHost {
 
   private:
     void serve() noexcept;
-    bool wait_for_events();
+    bool wait_for_events() noexcept;
     void look_around();
-    void see_off_departed();
+    void see_off_departed() noexcept;
     void admit(Caller caller);
     void welcome(Caller caller, std::uint32_t place, UniqueFd process);
     void check_open() const;
@@ -51,6 +53,7 @@ class RingHost {
     std::shared_ptr<const Control> control_;
     SlotTable table_;
     UniqueFd stop_;
+    std::vector<pollfd> watched_;  // the thread's
     mutable std::mutex mutex_;
     Holders holders_;                      // guarded by mutex_
     std::uint64_t reclaimed_ = 0;          // guarded by mutex_

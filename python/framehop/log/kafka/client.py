@@ -8,13 +8,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from framehop.errors import FramehopError, LogAccessError, LogError, LogNotFoundError, LogUnavailableError
-from framehop.log.kafka.options import KafkaOptions
+from framehop.errors import (
+    ConfigError,
+    FramehopError,
+    LogAccessError,
+    LogError,
+    LogNotFoundError,
+    LogUnavailableError,
+    MemberReplacedError,
+)
+from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.kafka.url import KafkaUrl
 from framehop.timing import Deadline
 
@@ -25,6 +34,7 @@ T = TypeVar("T")
 MIB = 1 << 20
 REQUEST_S = 10.0
 METADATA_S = 5.0  # new topics and partitions are seen after so long
+FIRST_WORD_S = 1.0
 LOOK_S = 0.2
 RETRY_S = 0.1
 
@@ -52,12 +62,8 @@ _AWAY = {
     KafkaError.BROKER_NOT_AVAILABLE,
 }
 _MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
-_FENCED = {
-    KafkaError.FENCED_INSTANCE_ID,
-    KafkaError._FENCED,
-    KafkaError.PRODUCER_FENCED,
-    KafkaError.UNRELEASED_INSTANCE_ID,
-}
+_REPLACED = {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED}
 
 
 class Causes:
@@ -99,13 +105,21 @@ class Causes:
             return self._last if self._last is not None and self._last.code() in _ACCESS else None
 
 
+class _Log:
+    """Where the client's own log goes, in place of stderr: what matters of it comes to the error callback as well."""
+
+    def log(self, _level: int, text: str, *arguments: object) -> None:
+        logger.debug("kafka client: " + text, *arguments)
+
+
 def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) -> dict[str, Any]:
     """Of every client. The user's own come last, but for those that a guarantee hangs on, which the options refuse."""
     return {
         "bootstrap.servers": url.bootstrap,
         "client.id": f"framehop-{role}",
         "error_cb": causes,
-        "log_level": 2,  # what it has to say comes to `causes`
+        "log_level": 2,
+        "logger": _Log(),
         "socket.keepalive.enable": True,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,
@@ -127,23 +141,33 @@ class Connection:
         self.url = url
         self.options = options
         self.causes = Causes()
-        with translated(url, self.causes):
+        if options.security is not None:
+            _check_files(options.security)
+        try:
             self.admin = AdminClient(settings(url, options, "admin", self.causes))
+        except KafkaException as raised:
+            raise _refused_setting(raised.args[0], url, options) from raised
         self._wait_for_broker(Deadline.after(options.connect_timeout_s))
 
     def _wait_for_broker(self, deadline: Deadline) -> None:
         said = False
         while True:
             try:
-                self.admin.list_topics(topic=self.url.frames, timeout=min(2.0, max(LOOK_S, deadline.remaining_s)))
+                self.admin.list_topics(
+                    topic=self.url.frames, timeout=min(FIRST_WORD_S, max(LOOK_S, deadline.remaining_s))
+                )
             except KafkaException as error:
                 self.admin.poll(0)
                 refused = self.causes.refused
                 if refused is not None or deadline.expired:
                     raise explain(refused or self.causes.since(0.0) or error.args[0], self.url) from error
+                cause = self.causes.since(0.0)
                 if not said:
                     logger.warning(
-                        "no broker answers at %s yet; trying for %.0f s", self.url.bootstrap, deadline.remaining_s
+                        "no broker answers at %s yet%s; trying for %.0f s",
+                        self.url.bootstrap,
+                        f" ({cause.str()})" if cause else "",
+                        deadline.remaining_s,
                     )
                     said = True
             else:
@@ -159,6 +183,28 @@ class Connection:
         return len(found.partitions)
 
 
+def _check_files(security: KafkaSecurity) -> None:
+    """OpenSSL's own words for a file that is not there name everything but the file."""
+    for name in ("ca", "certificate", "key"):
+        path = getattr(security, name)
+        try:
+            if path:
+                Path(path).open("rb").close()
+        except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"log.kafka.security.{name}: {path!r} cannot be read: {what}") from error
+
+
+def _refused_setting(error: KafkaError, url: KafkaUrl, options: KafkaOptions) -> FramehopError:
+    """By the user's own name for it: the client calls linger.ms by another."""
+    for name, value in options.client.items():
+        try:
+            AdminClient({"log_level": 0, name: value})
+        except KafkaException as raised:
+            return ConfigError(f"log.kafka.client: {name}: {raised.args[0].str().strip()}")
+    return explain(error, url)
+
+
 def missing(topic: str, url: KafkaUrl) -> LogNotFoundError:
     return LogNotFoundError(f"{url} has no topic {topic}: make the topics with framehop topics create --log {url}")
 
@@ -168,14 +214,33 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
     code = error.code()
     if code in _MISSING:
         return missing(topic or url.frames, url)
-    where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str()
+    where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str().strip()
+    if code == KafkaError._INVALID_ARG:
+        return ConfigError(f"{where}: {said}; look at log.kafka.client and log.kafka.security")
     if code in _ACCESS:
         return _refusal(code, where, said)
-    if code in _FENCED:
-        return LogError(f"{where}: another process has taken this worker's place: {said}")
+    if code in _REPLACED or code in _FENCED:
+        return _replacement(code, where, said)
     if code in _AWAY:
-        return LogUnavailableError(f"{where}: no broker answers: {said}; is it running, and is the address right?")
+        return LogUnavailableError(f"{where}: no broker answers: {said}; {_advice(code, said)}")
     return LogError(f"{where}: {said}")
+
+
+def _advice(code: int, said: str) -> str:
+    if "PLAINTEXT" in said:  # the client's guess from how the connection ended
+        return "it may have no TLS: then leave out log.kafka.security"
+    if code == KafkaError._ALL_BROKERS_DOWN:  # and no cause: they take the connection and close it
+        return "if they run, they may want TLS: set log.kafka.security"
+    return "is it running, and is the address right?"
+
+
+def _replacement(code: int, where: str, said: str) -> LogError:
+    if code in _REPLACED:
+        return MemberReplacedError(
+            f"{where}: another process works under this worker's name ({said}): give each host a name of its own, and use one "
+            "log.kafka.state_dir for all that runs on a host"
+        )
+    return LogError(f"{where}: another producer has taken this one's place, or it was silent for too long: {said}")
 
 
 def _refusal(code: int, where: str, said: str) -> LogAccessError:

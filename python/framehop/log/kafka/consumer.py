@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from framehop import _core
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
-from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, settings, translated
-from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, Output
+from framehop.log.kafka.client import REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, Output, StaleGenerationError
+from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.intake import Intake, Notice
 from framehop.log.kafka.marks import Marks
 from framehop.log.kafka.scan import without_group
-from framehop.log.kafka.starts import begin_of, resolve_starts
+from framehop.log.kafka.starts import StartOffset, begin_of, resolve_starts
 from framehop.log.kafka.wire import (
     NotOursError,
     Record,
@@ -34,9 +35,15 @@ from framehop.types import Event, FramePointer, FrameRecord, Gap
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 BATCH = 64  # above it the client's own cost per message doubles
 POLL_S = 0.05
 COMMIT_S = 5.0
+SOON = 64  # so many frames done are committed before the interval is over
+AHEAD = 128  # so many hold the worker up: what is done again after a crash stays bounded, however fast it is
+UNHEARD_S = 60.0  # the client reports on every commit; should one report be missing, offsets move again after so long
+GENERATION_S = 2.0  # what a commit waits for the group's new generation
 FULL_S = 1.0  # a full intake is looked at so often, so that rebalances are heard all the same
 REVOKE_S = 8.0  # what the worker gets to finish what is in flight of partitions that go to another
 
@@ -68,6 +75,7 @@ class KafkaConsumer:
         connection.partitions_of(self._url.frames)
         self._outputs = connection.partitions_of(self._url.detections)
         self._letters = connection.partitions_of(self._url.deadletter)
+        warn_of_long_session(connection, self._group)
         self._intake = Intake(self._options.prefetch_bytes // 2)
         self._lock = threading.Lock()  # of marks and side outputs
         self._moved = threading.Condition(self._lock)
@@ -75,6 +83,8 @@ class KafkaConsumer:
         self._marks = Marks()
         self._side: list[Output] = []
         self._committed_s = 0.0
+        self._reported = True  # nothing is on its way to the broker
+        self._overdue: list[Notice] = []  # partitions went before the worker was through with them
         self._generation: object = None
         self._frames_read = 0
         self._closed = False
@@ -108,6 +118,7 @@ class KafkaConsumer:
         return config | {
             "group.id": self._group,
             **({"group.instance.id": instance} if self._options.membership == "static" else {}),
+            "on_commit": self._on_commit,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
@@ -155,20 +166,33 @@ class KafkaConsumer:
         self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
     ) -> CommitResult:
         records = [(event, event_record(event)) for event in events]
+        deadline = Deadline.after(GENERATION_S)
+        while True:
+            try:
+                return self._commit(records, marks, metadata or {})
+            except StaleGenerationError:
+                if deadline.expired:
+                    raise
+                time.sleep(RETRY_S)  # the thread learns of the new one
+
+    def _commit(
+        self, records: Sequence[tuple[Event, Record]], marks: Mapping[int, int], metadata: Mapping[int, str]
+    ) -> CommitResult:
         with self._commit_lock:
             self._check_open()
             lost, outputs = self._outputs_of(records, frozenset(marks))
             mine = {partition: mark for partition, mark in marks.items() if partition not in lost}
             if self._options.delivery == "exactly-once":
                 with self._lock:
-                    due = self._marks.due_with(mine, metadata or {})
+                    due = self._marks.due_with(mine, metadata)
                 self._deliver(outputs, due)
             else:
                 self._deliver(outputs, {})
                 _core.failpoint("event.produced")
             with self._lock:  # not before: the thread commits what is finished
-                self._marks.finish(mine, metadata or {})
-        if not self._options.commit_interval_s:
+                self._marks.finish(mine, metadata)
+            behind = self._marks.ahead > AHEAD
+        if behind or not self._options.commit_interval_s:
             self._wait_committed(mine)
         return CommitResult(lost=lost)
 
@@ -176,11 +200,14 @@ class KafkaConsumer:
         self, records: Sequence[tuple[Event, Record]], touched: frozenset[int]
     ) -> tuple[frozenset[int], list[Output]]:
         with self._lock:
-            lost = frozenset(p for p in touched | {e.frame.partition for e, _ in records} if p not in self._marks.owned)
+            # What was given to us again is not ours in the eyes of a worker that has not let go of it yet.
+            self._overdue = [notice for notice in self._overdue if not notice.heeded.is_set()]
+            ours = self._marks.owned.difference(*(notice.revoked for notice in self._overdue))
+            lost = (touched | {event.frame.partition for event, _ in records}) - ours
             fresh = [
                 (event, record)
                 for event, record in records
-                if not self._marks.stale(event.frame.partition, event.frame.offset)
+                if event.frame.partition in ours and not self._marks.stale(event.frame.partition, event.frame.offset)
             ]
         outputs = [self._outcome(event.event_id, event, record) for event, record in fresh]
         outputs += [self._letter(event) for event, _ in fresh if event.outcome == "failed"]
@@ -227,20 +254,35 @@ class KafkaConsumer:
     # The thread alone calls the consumer: a call from another one waits until poll() is not at it, which may be never (found with
     # confluent-kafka 2.16.1).
 
-    def _commit_offsets(self) -> None:
+    def _commit_offsets(self, *, wait: bool = False) -> None:
+        """Not before what the thread had to say is durable: it stands for the offsets that are passed over."""
         with self._lock:
-            due = self._marks.due()
-        if not due:
+            due = {} if self._side else self._marks.due()
+        unheard = not self._reported and time.monotonic() - self._committed_s < UNHEARD_S
+        if not due or (unheard and not wait):
             return
         _core.failpoint("offsets.stored")
         self._committed_s = time.monotonic()
         try:
-            found = self._consumer.commit(offsets=self._places(due), asynchronous=False) or []
+            if wait:
+                self._committed(self._consumer.commit(offsets=self._places(due), asynchronous=False) or [])
+            else:
+                self._consumer.commit(offsets=self._places(due), asynchronous=True)
+                self._reported = False
         except KafkaException as raised:
             self._not_committed(raised.args[0])
-            return
+
+    def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        """Called by the client in the thread's poll."""
+        self._reported = True
+        if error is not None:
+            self._not_committed(error)
+        else:
+            self._committed(places)
+
+    def _committed(self, places: Sequence[TopicPartition]) -> None:
         with self._moved:
-            self._marks.committed({place.partition: place.offset for place in found if place.error is None})
+            self._marks.committed({place.partition: place.offset for place in places if place.error is None})
             self._moved.notify_all()
 
     def _not_committed(self, error: KafkaError) -> None:
@@ -250,7 +292,7 @@ class KafkaConsumer:
         logger.info("offsets are not committed yet: %s", error.str())
 
     def _wait_committed(self, marks: Mapping[int, int]) -> None:
-        """Without an interval a commit returns when the broker has the offsets; the thread sends them at its next turn."""
+        """Until the broker has the offsets; the thread sends them at its next turn."""
         with self._moved:
             self._moved.wait_for(lambda: self._marks.reached(marks), COMMIT_S)
 
@@ -321,7 +363,9 @@ class KafkaConsumer:
 
     def _fell_behind(self, partition: int) -> None:
         """Retention has overtaken us: what is gone is gone, but not silently."""
-        begin = begin_of(self._connection, partition)
+        begin = self._patiently(lambda: begin_of(self._connection, partition), default=-1)
+        if begin < 0:
+            return
         with self._lock:
             at = self._marks.handed(partition)
             if at is None:
@@ -351,34 +395,38 @@ class KafkaConsumer:
     def _tidy(self) -> None:
         """Offsets, at most every interval, and what no commit of the worker takes along."""
         with self._lock:
-            waiting = bool(self._side) or bool(self._marks.due())
-        if not waiting or time.monotonic() - self._committed_s < self._options.commit_interval_s:
+            side, due, many = bool(self._side), bool(self._marks.due()), self._marks.ahead >= SOON
+        early = time.monotonic() - self._committed_s < self._options.commit_interval_s
+        if not (side or due) or (early and not many):
             return
-        if not self._commit_lock.acquire(blocking=False):
-            return
-        try:
-            self._flush()
-        except LogUnavailableError as error:
-            logger.info("%s", error)
-        finally:
-            self._commit_lock.release()
+        exactly_once = self._options.delivery == "exactly-once"
+        # A worker that commits all the time has the lock nearly always, and takes along what needs it.
+        if (side or exactly_once) and self._commit_lock.acquire(blocking=False):
+            try:
+                self._flush()
+            except LogUnavailableError as error:
+                logger.info("%s", error)
+            finally:
+                self._commit_lock.release()
+        if not exactly_once:
+            self._commit_offsets(wait=not self._options.commit_interval_s)
 
     def _flush(self) -> None:
-        """Under the commit lock."""
-        if self._options.delivery == "exactly-once":
-            with self._lock:
-                due = self._marks.due()
-            self._deliver([], due)
+        """Under the commit lock: what the thread had to say and, in exactly-once, the offsets with it."""
+        with self._lock:
+            due = self._marks.due() if self._options.delivery == "exactly-once" else {}
+        self._deliver([], due)
+        if due:
             self._committed_s = time.monotonic()
-        else:
-            self._deliver([], {})
-            self._commit_offsets()
 
     # ---- rebalances, called by the client in the thread's poll
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         partitions = [place.partition for place in places]
-        starts = resolve_starts(self._connection, self._consumer, partitions, self._start)
+        none: list[StartOffset] = []
+        starts = self._patiently(
+            lambda: resolve_starts(self._connection, self._consumer, partitions, self._start), default=none
+        )
         with self._lock:
             for start in starts:
                 self._marks.assign(start.partition, start.offset, start.committed)
@@ -397,26 +445,48 @@ class KafkaConsumer:
         deadline = Deadline.after(REVOKE_S)
         while not notice.heeded.wait(POLL_S) and not deadline.expired and not self._ending.is_set():
             if self._options.delivery == "at-least-once":
-                self._commit_offsets()
+                self._commit_offsets(wait=True)
         if self._commit_lock.acquire(timeout=deadline.remaining_s + POLL_S):
             try:
-                self._flush()
+                self._finish()
             except FramehopError as error:
                 logger.info("not committed before the partitions went: %s", error)
             finally:
                 self._commit_lock.release()
-        self._let_go(consumer, partitions)
+        self._let_go(consumer, notice)
+
+    def _finish(self) -> None:
+        """Under the commit lock: everything that can be said and committed."""
+        self._flush()
+        if self._options.delivery == "at-least-once":
+            self._commit_offsets(wait=True)
 
     def _lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         partitions = frozenset(place.partition for place in places)
         logger.warning("partitions %s were lost: silent for longer than the session", sorted(partitions))
-        self._let_go(consumer, partitions)
-        self._intake.announce(Notice(revoked=partitions))
+        notice = Notice(revoked=partitions)
+        self._let_go(consumer, notice)
+        self._intake.announce(notice)
 
-    def _let_go(self, consumer: Consumer, partitions: frozenset[int]) -> None:
+    def _let_go(self, consumer: Consumer, notice: Notice) -> None:
         with self._lock:
-            self._marks.drop(partitions)
-        consumer.incremental_unassign([TopicPartition(self._url.frames, partition) for partition in partitions])
+            self._marks.drop(notice.revoked)
+            if not notice.heeded.is_set():
+                self._overdue.append(notice)
+        consumer.incremental_unassign([TopicPartition(self._url.frames, partition) for partition in notice.revoked])
+
+    def _patiently(self, action: Callable[[], T], default: T) -> T:
+        """`action`, as often as it takes until the broker answers; `default` when closed meanwhile."""
+        said = False
+        while not self._ending.is_set():
+            try:
+                return action()
+            except LogUnavailableError as error:
+                if not said:
+                    logger.warning("%s; waiting", error)
+                said = True
+                self._ending.wait(RETRY_S)
+        return default
 
     # ---- ends
 
@@ -429,7 +499,7 @@ class KafkaConsumer:
         self._thread.join(REVOKE_S + REQUEST_S)
         with self._commit_lock:
             try:
-                self._flush()
+                self._finish()
             except LogError as error:
                 logger.warning("the last offsets are not committed: %s; those frames are read again", error)
             self._delivery.close()

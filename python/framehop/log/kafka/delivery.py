@@ -43,6 +43,13 @@ class Delivery(Protocol):
     def close(self) -> None: ...
 
 
+class StaleGenerationError(LogUnavailableError):
+    """The group has moved on meanwhile: nothing was written, and with its new generation it may be tried again."""
+
+
+_STALE = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}
+
+
 class AtLeastOnce:
     """An idempotent producer. Offsets are none of its business: whoever calls commits them afterwards."""
 
@@ -75,7 +82,8 @@ class AtLeastOnce:
     def _wait(self, identities: Sequence[str]) -> None:
         began_s, deadline = time.monotonic(), Deadline.after(STALL_S)
         while not all(self._sent[identity] for identity in identities):
-            self._producer.poll(TICK_S)
+            with translated(self._url, self._causes, self._url.detections):
+                self._producer.poll(TICK_S)  # raises what is fatal, such as no right to write at all
             if self._failure is not None:
                 raise self._failure
             if deadline.expired:
@@ -148,7 +156,8 @@ class ExactlyOnce:
             self._producer.abort_transaction(TRANSACTION_S)
         except KafkaException as second:
             raise LogError(f"{self._url}: a transaction could not be aborted: {second.args[0].str()}") from second
-        raise LogUnavailableError(f"events wait for the broker: {error}") from raised
+        kind = StaleGenerationError if raised.args[0].code() in _STALE else LogUnavailableError
+        raise kind(f"events wait for the broker: {error}") from raised
 
     def close(self) -> None:
         """Nothing is open between two calls."""

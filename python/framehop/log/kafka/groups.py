@@ -1,32 +1,85 @@
-"""A group's offsets, asked for without being a member."""
+"""How far a group has read, asked by one who is no member of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
-from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, patiently
-from framehop.log.kafka.scan import plain_consumer
+from framehop.errors import FramehopError, LogUnavailableError
+from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.scan import without_group
+from framehop.timing import Deadline
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+LONG_SESSION_S = 20.0
 
 
-def group_offsets(connection: Connection, group: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-    """The committed offset by partition; those without one are absent. Waits for transactions that are about to move them.
-
-    Not by the admin client: its list_consumer_group_offsets ends the process with a segmentation fault when the group's coordinator
-    is being elected or moves (librdkafka 2.16, https://github.com/confluentinc/librdkafka/issues/5040), as it is with the first
-    groups of a new broker.
-    """
-    places = [TopicPartition(topic, partition) for partition in partitions]
-    causes = Causes()
-    consumer = plain_consumer(connection, "offsets", causes, **{"group.id": group})
+def warn_of_long_session(connection: Connection, group: str) -> None:
+    """With `group.protocol: consumer` the broker decides how long a dead worker keeps its partitions: 45 s by default."""
+    if not connection.options.by_broker:
+        return
+    resource = ConfigResource(ResourceType.GROUP, group)
     try:
-        found: list[TopicPartition] = patiently(
-            connection, lambda: consumer.committed(places, timeout=REQUEST_S), topic=topic
+        with translated(connection.url, connection.causes):
+            futures = connection.admin.describe_configs([resource], request_timeout=REQUEST_S)
+            session_s = int(futures[resource].result(REQUEST_S)["consumer.session.timeout.ms"].value) / 1000
+    except (FramehopError, KeyError) as error:  # no right to look, or a broker before 4.0
+        logger.info("the session timeout of group %s is not known: %s", group, error)
+        return
+    if session_s > LONG_SESSION_S:
+        logger.warning(
+            "a worker that dies keeps its partitions for %.0f s: lower consumer.session.timeout.ms of group %s, see docs/kafka.md",
+            session_s,
+            group,
         )
-    finally:
-        consumer.close()
-    for place in found:
-        if place.error is not None:
-            raise explain(place.error, connection.url, topic)
-    return {place.partition: place.offset for place in found if place.offset >= 0}
+
+
+class GroupOffsets:
+    """Committed offsets of one group. Thread-safe. Waits for transactions that are about to move them.
+
+    A consumer that never joins, because the admin client's `list_consumer_group_offsets` ends the whole process by SIGSEGV when
+    the coordinator is new or moves: https://github.com/confluentinc/librdkafka/issues/5040.
+    """
+
+    def __init__(self, connection: Connection, group: str, topic: str) -> None:
+        self._connection, self._topic = connection, topic
+        self._causes = Causes()
+        config = without_group(settings(connection.url, connection.options, "offsets", self._causes))
+        with translated(connection.url, self._causes):
+            self._consumer = Consumer(
+                config | {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed"}
+            )
+
+    def committed(self) -> dict[int, int]:
+        """By partition, where there is one."""
+        topic = self._topic
+        places = [TopicPartition(topic, p) for p in range(self._connection.partitions_of(topic))]
+        deadline = Deadline.after(REQUEST_S)
+        while True:
+            try:
+                with translated(self._connection.url, self._causes):
+                    return self._found(self._consumer.committed(places, timeout=LOOK_S))
+            except LogUnavailableError:
+                self._raise_cause()
+                if deadline.expired:
+                    raise
+
+    def _found(self, places: list[TopicPartition]) -> dict[int, int]:
+        for place in places:
+            if place.error is not None:
+                raise explain(place.error, self._connection.url, self._topic)
+        return {place.partition: place.offset for place in places if place.offset >= 0}
+
+    def _raise_cause(self) -> None:
+        """That the group is not ours to look at comes as a message; the call only times out."""
+        message = self._consumer.poll(0)
+        error = message.error() if message is not None else None
+        if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise explain(error, self._connection.url)
+
+    def close(self) -> None:
+        self._consumer.close()

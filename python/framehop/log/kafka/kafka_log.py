@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogError
 from framehop.log.kafka.client import REQUEST_S, Connection, translated
 from framehop.log.kafka.consumer import KafkaConsumer
-from framehop.log.kafka.groups import group_offsets
+from framehop.log.kafka.groups import GroupOffsets
 from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.reader import KafkaEventReader
@@ -65,6 +65,7 @@ class KafkaLog:
         self._closed = False
         self._parts: list[KafkaWriter | KafkaConsumer | KafkaEventReader] = []
         self._slots: list[FileLock] = []
+        self._groups: dict[str, GroupOffsets] = {}
 
     @property
     def url(self) -> str:
@@ -199,8 +200,11 @@ class KafkaLog:
 
     def committed(self, group: str) -> dict[int, int]:
         self._check_open()
-        topic = self._url.frames
-        return group_offsets(self._connection, self._url.group(group), topic, range(self.partitions))
+        with self._lock:
+            if group not in self._groups:
+                self._groups[group] = GroupOffsets(self._connection, self._url.group(group), self._url.frames)
+            offsets = self._groups[group]
+        return offsets.committed()
 
     def lag(self, group: str) -> list[PartitionLag]:
         """Reads one frame of each partition that is behind, for its time."""
@@ -257,6 +261,8 @@ class KafkaLog:
             self._closed = True
         for part in self._parts:
             part.close()
+        for offsets in self._groups.values():
+            offsets.close()
         for lock in self._slots:
             lock.release()
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 @dataclass(slots=True)
 class _Mark:
     """`done`: the next offset to read as far as the worker is through. `committed`: as far as the broker knows. `handed`: behind
-    the last frame handed out. `jumps`: from one mark to another over offsets that hold no frames."""
+    the last frame handed out. `start`: where this ownership began. `jumps`: from one mark to another over offsets that hold no
+    frames."""
 
     done: int
     committed: int
     handed: int
+    start: int
     metadata: str = ""
     jumps: dict[int, int] = field(default_factory=dict)
 
@@ -30,7 +32,7 @@ class Marks:
 
     def assign(self, partition: int, start: int, committed: int) -> None:
         """`committed`: where the group stood; less than `start` when what lay between is accounted for."""
-        self._marks[partition] = _Mark(done=start, committed=committed, handed=start)
+        self._marks[partition] = _Mark(done=start, committed=committed, handed=start, start=start)
 
     def drop(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
@@ -58,11 +60,12 @@ class Marks:
             self._advance(mark)
 
     def finish(self, marks: Mapping[int, int], metadata: Mapping[int, str]) -> None:
-        """Frames below the marks are done, their events durable. Never back; of partitions that are not ours: nothing."""
+        """Frames below the marks are done, their events durable. Never back, nor beyond what was handed out; of partitions that are
+        not ours: nothing."""
         for partition, offset in marks.items():
             mark = self._marks.get(partition)
-            if mark is not None and offset > mark.done:
-                mark.done = offset
+            if mark is not None and min(offset, mark.handed) > mark.done:
+                mark.done = min(offset, mark.handed)
                 mark.metadata = metadata.get(partition, "")
                 self._advance(mark)
 
@@ -80,7 +83,7 @@ class Marks:
     def stale(self, partition: int, offset: int) -> bool:
         """Whether a frame was not handed out since the partition came to us: it is of an ownership before."""
         mark = self._marks.get(partition)
-        return mark is None or offset >= mark.handed
+        return mark is None or not mark.start <= offset < mark.handed
 
     def due(self) -> dict[int, tuple[int, str]]:
         """By partition: the offset to commit and its metadata, where the broker does not know it yet."""
@@ -89,6 +92,11 @@ class Marks:
             for partition, mark in self._marks.items()
             if mark.done > mark.committed
         }
+
+    @property
+    def ahead(self) -> int:
+        """Offsets done and not known to be committed: what a crash would have done again."""
+        return sum(mark.done - max(mark.committed, mark.start) for mark in self._marks.values())
 
     def committed(self, marks: Mapping[int, int]) -> None:
         for partition, offset in marks.items():

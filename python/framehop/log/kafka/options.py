@@ -17,19 +17,30 @@ ClientValue = str | int | float | bool
 # Set by framehop because a guarantee hangs on them: a client setting that says otherwise is refused, not overridden in silence.
 OURS = {
     "bootstrap.servers": "the log's URL names the brokers",
+    "metadata.broker.list": "the log's URL names the brokers",
     "group.id": "the lane names the group",
     "group.instance.id": "use membership: static or dynamic",
+    "group.protocol.type": "the client knows one",
     "enable.auto.commit": "offsets move by the commit rule",
+    "auto.commit.enable": "offsets move by the commit rule",
     "enable.auto.offset.store": "offsets move by the commit rule",
     "auto.offset.reset": "start offsets are resolved on assignment",
     "enable.idempotence": "without it a retry may double or reorder frames",
     "acks": "a frame is acknowledged by all replicas in sync",
+    "request.required.acks": "a frame is acknowledged by all replicas in sync",
     "message.timeout.ms": "a message that expires would be lost or doubled",
     "delivery.timeout.ms": "a message that expires would be lost or doubled",
     "transactional.id": "use delivery: exactly-once",
     "enable.partition.eof": "the end of a partition is part of the commit rule",
     "isolation.level": "frames and events are read committed",
+    "logger": "what the client has to say is logged under framehop.log.kafka",
+    "default.topic.config": "settings of topics stand beside the others",
 }
+ALIASES = {"sasl.mechanisms": "sasl.mechanism"}
+
+# With `group.protocol: consumer` (KIP-848) the broker decides on them: group.consumer.* there, or the group's own consumer.*.
+BROKERS = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy")
+SESSION_S = 10.0
 
 
 class KafkaSecurity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +97,7 @@ class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     delivery: Delivery = "at-least-once"
     membership: Membership = "static"
-    session_timeout_s: float = 10.0
+    session_timeout_s: float = SESSION_S
     commit_interval_s: float = 0.1
     connect_timeout_s: float = 30.0
     queue_bytes: int = 64 * MIB
@@ -103,6 +114,39 @@ class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         _check(self.prefetch_bytes >= MIB, "prefetch_bytes must be 1 MiB or more")
         for name, why in OURS.items():
             _check(name not in self.client, f"client setting {name} is framehop's own: {why}")
+        for name in self.client:
+            _check(
+                "_" not in name,
+                f"client setting {name} is no setting of librdkafka: its names have dots, no underscores",
+            )
+        self._check_security()
+        self._check_protocol()
+
+    def _check_security(self) -> None:
+        ours = self.security.client() if self.security else {}
+        for name in self.client:
+            _check(
+                ALIASES.get(name, name) not in ours,
+                f"client setting {name} and security say the same: keep it in one of them",
+            )
+
+    def _check_protocol(self) -> None:
+        if not self.by_broker:
+            return
+        for name in BROKERS:
+            _check(
+                name not in self.client,
+                f"client setting {name} is not allowed with group.protocol: consumer; the broker decides: see docs/kafka.md",
+            )
+        _check(
+            self.session_timeout_s == SESSION_S,
+            "session_timeout_s counts for nothing with group.protocol: consumer: set consumer.session.timeout.ms of the group",
+        )
+
+    @property
+    def by_broker(self) -> bool:
+        """Whether the brokers decide on sessions and shares: the group protocol of KIP-848."""
+        return str(self.client.get("group.protocol", "")).lower() == "consumer"
 
     def __repr__(self) -> str:
         """Without the values of client settings: there may be secrets among them."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from queue import SimpleQueue
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from framehop.errors import LogError
 from framehop.log.kafka.client import Connection, explain
-from framehop.log.kafka.groups import group_offsets
+from framehop.log.kafka.groups import GroupOffsets
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -29,10 +30,11 @@ class GroupPosition:
     `answers.put` is the client's on_commit: in C, as Causes says why; it keeps the error, or None. Commits are answered in order.
     """
 
-    def __init__(self, connection: Connection, group: str, topic: str, partitions: Iterable[int]) -> None:
+    def __init__(self, connection: Connection, group: str, topic: str) -> None:
         self._connection, self._group, self._topic = connection, group, topic
         self.answers: SimpleQueue[KafkaError | None] = SimpleQueue()
-        self.stored = group_offsets(connection, group, topic, partitions)
+        with contextlib.closing(GroupOffsets(connection, group, topic)) as offsets:
+            self.stored = offsets.committed()
         self._asked = dict(self.stored)
         self._unanswered: deque[dict[int, int]] = deque()
         self._failure: KafkaError | None = None

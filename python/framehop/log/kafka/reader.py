@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, Message, TopicPartition
 from framehop.errors import ClosedError, LogUnavailableError
 from framehop.log.kafka.client import Causes, Connection, explain, translated
 from framehop.log.kafka.position import GroupPosition
-from framehop.log.kafka.scan import SILENCE_S, begins, ends, offsets_at, plain_consumer
+from framehop.log.kafka.scan import SILENCE_S, begins, ends, of_no_group, offsets_at, plain_consumer
 from framehop.log.kafka.wire import NotOursError, parse_outcome
 from framehop.protocols import Start
 from framehop.timing import Deadline
@@ -35,7 +35,7 @@ class KafkaEventReader:
         self._closed = False
         self._ahead: deque[EventRecord] = deque()
         partitions = range(connection.partitions_of(self._topic))
-        self._position = GroupPosition(connection, self._url.group(group), self._topic, partitions) if group else None
+        self._position = GroupPosition(connection, self._url.group(group), self._topic) if group else None
         known = self._position.stored if self._position is not None else {}
         # A partition that was added since the group began is read from its beginning.
         fresh = begins(connection, self._topic, partitions) if known else self._begin(partitions, start, since_us)
@@ -127,11 +127,11 @@ class KafkaEventReader:
             self._next[partition] = max(self._next[partition], offset)
         elif error is not None and error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
             self._begin_anew(partition)
-        elif error is not None:
+        elif error is not None and not of_no_group(error):
             explained = explain(error, self._url, self._topic)
             if not isinstance(explained, LogUnavailableError):
                 raise explained
-        else:
+        elif error is None:
             self._next[partition] = offset + 1
             self._keep(message)
 
@@ -149,7 +149,9 @@ class KafkaEventReader:
         begin = begins(self._connection, self._topic, [partition])[partition]
         logger.warning("events before %d of partition %d were removed by retention", begin, partition)
         self._next[partition] = begin
-        self._consumer.seek(TopicPartition(self._topic, partition, begin))
+        # Not by seek(): a partition that was out of range when it was assigned is not being fetched, and refuses.
+        self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+        self._consumer.incremental_assign([TopicPartition(self._topic, partition, begin)])
 
     def close(self) -> None:
         if not self._closed:

@@ -47,6 +47,12 @@ def without_group(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if not name.startswith(names)}
 
 
+def of_no_group(error: KafkaError) -> bool:
+    """Whether it is about the group that a plain consumer does not use: the client looks for its coordinator all the same, and
+    a user who only reads has no right to any group."""
+    return error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+
+
 def offsets(connection: Connection, topic: str, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
     """By partition, in one request. Those of open transactions are not there yet."""
     wanted = {TopicPartition(topic, partition): spec for partition in partitions}
@@ -126,8 +132,10 @@ class PartitionScan:
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
                 return
-            if error is not None:
+            if error is not None and not of_no_group(error):
                 raise explain(error, self._connection.url, self._topic)
+            if error is not None:
+                continue
             if (message.offset() or 0) >= end:
                 return
             yield message

@@ -25,6 +25,10 @@ class KafkaUrl:
     @classmethod
     def parse(cls, text: str) -> KafkaUrl:
         """Raises ConfigError."""
+        if "@" in text:
+            raise ConfigError(
+                "kafka://…@…: a log's URL takes no user and password: they belong into log.kafka.security"
+            )
         hosts, _, prefix = text.removeprefix(SCHEME).partition("/")
         found = [_HOST.fullmatch(host) for host in hosts.split(",")]
         ports = [int(match["port"] or DEFAULT_PORT) for match in found if match]

@@ -259,7 +259,15 @@ class KafkaWriter:
     def _serve(self) -> None:
         """The writer's thread: delivery reports, and what is remembered on disk, twenty times a second at most."""
         while not self._ending.is_set():
-            self._producer.poll(TICK_S)
+            try:
+                with translated(self._url, self._causes, self._topic):
+                    self._producer.poll(TICK_S)
+            except (
+                FramehopError
+            ) as error:  # a fatal one, such as no right to write at all: the client raises it here alone
+                with self._changed:
+                    self._failure = self._failure or error
+                    self._changed.notify_all()
             with self._changed:
                 found, self._acknowledged = self._acknowledged, {}
                 if not found:

@@ -1,0 +1,79 @@
+"""One process of a pipeline has no memory left: it ends, another takes its place, and nobody else notices."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from tests.system.harness import House, check_ledger, pictures_of
+from tests.waiting import until
+
+COUNT = 40
+BATCH = 8
+SHAPES = f"testsrc:?size=320x240&count={COUNT}"
+
+
+@pytest.fixture
+def house(house: House) -> House:
+    house.env["MALLOC_ARENA_MAX"] = "1"  # the address space that other arenas have reserved would be memory left
+    return house
+
+
+def starve(process: psutil.Process) -> None:
+    """It keeps what it has, and gets nothing more."""
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+
+
+def write_growing_pictures(folder: Path) -> None:
+    """Progressive JPEGs, each larger than all before: to read and to decode them takes ever more memory."""
+    folder.mkdir()
+    noise = np.random.default_rng(1).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
+    for number in range(COUNT):
+        side = 400 + 40 * number
+        Image.fromarray(noise[:side, :side]).save(folder / f"{number:03}.jpg", quality=20, progressive=True)
+
+
+def check(house: House, report: Path, victim: str, sources: list[str]) -> None:
+    said = json.loads(report.read_text())
+    assert [end["process"] for end in said["incidents"]] == [victim]
+    assert said["status"]["failed"] == 0, "a picture was blamed"
+    check_ledger(house.log, {source.split("=")[0]: pictures_of(source) for source in sources})
+
+
+@pytest.mark.parametrize("victim", ["ingest-0", "worker-0"])
+def test_only_the_starved_process_ends(house: House, victim: str) -> None:
+    write_growing_pictures(house.path / "growing")
+    sources = [f"growing={house.path / 'growing'}", f"shapes={SHAPES}"]
+    report = house.path / "report.json"
+    run = house.start("run", *sources, "--log", house.log, "--rate", "10", "--report", report)
+    until(lambda: house.events() > 0, "a first event", 60)
+    starve(house.processes(victim)[0])
+    _, stderr = run.communicate(timeout=120)
+    assert run.returncode == 0, stderr.decode()
+    check(house, report, victim, sources)
+
+
+def test_a_starved_detector_leaves_its_batch_to_its_successor(house: House) -> None:
+    """It has only ever seen one picture at a time when it finds a batch, for which it needs more than it has."""
+    report = house.path / "report.json"
+    first, then = "one=testsrc:?size=320x240&count=1", f"many={SHAPES}"
+    assert house.framehop("ingest", first, "--log", house.log).returncode == 0
+    run = house.start("detect", "--log", house.log, "--max-batch", str(BATCH), "--report", report)
+    until(lambda: house.events() == 1, "the first event", 60)
+    detector = house.processes("detector-0")[0]
+    detector.suspend()
+    assert house.framehop("ingest", then, "--log", house.log, "--rate", "max").returncode == 0
+    starve(detector)
+    detector.resume()
+    until(lambda: house.events() == 1 + COUNT, "all events", 60)
+    run.send_signal(signal.SIGTERM)
+    _, stderr = run.communicate(timeout=20)
+    assert run.returncode == 0, stderr.decode()
+    check(house, report, "detector-0", [first, then])

@@ -1,0 +1,72 @@
+"""How a process of the pipeline ends, and what its supervisor can tell from it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from framehop.log import LogAt
+from framehop.pipeline.child import FAULT
+from framehop.pipeline.control import Begin, Channel, Failed, Finished, IngestSettings, Message, Ready
+from tests.log_process import ROOT
+
+NOTHING = Begin(settings=IngestSettings(log=LogAt(url=""), sources=[], rate="max", loop=1))
+
+
+def end_of(how: str, begin: Begin = NOTHING) -> tuple[int, list[Message], str]:
+    """Exit status, what was said on the channel, and stderr."""
+    ours, theirs = Channel.pair()
+    command = [sys.executable, "-m", "tests.child_process", how, "--name", "side-0", "--parent", str(os.getpid())]
+    with ours, theirs, begin.to_file() as settings:
+        done = subprocess.run(
+            [*command, "--control-fd", str(theirs.fileno())],
+            stdin=settings,
+            stderr=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+            timeout=60,
+            check=False,
+        )
+        theirs.close()
+        return done.returncode, ours.receive() or [], done.stderr.decode()
+
+
+def test_work_that_is_done_ends_with_0() -> None:
+    assert end_of("finished-ready") == (0, [Ready(), Finished()], "")
+
+
+def test_a_stated_error_is_told_to_the_supervisor() -> None:
+    assert end_of("stated") == (1, [Failed("there is no such model")], "")
+
+
+def test_a_stated_error_while_working_is_a_fault() -> None:
+    status, said, stderr = end_of("stated-ready")
+    assert (status, said) == (FAULT, [Ready()])
+    assert stderr == "ERROR framehop.side-0: there is no such model\n"
+
+
+@pytest.mark.parametrize("how", ["starved", "starved-ready"])
+def test_a_lack_of_memory_is_a_fault_at_any_time(how: str) -> None:
+    status, said, stderr = end_of(how)
+    assert status == FAULT
+    assert not any(isinstance(message, Failed) for message in said)
+    assert stderr == "ERROR framehop.side-0: the model cannot be loaded\n"
+
+
+@pytest.mark.parametrize("how", ["bug", "bug-ready"])
+def test_a_bug_is_a_fault_and_leaves_its_traceback(how: str) -> None:
+    status, said, stderr = end_of(how)
+    assert status == FAULT
+    assert not any(isinstance(message, Failed) for message in said)
+    assert "of an unforeseen kind" in stderr
+    assert "child_process.py" in stderr
+
+
+@pytest.mark.parametrize("how", ["thread-ready", "stuck-ready"])
+def test_no_thread_keeps_a_process_that_lacks_memory(how: str) -> None:
+    status, said, stderr = end_of(how)
+    assert (status, said) == (FAULT, [Ready()])
+    assert stderr == "ERROR framehop.side-0: out of memory: MemoryError\n"
