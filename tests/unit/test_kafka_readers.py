@@ -87,3 +87,34 @@ def test_a_position_is_that_of_the_group_as_the_broker_knows_it(log: KafkaLog, k
     (place,) = consumer.committed([TopicPartition(f"{prefix}.detections", 0)], timeout=TIMEOUT_S)
     consumer.close()
     assert place.offset == 4
+
+
+def test_a_worker_that_retention_overtakes_goes_on_with_what_is_left(kafka_cluster: Cluster, tmp_path: Path) -> None:
+    """Its frames ahead are bounded; what lies behind them is removed before it gets there."""
+    url = f"kafka://{kafka_cluster.bootstrap}/readers-{uuid.uuid4()}"
+    options = KafkaOptions(
+        membership="dynamic", commit_interval_s=0.0, prefetch_bytes=1 << 20, state_dir=str(tmp_path / "state")
+    )
+    with KafkaLog(url, options=options) as log:
+        log.create_topics(TopicPlan(partitions=1))
+        with log.writer() as writer:
+            write(writer, "gate", 80, size=200_000)
+        with log.consumer("g", member="m") as consumer:
+            seqs = [record.meta.key.seq for record in read(consumer, 1)]
+            _remove(kafka_cluster, log.describe_topics()[0].name, 78)
+
+            def at_the_end() -> bool:
+                seqs.extend(record.meta.key.seq for record in consumer.poll(8, 0.1))
+                return seqs[-1] == 79
+
+            until(at_the_end, "the last frame")
+            consumer.commit([], {0: 80})
+            assert consumer.assignment == {0}
+        assert log.committed("g") == {0: 80}
+        written = [gap for gap in log.gaps() if gap.first_offset]
+        assert [(gap.reason, gap.first_offset, gap.last_offset) for gap in written] == [
+            ("retention", len(seqs) - 2, 77)
+        ]
+    assert seqs[-2:] == [78, 79]
+    assert seqs[:-2] == list(range(len(seqs) - 2))
+    assert len(seqs) < 80
