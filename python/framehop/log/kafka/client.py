@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,6 +74,14 @@ class Causes:
         self._lock = threading.Lock()
         self._last: KafkaError | None = None
         self._at_s = 0.0
+        # For clients that are polled in the main thread: `inbox.append` is their error callback. Python code would be where Ctrl-C
+        # strikes, and the client loses what a callback raises: poll() then ends with a SystemError (confluent-kafka 2.16.1).
+        self.inbox: deque[KafkaError] = deque(maxlen=64)
+
+    def drain(self) -> None:
+        """Take in what has come to `inbox`."""
+        while self.inbox:
+            self(self.inbox.popleft())
 
     def __call__(self, error: KafkaError) -> None:
         with self._lock:
@@ -84,12 +93,14 @@ class Causes:
 
     def since(self, at_s: float) -> KafkaError | None:
         """The last cause, if it came after that moment of the monotonic clock."""
+        self.drain()
         with self._lock:
             return self._last if self._at_s >= at_s else None
 
     @property
     def refused(self) -> KafkaError | None:
         """A cause that no waiting heals: credentials, certificates, rights."""
+        self.drain()
         with self._lock:
             return self._last if self._last is not None and self._last.code() in _ACCESS else None
 
@@ -260,6 +271,8 @@ def patiently(connection: Connection, action: Callable[[], T], *, topic: str = "
 @contextlib.contextmanager
 def translated(url: KafkaUrl, causes: Causes | None = None, topic: str = "") -> Iterator[None]:
     """Kafka's exceptions become ours; a timeout is explained by what the error callback has said meanwhile."""
+    if causes is not None:
+        causes.drain()
     began_s = time.monotonic()
     try:
         yield

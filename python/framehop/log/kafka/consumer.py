@@ -373,7 +373,9 @@ class KafkaConsumer:
             if at < begin:
                 self._side.append(self._gap_output(partition, at, begin))
                 self._marks.skip(partition, begin)
-        self._consumer.seek(TopicPartition(self._url.frames, partition, max(begin, at)))
+        # Not by seek(): the client has stopped fetching a partition that is out of range, and refuses.
+        self._consumer.incremental_unassign([TopicPartition(self._url.frames, partition)])
+        self._consumer.incremental_assign([TopicPartition(self._url.frames, partition, max(begin, at))])
 
     def _gap_output(self, partition: int, first: int, begin: int) -> Output:
         logger.warning(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Mapping
+from queue import SimpleQueue
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -23,14 +25,18 @@ class GroupPosition:
     """Commits are sent and not waited for, but for the last one: a position that is behind makes events come again, and no more.
 
     Without joining there is no rebalance, no heartbeat, and no member for the broker to expel while its owner thinks. In turn
-    nobody shares: two readers of one group both get everything. Use from the reader's thread; `committed` is called back in its
-    polls."""
+    nobody shares: two readers of one group both get everything. Use from the reader's thread.
+
+    `answers.put` is the client's on_commit: in C, as Causes says why; it keeps the error, or None. Commits are answered in order.
+    """
 
     def __init__(self, connection: Connection, group: str, topic: str) -> None:
         self._connection, self._group, self._topic = connection, group, topic
+        self.answers: SimpleQueue[KafkaError | None] = SimpleQueue()
         with contextlib.closing(GroupOffsets(connection, group, topic)) as offsets:
             self.stored = offsets.committed()
         self._asked = dict(self.stored)
+        self._unanswered: deque[dict[int, int]] = deque()
         self._failure: KafkaError | None = None
 
     def assume(self, position: Mapping[int, int]) -> None:
@@ -38,15 +44,15 @@ class GroupPosition:
         self.stored |= position
         self._asked |= position
 
-    def committed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        """The client's on_commit."""
-        errors = [error, *(place.error for place in places)]
-        self._failure = next((found for found in errors if found is not None), None)
-        if self._failure is None:
-            self.stored |= {place.partition: place.offset for place in places}
+    def _take_answers(self) -> None:
+        while self._unanswered and not self.answers.empty():
+            self._failure, moved = self.answers.get_nowait(), self._unanswered.popleft()
+            if self._failure is None:
+                self.stored |= moved
 
     def store(self, consumer: Consumer, position: Mapping[int, int]) -> None:
         """Raises LogError when the group has members, LogAccessError."""
+        self._take_answers()
         if self._failure is not None:
             if not self._failure.retriable():
                 raise self._explained(self._failure)
@@ -60,6 +66,7 @@ class GroupPosition:
         except KafkaException as raised:
             raise self._explained(raised.args[0]) from raised
         self._asked |= moved
+        self._unanswered.append(moved)
 
     def store_last(self, consumer: Consumer, position: Mapping[int, int]) -> None:
         """Waits for the broker, within a bound; what it does not take by then is said, and comes again."""
@@ -69,6 +76,7 @@ class GroupPosition:
             while not self._is_stored(position) and not deadline.expired:
                 self.store(consumer, position)
                 consumer.poll(min(SLICE_S, deadline.remaining_s))  # for the callback: what it fetches is not handed out
+                self._take_answers()
         except LogError as error:
             why = str(error)
         if not self._is_stored(position):

@@ -45,7 +45,7 @@ class KafkaEventReader:
         # `_handed`: behind what was handed out. `_done`: behind what the caller is through with.
         self._handed, self._done = dict(self._next), dict(self._next)
         name = {"group.id": self._url.group(group)} if group else {}
-        hooks = {"on_commit": self._position.committed} if self._position is not None else {}
+        hooks = {"on_commit": self._position.answers.put} if self._position is not None else {}
         self._consumer = plain_consumer(connection, "reader", self._causes, **name, **hooks)
         with translated(self._url, self._causes, self._topic):
             self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in self._next.items()])
@@ -149,7 +149,9 @@ class KafkaEventReader:
         begin = begins(self._connection, self._topic, [partition])[partition]
         logger.warning("events before %d of partition %d were removed by retention", begin, partition)
         self._next[partition] = begin
-        self._consumer.seek(TopicPartition(self._topic, partition, begin))
+        # Not by seek(): a partition that was out of range when it was assigned is not being fetched, and refuses.
+        self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+        self._consumer.incremental_assign([TopicPartition(self._topic, partition, begin)])
 
     def close(self) -> None:
         if not self._closed:

@@ -21,7 +21,9 @@ DEFAULT_LARGEST = 1_000_000
 
 
 def plain_consumer(connection: Connection, role: str, causes: Causes, **more: Any) -> Consumer:
-    """A consumer for assigned partitions, which belongs to no group: the client insists on a group's name, and it is never used."""
+    """A consumer for assigned partitions, which belongs to no group: the client insists on a group's name, and it is never used.
+
+    It may be polled in the main thread: its callbacks have to be written in C, see Causes."""
     config = {
         "fetch.wait.max.ms": 50,
         "fetch.queue.backoff.ms": 10,
@@ -32,6 +34,7 @@ def plain_consumer(connection: Connection, role: str, causes: Causes, **more: An
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
         "isolation.level": "read_committed",
+        "error_cb": causes.inbox.append,
         **more,
     }
     with translated(connection.url, causes):
