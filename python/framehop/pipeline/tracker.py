@@ -77,7 +77,8 @@ class Tracker:
         return True
 
     def take(self, limit: int = 1 << 30) -> Batch:
-        """Remove and return what may be committed, in log order per partition; at most `limit` events, of the partitions in turn."""
+        """Remove and return what may be committed, in log order per partition; at most `limit` events, of the partitions in
+        turn."""
         batch = Batch(events=[], marks={})
         for partition, line in list(self._lines.items()):
             self._lines[partition] = self._lines.pop(partition)  # the last one next time
