@@ -140,12 +140,14 @@ class KafkaHouse:
 
     def delete_records(self, partition: int, below: int) -> None:
         place = TopicPartition(f"{self.prefix}.frames", partition, below)
-        for done in self._admin().delete_records([place]).values():
+        admin = self._admin()  # kept: requests end with their client
+        for done in admin.delete_records([place]).values():
             done.result(30)
 
     def add_partitions(self, total: int) -> None:
         topic = f"{self.prefix}.frames"
-        self._admin().create_partitions([NewPartitions(topic, total)])[topic].result(30)
+        admin = self._admin()
+        admin.create_partitions([NewPartitions(topic, total)])[topic].result(30)
 
     def leader(self, topic: str, partition: int) -> int:
         name = f"{self.prefix}.{topic}"

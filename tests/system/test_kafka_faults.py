@@ -140,7 +140,7 @@ def test_bounced_while_a_reader_follows(
         ended_well(ingest)
         watcher.wait_for(4 * count)
         worker.terminate()
-        ended_well(worker)
+        print(ended_well(worker))
         kafka.ledger().check(pictures(count), repeats=0 if delivery == "exactly-once" else WINDOW)
         assert watcher.repeats <= (0 if delivery == "exactly-once" else WINDOW)
 
@@ -244,11 +244,12 @@ def test_cameras_whose_clocks_are_wrong_lose_nothing(house: House, kafka_cluster
 
 def test_a_stopped_worker_stores_nothing_for_partitions_it_lost(house: House, kafka_cluster: Cluster) -> None:
     with KafkaHouse(house, kafka_cluster) as kafka, kafka.watch() as watcher:
-        kafka.fill(cameras())
-        first = kafka.start_detect("--slots", "1")
+        ingest = kafka.start_ingest(cameras(), "20")
+        first = kafka.start_detect()
         watcher.wait_for(5)
         stopped = house.wait_for("worker-0")
         stopped.suspend()
+        ended_well(ingest)
         assert watcher.seen < 4 * COUNT, "nothing was in flight"
         second = kafka.start_detect()
         watcher.wait_for(4 * COUNT)
@@ -313,11 +314,12 @@ def test_a_model_slower_than_the_poll_interval(house: House, kafka_cluster: Clus
     """As seen by the worker, a detector that is stopped is one that takes so long."""
     client = {"max.poll.interval.ms": 2000}
     with KafkaHouse(house, kafka_cluster, session_timeout_s=1.0, client=client) as kafka, kafka.watch() as watcher:
-        kafka.fill(cameras())
+        ingest = kafka.start_ingest(cameras(), "20")
         worker = kafka.start_detect("--slots", "2")
         watcher.wait_for(5)
         detector = house.wait_for("detector-0")
         detector.suspend()
+        ended_well(ingest)
         assert watcher.seen < 4 * COUNT, "nothing was in flight"
         time.sleep(5.0)  # what is tested is that so long passes
         detector.resume()

@@ -60,6 +60,12 @@ _AWAY = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.NOT_COORDINATOR,
     KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.UNKNOWN_LEADER_EPOCH,  # of a broker that has just come back
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
 }
 _MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 _REPLACED = {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}
@@ -281,3 +287,5 @@ def translated(url: KafkaUrl, causes: Causes | None = None, topic: str = "") -> 
         if error.code() in _AWAY and causes is not None:
             error = causes.refused or causes.since(began_s) or error
         raise explain(error, url, topic) from raised
+    except TimeoutError as raised:  # of an admin request
+        raise explain(KafkaError(KafkaError._TIMED_OUT), url, topic) from raised

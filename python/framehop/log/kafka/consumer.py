@@ -309,7 +309,16 @@ class KafkaConsumer:
                     self._generation = self._consumer.consumer_group_metadata()
                     self._tidy()
         except Exception as error:  # noqa: BLE001  handed to the worker's thread, which raises it
-            self._intake.fail(error)
+            self._intake.fail(self._replaced(error) or error)
+
+    def _replaced(self, error: Exception) -> Exception | None:
+        """What is fatal to a static member of a classic group, and that alone: a fatal error does not tell its cause by code."""
+        cause = error.__cause__
+        fatal = isinstance(cause, KafkaException) and cause.args[0].code() == KafkaError._FATAL
+        classic = self._options.client.get("group.protocol", "classic") == "classic"
+        if not (fatal and classic and self._options.membership == "static"):
+            return None
+        return explain(KafkaError(KafkaError.FENCED_INSTANCE_ID), self._url)
 
     def _fetch(self) -> None:
         """One message when the intake is full: rebalances are heard in this call alone, and a pause would throw away what has
@@ -348,7 +357,7 @@ class KafkaConsumer:
                 if isinstance(explained, LogUnavailableError):
                     logger.info("%s", explained)
                 else:
-                    raise explained
+                    raise explained from KafkaException(error)
 
     def _not_a_frame(self, message: Message, why: str) -> None:
         pointer = pointer_of(message)
