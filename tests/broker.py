@@ -59,6 +59,11 @@ class Cluster:
         """Start the brokers that do not run; they are ready when it returns."""
         self._state = json.loads(self.run("start", *self._options, "--json"))
 
+    def revive(self) -> None:
+        """Start what a test before, that failed, has left dead."""
+        if any(broker["pid"] is None for broker in self.status()["brokers"]):
+            self.start()
+
     def stop(self, broker: int | None = None) -> None:
         self.run("stop", *_only(broker))
 
@@ -104,6 +109,15 @@ class Cluster:
 
         until(has_leaders, f"leaders of {name}")
         return name
+
+    def forget_topics(self, prefix: str) -> None:
+        """Take away the topics of a test that is over: a broker that was killed starts the slower the more there are."""
+        from confluent_kafka.admin import AdminClient
+
+        admin = AdminClient(self.client())
+        names = [name for name in admin.list_topics(timeout=30).topics if name.startswith(prefix)]
+        for future in admin.delete_topics(names).values() if names else ():
+            future.result(timeout=30)
 
 
 def _only(broker: int | None) -> list[str]:

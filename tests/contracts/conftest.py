@@ -31,7 +31,7 @@ def _memory(_tmp_path: Path) -> FrameLog:
     return MemoryLog(partitions=8, queue_bytes=QUEUE_BYTES)
 
 
-def _kafka(tmp_path: Path, cluster: Cluster, delivery: Delivery) -> FrameLog:
+def _kafka(tmp_path: Path, cluster: Cluster, prefix: str, delivery: Delivery) -> FrameLog:
     options = KafkaOptions(
         delivery=delivery,
         membership="dynamic",  # who leaves gives its partitions up at once
@@ -40,7 +40,7 @@ def _kafka(tmp_path: Path, cluster: Cluster, delivery: Delivery) -> FrameLog:
         queue_bytes=QUEUE_BYTES,
         state_dir=str(tmp_path / "state"),
     )
-    log = KafkaLog(f"kafka://{cluster.bootstrap}/contract-{uuid.uuid4()}", options=options)
+    log = KafkaLog(f"kafka://{cluster.bootstrap}/{prefix}", options=options)
     log.create_topics(TopicPlan(partitions=8))
     return log
 
@@ -59,13 +59,14 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def log(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FrameLog]:
-    match store:
-        case "embedded":
-            opened = _embedded(tmp_path)
-        case "memory":
-            opened = _memory(tmp_path)
-        case _:
-            delivery: Delivery = "exactly-once" if store.endswith("exactly-once") else "at-least-once"
-            opened = _kafka(tmp_path, request.getfixturevalue("kafka_cluster"), delivery)
-    with opened:
+    if not store.startswith("kafka"):
+        with _embedded(tmp_path) if store == "embedded" else _memory(tmp_path) as opened:
+            yield opened
+        return
+    cluster: Cluster = request.getfixturevalue("kafka_cluster")
+    prefix = f"contract-{uuid.uuid4()}"
+    with _kafka(
+        tmp_path, cluster, prefix, "exactly-once" if store.endswith("exactly-once") else "at-least-once"
+    ) as opened:
         yield opened
+    cluster.forget_topics(prefix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -96,8 +97,16 @@ class House:
         until(lambda: bool(self.processes(name)), f"a process {name}", timeout_s)
         return self.processes(name)[0]
 
+    def _commands(self) -> list[list[str]]:
+        """Of our living processes; one that ends meanwhile has none."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(process.cmdline())
+        return found
+
     def assert_nothing_left(self) -> None:
-        until(lambda: not self.processes(), f"the end of {[p.cmdline() for p in self.processes()]}", 10)
+        until(lambda: not self.processes(), f"the end of {self._commands()}", 10)
         until(
             lambda: not list(self.runtime.iterdir()),
             f"an empty runtime directory, not {list(self.runtime.rglob('*'))}",
@@ -106,7 +115,7 @@ class House:
 
     def assert_only_runs(self, command: str) -> None:
         """Nothing is left but this one."""
-        until(lambda: all(command in p.cmdline() for p in self.processes()), f"the end of all but {command}", 10)
+        until(lambda: all(command in line for line in self._commands()), f"the end of all but {command}", 10)
 
     def kill_everything(self) -> None:
         for process in self.processes():

@@ -58,6 +58,7 @@ class KafkaHouse:
         }
         self.config = self.write_config("config")
         self.model = write_model(house.path)
+        cluster.revive()
         with self.open() as log:
             log.create_topics(TopicPlan(partitions=partitions, max_bytes=max_bytes))
         self._looker: Consumer | None = None
@@ -68,6 +69,8 @@ class KafkaHouse:
     def __exit__(self, *exc: object) -> None:
         if self._looker is not None:
             self._looker.close()
+        if exc[0] is None:  # what failed may have left the broker dead
+            self.cluster.forget_topics(self.prefix)
 
     def write_config(self, name: str, **changes: Any) -> Path:
         path = self.house.path / f"{name}.yaml"
@@ -132,6 +135,14 @@ class KafkaHouse:
     def committed(self) -> dict[int, int]:
         with self.open() as log:
             return {partition: offset for partition, offset in log.committed("detect-main").items() if offset}
+
+    def check_commits(self) -> None:
+        """No offset stands beyond a frame without an event."""
+        committed, ledger = self.committed(), self.ledger()
+        done = {(event["frame"]["partition"], event["frame"]["offset"]) for event in ledger.events}
+        for frame in ledger.frames:
+            if frame.offset < committed.get(frame.partition, 0):
+                assert (frame.partition, frame.offset) in done, f"{frame.key} was passed over"
 
     def ends(self) -> dict[int, int]:
         """Of the partitions that hold frames."""

@@ -163,9 +163,10 @@ def test_a_worker_writes_no_frames(site: Site, house: House) -> None:
 @pytest.mark.parametrize("user", ["ingest", "reader"])
 @pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
 def test_only_a_worker_detects(site: Site, house: House, user: str, delivery: str) -> None:
+    """The idle time is long: who only looks at the group would end as idle before the worker is refused."""
     settings = site.settings(user)
     settings["kafka"]["delivery"] = delivery
-    done = site.framehop(house, user, "detect", "--model", model(house), "--until-idle", "0.5", settings=settings)
+    done = site.framehop(house, user, "detect", "--model", model(house), "--until-idle", "20", settings=settings)
     assert_refused(done, "authorization failed", ACLS)
 
 
@@ -263,6 +264,9 @@ def test_a_client_without_tls(site: Site, house: House) -> None:
 def test_tls_where_the_broker_has_none(site: Site, kafka_cluster: Cluster, house: House) -> None:
     settings = _with(site)
     settings["url"] = f"kafka://{kafka_cluster.bootstrap}"
+    settings["kafka"]["connect_timeout_s"] = (
+        6  # the broker takes the connection and says nothing: its reason comes late
+    )
     done = site.framehop(house, "reader", "tail", "--no-follow", settings=settings)
     assert_refused(done, "no broker answers", "it may have no TLS: then leave out log.kafka.security")
 

@@ -62,9 +62,10 @@ def main(body: Body) -> int:
             logger.error("%s", error)
             return UNAVAILABLE
         except FramehopError as error:
-            if is_out_of_memory(error) or (channel.said_ready and not isinstance(error, FINAL)):
+            final = isinstance(error, FINAL)
+            if is_out_of_memory(error) or (channel.said_ready and not final):
                 end_by_fault(error)
-            channel.send(Failed(message=str(error)))
+            channel.send(Failed(message=str(error), final=final))
             return 1
         except Exception as error:  # noqa: BLE001  whatever it is, it is said, and the process ends
             end_by_fault(error)

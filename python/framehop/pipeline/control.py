@@ -141,9 +141,10 @@ class Stumbled(msgspec.Struct, frozen=True, tag="stumbled"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The process cannot do its work, and starting it again would not help."""
+    """The process cannot do its work, and starting it again would not help. `final`: even if it has worked before."""
 
     message: str
+    final: bool = False
 
 
 Message = DetectorAt | Drain | Ready | Beat | Finished | Stumbled | Failed

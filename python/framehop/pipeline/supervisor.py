@@ -222,8 +222,8 @@ class Supervisor:
                     process.finished = message
                 case Stumbled(partition, offset):
                     self._suspects.add(partition, offset)
-                case Failed(text):
-                    if not process.proven:
+                case Failed(text, final):
+                    if final or not process.proven:
                         raise ProcessError(text)
                     logger.error("%s: %s", process.name, text)
                 case _:
