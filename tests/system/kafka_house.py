@@ -20,6 +20,7 @@ from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
 from framehop.timing import Deadline
+from framehop.types import Partition
 from tests.broker import Cluster
 from tests.system.harness import House
 from tests.system.kafka_ledger import Ledger, Watcher, plain_consumer, read_ledger
@@ -129,11 +130,11 @@ class KafkaHouse:
             said += more
         return said.decode()
 
-    def committed(self) -> dict[int, int]:
+    def committed(self) -> dict[Partition, int]:
         with self.open() as log:
             return {partition: offset for partition, offset in log.committed("detect-main").items() if offset}
 
-    def ends(self) -> dict[int, int]:
+    def ends(self) -> dict[Partition, int]:
         """Of the partitions that hold frames."""
         with self.open() as log:
             return {partition: offset for partition, offset in log.end_offsets().items() if offset}

@@ -26,6 +26,7 @@ from framehop.errors import (
 from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.kafka.url import KafkaUrl
 from framehop.timing import Deadline
+from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
@@ -187,6 +188,14 @@ class Connection:
             error = found.error if found is not None else None
             raise explain(error, self.url, topic) if error is not None else missing(topic, self.url)
         return len(found.partitions)
+
+    def places_of(self, topic: str) -> list[Partition]:
+        """Its partitions. Raises LogNotFoundError."""
+        return [Partition(topic, number) for number in range(self.partitions_of(topic))]
+
+    def frame_places(self) -> list[Partition]:
+        """The partitions that frames lie in. Raises LogNotFoundError."""
+        return self.places_of(self.url.frames)
 
 
 def _check_files(security: KafkaSecurity) -> None:

@@ -106,7 +106,7 @@ def create_topics(connection: Connection, plan: TopicPlan) -> dict[str, bool]:
 
 def _see(connection: Connection, topic: str) -> None:
     """Every partition has a leader that answers."""
-    ends(connection, topic, range(connection.partitions_of(topic)))
+    ends(connection, connection.places_of(topic))
 
 
 def _config(age_s: float, max_bytes: int, replication: int) -> dict[str, str]:

@@ -22,7 +22,7 @@ from framehop.log.locks import FileLock
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack
 from framehop.timing import Deadline, now_us
-from framehop.types import Frame, FrameKey, StreamState, check_stream
+from framehop.types import Frame, FrameKey, Partition, StreamState, check_stream
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,12 @@ class KafkaWriter:
     def _recovered(self, stream: str, row: StreamRow) -> StreamRow:
         """What the partition holds beyond what was remembered has been acknowledged to nobody, but is there."""
         seq, offset = find_last_seq(
-            self._connection, stream, epoch=row.epoch, partition=row.partition, seq=row.seq, offset=row.offset
+            self._connection,
+            stream,
+            epoch=row.epoch,
+            partition=Partition(self._topic, row.partition),
+            seq=row.seq,
+            offset=row.offset,
         )
         return replace(row, seq=seq, offset=offset)
 
@@ -139,7 +144,7 @@ class KafkaWriter:
             finished_us=0,
             partition=partition,
             seq=-1,
-            offset=log_end(self._connection, self._topic, partition) - 1,
+            offset=log_end(self._connection, Partition(self._topic, partition)) - 1,
         )
 
     def finish_pass(self, stream: str) -> None:
