@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from framehop import _core
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
-from framehop.log.kafka.client import REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.client import MISSING, REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, Output, StaleGenerationError
 from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.intake import Intake, Notice
@@ -72,7 +72,9 @@ class KafkaConsumer:
         self._on_assign = on_assign or _ignore
         self._on_revoke = on_revoke or _ignore
         self._causes = Causes()
-        connection.partitions_of(self._url.frames)
+        self._known = frozenset(connection.frame_places())
+        if not self._known:
+            logger.warning("%s: no topic fits %s yet; waiting for one", self._url, connection.frames.text)
         self._outputs = connection.partitions_of(self._url.detections)
         self._letters = connection.partitions_of(self._url.deadletter)
         warn_of_long_session(connection, self._group)
@@ -305,7 +307,10 @@ class KafkaConsumer:
         try:
             with translated(self._url, self._causes):
                 self._consumer.subscribe(
-                    [self._url.frames], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+                    [self._connection.frames.pattern],
+                    on_assign=self._assigned,
+                    on_revoke=self._revoked,
+                    on_lost=self._lost,
                 )
                 while not self._ending.is_set():
                     self._fetch()
@@ -356,8 +361,10 @@ class KafkaConsumer:
                     self._marks.skip(at.place, at.offset)
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
                 self._fell_behind(at.place)
+            case code if code in MISSING and self._connection.may_vanish(at.topic):
+                logger.info("topic %s is gone: %s", at.topic, error.str())
             case _ if error.fatal() or not error.retriable():
-                explained = explain(error, self._url, at.topic or self._url.frames)
+                explained = explain(error, self._url, at.topic or self._connection.frames.text)
                 if isinstance(explained, LogUnavailableError):
                     logger.info("%s", explained)
                 else:
@@ -446,7 +453,8 @@ class KafkaConsumer:
         partitions = [place_of(place) for place in places]
         none: list[StartOffset] = []
         starts = self._patiently(
-            lambda: resolve_starts(self._connection, self._consumer, partitions, self._start), default=none
+            lambda: resolve_starts(self._connection, self._consumer, partitions, self._start, self._known),
+            default=none,
         )
         with self._lock:
             for start in starts:

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import FramehopError, LogUnavailableError
-from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.client import MISSING, REQUEST_S, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.scan import place_of, topic_partition, without_group
 from framehop.timing import Deadline
 from framehop.types import Partition
@@ -73,7 +73,9 @@ class GroupOffsets:
 
     def _found(self, places: list[TopicPartition]) -> dict[Partition, int]:
         for place in places:
-            if place.error is not None:
+            if place.error is not None and not (
+                place.error.code() in MISSING and self._connection.may_vanish(place.topic)
+            ):
                 raise explain(place.error, self._connection.url, place.topic)
         return {place_of(place): place.offset for place in places if place.offset >= 0}
 

@@ -6,7 +6,7 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Self, TypeVar
 
@@ -140,7 +140,7 @@ class KafkaLog:
         self._check_open()
         if pointer.place not in self._connection.frame_places():
             return None
-        if pointer.offset < begins(self._connection, [pointer.place])[pointer.place]:
+        if pointer.offset < begins(self._connection, [pointer.place]).get(pointer.place, pointer.offset):
             return None
         with PartitionScan(self._connection, {pointer.place: pointer.offset}) as scan:
             for message in scan:
@@ -208,6 +208,7 @@ class KafkaLog:
         """Reads one frame of each partition that is behind, for its time."""
         committed, end = self.committed(group), self.end_offsets()
         oldest = begins(self._connection, end)
+        end = {partition: offset for partition, offset in end.items() if partition in oldest}
         first = {partition: max(oldest[partition], committed.get(partition, 0)) for partition in end}
         behind = {partition: offset for partition, offset in first.items() if offset < end[partition]}
         times, now = oldest_times(self._connection, behind), now_us()
@@ -237,13 +238,14 @@ class KafkaLog:
 
     # ---- of Kafka alone
 
-    def create_topics(self, plan: TopicPlan | None = None) -> dict[str, bool]:
-        """Make the topics that are missing; whether it was made, by topic."""
+    def create_topics(self, plan: TopicPlan | None = None, *, frames: Sequence[str] = ()) -> dict[str, bool]:
+        """Make the topics that are missing; whether it was made, by topic. `frames`: those for frames, which have to fit the
+        options' `frames_topic`; without them the one that the options name, if they do. Raises ConfigError."""
         self._check_open()
-        return create_topics(self._connection, plan or TopicPlan())
+        return create_topics(self._connection, plan or TopicPlan(), frames)
 
     def describe_topics(self) -> list[TopicState]:
-        """The topics as they are. Raises LogNotFoundError."""
+        """The topics as they are, those for frames first. Raises LogNotFoundError."""
         self._check_open()
         return describe_topics(self._connection)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError
 
-from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, translated
+from framehop.log.kafka.client import MISSING, REQUEST_S, Causes, Connection, explain, translated
 from framehop.log.kafka.scan import of_no_group, plain_consumer, topic_partition
 from framehop.log.kafka.wire import appended_at, pointer_of
 from framehop.timing import Deadline
@@ -45,7 +45,9 @@ def _first_times(
             continue
         place, error = pointer_of(message).place, message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
-            if not error.retriable() and not of_no_group(error):
+            if error.code() in MISSING and connection.may_vanish(place.topic):
+                waiting.discard(place)
+            elif not error.retriable() and not of_no_group(error):
                 raise explain(error, connection.url, place.topic)
             continue
         if place not in waiting:

@@ -9,8 +9,18 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import ConfigResource, OffsetSpec, ResourceType  # type: ignore[attr-defined]  # they are public
 
-from framehop.errors import LogAccessError
-from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, patiently, settings, translated
+from framehop.errors import LogAccessError, LogNotFoundError
+from framehop.log.kafka.client import (
+    MISSING,
+    REQUEST_S,
+    Causes,
+    Connection,
+    explain,
+    missing,
+    patiently,
+    settings,
+    translated,
+)
 from framehop.log.kafka.wire import NotOursError, parse_frame
 from framehop.timing import Deadline
 from framehop.types import Partition
@@ -55,7 +65,8 @@ def of_no_group(error: KafkaError) -> bool:
 
 
 def offsets(connection: Connection, places: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
-    """By partition, in one request. Those of open transactions are not there yet."""
+    """By partition, in one request. Those of open transactions are not there yet. Without the partitions of a topic that has
+    vanished meanwhile, where that may be."""
     wanted = {topic_partition(place): spec for place in places}
     if not wanted:
         return {}
@@ -64,14 +75,20 @@ def offsets(connection: Connection, places: Iterable[Partition], spec: OffsetSpe
         futures = connection.admin.list_offsets(
             wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
         )
-        return {place_of(where): _offset(connection, where.topic, future) for where, future in futures.items()}
+        found = {place_of(where): _offset(connection, where.topic, future) for where, future in futures.items()}
+        return {place: offset for place, offset in found.items() if offset is not None}
 
     return patiently(connection, ask)
 
 
-def _offset(connection: Connection, topic: str, future: Any) -> int:
-    with translated(connection.url, connection.causes, topic):
-        return int(future.result(REQUEST_S).offset)
+def _offset(connection: Connection, topic: str, future: Any) -> int | None:
+    try:
+        with translated(connection.url, connection.causes, topic):
+            return int(future.result(REQUEST_S).offset)
+    except LogNotFoundError:
+        if connection.may_vanish(topic):
+            return None
+        raise
 
 
 def topic_partition(place: Partition, offset: int = OFFSET_INVALID) -> TopicPartition:
@@ -101,7 +118,11 @@ def offsets_at(connection: Connection, places: Iterable[Partition], appended_us:
 
 
 def log_end(connection: Connection, place: Partition) -> int:
-    return ends(connection, [place])[place]
+    """Raises LogNotFoundError."""
+    found = ends(connection, [place])
+    if place not in found:
+        raise missing(place.topic, connection.url)
+    return found[place]
 
 
 def largest_record(connection: Connection, topic: str) -> int:
@@ -127,7 +148,7 @@ class PartitionScan:
 
     def __iter__(self) -> Iterator[Message]:
         for partition in sorted(self._starts):
-            if self._starts[partition] < self._ends[partition]:
+            if self._starts[partition] < self._ends.get(partition, 0):
                 yield from self._partition(partition)
 
     def _partition(self, partition: Partition) -> Iterator[Message]:
@@ -144,6 +165,8 @@ class PartitionScan:
             deadline = Deadline.after(SILENCE_S)
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                return
+            if error is not None and error.code() in MISSING and self._connection.may_vanish(partition.topic):
                 return
             if error is not None and not of_no_group(error):
                 raise explain(error, self._connection.url, partition.topic)
@@ -169,7 +192,7 @@ def find_last_seq(
     connection: Connection, stream: str, *, epoch: int, partition: Partition, seq: int, offset: int
 ) -> tuple[int, int]:
     """The last frame of (stream, epoch) behind `offset` and where it lies; what was given when there is none."""
-    start = max(offset + 1, begins(connection, [partition])[partition])
+    start = max(offset + 1, begins(connection, [partition]).get(partition, 0))
     with PartitionScan(connection, {partition: start}) as scan:
         for message in scan:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer
@@ -25,16 +25,21 @@ class StartOffset:
 
 
 def resolve_starts(
-    connection: Connection, consumer: Consumer, partitions: Sequence[Partition], start: Start
+    connection: Connection,
+    consumer: Consumer,
+    partitions: Sequence[Partition],
+    start: Start,
+    known: Collection[Partition],
 ) -> list[StartOffset]:
     """The client's own `auto.offset.reset` would begin a partition that was added later at its end, and jump over what retention
-    took without a word."""
+    took without a word. `known`: what was there when the member came: `latest` is for these alone."""
     committed = _committed(connection, consumer, partitions)
     oldest = begins(connection, partitions)
-    fresh = [partition for partition in partitions if partition not in committed]
+    fresh = [partition for partition in partitions if partition not in committed and partition in known]
     at_end = ends(connection, fresh) if start == "latest" and not _known(connection, consumer) else {}
     return [
-        _start(partition, committed.get(partition), oldest[partition], at_end.get(partition))
+        # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
+        _start(partition, committed.get(partition), oldest.get(partition, 0), at_end.get(partition))
         for partition in partitions
     ]
 
@@ -64,5 +69,5 @@ def _known(connection: Connection, consumer: Consumer) -> bool:
 
 
 def begin_of(connection: Connection, partition: Partition) -> int:
-    """The oldest offset kept."""
-    return begins(connection, [partition])[partition]
+    """The oldest offset kept; -1 when the topic has vanished."""
+    return begins(connection, [partition]).get(partition, -1)
