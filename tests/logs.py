@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from framehop.protocols import FrameConsumer, FrameWriter
+from framehop.partitioning import partition_of
+from framehop.protocols import FrameConsumer, FrameLog, FrameWriter
 from framehop.types import Event, Frame, FrameKey, FrameRecord, Partition, StreamState, rfc3339
 from tests.waiting import until
 
@@ -82,6 +83,13 @@ def marks_after(records: Iterable[FrameRecord]) -> dict[Partition, int]:
 def places(numbers: Iterable[int]) -> frozenset[Partition]:
     """Partitions of a log that has one topic, `frames`."""
     return frozenset(Partition("frames", number) for number in numbers)
+
+
+def home(log: FrameLog, stream: str) -> Partition:
+    """Where the frames of `stream` go, in a log that writes to the first of its topics."""
+    topic, *_ = sorted({place.topic for place in log.end_offsets()})
+    mine = [place for place in log.end_offsets() if place.topic == topic]
+    return Partition(topic, partition_of(stream, len(mine)))
 
 
 def settle(consumers: Sequence[FrameConsumer], partitions: int) -> None:

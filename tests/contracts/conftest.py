@@ -31,7 +31,9 @@ def _memory(_tmp_path: Path) -> FrameLog:
     return MemoryLog(partitions=8, queue_bytes=QUEUE_BYTES)
 
 
-def _kafka(tmp_path: Path, cluster: Cluster, delivery: Delivery) -> FrameLog:
+def _kafka(tmp_path: Path, cluster: Cluster, delivery: Delivery, *, sites: bool = False) -> FrameLog:
+    """`sites`: frames lie in topics by a template, of which all go to the first."""
+    prefix = f"contract-{uuid.uuid4()}"
     options = KafkaOptions(
         delivery=delivery,
         membership="dynamic",  # who leaves gives its partitions up at once
@@ -39,9 +41,14 @@ def _kafka(tmp_path: Path, cluster: Cluster, delivery: Delivery) -> FrameLog:
         commit_interval_s=0.0,
         queue_bytes=QUEUE_BYTES,
         state_dir=str(tmp_path / "state"),
+        frames_topic=f"{prefix}.cams.{{site}}" if sites else "",
+        labels={"site": "east"},
     )
-    log = KafkaLog(f"kafka://{cluster.bootstrap}/contract-{uuid.uuid4()}", options=options)
-    log.create_topics(TopicPlan(partitions=8))
+    log = KafkaLog(f"kafka://{cluster.bootstrap}/{prefix}", options=options)
+    if sites:
+        log.create_topics(TopicPlan(partitions=4), frames=[f"{prefix}.cams.east", f"{prefix}.cams.west"])
+    else:
+        log.create_topics(TopicPlan(partitions=8))
     return log
 
 
@@ -51,6 +58,7 @@ def _kafka(tmp_path: Path, cluster: Cluster, delivery: Delivery) -> FrameLog:
         "memory",
         pytest.param("kafka", marks=pytest.mark.kafka),
         pytest.param("kafka-exactly-once", marks=pytest.mark.kafka),
+        pytest.param("kafka-topics", marks=pytest.mark.kafka),
     ]
 )
 def store(request: pytest.FixtureRequest) -> str:
@@ -66,6 +74,7 @@ def log(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
             opened = _memory(tmp_path)
         case _:
             delivery: Delivery = "exactly-once" if store.endswith("exactly-once") else "at-least-once"
-            opened = _kafka(tmp_path, request.getfixturevalue("kafka_cluster"), delivery)
+            cluster = request.getfixturevalue("kafka_cluster")
+            opened = _kafka(tmp_path, cluster, delivery, sites=store == "kafka-topics")
     with opened:
         yield opened

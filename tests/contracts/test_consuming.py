@@ -7,12 +7,11 @@ import threading
 import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.partitioning import partition_of
 from framehop.protocols import FrameLog
 from framehop.timing import Deadline
 from framehop.types import FrameKey, FrameRecord, Partition
 from tests.contracts.conftest import UNIQUE
-from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, settle, write
+from tests.logs import TIMEOUT_S, home, is_whole, make_event, make_frame, marks_after, read, settle, write
 from tests.waiting import until
 
 SPREAD = ("cam-0", "cam-1", "cam-2", "cam-3", "cam-4", "cam-5", "cam-6", "cam-7")
@@ -51,9 +50,7 @@ def test_latest_starts_behind_what_is_there(log: FrameLog) -> None:
 def test_a_poll_is_shared_among_partitions(log: FrameLog) -> None:
     with log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "flood", 200)
-        others = [
-            name for name in SPREAD if partition_of(name, log.partitions) != partition_of("flood", log.partitions)
-        ][:2]
+        others = [name for name in SPREAD if home(log, name) != home(log, "flood")][:2]
         for name in others:
             write(writer, name, 5)
         settle([consumer], log.partitions)

@@ -25,24 +25,15 @@ class TopicTemplate:
     text: str
 
     def __post_init__(self) -> None:
-        _check(
-            self.text == "".join(match[0] for match in _PIECE.finditer(self.text)), self.text, "its braces do not match"
-        )
-        for name in self.names:
-            _check(
-                _NAME.fullmatch(name) is not None,
-                self.text,
-                f"{{{name}}} is no placeholder: its name has the characters a-z 0-9 _, as in {{site}}",
-            )
+        whole = "".join(match[0] for match in _PIECE.finditer(self.text))
         literal = _PIECE.sub(lambda match: match[2] or "", self.text)
-        _check(
-            re.fullmatch(_CLASS + "*", literal) is not None,
-            self.text,
-            "a topic's name has the characters A-Z a-z 0-9 . _ - and no others",
-        )
-        _check(
-            len(literal) + len(self.names) <= MAX_TOPIC, self.text, f"a topic's name has {MAX_TOPIC} characters at most"
-        )
+        _check(self.text == whole, self.text, "its braces do not match")
+        for name in self.names:
+            why = f"{{{name}}} is no placeholder: its name has the characters a-z 0-9 _, as in {{site}}"
+            _check(bool(_NAME.fullmatch(name)), self.text, why)
+        legal, short = re.fullmatch(_CLASS + "*", literal), len(literal) + len(self.names) <= MAX_TOPIC
+        _check(bool(legal), self.text, "a topic's name has the characters A-Z a-z 0-9 . _ - and no others")
+        _check(short, self.text, f"a topic's name has {MAX_TOPIC} characters at most")
 
     @cached_property
     def names(self) -> tuple[str, ...]:
