@@ -44,6 +44,7 @@ class KafkaHouse:
         delivery: str = "at-least-once",
         partitions: int = 4,
         max_bytes: int = 1_000_000,
+        frames: Sequence[str] = (),
         **kafka: Any,
     ) -> None:
         self.house, self.cluster = house, cluster
@@ -59,8 +60,9 @@ class KafkaHouse:
         }
         self.config = self.write_config("config")
         self.model = write_model(house.path)
+        self.frames = list(frames)
         with self.open() as log:
-            log.create_topics(TopicPlan(partitions=partitions, max_bytes=max_bytes))
+            log.create_topics(TopicPlan(partitions=partitions, max_bytes=max_bytes), frames=frames)
         self._looker: Consumer | None = None
 
     def __enter__(self) -> KafkaHouse:
@@ -76,7 +78,9 @@ class KafkaHouse:
         return path
 
     def open(self) -> KafkaLog:
-        options = KafkaOptions(state_dir=str(self.house.path / "state"))
+        options = KafkaOptions(
+            state_dir=str(self.house.path / "state"), frames_topic=self.settings.get("frames_topic", "")
+        )
         return KafkaLog(f"kafka://{self.cluster.bootstrap}/{self.prefix}", options=options)
 
     # ---- framehop
@@ -113,7 +117,7 @@ class KafkaHouse:
     # ---- looks
 
     def ledger(self, isolation: str = "read_committed") -> Ledger:
-        return read_ledger(self.cluster.bootstrap, self.prefix, isolation=isolation)
+        return read_ledger(self.cluster.bootstrap, self.prefix, isolation=isolation, frames=self.frames)
 
     def watch(self) -> Watcher:
         return Watcher(self.cluster.bootstrap, self.prefix)

@@ -218,8 +218,9 @@ class Connection:
         }
 
     def may_vanish(self, topic: str) -> bool:
-        """Whether it is one of those that are found by pattern: one of them less, and the log is still there."""
-        return self.frames.by_pattern and self.frames.matches(topic)
+        """Whether it is one of those that are found by pattern: one of them less, and the log is still there. The client names
+        the pattern when nothing fits it."""
+        return self.frames.by_pattern and (self.frames.matches(topic) or topic == self.frames.pattern)
 
 
 def _check_files(security: KafkaSecurity) -> None:

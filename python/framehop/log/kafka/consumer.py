@@ -362,7 +362,7 @@ class KafkaConsumer:
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
                 self._fell_behind(at.place)
             case code if code in MISSING and self._connection.may_vanish(at.topic):
-                logger.info("topic %s is gone: %s", at.topic, error.str())
+                logger.info("%s: %s", at.topic, error.str())
             case _ if error.fatal() or not error.retriable():
                 explained = explain(error, self._url, at.topic or self._connection.frames.text)
                 if isinstance(explained, LogUnavailableError):
