@@ -72,7 +72,7 @@ class KafkaConsumer:
         self._on_assign = on_assign or _ignore
         self._on_revoke = on_revoke or _ignore
         self._causes = Causes()
-        self._known = frozenset(connection.frame_places())
+        self._known = frozenset(connection.frame_places())  # what comes later is read from its beginning
         if not self._known:
             logger.warning("%s: no topic fits %s yet; waiting for one", self._url, connection.frames.text)
         self._outputs = connection.partitions_of(self._url.detections)
