@@ -105,7 +105,7 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FramePointer:
-    """Where a frame lies in the log. `partition`: the number of the one in `topic`."""
+    """Where a frame lies in the log."""
 
     topic: str
     partition: int
