@@ -26,7 +26,8 @@ TIMEOUT_S = 30.0
 
 
 def documented(prefix: str) -> list[AclBinding]:
-    """Every `kafka-acls.sh … --add` of the page, for the topics and groups of `prefix` instead of framehop's."""
+    """Every `kafka-acls.sh … --add` of the page, for the topics and groups of `prefix` instead of framehop's, and topics
+    `PREFIX-cams.` instead of `cams.`."""
     text = PAGE.read_text().replace("\\\n", " ")
     lines = re.findall(r"^ *kafka-acls\.sh \$ADMIN --add (.*)$", text, re.MULTILINE)
     assert lines, f"{PAGE} has no ACLs"
@@ -49,11 +50,11 @@ def _bindings(line: str, prefix: str) -> Iterator[AclBinding]:
     ]
     assert resources, line
     for kind, name in resources:
-        assert name.startswith("framehop."), f"{line}: not a name of framehop's"
+        assert name.startswith(("framehop.", "cams.")), f"{line}: not a name of framehop's"
         for operation in found.operation:
             yield AclBinding(
                 kind,
-                name.replace("framehop", prefix, 1),
+                f"{prefix}-{name}" if name.startswith("cams.") else name.replace("framehop", prefix, 1),
                 ResourcePatternType[found.resource_pattern_type.upper()],
                 found.allow_principal,
                 "*",

@@ -13,14 +13,14 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from framehop import _core
 from framehop.log import LogOptions, open_log
 from framehop.protocols import Ack, FrameConsumer, FrameLog, FrameWriter
-from framehop.types import FrameRecord, StreamState
+from framehop.types import FrameRecord, Partition, StreamState
 from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after
 
 ROOT = Path(__file__).parents[1]
@@ -73,11 +73,15 @@ class _Servant:
         assert self._consumer is not None
         events = [make_event(record, writer=writer) for record in self._polled]
         result = self._consumer.commit(events, marks_after(self._polled))
-        return {"lost": sorted(result.lost), "duplicates": result.duplicates, "held": sorted(self._consumer.assignment)}
+        return {"lost": _numbers(result.lost), "duplicates": result.duplicates, "held": self.held()}
 
     def held(self) -> list[int]:
         assert self._consumer is not None
-        return sorted(self._consumer.assignment)
+        return _numbers(self._consumer.assignment)
+
+
+def _numbers(partitions: Iterable[Partition]) -> list[int]:
+    return sorted(partition.number for partition in partitions)
 
 
 class LogProcess:

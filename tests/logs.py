@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from framehop.protocols import FrameConsumer, FrameWriter
-from framehop.types import Event, Frame, FrameKey, FrameRecord, StreamState, rfc3339
+from framehop.partitioning import partition_of
+from framehop.protocols import FrameConsumer, FrameLog, FrameWriter
+from framehop.types import Event, Frame, FrameKey, FrameRecord, Partition, StreamState, rfc3339
 from tests.waiting import until
 
 TIMEOUT_S = 30.0
@@ -70,13 +71,25 @@ def read(consumer: FrameConsumer, count: int) -> list[FrameRecord]:
     return found
 
 
-def marks_after(records: Iterable[FrameRecord]) -> dict[int, int]:
+def marks_after(records: Iterable[FrameRecord]) -> dict[Partition, int]:
     """The offsets behind these records, by partition."""
-    marks: dict[int, int] = {}
+    marks: dict[Partition, int] = {}
     for record in records:
         pointer = record.meta.pointer
-        marks[pointer.partition] = max(marks.get(pointer.partition, 0), pointer.offset + 1)
+        marks[pointer.place] = max(marks.get(pointer.place, 0), pointer.offset + 1)
     return marks
+
+
+def places(numbers: Iterable[int]) -> frozenset[Partition]:
+    """Partitions of a log that has one topic, `frames`."""
+    return frozenset(Partition("frames", number) for number in numbers)
+
+
+def home(log: FrameLog, stream: str) -> Partition:
+    """Where the frames of `stream` go, in a log that writes to the first of its topics."""
+    topic, *_ = sorted({place.topic for place in log.end_offsets()})
+    mine = [place for place in log.end_offsets() if place.topic == topic]
+    return Partition(topic, partition_of(stream, len(mine)))
 
 
 def settle(consumers: Sequence[FrameConsumer], partitions: int) -> None:
@@ -86,7 +99,7 @@ def settle(consumers: Sequence[FrameConsumer], partitions: int) -> None:
         for consumer in consumers:
             consumer.poll(0, 0.01)
         sizes = [len(consumer.assignment) for consumer in consumers]
-        owned = [partition for consumer in consumers for partition in consumer.assignment]
-        return sorted(owned) == list(range(partitions)) and max(sizes) - min(sizes) <= 1
+        owned = frozenset[Partition]().union(*(consumer.assignment for consumer in consumers))
+        return len(owned) == sum(sizes) == partitions and max(sizes) - min(sizes) <= 1
 
     until(settled, f"{len(consumers)} members with balanced shares")

@@ -17,6 +17,7 @@ from framehop.types import (
     FrameRecord,
     Gap,
     ModelInfo,
+    Partition,
     PartitionLag,
     StreamState,
 )
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Start = Literal["beginning", "latest"]
 Delivery = Literal["at-least-once", "exactly-once"]
-PartitionsCallback = Callable[[frozenset[int]], None]
+PartitionsCallback = Callable[[frozenset[Partition]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class CommitResult:
     """`lost`: partitions this member does not own any more; nothing of theirs was written. `duplicates`: events whose id the
     log had already, which were not written again."""
 
-    lost: frozenset[int] = frozenset()
+    lost: frozenset[Partition] = frozenset()
     duplicates: int = 0
 
 
@@ -84,7 +85,7 @@ class FrameConsumer(Protocol):
     """A member of a consumer group. `poll` from one thread, `commit` from any."""
 
     @property
-    def assignment(self) -> frozenset[int]: ...
+    def assignment(self) -> frozenset[Partition]: ...
 
     @property
     def frames_read(self) -> int:
@@ -95,12 +96,15 @@ class FrameConsumer(Protocol):
         Calls the assign and revoke callbacks. With `max_frames` 0 only keeps membership alive."""
 
     def commit(
-        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+        self,
+        events: Sequence[Event],
+        marks: Mapping[Partition, int],
+        metadata: Mapping[Partition, str] | None = None,
     ) -> CommitResult:
         """Write `events` and move the group's offset of each partition in `marks` to the given offset (the next one to read), in
         one transaction. Raises LogFullError, LogBusyError: nothing was written, try again later."""
 
-    def positions(self) -> dict[int, int]:
+    def positions(self) -> dict[Partition, int]:
         """Committed offset by owned partition."""
 
     def wake(self) -> None:
@@ -133,7 +137,9 @@ class FrameLog(Protocol):
     @property
     def url(self) -> str: ...
     @property
-    def partitions(self) -> int: ...
+    def partitions(self) -> int:
+        """How many the frames have, over all topics."""
+
     @property
     def delivery(self) -> Delivery:
         """What a reader may count on. `exactly-once`: a frame key and an event id come once, and the events of one (stream, epoch)
@@ -172,10 +178,10 @@ class FrameLog(Protocol):
         """What has failed so far, each id once; of one lane, or of all with what was not a frame."""
 
     def gaps(self) -> list[Gap]: ...
-    def end_offsets(self) -> dict[int, int]:
+    def end_offsets(self) -> dict[Partition, int]:
         """The next offset by partition."""
 
-    def committed(self, group: str) -> dict[int, int]:
+    def committed(self, group: str) -> dict[Partition, int]:
         """The group's offset by partition; partitions without one are absent."""
 
     def lag(self, group: str) -> list[PartitionLag]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from framehop.errors import InvalidArgumentError
 
@@ -93,6 +93,16 @@ class Frame:
     traceparent: str = ""
 
 
+class Partition(NamedTuple):
+    """One partition of a log's frames: numbers start at 0 in each topic. A log in a directory has the one topic `frames`."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.number}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FramePointer:
     """Where a frame lies in the log."""
@@ -100,6 +110,10 @@ class FramePointer:
     topic: str
     partition: int
     offset: int
+
+    @property
+    def place(self) -> Partition:
+        return Partition(self.topic, self.partition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +251,7 @@ class Gap:
     """Frames known to be missing. A range of offsets of one partition (retention) and, per stream, of seqs: both ends included."""
 
     reason: str
+    topic: str = ""
     partition: int
     first_offset: int
     last_offset: int
@@ -245,6 +260,10 @@ class Gap:
     first_seq: int = 0
     last_seq: int = 0
 
+    @property
+    def place(self) -> Partition:
+        return Partition(self.topic, self.partition)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
@@ -252,6 +271,7 @@ class PartitionLag:
     read, None if it has not been here: it begins at the oldest frame. `messages`: from there to the end, without what retention
     took. `seconds`: since the oldest of them was appended, None when there is none."""
 
+    topic: str
     partition: int
     end: int
     committed: int | None

@@ -31,7 +31,8 @@ def _memory(_tmp_path: Path) -> FrameLog:
     return MemoryLog(partitions=8, queue_bytes=QUEUE_BYTES)
 
 
-def _kafka(tmp_path: Path, cluster: Cluster, prefix: str, delivery: Delivery) -> FrameLog:
+def _kafka(tmp_path: Path, cluster: Cluster, prefix: str, delivery: Delivery, *, sites: bool = False) -> FrameLog:
+    """`sites`: frames lie in topics by a template, of which all go to the first."""
     options = KafkaOptions(
         delivery=delivery,
         membership="dynamic",  # who leaves gives its partitions up at once
@@ -39,9 +40,14 @@ def _kafka(tmp_path: Path, cluster: Cluster, prefix: str, delivery: Delivery) ->
         commit_interval_s=0.0,
         queue_bytes=QUEUE_BYTES,
         state_dir=str(tmp_path / "state"),
+        frames_topic=f"{prefix}.cams.{{site}}" if sites else "",
+        labels={"site": "east"},
     )
     log = KafkaLog(f"kafka://{cluster.bootstrap}/{prefix}", options=options)
-    log.create_topics(TopicPlan(partitions=8))
+    if sites:
+        log.create_topics(TopicPlan(partitions=4), frames=[f"{prefix}.cams.east", f"{prefix}.cams.west"])
+    else:
+        log.create_topics(TopicPlan(partitions=8))
     return log
 
 
@@ -51,6 +57,7 @@ def _kafka(tmp_path: Path, cluster: Cluster, prefix: str, delivery: Delivery) ->
         "memory",
         pytest.param("kafka", marks=pytest.mark.kafka),
         pytest.param("kafka-exactly-once", marks=pytest.mark.kafka),
+        pytest.param("kafka-topics", marks=pytest.mark.kafka),
     ]
 )
 def store(request: pytest.FixtureRequest) -> str:
@@ -65,8 +72,7 @@ def log(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
         return
     cluster: Cluster = request.getfixturevalue("kafka_cluster")
     prefix = f"contract-{uuid.uuid4()}"
-    with _kafka(
-        tmp_path, cluster, prefix, "exactly-once" if store.endswith("exactly-once") else "at-least-once"
-    ) as opened:
+    delivery: Delivery = "exactly-once" if store.endswith("exactly-once") else "at-least-once"
+    with _kafka(tmp_path, cluster, prefix, delivery, sites=store == "kafka-topics") as opened:
         yield opened
     cluster.forget_topics(prefix)

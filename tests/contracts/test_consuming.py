@@ -7,12 +7,11 @@ import threading
 import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.partitioning import partition_of
 from framehop.protocols import FrameLog
 from framehop.timing import Deadline
-from framehop.types import FrameKey, FrameRecord
+from framehop.types import FrameKey, FrameRecord, Partition
 from tests.contracts.conftest import UNIQUE
-from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, settle, write
+from tests.logs import TIMEOUT_S, home, is_whole, make_event, make_frame, marks_after, read, settle, write
 from tests.waiting import until
 
 SPREAD = ("cam-0", "cam-1", "cam-2", "cam-3", "cam-4", "cam-5", "cam-6", "cam-7")
@@ -51,9 +50,7 @@ def test_latest_starts_behind_what_is_there(log: FrameLog) -> None:
 def test_a_poll_is_shared_among_partitions(log: FrameLog) -> None:
     with log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "flood", 200)
-        others = [
-            name for name in SPREAD if partition_of(name, log.partitions) != partition_of("flood", log.partitions)
-        ][:2]
+        others = [name for name in SPREAD if home(log, name) != home(log, "flood")][:2]
         for name in others:
             write(writer, name, 5)
         settle([consumer], log.partitions)
@@ -125,7 +122,7 @@ def test_a_commit_is_where_the_group_goes_on(log: FrameLog) -> None:
         done = records[:6]
         result = consumer.commit([make_event(record) for record in done], marks_after(done))
         assert (result.lost, result.duplicates) == (frozenset(), 0)
-        partition = records[0].meta.pointer.partition
+        partition = records[0].meta.pointer.place
         assert consumer.positions()[partition] == 6
         assert log.committed("g")[partition] == 6
     with log.consumer("g", member="successor") as consumer:
@@ -158,7 +155,7 @@ def test_an_event_id_must_be_that_of_its_frame(log: FrameLog) -> None:
 def test_offsets_never_go_back(log: FrameLog) -> None:
     with log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "a", 4)
-        partition = read(consumer, 4)[0].meta.pointer.partition
+        partition = read(consumer, 4)[0].meta.pointer.place
         consumer.commit([], {partition: 4})
         consumer.commit([], {partition: 2})
         assert consumer.positions()[partition] == 4
@@ -178,15 +175,15 @@ def test_members_share_the_partitions_and_move_few(log: FrameLog) -> None:
 
 
 def test_a_partition_is_revoked_before_another_gets_it(log: FrameLog) -> None:
-    story: list[tuple[str, int]] = []
+    story: list[tuple[str, Partition]] = []
     committed: list[int] = []
 
-    def revoked(partitions: frozenset[int]) -> None:
+    def revoked(partitions: frozenset[Partition]) -> None:
         story.extend(("a gives", partition) for partition in partitions)
         result = a.commit([], dict.fromkeys(partitions, 0))  # still the owner's: the last chance to commit
         committed.append(len(result.lost))
 
-    def gained(partitions: frozenset[int]) -> None:
+    def gained(partitions: frozenset[Partition]) -> None:
         story.extend(("b gets", partition) for partition in partitions)
 
     with log.consumer("g", member="a", on_revoke=revoked) as a:
@@ -208,10 +205,10 @@ def test_who_gave_a_partition_back_cannot_commit_to_it(log: FrameLog) -> None:
         with log.consumer("g", member="b") as b:
             settle([a, b], log.partitions)
             result = a.commit([make_event(record) for record in records], marks_after(records))
-            given = {record.meta.pointer.partition for record in records} & b.assignment
+            given = {record.meta.pointer.place for record in records} & b.assignment
             assert result.lost == given
             with log.events() as reader:
-                assert {r.event.frame.partition for r in reader}.isdisjoint(given)
+                assert {r.event.frame.place for r in reader}.isdisjoint(given)
             assert all(log.committed("g").get(partition, 0) == 0 for partition in given)
 
 
@@ -235,14 +232,14 @@ def test_a_new_member_goes_on_where_the_old_one_committed(log: FrameLog) -> None
         until(all_found, "every frame that was not committed")
 
 
-def _contiguous(log: FrameLog, done: list[FrameRecord]) -> dict[int, int]:
+def _contiguous(log: FrameLog, done: list[FrameRecord]) -> dict[Partition, int]:
     """The contiguous prefix of what is done, by partition."""
     keys = {record.meta.key for record in done}
-    marks = dict.fromkeys(range(log.partitions), 0)
+    marks = dict.fromkeys(log.end_offsets(), 0)
     for meta in log.scan_frames():
         pointer = meta.pointer
-        if meta.key in keys and marks[pointer.partition] == pointer.offset:
-            marks[pointer.partition] += 1
+        if meta.key in keys and marks[pointer.place] == pointer.offset:
+            marks[pointer.place] += 1
     return marks
 
 

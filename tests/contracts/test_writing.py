@@ -8,11 +8,10 @@ import threading
 import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
-from framehop.partitioning import partition_of
 from framehop.protocols import Ack, FrameLog
 from framehop.timing import now_us
 from tests.contracts.conftest import QUEUE_BYTES, UNIQUE
-from tests.logs import TIMEOUT_S, is_whole, make_frame, write
+from tests.logs import TIMEOUT_S, home, is_whole, make_frame, write
 
 
 def test_every_frame_is_acknowledged_in_order_with_its_place(log: FrameLog) -> None:
@@ -23,7 +22,7 @@ def test_every_frame_is_acknowledged_in_order_with_its_place(log: FrameLog) -> N
             assert writer.append(make_frame(state, seq), acks.append)
         assert writer.flush(TIMEOUT_S)
     assert [ack.pointer.offset for ack in acks] == list(range(50))
-    assert {ack.pointer.partition for ack in acks} == {partition_of("gate-1", log.partitions)}
+    assert {ack.pointer.place for ack in acks} == {home(log, "gate-1")}
     assert not any(ack.duplicate for ack in acks)
     for seq, ack in enumerate(acks):
         record = log.read_frame(ack.pointer)

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from framehop.log import EmbeddedLog, LogOptions
 from framehop.pipeline.audit import audit
-from framehop.types import FrameRecord, StreamState
+from framehop.types import FrameRecord, Partition, StreamState
 from tests.logs import TIMEOUT_S, make_event, make_frame, settle
 from tests.waiting import until
 
@@ -31,17 +31,17 @@ class _Worker:
     """A member with frames in flight that get done in any order."""
 
     def __init__(self, log: EmbeddedLog, name: str) -> None:
-        self._flight: dict[int, list[FrameRecord]] = {}
+        self._flight: dict[Partition, list[FrameRecord]] = {}
         self._done: set[int] = set()  # ids of records
         self.consumer = log.consumer("g", member=name, on_assign=self._forget, on_revoke=self._forget)
 
-    def _forget(self, partitions: frozenset[int]) -> None:
+    def _forget(self, partitions: frozenset[Partition]) -> None:
         for partition in partitions:
             self._flight.pop(partition, None)
 
     def poll(self, count: int) -> None:
         for record in self.consumer.poll(count, 0.0):
-            self._flight.setdefault(record.meta.pointer.partition, []).append(record)
+            self._flight.setdefault(record.meta.pointer.place, []).append(record)
 
     def complete(self, dice: int) -> None:
         open_ones = [r for records in self._flight.values() for r in records if id(r) not in self._done]
@@ -163,7 +163,7 @@ class CommitMachine(RuleBasedStateMachine):
             done = {record.event.key for record in self.log.events()}
             marks = self.log.committed("g")
             for meta in self.log.scan_frames():
-                assert meta.key in done or meta.pointer.offset >= marks[meta.pointer.partition], meta.key
+                assert meta.key in done or meta.pointer.offset >= marks[meta.pointer.place], meta.key
 
     def teardown(self) -> None:
         if not hasattr(self, "log"):

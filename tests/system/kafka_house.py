@@ -20,6 +20,7 @@ from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
 from framehop.timing import Deadline
+from framehop.types import Partition
 from tests.broker import Cluster
 from tests.system.harness import House
 from tests.system.kafka_ledger import Ledger, Watcher, plain_consumer, read_ledger
@@ -43,6 +44,7 @@ class KafkaHouse:
         delivery: str = "at-least-once",
         partitions: int = 4,
         max_bytes: int = 1_000_000,
+        frames: Sequence[str] = (),
         **kafka: Any,
     ) -> None:
         self.house, self.cluster = house, cluster
@@ -59,8 +61,9 @@ class KafkaHouse:
         self.config = self.write_config("config")
         self.model = write_model(house.path)
         cluster.revive()
+        self.frames = list(frames)
         with self.open() as log:
-            log.create_topics(TopicPlan(partitions=partitions, max_bytes=max_bytes))
+            log.create_topics(TopicPlan(partitions=partitions, max_bytes=max_bytes), frames=frames)
         self._looker: Consumer | None = None
 
     def __enter__(self) -> KafkaHouse:
@@ -70,7 +73,8 @@ class KafkaHouse:
         if self._looker is not None:
             self._looker.close()
         if exc[0] is None:  # what failed may have left the broker dead
-            self.cluster.forget_topics(self.prefix)
+            for name in [self.prefix, *self.frames]:
+                self.cluster.forget_topics(name)
 
     def write_config(self, name: str, **changes: Any) -> Path:
         path = self.house.path / f"{name}.yaml"
@@ -78,7 +82,9 @@ class KafkaHouse:
         return path
 
     def open(self) -> KafkaLog:
-        options = KafkaOptions(state_dir=str(self.house.path / "state"))
+        options = KafkaOptions(
+            state_dir=str(self.house.path / "state"), frames_topic=self.settings.get("frames_topic", "")
+        )
         return KafkaLog(f"kafka://{self.cluster.bootstrap}/{self.prefix}", options=options)
 
     # ---- framehop
@@ -115,7 +121,7 @@ class KafkaHouse:
     # ---- looks
 
     def ledger(self, isolation: str = "read_committed") -> Ledger:
-        return read_ledger(self.cluster.bootstrap, self.prefix, isolation=isolation)
+        return read_ledger(self.cluster.bootstrap, self.prefix, isolation=isolation, frames=self.frames)
 
     def watch(self) -> Watcher:
         return Watcher(self.cluster.bootstrap, self.prefix)
@@ -132,19 +138,19 @@ class KafkaHouse:
             said += more
         return said.decode()
 
-    def committed(self) -> dict[int, int]:
+    def committed(self) -> dict[Partition, int]:
         with self.open() as log:
             return {partition: offset for partition, offset in log.committed("detect-main").items() if offset}
 
     def check_commits(self) -> None:
-        """No offset stands beyond a frame without an event."""
+        """No offset stands beyond a frame without an event, in the shared topic."""
         committed, ledger = self.committed(), self.ledger()
         done = {(event["frame"]["partition"], event["frame"]["offset"]) for event in ledger.events}
         for frame in ledger.frames:
-            if frame.offset < committed.get(frame.partition, 0):
+            if frame.offset < committed.get(Partition(f"{self.prefix}.frames", frame.partition), 0):
                 assert (frame.partition, frame.offset) in done, f"{frame.key} was passed over"
 
-    def ends(self) -> dict[int, int]:
+    def ends(self) -> dict[Partition, int]:
         """Of the partitions that hold frames."""
         with self.open() as log:
             return {partition: offset for partition, offset in log.end_offsets().items() if offset}

@@ -94,10 +94,14 @@ class Ledger:
             last[line] = event["seq"]
 
 
-def read_ledger(bootstrap: str, prefix: str, *, isolation: str = "read_committed") -> Ledger:
-    """`isolation`: `read_uncommitted` shows what aborted transactions had written, too."""
+def read_ledger(
+    bootstrap: str, prefix: str, *, isolation: str = "read_committed", frames: Sequence[str] = ()
+) -> Ledger:
+    """`isolation`: `read_uncommitted` shows what aborted transactions had written, too. `frames`: the topics of frames, if they are
+    not in the shared one."""
     ledger = Ledger()
-    for message in records(bootstrap, f"{prefix}.frames"):
+    topics = frames or [f"{prefix}.frames"]
+    for message in (message for topic in topics for message in records(bootstrap, topic)):
         headers = headers_of(message)
         key = (bytes(message.key() or b"").decode(), int(headers["ce_epoch"]), int(headers["ce_sequence"]))
         crc = zlib.crc32(message.value() or b"")

@@ -21,6 +21,7 @@ from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.scan import PartitionScan
 from framehop.log.kafka.topics import TopicPlan
 from framehop.log.kafka.wire import DeadLetterBody, parse_letter
+from framehop.types import Partition
 from tests.broker import Cluster
 from tests.system.harness import House
 from tests.tiny_model import write_model
@@ -70,7 +71,7 @@ class Place:
 
     def letters(self) -> list[DeadLetterBody]:
         connection, topic = self.log._connection, f"{self.prefix}.deadletter"
-        with PartitionScan(connection, topic, dict.fromkeys(range(PARTITIONS), 0)) as scan:
+        with PartitionScan(connection, dict.fromkeys(connection.places_of(topic), 0)) as scan:
             return [parse_letter(message) for message in scan]
 
     def events(self) -> list[tuple[str, int, str]]:
@@ -203,7 +204,8 @@ def test_a_foreign_record_is_a_dead_letter_and_the_group_goes_on(place: Place) -
     assert {letter.kind for letter in letters} == {"record"}
     assert all(letter.reason.startswith("not_a_frame: ") for letter in letters)
     assert place.events() == sorted(2 * [(place.stream, seq, "detected") for seq in range(FRAMES)])
-    assert place.log.committed("detect-main")[partition] == place.log.end_offsets()[partition]
+    where = Partition(topic, partition)
+    assert place.log.committed("detect-main")[where] == place.log.end_offsets()[where]
 
 
 # ---------------------------------------------------------------- KIP-848

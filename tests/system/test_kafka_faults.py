@@ -344,7 +344,7 @@ def test_retention_outran_the_group(house: House, kafka_cluster: Cluster, when: 
             detector.suspend()
         sources = ["late=testsrc:?size=640x480&count=200"]
         kafka.fill(sources)
-        end = kafka.ends()[0]
+        (end,) = kafka.ends().values()
         kafka.delete_records(0, end - 5)
         if when == "while running":
             detector.resume()

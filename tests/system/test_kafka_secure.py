@@ -103,6 +103,20 @@ def site(secure_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
         yield made
 
 
+@pytest.fixture
+def halls(secure_cluster: Cluster, tmp_path: Path) -> Iterator[Site]:
+    """Its frames lie in topics by a template."""
+    made = Site(secure_cluster, f"s-{uuid4().hex[:8]}")
+    client = secure_cluster.client()
+    security = KafkaSecurity(username="admin", password=made.password("admin"), ca=client["ssl.ca.location"])
+    template = f"{made.prefix}-cams.{{site}}"
+    options = KafkaOptions(security=security, state_dir=str(tmp_path / "admin"), frames_topic=template)
+    with KafkaLog(made.settings("admin")["url"], options=options) as log:
+        log.create_topics(TopicPlan(partitions=2), frames=[f"{made.prefix}-cams.hall-3"])
+    with granted(secure_cluster, documented(made.prefix)):
+        yield made
+
+
 # ---------------------------------------------------------------- what each role may do
 
 
@@ -115,6 +129,14 @@ def site(secure_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
     ids=["password", "certificate-exactly-once"],
 )
 def test_the_documented_acls_are_enough(site: Site, house: House, mtls: bool, kafka: dict[str, Any]) -> None:
+    _work_and_read(site, house, mtls=mtls, **kafka)
+
+
+def test_the_documented_acls_are_enough_for_topics_by_a_template(halls: Site, house: House) -> None:
+    _work_and_read(halls, house, frames_topic=f"{halls.prefix}-cams.{{site}}", labels={"site": "hall-3"})
+
+
+def _work_and_read(site: Site, house: House, *, mtls: bool = False, **kafka: Any) -> None:
     def run(user: str, command: str, *args: str | Path) -> str:
         settings = site.settings(user, mtls=mtls)
         settings["kafka"] |= kafka

@@ -64,7 +64,7 @@ class _Records:
     def remove_frames(self, count: int) -> None:
         """As retention does it in Kafka: by offset, whatever stream it is, and events stay."""
         del self.frames[:count]
-        self.removed = [Gap(reason="retention", partition=1, first_offset=0, last_offset=count - 1)]
+        self.removed = [Gap(reason="retention", topic="t.frames", partition=1, first_offset=0, last_offset=count - 1)]
 
 
 def _meta(seq: int, *, offset: int | None = None) -> FrameMeta:
@@ -194,7 +194,7 @@ def test_retention_of_another_partition_explains_nothing(often: _Records) -> Non
 def test_a_gap_behind_an_epoch_does_not_explain_its_beginning(often: _Records) -> None:
     del often.frames[:2]
     del often.written[:2]
-    often.removed = [Gap(reason="retention", partition=1, first_offset=10, last_offset=20)]
+    often.removed = [Gap(reason="retention", topic="t.frames", partition=1, first_offset=10, last_offset=20)]
     assert audit(often).missing == 2
 
 
@@ -209,7 +209,7 @@ def test_an_epoch_whose_frames_are_all_gone_is_whole_as_far_as_they_went(often: 
 
 def test_a_frame_that_went_while_the_audit_read_is_not_missing(often: _Records) -> None:
     del often.written[0]
-    often.removed = [Gap(reason="retention", partition=1, first_offset=0, last_offset=0)]
+    often.removed = [Gap(reason="retention", topic="t.frames", partition=1, first_offset=0, last_offset=0)]
     assert audit(often).ok
 
 

@@ -98,5 +98,5 @@ def test_what_is_not_the_pictures_fault_ends_the_worker_and_names_the_frame(
     with _run(records, error, monkeypatch) as flight:
         with pytest.raises(DecoderError, match=f"{error}: why") as caught:
             flight.raise_failure()
-        assert caught.value.pointer == records[0].meta.pointer
+        assert caught.value.key == records[0].meta.key
         assert flight.beat(frames_read=2, resent=0).in_flight == 2, "an outcome was made up"

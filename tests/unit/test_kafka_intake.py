@@ -8,7 +8,7 @@ import pytest
 
 from framehop.errors import LogError
 from framehop.log.kafka.intake import Intake, Notice
-from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord
+from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord, Partition
 from tests.logs import TIMEOUT_S
 
 
@@ -65,7 +65,7 @@ def test_taking_wakes_who_waits_for_room() -> None:
 def test_a_notice_overtakes_frames_and_takes_those_of_its_partitions() -> None:
     intake = Intake(30)
     intake.put([record(0, 0), record(1, 0), record(0, 1)])
-    notice = Notice(revoked=frozenset({0}))
+    notice = Notice(revoked=frozenset({Partition("t", 0)}))
     intake.announce(notice)
     assert intake.take(9, TIMEOUT_S) == []
     assert intake.take_notice() is notice

@@ -15,6 +15,7 @@ from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
 from framehop.partitioning import partition_of
+from framehop.types import Partition
 from tests.broker import Cluster
 from tests.logs import TIMEOUT_S, make_event, marks_after, read, settle, write
 from tests.waiting import until
@@ -96,14 +97,14 @@ def test_a_worker_that_retention_overtakes_goes_on_with_what_is_left(kafka_clust
     options = KafkaOptions(
         membership="dynamic", commit_interval_s=0.0, prefetch_bytes=1 << 20, state_dir=str(tmp_path / "state")
     )
-    partition = partition_of("gate", 2)
     with KafkaLog(url, options=options) as log:
+        partition = Partition(f"{url.rpartition('/')[2]}.frames", partition_of("gate", 2))
         log.create_topics(TopicPlan(partitions=2))
         with log.writer() as writer:
             write(writer, "gate", 80, size=200_000)
         with log.consumer("g", member="m") as consumer:
             seqs = [record.meta.key.seq for record in read(consumer, 1)]
-            _remove(kafka_cluster, log.describe_topics()[0].name, 78, partition)
+            _remove(kafka_cluster, partition.topic, 78, partition.number)
 
             def at_the_end() -> bool:
                 seqs.extend(record.meta.key.seq for record in consumer.poll(8, 0.1))

@@ -5,12 +5,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from framehop.pipeline.tracker import Tracker
-from framehop.types import Event, FramePointer
+from framehop.types import Event, FramePointer, Partition
+
+A, B = Partition("frames", 0), Partition("frames", 1)
 
 
-def event(partition: int, offset: int, stream: str = "cam") -> Event:
+def event(partition: Partition, offset: int, stream: str = "cam") -> Event:
     return Event(
-        event_id=f"{stream}/{partition}/{offset}/main",
+        event_id=f"{stream}/{partition.number}/{offset}/main",
         lane="main",
         outcome="detected",
         stream=stream,
@@ -21,7 +23,7 @@ def event(partition: int, offset: int, stream: str = "cam") -> Event:
         clock="ingest",
         width=1,
         height=1,
-        frame=FramePointer(topic="frames", partition=partition, offset=offset),
+        frame=FramePointer(topic=partition.topic, partition=partition.number, offset=offset),
         writer="test",
     )
 
@@ -29,64 +31,64 @@ def event(partition: int, offset: int, stream: str = "cam") -> Event:
 def test_nothing_moves_over_a_hole() -> None:
     tracker = Tracker()
     for offset in (5, 6, 9):
-        tracker.add(0, offset)
-    tracker.complete(event(0, 9))
-    tracker.complete(event(0, 6))
+        tracker.add(A, offset)
+    tracker.complete(event(A, 9))
+    tracker.complete(event(A, 6))
     assert tracker.take().marks == {}
-    tracker.complete(event(0, 5))
+    tracker.complete(event(A, 5))
     batch = tracker.take()
     assert [e.frame.offset for e in batch.events] == [5, 6, 9]
-    assert batch.marks == {0: 10}
+    assert batch.marks == {A: 10}
     assert tracker.in_flight == 0
 
 
 def test_ahead_no_stream_waits_for_another_and_the_mark_waits_for_all() -> None:
     tracker = Tracker(ahead=True)
     for offset, stream in enumerate(("slow", "quick", "slow", "quick")):
-        tracker.add(0, offset, stream)
+        tracker.add(A, offset, stream)
     for offset, stream in ((1, "quick"), (2, "slow"), (3, "quick")):
-        tracker.complete(event(0, offset, stream))
+        tracker.complete(event(A, offset, stream))
     batch = tracker.take()
     assert [e.frame.offset for e in batch.events] == [1, 3]
     assert batch.marks == {}
     assert tracker.in_flight == 4
     assert tracker.take().events == []
-    tracker.complete(event(0, 0, "slow"))
+    tracker.complete(event(A, 0, "slow"))
     batch = tracker.take()
     assert [e.frame.offset for e in batch.events] == [0, 2]
-    assert batch.marks == {0: 4}
+    assert batch.marks == {A: 4}
     assert tracker.in_flight == 0
 
 
 def test_partitions_do_not_wait_for_each_other() -> None:
     tracker = Tracker()
-    tracker.add(0, 0)
-    tracker.add(1, 0)
-    tracker.complete(event(1, 0))
-    assert tracker.take().marks == {1: 1}
-    assert tracker.in_flight_of([0]) == 1
+    tracker.add(A, 0)
+    tracker.add(B, 0)
+    tracker.complete(event(B, 0))
+    assert tracker.take().marks == {B: 1}
+    assert tracker.in_flight_of([A]) == 1
 
 
 def test_a_dropped_partition_takes_no_more_events() -> None:
     tracker = Tracker()
-    tracker.add(3, 7)
-    assert tracker.drop([3]) == 1
-    assert not tracker.complete(event(3, 7))
+    tracker.add(B, 7)
+    assert tracker.drop([B]) == 1
+    assert not tracker.complete(event(B, 7))
     assert tracker.in_flight == 0
 
 
 def test_an_event_counts_once() -> None:
     tracker = Tracker()
-    tracker.add(0, 0)
-    assert tracker.complete(event(0, 0))
-    assert not tracker.complete(event(0, 0))
+    tracker.add(A, 0)
+    assert tracker.complete(event(A, 0))
+    assert not tracker.complete(event(A, 0))
 
 
 def test_offsets_must_rise() -> None:
     tracker = Tracker()
-    tracker.add(0, 4)
+    tracker.add(A, 4)
     with pytest.raises(ValueError, match="comes after 4"):
-        tracker.add(0, 4)
+        tracker.add(A, 4)
 
 
 class TrackerMachine(RuleBasedStateMachine):
@@ -97,13 +99,13 @@ class TrackerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.tracker = Tracker()
-        self.next = {0: 0, 1: 0}
-        self.taken: dict[int, list[int]] = {0: [], 1: []}
-        self.added: dict[int, list[int]] = {0: [], 1: []}
-        self.done: set[tuple[int, int]] = set()
+        self.next = {A: 0, B: 0}
+        self.taken: dict[Partition, list[int]] = {A: [], B: []}
+        self.added: dict[Partition, list[int]] = {A: [], B: []}
+        self.done: set[tuple[Partition, int]] = set()
 
-    @rule(target=pending, partition=st.sampled_from([0, 1]), steps=st.lists(st.integers(1, 3), min_size=1, max_size=4))
-    def add(self, partition: int, steps: list[int]) -> object:
+    @rule(target=pending, partition=st.sampled_from([A, B]), steps=st.lists(st.integers(1, 3), min_size=1, max_size=4))
+    def add(self, partition: Partition, steps: list[int]) -> object:
         frames = []
         for step in steps:
             self.next[partition] += step
@@ -114,7 +116,7 @@ class TrackerMachine(RuleBasedStateMachine):
         return multiple(*frames)
 
     @rule(frame=consumes(pending))
-    def complete(self, frame: tuple[int, int]) -> None:
+    def complete(self, frame: tuple[Partition, int]) -> None:
         assert self.tracker.complete(event(*frame))
         self.done.add(frame)
 
@@ -122,17 +124,17 @@ class TrackerMachine(RuleBasedStateMachine):
     def take(self) -> None:
         batch = self.tracker.take()
         for found in batch.events:
-            self.taken[found.frame.partition].append(found.frame.offset)
+            self.taken[found.frame.place].append(found.frame.offset)
         for partition, mark in batch.marks.items():
             assert self.taken[partition][-1] == mark - 1
 
     @invariant()
     def taken_is_the_completed_prefix_or_less(self) -> None:
-        for partition in (0, 1):
+        for partition in (A, B):
             taken = self.taken[partition]
             assert taken == self.added[partition][: len(taken)]
             assert all((partition, offset) in self.done for offset in taken)
-        assert self.tracker.in_flight == sum(len(self.added[p]) - len(self.taken[p]) for p in (0, 1))
+        assert self.tracker.in_flight == sum(len(self.added[p]) - len(self.taken[p]) for p in (A, B))
 
 
 TestTrackerMachine = TrackerMachine.TestCase

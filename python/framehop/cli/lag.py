@@ -51,11 +51,12 @@ def report_of(group: str, found: list[PartitionLag]) -> LagReport:
 
 def print_lag(report: LagReport) -> None:
     table = Table(box=None, header_style="bold")
-    for title in ("partition", "end", "committed", "behind", "seconds"):
-        table.add_column(title, justify="right", no_wrap=True)
+    for title in ("topic", "partition", "end", "committed", "behind", "seconds"):
+        table.add_column(title, justify="left" if title == "topic" else "right", no_wrap=True)
     for found in report.partitions:
         committed = "–" if found.committed is None else str(found.committed)
-        table.add_row(str(found.partition), str(found.end), committed, str(found.messages), _seconds(found.seconds))
+        numbers = (str(found.partition), str(found.end), committed, str(found.messages), _seconds(found.seconds))
+        table.add_row(found.topic, *numbers)
     out.print(table)
     out.print(f"{report.group}: {report.messages} frames behind, {_seconds(report.seconds)} s", style="bold")
 

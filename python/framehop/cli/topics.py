@@ -47,6 +47,16 @@ def create(
     event_age: Annotated[
         str, typer.Option("--event-age", metavar="AGE", help="The same of events and dead letters.")
     ] = "30d",
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--topic",
+            metavar="NAME",
+            show_default=False,
+            help="A topic for frames that fits log.kafka.frames_topic; may be repeated. Default: the one that the labels in "
+            "--config name.",
+        ),
+    ] = None,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
@@ -63,12 +73,14 @@ def create(
         **({"max_bytes": parse_size(max_frame, "--max-frame")} if max_frame else {}),
     )
     with at.open_kafka() as opened:
-        made = opened.create_topics(plan)
+        made = opened.create_topics(plan, frames=topic or [])
     if json:
         write_json_line(msgspec.json.encode(made))
         return
     for name, fresh in made.items():
         note(f"{name}: {'made' if fresh else 'was there already, and was not changed: see framehop topics check'}")
+    if len(made) == 2:  # events and dead letters
+        note(f"none for frames: name them with --topic, so that they fit {at.kafka.frames_topic}")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from framehop import _core
@@ -13,10 +13,11 @@ from framehop.log.event_codec import encode_event
 from framehop.log.fetch import FrameFetcher
 from framehop.log.index import connect, rows, transaction, translated
 from framehop.log.ownership import Ownership
+from framehop.log.schema import TOPIC
 from framehop.log.waiting import wait_for_change
 from framehop.protocols import CommitResult, PartitionsCallback, Start
 from framehop.timing import Deadline, now_us
-from framehop.types import Event, FrameRecord
+from framehop.types import Event, FrameRecord, Partition
 
 _INSERT_EVENT = (
     "INSERT INTO events(stream, epoch, seq, lane, appended_us, json) VALUES(?,?,?,?,?,?)"
@@ -58,8 +59,8 @@ class EmbeddedConsumer:
         self._ownership = Ownership(context, group, member, start)
 
     @property
-    def assignment(self) -> frozenset[int]:
-        return self._ownership.partitions
+    def assignment(self) -> frozenset[Partition]:
+        return _places(self._ownership.partitions)
 
     @property
     def frames_read(self) -> int:
@@ -71,7 +72,7 @@ class EmbeddedConsumer:
             self._check_open()
             sampled = self._context.bell.sample()
             self._rebalance()
-            found = self._fetcher.fetch(self.assignment, max_frames) if max_frames else []
+            found = self._fetcher.fetch(self._ownership.partitions, max_frames) if max_frames else []
             if found or self._woken or deadline.expired:
                 self._woken = False
                 self._frames_read += len(found)
@@ -79,31 +80,34 @@ class EmbeddedConsumer:
             wait_for_change(self._context.bell, sampled, deadline)
 
     def commit(
-        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+        self,
+        events: Sequence[Event],
+        marks: Mapping[Partition, int],
+        metadata: Mapping[Partition, str] | None = None,
     ) -> CommitResult:
         encoded = [(event, encode_event(event)) for event in events]
-        touched = frozenset(marks) | {event.frame.partition for event in events}
+        touched = frozenset(place.number for place in marks) | {event.frame.partition for event in events}
         with self._commit_lock:
             self._check_open()
             with transaction(self._commit_db, self._context.paths.index):
                 lost = self._ownership.drop_lost(self._commit_db, touched)
                 duplicates = self._insert([pair for pair in encoded if pair[0].frame.partition not in lost])
                 _core.failpoint("event.produced")
-                self._move({partition: mark for partition, mark in marks.items() if partition not in lost}, metadata)
+                self._move({place: mark for place, mark in marks.items() if place.number not in lost}, metadata)
                 _core.failpoint("offsets.stored")
         self._context.maintenance.mark()
         self._context.bell.ring()
-        return CommitResult(lost=lost, duplicates=duplicates)
+        return CommitResult(lost=_places(lost), duplicates=duplicates)
 
-    def positions(self) -> dict[int, int]:
+    def positions(self) -> dict[Partition, int]:
         with self._commit_lock:
             self._check_open()
             with translated(self._context.paths.index):
                 found = rows(
                     self._commit_db, 'SELECT partition, "offset" FROM offsets WHERE group_name=?', (self._group,)
                 )
-        mine = self.assignment
-        return {partition: offset for partition, offset in found if partition in mine}
+        mine = self._ownership.partitions
+        return {Partition(TOPIC, number): offset for number, offset in found if number in mine}
 
     def wake(self) -> None:
         self._woken = True
@@ -133,10 +137,10 @@ class EmbeddedConsumer:
             raise ClosedError("this consumer of the log is closed")
 
     def _rebalance(self) -> None:
-        gained = self._ownership.refresh(self._on_revoke)
+        gained = self._ownership.refresh(lambda numbers: self._on_revoke(_places(numbers)))
         if gained:
             self._fetcher.seek(gained)
-            self._on_assign(frozenset(gained))
+            self._on_assign(_places(gained))
 
     def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:
         """Insert events; return how many ids the log had already: the first one wins."""
@@ -147,11 +151,16 @@ class EmbeddedConsumer:
             duplicates += self._commit_db.changes() == 0
         return duplicates
 
-    def _move(self, marks: Mapping[int, int], metadata: Mapping[int, str] | None) -> None:
-        for partition, mark in marks.items():
-            note = (metadata or {}).get(partition, "")
-            rows(self._commit_db, _MOVE, (mark, note, self._group, partition))
+    def _move(self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str] | None) -> None:
+        for place, mark in marks.items():
+            note = (metadata or {}).get(place, "")
+            rows(self._commit_db, _MOVE, (mark, note, self._group, place.number))
 
 
-def _ignore(_partitions: frozenset[int]) -> None:
+def _places(numbers: Iterable[int]) -> frozenset[Partition]:
+    """Inside this log a partition is its number: there is one topic."""
+    return frozenset(Partition(TOPIC, number) for number in numbers)
+
+
+def _ignore(_partitions: frozenset[Partition]) -> None:
     """No callback was given."""

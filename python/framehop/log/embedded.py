@@ -20,6 +20,7 @@ from framehop.log.locks import is_held
 from framehop.log.maintenance import Maintenance
 from framehop.log.options import LogOptions
 from framehop.log.records import COLUMNS, meta_of, place_of
+from framehop.log.schema import TOPIC
 from framehop.log.segments import read_cold
 from framehop.log.writer import EmbeddedWriter
 from framehop.protocols import Delivery, PartitionsCallback, Start
@@ -30,6 +31,7 @@ from framehop.types import (
     FramePointer,
     FrameRecord,
     Gap,
+    Partition,
     PartitionLag,
     check_reader_group,
     check_stream,
@@ -135,6 +137,7 @@ class EmbeddedLog:
         return [
             Gap(
                 reason=reason,
+                topic=TOPIC,
                 partition=partition,
                 first_offset=first_offset,
                 last_offset=last_offset,
@@ -146,11 +149,13 @@ class EmbeddedLog:
             for reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq in self._rows(_GAPS)
         ]
 
-    def end_offsets(self) -> dict[int, int]:
-        return dict(self._rows("SELECT partition, next_offset FROM partitions"))
+    def end_offsets(self) -> dict[Partition, int]:
+        found = self._rows("SELECT partition, next_offset FROM partitions")
+        return {Partition(TOPIC, number): offset for number, offset in found}
 
-    def committed(self, group: str) -> dict[int, int]:
-        return dict(self._rows('SELECT partition, "offset" FROM offsets WHERE group_name=?', (group,)))
+    def committed(self, group: str) -> dict[Partition, int]:
+        found = self._rows('SELECT partition, "offset" FROM offsets WHERE group_name=?', (group,))
+        return {Partition(TOPIC, number): offset for number, offset in found}
 
     def lag(self, group: str) -> list[PartitionLag]:
         committed, now = self.committed(group), now_us()
@@ -158,11 +163,12 @@ class EmbeddedLog:
             self._lag(partition, end, committed.get(partition), now) for partition, end in self.end_offsets().items()
         ]
 
-    def _lag(self, partition: int, end: int, committed: int | None, now: int) -> PartitionLag:
-        found = self._rows(_NEXT, (partition, committed or 0))
+    def _lag(self, partition: Partition, end: int, committed: int | None, now: int) -> PartitionLag:
+        found = self._rows(_NEXT, (partition.number, committed or 0))
         offset, appended_us = found[0] if found and found[0][0] < end else (end, now)
         return PartitionLag(
-            partition=partition,
+            topic=partition.topic,
+            partition=partition.number,
             end=end,
             committed=committed,
             messages=end - offset,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from framehop.protocols import Delivery, EventReader
-from framehop.types import Event, FrameKey, FrameMeta, FramePointer, Gap
+from framehop.types import Event, FrameKey, FrameMeta, FramePointer, Gap, Partition
 
 MAX_FINDINGS = 20
 
 _Pass = tuple[str, int]  # stream, epoch
-_Place = tuple[int, int]  # partition, offset
+_Place = tuple[Partition, int]  # and the offset there
 
 
 class Auditable(Protocol):
@@ -171,10 +171,10 @@ class _Removed:
     """Gaps that know offsets and no stream, as a partition has them of which the oldest records were removed."""
 
     def __init__(self, gaps: Iterable[Gap]) -> None:
-        self._ranges: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        self._ranges: defaultdict[Partition, list[tuple[int, int]]] = defaultdict(list)
         for gap in gaps:
             if not gap.stream:
-                self._ranges[gap.partition].append((gap.first_offset, gap.last_offset))
+                self._ranges[gap.place].append((gap.first_offset, gap.last_offset))
 
     def holds(self, place: _Place) -> bool:
         partition, offset = place
@@ -194,7 +194,7 @@ class _Removed:
 
 
 def _place(pointer: FramePointer) -> _Place:
-    return pointer.partition, pointer.offset
+    return pointer.place, pointer.offset
 
 
 def _by_pass(gaps: Iterable[Gap]) -> dict[_Pass, list[Gap]]:

@@ -17,6 +17,7 @@ from framehop.config import DetectOptions
 from framehop.errors import ProcessError
 from framehop.log import LogAt
 from framehop.protocols import Start
+from framehop.types import FrameKey
 
 MAX_PACKET = 1 << 17
 
@@ -24,8 +25,7 @@ MAX_PACKET = 1 << 17
 class Suspect(msgspec.Struct, frozen=True):
     """A frame that was in the decoder when a worker died; `attempts` so far."""
 
-    partition: int
-    offset: int
+    key: FrameKey
     attempts: int
 
 
@@ -136,8 +136,7 @@ class Stumbled(msgspec.Struct, frozen=True, tag="stumbled"):
     """The process ends because this frame could not be decoded for a reason that is not in its bytes, such as a lack of memory.
     The frame is suspect, as if the process had died in the decoder."""
 
-    partition: int
-    offset: int
+    key: FrameKey
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -15,7 +15,7 @@ from framehop.pipeline.control import Beat
 from framehop.pipeline.tracker import Batch, Tracker
 from framehop.protocols import CommitResult
 from framehop.timing import Deadline
-from framehop.types import Event, FrameRecord
+from framehop.types import Event, FrameRecord, Partition
 
 REVOKE_S = 5.0
 BATCH = 128  # events of one commit: a crash has no more than so many done again that were durable, but not committed
@@ -47,8 +47,8 @@ class Flight:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._tracker = Tracker(ahead=ahead)
-        self._committing: frozenset[int] = frozenset()
-        self._given_up: frozenset[int] = frozenset()  # of those being committed
+        self._committing: frozenset[Partition] = frozenset()
+        self._given_up: frozenset[Partition] = frozenset()  # of those being committed
         self._decoded: deque[Decoded] = deque()
         self._again: deque[Decoded] = deque()
         self._failure: BaseException | None = None
@@ -73,7 +73,7 @@ class Flight:
         with self._lock:
             for record in records:
                 meta = record.meta
-                self._tracker.add(meta.pointer.partition, meta.pointer.offset, meta.key.stream)
+                self._tracker.add(meta.pointer.place, meta.pointer.offset, meta.key.stream)
 
     def decoded(self, frames: list[Decoded]) -> None:
         with self._lock:
@@ -87,7 +87,7 @@ class Flight:
             self._again.clear()
             return frames
 
-    def wait_committed(self, partitions: frozenset[int]) -> None:
+    def wait_committed(self, partitions: frozenset[Partition]) -> None:
         """Before partitions are handed over: wait until their frames are committed, then forget them whatever is left."""
         deadline = Deadline.after(REVOKE_S)
         with self._changed:
@@ -143,7 +143,7 @@ class Flight:
             while not self.stopping.is_set():
                 batch = self._tracker.take(BATCH)
                 if batch.events or batch.marks:
-                    self._committing = frozenset(batch.marks) | {event.frame.partition for event in batch.events}
+                    self._committing = frozenset(batch.marks) | {event.frame.place for event in batch.events}
                     return batch
                 self._changed.wait(BACKSTOP_S)
             return None
@@ -153,7 +153,7 @@ class Flight:
         with self._lock:
             gone = self._given_up
         return Batch(
-            events=[event for event in batch.events if event.frame.partition not in gone],
+            events=[event for event in batch.events if event.frame.place not in gone],
             marks={partition: mark for partition, mark in batch.marks.items() if partition not in gone},
         )
 
@@ -162,7 +162,7 @@ class Flight:
             self._committing = self._given_up = frozenset()
             self._tracker.drop(result.lost)
             for event in batch.events:
-                if event.frame.partition not in result.lost:
+                if event.frame.place not in result.lost:
                     self._counts["events"] += 1
                     self._counts["detected"] += event.outcome == "detected"
                     self._counts["failed"] += event.outcome == "failed"

@@ -23,7 +23,7 @@ class DecoderError(FramehopError):
 
     def __init__(self, record: FrameRecord, why: str) -> None:
         super().__init__(f"{record.meta.key} could not be decoded: {why}")
-        self.pointer = record.meta.pointer
+        self.key = record.meta.key
 
 
 class Intake:
@@ -38,7 +38,7 @@ class Intake:
         self._settings = settings
         self._writer = writer
         self._decoder = _core.JpegDecoder(threads=settings.decode_threads, max_pixels=settings.max_pixels)
-        self._suspects = {(s.partition, s.offset): s.attempts for s in settings.suspects}
+        self._suspects = {suspect.key: suspect.attempts for suspect in settings.suspects}
 
     def run(self) -> None:
         with self._flight.failing(), self._decoder:
@@ -68,13 +68,11 @@ class Intake:
         self._decode(together)
 
     def _is_suspect(self, record: FrameRecord) -> bool:
-        pointer = record.meta.pointer
-        return (pointer.partition, pointer.offset) in self._suspects
+        return record.meta.key in self._suspects
 
     def _refused(self, record: FrameRecord) -> bool:
         """Complete a frame that must not reach the decoder; True if it was one."""
-        pointer = record.meta.pointer
-        attempts = self._suspects.get((pointer.partition, pointer.offset), 0)
+        attempts = self._suspects.get(record.meta.key, 0)
         if record.meta.error:
             self._fail(record, record.meta.error)
         elif record.payload is None:

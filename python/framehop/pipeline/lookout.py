@@ -13,6 +13,7 @@ from typing import Self
 
 from framehop.errors import LogUnavailableError
 from framehop.protocols import FrameLog
+from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ class Look:
 
     asked_s: float
     quiet: bool
-    ends: dict[int, int]
-    committed: dict[int, int]
+    ends: dict[Partition, int]
+    committed: dict[Partition, int]
 
     @property
     def caught_up(self) -> bool:

@@ -38,6 +38,7 @@ from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.suspects import Suspects
 from framehop.ring import check_memory, plan_ring
 from framehop.timing import Deadline, now_us
+from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class Supervisor:
         self._detector_at: DetectorAt | None = None
         self._lookout: Lookout | None = None
         self._busy_s = 0.0
-        self._ends: dict[int, int] = {}
+        self._ends: dict[Partition, int] = {}
         self._left_behind = False
 
     # ---- the whole run
@@ -220,8 +221,8 @@ class Supervisor:
                     self._report()
                 case Finished():
                     process.finished = message
-                case Stumbled(partition, offset):
-                    self._suspects.add(partition, offset)
+                case Stumbled(key):
+                    self._suspects.add(key)
                 case Failed(text, final):
                     if final or not process.proven:
                         raise ProcessError(text)

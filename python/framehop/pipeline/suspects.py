@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from framehop._core import SlotInfo
 from framehop.pipeline.control import Suspect
+from framehop.types import FrameKey
 
 LIMIT = 256  # the newest: a few for every worker that died, and small enough for one control message
 
@@ -14,20 +15,20 @@ class Suspects:
     """Counts attempts per frame over all incarnations of all workers. Used by the supervisor's thread alone."""
 
     def __init__(self) -> None:
-        self._attempts: dict[tuple[int, int], int] = {}
+        self._attempts: dict[FrameKey, int] = {}
 
     def note(self, slots: Iterable[SlotInfo]) -> None:
         """A worker died, and this was its ring: what it was filling is suspect."""
         for slot in slots:
             if slot.state == "filling" and slot.tag is not None:
-                self.add(slot.tag.partition, slot.tag.offset)
+                self.add(FrameKey(slot.tag.stream, slot.tag.epoch, slot.tag.seq))
 
-    def add(self, partition: int, offset: int) -> None:
+    def add(self, key: FrameKey) -> None:
         """A worker ended because of this frame."""
-        self._attempts[partition, offset] = self._attempts.pop((partition, offset), 0) + 1
+        self._attempts[key] = self._attempts.pop(key, 0) + 1
         for oldest in list(self._attempts)[:-LIMIT]:
             del self._attempts[oldest]
 
     def listed(self) -> list[Suspect]:
         """For a worker that starts: it decodes these alone, and gives up those tried too often."""
-        return [Suspect(partition, offset, attempts) for (partition, offset), attempts in self._attempts.items()]
+        return [Suspect(key, attempts) for key, attempts in self._attempts.items()]

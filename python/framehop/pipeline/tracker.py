@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from framehop.types import Event
+from framehop.types import Event, Partition
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Batch:
     """What may be committed now: `marks` holds, by partition, the next offset to read once `events` are durable."""
 
     events: list[Event]
-    marks: dict[int, int]
+    marks: dict[Partition, int]
 
 
 class Tracker:
@@ -46,7 +46,7 @@ class Tracker:
 
     def __init__(self, *, ahead: bool = False) -> None:
         self._ahead = ahead
-        self._lines: dict[int, _Line] = {}
+        self._lines: dict[Partition, _Line] = {}
         self._in_flight = 0
 
     @property
@@ -54,10 +54,10 @@ class Tracker:
         """Frames added and not yet taken."""
         return self._in_flight
 
-    def in_flight_of(self, partitions: Iterable[int]) -> int:
+    def in_flight_of(self, partitions: Iterable[Partition]) -> int:
         return sum(len(line.queue) for partition in partitions if (line := self._lines.get(partition)))
 
-    def add(self, partition: int, offset: int, stream: str = "") -> None:
+    def add(self, partition: Partition, offset: int, stream: str = "") -> None:
         """A frame was polled. Offsets of a partition rise; they need not be contiguous."""
         line = self._lines.setdefault(partition, _Line())
         if line.queue and offset <= line.queue[-1].offset:
@@ -69,7 +69,7 @@ class Tracker:
 
     def complete(self, event: Event) -> bool:
         """The frame's outcome is known. False when its partition was dropped meanwhile: the event must not be written."""
-        line = self._lines.get(event.frame.partition)
+        line = self._lines.get(event.frame.place)
         entry = line.by_offset.get(event.frame.offset) if line else None
         if entry is None or entry.event is not None:
             return False
@@ -101,7 +101,7 @@ class Tracker:
                 entry.taken = True
                 yield entry.event
 
-    def drop(self, partitions: Iterable[int]) -> int:
+    def drop(self, partitions: Iterable[Partition]) -> int:
         """Forget partitions that are not ours any more; returns how many frames were in flight in them."""
         dropped = 0
         for partition in partitions:

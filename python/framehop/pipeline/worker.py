@@ -77,7 +77,7 @@ class Worker:
                     self._loop(consumer)
                     self._say(consumer)
             except DecoderError as error:
-                self._channel.send(Stumbled(partition=error.pointer.partition, offset=error.pointer.offset))
+                self._channel.send(Stumbled(error.key))
                 raise
             finally:
                 if self._hop is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 import msgspec
@@ -10,9 +10,9 @@ import msgspec
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.partitioning import fair_shares
 from framehop.protocols import CommitResult, PartitionsCallback, Start
-from framehop.testing.memory_store import MemoryGroup, MemoryStore
+from framehop.testing.memory_store import TOPIC, MemoryGroup, MemoryStore
 from framehop.timing import Deadline, now_us
-from framehop.types import Event, EventRecord, FrameRecord
+from framehop.types import Event, EventRecord, FrameRecord, Partition
 
 
 class MemoryConsumer:
@@ -43,9 +43,9 @@ class MemoryConsumer:
             store.changed.notify_all()
 
     @property
-    def assignment(self) -> frozenset[int]:
+    def assignment(self) -> frozenset[Partition]:
         with self._store.changed:
-            return frozenset(self._claims)
+            return _places(self._claims)
 
     @property
     def frames_read(self) -> int:
@@ -65,7 +65,10 @@ class MemoryConsumer:
                 self._store.changed.wait(deadline.remaining_s)
 
     def commit(
-        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+        self,
+        events: Sequence[Event],
+        marks: Mapping[Partition, int],
+        metadata: Mapping[Partition, str] | None = None,
     ) -> CommitResult:
         for event in events:
             if event.event_id != event.key.event_id(event.lane):
@@ -73,20 +76,20 @@ class MemoryConsumer:
         with self._store.changed:
             self._check_open()
             self._store.check_room()
-            touched = frozenset(marks) | {event.frame.partition for event in events}
+            touched = frozenset(place.number for place in marks) | {event.frame.partition for event in events}
             lost = frozenset(partition for partition in touched if not self._is_mine(partition))
             duplicates = sum(not self._add(event) for event in events if event.frame.partition not in lost)
-            for partition in frozenset(marks) - lost:
-                self._group.offsets[partition] = max(self._group.offsets[partition], marks[partition])
-                self._group.metadata[partition] = (metadata or {}).get(partition, "")
+            for place in frozenset(marks) - _places(lost):
+                self._group.offsets[place.number] = max(self._group.offsets[place.number], marks[place])
+                self._group.metadata[place.number] = (metadata or {}).get(place, "")
             self._drop(lost)
             self._store.changed.notify_all()
-        return CommitResult(lost=lost, duplicates=duplicates)
+        return CommitResult(lost=_places(lost), duplicates=duplicates)
 
-    def positions(self) -> dict[int, int]:
+    def positions(self) -> dict[Partition, int]:
         with self._store.changed:
             self._check_open()
-            return {partition: self._group.offsets[partition] for partition in self._claims}
+            return {Partition(TOPIC, number): self._group.offsets[number] for number in self._claims}
 
     def wake(self) -> None:
         with self._store.changed:
@@ -135,11 +138,11 @@ class MemoryConsumer:
             surplus = frozenset(sorted(self._claims)[share:])
             gained = self._claim(share - len(self._claims))
         if surplus:
-            self._on_revoke(surplus)
+            self._on_revoke(_places(surplus))
             with self._store.changed:
                 self._release(surplus)
         if gained:
-            self._on_assign(gained)
+            self._on_assign(_places(gained))
 
     def _share(self) -> int:
         names = self._group.members
@@ -197,5 +200,10 @@ def _new_group(store: MemoryStore, start: Start) -> MemoryGroup:
     )
 
 
-def _ignore(_partitions: frozenset[int]) -> None:
+def _places(numbers: Iterable[int]) -> frozenset[Partition]:
+    """Inside this log a partition is its number: there is one topic."""
+    return frozenset(Partition(TOPIC, number) for number in numbers)
+
+
+def _ignore(_partitions: frozenset[Partition]) -> None:
     """No callback was given."""

@@ -11,10 +11,19 @@ from framehop.errors import ClosedError
 from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.testing.memory_consumer import MemoryConsumer
 from framehop.testing.memory_events import MemoryEventReader
-from framehop.testing.memory_store import MemoryStore
+from framehop.testing.memory_store import TOPIC, MemoryStore
 from framehop.testing.memory_writer import MemoryWriter
 from framehop.timing import now_us
-from framehop.types import DeadLetter, FrameMeta, FramePointer, FrameRecord, Gap, PartitionLag, check_reader_group
+from framehop.types import (
+    DeadLetter,
+    FrameMeta,
+    FramePointer,
+    FrameRecord,
+    Gap,
+    Partition,
+    PartitionLag,
+    check_reader_group,
+)
 
 _P = TypeVar("_P", MemoryWriter, MemoryConsumer, MemoryEventReader)
 
@@ -116,26 +125,29 @@ class MemoryLog:
         with self._store.changed:
             return list(self._store.gaps)
 
-    def end_offsets(self) -> dict[int, int]:
+    def end_offsets(self) -> dict[Partition, int]:
         self._check_open()
         with self._store.changed:
-            return dict(enumerate(self._store.ends))
+            return {Partition(TOPIC, number): end for number, end in enumerate(self._store.ends)}
 
-    def committed(self, group: str) -> dict[int, int]:
+    def committed(self, group: str) -> dict[Partition, int]:
         self._check_open()
         with self._store.changed:
-            return dict(self._store.groups[group].offsets) if group in self._store.groups else {}
+            offsets = self._store.groups[group].offsets if group in self._store.groups else {}
+            return {Partition(TOPIC, number): offset for number, offset in offsets.items()}
 
     def lag(self, group: str) -> list[PartitionLag]:
         committed, now = self.committed(group), now_us()
         with self._store.changed:
-            return [self._lag(p, committed.get(p), now) for p in range(len(self._store.frames))]
+            return [self._lag(p, committed.get(Partition(TOPIC, p)), now) for p in range(len(self._store.frames))]
 
     def _lag(self, partition: int, committed: int | None, now: int) -> PartitionLag:
         stored, end = self._store.frames[partition], self._store.ends[partition]
         first = min((offset for offset in stored if offset >= (committed or 0)), default=end)
         seconds = max(0, now - stored[first].meta.appended_us) / 1e6 if first < end else None
-        return PartitionLag(partition=partition, end=end, committed=committed, messages=end - first, seconds=seconds)
+        return PartitionLag(
+            topic=TOPIC, partition=partition, end=end, committed=committed, messages=end - first, seconds=seconds
+        )
 
     def forget_group(self, group: str) -> None:
         self._check_open()

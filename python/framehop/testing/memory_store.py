@@ -89,6 +89,7 @@ class MemoryStore:
             self.gaps.append(
                 Gap(
                     reason="retention",
+                    topic=TOPIC,
                     partition=partition,
                     first_offset=at,
                     last_offset=at,

@@ -24,8 +24,10 @@ from framehop.errors import (
     MemberReplacedError,
 )
 from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
+from framehop.log.kafka.template import TopicTemplate
 from framehop.log.kafka.url import KafkaUrl
 from framehop.timing import Deadline
+from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ _AWAY = {
     KafkaError.NOT_ENOUGH_REPLICAS,
     KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
 }
-_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 _REPLACED = {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED}
 
@@ -147,6 +149,8 @@ class Connection:
         self.url = url
         self.options = options
         self.causes = Causes()
+        self.frames = TopicTemplate(options.frames_topic or url.frames)
+        self.frames.check_apart_from(url.detections, url.deadletter)
         if options.security is not None:
             _check_files(options.security)
         try:
@@ -160,7 +164,8 @@ class Connection:
         while True:
             try:
                 self.admin.list_topics(
-                    topic=self.url.frames, timeout=min(FIRST_WORD_S, max(LOOK_S, deadline.remaining_s))
+                    topic=None if self.frames.by_pattern else self.frames.text,
+                    timeout=min(FIRST_WORD_S, max(LOOK_S, deadline.remaining_s)),
                 )
             except KafkaException as error:
                 self.admin.poll(0)
@@ -188,6 +193,35 @@ class Connection:
             raise explain(error, self.url, topic) if error is not None else missing(topic, self.url)
         return len(found.partitions)
 
+    def places_of(self, topic: str) -> list[Partition]:
+        """Its partitions. Raises LogNotFoundError."""
+        return [Partition(topic, number) for number in range(self.partitions_of(topic))]
+
+    def frame_topics(self) -> list[str]:
+        """Those that are there and fit the template, sorted; without placeholders the one, be it there or not."""
+        return sorted(self._matching()) if self.frames.by_pattern else [self.frames.text]
+
+    def frame_places(self) -> list[Partition]:
+        """The partitions that frames lie in, sorted. Raises LogNotFoundError when they have one topic, and it is missing."""
+        if not self.frames.by_pattern:
+            return self.places_of(self.frames.text)
+        return sorted(Partition(topic, number) for topic, count in self._matching().items() for number in range(count))
+
+    def _matching(self) -> dict[str, int]:
+        """How many partitions, by topic."""
+        with translated(self.url, self.causes):
+            found = self.admin.list_topics(timeout=REQUEST_S).topics
+        return {
+            name: len(topic.partitions)
+            for name, topic in found.items()
+            if self.frames.matches(name) and topic.error is None and topic.partitions
+        }
+
+    def may_vanish(self, topic: str) -> bool:
+        """Whether it is one of those that are found by pattern: one of them less, and the log is still there. The client names
+        the pattern when nothing fits it."""
+        return self.frames.by_pattern and (self.frames.matches(topic) or topic == self.frames.pattern)
+
 
 def _check_files(security: KafkaSecurity) -> None:
     """OpenSSL's own words for a file that is not there name everything but the file."""
@@ -212,13 +246,15 @@ def _refused_setting(error: KafkaError, url: KafkaUrl, options: KafkaOptions) ->
 
 
 def missing(topic: str, url: KafkaUrl) -> LogNotFoundError:
+    if topic not in {url.frames, url.detections, url.deadletter}:
+        return LogNotFoundError(f"{url} has no topic {topic}: make it with framehop topics create --topic {topic}")
     return LogNotFoundError(f"{url} has no topic {topic}: make the topics with framehop topics create --log {url}")
 
 
 def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
     """Kafka's error in our words: what is wrong, and what to change."""
     code = error.code()
-    if code in _MISSING:
+    if code in MISSING:
         return missing(topic or url.frames, url)
     where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str().strip()
     if code == KafkaError._INVALID_ARG:

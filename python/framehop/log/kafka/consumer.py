@@ -12,12 +12,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from framehop import _core
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
-from framehop.log.kafka.client import REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.client import MISSING, REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, Output, StaleGenerationError
 from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.intake import Intake, Notice
 from framehop.log.kafka.marks import Marks
-from framehop.log.kafka.scan import without_group
+from framehop.log.kafka.scan import place_of, topic_partition, without_group
 from framehop.log.kafka.starts import StartOffset, begin_of, resolve_starts
 from framehop.log.kafka.wire import (
     NotOursError,
@@ -31,7 +31,7 @@ from framehop.log.kafka.wire import (
 )
 from framehop.protocols import CommitResult, PartitionsCallback, Start
 from framehop.timing import Deadline
-from framehop.types import Event, FramePointer, FrameRecord, Gap
+from framehop.types import Event, FramePointer, FrameRecord, Gap, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,9 @@ class KafkaConsumer:
         self._on_assign = on_assign or _ignore
         self._on_revoke = on_revoke or _ignore
         self._causes = Causes()
-        connection.partitions_of(self._url.frames)
+        self._known = frozenset(connection.frame_places())  # what comes later is read from its beginning
+        if not self._known:
+            logger.warning("%s: no topic fits %s yet; waiting for one", self._url, connection.frames.text)
         self._outputs = connection.partitions_of(self._url.detections)
         self._letters = connection.partitions_of(self._url.deadletter)
         warn_of_long_session(connection, self._group)
@@ -129,7 +131,7 @@ class KafkaConsumer:
     # ---- the worker's side
 
     @property
-    def assignment(self) -> frozenset[int]:
+    def assignment(self) -> frozenset[Partition]:
         with self._lock:
             return self._marks.owned
 
@@ -163,7 +165,10 @@ class KafkaConsumer:
         return first is not None
 
     def commit(
-        self, events: Sequence[Event], marks: Mapping[int, int], metadata: Mapping[int, str] | None = None
+        self,
+        events: Sequence[Event],
+        marks: Mapping[Partition, int],
+        metadata: Mapping[Partition, str] | None = None,
     ) -> CommitResult:
         records = [(event, event_record(event)) for event in events]
         deadline = Deadline.after(GENERATION_S)
@@ -176,7 +181,7 @@ class KafkaConsumer:
                 time.sleep(RETRY_S)  # the thread learns of the new one
 
     def _commit(
-        self, records: Sequence[tuple[Event, Record]], marks: Mapping[int, int], metadata: Mapping[int, str]
+        self, records: Sequence[tuple[Event, Record]], marks: Mapping[Partition, int], metadata: Mapping[Partition, str]
     ) -> CommitResult:
         with self._commit_lock:
             self._check_open()
@@ -197,17 +202,17 @@ class KafkaConsumer:
         return CommitResult(lost=lost)
 
     def _outputs_of(
-        self, records: Sequence[tuple[Event, Record]], touched: frozenset[int]
-    ) -> tuple[frozenset[int], list[Output]]:
+        self, records: Sequence[tuple[Event, Record]], touched: frozenset[Partition]
+    ) -> tuple[frozenset[Partition], list[Output]]:
         with self._lock:
             # What was given to us again is not ours in the eyes of a worker that has not let go of it yet.
             self._overdue = [notice for notice in self._overdue if not notice.heeded.is_set()]
             ours = self._marks.owned.difference(*(notice.revoked for notice in self._overdue))
-            lost = (touched | {event.frame.partition for event, _ in records}) - ours
+            lost = (touched | {event.frame.place for event, _ in records}) - ours
             fresh = [
                 (event, record)
                 for event, record in records
-                if event.frame.partition in ours and not self._marks.stale(event.frame.partition, event.frame.offset)
+                if event.frame.place in ours and not self._marks.stale(event.frame.place, event.frame.offset)
             ]
         outputs = [self._outcome(event.event_id, event, record) for event, record in fresh]
         outputs += [self._letter(event) for event, _ in fresh if event.outcome == "failed"]
@@ -227,7 +232,7 @@ class KafkaConsumer:
         partition = pointer.partition % self._letters
         return Output(identity=identity, topic=self._url.deadletter, partition=partition, key=key, record=record)
 
-    def _deliver(self, outputs: list[Output], due: Mapping[int, tuple[int, str]]) -> None:
+    def _deliver(self, outputs: list[Output], due: Mapping[Partition, tuple[int, str]]) -> None:
         """Under the commit lock. What the thread had to say goes along."""
         with self._lock:
             side = list(self._side)
@@ -236,13 +241,13 @@ class KafkaConsumer:
             self._side = self._side[len(side) :]
             self._marks.committed({partition: offset for partition, (offset, _) in due.items()})
 
-    def _places(self, due: Mapping[int, tuple[int, str]]) -> list[TopicPartition]:
+    def _places(self, due: Mapping[Partition, tuple[int, str]]) -> list[TopicPartition]:
         return [
-            TopicPartition(self._url.frames, partition, offset, metadata)
+            TopicPartition(partition.topic, partition.number, offset, metadata)
             for partition, (offset, metadata) in due.items()
         ]
 
-    def positions(self) -> dict[int, int]:
+    def positions(self) -> dict[Partition, int]:
         with self._lock:
             return self._marks.positions()
 
@@ -282,7 +287,7 @@ class KafkaConsumer:
 
     def _committed(self, places: Sequence[TopicPartition]) -> None:
         with self._moved:
-            self._marks.committed({place.partition: place.offset for place in places if place.error is None})
+            self._marks.committed({place_of(place): place.offset for place in places if place.error is None})
             self._moved.notify_all()
 
     def _not_committed(self, error: KafkaError) -> None:
@@ -291,7 +296,7 @@ class KafkaConsumer:
             raise explain(error, self._url)
         logger.info("offsets are not committed yet: %s", error.str())
 
-    def _wait_committed(self, marks: Mapping[int, int]) -> None:
+    def _wait_committed(self, marks: Mapping[Partition, int]) -> None:
         """Until the broker has the offsets; the thread sends them at its next turn."""
         with self._moved:
             self._moved.wait_for(lambda: self._marks.reached(marks), COMMIT_S)
@@ -302,7 +307,10 @@ class KafkaConsumer:
         try:
             with translated(self._url, self._causes):
                 self._consumer.subscribe(
-                    [self._url.frames], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+                    [self._connection.frames.pattern],
+                    on_assign=self._assigned,
+                    on_revoke=self._revoked,
+                    on_lost=self._lost,
                 )
                 while not self._ending.is_set():
                     self._fetch()
@@ -340,20 +348,23 @@ class KafkaConsumer:
             self._not_a_frame(message, str(error))
             return None
         with self._lock:
-            ours = self._marks.hand_out(meta.pointer.partition, meta.pointer.offset)
+            ours = self._marks.hand_out(meta.pointer.place, meta.pointer.offset)
         payload = memoryview(message.value() or b"") if not meta.error else None
         return FrameRecord(meta=meta, payload=payload) if ours else None
 
     def _heard(self, message: Message, error: KafkaError | None) -> None:
         assert error is not None
+        at = pointer_of(message)
         match error.code():
             case KafkaError._PARTITION_EOF:
                 with self._lock:
-                    self._marks.skip(message.partition() or 0, message.offset() or 0)
+                    self._marks.skip(at.place, at.offset)
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
-                self._fell_behind(message.partition() or 0)
+                self._fell_behind(at.place)
+            case code if code in MISSING and self._connection.may_vanish(at.topic):
+                logger.info("%s: %s", at.topic, error.str())
             case _ if error.fatal() or not error.retriable():
-                explained = explain(error, self._url, message.topic() or self._url.frames)
+                explained = explain(error, self._url, at.topic or self._connection.frames.text)
                 if isinstance(explained, LogUnavailableError):
                     logger.info("%s", explained)
                 else:
@@ -365,12 +376,12 @@ class KafkaConsumer:
         identity = f"dead {pointer.topic}/{pointer.partition}/{pointer.offset}"
         letter = self._dead(identity, pointer, "", letter_of_record(pointer, f"not_a_frame: {why}"))
         with self._lock:
-            at = self._marks.handed(pointer.partition)
+            at = self._marks.handed(pointer.place)
             if at is not None and pointer.offset >= at:
                 self._side.append(letter)
-                self._marks.skip(pointer.partition, pointer.offset + 1)
+                self._marks.skip(pointer.place, pointer.offset + 1)
 
-    def _fell_behind(self, partition: int) -> None:
+    def _fell_behind(self, partition: Partition) -> None:
         """Retention has overtaken us: what is gone is gone, but not silently."""
         begin = self._patiently(lambda: begin_of(self._connection, partition), default=-1)
         if begin < 0:
@@ -383,22 +394,28 @@ class KafkaConsumer:
                 self._side.append(self._gap_output(partition, at, begin))
                 self._marks.skip(partition, begin)
         # Not by seek(): the client has stopped fetching a partition that is out of range, and refuses.
-        self._consumer.incremental_unassign([TopicPartition(self._url.frames, partition)])
-        self._consumer.incremental_assign([TopicPartition(self._url.frames, partition, max(begin, at))])
+        self._consumer.incremental_unassign([topic_partition(partition)])
+        self._consumer.incremental_assign([topic_partition(partition, max(begin, at))])
 
-    def _gap_output(self, partition: int, first: int, begin: int) -> Output:
+    def _gap_output(self, partition: Partition, first: int, begin: int) -> Output:
         logger.warning(
-            "frames %d to %d of partition %d were removed by retention before they were read",
+            "frames %d to %d of %s were removed by retention before they were read",
             first,
             begin - 1,
             partition,
         )
-        gap = Gap(reason="retention", partition=partition, first_offset=first, last_offset=begin - 1)
+        gap = Gap(
+            reason="retention",
+            topic=partition.topic,
+            partition=partition.number,
+            first_offset=first,
+            last_offset=begin - 1,
+        )
         identity = f"gap {partition}/{first}-{begin - 1}"
         return Output(
             identity=identity,
             topic=self._url.detections,
-            partition=partition % self._outputs,
+            partition=partition.number % self._outputs,
             key="",
             record=gap_record(gap),
         )
@@ -433,24 +450,23 @@ class KafkaConsumer:
     # ---- rebalances, called by the client in the thread's poll
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        partitions = [place.partition for place in places]
+        partitions = [place_of(place) for place in places]
         none: list[StartOffset] = []
         starts = self._patiently(
-            lambda: resolve_starts(self._connection, self._consumer, partitions, self._start), default=none
+            lambda: resolve_starts(self._connection, self._consumer, partitions, self._start, self._known),
+            default=none,
         )
         with self._lock:
             for start in starts:
                 self._marks.assign(start.partition, start.offset, start.committed)
                 if start.gap_from is not None:
                     self._side.append(self._gap_output(start.partition, start.gap_from, start.offset))
-        consumer.incremental_assign(
-            [TopicPartition(self._url.frames, start.partition, start.offset) for start in starts]
-        )
+        consumer.incremental_assign([topic_partition(start.partition, start.offset) for start in starts])
         self._intake.announce(Notice(gained=frozenset(partitions)))
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """The worker finishes what is in flight and commits it, within a bound; then the partitions go."""
-        partitions = frozenset(place.partition for place in places)
+        partitions = frozenset(place_of(place) for place in places)
         notice = Notice(revoked=partitions)
         self._intake.announce(notice)
         deadline = Deadline.after(REVOKE_S)
@@ -473,8 +489,10 @@ class KafkaConsumer:
             self._commit_offsets(wait=True)
 
     def _lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        partitions = frozenset(place.partition for place in places)
-        logger.warning("partitions %s were lost: silent for longer than the session", sorted(partitions))
+        partitions = frozenset(place_of(place) for place in places)
+        logger.warning(
+            "partitions %s were lost: silent for longer than the session", ", ".join(map(str, sorted(partitions)))
+        )
         notice = Notice(revoked=partitions)
         self._let_go(consumer, notice)
         self._intake.announce(notice)
@@ -484,7 +502,7 @@ class KafkaConsumer:
             self._marks.drop(notice.revoked)
             if not notice.heeded.is_set():
                 self._overdue.append(notice)
-        consumer.incremental_unassign([TopicPartition(self._url.frames, partition) for partition in notice.revoked])
+        consumer.incremental_unassign([topic_partition(partition) for partition in notice.revoked])
 
     def _patiently(self, action: Callable[[], T], default: T) -> T:
         """`action`, as often as it takes until the broker answers; `default` when closed meanwhile."""
@@ -531,5 +549,5 @@ class KafkaConsumer:
             raise ClosedError("this consumer of the log is closed")
 
 
-def _ignore(_partitions: frozenset[int]) -> None:
+def _ignore(_partitions: frozenset[Partition]) -> None:
     """No callback was given."""

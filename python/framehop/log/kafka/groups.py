@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import FramehopError, LogUnavailableError
-from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, settings, translated
-from framehop.log.kafka.scan import without_group
+from framehop.log.kafka.client import MISSING, REQUEST_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.scan import place_of, topic_partition, without_group
 from framehop.timing import Deadline
+from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +47,8 @@ class GroupOffsets:
     the coordinator is new or moves: https://github.com/confluentinc/librdkafka/issues/5040.
     """
 
-    def __init__(self, connection: Connection, group: str, topic: str) -> None:
-        self._connection, self._topic = connection, topic
+    def __init__(self, connection: Connection, group: str) -> None:
+        self._connection = connection
         self._causes = Causes()
         config = without_group(settings(connection.url, connection.options, "offsets", self._causes))
         with translated(connection.url, self._causes):
@@ -54,10 +56,11 @@ class GroupOffsets:
                 config | {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed"}
             )
 
-    def committed(self) -> dict[int, int]:
+    def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """By partition, where there is one."""
-        topic = self._topic
-        places = [TopicPartition(topic, p) for p in range(self._connection.partitions_of(topic))]
+        places = [topic_partition(partition) for partition in partitions]
+        if not places:
+            return {}
         deadline = Deadline.after(REQUEST_S)
         while True:
             try:
@@ -68,11 +71,13 @@ class GroupOffsets:
                 if deadline.expired:
                     raise
 
-    def _found(self, places: list[TopicPartition]) -> dict[int, int]:
+    def _found(self, places: list[TopicPartition]) -> dict[Partition, int]:
         for place in places:
-            if place.error is not None:
-                raise explain(place.error, self._connection.url, self._topic)
-        return {place.partition: place.offset for place in places if place.offset >= 0}
+            if place.error is not None and not (
+                place.error.code() in MISSING and self._connection.may_vanish(place.topic)
+            ):
+                raise explain(place.error, self._connection.url, place.topic)
+        return {place_of(place): place.offset for place in places if place.offset >= 0}
 
     def _raise_cause(self) -> None:
         """That the group is not ours to look at comes as a message; the call only times out."""

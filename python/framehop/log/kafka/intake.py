@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from framehop.timing import Deadline
-from framehop.types import FrameRecord
+from framehop.types import FrameRecord, Partition
 
 
 @dataclass(slots=True, eq=False)
 class Notice:
     """Partitions gained or to be given back; `heeded` is set once the worker has done what it had to."""
 
-    gained: frozenset[int] = frozenset()
-    revoked: frozenset[int] = frozenset()
+    gained: frozenset[Partition] = frozenset()
+    revoked: frozenset[Partition] = frozenset()
     heeded: threading.Event = field(default_factory=threading.Event)
 
 
@@ -26,8 +26,8 @@ class Intake:
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._changed = threading.Condition()
-        self._lines: dict[int, deque[FrameRecord]] = {}
-        self._turns: deque[int] = deque()
+        self._lines: dict[Partition, deque[FrameRecord]] = {}
+        self._turns: deque[Partition] = deque()
         self._notices: deque[Notice] = deque()
         self._bytes = 0
         self._woken = False
@@ -38,7 +38,7 @@ class Intake:
     def put(self, records: Iterable[FrameRecord]) -> None:
         with self._changed:
             for record in records:
-                partition = record.meta.pointer.partition
+                partition = record.meta.pointer.place
                 if partition not in self._lines:
                     self._lines[partition] = deque()
                     self._turns.append(partition)

@@ -6,7 +6,8 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Self, TypeVar
 
 from confluent_kafka import KafkaError
@@ -40,6 +41,7 @@ from framehop.types import (
     FramePointer,
     FrameRecord,
     Gap,
+    Partition,
     PartitionLag,
     check_reader_group,
     check_stream,
@@ -74,7 +76,7 @@ class KafkaLog:
     @property
     def partitions(self) -> int:
         self._check_open()
-        return self._connection.partitions_of(self._url.frames)
+        return len(self._connection.frame_places())
 
     @property
     def delivery(self) -> Delivery:
@@ -126,9 +128,8 @@ class KafkaLog:
     def scan_frames(self) -> Iterator[FrameMeta]:
         """Kafka has no way to read a record without its value: every picture comes over the network."""
         self._check_open()
-        topic = self._url.frames
-        starts = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
-        with PartitionScan(self._connection, topic, starts) as scan:
+        starts = begins(self._connection, self._connection.frame_places())
+        with PartitionScan(self._connection, starts) as scan:
             for message in scan:
                 try:
                     yield parse_frame(message)
@@ -137,12 +138,11 @@ class KafkaLog:
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         self._check_open()
-        topic = self._url.frames
-        if pointer.partition >= self._connection.partitions_of(topic):
+        if pointer.place not in self._connection.frame_places():
             return None
-        if pointer.offset < begins(self._connection, topic, [pointer.partition])[pointer.partition]:
+        if pointer.offset < begins(self._connection, [pointer.place]).get(pointer.place, pointer.offset):
             return None
-        with PartitionScan(self._connection, topic, {pointer.partition: pointer.offset}) as scan:
+        with PartitionScan(self._connection, {pointer.place: pointer.offset}) as scan:
             for message in scan:
                 if message.offset() != pointer.offset:
                     return None
@@ -157,8 +157,8 @@ class KafkaLog:
         """Memory grows with their number: a letter may come twice, as its event may."""
         self._check_open()
         topic, seen = self._url.deadletter, set[str]()
-        starts = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
-        with PartitionScan(self._connection, topic, starts) as scan:
+        starts = begins(self._connection, self._connection.places_of(topic))
+        with PartitionScan(self._connection, starts) as scan:
             for message in scan:
                 try:
                     letter = parse_letter(message).public
@@ -172,51 +172,50 @@ class KafkaLog:
     def gaps(self) -> list[Gap]:
         """Those that workers have written, and what each partition has lost to retention since it was made."""
         self._check_open()
-        topic = self._url.frames
-        oldest = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
+        oldest = begins(self._connection, self._connection.frame_places())
         removed = [
-            Gap(reason="retention", partition=partition, first_offset=0, last_offset=offset - 1)
-            for partition, offset in oldest.items()
+            Gap(reason="retention", topic=place.topic, partition=place.number, first_offset=0, last_offset=offset - 1)
+            for place, offset in oldest.items()
             if offset > 0
         ]
         return [*removed, *self._written_gaps()]
 
     def _written_gaps(self) -> Iterator[Gap]:
         topic = self._url.detections
-        starts = begins(self._connection, topic, range(self._connection.partitions_of(topic)))
-        with PartitionScan(self._connection, topic, starts) as scan:
+        starts = begins(self._connection, self._connection.places_of(topic))
+        with PartitionScan(self._connection, starts) as scan:
             for message in scan:
                 try:
                     outcome = parse_outcome(message)
                 except NotOursError:
                     continue
-                if isinstance(outcome, Gap):
-                    yield outcome
+                if isinstance(outcome, Gap):  # of before there were several topics it does not name the one
+                    yield outcome if outcome.topic else replace(outcome, topic=self._url.frames)
 
-    def end_offsets(self) -> dict[int, int]:
+    def end_offsets(self) -> dict[Partition, int]:
         self._check_open()
-        topic = self._url.frames
-        return ends(self._connection, topic, range(self._connection.partitions_of(topic)))
+        return ends(self._connection, self._connection.frame_places())
 
-    def committed(self, group: str) -> dict[int, int]:
+    def committed(self, group: str) -> dict[Partition, int]:
         self._check_open()
         with self._lock:
             if group not in self._groups:
-                self._groups[group] = GroupOffsets(self._connection, self._url.group(group), self._url.frames)
+                self._groups[group] = GroupOffsets(self._connection, self._url.group(group))
             offsets = self._groups[group]
-        return offsets.committed()
+        return offsets.committed(self._connection.frame_places())
 
     def lag(self, group: str) -> list[PartitionLag]:
         """Reads one frame of each partition that is behind, for its time."""
-        committed, topic = self.committed(group), self._url.frames
-        end = self.end_offsets()
-        oldest = begins(self._connection, topic, end)
+        committed, end = self.committed(group), self.end_offsets()
+        oldest = begins(self._connection, end)
+        end = {partition: offset for partition, offset in end.items() if partition in oldest}
         first = {partition: max(oldest[partition], committed.get(partition, 0)) for partition in end}
         behind = {partition: offset for partition, offset in first.items() if offset < end[partition]}
-        times, now = oldest_times(self._connection, topic, behind), now_us()
+        times, now = oldest_times(self._connection, behind), now_us()
         return [
             PartitionLag(
-                partition=partition,
+                topic=partition.topic,
+                partition=partition.number,
                 end=end[partition],
                 committed=committed.get(partition),
                 messages=max(0, end[partition] - first[partition]),
@@ -239,13 +238,14 @@ class KafkaLog:
 
     # ---- of Kafka alone
 
-    def create_topics(self, plan: TopicPlan | None = None) -> dict[str, bool]:
-        """Make the topics that are missing; whether it was made, by topic."""
+    def create_topics(self, plan: TopicPlan | None = None, *, frames: Sequence[str] = ()) -> dict[str, bool]:
+        """Make the topics that are missing; whether it was made, by topic. `frames`: those for frames, which have to fit the
+        options' `frames_topic`; without them the one that the options name, if they do. Raises ConfigError."""
         self._check_open()
-        return create_topics(self._connection, plan or TopicPlan())
+        return create_topics(self._connection, plan or TopicPlan(), frames)
 
     def describe_topics(self) -> list[TopicState]:
-        """The topics as they are. Raises LogNotFoundError."""
+        """The topics as they are, those for frames first. Raises LogNotFoundError."""
         self._check_open()
         return describe_topics(self._connection)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from framehop.types import Partition
+
 
 @dataclass(slots=True)
 class _Mark:
@@ -24,21 +26,21 @@ class Marks:
     """Not thread-safe: its owner holds a lock."""
 
     def __init__(self) -> None:
-        self._marks: dict[int, _Mark] = {}
+        self._marks: dict[Partition, _Mark] = {}
 
     @property
-    def owned(self) -> frozenset[int]:
+    def owned(self) -> frozenset[Partition]:
         return frozenset(self._marks)
 
-    def assign(self, partition: int, start: int, committed: int) -> None:
+    def assign(self, partition: Partition, start: int, committed: int) -> None:
         """`committed`: where the group stood; less than `start` when what lay between is accounted for."""
         self._marks[partition] = _Mark(done=start, committed=committed, handed=start, start=start)
 
-    def drop(self, partitions: Iterable[int]) -> None:
+    def drop(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
             self._marks.pop(partition, None)
 
-    def hand_out(self, partition: int, offset: int) -> bool:
+    def hand_out(self, partition: Partition, offset: int) -> bool:
         """A frame goes to the worker. False when the partition is not ours, or it has been there."""
         mark = self._marks.get(partition)
         if mark is None or offset < mark.handed:
@@ -46,12 +48,12 @@ class Marks:
         mark.handed = offset + 1
         return True
 
-    def handed(self, partition: int) -> int | None:
+    def handed(self, partition: Partition) -> int | None:
         """Behind the last frame handed out; None when the partition is not ours."""
         mark = self._marks.get(partition)
         return mark.handed if mark is not None else None
 
-    def skip(self, partition: int, to: int) -> None:
+    def skip(self, partition: Partition, to: int) -> None:
         """No frames up to offset `to`, from what was handed out last."""
         mark = self._marks.get(partition)
         if mark is not None and mark.handed < to:
@@ -59,7 +61,7 @@ class Marks:
             mark.handed = to
             self._advance(mark)
 
-    def finish(self, marks: Mapping[int, int], metadata: Mapping[int, str]) -> None:
+    def finish(self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str]) -> None:
         """Frames below the marks are done, their events durable. Never back, nor beyond what was handed out; of partitions that are
         not ours: nothing."""
         for partition, offset in marks.items():
@@ -69,7 +71,9 @@ class Marks:
                 mark.metadata = metadata.get(partition, "")
                 self._advance(mark)
 
-    def due_with(self, marks: Mapping[int, int], metadata: Mapping[int, str]) -> dict[int, tuple[int, str]]:
+    def due_with(
+        self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str]
+    ) -> dict[Partition, tuple[int, str]]:
         """What will be `due` once these marks are finished. Changes nothing."""
         ahead = Marks()
         ahead._marks = {partition: replace(mark, jumps=dict(mark.jumps)) for partition, mark in self._marks.items()}
@@ -80,12 +84,12 @@ class Marks:
         while mark.done in mark.jumps:
             mark.done = mark.jumps.pop(mark.done)
 
-    def stale(self, partition: int, offset: int) -> bool:
+    def stale(self, partition: Partition, offset: int) -> bool:
         """Whether a frame was not handed out since the partition came to us: it is of an ownership before."""
         mark = self._marks.get(partition)
         return mark is None or not mark.start <= offset < mark.handed
 
-    def due(self) -> dict[int, tuple[int, str]]:
+    def due(self) -> dict[Partition, tuple[int, str]]:
         """By partition: the offset to commit and its metadata, where the broker does not know it yet."""
         return {
             partition: (mark.done, mark.metadata)
@@ -98,13 +102,13 @@ class Marks:
         """Offsets done and not known to be committed: what a crash would have done again."""
         return sum(mark.done - max(mark.committed, mark.start) for mark in self._marks.values())
 
-    def committed(self, marks: Mapping[int, int]) -> None:
+    def committed(self, marks: Mapping[Partition, int]) -> None:
         for partition, offset in marks.items():
             mark = self._marks.get(partition)
             if mark is not None:
                 mark.committed = max(mark.committed, offset)
 
-    def reached(self, marks: Mapping[int, int]) -> bool:
+    def reached(self, marks: Mapping[Partition, int]) -> bool:
         """Whether the broker knows these marks, of partitions that are ours."""
         return all(
             mark.committed >= offset
@@ -112,5 +116,5 @@ class Marks:
             if (mark := self._marks.get(partition)) is not None
         )
 
-    def positions(self) -> dict[int, int]:
+    def positions(self) -> dict[Partition, int]:
         return {partition: mark.done for partition, mark in self._marks.items()}

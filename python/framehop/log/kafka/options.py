@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from framehop.errors import ConfigError
+from framehop.log.kafka.template import check_frames_topic, check_labels
 from framehop.protocols import Delivery
 
 MIB = 1 << 20
@@ -91,6 +92,8 @@ class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `commit_interval_s`: offsets are committed at most so often; `exactly-once`: transactions.
     `connect_timeout_s`: how long to wait for a broker at the start.
     `queue_bytes`: bound of ingest's queue. `prefetch_bytes`: bound of what a worker reads ahead.
+    `frames_topic`: where frames lie, in place of `<prefix>.frames`: a name, or one with placeholders, as `cams.{site}`.
+    `{stream}` is the stream's id; who writes takes the others from `labels`, who reads takes every topic that fits.
     `state_dir`: where ingest remembers epochs and acknowledged seqs, and workers their slots; empty for the user's own.
     `client`: any setting of librdkafka, by its own name.
     """
@@ -102,6 +105,8 @@ class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     connect_timeout_s: float = 30.0
     queue_bytes: int = 64 * MIB
     prefetch_bytes: int = 32 * MIB
+    frames_topic: str = ""
+    labels: dict[str, str] = {}
     state_dir: str = ""
     security: KafkaSecurity | None = None
     client: dict[str, ClientValue] = {}
@@ -112,6 +117,9 @@ class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         _check(self.connect_timeout_s > 0, "connect_timeout_s must be above 0")
         _check(self.queue_bytes >= MIB, "queue_bytes must be 1 MiB or more")
         _check(self.prefetch_bytes >= MIB, "prefetch_bytes must be 1 MiB or more")
+        if self.frames_topic:
+            check_frames_topic(self.frames_topic)
+        check_labels(self.labels)
         for name, why in OURS.items():
             _check(name not in self.client, f"client setting {name} is framehop's own: {why}")
         for name in self.client:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from queue import SimpleQueue
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from framehop.errors import LogError
 from framehop.log.kafka.client import Connection, explain
 from framehop.log.kafka.groups import GroupOffsets
+from framehop.log.kafka.scan import topic_partition
 from framehop.timing import Deadline
+from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +32,16 @@ class GroupPosition:
     `answers.put` is the client's on_commit: in C, as Causes says why; it keeps the error, or None. Commits are answered in order.
     """
 
-    def __init__(self, connection: Connection, group: str, topic: str) -> None:
-        self._connection, self._group, self._topic = connection, group, topic
+    def __init__(self, connection: Connection, group: str, partitions: Iterable[Partition]) -> None:
+        self._connection, self._group = connection, group
         self.answers: SimpleQueue[KafkaError | None] = SimpleQueue()
-        with contextlib.closing(GroupOffsets(connection, group, topic)) as offsets:
-            self.stored = offsets.committed()
+        with contextlib.closing(GroupOffsets(connection, group)) as offsets:
+            self.stored = offsets.committed(partitions)
         self._asked = dict(self.stored)
-        self._unanswered: deque[dict[int, int]] = deque()
+        self._unanswered: deque[dict[Partition, int]] = deque()
         self._failure: KafkaError | None = None
 
-    def assume(self, position: Mapping[int, int]) -> None:
+    def assume(self, position: Mapping[Partition, int]) -> None:
         """Where a group begins by itself: nothing to store."""
         self.stored |= position
         self._asked |= position
@@ -50,7 +52,7 @@ class GroupPosition:
             if self._failure is None:
                 self.stored |= moved
 
-    def store(self, consumer: Consumer, position: Mapping[int, int]) -> None:
+    def store(self, consumer: Consumer, position: Mapping[Partition, int]) -> None:
         """Raises LogError when the group has members, LogAccessError."""
         self._take_answers()
         if self._failure is not None:
@@ -60,7 +62,7 @@ class GroupPosition:
         moved = {partition: offset for partition, offset in position.items() if self._asked.get(partition) != offset}
         if not moved:
             return
-        places = [TopicPartition(self._topic, partition, offset) for partition, offset in moved.items()]
+        places = [topic_partition(partition, offset) for partition, offset in moved.items()]
         try:
             consumer.commit(offsets=places, asynchronous=True)
         except KafkaException as raised:
@@ -68,7 +70,7 @@ class GroupPosition:
         self._asked |= moved
         self._unanswered.append(moved)
 
-    def store_last(self, consumer: Consumer, position: Mapping[int, int]) -> None:
+    def store_last(self, consumer: Consumer, position: Mapping[Partition, int]) -> None:
         """Waits for the broker, within a bound; what it does not take by then is said, and comes again."""
         deadline = Deadline.after(CLOSE_S)
         why = "the broker does not answer"
@@ -84,7 +86,7 @@ class GroupPosition:
                 "the position of group %s is not stored, its last events will come again: %s", self._group, why
             )
 
-    def _is_stored(self, position: Mapping[int, int]) -> bool:
+    def _is_stored(self, position: Mapping[Partition, int]) -> bool:
         return all(self.stored.get(partition) == offset for partition, offset in position.items())
 
     def _explained(self, error: KafkaError) -> Exception:
@@ -92,4 +94,4 @@ class GroupPosition:
             return LogError(
                 f"{self._connection.url}: group {self._group} has members, and this reader is none: name it otherwise"
             )
-        return explain(error, self._connection.url, self._topic)
+        return explain(error, self._connection.url, self._connection.url.detections)

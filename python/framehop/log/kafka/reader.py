@@ -7,16 +7,16 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Self
 
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
 from framehop.log.kafka.client import Causes, Connection, explain, translated
 from framehop.log.kafka.position import GroupPosition
-from framehop.log.kafka.scan import SILENCE_S, begins, ends, of_no_group, offsets_at, plain_consumer
-from framehop.log.kafka.wire import NotOursError, parse_outcome
+from framehop.log.kafka.scan import SILENCE_S, begins, ends, of_no_group, offsets_at, plain_consumer, topic_partition
+from framehop.log.kafka.wire import NotOursError, parse_outcome, pointer_of
 from framehop.protocols import Start
 from framehop.timing import Deadline
-from framehop.types import EventRecord
+from framehop.types import EventRecord, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,11 @@ class KafkaEventReader:
         self._causes = Causes()
         self._closed = False
         self._ahead: deque[EventRecord] = deque()
-        partitions = range(connection.partitions_of(self._topic))
-        self._position = GroupPosition(connection, self._url.group(group), self._topic) if group else None
+        partitions = connection.places_of(self._topic)
+        self._position = GroupPosition(connection, self._url.group(group), partitions) if group else None
         known = self._position.stored if self._position is not None else {}
         # A partition that was added since the group began is read from its beginning.
-        fresh = begins(connection, self._topic, partitions) if known else self._begin(partitions, start, since_us)
+        fresh = begins(connection, partitions) if known else self._begin(partitions, start, since_us)
         self._next = fresh | known
         if self._position is not None and start == "beginning" and since_us is None:
             self._position.assume(self._next)
@@ -48,12 +48,12 @@ class KafkaEventReader:
         hooks = {"on_commit": self._position.answers.put} if self._position is not None else {}
         self._consumer = plain_consumer(connection, "reader", self._causes, **name, **hooks)
         with translated(self._url, self._causes, self._topic):
-            self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in self._next.items()])
+            self._consumer.assign([topic_partition(place, offset) for place, offset in self._next.items()])
 
-    def _begin(self, partitions: range, start: Start, since_us: int | None) -> dict[int, int]:
+    def _begin(self, partitions: list[Partition], start: Start, since_us: int | None) -> dict[Partition, int]:
         if since_us is not None:
-            return offsets_at(self._connection, self._topic, partitions, since_us - MARGIN_US)
-        return (ends if start == "latest" else begins)(self._connection, self._topic, partitions)
+            return offsets_at(self._connection, partitions, since_us - MARGIN_US)
+        return (ends if start == "latest" else begins)(self._connection, partitions)
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
         """The next events, at most `max_events`; waits up to `timeout_s` for the first. With 0 it gives what has come already
@@ -86,7 +86,7 @@ class KafkaEventReader:
                 self._settle()
 
     def _up_to_end(self) -> Iterator[EventRecord]:
-        end = ends(self._connection, self._topic, self._next)
+        end = ends(self._connection, self._next)
         deadline = Deadline.after(SILENCE_S)
         while True:
             while self._ahead:
@@ -102,7 +102,7 @@ class KafkaEventReader:
 
     def _hand_out(self) -> EventRecord:
         record = self._ahead.popleft()
-        self._handed[record.partition] = record.offset + 1
+        self._handed[Partition(self._topic, record.partition)] = record.offset + 1
         return record
 
     def _settle(self) -> None:
@@ -122,7 +122,8 @@ class KafkaEventReader:
             self._take(message)
 
     def _take(self, message: Message) -> None:
-        partition, offset, error = message.partition() or 0, message.offset() or 0, message.error()
+        place, error = pointer_of(message), message.error()
+        partition, offset = place.place, place.offset
         if error is not None and error.code() == KafkaError._PARTITION_EOF:
             self._next[partition] = max(self._next[partition], offset)
         elif error is not None and error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
@@ -144,14 +145,14 @@ class KafkaEventReader:
         if isinstance(outcome, EventRecord):
             self._ahead.append(outcome)
 
-    def _begin_anew(self, partition: int) -> None:
+    def _begin_anew(self, partition: Partition) -> None:
         """Retention took events before they were read."""
-        begin = begins(self._connection, self._topic, [partition])[partition]
-        logger.warning("events before %d of partition %d were removed by retention", begin, partition)
+        begin = begins(self._connection, [partition])[partition]
+        logger.warning("events before %d of %s were removed by retention", begin, partition)
         self._next[partition] = begin
         # Not by seek(): a partition that was out of range when it was assigned is not being fetched, and refuses.
-        self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
-        self._consumer.incremental_assign([TopicPartition(self._topic, partition, begin)])
+        self._consumer.incremental_unassign([topic_partition(partition)])
+        self._consumer.incremental_assign([topic_partition(partition, begin)])
 
     def close(self) -> None:
         if not self._closed:

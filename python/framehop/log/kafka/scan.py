@@ -6,13 +6,24 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import ConfigResource, OffsetSpec, ResourceType  # type: ignore[attr-defined]  # they are public
 
-from framehop.errors import LogAccessError
-from framehop.log.kafka.client import REQUEST_S, Causes, Connection, explain, patiently, settings, translated
+from framehop.errors import LogAccessError, LogNotFoundError
+from framehop.log.kafka.client import (
+    MISSING,
+    REQUEST_S,
+    Causes,
+    Connection,
+    explain,
+    missing,
+    patiently,
+    settings,
+    translated,
+)
 from framehop.log.kafka.wire import NotOursError, parse_frame
 from framehop.timing import Deadline
+from framehop.types import Partition
 
 POLL_S = 0.5
 SILENCE_S = 30.0  # a broker that gives nothing for so long, although there is more, is away
@@ -53,41 +64,65 @@ def of_no_group(error: KafkaError) -> bool:
     return error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 
-def offsets(connection: Connection, topic: str, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
-    """By partition, in one request. Those of open transactions are not there yet."""
-    wanted = {TopicPartition(topic, partition): spec for partition in partitions}
+def offsets(connection: Connection, places: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
+    """By partition, in one request. Those of open transactions are not there yet. Without the partitions of a topic that has
+    vanished meanwhile, where that may be."""
+    wanted = {topic_partition(place): spec for place in places}
     if not wanted:
         return {}
 
-    def ask() -> dict[int, int]:
+    def ask() -> dict[Partition, int]:
         futures = connection.admin.list_offsets(
             wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
         )
-        return {where.partition: future.result(REQUEST_S).offset for where, future in futures.items()}
+        found = {place_of(where): _offset(connection, where.topic, future) for where, future in futures.items()}
+        return {place: offset for place, offset in found.items() if offset is not None}
 
-    return patiently(connection, ask, topic=topic)
+    return patiently(connection, ask)
 
 
-def begins(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+def _offset(connection: Connection, topic: str, future: Any) -> int | None:
+    try:
+        with translated(connection.url, connection.causes, topic):
+            return int(future.result(REQUEST_S).offset)
+    except LogNotFoundError:
+        if connection.may_vanish(topic):
+            return None
+        raise
+
+
+def topic_partition(place: Partition, offset: int = OFFSET_INVALID) -> TopicPartition:
+    """As the client names it."""
+    return TopicPartition(place.topic, place.number, offset)
+
+
+def place_of(where: TopicPartition) -> Partition:
+    return Partition(where.topic, where.partition)
+
+
+def begins(connection: Connection, places: Iterable[Partition]) -> dict[Partition, int]:
     """The oldest offset kept, by partition."""
-    return offsets(connection, topic, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    return offsets(connection, places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
 
-def ends(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+def ends(connection: Connection, places: Iterable[Partition]) -> dict[Partition, int]:
     """The next offset, by partition."""
-    return offsets(connection, topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    return offsets(connection, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
 
-def offsets_at(connection: Connection, topic: str, partitions: Iterable[int], appended_us: int) -> dict[int, int]:
+def offsets_at(connection: Connection, places: Iterable[Partition], appended_us: int) -> dict[Partition, int]:
     """The first offset appended then or later; the end where there is none."""
-    partitions = list(partitions)
-    spec = OffsetSpec.for_timestamp(max(0, appended_us // 1000))
-    found = offsets(connection, topic, partitions, spec)
-    return ends(connection, topic, partitions) | {p: offset for p, offset in found.items() if offset >= 0}
+    places = list(places)
+    found = offsets(connection, places, OffsetSpec.for_timestamp(max(0, appended_us // 1000)))
+    return ends(connection, places) | {place: offset for place, offset in found.items() if offset >= 0}
 
 
-def log_end(connection: Connection, topic: str, partition: int) -> int:
-    return ends(connection, topic, [partition])[partition]
+def log_end(connection: Connection, place: Partition) -> int:
+    """Raises LogNotFoundError."""
+    found = ends(connection, [place])
+    if place not in found:
+        raise missing(place.topic, connection.url)
+    return found[place]
 
 
 def largest_record(connection: Connection, topic: str) -> int:
@@ -104,36 +139,37 @@ def largest_record(connection: Connection, topic: str) -> int:
 class PartitionScan:
     """Iterates the records of some partitions, one after the other, from given offsets to the ends as they are now."""
 
-    def __init__(self, connection: Connection, topic: str, starts: Mapping[int, int]) -> None:
+    def __init__(self, connection: Connection, starts: Mapping[Partition, int]) -> None:
         self._connection = connection
-        self._topic = topic
         self._causes = Causes()
         self._starts = dict(starts)
-        self._ends = ends(connection, topic, starts)
+        self._ends = ends(connection, starts)
         self._consumer = plain_consumer(connection, "scan", self._causes)
 
     def __iter__(self) -> Iterator[Message]:
         for partition in sorted(self._starts):
-            if self._starts[partition] < self._ends[partition]:
+            if self._starts[partition] < self._ends.get(partition, 0):
                 yield from self._partition(partition)
 
-    def _partition(self, partition: int) -> Iterator[Message]:
+    def _partition(self, partition: Partition) -> Iterator[Message]:
         end, deadline = self._ends[partition], Deadline.after(SILENCE_S)
-        with translated(self._connection.url, self._causes, self._topic):
-            self._consumer.assign([TopicPartition(self._topic, partition, self._starts[partition])])
+        with translated(self._connection.url, self._causes, partition.topic):
+            self._consumer.assign([topic_partition(partition, self._starts[partition])])
         while True:
             message = self._consumer.poll(POLL_S)
             if message is None:
                 if deadline.expired:
                     cause = self._causes.refused or self._causes.since(0.0) or KafkaError(KafkaError._TIMED_OUT)
-                    raise explain(cause, self._connection.url, self._topic)
+                    raise explain(cause, self._connection.url, partition.topic)
                 continue
             deadline = Deadline.after(SILENCE_S)
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
                 return
+            if error is not None and error.code() in MISSING and self._connection.may_vanish(partition.topic):
+                return
             if error is not None and not of_no_group(error):
-                raise explain(error, self._connection.url, self._topic)
+                raise explain(error, self._connection.url, partition.topic)
             if error is not None:
                 continue
             if (message.offset() or 0) >= end:
@@ -153,12 +189,11 @@ class PartitionScan:
 
 
 def find_last_seq(
-    connection: Connection, stream: str, *, epoch: int, partition: int, seq: int, offset: int
+    connection: Connection, stream: str, *, epoch: int, partition: Partition, seq: int, offset: int
 ) -> tuple[int, int]:
     """The last frame of (stream, epoch) behind `offset` and where it lies; what was given when there is none."""
-    topic = connection.url.frames
-    start = max(offset + 1, begins(connection, topic, [partition])[partition])
-    with PartitionScan(connection, topic, {partition: start}) as scan:
+    start = max(offset + 1, begins(connection, [partition]).get(partition, 0))
+    with PartitionScan(connection, {partition: start}) as scan:
         for message in scan:
             try:
                 meta = parse_frame(message)

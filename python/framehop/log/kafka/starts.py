@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from framehop.log.kafka.client import REQUEST_S, Connection, translated
-from framehop.log.kafka.scan import begins, ends
+from framehop.log.kafka.scan import begins, ends, place_of, topic_partition
 from framehop.protocols import Start
+from framehop.types import Partition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,29 +18,33 @@ class StartOffset:
     """`committed`: what the broker knows of the group; below `offset` it has to be told. `gap_from`: frames from there to `offset`
     were removed before the group read them."""
 
-    partition: int
+    partition: Partition
     offset: int
     committed: int
     gap_from: int | None = None
 
 
 def resolve_starts(
-    connection: Connection, consumer: Consumer, partitions: Sequence[int], start: Start
+    connection: Connection,
+    consumer: Consumer,
+    partitions: Sequence[Partition],
+    start: Start,
+    known: Collection[Partition],
 ) -> list[StartOffset]:
     """The client's own `auto.offset.reset` would begin a partition that was added later at its end, and jump over what retention
-    took without a word."""
-    topic = connection.url.frames
+    took without a word. `known`: what was there when the member came: `latest` is for these alone."""
     committed = _committed(connection, consumer, partitions)
-    oldest = begins(connection, topic, partitions)
-    fresh = [partition for partition in partitions if partition not in committed]
-    at_end = ends(connection, topic, fresh) if start == "latest" and not _known(connection, consumer) else {}
+    oldest = begins(connection, partitions)
+    fresh = [partition for partition in partitions if partition not in committed and partition in known]
+    at_end = ends(connection, fresh) if start == "latest" and not _known(connection, consumer) else {}
     return [
-        _start(partition, committed.get(partition), oldest[partition], at_end.get(partition))
+        # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
+        _start(partition, committed.get(partition), oldest.get(partition, 0), at_end.get(partition))
         for partition in partitions
     ]
 
 
-def _start(partition: int, committed: int | None, oldest: int, end: int | None) -> StartOffset:
+def _start(partition: Partition, committed: int | None, oldest: int, end: int | None) -> StartOffset:
     if committed is None:
         # Committed at once, so that `latest` means the same moment after a crash.
         return StartOffset(partition=partition, offset=oldest if end is None else end, committed=-1)
@@ -48,11 +53,11 @@ def _start(partition: int, committed: int | None, oldest: int, end: int | None) 
     return StartOffset(partition=partition, offset=committed, committed=committed)
 
 
-def _committed(connection: Connection, consumer: Consumer, partitions: Sequence[int]) -> dict[int, int]:
-    places = [TopicPartition(connection.url.frames, partition) for partition in partitions]
+def _committed(connection: Connection, consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    places = [topic_partition(partition) for partition in partitions]
     with translated(connection.url, connection.causes):
         return {
-            place.partition: place.offset
+            place_of(place): place.offset
             for place in consumer.committed(places, timeout=REQUEST_S)
             if place.offset >= 0
         }
@@ -60,9 +65,9 @@ def _committed(connection: Connection, consumer: Consumer, partitions: Sequence[
 
 def _known(connection: Connection, consumer: Consumer) -> bool:
     """Whether the group has been here: partitions without an offset were added since, and begin at their beginning."""
-    return bool(_committed(connection, consumer, range(connection.partitions_of(connection.url.frames))))
+    return bool(_committed(connection, consumer, connection.frame_places()))
 
 
-def begin_of(connection: Connection, partition: int) -> int:
-    """The oldest offset kept."""
-    return begins(connection, connection.url.frames, [partition])[partition]
+def begin_of(connection: Connection, partition: Partition) -> int:
+    """The oldest offset kept; -1 when the topic has vanished."""
+    return begins(connection, [partition]).get(partition, -1)

@@ -1,4 +1,4 @@
-"""What ingest remembers on disk of each stream: epoch, partition, the last acknowledged seq and where it lies.
+"""What ingest remembers on disk of each stream: epoch, topic and partition, the last acknowledged seq and where it lies.
 
 One SQLite file per log and user. It says where to look, not what is there: after a crash the writer reads its partition from the
 remembered offset on, and what it finds is the truth.
@@ -28,21 +28,24 @@ CREATE TABLE IF NOT EXISTS streams(
     finished_us INTEGER NOT NULL,
     partition INTEGER NOT NULL,
     seq INTEGER NOT NULL,
-    "offset" INTEGER NOT NULL
+    "offset" INTEGER NOT NULL,
+    topic TEXT NOT NULL DEFAULT ''
 ) STRICT
 """
-_COLUMNS = 'epoch, source, pass_index, finished_us, partition, seq, "offset"'
+_TOPIC = "ALTER TABLE streams ADD COLUMN topic TEXT NOT NULL DEFAULT ''"  # of before there were several
+_COLUMNS = 'epoch, source, pass_index, finished_us, partition, seq, "offset", topic'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRow:
-    """`seq`, `offset`: of the last frame known to be acknowledged; -1 and where the partition ended for none yet.
-    `finished_us`: when its finite source came to its end, 0 before."""
+    """`topic`, `partition`: where the epoch lies. `seq`, `offset`: of the last frame known to be acknowledged; -1 and where the
+    partition ended for none yet. `finished_us`: when its finite source came to its end, 0 before."""
 
     epoch: int
     source: str
     pass_index: int
     finished_us: int
+    topic: str
     partition: int
     seq: int
     offset: int
@@ -61,8 +64,10 @@ def state_directory(url: KafkaUrl, options: KafkaOptions) -> Path:
 class StreamStore:
     """Use from one thread at a time."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, topic: str) -> None:
+        """`topic`: where streams lie that were written when a log had one topic for frames."""
         check_sqlite(apsw.sqlite_lib_version())
+        self._topic = topic
         self._directory = directory
         self._path = directory / "ingest.db"
         with translated(self._path):
@@ -71,6 +76,9 @@ class StreamStore:
             rows(self._db, "PRAGMA journal_mode=WAL")
             rows(self._db, "PRAGMA synchronous=NORMAL")
             rows(self._db, _TABLE)
+        with transaction(self._db, self._path):
+            if "topic" not in {column[1] for column in rows(self._db, "PRAGMA table_info(streams)")}:
+                rows(self._db, _TOPIC)
 
     def lock(self, stream: str) -> FileLock:
         """Become the stream's one writer on this host. Raises StreamBusyError."""
@@ -89,12 +97,13 @@ class StreamStore:
             found = row(self._db, f"SELECT {_COLUMNS} FROM streams WHERE stream=?", (stream,))  # noqa: S608
         if found is None:
             return None
-        epoch, source, pass_index, finished_us, partition, seq, offset = found
+        epoch, source, pass_index, finished_us, partition, seq, offset, topic = found
         return StreamRow(
             epoch=epoch,
             source=source,
             pass_index=pass_index,
             finished_us=finished_us,
+            topic=topic or self._topic,
             partition=partition,
             seq=seq,
             offset=offset,
@@ -109,11 +118,12 @@ class StreamStore:
             state.partition,
             state.seq,
             state.offset,
+            state.topic,
         )
         with transaction(self._db, self._path):
             rows(
                 self._db,
-                f"INSERT OR REPLACE INTO streams(stream, {_COLUMNS}) VALUES(?,?,?,?,?,?,?,?)",
+                f"INSERT OR REPLACE INTO streams(stream, {_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)",
                 (stream, *values),
             )
 

@@ -79,14 +79,17 @@ _SHOWN = (
 )
 
 
-def create_topics(connection: Connection, plan: TopicPlan) -> dict[str, bool]:
-    """Make what is missing; whether it was made, by topic. What is there stays as it is: see `check_topics`."""
+def create_topics(connection: Connection, plan: TopicPlan, frames: Sequence[str] = ()) -> dict[str, bool]:
+    """Make what is missing; whether it was made, by topic. What is there stays as it is: see `check_topics`.
+
+    `frames`: names that fit the template; without them the one topic that the options name, if they do."""
     url = connection.url
+    names = _chosen(connection, frames)
     brokers = _brokers(connection)
     replication = plan.replication or min(3, brokers)
     if replication > brokers:
         raise ConfigError(f"{replication} copies need as many brokers, and there are {brokers}: lower --replication")
-    ages = {url.frames: plan.max_age_s, url.detections: plan.event_age_s, url.deadletter: plan.event_age_s}
+    ages = dict.fromkeys(names, plan.max_age_s) | dict.fromkeys((url.detections, url.deadletter), plan.event_age_s)
     wanted = [
         NewTopic(
             name,
@@ -104,9 +107,21 @@ def create_topics(connection: Connection, plan: TopicPlan) -> dict[str, bool]:
     return made
 
 
+def _chosen(connection: Connection, named: Sequence[str]) -> list[str]:
+    template, labels = connection.frames, connection.options.labels
+    for name in named:
+        if not template.matches(name):
+            raise ConfigError(
+                f"--topic {name} does not fit {template.text}, by which workers find the topics of frames"
+            )
+    if named or template.per_stream or template.missing_labels(labels):
+        return list(named)
+    return [template.topic_of("", labels)]
+
+
 def _see(connection: Connection, topic: str) -> None:
     """Every partition has a leader that answers."""
-    ends(connection, topic, range(connection.partitions_of(topic)))
+    ends(connection, connection.places_of(topic))
 
 
 def _config(age_s: float, max_bytes: int, replication: int) -> dict[str, str]:
@@ -133,9 +148,9 @@ def _made(future: Any, connection: Connection, name: str) -> bool:
 
 
 def describe_topics(connection: Connection) -> list[TopicState]:
-    """The log's topics. Raises LogNotFoundError naming the first that is missing."""
+    """The log's topics, those for frames first. Raises LogNotFoundError naming the first that is missing."""
     url = connection.url
-    names = [url.frames, url.detections, url.deadletter]
+    names = [*connection.frame_topics(), url.detections, url.deadletter]
     partitions = {name: connection.partitions_of(name) for name in names}
     configs = _configs(connection, [ConfigResource(ResourceType.TOPIC, name) for name in names])
     return [
@@ -159,11 +174,15 @@ def check_topics(connection: Connection, largest_frame: int = 0) -> list[Finding
     needed = (largest_frame or TopicPlan().max_bytes) + OVERHEAD_BYTES
     brokers = _broker_configs(connection)
     found = [finding for topic in topics for finding in _check_topic(topic)]
-    found += _check_size(topics[0], brokers, needed)
-    events = topics[1]
-    if events.partitions < topics[0].partitions:
+    *frames, events, _ = topics
+    found += [finding for topic in frames for finding in _check_size(topic, brokers, needed)]
+    if not frames:
+        why = "nothing can be ingested or detected: make one with framehop topics create --topic NAME"
+        found.append(_finding(connection.frames.text, "topics that fit", 0, "1 or more", why))
+    most = max((topic.partitions for topic in frames), default=0)
+    if events.partitions < most:
         why = "events of different streams crowd into fewer partitions"
-        found.append(_finding(events.name, "partitions", events.partitions, f"{topics[0].partitions} or more", why))
+        found.append(_finding(events.name, "partitions", events.partitions, f"{most} or more", why))
     return found
 
 

@@ -116,8 +116,8 @@ def event_record(event: Event) -> Record:
 
 
 def gap_record(gap: Gap) -> Record:
-    place = f"{gap.partition}/{gap.first_offset}-{gap.last_offset}"
-    return msgspec.json.encode(gap), _json_headers(GAP, f"/partitions/{gap.partition}", place)
+    place = f"{gap.place}/{gap.first_offset}-{gap.last_offset}"
+    return msgspec.json.encode(gap), _json_headers(GAP, f"/topics/{gap.topic}/{gap.partition}", place)
 
 
 def parse_outcome(message: Message) -> EventRecord | Gap:

@@ -22,7 +22,7 @@ from framehop.log.locks import FileLock
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack
 from framehop.timing import Deadline, now_us
-from framehop.types import Frame, FrameKey, StreamState, check_stream
+from framehop.types import Frame, FrameKey, Partition, StreamState, check_stream
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,16 @@ LIMITS = (
     "raise max.message.bytes of the topic, message.max.bytes of the brokers and, with replicas, replica.fetch.max.bytes: "
     "see framehop topics check"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Topic:
+    """A topic that is written to. `largest`: bytes of a record that it takes. `producer`: of all topics with the same limit, for it
+    is a setting of the client, which bounds batches by it as well."""
+
+    partitions: int
+    largest: int
+    producer: Producer
 
 
 @dataclass(slots=True)
@@ -59,14 +69,16 @@ class KafkaWriter:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._url, self._topic = connection.url, connection.url.frames
+        self._url, self._frames, self._labels = connection.url, connection.frames, connection.options.labels
         self._connection = connection
         self._limit = connection.options.queue_bytes
         self._causes = Causes()
-        self._partitions = connection.partitions_of(self._topic)
-        self._largest = largest_record(connection, self._topic)
-        self._producer = self._make_producer()
-        self._store = StreamStore(state_directory(self._url, connection.options))
+        self._topics: dict[str, _Topic] = {}
+        self._producers: dict[int, Producer] = {}
+        self._frames.check_labels(self._labels)
+        if not self._frames.per_stream:
+            self._topic(self._frames.topic_of("", self._labels))
+        self._store = StreamStore(state_directory(self._url, connection.options), self._url.frames)
         self._changed = threading.Condition()
         self._streams: dict[str, _Stream] = {}
         self._acknowledged: dict[str, tuple[int, int, int]] = {}
@@ -79,7 +91,17 @@ class KafkaWriter:
         self._thread = threading.Thread(target=self._serve, name="kafka-writer", daemon=True)
         self._thread.start()
 
-    def _make_producer(self) -> Producer:
+    def _topic(self, name: str) -> _Topic:
+        """Raises LogNotFoundError."""
+        if name not in self._topics:
+            partitions = self._connection.partitions_of(name)
+            largest = largest_record(self._connection, name)
+            if largest not in self._producers:
+                self._producers[largest] = self._make_producer(largest)
+            self._topics[name] = _Topic(partitions=partitions, largest=largest, producer=self._producers[largest])
+        return self._topics[name]
+
+    def _make_producer(self, largest: int) -> Producer:
         config = {
             "compression.type": "none",  # pictures are compressed
             "linger.ms": 1,
@@ -92,7 +114,7 @@ class KafkaWriter:
             "acks": "all",
             # An expired message would be sent again by us under another sequence number: doubled, or out of order.
             "message.timeout.ms": 0,
-            "message.max.bytes": self._largest,
+            "message.max.bytes": largest,
         }
         with translated(self._url, self._causes):
             return Producer(config)
@@ -110,7 +132,8 @@ class KafkaWriter:
             lock = self._store.lock(stream)
             try:
                 row = self._store.load(stream)
-                same = finite and row is not None and row.source == source
+                # An epoch goes on in its own topic, unless nobody would read it there any more.
+                same = finite and row is not None and row.source == source and self._frames.matches(row.topic)
                 done = same and row is not None and run_since_us is not None and row.finished_us >= run_since_us
                 if row is not None and (done or (same and not row.finished_us)):
                     row = self._recovered(stream, row)
@@ -125,21 +148,29 @@ class KafkaWriter:
 
     def _recovered(self, stream: str, row: StreamRow) -> StreamRow:
         """What the partition holds beyond what was remembered has been acknowledged to nobody, but is there."""
+        self._topic(row.topic)
         seq, offset = find_last_seq(
-            self._connection, stream, epoch=row.epoch, partition=row.partition, seq=row.seq, offset=row.offset
+            self._connection,
+            stream,
+            epoch=row.epoch,
+            partition=Partition(row.topic, row.partition),
+            seq=row.seq,
+            offset=row.offset,
         )
         return replace(row, seq=seq, offset=offset)
 
     def _new_epoch(self, stream: str, last: int, source: str, pass_index: int) -> StreamRow:
-        partition = partition_of(stream, self._partitions)
+        topic = self._frames.topic_of(stream, self._labels)
+        partition = partition_of(stream, self._topic(topic).partitions)
         return StreamRow(
             epoch=max(now_us(), last + 1),
             source=source,
             pass_index=pass_index,
             finished_us=0,
+            topic=topic,
             partition=partition,
             seq=-1,
-            offset=log_end(self._connection, self._topic, partition) - 1,
+            offset=log_end(self._connection, Partition(topic, partition)) - 1,
         )
 
     def finish_pass(self, stream: str) -> None:
@@ -175,7 +206,7 @@ class KafkaWriter:
             size = len(frame.payload)
             if not self._wait_for_room(size, timeout_s):
                 return False
-            self._produce(frame, held.row.partition, partial(self._delivered, frame.key, size, on_ack))
+            self._produce(frame, held.row, partial(self._delivered, frame.key, size, on_ack))
             self._queued_bytes += size
             self._queued += 1
             held.sent += 1
@@ -190,29 +221,30 @@ class KafkaWriter:
             self._check()
         return True
 
-    def _produce(self, frame: Frame, partition: int, delivered: Callable[[KafkaError | None, Message], None]) -> None:
+    def _produce(self, frame: Frame, row: StreamRow, delivered: Callable[[KafkaError | None, Message], None]) -> None:
         try:
-            self._send(frame, partition, delivered)
+            self._send(frame, row, delivered)
         except KafkaException as raised:
             if raised.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                raise explain(raised.args[0], self._url, self._topic) from raised
-            error = f"too_large: {len(frame.payload)} bytes and {self._largest} are allowed; {LIMITS}"
+                raise explain(raised.args[0], self._url, row.topic) from raised
+            largest = self._topics[row.topic].largest
+            error = f"too_large: {len(frame.payload)} bytes and {largest} are allowed; {LIMITS}"
             logger.warning("frame %s: %s", frame.key, error)
-            self._send(replace(frame, payload=b""), partition, delivered, error=error)
+            self._send(replace(frame, payload=b""), row, delivered, error=error)
 
     def _send(
         self,
         frame: Frame,
-        partition: int,
+        row: StreamRow,
         delivered: Callable[[KafkaError | None, Message], None],
         *,
         error: str = "",
     ) -> None:
-        self._producer.produce(
-            self._topic,
+        self._topics[row.topic].producer.produce(
+            row.topic,
             value=frame.payload,
             key=frame.key.stream,
-            partition=partition,
+            partition=row.partition,
             headers=frame_headers(frame, error=error),
             on_delivery=delivered,
         )
@@ -230,7 +262,7 @@ class KafkaWriter:
             self._queued -= 1
             self._progress_s = time.monotonic()
             if error is not None:
-                self._failure = self._failure or explain(error, self._url, self._topic)
+                self._failure = self._failure or explain(error, self._url, message.topic() or "")
             else:
                 self._remember(key, message.offset() or 0)
             self._changed.notify_all()
@@ -256,12 +288,20 @@ class KafkaWriter:
             held.row = replace(self._store.load(stream) or held.row, finished_us=now_us())
             self._store.save(stream, held.row)
 
+    def _poll(self) -> None:
+        """Each producer in turn; there is nearly always one."""
+        producers = list(self._producers.values())
+        for producer in producers:
+            producer.poll(TICK_S / len(producers))
+        if not producers:  # before the first stream is open
+            self._ending.wait(TICK_S)
+
     def _serve(self) -> None:
         """The writer's thread: delivery reports, and what is remembered on disk, twenty times a second at most."""
         while not self._ending.is_set():
             try:
-                with translated(self._url, self._causes, self._topic):
-                    self._producer.poll(TICK_S)
+                with translated(self._url, self._causes, self._frames.text):
+                    self._poll()
             except (
                 FramehopError
             ) as error:  # a fatal one, such as no right to write at all: the client raises it here alone
@@ -298,7 +338,7 @@ class KafkaWriter:
         if not self._queued or time.monotonic() - self._progress_s < SILENCE_S:
             return ""
         cause = self._causes.refused or self._causes.since(self._progress_s)
-        return str(explain(cause, self._url, self._topic)) if cause else "the broker does not acknowledge"
+        return str(explain(cause, self._url, self._frames.text)) if cause else "the broker does not acknowledge"
 
     def close(self) -> None:
         with self._changed:
@@ -313,7 +353,8 @@ class KafkaWriter:
         self._thread.join()
         if left:
             logger.warning("%d frames were not acknowledged at close, and are in doubt: %s", left, why)
-            self._producer.purge()
+            for producer in self._producers.values():
+                producer.purge()
         if self._acknowledged:
             self._store.move(self._acknowledged)
         for held in self._streams.values():
