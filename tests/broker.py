@@ -18,9 +18,10 @@ SCRIPT_TIMEOUT_S = 170.0  # a start's own deadline comes first; within pytest's 
 class Cluster:
     """One, three or --secure brokers with everything they have in `data`; started on entry, killed on exit."""
 
-    def __init__(self, data: Path, *, brokers: int = 1, secure: bool = False) -> None:
+    def __init__(self, data: Path, *, brokers: int = 1, secure: bool = False, proxied: bool = False) -> None:
         self._data = data
         self._options = ["--port", "0", "--brokers", str(brokers), *(["--secure"] if secure else [])]
+        self._options += ["--proxied"] if proxied else []
         self._state: dict[str, Any] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -50,6 +51,12 @@ class Cluster:
     @property
     def bootstrap(self) -> str:
         return str(self._state["bootstrap"])
+
+    @property
+    def proxied(self) -> tuple[int, int]:
+        """Of a --proxied broker: where its clients look for it, and where a proxy finds it."""
+        [ports] = self._state["proxied"]
+        return ports["proxy_port"], ports["port"]
 
     @property
     def data(self) -> Path:
