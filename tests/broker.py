@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,20 +16,29 @@ SCRIPT_TIMEOUT_S = 170.0  # a start's own deadline comes first; within pytest's 
 
 
 class Cluster:
-    """One, three or --secure brokers with everything they have in `data`; started on entry, killed on exit."""
+    """One, three or --secure brokers with everything they have in `data`; started on entry, killed on exit. `under`: a command
+    that ends in running another, for all that is done to them."""
 
-    def __init__(self, data: Path, *, brokers: int = 1, secure: bool = False) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        brokers: int = 1,
+        secure: bool = False,
+        proxied: bool = False,
+        under: Sequence[str | Path] = (),
+    ) -> None:
         self._data = data
+        self._script = [*under, SCRIPT]
         self._options = ["--port", "0", "--brokers", str(brokers), *(["--secure"] if secure else [])]
+        self._options += ["--proxied"] if proxied else []
         self._state: dict[str, Any] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Cluster:
         # Kills the brokers when its input ends: by __exit__, or because this process is gone, however it went.
-        ending = 'read -r _; exec "$0" kill --data "$1" >/dev/null'
-        self._guard = subprocess.Popen(
-            ["sh", "-c", ending, SCRIPT, self._data], stdin=subprocess.PIPE, start_new_session=True
-        )
+        ending = ["sh", "-c", 'read -r _; exec "$@" >/dev/null', "sh", *self._script, "kill", "--data", self._data]
+        self._guard = subprocess.Popen(ending, stdin=subprocess.PIPE, start_new_session=True)
         try:
             self.start()
         except BaseException:
@@ -50,6 +59,12 @@ class Cluster:
     @property
     def bootstrap(self) -> str:
         return str(self._state["bootstrap"])
+
+    @property
+    def proxied(self) -> tuple[int, int]:
+        """Of a --proxied broker: where its clients look for it, and where a proxy finds it."""
+        [ports] = self._state["proxied"]
+        return ports["proxy_port"], ports["port"]
 
     @property
     def data(self) -> Path:
@@ -78,7 +93,7 @@ class Cluster:
     def run(self, command: str, *options: str, may_be: tuple[int, ...] = (0,)) -> str:
         """scripts/kafka on this cluster; returns what it printed."""
         done = subprocess.run(
-            [SCRIPT, command, "--data", self._data, *options],
+            [*self._script, command, "--data", self._data, *options],
             capture_output=True,
             text=True,
             check=False,

@@ -40,8 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def kafka_cluster() -> Iterator[Cluster]:
-    """One broker."""
-    with _directory() as data, Cluster(data) as cluster:
+    """One broker, which can be reached through a proxy too."""
+    with _directory() as data, Cluster(data, proxied=True) as cluster:
         yield cluster
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +48,18 @@ def cpu_by_process(root_pid: int) -> dict[str, float]:
             continue
         used[name] = used.get(name, 0.0) + seconds
     return used
+
+
+def find(root_pid: int, name: str, timeout_s: float) -> int:
+    """The process of that name among the descendants; waits for it."""
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        with suppress(FileNotFoundError, ProcessLookupError):  # what ends meanwhile
+            for pid in _family(root_pid):
+                if _name(pid) == name:
+                    return pid
+        time.sleep(0.01)
+    raise BenchmarkError(f"no process {name} within {timeout_s:.0f} s")
 
 
 def _family(pid: int) -> list[int]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.harness.brokers import Brokers
 from benchmarks.harness.machine import Machine, Others, before, describe, during, look
 from benchmarks.harness.processes import ROOT, BenchmarkError
 from benchmarks.harness.spread import Spread, spread
@@ -25,7 +24,6 @@ from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
 
 VERSIONS = ("framehop", "confluent-kafka")
-SCRIPT = ROOT / "scripts" / "kafka"
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,17 +88,9 @@ def broker(bootstrap: str) -> Iterator[str]:
     if bootstrap:
         yield bootstrap
         return
-    with tempfile.TemporaryDirectory() as data:
-        say("starting a broker")
-        done = subprocess.run(
-            [SCRIPT, "start", "--port", "0", "--data", data, "--json"], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise BenchmarkError(f"scripts/kafka start: {done.stderr}")
-        try:
-            yield json.loads(done.stdout)["bootstrap"]
-        finally:
-            subprocess.run([SCRIPT, "kill", "--data", data], capture_output=True, check=False)
+    say("starting a broker")
+    with Brokers() as brokers:
+        yield brokers.bootstrap
 
 
 def jars() -> Path | None:

@@ -32,6 +32,7 @@ class Options:
     data: Path | None
     json: bool
     port: int | None = None
+    proxied: bool = False
     broker: int | None = None
 
     @property
@@ -69,7 +70,11 @@ def main() -> int:
 
 def _run(options: Options) -> Cluster | None:
     if options.command == "start":
-        wanted = commands.Wanted(brokers=options.brokers, secure=options.secure, first_port=options.port)
+        if options.secure and options.proxied:
+            raise ClusterError("--proxied is without TLS: leave out --secure")
+        wanted = commands.Wanted(
+            brokers=options.brokers, secure=options.secure, proxied=options.proxied, first_port=options.port
+        )
         return commands.start(options.directory, options.jars, wanted)
     cluster = layout.load(options.directory)
     if cluster is not None and options.command == "stop":
@@ -102,6 +107,9 @@ def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument("--json", action="store_true", help="print the state as JSON")
     if command == "start":
         parser.add_argument("--port", type=int, metavar="PORT", help="the first port (default 9092); 0 takes free ones")
+        parser.add_argument(
+            "--proxied", action="store_true", help="one more listener, for a proxy between it and its clients"
+        )
     if command in ("stop", "kill"):
         parser.add_argument("--broker", type=int, metavar="ID", help="this one alone")
 

@@ -39,6 +39,7 @@ class Wanted:
 
     brokers: int | None = None
     secure: bool = False
+    proxied: bool = False
     first_port: int | None = None
 
 
@@ -70,7 +71,9 @@ def _new(data: Path, wanted: Wanted) -> Cluster:
     if others:
         raise ClusterError(f"{data} holds something else ({others[0]}); give an empty or a new directory")
     first_port = layout.FIRST_PORT if wanted.first_port is None else wanted.first_port
-    cluster = layout.plan(data, brokers=wanted.brokers or 1, secure=wanted.secure, first_port=first_port)
+    cluster = layout.plan(
+        data, brokers=wanted.brokers or 1, secure=wanted.secure, proxied=wanted.proxied, first_port=first_port
+    )
     _check_ports(cluster.brokers, "--port picks others, 0 free ones")
     layout.save(cluster)  # from here on its ports are settled: the controllers remember each other by them
     return cluster
@@ -90,10 +93,12 @@ def _check_same(cluster: Cluster, wanted: Wanted) -> None:
     is_same = (
         wanted.brokers in (None, len(cluster.brokers))
         and wanted.secure <= cluster.secure
+        and wanted.proxied <= cluster.proxied
         and wanted.first_port in (None, 0, port)
     )
     if not is_same:
         made = f"--brokers {len(cluster.brokers)} --port {port}" + " --secure" * cluster.secure
+        made += " --proxied" * cluster.proxied
         raise ClusterError(f"{cluster.data} was made with {made}; use these, another --data, or delete it")
 
 

@@ -30,6 +30,10 @@ class Broker:
     port: int
     controller_port: int
     mtls_port: int | None  # None: not --secure
+    proxied_port: int | None = None  # None: not --proxied
+    proxy_port: int | None = (
+        None  # where clients of proxied_port are sent, by Kafka itself: somebody else listens there
+    )
 
     @property
     def address(self) -> str:
@@ -45,7 +49,9 @@ class Broker:
 
     @property
     def ports(self) -> list[int]:
-        return [port for port in (self.port, self.controller_port, self.mtls_port) if port is not None]
+        return [
+            port for port in (self.port, self.controller_port, self.mtls_port, self.proxied_port) if port is not None
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,10 @@ class Cluster:
     @property
     def mtls_bootstrap(self) -> str:
         return ",".join(f"{HOST}:{broker.mtls_port}" for broker in self.brokers)
+
+    @property
+    def proxied(self) -> bool:
+        return all(broker.proxied_port is not None for broker in self.brokers)
 
     @property
     def tls(self) -> Path:
@@ -88,9 +98,9 @@ def load(data: Path) -> Cluster | None:
     return Cluster(data=data, brokers=brokers, **described)
 
 
-def plan(data: Path, *, brokers: int, secure: bool, first_port: int) -> Cluster:
+def plan(data: Path, *, brokers: int, secure: bool, first_port: int, proxied: bool = False) -> Cluster:
     """A new cluster in `data`; nothing is written yet."""
-    ports = chosen_ports(first_port, brokers, listeners=3 if secure else 2)
+    ports = chosen_ports(first_port, brokers, listeners=2 + secure + 2 * proxied)
     members = tuple(
         Broker(
             id=number,
@@ -99,6 +109,8 @@ def plan(data: Path, *, brokers: int, secure: bool, first_port: int) -> Cluster:
             port=own[0],
             controller_port=own[1],
             mtls_port=own[2] if secure else None,
+            proxied_port=own[-2] if proxied else None,
+            proxy_port=own[-1] if proxied else None,
         )
         for number, own in enumerate(ports, start=1)
     )

@@ -25,6 +25,8 @@ def as_json(cluster: Cluster | None, data: Path) -> dict[str, object]:
             for each in cluster.brokers
         ],
     }
+    if cluster.proxied:
+        state["proxied"] = [{"port": each.proxied_port, "proxy_port": each.proxy_port} for each in cluster.brokers]
     if cluster.secure:
         state["secure"] = {
             "mtls_bootstrap": cluster.mtls_bootstrap,
@@ -44,6 +46,8 @@ def as_text(cluster: Cluster | None, data: Path, naming: str) -> str:
         pid = process.pid_of(broker)
         lines.append(f"broker {broker.id}    {broker.address}  {f'pid {pid}' if pid else 'not running'}")
     lines += [f"bootstrap   {cluster.bootstrap}", f"data        {data}"]
+    for broker in cluster.brokers if cluster.proxied else ():
+        lines.append(f"proxied     a proxy on {broker.proxy_port} reaches broker {broker.id} on {broker.proxied_port}")
     if cluster.secure:
         lines += [f"mTLS        {cluster.mtls_bootstrap}", f"users       {', '.join(tls.USERS)}"]
         lines += [f"their files {cluster.clients}/USER.conf, and USER-mtls.conf to come in by certificate"]

@@ -61,9 +61,19 @@ def _replication(brokers: int) -> dict[str, str]:
 
 def _plain_listeners(broker: Broker) -> dict[str, str]:
     return {
-        **_listeners(PLAINTEXT=broker.port, CONTROLLER=broker.controller_port),
+        **_with_proxied(broker, _listeners(PLAINTEXT=broker.port, CONTROLLER=broker.controller_port)),
         "inter.broker.listener.name": "PLAINTEXT",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT",
+    }
+
+
+def _with_proxied(broker: Broker, listeners: dict[str, str]) -> dict[str, str]:
+    """One more, whose clients are told another port than the one it listens on: they come back through the proxy."""
+    if broker.proxied_port is None:
+        return listeners
+    return {
+        "listeners": f"{listeners['listeners']},PROXIED://{HOST}:{broker.proxied_port}",
+        "advertised.listeners": f"{listeners['advertised.listeners']},PROXIED://{HOST}:{broker.proxy_port}",
     }
 
 

@@ -45,11 +45,13 @@ class KafkaHouse:
         partitions: int = 4,
         max_bytes: int = 1_000_000,
         frames: Sequence[str] = (),
+        through: str = "",
         **kafka: Any,
     ) -> None:
+        """`through`: an address at which framehop's processes find the broker, and nobody else."""
         self.house, self.cluster = house, cluster
         self.prefix = f"faults-{uuid.uuid4().hex[:12]}"
-        self.url = f"kafka://{cluster.bootstrap}/{self.prefix}"
+        self.url = f"kafka://{through or cluster.bootstrap}/{self.prefix}"
         self.delivery = delivery
         self.settings = {
             "delivery": delivery,

@@ -69,7 +69,7 @@ def test_a_port_in_use_is_named_and_settles_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / layout.DESCRIPTION).exists()
 
 
-@pytest.mark.parametrize("other", [Wanted(brokers=1), Wanted(first_port=9092)])
+@pytest.mark.parametrize("other", [Wanted(brokers=1), Wanted(first_port=9092), Wanted(proxied=True)])
 def test_a_cluster_does_not_become_another(made: Cluster, other: Wanted) -> None:
     with pytest.raises(ClusterError, match=r"--brokers 3 --port \d+ --secure"):
         cluster.start(made.data, JARS, other)
@@ -94,3 +94,11 @@ def test_every_listener_of_a_secure_broker_wants_to_know_who_comes(made: Cluster
     listeners = settings.properties(made, made.brokers[0])
     assert "PLAINTEXT" not in "".join(listeners.values())
     assert {listeners[f"listener.name.{name}.ssl.client.auth"] for name in ("mtls", "controller")} == {"required"}
+
+
+def test_clients_of_the_proxied_listener_are_sent_to_the_proxy(tmp_path: Path) -> None:
+    plan = layout.plan(tmp_path, brokers=1, secure=False, first_port=9092, proxied=True)
+    listeners = settings.properties(plan, plan.brokers[0])
+    assert "PROXIED://127.0.0.1:9112" in listeners["listeners"].split(",")
+    assert "PROXIED://127.0.0.1:9122" in listeners["advertised.listeners"].split(",")
+    assert 9122 not in plan.brokers[0].ports, "the proxy may be there before the broker is"

@@ -65,6 +65,7 @@ _AWAY = {
     KafkaError.NETWORK_EXCEPTION,
     KafkaError.UNKNOWN_LEADER_EPOCH,  # of a broker that has just come back
     KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError._NOENT,  # no leader of any partition is known, as when the connection has been gone for a while
     KafkaError.KAFKA_STORAGE_ERROR,
     KafkaError.NOT_ENOUGH_REPLICAS,
     KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,

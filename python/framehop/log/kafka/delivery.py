@@ -50,7 +50,13 @@ class StaleGenerationError(LogUnavailableError):
     """The group has moved on meanwhile: nothing was written, and with its new generation it may be tried again."""
 
 
-_STALE = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}
+_STALE = {
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    # By ourselves, come back after a lost session. If it is another process, the consumer's own thread hears of it, and ends us.
+    KafkaError.FENCED_INSTANCE_ID,
+}
 
 
 class AtLeastOnce:
@@ -164,8 +170,9 @@ class ExactlyOnce:
             self._producer.abort_transaction(TRANSACTION_S)
         except KafkaException as second:
             raise LogError(f"{self._url}: a transaction could not be aborted: {second.args[0].str()}") from second
-        kind = StaleGenerationError if raised.args[0].code() in _STALE else LogUnavailableError
-        raise kind(f"events wait for the broker: {error}") from raised
+        if raised.args[0].code() in _STALE:
+            raise StaleGenerationError(f"events wait for the group: {raised.args[0].str()}") from raised
+        raise LogUnavailableError(f"events wait for the broker: {error}") from raised
 
     def close(self) -> None:
         """Nothing is open between two calls."""

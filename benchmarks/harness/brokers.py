@@ -1,0 +1,54 @@
+"""Brokers of one's own, by scripts/kafka."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Self
+
+from benchmarks.harness.processes import ROOT, BenchmarkError
+
+SCRIPT = ROOT / "scripts" / "kafka"
+
+
+class Brokers:
+    """Started on entry, killed on exit with all they hold."""
+
+    def __init__(self, count: int = 1) -> None:
+        self._count = count
+        self._directory = tempfile.TemporaryDirectory(prefix="framehop-kafka-")
+        self.bootstrap = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._run("kill", check=False)
+        self._directory.cleanup()
+
+    def start(self) -> None:
+        """Those that do not run; they are ready when it returns."""
+        started = self._run("start", "--port", "0", "--brokers", str(self._count), "--json")
+        self.bootstrap = json.loads(started)["bootstrap"]
+
+    def kill(self, broker: int | None = None) -> None:
+        self._run("kill", *([] if broker is None else ["--broker", str(broker)]))
+
+    def pid(self, broker: int) -> int:
+        """Of one that runs."""
+        found = {each["id"]: each["pid"] for each in json.loads(self._run("status", "--json", check=False))["brokers"]}
+        return int(found[broker])
+
+    def _run(self, command: str, *options: str, check: bool = True) -> str:
+        words: list[str | Path] = [SCRIPT, command, "--data", Path(self._directory.name) / "kafka", *options]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            raise BenchmarkError(f"scripts/kafka {command}: {done.stderr}")
+        return done.stdout
