@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 STALL_S = 2.0  # how long a commit waits for the broker before it says so; it goes on afterwards where it was
 TICK_S = 0.05
 TRANSACTION_S = 10.0  # a dead worker's open transaction hides what comes behind it for so long
+HUNG_S = TRANSACTION_S + 1.0
 INIT_S = 30.0
 
 
@@ -125,6 +127,7 @@ class ExactlyOnce:
         self._causes = Causes()
         self._interval_s = connection.options.commit_interval_s
         self._last_s = 0.0
+        self._hung = False
         with translated(self._url, self._causes):
             self._producer = Producer(
                 producer_settings(connection, self._causes)
@@ -135,6 +138,8 @@ class ExactlyOnce:
     def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
         if not (outputs or marks):
             return
+        if self._hung:
+            raise LogError(f"{self._url}: a transaction hangs")
         time.sleep(max(0.0, self._last_s + self._interval_s - time.monotonic()))
         try:
             self._fill(outputs, marks, generation)
@@ -157,8 +162,32 @@ class ExactlyOnce:
             produce(self._producer, output, None, self._url)
         _core.failpoint("event.produced")
         if marks:
-            self._producer.send_offsets_to_transaction(list(marks), generation, TRANSACTION_S)
+            self._send_offsets(marks, generation)
         _core.failpoint("offsets.stored")
+
+    def _send_offsets(self, marks: Sequence[TopicPartition], generation: object) -> None:
+        """The client may never come back from it, whatever time-out it is given, when the broker is away in between (issues 5456
+        and 5511 of librdkafka, open in 2.16). So a thread of its own waits for it; the producer is lost with it."""
+        outcome: list[Exception | None] = []
+
+        def send() -> None:
+            try:
+                self._producer.send_offsets_to_transaction(list(marks), generation, TRANSACTION_S)
+            except Exception as raised:  # noqa: BLE001  raised again by who waits
+                outcome.append(raised)
+            else:
+                outcome.append(None)
+
+        thread = threading.Thread(target=send, name="kafka-offsets", daemon=True)
+        thread.start()
+        thread.join(HUNG_S)
+        if not outcome:
+            self._hung = True
+            raise LogError(
+                f"{self._url}: offsets were not answered for {HUNG_S:.0f} s: the worker starts anew, and its transaction is aborted"
+            )
+        if outcome[0] is not None:
+            raise outcome[0]
 
     def _abort(self, raised: KafkaException) -> NoReturn:
         """Nothing of it is visible. What the broker refused because it was away, or because we are of an old generation, can be
