@@ -7,6 +7,7 @@ import random
 import select
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -86,8 +87,8 @@ def transaction_host(brokers: Brokers, load: Workload, chance: random.Random) ->
         return _taken(site, streams, fault, _by_others(first.worker))
 
 
-def broker(brokers: Brokers, load: Workload, chance: random.Random) -> Taken:
-    with Site(brokers, load) as site:
+def broker(brokers: Brokers, load: Workload, chance: random.Random, *, delivery: str = "at-least-once") -> Taken:
+    with Site(brokers, load, delivery=delivery) as site:
         _steady(site, chance, site.start_host())
         pid = brokers.pid(1)
         fault = Fault.now()
@@ -127,8 +128,11 @@ CASES = {
     "worker": Case("worker killed, its supervisor starts it again", worker, lambda _session_s: 1.0),
     "host": Case("host gone for good, another takes over", host, lambda session_s: session_s + 1.0),
     "transaction": Case("exactly-once: worker killed in a transaction, started again", transaction),
-    "transaction-host": Case("exactly-once: the same, host gone for good", transaction_host),
+    "transaction-host": Case("exactly-once: host gone for good in a transaction, another takes over", transaction_host),
     "broker": Case("the only broker killed, started again", broker),
+    "transaction-broker": Case(
+        "exactly-once: the only broker killed, started again", partial(broker, delivery="exactly-once")
+    ),
     "leader": Case("one of three brokers killed, a leader", leader, brokers=3),
 }
 
