@@ -270,7 +270,8 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
 
 
 def _advice(code: int, said: str) -> str:
-    if "PLAINTEXT" in said:  # the client's guess from how the connection ended
+    # The client's own guess, which depends on how the connection ended; a broker that wants TLS and not us says why.
+    if "PLAINTEXT" in said or ("SSL_HANDSHAKE" in said and "closed by peer" in said):
         return "it may have no TLS: then leave out log.kafka.security"
     if code == KafkaError._ALL_BROKERS_DOWN:  # and no cause: they take the connection and close it
         return "if they run, they may want TLS: set log.kafka.security"

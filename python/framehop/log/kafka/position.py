@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Iterable, Mapping
 from queue import SimpleQueue
 
@@ -29,7 +28,7 @@ class GroupPosition:
     Without joining there is no rebalance, no heartbeat, and no member for the broker to expel while its owner thinks. In turn
     nobody shares: two readers of one group both get everything. Use from the reader's thread.
 
-    `answers.put` is the client's on_commit: in C, as Causes says why; it keeps the error, or None. Commits are answered in order.
+    `answers.put` is the client's on_commit: in C, as Causes says why; it keeps the error, or None.
     """
 
     def __init__(self, connection: Connection, group: str, partitions: Iterable[Partition]) -> None:
@@ -38,7 +37,7 @@ class GroupPosition:
         with contextlib.closing(GroupOffsets(connection, group)) as offsets:
             self.stored = offsets.committed(partitions)
         self._asked = dict(self.stored)
-        self._unanswered: deque[dict[Partition, int]] = deque()
+        self._unanswered: dict[Partition, int] | None = None
         self._failure: KafkaError | None = None
 
     def assume(self, position: Mapping[Partition, int]) -> None:
@@ -47,10 +46,11 @@ class GroupPosition:
         self._asked |= position
 
     def _take_answers(self) -> None:
-        while self._unanswered and not self.answers.empty():
-            self._failure, moved = self.answers.get_nowait(), self._unanswered.popleft()
-            if self._failure is None:
-                self.stored |= moved
+        if self._unanswered is None or self.answers.empty():
+            return
+        self._failure, moved, self._unanswered = self.answers.get_nowait(), self._unanswered, None
+        if self._failure is None:
+            self.stored |= moved
 
     def store(self, consumer: Consumer, position: Mapping[Partition, int]) -> None:
         """Raises LogError when the group has members, LogAccessError."""
@@ -60,7 +60,8 @@ class GroupPosition:
                 raise self._explained(self._failure)
             self._asked, self._failure = dict(self.stored), None
         moved = {partition: offset for partition, offset in position.items() if self._asked.get(partition) != offset}
-        if not moved:
+        # One at a time: the client sends one again that met a coordinator on the move, after the next one has arrived.
+        if not moved or self._unanswered is not None:
             return
         places = [topic_partition(partition, offset) for partition, offset in moved.items()]
         try:
@@ -68,7 +69,7 @@ class GroupPosition:
         except KafkaException as raised:
             raise self._explained(raised.args[0]) from raised
         self._asked |= moved
-        self._unanswered.append(moved)
+        self._unanswered = moved
 
     def store_last(self, consumer: Consumer, position: Mapping[Partition, int]) -> None:
         """Waits for the broker, within a bound; what it does not take by then is said, and comes again."""
