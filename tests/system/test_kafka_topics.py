@@ -54,7 +54,7 @@ def test_two_workers_find_the_topics_of_three_sites(house: House, kafka_cluster:
         until(lambda: kafka.committed() == kafka.ends(), "offsets at the end")
         assert {place.topic for place in kafka.ends()} == set(topics.values())
         detect.terminate()
-        ended_well(detect)
+        print(ended_well(detect))
         assert len({writer.partition("/")[0] for writer in watcher.writers}) == 2, "one worker did it all"
         ledger = kafka.ledger()
         crcs = pictures_of(SOURCE)

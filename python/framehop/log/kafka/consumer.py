@@ -468,6 +468,9 @@ class KafkaConsumer:
         """The worker finishes what is in flight and commits it, within a bound; then the partitions go."""
         partitions = frozenset(place_of(place) for place in places)
         notice = Notice(revoked=partitions)
+        self._generation = (
+            self._consumer.consumer_group_metadata()
+        )  # with an older one nothing can be committed any more
         self._intake.announce(notice)
         deadline = Deadline.after(REVOKE_S)
         while not notice.heeded.wait(POLL_S) and not deadline.expired and not self._ending.is_set():

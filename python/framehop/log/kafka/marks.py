@@ -85,9 +85,10 @@ class Marks:
             mark.done = mark.jumps.pop(mark.done)
 
     def stale(self, partition: Partition, offset: int) -> bool:
-        """Whether a frame was not handed out since the partition came to us: it is of an ownership before."""
+        """Whether a frame was not handed out since the partition came to us, and so is of an ownership before; or is done: it was
+        of the ownership before as well, and its event was written when the partition had come back."""
         mark = self._marks.get(partition)
-        return mark is None or not mark.start <= offset < mark.handed
+        return mark is None or not mark.done <= offset < mark.handed
 
     def due(self) -> dict[Partition, tuple[int, str]]:
         """By partition: the offset to commit and its metadata, where the broker does not know it yet."""

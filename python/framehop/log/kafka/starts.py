@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer
 
-from framehop.log.kafka.client import REQUEST_S, Connection, translated
+from framehop.errors import LogUnavailableError
+from framehop.log.kafka.client import MISSING, REQUEST_S, Connection, explain, translated
 from framehop.log.kafka.scan import begins, ends, place_of, topic_partition
 from framehop.protocols import Start
 from framehop.types import Partition
@@ -56,11 +57,11 @@ def _start(partition: Partition, committed: int | None, oldest: int, end: int | 
 def _committed(connection: Connection, consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
     places = [topic_partition(partition) for partition in partitions]
     with translated(connection.url, connection.causes):
-        return {
-            place_of(place): place.offset
-            for place in consumer.committed(places, timeout=REQUEST_S)
-            if place.offset >= 0
-        }
+        found = consumer.committed(places, timeout=REQUEST_S)
+    for place in found:
+        if place.error is not None and place.error.code() not in MISSING:
+            raise LogUnavailableError(str(explain(place.error, connection.url, place.topic)))
+    return {place_of(place): place.offset for place in found if place.offset >= 0}
 
 
 def _known(connection: Connection, consumer: Consumer) -> bool:
