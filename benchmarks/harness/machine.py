@@ -43,7 +43,7 @@ def describe(distributions: tuple[str, ...], root: Path, others: dict[str, str])
         cpu=_field(Path("/proc/cpuinfo"), "model name") or platform.machine(),
         cores=len(os.sched_getaffinity(0)),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        kernel=platform.release(),
+        kernel=platform.release().partition("-")[0],
         python=platform.python_version(),
         versions=others | {name: _version(name) for name in distributions},
         commit=_commit(root),
