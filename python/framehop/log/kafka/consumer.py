@@ -107,7 +107,8 @@ class KafkaConsumer:
         config: dict[str, Any] = {
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": session_ms,
-            "heartbeat.interval.ms": max(100, min(3000, session_ms // 4)),
+            # A member learns by its heartbeat that another has gone: within a second, as the promise is session + 1 s.
+            "heartbeat.interval.ms": max(100, min(1000, session_ms // 4)),
             "fetch.wait.max.ms": 50,
             "fetch.queue.backoff.ms": 10,  # librdkafka's 1000 lets a bounded prefetch stall for a second at a time
             "queued.max.messages.kbytes": self._options.prefetch_bytes // 2 >> 10,
