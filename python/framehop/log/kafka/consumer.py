@@ -186,14 +186,16 @@ class KafkaConsumer:
     ) -> CommitResult:
         with self._commit_lock:
             self._check_open()
+            # Before we look at what is ours: with a newer one the broker would take events of a partition lost in between.
+            generation = self._generation
             lost, outputs = self._outputs_of(records, frozenset(marks))
             mine = {partition: mark for partition, mark in marks.items() if partition not in lost}
             if self._options.delivery == "exactly-once":
                 with self._lock:
                     due = self._marks.due_with(mine, metadata)
-                self._deliver(outputs, due)
+                self._deliver(outputs, due, generation)
             else:
-                self._deliver(outputs, {})
+                self._deliver(outputs, {}, generation)
                 _core.failpoint("event.produced")
             with self._lock:  # not before: the thread commits what is finished
                 self._marks.finish(mine, metadata)
@@ -233,11 +235,11 @@ class KafkaConsumer:
         partition = pointer.partition % self._letters
         return Output(identity=identity, topic=self._url.deadletter, partition=partition, key=key, record=record)
 
-    def _deliver(self, outputs: list[Output], due: Mapping[Partition, tuple[int, str]]) -> None:
+    def _deliver(self, outputs: list[Output], due: Mapping[Partition, tuple[int, str]], generation: object) -> None:
         """Under the commit lock. What the thread had to say goes along."""
         with self._lock:
             side = list(self._side)
-        self._delivery.deliver([*side, *outputs], self._places(due), self._generation)
+        self._delivery.deliver([*side, *outputs], self._places(due), generation)
         with self._lock:
             self._side = self._side[len(side) :]
             self._marks.committed({partition: offset for partition, (offset, _) in due.items()})
@@ -444,7 +446,7 @@ class KafkaConsumer:
         """Under the commit lock: what the thread had to say and, in exactly-once, the offsets with it."""
         with self._lock:
             due = self._marks.due() if self._options.delivery == "exactly-once" else {}
-        self._deliver([], due)
+        self._deliver([], due, self._generation)
         if due:
             self._committed_s = time.monotonic()
 
@@ -469,9 +471,8 @@ class KafkaConsumer:
         """The worker finishes what is in flight and commits it, within a bound; then the partitions go."""
         partitions = frozenset(place_of(place) for place in places)
         notice = Notice(revoked=partitions)
-        self._generation = (
-            self._consumer.consumer_group_metadata()
-        )  # with an older one nothing can be committed any more
+        # With an older one nothing can be committed any more.
+        self._generation = self._consumer.consumer_group_metadata()
         self._intake.announce(notice)
         deadline = Deadline.after(REVOKE_S)
         while not notice.heeded.wait(POLL_S) and not deadline.expired and not self._ending.is_set():
