@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import apsw
 import pytest
@@ -19,7 +20,7 @@ from framehop.errors import (
     LogVersionError,
     NotALogError,
 )
-from framehop.log import LogOptions, open_log
+from framehop.log import FrameLog, LogOptions, open_log
 from framehop.log.index import check_sqlite, connect
 from framehop.log.layout import LogPaths, refuse_remote
 from tests.logs import places
@@ -45,9 +46,16 @@ def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "log" / "index.db").exists()
 
 
-def test_many_may_make_the_same_log_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempt", range(20))
+def test_many_may_make_the_same_log_at_once(tmp_path: Path, attempt: int) -> None:
+    start = Barrier(8)
+
+    def open_with_the_others(_: int) -> FrameLog:
+        start.wait(timeout=30)
+        return open_log(tmp_path / f"log-{attempt}")
+
     with ThreadPoolExecutor(8) as pool:
-        logs = list(pool.map(lambda _: open_log(tmp_path / "log"), range(8)))
+        logs = list(pool.map(open_with_the_others, range(8)))
     assert {log.partitions for log in logs} == {8}
     for log in logs:
         log.close()

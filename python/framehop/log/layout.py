@@ -83,13 +83,18 @@ def find_or_create(paths: LogPaths, *, create: bool, partitions: int) -> int:
 
 
 def _check_directory(root: Path, *, create: bool) -> None:
-    if root.is_dir():
-        return
-    if root.exists() or root.is_symlink():
-        raise NotALogError(f"{root} is a file, not the directory of a log: choose another --log")
-    if not create:
-        raise not_found(root)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Settled by what `mkdir` says: a look beforehand is out of date when several processes make one log at once."""
+    if create:
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:
+            raise _not_a_directory(root) from None
+    elif not root.is_dir():
+        raise _not_a_directory(root) if os.path.lexists(root) else not_found(root)
+
+
+def _not_a_directory(root: Path) -> NotALogError:
+    return NotALogError(f"{root} is a file, not the directory of a log: choose another --log")
 
 
 def not_found(root: Path) -> LogNotFoundError:
