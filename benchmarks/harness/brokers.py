@@ -16,9 +16,10 @@ SCRIPT = ROOT / "scripts" / "kafka"
 class Brokers:
     """Started on entry, killed on exit with all they hold."""
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: int = 1, *, parent: Path | None = None) -> None:
+        """`parent`: where they get a directory for their data; default: that of temporary files."""
         self._count = count
-        self._directory = tempfile.TemporaryDirectory(prefix="framehop-kafka-")
+        self._directory = tempfile.TemporaryDirectory(prefix="framehop-kafka-", dir=parent)
         self.bootstrap = ""
 
     def __enter__(self) -> Self:

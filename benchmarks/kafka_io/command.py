@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from confluent_kafka.admin import AdminClient
 
 from benchmarks.harness.brokers import Brokers
 from benchmarks.harness.machine import Machine, Others, before, describe, during, look
@@ -22,7 +24,11 @@ from benchmarks.harness.spread import Spread, spread
 from benchmarks.kafka_io.runs import JAVA, LIMIT, OURS, PEERS, RAW, Programs, Run
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
+from framehop.log.kafka.url import KafkaUrl
 
+MEMORY = Path("/dev/shm")
+TOPICS_S = 30.0
+NEEDED_RUNS = 10  # so many fit into it, where a topic is gone a second after its last run
 VERSIONS = ("framehop", "confluent-kafka")
 
 
@@ -39,6 +45,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     megabytes: int
     rates: dict[str, float]
+    broker: str
     absent: list[str]
     warnings: list[str]
     rounds: list[Round]
@@ -51,7 +58,7 @@ def main() -> int:
         return 0
     started_at = datetime.now(UTC)
     try:
-        with broker(options.bootstrap) as bootstrap, tempfile.TemporaryDirectory() as directory:
+        with broker(options) as bootstrap, tempfile.TemporaryDirectory() as directory:
             programs = Programs(bootstrap, options.peers_python, jars(), Path(directory))
             result = benchmark(options, programs, started_at)
     except BenchmarkError as error:
@@ -67,6 +74,12 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/kafka.py", description="Frames into Kafka and out of it.")
     parser.add_argument("--bootstrap", default="", help="a broker; default: one of scripts/kafka, for this run alone")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="where that broker keeps its data; default: memory, if there is room, so that it is clients that are compared",
+    )
     parser.add_argument("--peers-python", default=sys.executable, help="an interpreter that has the other clients")
     parser.add_argument("--rounds", type=int, default=5, help="everyone runs once in each [5]")
     parser.add_argument("--sizes", type=_numbers, default=[100_000, 200_000, 1_000_000], metavar="BYTES,…")
@@ -84,13 +97,22 @@ def _numbers(text: str) -> list[int]:
 
 
 @contextmanager
-def broker(bootstrap: str) -> Iterator[str]:
-    if bootstrap:
-        yield bootstrap
+def broker(options: argparse.Namespace) -> Iterator[str]:
+    if options.bootstrap:
+        yield options.bootstrap
         return
-    say("starting a broker")
-    with Brokers() as brokers:
+    if options.data is None and shutil.disk_usage(MEMORY).free > NEEDED_RUNS * options.megabytes * 1_000_000:
+        options.data = MEMORY
+    say(f"starting a broker, {where(options)}")
+    with Brokers(parent=options.data) as brokers:
         yield brokers.bootstrap
+
+
+def where(options: argparse.Namespace) -> str:
+    """The broker's data."""
+    if options.bootstrap:
+        return "somebody's own"
+    return "its data in memory" if options.data == MEMORY else "its data on a disk"
 
 
 def jars() -> Path | None:
@@ -105,6 +127,11 @@ def benchmark(options: argparse.Namespace, programs: Programs, started_at: datet
     who = [OURS, LIMIT, RAW, *(name for name in (*PEERS, JAVA) if name not in absent)]
     warnings: list[str] = []
     rounds = []
+    say("warming the broker up")
+    for size in options.sizes:
+        with topics(programs.bootstrap) as prefix:
+            programs.produce(LIMIT, prefix, size, messages(options, size))
+            programs.consume(LIMIT, prefix, size, messages(options, size))
     for number in range(options.rounds):
         say(f"round {number + 1} of {options.rounds}")
         warnings += before(look(), first=number == 0)
@@ -114,6 +141,7 @@ def benchmark(options: argparse.Namespace, programs: Programs, started_at: datet
         started_at=started_at.isoformat(timespec="seconds"),
         machine=describe(VERSIONS, ROOT, {}),
         megabytes=options.megabytes,
+        broker=where(options),
         rates={str(size): rate_of(options, size) for size in options.latency_sizes},
         absent=absent,
         warnings=warnings,
@@ -130,30 +158,43 @@ def one_round(options: argparse.Namespace, programs: Programs, who: Sequence[str
     latencies: dict[str, list[float]] = {}
     with Others() as others:
         for size in options.sizes:
-            count = max(1, options.megabytes * 1_000_000 // size)
+            count = messages(options, size)
             for name in who:
-                prefix = make_topics(programs.bootstrap)
-                runs[f"produce {size} {name}"] = programs.produce(name, prefix, size, count)
-                say(f"  produce {size} {name}: {runs[f'produce {size} {name}'].mb_per_s:.0f} MB/s")
-                if name == OURS:
-                    ours = prefix
-            for name in who:
-                runs[f"consume {size} {name}"] = programs.consume(name, ours, size, count)
-                say(f"  consume {size} {name}: {runs[f'consume {size} {name}'].mb_per_s:.0f} MB/s")
+                with topics(programs.bootstrap) as prefix:
+                    take(runs, f"produce {size} {name}", programs.produce(name, prefix, size, count))
+            with topics(programs.bootstrap) as prefix:
+                programs.produce(OURS, prefix, size, count)
+                for name in who:
+                    take(runs, f"consume {size} {name}", programs.consume(name, prefix, size, count))
         for size in options.latency_sizes:
             rate = rate_of(options, size)
             for name in (OURS, RAW):
-                prefix = make_topics(programs.bootstrap)
-                late = programs.latencies(name, prefix, size, rate, max(10, int(rate * options.latency_s)))
+                with topics(programs.bootstrap) as prefix:
+                    late = programs.latencies(name, prefix, size, rate, max(10, int(rate * options.latency_s)))
                 latencies[f"{size} {name}"] = sorted(round(each, 3) for each in late)
     return Round(runs=runs, latencies=latencies, others_busy_cores=others.busy_cores)
 
 
-def make_topics(bootstrap: str) -> str:
+def messages(options: argparse.Namespace, size: int) -> int:
+    return max(1, int(options.megabytes) * 1_000_000 // size)
+
+
+def take(runs: dict[str, Run], name: str, run: Run) -> None:
+    runs[name] = run
+    say(f"  {name}: {run.mb_per_s:.0f} MB/s")
+
+
+@contextmanager
+def topics(bootstrap: str) -> Iterator[str]:
+    """A log of one partition, for as long as it is looked at: yields its prefix."""
     prefix = f"bench-{uuid.uuid4().hex[:12]}"
-    with KafkaLog(f"kafka://{bootstrap}/{prefix}") as log:
+    url = KafkaUrl.parse(f"kafka://{bootstrap}/{prefix}")
+    with KafkaLog(str(url)) as log:
         log.create_topics(TopicPlan(partitions=1, max_age_s=600))
-    return prefix
+    yield prefix
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for gone in admin.delete_topics([url.frames, url.detections, url.deadletter]).values():
+        gone.result(TOPICS_S)
 
 
 def say(text: str) -> None:
@@ -168,7 +209,7 @@ def markdown(result: Result) -> str:
     lines = [
         f"{result.started_at[:10]}, {machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}, "
         f"confluent-kafka {machine.versions['confluent-kafka']}, framehop ({machine.commit}); one broker on the same machine, "
-        f"replication 1, {len(result.rounds)} rounds of {result.megabytes} MB. Median (lowest–highest).",
+        f"{result.broker}, replication 1, {len(result.rounds)} rounds of {result.megabytes} MB. Median (lowest–highest).",
     ]
     if result.warnings:
         lines += ["", f"**Not to be published: {'; '.join(dict.fromkeys(result.warnings))}.**"]

@@ -20,6 +20,7 @@ COMMON = {
     "auto.create.topics.enable": "false",
     "message.max.bytes": "8388608",
     "replica.fetch.max.bytes": "8388608",
+    "log.segment.delete.delay.ms": "1000",  # what a deleted topic held is not kept for a minute more
     "offsets.topic.num.partitions": "4",
     "transaction.state.log.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",

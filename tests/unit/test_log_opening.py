@@ -20,9 +20,10 @@ from framehop.errors import (
     LogVersionError,
     NotALogError,
 )
-from framehop.log import FrameLog, LogOptions, open_log
+from framehop.log import LogOptions, open_log
 from framehop.log.index import check_sqlite, connect
 from framehop.log.layout import LogPaths, refuse_remote
+from framehop.protocols import FrameLog
 from tests.logs import places
 
 

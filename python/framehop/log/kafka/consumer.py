@@ -13,25 +13,18 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from framehop import _core
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.client import MISSING, REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
-from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, Output, StaleGenerationError
+from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, StaleGenerationError
 from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.intake import Intake, Notice
 from framehop.log.kafka.marks import Marks
+from framehop.log.kafka.offsets import OffsetCommits, places_to_commit
+from framehop.log.kafka.outputs import Output, Outputs
 from framehop.log.kafka.scan import place_of, topic_partition, without_group
 from framehop.log.kafka.starts import StartOffset, begin_of, resolve_starts
-from framehop.log.kafka.wire import (
-    NotOursError,
-    Record,
-    event_record,
-    gap_record,
-    letter_of_event,
-    letter_of_record,
-    parse_frame,
-    pointer_of,
-)
+from framehop.log.kafka.wire import NotOursError, Record, event_record, parse_frame, pointer_of
 from framehop.protocols import CommitResult, PartitionsCallback, Start
 from framehop.timing import Deadline
-from framehop.types import Event, FramePointer, FrameRecord, Gap, Partition
+from framehop.types import Event, FrameRecord, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +35,6 @@ POLL_S = 0.05
 COMMIT_S = 5.0
 SOON = 64  # so many frames done are committed before the interval is over
 AHEAD = 128  # so many hold the worker up: what is done again after a crash stays bounded, however fast it is
-UNHEARD_S = 60.0  # the client reports on every commit; should one report be missing, offsets move again after so long
 GENERATION_S = 2.0  # what a commit waits for the group's new generation
 FULL_S = 1.0  # a full intake is looked at so often, so that rebalances are heard all the same
 REVOKE_S = 8.0  # what the worker gets to finish what is in flight of partitions that go to another
@@ -75,17 +67,15 @@ class KafkaConsumer:
         self._known = frozenset(connection.frame_places())  # what comes later is read from its beginning
         if not self._known:
             logger.warning("%s: no topic fits %s yet; waiting for one", self._url, connection.frames.text)
-        self._outputs = connection.partitions_of(self._url.detections)
-        self._letters = connection.partitions_of(self._url.deadletter)
+        self._outputs = Outputs(connection)
         warn_of_long_session(connection, self._group)
         self._intake = Intake(self._options.prefetch_bytes // 2)
         self._lock = threading.Lock()  # of marks and side outputs
-        self._moved = threading.Condition(self._lock)
         self._commit_lock = threading.Lock()  # one delivery at a time
         self._marks = Marks()
+        self._offsets = OffsetCommits(self._url, self._marks, self._lock)
         self._side: list[Output] = []
         self._committed_s = 0.0
-        self._reported = True  # nothing is on its way to the broker
         self._overdue: list[Notice] = []  # partitions went before the worker was through with them
         self._generation: object = None
         self._frames_read = 0
@@ -121,7 +111,7 @@ class KafkaConsumer:
         return config | {
             "group.id": self._group,
             **({"group.instance.id": instance} if self._options.membership == "static" else {}),
-            "on_commit": self._on_commit,
+            "on_commit": self._offsets.on_commit,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
@@ -188,7 +178,7 @@ class KafkaConsumer:
             self._check_open()
             # Before we look at what is ours: with a newer one the broker would take events of a partition lost in between.
             generation = self._generation
-            lost, outputs = self._outputs_of(records, frozenset(marks))
+            lost, outputs = self._admit(records, frozenset(marks))
             mine = {partition: mark for partition, mark in marks.items() if partition not in lost}
             if self._options.delivery == "exactly-once":
                 with self._lock:
@@ -201,10 +191,10 @@ class KafkaConsumer:
                 self._marks.finish(mine, metadata)
             behind = self._marks.ahead > AHEAD
         if behind or not self._options.commit_interval_s:
-            self._wait_committed(mine)
+            self._offsets.wait(mine, COMMIT_S)
         return CommitResult(lost=lost)
 
-    def _outputs_of(
+    def _admit(
         self, records: Sequence[tuple[Event, Record]], touched: frozenset[Partition]
     ) -> tuple[frozenset[Partition], list[Output]]:
         with self._lock:
@@ -217,38 +207,18 @@ class KafkaConsumer:
                 for event, record in records
                 if event.frame.place in ours and not self._marks.stale(event.frame.place, event.frame.offset)
             ]
-        outputs = [self._outcome(event.event_id, event, record) for event, record in fresh]
-        outputs += [self._letter(event) for event, _ in fresh if event.outcome == "failed"]
+        outputs = [self._outputs.event(event, record) for event, record in fresh]
+        outputs += [self._outputs.letter_of_event(event) for event, _ in fresh if event.outcome == "failed"]
         return lost, outputs
-
-    def _outcome(self, identity: str, event: Event, record: Record) -> Output:
-        """Into the frame's own partition, as far as there are so many: what belongs to one epoch stays in order."""
-        partition = event.frame.partition % self._outputs
-        return Output(
-            identity=identity, topic=self._url.detections, partition=partition, key=event.stream, record=record
-        )
-
-    def _letter(self, event: Event) -> Output:
-        return self._dead(f"dead {event.event_id}", event.frame, event.stream, letter_of_event(event))
-
-    def _dead(self, identity: str, pointer: FramePointer, key: str, record: Record) -> Output:
-        partition = pointer.partition % self._letters
-        return Output(identity=identity, topic=self._url.deadletter, partition=partition, key=key, record=record)
 
     def _deliver(self, outputs: list[Output], due: Mapping[Partition, tuple[int, str]], generation: object) -> None:
         """Under the commit lock. What the thread had to say goes along."""
         with self._lock:
             side = list(self._side)
-        self._delivery.deliver([*side, *outputs], self._places(due), generation)
+        self._delivery.deliver([*side, *outputs], places_to_commit(due), generation)
         with self._lock:
             self._side = self._side[len(side) :]
             self._marks.committed({partition: offset for partition, (offset, _) in due.items()})
-
-    def _places(self, due: Mapping[Partition, tuple[int, str]]) -> list[TopicPartition]:
-        return [
-            TopicPartition(partition.topic, partition.number, offset, metadata)
-            for partition, (offset, metadata) in due.items()
-        ]
 
     def positions(self) -> dict[Partition, int]:
         with self._lock:
@@ -257,54 +227,10 @@ class KafkaConsumer:
     def wake(self) -> None:
         self._intake.wake()
 
-    # ---- offsets, at least once
-    #
-    # The thread alone calls the consumer: a call from another one waits until poll() is not at it, which may be never (found with
-    # confluent-kafka 2.16.1).
-
-    def _commit_offsets(self, *, wait: bool = False) -> None:
-        """Not before what the thread had to say is durable: it stands for the offsets that are passed over."""
-        with self._lock:
-            due = {} if self._side else self._marks.due()
-        unheard = not self._reported and time.monotonic() - self._committed_s < UNHEARD_S
-        if not due or (unheard and not wait):
-            return
-        _core.failpoint("offsets.stored")
-        self._committed_s = time.monotonic()
-        try:
-            if wait:
-                self._committed(self._consumer.commit(offsets=self._places(due), asynchronous=False) or [])
-            else:
-                self._consumer.commit(offsets=self._places(due), asynchronous=True)
-                self._reported = False
-        except KafkaException as raised:
-            self._not_committed(raised.args[0])
-
-    def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        """Called by the client in the thread's poll."""
-        self._reported = True
-        if error is not None:
-            self._not_committed(error)
-        else:
-            self._committed(places)
-
-    def _committed(self, places: Sequence[TopicPartition]) -> None:
-        with self._moved:
-            self._marks.committed({place_of(place): place.offset for place in places if place.error is None})
-            self._moved.notify_all()
-
-    def _not_committed(self, error: KafkaError) -> None:
-        """A rebalance or a broker that is away: tried again. Of an old generation: the partitions are gone, the thread hears."""
-        if error.fatal() or error.code() in {KafkaError.FENCED_INSTANCE_ID, KafkaError.GROUP_AUTHORIZATION_FAILED}:
-            raise explain(error, self._url)
-        logger.info("offsets are not committed yet: %s", error.str())
-
-    def _wait_committed(self, marks: Mapping[Partition, int]) -> None:
-        """Until the broker has the offsets; the thread sends them at its next turn."""
-        with self._moved:
-            self._moved.wait_for(lambda: self._marks.reached(marks), COMMIT_S)
-
     # ---- the thread
+    #
+    # It alone calls the consumer: a call from another one waits until poll() is not at it, which may be never (found with
+    # confluent-kafka 2.16.1).
 
     def _serve(self) -> None:
         try:
@@ -376,8 +302,7 @@ class KafkaConsumer:
     def _not_a_frame(self, message: Message, why: str) -> None:
         pointer = pointer_of(message)
         logger.warning("%s/%d@%d is not a frame: %s", pointer.topic, pointer.partition, pointer.offset, why)
-        identity = f"dead {pointer.topic}/{pointer.partition}/{pointer.offset}"
-        letter = self._dead(identity, pointer, "", letter_of_record(pointer, f"not_a_frame: {why}"))
+        letter = self._outputs.letter_of_record(pointer, f"not_a_frame: {why}")
         with self._lock:
             at = self._marks.handed(pointer.place)
             if at is not None and pointer.offset >= at:
@@ -394,34 +319,11 @@ class KafkaConsumer:
             if at is None:
                 return
             if at < begin:
-                self._side.append(self._gap_output(partition, at, begin))
+                self._side.append(self._outputs.gap(partition, at, begin))
                 self._marks.skip(partition, begin)
         # Not by seek(): the client has stopped fetching a partition that is out of range, and refuses.
         self._consumer.incremental_unassign([topic_partition(partition)])
         self._consumer.incremental_assign([topic_partition(partition, max(begin, at))])
-
-    def _gap_output(self, partition: Partition, first: int, begin: int) -> Output:
-        logger.warning(
-            "frames %d to %d of %s were removed by retention before they were read",
-            first,
-            begin - 1,
-            partition,
-        )
-        gap = Gap(
-            reason="retention",
-            topic=partition.topic,
-            partition=partition.number,
-            first_offset=first,
-            last_offset=begin - 1,
-        )
-        identity = f"gap {partition}/{first}-{begin - 1}"
-        return Output(
-            identity=identity,
-            topic=self._url.detections,
-            partition=partition.number % self._outputs,
-            key="",
-            record=gap_record(gap),
-        )
 
     def _tidy(self) -> None:
         """Offsets, at most every interval, and what no commit of the worker takes along."""
@@ -441,6 +343,13 @@ class KafkaConsumer:
                 self._commit_lock.release()
         if not exactly_once:
             self._commit_offsets(wait=not self._options.commit_interval_s)
+
+    def _commit_offsets(self, *, wait: bool = False) -> None:
+        """At least once. Not before what the thread had to say is durable: it stands for the offsets that are passed over."""
+        with self._lock:
+            due = {} if self._side else self._marks.due()
+        if self._offsets.send(self._consumer, due, wait=wait):
+            self._committed_s = time.monotonic()
 
     def _flush(self) -> None:
         """Under the commit lock: what the thread had to say and, in exactly-once, the offsets with it."""
@@ -463,7 +372,7 @@ class KafkaConsumer:
             for start in starts:
                 self._marks.assign(start.partition, start.offset, start.committed)
                 if start.gap_from is not None:
-                    self._side.append(self._gap_output(start.partition, start.gap_from, start.offset))
+                    self._side.append(self._outputs.gap(start.partition, start.gap_from, start.offset))
         consumer.incremental_assign([topic_partition(start.partition, start.offset) for start in starts])
         self._intake.announce(Notice(gained=frozenset(partitions)))
 

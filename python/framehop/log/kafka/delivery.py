@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -14,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from framehop import _core
 from framehop.errors import FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.client import Causes, Connection, explain, settings, translated
-from framehop.log.kafka.wire import Record
+from framehop.log.kafka.outputs import Output
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -24,17 +23,6 @@ TICK_S = 0.05
 TRANSACTION_S = 10.0  # a dead worker's open transaction hides what comes behind it for so long
 HUNG_S = TRANSACTION_S + 1.0
 INIT_S = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """A record on its way. `identity`: the same for the same record sent again."""
-
-    identity: str
-    topic: str
-    partition: int
-    key: str
-    record: Record
 
 
 class Delivery(Protocol):

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from framehop import _core
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogUnavailableError, StreamBusyError
-from framehop.log.kafka.client import Causes, Connection, explain, settings, translated
+from framehop.log.kafka.client import MISSING, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.scan import find_last_seq, largest_record, log_end
 from framehop.log.kafka.state import StreamRow, StreamStore, state_directory
 from framehop.log.kafka.wire import frame_headers, pointer_of
@@ -55,6 +55,7 @@ class _Stream:
     sent: int = 0
     acked: int = 0
     finish_at: int | None = None
+    failure: FramehopError | None = None
 
     @property
     def quiet(self) -> bool:
@@ -73,6 +74,7 @@ class KafkaWriter:
         self._connection = connection
         self._limit = connection.options.queue_bytes
         self._causes = Causes()
+        self._looking_up = threading.Lock()  # of topics and producers, which are never taken out
         self._topics: dict[str, _Topic] = {}
         self._producers: dict[int, Producer] = {}
         self._frames.check_labels(self._labels)
@@ -93,13 +95,14 @@ class KafkaWriter:
 
     def _topic(self, name: str) -> _Topic:
         """Raises LogNotFoundError."""
-        if name not in self._topics:
-            partitions = self._connection.partitions_of(name)
-            largest = largest_record(self._connection, name)
-            if largest not in self._producers:
-                self._producers[largest] = self._make_producer(largest)
-            self._topics[name] = _Topic(partitions=partitions, largest=largest, producer=self._producers[largest])
-        return self._topics[name]
+        with self._looking_up:
+            if name not in self._topics:
+                partitions = self._connection.partitions_of(name)
+                largest = largest_record(self._connection, name)
+                if largest not in self._producers:
+                    self._producers[largest] = self._make_producer(largest)
+                self._topics[name] = _Topic(partitions=partitions, largest=largest, producer=self._producers[largest])
+            return self._topics[name]
 
     def _make_producer(self, largest: int) -> Producer:
         config = {
@@ -121,6 +124,8 @@ class KafkaWriter:
 
     # ---- streams
 
+    # The broker is asked without `_changed`, which every stream's frames need: it may take its time to answer.
+
     def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         check_stream(stream)
         with self._changed:
@@ -130,21 +135,25 @@ class KafkaWriter:
                     f"stream {stream} is open in this writer already: give each source its own --stream"
                 )
             lock = self._store.lock(stream)
-            try:
-                row = self._store.load(stream)
-                # An epoch goes on in its own topic, unless nobody would read it there any more.
-                same = finite and row is not None and row.source == source and self._frames.matches(row.topic)
-                done = same and row is not None and run_since_us is not None and row.finished_us >= run_since_us
-                if row is not None and (done or (same and not row.finished_us)):
-                    row = self._recovered(stream, row)
-                else:
-                    row = self._new_epoch(stream, row.epoch if row else 0, source, pass_index=0)
+        try:
+            with self._changed:
+                self._check()
+                last = self._store.load(stream)
+            # An epoch goes on in its own topic, unless nobody would read it there any more.
+            same = finite and last is not None and last.source == source and self._frames.matches(last.topic)
+            done = same and last is not None and run_since_us is not None and last.finished_us >= run_since_us
+            if last is not None and (done or (same and not last.finished_us)):
+                row = self._recovered(stream, last)
+            else:
+                row = self._new_epoch(stream, last.epoch if last else 0, source, pass_index=0)
+            with self._changed:
+                self._check()
                 self._store.save(stream, row)
-            except BaseException:
-                lock.release()
-                raise
-            self._streams[stream] = _Stream(row=row, lock=lock)
-            return _state(stream, row, done=done)
+                self._streams[stream] = _Stream(row=row, lock=lock)
+        except BaseException:
+            lock.release()
+            raise
+        return _state(stream, row, done=done)
 
     def _recovered(self, stream: str, row: StreamRow) -> StreamRow:
         """What the partition holds beyond what was remembered has been acknowledged to nobody, but is there."""
@@ -191,10 +200,14 @@ class KafkaWriter:
                         f"{self._url}: the last pass of {stream} is not acknowledged: {self.stalled}"
                     )
                 self._changed.wait(TICK_S)
-                self._check()
-            held.row = self._new_epoch(stream, held.row.epoch, held.row.source, held.row.pass_index + 1)
-            self._store.save(stream, held.row)
-            return _state(stream, held.row)
+                held = self._held(stream)
+            last = held.row
+        row = self._new_epoch(stream, last.epoch, last.source, last.pass_index + 1)
+        with self._changed:
+            self._check()
+            held.row = row
+            self._store.save(stream, row)
+        return _state(stream, row)
 
     # ---- frames
 
@@ -262,10 +275,19 @@ class KafkaWriter:
             self._queued -= 1
             self._progress_s = time.monotonic()
             if error is not None:
-                self._failure = self._failure or explain(error, self._url, message.topic() or "")
+                self._failed(key.stream, error, message.topic() or "")
             else:
                 self._remember(key, message.offset() or 0)
             self._changed.notify_all()
+
+    def _failed(self, stream: str, error: KafkaError, topic: str) -> None:
+        """Of many topics, one that has been deleted ends its own streams."""
+        explained = explain(error, self._url, topic)
+        if error.code() in MISSING and self._connection.may_vanish(topic):
+            held = self._streams[stream]
+            held.failure = held.failure or explained
+        else:
+            self._failure = self._failure or explained
 
     def _call_back(self, on_ack: Callable[[Ack], None], ack: Ack) -> None:
         try:
@@ -375,7 +397,10 @@ class KafkaWriter:
         self._check()
         if stream not in self._streams:
             raise InvalidArgumentError(f"stream {stream!r} is not open in this writer: call open_stream first")
-        return self._streams[stream]
+        held = self._streams[stream]
+        if held.failure is not None:
+            raise held.failure
+        return held
 
     def _check(self) -> None:
         if self._closed:

@@ -1,0 +1,116 @@
+"""The writer's streams are apart: one that is opened, or has lost its topic, is no other's business."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from framehop.errors import ClosedError, LogNotFoundError, StreamBusyError
+from framehop.log import KafkaOptions
+from framehop.log.kafka.client import Connection
+from framehop.log.kafka.kafka_log import KafkaLog
+from framehop.log.kafka.scan import log_end
+from framehop.log.kafka.topics import TopicPlan
+from framehop.protocols import FrameWriter
+from framehop.types import Partition, StreamState
+from tests.broker import Cluster
+from tests.logs import TIMEOUT_S, make_frame, write
+
+pytestmark = pytest.mark.kafka
+
+STREAMS = ("gate", "yard")
+
+
+@pytest.fixture
+def log(kafka_cluster: Cluster, tmp_path: Path) -> Iterator[KafkaLog]:
+    """Each stream in a topic of its own."""
+    prefix = f"writer-{uuid.uuid4().hex[:12]}"
+    options = KafkaOptions(state_dir=str(tmp_path / "state"), frames_topic=f"{prefix}.cams.{{stream}}")
+    with KafkaLog(f"kafka://{kafka_cluster.bootstrap}/{prefix}", options=options) as opened:
+        opened.create_topics(TopicPlan(partitions=1), frames=[_topic(opened, stream) for stream in STREAMS])
+        yield opened
+    kafka_cluster.forget_topics(prefix)
+
+
+def _topic(log: KafkaLog, stream: str) -> str:
+    return log.url.rpartition("/")[2] + f".cams.{stream}"
+
+
+def _append_for_ever(writer: FrameWriter, state: StreamState) -> None:
+    for seq in itertools.count(1):
+        assert writer.append(make_frame(state, seq), timeout_s=TIMEOUT_S)
+        assert writer.flush(TIMEOUT_S)
+
+
+class _SlowBroker:
+    """Asked for the end of a partition, it answers when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.answer = Event(), Event()
+        monkeypatch.setattr("framehop.log.kafka.writer.log_end", self)
+
+    def __call__(self, connection: Connection, partition: Partition) -> int:
+        self.asked.set()
+        assert self.answer.wait(TIMEOUT_S)
+        return log_end(connection, partition)
+
+
+def test_a_stream_that_is_being_opened_holds_up_no_other(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    with log.writer() as writer, ThreadPoolExecutor(1) as pool:
+        yard = write(writer, "yard", 1)
+        broker = _SlowBroker(monkeypatch)
+        opening = pool.submit(writer.open_stream, "gate", source="test:gate", finite=False)
+        assert broker.asked.wait(TIMEOUT_S)
+        assert writer.append(make_frame(yard, 1))
+        assert writer.flush(TIMEOUT_S)
+        with pytest.raises(StreamBusyError):
+            writer.open_stream("gate", source="test:gate", finite=False)
+        broker.answer.set()
+        gate = opening.result(TIMEOUT_S)
+        assert writer.append(make_frame(gate, 0))
+        assert writer.flush(TIMEOUT_S)
+
+
+def test_a_pass_that_begins_holds_up_no_other_stream(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    with log.writer() as writer, ThreadPoolExecutor(1) as pool:
+        yard, gate = write(writer, "yard", 1), write(writer, "gate", 1)
+        broker = _SlowBroker(monkeypatch)
+        beginning = pool.submit(writer.next_pass, "gate")
+        assert broker.asked.wait(TIMEOUT_S)
+        assert writer.append(make_frame(yard, 1))
+        assert writer.flush(TIMEOUT_S)
+        broker.answer.set()
+        assert beginning.result(TIMEOUT_S).epoch > gate.epoch
+
+
+def test_a_writer_closed_meanwhile_opens_no_stream(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with log.writer() as writer:
+            broker = _SlowBroker(monkeypatch)
+            opening = pool.submit(writer.open_stream, "gate", source="test:gate", finite=False)
+            assert broker.asked.wait(TIMEOUT_S)
+        broker.answer.set()
+        with pytest.raises(ClosedError):
+            opening.result(TIMEOUT_S)
+    with log.writer() as successor:
+        assert write(successor, "gate", 1).next_seq == 0
+
+
+def test_a_topic_that_is_deleted_ends_its_own_streams(log: KafkaLog, kafka_cluster: Cluster) -> None:
+    with log.writer() as writer:
+        gate, yard = (write(writer, stream, 1) for stream in STREAMS)
+        admin = AdminClient(kafka_cluster.client())
+        admin.delete_topics([_topic(log, "gate")])[_topic(log, "gate")].result(TIMEOUT_S)
+        with pytest.raises(LogNotFoundError, match=r"no topic .*\.cams\.gate: make it with"):
+            _append_for_ever(writer, gate)
+        with pytest.raises(LogNotFoundError):
+            writer.next_pass("gate")
+        assert writer.append(make_frame(yard, 1))
+        assert writer.flush(TIMEOUT_S)
