@@ -2,6 +2,7 @@
  *
  *   bare produce BOOTSTRAP TOPIC SIZE COUNT HEADERS
  *   bare consume BOOTSTRAP TOPIC PARTITIONS COUNT
+ *   bare version
  */
 #include <librdkafka/rdkafka.h>
 
@@ -134,6 +135,10 @@ static void consume(const char *bootstrap, const char *topic, int partitions, lo
 }
 
 int main(int argc, char **argv) {
+    if (argc == 2 && !strcmp(argv[1], "version")) {
+        puts(rd_kafka_version_str());
+        return 0;
+    }
     if (argc < 6) die("usage", "bare produce|consume BOOTSTRAP TOPIC SIZE|PARTITIONS COUNT [HEADERS]");
     if (!strcmp(argv[1], "produce"))
         produce(argv[2], argv[3], (size_t)atol(argv[4]), atol(argv[5]), argc > 6 ? atoi(argv[6]) : 0);

@@ -21,7 +21,7 @@ from benchmarks.harness.brokers import Brokers
 from benchmarks.harness.machine import Machine, Others, before, describe, during, look
 from benchmarks.harness.processes import ROOT, BenchmarkError
 from benchmarks.harness.spread import Spread, spread
-from benchmarks.kafka_io.runs import JAVA, LIMIT, OURS, PEERS, RAW, Programs, Run
+from benchmarks.kafka_io.runs import JAVA, LIMIT, OURS, PEERS, RAW, SYSTEM, Programs, Run
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
 from framehop.log.kafka.url import KafkaUrl
@@ -83,7 +83,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers-python", default=sys.executable, help="an interpreter that has the other clients")
     parser.add_argument("--rounds", type=int, default=5, help="everyone runs once in each [5]")
     parser.add_argument("--sizes", type=_numbers, default=[100_000, 200_000, 1_000_000], metavar="BYTES,…")
-    parser.add_argument("--megabytes", type=int, default=200, help="of each run [200]")
+    parser.add_argument("--megabytes", type=int, default=400, help="of each run [400]")
     parser.add_argument("--latency-sizes", type=_numbers, default=[100_000, 1_000_000, 4_000_000], metavar="BYTES,…")
     parser.add_argument("--latency-megabytes-per-s", type=float, default=10.0, help="offered load [10]")
     parser.add_argument("--latency-s", type=float, default=10.0, help="of each latency run [10]")
@@ -124,7 +124,7 @@ def benchmark(options: argparse.Namespace, programs: Programs, started_at: datet
     absent = programs.missing()
     for name in absent:
         say(f"{name} is not installed for {options.peers_python}: left out")
-    who = [OURS, LIMIT, RAW, *(name for name in (*PEERS, JAVA) if name not in absent)]
+    who = [OURS, LIMIT, SYSTEM, RAW, *(name for name in (*PEERS, JAVA) if name not in absent)]
     warnings: list[str] = []
     rounds = []
     say("warming the broker up")
@@ -139,7 +139,7 @@ def benchmark(options: argparse.Namespace, programs: Programs, started_at: datet
         warnings += during(0.0)
     return Result(
         started_at=started_at.isoformat(timespec="seconds"),
-        machine=describe(VERSIONS, ROOT, {}),
+        machine=describe(VERSIONS, ROOT, programs.versions()),
         megabytes=options.megabytes,
         broker=where(options),
         rates={str(size): rate_of(options, size) for size in options.latency_sizes},
@@ -208,7 +208,8 @@ def markdown(result: Result) -> str:
     machine = result.machine
     lines = [
         f"{result.started_at[:10]}, {machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}, "
-        f"confluent-kafka {machine.versions['confluent-kafka']}, framehop ({machine.commit}); one broker on the same machine, "
+        f"confluent-kafka {machine.versions['confluent-kafka']} (librdkafka {machine.versions[f'librdkafka of {LIMIT}']}; the "
+        f"system's is {machine.versions[f'librdkafka of {SYSTEM}']}), framehop ({machine.commit}); one broker on the same machine, "
         f"{result.broker}, replication 1, {len(result.rounds)} rounds of {result.megabytes} MB. Median (lowest–highest).",
     ]
     if result.warnings:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import confluent_kafka
 import msgspec
 
 from benchmarks.harness.processes import ROOT, BenchmarkError
@@ -16,7 +17,13 @@ from benchmarks.harness.processes import ROOT, BenchmarkError
 DEADLINE_S = 900.0
 HEADERS = 14  # as many as a frame record has
 PEERS = ("aiokafka", "kafka-python", "faststream", "quixstreams")
-OURS, LIMIT, RAW, JAVA = "framehop", "bare C", "confluent-kafka", "kafka-tools (Java)"
+OURS, LIMIT, SYSTEM, RAW, JAVA = (
+    "framehop",
+    "bare C",
+    "bare C, system's librdkafka",
+    "confluent-kafka",
+    "kafka-tools (Java)",
+)
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +50,14 @@ class Programs:
         self.bootstrap = bootstrap
         self._peers_python = peers_python
         self._jars = jars
-        self._bare = directory / "bare"
-        _run(["cc", "-O2", "-o", str(self._bare), str(ROOT / "benchmarks/kafka_io/bare.c"), "-lrdkafka"])
+        self._bare = {
+            LIMIT: _compiled(directory / "bare", bundled_library()),
+            SYSTEM: _compiled(directory / "bare-system", None),
+        }
+
+    def versions(self) -> dict[str, str]:
+        """Of librdkafka, by who is linked with it."""
+        return {f"librdkafka of {who}": _run([str(program), "version"]).strip() for who, program in self._bare.items()}
 
     def missing(self) -> list[str]:
         """Peers that cannot take part."""
@@ -62,8 +75,8 @@ class Programs:
         topic = f"{prefix}.frames"
         if who == OURS:
             return _heard(self._ours("produce", prefix, size, count), count * size)
-        if who == LIMIT:
-            command = [str(self._bare), "produce", self.bootstrap, topic, str(size), str(count), str(HEADERS)]
+        if who in self._bare:
+            command = [str(self._bare[who]), "produce", self.bootstrap, topic, str(size), str(count), str(HEADERS)]
             return _heard(command, count * size)
         if who == JAVA:
             return self._java_produce(topic, size, count)
@@ -73,8 +86,8 @@ class Programs:
         topic = f"{prefix}.frames"
         if who == OURS:
             return _heard(self._ours("consume", prefix, count), count * size)
-        if who == LIMIT:
-            return _heard([str(self._bare), "consume", self.bootstrap, topic, "1", str(count)], count * size)
+        if who in self._bare:
+            return _heard([str(self._bare[who]), "consume", self.bootstrap, topic, "1", str(count)], count * size)
         if who == JAVA:
             return self._java_consume(topic, size, count)
         return _heard(self._peer(who, "consume", topic, count), count * size)
@@ -136,6 +149,19 @@ class Programs:
         fields = said.strip().splitlines()[-1].split(",")
         fetch_ms = float(fields[7])  # without joining the group, as for everyone here
         return Run(wall_s=fetch_ms / 1000, messages=count, bytes=count * size)
+
+
+def bundled_library() -> Path | None:
+    """The librdkafka inside confluent-kafka's wheel, which framehop runs on; none in a build of its own."""
+    found = sorted(Path(confluent_kafka.__file__).parent.with_suffix(".libs").glob("librdkafka-*.so*"))
+    return found[0] if found else None
+
+
+def _compiled(program: Path, library: Path | None) -> Path:
+    """bare.c, with `library` or the system's."""
+    linked = ["-lrdkafka"] if library is None else [str(library), f"-Wl,-rpath,{library.parent}"]
+    _run(["cc", "-O2", "-o", str(program), str(ROOT / "benchmarks/kafka_io/bare.c"), *linked])
+    return program
 
 
 def _heard(command: Sequence[str], expected: int) -> Run:

@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -113,4 +114,14 @@ def test_a_topic_that_is_deleted_ends_its_own_streams(log: KafkaLog, kafka_clust
         with pytest.raises(LogNotFoundError):
             writer.next_pass("gate")
         assert writer.append(make_frame(yard, 1))
+        assert writer.flush(TIMEOUT_S)
+
+
+def test_a_frame_that_the_client_refuses_is_not_waited_for(log: KafkaLog) -> None:
+    with log.writer() as writer:
+        gate = write(writer, "gate", 1)
+        with pytest.raises(TypeError):
+            writer.append(replace(make_frame(gate, 1), payload=bytearray(8)))  # type: ignore[arg-type]
+        assert writer.flush(TIMEOUT_S)
+        assert writer.append(make_frame(gate, 1))
         assert writer.flush(TIMEOUT_S)

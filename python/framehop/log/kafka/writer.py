@@ -17,7 +17,7 @@ from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, Lo
 from framehop.log.kafka.client import MISSING, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.scan import find_last_seq, largest_record, log_end
 from framehop.log.kafka.state import StreamRow, StreamStore, state_directory
-from framehop.log.kafka.wire import frame_headers, pointer_of
+from framehop.log.kafka.wire import Headers, frame_headers, pointer_of
 from framehop.log.locks import FileLock
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack
@@ -25,6 +25,8 @@ from framehop.timing import Deadline, now_us
 from framehop.types import Frame, FrameKey, Partition, StreamState, check_stream
 
 logger = logging.getLogger(__name__)
+
+DeliveryCallback = Callable[[KafkaError | None, Message], None]
 
 CLOSE_S = 5.0
 TICK_S = 0.05
@@ -73,6 +75,7 @@ class KafkaWriter:
         self._url, self._frames, self._labels = connection.url, connection.frames, connection.options.labels
         self._connection = connection
         self._limit = connection.options.queue_bytes
+        self._low = self._limit - self._limit // 8  # who waits for room sleeps until then: not once per acknowledgement
         self._causes = Causes()
         self._looking_up = threading.Lock()  # of topics and producers, which are never taken out
         self._topics: dict[str, _Topic] = {}
@@ -81,7 +84,9 @@ class KafkaWriter:
         if not self._frames.per_stream:
             self._topic(self._frames.topic_of("", self._labels))
         self._store = StreamStore(state_directory(self._url, connection.options), self._url.frames)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._quiet = threading.Condition(self._lock)  # of a stream, or of all
         self._streams: dict[str, _Stream] = {}
         self._acknowledged: dict[str, tuple[int, int, int]] = {}
         self._queued_bytes = 0
@@ -89,6 +94,7 @@ class KafkaWriter:
         self._progress_s = time.monotonic()
         self._failure: FramehopError | None = None
         self._closed = False
+        self._remembered_s = time.monotonic()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-writer", daemon=True)
         self._thread.start()
@@ -124,11 +130,11 @@ class KafkaWriter:
 
     # ---- streams
 
-    # The broker is asked without `_changed`, which every stream's frames need: it may take its time to answer.
+    # The broker is asked without `_lock`, which every stream's frames need: it may take its time to answer.
 
     def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         check_stream(stream)
-        with self._changed:
+        with self._lock:
             self._check()
             if stream in self._streams:
                 raise StreamBusyError(
@@ -136,7 +142,7 @@ class KafkaWriter:
                 )
             lock = self._store.lock(stream)
         try:
-            with self._changed:
+            with self._lock:
                 self._check()
                 last = self._store.load(stream)
             # An epoch goes on in its own topic, unless nobody would read it there any more.
@@ -146,7 +152,7 @@ class KafkaWriter:
                 row = self._recovered(stream, last)
             else:
                 row = self._new_epoch(stream, last.epoch if last else 0, source, pass_index=0)
-            with self._changed:
+            with self._lock:
                 self._check()
                 self._store.save(stream, row)
                 self._streams[stream] = _Stream(row=row, lock=lock)
@@ -183,7 +189,7 @@ class KafkaWriter:
         )
 
     def finish_pass(self, stream: str) -> None:
-        with self._changed:
+        with self._lock:
             held = self._held(stream)
             held.finish_at = held.sent
             self._settle(stream, held)
@@ -192,18 +198,18 @@ class KafkaWriter:
         """Waits until the last pass is acknowledged: the state on disk names one epoch. Raises LogUnavailableError after a
         minute."""
         deadline = Deadline.after(PASS_S)
-        with self._changed:
+        with self._lock:
             held = self._held(stream)
             while not held.quiet:
                 if deadline.expired:
                     raise LogUnavailableError(
                         f"{self._url}: the last pass of {stream} is not acknowledged: {self.stalled}"
                     )
-                self._changed.wait(TICK_S)
+                self._quiet.wait(TICK_S)
                 held = self._held(stream)
             last = held.row
         row = self._new_epoch(stream, last.epoch, last.source, last.pass_index + 1)
-        with self._changed:
+        with self._lock:
             self._check()
             held.row = row
             self._store.save(stream, row)
@@ -212,53 +218,59 @@ class KafkaWriter:
     # ---- frames
 
     def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
-        with self._changed:
+        headers, size = frame_headers(frame), len(frame.payload)
+        with self._lock:
             held = self._held(frame.key.stream)
             if frame.key.epoch != held.row.epoch:
                 raise InvalidArgumentError(f"frame {frame.key} is not of the epoch being written, {held.row.epoch}")
-            size = len(frame.payload)
             if not self._wait_for_room(size, timeout_s):
                 return False
-            self._produce(frame, held.row, partial(self._delivered, frame.key, size, on_ack))
-            self._queued_bytes += size
-            self._queued += 1
-            held.sent += 1
-            return True
+            self._count(held, 1, size)
+        # Without the lock: the client copies the picture, and those of other streams are acknowledged meanwhile.
+        try:
+            self._produce(frame, headers, held.row, partial(self._delivered, frame.key, size, on_ack))
+        except Exception:
+            with self._lock:
+                self._count(held, -1, -size)
+                self._tell(held)
+            raise
+        return True
+
+    def _count(self, held: _Stream, frames: int, size: int) -> None:
+        held.sent += frames
+        self._queued += frames
+        self._queued_bytes += size
 
     def _wait_for_room(self, size: int, timeout_s: float | None) -> bool:
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
-        while self._queued and self._queued_bytes + size > self._limit:
+        allowed = self._limit
+        while self._queued and self._queued_bytes + size > allowed:
             if deadline is not None and deadline.expired:
                 return False
-            self._changed.wait(TICK_S if deadline is None else min(TICK_S, deadline.remaining_s))
+            self._room.wait(TICK_S if deadline is None else min(TICK_S, deadline.remaining_s))
             self._check()
+            allowed = self._low
         return True
 
-    def _produce(self, frame: Frame, row: StreamRow, delivered: Callable[[KafkaError | None, Message], None]) -> None:
+    def _produce(self, frame: Frame, headers: Headers, row: StreamRow, delivered: DeliveryCallback) -> None:
         try:
-            self._send(frame, row, delivered)
+            self._send(frame, headers, row, delivered)
         except KafkaException as raised:
             if raised.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
                 raise explain(raised.args[0], self._url, row.topic) from raised
             largest = self._topics[row.topic].largest
             error = f"too_large: {len(frame.payload)} bytes and {largest} are allowed; {LIMITS}"
             logger.warning("frame %s: %s", frame.key, error)
-            self._send(replace(frame, payload=b""), row, delivered, error=error)
+            stub = replace(frame, payload=b"")
+            self._send(stub, frame_headers(stub, error=error), row, delivered)
 
-    def _send(
-        self,
-        frame: Frame,
-        row: StreamRow,
-        delivered: Callable[[KafkaError | None, Message], None],
-        *,
-        error: str = "",
-    ) -> None:
+    def _send(self, frame: Frame, headers: Headers, row: StreamRow, delivered: DeliveryCallback) -> None:
         self._topics[row.topic].producer.produce(
             row.topic,
             value=frame.payload,
             key=frame.key.stream,
             partition=row.partition,
-            headers=frame_headers(frame, error=error),
+            headers=headers,
             on_delivery=delivered,
         )
 
@@ -270,7 +282,7 @@ class KafkaWriter:
             _core.failpoint("ingest.appended")
             if on_ack is not None:
                 self._call_back(on_ack, Ack(pointer=pointer_of(message)))
-        with self._changed:
+        with self._lock:
             self._queued_bytes -= size
             self._queued -= 1
             self._progress_s = time.monotonic()
@@ -278,7 +290,14 @@ class KafkaWriter:
                 self._failed(key.stream, error, message.topic() or "")
             else:
                 self._remember(key, message.offset() or 0)
-            self._changed.notify_all()
+            self._tell(self._streams[key.stream])
+
+    def _tell(self, held: _Stream) -> None:
+        """Those that wait for what has just become true."""
+        if not self._queued or self._queued_bytes <= self._low or self._failure is not None:
+            self._room.notify_all()
+        if not self._queued or held.quiet or self._failure is not None:
+            self._quiet.notify_all()
 
     def _failed(self, stream: str, error: KafkaError, topic: str) -> None:
         """Of many topics, one that has been deleted ends its own streams."""
@@ -327,30 +346,35 @@ class KafkaWriter:
             except (
                 FramehopError
             ) as error:  # a fatal one, such as no right to write at all: the client raises it here alone
-                with self._changed:
+                with self._lock:
                     self._failure = self._failure or error
-                    self._changed.notify_all()
-            with self._changed:
-                found, self._acknowledged = self._acknowledged, {}
-                if not found:
-                    continue
-                try:
+                    self._room.notify_all()
+                    self._quiet.notify_all()
+            if time.monotonic() - self._remembered_s >= TICK_S:
+                self._write_down()
+                self._remembered_s = time.monotonic()
+
+    def _write_down(self) -> None:
+        with self._lock:
+            found, self._acknowledged = self._acknowledged, {}
+            try:
+                if found:
                     self._store.move(found)
-                except (
-                    FramehopError
-                ) as error:  # a full disk: less is known after a crash, and the partition is read instead
-                    logger.warning("what was acknowledged is not remembered: %s", error)
+            except (
+                FramehopError
+            ) as error:  # a full disk: less is known after a crash, and the partition is read instead
+                logger.warning("what was acknowledged is not remembered: %s", error)
 
     # ---- ends
 
     def flush(self, timeout_s: float) -> bool:
         deadline = Deadline.after(timeout_s)
-        with self._changed:
+        with self._lock:
             self._check()
             while self._queued:
                 if deadline.expired:
                     return False
-                self._changed.wait(min(TICK_S, deadline.remaining_s))
+                self._quiet.wait(min(TICK_S, deadline.remaining_s))
                 self._check()
             return True
 
@@ -363,13 +387,13 @@ class KafkaWriter:
         return str(explain(cause, self._url, self._frames.text)) if cause else "the broker does not acknowledge"
 
     def close(self) -> None:
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return
             self._closed = True
             deadline = Deadline.after(CLOSE_S)
             while self._queued and self._failure is None and not deadline.expired:
-                self._changed.wait(TICK_S)
+                self._quiet.wait(TICK_S)
             left, why = self._queued, self.stalled or "the time is up"
         self._ending.set()
         self._thread.join()
