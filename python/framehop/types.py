@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -42,8 +43,13 @@ def check_reader_group(name: str) -> str:
 
 def rfc3339(micros: int) -> str:
     """Microseconds since 1970 as RFC 3339 in UTC, always with six decimals."""
-    moment = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(tzinfo=None)
-    return f"{moment.isoformat(timespec='seconds')}.{micros % 1_000_000:06d}Z"
+    return f"{_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
+
+
+@functools.lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    """Times come in order, many of each second."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def parse_rfc3339(text: str) -> int:

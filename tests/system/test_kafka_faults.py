@@ -266,6 +266,7 @@ def test_a_stopped_worker_stores_nothing_for_partitions_it_lost(house: House, ka
         kafka.ledger().check(pictures() | {f"late-{name}": crcs for name, crcs in pictures(20).items()}, repeats=WINDOW)
 
 
+@pytest.mark.timeout(3600)
 def test_members_that_come_and_go(house: House, kafka_cluster: Cluster, request: pytest.FixtureRequest) -> None:
     rounds = 60 if request.config.getoption("--soak") else 4
     with KafkaHouse(house, kafka_cluster) as kafka, kafka.watch() as watcher:

@@ -6,6 +6,7 @@ have been written by anyone: nothing here trusts it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Literal
 
@@ -39,6 +40,7 @@ DEAD_LETTER = "io.framehop.deadletter.v1"
 
 MAX_INT = 1 << 53  # what every reader of JSON holds exactly
 MAX_SIDE = 1 << 24
+STREAMS = 8192  # of one process, and more
 
 _event_decoder = msgspec.json.Decoder(Event)
 _gap_decoder = msgspec.json.Decoder(Gap)
@@ -55,22 +57,32 @@ def frame_headers(frame: Frame, *, error: str = "") -> Headers:
     """`error`: why the record has no picture: it stands for a frame that the broker does not take."""
     key = frame.key
     headers: Headers = [
-        ("content-type", frame.content_type),
-        ("ce_specversion", "1.0"),
-        ("ce_type", FRAME),
-        ("ce_source", f"/streams/{key.stream}"),
+        *_lasting_headers(key.stream, key.epoch, frame.content_type, frame.clock, keyframe=frame.keyframe),
+        ("ce_width", str(frame.width)),
+        ("ce_height", str(frame.height)),
         ("ce_id", str(key)),
         ("ce_time", rfc3339(frame.captured_us)),
         ("ce_received", rfc3339(frame.received_us)),
-        ("ce_epoch", str(key.epoch)),
         ("ce_sequence", str(key.seq)),
-        ("ce_keyframe", "true" if frame.keyframe else "false"),
-        ("ce_width", str(frame.width)),
-        ("ce_height", str(frame.height)),
-        ("ce_clock", frame.clock),
         ("traceparent", frame.traceparent),
     ]
     return [*headers, ("ce_error", error)] if error else headers
+
+
+@functools.lru_cache(maxsize=STREAMS)
+def _lasting_headers(
+    stream: str, epoch: int, content_type: str, clock: Clock, *, keyframe: bool
+) -> tuple[tuple[str, str], ...]:
+    """Those that one frame of a stream has from the one before."""
+    return (
+        ("content-type", content_type),
+        ("ce_specversion", "1.0"),
+        ("ce_type", FRAME),
+        ("ce_source", f"/streams/{stream}"),
+        ("ce_epoch", str(epoch)),
+        ("ce_keyframe", "true" if keyframe else "false"),
+        ("ce_clock", clock),
+    )
 
 
 def parse_frame(message: Message) -> FrameMeta:

@@ -30,6 +30,7 @@ DeliveryCallback = Callable[[KafkaError | None, Message], None]
 
 CLOSE_S = 5.0
 TICK_S = 0.05
+GATHER_S = 0.005
 SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
 PASS_S = 60.0
 LIMITS = (
@@ -330,10 +331,12 @@ class KafkaWriter:
             self._store.save(stream, held.row)
 
     def _poll(self) -> None:
-        """Each producer in turn; there is nearly always one."""
+        """Each producer in turn; there is nearly always one. Acknowledgements may gather a little: each turn of this thread is one
+        less of those that append."""
         producers = list(self._producers.values())
-        for producer in producers:
-            producer.poll(TICK_S / len(producers))
+        heard = [producer.poll(TICK_S / len(producers)) for producer in producers]
+        if any(heard):
+            self._ending.wait(GATHER_S)
         if not producers:  # before the first stream is open
             self._ending.wait(TICK_S)
 
