@@ -14,7 +14,12 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     highest: float
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} ({self.lowest:.3g}–{self.highest:.3g})"
+        return f"{_three_digits(self.median)} ({_three_digits(self.lowest)}–{_three_digits(self.highest)})"
+
+
+def _three_digits(value: float) -> str:
+    """At least; thousands are not written as powers of ten."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def spread(values: Iterable[float]) -> Spread:

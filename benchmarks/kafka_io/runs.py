@@ -16,6 +16,7 @@ from benchmarks.harness.processes import ROOT, BenchmarkError
 
 DEADLINE_S = 900.0
 HEADERS = 14  # as many as a frame record has
+INSTALLED = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
 PEERS = ("aiokafka", "kafka-python", "faststream", "quixstreams")
 OURS, LIMIT, SYSTEM, RAW, JAVA = (
     "framehop",
@@ -56,8 +57,12 @@ class Programs:
         }
 
     def versions(self) -> dict[str, str]:
-        """Of librdkafka, by who is linked with it."""
-        return {f"librdkafka of {who}": _run([str(program), "version"]).strip() for who, program in self._bare.items()}
+        """Of librdkafka, by who is linked with it, and of the peers."""
+        linked = {
+            f"librdkafka of {who}": _run([str(program), "version"]).strip() for who, program in self._bare.items()
+        }
+        installed: dict[str, str] = json.loads(_run([self._peers_python, "-c", INSTALLED]))
+        return linked | {name: version for name, version in installed.items() if name in PEERS}
 
     def missing(self) -> list[str]:
         """Peers that cannot take part."""

@@ -218,6 +218,26 @@ def test_a_topic_that_goes_takes_nothing_else_along(sites: Sites, delivery: Deli
     assert audit(log).ok
 
 
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_a_topic_made_anew_at_once_is_read(sites: Sites, delivery: Delivery) -> None:
+    """Before its readers have heard that the old one has gone: they stand behind the new one's end."""
+    sites.make("east", partitions=1)
+    sites.write("east", "before", 8)
+    log = sites.at(delivery=delivery)
+    with log.consumer("g", member="m") as consumer:
+        records = read(consumer, 8)
+        commit(consumer, records[:6])
+        sites.delete("east")
+        until(lambda: sites.make("east", partitions=1)[sites.topic("east")], "the name is free")
+        sites.write("east", "after", 2)
+        anew = read(consumer, 2)
+        assert streams(anew) == {(sites.topic("east"), "after")}
+        commit(consumer, anew)
+    assert log.committed("g") == {Partition(sites.topic("east"), 0): 2} == log.end_offsets()
+    with log.events() as reader:
+        assert [each.event.stream for each in reader] == ["before"] * 6 + ["after"] * 2
+
+
 def test_every_topic_has_its_own_limit(sites: Sites) -> None:
     sites.template = "{stream}"
     sites.make("small", max_bytes=50_000)

@@ -20,7 +20,7 @@ from framehop.log.kafka.marks import Marks
 from framehop.log.kafka.offsets import OffsetCommits, places_to_commit
 from framehop.log.kafka.outputs import Output, Outputs
 from framehop.log.kafka.scan import place_of, topic_partition, without_group
-from framehop.log.kafka.starts import StartOffset, begin_of, resolve_starts
+from framehop.log.kafka.starts import StartOffset, resolve_starts, resume
 from framehop.log.kafka.wire import NotOursError, Record, event_record, parse_frame, pointer_of
 from framehop.protocols import CommitResult, PartitionsCallback, Start
 from framehop.timing import Deadline
@@ -277,7 +277,7 @@ class KafkaConsumer:
             self._not_a_frame(message, str(error))
             return None
         with self._lock:
-            ours = self._marks.hand_out(meta.pointer.place, meta.pointer.offset)
+            ours = self._marks.hand_out(meta.pointer.place, meta.pointer.offset, meta.appended_us)
         payload = memoryview(message.value() or b"") if not meta.error else None
         return FrameRecord(meta=meta, payload=payload) if ours else None
 
@@ -289,7 +289,7 @@ class KafkaConsumer:
                 with self._lock:
                     self._marks.skip(at.place, at.offset)
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
-                self._fell_behind(at.place)
+                self._out_of_range(at.place)
             case code if code in MISSING and self._connection.may_vanish(at.topic):
                 logger.info("%s: %s", at.topic, error.str())
             case _ if error.fatal() or not error.retriable():
@@ -309,21 +309,42 @@ class KafkaConsumer:
                 self._side.append(letter)
                 self._marks.skip(pointer.place, pointer.offset + 1)
 
-    def _fell_behind(self, partition: Partition) -> None:
-        """Retention has overtaken us: what is gone is gone, but not silently."""
-        begin = self._patiently(lambda: begin_of(self._connection, partition), default=-1)
-        if begin < 0:
-            return
+    def _out_of_range(self, partition: Partition) -> None:
+        """What is gone is gone, but not silently; and what has taken its place is read."""
         with self._lock:
-            at = self._marks.handed(partition)
-            if at is None:
-                return
-            if at < begin:
-                self._side.append(self._outputs.gap(partition, at, begin))
-                self._marks.skip(partition, begin)
+            at, last_us = self._marks.handed(partition), self._marks.appended_us(partition)
+        if at is None:
+            return
+        none: StartOffset | None = None
+        start = self._patiently(lambda: resume(self._connection, partition, at, last_us), default=none)
+        if start is None:
+            return
+        if start.offset < at:
+            self._read_anew(start, at)
+            return
+        if start.gap_from is not None:
+            with self._lock:
+                self._side.append(self._outputs.gap(partition, start.gap_from, start.offset))
+                self._marks.skip(partition, start.offset)
         # Not by seek(): the client has stopped fetching a partition that is out of range, and refuses.
         self._consumer.incremental_unassign([topic_partition(partition)])
-        self._consumer.incremental_assign([topic_partition(partition, max(begin, at))])
+        self._consumer.incremental_assign([topic_partition(partition, start.offset)])
+
+    def _read_anew(self, start: StartOffset, at: int) -> None:
+        """As if the partition had been lost and won again: what the worker has of it is of offsets that mean something else now."""
+        logger.warning(
+            "%s ends before offset %d, up to which it was read: its topic was made anew, or a broker lost frames; going on at %d",
+            start.partition,
+            at,
+            start.offset,
+        )
+        lost = Notice(revoked=frozenset({start.partition}))
+        self._let_go(self._consumer, lost)
+        self._intake.announce(lost)
+        with self._lock:
+            self._marks.assign(start.partition, start.offset, start.committed)
+        self._consumer.incremental_assign([topic_partition(start.partition, start.offset)])
+        self._intake.announce(Notice(gained=lost.revoked))
 
     def _tidy(self) -> None:
         """Offsets, at most every interval, and what no commit of the worker takes along."""

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer
 
 from framehop.errors import LogUnavailableError
 from framehop.log.kafka.client import MISSING, REQUEST_S, Connection, explain, translated
-from framehop.log.kafka.scan import begins, ends, place_of, topic_partition
+from framehop.log.kafka.scan import begins, ends, offsets_at, place_of, topic_partition
 from framehop.protocols import Start
 from framehop.types import Partition
 
@@ -69,6 +69,20 @@ def _known(connection: Connection, consumer: Consumer) -> bool:
     return bool(_committed(connection, consumer, connection.frame_places()))
 
 
-def begin_of(connection: Connection, partition: Partition) -> int:
-    """The oldest offset kept; -1 when the topic has vanished."""
-    return begins(connection, [partition]).get(partition, -1)
+def resume(connection: Connection, partition: Partition, at: int, last_us: int) -> StartOffset | None:
+    """Where to go on when the broker does not take offset `at`, in front of which is a frame appended at `last_us` (0: not known).
+    None when the topic has vanished.
+
+    Behind `at` when retention has overtaken us. Before it when the partition lost its end (a replica that lagged behind became
+    its leader) or is another one by the same name: then with the first that was appended later than what we have.
+    """
+    begin = begins(connection, [partition]).get(partition)
+    end = ends(connection, [partition]).get(partition)
+    if begin is None or end is None:
+        return None
+    if at < begin:
+        return StartOffset(partition=partition, offset=begin, committed=at, gap_from=at)
+    later = begin if at > end else at
+    if last_us:
+        later = min(at, offsets_at(connection, [partition], last_us + 1000).get(partition, end))
+    return StartOffset(partition=partition, offset=later, committed=-1)
