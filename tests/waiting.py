@@ -15,5 +15,5 @@ def until(condition: Callable[[], object], what: str, timeout_s: float = 30.0) -
     while not condition():
         now = time.monotonic()
         assert now < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(max(0.002, 4 * (now - began)))
+        time.sleep(min(0.5, max(0.002, 4 * (now - began))))
         began = time.monotonic()

@@ -191,7 +191,13 @@ def topics(bootstrap: str) -> Iterator[str]:
     url = KafkaUrl.parse(f"kafka://{bootstrap}/{prefix}")
     with KafkaLog(str(url)) as log:
         log.create_topics(TopicPlan(partitions=1, max_age_s=600))
-    yield prefix
+    try:
+        yield prefix
+    finally:
+        forget(bootstrap, url)
+
+
+def forget(bootstrap: str, url: KafkaUrl) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for gone in admin.delete_topics([url.frames, url.detections, url.deadletter]).values():
         gone.result(TOPICS_S)

@@ -70,7 +70,8 @@ class FrameWriter(Protocol):
         """Start the next pass over a finite source: a new epoch, `pass_index` one more. Ordered with `append`."""
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything appended is acknowledged; False when the time is up."""
+        """Wait until nothing is queued any more: everything appended is acknowledged, or its stream has failed (`append` says
+        of what). False when the time is up."""
 
     @property
     def stalled(self) -> str:

@@ -26,10 +26,18 @@ from tests.logs import TIMEOUT_S
 pytestmark = pytest.mark.kafka
 
 
+@pytest.fixture
+def silent() -> Iterator[type[Producer]]:
+    """A producer; its threads end with the test."""
+    _Silent.answer = Event()
+    yield _Silent
+    _Silent.answer.set()
+
+
 class _Silent(Producer):
     """Its offsets are never answered, whatever time-out it was given."""
 
-    answer = Event()
+    answer: Event
 
     def send_offsets_to_transaction(self, *_: Any) -> None:
         assert self.answer.wait(TIMEOUT_S)
@@ -76,11 +84,11 @@ def _visible(cluster: Cluster, topic: str) -> list[bytes]:
 
 
 def test_a_transaction_that_hangs_ends_its_producer_and_is_not_seen(
-    connection: Connection, kafka_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, kafka_cluster: Cluster, monkeypatch: pytest.MonkeyPatch, silent: type[Producer]
 ) -> None:
     marks = [TopicPartition(connection.url.frames, 0, 1)]
     with monkeypatch.context() as patch:
-        patch.setattr(module, "Producer", _Silent)
+        patch.setattr(module, "Producer", silent)
         patch.setattr(module, "HUNG_S", 0.2)
         hung = ExactlyOnce(connection, "worker-0")
         with pytest.raises(LogError, match=r"not answered for .*starts anew") as raised:
@@ -92,4 +100,3 @@ def test_a_transaction_that_hangs_ends_its_producer_and_is_not_seen(
     successor = ExactlyOnce(connection, "worker-0")
     successor.deliver([_event(connection, b"anew")], [], None)
     assert _visible(kafka_cluster, connection.url.detections) == [b"anew"]
-    _Silent.answer.set()

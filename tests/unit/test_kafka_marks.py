@@ -10,7 +10,7 @@ def _owned(start: int, handed: int) -> Marks:
     marks = Marks()
     marks.assign(P, start, start)
     for offset in range(start, handed):
-        assert marks.hand_out(P, offset, offset * 1000)
+        assert marks.hand_out(P, offset)
     return marks
 
 
@@ -32,8 +32,8 @@ def test_a_frame_that_was_done_while_it_was_redone_is_stale() -> None:
 
 def test_a_frame_is_handed_out_once() -> None:
     marks = _owned(10, 12)
-    assert not marks.hand_out(P, 11, 0)
-    assert not marks.hand_out(Partition("frames", 1), 0, 0)
+    assert not marks.hand_out(P, 11)
+    assert not marks.hand_out(Partition("frames", 1), 0)
 
 
 def test_what_holds_no_frames_is_passed_once_the_frames_before_are_done() -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 import apsw
 import pytest
 import yaml
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from framehop.errors import ConfigError, LogNotFoundError
+from framehop.errors import ConfigError, LogError, LogNotFoundError
 from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.state import StreamRow, StreamStore
@@ -230,12 +231,37 @@ def test_a_topic_made_anew_at_once_is_read(sites: Sites, delivery: Delivery) -> 
         sites.delete("east")
         until(lambda: sites.make("east", partitions=1)[sites.topic("east")], "the name is free")
         sites.write("east", "after", 2)
+        with pytest.raises(LogError, match=r"ends at offset 2, and was read up to 8: .* the worker starts anew"):
+            read(consumer, 1)
+    with log.consumer("g", member="m") as consumer:
         anew = read(consumer, 2)
         assert streams(anew) == {(sites.topic("east"), "after")}
         commit(consumer, anew)
     assert log.committed("g") == {Partition(sites.topic("east"), 0): 2} == log.end_offsets()
     with log.events() as reader:
         assert [each.event.stream for each in reader] == ["before"] * 6 + ["after"] * 2
+
+
+def test_a_group_that_stands_behind_the_end_begins_anew(sites: Sites, caplog: pytest.LogCaptureFixture) -> None:
+    """Who made the topic anew, or lost a disk, has not told the group."""
+    sites.make("east", partitions=1)
+    sites.write("east", "gate", 3)
+    log = sites.at()
+    place = TopicPartition(sites.topic("east"), 0, 50)
+    moved = ConsumerGroupTopicPartitions(f"{sites.prefix}.g", [place])
+    admin = AdminClient(sites.cluster.client())
+
+    def is_moved() -> bool:
+        [told] = admin.alter_consumer_group_offsets([moved]).values()
+        return [place.error for place in told.result(TIMEOUT_S).topic_partitions] == [None]
+
+    until(is_moved, "the group has its coordinator, which knows better")
+    with log.consumer("g", member="m") as consumer:
+        records = read(consumer, 3)
+        assert [record.meta.key.seq for record in records] == [0, 1, 2]
+        commit(consumer, records)
+    assert log.committed("g") == {Partition(sites.topic("east"), 0): 3}
+    assert "ends at offset 3, and was read up to 50" in caplog.text
 
 
 def test_every_topic_has_its_own_limit(sites: Sites) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,6 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from framehop.errors import ClosedError, LogNotFoundError, StreamBusyError
 from framehop.log import KafkaOptions
@@ -19,7 +19,8 @@ from framehop.log.kafka.client import Connection
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.scan import log_end
 from framehop.log.kafka.topics import TopicPlan
-from framehop.protocols import FrameWriter
+from framehop.pipeline.ingest import ingest
+from framehop.protocols import FrameWriter, Picture
 from framehop.types import Partition, StreamState
 from tests.broker import Cluster
 from tests.logs import TIMEOUT_S, make_frame, write
@@ -107,8 +108,7 @@ def test_a_writer_closed_meanwhile_opens_no_stream(log: KafkaLog, monkeypatch: p
 def test_a_topic_that_is_deleted_ends_its_own_streams(log: KafkaLog, kafka_cluster: Cluster) -> None:
     with log.writer() as writer:
         gate, yard = (write(writer, stream, 1) for stream in STREAMS)
-        admin = AdminClient(kafka_cluster.client())
-        admin.delete_topics([_topic(log, "gate")])[_topic(log, "gate")].result(TIMEOUT_S)
+        kafka_cluster.forget_topics(_topic(log, "gate"))
         with pytest.raises(LogNotFoundError, match=r"no topic .*\.cams\.gate: make it with"):
             _append_for_ever(writer, gate)
         with pytest.raises(LogNotFoundError):
@@ -125,3 +125,25 @@ def test_a_frame_that_the_client_refuses_is_not_waited_for(log: KafkaLog) -> Non
         assert writer.flush(TIMEOUT_S)
         assert writer.append(make_frame(gate, 1))
         assert writer.flush(TIMEOUT_S)
+
+
+class _TopicGoes:
+    """A finite source whose topic is deleted while it is read."""
+
+    uri, stream, rate, finite, count = "test:gate", "gate", 25.0, True, 2
+
+    def __init__(self, log: KafkaLog, cluster: Cluster) -> None:
+        self._log, self._cluster = log, cluster
+
+    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
+        yield Picture(payload=b"first", media_us=0)
+        self._cluster.forget_topics(_topic(self._log, self.stream))
+        yield Picture(payload=b"second", media_us=40_000)
+
+
+def test_frames_that_a_deleted_topic_has_swallowed_are_no_success(log: KafkaLog, kafka_cluster: Cluster) -> None:
+    summary = ingest(log, [_TopicGoes(log, kafka_cluster)], rate="max")
+    gate = summary.streams["gate"]
+    assert re.search(r"no topic .*\.cams\.gate", gate.error)
+    assert not gate.finished
+    assert gate.in_doubt > 0

@@ -137,6 +137,7 @@ def test_random_kills_lose_double_and_reorder_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_many_random_kills_lose_double_and_reorder_nothing(tmp_path: Path) -> None:
     _storm(tmp_path, rounds=200, seed=random.SystemRandom().randrange(1 << 32))
 
@@ -193,8 +194,8 @@ def _check_ledger(root: Path, told: list[str]) -> None:
             total = sum(log.end_offsets().values())
 
             def drained() -> bool:
-                found = consumer.poll(256, 0.05)
-                consumer.commit([make_event(record) for record in found], marks_after(found))
+                while found := consumer.poll(256, 0.05):
+                    consumer.commit([make_event(record) for record in found], marks_after(found))
                 return sum(log.committed("g").values()) == total
 
             until(drained, "the rest", timeout_s=2 * TIMEOUT_S)

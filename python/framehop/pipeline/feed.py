@@ -120,6 +120,15 @@ class Feed:
         except FramehopError as error:
             self.error = str(error)
 
+    def confirm(self) -> None:
+        """Once nothing is queued any more: what is not acknowledged by then was lost on the way."""
+        if self.error or self.acked == self.appended:
+            return
+        self.finished = False
+        self.error = f"{self.appended - self.acked} frames were not taken by the log"
+        if self._ended:
+            self.finish()  # says why
+
     def _passes_through(self) -> bool:
         stream = check_stream(self._source.stream)
         state = self._writer.open_stream(

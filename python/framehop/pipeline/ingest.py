@@ -91,6 +91,9 @@ def ingest(
         for feed in feeds:
             feed.finish()
         complete = _flush(writer, feeds, watch, clock, stop)
+        if complete:
+            for feed in feeds:
+                feed.confirm()
         watch.report()
         if not complete:
             logger.warning("not all frames were acknowledged; the next ingest sends them again")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from framehop.errors import FramehopError, LogError, LogUnavailableError
-from framehop.protocols import FrameLog, FrameWriter
+from framehop.protocols import Ack, FrameLog, FrameWriter
 from framehop.timing import now_us
 from framehop.types import DeadLetter, Frame, FrameKey, FrameMeta, FrameRecord, StreamState
 
@@ -28,13 +29,14 @@ def requeue(log: FrameLog, letters: Iterable[DeadLetter]) -> RequeueSummary:
 
     Raises LogUnavailableError when the log does not acknowledge them."""
     summary = RequeueSummary()
+    taken: set[str] = set()
     with log.writer() as writer:
         streams = _Streams(writer)
         for letter in letters:
             try:
                 record = _original(log, letter)
                 key = streams.next_key(record.meta.key.stream)
-                writer.append(_frame(record, key))
+                writer.append(_frame(record, key), partial(_acknowledged, taken, letter.id))
             except LogUnavailableError:
                 raise
             except FramehopError as error:
@@ -43,7 +45,14 @@ def requeue(log: FrameLog, letters: Iterable[DeadLetter]) -> RequeueSummary:
                 summary.requeued[letter.id] = str(key)
         if not writer.flush(FLUSH_S):
             raise LogUnavailableError(f"{log.url} did not acknowledge all frames: {writer.stalled or 'the time is up'}")
+    for letter_id in summary.requeued.keys() - taken:
+        del summary.requeued[letter_id]
+        summary.errors[letter_id] = "the log did not take its frame: look at the topic that it would go to"
     return summary
+
+
+def _acknowledged(taken: set[str], letter_id: str, _ack: Ack) -> None:
+    taken.add(letter_id)
 
 
 class _Streams:

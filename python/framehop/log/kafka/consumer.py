@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -20,7 +20,7 @@ from framehop.log.kafka.marks import Marks
 from framehop.log.kafka.offsets import OffsetCommits, places_to_commit
 from framehop.log.kafka.outputs import Output, Outputs
 from framehop.log.kafka.scan import place_of, topic_partition, without_group
-from framehop.log.kafka.starts import StartOffset, resolve_starts, resume
+from framehop.log.kafka.starts import StartOffset, behind_its_end, range_of, resolve_starts
 from framehop.log.kafka.wire import NotOursError, Record, event_record, parse_frame, pointer_of
 from framehop.protocols import CommitResult, PartitionsCallback, Start
 from framehop.timing import Deadline
@@ -277,7 +277,7 @@ class KafkaConsumer:
             self._not_a_frame(message, str(error))
             return None
         with self._lock:
-            ours = self._marks.hand_out(meta.pointer.place, meta.pointer.offset, meta.appended_us)
+            ours = self._marks.hand_out(meta.pointer.place, meta.pointer.offset)
         payload = memoryview(message.value() or b"") if not meta.error else None
         return FrameRecord(meta=meta, payload=payload) if ours else None
 
@@ -310,41 +310,35 @@ class KafkaConsumer:
                 self._marks.skip(pointer.place, pointer.offset + 1)
 
     def _out_of_range(self, partition: Partition) -> None:
-        """What is gone is gone, but not silently; and what has taken its place is read."""
+        none: tuple[int, int] | None = None
+        kept = self._patiently(lambda: range_of(self._connection, partition), default=none)
         with self._lock:
-            at, last_us = self._marks.handed(partition), self._marks.appended_us(partition)
-        if at is None:
+            at = self._marks.handed(partition)
+        if kept is None or at is None:
             return
-        none: StartOffset | None = None
-        start = self._patiently(lambda: resume(self._connection, partition, at, last_us), default=none)
-        if start is None:
-            return
-        if start.offset < at:
-            self._read_anew(start, at)
-            return
-        if start.gap_from is not None:
+        begin, end = kept
+        if at > end:
+            self._give_up(partition, begin, behind_its_end(partition, at, end))
+        if at < begin:  # retention has overtaken us: what is gone is gone, but not silently
             with self._lock:
-                self._side.append(self._outputs.gap(partition, start.gap_from, start.offset))
-                self._marks.skip(partition, start.offset)
+                self._side.append(self._outputs.gap(partition, at, begin))
+                self._marks.skip(partition, begin)
         # Not by seek(): the client has stopped fetching a partition that is out of range, and refuses.
         self._consumer.incremental_unassign([topic_partition(partition)])
-        self._consumer.incremental_assign([topic_partition(partition, start.offset)])
+        self._consumer.incremental_assign([topic_partition(partition, max(begin, at))])
 
-    def _read_anew(self, start: StartOffset, at: int) -> None:
-        """As if the partition had been lost and won again: what the worker has of it is of offsets that mean something else now."""
-        logger.warning(
-            "%s ends before offset %d, up to which it was read: its topic was made anew, or a broker lost frames; going on at %d",
-            start.partition,
-            at,
-            start.offset,
-        )
-        lost = Notice(revoked=frozenset({start.partition}))
-        self._let_go(self._consumer, lost)
-        self._intake.announce(lost)
+    def _give_up(self, partition: Partition, begin: int, why: str) -> NoReturn:
+        """Offsets of this partition mean other frames now, and what is in flight has the old ones. Who comes after us has none."""
         with self._lock:
-            self._marks.assign(start.partition, start.offset, start.committed)
-        self._consumer.incremental_assign([topic_partition(start.partition, start.offset)])
-        self._intake.announce(Notice(gained=lost.revoked))
+            self._marks.drop([partition])
+        # After the commit that may be under way, which has an offset of before.
+        if self._commit_lock.acquire(timeout=REVOKE_S):
+            self._commit_lock.release()
+        try:
+            self._consumer.commit(offsets=[topic_partition(partition, begin)], asynchronous=False)
+        except KafkaException as raised:
+            logger.warning("%s could not be set back: %s", partition, raised.args[0].str())
+        raise LogError(f"{why}; the worker starts anew, with its beginning")
 
     def _tidy(self) -> None:
         """Offsets, at most every interval, and what no commit of the worker takes along."""

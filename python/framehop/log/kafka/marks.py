@@ -11,14 +11,13 @@ from framehop.types import Partition
 @dataclass(slots=True)
 class _Mark:
     """`done`: the next offset to read as far as the worker is through. `committed`: as far as the broker knows. `handed`: behind
-    the last frame handed out, which was appended at `appended_us`. `start`: where this ownership began. `jumps`: from one mark to
-    another over offsets that hold no frames."""
+    the last frame handed out. `start`: where this ownership began. `jumps`: from one mark to another over offsets that hold no
+    frames."""
 
     done: int
     committed: int
     handed: int
     start: int
-    appended_us: int = 0
     metadata: str = ""
     jumps: dict[int, int] = field(default_factory=dict)
 
@@ -41,23 +40,18 @@ class Marks:
         for partition in partitions:
             self._marks.pop(partition, None)
 
-    def hand_out(self, partition: Partition, offset: int, appended_us: int) -> bool:
+    def hand_out(self, partition: Partition, offset: int) -> bool:
         """A frame goes to the worker. False when the partition is not ours, or it has been there."""
         mark = self._marks.get(partition)
         if mark is None or offset < mark.handed:
             return False
-        mark.handed, mark.appended_us = offset + 1, appended_us
+        mark.handed = offset + 1
         return True
 
     def handed(self, partition: Partition) -> int | None:
         """Behind the last frame handed out; None when the partition is not ours."""
         mark = self._marks.get(partition)
         return mark.handed if mark is not None else None
-
-    def appended_us(self, partition: Partition) -> int:
-        """When the last frame handed out was appended, by the broker's clock; 0 for none."""
-        mark = self._marks.get(partition)
-        return mark.appended_us if mark is not None else 0
 
     def skip(self, partition: Partition, to: int) -> None:
         """No frames up to offset `to`, from what was handed out last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,11 @@ from confluent_kafka import Consumer
 
 from framehop.errors import LogUnavailableError
 from framehop.log.kafka.client import MISSING, REQUEST_S, Connection, explain, translated
-from framehop.log.kafka.scan import begins, ends, offsets_at, place_of, topic_partition
+from framehop.log.kafka.scan import begins, ends, place_of, topic_partition
 from framehop.protocols import Start
 from framehop.types import Partition
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +38,34 @@ def resolve_starts(
     """The client's own `auto.offset.reset` would begin a partition that was added later at its end, and jump over what retention
     took without a word. `known`: what was there when the member came: `latest` is for these alone."""
     committed = _committed(connection, consumer, partitions)
-    oldest = begins(connection, partitions)
-    fresh = [partition for partition in partitions if partition not in committed and partition in known]
-    at_end = ends(connection, fresh) if start == "latest" and not _known(connection, consumer) else {}
+    oldest, newest = begins(connection, partitions), ends(connection, partitions)
+    latest = start == "latest" and not _known(connection, consumer)
     return [
         # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
-        _start(partition, committed.get(partition), oldest.get(partition, 0), at_end.get(partition))
+        _start(partition, committed[partition], oldest.get(partition, 0), newest.get(partition))
+        if partition in committed
+        # Committed at once, so that `latest` means the same moment after a crash.
+        else StartOffset(
+            partition=partition,
+            offset=(newest if latest and partition in known else oldest).get(partition, 0),
+            committed=-1,
+        )
         for partition in partitions
     ]
 
 
-def _start(partition: Partition, committed: int | None, oldest: int, end: int | None) -> StartOffset:
-    if committed is None:
-        # Committed at once, so that `latest` means the same moment after a crash.
-        return StartOffset(partition=partition, offset=oldest if end is None else end, committed=-1)
+def _start(partition: Partition, committed: int, oldest: int, end: int | None) -> StartOffset:
     if committed < oldest:
         return StartOffset(partition=partition, offset=oldest, committed=committed, gap_from=committed)
+    if end is not None and committed > end:
+        logger.warning("%s; it is read from its beginning", behind_its_end(partition, committed, end))
+        return StartOffset(partition=partition, offset=oldest, committed=-1)
     return StartOffset(partition=partition, offset=committed, committed=committed)
+
+
+def behind_its_end(partition: Partition, at: int, end: int) -> str:
+    """What it means that a group stands at `at`."""
+    return f"{partition} ends at offset {end}, and was read up to {at}: its topic was made anew, or a broker has lost what it had"
 
 
 def _committed(connection: Connection, consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
@@ -69,20 +83,8 @@ def _known(connection: Connection, consumer: Consumer) -> bool:
     return bool(_committed(connection, consumer, connection.frame_places()))
 
 
-def resume(connection: Connection, partition: Partition, at: int, last_us: int) -> StartOffset | None:
-    """Where to go on when the broker does not take offset `at`, in front of which is a frame appended at `last_us` (0: not known).
-    None when the topic has vanished.
-
-    Behind `at` when retention has overtaken us. Before it when the partition lost its end (a replica that lagged behind became
-    its leader) or is another one by the same name: then with the first that was appended later than what we have.
-    """
+def range_of(connection: Connection, partition: Partition) -> tuple[int, int] | None:
+    """The oldest offset kept and the next one; None when the topic has vanished."""
     begin = begins(connection, [partition]).get(partition)
     end = ends(connection, [partition]).get(partition)
-    if begin is None or end is None:
-        return None
-    if at < begin:
-        return StartOffset(partition=partition, offset=begin, committed=at, gap_from=at)
-    later = begin if at > end else at
-    if last_us:
-        later = min(at, offsets_at(connection, [partition], last_us + 1000).get(partition, end))
-    return StartOffset(partition=partition, offset=later, committed=-1)
+    return None if begin is None or end is None else (begin, end)

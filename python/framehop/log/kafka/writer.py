@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from framehop import _core
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogUnavailableError, StreamBusyError
-from framehop.log.kafka.client import MISSING, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.client import MISSING, Causes, Connection, explain, missing, settings, translated
 from framehop.log.kafka.scan import find_last_seq, largest_record, log_end
 from framehop.log.kafka.state import StreamRow, StreamStore, state_directory
 from framehop.log.kafka.wire import Headers, frame_headers, pointer_of
@@ -30,7 +30,7 @@ DeliveryCallback = Callable[[KafkaError | None, Message], None]
 
 CLOSE_S = 5.0
 TICK_S = 0.05
-GATHER_S = 0.005
+GATHER_S = 0.005  # little beside a broker's answer, and dozens of frames at full speed
 SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
 PASS_S = 60.0
 LIMITS = (
@@ -92,6 +92,7 @@ class KafkaWriter:
         self._acknowledged: dict[str, tuple[int, int, int]] = {}
         self._queued_bytes = 0
         self._queued = 0
+        self._waiting = 0  # for room
         self._progress_s = time.monotonic()
         self._failure: FramehopError | None = None
         self._closed = False
@@ -102,6 +103,8 @@ class KafkaWriter:
 
     def _topic(self, name: str) -> _Topic:
         """Raises LogNotFoundError."""
+        if (found := self._topics.get(name)) is not None:
+            return found
         with self._looking_up:
             if name not in self._topics:
                 partitions = self._connection.partitions_of(name)
@@ -227,7 +230,8 @@ class KafkaWriter:
             if not self._wait_for_room(size, timeout_s):
                 return False
             self._count(held, 1, size)
-        # Without the lock: the client copies the picture, and those of other streams are acknowledged meanwhile.
+        # Without the lock: the client copies the picture, and those of other streams are acknowledged meanwhile. Ctrl-C may come
+        # when the client has the frame already, so that it goes on to count.
         try:
             self._produce(frame, headers, held.row, partial(self._delivered, frame.key, size, on_ack))
         except Exception:
@@ -244,14 +248,19 @@ class KafkaWriter:
 
     def _wait_for_room(self, size: int, timeout_s: float | None) -> bool:
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
-        allowed = self._limit
-        while self._queued and self._queued_bytes + size > allowed:
-            if deadline is not None and deadline.expired:
-                return False
-            self._room.wait(TICK_S if deadline is None else min(TICK_S, deadline.remaining_s))
-            self._check()
-            allowed = self._low
-        return True
+        self._waiting += 1
+        try:
+            # Who comes while others wait does not take their room.
+            allowed = self._limit if self._waiting == 1 else self._low
+            while self._queued and self._queued_bytes + size > allowed:
+                if deadline is not None and deadline.expired:
+                    return False
+                self._room.wait(TICK_S if deadline is None else min(TICK_S, deadline.remaining_s))
+                self._check()
+                allowed = self._low
+            return True
+        finally:
+            self._waiting -= 1
 
     def _produce(self, frame: Frame, headers: Headers, row: StreamRow, delivered: DeliveryCallback) -> None:
         try:
@@ -289,7 +298,7 @@ class KafkaWriter:
             self._progress_s = time.monotonic()
             if error is not None:
                 self._failed(key.stream, error, message.topic() or "")
-            else:
+            elif self._streams[key.stream].failure is None:  # behind a frame that is lost, nothing is acknowledged
                 self._remember(key, message.offset() or 0)
             self._tell(self._streams[key.stream])
 
@@ -302,8 +311,9 @@ class KafkaWriter:
 
     def _failed(self, stream: str, error: KafkaError, topic: str) -> None:
         """Of many topics, one that has been deleted ends its own streams."""
-        explained = explain(error, self._url, topic)
-        if error.code() in MISSING and self._connection.may_vanish(topic):
+        deleted = error.code() in MISSING or error.code() == KafkaError._DESTROY  # of what was in flight then
+        explained = missing(topic, self._url) if deleted else explain(error, self._url, topic)
+        if deleted and self._connection.may_vanish(topic):
             held = self._streams[stream]
             held.failure = held.failure or explained
         else:
@@ -402,10 +412,9 @@ class KafkaWriter:
         self._thread.join()
         if left:
             logger.warning("%d frames were not acknowledged at close, and are in doubt: %s", left, why)
-            for producer in self._producers.values():
+            for producer in list(self._producers.values()):
                 producer.purge()
-        if self._acknowledged:
-            self._store.move(self._acknowledged)
+        self._write_down()
         for held in self._streams.values():
             held.lock.release()
         self._store.close()
