@@ -35,7 +35,9 @@ class SmallDisk:
 
     @property
     def under(self) -> list[str]:
-        return ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt"]
+        own = f"/proc/{self._holder.pid}"
+        # Its root as well, which may be that of a chroot.
+        return ["nsenter", f"--mount={own}/ns/mnt", f"--root={own}/root", f"--wd={own}/cwd"]
 
     @property
     def _ballast(self) -> Path:
