@@ -63,6 +63,7 @@ _AWAY = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.BROKER_NOT_AVAILABLE,
     KafkaError.NETWORK_EXCEPTION,
+    KafkaError.OFFSET_NOT_AVAILABLE,  # a new leader does not know its end yet
     KafkaError.UNKNOWN_LEADER_EPOCH,  # of a broker that has just come back
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError._NOENT,  # no leader of any partition is known, as when the connection has been gone for a while

@@ -39,27 +39,27 @@ def resolve_starts(
     took without a word. `known`: what was there when the member came: `latest` is for these alone."""
     committed = _committed(connection, consumer, partitions)
     oldest, newest = begins(connection, partitions), ends(connection, partitions)
-    latest = start == "latest" and not _known(connection, consumer)
+    fresh = newest if start == "latest" and not _known(connection, consumer) else oldest
     return [
         # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
-        _start(partition, committed[partition], oldest.get(partition, 0), newest.get(partition))
+        _go_on(partition, committed[partition], oldest.get(partition, 0), newest.get(partition))
         if partition in committed
-        # Committed at once, so that `latest` means the same moment after a crash.
-        else StartOffset(
-            partition=partition,
-            offset=(newest if latest and partition in known else oldest).get(partition, 0),
-            committed=-1,
-        )
+        else _begin(partition, (fresh if partition in known else oldest).get(partition, 0))
         for partition in partitions
     ]
 
 
-def _start(partition: Partition, committed: int, oldest: int, end: int | None) -> StartOffset:
+def _begin(partition: Partition, offset: int) -> StartOffset:
+    """Committed at once, so that `latest` means the same moment after a crash."""
+    return StartOffset(partition=partition, offset=offset, committed=-1)
+
+
+def _go_on(partition: Partition, committed: int, oldest: int, end: int | None) -> StartOffset:
     if committed < oldest:
         return StartOffset(partition=partition, offset=oldest, committed=committed, gap_from=committed)
     if end is not None and committed > end:
         logger.warning("%s; it is read from its beginning", behind_its_end(partition, committed, end))
-        return StartOffset(partition=partition, offset=oldest, committed=-1)
+        return _begin(partition, oldest)
     return StartOffset(partition=partition, offset=committed, committed=committed)
 
 
