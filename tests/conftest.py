@@ -11,6 +11,7 @@ import pytest
 from tests.broker import Cluster
 
 CLUSTERS = {"kafka_cluster", "three_brokers", "secure_cluster"}
+SYSTEM = Path(__file__).parent / "system"
 
 # A shell that starts us in the background has SIGINT ignored, and so would every program that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -22,10 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests with a cluster are marked so. Soak-marked tests are left out, not skipped, unless asked for."""
+    """Tests with a cluster are marked so, and so are those of whole pipelines, by their folder. Soak-marked tests are left out,
+    not skipped, unless asked for."""
     for item in items:
         if isinstance(item, pytest.Function) and CLUSTERS.intersection(item.fixturenames):
             item.add_marker(pytest.mark.kafka)
+        if SYSTEM in item.path.parents:
+            item.add_marker(pytest.mark.system)
     if config.getoption("--soak"):
         return
     kept = [item for item in items if not item.get_closest_marker("soak")]
