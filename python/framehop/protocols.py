@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from framehop.types import (
     DeadLetter,
@@ -198,7 +198,12 @@ class FrameLog(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One encoded picture from a source. `media_us`: its place on the source's own timeline, microseconds from the first."""
+    """One encoded picture from a source. `media_us`: its place on the source's own timeline, microseconds from the first.
+
+    `error`: why there are no pixels, as in `unreadable: a.jpg: Permission denied`: a code, a colon, and a reason that names the
+    file. Such a picture goes into the log like any other, with the original bytes as its payload where there are some that fit,
+    and becomes a `failed` event with this reason. `origin`: see ListedSource.
+    """
 
     payload: bytes
     media_us: int
@@ -206,10 +211,26 @@ class Picture:
     height: int = 0
     content_type: str = "image/jpeg"
     keyframe: bool = True
+    error: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Things of one kind that a source has seen and that become no frames: why, how many, and what the first were called."""
+
+    reason: str
+    count: int
+    names: tuple[str, ...] = ()
 
 
 class Source(Protocol):
-    """Something that yields pictures. Opening, reading and closing happen in one thread."""
+    """Something that yields pictures. Opening, reading and closing happen in one thread.
+
+    One bad picture does not end its source: it is yielded with `error` set. What is no picture at all (a text file in a folder,
+    a packet that cannot be decoded) is left out, and said by `LeavesOut`, which any source may offer on top. An exception is for
+    a source that cannot go on.
+    """
 
     @property
     def uri(self) -> str: ...
@@ -229,6 +250,16 @@ class Source(Protocol):
 
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
         """One pass, from picture `start_seq` on; the same seq is the same picture every time. Raises SourceError."""
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A source that says what it leaves out. Ingest counts it, keeps it with the stream, and names it on stderr."""
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """What was left out in this pass so far, one entry per reason; from the thread that iterates `pictures`, at any time
+        between two of them and after the last. See `framehop.sources.left_out.Tally`."""
 
 
 class Detector(Protocol):

@@ -85,7 +85,11 @@ class FrameKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One encoded picture on its way into the log. Times in µs since 1970; width and height in pixels, 0 if unknown."""
+    """One encoded picture on its way into the log. Times in µs since 1970; width and height in pixels, 0 if unknown.
+
+    `error`: why there are no pixels to be had: the frame becomes a `failed` event with this reason. `origin`: which picture of its
+    source this is, for a source that is resumed by names; see `protocols.ListedSource`. Both are UTF-8 text.
+    """
 
     key: FrameKey
     payload: bytes
@@ -97,6 +101,8 @@ class Frame:
     width: int = 0
     height: int = 0
     traceparent: str = ""
+    error: str = ""
+    origin: str = ""
 
 
 class Partition(NamedTuple):
@@ -124,8 +130,8 @@ class FramePointer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameMeta:
-    """A frame in the log without its picture. `appended_us`: when the log took it. `error`: why the log did not take the picture:
-    the record stands for a frame that becomes a `failed` event."""
+    """A frame in the log without its picture. `appended_us`: when the log took it. `error`: why there is no picture to decode, be
+    it that its source had none or that the log did not take it: the record stands for a frame that becomes a `failed` event."""
 
     key: FrameKey
     pointer: FramePointer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.protocols import Ack, FrameLog
 from framehop.timing import now_us
 from tests.contracts.conftest import QUEUE_BYTES, UNIQUE
-from tests.logs import TIMEOUT_S, home, is_whole, make_frame, write
+from tests.logs import TIMEOUT_S, home, is_whole, make_frame, read, write
 
 
 def test_every_frame_is_acknowledged_in_order_with_its_place(log: FrameLog) -> None:
@@ -66,6 +67,24 @@ def test_metadata_of_a_frame_comes_back(log: FrameLog) -> None:
     assert (meta.clock, meta.content_type, meta.keyframe) == (frame.clock, frame.content_type, frame.keyframe)
     assert meta.payload_bytes == len(frame.payload)
     assert meta.appended_us > 0
+
+
+@pytest.mark.parametrize("payload", [b"the bytes there are", b""])
+def test_a_frame_without_pixels_says_why(log: FrameLog, payload: bytes) -> None:
+    with log.writer() as writer:
+        state = writer.open_stream("a", source="test:", finite=False)
+        broken = replace(make_frame(state, 0), payload=payload, error="unreadable: 东门.jpg: Permission denied")
+        assert writer.append(broken)
+        assert writer.append(make_frame(state, 1))
+        assert writer.flush(TIMEOUT_S)
+    bad, good = log.scan_frames()
+    assert (bad.error, good.error) == ("unreadable: 东门.jpg: Permission denied", "")
+    record = log.read_frame(bad.pointer)
+    assert record is not None
+    assert record.meta.error == bad.error
+    assert (record.payload or b"") == payload
+    with log.consumer("g", member="m") as consumer:
+        assert [found.meta.error for found in read(consumer, 2)] == [bad.error, ""]
 
 
 @pytest.mark.parametrize("store", UNIQUE)

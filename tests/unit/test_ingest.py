@@ -18,7 +18,7 @@ from framehop.pipeline.pacing import Pacer, Rate, parse_rate
 from framehop.pipeline.stop import StopSignal
 from framehop.protocols import Ack, FrameLog, Picture
 from framehop.testing.clock import ManualClock, ManualEvent
-from framehop.testing.synthetic import BrokenSource, ListSource
+from framehop.testing.synthetic import BrokenSource, ListSource, PictureSource
 from framehop.types import Frame, FrameKey, FramePointer, StreamState
 
 _EPOCH = 1_700_000_000_000_000
@@ -130,6 +130,14 @@ def test_every_picture_becomes_a_frame_in_order() -> None:
     assert not summary.errors
     assert log.finished == ["a"]
     assert log.closed
+
+
+def test_a_picture_without_pixels_goes_into_the_log_with_its_reason() -> None:
+    log = _Log()
+    source = PictureSource([Picture(payload=b"GIF", media_us=0, error="undecodable: \x1b[1mcut\udcff.gif: short")])
+    ingest(_as_log(log), [source], rate="max")
+    (frame,) = log.frames
+    assert (frame.payload, frame.error) == (b"GIF", "undecodable: \\x1b[1mcut\\udcff.gif: short")
 
 
 def test_trace_contexts_are_fresh_and_well_formed() -> None:

@@ -223,6 +223,7 @@ def test_every_header_is_documented() -> None:
         width=1,
         height=1,
         traceparent="",
+        origin="a.jpg",
     )
     assert documented == {name for name, _ in frame_headers(frame, error="x")}
 

@@ -24,7 +24,7 @@ from framehop.log import LogOptions, open_log
 from framehop.log.index import check_sqlite, connect
 from framehop.log.layout import LogPaths, refuse_remote
 from framehop.protocols import FrameLog
-from tests.logs import places
+from tests.logs import places, write
 
 
 def test_a_log_is_made_with_its_partitions_for_good(tmp_path: Path) -> None:
@@ -36,6 +36,17 @@ def test_a_log_is_made_with_its_partitions_for_good(tmp_path: Path) -> None:
     with open_log(str(root), create=False, options=LogOptions(partitions=8)) as log:
         assert log.partitions == 3
     assert root.stat().st_mode & 0o077 == 0
+
+
+def test_a_log_of_the_time_before_frames_had_errors_goes_on(tmp_path: Path) -> None:
+    with open_log(tmp_path / "log") as log, log.writer() as writer:
+        write(writer, "a", 2)
+    old = connect(tmp_path / "log" / "index.db")
+    old.execute("ALTER TABLE frames DROP COLUMN error")
+    old.close()
+    with open_log(tmp_path / "log") as log, log.writer() as writer:
+        write(writer, "b", 1)
+        assert sorted((meta.key.stream, meta.error) for meta in log.scan_frames()) == [("a", ""), ("a", ""), ("b", "")]
 
 
 def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

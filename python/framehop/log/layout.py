@@ -13,7 +13,7 @@ import apsw
 
 from framehop.errors import LogCorruptError, LogError, LogNotFoundError, LogVersionError, NotALogError
 from framehop.log.index import check_sqlite, connect, row, rows, transaction, translated, value
-from framehop.log.schema import APPLICATION_ID, READERS, TABLES, VERSION
+from framehop.log.schema import APPLICATION_ID, FRAME_ERROR, READERS, TABLES, VERSION
 
 _OWN = frozenset(
     {"index.db", "index.db-wal", "index.db-shm", "index.db-journal", "frames", "bell", "locks", "lost+found"}
@@ -180,11 +180,25 @@ def _check_version(paths: LogPaths) -> int:
                     f"{paths.root} was written by a newer framehop (log version {version}, this one knows {VERSION}): "
                     "upgrade framehop"
                 )
-            rows(db, READERS)
+            _add_what_came_later(db, paths)
             found = row(db, "SELECT count(*) FROM partitions")
     finally:
         db.close()
     return int(found[0]) if found else 0
+
+
+def _add_what_came_later(db: apsw.Connection, paths: LogPaths) -> None:
+    """A log made before there were these tables and columns gets them, empty; who made it can go on with it."""
+    rows(db, READERS)
+    if _has_column(db, "frames", "error"):
+        return
+    with transaction(db, paths.index):
+        if not _has_column(db, "frames", "error"):  # another process may have been first
+            rows(db, FRAME_ERROR)
+
+
+def _has_column(db: apsw.Connection, table: str, column: str) -> bool:
+    return column in {found[1] for found in rows(db, f"PRAGMA table_info({table})")}
 
 
 def refuse_remote(root: Path, mountinfo: str) -> None:

@@ -10,10 +10,10 @@ from framehop.types import Frame, FrameKey, FrameMeta, FramePointer
 
 COLUMNS = (
     'partition, "offset", stream, epoch, seq, segment, position, bytes, captured_us, received_us, appended_us,'
-    " clock, content_type, keyframe, width, height, traceparent"
+    " clock, content_type, keyframe, width, height, traceparent, error"
 )
 # Only this conflict is an expected outcome; any other broken constraint is an error.
-INSERT = f"INSERT INTO frames({COLUMNS}) VALUES({','.join('?' * 17)}) ON CONFLICT(stream, epoch, seq) DO NOTHING"
+INSERT = f"INSERT INTO frames({COLUMNS}) VALUES({','.join('?' * 18)}) ON CONFLICT(stream, epoch, seq) DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,8 @@ def to_row(frame: Frame, pointer: FramePointer, place: Place, appended_us: int) 
         *(pointer.partition, pointer.offset, key.stream, key.epoch, key.seq),
         *(place.segment, place.position, len(frame.payload)),
         *(frame.captured_us, frame.received_us, appended_us),
-        *(frame.clock, frame.content_type, int(frame.keyframe), frame.width, frame.height, frame.traceparent),
+        *(frame.clock, frame.content_type, int(frame.keyframe), frame.width, frame.height),
+        *(frame.traceparent, frame.error),
     )
 
 
@@ -52,4 +53,5 @@ def meta_of(row: tuple[Any, ...]) -> FrameMeta:
         width=row[14],
         height=row[15],
         traceparent=row[16],
+        error=row[17],
     )

@@ -18,6 +18,9 @@ CREATE TABLE IF NOT EXISTS readers(
 ) STRICT, WITHOUT ROWID;
 """
 
+# Why a frame has no picture. The last column, as ALTER TABLE puts it.
+FRAME_ERROR = "ALTER TABLE frames ADD COLUMN error TEXT NOT NULL DEFAULT ''"
+
 TABLES = """
 CREATE TABLE partitions(
     partition INTEGER PRIMARY KEY,
@@ -63,6 +66,7 @@ CREATE TABLE frames(
     width INTEGER NOT NULL,
     height INTEGER NOT NULL,
     traceparent TEXT NOT NULL,
+    error TEXT NOT NULL DEFAULT '',
     PRIMARY KEY(partition, "offset")
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX frames_key ON frames(stream, epoch, seq);

@@ -13,6 +13,7 @@ from framehop.types import Frame, FrameKey, StreamState, check_stream
 
 logger = logging.getLogger(__name__)
 
+MAX_ERROR = 500  # characters: of an event's reason
 APPEND_WAIT_S = 0.25  # how long a full queue may hide the stop signal
 
 
@@ -171,6 +172,8 @@ class Feed:
             width=picture.width,
             height=picture.height,
             traceparent=new_traceparent(),
+            error=_text(picture.error)[:MAX_ERROR],
+            origin=_text(picture.origin),
         )
 
     def _append(self, frame: Frame) -> bool:
@@ -211,6 +214,11 @@ class Feed:
             finished=self.finished,
             error=self.error,
         )
+
+
+def _text(text: str) -> str:
+    """UTF-8 and one line, whatever bytes a file's name is made of."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def new_traceparent() -> str:

@@ -117,4 +117,5 @@ def _meta(frame: Frame, pointer: FramePointer) -> FrameMeta:
         height=frame.height,
         payload_bytes=len(frame.payload),
         traceparent=frame.traceparent,
+        error=frame.error,
     )

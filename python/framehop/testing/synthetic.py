@@ -52,6 +52,21 @@ class ListSource:
             yield Picture(payload=self._payloads[seq], media_us=round(seq * 1_000_000 / self.rate))
 
 
+class PictureSource:
+    """Yields the given pictures as they are."""
+
+    def __init__(self, pictures: Sequence[Picture], *, stream: str = "pictures", rate: float = 10.0) -> None:
+        self._pictures = pictures
+        self.uri = f"pictures:{stream}"
+        self.stream = stream
+        self.rate = rate
+        self.finite = True
+        self.count = len(pictures)
+
+    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
+        yield from self._pictures[start_seq:]
+
+
 class BrokenSource(ListSource):
     """Fails with SourceError when picture `fail_at` is asked for."""
 

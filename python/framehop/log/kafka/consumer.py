@@ -21,7 +21,7 @@ from framehop.log.kafka.offsets import OffsetCommits, places_to_commit
 from framehop.log.kafka.outputs import Output, Outputs
 from framehop.log.kafka.scan import place_of, topic_partition, without_group
 from framehop.log.kafka.starts import StartOffset, behind_its_end, range_of, resolve_starts
-from framehop.log.kafka.wire import NotOursError, Record, event_record, parse_frame, pointer_of
+from framehop.log.kafka.wire import NotOursError, Record, event_record, parse_frame, payload_of, pointer_of
 from framehop.protocols import CommitResult, PartitionsCallback, Start
 from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
@@ -278,8 +278,7 @@ class KafkaConsumer:
             return None
         with self._lock:
             ours = self._marks.hand_out(meta.pointer.place, meta.pointer.offset)
-        payload = memoryview(message.value() or b"") if not meta.error else None
-        return FrameRecord(meta=meta, payload=payload) if ours else None
+        return FrameRecord(meta=meta, payload=payload_of(message, meta)) if ours else None
 
     def _heard(self, message: Message, error: KafkaError | None) -> None:
         assert error is not None

@@ -30,7 +30,7 @@ from framehop.log.kafka.topics import (
     describe_topics,
 )
 from framehop.log.kafka.url import KafkaUrl
-from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome
+from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome, payload_of
 from framehop.log.kafka.writer import KafkaWriter
 from framehop.log.locks import FileLock
 from framehop.protocols import Delivery, PartitionsCallback, Start
@@ -150,7 +150,7 @@ class KafkaLog:
                     meta = parse_frame(message)
                 except NotOursError:
                     return None
-                return FrameRecord(meta=meta, payload=None if meta.error else memoryview(message.value() or b""))
+                return FrameRecord(meta=meta, payload=payload_of(message, meta))
         return None
 
     def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:

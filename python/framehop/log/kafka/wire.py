@@ -54,8 +54,8 @@ class NotOursError(FramehopError):
 
 
 def frame_headers(frame: Frame, *, error: str = "") -> Headers:
-    """`error`: why the record has no picture: it stands for a frame that the broker does not take."""
-    key = frame.key
+    """`error`: why the record has no picture, when it stands for a frame that the broker does not take."""
+    key, error = frame.key, frame.error or error
     headers: Headers = [
         *_lasting_headers(key.stream, key.epoch, frame.content_type, frame.clock, keyframe=frame.keyframe),
         ("ce_width", str(frame.width)),
@@ -66,7 +66,11 @@ def frame_headers(frame: Frame, *, error: str = "") -> Headers:
         ("ce_sequence", str(key.seq)),
         ("traceparent", frame.traceparent),
     ]
-    return [*headers, ("ce_error", error)] if error else headers
+    if error:
+        headers.append(("ce_error", error))
+    if frame.origin:
+        headers.append(("ce_origin", frame.origin))
+    return headers
 
 
 @functools.lru_cache(maxsize=STREAMS)
@@ -108,6 +112,12 @@ def parse_frame(message: Message) -> FrameMeta:
         traceparent=headers.get("traceparent", "")[:64],
         error=headers.get("ce_error", "")[:512],
     )
+
+
+def payload_of(message: Message, meta: FrameMeta) -> memoryview | None:
+    """The picture, or what there is of a broken one; None for a record that stands for one which is not here."""
+    value = message.value() or b""
+    return memoryview(value) if value or not meta.error else None
 
 
 def pointer_of(message: Message) -> FramePointer:

@@ -1,0 +1,40 @@
+"""Counting what a source leaves out: by reason, with the first names, in a bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from framehop.protocols import LeftOut
+
+NAMES = 5  # of each reason: enough to find the rest by
+REASONS = 20
+OTHER = "for other reasons"
+
+
+class Tally:
+    """What one pass has left out. Use from one thread."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._names: dict[str, list[str]] = {}
+
+    def add(self, reason: str, name: str, count: int = 1) -> None:
+        """`reason` reads on from "left out, ": a short phrase without the name, as in "no picture by its first bytes"."""
+        if reason not in self._counts and len(self._counts) >= REASONS:
+            reason = OTHER
+        self._counts[reason] = self._counts.get(reason, 0) + count
+        names = self._names.setdefault(reason, [])
+        if len(names) < NAMES:
+            names.append(name)
+
+    def clear(self) -> None:
+        """Begin another pass."""
+        self._counts.clear()
+        self._names.clear()
+
+    @property
+    def so_far(self) -> Sequence[LeftOut]:
+        return [
+            LeftOut(reason=reason, count=count, names=tuple(self._names[reason]))
+            for reason, count in self._counts.items()
+        ]
