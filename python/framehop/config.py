@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from framehop.protocols import Start
 from framehop.strict import to_struct
 
 MIB = 1 << 20
+MAX_PIXELS = 67_108_864  # 8192 x 8192
 
 FAIL_POINTS = (
     "ingest.appended",
@@ -30,6 +32,9 @@ FAIL_POINTS = (
     "offsets.stored",
 )
 
+# Part of an event's id, behind a slash, and of the group's name, which has at most 128 characters.
+_LANE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
 DEFAULT_LOG = "./framehop-data"
 MAX_CONFIG_BYTES = 1 << 20
 
@@ -38,22 +43,25 @@ MAX_CONFIG_BYTES = 1 << 20
 class DetectOptions:
     """How frames are detected on this host.
 
-    `lane`: which events these are. `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in
-    pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a picture whose header
-    claims more is refused. `max_attempts`: how often a frame may be in the decoder while a worker dies before it is given up.
+    `lane`: which events these are. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the only labels
+    to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's
+    ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a picture whose
+    header claims more is refused. `max_attempts`: how often a frame may be in the decoder while a worker dies until it is given up.
     `decode_threads`, `infer_threads`: 0 shares the cores this process may use. `drain_s`: what Ctrl-C gives the frames in flight.
     """
 
     model: str = "coco-ssd"
     provider: Provider = "auto"
     lane: str = "main"
+    conf: float | None = None
+    classes: tuple[str, ...] = ()
     start: Start = "beginning"
     workers: int = 1
     slots: int = 32
     slot_bytes: int = 4 * MIB
     tap_quota: int = 2
     max_batch: int = 8
-    max_pixels: int = 67_108_864
+    max_pixels: int = MAX_PIXELS
     max_attempts: int = 3
     decode_threads: int = 0
     infer_threads: int = 0
@@ -66,6 +74,10 @@ class DetectOptions:
         for name in ("decode_threads", "infer_threads", "tap_quota", "drain_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if not _LANE.fullmatch(self.lane):
+            raise ConfigError(
+                f"lane {self.lane[:140]!r} is not allowed: use 1 to 100 of the characters A-Z a-z 0-9 . _ -"
+            )
 
     @property
     def group(self) -> str:

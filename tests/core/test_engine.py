@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from framehop.errors import ClosedError, InvalidArgumentError, MissingExtraError, ModelError
+from framehop.errors import ClosedError, ConfigError, InvalidArgumentError, MissingExtraError, ModelError
 from framehop.infer import Model, OnnxSession, SessionOptions
 from framehop.pipeline.engine import Engine, load_model
 from framehop.protocols import Detector
@@ -82,6 +84,90 @@ def test_channels_first_and_letterbox_and_normalisation(tmp_path: Path) -> None:
     # In planes, the network's first two values are both red: 200 * 0.5 + 127.5. The box's right half lies on the border.
     np.testing.assert_allclose(found.scores, [227.5 / 255], atol=1e-6)
     assert found.boxes.tolist() == [[20, 0, 30, 20]]
+
+
+def test_conf_and_classes_choose_among_what_the_model_finds(tmp_path: Path) -> None:
+    model = tiny(tmp_path, nms={"iou": 0.1})
+    weak = picture(100, 90)  # red 0.39, green 0.35, in one box
+    with Engine(model, provider="cpu", conf=0.2) as detector:
+        [found] = detector.detect([weak])
+    assert found.label_ids.tolist() == [5]
+    with Engine(model, provider="cpu", conf=0.2, classes=["green"]) as detector:
+        assert [found.label_ids.tolist() for found in detector.detect([weak, picture(0, 200)])] == [[], [6]]
+    with pytest.raises(ConfigError, match="near to it: green"):
+        Engine(model, provider="cpu", classes=["gren"])
+
+
+DYNAMIC_IN_NAME_ONLY = Path(__file__).parents[1] / "cases" / "batch_dynamic_in_name_only"
+
+
+@pytest.mark.parametrize("max_batch", [2, 3, 8])
+def test_a_batch_that_is_dynamic_in_name_only_runs_one_by_one_and_says_so(
+    caplog: pytest.LogCaptureFixture, max_batch: int
+) -> None:
+    with engine(load_model(DYNAMIC_IN_NAME_ONLY), max_batch=max_batch) as detector:
+        assert detector.one_by_one
+        found = detector.detect([np.zeros((32, 32, 3), np.uint8)] * 5)
+    assert [result.label_ids.tolist() for result in found] == [[1, 2]] * 5
+    [said] = [record.getMessage() for record in caplog.records]
+    assert "one by one" in said
+    assert "requested shape:{1,3,32,32}" in said, "the runtime's reason, which is at the end of what it says"
+
+
+def test_one_picture_at_a_time_does_not_ask_for_more(caplog: pytest.LogCaptureFixture) -> None:
+    with engine(load_model(DYNAMIC_IN_NAME_ONLY), max_batch=1) as detector:
+        assert not detector.one_by_one
+        assert len(detector.detect([np.zeros((32, 32, 3), np.uint8)] * 2)) == 2
+    assert not caplog.records
+
+
+def test_a_network_that_can_batch_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with engine(tiny(tmp_path)) as detector:
+        assert not detector.one_by_one
+    assert not caplog.records
+
+
+def _refuses_from(rows: int, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a device would that has room for fewer than so many pictures."""
+    run = OnnxSession.run
+
+    def limited(self: OnnxSession, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        if len(batch) >= rows:
+            raise ModelError(why)
+        return run(self, batch)
+
+    monkeypatch.setattr(OnnxSession, "run", limited)
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"), [(3, "whatever"), (2, "CUDA out of memory"), (2, "Failed to allocate memory")]
+)
+def test_a_device_with_too_little_room_is_no_fault_of_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, why: str
+) -> None:
+    _refuses_from(rows, why, monkeypatch)
+    with pytest.raises(ModelError, match=f"{why}.*--max-batch"):
+        engine(tiny(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("pictures", "expected"),
+    [
+        (["a.jpg"], r"pictures\[0\] is 'a.jpg'.*decode_jpeg"),
+        ([picture(0), b"\xff\xd8"], r"pictures\[1\] is of type bytes"),
+        ([Path("a.jpg")], "PosixPath.*decode_jpeg"),
+        ("a.jpg", r"detect\(\[picture\]\), not what is 'a.jpg'"),
+        (picture(0), r"detect\(\[picture\]\)"),
+        (np.stack([picture(0)] * 2), r"list of pictures.*ndarray"),
+        (None, "NoneType"),
+        ([None], "NoneType"),
+        ([np.zeros((2, 4, 4), np.uint8)], r"uint8 \[2, 4, 4\], and must be"),
+        ([np.zeros((2, 4, 3), np.float32)], r"float32 \[2, 4, 3\], and must be"),
+    ],
+)
+def test_what_is_no_list_of_pictures_is_told_apart(tmp_path: Path, pictures: Any, expected: str) -> None:
+    with engine(tiny(tmp_path)) as detector, pytest.raises(InvalidArgumentError, match=expected):
+        detector.detect(pictures)
 
 
 def test_use_after_close_and_wrong_arguments(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import importlib.metadata
 import importlib.util
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 import typer
@@ -16,37 +14,31 @@ from rich.table import Table
 
 from framehop import _core
 from framehop.cli import options
+from framehop.cli.model_check import Check, check_model
 from framehop.cli.output import out, write_json_line
 from framehop.config import DetectOptions, usable_cores
 from framehop.errors import FramehopError
 from framehop.log import sqlite_version
-from framehop.pipeline.engine import load_model
 from framehop.ring import check_memory, memory_limits, plan_ring
 
-Verdict = Literal["ok", "note", "problem"]
 PACKAGES = ("numpy", "apsw", "pyzmq", "confluent-kafka", "av", "pillow", "onnxruntime", "onnxruntime-gpu")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the report."""
-
-    topic: str
-    verdict: Verdict
-    text: str
 
 
 def doctor(
     model: options.Model = "coco-ssd",
+    provider: options.Device = "auto",
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
+    max_batch: options.MaxBatch = 8,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Check this machine: versions, memory against the rings' needs, runtimes, the model. Status 1 on a problem."""
-    settings = options.detect_options(model, "auto", workers, slots, slot_mib, 1)
-    checks = [*_versions(), *_memory(settings), *_runtimes(), *_model(settings)]
+    """Check this machine and a model: versions, memory for the rings, runtimes, one run of the network. Status 1 on a problem."""
+    settings = options.detect_options(
+        model=model, provider=provider, workers=workers, slots=slots, slot_mib=slot_mib, max_batch=max_batch
+    )
+    checks = [*_versions(), *_memory(settings), *_runtimes(), *check_model(settings)]
     if json:
         write_json_line(msgspec.json.encode(checks))
     else:
@@ -107,14 +99,3 @@ def _runtimes() -> Iterator[Check]:
     yield Check("runtime", "ok", f"ONNX Runtime {onnxruntime.__version__}, built with {providers}")
     if importlib.util.find_spec("av") is None:
         yield Check("video", "note", "video files cannot be read: pip install 'framehop[video]'")
-
-
-def _model(settings: DetectOptions) -> Iterator[Check]:
-    try:
-        model = load_model(settings.model)
-    except FramehopError as error:
-        yield Check("model", "problem", str(error))
-        return
-    yield Check(
-        "model", "ok", f"{model.sidecar.name} {model.sidecar.version}, sha256 {model.sidecar.sha256[:16]}… as pinned"
-    )

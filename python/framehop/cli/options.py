@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from framehop.config import DEFAULT_LOG, DetectOptions, load_config
+from framehop.config import DEFAULT_LOG, MAX_PIXELS, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.infer import Provider
 from framehop.log import LogAt
@@ -76,6 +76,35 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes
 Slots = Annotated[int, typer.Option("--slots", min=1, max=4096, help="Pictures in each worker's ring.")]
 SlotMib = Annotated[float, typer.Option("--slot-mib", min=0.01, help="Size of a ring slot, MiB.")]
 MaxBatch = Annotated[int, typer.Option("--max-batch", min=1, help="Most pictures in one inference.")]
+MaxPixels = Annotated[
+    int, typer.Option("--max-pixels", min=1, metavar="N", help="A picture that claims more pixels in all is refused.")
+]
+Conf = Annotated[
+    float | None,
+    typer.Option(
+        "--conf",
+        min=0.0,
+        max=1.0,
+        metavar="SHARE",
+        show_default=False,
+        help="Least confidence of a box, as 0.3; default: the model's own.",
+    ),
+]
+Classes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classes",
+        metavar="LABEL,…",
+        show_default=False,
+        help="Only objects with these labels, by name or number: person,car. May be repeated.",
+    ),
+]
+NewLane = Annotated[
+    str,
+    typer.Option(
+        "--lane", metavar="NAME", help="Write the events under this name: each lane gets one event of every frame."
+    ),
+]
 Lane = Annotated[str, typer.Option("--lane", metavar="NAME", help="Which lane's events.")]
 Report = Annotated[
     Path | None,
@@ -89,16 +118,35 @@ Report = Annotated[
 
 
 def detect_options(
-    model: str, provider: Provider, workers: int, slots: int, slot_mib: float, max_batch: int
+    *,
+    model: str,
+    provider: Provider = "auto",
+    lane: str = "main",
+    conf: float | None = None,
+    classes: list[str] | None = None,
+    workers: int,
+    slots: int,
+    slot_mib: float,
+    max_batch: int,
+    max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
     return DetectOptions(
         model=model,
         provider=provider,
+        lane=lane,
+        conf=conf,
+        classes=_separate(classes or []),
         workers=workers,
         slots=slots,
         slot_bytes=int(slot_mib * (1 << 20)),
         max_batch=max_batch,
+        max_pixels=max_pixels,
     )
+
+
+def _separate(texts: list[str]) -> tuple[str, ...]:
+    """Labels as typed, with or without commas between them. One that holds a comma itself goes by its number."""
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def log_at(log: str, config: Path | None) -> LogAt:

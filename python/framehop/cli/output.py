@@ -7,8 +7,17 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-console = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+# Where no terminal is, a line is a line, however long: what reads it must not find half of it on the next one.
+UNWRAPPED = 10_000
+
+
+def _console(*, stderr: bool = False) -> Console:
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if terminal else UNWRAPPED)
+
+
+console = _console(stderr=True)
+out = _console()
 
 
 def complain(message: str) -> None:

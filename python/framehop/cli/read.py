@@ -53,12 +53,17 @@ def tail(
         stop_on_signals() as stop,
     ):
         if not json:
-            out.print(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
+            _print_line(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
         for record in _follow(reader, stop, follow=follow):
             event = record.event
             wanted = stream in {"", event.stream} and lane in {"", event.lane}
             if wanted and _captured_since(event, since_us):
-                write_json_line(record.raw) if json else out.print(_event_line(record), markup=False)
+                write_json_line(record.raw) if json else _print_line(_event_line(record))
+
+
+def _print_line(line: str, style: str = "") -> None:
+    """One event, one line: what a terminal has no room for is cut, a pipe gets all of it."""
+    out.print(line, markup=False, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _follow(reader: EventReader, stop: StopSignal, *, follow: bool) -> Iterator[EventRecord]:
@@ -102,6 +107,9 @@ def annotate(
             help="Only frames captured since a time, as 2026-01-31T12:00:00Z, or for an age: 90s, 10m, 2h.",
         ),
     ] = "",
+    lane: options.Lane = "main",
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
     from framehop.sinks.annotate import annotate as annotate_log  # the other commands do without the extra `video`
@@ -116,10 +124,14 @@ def annotate(
             opened,
             output,
             stream=stream or None,
+            lane=lane,
             since_us=since_us,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    note(f"{output}: {frames} frames")
+    if json:
+        write_json_line(msgspec.json.encode({"output": str(output), "frames": frames}))
+    else:
+        note(f"{output}: {frames} frames")
 
 
 def audit(

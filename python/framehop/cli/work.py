@@ -13,7 +13,7 @@ from rich.text import Text
 from framehop._core import arm_failpoint
 from framehop.cli import options
 from framehop.cli.output import complain, console, note, write_json_line
-from framehop.config import DetectOptions, fail_point
+from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.log import LogAt
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.figures import Status, Summary
@@ -64,6 +64,9 @@ def detect(
     config: options.Config = None,
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
+    conf: options.Conf = None,
+    classes: options.Classes = None,
+    lane: options.NewLane = "main",
     until_idle: float = typer.Option(
         0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."
     ),
@@ -71,12 +74,24 @@ def detect(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    max_pixels: options.MaxPixels = MAX_PIXELS,
     report: options.Report = None,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Detect objects in the frames of a log: workers and a detector on this host, one durable event per frame."""
-    settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
+    settings = options.detect_options(
+        model=model,
+        provider=provider,
+        lane=lane,
+        conf=conf,
+        classes=classes,
+        workers=workers,
+        slots=slots,
+        slot_mib=slot_mib,
+        max_batch=max_batch,
+        max_pixels=max_pixels,
+    )
     _work(options.log_at(log, config), settings, None, until_idle or None, report, json=json)
 
 
@@ -89,10 +104,14 @@ def run(
     loop: options.Loop = 1,
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
+    conf: options.Conf = None,
+    classes: options.Classes = None,
+    lane: options.NewLane = "main",
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    max_pixels: options.MaxPixels = MAX_PIXELS,
     report: options.Report = None,
     json: options.Json = False,
     verbose: options.Verbose = 0,
@@ -101,7 +120,18 @@ def run(
     texts = options.named(sources, stream)
     parse_sources(texts)
     parse_rate(rate)
-    settings = options.detect_options(model, provider, workers, slots, slot_mib, max_batch)
+    settings = options.detect_options(
+        model=model,
+        provider=provider,
+        lane=lane,
+        conf=conf,
+        classes=classes,
+        workers=workers,
+        slots=slots,
+        slot_mib=slot_mib,
+        max_batch=max_batch,
+        max_pixels=max_pixels,
+    )
     at = options.log_at(log, config)
     _work(at, settings, IngestSettings(log=at, sources=texts, rate=rate, loop=loop), None, report, json=json)
 

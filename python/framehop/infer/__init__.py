@@ -2,7 +2,7 @@
 
 from framehop.infer.onnx import OnnxSession, finite_rows
 from framehop.infer.providers import Provider, SessionOptions
-from framehop.infer.registry import BUILT_IN, load_model
+from framehop.infer.registry import BUILT_IN, load_model, sample_picture
 from framehop.infer.sidecar import Model, read_sidecar
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "finite_rows",
     "load_model",
     "read_sidecar",
+    "sample_picture",
 ]

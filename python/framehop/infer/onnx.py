@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +17,12 @@ from framehop.infer.sidecar import Model
 if TYPE_CHECKING:
     import onnxruntime
 
+logger = logging.getLogger(__name__)
+
 Outputs = dict[str, NDArray[np.float32]]
+
+# The runtime's message begins with where in its sources it failed, and ends with why.
+_HEAD, _TAIL = 120, 480
 
 # A directory that cannot exist: weights outside the checked bytes are never found, wherever the process was started.
 _NO_EXTERNAL_DATA = "/dev/null/none"
@@ -38,7 +44,39 @@ class OnnxSession:
         self._session: onnxruntime.InferenceSession | None = _load(runtime, model, options, providers)
         self.provider: Literal["cpu", "cuda", "tensorrt"] = check(options, self._session.get_providers())
         self._input, self._one_by_one = _check_input(self._session, model)
+        self._file = model.file
         _check_outputs(self._session, model, self._outputs)
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether a batch is run picture by picture, since the network takes no more at once. Settled by `try_batch`."""
+        return self._one_by_one
+
+    def try_batch(self, batch: NDArray[np.float32]) -> Outputs:
+        """Run the largest batch that will come, once. A network that takes one picture but not two has a dynamic batch in name
+        only: it runs one by one from now on, and a warning says so. Arguments and errors as of `run`."""
+        try:
+            return self.run(batch)
+        except ModelError as error:
+            if len(batch) == 1 or self._one_by_one:
+                raise
+            if _lacks_memory(error) or self._takes_two(batch):
+                raise ModelError(f"{error}; a smaller --max-batch may do") from error
+            self._one_by_one = True
+            logger.warning(
+                "%s says that it takes any number of pictures, but takes one: they run one by one, which is slower. "
+                "Export it with a batch that is dynamic inside too. %s",
+                self._file,
+                error,
+            )
+        return self.run(batch)
+
+    def _takes_two(self, batch: NDArray[np.float32]) -> bool:
+        try:
+            self.run(batch[:2])
+        except ModelError:
+            return False
+        return True
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
         """`batch`: float32 [N, …] in the sidecar's layout, N >= 1, C-contiguous: anything else would be copied silently. It is
@@ -148,5 +186,12 @@ def _checked(name: str, value: object, rows: int) -> NDArray[np.float32]:
     return value
 
 
+def _lacks_memory(error: ModelError) -> bool:
+    """Says nothing about the network. The runtime has no class or code for it, only words."""
+    return any(words in str(error).lower() for words in ("out of memory", "allocate", "bad_alloc", "alloc_failed"))
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    """Both ends of a long message."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]} … {text[-_TAIL:]}"

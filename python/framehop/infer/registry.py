@@ -23,6 +23,11 @@ def load_model(name_or_path: str | Path) -> Model:
     return model
 
 
+def sample_picture() -> bytes:
+    """A JPEG of a person in a space suit, to try a network on. NASA, in the public domain."""
+    return (_MODELS / "astronaut.jpg").read_bytes()
+
+
 def _find(name_or_path: str | Path) -> Model:
     if str(name_or_path) in BUILT_IN:
         return read_sidecar(BUILT_IN[str(name_or_path)])

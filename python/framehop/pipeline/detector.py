@@ -121,6 +121,8 @@ def body(channel: Channel, settings: Settings) -> None:
             provider=options.provider,
             threads=options.infer_threads,
             max_batch=options.max_batch,
+            conf=options.conf,
+            classes=options.classes,
         ) as engine,
         _core.HopServer(settings.address) as server,
     ):

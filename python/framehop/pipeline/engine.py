@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.infer import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
-from framehop.postprocess import NO_OBJECTS, Objects, Postprocessor
+from framehop.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
 from framehop.preprocess import InputTensor
 from framehop.types import BatchTimings, Detections, ModelInfo
 
@@ -39,23 +39,27 @@ class Engine:
         max_batch: int = 8,
         device: int = 0,
         engine_cache: Path | None = None,
+        conf: float | None = None,
+        classes: Sequence[str] = (),
     ) -> None:
         """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`: see SessionOptions. `max_batch`: pictures
-        per run of the network, 1–256; the input tensor is allocated for so many.
+        per run of the network, 1–256; the input tensor is allocated for so many. `conf`: the least score of a box, 0–1; None for
+        the model's own. `classes`: the only labels to look for, by name or label id; none for all.
 
-        Raises MissingExtraError without ONNX Runtime, ModelError, InvalidArgumentError.
+        Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
         if not 1 <= max_batch <= 256 or threads < 0:
             raise InvalidArgumentError(f"max_batch must be 1 to 256 and threads 0 or more: {max_batch}, {threads}")
         options = SessionOptions(provider=provider, threads=threads, device=device, engine_cache=engine_cache)
         self._model = model
         self._max_batch = max_batch
-        self._post = Postprocessor(model.sidecar)
+        self._post = Postprocessor(model.sidecar, Wanted.of(model.labels, conf, classes))
         self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch)
         session = OnnxSession(model, options, outputs=self._post.outputs, max_batch=max_batch)
         self._provider = session.provider
         self._session: OnnxSession | None = session
         self._warm_up(session)
+        self._one_by_one = session.one_by_one
 
     @property
     def info(self) -> ModelInfo:
@@ -70,6 +74,11 @@ class Engine:
     @property
     def max_batch(self) -> int:
         return self._max_batch
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the network takes one picture at a time, so that a batch is as slow as its pictures after each other."""
+        return self._one_by_one
 
     @property
     def min_width(self) -> int:
@@ -92,6 +101,7 @@ class Engine:
         """
         if self._session is None:
             raise ClosedError("the engine is closed")
+        _check_pictures(pictures)
         sizes = [_size(picture) for picture in pictures] if source_sizes is None else source_sizes
         if len(sizes) != len(pictures):
             raise InvalidArgumentError(f"{len(pictures)} pictures, but {len(sizes)} source sizes")
@@ -135,11 +145,14 @@ class Engine:
         ]
 
     def _warm_up(self, session: OnnxSession) -> None:
-        """The first run allocates; it also shows whether the head can read the outputs. A GPU plans anew for each batch size."""
-        for count in {1} if self._provider == "cpu" else {1, self._max_batch}:
-            outputs = session.run(self._input.blank(count))
-            size = self._model.min_decode_size
-            self._objects(outputs, np.tile([1.0, 1.0, 0.0, 0.0], (count, 1)), [size] * count, [size] * count)
+        """The first run allocates; it also shows whether the head can read the outputs, and whether the network takes a batch: on
+        every device, since a small batch would hide it until the load is high. A GPU plans anew for each batch size."""
+        self._read_blank(session.run(self._input.blank(1)), 1)
+        self._read_blank(session.try_batch(self._input.blank(self._max_batch)), self._max_batch)
+
+    def _read_blank(self, outputs: Mapping[str, NDArray[np.float32]], count: int) -> None:
+        size = self._model.min_decode_size
+        self._objects(outputs, np.tile([1.0, 1.0, 0.0, 0.0], (count, 1)), [size] * count, [size] * count)
 
     def close(self) -> None:
         """Free the network. Twice is harmless; `detect` raises ClosedError afterwards."""
@@ -154,9 +167,30 @@ class Engine:
         self.close()
 
 
+def _check_pictures(pictures: object) -> None:
+    """The mistakes of a first call get words of their own; what a picture holds is checked by the kernel."""
+    if not isinstance(pictures, Sequence) or isinstance(pictures, str | bytes):
+        raise InvalidArgumentError(
+            f"detect takes a list of pictures, as in detect([picture]), not what is {_kind(pictures)}"
+        )
+    for index, picture in enumerate(pictures):
+        if not isinstance(picture, np.ndarray):
+            raise InvalidArgumentError(
+                f"pictures[{index}] is {_kind(picture)}, not pixels: give uint8 [H, W, 3] in RGB, for a JPEG"
+                " framehop.decode_jpeg(path.read_bytes())"
+            )
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise InvalidArgumentError(
+                f"pictures[{index}] is {picture.dtype} {list(picture.shape)}, and must be uint8 [H, W, 3], RGB"
+            )
+
+
+def _kind(value: object) -> str:
+    """As a word of a message."""
+    return repr(value[:64]) if isinstance(value, str) else f"of type {type(value).__name__}"
+
+
 def _size(picture: NDArray[np.uint8]) -> Size:
-    if picture.ndim != 3:
-        raise InvalidArgumentError(f"a picture must be uint8 [H, W, 3], not {picture.dtype} {list(picture.shape)}")
     return picture.shape[1], picture.shape[0]
 
 

@@ -36,6 +36,7 @@ from framehop.pipeline.process import Incident, Process
 from framehop.pipeline.runtime_dir import RuntimeDir
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.suspects import Suspects
+from framehop.postprocess import Wanted
 from framehop.ring import check_memory, plan_ring
 from framehop.timing import Deadline, now_us
 from framehop.types import Partition
@@ -50,8 +51,8 @@ class Supervisor:
     """Runs a pipeline on this host until it is asked to stop, its finite sources are done, or nothing came for `until_idle_s`.
 
     Use `run` once, from one thread. The constructor starts nothing; it raises OutOfMemoryError when the rings do not fit,
-    InvalidArgumentError when there can be none of that size, ModelError as found. `run` raises LogError as found, ProcessError
-    when a process cannot be kept running.
+    InvalidArgumentError when there can be none of that size, ModelError and ConfigError as found. `run` raises LogError as found,
+    ProcessError when a process cannot be kept running.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Supervisor:
         self._on_status = on_status
         check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
         self._model: Model = load_model(options.model)
+        Wanted.of(self._model.labels, options.conf, options.classes)  # refused now, not by the detector
         self._detector = Process("detector", 0)
         self._workers = [Process("worker", index) for index in range(options.workers)]
         self._ingest = Process("ingest", 0) if ingest else None

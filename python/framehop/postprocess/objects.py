@@ -12,6 +12,9 @@ from framehop.postprocess.boxes import not_empty, to_source
 from framehop.postprocess.candidates import Rows
 from framehop.postprocess.heads import make_head
 from framehop.postprocess.nms import nms
+from framehop.postprocess.wanted import Wanted
+
+EVERYTHING = Wanted()
 
 
 class Objects(NamedTuple):
@@ -28,8 +31,9 @@ NO_OBJECTS = Objects(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.e
 class Postprocessor:
     """A model's head, suppression and limits. Immutable, thread-safe."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: Sidecar, wanted: Wanted = EVERYTHING) -> None:
         self._sidecar = sidecar
+        self._wanted = wanted
         self._head = make_head(sidecar.head, sidecar.input)
 
     @property
@@ -48,7 +52,7 @@ class Postprocessor:
         """Read one picture's rows of the outputs, finite; other arguments as in :func:`to_source`. Boxes outside the picture
         are dropped. Raises ModelError if the outputs' shapes are not the head's."""
         sidecar = self._sidecar
-        found = self._head.candidates(outputs, sidecar.score_threshold)
+        found = self._wanted.pick(self._head.candidates(outputs, self._wanted.threshold(sidecar.score_threshold)))
         kept = nms(
             found.boxes,
             found.scores,

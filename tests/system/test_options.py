@@ -1,0 +1,63 @@
+"""What is typed behind run and detect reaches the detector, and what cannot be is refused before anything starts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from framehop.infer import sample_picture
+from tests.system.harness import House
+
+
+def _events(house: House, lane: str) -> list[dict[str, Any]]:
+    done = house.framehop("tail", "--log", house.log, "--from", "beginning", "--no-follow", "--json", "--lane", lane)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_second_lane_looks_at_the_same_frames_for_other_things(house: House) -> None:
+    picture = house.path / "space.jpg"
+    picture.write_bytes(sample_picture())
+    run = house.framehop("run", picture, "--log", house.log, "--conf", "0.3", "--json")
+    assert run.returncode == 0, run.stderr
+    [first] = [json.loads(line) for line in run.stdout.splitlines()]
+    assert "person" in {found["label"] for found in first["objects"]}
+    detect = ("detect", "--log", house.log, "--until-idle", "1")
+    assert house.framehop(*detect, "--lane", "cats", "--classes", "cat,dog").returncode == 0
+    assert house.framehop(*detect, "--lane", "sure", "--conf", "0.99").returncode == 0
+    for lane in ("cats", "sure"):
+        [event] = _events(house, lane)
+        assert (event["event_id"], event["outcome"], event["objects"]) == (
+            first["event_id"].replace("/main", f"/{lane}"),
+            "detected",
+            [],
+        )
+        assert house.framehop("audit", "--log", house.log, "--lane", lane).returncode == 0
+    assert len(_events(house, "main")) == 1
+
+
+def test_a_picture_that_is_too_large_names_the_option(house: House) -> None:
+    picture = house.path / "space.jpg"
+    picture.write_bytes(sample_picture())
+    run = ("run", picture, "--log", house.log, "--json", "--rate", "max")
+    [slot] = house.framehop(*run, "--slot-mib", "0.1").stdout.splitlines()
+    assert "; --slot-mib 1 takes it" in json.loads(slot)["reason"]
+    [pixels] = house.framehop(*run, "--max-pixels", "1000").stdout.splitlines()
+    assert "; --max-pixels 147456 takes it" in json.loads(pixels)["reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--classes", "persn"), "near to it: person"),
+        (("--lane", "a/b"), "lane 'a/b' is not allowed"),
+        (("--conf", "1.5"), "--conf"),
+        (("--max-pixels", "0"), "--max-pixels"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(house: House, options: tuple[str, str], expected: str) -> None:
+    done = house.framehop("run", "testsrc:?count=1", "--log", house.log, *options)
+    assert done.returncode != 0
+    assert expected in done.stderr
+    assert not house.log.exists()
