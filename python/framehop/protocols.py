@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
+from framehop.account import IngestAccount, LeftOut
 from framehop.types import (
     DeadLetter,
     Detections,
@@ -53,7 +54,8 @@ class FrameWriter(Protocol):
 
     def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         """Become the one writer of `stream`. A finite source whose last pass was interrupted goes on in its epoch after the last
-        acknowledged frame; anything else starts a new epoch. `run_since_us`: when the run began that this writer belongs to: a
+        acknowledged frame; anything else starts a new epoch. `source`: what it is, with its version; see
+        `account.versioned`. `run_since_us`: when the run began that this writer belongs to: a
         source finished since then gives `done`, so that a restart in the middle of a run repeats nothing. Raises
         StreamBusyError."""
 
@@ -61,6 +63,14 @@ class FrameWriter(Protocol):
         """Queue `frame`; blocks while the queue is full, up to `timeout_s` (then False, and the frame was not taken). `on_ack`
         is called from the writer's thread once the frame is durable, in order per stream. Raises LogError when the writer
         failed for good."""
+
+    def taken(self, stream: str) -> frozenset[str]:
+        """The `origin` of every frame that the epoch had in the log when it was opened, even of those that retention has removed
+        since: what a source of such pictures need not give again."""
+
+    def keep_account(self, account: IngestAccount) -> None:
+        """Remember it in place of the one before for this epoch of the stream, which is open here. Asynchronous; from any thread.
+        The newest 50 epochs of a stream are kept."""
 
     def finish_pass(self, stream: str) -> None:
         """The finite source came to its end, after all that was appended: the next `open_stream` starts anew. Asynchronous,
@@ -179,6 +189,10 @@ class FrameLog(Protocol):
         """What has failed so far, each id once; of one lane, or of all with what was not a frame."""
 
     def gaps(self) -> list[Gap]: ...
+    def ingest_accounts(self) -> list[IngestAccount]:
+        """What the ingests that wrote this log made of their sources, by stream and epoch; in Kafka those of this user on this
+        host, which alone knows them."""
+
     def end_offsets(self) -> dict[Partition, int]:
         """The next offset by partition."""
 
@@ -215,15 +229,6 @@ class Picture:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """Things of one kind that a source has seen and that become no frames: why, how many, and what the first were called."""
-
-    reason: str
-    count: int
-    names: tuple[str, ...] = ()
-
-
 class Source(Protocol):
     """Something that yields pictures. Opening, reading and closing happen in one thread.
 
@@ -253,6 +258,16 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class ListedSource(Protocol):
+    """A source whose pictures are known by what they are and not by their number, such as the files of a folder: it may have lost
+    some, and found others, since it was interrupted."""
+
+    def pictures_besides(self, taken: Collection[str], start_seq: int) -> Iterator[Picture]:
+        """One pass over every picture whose `origin` is not in `taken`. Each has an origin, which is no other picture's: of a file
+        its name, size and time. `start_seq`: the number that the first one gets. Raises SourceError."""
+
+
+@runtime_checkable
 class LeavesOut(Protocol):
     """A source that says what it leaves out. Ingest counts it, keeps it with the stream, and names it on stderr."""
 
@@ -260,6 +275,15 @@ class LeavesOut(Protocol):
     def left_out(self) -> Sequence[LeftOut]:
         """What was left out in this pass so far, one entry per reason; from the thread that iterates `pictures`, at any time
         between two of them and after the last. See `framehop.sources.left_out.Tally`."""
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A finite source that can be replaced under its name."""
+
+    @property
+    def version(self) -> str:
+        """Another one when it was: an interrupted pass is not gone on with then."""
 
 
 class Detector(Protocol):

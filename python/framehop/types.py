@@ -294,10 +294,12 @@ class PartitionLag:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
     """Where a stream's writer goes on. `next_seq` 0 starts an epoch. `pass_index` counts passes over a finite source from 0.
-    `done`: this run has been through the source already; there is nothing to append."""
+    `done`: this run has been through the source already; there is nothing to append. `replaced`: the last pass over it was
+    interrupted, and something else lies in its place now."""
 
     stream: str
     epoch: int
     next_seq: int
     pass_index: int = 0
     done: bool = False
+    replaced: bool = False

@@ -18,6 +18,7 @@ from framehop.log import KafkaOptions
 from framehop.log.kafka.client import Connection
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.scan import log_end
+from framehop.log.kafka.state import StreamStore
 from framehop.log.kafka.topics import TopicPlan
 from framehop.pipeline.ingest import ingest
 from framehop.protocols import FrameWriter, Picture
@@ -90,6 +91,26 @@ def test_a_pass_that_begins_holds_up_no_other_stream(log: KafkaLog, monkeypatch:
         assert writer.flush(TIMEOUT_S)
         broker.answer.set()
         assert beginning.result(TIMEOUT_S).epoch > gate.epoch
+
+
+def test_what_was_not_written_down_before_a_crash_is_read_from_the_partition(
+    log: KafkaLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which pictures of a folder the log has is known from the last write on, and from the frames themselves."""
+
+    def append(state: StreamState, *names: str) -> None:
+        for seq, name in enumerate(names, state.next_seq):
+            assert writer.append(replace(make_frame(state, seq), origin=name))
+        assert writer.flush(TIMEOUT_S)
+
+    with log.writer() as writer:
+        append(writer.open_stream("gate", source="folder", finite=True), "a.jpg", "b.jpg")
+    with monkeypatch.context() as crash, log.writer() as writer:
+        crash.setattr(StreamStore, "move", lambda *_args: None)
+        append(writer.open_stream("gate", source="folder", finite=True), "c.jpg", "d.jpg")
+    with log.writer() as writer:
+        assert writer.open_stream("gate", source="folder", finite=True).next_seq == 4
+        assert writer.taken("gate") == {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}
 
 
 def test_a_writer_closed_meanwhile_opens_no_stream(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from framehop.account import IngestAccount
 from framehop.errors import ClosedError, LogError, text_of
 from framehop.protocols import Ack
 from framehop.types import Frame
@@ -38,7 +39,20 @@ class PassChange:
     payload_bytes: int = 0
 
 
-Item = PendingFrame | PassChange
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingAccount:
+    """Ingest's account of a stream, to be kept once the frames before it are in."""
+
+    account: IngestAccount
+    generation: int
+    payload_bytes: int = 0
+
+    @property
+    def stream(self) -> str:
+        return self.account.stream
+
+
+Item = PendingFrame | PassChange | PendingAccount
 
 
 class AppendQueue:

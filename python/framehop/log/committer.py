@@ -10,12 +10,13 @@ import apsw
 
 from framehop import _core
 from framehop.errors import FramehopError, LogBusyError, LogFullError, text_of
-from framehop.log.append_queue import AppendQueue, Item, PendingFrame
+from framehop.log.append_queue import AppendQueue, Item, PendingAccount, PendingFrame
 from framehop.log.context import LogContext
 from framehop.log.index import connect, free_bytes, full_error, row, rows, transaction, translated
 from framehop.log.records import INSERT, Place, to_row
 from framehop.log.schema import TOPIC
 from framehop.log.segments import HEADER_BYTES, SegmentFile, record_bytes
+from framehop.log.source_rows import add_origins, save_account
 from framehop.log.streams import change_pass, check_generation
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack
@@ -196,7 +197,10 @@ class _Batch:
         if isinstance(item, PendingFrame):
             return self._frame(item, next(places))
         self._check(item.stream, item.generation)
-        change_pass(self._db, item)
+        if isinstance(item, PendingAccount):
+            save_account(self._db, item.account)
+        else:
+            change_pass(self._db, item)
         return None
 
     def _frame(self, item: PendingFrame, place: Place) -> Ack:
@@ -207,6 +211,8 @@ class _Batch:
         rows(self._db, INSERT, to_row(item.frame, pointer, place, self._now))
         if self._db.changes() == 0:
             return self._duplicate(item)
+        if item.frame.origin:
+            add_origins(self._db, key.stream, key.epoch, [(key.seq, item.frame.origin)])
         self._offsets[partition] = pointer.offset + 1
         return Ack(pointer=pointer)
 

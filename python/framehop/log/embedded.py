@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from framehop import _core
+from framehop.account import IngestAccount
 from framehop.errors import ClosedError, InvalidArgumentError, LogError
 from framehop.log.consumer import EmbeddedConsumer
 from framehop.log.context import LogContext
@@ -22,6 +23,7 @@ from framehop.log.options import LogOptions
 from framehop.log.records import COLUMNS, meta_of, place_of
 from framehop.log.schema import TOPIC
 from framehop.log.segments import read_cold
+from framehop.log.source_rows import load_accounts
 from framehop.log.writer import EmbeddedWriter
 from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.timing import now_us
@@ -148,6 +150,12 @@ class EmbeddedLog:
             )
             for reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq in self._rows(_GAPS)
         ]
+
+    def ingest_accounts(self) -> list[IngestAccount]:
+        with self._lock:
+            self._check_open()
+            with translated(self._context.paths.index):
+                return load_accounts(self._db)
 
     def end_offsets(self) -> dict[Partition, int]:
         found = self._rows("SELECT partition, next_offset FROM partitions")

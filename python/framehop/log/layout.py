@@ -13,7 +13,7 @@ import apsw
 
 from framehop.errors import LogCorruptError, LogError, LogNotFoundError, LogVersionError, NotALogError
 from framehop.log.index import check_sqlite, connect, row, rows, transaction, translated, value
-from framehop.log.schema import APPLICATION_ID, FRAME_ERROR, READERS, TABLES, VERSION
+from framehop.log.schema import APPLICATION_ID, FRAME_ERROR, READERS, SOURCES, TABLES, VERSION
 
 _OWN = frozenset(
     {"index.db", "index.db-wal", "index.db-shm", "index.db-journal", "frames", "bell", "locks", "lost+found"}
@@ -190,6 +190,7 @@ def _check_version(paths: LogPaths) -> int:
 def _add_what_came_later(db: apsw.Connection, paths: LogPaths) -> None:
     """A log made before there were these tables and columns gets them, empty; who made it can go on with it."""
     rows(db, READERS)
+    rows(db, SOURCES)
     if _has_column(db, "frames", "error"):
         return
     with transaction(db, paths.index):

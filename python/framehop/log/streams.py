@@ -6,19 +6,22 @@ from dataclasses import dataclass
 
 import apsw
 
+from framehop.account import is_replaced, is_same
 from framehop.errors import StreamBusyError
 from framehop.log.append_queue import PassChange
 from framehop.log.index import row, rows, value
+from framehop.log.source_rows import forget_origins, origins_of
 from framehop.timing import now_us
 from framehop.types import StreamState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedStream:
-    """A stream in a writer's hands. `generation`: of this opening; checked by every transaction."""
+    """A stream in a writer's hands. `generation`: of this opening; checked by every transaction. `taken`: see FrameWriter."""
 
     state: StreamState
     generation: int
+    taken: frozenset[str] = frozenset()
 
 
 def next_epoch(last: int) -> int:
@@ -32,13 +35,15 @@ def open_stream_row(
     """Within a transaction, by the holder of the stream's lock: resume an interrupted pass, or start a new epoch."""
     found = row(db, "SELECT epoch, source, pass_index, finished_us, generation FROM streams WHERE stream=?", (stream,))
     epoch, last_source, pass_index, finished_us, generation = found or (0, "", 0, 1, 0)
-    same = finite and last_source == source
+    same = finite and is_same(last_source, source)
     done = same and run_since_us is not None and finished_us >= run_since_us
     if done or (same and not finished_us):
         seq = next_seq(db, stream, epoch)
         state = StreamState(stream=stream, epoch=epoch, next_seq=seq, pass_index=pass_index, done=done)
     else:
-        state = StreamState(stream=stream, epoch=next_epoch(epoch), next_seq=0)
+        replaced = finite and not finished_us and is_replaced(last_source, source)
+        state = StreamState(stream=stream, epoch=next_epoch(epoch), next_seq=0, replaced=replaced)
+    forget_origins(db, stream, state.epoch)
     # A live source's epoch ends with its writer: to the next one it was finished long ago.
     rows(
         db,
@@ -54,7 +59,7 @@ def open_stream_row(
             writer,
         ),
     )
-    return OpenedStream(state=state, generation=generation + 1)
+    return OpenedStream(state=state, generation=generation + 1, taken=origins_of(db, stream, state.epoch))
 
 
 def next_seq(db: apsw.Connection, stream: str, epoch: int) -> int:
@@ -72,6 +77,7 @@ def change_pass(db: apsw.Connection, change: PassChange) -> None:
         "UPDATE streams SET epoch=?, pass_index=?, finished_us=? WHERE stream=?",
         (change.epoch, change.pass_index, now_us() if change.finished else 0, change.stream),
     )
+    forget_origins(db, change.stream, change.epoch)
 
 
 def check_generation(db: apsw.Connection, stream: str, generation: int) -> None:

@@ -12,8 +12,9 @@ from typing import Self
 
 from crc32c import crc32c
 
+from framehop.account import IngestAccount
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
-from framehop.log.append_queue import AppendQueue, PassChange, PendingFrame
+from framehop.log.append_queue import AppendQueue, PassChange, PendingAccount, PendingFrame
 from framehop.log.committer import Committer
 from framehop.log.context import LogContext
 from framehop.log.index import connect, transaction, translated
@@ -78,6 +79,13 @@ class EmbeddedWriter:
             )
         item = PendingFrame(frame=frame, crc=crc32c(frame.payload), generation=held.generation, on_ack=on_ack)
         return self._queue.put(item, timeout_s)
+
+    def taken(self, stream: str) -> frozenset[str]:
+        return self._held(stream).opened.taken
+
+    def keep_account(self, account: IngestAccount) -> None:
+        held = self._held(account.stream).opened
+        self._queue.put(PendingAccount(account=account, generation=held.generation), None)
 
     def finish_pass(self, stream: str) -> None:
         held = self._held(stream).opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from framehop.protocols import LeftOut
+from framehop.account import LeftOut
 
 NAMES = 5  # of each reason: enough to find the rest by
 REASONS = 20

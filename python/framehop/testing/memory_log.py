@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
+from framehop.account import IngestAccount
 from framehop.errors import ClosedError
 from framehop.protocols import Delivery, PartitionsCallback, Start
 from framehop.testing.memory_consumer import MemoryConsumer
@@ -124,6 +125,11 @@ class MemoryLog:
         self._check_open()
         with self._store.changed:
             return list(self._store.gaps)
+
+    def ingest_accounts(self) -> list[IngestAccount]:
+        self._check_open()
+        with self._store.changed:
+            return [account for _, account in sorted(self._store.accounts.items())]
 
     def end_offsets(self) -> dict[Partition, int]:
         self._check_open()

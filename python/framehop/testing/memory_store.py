@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 
+from framehop.account import IngestAccount
 from framehop.errors import LogFullError
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack
@@ -22,6 +23,7 @@ class MemoryStream:
     source: str = ""
     pass_index: int = 0
     finished_us: int = 1
+    origins: dict[int, dict[int, str]] = field(default_factory=dict)  # by epoch and seq
     writer: object | None = None
 
 
@@ -51,6 +53,7 @@ class MemoryStore:
         self.readers: dict[str, int] = {}
         self.gaps: list[Gap] = []
         self.lost: set[tuple[int, int]] = set()
+        self.accounts: dict[tuple[str, int], IngestAccount] = {}
         self.full = False
 
     def check_room(self) -> None:
@@ -67,6 +70,8 @@ class MemoryStore:
         )
         self.ends[partition] += 1
         self.keys[frame.key] = pointer
+        if frame.origin:
+            self.streams[frame.key.stream].origins.setdefault(frame.key.epoch, {})[frame.key.seq] = frame.origin
         return Ack(pointer=pointer)
 
     def read(self, partition: int, offset: int) -> FrameRecord | None:

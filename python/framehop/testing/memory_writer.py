@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
+from framehop.account import IngestAccount, is_replaced, is_same
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.protocols import Ack
 from framehop.testing.memory_store import MemoryStore, MemoryStream
@@ -17,6 +18,7 @@ from framehop.types import Frame, StreamState, check_stream
 logger = logging.getLogger(__name__)
 
 _CLOSE_S = 5.0
+ACCOUNTS = 50
 _Job = tuple[int, Callable[[], Callable[[], None]]]  # bytes, and the work: returns the acknowledgement to make
 
 
@@ -41,7 +43,8 @@ class MemoryWriter:
             row = self._store.streams.setdefault(stream, MemoryStream())
             if row.writer is not None:
                 raise StreamBusyError(f"stream {stream} is being written already: give each source its own --stream")
-            same = finite and row.source == source
+            same = finite and is_same(row.source, source)
+            replaced = finite and not row.finished_us and is_replaced(row.source, source)
             done = same and run_since_us is not None and row.finished_us >= run_since_us
             if not (done or (same and not row.finished_us)):
                 row.epoch, row.pass_index = _next_epoch(row.epoch), 0
@@ -52,6 +55,7 @@ class MemoryWriter:
                 next_seq=self._store.next_seq(stream, row.epoch),
                 pass_index=row.pass_index,
                 done=done,
+                replaced=replaced,
             )
             return self._states[stream]
 
@@ -64,6 +68,16 @@ class MemoryWriter:
             return lambda: on_ack(ack) if on_ack else None
 
         return self._put(len(frame.payload), store, timeout_s)
+
+    def taken(self, stream: str) -> frozenset[str]:
+        state = self._state(stream)
+        with self._store.changed:
+            found = self._store.streams[stream].origins.get(state.epoch, {})
+            return frozenset(origin for seq, origin in found.items() if seq < state.next_seq)
+
+    def keep_account(self, account: IngestAccount) -> None:
+        self._state(account.stream)
+        self._put(0, lambda: self._save_account(account), None)
 
     def finish_pass(self, stream: str) -> None:
         state = self._state(stream)
@@ -119,6 +133,12 @@ class MemoryWriter:
     def _set_pass(self, state: StreamState, *, finished: bool) -> Callable[[], None]:
         row = self._store.streams[state.stream]
         row.epoch, row.pass_index, row.finished_us = state.epoch, state.pass_index, now_us() if finished else 0
+        return lambda: None
+
+    def _save_account(self, account: IngestAccount) -> Callable[[], None]:
+        self._store.accounts[account.stream, account.epoch] = account
+        for _, epoch in sorted(key for key in self._store.accounts if key[0] == account.stream)[:-ACCOUNTS]:
+            del self._store.accounts[account.stream, epoch]
         return lambda: None
 
     def _put(self, nbytes: int, work: Callable[[], Callable[[], None]], timeout_s: float | None) -> bool:

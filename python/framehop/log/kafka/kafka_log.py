@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 
 from confluent_kafka import KafkaError
 
+from framehop.account import IngestAccount
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogError
 from framehop.log.kafka.client import REQUEST_S, Connection, translated
 from framehop.log.kafka.consumer import KafkaConsumer
@@ -20,7 +21,7 @@ from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.reader import KafkaEventReader
 from framehop.log.kafka.scan import PartitionScan, begins, ends
-from framehop.log.kafka.state import state_directory
+from framehop.log.kafka.state import accounts_of, state_directory
 from framehop.log.kafka.topics import (
     Finding,
     TopicPlan,
@@ -152,6 +153,10 @@ class KafkaLog:
                     return None
                 return FrameRecord(meta=meta, payload=payload_of(message, meta))
         return None
+
+    def ingest_accounts(self) -> list[IngestAccount]:
+        self._check_open()
+        return accounts_of(self._connection.url, self._connection.options)
 
     def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
         """Memory grows with their number: a letter may come twice, as its event may."""

@@ -21,7 +21,7 @@ from framehop.log.kafka.client import (
     settings,
     translated,
 )
-from framehop.log.kafka.wire import NotOursError, parse_frame
+from framehop.log.kafka.wire import NotOursError, origin_of, parse_frame
 from framehop.timing import Deadline
 from framehop.types import Partition
 
@@ -190,8 +190,10 @@ class PartitionScan:
 
 def find_last_seq(
     connection: Connection, stream: str, *, epoch: int, partition: Partition, seq: int, offset: int
-) -> tuple[int, int]:
-    """The last frame of (stream, epoch) behind `offset` and where it lies; what was given when there is none."""
+) -> tuple[int, int, list[tuple[int, str]]]:
+    """The last frame of (stream, epoch) behind `offset` and where it lies; what was given when there is none. And the origins of
+    those that came after `seq`."""
+    origins: list[tuple[int, str]] = []
     start = max(offset + 1, begins(connection, [partition]).get(partition, 0))
     with PartitionScan(connection, {partition: start}) as scan:
         for message in scan:
@@ -201,4 +203,6 @@ def find_last_seq(
                 continue
             if (meta.key.stream, meta.key.epoch) == (stream, epoch) and meta.key.seq > seq:
                 seq, offset = meta.key.seq, meta.pointer.offset
-    return seq, offset
+                if origin := origin_of(message):
+                    origins.append((seq, origin))
+    return seq, offset, origins

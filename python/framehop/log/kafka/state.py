@@ -7,18 +7,22 @@ remembered offset on, and what it finds is the truth.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
 
+from framehop.account import IngestAccount
 from framehop.errors import StreamBusyError
 from framehop.log.index import BUSY_TIMEOUT_MS, check_sqlite, row, rows, transaction, translated
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.url import KafkaUrl
 from framehop.log.locks import FileLock, holder_of
+from framehop.log.schema import SOURCES
+from framehop.log.source_rows import add_origins, forget_origins, load_accounts, origins_of, save_account
 
+FILE = "ingest.db"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS streams(
     stream TEXT PRIMARY KEY,
@@ -34,6 +38,17 @@ CREATE TABLE IF NOT EXISTS streams(
 """
 _TOPIC = "ALTER TABLE streams ADD COLUMN topic TEXT NOT NULL DEFAULT ''"  # of before there were several
 _COLUMNS = 'epoch, source, pass_index, finished_us, partition, seq, "offset", topic'
+
+
+@dataclass(slots=True, kw_only=True)
+class Acknowledged:
+    """The last frame of a stream that the broker has, and where it lies. `origins`: of it and of those before it, since the last
+    time this was written down."""
+
+    epoch: int
+    seq: int = -1
+    offset: int = -1
+    origins: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +68,28 @@ class StreamRow:
 
 def state_directory(url: KafkaUrl, options: KafkaOptions) -> Path:
     """Of this log on this host, made if it is missing. Owner's alone."""
-    root = Path(options.state_dir) if options.state_dir else Path.home() / ".local" / "state" / "framehop"
-    name = hashlib.sha256(str(url).encode()).hexdigest()[:16]
-    path = root.absolute() / f"kafka-{name}"
+    path = _state_path(url, options)
     with translated(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def _state_path(url: KafkaUrl, options: KafkaOptions) -> Path:
+    root = Path(options.state_dir) if options.state_dir else Path.home() / ".local" / "state" / "framehop"
+    name = hashlib.sha256(str(url).encode()).hexdigest()[:16]
+    return root.absolute() / f"kafka-{name}"
+
+
+def accounts_of(url: KafkaUrl, options: KafkaOptions) -> list[IngestAccount]:
+    """Of the ingests into this log by this user on this host; none where there was no ingest."""
+    path = _state_path(url, options)
+    if not (path / FILE).exists():
+        return []
+    store = StreamStore(path, url.frames)
+    try:
+        return store.accounts()
+    finally:
+        store.close()
 
 
 class StreamStore:
@@ -69,13 +100,14 @@ class StreamStore:
         check_sqlite(apsw.sqlite_lib_version())
         self._topic = topic
         self._directory = directory
-        self._path = directory / "ingest.db"
+        self._path = directory / FILE
         with translated(self._path):
             self._db = apsw.Connection(str(self._path))
             self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
             rows(self._db, "PRAGMA journal_mode=WAL")
             rows(self._db, "PRAGMA synchronous=NORMAL")
             rows(self._db, _TABLE)
+            rows(self._db, SOURCES)
         with transaction(self._db, self._path):
             if "topic" not in {column[1] for column in rows(self._db, "PRAGMA table_info(streams)")}:
                 rows(self._db, _TOPIC)
@@ -109,7 +141,8 @@ class StreamStore:
             offset=offset,
         )
 
-    def save(self, stream: str, state: StreamRow) -> None:
+    def save(self, stream: str, state: StreamRow, origins: Iterable[tuple[int, str]] = ()) -> None:
+        """`origins`: of frames up to `state.seq` that were not remembered yet."""
         values = (
             state.epoch,
             state.source,
@@ -126,16 +159,32 @@ class StreamStore:
                 f"INSERT OR REPLACE INTO streams(stream, {_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)",
                 (stream, *values),
             )
+            forget_origins(self._db, stream, state.epoch)
+            add_origins(self._db, stream, state.epoch, origins)
 
-    def move(self, acknowledged: Mapping[str, tuple[int, int, int]]) -> None:
-        """By stream: epoch, seq and offset of the last frame acknowledged. Of another epoch than the row's: nothing."""
+    def move(self, acknowledged: Mapping[str, Acknowledged]) -> None:
+        """By stream. Of another epoch than the row's: nothing."""
         with transaction(self._db, self._path):
-            for stream, (epoch, seq, offset) in acknowledged.items():
+            for stream, last in acknowledged.items():
                 rows(
                     self._db,
                     'UPDATE streams SET seq=?, "offset"=? WHERE stream=? AND epoch=? AND seq<?',
-                    (seq, offset, stream, epoch, seq),
+                    (last.seq, last.offset, stream, last.epoch, last.seq),
                 )
+                if self._db.changes():
+                    add_origins(self._db, stream, last.epoch, last.origins)
+
+    def taken(self, stream: str, epoch: int) -> frozenset[str]:
+        with translated(self._path):
+            return origins_of(self._db, stream, epoch)
+
+    def keep_account(self, account: IngestAccount) -> None:
+        with transaction(self._db, self._path):
+            save_account(self._db, account)
+
+    def accounts(self) -> list[IngestAccount]:
+        with translated(self._path):
+            return load_accounts(self._db)
 
     def close(self) -> None:
         self._db.close()

@@ -114,6 +114,11 @@ def parse_frame(message: Message) -> FrameMeta:
     )
 
 
+def origin_of(message: Message) -> str:
+    """Which picture of its source it is, where that is known by names; of a frame."""
+    return _headers(message).get("ce_origin", "")
+
+
 def payload_of(message: Message, meta: FrameMeta) -> memoryview | None:
     """The picture, or what there is of a broken one; None for a record that stands for one which is not here."""
     value = message.value() or b""

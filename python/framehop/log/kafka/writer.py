@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from framehop import _core
+from framehop.account import IngestAccount, is_replaced, is_same
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogUnavailableError, StreamBusyError
 from framehop.log.kafka.client import MISSING, Causes, Connection, explain, missing, settings, translated
 from framehop.log.kafka.scan import find_last_seq, largest_record, log_end
-from framehop.log.kafka.state import StreamRow, StreamStore, state_directory
+from framehop.log.kafka.state import Acknowledged, StreamRow, StreamStore, state_directory
 from framehop.log.kafka.wire import Headers, frame_headers, pointer_of
 from framehop.log.locks import FileLock
 from framehop.partitioning import partition_of
@@ -49,6 +50,14 @@ class _Topic:
     producer: Producer
 
 
+class _Sent(NamedTuple):
+    """What is left to know of a frame that the client has. `size`: of its payload."""
+
+    key: FrameKey
+    origin: str
+    size: int
+
+
 @dataclass(slots=True)
 class _Stream:
     """`sent` and `acked` count frames of this writer."""
@@ -59,6 +68,7 @@ class _Stream:
     acked: int = 0
     finish_at: int | None = None
     failure: FramehopError | None = None
+    taken: frozenset[str] = frozenset()
 
     @property
     def quiet(self) -> bool:
@@ -89,7 +99,7 @@ class KafkaWriter:
         self._room = threading.Condition(self._lock)
         self._quiet = threading.Condition(self._lock)  # of a stream, or of all
         self._streams: dict[str, _Stream] = {}
-        self._acknowledged: dict[str, tuple[int, int, int]] = {}
+        self._acknowledged: dict[str, Acknowledged] = {}
         self._queued_bytes = 0
         self._queued = 0
         self._waiting = 0  # for room
@@ -150,25 +160,26 @@ class KafkaWriter:
                 self._check()
                 last = self._store.load(stream)
             # An epoch goes on in its own topic, unless nobody would read it there any more.
-            same = finite and last is not None and last.source == source and self._frames.matches(last.topic)
+            same = finite and last is not None and is_same(last.source, source) and self._frames.matches(last.topic)
             done = same and last is not None and run_since_us is not None and last.finished_us >= run_since_us
+            origins: list[tuple[int, str]] = []
             if last is not None and (done or (same and not last.finished_us)):
-                row = self._recovered(stream, last)
+                row, origins = self._recovered(stream, replace(last, source=source))
             else:
                 row = self._new_epoch(stream, last.epoch if last else 0, source, pass_index=0)
             with self._lock:
                 self._check()
-                self._store.save(stream, row)
-                self._streams[stream] = _Stream(row=row, lock=lock)
+                self._store.save(stream, row, origins)
+                self._streams[stream] = _Stream(row=row, lock=lock, taken=self._store.taken(stream, row.epoch))
         except BaseException:
             lock.release()
             raise
-        return _state(stream, row, done=done)
+        return _state(stream, row, done=done, replaced=finite and _was_replaced(last, source))
 
-    def _recovered(self, stream: str, row: StreamRow) -> StreamRow:
+    def _recovered(self, stream: str, row: StreamRow) -> tuple[StreamRow, list[tuple[int, str]]]:
         """What the partition holds beyond what was remembered has been acknowledged to nobody, but is there."""
         self._topic(row.topic)
-        seq, offset = find_last_seq(
+        seq, offset, origins = find_last_seq(
             self._connection,
             stream,
             epoch=row.epoch,
@@ -176,7 +187,7 @@ class KafkaWriter:
             seq=row.seq,
             offset=row.offset,
         )
-        return replace(row, seq=seq, offset=offset)
+        return replace(row, seq=seq, offset=offset), origins
 
     def _new_epoch(self, stream: str, last: int, source: str, pass_index: int) -> StreamRow:
         topic = self._frames.topic_of(stream, self._labels)
@@ -191,6 +202,15 @@ class KafkaWriter:
             seq=-1,
             offset=log_end(self._connection, Partition(topic, partition)) - 1,
         )
+
+    def taken(self, stream: str) -> frozenset[str]:
+        with self._lock:
+            return self._held(stream).taken
+
+    def keep_account(self, account: IngestAccount) -> None:
+        with self._lock:
+            self._check()
+            self._store.keep_account(account)
 
     def finish_pass(self, stream: str) -> None:
         with self._lock:
@@ -215,7 +235,7 @@ class KafkaWriter:
         row = self._new_epoch(stream, last.epoch, last.source, last.pass_index + 1)
         with self._lock:
             self._check()
-            held.row = row
+            held.row, held.taken = row, frozenset()
             self._store.save(stream, row)
         return _state(stream, row)
 
@@ -233,7 +253,9 @@ class KafkaWriter:
         # Without the lock: the client copies the picture, and those of other streams are acknowledged meanwhile. Ctrl-C may come
         # when the client has the frame already, so that it goes on to count.
         try:
-            self._produce(frame, headers, held.row, partial(self._delivered, frame.key, size, on_ack))
+            self._produce(
+                frame, headers, held.row, partial(self._delivered, _Sent(frame.key, frame.origin, size), on_ack)
+            )
         except Exception:
             with self._lock:
                 self._count(held, -1, -size)
@@ -285,7 +307,7 @@ class KafkaWriter:
         )
 
     def _delivered(
-        self, key: FrameKey, size: int, on_ack: Callable[[Ack], None] | None, error: KafkaError | None, message: Message
+        self, sent: _Sent, on_ack: Callable[[Ack], None] | None, error: KafkaError | None, message: Message
     ) -> None:
         """From the writer's thread, in order per stream. A frame counts as queued until its callback has returned."""
         if error is None:
@@ -293,14 +315,15 @@ class KafkaWriter:
             if on_ack is not None:
                 self._call_back(on_ack, Ack(pointer=pointer_of(message)))
         with self._lock:
-            self._queued_bytes -= size
+            self._queued_bytes -= sent.size
             self._queued -= 1
             self._progress_s = time.monotonic()
+            held = self._streams[sent.key.stream]
             if error is not None:
-                self._failed(key.stream, error, message.topic() or "")
-            elif self._streams[key.stream].failure is None:  # behind a frame that is lost, nothing is acknowledged
-                self._remember(key, message.offset() or 0)
-            self._tell(self._streams[key.stream])
+                self._failed(sent.key.stream, error, message.topic() or "")
+            elif held.failure is None:  # behind a frame that is lost, nothing is acknowledged
+                self._remember(held, sent, message.offset() or 0)
+            self._tell(held)
 
     def _tell(self, held: _Stream) -> None:
         """Those that wait for what has just become true."""
@@ -325,10 +348,15 @@ class KafkaWriter:
         except Exception:
             logger.exception("the acknowledgement callback of %s failed", ack.pointer)
 
-    def _remember(self, key: FrameKey, offset: int) -> None:
-        held = self._streams[key.stream]
+    def _remember(self, held: _Stream, sent: _Sent, offset: int) -> None:
+        key, origin = sent.key, sent.origin
         held.acked += 1
-        self._acknowledged[key.stream] = (key.epoch, key.seq, offset)
+        last = self._acknowledged.get(key.stream)
+        if last is None or last.epoch != key.epoch:
+            last = self._acknowledged[key.stream] = Acknowledged(epoch=key.epoch)
+        last.seq, last.offset = key.seq, offset
+        if origin:
+            last.origins.append((key.seq, origin))
         self._settle(key.stream, held)
 
     def _settle(self, stream: str, held: _Stream) -> None:
@@ -369,10 +397,10 @@ class KafkaWriter:
 
     def _write_down(self) -> None:
         with self._lock:
-            found, self._acknowledged = self._acknowledged, {}
             try:
-                if found:
-                    self._store.move(found)
+                if self._acknowledged:
+                    self._store.move(self._acknowledged)
+                    self._acknowledged = {}
             except (
                 FramehopError
             ) as error:  # a full disk: less is known after a crash, and the partition is read instead
@@ -445,5 +473,11 @@ class KafkaWriter:
             raise self._failure
 
 
-def _state(stream: str, row: StreamRow, *, done: bool = False) -> StreamState:
-    return StreamState(stream=stream, epoch=row.epoch, next_seq=row.seq + 1, pass_index=row.pass_index, done=done)
+def _was_replaced(last: StreamRow | None, source: str) -> bool:
+    return last is not None and not last.finished_us and is_replaced(last.source, source)
+
+
+def _state(stream: str, row: StreamRow, *, done: bool = False, replaced: bool = False) -> StreamState:
+    return StreamState(
+        stream=stream, epoch=row.epoch, next_seq=row.seq + 1, pass_index=row.pass_index, done=done, replaced=replaced
+    )
