@@ -17,7 +17,6 @@ appender.o.layout.pattern=[%d] %p %m (%c)%n
 COMMON = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
-    "auto.create.topics.enable": "false",
     "message.max.bytes": "8388608",
     "replica.fetch.max.bytes": "8388608",
     "log.segment.delete.delay.ms": "1000",  # what a deleted topic held is not kept for a minute more

@@ -7,12 +7,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, KafkaSecurity, open_log
 from framehop.log.kafka.options import OURS
 from framehop.log.kafka.scan import without_group
-from framehop.log.kafka.topics import TopicPlan, TopicState, _check_size, _check_topic, _config
+from framehop.log.kafka.topic_checks import (
+    _check_events_size,
+    _check_frames_size,
+    _check_partitions,
+    _check_topic,
+    check_offsets_retention,
+)
+from framehop.log.kafka.topics import TopicPlan, TopicState, _config
 from framehop.log.kafka.url import KafkaUrl
 from framehop.log.kafka.wire import frame_headers
 from framehop.types import Frame, FrameKey
@@ -147,7 +155,7 @@ def test_what_create_makes_is_what_check_wants() -> None:
     for replication in (1, 3):
         topic = state(replication=replication)
         assert _check_topic(topic) == []
-        assert _check_size(topic, {"broker 1": {"replica.fetch.max.bytes": "1001024"}}, 1_001_024) == []
+        assert _check_frames_size(topic, {"broker 1": {"replica.fetch.max.bytes": "1001024"}}, 1_001_024) == []
 
 
 @pytest.mark.parametrize(
@@ -166,11 +174,33 @@ def test_a_setting_that_costs_frames_is_found(topic: TopicState, setting: str, w
 
 
 def test_every_place_that_bounds_a_record_is_looked_at() -> None:
-    found = _check_size(state(replication=3), {"broker 1": {"replica.fetch.max.bytes": "1000"}}, 2_000_000)
+    found = _check_frames_size(state(replication=3), {"broker 1": {"replica.fetch.max.bytes": "1000"}}, 2_000_000)
     assert [(each.where, each.setting) for each in found] == [
         ("x.frames", "max.message.bytes"),
         ("broker 1", "replica.fetch.max.bytes"),
     ]
+
+
+def test_a_topic_of_events_must_take_large_events() -> None:
+    (finding,) = _check_events_size(state(max_message_bytes="20000"))
+    assert (finding.where, finding.setting, finding.wanted) == ("x.frames", "max.message.bytes", "1000000 or more")
+    assert _check_events_size(state(max_message_bytes="1048588")) == [], "Kafka's own default is enough"
+
+
+def test_one_partition_for_all_frames_is_found() -> None:
+    alone, other = replace(state(), partitions=1), state()
+    (finding,) = _check_partitions("x.frames", [alone], other)
+    assert (finding.setting, finding.value) == ("partitions", "1")
+    assert _check_partitions("cams.{stream}", [alone, alone], other) == [], "a topic per stream may have one each"
+
+
+def test_offsets_outlive_frames() -> None:
+    week, brokers = "10080", {"broker 1": {"offsets.retention.minutes": "10080"}}
+    assert check_offsets_retention([state(retention_ms="604800000")], brokers) == []
+    (finding,) = check_offsets_retention([state(), state(retention_ms="604860000")], brokers)
+    assert (finding.where, finding.value, finding.wanted) == ("broker 1", week, "10081 or more")
+    (forever,) = check_offsets_retention([state(retention_ms="-1")], brokers)
+    assert forever.wanted == "2147483647 or more"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from framehop.cli.output import note, out, write_json_line
 from framehop.cli.units import parse_age, parse_size
 
 if TYPE_CHECKING:
-    from framehop.log.kafka.topics import Finding, TopicState
+    from framehop.log.kafka.topic_checks import Finding
+    from framehop.log.kafka.topics import TopicState
 
 app = typer.Typer(no_args_is_help=True, help="Make, show and check the topics of a log in Kafka.")
 
@@ -74,13 +75,20 @@ def create(
     )
     with at.open_kafka() as opened:
         made = opened.create_topics(plan, frames=topic or [])
+        there = {} if all(made.values()) else {state.name: state for state in opened.describe_topics()}
     if json:
         write_json_line(msgspec.json.encode(made))
         return
     for name, fresh in made.items():
-        note(f"{name}: {'made' if fresh else 'was there already, and was not changed: see framehop topics check'}")
+        note(f"{name}: {'made' if fresh else _left_alone(there.get(name), partitions)}")
     if len(made) == 2:  # events and dead letters
         note(f"none for frames: name them with --topic, so that they fit {at.kafka.frames_topic}")
+
+
+def _left_alone(topic: TopicState | None, wanted: int) -> str:
+    """`wanted`: partitions that were asked for."""
+    shape = f", partitions: {topic.partitions} and not {wanted}" if topic and topic.partitions != wanted else ""
+    return f"was there already{shape}; it was not changed: see framehop topics check"
 
 
 @app.command()

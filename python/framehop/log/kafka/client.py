@@ -134,6 +134,9 @@ def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) ->
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,
         "topic.metadata.refresh.interval.ms": int(METADATA_S * 1000),
+        # Kafka's own default lets whoever asks for a topic by name make it, with one partition and the camera's clock. Producers
+        # and admin clients ask so unless told otherwise.
+        "allow.auto.create.topics": False,
         **(options.security.client() if options.security else {}),
         **options.client,
     }
@@ -298,11 +301,18 @@ def _refusal(code: int, where: str, said: str) -> LogAccessError:
     return LogAccessError(f"{where}: {said}; the ACLs that each role needs are in docs/kafka.md")
 
 
-def patiently(connection: Connection, action: Callable[[], T], *, topic: str = "", just_made: bool = False) -> T:
+def patiently(
+    connection: Connection,
+    action: Callable[[], T],
+    *,
+    topic: str = "",
+    just_made: bool = False,
+    within_s: float = REQUEST_S,
+) -> T:
     """`action`, again while leaders and coordinators are being found, as after a broker was lost. `just_made`: and while not every
     broker has heard of the topic."""
     passing = (LogUnavailableError, LogNotFoundError) if just_made else (LogUnavailableError,)
-    deadline = Deadline.after(REQUEST_S)
+    deadline = Deadline.after(within_s)
     while True:
         try:
             with translated(connection.url, connection.causes, topic):

@@ -22,14 +22,8 @@ from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.reader import KafkaEventReader
 from framehop.log.kafka.scan import PartitionScan, begins, ends
 from framehop.log.kafka.state import accounts_of, state_directory
-from framehop.log.kafka.topics import (
-    Finding,
-    TopicPlan,
-    TopicState,
-    check_topics,
-    create_topics,
-    describe_topics,
-)
+from framehop.log.kafka.topic_checks import Finding, check_topics
+from framehop.log.kafka.topics import TopicPlan, TopicState, create_topics, describe_topics
 from framehop.log.kafka.url import KafkaUrl
 from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome, payload_of
 from framehop.log.kafka.writer import KafkaWriter

@@ -34,6 +34,7 @@ OURS = {
     "transactional.id": "use delivery: exactly-once",
     "enable.partition.eof": "the end of a partition is part of the commit rule",
     "isolation.level": "frames and events are read committed",
+    "allow.auto.create.topics": "topics are made by framehop topics create, with the settings that they need",
     "logger": "what the client has to say is logged under framehop.log.kafka",
     "default.topic.config": "settings of topics stand beside the others",
 }

@@ -1,8 +1,10 @@
-"""The topics of a log in Kafka: made, described, and checked against what framehop needs of them."""
+"""The topics of a log in Kafka: made and described."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,15 +16,22 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are pu
 )
 from confluent_kafka.cimpl import NewTopic
 
-from framehop.errors import ConfigError, LogNotFoundError
-from framehop.log.kafka.client import MIB, REQUEST_S, Connection, explain, patiently, translated
+from framehop.errors import ConfigError, LogUnavailableError
+from framehop.log.kafka.client import MIB, REQUEST_S, RETRY_S, Connection, explain, patiently, translated
 from framehop.log.kafka.scan import ends
+from framehop.timing import Deadline
+
+logger = logging.getLogger(__name__)
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
 OVERHEAD_BYTES = 1024  # key and headers of a frame record and its batch; rounded up
+EVENT_BYTES = 1_000_000  # of an event with more objects than anybody needs; below Kafka's own default for a topic
 SMALLEST_SEGMENT_S = 1.0
 LEADERS_S = 30.0
+PARTITION_S = (
+    0.1  # what one copy of one partition takes a small broker, generously: 500 partitions of three topics took it 20 s
+)
 
 
 class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,19 +64,6 @@ class TopicState(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, str]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something `check` does not like. `where`: a topic, or a broker."""
-
-    where: str
-    setting: str
-    value: str
-    wanted: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.setting} is {self.value}, and should be {self.wanted}: {self.why}"
-
-
 _SHOWN = (
     "max.message.bytes",
     "message.timestamp.type",
@@ -83,28 +79,59 @@ def create_topics(connection: Connection, plan: TopicPlan, frames: Sequence[str]
     """Make what is missing; whether it was made, by topic. What is there stays as it is: see `check_topics`.
 
     `frames`: names that fit the template; without them the one topic that the options name, if they do."""
-    url = connection.url
     names = _chosen(connection, frames)
     brokers = _brokers(connection)
     replication = plan.replication or min(3, brokers)
     if replication > brokers:
         raise ConfigError(f"{replication} copies need as many brokers, and there are {brokers}: lower --replication")
-    ages = dict.fromkeys(names, plan.max_age_s) | dict.fromkeys((url.detections, url.deadletter), plan.event_age_s)
-    wanted = [
-        NewTopic(
-            name,
-            num_partitions=plan.partitions,
-            replication_factor=replication,
-            config=_config(age_s, plan.max_bytes, replication),
+    wanted = _wanted(connection, plan, names, replication)
+    within_s = LEADERS_S + PARTITION_S * plan.partitions * replication * len(wanted)
+    made = _make(connection, wanted, Deadline.after(within_s))
+    for topic in wanted:
+        patiently(
+            connection, partial(_see, connection, topic.topic), topic=topic.topic, just_made=True, within_s=within_s
         )
-        for name, age_s in ages.items()
-    ]
-    with translated(url, connection.causes):
-        futures = connection.admin.create_topics(wanted, request_timeout=REQUEST_S, operation_timeout=LEADERS_S)
-        made = {name: _made(future, connection, name) for name, future in futures.items()}
-    for name in made:
-        patiently(connection, partial(_see, connection, name), topic=name, just_made=True)
     return made
+
+
+def _wanted(connection: Connection, plan: TopicPlan, frames: Sequence[str], replication: int) -> list[NewTopic]:
+    url = connection.url
+    of_frames = _config(plan.max_age_s, plan.max_bytes, replication)
+    of_events = _config(plan.event_age_s, max(EVENT_BYTES, plan.max_bytes), replication)
+    configs = dict.fromkeys(frames, of_frames) | dict.fromkeys((url.detections, url.deadletter), of_events)
+    return [
+        NewTopic(name, num_partitions=plan.partitions, replication_factor=replication, config=config)
+        for name, config in configs.items()
+    ]
+
+
+def _make(connection: Connection, wanted: Sequence[NewTopic], deadline: Deadline) -> dict[str, bool]:
+    """A broker that makes many partitions may take longer than it, or the client, waits for an answer. Asked again it says whether
+    they are there, and those that were not there before are ours."""
+    before = _existing(connection)
+    while True:
+        try:
+            answers = _ask(connection, wanted)
+        except LogUnavailableError as error:
+            if deadline.expired:
+                raise
+            logger.warning("%s; the topics may have been made all the same: asking again", error)
+            time.sleep(RETRY_S)
+        else:
+            return {name: fresh or name not in before for name, fresh in answers.items()}
+
+
+def _existing(connection: Connection) -> frozenset[str]:
+    with translated(connection.url, connection.causes):
+        return frozenset(connection.admin.list_topics(timeout=REQUEST_S).topics)
+
+
+def _ask(connection: Connection, wanted: Iterable[NewTopic]) -> dict[str, bool]:
+    with translated(connection.url, connection.causes):
+        futures = connection.admin.create_topics(
+            list(wanted), request_timeout=LEADERS_S + REQUEST_S, operation_timeout=LEADERS_S
+        )
+        return {name: _made(future, connection, name) for name, future in futures.items()}
 
 
 def _chosen(connection: Connection, named: Sequence[str]) -> list[str]:
@@ -139,7 +166,7 @@ def _config(age_s: float, max_bytes: int, replication: int) -> dict[str, str]:
 
 def _made(future: Any, connection: Connection, name: str) -> bool:
     try:
-        future.result(LEADERS_S)
+        future.result(LEADERS_S + 2 * REQUEST_S)
     except KafkaException as raised:
         if raised.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
@@ -147,12 +174,16 @@ def _made(future: Any, connection: Connection, name: str) -> bool:
     return True
 
 
+def topic_names(connection: Connection) -> list[str]:
+    """The log's topics, those for frames first; whether they are there or not, but for those that are found by pattern."""
+    return [*connection.frame_topics(), connection.url.detections, connection.url.deadletter]
+
+
 def describe_topics(connection: Connection) -> list[TopicState]:
     """The log's topics, those for frames first. Raises LogNotFoundError naming the first that is missing."""
-    url = connection.url
-    names = [*connection.frame_topics(), url.detections, url.deadletter]
+    names = topic_names(connection)
     partitions = {name: connection.partitions_of(name) for name in names}
-    configs = _configs(connection, [ConfigResource(ResourceType.TOPIC, name) for name in names])
+    configs = configs_of(connection, [ConfigResource(ResourceType.TOPIC, name) for name in names])
     return [
         TopicState(
             name=name,
@@ -164,82 +195,13 @@ def describe_topics(connection: Connection) -> list[TopicState]:
     ]
 
 
-def check_topics(connection: Connection, largest_frame: int = 0) -> list[Finding]:
-    """What to change, setting by setting. `largest_frame`: bytes of the largest picture that has to pass; 0 for the default."""
-    try:
-        topics = describe_topics(connection)
-    except LogNotFoundError as error:
-        name = next(iter(str(error).partition("no topic ")[2].split(":")), "")
-        return [Finding(where=name, setting="topic", value="missing", wanted="there", why=str(error))]
-    needed = (largest_frame or TopicPlan().max_bytes) + OVERHEAD_BYTES
-    brokers = _broker_configs(connection)
-    found = [finding for topic in topics for finding in _check_topic(topic)]
-    *frames, events, _ = topics
-    found += [finding for topic in frames for finding in _check_size(topic, brokers, needed)]
-    if not frames:
-        why = "nothing can be ingested or detected: make one with framehop topics create --topic NAME"
-        found.append(_finding(connection.frames.text, "topics that fit", 0, "1 or more", why))
-    most = max((topic.partitions for topic in frames), default=0)
-    if events.partitions < most:
-        why = "events of different streams crowd into fewer partitions"
-        found.append(_finding(events.name, "partitions", events.partitions, f"{most} or more", why))
-    return found
-
-
-def _check_topic(topic: TopicState) -> list[Finding]:
-    found = []
-    config, where = topic.config, topic.name
-    if config.get("message.timestamp.type") != "LogAppendTime":
-        why = "with a camera's own clock, one camera two hours ahead has whole batches refused, and one in 1970 loses its frames"
-        value = config.get("message.timestamp.type", "?")
-        found.append(_finding(where, "message.timestamp.type", value, "LogAppendTime", why))
-    retention_ms, segment_ms = int(config.get("retention.ms", -1)), int(config.get("segment.ms", 0))
-    if retention_ms > 0 and segment_ms > max(SMALLEST_SEGMENT_S * 1000, retention_ms / 10):
-        why = "only closed segments are removed: records stay for that much longer than retention.ms says"
-        found.append(_finding(where, "segment.ms", segment_ms, f"{retention_ms // 10} or less", why))
-    if config.get("cleanup.policy") != "delete":
-        why = "compaction keeps one record per camera"
-        found.append(_finding(where, "cleanup.policy", config.get("cleanup.policy", "?"), "delete", why))
-    insync = int(config.get("min.insync.replicas", 1))
-    if topic.replication >= 3 and insync < 2:
-        why = "an acknowledged frame would be lost with one broker"
-        found.append(_finding(where, "min.insync.replicas", insync, "2", why))
-    return found
-
-
-def _check_size(frames: TopicState, brokers: Mapping[str, Mapping[str, str]], needed: int) -> list[Finding]:
-    """The three places that bound a record: the topic (else the broker's default for topics), and replication."""
-    found = []
-    topic_max = int(frames.config.get("max.message.bytes", 0))
-    if topic_max < needed:
-        why = "larger frames become failed events"
-        found.append(_finding(frames.name, "max.message.bytes", topic_max, f"{needed} or more", why))
-    if frames.replication > 1:
-        for broker, config in brokers.items():
-            fetch_max = int(config.get("replica.fetch.max.bytes", needed))
-            if fetch_max < needed:
-                why = "larger records are copied one by one, slowly"
-                found.append(_finding(broker, "replica.fetch.max.bytes", fetch_max, f"{needed} or more", why))
-    return found
-
-
-def _finding(where: str, setting: str, value: object, wanted: str, why: str) -> Finding:
-    return Finding(where=where, setting=setting, value=str(value), wanted=wanted, why=why)
-
-
 def _brokers(connection: Connection) -> int:
     with translated(connection.url, connection.causes):
         return len(connection.admin.list_topics(timeout=REQUEST_S).brokers)
 
 
-def _broker_configs(connection: Connection) -> dict[str, dict[str, str]]:
-    with translated(connection.url, connection.causes):
-        brokers = connection.admin.list_topics(timeout=REQUEST_S).brokers
-    found = _configs(connection, [ConfigResource(ResourceType.BROKER, str(broker)) for broker in brokers])
-    return {f"broker {name}": config for name, config in found.items()}
-
-
-def _configs(connection: Connection, resources: Sequence[Any]) -> dict[str, dict[str, str]]:
+def configs_of(connection: Connection, resources: Sequence[Any]) -> Mapping[str, Mapping[str, str]]:
+    """Their settings, by name."""
     with translated(connection.url, connection.causes):
         # One request per resource: a broker answers for itself alone.
         futures = [

@@ -1,0 +1,155 @@
+"""What of topics and brokers should be otherwise, setting by setting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
+
+from framehop.errors import LogNotFoundError
+from framehop.log.kafka.client import REQUEST_S, Connection, translated
+from framehop.log.kafka.topics import (
+    EVENT_BYTES,
+    OVERHEAD_BYTES,
+    SMALLEST_SEGMENT_S,
+    TopicPlan,
+    TopicState,
+    configs_of,
+    describe_topics,
+    topic_names,
+)
+
+Settings = Mapping[str, str]
+FOREVER_MINUTES = 2_147_483_647  # Kafka's largest
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something `check` does not like. `where`: a topic, or a broker."""
+
+    where: str
+    setting: str
+    value: str
+    wanted: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.setting} is {self.value}, and should be {self.wanted}: {self.why}"
+
+
+def check_topics(connection: Connection, largest_frame: int = 0) -> list[Finding]:
+    """What to change, setting by setting. `largest_frame`: bytes of the largest picture that has to pass; 0 for the default."""
+    if missing := _check_presence(connection):
+        return missing
+    needed = (largest_frame or TopicPlan().max_bytes) + OVERHEAD_BYTES
+    topics = describe_topics(connection)
+    brokers = _broker_configs(connection)
+    *frames, events, letters = topics
+    return [
+        *(finding for topic in topics for finding in _check_topic(topic)),
+        *(finding for topic in frames for finding in _check_frames_size(topic, brokers, needed)),
+        *(finding for topic in (events, letters) for finding in _check_events_size(topic)),
+        *_check_partitions(connection.frames.text, frames, events),
+        *check_offsets_retention(frames, brokers),
+    ]
+
+
+def _check_presence(connection: Connection) -> list[Finding]:
+    found = []
+    for name in topic_names(connection):
+        try:
+            connection.partitions_of(name)
+        except LogNotFoundError as error:
+            found.append(_finding(name, "topic", "missing", "there", str(error)))
+    return found
+
+
+def _check_topic(topic: TopicState) -> list[Finding]:
+    found = []
+    config, where = topic.config, topic.name
+    if config.get("message.timestamp.type") != "LogAppendTime":
+        why = "with a camera's own clock, one camera two hours ahead has whole batches refused, and one in 1970 loses its frames"
+        value = config.get("message.timestamp.type", "?")
+        found.append(_finding(where, "message.timestamp.type", value, "LogAppendTime", why))
+    retention_ms, segment_ms = int(config.get("retention.ms", -1)), int(config.get("segment.ms", 0))
+    if retention_ms > 0 and segment_ms > max(SMALLEST_SEGMENT_S * 1000, retention_ms / 10):
+        why = "only closed segments are removed: records stay for that much longer than retention.ms says"
+        found.append(_finding(where, "segment.ms", segment_ms, f"{retention_ms // 10} or less", why))
+    if config.get("cleanup.policy") != "delete":
+        why = "compaction keeps one record per camera"
+        found.append(_finding(where, "cleanup.policy", config.get("cleanup.policy", "?"), "delete", why))
+    insync = int(config.get("min.insync.replicas", 1))
+    if topic.replication >= 3 and insync < 2:
+        why = "an acknowledged frame would be lost with one broker"
+        found.append(_finding(where, "min.insync.replicas", insync, "2", why))
+    return found
+
+
+def _check_frames_size(frames: TopicState, brokers: Mapping[str, Settings], needed: int) -> list[Finding]:
+    """The three places that bound a record: the topic (else the broker's default for topics), and replication."""
+    found = []
+    topic_max = int(frames.config.get("max.message.bytes", 0))
+    if topic_max < needed:
+        why = "larger frames become failed events"
+        found.append(_finding(frames.name, "max.message.bytes", topic_max, f"{needed} or more", why))
+    if frames.replication > 1:
+        for broker, config in brokers.items():
+            fetch_max = int(config.get("replica.fetch.max.bytes", needed))
+            if fetch_max < needed:
+                why = "larger records are copied one by one, slowly"
+                found.append(_finding(broker, "replica.fetch.max.bytes", fetch_max, f"{needed} or more", why))
+    return found
+
+
+def _check_events_size(topic: TopicState) -> list[Finding]:
+    topic_max = int(topic.config.get("max.message.bytes", 0))
+    if topic_max >= EVENT_BYTES:
+        return []
+    why = "the events of pictures with many objects are larger, and become failed ones"
+    return [_finding(topic.name, "max.message.bytes", topic_max, f"{EVENT_BYTES} or more", why)]
+
+
+def _check_partitions(template: str, frames: Sequence[TopicState], events: TopicState) -> list[Finding]:
+    if not frames:
+        why = "nothing can be ingested or detected: make one with framehop topics create --topic NAME"
+        return [_finding(template, "topics that fit", 0, "1 or more", why)]
+    found = []
+    if sum(topic.partitions for topic in frames) == 1:
+        why = "one worker has them all and every other is idle; brokers that make topics by themselves make them so"
+        found.append(_finding(frames[0].name, "partitions", 1, "as many as there will be workers, or more", why))
+    most = max(topic.partitions for topic in frames)
+    if events.partitions < most:
+        why = "events of different streams crowd into fewer partitions"
+        found.append(_finding(events.name, "partitions", events.partitions, f"{most} or more", why))
+    return found
+
+
+def check_offsets_retention(frames: Sequence[TopicState], brokers: Mapping[str, Settings]) -> list[Finding]:
+    """A group's offsets have to outlive the frames, or workers that were away for long detect them again."""
+    longest = max((_kept_minutes(topic) for topic in frames), default=0)
+    why = (
+        "the broker forgets how far a group has come when no worker runs for so long, and the frames are kept for longer: workers "
+        "then have to find out from the events, which cannot tell of all"
+    )
+    return [
+        _finding(broker, "offsets.retention.minutes", config["offsets.retention.minutes"], f"{longest} or more", why)
+        for broker, config in brokers.items()
+        if int(config.get("offsets.retention.minutes", longest)) < longest
+    ]
+
+
+def _kept_minutes(topic: TopicState) -> int:
+    retention_ms = int(topic.config.get("retention.ms", -1))
+    return math.ceil(retention_ms / 60_000) if retention_ms >= 0 else FOREVER_MINUTES
+
+
+def _finding(where: str, setting: str, value: object, wanted: str, why: str) -> Finding:
+    return Finding(where=where, setting=setting, value=str(value), wanted=wanted, why=why)
+
+
+def _broker_configs(connection: Connection) -> Mapping[str, Settings]:
+    with translated(connection.url, connection.causes):
+        brokers = connection.admin.list_topics(timeout=REQUEST_S).brokers
+    found = configs_of(connection, [ConfigResource(ResourceType.BROKER, str(broker)) for broker in brokers])
+    return {f"broker {name}": config for name, config in found.items()}
