@@ -193,10 +193,43 @@ def test_only_a_worker_detects(site: Site, house: House, user: str, delivery: st
 
 
 def test_only_a_reader_reads_events(site: Site, house: House) -> None:
-    """The worker knows that they are there, and where they end, because it writes them."""
-    for user in ("ingest", "worker"):
-        done = site.framehop(house, user, "audit")
-        assert_refused(done, f"{site.prefix}.detections", "authorization failed", ACLS)
+    """And a worker, which has to find out from them how far it had come when its offsets are gone."""
+    done = site.framehop(house, "ingest", "audit")
+    assert_refused(done, f"{site.prefix}.detections", "authorization failed", ACLS)
+
+
+def test_a_worker_that_may_not_read_events_says_what_that_costs(
+    secure_cluster: Cluster, house: House, tmp_path: Path
+) -> None:
+    """Its offsets are gone: it begins anew, and works."""
+    other = Site(secure_cluster, f"m-{uuid4().hex[:8]}")
+    client = secure_cluster.client()
+    security = KafkaSecurity(username="admin", password=other.password("admin"), ca=client["ssl.ca.location"])
+    options = KafkaOptions(security=security, state_dir=str(tmp_path))
+
+    def kept(binding: Any) -> bool:
+        reads_events = ("User:worker", "READ", f"{other.prefix}.detections")
+        return (binding.principal, binding.operation.name, binding.name) != reads_events
+
+    rights = [binding for binding in documented(other.prefix) if kept(binding)]
+    assert len(rights) == len(documented(other.prefix)) - 1
+    settings = other.settings("worker")
+    settings["kafka"]["membership"] = "dynamic"
+    args = ("detect", "--model", model(house), "--until-idle", "0.5")
+    with (
+        KafkaLog(other.settings("admin")["url"], options=options) as log,
+        granted(secure_cluster, rights),
+    ):
+        log.create_topics(TopicPlan(partitions=1))
+        assert other.framehop(house, "ingest", "ingest", f"cam={pictures(house)}", "--rate", "max").returncode == 0
+        first = other.framehop(house, "worker", *args, settings=settings)
+        assert (first.returncode, "may be detected again" in first.stderr) == (0, False), first.stderr
+        log.forget_group("detect-main")
+        again = other.framehop(house, "worker", *args, settings=settings)
+        assert again.returncode == 0, again.stderr
+        assert "frames that have events may be detected again" in again.stderr
+        with log.events() as reader:
+            assert sum(1 for _ in reader) == 2 * FRAMES
 
 
 @pytest.mark.parametrize("missing", ["group", "transactional", "frames", "deadletter", "write"])

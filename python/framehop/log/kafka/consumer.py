@@ -379,7 +379,14 @@ class KafkaConsumer:
         partitions = [place_of(place) for place in places]
         none: list[StartOffset] = []
         starts = self._patiently(
-            lambda: resolve_starts(self._connection, self._consumer, partitions, self._start, self._known),
+            lambda: resolve_starts(
+                self._connection,
+                self._consumer,
+                partitions,
+                group=self._group,
+                start=self._start,
+                known=self._known,
+            ),
             default=none,
         )
         with self._lock:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluent_kafka import Consumer
 
 from framehop.errors import LogUnavailableError
 from framehop.log.kafka.client import MISSING, REQUEST_S, Connection, explain, translated
+from framehop.log.kafka.lost_offsets import find_done
 from framehop.log.kafka.scan import begins, ends, place_of, topic_partition
 from framehop.protocols import Start
 from framehop.types import Partition
@@ -32,21 +33,34 @@ def resolve_starts(
     connection: Connection,
     consumer: Consumer,
     partitions: Sequence[Partition],
+    *,
+    group: str,
     start: Start,
     known: Collection[Partition],
 ) -> list[StartOffset]:
     """The client's own `auto.offset.reset` would begin a partition that was added later at its end, and jump over what retention
-    took without a word. `known`: what was there when the member came: `latest` is for these alone."""
+    took without a word. `group`: the broker's name for it. `known`: what was there when the member came: `latest` is for these
+    alone."""
     committed = _committed(connection, consumer, partitions)
     oldest, newest = begins(connection, partitions), ends(connection, partitions)
-    fresh = newest if start == "latest" and not _known(connection, consumer) else oldest
+    new = [partition for partition in partitions if partition not in committed]
+    done = find_done(connection, group, [place for place in new if newest.get(place)]) if new else {}
+    been_here = bool(done) or start != "latest" or _known(connection, consumer)
+    fresh = oldest if been_here else newest
     return [
         # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
         _go_on(partition, committed[partition], oldest.get(partition, 0), newest.get(partition))
         if partition in committed
+        else _tell(_go_on(partition, done[partition], oldest.get(partition, 0), newest.get(partition)))
+        if partition in done
         else _begin(partition, (fresh if partition in known else oldest).get(partition, 0))
         for partition in partitions
     ]
+
+
+def _tell(start: StartOffset) -> StartOffset:
+    """The broker has no offset and has to be given one, be it where we begin."""
+    return replace(start, committed=-1)
 
 
 def _begin(partition: Partition, offset: int) -> StartOffset:
