@@ -80,6 +80,13 @@ def marks_after(records: Iterable[FrameRecord]) -> dict[Partition, int]:
     return marks
 
 
+def tenures_of(records: Sequence[FrameRecord]) -> dict[Partition, int]:
+    """The tenures these records were read under, by partition; of each there is one."""
+    tenures = {record.meta.pointer.place: record.tenure for record in records}
+    assert all(tenures[record.meta.pointer.place] == record.tenure for record in records)
+    return tenures
+
+
 def places(numbers: Iterable[int]) -> frozenset[Partition]:
     """Partitions of a log that has one topic, `frames`."""
     return frozenset(Partition("frames", number) for number in numbers)

@@ -33,6 +33,19 @@ PartitionsCallback = Callable[[frozenset[Partition]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tenure:
+    """One period in which one member owns a partition. `number`: above 0, and larger than that of any tenure which the same
+    consumer had of the partition before. `offset`: where reading begins. `metadata`: of the group's last commit."""
+
+    number: int
+    offset: int
+    metadata: str = ""
+
+
+TenuresCallback = Callable[[Mapping[Partition, Tenure]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
     """A frame is in the log: `pointer` says where. `duplicate`: it had been there before, under the same key."""
 
@@ -111,9 +124,12 @@ class FrameConsumer(Protocol):
         events: Sequence[Event],
         marks: Mapping[Partition, int],
         metadata: Mapping[Partition, str] | None = None,
+        tenures: Mapping[Partition, int] | None = None,
     ) -> CommitResult:
         """Write `events` and move the group's offset of each partition in `marks` to the given offset (the next one to read), in
-        one transaction. Raises LogFullError, LogBusyError: nothing was written, try again later."""
+        one transaction. `tenures`: by partition, the tenure that its frames were read under; one that has ended makes the
+        partition `lost`, even if it is owned again. Without it, the present ones: for a member that drops what it has polled of
+        a partition when `on_assign` names it. Raises LogFullError, LogBusyError: nothing was written, try again later."""
 
     def positions(self) -> dict[Partition, int]:
         """Committed offset by owned partition."""
@@ -163,11 +179,12 @@ class FrameLog(Protocol):
         *,
         member: str,
         start: Start = "beginning",
-        on_assign: PartitionsCallback | None = None,
+        on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> FrameConsumer:
-        """Join `group` as `member`. `on_revoke` is called from `poll`, before a partition is handed to another member: finish or
-        drop what is in flight, commit, return."""
+        """Join `group` as `member`. Both callbacks come from `poll`. `on_assign`: a tenure begins; whatever is in flight of the
+        partition is of an older one. `on_revoke`: before a partition is handed to another member: finish or drop what is in
+        flight, commit, return."""
 
     def members(self, group: str, count: int) -> list[str]:
         """Names for `count` workers of this host in `group`, nobody else's until the log is closed."""

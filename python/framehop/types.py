@@ -151,10 +151,12 @@ class FrameMeta:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRecord:
     """A frame read from the log. `payload` is borrowed memory of the log, valid while referenced; None when the log has lost it
-    (bad checksum): such a frame becomes `failed(lost_data)`."""
+    (bad checksum): such a frame becomes `failed(lost_data)`. `tenure`: the number of the tenure it was read under; 0 when it was
+    read by nobody in particular."""
 
     meta: FrameMeta
     payload: memoryview | None
+    tenure: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameLog, Tenure
 from framehop.timing import Deadline
 from framehop.types import FrameKey, FrameRecord, Partition
 from tests.contracts.conftest import UNIQUE
-from tests.logs import TIMEOUT_S, home, is_whole, make_event, make_frame, marks_after, read, settle, write
+from tests.logs import TIMEOUT_S, home, is_whole, make_event, make_frame, marks_after, read, settle, tenures_of, write
 from tests.waiting import until
 
 SPREAD = ("cam-0", "cam-1", "cam-2", "cam-3", "cam-4", "cam-5", "cam-6", "cam-7")
@@ -183,7 +184,7 @@ def test_a_partition_is_revoked_before_another_gets_it(log: FrameLog) -> None:
         result = a.commit([], dict.fromkeys(partitions, 0))  # still the owner's: the last chance to commit
         committed.append(len(result.lost))
 
-    def gained(partitions: frozenset[Partition]) -> None:
+    def gained(partitions: Mapping[Partition, Tenure]) -> None:
         story.extend(("b gets", partition) for partition in partitions)
 
     with log.consumer("g", member="a", on_revoke=revoked) as a:
@@ -210,6 +211,47 @@ def test_who_gave_a_partition_back_cannot_commit_to_it(log: FrameLog) -> None:
             with log.events() as reader:
                 assert {r.event.frame.place for r in reader}.isdisjoint(given)
             assert all(log.committed("g").get(partition, 0) == 0 for partition in given)
+
+
+def test_a_partition_that_went_and_came_back_has_a_new_tenure(log: FrameLog) -> None:
+    """What was read before it went is refused, although the partition is owned again: its frames are read anew."""
+    begun: dict[Partition, Tenure] = {}
+    with log.writer() as writer:
+        for name in SPREAD:
+            write(writer, name, 3)
+    with log.consumer("g", member="a", on_assign=begun.update) as a:
+        before = read(a, 3 * len(SPREAD))
+        with log.consumer("g", member="b") as b:
+            settle([a, b], log.partitions)
+            gone = {record.meta.pointer.place for record in before} & b.assignment
+        settle([a], log.partitions)
+        again = read(a, sum(record.meta.pointer.place in gone for record in before))
+        assert {record.meta.pointer.place for record in again} == gone
+        assert tenures_of(again) == {partition: begun[partition].number for partition in gone}
+
+        late = [make_event(record, writer="before") for record in before]
+        assert a.commit(late, marks_after(before), tenures=tenures_of(before)).lost == gone
+        anew = [make_event(record, writer="anew") for record in again]
+        assert not a.commit(anew, marks_after(again), tenures=tenures_of(again)).lost
+    with log.events() as reader:
+        found = [(r.event.key, r.event.writer) for r in reader]
+    assert sorted(found) == sorted(
+        (record.meta.key, "anew" if record.meta.pointer.place in gone else "before") for record in before
+    )
+
+
+def test_who_is_given_a_partition_learns_what_was_committed_of_it(log: FrameLog) -> None:
+    begun: list[Mapping[Partition, Tenure]] = []
+    with log.writer() as writer:
+        write(writer, "a", 4)
+    with log.consumer("g", member="m") as consumer:
+        done = read(consumer, 4)[:2]
+        partition = done[0].meta.pointer.place
+        consumer.commit([make_event(record) for record in done], marks_after(done), {partition: "v1:0"})
+    with log.consumer("g", member="successor", on_assign=begun.append) as consumer:
+        settle([consumer], log.partitions)
+        (tenure,) = [tenures[partition] for tenures in begun if partition in tenures]
+        assert (tenure.offset, tenure.metadata) == (2, "v1:0")
 
 
 def test_a_new_member_goes_on_where_the_old_one_committed(log: FrameLog) -> None:

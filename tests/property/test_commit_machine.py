@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -35,7 +36,7 @@ class _Worker:
         self._done: set[int] = set()  # ids of records
         self.consumer = log.consumer("g", member=name, on_assign=self._forget, on_revoke=self._forget)
 
-    def _forget(self, partitions: frozenset[Partition]) -> None:
+    def _forget(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
             self._flight.pop(partition, None)
 

@@ -10,30 +10,26 @@ def _owned(start: int, handed: int) -> Marks:
     marks = Marks()
     marks.assign(P, start, start)
     for offset in range(start, handed):
-        assert marks.hand_out(P, offset)
+        assert marks.hand_out(P, offset) is not None
     return marks
 
 
-def test_a_frame_of_an_ownership_before_is_stale() -> None:
-    marks = _owned(10, 12)
-    assert marks.stale(P, 9)
-    assert not marks.stale(P, 10)
-    assert marks.stale(P, 12)
+def test_every_tenure_has_a_larger_number() -> None:
+    marks = Marks()
+    first = marks.assign(P, 10, 10)
+    assert marks.hand_out(P, 10) == first
     marks.drop([P])
-    assert marks.stale(P, 10)
-
-
-def test_a_frame_that_was_done_while_it_was_redone_is_stale() -> None:
-    """The partition was lost and came back with the same frames before the commit of the first time got through."""
-    marks = _owned(10, 14)
-    marks.finish({P: 14}, {})
-    assert [offset for offset in range(10, 14) if not marks.stale(P, offset)] == []
+    assert marks.tenures == {}
+    second = marks.assign(P, 10, 10)
+    assert second > first
+    assert marks.tenures == {P: second}
+    assert marks.hand_out(P, 10) == second
 
 
 def test_a_frame_is_handed_out_once() -> None:
     marks = _owned(10, 12)
-    assert not marks.hand_out(P, 11)
-    assert not marks.hand_out(Partition("frames", 1), 0)
+    assert marks.hand_out(P, 11) is None
+    assert marks.hand_out(Partition("frames", 1), 0) is None
 
 
 def test_what_holds_no_frames_is_passed_once_the_frames_before_are_done() -> None:

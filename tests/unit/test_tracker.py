@@ -84,6 +84,37 @@ def test_an_event_counts_once() -> None:
     assert not tracker.complete(event(A, 0))
 
 
+def test_a_new_tenure_forgets_what_is_in_flight_of_the_one_before() -> None:
+    tracker = Tracker()
+    tracker.add(A, 4, tenure=1)
+    tracker.add(A, 5, tenure=1)
+    tracker.begin(A, 2)
+    assert tracker.in_flight == 0
+    tracker.add(A, 6, tenure=1)  # polled before the partition went
+    assert tracker.in_flight == 0
+    tracker.add(A, 4, tenure=2)
+    assert not tracker.complete(event(A, 4), tenure=1)
+    assert tracker.take().events == []
+    assert tracker.complete(event(A, 4), tenure=2)
+    assert tracker.take().tenures == {A: 2}
+
+
+def test_a_record_of_a_newer_tenure_begins_it() -> None:
+    tracker = Tracker()
+    tracker.add(A, 4, tenure=1)
+    tracker.add(A, 2, tenure=3)
+    assert tracker.in_flight == 1
+
+
+def test_the_end_of_a_tenure_leaves_the_next_one_alone() -> None:
+    tracker = Tracker()
+    tracker.add(A, 4, tenure=2)
+    tracker.end({A: 1})
+    assert tracker.in_flight == 1
+    tracker.end({A: 2})
+    assert tracker.in_flight == 0
+
+
 def test_offsets_must_rise() -> None:
     tracker = Tracker()
     tracker.add(A, 4)

@@ -15,7 +15,7 @@ from framehop.log.index import connect, rows, transaction, translated
 from framehop.log.ownership import Ownership
 from framehop.log.schema import TOPIC
 from framehop.log.waiting import wait_for_change
-from framehop.protocols import CommitResult, PartitionsCallback, Start
+from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, FrameRecord, Partition
 
@@ -32,7 +32,7 @@ class EmbeddedConsumer:
 
     Partitions that another member took (this one was stopped for longer than the session timeout) leave `assignment` without
     `on_revoke`: it is too late to finish anything. A commit that touches them says so in `CommitResult.lost`. When a partition
-    comes (back), `on_assign` is called, and reading starts anew at the committed offset: drop what is in flight of it.
+    comes (back), `on_assign` is called with its tenure, and reading starts anew at the committed offset.
     `close` leaves the group without calling `on_revoke`; nothing is committed.
     """
 
@@ -43,7 +43,7 @@ class EmbeddedConsumer:
         *,
         member: str,
         start: Start,
-        on_assign: PartitionsCallback | None,
+        on_assign: TenuresCallback | None,
         on_revoke: PartitionsCallback | None,
     ) -> None:
         self._context = context
@@ -72,7 +72,7 @@ class EmbeddedConsumer:
             self._check_open()
             sampled = self._context.bell.sample()
             self._rebalance()
-            found = self._fetcher.fetch(self._ownership.partitions, max_frames) if max_frames else []
+            found = self._fetcher.fetch(self._ownership.tenures, max_frames) if max_frames else []
             if found or self._woken or deadline.expired:
                 self._woken = False
                 self._frames_read += len(found)
@@ -84,13 +84,15 @@ class EmbeddedConsumer:
         events: Sequence[Event],
         marks: Mapping[Partition, int],
         metadata: Mapping[Partition, str] | None = None,
+        tenures: Mapping[Partition, int] | None = None,
     ) -> CommitResult:
         encoded = [(event, encode_event(event)) for event in events]
         touched = frozenset(place.number for place in marks) | {event.frame.partition for event in events}
+        numbers = None if tenures is None else {place.number: tenure for place, tenure in tenures.items()}
         with self._commit_lock:
             self._check_open()
             with transaction(self._commit_db, self._context.paths.index):
-                lost = self._ownership.drop_lost(self._commit_db, touched)
+                lost = self._ownership.drop_lost(self._commit_db, touched, numbers)
                 duplicates = self._insert([pair for pair in encoded if pair[0].frame.partition not in lost])
                 _core.failpoint("event.produced")
                 self._move({place: mark for place, mark in marks.items() if place.number not in lost}, metadata)
@@ -139,8 +141,8 @@ class EmbeddedConsumer:
     def _rebalance(self) -> None:
         gained = self._ownership.refresh(lambda numbers: self._on_revoke(_places(numbers)))
         if gained:
-            self._fetcher.seek(gained)
-            self._on_assign(_places(gained))
+            self._fetcher.seek({number: tenure.offset for number, tenure in gained.items()})
+            self._on_assign({Partition(TOPIC, number): tenure for number, tenure in gained.items()})
 
     def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:
         """Insert events; return how many ids the log had already: the first one wins."""
@@ -162,5 +164,5 @@ def _places(numbers: Iterable[int]) -> frozenset[Partition]:
     return frozenset(Partition(TOPIC, number) for number in numbers)
 
 
-def _ignore(_partitions: frozenset[Partition]) -> None:
+def _ignore(_partitions: frozenset[Partition] | Mapping[Partition, Tenure]) -> None:
     """No callback was given."""

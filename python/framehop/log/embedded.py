@@ -25,7 +25,7 @@ from framehop.log.schema import TOPIC
 from framehop.log.segments import read_cold
 from framehop.log.source_rows import load_accounts
 from framehop.log.writer import EmbeddedWriter
-from framehop.protocols import Delivery, PartitionsCallback, Start
+from framehop.protocols import Delivery, PartitionsCallback, Start, TenuresCallback
 from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
@@ -91,7 +91,7 @@ class EmbeddedLog:
         *,
         member: str,
         start: Start = "beginning",
-        on_assign: PartitionsCallback | None = None,
+        on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> EmbeddedConsumer:
         self._check_open()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from framehop.log.context import LogContext
@@ -32,26 +32,27 @@ class FrameFetcher:
         """Go on reading at these offsets."""
         self._positions.update(positions)
 
-    def fetch(self, owned: Collection[int], max_frames: int) -> list[FrameRecord]:
-        """Up to `max_frames`, in offset order per partition. No partition starves another: the room is shared among those
-        that have frames, and who comes first changes from call to call. After an error the positions are as before."""
+    def fetch(self, tenures: Mapping[int, int], max_frames: int) -> list[FrameRecord]:
+        """Up to `max_frames` of the partitions that have a tenure, in offset order per partition. No partition starves another: the
+        room is shared among those that have frames, and who comes first changes from call to call. After an error the positions
+        are as before."""
         before = self._positions.copy()
         try:
-            return self._fetch(owned, max_frames)
+            return self._fetch(tenures, max_frames)
         except BaseException:
             self._positions = before
             raise
 
-    def _fetch(self, owned: Collection[int], max_frames: int) -> list[FrameRecord]:
+    def _fetch(self, tenures: Mapping[int, int], max_frames: int) -> list[FrameRecord]:
         with translated(self._context.paths.frames):
             self._sweep_maps()
-            waiting = self._waiting(owned)
+            waiting = self._waiting(tenures)
             found: list[FrameRecord] = []
             for place, partition in enumerate(waiting):
                 room = max_frames - len(found)
                 share = -(-room // (len(waiting) - place))
                 if share > 0:
-                    found += self._read(partition, share, waiting[partition])
+                    found += self._read(partition, share, waiting[partition], tenures[partition])
             return found
 
     def close(self) -> None:
@@ -63,7 +64,7 @@ class FrameFetcher:
             self._next_sweep = time.monotonic() + _SWEEP_INTERVAL_S
             self._maps.drop_unlinked()
 
-    def _waiting(self, owned: Collection[int]) -> dict[int, int]:
+    def _waiting(self, owned: Mapping[int, int]) -> dict[int, int]:
         """End offset by owned partition that has something to read, in this call's order."""
         ends = rows(self._db, "SELECT partition, next_offset FROM partitions")
         behind = [
@@ -73,12 +74,13 @@ class FrameFetcher:
         first = self._turn % len(behind) if behind else 0
         return dict(behind[first:] + behind[:first])
 
-    def _read(self, partition: int, limit: int, end: int) -> list[FrameRecord]:
+    def _read(self, partition: int, limit: int, end: int, tenure: int) -> list[FrameRecord]:
         found = rows(self._db, _SELECT, (partition, self._positions[partition], limit))
         # Nothing although the end is further on: retention took all of it, and left a gap record.
         self._positions[partition] = found[-1][1] + 1 if found else end
-        return [self._record(row) for row in found]
+        return [self._record(row, tenure) for row in found]
 
-    def _record(self, row: tuple[Any, ...]) -> FrameRecord:
+    def _record(self, row: tuple[Any, ...], tenure: int) -> FrameRecord:
         meta, place = meta_of(row), place_of(row)
-        return FrameRecord(meta=meta, payload=self._maps.read(place.segment, place.position, meta.payload_bytes))
+        payload = self._maps.read(place.segment, place.position, meta.payload_bytes)
+        return FrameRecord(meta=meta, payload=payload, tenure=tenure)

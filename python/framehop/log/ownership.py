@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import apsw
@@ -21,11 +21,11 @@ from framehop.log.index import connect, rows, transaction, translated, value
 from framehop.log.locks import FileLock
 from framehop.log.membership import BEATS_PER_TIMEOUT, Member, Roll, bump_version
 from framehop.partitioning import fair_shares
-from framehop.protocols import Start
+from framehop.protocols import Start, Tenure
 
 logger = logging.getLogger(__name__)
 
-_OFFSETS = 'SELECT partition, "offset" FROM offsets WHERE group_name=?'
+_OFFSETS = 'SELECT partition, "offset", metadata FROM offsets WHERE group_name=?'
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +59,33 @@ class Ownership:
         with self._lock:
             return frozenset(self._claims)
 
-    def drop_lost(self, db: apsw.Connection, touched: frozenset[int]) -> frozenset[int]:
-        """Within a commit's transaction: those of `touched` that this member does not own (any more). They leave `partitions`."""
+    @property
+    def tenures(self) -> dict[int, int]:
+        """The number of its tenure by partition owned: the owner's generation."""
+        with self._lock:
+            return {partition: claim.generation for partition, claim in self._claims.items()}
+
+    def drop_lost(
+        self, db: apsw.Connection, touched: frozenset[int], tenures: Mapping[int, int] | None
+    ) -> frozenset[int]:
+        """Within a commit's transaction: those of `touched` that this member does not own (any more), which leave `partitions`, or
+        not in the tenure given."""
         owners = self._owners(db)
         with self._lock:
-            lost = frozenset(partition for partition in touched if not self._is_mine(partition, owners))
-            self._forget(lost)
-            return lost
+            gone = frozenset(partition for partition in touched if not self._is_mine(partition, owners))
+            self._forget(gone)
+            return gone | {partition for partition in touched - gone if not self._is_in(partition, tenures)}
+
+    def _is_in(self, partition: int, tenures: Mapping[int, int] | None) -> bool:
+        return tenures is None or tenures.get(partition) == self._claims[partition].generation
 
     def _forget(self, partitions: frozenset[int]) -> None:
         """With the lock held."""
         for claim in [self._claims.pop(partition) for partition in partitions if partition in self._claims]:
             claim.lock.release(unlink=True)  # of no use to anybody: the next owner raises the generation
 
-    def refresh(self, revoke: Callable[[frozenset[int]], None]) -> dict[int, int]:
-        """Take part in the group's balance; return partitions newly owned, each with the group's committed offset. Calls
-        `revoke` before it gives one back.
+    def refresh(self, revoke: Callable[[frozenset[int]], None]) -> dict[int, Tenure]:
+        """Take part in the group's balance; return the tenures that begin. Calls `revoke` before it gives a partition back.
 
         Cheap while nothing changes: one small query, and a look at who lives four times per session timeout.
         """
@@ -131,7 +142,7 @@ class Ownership:
                 owned[owner.instance] += 1
         return fair_shares(owned, len(owners))[self._member.instance]
 
-    def _claim(self) -> dict[int, int]:
+    def _claim(self) -> dict[int, Tenure]:
         claims: dict[int, _Claim] = {}
         try:
             with transaction(self._db, self._context.paths.index):
@@ -145,14 +156,17 @@ class Ownership:
                         claims[partition] = self._take(partition, owner)
                 if claims or dead:
                     bump_version(self._db, self._group)
-                offsets = dict(rows(self._db, _OFFSETS, (self._group,)))
+                offsets = {partition: kept for partition, *kept in rows(self._db, _OFFSETS, (self._group,))}
         except BaseException:
             for claim in claims.values():
                 claim.lock.release(unlink=True)
             raise
         with self._lock:
             self._claims.update(claims)
-        return {partition: offsets[partition] for partition in claims}
+        return {
+            partition: Tenure(number=claim.generation, offset=offsets[partition][0], metadata=offsets[partition][1])
+            for partition, claim in claims.items()
+        }
 
     def _is_free(self, partition: int, owner: _Owner, living: frozenset[str]) -> bool:
         # Named here but not claimed: a transaction that looked failed, and was not.

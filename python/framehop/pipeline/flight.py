@@ -6,14 +6,14 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from framehop._core import DecodeResult, SlotRef
 from framehop.pipeline.control import Beat
 from framehop.pipeline.tracker import Batch, Tracker
-from framehop.protocols import CommitResult
+from framehop.protocols import CommitResult, Tenure
 from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
 
@@ -48,7 +48,6 @@ class Flight:
         self._changed = threading.Condition(self._lock)
         self._tracker = Tracker(ahead=ahead)
         self._committing: frozenset[Partition] = frozenset()
-        self._given_up: frozenset[Partition] = frozenset()  # of those being committed
         self._decoded: deque[Decoded] = deque()
         self._again: deque[Decoded] = deque()
         self._failure: BaseException | None = None
@@ -73,7 +72,13 @@ class Flight:
         with self._lock:
             for record in records:
                 meta = record.meta
-                self._tracker.add(meta.pointer.place, meta.pointer.offset, meta.key.stream)
+                self._tracker.add(meta.pointer.place, meta.pointer.offset, meta.key.stream, tenure=record.tenure)
+
+    def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
+        """Partitions came (back): whatever is still in flight of them is of an older tenure, and is read again."""
+        with self._lock:
+            for partition, tenure in tenures.items():
+                self._tracker.begin(partition, tenure.number)
 
     def decoded(self, frames: list[Decoded]) -> None:
         with self._lock:
@@ -97,7 +102,6 @@ class Flight:
                 if not self._changed.wait(deadline.remaining_s):
                     break
             self._tracker.drop(partitions)
-            self._given_up |= partitions & self._committing
 
     # ---- main
 
@@ -119,10 +123,10 @@ class Flight:
         with self._lock:
             self._again.append(frame)
 
-    def complete(self, event: Event) -> None:
-        """The frame's outcome is known. Dropped when its partition is not ours any more."""
+    def complete(self, event: Event, tenure: int) -> None:
+        """The outcome of a frame that was read under `tenure` is known. Dropped when the tenure has ended."""
         with self._changed:
-            if self._tracker.complete(event):
+            if self._tracker.complete(event, tenure=tenure):
                 self._changed.notify_all()
 
     def beat(self, *, frames_read: int, resent: int) -> Beat:
@@ -148,19 +152,10 @@ class Flight:
                 self._changed.wait(BACKSTOP_S)
             return None
 
-    def still_ours(self, batch: Batch) -> Batch:
-        """`batch` without what was handed over while its commit was tried."""
-        with self._lock:
-            gone = self._given_up
-        return Batch(
-            events=[event for event in batch.events if event.frame.place not in gone],
-            marks={partition: mark for partition, mark in batch.marks.items() if partition not in gone},
-        )
-
     def committed(self, batch: Batch, result: CommitResult) -> None:
         with self._changed:
-            self._committing = self._given_up = frozenset()
-            self._tracker.drop(result.lost)
+            self._committing = frozenset()
+            self._tracker.end({partition: batch.tenures[partition] for partition in result.lost})
             for event in batch.events:
                 if event.frame.place not in result.lost:
                     self._counts["events"] += 1

@@ -90,7 +90,7 @@ class Intake:
         event = make_event(
             record.meta, lane=self._settings.lane, writer=self._writer, outcome="failed", reason=reason, size=size
         )
-        self._flight.complete(event)
+        self._flight.complete(event, record.tenure)
 
     def _decode(self, items: list[tuple[FrameRecord, int, int]]) -> None:
         slots: list[_core.Slot] = []

@@ -64,6 +64,7 @@ class Worker:
                 settings.group,
                 member=settings.name,
                 start=settings.start,
+                on_assign=self._flight.begin,
                 on_revoke=self._flight.wait_committed,
             ) as consumer,
         ):
@@ -182,7 +183,7 @@ class Worker:
         if reply.status == "stale" and frame.attempts < STALE_LIMIT:
             self._flight.decode_again(frame)
             return
-        self._flight.complete(self._event(frame, reply))
+        self._flight.complete(self._event(frame, reply), frame.record.tenure)
 
     def _event(self, frame: Decoded, reply: _core.HopReply) -> Event:
         meta, ok = frame.record.meta, reply.status == "ok"
@@ -221,9 +222,9 @@ class Worker:
     def _commit(self, consumer: FrameConsumer, batch: Batch) -> None:
         """Nothing when stopping before that was possible: the frames are read again by whoever comes next."""
         while not self._flight.stopping.is_set():
-            batch = self._flight.still_ours(batch)
             try:
-                self._flight.committed(batch, consumer.commit(batch.events, batch.marks))
+                result = consumer.commit(batch.events, batch.marks, tenures=batch.tenures)
+                self._flight.committed(batch, result)
                 return
             except (LogFullError, LogBusyError, LogUnavailableError) as error:
                 if not self._flight.stalled:

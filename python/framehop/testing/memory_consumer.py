@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 import msgspec
 
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.partitioning import fair_shares
-from framehop.protocols import CommitResult, PartitionsCallback, Start
+from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.testing.memory_store import TOPIC, MemoryGroup, MemoryStore
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, EventRecord, FrameRecord, Partition
@@ -25,7 +26,7 @@ class MemoryConsumer:
         member: str,
         *,
         start: Start,
-        on_assign: PartitionsCallback | None,
+        on_assign: TenuresCallback | None,
         on_revoke: PartitionsCallback | None,
     ) -> None:
         self._store = store
@@ -69,6 +70,7 @@ class MemoryConsumer:
         events: Sequence[Event],
         marks: Mapping[Partition, int],
         metadata: Mapping[Partition, str] | None = None,
+        tenures: Mapping[Partition, int] | None = None,
     ) -> CommitResult:
         for event in events:
             if event.event_id != event.key.event_id(event.lane):
@@ -77,12 +79,13 @@ class MemoryConsumer:
             self._check_open()
             self._store.check_room()
             touched = frozenset(place.number for place in marks) | {event.frame.partition for event in events}
-            lost = frozenset(partition for partition in touched if not self._is_mine(partition))
+            gone = frozenset(partition for partition in touched if not self._is_mine(partition))
+            lost = gone | {partition for partition in touched - gone if not self._is_in(partition, tenures)}
             duplicates = sum(not self._add(event) for event in events if event.frame.partition not in lost)
             for place in frozenset(marks) - _places(lost):
                 self._group.offsets[place.number] = max(self._group.offsets[place.number], marks[place])
                 self._group.metadata[place.number] = (metadata or {}).get(place, "")
-            self._drop(lost)
+            self._drop(gone)
             self._store.changed.notify_all()
         return CommitResult(lost=_places(lost), duplicates=duplicates)
 
@@ -118,6 +121,9 @@ class MemoryConsumer:
     def _is_mine(self, partition: int) -> bool:
         return self._claims.get(partition) == self._group.generations[partition]
 
+    def _is_in(self, partition: int, tenures: Mapping[Partition, int] | None) -> bool:
+        return tenures is None or tenures.get(Partition(TOPIC, partition)) == self._claims[partition]
+
     def _drop(self, partitions: frozenset[int]) -> None:
         for partition in partitions:
             self._claims.pop(partition, None)
@@ -142,7 +148,7 @@ class MemoryConsumer:
             with self._store.changed:
                 self._release(surplus)
         if gained:
-            self._on_assign(_places(gained))
+            self._on_assign(gained)
 
     def _share(self) -> int:
         names = self._group.members
@@ -152,14 +158,19 @@ class MemoryConsumer:
                 owned[names[owner]] += 1
         return fair_shares(owned, len(self._group.owners))[names[self]]
 
-    def _claim(self, wanted: int) -> frozenset[int]:
+    def _claim(self, wanted: int) -> dict[Partition, Tenure]:
         free = [partition for partition, owner in self._group.owners.items() if owner is None]
-        gained = frozenset(free[: max(0, wanted)])
-        for partition in gained:
+        gained: dict[Partition, Tenure] = {}
+        for partition in free[: max(0, wanted)]:
             self._group.owners[partition] = self
             self._group.generations[partition] += 1
             self._claims[partition] = self._group.generations[partition]
             self._positions[partition] = self._group.offsets[partition]
+            gained[Partition(TOPIC, partition)] = Tenure(
+                number=self._claims[partition],
+                offset=self._group.offsets[partition],
+                metadata=self._group.metadata.get(partition, ""),
+            )
         return gained
 
     def _take(self, max_frames: int) -> list[FrameRecord]:
@@ -178,7 +189,7 @@ class MemoryConsumer:
             record = self._store.read(partition, self._positions[partition])
             self._positions[partition] += 1
             if record is not None:
-                found.append(record)
+                found.append(replace(record, tenure=self._claims[partition]))
         return found
 
     def _add(self, event: Event) -> bool:
@@ -205,5 +216,5 @@ def _places(numbers: Iterable[int]) -> frozenset[Partition]:
     return frozenset(Partition(TOPIC, number) for number in numbers)
 
 
-def _ignore(_partitions: frozenset[Partition]) -> None:
+def _ignore(_partitions: frozenset[Partition] | Mapping[Partition, Tenure]) -> None:
     """No callback was given."""

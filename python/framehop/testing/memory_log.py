@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from framehop.account import IngestAccount
 from framehop.errors import ClosedError
-from framehop.protocols import Delivery, PartitionsCallback, Start
+from framehop.protocols import Delivery, PartitionsCallback, Start, TenuresCallback
 from framehop.testing.memory_consumer import MemoryConsumer
 from framehop.testing.memory_events import MemoryEventReader
 from framehop.testing.memory_store import TOPIC, MemoryStore
@@ -90,7 +90,7 @@ class MemoryLog:
         *,
         member: str,  # names are for people: members of one name are different members
         start: Start = "beginning",
-        on_assign: PartitionsCallback | None = None,
+        on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> MemoryConsumer:
         return self._keep(

@@ -22,7 +22,7 @@ from framehop.log.kafka.outputs import Output, Outputs
 from framehop.log.kafka.scan import place_of, topic_partition, without_group
 from framehop.log.kafka.starts import StartOffset, behind_its_end, range_of, resolve_starts
 from framehop.log.kafka.wire import NotOursError, Record, event_record, parse_frame, payload_of, pointer_of
-from framehop.protocols import CommitResult, PartitionsCallback, Start
+from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
 
@@ -55,7 +55,7 @@ class KafkaConsumer:
         *,
         member: str,
         start: Start,
-        on_assign: PartitionsCallback | None,
+        on_assign: TenuresCallback | None,
         on_revoke: PartitionsCallback | None,
     ) -> None:
         self._connection, self._url, self._options = connection, connection.url, connection.options
@@ -76,7 +76,6 @@ class KafkaConsumer:
         self._offsets = OffsetCommits(self._url, self._marks, self._lock)
         self._side: list[Output] = []
         self._committed_s = 0.0
-        self._overdue: list[Notice] = []  # partitions went before the worker was through with them
         self._generation: object = None
         self._frames_read = 0
         self._closed = False
@@ -160,26 +159,31 @@ class KafkaConsumer:
         events: Sequence[Event],
         marks: Mapping[Partition, int],
         metadata: Mapping[Partition, str] | None = None,
+        tenures: Mapping[Partition, int] | None = None,
     ) -> CommitResult:
         records = [(event, event_record(event)) for event in events]
         deadline = Deadline.after(GENERATION_S)
         while True:
             try:
-                return self._commit(records, marks, metadata or {})
+                return self._commit(records, marks, metadata or {}, tenures)
             except StaleGenerationError:
                 if deadline.expired:
                     raise
                 time.sleep(RETRY_S)  # the thread learns of the new one
 
     def _commit(
-        self, records: Sequence[tuple[Event, Record]], marks: Mapping[Partition, int], metadata: Mapping[Partition, str]
+        self,
+        records: Sequence[tuple[Event, Record]],
+        marks: Mapping[Partition, int],
+        metadata: Mapping[Partition, str],
+        tenures: Mapping[Partition, int] | None,
     ) -> CommitResult:
         with self._commit_lock:
             self._check_open()
             # Before we look at what is ours: with a newer one the broker would take events of a partition lost in between.
             generation = self._generation
-            lost, outputs = self._admit(records, frozenset(marks))
-            mine = {partition: mark for partition, mark in marks.items() if partition not in lost}
+            ours, outputs = self._admit(records, tenures)
+            mine = {partition: mark for partition, mark in marks.items() if partition in ours}
             if self._options.delivery == "exactly-once":
                 with self._lock:
                     due = self._marks.due_with(mine, metadata)
@@ -188,28 +192,25 @@ class KafkaConsumer:
                 self._deliver(outputs, {}, generation)
                 _core.failpoint("event.produced")
             with self._lock:  # not before: the thread commits what is finished
-                self._marks.finish(mine, metadata)
+                now = self._marks.tenures
+                self._marks.finish({at: mark for at, mark in mine.items() if now.get(at) == ours[at]}, metadata)
             behind = self._marks.ahead > AHEAD
         if behind or not self._options.commit_interval_s:
             self._offsets.wait(mine, COMMIT_S)
-        return CommitResult(lost=lost)
+        return CommitResult(lost=frozenset(marks.keys() | {event.frame.place for event, _ in records}) - ours.keys())
 
     def _admit(
-        self, records: Sequence[tuple[Event, Record]], touched: frozenset[Partition]
-    ) -> tuple[frozenset[Partition], list[Output]]:
+        self, records: Sequence[tuple[Event, Record]], tenures: Mapping[Partition, int] | None
+    ) -> tuple[dict[Partition, int], list[Output]]:
+        """The tenures that go on, and what may be written under them."""
         with self._lock:
-            # What was given to us again is not ours in the eyes of a worker that has not let go of it yet.
-            self._overdue = [notice for notice in self._overdue if not notice.heeded.is_set()]
-            ours = self._marks.owned.difference(*(notice.revoked for notice in self._overdue))
-            lost = (touched | {event.frame.place for event, _ in records}) - ours
-            fresh = [
-                (event, record)
-                for event, record in records
-                if event.frame.place in ours and not self._marks.stale(event.frame.place, event.frame.offset)
-            ]
-        outputs = [self._outputs.event(event, record) for event, record in fresh]
-        outputs += [self._outputs.letter_of_event(event) for event, _ in fresh if event.outcome == "failed"]
-        return lost, outputs
+            ours = self._marks.tenures
+        if tenures is not None:  # a partition that went and came back has another one
+            ours = {partition: number for partition, number in ours.items() if tenures.get(partition) == number}
+        admitted = [(event, record) for event, record in records if event.frame.place in ours]
+        outputs = [self._outputs.event(event, record) for event, record in admitted]
+        outputs += [self._outputs.letter_of_event(event) for event, _ in admitted if event.outcome == "failed"]
+        return ours, outputs
 
     def _deliver(self, outputs: list[Output], due: Mapping[Partition, tuple[int, str]], generation: object) -> None:
         """Under the commit lock. What the thread had to say goes along."""
@@ -277,8 +278,10 @@ class KafkaConsumer:
             self._not_a_frame(message, str(error))
             return None
         with self._lock:
-            ours = self._marks.hand_out(meta.pointer.place, meta.pointer.offset)
-        return FrameRecord(meta=meta, payload=payload_of(message, meta)) if ours else None
+            tenure = self._marks.hand_out(meta.pointer.place, meta.pointer.offset)
+        if tenure is None:
+            return None
+        return FrameRecord(meta=meta, payload=payload_of(message, meta), tenure=tenure)
 
     def _heard(self, message: Message, error: KafkaError | None) -> None:
         assert error is not None
@@ -389,13 +392,15 @@ class KafkaConsumer:
             ),
             default=none,
         )
+        gained: dict[Partition, Tenure] = {}
         with self._lock:
             for start in starts:
-                self._marks.assign(start.partition, start.offset, start.committed)
+                number = self._marks.assign(start.partition, start.offset, start.committed)
+                gained[start.partition] = Tenure(number=number, offset=start.offset, metadata=start.metadata)
                 if start.gap_from is not None:
                     self._side.append(self._outputs.gap(start.partition, start.gap_from, start.offset))
         consumer.incremental_assign([topic_partition(start.partition, start.offset) for start in starts])
-        self._intake.announce(Notice(gained=frozenset(partitions)))
+        self._intake.announce(Notice(gained=gained))
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """The worker finishes what is in flight and commits it, within a bound; then the partitions go."""
@@ -435,8 +440,6 @@ class KafkaConsumer:
     def _let_go(self, consumer: Consumer, notice: Notice) -> None:
         with self._lock:
             self._marks.drop(notice.revoked)
-            if not notice.heeded.is_set():
-                self._overdue.append(notice)
         consumer.incremental_unassign([topic_partition(partition) for partition in notice.revoked])
 
     def _patiently(self, action: Callable[[], T], default: T) -> T:
@@ -484,5 +487,5 @@ class KafkaConsumer:
             raise ClosedError("this consumer of the log is closed")
 
 
-def _ignore(_partitions: frozenset[Partition]) -> None:
+def _ignore(_partitions: frozenset[Partition] | Mapping[Partition, Tenure]) -> None:
     """No callback was given."""

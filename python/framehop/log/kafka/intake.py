@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from framehop.protocols import Tenure
 from framehop.timing import Deadline
 from framehop.types import FrameRecord, Partition
 
@@ -15,7 +16,7 @@ from framehop.types import FrameRecord, Partition
 class Notice:
     """Partitions gained or to be given back; `heeded` is set once the worker has done what it had to."""
 
-    gained: frozenset[Partition] = frozenset()
+    gained: Mapping[Partition, Tenure] = field(default_factory=dict)
     revoked: frozenset[Partition] = frozenset()
     heeded: threading.Event = field(default_factory=threading.Event)
 

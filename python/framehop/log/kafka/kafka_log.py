@@ -28,7 +28,7 @@ from framehop.log.kafka.url import KafkaUrl
 from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome, payload_of
 from framehop.log.kafka.writer import KafkaWriter
 from framehop.log.locks import FileLock
-from framehop.protocols import Delivery, PartitionsCallback, Start
+from framehop.protocols import Delivery, PartitionsCallback, Start, TenuresCallback
 from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
@@ -87,7 +87,7 @@ class KafkaLog:
         *,
         member: str,
         start: Start = "beginning",
-        on_assign: PartitionsCallback | None = None,
+        on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> KafkaConsumer:
         self._check_open()

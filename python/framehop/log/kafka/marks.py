@@ -10,10 +10,11 @@ from framehop.types import Partition
 
 @dataclass(slots=True)
 class _Mark:
-    """`done`: the next offset to read as far as the worker is through. `committed`: as far as the broker knows. `handed`: behind
-    the last frame handed out. `start`: where this ownership began. `jumps`: from one mark to another over offsets that hold no
-    frames."""
+    """`tenure`: its number. `done`: the next offset to read as far as the worker is through. `committed`: as far as the broker
+    knows. `handed`: behind the last frame handed out. `start`: where this tenure began. `jumps`: from one mark to another over
+    offsets that hold no frames."""
 
+    tenure: int
     done: int
     committed: int
     handed: int
@@ -27,26 +28,36 @@ class Marks:
 
     def __init__(self) -> None:
         self._marks: dict[Partition, _Mark] = {}
+        self._begun = 0  # tenures so far
 
     @property
     def owned(self) -> frozenset[Partition]:
         return frozenset(self._marks)
 
-    def assign(self, partition: Partition, start: int, committed: int) -> None:
-        """`committed`: where the group stood; less than `start` when what lay between is accounted for."""
-        self._marks[partition] = _Mark(done=start, committed=committed, handed=start, start=start)
+    @property
+    def tenures(self) -> dict[Partition, int]:
+        """The number of its tenure by partition owned."""
+        return {partition: mark.tenure for partition, mark in self._marks.items()}
+
+    def assign(self, partition: Partition, start: int, committed: int) -> int:
+        """A tenure begins; returns its number. `committed`: where the group stood; less than `start` when what lay between is
+        accounted for."""
+        self._begun += 1
+        self._marks[partition] = _Mark(tenure=self._begun, done=start, committed=committed, handed=start, start=start)
+        return self._begun
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
             self._marks.pop(partition, None)
 
-    def hand_out(self, partition: Partition, offset: int) -> bool:
-        """A frame goes to the worker. False when the partition is not ours, or it has been there."""
+    def hand_out(self, partition: Partition, offset: int) -> int | None:
+        """A frame goes to the worker, under the tenure whose number is returned. None when the partition is not ours, or the frame
+        has been there."""
         mark = self._marks.get(partition)
         if mark is None or offset < mark.handed:
-            return False
+            return None
         mark.handed = offset + 1
-        return True
+        return mark.tenure
 
     def handed(self, partition: Partition) -> int | None:
         """Behind the last frame handed out; None when the partition is not ours."""
@@ -83,12 +94,6 @@ class Marks:
     def _advance(self, mark: _Mark) -> None:
         while mark.done in mark.jumps:
             mark.done = mark.jumps.pop(mark.done)
-
-    def stale(self, partition: Partition, offset: int) -> bool:
-        """Whether a frame was not handed out since the partition came to us, and so is of an ownership before; or is done: it was
-        of the ownership before as well, and its event was written when the partition had come back."""
-        mark = self._marks.get(partition)
-        return mark is None or not mark.done <= offset < mark.handed
 
     def due(self) -> dict[Partition, tuple[int, str]]:
         """By partition: the offset to commit and its metadata, where the broker does not know it yet."""

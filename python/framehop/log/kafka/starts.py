@@ -20,12 +20,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartOffset:
-    """`committed`: what the broker knows of the group; below `offset` it has to be told. `gap_from`: frames from there to `offset`
-    were removed before the group read them."""
+    """`committed`: what the broker knows of the group, with its `metadata`; below `offset` it has to be told. `gap_from`: frames
+    from there to `offset` were removed before the group read them."""
 
     partition: Partition
     offset: int
     committed: int
+    metadata: str = ""
     gap_from: int | None = None
 
 
@@ -49,7 +50,7 @@ def resolve_starts(
     fresh = oldest if been_here else newest
     return [
         # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
-        _go_on(partition, committed[partition], oldest.get(partition, 0), newest.get(partition))
+        _go_on(partition, *committed[partition], oldest.get(partition, 0), newest.get(partition))
         if partition in committed
         else _tell(_go_on(partition, done[partition], oldest.get(partition, 0), newest.get(partition)))
         if partition in done
@@ -68,13 +69,15 @@ def _begin(partition: Partition, offset: int) -> StartOffset:
     return StartOffset(partition=partition, offset=offset, committed=-1)
 
 
-def _go_on(partition: Partition, committed: int, oldest: int, end: int | None) -> StartOffset:
+def _go_on(partition: Partition, committed: int, metadata: str, oldest: int, end: int | None) -> StartOffset:
     if committed < oldest:
-        return StartOffset(partition=partition, offset=oldest, committed=committed, gap_from=committed)
+        return StartOffset(
+            partition=partition, offset=oldest, committed=committed, metadata=metadata, gap_from=committed
+        )
     if end is not None and committed > end:
         logger.warning("%s; it is read from its beginning", behind_its_end(partition, committed, end))
         return _begin(partition, oldest)
-    return StartOffset(partition=partition, offset=committed, committed=committed)
+    return StartOffset(partition=partition, offset=committed, committed=committed, metadata=metadata)
 
 
 def behind_its_end(partition: Partition, at: int, end: int) -> str:
@@ -82,14 +85,17 @@ def behind_its_end(partition: Partition, at: int, end: int) -> str:
     return f"{partition} ends at offset {end}, and was read up to {at}: its topic was made anew, or a broker has lost what it had"
 
 
-def _committed(connection: Connection, consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
+def _committed(
+    connection: Connection, consumer: Consumer, partitions: Sequence[Partition]
+) -> dict[Partition, tuple[int, str]]:
+    """Offset and metadata by partition, where there are any."""
     places = [topic_partition(partition) for partition in partitions]
     with translated(connection.url, connection.causes):
         found = consumer.committed(places, timeout=REQUEST_S)
     for place in found:
         if place.error is not None and place.error.code() not in MISSING:
             raise LogUnavailableError(str(explain(place.error, connection.url, place.topic)))
-    return {place_of(place): place.offset for place in found if place.offset >= 0}
+    return {place_of(place): (place.offset, place.metadata or "") for place in found if place.offset >= 0}
 
 
 def _known(connection: Connection, consumer: Consumer) -> bool:
