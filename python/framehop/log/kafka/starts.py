@@ -52,7 +52,7 @@ def resolve_starts(
         # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
         _go_on(partition, *committed[partition], oldest.get(partition, 0), newest.get(partition))
         if partition in committed
-        else _tell(_go_on(partition, done[partition], oldest.get(partition, 0), newest.get(partition)))
+        else _tell(_go_on(partition, done[partition], "", oldest.get(partition, 0), newest.get(partition)))
         if partition in done
         else _begin(partition, (fresh if partition in known else oldest).get(partition, 0))
         for partition in partitions
