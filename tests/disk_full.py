@@ -22,7 +22,12 @@ from tests.waiting import until
 MIB = 1 << 20
 FRAMES = 200
 OPTIONS = LogOptions(
-    segment_bytes=4 * MIB, queue_bytes=MIB, reserve_bytes=4 * MIB, retain_bytes=None, session_timeout_s=20.0
+    segment_bytes=4 * MIB,
+    queue_bytes=MIB,
+    reserve_bytes=4 * MIB,
+    retain_bytes=None,
+    retain_disk_share=None,
+    session_timeout_s=20.0,
 )
 
 

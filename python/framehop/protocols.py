@@ -17,6 +17,7 @@ from framehop.types import (
     FramePointer,
     FrameRecord,
     Gap,
+    LostPicture,
     ModelInfo,
     Partition,
     PartitionLag,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Start = Literal["beginning", "latest"]
 Delivery = Literal["at-least-once", "exactly-once"]
 PartitionsCallback = Callable[[frozenset[Partition]], None]
+OtherCallback = Callable[[FramePointer], None]
+ProgressCallback = Callable[[int, int], None]  # done, of how much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +199,9 @@ class FrameLog(Protocol):
         `group`: go on where the last reader of this name was; `start` and `since_us` are for its first. Groups do not know each
         other. One reader per group at a time: two would both get everything. Raises InvalidArgumentError."""
 
-    def scan_frames(self) -> Iterator[FrameMeta]:
-        """All frames in the log as it is now, without pictures: by partition, then offset."""
+    def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
+        """All frames in the log as it is now, without pictures: by partition, then offset. `on_other` is called with the place of
+        each record among them that is no frame."""
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         """One frame; None when retention has taken it."""
@@ -209,6 +213,16 @@ class FrameLog(Protocol):
     def ingest_accounts(self) -> list[IngestAccount]:
         """What the ingests that wrote this log made of their sources, by stream and epoch; in Kafka those of this user on this
         host, which alone knows them."""
+
+    def lost_pictures(self, on_progress: ProgressCallback | None = None) -> Iterator[LostPicture]:
+        """Read every picture and give those that are not what was written. `on_progress`: bytes done, and of how many."""
+
+    def lost_events(self) -> int:
+        """How many events are neither in the log nor taken by retention, where the log can tell; else 0."""
+
+    def known_streams(self) -> dict[str, Partition]:
+        """Streams that the log remembers, whether it holds frames of them or not, and where theirs go; none where it remembers
+        none."""
 
     def end_offsets(self) -> dict[Partition, int]:
         """The next offset by partition."""

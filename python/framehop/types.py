@@ -160,6 +160,15 @@ class FrameRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostPicture:
+    """A frame in the log whose picture cannot be had any more. `reason` names the file and what is wrong with it."""
+
+    key: FrameKey
+    pointer: FramePointer
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectedObject:
     """One box. `box`: (x1, y1, x2, y2) in source pixels. `confidence`: 0–1."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +49,7 @@ def audit(house: House, *args: str) -> tuple[int, dict[str, Any]]:
 def test_an_event_that_was_tampered_with_is_named(house: House, statements: list[str], what: str, why: str) -> None:
     before = house.framehop("audit", "--log", house.log)
     assert (before.returncode, before.stderr) == (0, "")
-    assert "nothing lost, nothing doubled: 0 missing, 0 duplicates, 0 out of order" in before.stdout
+    assert "nothing lost, nothing doubled: 0 missing, 0 duplicates, 0 out of order, 0 pictures lost" in before.stdout
     status, report = audit(house)
     assert (status, report["frames"], report["events"], report["findings"]) == (0, 2 * COUNT, 2 * COUNT, [])
 
@@ -71,6 +73,46 @@ def test_an_event_that_was_tampered_with_is_named(house: House, statements: list
     assert (told.returncode, told.stderr) == (1, "")
     assert finding in told.stdout
     assert f"NOT clean: {report['missing']} missing" in told.stdout
+
+
+GONE = "DELETE FROM {} WHERE stream='gate' AND seq >= {}"
+
+
+@pytest.mark.parametrize(("first", "what"), [(0, "stream"), (COUNT - 3, "tail")], ids=["a stream", "a tail"])
+def test_what_was_deleted_without_a_trace_is_named(house: House, first: int, what: str) -> None:
+    db = connect(house.log / "index.db")
+    partition, end = rows(db, "SELECT partition, max(\"offset\") FROM frames WHERE stream='gate'")[0]
+    for table in ("frames", "events"):
+        rows(db, GONE.format(table, first))
+    db.close()
+    status, report = audit(house)
+    told = (
+        f"missing: frames/{partition}, offsets {end - COUNT + 1 + first} to {end} of stream gate: no frame and no gap"
+    )
+    assert (status, report["findings"]) == (1, [told])
+    assert (report["missing"], report["streams"]["gate"]["missing"]) == (COUNT - first, COUNT - first)
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1  # of the first picture
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "lost", "why"),
+    [(Path.unlink, 2 * COUNT, "is gone"), (_flip, 1, "is damaged at byte 64")],
+    ids=["a segment removed", "a byte flipped"],
+)
+def test_pictures_that_cannot_be_had_any_more_are_named(
+    house: House, spoil: Callable[[Path], None], lost: int, why: str
+) -> None:
+    (segment,) = (house.log / "frames").iterdir()
+    spoil(segment)
+    status, report = audit(house)
+    assert (status, report["lost"], report["missing"], len(report["findings"])) == (1, lost, 0, min(lost, 20))
+    assert report["findings"][0].endswith(f", its picture is lost: frames/{segment.name} {why}")
+    assert audit(house, "--rows-only")[0] == 0
 
 
 def test_each_lane_is_audited_and_shown_by_itself(house: House) -> None:

@@ -15,8 +15,18 @@ from framehop.log.index import connect, rows
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
 from framehop.pipeline.audit import audit
-from framehop.protocols import Delivery
-from framehop.types import Event, EventRecord, FrameKey, FrameMeta, FramePointer, FrameRecord, Gap
+from framehop.protocols import Delivery, OtherCallback, ProgressCallback
+from framehop.types import (
+    Event,
+    EventRecord,
+    FrameKey,
+    FrameMeta,
+    FramePointer,
+    FrameRecord,
+    Gap,
+    LostPicture,
+    Partition,
+)
 from tests.broker import Cluster
 from tests.commands import framehop
 from tests.logs import make_event, marks_after, read, write
@@ -51,15 +61,33 @@ class _Records:
         self.frames = [_meta(seq) for seq in range(frames)]
         self.written = [_event(meta) for meta in self.frames]
         self.removed: list[Gap] = []
+        self.others: list[FramePointer] = []
+        self.ends: dict[Partition, int] | None = None
 
     def events(self) -> _Reader:
         return _Reader(self.written)
 
-    def scan_frames(self) -> Iterator[FrameMeta]:
+    def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
+        if on_other is not None:
+            for pointer in self.others:
+                on_other(pointer)
         return iter(self.frames)
 
     def gaps(self) -> list[Gap]:
         return self.removed
+
+    def end_offsets(self) -> dict[Partition, int]:
+        ends = [meta.pointer.offset for meta in self.frames] + [gap.last_offset for gap in self.removed]
+        return {Partition("t.frames", 1): max(ends, default=-1) + 1} if self.ends is None else self.ends
+
+    def lost_pictures(self, on_progress: ProgressCallback | None = None) -> Iterator[LostPicture]:
+        return iter(())
+
+    def lost_events(self) -> int:
+        return 0
+
+    def known_streams(self) -> dict[str, Partition]:
+        return {}
 
     def remove_frames(self, count: int) -> None:
         """As retention does it in Kafka: by offset, whatever stream it is, and events stay."""
@@ -195,6 +223,7 @@ def test_a_gap_behind_an_epoch_does_not_explain_its_beginning(often: _Records) -
     del often.frames[:2]
     del often.written[:2]
     often.removed = [Gap(reason="retention", topic="t.frames", partition=1, first_offset=10, last_offset=20)]
+    often.ends = {Partition("t.frames", 1): 6}
     assert audit(often).missing == 2
 
 

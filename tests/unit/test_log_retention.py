@@ -111,19 +111,6 @@ def test_a_log_that_lost_everything_is_read_from_its_end(log: EmbeddedLog, tmp_p
     assert (again.epoch, again.next_seq) == (state.epoch, 6), "a gap counts as written"
 
 
-def test_events_go_with_their_frames(log: EmbeddedLog, tmp_path: Path) -> None:
-    _append(log, "a", 9)
-    _commit(log, "g", 9)
-    newest = list(log.events())[-1].offset
-    _retain(tmp_path, retain_bytes=4096)
-    assert [record.event.seq for record in log.events()] == [6, 7, 8]
-    _retain(tmp_path, retain_bytes=0)
-    assert list(log.events()) == []
-    _append(log, "a", 1)
-    _commit(log, "g", 1)
-    assert [record.offset for record in log.events()] == [newest + 1], "an offset is never used again"
-
-
 def test_age_counts_from_the_newest_frame_of_a_segment(
     log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

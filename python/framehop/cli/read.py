@@ -146,15 +146,22 @@ def audit(
             help="What to hold a log in Kafka to: may an event come twice, with one id? Default: the one in --config.",
         ),
     ] = None,
+    rows_only: Annotated[
+        bool,
+        typer.Option(
+            "--rows-only",
+            help="Leave the pictures of a log in a directory unread: quick, and blind to lost or damaged files.",
+        ),
+    ] = False,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Prove from the log alone that every frame has its event, in order. Exit status 1 if not.
+    """Prove from the log alone that every frame has its picture and its event, in order. Exit status 1 if not.
 
     Exactly one event in a directory and with delivery exactly-once; with at-least-once repeats are counted and allowed.
     """
-    with options.log_at(log, config).open(create=False) as opened:
-        report = audit_log(opened, lane=lane, delivery=delivery)
+    with options.log_at(log, config).open(create=False) as opened, AuditBar() as bar:
+        report = audit_log(opened, lane=lane, delivery=delivery, rows_only=rows_only, on_progress=bar.update)
     if json:
         write_json_line(msgspec.json.encode(report))
     else:
@@ -163,23 +170,47 @@ def audit(
         raise typer.Exit(1)
 
 
+class AuditBar:
+    """What is being read and how far it is, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("audit", total=None)
+
+    def __enter__(self) -> AuditBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def update(self, what: str, done: int, total: int | None) -> None:
+        told = f"{what}: {done}" if total is None else what
+        self._progress.update(self._task, description=told, completed=done, total=total)
+
+
 def print_audit(report: AuditReport) -> None:
     """The audit as a table and a verdict."""
     table = Table(box=None, header_style="bold")
-    for title in ("stream", "frames", "events", "missing", "duplicates", "out of order"):
+    for title in ("stream", "frames", "events", "missing", "lost", "duplicates", "out of order"):
         table.add_column(title, justify="left" if title == "stream" else "right", no_wrap=True)
     for name, stream in report.streams.items():
-        counts = (stream.frames, stream.events, stream.missing, stream.duplicates, stream.out_of_order)
+        counts = (
+            *(stream.frames, stream.events, stream.missing),
+            *(stream.lost, stream.duplicates, stream.out_of_order),
+        )
         table.add_row(name, *map(str, counts))
     out.print(table)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()))
     out.print(f"{report.frames} frames, {report.events} events ({outcomes or 'none'}), {len(report.gaps)} gaps")
     for finding in report.findings:
-        out.print(f"  {finding}")
+        out.print(f"  {finding}", markup=False, soft_wrap=True)
     verdict = _verdict(report)
     out.print(
-        f"{verdict}: {report.missing} missing, {report.duplicates} duplicates, {report.out_of_order} out of order",
+        f"{verdict}: {report.missing} missing, {report.duplicates} duplicates, {report.out_of_order} out of order, "
+        f"{'pictures not read' if report.rows_only else f'{report.lost} pictures lost'}",
         style="bold",
+        soft_wrap=True,
     )
 
 

@@ -19,9 +19,10 @@ from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, 
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, FrameRecord, Partition
 
+# Not by ON CONFLICT DO NOTHING, which uses up an offset: the audit counts on an event at each.
 _INSERT_EVENT = (
-    "INSERT INTO events(stream, epoch, seq, lane, appended_us, json) VALUES(?,?,?,?,?,?)"
-    " ON CONFLICT(stream, epoch, seq, lane) DO NOTHING"
+    "INSERT INTO events(stream, epoch, seq, lane, appended_us, json) SELECT ?1,?2,?3,?4,?5,?6 WHERE NOT EXISTS("
+    "SELECT 1 FROM events WHERE stream=?1 AND epoch=?2 AND seq=?3 AND lane=?4)"
 )
 # Never back: a commit that was held up must not undo a later one.
 _MOVE = 'UPDATE offsets SET "offset"=max("offset", ?), metadata=? WHERE group_name=? AND partition=?'

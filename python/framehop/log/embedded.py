@@ -20,12 +20,14 @@ from framehop.log.layout import LogPaths, find_or_create
 from framehop.log.locks import is_held
 from framehop.log.maintenance import Maintenance
 from framehop.log.options import LogOptions
+from framehop.log.pictures import PictureCheck
 from framehop.log.records import COLUMNS, meta_of, place_of
 from framehop.log.schema import TOPIC
 from framehop.log.segments import read_cold
 from framehop.log.source_rows import load_accounts
 from framehop.log.writer import EmbeddedWriter
-from framehop.protocols import Delivery, PartitionsCallback, Start, TenuresCallback
+from framehop.partitioning import partition_of
+from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
 from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
@@ -33,6 +35,7 @@ from framehop.types import (
     FramePointer,
     FrameRecord,
     Gap,
+    LostPicture,
     Partition,
     PartitionLag,
     check_reader_group,
@@ -44,6 +47,10 @@ _CHUNK = 512
 _AFTER = f'SELECT {COLUMNS} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
 _ONE = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
 _NEXT = 'SELECT "offset", appended_us FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT 1'
+_LOST_EVENTS = """
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name='events'), 0)
+     - (SELECT count(*) FROM events) - (SELECT coalesce(sum(removed), 0) FROM event_account)
+"""
 _GAPS = "SELECT reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq FROM gaps ORDER BY id"
 
 
@@ -113,7 +120,7 @@ class EmbeddedLog:
             EmbeddedEventReader(self._context, start, since_us, check_reader_group(group) if group else "")
         )
 
-    def scan_frames(self) -> Iterator[FrameMeta]:
+    def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         at: tuple[Any, ...] = (-1, -1)
         while found := self._rows(_AFTER, (*at, _CHUNK)):
             yield from (meta_of(row) for row in found)
@@ -156,6 +163,18 @@ class EmbeddedLog:
             self._check_open()
             with translated(self._context.paths.index):
                 return load_accounts(self._db)
+
+    def lost_pictures(self, on_progress: ProgressCallback | None = None) -> Iterator[LostPicture]:
+        return iter(PictureCheck(self._context.paths, self._rows, on_progress))
+
+    def lost_events(self) -> int:
+        """Every offset of an event was given to one: those that hold none were removed by retention, or by somebody else."""
+        return max(0, int(self._rows(_LOST_EVENTS)[0][0]))
+
+    def known_streams(self) -> dict[str, Partition]:
+        """Every stream that was ever written."""
+        names = (name for (name,) in self._rows("SELECT stream FROM streams"))
+        return {name: Partition(TOPIC, partition_of(name, self.partitions)) for name in names}
 
     def end_offsets(self) -> dict[Partition, int]:
         found = self._rows("SELECT partition, next_offset FROM partitions")

@@ -74,6 +74,11 @@ def value(db: apsw.Connection, sql: str, args: Sequence[Any] = ()) -> Any:
     return rows(db, sql, args)[0][0]
 
 
+def has_table(db: apsw.Connection, name: str) -> bool:
+    """Whether the index has it: logs of earlier versions lack some until they are opened for writing."""
+    return bool(rows(db, "SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", (name,)))
+
+
 @contextlib.contextmanager
 def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
     """A short write transaction: all of the block, or nothing. Compute and do I/O before it, not inside."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import apsw
 
 from framehop.errors import LogCorruptError, LogError, LogNotFoundError, LogVersionError, NotALogError
-from framehop.log.index import check_sqlite, connect, row, rows, transaction, translated, value
-from framehop.log.schema import APPLICATION_ID, FRAME_ERROR, READERS, SOURCES, TABLES, VERSION
+from framehop.log.index import check_sqlite, connect, has_table, row, rows, transaction, translated, value
+from framehop.log.schema import APPLICATION_ID, EVENT_ACCOUNT, FRAME_ERROR, READERS, SOURCES, TABLES, VERSION
 
 _OWN = frozenset(
     {"index.db", "index.db-wal", "index.db-shm", "index.db-journal", "frames", "bell", "locks", "lost+found"}
@@ -153,6 +153,7 @@ def _create(paths: LogPaths, partitions: int) -> None:
         rows(db, "PRAGMA journal_mode=WAL")
         with transaction(db, paths.index):
             rows(db, TABLES)
+            rows(db, EVENT_ACCOUNT)
             rows(db, f"PRAGMA application_id={APPLICATION_ID}")
             rows(db, f"PRAGMA user_version={VERSION}")
             for partition in range(partitions):
@@ -191,11 +192,17 @@ def _add_what_came_later(db: apsw.Connection, paths: LogPaths) -> None:
     """A log made before there were these tables and columns gets them, empty; who made it can go on with it."""
     rows(db, READERS)
     rows(db, SOURCES)
-    if _has_column(db, "frames", "error"):
+    if _is_complete(db):
         return
-    with transaction(db, paths.index):
-        if not _has_column(db, "frames", "error"):  # another process may have been first
+    with transaction(db, paths.index):  # several processes may open it at once: only one adds
+        if not _has_column(db, "frames", "error"):
             rows(db, FRAME_ERROR)
+        if not has_table(db, "event_account"):
+            rows(db, EVENT_ACCOUNT)
+
+
+def _is_complete(db: apsw.Connection) -> bool:
+    return _has_column(db, "frames", "error") and has_table(db, "event_account")
 
 
 def _has_column(db: apsw.Connection, table: str, column: str) -> bool:

@@ -1,7 +1,7 @@
 """The flusher: a thread that makes durable what was written, and keeps the write-ahead log small.
 
 Why a thread: done inline, fdatasync and checkpoints set the p99 of an append. One process of a log does it at a time. Nothing
-dirty, no wake-up.
+dirty, no wake-up but for retention by age.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ class Maintenance:
         return FLUSH_INTERVAL_S
 
     def _idle_s(self) -> float | None:
-        """Frames grow old also while nothing is written."""
-        age = self._options.retain_age_s
-        return None if age is None or self._retention is None else min(60.0, max(age / 4, FLUSH_INTERVAL_S))
+        """Frames and events grow old also while nothing is written."""
+        ages = [age for age in (self._options.retain_age_s, self._options.retain_event_age_s) if age is not None]
+        return min(60.0, max(min(ages) / 4, FLUSH_INTERVAL_S)) if ages and self._retention is not None else None
 
     def _round(self, db: apsw.Connection) -> None:
         # Payloads before the index: after power loss a row should not point to what never reached the disk.

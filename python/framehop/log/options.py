@@ -10,6 +10,7 @@ from framehop.errors import ConfigError
 
 MIB = 1 << 20
 GIB = 1 << 30
+DAY_S = 86_400.0
 
 Durability = Literal["process", "power"]
 
@@ -22,6 +23,8 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `power`: it survives power loss as well.
     `retain_bytes`, `retain_age_s`: whole closed segments beyond either limit are dropped, oldest first; None is no limit. The
     segment that a writer is at comes on top. Applied by processes that write.
+    `retain_event_age_s`: events go when they are older than this and their frame is gone; None keeps them for ever.
+    `retain_disk_share`: the log takes no more than this part of what it has and what is free on its disk, 0 to 1; None is no limit.
     `retain_hard`: also what a group has not read yet; else the log grows beyond its limits.
     `segment_bytes`: size of one file of frames; a file also ends after 8,192 frames.
     `reserve_bytes`: frames are not taken while less than this is free on the disk, so that events and clean-up have room.
@@ -33,6 +36,8 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     durability: Durability = "process"
     retain_bytes: int | None = 10 * GIB
     retain_age_s: float | None = None
+    retain_event_age_s: float | None = 30 * DAY_S
+    retain_disk_share: float | None = 0.5
     retain_hard: bool = False
     segment_bytes: int = 64 * MIB
     reserve_bytes: int = 32 * MIB
@@ -44,6 +49,14 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         _check(self.durability in ("process", "power"), f"durability is process or power, not {self.durability!r}")
         _check(self.retain_bytes is None or self.retain_bytes >= 0, "retain_bytes must not be negative")
         _check(self.retain_age_s is None or self.retain_age_s > 0, "retain_age_s must be above 0")
+        _check(
+            self.retain_event_age_s is None or self.retain_event_age_s > 0,
+            "retain_event_age_s must be above 0, or null",
+        )
+        _check(
+            self.retain_disk_share is None or 0 < self.retain_disk_share <= 1,
+            "retain_disk_share must be above 0 and at most 1, or null",
+        )
         _check(4096 <= self.segment_bytes <= GIB, "segment_bytes must be 4 KiB to 1 GiB")
         _check(self.reserve_bytes >= 0, "reserve_bytes must not be negative")
         _check(self.session_timeout_s > 0, "session_timeout_s must be above 0")

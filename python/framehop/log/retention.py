@@ -1,4 +1,4 @@
-"""Dropping what is too old or too much: whole segments, with a record of the gap they leave."""
+"""Dropping what is too old or too much: whole segments, with a record of the gap they leave, and later their events."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import apsw
 
+from framehop.log.event_retention import EventRetention
 from framehop.log.index import row, rows, transaction, value
 from framehop.log.layout import LogPaths
 from framehop.log.locks import is_held, remove_if_free
 from framehop.log.options import LogOptions
+from framehop.log.room import Room, measure
 from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)
@@ -46,27 +48,44 @@ class Retention:
     """Applied by the flusher of processes that write, under the flusher's lock.
 
     A segment goes when it is closed (or its writer is dead), beyond a limit, and read by every group, or `retain_hard`. While
-    no group exists every frame is still needed. The events of its frames go with it.
+    no group exists every frame is still needed. The events of its frames stay until they are old themselves.
     """
 
     def __init__(self, paths: LogPaths, options: LogOptions) -> None:
         self._paths = paths
         self._options = options
-        self._warned = False
+        self._events = EventRetention(paths, options)
+        self._warned = self._warned_of_events = False
         self._swept = False
 
     def apply(self, db: apsw.Connection) -> None:
-        """Drop segments, oldest first, until the limits hold or nothing more may go."""
+        """Drop segments, oldest first, until the limits hold or nothing more may go; then events that are due."""
         if not self._swept:
             self._sweep(db)
             self._swept = True
         self._close_orphans(db)
-        segments = self._closed_segments(db)
-        total = sum(segment.bytes for segment in segments)
-        for segment in segments:
-            if self._beyond_limits(segment, total) and self._may_go(db, segment):
+        room = measure(db, self._paths)
+        self._drop_segments(db, room)
+        self._events.apply(db, hurry=self._is_crowded(room))
+
+    def _drop_segments(self, db: apsw.Connection, room: Room) -> None:
+        limit, total = room.picture_limit(self._options), room.pictures
+        for segment in self._closed_segments(db):
+            too_much = limit is not None and total > limit
+            if (too_much or self._is_old(segment)) and self._may_go(db, segment):
                 self._drop(db, segment.number)
                 total -= segment.bytes
+
+    def _is_crowded(self, room: Room) -> bool:
+        crowded = room.crowded_by_events(self._options)
+        if crowded and not self._warned_of_events:
+            logger.warning(
+                "%s: events take more than half of the log's part of the disk: the oldest go before retain_event_age_s is over. "
+                "Make room, or raise retain_disk_share",
+                self._paths.root,
+            )
+        self._warned_of_events = crowded
+        return crowded
 
     def _sweep(self, db: apsw.Connection) -> None:
         """Remove what dead processes left: files whose row went before they did, and lock files."""
@@ -89,37 +108,33 @@ class Retention:
         found = rows(db, "SELECT id, bytes, newest_us FROM segments WHERE closed ORDER BY id")
         return [_Segment(number=number, bytes=size, newest_us=newest) for number, size, newest in found]
 
-    def _beyond_limits(self, segment: _Segment, total: int) -> bool:
-        limit, age_s = self._options.retain_bytes, self._options.retain_age_s
-        too_much = limit is not None and total > limit
+    def _is_old(self, segment: _Segment) -> bool:
+        """Older than pictures are kept, or empty."""
+        age_s = self._options.retain_age_s
         too_old = age_s is not None and segment.newest_us < now_us() - int(age_s * 1e6)
-        return too_much or too_old or segment.bytes == 0
+        return too_old or segment.bytes == 0
 
     def _may_go(self, db: apsw.Connection, segment: _Segment) -> bool:
         if self._options.retain_hard or segment.bytes == 0:
             return True
         if value(db, "SELECT count(*) FROM groups") == 0:
+            self._warn_of("nobody has read it yet (`framehop detect` does)")
             return False
         holder = row(db, _NEEDED_BY, (segment.number,))
-        if holder is not None and not self._warned:
-            self._warned = True
-            logger.warning(
-                "%s is beyond its retention limits, but group %s has not read it all: the log keeps growing",
-                self._paths.root,
-                holder[0],
-            )
+        if holder is not None:
+            self._warn_of(f"group {holder[0]} has not read it all")
         return holder is None
+
+    def _warn_of(self, why: str) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning("%s is beyond its retention limits, but %s: the log keeps growing", self._paths.root, why)
 
     def _drop(self, db: apsw.Connection, number: int) -> None:
         runs = rows(db, _RUNS, (number,))  # outside of the transaction: a closed segment never changes
         with transaction(db, self._paths.index):
             for run in runs:
                 _note_gap(db, run)
-            rows(
-                db,
-                "DELETE FROM events WHERE (stream, epoch, seq) IN (SELECT stream, epoch, seq FROM frames WHERE segment=?)",
-                (number,),
-            )
             rows(db, "DELETE FROM frames WHERE segment=?", (number,))
             rows(db, "DELETE FROM segments WHERE id=?", (number,))
         # After the commit: a file without a row is only waste, a row without its file would be a loss.

@@ -39,6 +39,14 @@ CREATE TABLE IF NOT EXISTS accounts(
 # Why a frame has no picture. The last column, as ALTER TABLE puts it.
 FRAME_ERROR = "ALTER TABLE frames ADD COLUMN error TEXT NOT NULL DEFAULT ''"
 
+# Added later as well. removed: offsets of `events` that hold none any more because retention took it, or never did. With it and the
+# counter of AUTOINCREMENT the audit knows how many events there have to be. What was removed before is taken for retention's.
+EVENT_ACCOUNT = """
+CREATE TABLE event_account(removed INTEGER NOT NULL) STRICT;
+INSERT INTO event_account SELECT
+    coalesce((SELECT seq FROM sqlite_sequence WHERE name='events'), 0) - (SELECT count(*) FROM events);
+"""
+
 TABLES = """
 CREATE TABLE partitions(
     partition INTEGER PRIMARY KEY,

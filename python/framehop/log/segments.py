@@ -24,6 +24,7 @@ from framehop.errors import ClosedError
 
 MAGIC = b"framehop" + struct.pack("<I", 1)
 HEADER_BYTES = 64
+RECORD_HEADER_BYTES = 8
 PADDING = bytes(64)
 MAX_FRAMES = 8192  # per segment: keeps the transaction that drops one short
 _RECORD = struct.Struct("<II")
@@ -120,9 +121,9 @@ def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
     return payload if length == payload_bytes and crc32c(payload) == crc else None
 
 
-def _open(path: Path) -> int | None:
-    """None when there is no such file. Any other error is raised: a process out of descriptors or memory, or without the right to
-    read, must not declare a whole picture lost."""
+def open_segment(path: Path) -> int | None:
+    """A descriptor for reading; None when there is no such file. Any other error is raised: a process out of descriptors or memory,
+    or without the right to read, must not declare a whole picture lost."""
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
@@ -133,14 +134,18 @@ def _open(path: Path) -> int | None:
 
 def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | None:
     """One payload by pread: own memory. None when the file, or what the index says of it, is gone or damaged. Raises OSError."""
-    fd = _open(path)
+    fd = open_segment(path)
     if fd is None:
         return None
     try:
-        data = os.pread(fd, _RECORD.size + payload_bytes, position)
+        return read_at(fd, position, payload_bytes)
     finally:
         os.close(fd)
-    return _checked(memoryview(data), payload_bytes)
+
+
+def read_at(fd: int, position: int, payload_bytes: int) -> memoryview | None:
+    """One payload of an open segment: own memory. None when it is not what the index says. Raises OSError."""
+    return _checked(memoryview(os.pread(fd, _RECORD.size + payload_bytes, position)), payload_bytes)
 
 
 class SegmentMaps:
@@ -191,7 +196,7 @@ class SegmentMaps:
 
 
 def _map(path: Path) -> mmap.mmap | None:
-    fd = _open(path)
+    fd = open_segment(path)
     if fd is None:
         return None
     try:

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from framehop.account import IngestAccount
 from framehop.errors import ClosedError
-from framehop.protocols import Delivery, PartitionsCallback, Start, TenuresCallback
+from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
 from framehop.testing.memory_consumer import MemoryConsumer
 from framehop.testing.memory_events import MemoryEventReader
 from framehop.testing.memory_store import TOPIC, MemoryStore
@@ -21,6 +21,7 @@ from framehop.types import (
     FramePointer,
     FrameRecord,
     Gap,
+    LostPicture,
     Partition,
     PartitionLag,
     check_reader_group,
@@ -103,7 +104,7 @@ class MemoryLog:
     def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> MemoryEventReader:
         return self._keep(MemoryEventReader(self._store, start, since_us, check_reader_group(group) if group else ""))
 
-    def scan_frames(self) -> Iterator[FrameMeta]:
+    def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         self._check_open()
         with self._store.changed:
             found = [record.meta for stored in self._store.frames for record in stored.values()]
@@ -130,6 +131,21 @@ class MemoryLog:
         self._check_open()
         with self._store.changed:
             return [account for _, account in sorted(self._store.accounts.items())]
+
+    def lost_pictures(self, on_progress: ProgressCallback | None = None) -> Iterator[LostPicture]:
+        self._check_open()
+        with self._store.changed:
+            places = sorted(self._store.lost)
+        for partition, offset in places:
+            record = self.read_frame(FramePointer(topic=TOPIC, partition=partition, offset=offset))
+            if record is not None:
+                yield LostPicture(key=record.meta.key, pointer=record.meta.pointer, reason="its payload is lost")
+
+    def lost_events(self) -> int:
+        return 0
+
+    def known_streams(self) -> dict[str, Partition]:
+        return {}
 
     def end_offsets(self) -> dict[Partition, int]:
         self._check_open()

@@ -25,10 +25,10 @@ from framehop.log.kafka.state import accounts_of, state_directory
 from framehop.log.kafka.topic_checks import Finding, check_topics
 from framehop.log.kafka.topics import TopicPlan, TopicState, create_topics, describe_topics
 from framehop.log.kafka.url import KafkaUrl
-from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome, payload_of
+from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome, payload_of, pointer_of
 from framehop.log.kafka.writer import KafkaWriter
 from framehop.log.locks import FileLock
-from framehop.protocols import Delivery, PartitionsCallback, Start, TenuresCallback
+from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
 from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
@@ -36,6 +36,7 @@ from framehop.types import (
     FramePointer,
     FrameRecord,
     Gap,
+    LostPicture,
     Partition,
     PartitionLag,
     check_reader_group,
@@ -120,7 +121,7 @@ class KafkaLog:
             KafkaEventReader(self._connection, start, since_us, check_reader_group(group) if group else "")
         )
 
-    def scan_frames(self) -> Iterator[FrameMeta]:
+    def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         """Kafka has no way to read a record without its value: every picture comes over the network."""
         self._check_open()
         starts = begins(self._connection, self._connection.frame_places())
@@ -129,7 +130,20 @@ class KafkaLog:
                 try:
                     yield parse_frame(message)
                 except NotOursError:
-                    continue
+                    if on_other is not None:
+                        on_other(pointer_of(message))
+
+    def lost_pictures(self, on_progress: ProgressCallback | None = None) -> Iterator[LostPicture]:
+        """None that this client could tell: brokers check the checksum of what they are sent, and records carry no other."""
+        return iter(())
+
+    def lost_events(self) -> int:
+        """Nothing to go by: transactions and gap records take offsets of the topic as well."""
+        return 0
+
+    def known_streams(self) -> dict[str, Partition]:
+        """Kafka remembers records, not streams."""
+        return {}
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         self._check_open()

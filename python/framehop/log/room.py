@@ -1,0 +1,48 @@
+"""How much room a log takes on its disk, and how much it may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apsw
+
+from framehop.log.index import free_bytes, value
+from framehop.log.layout import LogPaths
+from framehop.log.options import LogOptions
+
+_CLOSED = "SELECT coalesce(sum(bytes), 0) FROM segments WHERE closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Bytes. `pictures`: in closed segments. `index`: rows and events. `free`: on the disk."""
+
+    pictures: int
+    index: int
+    free: int
+
+    def picture_limit(self, options: LogOptions) -> int | None:
+        """What the pictures may take; None without a limit."""
+        limits = [options.retain_bytes]
+        if (whole := self._whole(options)) is not None:
+            limits.append(max(0, whole - self.index))
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def crowded_by_events(self, options: LogOptions) -> bool:
+        """Whether events take more than half of the log's share of the disk: then the oldest go before their time."""
+        whole = self._whole(options)
+        return whole is not None and self.index > whole // 2
+
+    def _whole(self, options: LogOptions) -> int | None:
+        share = options.retain_disk_share
+        return None if share is None else int(share * (self.free + self.pictures + self.index))
+
+
+def measure(db: apsw.Connection, paths: LogPaths) -> Room:
+    """Look now: three counters of SQLite's and one of the file system's."""
+    pages = value(db, "PRAGMA page_count") - value(db, "PRAGMA freelist_count")
+    return Room(
+        pictures=int(value(db, _CLOSED)),
+        index=int(pages * value(db, "PRAGMA page_size")),
+        free=free_bytes(paths.root),
+    )
