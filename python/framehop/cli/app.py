@@ -9,12 +9,12 @@ import sys
 import typer
 
 from framehop._core import __version__
-from framehop.cli import deadletter, demo, doctor, lag, options, read, topics, work
+from framehop.cli import deadletter, demo, doctor, lag, options, read, tail, topics, work
+from framehop.cli.commands import App
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
 
-app = typer.Typer(
-    no_args_is_help=True,
+app = App(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Detect objects on many video streams: frames into a durable log, one durable event per frame out.",
@@ -40,7 +40,7 @@ app.command()(demo.demo)
 app.command()(work.ingest)
 app.command()(work.detect)
 app.command()(work.run)
-app.command()(read.tail)
+app.command()(tail.tail)
 app.command()(read.annotate)
 app.command()(read.audit)
 app.command()(lag.lag)

@@ -10,13 +10,14 @@ import typer
 from rich.markup import escape
 
 from framehop.cli import options
+from framehop.cli.commands import App
 from framehop.cli.output import complain, note, out, write_json_line
 from framehop.errors import ConfigError
 from framehop.pipeline.requeue import requeue as requeue_letters
 from framehop.protocols import FrameLog
 from framehop.types import DeadLetter
 
-app = typer.Typer(no_args_is_help=True, help="Look at frames that failed, and detect them once more.")
+app = App(help="Look at frames that failed, and detect them once more.")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", show_default=False, help="As list shows them.")]
 

@@ -14,9 +14,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from framehop.cli import options
+from framehop.cli.commands import end_if_interrupted
 from framehop.cli.output import console, note, out
 from framehop.cli.read import print_audit
-from framehop.cli.work import StatusLine
+from framehop.cli.work import StatusLine, print_summary
 from framehop.config import DetectOptions
 from framehop.errors import ConfigError
 from framehop.log import LogAt
@@ -60,9 +61,11 @@ def demo(
     note(f"four streams at their own pace: {', '.join(spec.stream for spec in sources)}")
     with StatusLine() as line, stop_on_signals() as stop:
         ingest = IngestSettings(log=at, sources=texts, rate="realtime", loop=1)
-        Session(at, DetectOptions(), ingest=ingest, on_status=line.update).run(stop)
-        if stop.requested:
-            raise typer.Exit(130)
+        summary = Session(at, DetectOptions(), ingest=ingest, on_status=line.update).run(stop)
+    if stop.requested:
+        print_summary(summary, stopped=True)
+        end_if_interrupted(stop)
+        raise typer.Exit(1)
     with at.open(create=False) as log:
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("drawing the wall", total=None)

@@ -63,21 +63,22 @@ Stream = Annotated[
 Rate = Annotated[
     str,
     typer.Option(
-        "--rate", metavar="realtime|max|FPS", help="The sources' own pace, as fast as it goes, or pictures per second."
+        "--rate",
+        metavar="PACE",
+        help="realtime: the sources' own pace; max: as fast as it goes; or a number of pictures per second.",
     ),
 ]
 Loop = Annotated[int, typer.Option("--loop", min=0, metavar="N", help="Passes over finite sources; 0 for ever.")]
+
+FINDING, MACHINE = "What is found", "How it runs"
 Model = Annotated[
     str,
-    typer.Option("--model", metavar="NAME|PATH", help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it."),
-]
-Device = Annotated[Provider, typer.Option("--provider", help="Where the model runs.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes on this host.")]
-Slots = Annotated[int, typer.Option("--slots", min=1, max=4096, help="Pictures in each worker's ring.")]
-SlotMib = Annotated[float, typer.Option("--slot-mib", min=0.01, help="Size of a ring slot, MiB.")]
-MaxBatch = Annotated[int, typer.Option("--max-batch", min=1, help="Most pictures in one inference.")]
-MaxPixels = Annotated[
-    int, typer.Option("--max-pixels", min=1, metavar="N", help="A picture that claims more pixels in all is refused.")
+    typer.Option(
+        "--model",
+        metavar="NAME|PATH",
+        rich_help_panel=FINDING,
+        help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it.",
+    ),
 ]
 Conf = Annotated[
     float | None,
@@ -87,6 +88,7 @@ Conf = Annotated[
         max=1.0,
         metavar="SHARE",
         show_default=False,
+        rich_help_panel=FINDING,
         help="Least confidence of a box, as 0.3; default: the model's own.",
     ),
 ]
@@ -96,13 +98,56 @@ Classes = Annotated[
         "--classes",
         metavar="LABEL,…",
         show_default=False,
+        rich_help_panel=FINDING,
         help="Only objects with these labels, by name or number: person,car. May be repeated.",
     ),
 ]
 NewLane = Annotated[
     str,
     typer.Option(
-        "--lane", metavar="NAME", help="Write the events under this name: each lane gets one event of every frame."
+        "--lane",
+        metavar="NAME",
+        rich_help_panel=FINDING,
+        help="Write the events under this name: each lane gets one event of every frame.",
+    ),
+]
+Device = Annotated[
+    Provider,
+    typer.Option(
+        "--provider",
+        metavar="DEVICE",
+        rich_help_panel=MACHINE,
+        help="Where the model runs: cpu, cuda, tensorrt, or auto for the GPU if it works.",
+    ),
+]
+Workers = Annotated[
+    int,
+    typer.Option("--workers", min=1, metavar="N", rich_help_panel=MACHINE, help="Worker processes on this host."),
+]
+Slots = Annotated[
+    int,
+    typer.Option(
+        "--slots", min=1, max=4096, metavar="N", rich_help_panel=MACHINE, help="Pictures in each worker's ring."
+    ),
+]
+SlotMib = Annotated[
+    float,
+    typer.Option("--slot-mib", min=0.01, metavar="MIB", rich_help_panel=MACHINE, help="Size of a ring slot, MiB."),
+]
+MaxBatch = Annotated[
+    int,
+    typer.Option(
+        "--max-batch", min=1, max=256, metavar="N", rich_help_panel=MACHINE, help="Most pictures in one inference."
+    ),
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        metavar="N",
+        rich_help_panel=MACHINE,
+        help="A picture that claims more pixels in all is refused.",
     ),
 ]
 Lane = Annotated[str, typer.Option("--lane", metavar="NAME", help="Which lane's events.")]

@@ -1,8 +1,7 @@
-"""tail, annotate, audit: the commands that read a log."""
+"""annotate and audit: the commands that read a log as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,82 +12,11 @@ from rich.table import Table
 
 from framehop.cli import options
 from framehop.cli.output import console, note, out, write_json_line
-from framehop.cli.units import parse_moment, parse_start
+from framehop.cli.units import parse_moment
 from framehop.pipeline.audit import AuditReport
 from framehop.pipeline.audit import audit as audit_log
-from framehop.pipeline.stop import StopSignal, stop_on_signals
-from framehop.protocols import Delivery, EventReader
+from framehop.protocols import Delivery
 from framehop.timing import now_us
-from framehop.types import Event, EventRecord, parse_rfc3339
-
-POLL_S = 0.5
-BATCH = 256
-
-
-def tail(
-    log: options.Log = "",
-    config: options.Config = None,
-    start: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="beginning|latest|TIME|AGE",
-            help="Where to start: the oldest event, the next, or those captured since a time, as 2026-01-31T12:00:00Z, or for an "
-            "age: 90s, 10m, 2h.",
-        ),
-    ] = "latest",
-    follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or stop at the end.")
-    ] = True,
-    stream: Annotated[str, typer.Option("--stream", metavar="ID", help="Only this stream.")] = "",
-    lane: Annotated[str, typer.Option("--lane", metavar="NAME", help="Only this lane.")] = "",
-    json: options.Json = False,
-    verbose: options.Verbose = 0,
-) -> None:
-    """Show events as they come: one line each, or JSON lines."""
-    begin, since_us = parse_start(start, "--from", now_us())
-    with (
-        options.log_at(log, config).open(create=False) as opened,
-        opened.events(start=begin, since_us=since_us) as reader,
-        stop_on_signals() as stop,
-    ):
-        if not json:
-            _print_line(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
-        for record in _follow(reader, stop, follow=follow):
-            event = record.event
-            wanted = stream in {"", event.stream} and lane in {"", event.lane}
-            if wanted and _captured_since(event, since_us):
-                write_json_line(record.raw) if json else _print_line(_event_line(record))
-
-
-def _print_line(line: str, style: str = "") -> None:
-    """One event, one line: what a terminal has no room for is cut, a pipe gets all of it."""
-    out.print(line, markup=False, style=style, no_wrap=True, overflow="ellipsis")
-
-
-def _follow(reader: EventReader, stop: StopSignal, *, follow: bool) -> Iterator[EventRecord]:
-    while not stop.requested:
-        records = reader.poll(BATCH, POLL_S if follow else 0.0)
-        if not records and not follow:
-            return
-        yield from records
-
-
-def _captured_since(event: Event, since_us: int | None) -> bool:
-    """The log finds the neighbourhood by its own clock; what counts is the capture."""
-    return since_us is None or parse_rfc3339(event.captured_at) >= since_us
-
-
-def _event_line(record: EventRecord) -> str:
-    event = record.event
-    objects = ", ".join(f"{found.label} {found.confidence:.2f}" for found in event.objects) or event.reason or "–"
-    total = event.stages_ms.get("total")
-    took = f"{total:.0f} ms" if total is not None else ""
-    return _line(event.captured_at[11:23], event.stream, str(event.seq), event.outcome, took, objects)
-
-
-def _line(time: str, stream: str, seq: str, outcome: str, total: str, objects: str) -> str:
-    return f"{time:<12}  {stream:<16}  {seq:>7}  {outcome:<8}  {total:>8}  {objects}"
 
 
 def annotate(

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from framehop.cli import options
+from framehop.cli.commands import App
 from framehop.cli.output import note, out, write_json_line
 from framehop.cli.units import parse_age, parse_size
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from framehop.log.kafka.topic_checks import Finding
     from framehop.log.kafka.topics import TopicState
 
-app = typer.Typer(no_args_is_help=True, help="Make, show and check the topics of a log in Kafka.")
+app = App(help="Make, show and check the topics of a log in Kafka.")
 
 MaxFrame = Annotated[
     str,

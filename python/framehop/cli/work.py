@@ -12,6 +12,7 @@ from rich.text import Text
 
 from framehop._core import arm_failpoint
 from framehop.cli import options
+from framehop.cli.commands import end_if_interrupted
 from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.log import LogAt
@@ -44,6 +45,7 @@ def ingest(
     with options.log_at(log, config).open() as opened, stop_on_signals() as stop:
         summary = ingest_sources(opened, opened_sources, rate=pace, loop=loop, stop=stop.event)
     _print_ingest(summary, json=json)
+    end_if_interrupted(stop)
     if summary.errors:
         raise typer.Exit(1)
 
@@ -150,7 +152,8 @@ def _work(
         summary = session.run(stop, print_event if json else None)
     if report is not None:
         report.write_bytes(msgspec.json.encode(summary))
-    _print_summary(summary)
+    print_summary(summary, stopped=stop.requested)
+    end_if_interrupted(stop)
     if summary.source_errors or not summary.drained:
         raise typer.Exit(1)
 
@@ -159,7 +162,7 @@ def print_event(record: EventRecord) -> None:
     write_json_line(record.raw)
 
 
-def _print_summary(summary: Summary) -> None:
+def print_summary(summary: Summary, *, stopped: bool = False) -> None:
     status = summary.status
     note(
         f"{status.frames_read} frames read, {status.events} events written: {status.detected} detected, {status.failed} failed"
@@ -171,7 +174,9 @@ def _print_summary(summary: Summary) -> None:
         )
     for name, error in summary.source_errors.items():
         complain(f"{name}: {error}")
-    if not summary.drained:
+    if stopped and summary.drained:
+        note("stopped: every frame that was read has its event, and the next start goes on behind them")
+    elif not summary.drained:
         note("stopped before everything in flight was committed: the next start goes on there")
 
 

@@ -21,6 +21,7 @@ class StopSignal:
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._requests = 0
         self.event = threading.Event()
+        self.interrupted = False  # by Ctrl-C
 
     def request(self) -> None:
         self._requests += 1
@@ -62,6 +63,7 @@ def stop_on_signals() -> Iterator[StopSignal]:
     with StopSignal() as stop:
 
         def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+            stop.interrupted = stop.interrupted or number == signal.SIGINT
             stop.request()
 
         before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,0 +1,120 @@
+"""tail: events as they come, also before there are any."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from framehop.cli import options
+from framehop.cli.output import note, out, write_json_line
+from framehop.cli.units import parse_start
+from framehop.errors import LogNotFoundError
+from framehop.log import LogAt
+from framehop.protocols import EventReader, Start
+from framehop.timing import now_us
+from framehop.types import Event, EventRecord, parse_rfc3339
+
+POLL_S = 0.5
+BATCH = 256
+LOOK_AGAIN_S = 1.0  # for a log that is not there yet
+
+
+def tail(
+    log: options.Log = "",
+    config: options.Config = None,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="WHEN",
+            help="beginning: the oldest event; latest: the next one; or what was captured since a time, as 2026-01-31T12:00:00Z, "
+            "or for an age: 90s, 10m, 2h.",
+        ),
+    ] = "latest",
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow/--no-follow", show_default=False, help="Go on with what comes (the default), or stop at the end."
+        ),
+    ] = True,
+    stream: Annotated[
+        str, typer.Option("--stream", metavar="ID", show_default=False, help="Only this stream; default all.")
+    ] = "",
+    lane: Annotated[
+        str, typer.Option("--lane", metavar="NAME", show_default=False, help="Only this lane; default all.")
+    ] = "",
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Show events as they come: one line each, or JSON lines. Waits for a log that is not there yet."""
+    begin, since_us = parse_start(start, "--from", now_us())
+    at = options.log_at(log, config)
+    with contextlib.ExitStack() as opened:
+        reader = _opened(opened, at, begin, since_us) if follow else _open(opened, at, begin, since_us)
+        if not json:
+            _print_line(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
+        for record in _follow(reader, follow=follow):
+            event = record.event
+            wanted = stream in {"", event.stream} and lane in {"", event.lane}
+            if wanted and _captured_since(event, since_us):
+                write_json_line(record.raw) if json else _print_line(_event_line(record))
+
+
+def _open(opened: contextlib.ExitStack, at: LogAt, begin: Start, since_us: int | None) -> EventReader:
+    """A reader that `opened` closes, with its log. Raises LogNotFoundError, and then leaves nothing open."""
+    with contextlib.ExitStack() as both:
+        log = both.enter_context(at.open(create=False))
+        reader = both.enter_context(log.events(start=begin, since_us=since_us))
+        opened.push(both.pop_all())
+    return reader
+
+
+def _opened(opened: contextlib.ExitStack, at: LogAt, begin: Start, since_us: int | None) -> EventReader:
+    """The same, once there is a log to read: whatever is in it then has come since we wait, so nothing of it is left out."""
+    try:
+        return _open(opened, at, begin, since_us)
+    except LogNotFoundError:
+        note(f"no events at {at.url} yet: waiting for the first")
+    while True:
+        _pause()
+        with contextlib.suppress(LogNotFoundError):
+            return _open(opened, at, "beginning", since_us)
+
+
+def _pause() -> None:
+    time.sleep(LOOK_AGAIN_S)
+
+
+def _follow(reader: EventReader, *, follow: bool) -> Iterator[EventRecord]:
+    """Until Ctrl-C, or to the end."""
+    while True:
+        records = reader.poll(BATCH, POLL_S if follow else 0.0)
+        if not records and not follow:
+            return
+        yield from records
+
+
+def _captured_since(event: Event, since_us: int | None) -> bool:
+    """The log finds the neighbourhood by its own clock; what counts is the capture."""
+    return since_us is None or parse_rfc3339(event.captured_at) >= since_us
+
+
+def _print_line(line: str, style: str = "") -> None:
+    """One event, one line: what a terminal has no room for is cut, a pipe gets all of it."""
+    out.print(line, markup=False, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _event_line(record: EventRecord) -> str:
+    event = record.event
+    objects = ", ".join(f"{found.label} {found.confidence:.2f}" for found in event.objects) or event.reason or "–"
+    total = event.stages_ms.get("total")
+    took = f"{total:.0f} ms" if total is not None else ""
+    return _line(event.captured_at[11:23], event.stream, str(event.seq), event.outcome, took, objects)
+
+
+def _line(moment: str, stream: str, seq: str, outcome: str, total: str, objects: str) -> str:
+    return f"{moment:<12}  {stream:<16}  {seq:>7}  {outcome:<8}  {total:>8}  {objects}"
