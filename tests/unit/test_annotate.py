@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from framehop.errors import ClosedError, ConfigError, SystemCallError
 from framehop.protocols import FrameLog
 from framehop.sinks.annotate import annotate
-from framehop.sinks.drawing import draw_caption, draw_objects, grey_card, label_colour
+from framehop.sinks.colours import label_colour
+from framehop.sinks.drawing import draw_caption, draw_objects, grey_card
 from framehop.sinks.mp4 import Mp4Writer
 from framehop.sinks.picture import annotated_picture
 from framehop.sinks.pillow import Image
 from framehop.sinks.shots import shots_by_stream
-from framehop.sinks.wall import _grid, wall
+from framehop.sinks.wall import _grid, still, wall
 from framehop.testing.synthetic import forged_jpeg, jpeg, truncated_jpeg
 from framehop.types import DetectedObject, Event, EventRecord, FrameKey, FrameMeta, FramePointer, FrameRecord, Outcome
 
@@ -71,6 +72,7 @@ class _Log:
         outcome: Outcome = "detected",
         reason: str = "",
         lane: str = "main",
+        total_ms: float | None = None,
     ) -> None:
         key = FrameKey(stream, _START, seq)
         event = Event(
@@ -89,6 +91,7 @@ class _Log:
             frame=FramePointer(topic="frames", partition=0, offset=0),
             writer="test",
             objects=list(objects),
+            stages_ms={} if total_ms is None else {"total": total_ms},
         )
         self._events.append(EventRecord(event=event, raw=b"", offset=len(self._events), appended_us=0))
 
@@ -330,3 +333,34 @@ def test_tiles_lie_side_by_side(count: int) -> None:
         covered[top:bottom, left:right] += 1
     assert covered.max() == 1
     assert covered.mean() >= 0.6
+
+
+def test_a_tile_says_stream_pace_and_age(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    log = _Log()
+    for seq in range(25):
+        log.add("gate", seq, captured_us=_START + seq * 40_000)
+        log.tell("gate", seq, total_ms=84.4 if seq < 20 else 2345.0)
+    log.add("door", 0)
+    log.add("slow", 0)
+    log.add("slow", 1, captured_us=_START + 5_000_000)
+    said: list[str] = []
+    monkeypatch.setattr("framehop.sinks.wall.draw_caption", lambda _image, text: said.append(text))
+    wall(log.as_log, ["gate", "door", "slow"], tmp_path / "wall.mp4", size=(320, 240), fps=25)
+    assert said[:3] == ["gate · 25 fps · 84 ms old", "door · 1 frame · age unknown", "slow · under 1 fps · age unknown"]
+    assert said[-2:] == ["gate · 25 fps · 2.3 s old", "slow · under 1 fps · age unknown"]
+
+
+def test_a_still_shows_the_newest_boxes_of_every_stream() -> None:
+    log = _Log()
+    for seq in range(4):
+        for stream in ("a", "b"):
+            log.add(stream, seq, jpeg(*_SIZE, shade=60 * seq))
+            log.tell(stream, seq, *([_box(box=(0, 0, 319, 239))] if (stream, seq) in {("a", 1), ("a", 2)} else []))
+
+    def shades(at_us: int | None) -> list[int]:
+        pixels = np.asarray(still(log.as_log, ["a", "b"], size=(640, 240), at_us=at_us))
+        return [round(pixels[60:180, x : x + 80, 0].mean() / 60) for x in (120, 440)]
+
+    assert shades(None) == [2, 3], "of b, which has no boxes, the newest"
+    assert shades(150_000) == [1, 1]
+    assert shades(-1) == [0, 0]

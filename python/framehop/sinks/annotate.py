@@ -7,6 +7,7 @@ from pathlib import Path
 
 from framehop.errors import ConfigError
 from framehop.protocols import FrameLog
+from framehop.sinks.colours import Colours
 from framehop.sinks.drawing import Size
 from framehop.sinks.mp4 import Mp4Writer
 from framehop.sinks.picture import CARD_SIZE, MAX_SIZE, annotated_picture
@@ -32,10 +33,11 @@ def annotate(
     MissingExtraError, SystemCallError.
     """
     shots = _only(shots_by_stream(log, None if stream is None else {stream}, lane, since_us), stream, log)
-    size = _film_size(log, shots)
+    size, colours = _film_size(log, shots), Colours()
     with Mp4Writer(Path(out_path), size, rate=_rate(shots)) as film:
         for done, shot in enumerate(shots, 1):
-            film.write(annotated_picture(log.read_frame(shot.pointer), shot.event, size=size), shot.at_us)
+            picture = annotated_picture(log.read_frame(shot.pointer), shot.event, size=size, colours=colours)
+            film.write(picture, shot.at_us)
             if on_progress:
                 on_progress(done, len(shots))
     return len(shots)

@@ -4,53 +4,65 @@ from __future__ import annotations
 
 import math
 import textwrap
-import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 
+from framehop.sinks.colours import Colours
 from framehop.sinks.pillow import Image, ImageDraw, ImageFont
+from framehop.sinks.tags import Rect, place_tag
 from framehop.types import DetectedObject
 
-Colour = tuple[int, int, int]
 Size = tuple[int, int]
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-# Far apart from one another and from most scenes; a label keeps its colour in every picture and every run.
-PALETTE: tuple[Colour, ...] = (
-    (230, 25, 75),
-    (60, 180, 75),
-    (255, 225, 25),
-    (0, 130, 200),
-    (245, 130, 48),
-    (145, 30, 180),
-    (70, 240, 240),
-    (240, 50, 230),
-    (210, 245, 60),
-    (250, 190, 212),
-    (0, 128, 128),
-    (170, 110, 40),
-)
 _BLACK, _WHITE, _GREY = (0, 0, 0), (255, 255, 255), (96, 96, 96)
+_MAX_TAGS = 200  # of the strongest; each looks for a place among all before it
 _MAX_TEXT = 400  # a reason may quote hostile bytes
 
 
-def label_colour(label: str) -> Colour:
-    return PALETTE[zlib.crc32(label.encode()) % len(PALETTE)]
-
-
-def draw_objects(image: Image.Image, objects: Sequence[DetectedObject], scale: tuple[float, float]) -> None:
-    """Draw boxes given in source pixels onto `image`, which shows the source scaled by (x, y). Strongest last, so on top."""
+def draw_objects(
+    image: Image.Image, objects: Sequence[DetectedObject], scale: tuple[float, float], colours: Colours | None = None
+) -> None:
+    """Draw boxes given in source pixels onto `image`, which shows the source scaled by (x, y). The strongest box lies on top, and
+    its label has the first choice of place. `colours`: those of the film that the picture belongs to."""
+    colours = colours or Colours()
+    placed = _placed(objects, scale, image.size)
+    for found, _ in placed:  # the strongest first, so that it keeps its own colour
+        colours.of(found.label)
     draw = ImageDraw.Draw(image)
-    font = _font(_text_height(image.height))
     line = max(3, image.height // 240)
-    for found in sorted(objects, key=lambda found: found.confidence):
-        x1, y1, x2, y2 = (_within(at * scale[axis % 2], image.size[axis % 2]) for axis, at in enumerate(found.box))
-        if not (x1 <= x2 and y1 <= y2):
-            continue
-        colour = label_colour(found.label)
+    for found, (x1, y1, x2, y2) in reversed(placed):
         draw.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=_BLACK, width=line + 2)
-        draw.rectangle((x1, y1, x2, y2), outline=colour, width=line)
-        _tag(draw, (x1, y1), f"{found.label} {found.confidence:.2f}", fill=colour, font=font, room=image.width)
+        draw.rectangle((x1, y1, x2, y2), outline=colours.of(found.label), width=line)
+    _draw_tags(draw, placed, image.size, colours)
+
+
+def _placed(
+    objects: Sequence[DetectedObject], scale: tuple[float, float], size: Size
+) -> list[tuple[DetectedObject, Rect]]:
+    """With their boxes on the picture, the strongest first. A box without a place, as of NaN, is left out."""
+    found = []
+    for item in sorted(objects, key=lambda item: -item.confidence):
+        x1, y1, x2, y2 = (_within(at * scale[axis % 2], size[axis % 2]) for axis, at in enumerate(item.box))
+        if x1 <= x2 and y1 <= y2:
+            found.append((item, (x1, y1, x2, y2)))
+    return found
+
+
+def _draw_tags(
+    draw: ImageDraw.ImageDraw, placed: Sequence[tuple[DetectedObject, Rect]], size: Size, colours: Colours
+) -> None:
+    font = _font(_text_height(size[1]))
+    taken: list[Rect] = []
+    for found, box in placed[:_MAX_TAGS]:
+        text = f"{found.label} {found.confidence:.2f}"
+        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+        place = place_tag(box, (right - left + 6, bottom - top + 6), taken, size)
+        taken.append(place)
+        fill = colours.of(found.label)
+        draw.rectangle(place, fill=fill, outline=_BLACK)
+        bright = fill[0] * 299 + fill[1] * 587 + fill[2] * 114 > 128_000
+        draw.text((place[0] + 3 - left, place[1] + 3 - top), text, fill=_BLACK if bright else _WHITE, font=font)
 
 
 def _within(at: float, side: int) -> float:
@@ -58,25 +70,14 @@ def _within(at: float, side: int) -> float:
     return at if math.isnan(at) else min(max(at, -8.0), side + 8.0)
 
 
-def _tag(
-    draw: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, *, fill: Colour, font: _Font, room: int
-) -> None:
-    """A filled field with text, standing on the box's upper edge, or inside it where the picture ends."""
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    width, height = right - left + 6, bottom - top + 6
-    x = max(0.0, min(corner[0], room - width))
-    y = corner[1] - height if corner[1] >= height else max(0.0, corner[1])
-    draw.rectangle((x, y, x + width, y + height), fill=fill, outline=_BLACK)
-    bright = fill[0] * 299 + fill[1] * 587 + fill[2] * 114 > 128_000
-    draw.text((x + 3 - left, y + 3 - top), text, fill=_BLACK if bright else _WHITE, font=font)
-
-
 def draw_caption(image: Image.Image, text: str) -> None:
-    """One line in the lower left corner, white with a dark edge."""
+    """One line on a dark field in the lower left corner."""
     draw = ImageDraw.Draw(image)
     size = _text_height(image.height)
-    at = (size // 2, image.height - size // 2)
-    draw.text(at, text[:_MAX_TEXT], fill=_WHITE, font=_font(size), anchor="ls", stroke_width=2, stroke_fill=_BLACK)
+    font, at = _font(size), (size // 2, image.height - size // 2)
+    left, top, right, bottom = draw.textbbox(at, text[:_MAX_TEXT], font=font, anchor="ls")
+    draw.rectangle((left - size, top - 3, right + 4, max(bottom + 3, image.height)), fill=_BLACK)
+    draw.text(at, text[:_MAX_TEXT], fill=_WHITE, font=font, anchor="ls")
 
 
 def grey_card(size: Size, text: str) -> Image.Image:

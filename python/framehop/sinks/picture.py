@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from framehop._core import decode_jpeg, read_jpeg_header
 from framehop.errors import PictureError
+from framehop.sinks.colours import Colours
 from framehop.sinks.drawing import Size, draw_caption, draw_objects, grey_card
 from framehop.sinks.pillow import Image
 from framehop.types import Event, FrameRecord
@@ -12,11 +13,14 @@ MAX_SIZE: Size = (1920, 1080)
 CARD_SIZE: Size = (640, 360)
 
 
-def annotated_picture(record: FrameRecord | None, event: Event | None, *, size: Size | None = None) -> Image.Image:
+def annotated_picture(
+    record: FrameRecord | None, event: Event | None, *, size: Size | None = None, colours: Colours | None = None
+) -> Image.Image:
     """The frame with its event's boxes, labels and confidences; a grey card with the reason when it failed or cannot be shown.
 
     `size`: the picture's, which the frame fills as far as its shape allows; None for the frame's own, made smaller when it is
-    over 1920x1080. `record` None: retention has taken the frame. Never raises for a bad picture.
+    over 1920x1080. `record` None: retention has taken the frame. `colours`: of the film that it belongs to. Never raises for a bad
+    picture.
     """
     problem = _problem(record, event)
     if problem or record is None or record.payload is None:
@@ -30,7 +34,7 @@ def annotated_picture(record: FrameRecord | None, event: Event | None, *, size: 
     elif event.outcome == "skipped":
         draw_caption(image, f"skipped: {event.reason}")
     else:
-        draw_objects(image, event.objects, scale)
+        draw_objects(image, event.objects, scale, colours)
     return image if size is None else _centred(image, size)
 
 

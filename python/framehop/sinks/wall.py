@@ -9,6 +9,7 @@ from pathlib import Path
 from framehop.errors import ConfigError
 from framehop.protocols import FrameLog
 from framehop.sinks.annotate import named
+from framehop.sinks.colours import Colours
 from framehop.sinks.drawing import Size, draw_caption
 from framehop.sinks.mp4 import Mp4Writer
 from framehop.sinks.picture import annotated_picture
@@ -16,6 +17,8 @@ from framehop.sinks.pillow import Image
 from framehop.sinks.shots import LANE, Shot, shots_by_stream
 
 MAX_TILES = 9
+SIZE: Size = (1280, 720)
+PACE_US = 1_000_000
 ProgressCallback = Callable[[int, int], None]
 
 
@@ -24,24 +27,19 @@ def wall(
     streams: Sequence[str],
     out_path: Path,
     *,
-    size: Size = (1280, 720),
+    size: Size = SIZE,
     fps: float = 12.5,
     lane: str = LANE,
     on_progress: ProgressCallback | None = None,
 ) -> int:
     """Write `out_path` (mp4, VP9): up to nine streams in a grid, each from the first frame of its last epoch, with boxes and a
-    caption. A stream that has ended keeps its last picture. Returns the number of pictures written.
+    caption: its name, its frames per second, and how old the frame was when its boxes were there. A stream that has ended keeps
+    its last picture. Returns the number of pictures written.
 
     `size`: (width, height), even. `on_progress(done, total)` is called after every picture. One picture per stream is held at a
     time. Raises ConfigError, LogError, MissingExtraError, SystemCallError.
     """
-    if not 1 <= len(streams) <= MAX_TILES:
-        raise ConfigError(f"a wall has 1 to {MAX_TILES} streams, not {len(streams)}")
-    shots = shots_by_stream(log, set(streams), lane)
-    if missing := [stream for stream in streams if stream not in shots]:
-        raise ConfigError(f"no frames of {named(missing)} in {log.url}; streams there: {named(shots_by_stream(log))}")
-    boxes = _grid(len(streams), size)
-    tiles = [_Tile(log, stream, shots[stream], box) for stream, box in zip(streams, boxes, strict=True)]
+    tiles = _tiles(log, streams, size, lane)
     total = math.floor(max(tile.end_us for tile in tiles) * fps / 1_000_000) + 1
     canvas = Image.new("RGB", size)
     with Mp4Writer(Path(out_path), size, rate=fps) as film:
@@ -55,14 +53,39 @@ def wall(
     return total
 
 
+def still(
+    log: FrameLog, streams: Sequence[str], *, size: Size = SIZE, lane: str = LANE, at_us: int | None = None
+) -> Image.Image:
+    """One picture of the wall: of each stream the newest frame that has boxes, or the newest one when none has. `at_us`: only those
+    that the film shows up to then. Errors as of `wall`, but for SystemCallError."""
+    canvas = Image.new("RGB", size)
+    for tile in _tiles(log, streams, size, lane):
+        tile.show_boxes(canvas, at_us)
+    return canvas
+
+
+def _tiles(log: FrameLog, streams: Sequence[str], size: Size, lane: str) -> list[_Tile]:
+    if not 1 <= len(streams) <= MAX_TILES:
+        raise ConfigError(f"a wall has 1 to {MAX_TILES} streams, not {len(streams)}")
+    shots = shots_by_stream(log, set(streams), lane)
+    if missing := [stream for stream in streams if stream not in shots]:
+        raise ConfigError(f"no frames of {named(missing)} in {log.url}; streams there: {named(shots_by_stream(log))}")
+    colours = Colours()
+    boxes = _grid(len(streams), size)
+    return [_Tile(log, stream, shots[stream], box, colours) for stream, box in zip(streams, boxes, strict=True)]
+
+
 class _Tile:
     """One stream's place on the wall. Drawn again only when its frame changes."""
 
-    def __init__(self, log: FrameLog, stream: str, shots: list[Shot], box: tuple[int, int, int, int]) -> None:
+    def __init__(
+        self, log: FrameLog, stream: str, shots: list[Shot], box: tuple[int, int, int, int], colours: Colours
+    ) -> None:
         self._log = log
         self._stream = stream
         self._shots = shots
         self._box = box
+        self._colours = colours
         self._next = 0
 
     @property
@@ -75,13 +98,43 @@ class _Tile:
         while self._next < len(self._shots) and self._shots[self._next].at_us <= at_us:
             self._next += 1
         if self._next > before:
-            canvas.paste(self._picture(self._shots[self._next - 1]), self._box[:2])
+            self._show(canvas, self._next - 1)
 
-    def _picture(self, shot: Shot) -> Image.Image:
+    def show_boxes(self, canvas: Image.Image, at_us: int | None) -> None:
+        due = [index for index, shot in enumerate(self._shots) if at_us is None or shot.at_us <= at_us] or [0]
+        self._show(canvas, max((index for index in due if _has_boxes(self._shots[index])), default=due[-1]))
+
+    def _show(self, canvas: Image.Image, index: int) -> None:
+        shot = self._shots[index]
         size = (self._box[2] - self._box[0], self._box[3] - self._box[1])
-        picture = annotated_picture(self._log.read_frame(shot.pointer), shot.event, size=size)
-        draw_caption(picture, f"{self._stream}  {shot.at_us / 1_000_000:.1f} s")
-        return picture
+        picture = annotated_picture(self._log.read_frame(shot.pointer), shot.event, size=size, colours=self._colours)
+        draw_caption(picture, f"{self._stream} · {_pace(self._shots, index)} · {_age(shot)}")
+        canvas.paste(picture, self._box[:2])
+
+
+def _has_boxes(shot: Shot) -> bool:
+    return shot.event is not None and bool(shot.event.objects)
+
+
+def _pace(shots: Sequence[Shot], index: int) -> str:
+    """Frames per second over the last second; of the first frame, by the second one."""
+    if len(shots) == 1:
+        return "1 frame"
+    last = max(1, index)
+    first = last
+    while first > 0 and shots[last].at_us - shots[first - 1].at_us <= PACE_US:
+        first -= 1
+    if first == last:
+        return "under 1 fps"
+    return f"{(last - first) * 1_000_000 / max(1, shots[last].at_us - shots[first].at_us):.0f} fps"
+
+
+def _age(shot: Shot) -> str:
+    """From capture to boxes: what a guard is behind the world."""
+    total_ms = shot.event.stages_ms.get("total") if shot.event is not None else None
+    if total_ms is None:
+        return "age unknown"
+    return f"{total_ms:.0f} ms old" if total_ms < 1000 else f"{total_ms / 1000:.1f} s old"
 
 
 def _grid(count: int, size: Size) -> list[tuple[int, int, int, int]]:

@@ -1,0 +1,44 @@
+"""Where labels go on a picture so that none covers another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+Rect = tuple[float, float, float, float]
+Size = tuple[float, float]
+
+
+def place_tag(box: Rect, tag: Size, taken: Sequence[Rect], room: Size) -> Rect:
+    """The tag's place, within `room` (width, height) and at its box: on the upper edge, inside it, on the lower one, then line by
+    line through the box. The first one that is free of what is `taken`, else the one that covers least of it."""
+    places = [_within(place, tag, room) for place in _places(box, tag)]
+    return min(places, key=lambda place: sum(_shared(place, other) for other in taken))  # min takes the first of equals
+
+
+def _places(box: Rect, tag: Size) -> Iterator[tuple[float, float]]:
+    left, top, right, bottom = box
+    width, height = tag
+    at_right = max(left, right - width)
+    for x in (left, at_right):
+        yield x, top - height
+    for x in (left, at_right):
+        yield x, top
+    for x in (left, at_right):
+        yield x, bottom
+    for x in (left, at_right):
+        yield x, bottom - height
+    for line in range(1, min(40, int((bottom - top) / height))):
+        yield left, top + line * height
+
+
+def _within(place: tuple[float, float], tag: Size, room: Size) -> Rect:
+    x = max(0.0, min(place[0], room[0] - tag[0]))
+    y = max(0.0, min(place[1], room[1] - tag[1]))
+    return x, y, x + tag[0], y + tag[1]
+
+
+def _shared(one: Rect, other: Rect) -> float:
+    """The area that two rectangles have in common."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, width) * max(0.0, height)
