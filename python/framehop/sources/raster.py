@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from framehop._core import decode_jpeg
 from framehop.errors import MissingExtraError, PictureError, SourceError
+from framehop.installing import install
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -53,7 +54,7 @@ def pillow() -> ModuleType:
     try:
         from PIL import Image
     except ImportError as error:
-        raise MissingExtraError("this picture format needs Pillow: pip install 'framehop[video]'") from error
+        raise MissingExtraError(f"this picture format needs Pillow: {install('video')}") from error
     return Image
 
 

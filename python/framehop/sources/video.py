@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from framehop._core import encode_jpeg
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
+from framehop.installing import install
 from framehop.protocols import Picture
 from framehop.sources.raster import MAX_PIXELS
 
@@ -23,7 +24,7 @@ try:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 except ImportError as error:
-    raise MissingExtraError("reading video files needs PyAV: pip install 'framehop[video]'") from error
+    raise MissingExtraError(f"reading video files needs PyAV: {install('video')}") from error
 
 logger = logging.getLogger(__name__)
 

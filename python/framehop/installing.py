@@ -1,0 +1,52 @@
+"""What to type to get more of framehop: it depends on where this copy came from."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+def install(extra: str) -> str:
+    """The command that adds an extra such as `cpu`, with the pip of this interpreter: from an index by name, from a checkout or a
+    file by its path, from elsewhere by its URL."""
+    return f"{_pip()} install {shlex.quote(_requirement(extra, _origin()))}"
+
+
+def _pip() -> str:
+    """By its name where a shell finds the right one, else through this interpreter."""
+    found = shutil.which("pip")
+    ours = found is not None and Path(found).parent == Path(sys.executable).parent
+    return "pip" if ours else f"{shlex.quote(sys.executable)} -m pip"
+
+
+def _origin() -> dict[str, object]:
+    """What the installer noted (PEP 610); empty when it came from an index, or nobody knows."""
+    try:
+        noted = json.loads(metadata.distribution("framehop").read_text("direct_url.json") or "{}")
+    except (metadata.PackageNotFoundError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _requirement(extra: str, origin: dict[str, object]) -> str:
+    url = str(origin.get("url", ""))
+    if not url:
+        return f"framehop[{extra}]"
+    if urlsplit(url).scheme == "file":
+        return _local(extra, Path(unquote(urlsplit(url).path)))
+    vcs = origin.get("vcs_info")
+    kind = f"{vcs['vcs']}+" if isinstance(vcs, dict) and "vcs" in vcs else ""
+    return f"framehop[{extra}] @ {kind}{url}"
+
+
+def _local(extra: str, path: Path) -> str:
+    """A checkout or a wheel; one that is gone can only be asked for by name."""
+    if not path.exists():
+        return f"framehop[{extra}]"
+    here = path == Path.cwd()
+    return f".[{extra}]" if here else f"{path}[{extra}]"
