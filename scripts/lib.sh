@@ -29,8 +29,8 @@ stage() {
     failed_stages+=("$name")
 }
 
-# logged LOG TITLE COMMAND…: all output goes to LOG; on a terminal one line shows what it is at. Leaves the exit status in
-# `status`, its caller's variable: after `logged … || …` bash would ignore `set -e` inside COMMAND.
+# logged LOG TITLE COMMAND…: all output goes to LOG; on a terminal one line shows what it is at and for how long. Leaves the exit
+# status in `status`, its caller's variable: after `logged … || …` bash would ignore `set -e` inside COMMAND.
 logged() {
     local log=$1 title=$2 ticker=''
     shift 2
@@ -48,26 +48,50 @@ logged() {
     status=$?
     set -e
     if [[ -n $ticker ]]; then
-        kill "$ticker" 2>/dev/null && wait "$ticker" 2>/dev/null || true
+        hush "$ticker"
         printf '\r\033[K'
     fi
 }
 
+# Ends one of the two below.
+hush() { kill "$1" 2>/dev/null && wait "$1" 2>/dev/null || true; }
+
 # Ends with the script as well: Ctrl-C does not reach what runs in the background.
 tick() {
-    local width
+    local width started=$SECONDS
     width=$(tput cols 2>/dev/null || say 80)
     while kill -0 $$ 2>/dev/null; do
-        printf '\r\033[K%.*s' "$((width - 1))" "$(printf '%-24s … %s' "$2" "$(tail -n 1 "$1" | tr -cd '[:print:]')")"
+        printf '\r\033[K%.*s' "$((width - 1))" \
+            "$(printf '%-22s %s  %s' "$2" "$(clock $((SECONDS - started)))" "$(tail -n 1 "$1" | tr -cd '[:print:]')")"
         sleep 0.5
     done
 }
 
-# run NAME COMMAND…: something that must work before anything else can.
+# Where no terminal is: a line now and then, so that nobody takes the silence for a hang. A sleep that outlives it must not hold the
+# pipe that somebody reads to its end.
+murmur() {
+    local started=$SECONDS
+    while sleep 15 &>/dev/null && kill -0 $$ 2>/dev/null; do
+        say "$1 … $(clock $((SECONDS - started)))"
+    done
+}
+
+# Seconds as minutes and seconds.
+clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
+
+# run NAME COMMAND…: something that must work before anything else can. Says how long it took.
 run() {
-    local log=$logs/${1//[^A-Za-z0-9]/-}.log status=0
+    local log=$logs/${1//[^A-Za-z0-9]/-}.log status=0 murmurer='' started=$SECONDS
+    if [[ ! -t 1 ]]; then
+        murmur "$1" &
+        murmurer=$!
+    fi
     logged "$log" "$@"
-    ((status)) || return 0
+    [[ -z $murmurer ]] || hush "$murmurer"
+    if ((!status)); then
+        say "$1: $(clock $((SECONDS - started)))"
+        return 0
+    fi
     tail -n 30 "$log" >&2
     fail "$1 failed; all of its output is in ${log#"$PWD"/}"
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import av
 import pytest
 
 import framehop
+from framehop._core import read_jpeg_header
 from tests.system.harness import House
 
 
@@ -29,8 +31,23 @@ def test_demo_leaves_a_wall_a_clean_log_and_a_report(house: House) -> None:
     assert _share_with(log, "motorcycle", "motorcycle") > 0.95
     with av.open(str(house.path / "demo" / "wall.mp4")) as wall:
         assert sum(1 for _ in wall.decode(video=0)) >= 120
-    for said in ("550 frames", "p99", "person", "nothing lost, nothing doubled", str(log)):
+    assert read_jpeg_header((house.path / "demo" / "first.jpg").read_bytes()).width == 1280
+    assert "demo/first.jpg" in done.stderr
+    for said in ("550 frames", "p99", "person", "nothing lost, nothing doubled", "demo/wall.mp4"):
         assert said in done.stdout, said
+    _type_what_it_says(house, done.stdout)
+
+
+def _type_what_it_says(house: House, said: str) -> None:
+    """The last lines are commands for the shell that the demo was started from."""
+    lines = said.partition("next:\n")[2].splitlines()
+    assert len(lines) == 4
+    for line in lines[:3]:
+        done = subprocess.run(
+            line, shell=True, cwd=house.path, env=house.env, capture_output=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, (line, done.stderr)
+    assert (house.path / "demo" / "bikes.mp4").stat().st_size > 0
 
 
 def _share_with(log_path: object, stream: str, label: str) -> float:

@@ -1,0 +1,70 @@
+"""What the demo says at its end: frames, times by stage, objects, and what to type next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from framehop.cli.invocation import command, typed
+from framehop.cli.output import out
+from framehop.protocols import FrameLog
+from framehop.types import parse_rfc3339
+
+STAGES = ("append", "log", "decode", "hop", "wait", "preprocess", "infer", "postprocess", "total")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the report needs of the events."""
+
+    frames: int = 0
+    objects: Counter[str] = field(default_factory=Counter)
+    stages: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
+    began_us: int = 0
+    ended_us: int = 0
+
+    @classmethod
+    def of(cls, log: FrameLog) -> Tally:
+        tally = cls()
+        with log.events() as reader:
+            for record in reader:
+                tally.frames += 1
+                tally.objects.update(found.label for found in record.event.objects)
+                received_us = parse_rfc3339(record.event.received_at)
+                tally.began_us = min(tally.began_us or received_us, received_us)
+                tally.ended_us = max(tally.ended_us, record.appended_us)
+                for stage in STAGES:
+                    if stage in record.event.stages_ms:
+                        tally.stages[stage].append(record.event.stages_ms[stage])
+        return tally
+
+
+def print_report(tally: Tally) -> None:
+    seconds = max(1e-6, (tally.ended_us - tally.began_us) / 1e6)
+    out.print(f"\n[bold]{tally.frames} frames[/] in {seconds:.1f} s, {tally.frames / seconds:.1f} frames/s")
+    table = Table(box=None, header_style="bold")
+    for title in ("stage", "p50 ms", "p90 ms", "p99 ms", "max ms"):
+        table.add_column(title, justify="left" if title == "stage" else "right", no_wrap=True)
+    for stage, times in tally.stages.items():
+        if times:
+            table.add_row(stage, *(f"{value:.2f}" for value in (*np.percentile(times, [50, 90, 99]), max(times))))
+    out.print(table)
+    objects = ", ".join(f"{label} {count}" for label, count in tally.objects.most_common(8))
+    out.print(f"objects: {objects or 'none'}\n", markup=False)
+
+
+def print_next(directory: Path) -> None:
+    """Lines that can be copied into the shell that the demo was started from."""
+    out.print(f"\nvideo wall: {typed(directory / 'wall.mp4')}\nnext:", soft_wrap=True, markup=False)
+    framehop, log = command(), typed(directory / "log")
+    for line in (
+        f"{framehop} tail --log {log} --from beginning --no-follow",
+        f"{framehop} annotate --log {log} --stream bikes {typed(directory / 'bikes.mp4')}",
+        f"{framehop} audit --log {log}",
+        f"{framehop} run YOUR.mp4",
+    ):
+        out.print(f"  {line}", soft_wrap=True, markup=False)

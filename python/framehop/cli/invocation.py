@@ -1,0 +1,26 @@
+"""Commands and paths that can be typed as they are printed, here and now."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+
+def command() -> str:
+    """How this framehop is called in the user's shell: by its name where the shell finds this very one, else by its path."""
+    program = Path(sys.argv[0])
+    if program.name != "framehop" or not program.is_file():
+        return f"{shlex.quote(sys.executable)} -m framehop"
+    found = shutil.which("framehop")
+    if found is not None and Path(found).samefile(program):
+        return "framehop"
+    return typed(program.absolute())
+
+
+def typed(path: Path) -> str:
+    """`path` from the working directory if it lies below, quoted for a shell. One that begins with a dash stays absolute."""
+    here = Path.cwd()
+    short = path.relative_to(here) if path.is_relative_to(here) else path
+    return shlex.quote(str(path if str(short).startswith("-") else short))
