@@ -85,8 +85,8 @@ class FrameWriter(Protocol):
         since: what a source of such pictures need not give again."""
 
     def keep_account(self, account: IngestAccount) -> None:
-        """Remember it in place of the one before for this epoch of the stream, which is open here. Asynchronous; from any thread.
-        The newest 50 epochs of a stream are kept."""
+        """Remember it in place of the one before for this epoch of the stream, which is open here, once all is in the log that was
+        appended before. Asynchronous, ordered with `append`. The newest 50 epochs of a stream are kept."""
 
     def finish_pass(self, stream: str) -> None:
         """The finite source came to its end, after all that was appended: the next `open_stream` starts anew. Asynchronous,

@@ -98,8 +98,9 @@ def _account(state: StreamState, appended: int) -> IngestAccount:
 def test_the_newest_account_of_an_epoch_is_kept(log: FrameLog) -> None:
     with log.writer() as writer:
         state = _open(writer)
-        for appended in (1, 2):
-            writer.keep_account(_account(state, appended))
+        for seq in (0, 1):
+            assert writer.append(make_frame(state, seq))
+            writer.keep_account(_account(state, seq + 1))
         assert writer.flush(TIMEOUT_S)
         assert log.ingest_accounts() == [_account(state, 2)]
     (account,) = log.ingest_accounts()

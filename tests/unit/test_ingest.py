@@ -12,6 +12,7 @@ from typing import cast
 
 import pytest
 
+from framehop.account import IngestAccount
 from framehop.errors import ConfigError, SourceError, StreamBusyError
 from framehop.pipeline.ingest import IngestProgress, ingest
 from framehop.pipeline.pacing import Pacer, Rate, parse_rate
@@ -34,6 +35,7 @@ class _Log:
         self._lock = threading.Lock()
         self.frames: list[Frame] = []
         self.finished: list[str] = []
+        self.accounts: list[IngestAccount] = []
         self.busy: set[str] = set()
         self.stalled = ""
         self.flushes = 0
@@ -70,6 +72,12 @@ class _Log:
         self._states[state.stream] = StreamState(
             stream=state.stream, epoch=state.epoch, next_seq=next_seq, pass_index=state.pass_index
         )
+
+    def taken(self, stream: str) -> frozenset[str]:
+        return frozenset(frame.origin for frame in self.frames if frame.key.epoch == self._states[stream].epoch)
+
+    def keep_account(self, account: IngestAccount) -> None:
+        self.accounts.append(account)
 
     def next_pass(self, stream: str) -> StreamState:
         last = self._states[stream]
@@ -122,7 +130,7 @@ def test_every_picture_becomes_a_frame_in_order() -> None:
     summary = ingest(_as_log(log), [ListSource(_payloads(5), stream="a")], rate="max")
     assert log.keys == [FrameKey("a", _EPOCH, seq) for seq in range(5)]
     assert [frame.payload for frame in log.frames] == _payloads(5)
-    assert [frame.captured_us for frame in log.frames] == [_EPOCH + seq * 100_000 for seq in range(5)]
+    assert [frame.captured_us for frame in log.frames] == [_EPOCH - 500_000 + seq * 100_000 for seq in range(5)]
     stream = summary.streams["a"]
     assert (stream.frames, stream.in_doubt, stream.bytes, stream.first_seq, stream.last_seq) == (5, 0, 5, 0, 4)
     assert stream.finished

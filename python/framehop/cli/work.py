@@ -11,19 +11,19 @@ from rich.live import Live
 from rich.text import Text
 
 from framehop._core import arm_failpoint
-from framehop.cli import options
+from framehop.cli import ingest_report, options
 from framehop.cli.commands import end_if_interrupted
+from framehop.cli.ingest_report import IngestLine
 from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.log import LogAt
 from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.figures import Status, Summary
-from framehop.pipeline.ingest import IngestSummary
 from framehop.pipeline.ingest import ingest as ingest_sources
 from framehop.pipeline.pacing import parse_rate
 from framehop.pipeline.session import Session
 from framehop.pipeline.stop import stop_on_signals
-from framehop.sources import parse_sources
+from framehop.sources import open_sources
 from framehop.types import EventRecord
 
 
@@ -38,27 +38,27 @@ def ingest(
     verbose: options.Verbose = 0,
 ) -> None:
     """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; goes on where it was interrupted."""
-    opened_sources = parse_sources(options.named(sources, stream))
+    wanted = open_sources(options.named(sources, stream))
     pace = parse_rate(rate)
     if point := fail_point():
         arm_failpoint(point.name, point.nth)
-    with options.log_at(log, config).open() as opened, stop_on_signals() as stop:
-        summary = ingest_sources(opened, opened_sources, rate=pace, loop=loop, stop=stop.event)
-    _print_ingest(summary, json=json)
+    with options.log_at(log, config).open() as opened, stop_on_signals() as stop, IngestLine() as line:
+        summary = ingest_sources(
+            opened,
+            wanted.sources,
+            rate=pace,
+            loop=loop,
+            on_progress=line.update,
+            stop=stop.event,
+            unopened=wanted.failures,
+        )
+    if json:
+        write_json_line(msgspec.json.encode(summary))
+    else:
+        ingest_report.print_summary(summary)
     end_if_interrupted(stop)
     if summary.errors:
         raise typer.Exit(1)
-
-
-def _print_ingest(summary: IngestSummary, *, json: bool) -> None:
-    if json:
-        write_json_line(msgspec.json.encode(summary))
-        return
-    for name, stream in summary.streams.items():
-        seqs = f", seq {stream.first_seq} to {stream.last_seq}" if stream.first_seq is not None else ""
-        note(f"{name}: {stream.frames} frames, {stream.bytes / 1e6:.1f} MB, epoch {stream.epoch}{seqs}")
-    for name, error in summary.errors.items():
-        complain(f"{name}: {error}")
 
 
 def detect(
@@ -120,7 +120,7 @@ def run(
 ) -> None:
     """Ingest and detect in one. Ends when finite sources are done and every frame has its event."""
     texts = options.named(sources, stream)
-    parse_sources(texts)
+    open_sources(texts)
     parse_rate(rate)
     settings = options.detect_options(
         model=model,

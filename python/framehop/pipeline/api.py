@@ -13,7 +13,7 @@ from framehop.pipeline.ingest import IngestSummary, check_loop
 from framehop.pipeline.ingest import ingest as ingest_sources
 from framehop.pipeline.pacing import Rate, check_rate
 from framehop.pipeline.session import Session
-from framehop.sources import parse_sources
+from framehop.sources import open_sources
 from framehop.types import Event
 
 
@@ -28,11 +28,12 @@ def ingest(
 
     `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`,
     or pictures per second. `loop`: passes over finite sources, 0 for ever. `log_options`: as for
-    `open_log`. Raises SourceError, ConfigError, LogError.
+    `open_log`. A source that cannot be read is among the summary's `errors`, and keeps no other from being read. Raises SourceError
+    when none can be, ConfigError, LogError.
     """
-    opened_sources = parse_sources(str(source) for source in sources)
+    wanted = open_sources(str(source) for source in sources)
     with open_log(log, options=log_options) as opened:
-        return ingest_sources(opened, opened_sources, rate=rate, loop=loop)
+        return ingest_sources(opened, wanted.sources, rate=rate, loop=loop, unopened=wanted.failures)
 
 
 def detect(
@@ -68,7 +69,7 @@ def run(
     texts = [str(source) for source in sources]
     check_rate(rate)
     check_loop(loop)
-    parse_sources(texts)
+    open_sources(texts)
     at = LogAt.of(log, log_options)
     settings = IngestSettings(log=at, sources=texts, rate=str(rate), loop=loop)
     return Session(at, options or DetectOptions(), ingest=settings).events()

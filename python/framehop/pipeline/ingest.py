@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 
 from framehop.errors import ConfigError
 from framehop.pipeline.feed import Feed, StreamProgress, StreamSummary
@@ -34,10 +34,11 @@ class IngestProgress:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSummary:
     """`streams` by stream id. `stopped`: ended by the stop signal before the sources did; their streams go on where they were
-    left."""
+    left. `unopened`: by stream id, what could not be read from the beginning, and why."""
 
     streams: dict[str, StreamSummary]
     stopped: bool
+    unopened: dict[str, str] = field(default_factory=dict)
 
     @property
     def frames(self) -> int:
@@ -46,7 +47,7 @@ class IngestSummary:
     @property
     def errors(self) -> dict[str, str]:
         """What went wrong, by stream."""
-        return {name: stream.error for name, stream in self.streams.items() if stream.error}
+        return self.unopened | {name: stream.error for name, stream in self.streams.items() if stream.error}
 
 
 ProgressCallback = Callable[[IngestProgress], None]
@@ -62,6 +63,7 @@ def ingest(
     stop: StopEvent | None = None,
     clock: Clock | None = None,
     run_since_us: int | None = None,
+    unopened: Mapping[str, str] | None = None,
 ) -> IngestSummary:
     """Append every picture of `sources` to `log`; return when all have ended and all is acknowledged, or after `stop`.
 
@@ -71,7 +73,9 @@ def ingest(
     and unfinished streams are left so that the next ingest of the same source goes on with the next frame.
     `run_since_us`: when the run began that this is a restart within; sources it had finished are not read again.
 
-    A source that fails is reported in the summary and stops nobody else. Raises ConfigError (rate, loop, two sources
+    `unopened`: sources that could not even be opened, by stream id and why; said at once, and in the summary.
+
+    A source that fails is told at once, reported in the summary, and stops nobody else. Raises ConfigError (rate, loop, two sources
     with one stream id) before anything is written, LogError when the log fails for good, MemoryError.
     """
     check_rate(rate)
@@ -81,6 +85,8 @@ def ingest(
     check_distinct(sources)
     stop = stop or threading.Event()
     clock = clock or SystemClock()
+    for stream, error in (unopened or {}).items():
+        _tell(stream, error)
     with log.writer() as writer:
         feeds = [
             Feed(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
@@ -98,7 +104,9 @@ def ingest(
         if not complete:
             logger.warning("not all frames were acknowledged; the next ingest sends them again")
     return IngestSummary(
-        streams={feed.stream: feed.summary() for feed in feeds}, stopped=any(feed.stopped for feed in feeds)
+        streams={feed.stream: feed.summary() for feed in feeds},
+        stopped=any(feed.stopped for feed in feeds),
+        unopened=dict(unopened or {}),
     )
 
 
@@ -113,13 +121,18 @@ def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:
         pending: set[Future[None]] = {threads.submit(feed.run) for feed in feeds}
         try:
             while pending:
-                done, pending = wait(pending, timeout=PROGRESS_S)
+                done, pending = wait(pending, timeout=PROGRESS_S, return_when=FIRST_COMPLETED)
                 for feed in done:
                     feed.result()
                 watch.report()
         except BaseException:
             stop.set()  # Ctrl-C, or no memory: the executor's exit waits for the threads
             raise
+
+
+def _tell(stream: str, error: str) -> None:
+    """At once: the others may go on for days."""
+    logger.error("stream %s: %s", stream, error)
 
 
 def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, clock: Clock, stop: StopEvent) -> bool:
@@ -141,7 +154,7 @@ def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, clock: Clo
 
 
 class _Watch:
-    """Reports progress, and says once when the log stalls and once when it goes on."""
+    """Reports progress, and says once when the log stalls, when it goes on, and what has gone wrong with a source."""
 
     def __init__(
         self, feeds: Sequence[Feed], writer: FrameWriter, clock: Clock, on_progress: ProgressCallback | None
@@ -151,6 +164,7 @@ class _Watch:
         self._clock = clock
         self._on_progress = on_progress
         self._stalled = ""
+        self._told: set[str] = set()
         self._acked = [0] * len(feeds)
         self._at_s = clock.monotonic()
 
@@ -161,6 +175,10 @@ class _Watch:
         elif self._stalled and not stalled:
             logger.info("the log takes frames again")
         self._stalled = stalled
+        for feed in self._feeds:
+            if feed.error and feed.stream not in self._told:
+                self._told.add(feed.stream)
+                _tell(feed.stream, feed.error)
         if self._on_progress:
             self._on_progress(IngestProgress(streams=self._streams(), stalled=stalled))
 

@@ -12,7 +12,7 @@ from framehop.pipeline import child
 from framehop.pipeline.control import Beat, Channel, Drain, Finished, IngestSettings, Ready, Settings
 from framehop.pipeline.ingest import IngestProgress, IngestSummary, ingest
 from framehop.pipeline.pacing import parse_rate
-from framehop.sources import parse_sources
+from framehop.sources import open_sources
 
 
 class _Run:
@@ -20,7 +20,7 @@ class _Run:
 
     def __init__(self, settings: IngestSettings) -> None:
         self._settings = settings
-        self._sources = parse_sources(settings.sources)
+        self._opened = open_sources(settings.sources)
         self._progress = IngestProgress(streams=(), stalled="")
         self.stop = threading.Event()
         self.done_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -32,12 +32,13 @@ class _Run:
             with self._settings.log.open() as log:
                 self.summary = ingest(
                     log,
-                    self._sources,
+                    self._opened.sources,
                     rate=parse_rate(self._settings.rate),
                     loop=self._settings.loop,
                     on_progress=self._remember,
                     stop=self.stop,
                     run_since_us=self._settings.since_us,
+                    unopened=self._opened.failures,
                 )
         except BaseException as error:  # noqa: BLE001  handed to the main thread, which raises it
             self.failure = error

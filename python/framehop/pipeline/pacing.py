@@ -72,6 +72,13 @@ class Pacer:
         """The next picture begins a timeline of its own, one period after the last."""
         self._media_us = None
 
+    @property
+    def behind_us(self) -> int:
+        """How late the first picture of this pass is already."""
+        if self._due_s is None or self._rate == "max":
+            return 0
+        return max(0, round((self._clock.monotonic() - self._due_s - self._period_s) * 1_000_000))
+
     def wait(self, media_us: int) -> bool:
         """Wait until the picture at `media_us` is due; False as soon as the stop signal is set."""
         if self._rate == "max":

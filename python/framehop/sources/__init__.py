@@ -1,5 +1,16 @@
 """Where pictures come from: video files, pictures, a pan over a still picture, a test card."""
 
-from framehop.sources.spec import SourceOptions, SourceSpec, check_distinct, parse_source, parse_sources
+from framehop.sources.expand import expand
+from framehop.sources.opening import OpenedSources, check_distinct, open_sources, parse_source, parse_sources
+from framehop.sources.spec import SourceOptions, SourceSpec
 
-__all__ = ["SourceOptions", "SourceSpec", "check_distinct", "parse_source", "parse_sources"]
+__all__ = [
+    "OpenedSources",
+    "SourceOptions",
+    "SourceSpec",
+    "check_distinct",
+    "expand",
+    "open_sources",
+    "parse_source",
+    "parse_sources",
+]

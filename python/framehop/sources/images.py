@@ -3,90 +3,154 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
-from framehop._core import encode_jpeg, read_jpeg_header
-from framehop.errors import PictureError, SourceError, is_out_of_memory
+from framehop.account import LeftOut
+from framehop.errors import SourceError
 from framehop.protocols import Picture
-from framehop.sources.raster import JPEG_MAGIC, JPEG_SUFFIXES, PICTURE_SUFFIXES, decode_picture, pillow, read_bytes
+from framehop.sources.folder import File, Other, look
+from framehop.sources.identity import name_in, origin_of, shown
+from framehop.sources.left_out import Tally
+from framehop.sources.picture_file import picture_of
+from framehop.sources.raster import JPEG_MAGIC, JPEG_SUFFIXES, PICTURE_SUFFIXES, pillow, read_bytes
 
 logger = logging.getLogger(__name__)
 
 
 class ImageSource:
-    """Picture files in a fixed order.
+    """Picture files in the order of their names. A ListedSource: a pass that was interrupted goes on with what is in the folder now
+    and is not in the log yet.
 
     JPEG goes through byte for byte, even when it is broken: what becomes of a bad picture is the worker's to say, in an
-    event. Other formats are encoded to JPEG; a file of theirs that cannot be read goes through as it is.
+    event. Other formats are encoded to JPEG; a file that cannot be had goes through with its `error`, and with its bytes where
+    there are some.
     """
 
     finite = True
 
-    def __init__(self, path: Path, files: list[Path], *, stream: str, rate: float, quality: int) -> None:
-        self._files = files
+    def __init__(
+        self, path: Path, *, folder: bool, pattern: str, videos_apart: bool, stream: str, rate: float, quality: int
+    ) -> None:
+        self._path = path
+        self._folder = folder
+        self._pattern = pattern
+        self._videos_apart = videos_apart
         self._quality = quality
-        self.uri = path.absolute().as_uri()
+        self._tally = Tally()
         self.stream = stream
         self.rate = rate
-        self.count = len(files)
-        if any(file.suffix.lower() not in JPEG_SUFFIXES for file in files):
+        self.count: int | None = None
+        self.uri = path.absolute().as_uri() + (f"/{pattern}" if pattern else "")
+        if folder or path.suffix.lower() not in JPEG_SUFFIXES:
             self.uri += f"?quality={quality}"
 
     @classmethod
     def file(cls, path: Path, *, stream: str, quality: int = 85) -> ImageSource:
-        read_bytes(path)  # an unreadable or oversized file is refused now, before anything has started
-        return cls._checked(path, [path], stream, 1.0, quality)
+        """Raises SourceError for a file that cannot be read or is too large: now, before anything has started."""
+        read_bytes(path)
+        source = cls(path, folder=False, pattern="", videos_apart=False, stream=stream, rate=1.0, quality=quality)
+        source._first_look()
+        return source
 
     @classmethod
-    def folder(cls, path: Path, *, stream: str, rate: float = 10.0, quality: int = 85) -> ImageSource:
-        """`rate`: pictures per second. Only files with a picture's suffix count."""
-        try:
-            names = [entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES and entry.is_file()]
-        except OSError as error:
-            raise SourceError(f"cannot read the folder {path}: {error.strerror}") from error
-        if not names:
-            raise SourceError(
-                f"no pictures in {path}: put files in it that end in {' '.join(sorted(PICTURE_SUFFIXES))}"
-            )
-        return cls._checked(path, sorted(names), stream, rate, quality)
+    def folder(
+        cls,
+        path: Path,
+        *,
+        stream: str,
+        rate: float = 10.0,
+        quality: int = 85,
+        pattern: str = "",
+        videos_apart: bool = False,
+    ) -> ImageSource:
+        """`rate`: pictures per second. `pattern`: of names, as a shell has it; what does not fit is not looked at. `videos_apart`:
+        the videos among them are sources of their own already."""
+        source = cls(
+            path, folder=True, pattern=pattern, videos_apart=videos_apart, stream=stream, rate=rate, quality=quality
+        )
+        source._first_look()
+        return source
 
-    @classmethod
-    def _checked(cls, path: Path, files: list[Path], stream: str, rate: float, quality: int) -> ImageSource:
-        if not all(file.suffix.lower() in JPEG_SUFFIXES or _is_jpeg(file) for file in files):
+    def _first_look(self) -> None:
+        files = self._fresh(set())
+        self.count = len(files)
+        if any(file.path.suffix.lower() not in JPEG_SUFFIXES and not _is_jpeg(file.path) for file in files):
             pillow()
-        return cls(path, files, stream=stream, rate=rate, quality=quality)
+
+    def _look(self) -> Iterable[File | Other]:
+        if self._folder:
+            return look(self._path, self._pattern, videos_apart=self._videos_apart)
+        return [File(path=self._path, origin=_origin(self._path))]
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        return self._tally.so_far
 
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
-        for seq in range(start_seq, len(self._files)):
-            yield self._picture(self._files[seq], round(seq * 1_000_000 / self.rate))
+        """By number: only sure when the folder is as it was."""
+        return islice(self.pictures_besides((), 0), start_seq, None)
 
-    def _picture(self, path: Path, media_us: int) -> Picture:
-        data = read_bytes(path)
-        if path.suffix.lower() in JPEG_SUFFIXES or data.startswith(JPEG_MAGIC):
-            width, height = _header_size(data)
-            return Picture(payload=data, media_us=media_us, width=width, height=height)
-        try:
-            pixels = decode_picture(data)
-        except PictureError as error:
-            if is_out_of_memory(error):
-                raise
-            logger.warning("%s cannot be decoded (%s); it goes into the log as it is", path, error)
-            return Picture(payload=data, media_us=media_us, content_type="application/octet-stream")
-        height, width = pixels.shape[:2]
-        return Picture(
-            payload=encode_jpeg(pixels, quality=self._quality), media_us=media_us, width=width, height=height
+    def pictures_besides(self, taken: Collection[str], start_seq: int) -> Iterator[Picture]:
+        """What comes into the folder meanwhile is taken after the rest; each name once."""
+        self._tally.clear()
+        seen: set[str] = set()
+        following = start_seq
+        while files := self._fresh(seen):
+            wanted = [file for file in files if file.origin not in taken]
+            _say_replaced(self._path, wanted, taken)
+            first, following = following, following + len(wanted)
+            self.count = following
+            for seq, file in enumerate(wanted, first):
+                yield picture_of(file, round(seq * 1_000_000 / self.rate), quality=self._quality)
+        if following == 0:
+            raise self.no_pictures()
+
+    def _fresh(self, seen: set[str]) -> list[File]:
+        """The pictures whose names are not among `seen`, to which all names are added that there are."""
+        files = []
+        for found in self._look():
+            name = found.path.name if isinstance(found, File) else found.name
+            if name in seen:
+                continue
+            seen.add(name)
+            if isinstance(found, File):
+                files.append(found)
+            else:
+                self._tally.add(found.reason, shown(found.name))
+        return files
+
+    def no_pictures(self) -> SourceError:
+        """What to say of a folder that has none."""
+        rest = f" (left out: {'; '.join(map(str, self.left_out))})" if self.left_out else ""
+        return SourceError(
+            f"no pictures in {shown(self._path)}{rest}: put files in it that end in {' '.join(sorted(PICTURE_SUFFIXES))}"
+        )
+
+
+def _origin(path: Path) -> str:
+    try:
+        return origin_of(path.name, path.stat())
+    except OSError:
+        return origin_of(path.name, None)
+
+
+def _say_replaced(folder: Path, wanted: Iterable[File], taken: Collection[str]) -> None:
+    before = {name_in(origin) for origin in taken}
+    changed = [shown(file.path.name) for file in wanted if file.path.name in before]
+    if changed:
+        names = ", ".join(changed[:5]) + (" …" if changed[5:] else "")
+        logger.warning(
+            "%s: %d pictures have changed since they went into the log; they go in again as new ones: %s",
+            shown(folder),
+            len(changed),
+            names,
         )
 
 
 def _is_jpeg(path: Path) -> bool:
-    return read_bytes(path, len(JPEG_MAGIC), whole=False) == JPEG_MAGIC
-
-
-def _header_size(data: bytes) -> tuple[int, int]:
-    """(0, 0) for a header that cannot be read: unknown here is no error."""
     try:
-        header = read_jpeg_header(data)
-    except PictureError:
-        return 0, 0
-    return header.width, header.height
+        return read_bytes(path, len(JPEG_MAGIC), whole=False) == JPEG_MAGIC
+    except SourceError:  # its own `failed` event will say so
+        return True

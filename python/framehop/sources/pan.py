@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from framehop._core import encode_jpeg
 from framehop.errors import PictureError, SourceError
 from framehop.protocols import Picture
+from framehop.sources.identity import version_of
 from framehop.sources.motion import to_and_fro
 from framehop.sources.query import Query
 from framehop.sources.raster import MAX_PIXELS, decode_picture, pillow, read_bytes
@@ -63,6 +64,7 @@ class PanSource:
             f"size={self.size[0]}x{self.size[1]}&rate={rate:g}&count={count or 0}&window={window:g}&quality={quality}"
         )
         self.uri = f"pan:{picture.absolute()}?{shape}"
+        self.version = version_of(picture)
 
     @classmethod
     def parse(cls, text: str, path: Path, query: str, *, stream: str, quality: int) -> PanSource:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framehop.errors import ConfigError, SourceError
 from framehop.protocols import Source
+from framehop.sources.identity import legal_stream
 from framehop.sources.images import ImageSource
 from framehop.sources.pan import PanSource
 from framehop.sources.raster import is_picture
 from framehop.sources.testsrc import ShapesSource
 
 UNDERSTOOD = (
-    "understood: a video file, a picture, a folder of pictures, pan:PICTURE[?size=WxH&rate=10&count=100], "
+    "understood: a video file, a picture, a folder of pictures or videos, a pattern such as 'clips/*.mp4', "
+    "pan:PICTURE[?size=WxH&rate=10&count=100], "
     "testsrc[:?size=WxH&rate=25&count=100]"
 )
 _NAMED = re.compile(r"([A-Za-z0-9._-]{1,128})=(.+)", re.DOTALL)
+PICTURES = "pictures:"  # of a folder, without the videos in it
+_MADE = re.compile(r"pan:|pictures:|testsrc(?=[:?]|$)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -50,37 +53,64 @@ class SourceSpec:
     @classmethod
     def parse(cls, text: str) -> SourceSpec:
         """`NAME=SOURCE` or `SOURCE`. The text of an existing path is never taken apart, whatever is in it."""
-        named = None if _exists(text) else _NAMED.fullmatch(text)
+        named = None if exists(text) else _NAMED.fullmatch(text)
         return cls(source=named[2], stream=named[1]) if named else cls(source=text)
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Not a path, but something made of one, or of nothing."""
+        return bool(_MADE.match(self.source)) and not exists(self.source)
+
+    @property
+    def name(self) -> str:
+        """What its stream is called unless the user says otherwise; not always legal."""
+        if self.is_synthetic and self.source.startswith("testsrc"):
+            return "testsrc"
+        if self.is_synthetic and self.source.startswith("pan:"):
+            return self._panned()[0].absolute().stem
+        if self.is_synthetic:
+            folder, _ = self._pictures()
+            return folder.absolute().name
+        path = Path(self.source).absolute()
+        return path.name if exists(self.source) and path.is_dir() else path.stem
+
+    def named(self) -> SourceSpec:
+        """With its stream id written down."""
+        return self if self.stream else replace(self, stream=legal_stream(self.name))
 
     def open(self, options: SourceOptions | None = None) -> Source:
         """Check the source and read what is needed to say its rate and size. Raises SourceError, MissingExtraError."""
         options = options or SourceOptions()
-        if self.source.startswith("pan:") and not _exists(self.source):
-            return self._open_pan(options)
-        if re.match(r"testsrc(?=[:?]|$)", self.source) and not _exists(self.source):
-            return self._open_testsrc(options)
-        return self._open_path(options)
+        stream = self.named().stream
+        if not self.is_synthetic:
+            return self._open_path(stream, options)
+        if self.source.startswith("testsrc"):
+            query = self.source.removeprefix("testsrc").removeprefix(":").removeprefix("?")
+            return ShapesSource.parse(self.source, query, stream=stream, quality=options.quality)
+        if self.source.startswith("pan:"):
+            path, query = self._panned()
+            return PanSource.parse(self.source, path, query, stream=stream, quality=options.quality)
+        folder, pattern = self._pictures()
+        return _folder(folder, stream, options, pattern=pattern, videos_apart=True)
 
-    def _open_pan(self, options: SourceOptions) -> Source:
+    def _panned(self) -> tuple[Path, str]:
         name, query = self.source.removeprefix("pan:"), ""
-        if not _exists(name):
-            name, _, query = name.rpartition("?") if "?" in name else (name, "", "")
-        path = Path(name)
-        return PanSource.parse(self.source, path, query, stream=self._stream_of(path), quality=options.quality)
+        if not exists(name) and "?" in name:
+            name, _, query = name.rpartition("?")
+        return Path(name), query
 
-    def _open_testsrc(self, options: SourceOptions) -> Source:
-        query = self.source.removeprefix("testsrc").removeprefix(":").removeprefix("?")
-        return ShapesSource.parse(self.source, query, stream=self.stream or "testsrc", quality=options.quality)
+    def _pictures(self) -> tuple[Path, str]:
+        """The folder, and the pattern of those that are meant."""
+        path = Path(self.source.removeprefix(PICTURES))
+        return (path, "") if path.is_dir() else (path.parent, path.name)
 
-    def _open_path(self, options: SourceOptions) -> Source:
-        if not _exists(self.source):
+    def _open_path(self, stream: str, options: SourceOptions) -> Source:
+        if not exists(self.source):
             what = "unknown source" if _SCHEME.match(self.source) else "no such file or folder:"
             raise SourceError(f"{what} {self.source[:200]!r}; {UNDERSTOOD}")
         path = Path(self.source)
-        stream = self._stream_of(path)
         if path.is_dir():
-            return ImageSource.folder(path, stream=stream, rate=options.folder_rate, quality=options.quality)
+            return _folder(path, stream, options)
         if is_picture(path):
             return ImageSource.file(path, stream=stream, quality=options.quality)
         return self._open_video(path, stream, options)
@@ -93,42 +123,23 @@ class SourceSpec:
         except SourceError as error:
             raise SourceError(f"{error}\n{UNDERSTOOD}") from error
 
-    def _stream_of(self, path: Path) -> str:
-        return self.stream or legal_stream(path.absolute().stem)
+
+def _folder(
+    path: Path, stream: str, options: SourceOptions, *, pattern: str = "", videos_apart: bool = False
+) -> ImageSource:
+    return ImageSource.folder(
+        path,
+        stream=stream,
+        rate=options.folder_rate,
+        quality=options.quality,
+        pattern=pattern,
+        videos_apart=videos_apart,
+    )
 
 
-def _exists(text: str) -> bool:
+def exists(text: str) -> bool:
+    """Whether `text` is the path of something."""
     try:
         return bool(text) and Path(text).exists()
     except (OSError, ValueError):  # too long for a path, or a zero byte in it
         return False
-
-
-def legal_stream(name: str) -> str:
-    """`name` as a stream id: what is not allowed becomes `-`."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:128] or "stream"
-
-
-def parse_source(text: str, options: SourceOptions | None = None) -> Source:
-    """Open `[NAME=]SOURCE`. Raises SourceError that says what is understood, MissingExtraError."""
-    return SourceSpec.parse(text).open(options)
-
-
-def parse_sources(sources: Iterable[str | SourceSpec], options: SourceOptions | None = None) -> list[Source]:
-    """Open all of them. Raises also ConfigError when two have the same stream id."""
-    specs = [SourceSpec.parse(source) if isinstance(source, str) else source for source in sources]
-    opened = [spec.open(options) for spec in specs]
-    check_distinct(opened)
-    return opened
-
-
-def check_distinct(sources: Sequence[Source]) -> None:
-    """Raise ConfigError naming two sources with the same stream id."""
-    seen: dict[str, Source] = {}
-    for source in sources:
-        if other := seen.get(source.stream):
-            raise ConfigError(
-                f"two sources have the stream id {source.stream!r}: {other.uri} and {source.uri}; "
-                f"name one of them, as in other-{source.stream[:100]}=SOURCE"
-            )
-        seen[source.stream] = source

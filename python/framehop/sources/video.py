@@ -15,6 +15,7 @@ from framehop._core import encode_jpeg
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
 from framehop.protocols import Picture
+from framehop.sources.identity import version_of
 from framehop.sources.raster import MAX_PIXELS
 
 try:
@@ -55,6 +56,7 @@ class VideoSource:
         self._max_pixels = max_pixels
         self.stream = stream
         self.uri = f"{path.absolute().as_uri()}?quality={quality}"
+        self.version = version_of(path)
         with self._open() as container:
             video = container.streams.video[0]
             self.rate = _rate(video)

@@ -69,6 +69,8 @@ class _Stream:
     finish_at: int | None = None
     failure: FramehopError | None = None
     taken: frozenset[str] = frozenset()
+    account: IngestAccount | None = None
+    account_at: int = 0
 
     @property
     def quiet(self) -> bool:
@@ -209,8 +211,9 @@ class KafkaWriter:
 
     def keep_account(self, account: IngestAccount) -> None:
         with self._lock:
-            self._check()
-            self._store.keep_account(account)
+            held = self._held(account.stream)
+            held.account, held.account_at = account, held.sent
+            self._settle(account.stream, held)
 
     def finish_pass(self, stream: str) -> None:
         with self._lock:
@@ -360,13 +363,22 @@ class KafkaWriter:
         self._settle(key.stream, held)
 
     def _settle(self, stream: str, held: _Stream) -> None:
-        """A source that has ended is marked so once its last frame is acknowledged."""
+        """A source that has ended is marked so once its last frame is acknowledged; an account is kept once its frames are."""
+        if held.account is not None and held.acked >= held.account_at:
+            account, held.account = held.account, None
+            self._keep(account)
         if held.finish_at is not None and held.acked >= held.finish_at:
             held.finish_at = None
             self._store.move(self._acknowledged)
             self._acknowledged = {}
             held.row = replace(self._store.load(stream) or held.row, finished_us=now_us())
             self._store.save(stream, held.row)
+
+    def _keep(self, account: IngestAccount) -> None:
+        try:
+            self._store.keep_account(account)
+        except FramehopError as error:  # a full disk: the next account is kept, or the one before stays
+            logger.warning("ingest's account of %s is not kept: %s", account.stream, error)
 
     def _poll(self) -> None:
         """Each producer in turn; there is nearly always one. Acknowledgements may gather a little: each turn of this thread is one

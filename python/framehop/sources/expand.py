@@ -1,0 +1,136 @@
+"""One word of a user's that means several sources: a folder with videos in it, and what a shell would have made of `*`."""
+
+from __future__ import annotations
+
+import glob
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from framehop.errors import ConfigError, SourceError
+from framehop.sources.folder import File, is_video, look
+from framehop.sources.identity import legal_stream, shown
+from framehop.sources.raster import is_picture
+from framehop.sources.spec import PICTURES, SourceSpec, exists
+
+logger = logging.getLogger(__name__)
+
+MAX_SOURCES = 1024  # each has a thread
+
+
+def expand(texts: Iterable[str | SourceSpec]) -> list[SourceSpec]:
+    """What each text names, each with its stream id: a folder its pictures as one source and every video as another, a pattern
+    such as `clips/*.mp4` likewise. Nothing is opened; a source that is not there is found out later.
+
+    Raises SourceError for a pattern that nothing fits, ConfigError for too many sources or two of one stream id.
+    """
+    found = [spec for text in texts for spec in _expanded(SourceSpec.parse(text) if isinstance(text, str) else text)]
+    if len(found) > MAX_SOURCES:
+        raise ConfigError(
+            f"{len(found)} sources are more than the {MAX_SOURCES} that one ingest reads: name the folder of the pictures "
+            "instead of each of them, or start several"
+        )
+    _check_distinct(found)
+    return found
+
+
+def _expanded(spec: SourceSpec) -> Sequence[SourceSpec]:
+    if spec.is_synthetic:
+        return [spec.named()]
+    if not exists(spec.source):
+        return _fitting(spec) if _is_pattern(spec.source) else [spec.named()]
+    path = Path(spec.source)
+    return _of_folder(spec, path) if path.is_dir() else [_told(spec.named(), path)]
+
+
+def _of_folder(spec: SourceSpec, folder: Path) -> list[SourceSpec]:
+    videos = [entry for entry in _entries(folder) if is_video(entry.name) and entry.is_file()]
+    if not videos:
+        return [_told(spec.named(), folder)]
+    parts = [SourceSpec(source=str(video)) for video in videos]
+    if any(isinstance(found, File) for found in look(folder, videos_apart=True)):
+        parts.insert(0, SourceSpec(source=f"{PICTURES}{folder}"))
+    return _all_named(parts, spec.stream)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise SourceError(f"cannot read the folder {shown(folder)}: {error.strerror}") from error
+
+
+def _is_pattern(text: str) -> bool:
+    return glob.has_magic(text) and "\0" not in text
+
+
+def _fitting(spec: SourceSpec) -> list[SourceSpec]:
+    """The pictures that fit are one source per folder, as a folder's are."""
+    paths = [Path(name) for name in sorted(glob.glob(spec.source, recursive=True))]  # noqa: PTH207  absolute ones too
+    if not paths:
+        raise SourceError(f"nothing fits {spec.source!r}: check the pattern, or name a file or folder")
+    pattern = Path(spec.source).name
+    parts: dict[str, None] = {}
+    rest = []
+    for path in paths:
+        if path.is_dir():
+            parts |= dict.fromkeys(part.source for part in _of_folder(SourceSpec(source=str(path)), path))
+        elif is_video(path.name):
+            parts[str(path)] = None
+        elif _may_be_picture(path):
+            parts[f"{PICTURES}{path.parent / pattern}"] = None
+        else:
+            rest.append(shown(path))
+    if not parts:
+        raise SourceError(f"no picture or video fits {spec.source!r}: only {', '.join(rest[:5])}")
+    if rest:
+        logger.warning(
+            "%s: left out, no picture or video by name: %d (%s%s)",
+            spec.source,
+            len(rest),
+            ", ".join(rest[:5]),
+            " …" if rest[5:] else "",
+        )
+    return _all_named([SourceSpec(source=source) for source in parts], spec.stream)
+
+
+def _may_be_picture(path: Path) -> bool:
+    try:
+        return is_picture(path)
+    except SourceError:
+        return False
+
+
+def _all_named(parts: Sequence[SourceSpec], prefix: str) -> list[SourceSpec]:
+    """Of two videos that differ in their suffix alone each keeps its suffix. With a `prefix`, the pictures have that name."""
+    if len(parts) == 1:
+        return [replace(parts[0], stream=prefix).named()]
+    times = Counter(part.name for part in parts)
+    named = []
+    for part in parts:
+        name = part.name if times[part.name] == 1 else Path(part.source).name
+        if prefix:
+            name = prefix if part.source.startswith(PICTURES) else f"{prefix}-{name}"
+        named.append(_told(replace(part, stream=legal_stream(name)), Path(name)))
+    return named
+
+
+def _told(spec: SourceSpec, path: Path) -> SourceSpec:
+    """What a stream is called whose file's name is no stream id."""
+    if spec.stream not in (path.name, path.stem):
+        logger.warning("%s is the stream %s; NAME=SOURCE gives it another", shown(path.name), spec.stream)
+    return spec
+
+
+def _check_distinct(specs: Sequence[SourceSpec]) -> None:
+    """Raise ConfigError naming two sources with the same stream id."""
+    seen: dict[str, SourceSpec] = {}
+    for spec in specs:
+        if other := seen.get(spec.stream):
+            raise ConfigError(
+                f"two sources have the stream id {spec.stream!r}: {shown(other.source)} and {shown(spec.source)}; "
+                f"name one of them, as in other-{spec.stream[:100]}=SOURCE"
+            )
+        seen[spec.stream] = spec

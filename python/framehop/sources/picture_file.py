@@ -1,0 +1,97 @@
+"""From one picture file to what goes into the log: whatever is wrong with it, it is that file's alone."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from framehop._core import encode_jpeg, read_jpeg_header
+from framehop.errors import MissingExtraError, PictureError, SourceError, is_out_of_memory, text_of
+from framehop.protocols import Picture
+from framehop.sources.folder import File
+from framehop.sources.identity import origin_of, shown
+from framehop.sources.raster import JPEG_MAGIC, JPEG_SUFFIXES, MAX_FILE_BYTES, decode_picture
+
+NO_PICTURE = "application/octet-stream"
+
+
+def picture_of(file: File, media_us: int, *, quality: int) -> Picture:
+    """A JPEG byte for byte, anything else encoded to one with `quality`; with `error` and the bytes there are where that fails.
+
+    Raises SourceError when no file can be opened any more, MemoryError.
+    """
+    try:
+        data, origin = _read(file.path)
+    except PictureFileError as error:
+        return Picture(payload=b"", media_us=media_us, content_type=NO_PICTURE, error=str(error), origin=file.origin)
+    return replace(_encoded(file.path, data, quality), media_us=media_us, origin=origin)
+
+
+def _encoded(path: Path, data: bytes, quality: int) -> Picture:
+    if path.suffix.lower() in JPEG_SUFFIXES or data.startswith(JPEG_MAGIC):
+        width, height = _header_size(data)
+        return Picture(payload=data, media_us=0, width=width, height=height)
+    try:
+        pixels = decode_picture(data)
+        height, width = pixels.shape[:2]
+        payload = encode_jpeg(pixels, quality=quality)
+    except Exception as error:  # a decoder may raise anything over a hostile file
+        if is_out_of_memory(error):
+            raise
+        return Picture(payload=data, media_us=0, content_type=NO_PICTURE, error=_reason(path, error))
+    return Picture(payload=payload, media_us=0, width=width, height=height)
+
+
+class PictureFileError(Exception):
+    """The reason of the `failed` event of a file whose bytes cannot be had."""
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """The file's bytes, and which picture they are. Raises PictureFileError."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise PictureFileError(f"unreadable_picture: {shown(path.name)} is not a regular file")
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        if is_out_of_memory(error):
+            raise
+        raise PictureFileError(f"unreadable_picture: {shown(path.name)}: {_what(error)}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise PictureFileError(
+            f"picture_too_large: {shown(path.name)} has {found.st_size} bytes, and {MAX_FILE_BYTES} are the limit for one"
+        )
+    return data, origin_of(path.name, found)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A named pipe would wait for its other end."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _what(error: OSError) -> str:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        raise SourceError(f"no file can be opened any more ({error.strerror}): raise the limit (ulimit -n)") from error
+    if error.errno == errno.ENOENT:
+        return "it has gone since it was found"
+    return error.strerror or str(error)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, MissingExtraError):
+        return f"unsupported_picture: {shown(path.name)}: {error}"
+    code = (error.code if isinstance(error, PictureError) else "") or "corrupt_picture"
+    return f"{code}: {shown(path.name)}: {text_of(error)}"
+
+
+def _header_size(data: bytes) -> tuple[int, int]:
+    """(0, 0) for a header that cannot be read: unknown here is no error."""
+    try:
+        header = read_jpeg_header(data)
+    except PictureError:
+        return 0, 0
+    return header.width, header.height
