@@ -30,15 +30,24 @@ def test_a_reader_that_goes_away_ends_the_run(house: House) -> None:
 
 
 def test_a_source_that_fails_is_raised_after_the_last_event(house: House) -> None:
+    with framehop.open_log(house.log) as log, log.writer() as other:
+        other.open_stream("cam", source="another:", finite=False)
+        seen: list[str] = []
+        with pytest.raises(SourceError, match="cam: stream cam"):
+            seen.extend(event.stream for event in framehop.run(f"cam={SHAPES}", SHAPES, log=house.log, rate="max"))
+    assert seen == ["testsrc"] * 30, "all of the other stream"
+
+
+def test_a_picture_that_cannot_be_had_is_a_failed_event_that_names_it(house: House) -> None:
     folder = house.path / "pictures"
     folder.mkdir()
-    (folder / "0.jpg").write_bytes(next(iter(parse_source(SHAPES).pictures())).payload)
+    for name in ("0.jpg", "2.jpg"):
+        (folder / name).write_bytes(next(iter(parse_source(SHAPES).pictures())).payload)
     with (folder / "1.jpg").open("wb") as huge:
         huge.truncate(MAX_FILE_BYTES + 1)
-    seen: list[str] = []
-    with pytest.raises(SourceError, match=r"cam: .*1\.jpg"):
-        seen.extend(event.event_id for event in framehop.run(f"cam={folder}", SHAPES, log=house.log, rate="max"))
-    assert len(seen) == 31, "the picture before, and all of the other stream"
+    events = list(framehop.run(f"cam={folder}", log=house.log, rate="max"))
+    assert [event.outcome for event in events] == ["detected", "failed", "detected"]
+    assert "1.jpg" in events[1].reason
 
 
 def test_a_worker_that_dies_in_the_drain_is_not_started_again(house: House) -> None:
