@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,9 @@ def write_growing_pictures(folder: Path) -> None:
         Image.fromarray(noise[:side, :side]).save(folder / f"{number:03}.jpg", quality=20, progressive=True)
 
 
-def check(house: House, report: Path, victim: str, sources: list[str]) -> None:
+def check(house: House, report: Path, victims: list[str], sources: list[str]) -> None:
     said = json.loads(report.read_text())
-    assert [end["process"] for end in said["incidents"]] == [victim]
+    assert [end["process"] for end in said["incidents"]] == victims
     assert said["status"]["failed"] == 0, "a picture was blamed"
     check_ledger(house.log, {source.split("=")[0]: pictures_of(source) for source in sources})
 
@@ -57,23 +58,44 @@ def test_only_the_starved_process_ends(house: House, victim: str) -> None:
     starve(house.processes(victim)[0])
     _, stderr = run.communicate(timeout=120)
     assert run.returncode == 0, stderr.decode()
-    check(house, report, victim, sources)
+    check(house, report, [victim], sources)
 
 
-def test_a_starved_detector_leaves_its_batch_to_its_successor(house: House) -> None:
-    """It has only ever seen one picture at a time when it finds a batch, for which it needs more than it has."""
+def test_a_detector_has_from_its_start_what_its_largest_batch_needs(house: House) -> None:
+    """It has only ever seen one picture at a time when it finds a batch, and gets no more memory."""
     report = house.path / "report.json"
     first, then = "one=testsrc:?size=320x240&count=1", f"many={SHAPES}"
-    assert house.framehop("ingest", first, "--log", house.log).returncode == 0
-    run = house.start("detect", "--log", house.log, "--max-batch", str(BATCH), "--report", report)
-    until(lambda: house.events() == 1, "the first event", 60)
+    run = _detect_one(house, first, report)
     detector = house.processes("detector-0")[0]
     detector.suspend()
     assert house.framehop("ingest", then, "--log", house.log, "--rate", "max").returncode == 0
     starve(detector)
     detector.resume()
-    until(lambda: house.events() == 1 + COUNT, "all events", 60)
+    _ended_with(house, run, 1 + COUNT)
+    check(house, report, [], [first, then])
+
+
+def test_a_detector_that_has_no_memory_for_its_model_is_started_again(house: House) -> None:
+    report = house.path / "report.json"
+    assert house.framehop("ingest", SHAPES, "--log", house.log, "--stream", "shapes", "--rate", "max").returncode == 0
+    run = house.start("detect", "--log", house.log, "--report", report)
+    detector = house.wait_for("detector-0")
+    until(lambda: any("onnxruntime" in part.path for part in detector.memory_maps()), "a runtime without its model", 60)
+    starve(detector)
+    _ended_with(house, run, COUNT)
+    check(house, report, ["detector-0"], [f"shapes={SHAPES}"])
+
+
+def _detect_one(house: House, source: str, report: Path) -> subprocess.Popen[bytes]:
+    """A pipeline at work, whose detector has seen one picture."""
+    assert house.framehop("ingest", source, "--log", house.log).returncode == 0
+    run = house.start("detect", "--log", house.log, "--max-batch", str(BATCH), "--report", report)
+    until(lambda: house.events() == 1, "the first event", 60)
+    return run
+
+
+def _ended_with(house: House, run: subprocess.Popen[bytes], events: int) -> None:
+    until(lambda: house.events() == events, "all events", 60)
     run.send_signal(signal.SIGTERM)
     _, stderr = run.communicate(timeout=20)
     assert run.returncode == 0, stderr.decode()
-    check(house, report, "detector-0", [first, then])
