@@ -292,7 +292,8 @@ class Gap:
 class PartitionLag:
     """How far a group is behind in one partition. `end`: the next offset to be written. `committed`: the next one the group will
     read, None if it has not been here: it begins at the oldest frame. `messages`: from there to the end, without what retention
-    took. `seconds`: since the oldest of them was appended, None when there is none."""
+    took. `seconds`: since the oldest of them was appended, None when there is none. `owner`: the member of the group that reads
+    it, empty when nobody does."""
 
     topic: str
     partition: int
@@ -300,6 +301,7 @@ class PartitionLag:
     committed: int | None
     messages: int
     seconds: float | None
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from framehop.protocols import FrameLog
 from framehop.timing import now_us
 from framehop.types import PartitionLag
 from tests.logs import home, make_event, marks_after, read, write
+from tests.waiting import until
 
 
 def _at(log: FrameLog, group: str, stream: str) -> PartitionLag:
@@ -43,3 +44,20 @@ def test_messages_and_seconds_shrink_with_the_commits(log: FrameLog) -> None:
         found = _at(log, "g", "a")
         assert (found.committed, found.messages, found.seconds) == (5, 0, None)
         assert _at(log, "other", "a").messages == 5
+
+
+def test_every_partition_names_its_owner(log: FrameLog, store: str) -> None:
+    def owners() -> set[str]:
+        return {lag.owner for lag in log.lag("g")}
+
+    assert owners() == {""}
+    with log.consumer("g", member="m.0") as consumer:
+        until(lambda: consumer.poll(0, 0.1) == [] and len(consumer.assignment) == 8, "all partitions")
+        (owner,) = owners()
+        if store.startswith("kafka"):  # members without names of their own: the broker's, and where they run
+            assert owner.startswith("framehop-worker-")
+            assert owner.endswith("@127.0.0.1")
+        else:
+            assert owner == "m.0"
+        assert {lag.owner for lag in log.lag("other")} == {""}
+    assert owners() == {""}

@@ -206,6 +206,11 @@ class Watcher:
     def seen(self) -> int:
         return len(self.ids)
 
+    @property
+    def by_stream(self) -> Counter[str]:
+        """How many events were seen, repeated ones once."""
+        return Counter(event_id.partition("/")[0] for event_id in list(self.ids))
+
     def wait_for(self, events: int, timeout_s: float = 60) -> None:
         until(lambda: self.seen >= events, f"{events} events, and not {self.seen}", timeout_s)
 

@@ -28,6 +28,7 @@ def test_lag_is_a_table_with_totals_and_json(tmp_path: Path) -> None:
     assert report["seconds"] == max(lag["seconds"] or 0 for lag in report["partitions"])
     shown = framehop("lag", "--log", path)
     assert shown.stdout.splitlines()[-1].startswith("detect-main: 5 frames behind, ")
+    assert [line.split()[-1] for line in shown.stdout.splitlines()[1:-1]] == ["nobody"] * 8
     shadow = json.loads(framehop("lag", "--log", path, "--lane", "shadow", "--json").stdout)
     assert (shadow["group"], shadow["messages"]) == ("detect-shadow", 6)
     assert {lag["committed"] for lag in shadow["partitions"]} == {None}

@@ -30,7 +30,7 @@ def lag(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Show how many frames, and how many seconds, detection is behind in each partition of the log."""
+    """Show how many frames and seconds detection is behind in each partition of the log, and which worker reads it."""
     group = DetectOptions(lane=lane).group
     with options.log_at(log, config).open(create=False) as opened:
         report = report_of(group, opened.lag(group))
@@ -51,12 +51,12 @@ def report_of(group: str, found: list[PartitionLag]) -> LagReport:
 
 def print_lag(report: LagReport) -> None:
     table = Table(box=None, header_style="bold")
-    for title in ("topic", "partition", "end", "committed", "behind", "seconds"):
-        table.add_column(title, justify="left" if title == "topic" else "right", no_wrap=True)
+    for title in ("topic", "partition", "end", "committed", "behind", "seconds", "owner"):
+        table.add_column(title, justify="left" if title in {"topic", "owner"} else "right", no_wrap=True)
     for found in report.partitions:
         committed = "–" if found.committed is None else str(found.committed)
         numbers = (str(found.partition), str(found.end), committed, str(found.messages), _seconds(found.seconds))
-        table.add_row(found.topic, *numbers)
+        table.add_row(found.topic, *numbers, found.owner or "nobody")
     out.print(table)
     out.print(f"{report.group}: {report.messages} frames behind, {_seconds(report.seconds)} s", style="bold")
 

@@ -19,6 +19,7 @@ from framehop.log.index import connect, rows, transaction, translated
 from framehop.log.layout import LogPaths, find_or_create
 from framehop.log.locks import is_held
 from framehop.log.maintenance import Maintenance
+from framehop.log.membership import name_of
 from framehop.log.options import LogOptions
 from framehop.log.pictures import PictureCheck
 from framehop.log.records import COLUMNS, meta_of, place_of
@@ -51,6 +52,7 @@ _LOST_EVENTS = """
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name='events'), 0)
      - (SELECT count(*) FROM events) - (SELECT coalesce(sum(removed), 0) FROM event_account)
 """
+_OWNERS = "SELECT partition, instance FROM owners WHERE group_name=? AND instance IS NOT NULL"
 _GAPS = "SELECT reason, partition, first_offset, last_offset, stream, epoch, first_seq, last_seq FROM gaps ORDER BY id"
 
 
@@ -185,12 +187,19 @@ class EmbeddedLog:
         return {Partition(TOPIC, number): offset for number, offset in found}
 
     def lag(self, group: str) -> list[PartitionLag]:
-        committed, now = self.committed(group), now_us()
+        committed, owners, now = self.committed(group), self._owners(group), now_us()
         return [
-            self._lag(partition, end, committed.get(partition), now) for partition, end in self.end_offsets().items()
+            self._lag(partition, end, committed.get(partition), owners.get(partition.number, ""), now)
+            for partition, end in self.end_offsets().items()
         ]
 
-    def _lag(self, partition: Partition, end: int, committed: int | None, now: int) -> PartitionLag:
+    def _owners(self, group: str) -> dict[int, str]:
+        """By partition, the name of the living member that has it. One that is stopped has it until another takes it."""
+        found = self._rows(_OWNERS, (group,))
+        held = {instance for _, instance in found if is_held(self._context.paths.member_lock(instance))}
+        return {number: name_of(instance) for number, instance in found if instance in held}
+
+    def _lag(self, partition: Partition, end: int, committed: int | None, owner: str, now: int) -> PartitionLag:
         found = self._rows(_NEXT, (partition.number, committed or 0))
         offset, appended_us = found[0] if found and found[0][0] < end else (end, now)
         return PartitionLag(
@@ -200,6 +209,7 @@ class EmbeddedLog:
             committed=committed,
             messages=end - offset,
             seconds=max(0, now - appended_us) / 1e6 if offset < end else None,
+            owner=owner,
         )
 
     def forget_group(self, group: str) -> None:

@@ -22,6 +22,11 @@ BEATS_PER_TIMEOUT = 4
 _CHECKPOINT_PAGES = 256  # heartbeats alone may fill the write-ahead log: a megabyte of them is worth a checkpoint
 
 
+def name_of(instance: str) -> str:
+    """The member of whom it is an incarnation."""
+    return instance.rpartition(".")[0]
+
+
 def monotonic_us() -> int:
     """The heartbeats' clock: one for the machine, deaf to changes of the wall clock."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000

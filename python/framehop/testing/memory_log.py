@@ -161,14 +161,24 @@ class MemoryLog:
     def lag(self, group: str) -> list[PartitionLag]:
         committed, now = self.committed(group), now_us()
         with self._store.changed:
-            return [self._lag(p, committed.get(Partition(TOPIC, p)), now) for p in range(len(self._store.frames))]
+            owners = self._store.owners(group)
+            return [
+                self._lag(p, committed.get(Partition(TOPIC, p)), owners.get(p, ""), now)
+                for p in range(len(self._store.frames))
+            ]
 
-    def _lag(self, partition: int, committed: int | None, now: int) -> PartitionLag:
+    def _lag(self, partition: int, committed: int | None, owner: str, now: int) -> PartitionLag:
         stored, end = self._store.frames[partition], self._store.ends[partition]
         first = min((offset for offset in stored if offset >= (committed or 0)), default=end)
         seconds = max(0, now - stored[first].meta.appended_us) / 1e6 if first < end else None
         return PartitionLag(
-            topic=TOPIC, partition=partition, end=end, committed=committed, messages=end - first, seconds=seconds
+            topic=TOPIC,
+            partition=partition,
+            end=end,
+            committed=committed,
+            messages=end - first,
+            seconds=seconds,
+            owner=owner,
         )
 
     def forget_group(self, group: str) -> None:

@@ -87,6 +87,13 @@ class MemoryStore:
     def group(self, name: str) -> MemoryGroup:
         return self.groups[name]
 
+    def owners(self, name: str) -> dict[int, str]:
+        """The member's name by partition."""
+        if name not in self.groups:
+            return {}
+        members = {member: text.partition(".")[2] for member, text in self.groups[name].members.items()}
+        return {number: members[owner] for number, owner in self.groups[name].owners.items() if owner in members}
+
     def drop_before(self, partition: int, offset: int) -> None:
         stored = self.frames[partition]
         for at in [at for at in stored if at < offset]:

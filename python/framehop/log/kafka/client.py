@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 MIB = 1 << 20
 REQUEST_S = 10.0
-METADATA_S = 5.0  # new topics and partitions are seen after so long
+METADATA_S = 3.0  # new topics and partitions are seen after so long, and read within 5 s
 FIRST_WORD_S = 1.0
 LOOK_S = 0.2
 RETRY_S = 0.1

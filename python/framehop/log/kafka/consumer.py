@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from framehop import _core
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.client import MISSING, REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.coverage import CoverageWatch, listed
 from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, StaleGenerationError
 from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.intake import Intake, Notice
@@ -88,8 +89,13 @@ class KafkaConsumer:
             if self._options.delivery == "exactly-once"
             else AtLeastOnce(connection, instance)
         )
+        self._watch = None if self._options.by_broker else self._watched()
         self._thread = threading.Thread(target=self._serve, name="kafka-consumer", daemon=True)
         self._thread.start()
+
+    def _watched(self) -> CoverageWatch:
+        """Of a classic group. In the newer protocol the broker itself hands out what nobody has."""
+        return CoverageWatch(self._connection, self._group, every_s=self._options.session_timeout_s / 4)
 
     def _settings(self, instance: str) -> dict[str, Any]:
         session_ms = int(self._options.session_timeout_s * 1000)
@@ -236,18 +242,38 @@ class KafkaConsumer:
     def _serve(self) -> None:
         try:
             with translated(self._url, self._causes):
-                self._consumer.subscribe(
-                    [self._connection.frames.pattern],
-                    on_assign=self._assigned,
-                    on_revoke=self._revoked,
-                    on_lost=self._lost,
-                )
+                self._subscribe()
                 while not self._ending.is_set():
                     self._fetch()
                     self._generation = self._consumer.consumer_group_metadata()
                     self._tidy()
+                    self._cover()
         except Exception as error:  # noqa: BLE001  handed to the worker's thread, which raises it
             self._intake.fail(self._replaced(error) or error)
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            [self._connection.frames.pattern],
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._lost,
+        )
+
+    def _cover(self) -> None:
+        """Leave the group and join it again when it has left partitions to nobody, and it is our turn. What we have is given up
+        as in every hand-over."""
+        if self._watch is None or not self._watch.orphans:
+            return
+        orphans = self._watch.due(self._consumer.memberid() or "")
+        if orphans:
+            logger.warning("nobody reads %s: joining group %s anew", listed(orphans), self._group)
+            self._consumer.unsubscribe()
+            self._subscribe()
+            self._moved()
+
+    def _moved(self) -> None:
+        if self._watch is not None:
+            self._watch.moved()
 
     def _replaced(self, error: Exception) -> Exception | None:
         """What is fatal to a static member of a classic group, and that alone: a fatal error does not tell its cause by code."""
@@ -400,6 +426,7 @@ class KafkaConsumer:
                 if start.gap_from is not None:
                     self._side.append(self._outputs.gap(start.partition, start.gap_from, start.offset))
         consumer.incremental_assign([topic_partition(start.partition, start.offset) for start in starts])
+        self._moved()
         self._intake.announce(Notice(gained=gained))
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
@@ -441,6 +468,7 @@ class KafkaConsumer:
         with self._lock:
             self._marks.drop(notice.revoked)
         consumer.incremental_unassign([topic_partition(partition) for partition in notice.revoked])
+        self._moved()
 
     def _patiently(self, action: Callable[[], T], default: T) -> T:
         """`action`, as often as it takes until the broker answers; `default` when closed meanwhile."""
@@ -464,6 +492,8 @@ class KafkaConsumer:
         self._ending.set()
         self._intake.wake()
         self._thread.join(REVOKE_S + REQUEST_S)
+        if self._watch is not None:
+            self._watch.close()
         with self._commit_lock:
             try:
                 self._finish()

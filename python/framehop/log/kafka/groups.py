@@ -1,15 +1,28 @@
-"""How far a group has read, asked by one who is no member of it."""
+"""What a broker knows of a group: who is in it, who has which partitions, and how far it has read."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, TopicPartition
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import FramehopError, LogUnavailableError
-from framehop.log.kafka.client import MISSING, REQUEST_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.client import (
+    MISSING,
+    REQUEST_S,
+    RETRY_S,
+    Causes,
+    Connection,
+    explain,
+    patiently,
+    settings,
+    translated,
+)
 from framehop.log.kafka.scan import place_of, topic_partition, without_group
 from framehop.timing import Deadline
 from framehop.types import Partition
@@ -18,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 LONG_SESSION_S = 20.0
+BALANCE_S = 3.0
 
 
 def warn_of_long_session(connection: Connection, group: str) -> None:
@@ -38,6 +52,54 @@ def warn_of_long_session(connection: Connection, group: str) -> None:
             session_s,
             group,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMember:
+    """`member_id`: the broker's name for it, new with every start. `name`: a static member's own, else its id and where it runs."""
+
+    member_id: str
+    name: str
+    partitions: frozenset[Partition]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    """A group as its coordinator sees it. `stable`: nobody joins or leaves; otherwise no member's partitions are told."""
+
+    stable: bool
+    members: tuple[GroupMember, ...]
+
+    def owners(self) -> dict[Partition, str]:
+        """The name of each partition's owner."""
+        return {place: member.name for member in self.members for place in member.partitions}
+
+
+def view_of(connection: Connection, group: str) -> GroupView:
+    """Raises LogAccessError without the right to describe the group, LogUnavailableError while it has no coordinator."""
+    with translated(connection.url, connection.causes):
+        future = connection.admin.describe_consumer_groups([group], request_timeout=REQUEST_S)[group]
+        found = future.result(REQUEST_S + LOOK_S)  # its own time-out comes first
+    return GroupView(
+        stable=found.state is ConsumerGroupState.STABLE,
+        members=tuple(_member(member, group) for member in found.members),
+    )
+
+
+def _member(found: Any, group: str) -> GroupMember:
+    name = found.group_instance_id or f"{found.member_id}@{found.host.removeprefix('/')}"
+    places = frozenset(place_of(place) for place in found.assignment.topic_partitions)
+    return GroupMember(member_id=found.member_id, name=name.removeprefix(f"{group}."), partitions=places)
+
+
+def owners_of(connection: Connection, group: str) -> dict[Partition, str]:
+    """The owner's name by partition, where there is one. A group that is being balanced is waited for, within a bound."""
+    deadline = Deadline.after(BALANCE_S)
+    while True:
+        view = patiently(connection, lambda: view_of(connection, group))
+        if view.stable or not view.members or deadline.expired:
+            return view.owners()
+        time.sleep(RETRY_S)
 
 
 class GroupOffsets:

@@ -16,7 +16,7 @@ from framehop.account import IngestAccount
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogError
 from framehop.log.kafka.client import REQUEST_S, Connection, translated
 from framehop.log.kafka.consumer import KafkaConsumer
-from framehop.log.kafka.groups import GroupOffsets
+from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.reader import KafkaEventReader
@@ -224,6 +224,7 @@ class KafkaLog:
         end = {partition: offset for partition, offset in end.items() if partition in oldest}
         first = {partition: max(oldest[partition], committed.get(partition, 0)) for partition in end}
         behind = {partition: offset for partition, offset in first.items() if offset < end[partition]}
+        owners = owners_of(self._connection, self._url.group(group))
         times, now = oldest_times(self._connection, behind), now_us()
         return [
             PartitionLag(
@@ -233,6 +234,7 @@ class KafkaLog:
                 committed=committed.get(partition),
                 messages=max(0, end[partition] - first[partition]),
                 seconds=max(0, now - times[partition]) / 1e6 if partition in times else None,
+                owner=owners.get(partition, ""),
             )
             for partition in sorted(end)
         ]

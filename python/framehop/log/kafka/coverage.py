@@ -1,0 +1,142 @@
+"""Whether every partition has an owner, and whose turn it is to join anew when one has none.
+
+A static member of a classic group that is started again is given what the broker had noted for it, and nobody looks at the group
+anew. Killed while it gave partitions up, or with partitions added meanwhile, it leaves some to nobody, for ever. So every member
+looks at the group; one of them leaves it and joins again, and the group is balanced from the beginning.
+
+Workers look, and not their supervisor: librdkafka has aborted in a description of a group that timed out (its issue 4605, open in
+2.16), and a worker that dies of it is started again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Collection, Iterable
+
+from framehop.errors import FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError
+from framehop.log.kafka.client import Connection
+from framehop.log.kafka.groups import GroupView, view_of
+from framehop.types import Partition
+
+logger = logging.getLogger(__name__)
+
+ORPHANED_S = 5.0  # a member that gives partitions up finishes its frames meanwhile
+TURN_S = 5.0  # the next member in line waits so much longer, should the first one be stopped, or not be ours
+LONGEST_S = 300.0
+LONGEST_LOOK_S = 2.0
+CLOSE_S = 0.5
+NAMED = 8  # partitions that a message names; the rest is counted
+
+
+class Coverage:
+    """What a series of looks at a group means. Not thread-safe; times are of one monotonic clock, in seconds.
+
+    Every member judges by the same facts, so that one of them acts: who has the fewest partitions, the lowest name among equals.
+    Tries that do not help become rare: before each, the group is left at rest for as long as the trouble lasted before.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[Partition, float] = {}
+        self._quiet_s = 0.0
+        self._line: list[str] = []  # member ids, in the order of their turns
+
+    @property
+    def orphans(self) -> frozenset[Partition]:
+        """What nobody had at the last look."""
+        return frozenset(self._since)
+
+    def note(self, now_s: float, view: GroupView, places: Collection[Partition]) -> None:
+        """A look at the group, and the partitions that exist. One that is being balanced tells nothing of who has what."""
+        if not view.stable:
+            self.moved(now_s)
+            return
+        owned = view.owners()
+        self._since = {place: self._since.get(place, now_s) for place in places if place not in owned}
+        self._line = [member.member_id for member in sorted(view.members, key=lambda m: (len(m.partitions), m.name))]
+
+    def moved(self, now_s: float) -> None:
+        """The group is being balanced: what it leaves to nobody is to be seen afterwards."""
+        self._quiet_s = now_s
+
+    def due(self, now_s: float, member_id: str) -> frozenset[Partition]:
+        """Those that nobody has had for so long that it is this member's turn to join anew."""
+        if member_id not in self._line:
+            return frozenset()
+        later_s = TURN_S * self._line.index(member_id)
+        return frozenset(
+            place
+            for place, since in self._since.items()
+            if self._peace_s(now_s, since) >= later_s + self._wait_s(since)
+        )
+
+    def _peace_s(self, now_s: float, since: float) -> float:
+        """For how long the group has been at rest and left a partition to nobody."""
+        return now_s - max(since, self._quiet_s)
+
+    def _wait_s(self, since: float) -> float:
+        """How long to leave it at rest: as long as was tried before."""
+        return min(LONGEST_S, max(ORPHANED_S, self._quiet_s - since))
+
+
+class CoverageWatch:
+    """Looks at a group every `every_s` seconds, in a thread of its own. `orphans`, `due` and `moved` from any thread."""
+
+    def __init__(self, connection: Connection, group: str, *, every_s: float) -> None:
+        self._connection, self._group, self._every_s = connection, group, min(LONGEST_LOOK_S, every_s)
+        self._coverage = Coverage()
+        self._lock = threading.Lock()
+        self._refused = False
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kafka-coverage", daemon=True)
+        self._thread.start()
+
+    @property
+    def orphans(self) -> frozenset[Partition]:
+        return self._coverage.orphans
+
+    def due(self, member_id: str) -> frozenset[Partition]:
+        with self._lock:
+            return self._coverage.due(time.monotonic(), member_id)
+
+    def moved(self) -> None:
+        with self._lock:
+            self._coverage.moved(time.monotonic())
+
+    def close(self) -> None:
+        """A look under way is left to itself."""
+        self._ending.set()
+        self._thread.join(CLOSE_S)
+
+    def _run(self) -> None:
+        while not self._ending.wait(self._every_s):
+            try:
+                self._look()
+            except LogAccessError as error:
+                self._say_refused(error)
+            except (LogUnavailableError, LogNotFoundError) as error:  # the consumer's own thread tells it
+                logger.debug("group %s is not seen: %s", self._group, error)
+            except FramehopError as error:
+                logger.warning("group %s cannot be looked at, and is in a while: %s", self._group, error)
+
+    def _look(self) -> None:
+        view, places = view_of(self._connection, self._group), self._connection.frame_places()
+        with self._lock:
+            before = self._coverage.orphans
+            self._coverage.note(time.monotonic(), view, places)
+            after = self._coverage.orphans
+        if before and not after:
+            logger.info("group %s: every partition has an owner again", self._group)
+
+    def _say_refused(self, error: LogAccessError) -> None:
+        if not self._refused:
+            logger.warning("partitions that the group leaves to nobody go unnoticed: %s", error)
+        self._refused = True
+
+
+def listed(partitions: Iterable[Partition]) -> str:
+    """For a message, in order."""
+    names = [str(partition) for partition in sorted(partitions)]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -1,0 +1,91 @@
+"""Who owns what, asked of the broker by a client of its own while faults happen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from framehop.types import Partition
+from tests.waiting import until
+
+LOOK_S = 0.2
+
+
+class Owners:
+    """Asks `look` for the owner of each partition again and again; '' is nobody. None: it cannot be told now. While it runs, it
+    notes for how long each partition was nobody's at a stretch, as far as it could be told at both ends."""
+
+    def __init__(self, look: Callable[[], Mapping[Partition, str] | None]) -> None:
+        self._look = look
+        self.now: Mapping[Partition, str] = {}
+        self.longest_s = 0.0
+        self._since: dict[Partition, float] = {}
+        self._stop = threading.Event()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Owners:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._failure is not None and exc[0] is None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(LOOK_S):
+                found = self._look()
+                if found is not None:
+                    self._note(found, time.monotonic())
+        except Exception as error:  # noqa: BLE001  raised at the end, in the test's thread
+            self._failure = error
+
+    def _note(self, found: Mapping[Partition, str], now_s: float) -> None:
+        self._since = {place: self._since.get(place, now_s) for place, owner in found.items() if not owner}
+        self.now = found
+        self.longest_s = max([self.longest_s, *(now_s - since for since in self._since.values())])
+
+    def forget(self) -> None:
+        """Begin the account anew: what was before belongs to no fault, as when nobody had been started."""
+        self._since, self.longest_s = {}, 0.0
+
+    def wait_covered(self, members: int = 0, timeout_s: float = 60) -> None:
+        """Until every partition has an owner; `members`: and there are so many of them."""
+
+        def covered() -> bool:
+            owners = set(self.now.values())
+            return bool(owners) and "" not in owners and len(owners) == (members or len(owners))
+
+        until(covered, f"every partition with one of {members or 'some'} owners", timeout_s)
+
+    def wait_orphaned(self, timeout_s: float = 30) -> None:
+        until(lambda: "" in self.now.values(), "a partition that nobody has", timeout_s)
+
+
+class GroupLook:
+    """What the broker says of a group. While it is being balanced, nothing: then no member's partitions are told."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str) -> None:
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+        self._group, self._topic = group, topic
+
+    def __call__(self) -> dict[Partition, str] | None:
+        try:
+            found = self._admin.describe_consumer_groups([self._group], request_timeout=5)[self._group].result(10)
+            topic = self._admin.list_topics(self._topic, timeout=5).topics[self._topic]
+        except KafkaException:
+            return None
+        if found.state not in {ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD}:
+            return None
+        owners = {Partition(self._topic, number): "" for number in topic.partitions}
+        for member in found.members:
+            for place in member.assignment.topic_partitions:
+                owners[Partition(place.topic, place.partition)] = member.group_instance_id or member.member_id
+        return owners
