@@ -73,7 +73,6 @@ TEST(Header, other_kinds_of_jpeg_are_unsupported) {
     for (const int process : {3, 5, 6, 7, 11, 13, 14, 15}) {
         EXPECT_EQ(code_of(patched(jpeg, frame + 1, {0xC0 + process})), "unsupported_picture") << process;
     }
-    EXPECT_EQ(code_of(patched(jpeg, frame + 11, {0x31})), "unsupported_picture");  // luma sampled 3x1
 }
 
 TEST(Header, refusals_say_what_is_there) {

@@ -6,18 +6,12 @@
 #include <string>
 
 #include "framehop/codec/encode.hpp"
+#include "segments.hpp"
 
 namespace framehop::codec {
 namespace {
 
-constexpr std::uint8_t kStartOfImage = 0xD8;
-constexpr std::uint8_t kEndOfImage = 0xD9;
-constexpr std::uint8_t kStartOfScan = 0xDA;
-constexpr std::size_t kFrameHeaderBytes = 9;  // marker, length, precision, height, width
-
-std::uint16_t big_endian(Bytes bytes, std::size_t at) noexcept {
-    return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
-}
+constexpr std::size_t kFrameHeaderBytes = 5;  // precision, height, width
 
 // Of 0xC0..0xCF three are other segments: DHT, JPG, DAC.
 bool is_frame_header(std::uint8_t marker) noexcept {
@@ -37,14 +31,11 @@ std::string dimensions(const FrameHeader& frame) {
 }  // namespace
 
 std::optional<FrameHeader> find_frame_header(Bytes bytes) noexcept {
-    if (bytes.size() < 2 || bytes[0] != 0xFF || bytes[1] != kStartOfImage) return std::nullopt;
-    for (std::size_t at = 2; at + kFrameHeaderBytes <= bytes.size();) {
-        const std::uint8_t marker = bytes[at + 1];
-        if (bytes[at] != 0xFF || marker == kEndOfImage || marker == kStartOfScan) return std::nullopt;
-        if (is_frame_header(marker)) {
-            return FrameHeader{marker, bytes[at + 4], big_endian(bytes, at + 5), big_endian(bytes, at + 7)};
-        }
-        at += marker == 0xFF ? 1 : std::size_t{2} + big_endian(bytes, at + 2);  // 0xFF: a fill byte
+    SegmentReader segments(bytes);
+    while (const std::optional<Segment> segment = segments.next()) {
+        const Bytes body = segment->body;
+        if (!is_frame_header(segment->marker) || body.size() < kFrameHeaderBytes) continue;
+        return FrameHeader{segment->marker, body[0], big_endian16(body, 1), big_endian16(body, 3)};
     }
     return std::nullopt;
 }

@@ -1,10 +1,9 @@
-// TurboJPEG handles: one decompressor and one compressor per thread.
+// TurboJPEG handles: one compressor per thread.
 #pragma once
 
 #include <turbojpeg.h>
 
 #include <memory>
-#include <string_view>
 
 #include "framehop/base/error.hpp"
 
@@ -21,18 +20,6 @@ inline tjhandle ensure(Handle& handle, tjhandle (*init)()) {
     if (!handle) handle.reset(init());
     if (!handle) throw Error(Errc::no_memory, "TurboJPEG cannot be initialised: no memory");
     return handle.get();
-}
-
-// Whether a call failed for want of memory, which says nothing of the picture. Only the text tells: libjpeg's
-// JERR_OUT_OF_MEMORY, and what TurboJPEG says of its own mallocs.
-inline bool lacked_memory(std::string_view why) noexcept {
-    return why.find("Insufficient memory") != std::string_view::npos ||
-           why.find("Memory allocation failure") != std::string_view::npos;
-}
-
-inline Handle& decompressor() noexcept {
-    thread_local Handle handle;
-    return handle;
 }
 
 inline Handle& compressor() noexcept {

@@ -1,20 +1,20 @@
 #include "framehop/codec/jpeg.hpp"
 
-#include <turbojpeg.h>
-
 #include <limits>
+#include <optional>
 #include <string>
-#include <utility>
 
+#include "decompressor.hpp"
 #include "frame_header.hpp"
-#include "handle.hpp"
+#include "framehop/base/error.hpp"
+#include "framehop/codec/orientation.hpp"
 
 namespace framehop::codec {
 namespace {
 
 constexpr std::uint32_t kFullScale = 8;  // scales are eighths
 
-// TurboJPEG's TJSCALED.
+// As libjpeg's jpeg_calc_output_dimensions.
 Size scaled(Size source, std::uint32_t eighths) noexcept {
     const auto side = [eighths](std::uint32_t pixels) {
         return static_cast<std::uint32_t>((std::uint64_t{pixels} * eighths + kFullScale - 1) / kFullScale);
@@ -24,16 +24,16 @@ Size scaled(Size source, std::uint32_t eighths) noexcept {
 
 std::string text(Size size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
 
-bool is_reachable(Size source, Size wanted) noexcept {
-    for (std::uint32_t k = 1; k <= kFullScale; ++k) {
-        if (scaled(source, k) == wanted) return true;
-    }
-    return false;
+// How many eighths of `source` are `wanted`; the most of them where small pictures leave a choice, 0 for none.
+std::uint32_t eighths_of(Size source, Size wanted) noexcept {
+    std::uint32_t k = kFullScale;
+    while (k > 0 && scaled(source, k) != wanted) --k;
+    return k;
 }
 
 void check_view(Size source, const ImageView& view) {
     const Size wanted{view.width, view.height};
-    if (!is_reachable(source, wanted)) {
+    if (eighths_of(source, wanted) == 0) {
         throw Error(Errc::invalid_argument,
                     "no scale decodes " + text(source) + " to the view's " + text(wanted) + "; ask scaled_size");
     }
@@ -44,32 +44,64 @@ void check_view(Size source, const ImageView& view) {
     }
 }
 
+// This thread's decompressor, made when there is none.
+std::optional<Decompressor>& decompressor() {
+    thread_local std::optional<Decompressor> mine;
+    if (!mine) mine.emplace();
+    return mine;
+}
+
+void check_colours(const Decompressor& jpeg) {
+    if (jpeg.colours() == JCS_CMYK || jpeg.colours() == JCS_YCCK) {
+        throw Error(Errc::unsupported_picture, "CMYK and YCCK JPEGs are not decoded; re-encode it as YCbCr or grey");
+    }
+    if (jpeg.colours() == JCS_UNKNOWN) {
+        throw Error(Errc::unsupported_picture, "JPEG with unusual components is not decoded; re-encode it as YCbCr");
+    }
+}
+
+// Calls `use` with a decompressor that has read the header. One that gave up, or whose picture was not read to its end,
+// is not used again: libjpeg may be left half-way through damaged tables.
+template <class Use>
+auto with_header(Bytes bytes, Use use) {
+    if (bytes.empty()) throw Error(Errc::corrupt_picture, "not a JPEG: 0 bytes");
+    std::optional<Decompressor>& jpeg = decompressor();
+    struct Spent {
+        std::optional<Decompressor>& jpeg;
+        bool fine = false;
+        ~Spent() { fine ? jpeg->reset() : jpeg.reset(); }
+    } spent{jpeg};
+    if (!jpeg->read_header(bytes)) {
+        const Complaint& why = jpeg->complaint();
+        if (!why.is_lack_of_memory()) throw refused_header(bytes, why.text.data());
+        throw Error(Errc::no_memory, std::string("no memory to read a JPEG's header: ") + why.text.data());
+    }
+    check_colours(*jpeg);
+    if (jpeg->precision() != 8) throw refused_header(bytes, "bits a sample");
+    auto result = use(*jpeg);
+    spent.fine = true;
+    return result;
+}
+
+[[noreturn]] void refuse(const Complaint& why, Bytes bytes, Size source) {
+    const std::string what = text(source) + ", " + std::to_string(bytes.size()) + " bytes): " + why.text.data();
+    if (why.is_lack_of_memory()) throw Error(Errc::no_memory, "no memory to decode a JPEG (" + what);
+    if (why.is_unsupported())
+        throw Error(Errc::unsupported_picture, "JPEG not decoded; re-encode it as 4:2:0 (" + what);
+    throw Error(Errc::corrupt_picture, "damaged JPEG (" + what);
+}
+
+bool run(Decompressor& jpeg, std::uint32_t eighths, Orientation orientation, const ImageView& view) noexcept {
+    if (orientation == Orientation::upright) return jpeg.decode(eighths, view);
+    return jpeg.decode_strips(eighths, [&](std::uint32_t top, const ConstImageView& rows) noexcept {
+        place_rows(rows, top, orientation, view);
+    });
+}
+
 }  // namespace
 
 Size read_header(Bytes bytes) {
-    if (bytes.empty()) throw Error(Errc::corrupt_picture, "not a JPEG: 0 bytes");
-    constexpr int kUnset = -2;  // TurboJPEG writes -1 for what it has read but does not know
-    int width = 0;
-    int height = 0;
-    int subsampling = kUnset;
-    int colourspace = kUnset;
-    Handle& handle = decompressor();
-    const int failed = tjDecompressHeader3(ensure(handle, tjInitDecompress), bytes.data(), bytes.size(), &width,
-                                           &height, &subsampling, &colourspace);
-    if (colourspace == TJCS_CMYK || colourspace == TJCS_YCCK) {
-        throw Error(Errc::unsupported_picture, "CMYK and YCCK JPEGs are not decoded; re-encode it as YCbCr or grey");
-    }
-    if (failed == 0 && width > 0 && height > 0) {
-        return {static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height)};
-    }
-    const Handle spent = std::move(handle);
-    const char* why = failed != 0 ? tjGetErrorStr2(spent.get()) : "it ends before its picture";
-    if (lacked_memory(why)) throw Error(Errc::no_memory, std::string("no memory to read a JPEG's header: ") + why);
-    if (width > 0 && (subsampling == -1 || colourspace == -1)) {
-        throw Error(Errc::unsupported_picture,
-                    "JPEG with unusual components or chroma sampling is not decoded; re-encode it as 4:2:0");
-    }
-    throw refused_header(bytes, why);
+    return with_header(bytes, [&](const Decompressor& jpeg) { return turned(jpeg.size(), read_orientation(bytes)); });
 }
 
 void check_pixels(Size source, std::uint64_t max_pixels) {
@@ -89,20 +121,18 @@ Size scaled_size(Size source, Size minimum) noexcept {
 
 void decode(Bytes bytes, Size source, const ImageView& view) {
     check_view(source, view);
-    // TurboJPEG reads the header again and takes the largest scale that fits into the view: that is the view's size,
-    // and never more than it even if the bytes have changed under us. LIMITSCANS: a progressive bomb of thousands of
-    // scans. STOPONWARNING: a cut picture is an error, not half grey.
-    constexpr int kFlags = TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING;
-    Handle& handle = decompressor();
-    const int failed = tjDecompress2(ensure(handle, tjInitDecompress), bytes.data(), bytes.size(), view.data,
-                                     static_cast<int>(view.width), static_cast<int>(view.stride),
-                                     static_cast<int>(view.height), TJPF_RGB, kFlags);
-    if (failed == 0) return;
-    const Handle spent = std::move(handle);
-    const char* why = tjGetErrorStr2(spent.get());
-    if (lacked_memory(why)) throw Error(Errc::no_memory, "no memory to decode a JPEG of " + text(source) + ": " + why);
-    throw Error(Errc::corrupt_picture,
-                "damaged JPEG (" + text(source) + ", " + std::to_string(bytes.size()) + " bytes): " + why);
+    const Orientation orientation = read_orientation(bytes);
+    const Size stored = turned({view.width, view.height}, orientation);
+    with_header(bytes, [&](Decompressor& jpeg) {
+        // Once more from the bytes themselves, which may have changed since `source` was read from them.
+        const std::uint32_t eighths = eighths_of(jpeg.size(), stored);
+        if (eighths == 0) {
+            throw Error(Errc::corrupt_picture, "the JPEG changed while it was read: it was " + text(source) +
+                                                   ", now it is stored as " + text(jpeg.size()));
+        }
+        if (!run(jpeg, eighths, orientation, view)) refuse(jpeg.complaint(), bytes, source);
+        return true;
+    });
 }
 
 }  // namespace framehop::codec

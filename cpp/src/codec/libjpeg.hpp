@@ -1,0 +1,9 @@
+// jpeglib.h, which includes nothing of what it needs.
+#pragma once
+
+// clang-format off: their order matters
+#include <cstddef>
+#include <cstdio>
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
