@@ -267,7 +267,8 @@ class JpegInfo:
     """What the header says; nothing was decoded or allocated for it."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Of the picture upright: as Exif's orientation says it is to be seen."""
     @property
     def height(self) -> int: ...
 
@@ -277,12 +278,13 @@ def read_jpeg_header(data: Buffer) -> JpegInfo:
 def decode_jpeg(
     data: Buffer, *, min_width: int = 0, min_height: int = 0, max_pixels: int = 67_108_864
 ) -> NDArray[np.uint8]:
-    """Decode to uint8 [H, W, 3], RGB.
+    """Decode to uint8 [H, W, 3], RGB, turned upright as Exif's orientation says.
 
     With `min_width` and `min_height` at the smallest DCT scale (1/8 … 8/8) not below either; a side of 0 asks for nothing,
     both 0 mean full size. A picture smaller than the minimum comes at full size. GIL released; thread-safe.
     Raises PictureTooLargeError (header claims more than `max_pixels`, checked before anything is allocated),
-    CorruptPictureError, UnsupportedPictureError; OutOfMemoryError, which says nothing of the picture.
+    CorruptPictureError (pixels are missing or wrong; what only looks odd, such as stray bytes between two markers or a missing
+    end, is taken), UnsupportedPictureError; OutOfMemoryError, which says nothing of the picture.
     """
 
 def encode_jpeg(pixels: NDArray[np.uint8], *, quality: int = 85) -> bytes:
@@ -305,7 +307,7 @@ class DecodeResult:
     def message(self) -> str: ...
     @property
     def source_width(self) -> int:
-        """Pixels of the picture itself, before scaling; 0 when the header could not be read."""
+        """Pixels of the picture itself, upright, before scaling; 0 when the header could not be read."""
     @property
     def source_height(self) -> int: ...
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -143,10 +144,41 @@ def test_what_is_no_jpeg_is_corrupt(data: bytes) -> None:
         _core.decode_jpeg(data)
 
 
-def test_truncated_anywhere_is_corrupt() -> None:
-    for size in range(len(JPEG)):
+def test_truncated_anywhere_in_its_data_is_corrupt() -> None:
+    end_of_data = len(JPEG) - 2
+    for size in range(end_of_data):
         with pytest.raises(CorruptPictureError):
             _core.decode_jpeg(JPEG[:size])
+    assert np.array_equal(_core.decode_jpeg(JPEG[:end_of_data]), _core.decode_jpeg(JPEG))
+
+
+def with_exif(jpeg: bytes, orientation: int) -> bytes:
+    """`jpeg` with an Exif segment, as cameras write it: big-endian, one entry."""
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
+    body = b"Exif\0\0" + b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+TURNED: dict[int, Callable[[Pixels], Pixels]] = {
+    1: lambda stored: stored,
+    2: np.fliplr,
+    3: lambda stored: np.rot90(stored, 2),
+    4: np.flipud,
+    5: lambda stored: np.transpose(stored, (1, 0, 2)),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(np.transpose(stored, (1, 0, 2)), 2),
+    8: np.rot90,
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("minimum", [0, 10])
+def test_a_picture_comes_as_its_camera_was_held(orientation: int, minimum: int) -> None:
+    jpeg = with_exif(JPEG, orientation)
+    expected = TURNED[orientation](_core.decode_jpeg(JPEG, min_width=minimum, min_height=minimum))
+    assert np.array_equal(_core.decode_jpeg(jpeg, min_width=minimum, min_height=minimum), expected)
+    info = _core.read_jpeg_header(jpeg)
+    assert (info.width, info.height) == ((48, 64) if orientation > 4 else (64, 48))
 
 
 def test_forged_headers_are_refused() -> None:

@@ -94,8 +94,8 @@ bool Decompressor::decode(std::uint32_t eighths, const ImageView& view) noexcept
 // libjpeg's memory, until the picture ends. Its rows lie one behind the other, though not without a gap.
 bool Decompressor::make_strip() noexcept {
     return attempt([this] {
-        const JSAMPARRAY rows = info_.mem->alloc_sarray(reinterpret_cast<j_common_ptr>(&info_), JPOOL_IMAGE,
-                                                        info_.output_width * 3, kStripRows);
+        JSAMPROW* const rows = info_.mem->alloc_sarray(reinterpret_cast<j_common_ptr>(&info_), JPOOL_IMAGE,
+                                                       info_.output_width * 3, kStripRows);
         std::copy_n(rows, kStripRows, rows_.begin());
     });
 }

@@ -69,8 +69,11 @@ auto with_header(Bytes bytes, Use use) {
     struct Spent {
         std::optional<Decompressor>& jpeg;
         bool fine = false;
+        explicit Spent(std::optional<Decompressor>& used) : jpeg(used) {}
+        Spent(const Spent&) = delete;
+        Spent& operator=(const Spent&) = delete;
         ~Spent() { fine ? jpeg->reset() : jpeg.reset(); }
-    } spent{jpeg};
+    } spent(jpeg);
     if (!jpeg->read_header(bytes)) {
         const Complaint& why = jpeg->complaint();
         if (!why.is_lack_of_memory()) throw refused_header(bytes, why.text.data());

@@ -15,7 +15,7 @@ bool stands_alone(std::uint8_t marker) noexcept {
 
 }  // namespace
 
-SegmentReader::SegmentReader(Bytes bytes) noexcept : bytes_(bytes), at_(2) {
+SegmentReader::SegmentReader(Bytes bytes) noexcept : bytes_(bytes) {
     if (bytes.size() < 2 || bytes[0] != 0xFF || bytes[1] != kStartOfImage) at_ = bytes.size();
 }
 

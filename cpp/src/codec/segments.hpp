@@ -29,7 +29,7 @@ class SegmentReader {
     [[nodiscard]] std::uint8_t next_marker() noexcept;  // 0: none
 
     Bytes bytes_;
-    std::size_t at_;
+    std::size_t at_ = 2;
 };
 
 }  // namespace framehop::codec

@@ -20,9 +20,10 @@ struct Size {
     friend bool operator==(const Size&, const Size&) = default;
 };
 
-// What the header of `bytes` claims. Throws Errc::corrupt_picture (no JPEG, damaged, cut off before its first scan, no
-// pixels), unsupported_picture (CMYK, YCCK, not 8 bits a sample, lossless, unusual chroma sampling) and
-// picture_too_large (a side above libjpeg's 65,500 pixels); no_memory, which says nothing of the picture. Thread-safe.
+// What the header of `bytes` claims, of the picture upright: turned as its Exif segment says. Throws
+// Errc::corrupt_picture (no JPEG, damaged, cut off before its first scan, no pixels), unsupported_picture (CMYK, YCCK,
+// not 8 bits a sample, lossless, unusual components) and picture_too_large (a side above libjpeg's 65,500 pixels);
+// no_memory, which says nothing of the picture. Thread-safe.
 [[nodiscard]] Size read_header(Bytes bytes);
 
 // Throws Errc::picture_too_large when `source` has more than `max_pixels`. Thread-safe.
@@ -32,9 +33,10 @@ void check_pixels(Size source, std::uint64_t max_pixels);
 // side of 0 asks for nothing. Full size when none is large enough, and when both sides are 0. Thread-safe.
 [[nodiscard]] Size scaled_size(Size source, Size minimum) noexcept;
 
-// Decodes `bytes`, whose header said `source`, into `view` as RGB, at the scale that yields exactly the view's size;
-// writes nowhere else. Grey pictures become RGB. Throws Errc::corrupt_picture at the first sign of damage, the view
-// then holds anything; no_memory; invalid_argument when no scale yields the view's size. Thread-safe.
+// Decodes `bytes`, whose header said `source`, upright into `view` as RGB, at the scale that yields exactly the view's
+// size; writes nowhere else. Grey pictures become RGB. Throws Errc::corrupt_picture at the first sign that pixels are
+// missing or wrong, the view then holds anything; unsupported_picture (chroma sampled at no whole ratio); no_memory;
+// invalid_argument when no scale yields the view's size. Thread-safe.
 void decode(Bytes bytes, Size source, const ImageView& view);
 
 }  // namespace framehop::codec
