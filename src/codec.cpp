@@ -7,6 +7,7 @@
 #include "framehop/base/error.hpp"
 #include "framehop/codec/encode.hpp"
 #include "framehop/codec/jpeg.hpp"
+#include "gil.hpp"
 #include "picture.hpp"
 #include "pixel_count.hpp"
 
@@ -15,12 +16,12 @@ namespace {
 
 codec::Size read_jpeg_header(py::handle data) {
     const BorrowedBytes jpeg(data);
-    const py::gil_scoped_release release;
+    const GilRelease release;
     return codec::read_header(jpeg.bytes());
 }
 
 codec::Size checked_size(codec::Bytes bytes, std::uint64_t max_pixels) {
-    const py::gil_scoped_release release;
+    const GilRelease release;
     const codec::Size source = codec::read_header(bytes);
     codec::check_pixels(source, max_pixels);
     return source;
@@ -36,7 +37,7 @@ py::array_t<std::uint8_t> decode_jpeg(py::handle data, std::int64_t min_width, s
     const codec::Size size = codec::scaled_size(source, minimum);
     py::array_t<std::uint8_t> pixels = owned_array<std::uint8_t>({size.height, size.width, 3});
     const ImageView view{pixels.mutable_data(), size.width, size.height, size.width * 3, PixelFormat::rgb8};
-    const py::gil_scoped_release release;
+    const GilRelease release;
     codec::decode(jpeg.bytes(), source, view);
     return pixels;
 }
@@ -44,7 +45,7 @@ py::array_t<std::uint8_t> decode_jpeg(py::handle data, std::int64_t min_width, s
 py::bytes encode_jpeg(py::handle pixels, int quality) {
     const BorrowedPicture picture(pixels, "pixels");
     const codec::EncodedJpeg jpeg = [&] {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         return codec::encode(picture.view(), quality);
     }();
     return {reinterpret_cast<const char*>(jpeg.bytes().data()), jpeg.bytes().size()};

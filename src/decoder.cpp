@@ -14,6 +14,7 @@
 #include "framehop/base/error.hpp"
 #include "framehop/codec/batch.hpp"
 #include "framehop/shm/ring.hpp"
+#include "gil.hpp"
 #include "pixel_count.hpp"
 
 namespace framehop::python {
@@ -73,7 +74,7 @@ std::vector<Job> make_jobs(std::vector<SlotPtr> slots, const py::sequence& pictu
 }
 
 std::vector<codec::DecodeOutcome> run_jobs(codec::BatchDecoder& decoder, std::vector<Job>& jobs, codec::Size minimum) {
-    const py::gil_scoped_release release;
+    const GilRelease release;
     std::vector<codec::DecodeTask> tasks;
     tasks.reserve(jobs.size());
     for (Job& job : jobs) tasks.push_back(job.task(minimum));

@@ -5,6 +5,7 @@
 
 #include "bindings.hpp"
 #include "framehop/base/error.hpp"
+#include "gil.hpp"
 
 namespace framehop::python {
 namespace {
@@ -22,7 +23,7 @@ void register_errors(py::module_& module) {
         try {
             if (pending) std::rethrow_exception(pending);
         } catch (const Error& error) {
-            raise_in_python(error);
+            or_stand_still([&error] { raise_in_python(error); });
         }
     });
     module.def("error_codes", [] {

@@ -10,6 +10,7 @@
 
 #include "framehop/base/error.hpp"
 #include "framehop/wire/messages.hpp"
+#include "gil.hpp"
 #include "wait.hpp"
 
 namespace framehop::python {
@@ -71,7 +72,7 @@ class SocketHandle {
     // Without the GIL, here and below: libzmq starts and joins its threads.
     template <class... Arguments>
     [[nodiscard]] static std::unique_ptr<Socket> make(const Arguments&... arguments) {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         return std::make_unique<Socket>(arguments...);
     }
 
@@ -89,9 +90,8 @@ class SocketHandle {
     void destroy_socket() noexcept {
         if (!socket_) return;
         std::unique_ptr<Socket> closing = std::move(socket_);
-        PyThreadState* const state = PyEval_SaveThread();  // pybind11's own release may throw
+        const GilRelease release;
         closing.reset();
-        PyEval_RestoreThread(state);
     }
 
     std::unique_ptr<Socket> socket_;

@@ -12,6 +12,7 @@
 #include "bindings.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/image/preprocess.hpp"
+#include "gil.hpp"
 #include "picture.hpp"
 #include "pixel_count.hpp"
 
@@ -102,7 +103,7 @@ std::vector<BorrowedPicture> borrow(const py::sequence& pictures) {
 
 void fill(const Preprocessor& self, const std::vector<BorrowedPicture>& pictures, std::span<float> floats,
           double* table) {
-    const py::gil_scoped_release release;
+    const GilRelease release;
     for (std::size_t i = 0; i < pictures.size(); ++i) {
         const image::Transform transform =
             self.run(pictures[i].view(), floats.subspan(i * self.tensor_size(), self.tensor_size()));

@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include "framehop/shm/host.hpp"
+#include "gil.hpp"
 #include "ring_bindings.hpp"
 
 namespace framehop::python {
@@ -35,12 +36,12 @@ const char* name_of(shm::Role role) noexcept {
 std::unique_ptr<RingHost> make_host(std::string path, std::uint32_t slots, std::uint64_t slot_bytes,
                                     std::uint32_t tap_quota) {
     const shm::Geometry geometry = shm::plan_geometry(slots, slot_bytes, tap_quota);
-    const py::gil_scoped_release release;
+    const GilRelease release;
     return std::make_unique<RingHost>(std::move(path), geometry);
 }
 
 void close(RingHost& host) {
-    const py::gil_scoped_release release;
+    const GilRelease release;
     host.close();
 }
 

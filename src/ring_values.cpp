@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "framehop/base/error.hpp"
+#include "gil.hpp"
 #include "ring_bindings.hpp"
 #include "wait.hpp"
 
@@ -49,7 +50,7 @@ std::shared_ptr<shm::Membership> attach_membership(const std::string& path, shm:
     if (!wait_in_slices(timeout_s, [&](std::chrono::nanoseconds slice) { return call.wait(slice); })) {
         shm::throw_no_answer(path);
     }
-    const py::gil_scoped_release release;
+    const GilRelease release;
     return call.finish();
 }
 

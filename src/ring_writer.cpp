@@ -1,6 +1,7 @@
 #include "array.hpp"
 #include "framehop/shm/host.hpp"
 #include "framehop/shm/ring.hpp"
+#include "gil.hpp"
 #include "ring_bindings.hpp"
 #include "wait.hpp"
 
@@ -28,7 +29,7 @@ class RingHandle {
     [[nodiscard]] const shm::Membership& membership() const noexcept { return ring_.membership(); }
 
     void close() {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         ring_.close();
         if (host_) host_->close();
     }
@@ -46,7 +47,7 @@ std::unique_ptr<RingHandle> RingHandle::create(const std::string& path, std::uin
     const shm::Geometry geometry = shm::plan_geometry(slots, slot_bytes, tap_quota);
     std::shared_ptr<shm::RingHost> host;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         host = std::make_shared<shm::RingHost>(path, geometry);
     }
     auto membership = attach_membership(path, shm::Role::writer, kOwnHostTimeoutS);

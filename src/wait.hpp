@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "framehop/base/error.hpp"
+#include "gil.hpp"
 
 namespace framehop::python {
 
@@ -39,7 +40,7 @@ bool wait_in_slices(double timeout_s, WaitSlice wait_slice) {
         const auto left = std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(deadline - Clock::now()));
         bool done = false;
         {
-            const py::gil_scoped_release release;
+            const GilRelease release;
             done = wait_slice(std::min(left, slice));
         }
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();

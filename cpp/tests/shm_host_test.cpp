@@ -211,6 +211,34 @@ TEST_F(HostTest, a_forked_childs_copy_closes_nothing) {
     EXPECT_NO_THROW(attach(second->path(), Role::tap, kLong));
 }
 
+// What the names of this process's descriptors begin with, as /proc shows them.
+int descriptors_of(std::string_view kind) {
+    int found = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        found += static_cast<int>(std::filesystem::read_symlink(entry, gone).string().starts_with(kind));
+    }
+    return found;
+}
+
+TEST_F(HostTest, a_forked_child_holds_nothing_open) {
+    const auto membership = attach(path, Role::tap, kLong);
+    ASSERT_EQ(host.holders().size(), 1U);
+    ASSERT_GT(descriptors_of("/memfd:"), 0);
+    const int sockets = descriptors_of("socket:");
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const bool closed = code_of([&] { static_cast<void>(host.slots()); }) == "closed";
+        // The connection of the tap, which is this process's own, has one end left.
+        ::_exit(descriptors_of("/memfd:") == 0 && descriptors_of("socket:") <= sockets - 2 && closed ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(host.holders().size(), 1U);
+    EXPECT_NO_THROW(attach(path, Role::detector, kLong));
+}
+
 TEST(Listener, replaces_a_dead_socket_but_not_a_living_one) {
     const PrivateDirectory directory;
     const std::string path = directory.socket();

@@ -5,7 +5,8 @@
     for event in framehop.run("clip.mp4", log="./framehop-data"):
         print(event.event_id, [(o.label, o.confidence) for o in event.objects])
 
-Three verbs, `ingest`, `detect` and `run`, and the pieces they are made of. Names are loaded on first use: `import framehop`
+Three verbs, `ingest`, `detect` and `run`, the `Pipeline` they stand on, which is started, fed and stopped by a program of your
+own, and the pieces that is made of. Names are loaded on first use: `import framehop`
 itself is quick and pulls in nothing heavy.
 """
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from framehop.pipeline.api import detect, ingest, run
     from framehop.pipeline.audit import audit
     from framehop.pipeline.engine import Engine, load_model
+    from framehop.pipeline.pipeline import Pipeline
     from framehop.types import Event, Frame, FrameKey
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "FrameKey",
     "FramehopError",
     "JpegDecoder",
+    "Pipeline",
     "Ring",
     "RingReader",
     "__version__",
@@ -53,6 +56,7 @@ _HOME = {
     "FrameKey": "framehop.types",
     "FramehopError": "framehop.errors",
     "JpegDecoder": "framehop._core",
+    "Pipeline": "framehop.pipeline.pipeline",
     "Ring": "framehop._core",
     "RingReader": "framehop._core",
     "__version__": "framehop._core",

@@ -15,6 +15,7 @@
                                                     ├── LogUnavailableError
                                                     ├── LogAccessError (PermissionError)
                                                     ├── StreamBusyError
+                                                    ├── BackPressureError (TimeoutError)
                                                     ├── MemberReplacedError
                                                     └── LogCorruptError
 
@@ -151,6 +152,10 @@ class LogAccessError(LogError, PermissionError):
 
 class StreamBusyError(LogError):
     """Another process writes this stream."""
+
+
+class BackPressureError(LogError, TimeoutError):
+    """The log took a picture not in time; it is not in the log, and the next one gets its number."""
 
 
 class MemberReplacedError(LogError):

@@ -95,6 +95,12 @@ class FrameWriter(Protocol):
     def next_pass(self, stream: str) -> StreamState:
         """Start the next pass over a finite source: a new epoch, `pass_index` one more. Ordered with `append`."""
 
+    def close_stream(self, stream: str, timeout_s: float) -> bool:
+        """Give `stream` up, so that another writer, or this one again, may open it: once everything appended to it is
+        acknowledged, and what `finish_pass` said is done. False when the time is up; the stream is still ours then. Nothing may be
+        appended to it meanwhile. A stream that has failed is given up at once, and its failure raised; one that is not open here is
+        given up already. Raises LogError when the writer failed for good."""
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until nothing is queued any more: everything appended is acknowledged, or its stream has failed (`append` says
         of what). False when the time is up."""

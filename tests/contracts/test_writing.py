@@ -269,3 +269,36 @@ def test_a_run_that_goes_on_repeats_nothing_it_has_finished(log: FrameLog) -> No
         later = writer.open_stream("clip", source="file:clip.mp4", finite=True, run_since_us=now_us() + 1)
     assert (later.done, later.next_seq) == (False, 0)
     assert later.epoch > first.epoch
+
+
+def test_a_stream_that_was_given_up_can_be_opened_again(log: FrameLog) -> None:
+    acks: list[Ack] = []
+    with log.writer() as writer, log.writer() as other:
+        state = writer.open_stream("a", source="test:", finite=False)
+        for seq in range(20):
+            assert writer.append(make_frame(state, seq), acks.append)
+        with pytest.raises(StreamBusyError):
+            other.open_stream("a", source="test:", finite=False)
+        assert writer.close_stream("a", TIMEOUT_S)
+        assert len(acks) == 20, "after all that was appended"
+        later = other.open_stream("a", source="test:", finite=False)
+        assert later.epoch > state.epoch
+        with pytest.raises(InvalidArgumentError, match="not open"):
+            writer.append(make_frame(state, 20))
+
+
+def test_a_finite_source_given_up_in_the_middle_goes_on_there(log: FrameLog) -> None:
+    with log.writer() as writer:
+        state = writer.open_stream("a", source="clip", finite=True)
+        assert writer.append(make_frame(state, 0))
+        assert writer.close_stream("a", TIMEOUT_S)
+        again = writer.open_stream("a", source="clip", finite=True)
+        assert (again.epoch, again.next_seq) == (state.epoch, 1)
+        writer.finish_pass("a")
+        assert writer.close_stream("a", TIMEOUT_S)
+        assert writer.open_stream("a", source="clip", finite=True).epoch > state.epoch, "a pass that was finished is"
+
+
+def test_giving_up_a_stream_that_is_not_open_does_nothing(log: FrameLog) -> None:
+    with log.writer() as writer:
+        assert writer.close_stream("a", 0.0)

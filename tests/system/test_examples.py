@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import httpx
 import numpy as np
 import pytest
 
@@ -16,6 +20,8 @@ import framehop
 from framehop.sources import parse_source
 from framehop.sources.testsrc import ShapesSource
 from tests.system.harness import House
+from tests.tiny_model import write_model
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 6
@@ -78,6 +84,70 @@ def test_own_service(house: House) -> None:
     lines = python(house, ROOT / "examples" / "own_service.py", good, bad, good).splitlines()
     assert [line.split(": ")[0] for line in lines] == [str(good), str(bad), str(good)]
     assert lines[0] == lines[2] != lines[1]
+
+
+def test_fastapi_service(house: House) -> None:
+    """Under `--reload`: a new process takes over from the old one, and nothing of that stays."""
+    port = free_port()
+    shutil.copy(ROOT / "examples" / "fastapi_service.py", house.path)
+    env = house.env | {"FRAMEHOP_LOG": str(house.log), "FRAMEHOP_MODEL": str(write_model(house.path))}
+    service = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "fastapi_service:app", "--reload", "--port", str(port)],
+        cwd=house.path,
+        env=env,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            before = _processes(client, [])
+            _detects(client)
+            (house.path / "fastapi_service.py").touch()
+            after = _processes(client, before)
+            assert not set(after) & set(before)
+            _detects(client)
+    finally:
+        service.send_signal(signal.SIGINT)
+        _, stderr = service.communicate(timeout=60)
+    assert b"Traceback" not in stderr, stderr.decode()
+    house.assert_nothing_left()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _processes(client: httpx.Client, others: list[int]) -> list[int]:
+    """The processes of a pipeline that is ready and is not the one with `others`."""
+    found: list[int] = []
+
+    def ready() -> bool:
+        try:
+            status = client.get("/status").json()
+        except httpx.TransportError:  # not up yet, or just going
+            return False
+        found[:] = status["processes"]
+        return bool(status["ready"]) and found != others
+
+    until(ready, "a service that is ready", 60)
+    return found
+
+
+def _detects(client: httpx.Client) -> None:
+    answer = client.post("/streams/gate", content=next(shapes().pictures()).payload)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["outcome"] == "detected"
+    refused = client.post("/streams/gate", content=b"no picture")
+    assert refused.status_code == 422
+    assert "do not begin as a JPEG does" in refused.json()["detail"]
+
+
+def test_the_python_of_the_page_on_embedding(house: House, clip: Path) -> None:
+    [code] = snippets("docs/embed.md")
+    assert f'"{clip.name}"' in code
+    lines = python(house, "-c", code).splitlines()
+    assert [line.split("/")[2] for line in lines] == [str(seq) for seq in range(COUNT)]
 
 
 def test_every_example_is_run_here() -> None:

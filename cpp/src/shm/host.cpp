@@ -59,6 +59,7 @@ RingHost::RingHost(std::string path, const Geometry& geometry)
       table_(control_),
       stop_(make_stop()),
       watched_(room_for_all()),
+      forks_(*this),
       thread_(std::make_unique<std::thread>([this] { serve(); })) {}
 
 RingHost::~RingHost() {
@@ -69,7 +70,17 @@ RingHost::~RingHost() {
     // In a forked child the thread does not run and the socket's file is the parent's: joining would wait for ever.
     // NOLINTNEXTLINE(bugprone-unused-return-value): the handle is left behind on purpose.
     static_cast<void>(thread_.release());
+}
+
+// The lock was taken before the fork, so that the holders are whole here; the door is the thread's, and only its
+// listener is let go.
+void RingHost::after_fork_in_child() noexcept {
+    closed_ = true;
     if (door_) door_->disown();
+    holders_.clear();
+    fds_ = {};
+    readable_pixels_.reset();
+    mutex_.unlock();
 }
 
 void RingHost::close() noexcept {

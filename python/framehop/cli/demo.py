@@ -15,14 +15,11 @@ from framehop.cli.demo_report import Tally, print_next, print_report
 from framehop.cli.first_boxes import FirstBoxes
 from framehop.cli.output import console, note
 from framehop.cli.read import print_audit
-from framehop.cli.work import StatusLine, print_summary
-from framehop.config import DetectOptions
+from framehop.cli.work import StatusLine, print_summary, run_here
 from framehop.errors import ConfigError
 from framehop.log import LogAt
 from framehop.pipeline.audit import audit
-from framehop.pipeline.control import IngestSettings
-from framehop.pipeline.session import Session
-from framehop.pipeline.stop import stop_on_signals
+from framehop.pipeline.pipeline import Pipeline
 from framehop.protocols import FrameLog
 from framehop.sources.demo import demo_sources
 from framehop.sources.spec import SourceSpec
@@ -56,9 +53,12 @@ def demo(
 
 def _detect(at: LogAt, sources: list[SourceSpec], first: FirstBoxes) -> None:
     texts = [f"{spec.stream}={spec.source}" for spec in sources]
-    with StatusLine() as line, stop_on_signals() as stop:
-        ingest = IngestSettings(log=at, sources=texts, rate="realtime", loop=1)
-        summary = Session(at, DetectOptions(), ingest=ingest, on_status=line.update).run(stop, first.take)
+    with StatusLine() as line:
+        pipeline = Pipeline(
+            at, ends_with_sources=True, on_status=line.update, on_record=first.take, events_from_start=False
+        )
+        pipeline.add_all(*texts)
+        summary, stop = run_here(pipeline)
     if stop.requested:
         print_summary(summary, stopped=True)
         end_if_interrupted(stop)

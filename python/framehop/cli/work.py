@@ -17,12 +17,11 @@ from framehop.cli.ingest_report import IngestLine
 from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.log import LogAt
-from framehop.pipeline.control import IngestSettings
 from framehop.pipeline.figures import Status, Summary
 from framehop.pipeline.ingest import ingest as ingest_sources
-from framehop.pipeline.pacing import parse_rate
-from framehop.pipeline.session import Session
-from framehop.pipeline.stop import stop_on_signals
+from framehop.pipeline.pacing import Rate, parse_rate
+from framehop.pipeline.pipeline import Pipeline
+from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.sources import open_sources
 from framehop.types import EventRecord
 
@@ -94,7 +93,7 @@ def detect(
         max_batch=max_batch,
         max_pixels=max_pixels,
     )
-    _work(options.log_at(log, config), settings, None, until_idle or None, report, json=json)
+    _work(options.log_at(log, config), settings, [], until_idle_s=until_idle or None, report=report, json=json)
 
 
 def run(
@@ -120,8 +119,7 @@ def run(
 ) -> None:
     """Ingest and detect in one. Ends when finite sources are done and every frame has its event."""
     texts = options.named(sources, stream)
-    open_sources(texts)
-    parse_rate(rate)
+    pace = parse_rate(rate)
     settings = options.detect_options(
         model=model,
         provider=provider,
@@ -135,27 +133,48 @@ def run(
         max_pixels=max_pixels,
     )
     at = options.log_at(log, config)
-    _work(at, settings, IngestSettings(log=at, sources=texts, rate=rate, loop=loop), None, report, json=json)
+    _work(at, settings, texts, rate=pace, loop=loop, report=report, json=json)
 
 
 def _work(
     log: LogAt,
     settings: DetectOptions,
-    ingest: IngestSettings | None,
-    until_idle_s: float | None,
-    report: Path | None,
+    sources: list[str],
     *,
+    report: Path | None,
     json: bool,
+    rate: Rate = "realtime",
+    loop: int = 1,
+    until_idle_s: float | None = None,
 ) -> None:
-    with StatusLine() as line, stop_on_signals() as stop:
-        session = Session(log, settings, ingest=ingest, until_idle_s=until_idle_s, on_status=line.update)
-        summary = session.run(stop, print_event if json else None)
+    with StatusLine() as line:
+        pipeline = Pipeline(
+            log,
+            options=settings,
+            create=bool(sources),
+            ends_with_sources=bool(sources),
+            until_idle_s=until_idle_s,
+            on_record=print_event if json else None,
+            on_status=line.update,
+            events_from_start=False,
+        )
+        pipeline.add_all(*sources, rate=rate, loop=loop)
+        summary, stop = run_here(pipeline)
     if report is not None:
         report.write_bytes(msgspec.json.encode(summary))
     print_summary(summary, stopped=stop.requested)
     end_if_interrupted(stop)
     if summary.source_errors or not summary.drained:
         raise typer.Exit(1)
+
+
+def run_here(pipeline: Pipeline) -> tuple[Summary, StopSignal]:
+    """Run it to its end; what it came to, and what was asked of it meanwhile. Ctrl-C and SIGTERM drain it, a second one ends it at
+    once."""
+    with stop_on_signals(pipeline.request_stop) as stop, pipeline:
+        pipeline.wait()
+    assert pipeline.summary is not None
+    return pipeline.summary, stop
 
 
 def print_event(record: EventRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +25,10 @@ class PendingFrame:
     @property
     def payload_bytes(self) -> int:
         return len(self.frame.payload)
+
+    @property
+    def stream(self) -> str:
+        return self.frame.key.stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ class AppendQueue:
         self._items: deque[Item] = deque()
         self._bytes = 0
         self._undone = 0
+        self._undone_of: Counter[str] = Counter()
         self._closed = False
         self._failure: Exception | None = None
         self._changed = threading.Condition()
@@ -79,6 +84,7 @@ class AppendQueue:
                 self._items.append(item)
                 self._bytes += item.payload_bytes
                 self._undone += 1
+                self._undone_of[item.stream] += 1
                 self._changed.notify_all()
             return fits
 
@@ -100,6 +106,7 @@ class AppendQueue:
         with self._changed:
             self._bytes -= sum(item.payload_bytes for item in batch)
             self._undone -= len(batch)
+            self._undone_of.subtract(item.stream for item in batch)
             self._changed.notify_all()
 
     def wait_drained(self, timeout_s: float) -> bool:
@@ -107,6 +114,16 @@ class AppendQueue:
         with self._changed:
             self._changed.wait_for(lambda: self._undone == 0 or self._failure is not None, timeout_s)
             return self._undone == 0
+
+    def wait_done_of(self, stream: str, timeout_s: float) -> bool:
+        """As `wait_done`, for what was put of one stream."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._undone_of[stream] or self._failure is not None, timeout_s)
+            if self._undone_of[stream]:
+                self._raise_if_failed()
+                return False
+            del self._undone_of[stream]
+            return True
 
     def wait_done(self, timeout_s: float) -> bool:
         """As `wait_drained`, but raises LogError after `fail`."""

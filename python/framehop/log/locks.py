@@ -1,6 +1,6 @@
 """File locks: who holds one is alive, for the kernel drops it with the process.
 
-Descriptors are close-on-exec. A child made by fork() keeps the lock of its dead parent: start processes by spawn.
+Descriptors are close-on-exec, and closed in children made by os.fork, which would keep the lock of a dead parent.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Self
 
+from framehop.forks import abandon_in_children
+
 
 class FileLock:
     """An exclusive flock, held until `release`. Close twice harmlessly."""
@@ -18,6 +20,7 @@ class FileLock:
     def __init__(self, path: Path, fd: int) -> None:
         self._path = path
         self._fd = fd
+        abandon_in_children(self)
 
     @classmethod
     def try_acquire(cls, path: Path) -> Self | None:
@@ -52,6 +55,10 @@ class FileLock:
             self._path.unlink(missing_ok=True)
         fd, self._fd = self._fd, -1
         os.close(fd)
+
+    def abandon(self) -> None:
+        """In a forked child: the lock is the parent's, and goes when the parent does."""
+        self.release()
 
 
 def _note_holder(fd: int) -> None:

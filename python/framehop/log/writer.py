@@ -100,6 +100,15 @@ class EmbeddedWriter:
             self._streams[stream] = replace(held, opened=OpenedStream(state=state, generation=generation))
         return state
 
+    def close_stream(self, stream: str, timeout_s: float) -> bool:
+        if not self._queue.wait_done_of(stream, timeout_s):
+            return False
+        with self._lock:
+            held = self._streams.pop(stream, None)
+        if held is not None:
+            held.lock.release()
+        return True
+
     def flush(self, timeout_s: float) -> bool:
         with self._lock:
             self._check_open()

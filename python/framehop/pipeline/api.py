@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from framehop.config import DEFAULT_LOG, DetectOptions
-from framehop.errors import ConfigError
-from framehop.log import KafkaOptions, LogAt, LogOptions, open_log
-from framehop.pipeline.control import IngestSettings
-from framehop.pipeline.ingest import IngestSummary, check_loop
+from framehop.errors import ConfigError, SourceError
+from framehop.log import KafkaOptions, LogOptions, open_log
+from framehop.pipeline.ingest import IngestSummary
 from framehop.pipeline.ingest import ingest as ingest_sources
-from framehop.pipeline.pacing import Rate, check_rate
-from framehop.pipeline.session import Session
+from framehop.pipeline.pacing import Rate
+from framehop.pipeline.pipeline import Pipeline
 from framehop.sources import open_sources
 from framehop.types import Event
 
@@ -48,7 +47,8 @@ def detect(
     Starts worker and detector processes; they end with the iterator. `until_idle_s`: end when nothing came for so many seconds;
     None goes on until the iterator is closed. Raises LogError, ModelError, OutOfMemoryError, ProcessError.
     """
-    return Session(LogAt.of(log, log_options), options or DetectOptions(), until_idle_s=until_idle_s).events()
+    pipeline = Pipeline(log, options=options, log_options=log_options, create=False, until_idle_s=until_idle_s)
+    return _events_of(pipeline)
 
 
 def run(
@@ -66,10 +66,14 @@ def run(
     """
     if not sources:
         raise ConfigError("run needs at least one source, such as clip.mp4")
-    texts = [str(source) for source in sources]
-    check_rate(rate)
-    check_loop(loop)
-    open_sources(texts)
-    at = LogAt.of(log, log_options)
-    settings = IngestSettings(log=at, sources=texts, rate=str(rate), loop=loop)
-    return Session(at, options or DetectOptions(), ingest=settings).events()
+    pipeline = Pipeline(log, options=options, log_options=log_options, ends_with_sources=True)
+    pipeline.add_all(*map(str, sources), rate=rate, loop=loop)
+    return _events_of(pipeline)
+
+
+def _events_of(pipeline: Pipeline) -> Iterator[Event]:
+    """From the first look on. Closing the iterator drains the pipeline; a SourceError comes after the last event."""
+    with pipeline:
+        yield from pipeline.events()
+    if pipeline.summary is not None and pipeline.summary.source_errors:
+        raise SourceError("; ".join(f"{name}: {error}" for name, error in pipeline.summary.source_errors.items()))

@@ -17,7 +17,6 @@ from framehop.errors import (
     LogAccessError,
     LogUnavailableError,
     MemberReplacedError,
-    RefusedError,
     is_out_of_memory,
     text_of,
 )
@@ -49,8 +48,7 @@ def main(body: Body) -> int:
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if not options.spawned_by_thread:
-        _tie_to(options.parent)
+    _core.die_with_parent(options.parent)
     threading.excepthook = lambda args: end_by_fault(args.exc_value or args.exc_type())
     logging.basicConfig(level=options.log_level, format=f"%(levelname)s framehop.{options.name}: %(message)s")
     with Channel.from_fd(options.control_fd) as channel:
@@ -73,22 +71,11 @@ def main(body: Body) -> int:
     return 0
 
 
-def _tie_to(parent: int) -> None:
-    """Ends the process when `parent` is gone already: it was killed while we were being started."""
-    try:
-        _core.die_with_parent(parent)
-    except RefusedError:
-        end_with_supervisor()
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--name", required=True)
     parser.add_argument("--control-fd", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
-    # The kernel's parent-death signal is sent when the *thread* that spawned us ends. Embedded supervisors run in threads that
-    # come and go: there the closed control channel alone tells.
-    parser.add_argument("--spawned-by-thread", action="store_true")
     parser.add_argument("--log-level", default="WARNING")
     return parser.parse_args()
 

@@ -9,12 +9,13 @@ import contextlib
 import os
 import socket
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Literal, Self
 
 import msgspec
 
 from framehop.config import DetectOptions
 from framehop.errors import ProcessError
+from framehop.forks import abandon_in_children
 from framehop.log import LogAt
 from framehop.protocols import Start
 from framehop.types import FrameKey
@@ -52,14 +53,24 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
     options: DetectOptions
 
 
-class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
-    """`since_us`: when the run began; a restarted ingest process does not repeat what the run has finished."""
+class SourceOrder(msgspec.Struct, frozen=True):
+    """One source that ingest is to read into `stream`. `source`: as the user wrote it, without a name. `since_us`: when it was
+    asked for, which tells it from another one of the same stream; a restarted ingest process does not repeat what has been
+    finished since then."""
 
-    log: LogAt
-    sources: list[str]
+    stream: str
+    source: str
     rate: str
     loop: int
-    since_us: int = 0
+    since_us: int
+
+
+class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
+    """`stays`: more sources may come; else the process ends once all of these have."""
+
+    log: LogAt
+    sources: list[SourceOrder]
+    stays: bool = False
 
 
 Settings = WorkerSettings | DetectorSettings | IngestSettings
@@ -109,6 +120,38 @@ class Drain(msgspec.Struct, frozen=True, tag="drain"):
     """Finish what is in flight, commit, and end."""
 
 
+class AddSource(msgspec.Struct, frozen=True, tag="add_source"):
+    """Read this one too."""
+
+    order: SourceOrder
+
+
+class RemoveSource(msgspec.Struct, frozen=True, tag="remove_source"):
+    """Read this one no more, and give its stream up once what was read is in the log."""
+
+    order: SourceOrder
+
+
+Phase = Literal["waiting", "opening", "running", "ended", "failed"]
+
+
+class SourceNews(msgspec.Struct, frozen=True):
+    """How a source of ingest is doing. `appended` and `acked`: frames, since the process began with it."""
+
+    stream: str
+    since_us: int
+    phase: Phase
+    appended: int = 0
+    acked: int = 0
+    error: str = ""
+
+
+class News(msgspec.Struct, frozen=True, tag="news"):
+    """Of sources of which there is something new."""
+
+    sources: list[SourceNews]
+
+
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     model: ModelFacts | None = None
 
@@ -127,9 +170,7 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
 
 
 class Finished(msgspec.Struct, frozen=True, tag="finished"):
-    """All work is done; the process ends now. `errors`: by stream, what went wrong with a source."""
-
-    errors: dict[str, str] = {}
+    """All work is done; the process ends now."""
 
 
 class Stumbled(msgspec.Struct, frozen=True, tag="stumbled"):
@@ -146,7 +187,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     final: bool = False
 
 
-Message = DetectorAt | Drain | Ready | Beat | Finished | Stumbled | Failed
+Message = DetectorAt | Drain | AddSource | RemoveSource | Ready | Beat | News | Finished | Stumbled | Failed
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)
@@ -159,6 +200,7 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self.said_ready = False
+        abandon_in_children(self)
 
     @classmethod
     def pair(cls) -> tuple[Channel, socket.socket]:
@@ -209,6 +251,10 @@ class Channel:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.close()
+
+    def abandon(self) -> None:
+        """In a forked child: the process at the other end is to see when the parent is gone."""
+        self.close()
 
     def __enter__(self) -> Self:
         return self

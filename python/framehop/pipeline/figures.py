@@ -28,6 +28,28 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStatus:
+    """One process of the pipeline. `pid`: None while it does not run. `starts`: how often it was started. `in_flight`: frames
+    between poll and commit."""
+
+    name: str
+    pid: int | None
+    ready: bool
+    starts: int
+    in_flight: int
+
+
+def status_of(process: Process) -> ProcessStatus:
+    return ProcessStatus(
+        name=process.name,
+        pid=process.popen.pid if process.popen else None,
+        ready=process.ready and process.alive,
+        starts=process.incarnation,
+        in_flight=process.beat.in_flight,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What a run came to. `source_errors`: by stream. `drained`: nothing was left in flight."""
 

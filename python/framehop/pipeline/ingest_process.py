@@ -1,93 +1,95 @@
-"""The ingest process of `framehop run`: the sources in threads, the supervisor's channel in the main thread."""
+"""The ingest process of a pipeline: its sources in threads, the supervisor's channel in the main thread."""
 
 from __future__ import annotations
 
-import os
 import select
 import sys
-import threading
-from contextlib import suppress
 
 from framehop.pipeline import child
-from framehop.pipeline.control import Beat, Channel, Drain, Finished, IngestSettings, Ready, Settings
-from framehop.pipeline.ingest import IngestProgress, IngestSummary, ingest
-from framehop.pipeline.pacing import parse_rate
-from framehop.sources import open_sources
+from framehop.pipeline.control import (
+    AddSource,
+    Channel,
+    Drain,
+    Finished,
+    IngestSettings,
+    Message,
+    News,
+    Ready,
+    RemoveSource,
+    Settings,
+)
+from framehop.pipeline.ingest import STOP_FLUSH_S
+from framehop.pipeline.source_desk import SourceDesk
+from framehop.timing import Deadline
 
-
-class _Run:
-    """The ingest in a thread of its own; `done_fd` is readable once it has ended."""
-
-    def __init__(self, settings: IngestSettings) -> None:
-        self._settings = settings
-        self._opened = open_sources(settings.sources)
-        self._progress = IngestProgress(streams=(), stalled="")
-        self.stop = threading.Event()
-        self.done_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.summary: IngestSummary | None = None
-        self.failure: BaseException | None = None
-
-    def __call__(self) -> None:
-        try:
-            with self._settings.log.open() as log:
-                self.summary = ingest(
-                    log,
-                    self._opened.sources,
-                    rate=parse_rate(self._settings.rate),
-                    loop=self._settings.loop,
-                    on_progress=self._remember,
-                    stop=self.stop,
-                    run_since_us=self._settings.since_us,
-                    unopened=self._opened.failures,
-                )
-        except BaseException as error:  # noqa: BLE001  handed to the main thread, which raises it
-            self.failure = error
-        finally:
-            os.eventfd_write(self.done_fd, 1)
-
-    def close(self) -> None:
-        """Once its thread has ended."""
-        os.close(self.done_fd)
-
-    def _remember(self, progress: IngestProgress) -> None:
-        self._progress = progress
-
-    def beat(self) -> Beat:
-        progress = self._progress
-        return Beat(appended=sum(stream.acked for stream in progress.streams), stalled=progress.stalled)
+NEWS_IN_A_PACKET = 50  # with the longest error and stream id each they still fit
+LAST_WORDS_S = 5.0
 
 
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, IngestSettings)
-    run = _Run(settings)
-    thread = threading.Thread(target=run, name="ingest")
+    desk = SourceDesk(settings.log)
     channel.send(Ready())
-    thread.start()
     try:
-        while thread.is_alive():
-            channel.send(run.beat())
-            _listen(channel, run)
+        for order in settings.sources:
+            desk.add(order)
+        stopped = _serve(channel, desk, stays=settings.stays)
+        desk.care()
+        desk.stop(Deadline.after(STOP_FLUSH_S))
+        _say_all(channel, desk)
     finally:
-        run.stop.set()
-        thread.join()
-        run.close()
-    if run.failure is not None:
-        raise run.failure
-    channel.send(run.beat())
-    if run.summary is not None and not run.summary.stopped:
-        channel.send(Finished(errors=run.summary.errors))
+        desk.close()
+    if not stopped:
+        channel.send(Finished())
 
 
-def _listen(channel: Channel, run: _Run) -> None:
-    ready, _, _ = select.select([channel.fileno(), run.done_fd], [], [], child.BEAT_S)
-    with suppress(BlockingIOError):
-        os.eventfd_read(run.done_fd)
-    if channel.fileno() in ready:
-        messages = channel.receive()
-        if messages is None:
-            child.end_with_supervisor()
-        if any(isinstance(message, Drain) for message in messages or ()):
-            run.stop.set()
+def _serve(channel: Channel, desk: SourceDesk, *, stays: bool) -> bool:
+    """Until told to stop: True; or until there is nothing to do any more."""
+    while stays or desk.at_work:
+        _say(channel, desk)
+        ready, _, _ = select.select([channel.fileno(), desk.fileno()], [], [], child.BEAT_S)
+        desk.clear_wake()
+        if channel.fileno() in ready and _obey(channel, desk):
+            return True
+        desk.care()
+    return False
+
+
+def _obey(channel: Channel, desk: SourceDesk) -> bool:
+    """Whether the process is to end."""
+    messages: list[Message] | None = channel.receive()
+    if messages is None:
+        child.end_with_supervisor()
+    for message in messages:
+        match message:
+            case AddSource(order):
+                desk.add(order)
+            case RemoveSource(order):
+                desk.remove(order)
+            case Drain():
+                return True
+            case _:
+                pass
+    return False
+
+
+def _say(channel: Channel, desk: SourceDesk) -> bool:
+    """False when something is left to be said, because the supervisor does not read at the moment."""
+    said = channel.send(desk.beat())
+    news = list(desk.news())
+    for first in range(0, len(news), NEWS_IN_A_PACKET):
+        some = news[first : first + NEWS_IN_A_PACKET]
+        if not (said and channel.send(News(some))):
+            return False
+        desk.told(some)
+    return said
+
+
+def _say_all(channel: Channel, desk: SourceDesk) -> None:
+    """The last words; a supervisor that reads none of them for so long is told by our end alone."""
+    deadline = Deadline.after(LAST_WORDS_S)
+    while not _say(channel, desk) and not deadline.expired:
+        select.select([], [channel.fileno()], [], deadline.remaining_s)
 
 
 if __name__ == "__main__":

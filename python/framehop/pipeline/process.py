@@ -8,7 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import Literal
@@ -66,7 +65,8 @@ def signal_name(number: int) -> str:
 
 @dataclass(slots=True)
 class Process:
-    """State of one child. Owned and used by the supervisor's thread alone.
+    """State of one child. Owned and used by the supervisor's thread alone, which outlives the child: the kernel kills it when the
+    thread that started it ends.
 
     `draining`: it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or one
     before was ready, so that what keeps it from its work may pass.
@@ -81,7 +81,6 @@ class Process:
     ready: bool = False
     proven: bool = False
     draining: bool = False
-    killed: bool = False
     finished: Finished | None = None
     beat: Beat = field(default_factory=Beat)
     started_s: float = 0.0
@@ -115,7 +114,7 @@ class Process:
             )
         self.pidfd = os.pidfd_open(self.popen.pid)
         self.channel = ours
-        self.ready = self.draining = self.killed = False
+        self.ready = self.draining = False
         self.finished = None
         self.beat = Beat()
         self.started_s = self.heard_s = time.monotonic()
@@ -124,8 +123,6 @@ class Process:
     def _command(self, control_fd: int) -> list[str]:
         command = [sys.executable, "-m", MODULES[self.role], "--name", self.name]
         command += ["--control-fd", str(control_fd), "--parent", str(os.getpid())]
-        if threading.current_thread() is not threading.main_thread():
-            command += ["--spawned-by-thread"]
         return [*command, "--log-level", logging.getLevelName(logging.getLogger("framehop").getEffectiveLevel())]
 
     def receive(self) -> list[Message]:
@@ -145,14 +142,6 @@ class Process:
     def deadline_s(self) -> float:
         """When it counts as hung, monotonic seconds."""
         return self.heard_s + HANG_S if self.ready else self.started_s + START_S
-
-    def kill_if_hung(self) -> None:
-        """Said once: it takes a while to die when there is much memory to give back."""
-        silent_s = time.monotonic() - self.heard_s
-        if self.alive and not self.killed and time.monotonic() > self.deadline_s():
-            logger.warning("%s has not been heard of for %.0f s: killed", self.name, silent_s)
-            self.killed = True
-            self.kill()
 
     def kill(self) -> None:
         if self.popen is not None and self.popen.poll() is None:

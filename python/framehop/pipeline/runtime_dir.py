@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from framehop.config import make_runtime_dir
+from framehop.forks import abandon_in_children
 
 CLOSE_S = 5.0
 
@@ -34,6 +35,7 @@ class RuntimeDir:
         except OSError:
             shutil.rmtree(self.path, ignore_errors=True)
             raise
+        abandon_in_children(self)
 
     def close(self) -> None:
         assert self._janitor.stdin is not None
@@ -44,6 +46,11 @@ class RuntimeDir:
             self._janitor.kill()
             self._janitor.wait()
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def abandon(self) -> None:
+        """In a forked child: the directory is the parent's, and goes when the parent does."""
+        assert self._janitor.stdin is not None
+        self._janitor.stdin.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,110 +1,77 @@
-"""A running pipeline together with the events it writes: what the CLI, the front door and an embedding service share."""
+"""One supervisor in a thread of its own, from its start to whatever ended it."""
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from framehop.config import DetectOptions, fail_point
-from framehop.errors import SourceError
-from framehop.log import LogAt
-from framehop.pipeline.control import IngestSettings
-from framehop.pipeline.figures import Status, Summary
+from framehop.pipeline import at_exit
+from framehop.pipeline.figures import Summary
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.supervisor import Supervisor
-from framehop.protocols import EventReader
-from framehop.types import Event, EventRecord
 
-POLL_S = 0.25
-BATCH = 256
+logger = logging.getLogger(__name__)
 
 
 class Session:
-    """One pipeline run on one log. Run it here with `run`, or iterate `events` while it runs in a thread of its own; once."""
+    """Thread-safe. The thread outlives the processes it started, which the kernel would kill with it."""
 
-    def __init__(
-        self,
-        log: LogAt,
-        options: DetectOptions,
-        *,
-        ingest: IngestSettings | None = None,
-        until_idle_s: float | None = None,
-        on_status: Callable[[Status], None] | None = None,
-    ) -> None:
-        self._log = log
-        self._options = options
-        self._creates = ingest is not None
-        self._supervisor = Supervisor(
-            log, options, ingest=ingest, until_idle_s=until_idle_s, fail_at=fail_point(), on_status=on_status
-        )
+    def __init__(self, supervisor: Supervisor, *, before_end: Callable[[], None]) -> None:
+        """`before_end`: what is to be done first when the interpreter ends it."""
+        self.supervisor = supervisor
+        self.before_end = before_end
+        self._stop = StopSignal()
+        self._over = threading.Event()
+        self._ended: Summary | BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="framehop-supervisor", daemon=True)
 
-    def run(self, stop: StopSignal, on_event: Callable[[EventRecord], None] | None = None) -> Summary:
-        """Run to the end in this thread. `on_event` is called from another, for each event of this lane, in log order; the last
-        call is over when this returns. What it raises ends the pipeline and is raised here."""
-        if on_event is None:
-            return self._supervisor.run(stop)
-        with self._log.open(create=self._creates) as log, log.events(start="latest") as reader:
-            done = threading.Event()
-            failures: list[BaseException] = []
-
-            def pump() -> None:
-                try:
-                    for record in self._follow(reader, done):
-                        on_event(record)
-                except BaseException as error:  # noqa: BLE001  handed to the thread that runs, which raises it
-                    failures.append(error)
-                    stop.request()
-
-            thread = threading.Thread(target=pump, name="events")
-            thread.start()
-            try:
-                summary = self._supervisor.run(stop)
-            finally:
-                done.set()
-                thread.join()
-            if failures:
-                raise failures[0]
-            return summary
-
-    def events(self) -> Iterator[Event]:
-        """Run in a thread, yield each event of this lane as it becomes durable, and end with the pipeline. Closing the iterator
-        drains the pipeline; whatever ended it early is raised here, a SourceError after the last event when sources failed."""
-        with (
-            self._log.open(create=self._creates) as log,
-            log.events(start="latest") as reader,
-            StopSignal() as stop,
-        ):
-            done = threading.Event()
-            ended: list[Summary | BaseException] = []
-            thread = threading.Thread(target=self._run_aside, args=(stop, done, ended), name="supervisor")
-            thread.start()
-            try:
-                for record in self._follow(reader, done):
-                    yield record.event
-            finally:
-                stop.request()
-                thread.join()
-            _raise_what_went_wrong(ended[0])
-
-    def _run_aside(self, stop: StopSignal, done: threading.Event, ended: list[Summary | BaseException]) -> None:
+    def start(self) -> None:
+        """Once."""
+        at_exit.register(self)
         try:
-            ended.append(self._supervisor.run(stop))
-        except BaseException as error:  # noqa: BLE001  handed to the iterating thread, which raises it
-            ended.append(error)
+            self._thread.start()
+        except BaseException:
+            at_exit.forget(self)
+            raise
+
+    def _run(self) -> None:
+        try:
+            self._ended = self.supervisor.run(self._stop)
+        except BaseException as error:  # noqa: BLE001  handed to who waits
+            self._ended = error
         finally:
-            done.set()
+            self._over.set()
+            at_exit.forget(self)
 
-    def _follow(self, reader: EventReader, done: threading.Event) -> Iterator[EventRecord]:
-        while True:
-            last_look = done.is_set()
-            records = reader.poll(BATCH, 0.0 if last_look else POLL_S)
-            yield from (record for record in records if record.event.lane == self._options.lane)
-            if last_look and not records:
-                return
+    def request_stop(self, drain_s: float | None = None) -> None:
+        """Drain, a second time end at once; does not wait. Safe in a signal handler."""
+        self._stop.request(drain_s)
 
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop.requested
 
-def _raise_what_went_wrong(ended: Summary | BaseException) -> None:
-    if isinstance(ended, BaseException):
-        raise ended
-    if ended.source_errors:
-        raise SourceError("; ".join(f"{stream}: {error}" for stream, error in ended.source_errors.items()))
+    @property
+    def over(self) -> bool:
+        return self._over.is_set()
+
+    @property
+    def is_current(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended it early, once it is over."""
+        return self._ended if isinstance(self._ended, BaseException) else None
+
+    @property
+    def summary(self) -> Summary | None:
+        """Once it is over and came to its end."""
+        return self._ended if isinstance(self._ended, Summary) else None
+
+    def join(self, timeout_s: float | None) -> bool:
+        """Wait for its end; False when the time is up, or when it is its own thread that asks."""
+        if self.is_current:
+            return False
+        return self._over.wait(timeout_s)

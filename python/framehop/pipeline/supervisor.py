@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
 from framehop import _core
 from framehop.config import DetectOptions, FailPoint, usable_cores
 from framehop.errors import ProcessError
@@ -24,21 +22,23 @@ from framehop.pipeline.control import (
     Finished,
     IngestSettings,
     ModelFacts,
+    News,
     Ready,
     Settings,
     Stumbled,
     WorkerSettings,
 )
 from framehop.pipeline.engine import load_model
-from framehop.pipeline.figures import Figures, Status, Summary
+from framehop.pipeline.figures import Figures, ProcessStatus, Status, Summary, status_of
 from framehop.pipeline.lookout import Lookout
 from framehop.pipeline.process import Incident, Process
+from framehop.pipeline.roster import Roster
 from framehop.pipeline.runtime_dir import RuntimeDir
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.suspects import Suspects
 from framehop.postprocess import Wanted
 from framehop.ring import check_memory, plan_ring
-from framehop.timing import Deadline, now_us
+from framehop.timing import Deadline
 from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ DRAIN_GRACE_S = 1.5  # beyond the workers' own deadline, for closing what they h
 
 
 class Supervisor:
-    """Runs a pipeline on this host until it is asked to stop, its finite sources are done, or nothing came for `until_idle_s`.
+    """Runs a pipeline on this host until it is asked to stop, nothing came for `until_idle_s`, or, with `ends_with_sources`, the
+    sources of `roster` are done and every frame of theirs has its event.
 
     Use `run` once, from one thread. The constructor starts nothing; it raises OutOfMemoryError when the rings do not fit,
     InvalidArgumentError when there can be none of that size, ModelError and ConfigError as found. `run` raises LogError as found,
@@ -60,14 +61,16 @@ class Supervisor:
         log: LogAt,
         options: DetectOptions,
         *,
-        ingest: IngestSettings | None = None,
+        roster: Roster,
+        ends_with_sources: bool = False,
         until_idle_s: float | None = None,
         fail_at: FailPoint | None = None,
         on_status: Callable[[Status], None] | None = None,
     ) -> None:
         self._log = log
         self._options = options
-        self._ingest_settings = msgspec.structs.replace(ingest, since_us=now_us()) if ingest else None
+        self._roster = roster
+        self._ends_with_sources = ends_with_sources
         self._until_idle_s = until_idle_s
         self._fail_at = fail_at
         self._on_status = on_status
@@ -76,7 +79,7 @@ class Supervisor:
         Wanted.of(self._model.labels, options.conf, options.classes)  # refused now, not by the detector
         self._detector = Process("detector", 0)
         self._workers = [Process("worker", index) for index in range(options.workers)]
-        self._ingest = Process("ingest", 0) if ingest else None
+        self._ingest: Process | None = None  # there is one once there was a source
         self._rings: list[_core.RingHost] = []
         self._names: list[str] = []  # of the workers, in the log's group
         self._sockets = Path()  # the runtime directory, while there is one
@@ -89,10 +92,13 @@ class Supervisor:
         self._ends: dict[Partition, int] = {}
         self._left_behind = False
 
+        # As of the last look, and replaced as a whole: for any thread.
+        self.view: tuple[Status, tuple[ProcessStatus, ...]] = (self.status(), ())
+
     # ---- the whole run
 
     def run(self, stop: StopSignal) -> Summary:
-        with self._log.open(create=self._ingest is not None) as log, RuntimeDir() as runtime:
+        with self._log.open(create=False) as log, RuntimeDir() as runtime:
             try:
                 self._names = log.members(self._options.group, self._options.workers)
                 self._make_rings(runtime.path)
@@ -116,6 +122,7 @@ class Supervisor:
     def _start_all(self) -> None:
         for process in self._processes():
             self._start(process)
+        self._serve_sources()
 
     def _processes(self) -> list[Process]:
         return [self._detector, *self._workers, *([self._ingest] if self._ingest else [])]
@@ -125,6 +132,7 @@ class Supervisor:
         while not stop.requested and not self._finished(lookout):
             self._wait(stop, self._next_wake_s(), lookout)
             self._care()
+            self._serve_sources()
 
     def _wait(self, stop: StopSignal, timeout_s: float, lookout: Lookout | None = None) -> None:
         """Until a process says something or ends, a look at the log is done, a stop is requested, or the time is up."""
@@ -132,6 +140,7 @@ class Supervisor:
             selector.register(stop, selectors.EVENT_READ)
             if lookout is not None:
                 selector.register(lookout, selectors.EVENT_READ)
+                selector.register(self._roster, selectors.EVENT_READ)
             for process in self._processes():
                 if process.alive and process.channel is not None:
                     selector.register(process.channel, selectors.EVENT_READ)
@@ -151,10 +160,27 @@ class Supervisor:
         for process in self._processes():
             self._hear(process)
             self._bury(process)
-            process.kill_if_hung()
+            if process.alive and time.monotonic() > process.deadline_s():
+                logger.warning(
+                    "%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s
+                )
+                process.kill()
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._figures.restarts += 1
                 self._start(process)
+        self._view()
+
+    def _serve_sources(self) -> None:
+        """Tell ingest what has come and gone. It is started for the first source, and again for one that comes after its end; one
+        that is about to be restarted begins with what there is then."""
+        ingest = self._ingest
+        if ingest is not None and ingest.channel is not None:
+            self._roster.tell(ingest.channel.send)
+        elif self._roster.wants_ingest and (ingest is None or ingest.restart_at_s is None):
+            self._ingest = ingest or Process("ingest", 0)
+            self._start(self._ingest)
+        else:
+            self._roster.tell(lambda _change: False)
 
     # ---- one process
 
@@ -165,8 +191,7 @@ class Supervisor:
     def _settings(self, process: Process) -> Settings:
         match process.role:
             case "ingest":
-                assert self._ingest_settings is not None
-                return self._ingest_settings
+                return IngestSettings(log=self._log, sources=self._roster.begin(), stays=not self._ends_with_sources)
             case "detector":
                 self._detector_at = None
                 return DetectorSettings(
@@ -217,6 +242,9 @@ class Supervisor:
                 case Beat():
                     process.beat = message
                     self._report()
+                case News(sources):
+                    for news in sources:
+                        self._roster.note(news)
                 case Finished():
                     process.finished = message
                 case Stumbled(key):
@@ -266,7 +294,7 @@ class Supervisor:
     def _finished(self, lookout: Lookout) -> bool:
         """Finite sources are in and everything in the log is committed, or nothing came for long enough after it was. Asks for a
         look at the log, or judges by the one that was asked for before."""
-        if self._ingest is None and self._until_idle_s is None:
+        if not self._ends_with_sources and self._until_idle_s is None:
             return False
         look = lookout.take()
         if look is None:
@@ -280,14 +308,20 @@ class Supervisor:
 
     def _quiet(self) -> bool:
         """Every worker is up with nothing in flight, and finite sources are at their end."""
-        if self._ingest is not None and (self._ingest.finished is None or self._ingest.alive):
+        if self._ends_with_sources and not self._ingest_is_over():
             return False
         return all(worker.ready and not worker.beat.in_flight for worker in self._workers)
+
+    def _ingest_is_over(self) -> bool:
+        if self._ingest is None:
+            return self._roster.empty
+        return self._ingest.finished is not None and not self._ingest.alive and not self._roster.wants_ingest
 
     def _drain(self, stop: StopSignal) -> bool:
         """Ingest first, then workers, then the detector, all within one deadline; a second request ends it at once. Those whose
         turn has not come go on being restarted, so that a drain survives a dying detector. True when nothing was left in flight."""
-        deadline = Deadline.after(self._options.drain_s + DRAIN_GRACE_S)
+        drain_s = self._options.drain_s if stop.drain_s is None else stop.drain_s
+        deadline = Deadline.after(drain_s + DRAIN_GRACE_S)
         for group in ([self._ingest] if self._ingest else [], self._workers, [self._detector]):
             for process in group:
                 # Ended a moment ago, and not to be started again: what it had is left to the next start.
@@ -306,6 +340,7 @@ class Supervisor:
             process.end()
         for ring in self._rings:
             ring.close()
+        self._view()
 
     # ---- figures
 
@@ -319,6 +354,9 @@ class Supervisor:
             status = replace(status, stalled=self._lookout.stalled)
         return status
 
+    def _view(self) -> None:
+        self.view = (self.status(), tuple(map(status_of, self._processes())))
+
     def _summary(self, drained: bool) -> Summary:
-        errors = dict(self._ingest.finished.errors) if self._ingest and self._ingest.finished else {}
+        errors = {stream: status.error for stream, status in self._roster.statuses().items() if status.error}
         return Summary(status=self.status(), incidents=self._incidents, source_errors=errors, drained=drained)

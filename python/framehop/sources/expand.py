@@ -42,13 +42,13 @@ def _expanded(spec: SourceSpec) -> Sequence[SourceSpec]:
     if not exists(spec.source):
         return _fitting(spec) if _is_pattern(spec.source) else [spec.named()]
     path = Path(spec.source)
-    return _of_folder(spec, path) if path.is_dir() else [_told(spec.named(), path)]
+    return _of_folder(spec, path) if path.is_dir() else [_told(spec.named(), path, by_user=bool(spec.stream))]
 
 
 def _of_folder(spec: SourceSpec, folder: Path) -> list[SourceSpec]:
     videos = [entry for entry in _entries(folder) if is_video(entry.name) and entry.is_file()]
     if not videos:
-        return [_told(spec.named(), folder)]
+        return [_told(spec.named(), folder, by_user=bool(spec.stream))]
     parts = [SourceSpec(source=str(video)) for video in videos]
     if any(isinstance(found, File) for found in look(folder, videos_apart=True)):
         parts.insert(0, SourceSpec(source=f"{PICTURES}{folder}"))
@@ -113,13 +113,13 @@ def _all_named(parts: Sequence[SourceSpec], prefix: str) -> list[SourceSpec]:
         name = part.name if times[part.name] == 1 else Path(part.source).name
         if prefix:
             name = prefix if part.source.startswith(PICTURES) else f"{prefix}-{name}"
-        named.append(_told(replace(part, stream=legal_stream(name)), Path(name)))
+        named.append(_told(replace(part, stream=legal_stream(name)), Path(name), by_user=False))
     return named
 
 
-def _told(spec: SourceSpec, path: Path) -> SourceSpec:
-    """What a stream is called whose file's name is no stream id."""
-    if spec.stream not in (path.name, path.stem):
+def _told(spec: SourceSpec, path: Path, *, by_user: bool) -> SourceSpec:
+    """Says what a stream is called whose file's name is no stream id, unless the user has named it."""
+    if not by_user and spec.stream not in (path.name, path.stem):
         logger.warning("%s is the stream %s; NAME=SOURCE gives it another", shown(path.name), spec.stream)
     return spec
 

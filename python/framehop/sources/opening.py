@@ -21,11 +21,15 @@ class OpenedSources:
 
 
 def open_sources(sources: Iterable[str | SourceSpec], options: SourceOptions | None = None) -> OpenedSources:
-    """Open those that can be opened: one that cannot keeps no other from starting. Raises SourceError when none can, else what
-    `expand` raises."""
+    """As `open_specs`, of what the texts name. Raises also what `expand` raises."""
+    return open_specs(expand(sources), options)
+
+
+def open_specs(specs: Sequence[SourceSpec], options: SourceOptions | None = None) -> OpenedSources:
+    """Open those that can be opened: one that cannot keeps no other from starting. Raises SourceError when none can."""
     opened: list[Source] = []
     failures: dict[str, FramehopError] = {}
-    for spec in expand(sources):
+    for spec in specs:
         try:
             opened.append(_open(spec, options))
         except FramehopError as error:

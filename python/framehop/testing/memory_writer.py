@@ -90,6 +90,15 @@ class MemoryWriter:
         self._states[stream] = state
         return state
 
+    def close_stream(self, stream: str, timeout_s: float) -> bool:
+        """Waits for the other streams too: there is one queue, and it is short."""
+        with self._store.changed:
+            if not self._store.changed.wait_for(lambda: self._undone == 0, timeout_s):
+                return False
+            if self._states.pop(stream, None) is not None:
+                self._store.streams[stream].writer = None
+            return True
+
     def flush(self, timeout_s: float) -> bool:
         with self._store.changed:
             self._check_open()

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "framehop/base/fork_watch.hpp"
 #include "framehop/shm/door.hpp"
 #include "framehop/shm/holders.hpp"
 
@@ -15,8 +16,8 @@ struct pollfd;
 namespace framehop::shm {
 
 // Creates the segments and serves attachments from a thread of its own until closed. Sleeps while nothing happens.
-// Thread-safe. A forked child's copy is inert.
-class RingHost {
+// Thread-safe. A forked child's copy is closed, and holds nothing open: the ring's memory is gone with its host.
+class RingHost final : private ForkWatcher {
   public:
     // See Listener and create_segment for the errors.
     RingHost(std::string path, const Geometry& geometry);
@@ -45,6 +46,10 @@ class RingHost {
     void welcome(Caller caller, std::uint32_t place, UniqueFd process);
     void check_open() const;
 
+    void before_fork() noexcept override { mutex_.lock(); }
+    void after_fork_in_parent() noexcept override { mutex_.unlock(); }
+    void after_fork_in_child() noexcept override;
+
     const std::string path_;
     const pid_t pid_;
     std::unique_ptr<Door> door_;  // the thread's, while it runs
@@ -58,6 +63,7 @@ class RingHost {
     Holders holders_;                      // guarded by mutex_
     std::uint64_t reclaimed_ = 0;          // guarded by mutex_
     bool closed_ = false;                  // guarded by mutex_
+    ForkWatch forks_;
     std::unique_ptr<std::thread> thread_;  // last: it uses all of the above
 };
 

@@ -28,8 +28,11 @@ class Listener {
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     // Non-blocking, close-on-exec. Empty when nobody waits, or on an error, which is then in errno.
     [[nodiscard]] UniqueFd try_accept() const noexcept;
-    // For a forked child: the file is its parent's.
-    void disown() noexcept { path_.clear(); }
+    // For a forked child: the file is its parent's, and nobody is to reach a host that is gone.
+    void disown() noexcept {
+        path_.clear();
+        fd_.reset();
+    }
 
   private:
     std::string path_;

@@ -242,6 +242,25 @@ class KafkaWriter:
             self._store.save(stream, row)
         return _state(stream, row)
 
+    def close_stream(self, stream: str, timeout_s: float) -> bool:
+        deadline = Deadline.after(timeout_s)
+        with self._lock:
+            held = self._streams.get(stream)
+            if held is None:
+                return True
+            while held.failure is None and not (held.quiet and held.finish_at is None):
+                self._check()
+                if deadline.expired:
+                    return False
+                self._quiet.wait(min(TICK_S, deadline.remaining_s))
+        self._write_down()  # for the next writer, which reads it
+        with self._lock:
+            self._streams.pop(stream, None)
+        held.lock.release()
+        if held.failure is not None:
+            raise held.failure
+        return True
+
     # ---- frames
 
     def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
@@ -321,18 +340,20 @@ class KafkaWriter:
             self._queued_bytes -= sent.size
             self._queued -= 1
             self._progress_s = time.monotonic()
-            held = self._streams[sent.key.stream]
+            held = self._streams.get(sent.key.stream)
+            if held is not None and held.row.epoch != sent.key.epoch:
+                held = None  # the stream was given up after a failure, and opened again
             if error is not None:
                 self._failed(sent.key.stream, error, message.topic() or "")
-            elif held.failure is None:  # behind a frame that is lost, nothing is acknowledged
+            elif held is not None and held.failure is None:  # behind a frame that is lost, nothing is acknowledged
                 self._remember(held, sent, message.offset() or 0)
             self._tell(held)
 
-    def _tell(self, held: _Stream) -> None:
+    def _tell(self, held: _Stream | None) -> None:
         """Those that wait for what has just become true."""
         if not self._queued or self._queued_bytes <= self._low or self._failure is not None:
             self._room.notify_all()
-        if not self._queued or held.quiet or self._failure is not None:
+        if not self._queued or held is None or held.quiet or self._failure is not None:
             self._quiet.notify_all()
 
     def _failed(self, stream: str, error: KafkaError, topic: str) -> None:
@@ -340,8 +361,8 @@ class KafkaWriter:
         deleted = error.code() in MISSING or error.code() == KafkaError._DESTROY  # of what was in flight then
         explained = missing(topic, self._url) if deleted else explain(error, self._url, topic)
         if deleted and self._connection.may_vanish(topic):
-            held = self._streams[stream]
-            held.failure = held.failure or explained
+            if (held := self._streams.get(stream)) is not None:  # else it was given up for its first failure
+                held.failure = held.failure or explained
         else:
             self._failure = self._failure or explained
 

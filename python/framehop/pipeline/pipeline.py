@@ -1,0 +1,388 @@
+"""A pipeline inside another program: started, fed, watched and stopped from Python."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Self, TypeVar
+
+from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
+from framehop.errors import ClosedError, InvalidArgumentError, ProcessError, SourceError
+from framehop.log import KafkaOptions, LogAt, LogOptions
+from framehop.pipeline.aside import finished_aside
+from framehop.pipeline.control import SourceOrder
+from framehop.pipeline.events import Events
+from framehop.pipeline.figures import Status, Summary
+from framehop.pipeline.ingest import check_loop
+from framehop.pipeline.pacing import Rate, check_rate
+from framehop.pipeline.pump import Pump
+from framehop.pipeline.push import Pushable, Pusher
+from framehop.pipeline.roster import Roster, StreamStatus
+from framehop.pipeline.session import Session
+from framehop.pipeline.status import PipelinePhase, PipelineStatus
+from framehop.pipeline.supervisor import DRAIN_GRACE_S, Supervisor
+from framehop.sources import expand, open_specs
+from framehop.timing import Deadline, now_us
+from framehop.types import Event, EventRecord, FrameKey
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+END_S = 15.0  # beyond the drain: killing what hangs, closing the log, the last callback
+READY_POLL_S = 0.05
+
+
+class Pipeline:
+    """Ingest and detection for a program of your own. Thread-safe.
+
+        with framehop.Pipeline(log="./framehop-data") as pipeline:
+            pipeline.add("clip.mp4", stream="gate-1")
+            for event in pipeline.events():
+                print(event.event_id, len(event.objects))
+
+    Starts worker, detector and ingest processes; no thread of this process decodes or infers. Leave it at any moment, by `stop`
+    from any thread, by leaving the block, by an exception, a signal, or the end of the interpreter: no process stays, and whatever
+    is in the log and was not detected is detected by the next start. Installs no signal handlers.
+
+    In a child that this process forks it is another process's: every method raises ProcessError there, and nothing is kept alive.
+    """
+
+    def __init__(
+        self,
+        log: str | Path | LogAt = DEFAULT_LOG,
+        *,
+        options: DetectOptions | None = None,
+        log_options: LogOptions | KafkaOptions | None = None,
+        create: bool = True,
+        ends_with_sources: bool = False,
+        until_idle_s: float | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        on_record: Callable[[EventRecord], None] | None = None,
+        on_stream: Callable[[StreamStatus], None] | None = None,
+        on_status: Callable[[Status], None] | None = None,
+        events_from_start: bool = True,
+    ) -> None:
+        """Starts nothing. `log`, `log_options`: as for `open_log`; `create`: make a missing one.
+
+        Ends by itself with `ends_with_sources`, once all sources are at their end and every frame in the log has its event, and
+        with `until_idle_s`, once nothing came for so long; else by `stop` alone. Callbacks come from threads of the pipeline, and
+        what they raise ends it: `on_event` for each event of this lane, in the order of the log; `on_record` the same with the JSON
+        as stored; `on_stream` when a stream's phase changes; `on_status` about once a second. `events_from_start`: keep a reader
+        from the start on for the first `events()`.
+
+        Raises OutOfMemoryError when the rings do not fit, ModelError, ConfigError.
+        """
+        self._pid = os.getpid()
+        self._at = log if isinstance(log, LogAt) else LogAt.of(log, log_options)
+        self._options = options or DetectOptions()
+        self._create = create
+        self._calls = [on_record] if on_record else []
+        if on_event is not None:
+            self._calls.append(lambda record: on_event(record.event))
+        self._events_from_start = events_from_start
+        self._roster = Roster(on_stream)
+        self._pusher = Pusher(self._at)
+        supervisor = Supervisor(
+            self._at,
+            self._options,
+            roster=self._roster,
+            ends_with_sources=ends_with_sources,
+            until_idle_s=until_idle_s,
+            fail_at=fail_point(),
+            on_status=on_status,
+        )
+        self._session = Session(supervisor, before_end=self._pusher.close)
+        self._lock = threading.Lock()
+        self._first: Events | None = None
+        self._pumps: list[Pump] = []
+        self._begun = False
+        self._stopped = False
+
+    # ---- start and end
+
+    def start(self) -> Self:
+        """Start the processes, and return at once; see `wait_ready`. Harmless while it runs. Raises LogError as found, ClosedError
+        after `stop`."""
+        self._check_process()
+        with self._lock:
+            if self._stopped:
+                raise ClosedError("this pipeline has been stopped: make a new Pipeline")
+            if not self._begun:
+                self._begin()
+                self._begun = True
+        return self
+
+    def _begin(self) -> None:
+        opened: list[Events] = []
+        try:
+            with self._at.open(create=self._create):
+                opened.extend(self._make_events() for _ in range(len(self._calls) + self._events_from_start))
+            self._session.start()
+        except BaseException:
+            for events in opened:
+                events.close()
+            raise
+        self._first = opened.pop() if self._events_from_start else None
+        for call, events in zip(self._calls, opened, strict=True):
+            self._pumps.append(Pump(events, call, self._session.request_stop))
+
+    def _make_events(self) -> Events:
+        session = self._session
+        return Events(self._at, self._options.lane, over=lambda: session.over)
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Wait until every process is up: a second or two, and as long as the model takes to load. False when the time is up.
+        Raises what ended the pipeline instead."""
+        self._check_begun()
+        deadline = Deadline.after(timeout_s)
+        while not self.status().ready:
+            if self._session.join(min(READY_POLL_S, deadline.remaining_s)):
+                self._raise_failure()
+                raise ClosedError("the pipeline has ended")
+            if deadline.expired:
+                return False
+        return True
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end of the pipeline, and of the last callback. False when the time is up. Raises what ended it early."""
+        self._check_begun()
+        deadline = Deadline.after(timeout_s) if timeout_s is not None else None
+        ended = self._session.join(timeout_s) and all(
+            pump.join(deadline.remaining_s if deadline else None) for pump in self._pumps
+        )
+        if ended:
+            self._raise_failure()
+        return ended
+
+    def request_stop(self, drain_s: float | None = None) -> None:
+        """Ask for the end and do not wait for it: drain what is in flight; asked a second time, end at once. Safe in a signal
+        handler."""
+        if os.getpid() == self._pid:
+            self._session.request_stop(drain_s)
+
+    @property
+    def stop_requested(self) -> bool:
+        """Somebody asked for the end, however it ended then."""
+        return self._session.stop_requested
+
+    def stop(self, drain_s: float | None = None) -> None:
+        """End the pipeline, from any thread: pushed pictures go into the log, sources and workers finish what they have in hand
+        within `drain_s` (`options.drain_s` if None), and no process is left when this returns. What is not done by then is done
+        after the next start. A second call waits for the first. From a callback it only asks, and does not wait.
+
+        Raises what ended the pipeline early, as every call of this does.
+        """
+        self._check_process()
+        with self._lock:
+            ask = not self._stopped and not self._session.stop_requested
+            self._stopped = True
+        if not self._begun:
+            return
+        try:
+            self._pusher.close()
+            if ask:
+                self._session.request_stop(drain_s)
+            if self._in_callback():
+                return
+            self._await_end(drain_s)
+        except BaseException:
+            self._session.request_stop(0.0)  # interrupted: at once, then
+            self._session.join(END_S)
+            raise
+        self._raise_failure()
+
+    def _await_end(self, drain_s: float | None) -> None:
+        deadline = Deadline.after((self._options.drain_s if drain_s is None else drain_s) + DRAIN_GRACE_S + END_S)
+        if not self._session.join(deadline.remaining_s):
+            raise ProcessError(f"the pipeline on {self._at.url} does not end: see its messages")
+        for pump in self._pumps:
+            if not pump.join(deadline.remaining_s):
+                logger.warning("a callback of the pipeline on %s does not return; it is left alone", self._at.url)
+        if self._first is not None:
+            self._first.close()
+            self._first = None
+
+    def _in_callback(self) -> bool:
+        return self._session.is_current or any(pump.is_current for pump in self._pumps)
+
+    def _raise_failure(self) -> None:
+        failures = [pump.failure for pump in self._pumps] + [self._session.failure]
+        for failure in failures:
+            if failure is not None:
+                raise failure
+
+    @property
+    def summary(self) -> Summary | None:
+        """What the run came to, once it has ended as it should."""
+        return self._session.summary
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: object) -> None:
+        if os.getpid() != self._pid:
+            return
+        try:
+            self.stop()
+        except Exception as error:
+            if value is None:
+                raise
+            if error is not value:  # the block's own exception goes first
+                logger.error("%s", error)
+
+    async def __aenter__(self) -> Self:
+        return await finished_aside(self.start)
+
+    async def __aexit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: object) -> None:
+        await finished_aside(lambda: self.__exit__(kind, value, trace))
+
+    def __del__(self) -> None:
+        if not getattr(self, "_begun", False) or os.getpid() != self._pid or self._session.over:
+            return
+        if not self._session.stop_requested:
+            logger.warning("the pipeline on %s was let go without stop(); it ends now", self._at.url)
+            self._session.request_stop()
+
+    # ---- what it is fed
+
+    def add(
+        self, source: str | Path, *, stream: str = "", rate: Rate = "realtime", loop: int = 1, wait_s: float = 0.0
+    ) -> str:
+        """Have `source` read, now or from the start on; returns its stream id.
+
+        `source`: as for `framehop ingest`. `stream`: else the source's own. `rate`: `realtime`, `max`, or pictures per second.
+        `loop`: passes over a finite source, 0 for ever. `wait_s`: wait so long for its first frame. Raises SourceError when it
+        cannot be read, InvalidArgumentError when the stream has a source already, ConfigError. What goes wrong later is told to
+        `on_stream` and stands in `status().streams`; waiting, it is raised as SourceError too, and the source stays until removed.
+        """
+        text = f"{stream}={source}" if stream else str(source)
+        names = [spec.stream for spec in expand([text])]
+        if len(names) > 1:
+            raise SourceError(f"{source} is {len(names)} sources, {names[0]} and others: add_all takes them")
+        [name] = self.add_all(text, rate=rate, loop=loop)
+        if wait_s:
+            status = self._roster.wait_for(name, lambda now: now.phase not in ("waiting", "opening"), wait_s)
+            if status.phase == "failed":
+                raise SourceError(f"{name}: {status.error}")
+        return name
+
+    def add_all(self, *sources: str | Path, rate: Rate = "realtime", loop: int = 1) -> list[str]:
+        """Have several read, each with an optional `NAME=`; returns their stream ids, of which a folder of videos or a pattern has
+        many. One that cannot be read keeps no other from being read: its failure is told like any later one. Raises SourceError
+        when none can, and when a pattern fits nothing."""
+        self._check_open()
+        check_rate(rate)
+        check_loop(loop)
+        specs = expand(map(str, sources))
+        if specs:
+            open_specs(specs)
+        for spec in specs:
+            if self._pusher.has(spec.stream):
+                raise InvalidArgumentError(f"pictures are pushed to {spec.stream}: give the source another stream=")
+        for spec in specs:
+            self._roster.add(
+                SourceOrder(stream=spec.stream, source=spec.source, rate=str(rate), loop=loop, since_us=now_us())
+            )
+        return [spec.stream for spec in specs]
+
+    def remove(self, stream: str, *, timeout_s: float = 5.0) -> bool:
+        """Read a source no more, or end a pushed stream once its frames are in the log: whoever writes the stream next begins a new
+        epoch, and a finite source that was not at its end goes on where it was left. False when there is no such stream, or when a
+        pushed one was not done in time."""
+        self._check_process()
+        return self._roster.remove(stream) or self._pusher.drop(stream, timeout_s)
+
+    def push(
+        self, stream: str, picture: Pushable, *, captured_us: int | None = None, timeout_s: float = 5.0
+    ) -> FrameKey:
+        """Put one picture into the log, in this process; returns its key, by which its event is known.
+
+        `picture`: the bytes of a JPEG, or uint8 [height, width, 3], RGB. The first one begins a new epoch of the stream, as a
+        camera does. `captured_us`: when it was taken, microseconds since 1970; None is now. Waits for room while the log is slower
+        than the pictures. The frame is durable once acknowledged, see `flush` and `status`.
+
+        Raises BackPressureError after `timeout_s`, and the picture is not in the log; CorruptPictureError, PictureTooLargeError and
+        InvalidArgumentError for what is no picture; StreamBusyError when somebody else writes the stream; ClosedError after `stop`.
+        """
+        self._check_begun()
+        if self._roster.has(stream):
+            raise InvalidArgumentError(f"stream {stream} has a source: push to another one, or remove the source first")
+        if self._session.over:
+            self._raise_failure()
+            raise ClosedError("the pipeline has ended: make a new Pipeline")
+        return self._pusher.push(stream, picture, captured_us=captured_us, timeout_s=timeout_s)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until every picture pushed so far is in the log; False when the time is up. Raises LogError."""
+        self._check_process()
+        return self._pusher.flush(timeout_s)
+
+    # ---- what comes of it
+
+    def events(self) -> Events:
+        """Iterate the events of this lane with `for` or `async for`. The first call after the start gets every event since the
+        start; each other one all from the call on, and before the start: from the start on. Any number at once, each on its own."""
+        self._check_process()
+        with self._lock:
+            first, self._first = self._first, None
+            if self._stopped and first is None:
+                raise ClosedError("this pipeline has been stopped: make a new Pipeline")
+        if first is None:
+            self._make_log()
+            first = self._make_events()
+        return first.owned(self, self._raise_failure)
+
+    def _make_log(self) -> None:
+        if self._create and not self._begun:
+            self._at.open().close()
+
+    def __aiter__(self) -> Events:
+        return self.events()
+
+    def status(self) -> PipelineStatus:
+        """As of now, without waiting for anything."""
+        self._check_process()
+        counters, processes = self._session.supervisor.view
+        pushed = self._pusher.statuses()
+        failure = self._session.failure
+        return PipelineStatus(
+            phase=self._phase(),
+            failure=str(failure) if failure else "",
+            counters=replace(
+                counters,
+                appended=counters.appended + sum(stream.acked for stream in pushed.values()),
+                stalled=counters.stalled or self._pusher.stalled,
+            ),
+            processes=processes,
+            streams={**pushed, **self._roster.statuses()},
+        )
+
+    def _phase(self) -> PipelinePhase:
+        if self._session.over:
+            return "failed" if self._session.failure else "ended"
+        if self._session.stop_requested:
+            return "stopping"
+        return "running" if self._begun else "new"
+
+    # ---- what is checked
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise ProcessError(
+                f"this pipeline is of process {self._pid}, of which this one is a fork: make a Pipeline of its own here"
+            )
+
+    def _check_open(self) -> None:
+        self._check_process()
+        if self._stopped or self._session.over:
+            raise ClosedError("this pipeline has ended: make a new Pipeline")
+
+    def _check_begun(self) -> None:
+        self._check_process()
+        if not self._begun:
+            raise ClosedError("this pipeline has not been started: call start(), or use it in a with block")

@@ -1,0 +1,204 @@
+"""Pictures that the embedding process hands over by itself, on their way into the log."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framehop._core import encode_jpeg
+from framehop.errors import (
+    BackPressureError,
+    ClosedError,
+    CorruptPictureError,
+    InvalidArgumentError,
+    PictureTooLargeError,
+)
+from framehop.log import LogAt
+from framehop.pipeline.feed import new_traceparent
+from framehop.pipeline.roster import StreamStatus
+from framehop.protocols import Ack, FrameLog, FrameWriter
+from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
+from framehop.timing import Deadline, now_us
+from framehop.types import Frame, FrameKey, check_stream
+
+Pushable = bytes | bytearray | memoryview | NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A live source's: one epoch, from the first picture on. `lock`: pictures of one stream go in one after another."""
+
+    name: str
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    epoch: int | None = None
+    gone: bool = False
+    next_seq: int = 0
+    acked: int = 0
+
+    def on_ack(self, _ack: Ack) -> None:
+        self.acked += 1  # only ever from the writer's one thread
+
+
+class Pusher:
+    """Thread-safe; streams do not wait for each other. Opens the log with the first picture."""
+
+    def __init__(self, at: LogAt, *, quality: int = 85) -> None:
+        self._at = at
+        self._quality = quality
+        self._lock = threading.Lock()
+        self._streams: dict[str, _Stream] = {}
+        self._log: FrameLog | None = None
+        self._writer: FrameWriter | None = None
+        self._closed = False
+
+    def push(self, stream: str, picture: Pushable, *, captured_us: int | None, timeout_s: float) -> FrameKey:
+        """See Pipeline.push."""
+        deadline = Deadline.after(timeout_s)
+        payload, width, height = self._encoded(picture)
+        held = self._held(check_stream(stream), deadline)
+        if held is None:
+            raise _too_slow(stream, timeout_s)
+        try:
+            writer = self._opened()
+            self._begin(held, writer)
+            frame = _frame(held, payload, width, height, captured_us)
+            if not writer.append(frame, held.on_ack, deadline.remaining_s):
+                raise _too_slow(stream, timeout_s, writer.stalled)
+            held.next_seq += 1
+            return frame.key
+        finally:
+            held.lock.release()
+
+    def _held(self, name: str, deadline: Deadline) -> _Stream | None:
+        """The stream with its lock taken; None when others had it for too long."""
+        while True:
+            with self._lock:
+                self._check_open()
+                held = self._streams.setdefault(name, _Stream(name))
+            if not held.lock.acquire(timeout=deadline.remaining_s):
+                return None
+            if not held.gone:
+                return held
+            held.lock.release()  # given up while we waited: the next one of this name
+
+    def _encoded(self, picture: Pushable) -> tuple[bytes, int, int]:
+        """JPEG bytes with the size, 0 for not known."""
+        if isinstance(picture, np.ndarray):
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+                raise InvalidArgumentError(
+                    f"an array of {picture.dtype} {list(picture.shape)} is no picture: push uint8 [height, width, 3], RGB"
+                )
+            return encode_jpeg(np.ascontiguousarray(picture), quality=self._quality), picture.shape[1], picture.shape[0]
+        payload = bytes(picture)
+        if len(payload) > MAX_FILE_BYTES:
+            raise PictureTooLargeError(f"a picture has {len(payload)} bytes; {MAX_FILE_BYTES} are allowed")
+        if not payload.startswith(JPEG_MAGIC):
+            raise CorruptPictureError(
+                f"these {len(payload)} bytes do not begin as a JPEG does: push JPEG bytes, or the pixels as an array"
+            )
+        return payload, 0, 0
+
+    def _opened(self) -> FrameWriter:
+        with self._lock:
+            self._check_open()
+            if self._writer is None:
+                self._log = self._at.open(create=False)
+                self._writer = self._log.writer()
+            return self._writer
+
+    def _begin(self, held: _Stream, writer: FrameWriter) -> None:
+        if held.epoch is not None:
+            return
+        try:
+            held.epoch = writer.open_stream(held.name, source=f"push:{secrets.token_hex(4)}", finite=False).epoch
+        except BaseException:
+            self._forget(held)  # another process has it: not a stream of ours
+            raise
+
+    def _forget(self, held: _Stream) -> None:
+        with self._lock:
+            held.gone = True
+            del self._streams[held.name]
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this pipeline has been stopped: make a new Pipeline")
+
+    # ---- the other direction
+
+    def has(self, stream: str) -> bool:
+        with self._lock:
+            return stream in self._streams
+
+    def drop(self, stream: str, timeout_s: float) -> bool:
+        """Give the stream up, once its frames are in the log: the next push begins a new epoch. False when the time is up, and the
+        stream stays; also when there is no such stream."""
+        deadline = Deadline.after(timeout_s)
+        with self._lock:
+            held, writer = self._streams.get(stream), self._writer
+        if held is None or writer is None or not held.lock.acquire(timeout=deadline.remaining_s):
+            return False
+        try:
+            if held.gone:
+                return True
+            if not writer.close_stream(stream, deadline.remaining_s):
+                return False
+            self._forget(held)
+            return True
+        finally:
+            held.lock.release()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until every picture pushed so far is in the log; False when the time is up. Raises LogError."""
+        with self._lock:
+            writer = self._writer
+        return writer is None or self._closed or writer.flush(timeout_s)
+
+    @property
+    def stalled(self) -> str:
+        with self._lock:
+            return self._writer.stalled if self._writer and not self._closed else ""
+
+    def statuses(self) -> dict[str, StreamStatus]:
+        with self._lock:
+            return {
+                name: StreamStatus(
+                    stream=name, source="push", phase="running", appended=held.next_seq, acked=held.acked
+                )
+                for name, held in self._streams.items()
+                if held.epoch is not None
+            }
+
+    def close(self) -> None:
+        """Who waits for room meets a ClosedError; what is queued goes into the log, for at most five seconds. Twice is harmless."""
+        with self._lock:
+            self._closed = True
+            writer, log = self._writer, self._log
+            self._writer = self._log = None
+        if writer is not None and log is not None:
+            writer.close()
+            log.close()
+
+
+def _frame(held: _Stream, payload: bytes, width: int, height: int, captured_us: int | None) -> Frame:
+    assert held.epoch is not None
+    received_us = now_us()
+    return Frame(
+        key=FrameKey(held.name, held.epoch, held.next_seq),
+        payload=payload,
+        captured_us=received_us if captured_us is None else captured_us,
+        received_us=received_us,
+        clock="ingest" if captured_us is None else "camera",
+        width=width,
+        height=height,
+        traceparent=new_traceparent(),
+    )
+
+
+def _too_slow(stream: str, timeout_s: float, stalled: str = "") -> BackPressureError:
+    why = f": {stalled}" if stalled else "; push less often, or wait longer (timeout_s)"
+    return BackPressureError(f"the log did not take a picture of {stream} within {timeout_s:g} s{why}")

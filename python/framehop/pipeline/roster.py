@@ -1,0 +1,158 @@
+"""Which sources a pipeline is to read, and how each of them is doing."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from framehop.errors import InvalidArgumentError, SourceError
+from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceNews, SourceOrder
+
+Change = AddSource | RemoveSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStatus:
+    """One stream that is written by this pipeline.
+
+    `phase`: `waiting` for its process, `opening`, `running`, `ended` (a finite source, all of it in the log), `failed` with
+    `error`; a pushed stream is `running`. `appended`: frames handed to the log; `acked`: those that are in it. Both are of the
+    process that reads it now.
+    """
+
+    stream: str
+    source: str
+    phase: Phase
+    appended: int = 0
+    acked: int = 0
+    error: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more comes of it."""
+        return self.phase in ("ended", "failed")
+
+
+class Roster:
+    """The sources of one pipeline. Thread-safe. `fileno` is readable while there are changes to be told to ingest.
+
+    `on_change` is called with each change of a stream's phase, from the thread that brings it, without a lock.
+    """
+
+    def __init__(self, on_change: Callable[[StreamStatus], None] | None = None) -> None:
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._changed = threading.Condition()
+        self._orders: dict[str, SourceOrder] = {}
+        self._statuses: dict[str, StreamStatus] = {}
+        self._untold: deque[Change] = deque()
+        self._on_change = on_change
+
+    # ---- wishes, from any thread
+
+    def add(self, order: SourceOrder) -> None:
+        """Raises InvalidArgumentError when the stream has a source already."""
+        with self._changed:
+            if order.stream in self._orders:
+                raise InvalidArgumentError(
+                    f"stream {order.stream} has the source {self._orders[order.stream].source} already: "
+                    "give this one another stream=, or remove that one first"
+                )
+            self._orders[order.stream] = order
+            self._statuses[order.stream] = StreamStatus(stream=order.stream, source=order.source, phase="waiting")
+            self._tell(AddSource(order))
+
+    def remove(self, stream: str) -> bool:
+        """False when there is no such source."""
+        with self._changed:
+            order = self._orders.pop(stream, None)
+            if order is None:
+                return False
+            del self._statuses[stream]
+            self._tell(RemoveSource(order))
+            self._changed.notify_all()
+            return True
+
+    def _tell(self, change: Change) -> None:
+        self._untold.append(change)
+        os.eventfd_write(self._fd, 1)
+
+    def has(self, stream: str) -> bool:
+        with self._changed:
+            return stream in self._orders
+
+    # ---- the supervisor's side
+
+    def fileno(self) -> int:
+        return self._fd
+
+    @property
+    def empty(self) -> bool:
+        with self._changed:
+            return not self._orders
+
+    @property
+    def wants_ingest(self) -> bool:
+        """A source has come that ingest has not been told of."""
+        with self._changed:
+            return any(isinstance(change, AddSource) and change.order.stream in self._orders for change in self._untold)
+
+    def begin(self) -> list[SourceOrder]:
+        """All sources, for an ingest process that begins: there is nothing to tell it beyond."""
+        with self._changed:
+            self._untold.clear()
+            self._clear_wake()
+            return list(self._orders.values())
+
+    def tell(self, say: Callable[[Change], bool]) -> None:
+        """Hand the changes over in order; what `say` does not take stays for the next call."""
+        with self._changed:
+            while self._untold and say(self._untold[0]):
+                self._untold.popleft()
+            self._clear_wake()
+
+    def _clear_wake(self) -> None:
+        try:
+            os.eventfd_read(self._fd)
+        except BlockingIOError:
+            return
+
+    def note(self, news: SourceNews) -> None:
+        """What ingest says of a source; of one that has been removed meanwhile it is nothing."""
+        with self._changed:
+            order = self._orders.get(news.stream)
+            if order is None or order.since_us != news.since_us:
+                return
+            before = self._statuses[news.stream].phase
+            status = StreamStatus(
+                stream=news.stream,
+                source=order.source,
+                phase=news.phase,
+                appended=news.appended,
+                acked=news.acked,
+                error=news.error,
+            )
+            self._statuses[news.stream] = status
+            self._changed.notify_all()
+        if self._on_change is not None and before != news.phase:
+            self._on_change(status)
+
+    # ---- views
+
+    def statuses(self) -> dict[str, StreamStatus]:
+        with self._changed:
+            return dict(self._statuses)
+
+    def wait_for(self, stream: str, done: Callable[[StreamStatus], bool], timeout_s: float) -> StreamStatus:
+        """The status that is `done`, or the one there is when the time is up. Raises SourceError once it has been removed."""
+        with self._changed:
+            self._changed.wait_for(lambda: stream not in self._statuses or done(self._statuses[stream]), timeout_s)
+            if stream not in self._statuses:
+                raise SourceError(f"stream {stream} was removed")
+            return self._statuses[stream]
+
+    def __del__(self) -> None:
+        """Nobody is left who could use it."""
+        os.close(self._fd)

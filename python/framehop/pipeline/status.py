@@ -1,0 +1,37 @@
+"""What a pipeline says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from framehop.pipeline.figures import ProcessStatus, Status
+from framehop.pipeline.roster import StreamStatus
+
+PipelinePhase = Literal["new", "running", "stopping", "ended", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineStatus:
+    """A pipeline at one moment. `failure`: what ended it early, else empty. `counters`: since its start, pushed frames among the
+    appended ones."""
+
+    phase: PipelinePhase
+    failure: str
+    counters: Status
+    processes: tuple[ProcessStatus, ...]
+    streams: dict[str, StreamStatus]
+
+    @property
+    def ready(self) -> bool:
+        """Every process is up: models are loaded, and frames that come are detected at once."""
+        return self.phase == "running" and bool(self.processes) and all(process.ready for process in self.processes)
+
+    @property
+    def restarts(self) -> int:
+        return self.counters.restarts
+
+    @property
+    def stalled(self) -> str:
+        """Why nothing can be written at the moment, else empty."""
+        return self.counters.stalled
