@@ -16,10 +16,19 @@ from tests.log_process import ROOT
 NOTHING = Begin(settings=IngestSettings(log=LogAt(url=""), sources=[]))
 
 
-def end_of(how: str, begin: Begin = NOTHING) -> tuple[int, list[Message], str]:
+def end_of(how: str, begin: Begin = NOTHING, parent: int | None = None) -> tuple[int, list[Message], str]:
     """Exit status, what was said on the channel, and stderr."""
     ours, theirs = Channel.pair()
-    command = [sys.executable, "-m", "tests.child_process", how, "--name", "side-0", "--parent", str(os.getpid())]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.child_process",
+        how,
+        "--name",
+        "side-0",
+        "--parent",
+        str(parent or os.getpid()),
+    ]
     with ours, theirs, begin.to_file() as settings:
         done = subprocess.run(
             [*command, "--control-fd", str(theirs.fileno())],
@@ -70,3 +79,9 @@ def test_no_thread_keeps_a_process_that_lacks_memory(how: str) -> None:
     status, said, stderr = end_of(how)
     assert (status, said) == (FAULT, [Ready()])
     assert stderr == "ERROR framehop.side-0: out of memory: MemoryError\n"
+
+
+def test_one_whose_supervisor_was_killed_while_it_was_started_ends_without_a_word() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait(60)
+    assert end_of("finished-ready", parent=gone.pid) == (1, [], "")

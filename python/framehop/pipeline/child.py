@@ -17,6 +17,7 @@ from framehop.errors import (
     LogAccessError,
     LogUnavailableError,
     MemberReplacedError,
+    RefusedError,
     is_out_of_memory,
     text_of,
 )
@@ -48,7 +49,7 @@ def main(body: Body) -> int:
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _core.die_with_parent(options.parent)
+    _tie_to(options.parent)
     threading.excepthook = lambda args: end_by_fault(args.exc_value or args.exc_type())
     logging.basicConfig(level=options.log_level, format=f"%(levelname)s framehop.{options.name}: %(message)s")
     with Channel.from_fd(options.control_fd) as channel:
@@ -69,6 +70,14 @@ def main(body: Body) -> int:
         except Exception as error:  # noqa: BLE001  whatever it is, it is said, and the process ends
             end_by_fault(error)
     return 0
+
+
+def _tie_to(parent: int) -> None:
+    """Ends the process when `parent` is gone already: it was killed while we were being started."""
+    try:
+        _core.die_with_parent(parent)
+    except RefusedError:
+        end_with_supervisor()
 
 
 def _arguments() -> argparse.Namespace:

@@ -81,6 +81,7 @@ class Process:
     ready: bool = False
     proven: bool = False
     draining: bool = False
+    killed: bool = False
     finished: Finished | None = None
     beat: Beat = field(default_factory=Beat)
     started_s: float = 0.0
@@ -114,7 +115,7 @@ class Process:
             )
         self.pidfd = os.pidfd_open(self.popen.pid)
         self.channel = ours
-        self.ready = self.draining = False
+        self.ready = self.draining = self.killed = False
         self.finished = None
         self.beat = Beat()
         self.started_s = self.heard_s = time.monotonic()
@@ -142,6 +143,14 @@ class Process:
     def deadline_s(self) -> float:
         """When it counts as hung, monotonic seconds."""
         return self.heard_s + HANG_S if self.ready else self.started_s + START_S
+
+    def kill_if_hung(self) -> None:
+        """Said once: it takes a while to die when there is much memory to give back."""
+        silent_s = time.monotonic() - self.heard_s
+        if self.alive and not self.killed and time.monotonic() > self.deadline_s():
+            logger.warning("%s has not been heard of for %.0f s: killed", self.name, silent_s)
+            self.killed = True
+            self.kill()
 
     def kill(self) -> None:
         if self.popen is not None and self.popen.poll() is None:

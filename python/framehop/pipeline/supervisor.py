@@ -160,11 +160,7 @@ class Supervisor:
         for process in self._processes():
             self._hear(process)
             self._bury(process)
-            if process.alive and time.monotonic() > process.deadline_s():
-                logger.warning(
-                    "%s has not been heard of for %.0f s: killed", process.name, time.monotonic() - process.heard_s
-                )
-                process.kill()
+            process.kill_if_hung()
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._figures.restarts += 1
                 self._start(process)
