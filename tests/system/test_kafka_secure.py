@@ -296,6 +296,14 @@ def test_a_ca_that_signed_something_else(site: Site, house: House) -> None:
     assert_refused(done, "TLS failed", "certificate verify failed", "look at log.kafka.security: ca")
 
 
+def test_a_certificate_for_another_name(site: Site, house: House) -> None:
+    """The address is the broker's, written in a way that its certificate does not have."""
+    settings = _with(site)
+    settings["url"] = settings["url"].replace("127.0.0.1", "127.1")
+    done = site.framehop(house, "reader", "tail", "--no-follow", settings=settings)
+    assert_refused(done, "certificate is for localhost, 127.0.0.1, and the address says 127.1")
+
+
 @pytest.mark.parametrize("name", ["ca", "certificate", "key"])
 def test_a_file_that_is_not_there(site: Site, house: House, name: str) -> None:
     settings = _with(site, mtls=True, **{name: "none.pem"})

@@ -23,6 +23,7 @@ from framehop.errors import (
     LogUnavailableError,
     MemberReplacedError,
 )
+from framehop.log.kafka.certificate import wrong_name
 from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.kafka.template import TopicTemplate
 from framehop.log.kafka.url import KafkaUrl
@@ -71,6 +72,7 @@ _AWAY = {
     KafkaError.NOT_ENOUGH_REPLICAS,
     KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
 }
+_FOREIGN = {KafkaError.INCONSISTENT_GROUP_PROTOCOL}
 MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 _REPLACED = {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED}
@@ -122,11 +124,16 @@ class _Log:
         logger.debug("kafka client: " + text, *arguments)
 
 
+def client_id(role: str) -> str:
+    """What a client calls itself, unless the user's settings say otherwise."""
+    return f"framehop-{role}"
+
+
 def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) -> dict[str, Any]:
     """Of every client. The user's own come last, but for those that a guarantee hangs on, which the options refuse."""
     return {
         "bootstrap.servers": url.bootstrap,
-        "client.id": f"framehop-{role}",
+        "client.id": client_id(role),
         "error_cb": causes,
         "log_level": 2,
         "logger": _Log(),
@@ -176,7 +183,7 @@ class Connection:
                 self.admin.poll(0)
                 refused = self.causes.refused
                 if refused is not None or deadline.expired:
-                    raise explain(refused or self.causes.since(0.0) or error.args[0], self.url) from error
+                    raise self._why(refused or self.causes.since(0.0) or error.args[0]) from error
                 cause = self.causes.since(0.0)
                 if not said:
                     logger.warning(
@@ -188,6 +195,17 @@ class Connection:
                     said = True
             else:
                 return
+
+    def _why(self, error: KafkaError) -> FramehopError:
+        """Whom TLS finds under the address is told apart from an authority that is not theirs: the client's words are the same."""
+        security = self.options.security
+        if error.code() == KafkaError._SSL and security is not None:
+            said = wrong_name(self.url.bootstrap, security.ca)
+            if said:
+                return LogAccessError(
+                    f"{self.url}: TLS failed: {said}: use a name that it is for, or a certificate for this one"
+                )
+        return explain(error, self.url)
 
     def partitions_of(self, topic: str) -> int:
         """How many the topic has. Raises LogNotFoundError."""
@@ -266,8 +284,8 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
         return ConfigError(f"{where}: {said}; look at log.kafka.client and log.kafka.security")
     if code in _ACCESS:
         return _refusal(code, where, said)
-    if code in _REPLACED or code in _FENCED:
-        return _replacement(code, where, said)
+    if code in _REPLACED | _FENCED | _FOREIGN:
+        return _displaced(code, where, said)
     if code in _AWAY:
         return LogUnavailableError(f"{where}: no broker answers: {said}; {_advice(code, said)}")
     return LogError(f"{where}: {said}")
@@ -282,7 +300,13 @@ def _advice(code: int, said: str) -> str:
     return "is it running, and is the address right?"
 
 
-def _replacement(code: int, where: str, said: str) -> LogError:
+def _displaced(code: int, where: str, said: str) -> LogError:
+    """Somebody else is where we are, or should be."""
+    if code in _FOREIGN:
+        return LogError(
+            f"{where}: another application is in this consumer group, and shares partitions by another rule ({said}): give it a "
+            "group of its own"
+        )
     if code in _REPLACED:
         return MemberReplacedError(
             f"{where}: another process works under this worker's name ({said}): give each host a name of its own, and use one "
@@ -293,7 +317,11 @@ def _replacement(code: int, where: str, said: str) -> LogError:
 
 def _refusal(code: int, where: str, said: str) -> LogAccessError:
     if code == KafkaError._SSL:
-        return LogAccessError(f"{where}: TLS failed: {said}; look at log.kafka.security: ca, certificate, key")
+        # After the start it may be a broker whose certificate is for another name than the one that it advertises.
+        return LogAccessError(
+            f"{where}: TLS failed: {said}; look at log.kafka.security: ca, certificate, key, and at the names that "
+            "the brokers' certificates have"
+        )
     if code in {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED}:
         return LogAccessError(
             f"{where}: the broker refused who we are: {said}; look at log.kafka.security: username, password"

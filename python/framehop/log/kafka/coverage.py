@@ -88,6 +88,7 @@ class CoverageWatch:
         self._coverage = Coverage()
         self._lock = threading.Lock()
         self._refused = False
+        self._strangers: frozenset[str] = frozenset()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka-coverage", daemon=True)
         self._thread.start()
@@ -126,8 +127,21 @@ class CoverageWatch:
             before = self._coverage.orphans
             self._coverage.note(time.monotonic(), view, places)
             after = self._coverage.orphans
+        self._say_foreign(view)
         if before and not after:
             logger.info("group %s: every partition has an owner again", self._group)
+
+    def _say_foreign(self, view: GroupView) -> None:
+        """Another application commits what it reads, and leaves no events."""
+        names = frozenset(member.name for member in view.members if member.foreign)
+        if names - self._strangers:
+            logger.warning(
+                "another application is in group %s (%s): the frames that it is given get no events. Give it a group of its own, "
+                "and look with framehop audit for what is missing",
+                self._group,
+                ", ".join(sorted(names)[:NAMED]),
+            )
+        self._strangers |= names
 
     def _say_refused(self, error: LogAccessError) -> None:
         if not self._refused:

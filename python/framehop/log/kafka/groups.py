@@ -18,6 +18,7 @@ from framehop.log.kafka.client import (
     RETRY_S,
     Causes,
     Connection,
+    client_id,
     explain,
     patiently,
     settings,
@@ -56,11 +57,13 @@ def warn_of_long_session(connection: Connection, group: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupMember:
-    """`member_id`: the broker's name for it, new with every start. `name`: a static member's own, else its id and where it runs."""
+    """`member_id`: the broker's name for it, new with every start. `name`: a static member's own, else its id and where it runs.
+    `foreign`: another application, by the names that it gives itself."""
 
     member_id: str
     name: str
     partitions: frozenset[Partition]
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +85,23 @@ def view_of(connection: Connection, group: str) -> GroupView:
         found = future.result(REQUEST_S + LOOK_S)  # its own time-out comes first
     return GroupView(
         stable=found.state is ConsumerGroupState.STABLE,
-        members=tuple(_member(member, group) for member in found.members),
+        members=tuple(_member(member, group, connection) for member in found.members),
     )
 
 
-def _member(found: Any, group: str) -> GroupMember:
+def _member(found: Any, group: str, connection: Connection) -> GroupMember:
     name = found.group_instance_id or f"{found.member_id}@{found.host.removeprefix('/')}"
     places = frozenset(place_of(place) for place in found.assignment.topic_partitions)
-    return GroupMember(member_id=found.member_id, name=name.removeprefix(f"{group}."), partitions=places)
+    return GroupMember(
+        member_id=found.member_id,
+        name=name.removeprefix(f"{group}."),
+        partitions=places,
+        foreign=not (name.startswith(f"{group}.") or found.client_id in _our_client_ids(connection)),
+    )
+
+
+def _our_client_ids(connection: Connection) -> set[str]:
+    return {client_id("worker"), str(connection.options.client.get("client.id", ""))}
 
 
 def owners_of(connection: Connection, group: str) -> dict[Partition, str]:
