@@ -245,7 +245,7 @@ class KafkaConsumer:
                 self._subscribe()
                 while not self._ending.is_set():
                     self._fetch()
-                    self._generation = self._consumer.consumer_group_metadata()
+                    self._note_generation()
                     self._tidy()
                     self._cover()
         except Exception as error:  # noqa: BLE001  handed to the worker's thread, which raises it
@@ -270,6 +270,14 @@ class KafkaConsumer:
             self._consumer.unsubscribe()
             self._subscribe()
             self._moved()
+
+    def _note_generation(self) -> None:
+        """The last one stays when the client is being closed while it joins, and has none. What this raised in a callback would
+        end close() with a SystemError."""
+        try:
+            self._generation = self._consumer.consumer_group_metadata()
+        except RuntimeError as error:
+            logger.info("group %s: %s", self._group, error)
 
     def _moved(self) -> None:
         if self._watch is not None:
@@ -434,7 +442,7 @@ class KafkaConsumer:
         partitions = frozenset(place_of(place) for place in places)
         notice = Notice(revoked=partitions)
         # With an older one nothing can be committed any more.
-        self._generation = self._consumer.consumer_group_metadata()
+        self._note_generation()
         self._intake.announce(notice)
         deadline = Deadline.after(REVOKE_S)
         while not notice.heeded.wait(POLL_S) and not deadline.expired and not self._ending.is_set():
