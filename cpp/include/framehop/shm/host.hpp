@@ -60,9 +60,9 @@ class RingHost final : private ForkWatcher {
     UniqueFd stop_;
     std::vector<pollfd> watched_;  // the thread's
     mutable std::mutex mutex_;
-    Holders holders_;                      // guarded by mutex_
-    std::uint64_t reclaimed_ = 0;          // guarded by mutex_
-    bool closed_ = false;                  // guarded by mutex_
+    Holders holders_;              // guarded by mutex_
+    std::uint64_t reclaimed_ = 0;  // guarded by mutex_
+    bool closed_ = false;          // guarded by mutex_
     ForkWatch forks_;
     std::unique_ptr<std::thread> thread_;  // last: it uses all of the above
 };
