@@ -216,6 +216,13 @@ class Connection:
             raise explain(error, self.url, topic) if error is not None else missing(topic, self.url)
         return len(found.partitions)
 
+    def has(self, place: Partition) -> bool:
+        """A partition that was just added is unknown to some brokers for a moment, in the words for a topic that is missing."""
+        try:
+            return place.number < self.partitions_of(place.topic)
+        except LogNotFoundError:
+            return False
+
     def places_of(self, topic: str) -> list[Partition]:
         """Its partitions. Raises LogNotFoundError."""
         return [Partition(topic, number) for number in range(self.partitions_of(topic))]

@@ -326,14 +326,20 @@ class KafkaConsumer:
                     self._marks.skip(at.place, at.offset)
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
                 self._out_of_range(at.place)
-            case code if code in MISSING and self._connection.may_vanish(at.topic):
-                logger.info("%s: %s", at.topic, error.str())
+            case code if code in MISSING and self._passes(at.place):
+                logger.info("%s: %s", at.place, error.str())
             case _ if error.fatal() or not error.retriable():
                 explained = explain(error, self._url, at.topic or self._connection.frames.text)
                 if isinstance(explained, LogUnavailableError):
                     logger.info("%s", explained)
                 else:
                     raise explained from KafkaException(error)
+
+    def _passes(self, place: Partition) -> bool:
+        """Whether a partition that is not known is no fault: its topic may vanish, or it is new and the client has yet to hear."""
+        return self._connection.may_vanish(place.topic) or self._patiently(
+            lambda: self._connection.has(place), default=True
+        )
 
     def _not_a_frame(self, message: Message, why: str) -> None:
         pointer = pointer_of(message)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import ConfigResource, OffsetSpec, ResourceType  # type: ignore[attr-defined]  # they are public
 
-from framehop.errors import LogAccessError, LogNotFoundError
+from framehop.errors import LogAccessError, LogNotFoundError, LogUnavailableError
 from framehop.log.kafka.client import (
     MISSING,
     REQUEST_S,
@@ -75,18 +75,25 @@ def offsets(connection: Connection, places: Iterable[Partition], spec: OffsetSpe
         futures = connection.admin.list_offsets(
             wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
         )
-        found = {place_of(where): _offset(connection, where.topic, future) for where, future in futures.items()}
+        found = {place: _offset(connection, place, future) for place, future in _by_place(futures).items()}
         return {place: offset for place, offset in found.items() if offset is not None}
 
     return patiently(connection, ask)
 
 
-def _offset(connection: Connection, topic: str, future: Any) -> int | None:
+def _by_place(futures: Mapping[TopicPartition, Any]) -> dict[Partition, Any]:
+    return {place_of(where): future for where, future in futures.items()}
+
+
+def _offset(connection: Connection, place: Partition, future: Any) -> int | None:
+    """None of a topic that has vanished where it may. Raises LogUnavailableError while brokers have yet to hear of a partition."""
     try:
-        with translated(connection.url, connection.causes, topic):
+        with translated(connection.url, connection.causes, place.topic):
             return int(future.result(REQUEST_S).offset)
-    except LogNotFoundError:
-        if connection.may_vanish(topic):
+    except LogNotFoundError as error:
+        if connection.has(place):
+            raise LogUnavailableError(f"{connection.url}: {place} is new, and not every broker knows it yet") from error
+        if connection.may_vanish(place.topic):
             return None
         raise
 
