@@ -131,7 +131,8 @@ class FramePointer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameMeta:
     """A frame in the log without its picture. `appended_us`: when the log took it. `error`: why there is no picture to decode, be
-    it that its source had none or that the log did not take it: the record stands for a frame that becomes a `failed` event."""
+    it that its source had none or that the log did not take it: the record stands for a frame that becomes a `failed` event.
+    `origin`: as in Frame, as long as the log knows it."""
 
     key: FrameKey
     pointer: FramePointer
@@ -146,6 +147,7 @@ class FrameMeta:
     payload_bytes: int
     traceparent: str
     error: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

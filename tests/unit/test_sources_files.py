@@ -23,7 +23,15 @@ def _png(path: Path, colour: tuple[int, int, int]) -> None:
     Image.new("RGB", (40, 30), colour).save(path)
 
 
-@pytest.mark.parametrize("payload", [jpeg(), truncated_jpeg(), forged_jpeg(), b"", b"no picture at all"])
+@pytest.mark.parametrize("payload", [b"", b"no picture at all"])
+def test_what_is_no_picture_is_a_failed_one_that_keeps_its_bytes(tmp_path: Path, payload: bytes) -> None:
+    (tmp_path / "one.jpg").write_bytes(payload)
+    [picture] = parse_source(str(tmp_path / "one.jpg")).pictures()
+    assert picture.payload == payload
+    assert picture.error == "corrupt_picture: one.jpg: its bytes are those of no picture that is known here"
+
+
+@pytest.mark.parametrize("payload", [jpeg(), truncated_jpeg(), forged_jpeg()])
 def test_a_jpeg_file_goes_through_byte_for_byte(tmp_path: Path, payload: bytes) -> None:
     path = tmp_path / "one.jpg"
     path.write_bytes(payload)
@@ -87,6 +95,7 @@ def test_a_png_that_claims_too_many_pixels_is_not_decoded() -> None:
 def test_a_file_over_the_limit_is_refused_by_name_and_number(tmp_path: Path) -> None:
     path = tmp_path / "huge.jpg"
     with path.open("wb") as file:
+        file.write(raster.JPEG_MAGIC)
         file.truncate(raster.MAX_FILE_BYTES + 1)
     with pytest.raises(SourceError, match=rf"huge\.jpg is larger than {raster.MAX_FILE_BYTES} bytes"):
         parse_source(str(path))

@@ -22,7 +22,7 @@ from framehop.log.maintenance import Maintenance
 from framehop.log.membership import name_of
 from framehop.log.options import LogOptions
 from framehop.log.pictures import PictureCheck
-from framehop.log.records import COLUMNS, meta_of, place_of
+from framehop.log.records import SELECTED, meta_of, place_of
 from framehop.log.schema import TOPIC
 from framehop.log.segments import read_cold
 from framehop.log.source_rows import load_accounts
@@ -45,8 +45,8 @@ from framehop.types import (
 
 _P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
 _CHUNK = 512
-_AFTER = f'SELECT {COLUMNS} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
-_ONE = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
+_AFTER = f'SELECT {SELECTED} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
+_ONE = f'SELECT {SELECTED} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
 _NEXT = 'SELECT "offset", appended_us FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT 1'
 _LOST_EVENTS = """
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name='events'), 0)

@@ -8,11 +8,11 @@ from typing import Any
 
 from framehop.log.context import LogContext
 from framehop.log.index import connect, rows, translated
-from framehop.log.records import COLUMNS, meta_of, place_of
+from framehop.log.records import SELECTED, meta_of, place_of
 from framehop.log.segments import SegmentMaps
 from framehop.types import FrameRecord
 
-_SELECT = f'SELECT {COLUMNS} FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT ?'  # noqa: S608
+_SELECT = f'SELECT {SELECTED} FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT ?'  # noqa: S608
 
 _SWEEP_INTERVAL_S = 1.0
 

@@ -12,6 +12,8 @@ COLUMNS = (
     'partition, "offset", stream, epoch, seq, segment, position, bytes, captured_us, received_us, appended_us,'
     " clock, content_type, keyframe, width, height, traceparent, error"
 )
+_ORIGIN = "SELECT origin FROM origins AS o WHERE o.stream=frames.stream AND o.epoch=frames.epoch AND o.seq=frames.seq"
+SELECTED = f"{COLUMNS}, ({_ORIGIN})"
 # Only this conflict is an expected outcome; any other broken constraint is an error.
 INSERT = f"INSERT INTO frames({COLUMNS}) VALUES({','.join('?' * 18)}) ON CONFLICT(stream, epoch, seq) DO NOTHING"
 
@@ -54,4 +56,5 @@ def meta_of(row: tuple[Any, ...]) -> FrameMeta:
         height=row[15],
         traceparent=row[16],
         error=row[17],
+        origin=row[18] or "",
     )

@@ -9,6 +9,7 @@ from framehop.pipeline.flight import Decoded, Flight
 from framehop.pipeline.outcomes import make_event
 from framehop.pipeline.refusal import refusal
 from framehop.protocols import FrameConsumer
+from framehop.sources.identity import name_in, shown
 from framehop.timing import now_us
 from framehop.types import FrameRecord
 
@@ -118,17 +119,19 @@ class Intake:
                 if result.error not in _PICTURES_FAULT:
                     raise DecoderError(record, f"{result.error}: {result.message}")
                 size = (result.source_width, result.source_height) if result.source_width else None
-                self._fail(record, self._why(result), size)
+                self._fail(record, self._why(record, result), size)
             else:
                 decoded.append(
                     Decoded(record=record, ref=result.ref, result=result, polled_us=polled_us, attempts=attempts)
                 )
         self._flight.decoded(decoded)
 
-    def _why(self, result: _core.DecodeResult) -> str:
+    def _why(self, record: FrameRecord, result: _core.DecodeResult) -> str:
+        """With the name of the file, where the picture is one of a folder's."""
         settings = self._settings
         min_size = (settings.min_width, settings.min_height)
-        return refusal(result, min_size=min_size, max_pixels=settings.max_pixels)
+        file = shown(name_in(record.meta.origin))
+        return refusal(result, file=file, min_size=min_size, max_pixels=settings.max_pixels)
 
     def _acquire(self, record: FrameRecord) -> _core.Slot | None:
         """A slot for the frame: back-pressure is here, and membership is kept by the consumer's own heartbeat meanwhile."""

@@ -10,9 +10,10 @@ Size = tuple[int, int]
 _EIGHTHS = 8  # a JPEG decodes at any eighth of its size
 
 
-def refusal(result: DecodeResult, *, min_size: Size, max_pixels: int) -> str:
-    """The reason of a `failed` event. `min_size`: what the decoder was told not to go below."""
-    reason = f"{result.error}: {result.message}"
+def refusal(result: DecodeResult, *, file: str = "", min_size: Size, max_pixels: int) -> str:
+    """The reason of a `failed` event. `file`: where the picture is from, if that is known. `min_size`: what the decoder was told
+    not to go below."""
+    reason = ": ".join(filter(None, (result.error, file, result.message)))
     size = (result.source_width, result.source_height)
     if result.error != "picture_too_large" or not all(size):
         return reason

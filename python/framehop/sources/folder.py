@@ -20,6 +20,9 @@ VIDEO_SUFFIXES = frozenset(
         *("264", "265", "av1", "h264", "h265", "hevc"),
     )
 )
+UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".exr", ".hdr", ".psd", ".svg"}
+)
 APPLE_DOUBLE = b"\x00\x05\x16\x07"
 
 
@@ -74,6 +77,8 @@ def _why_no_picture(entry: os.DirEntry[str]) -> str:
         return "what macOS keeps beside a file"
     if Path(entry.name).suffix.lower() in PICTURE_SUFFIXES:
         return ""
+    if Path(entry.name).suffix.lower() in UNREAD_SUFFIXES:
+        return "a picture of a kind that is not decoded here: save it as PNG or JPEG"
     if is_video(entry.name):
         return "a video: name it as a source of its own"
     return _by_first_bytes(entry)

@@ -14,7 +14,8 @@ from framehop.sources.folder import File, Other, look
 from framehop.sources.identity import name_in, origin_of, shown
 from framehop.sources.left_out import Tally
 from framehop.sources.picture_file import picture_of
-from framehop.sources.raster import JPEG_MAGIC, JPEG_SUFFIXES, PICTURE_SUFFIXES, pillow, read_bytes
+from framehop.sources.pillow_picture import pillow
+from framehop.sources.raster import JPEG_MAGIC, JPEG_SUFFIXES, PICTURE_SUFFIXES, read_bytes, read_picture_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class ImageSource:
     @classmethod
     def file(cls, path: Path, *, stream: str, quality: int = 85) -> ImageSource:
         """Raises SourceError for a file that cannot be read or is too large: now, before anything has started."""
-        read_bytes(path)
+        read_picture_bytes(path)
         source = cls(path, folder=False, pattern="", videos_apart=False, stream=stream, rate=1.0, quality=quality)
         source._first_look()
         return source
@@ -103,7 +104,7 @@ class ImageSource:
             first, following = following, following + len(wanted)
             self.count = following
             for seq, file in enumerate(wanted, first):
-                yield picture_of(file, round(seq * 1_000_000 / self.rate), quality=self._quality)
+                yield picture_of(file, round(seq * 1_000_000 / self.rate), quality=self._quality, tally=self._tally)
         if following == 0:
             raise self.no_pictures()
 

@@ -15,8 +15,9 @@ from framehop.errors import PictureError, SourceError
 from framehop.protocols import Picture
 from framehop.sources.identity import version_of
 from framehop.sources.motion import to_and_fro
+from framehop.sources.pillow_picture import pillow
 from framehop.sources.query import Query
-from framehop.sources.raster import MAX_PIXELS, decode_picture, pillow, read_bytes
+from framehop.sources.raster import MAX_PIXELS, decode_picture, read_picture_bytes
 
 # Steps from edge to edge. They share no factor, so that the window visits the whole picture before its path repeats.
 TURN_X = 41
@@ -105,7 +106,7 @@ class PanSource:
 
 def _load(picture: Path) -> NDArray[np.uint8]:
     try:
-        return decode_picture(read_bytes(picture))
+        return decode_picture(read_picture_bytes(picture))
     except PictureError as error:
         raise SourceError(f"cannot pan over {picture}: {error}; give a JPEG or PNG that can be decoded") from error
 

@@ -13,13 +13,15 @@ from framehop.errors import MissingExtraError, PictureError, SourceError, is_out
 from framehop.protocols import Picture
 from framehop.sources.folder import File
 from framehop.sources.identity import origin_of, shown
-from framehop.sources.raster import JPEG_MAGIC, JPEG_SUFFIXES, MAX_FILE_BYTES, decode_picture
+from framehop.sources.left_out import Tally
+from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, bytes_allowed, decode_first
 
 NO_PICTURE = "application/octet-stream"
 
 
-def picture_of(file: File, media_us: int, *, quality: int) -> Picture:
-    """A JPEG byte for byte, anything else encoded to one with `quality`; with `error` and the bytes there are where that fails.
+def picture_of(file: File, media_us: int, *, quality: int, tally: Tally) -> Picture:
+    """A JPEG byte for byte, anything else encoded to one with `quality`, whatever the file is called; with `error` and the bytes
+    there are where that fails. Of several pictures in one file the first; `tally` gets the rest.
 
     Raises SourceError when no file can be opened any more, MemoryError.
     """
@@ -27,21 +29,24 @@ def picture_of(file: File, media_us: int, *, quality: int) -> Picture:
         data, origin = _read(file.path)
     except PictureFileError as error:
         return Picture(payload=b"", media_us=media_us, content_type=NO_PICTURE, error=str(error), origin=file.origin)
-    return replace(_encoded(file.path, data, quality), media_us=media_us, origin=origin)
+    return replace(_encoded(file.path, data, quality, tally), media_us=media_us, origin=origin)
 
 
-def _encoded(path: Path, data: bytes, quality: int) -> Picture:
-    if path.suffix.lower() in JPEG_SUFFIXES or data.startswith(JPEG_MAGIC):
+def _encoded(path: Path, data: bytes, quality: int, tally: Tally) -> Picture:
+    if data.startswith(JPEG_MAGIC):
         width, height = _header_size(data)
         return Picture(payload=data, media_us=0, width=width, height=height)
     try:
-        pixels = decode_picture(data)
+        pixels, further = decode_first(data)
         height, width = pixels.shape[:2]
         payload = encode_jpeg(pixels, quality=quality)
     except Exception as error:  # a decoder may raise anything over a hostile file
         if is_out_of_memory(error):
             raise
-        return Picture(payload=data, media_us=0, content_type=NO_PICTURE, error=_reason(path, error))
+        kept = data if len(data) <= MAX_FILE_BYTES else b""
+        return Picture(payload=kept, media_us=0, content_type=NO_PICTURE, error=_reason(path, error))
+    if further:
+        tally.add("a further picture in one file, of which the first is taken", shown(path.name), further)
     return Picture(payload=payload, media_us=0, width=width, height=height)
 
 
@@ -56,14 +61,16 @@ def _read(path: Path) -> tuple[bytes, str]:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise PictureFileError(f"unreadable_picture: {shown(path.name)} is not a regular file")
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = file.read(len(JPEG_MAGIC))
+            limit = bytes_allowed(data)
+            data += file.read(limit + 1 - len(data))
     except OSError as error:
         if is_out_of_memory(error):
             raise
         raise PictureFileError(f"unreadable_picture: {shown(path.name)}: {_what(error)}") from error
-    if len(data) > MAX_FILE_BYTES:
+    if len(data) > limit:
         raise PictureFileError(
-            f"picture_too_large: {shown(path.name)} has {found.st_size} bytes, and {MAX_FILE_BYTES} are the limit for one"
+            f"picture_too_large: {shown(path.name)} has {found.st_size} bytes, and {limit} are the limit for one of its kind"
         )
     return data, origin_of(path.name, found)
 

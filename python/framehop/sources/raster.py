@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import decode_jpeg
-from framehop.errors import MissingExtraError, PictureError, SourceError
-from framehop.installing import install
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from framehop.errors import MissingExtraError, SourceError
+from framehop.sources.pillow_picture import decode_by_pillow, pillow
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
-OTHER_SUFFIXES = frozenset({".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+OTHER_SUFFIXES = frozenset(
+    f".{name}"
+    for name in ("apng", "avif", "bmp", "gif", "j2k", "jp2", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp")
+)
 PICTURE_SUFFIXES = JPEG_SUFFIXES | OTHER_SUFFIXES
 JPEG_MAGIC = b"\xff\xd8\xff"
 
 # Larger than any camera's JPEG; a frame of this size still passes through the log and the worker's memory bound.
 MAX_FILE_BYTES = 32 << 20
 MAX_PIXELS = 67_108_864  # decode_jpeg's own cap
+MAX_RAW_BYTES = MAX_PIXELS * 4 + (1 << 20)  # so many pixels with 32 bits each, and a header
 
 
 def is_picture(path: Path) -> bool:
@@ -31,6 +30,28 @@ def is_picture(path: Path) -> bool:
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return True
     return read_bytes(path, len(JPEG_MAGIC), whole=False) == JPEG_MAGIC
+
+
+def is_animation(path: Path) -> bool:
+    """A GIF or PNG of several pictures, by its first kilobytes: FFmpeg plays both."""
+    head = read_bytes(path, 4096, whole=False)
+    if head.startswith(b"\x89PNG"):
+        return b"acTL" in head.partition(b"IDAT")[0]
+    return head.startswith((b"GIF87a", b"GIF89a")) and _has_second_picture(path)
+
+
+def _has_second_picture(path: Path) -> bool:
+    try:
+        with pillow().open(path, formats=("GIF",)) as picture:
+            picture.seek(1)
+    except (MissingExtraError, OSError, EOFError, ValueError, SyntaxError):  # whoever decodes it says what is wrong
+        return False
+    return True
+
+
+def read_picture_bytes(path: Path) -> bytes:
+    """A whole picture file, within what is allowed for its kind. Raises SourceError."""
+    return read_bytes(path, bytes_allowed(read_bytes(path, len(JPEG_MAGIC), whole=False)))
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES, *, whole: bool = True) -> bytes:
@@ -49,29 +70,22 @@ def read_bytes(path: Path, limit: int = MAX_FILE_BYTES, *, whole: bool = True) -
     return data
 
 
-def pillow() -> ModuleType:
-    """Pillow's Image module. Raises MissingExtraError."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingExtraError(f"this picture format needs Pillow: {install('video')}") from error
-    return Image
-
-
 def decode_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Pixels of a picture in any format: uint8 [H, W, 3], RGB. The size is checked before anything large is allocated.
+    """Pixels of a picture in any format: uint8 [H, W, 3], RGB, upright. The size is checked before anything large is allocated.
 
     Raises PictureError; MissingExtraError when only Pillow can read it.
     """
+    return decode_first(data, max_pixels)[0]
+
+
+def decode_first(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], int]:
+    """The same, and how many more pictures there are in `data`: of an animation, or pages."""
     if data.startswith(JPEG_MAGIC):
-        return decode_jpeg(data, max_pixels=max_pixels)
-    image = pillow()
-    try:
-        with image.open(io.BytesIO(data), formats=("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")) as picture:
-            if picture.width * picture.height > max_pixels:
-                raise PictureError(f"{picture.width}x{picture.height} is more than {max_pixels} pixels")
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        if isinstance(error, PictureError):
-            raise
-        raise PictureError(str(error)) from error
+        return decode_jpeg(data, max_pixels=max_pixels), 0
+    return decode_by_pillow(data, max_pixels)
+
+
+def bytes_allowed(head: bytes) -> int:
+    """The limit for one file that begins so. A JPEG goes into the log as it is; the pixels of anything else, which may not be
+    compressed at all, go there as a JPEG."""
+    return MAX_FILE_BYTES if head.startswith(JPEG_MAGIC) else MAX_RAW_BYTES

@@ -8,17 +8,14 @@ from pathlib import Path
 
 from framehop.errors import ConfigError, SourceError
 from framehop.protocols import Source
+from framehop.sources.folder import is_video
 from framehop.sources.identity import legal_stream
 from framehop.sources.images import ImageSource
 from framehop.sources.pan import PanSource
-from framehop.sources.raster import is_picture
+from framehop.sources.raster import is_animation, is_picture
 from framehop.sources.testsrc import ShapesSource
+from framehop.sources.understood import UNDERSTOOD
 
-UNDERSTOOD = (
-    "understood: a video file, a picture, a folder of pictures or videos, a pattern such as 'clips/*.mp4', "
-    "pan:PICTURE[?size=WxH&rate=10&count=100], "
-    "testsrc[:?size=WxH&rate=25&count=100]"
-)
 _NAMED = re.compile(r"([A-Za-z0-9._-]{1,128})=(.+)", re.DOTALL)
 PICTURES = "pictures:"  # of a folder, without the videos in it
 _MADE = re.compile(r"pan:|pictures:|testsrc(?=[:?]|$)")
@@ -111,17 +108,14 @@ class SourceSpec:
         path = Path(self.source)
         if path.is_dir():
             return _folder(path, stream, options)
-        if is_picture(path):
+        if not is_video(path.name) and is_picture(path) and not is_animation(path):
             return ImageSource.file(path, stream=stream, quality=options.quality)
         return self._open_video(path, stream, options)
 
     def _open_video(self, path: Path, stream: str, options: SourceOptions) -> Source:
         from framehop.sources.video import VideoSource
 
-        try:
-            return VideoSource(path, stream=stream, quality=options.quality, threads=options.video_threads)
-        except SourceError as error:
-            raise SourceError(f"{error}\n{UNDERSTOOD}") from error
+        return VideoSource(path, stream=stream, quality=options.quality, threads=options.video_threads)
 
 
 def _folder(

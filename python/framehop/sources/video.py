@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import encode_jpeg
+from framehop.account import LeftOut
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
 from framehop.protocols import Picture
-from framehop.sources.identity import version_of
+from framehop.sources.codec_name import codec_in
+from framehop.sources.identity import shown, version_of
+from framehop.sources.left_out import Tally
 from framehop.sources.raster import MAX_PIXELS
+from framehop.sources.understood import UNDERSTOOD
 
 try:
     import av
@@ -27,12 +31,13 @@ try:
 except ImportError as error:
     raise MissingExtraError(f"reading video files needs PyAV: {install('video')}") from error
 
-logger = logging.getLogger(__name__)
-
 # A hostile file may be a playlist that names other files or hosts: only containers with their own pictures are opened.
 _FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,ivf,mjpeg,h264,hevc,gif,apng,y4m,yuv4mpegpipe"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,ogg,flv,asf,ivf,mjpeg,h264,hevc,gif,apng,y4m,"
+    "yuv4mpegpipe,mxf,dv,dhav"
 )
+_UNDECODED = "a packet that cannot be decoded"
+_ABSENT = "a picture that the file announces and does not have"
 _MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures is a broken time stamp
 _DEFAULT_RATE = 25.0
 
@@ -41,8 +46,8 @@ class VideoSource:
     """One video file, every picture of its first video stream, upright.
 
     `threads`: for FFmpeg's decoder; 1 keeps an ingest of many streams from starting that many times all cores' threads.
-    `max_pixels`: a file that claims larger pictures is refused. Packets that cannot be decoded are skipped, the same
-    ones every time.
+    `max_pixels`: a file that claims larger pictures is refused. Packets that cannot be decoded are left out, the same ones every
+    time, and so are pictures that a file announces and does not have, as one whose download broke off.
     """
 
     finite = True
@@ -54,6 +59,7 @@ class VideoSource:
         self._quality = quality
         self._threads = threads
         self._max_pixels = max_pixels
+        self._tally = Tally()
         self.stream = stream
         self.uri = f"{path.absolute().as_uri()}?quality={quality}"
         self.version = version_of(path)
@@ -65,17 +71,29 @@ class VideoSource:
     def _open(self) -> InputContainer:
         options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
         try:
-            container = av.open(f"file:{self._path.absolute()}", options=options)
-        except (FFmpegError, OSError) as error:
+            # Tags are written in any encoding, and none of them is read here.
+            container = av.open(f"file:{self._path.absolute()}", options=options, metadata_errors="replace")
+        except Exception as error:  # demuxers raise what they will over a hostile file
+            if is_out_of_memory(error):
+                raise
             raise SourceError(
-                f"cannot open {self._path} as video: {_reason(error)}; give a video file such as an mp4"
+                f"cannot open {self._path} as video: {_reason(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
             ) from error
-        if not container.streams.video:
+        try:
+            return self._checked(container)
+        except BaseException:
             container.close()
+            raise
+
+    def _checked(self, container: InputContainer) -> InputContainer:
+        if not container.streams.video:
             raise SourceError(f"{self._path} has no video stream; give a file with pictures in it")
         video = container.streams.video[0]
+        if video.codec_context is None:
+            raise SourceError(
+                f"{self._path} is encoded with {self._codec()}, for which there is no decoder here: convert it to H.264"
+            )
         if video.codec_context.width * video.codec_context.height > self._max_pixels:
-            container.close()
             raise SourceError(
                 f"{self._path} claims pictures of more than {self._max_pixels} pixels, the limit; scale it down first"
             )
@@ -83,18 +101,39 @@ class VideoSource:
         video.codec_context.options = {"max_pixels": str(self._max_pixels)}
         return container
 
+    def _codec(self) -> str:
+        try:
+            name = codec_in(self._path)
+        except OSError:
+            name = ""
+        return f"the codec {name}" if name else "a codec that is not known"
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        return self._tally.so_far
+
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
         """From the file's start every time: seeking would make the seq depend on the container's index."""
+        self._tally.clear()
+        seen = 0
         with self._open() as container:
             video = container.streams.video[0]
             timeline = _Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate))
-            for seq, frame in enumerate(self._frames(container, video)):
+            for frame in self._frames(container, video):
                 media_us = timeline.place(frame.pts)
-                if seq >= start_seq:
+                seen += 1
+                if seen > start_seq:
                     yield self._encoded(frame, media_us)
+        self._miss(seen)
+
+    def _miss(self, seen: int) -> None:
+        """Pictures that the container's index counts and that never came, beyond the packets that were damaged."""
+        damaged = sum(left.count for left in self._tally.so_far)
+        absent = (self.count or 0) - seen - damaged
+        if absent > 0:
+            self._tally.add(_ABSENT, shown(self._path.name), absent)
 
     def _frames(self, container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
-        skipped = 0
         packets = container.demux(video)
         while True:
             try:
@@ -102,17 +141,15 @@ class VideoSource:
             except FFmpegError as error:
                 raise SourceError(f"{self._path} cannot be read any further: {_reason(error)}") from error
             if packet is None:
-                break
+                return
             try:
                 frames = packet.decode()
             except FFmpegError as error:
                 if is_out_of_memory(error):
                     raise
-                skipped += 1
+                self._tally.add(_UNDECODED, shown(self._path.name))
                 continue
             yield from frames
-        if skipped:
-            logger.warning("%s: %d packets could not be decoded and were skipped", self._path, skipped)
 
     def _encoded(self, frame: VideoFrame, media_us: int) -> Picture:
         pixels = _upright(frame)
@@ -145,10 +182,29 @@ class _Timeline:
 
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
-    """RGB pixels, turned as the file asks (a phone's clip is stored lying on its side)."""
+    """RGB pixels, turned and mirrored as the file asks: a phone's clip is stored lying on its side, some cameras mirror."""
     pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns))
+    return np.ascontiguousarray(_displayed(pixels, _matrix_of(frame)))
+
+
+def _matrix_of(frame: VideoFrame) -> tuple[int, int, int, int]:
+    """How a stored pixel's column and row move when it is shown: by (a, b) per column and (c, d) per row, the upper left of
+    FFmpeg's display matrix."""
+    found: Any = frame.side_data.get("DISPLAYMATRIX")
+    if found is None or len(data := bytes(found)) < 20:
+        return 1, 0, 0, 1
+    a, b, _, c, d = np.frombuffer(data, np.int32, 5).tolist()
+    return a, b, c, d
+
+
+def _displayed(pixels: NDArray[np.uint8], matrix: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """Turns by right angles and mirrors; a matrix that asks for other angles is taken for the nearest of them."""
+    a, b, c, d = matrix
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        pixels, a, d = pixels.swapaxes(0, 1), c, b
+    if a < 0:
+        pixels = pixels[:, ::-1]
+    return pixels[::-1] if d < 0 else pixels
 
 
 def _rate(video: VideoStream) -> float:

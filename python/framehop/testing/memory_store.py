@@ -130,4 +130,5 @@ def _meta(frame: Frame, pointer: FramePointer) -> FrameMeta:
         payload_bytes=len(frame.payload),
         traceparent=frame.traceparent,
         error=frame.error,
+        origin=frame.origin,
     )

@@ -40,6 +40,7 @@ DEAD_LETTER = "io.framehop.deadletter.v1"
 
 MAX_INT = 1 << 53  # what every reader of JSON holds exactly
 MAX_SIDE = 1 << 24
+MAX_ORIGIN = 1024
 STREAMS = 8192  # of one process, and more
 
 _event_decoder = msgspec.json.Decoder(Event)
@@ -111,6 +112,7 @@ def parse_frame(message: Message) -> FrameMeta:
         payload_bytes=len(message),
         traceparent=headers.get("traceparent", "")[:64],
         error=headers.get("ce_error", "")[:512],
+        origin=headers.get("ce_origin", "")[:MAX_ORIGIN],
     )
 
 

@@ -1,0 +1,88 @@
+"""Pixels of what Pillow reads: upright, 8 bits, RGB; or why there are none."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framehop.errors import (
+    CorruptPictureError,
+    MissingExtraError,
+    PictureError,
+    PictureTooLargeError,
+    UnsupportedPictureError,
+    is_out_of_memory,
+    text_of,
+)
+from framehop.installing import install
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+FORMATS = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
+MAX_SIDE = 65_500  # of a JPEG, which the pixels become
+
+
+def pillow() -> ModuleType:
+    """Pillow's Image module. Raises MissingExtraError."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingExtraError(f"this picture format needs Pillow: {install('video')}") from error
+    return Image
+
+
+def decode_by_pillow(data: bytes, max_pixels: int) -> tuple[NDArray[np.uint8], int]:
+    """The first picture in `data`, uint8 [H, W, 3], and how many more there are: an animation, or pages. The size is checked before
+    anything large is allocated. Raises PictureError, MissingExtraError."""
+    image = pillow()
+    try:
+        with image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            _check_size(picture.width, picture.height, max_pixels)
+            pixels = _rgb(_upright(picture))
+            return pixels, getattr(picture, "n_frames", 1) - 1
+    except PictureError:
+        raise
+    except image.DecompressionBombError as error:
+        raise PictureTooLargeError(text_of(error)) from error
+    except image.UnidentifiedImageError as error:
+        raise CorruptPictureError("its bytes are those of no picture that is known here") from error
+    except Exception as error:  # a decoder may raise anything over a hostile file
+        if is_out_of_memory(error):
+            raise
+        raise CorruptPictureError(text_of(error)) from error
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise PictureTooLargeError(f"{width}x{height} is more than {max_pixels} pixels: scale it down")
+    if max(width, height) > MAX_SIDE:
+        raise PictureTooLargeError(f"{width}x{height} has a side of more than {MAX_SIDE} pixels: cut it into pieces")
+
+
+def _upright(picture: Any) -> Any:
+    """As Exif's orientation says, which PNG, WebP and TIFF may have like JPEG."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
+
+
+def _rgb(picture: Any) -> NDArray[np.uint8]:
+    if picture.mode.startswith("I"):
+        return _from_grey(np.asarray(picture))
+    if picture.mode == "F":
+        raise UnsupportedPictureError(
+            "its values are floating point, whose black and white nobody knows: save it with 16 bits"
+        )
+    return np.asarray(picture.convert("RGB"))
+
+
+def _from_grey(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """16 bits as the 8 that show the same: 65,535 is white, as 255 is. Pillow's own conversion cuts off all above 255."""
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 65_535:
+        raise UnsupportedPictureError("its grey values have more than 16 bits: save it with 16")
+    grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.repeat(grey[..., np.newaxis], 3, axis=2)

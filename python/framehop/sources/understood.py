@@ -1,0 +1,9 @@
+"""What a user may name as a source, for messages about what is none."""
+
+from __future__ import annotations
+
+UNDERSTOOD = (
+    "understood: a video file, a picture, a folder of pictures or videos, a pattern such as 'clips/*.mp4', "
+    "pan:PICTURE[?size=WxH&rate=10&count=100], "
+    "testsrc[:?size=WxH&rate=25&count=100]"
+)
