@@ -35,6 +35,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MIB = 1 << 20
+LIMITS = (
+    "raise max.message.bytes of the topic, message.max.bytes of the brokers and, with replicas, replica.fetch.max.bytes: "
+    "see framehop topics check"
+)
 REQUEST_S = 10.0
 METADATA_S = 3.0  # new topics and partitions are seen after so long, and read within 5 s
 FIRST_WORD_S = 1.0
@@ -295,7 +299,7 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
         return _displaced(code, where, said)
     if code in _AWAY:
         return LogUnavailableError(f"{where}: no broker answers: {said}; {_advice(code, said)}")
-    return LogError(f"{where}: {said}")
+    return LogError(f"{where}: {said}" + (f"; {LIMITS}" if code == KafkaError.MSG_SIZE_TOO_LARGE else ""))
 
 
 def _advice(code: int, said: str) -> str:

@@ -85,9 +85,9 @@ class KafkaConsumer:
         with translated(self._url, self._causes):
             self._consumer = Consumer(self._settings(instance))
         self._delivery: Delivery = (
-            ExactlyOnce(connection, instance)
+            ExactlyOnce(connection, instance, largest=self._outputs.largest)
             if self._options.delivery == "exactly-once"
-            else AtLeastOnce(connection, instance)
+            else AtLeastOnce(connection, instance, largest=self._outputs.largest)
         )
         self._watch = None if self._options.by_broker else self._watched()
         self._thread = threading.Thread(target=self._serve, name="kafka-consumer", daemon=True)
@@ -213,7 +213,7 @@ class KafkaConsumer:
             ours = self._marks.tenures
         if tenures is not None:  # a partition that went and came back has another one
             ours = {partition: number for partition, number in ours.items() if tenures.get(partition) == number}
-        admitted = [(event, record) for event, record in records if event.frame.place in ours]
+        admitted = [self._outputs.fitted(event, record) for event, record in records if event.frame.place in ours]
         outputs = [self._outputs.event(event, record) for event, record in admitted]
         outputs += [self._outputs.letter_of_event(event) for event, _ in admitted if event.outcome == "failed"]
         return ours, outputs

@@ -14,6 +14,7 @@ from framehop import _core
 from framehop.errors import FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.client import Causes, Connection, explain, settings, translated
 from framehop.log.kafka.outputs import Output
+from framehop.log.kafka.scan import DEFAULT_LARGEST
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -52,18 +53,19 @@ _STALE = {
 class AtLeastOnce:
     """An idempotent producer. Offsets are none of its business: whoever calls commits them afterwards."""
 
-    def __init__(self, connection: Connection, instance: str) -> None:
+    def __init__(self, connection: Connection, instance: str, *, largest: int = DEFAULT_LARGEST) -> None:
         self._url = connection.url
         self._causes = Causes()
         self._sent: dict[str, bool] = {}  # identity → delivered, of what the last call did not see through
         self._failure: FramehopError | None = None
         with translated(self._url, self._causes):
-            self._producer = Producer(producer_settings(connection, self._causes))
+            self._producer = Producer(producer_settings(connection, self._causes, largest))
 
     def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
         for output in outputs:
             if output.identity not in self._sent:
-                produce(self._producer, output, self._report(output.identity), self._url)
+                with translated(self._url, self._causes, output.topic):
+                    produce(self._producer, output, self._report(output.identity), self._url)
                 self._sent[output.identity] = False
         self._wait([output.identity for output in outputs])
         for output in outputs:
@@ -110,7 +112,7 @@ class ExactlyOnce:
     it: its successor's start ends the transaction one way or the other, and the offsets tell which.
     """
 
-    def __init__(self, connection: Connection, instance: str) -> None:
+    def __init__(self, connection: Connection, instance: str, *, largest: int = DEFAULT_LARGEST) -> None:
         self._url = connection.url
         self._causes = Causes()
         self._interval_s = connection.options.commit_interval_s
@@ -118,7 +120,7 @@ class ExactlyOnce:
         self._hung = False
         with translated(self._url, self._causes):
             self._producer = Producer(
-                producer_settings(connection, self._causes)
+                producer_settings(connection, self._causes, largest)
                 | {"transactional.id": instance, "transaction.timeout.ms": int(TRANSACTION_S * 1000)}
             )
             self._producer.init_transactions(INIT_S)
@@ -189,13 +191,16 @@ class ExactlyOnce:
             raise LogError(f"{self._url}: a transaction could not be aborted: {second.args[0].str()}") from second
         if raised.args[0].code() in _STALE:
             raise StaleGenerationError(f"events wait for the group: {raised.args[0].str()}") from raised
+        if raised.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:  # however often; who starts anew knows the limit
+            raise error from raised
         raise LogUnavailableError(f"events wait for the broker: {error}") from raised
 
     def close(self) -> None:
         """Nothing is open between two calls."""
 
 
-def producer_settings(connection: Connection, causes: Causes) -> dict[str, Any]:
+def producer_settings(connection: Connection, causes: Causes, largest: int) -> dict[str, Any]:
+    """`largest`: bytes that the topics take at a time. The client fills batches up to it, which count as one record there."""
     return {
         "linger.ms": 1,
         "compression.type": "none",
@@ -203,6 +208,7 @@ def producer_settings(connection: Connection, causes: Causes) -> dict[str, Any]:
         "enable.idempotence": True,
         "acks": "all",
         "message.timeout.ms": 0,
+        "message.max.bytes": largest,
     }
 
 

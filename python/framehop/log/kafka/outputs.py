@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from framehop.log.kafka.client import Connection
-from framehop.log.kafka.wire import Record, gap_record, letter_of_event, letter_of_record
+from framehop.log.kafka.client import LIMITS, Connection
+from framehop.log.kafka.scan import largest_record
+from framehop.log.kafka.wire import Record, event_record, gap_record, letter_of_event, letter_of_record
 from framehop.types import Event, FramePointer, Gap, Partition
 
 logger = logging.getLogger(__name__)
+
+ADDED_BYTES = 256  # at most, by the client to key, value and headers; rounded up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,20 @@ class Outputs:
         self._detections, self._deadletter = connection.url.detections, connection.url.deadletter
         self._event_partitions = connection.partitions_of(self._detections)
         self._letter_partitions = connection.partitions_of(self._deadletter)
+        # One producer writes to both, and fills batches up to one limit.
+        self.largest = min(largest_record(connection, topic) for topic in (self._detections, self._deadletter))
+
+    def fitted(self, event: Event, record: Record) -> tuple[Event, Record]:
+        """The event and its record; a `failed` one in their place when the topics do not take so much. It has no objects."""
+        size = _size(event.stream, record)
+        if size <= self.largest:
+            return event, record
+        reason = (
+            f"event_too_large: {size} bytes with {len(event.objects)} objects, and {self.largest} are allowed; {LIMITS}"
+        )
+        logger.warning("event %s: %s", event.event_id, reason)
+        failed = replace(event, outcome="failed", reason=reason, objects=[])
+        return failed, event_record(failed)
 
     def event(self, event: Event, record: Record) -> Output:
         """`record`: the event, encoded."""
@@ -67,3 +84,8 @@ class Outputs:
     def _letter(self, identity: str, pointer: FramePointer, key: str, record: Record) -> Output:
         partition = pointer.partition % self._letter_partitions
         return Output(identity=identity, topic=self._deadletter, partition=partition, key=key, record=record)
+
+
+def _size(key: str, record: Record) -> int:
+    value, headers = record
+    return ADDED_BYTES + len(key) + len(value) + sum(len(name) + len(text or "") for name, text in headers)

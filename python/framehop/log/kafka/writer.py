@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from framehop import _core
 from framehop.account import IngestAccount, is_replaced, is_same
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogUnavailableError, StreamBusyError
-from framehop.log.kafka.client import MISSING, Causes, Connection, explain, missing, settings, translated
+from framehop.log.kafka.client import LIMITS, MISSING, Causes, Connection, explain, missing, settings, translated
 from framehop.log.kafka.scan import find_last_seq, largest_record, log_end
 from framehop.log.kafka.state import Acknowledged, StreamRow, StreamStore, state_directory
 from framehop.log.kafka.wire import Headers, frame_headers, pointer_of
@@ -34,10 +34,6 @@ TICK_S = 0.05
 GATHER_S = 0.005  # little beside a broker's answer, and dozens of frames at full speed
 SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
 PASS_S = 60.0
-LIMITS = (
-    "raise max.message.bytes of the topic, message.max.bytes of the brokers and, with replicas, replica.fetch.max.bytes: "
-    "see framehop topics check"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
