@@ -10,6 +10,7 @@ from typing import Self
 
 import pytest
 
+from framehop.account import IngestAccount
 from framehop.log import KafkaOptions, open_log
 from framehop.log.index import connect, rows
 from framehop.log.kafka.kafka_log import KafkaLog
@@ -85,6 +86,9 @@ class _Records:
 
     def lost_events(self) -> int:
         return 0
+
+    def ingest_accounts(self) -> list[IngestAccount]:
+        return []
 
     def known_streams(self) -> dict[str, Partition]:
         return {}

@@ -54,7 +54,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE",
-        help="Video file, picture, folder of pictures, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id.",
+        help="Film, picture, folder of either, a pattern in quotes, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id.",
     ),
 ]
 Stream = Annotated[

@@ -10,6 +10,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from framehop.account import IngestAccount
 from framehop.cli import options
 from framehop.cli.output import console, note, out, write_json_line
 from framehop.cli.units import parse_moment
@@ -131,6 +132,9 @@ def print_audit(report: AuditReport) -> None:
     out.print(table)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()))
     out.print(f"{report.frames} frames, {report.events} events ({outcomes or 'none'}), {len(report.gaps)} gaps")
+    for source in report.sources:
+        if source.left_out or source.failed:
+            out.print(f"  {_source_line(source)}", markup=False, soft_wrap=True)
     for finding in report.findings:
         out.print(f"  {finding}", markup=False, soft_wrap=True)
     verdict = _verdict(report)
@@ -140,6 +144,15 @@ def print_audit(report: AuditReport) -> None:
         style="bold",
         soft_wrap=True,
     )
+
+
+def _source_line(source: IngestAccount) -> str:
+    """What the last ingest of a source saw and did not put into the log, or put there without pixels."""
+    parts = [f"ingest saw {source.seen} pictures", f"{source.appended} went into the log"]
+    if source.failed:
+        parts.append(f"{source.failed} of them without pixels")
+    parts += [f"left out: {left}" for left in source.left_out]
+    return f"{source.stream}/{source.epoch}: {', '.join(parts)}"
 
 
 def _verdict(report: AuditReport) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from framehop.account import IngestAccount
 from framehop.pipeline.findings import MAX_FINDINGS
 from framehop.pipeline.ledger import Ledger
 from framehop.protocols import Delivery, EventReader, OtherCallback, ProgressCallback
@@ -32,6 +33,7 @@ class Auditable(Protocol):
     def gaps(self) -> list[Gap]: ...
     def known_streams(self) -> Mapping[str, Partition]: ...
     def lost_events(self) -> int: ...
+    def ingest_accounts(self) -> list[IngestAccount]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class AuditReport:
     and second frames of one key; wrong unless `delivery` is `at-least-once`. `out_of_order`: events whose seq is not above all
     before it in its (stream, epoch), in `at-least-once` of the same writer. `unknown`: events of frames that the log never had.
     `lost`: frames whose picture is gone or damaged, looked for unless `rows_only`.
+    `sources`: what ingest says of its sources, also of what never reached the log; it is shown beside, and not part of the proof.
     `findings`: the first of each that is wrong by name. While a pipeline is at work its frames in flight are missing.
     """
 
@@ -72,6 +75,7 @@ class AuditReport:
     findings: list[str]
     lost: int = 0
     rows_only: bool = False
+    sources: list[IngestAccount] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -109,10 +113,12 @@ def audit(
             ledger.lost(picture)
     known, lost_events, gaps = log.known_streams(), log.lost_events(), log.gaps()
     ledger.close(gaps, known, lost_events)
-    return _report(ledger, promised, gaps, rows_only=rows_only)
+    return _report(ledger, promised, gaps, log.ingest_accounts(), rows_only=rows_only)
 
 
-def _report(ledger: Ledger, delivery: Delivery, gaps: list[Gap], *, rows_only: bool) -> AuditReport:
+def _report(
+    ledger: Ledger, delivery: Delivery, gaps: list[Gap], sources: list[IngestAccount], *, rows_only: bool
+) -> AuditReport:
     counts = ledger.findings.counts
     return AuditReport(
         delivery=delivery,
@@ -121,6 +127,7 @@ def _report(ledger: Ledger, delivery: Delivery, gaps: list[Gap], *, rows_only: b
         streams={name: StreamAudit(**{kind: found[name] for kind, found in counts.items()}) for name in ledger.streams},
         findings=ledger.findings.told,
         rows_only=rows_only,
+        sources=sources,
         **{kind: found.total() for kind, found in counts.items()},
     )
 
