@@ -84,6 +84,9 @@ class _Records:
     def lost_pictures(self, on_progress: ProgressCallback | None = None) -> Iterator[LostPicture]:
         return iter(())
 
+    def committed(self, group: str) -> dict[Partition, int]:
+        return {}
+
     def lost_events(self) -> int:
         return 0
 

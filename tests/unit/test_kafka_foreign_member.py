@@ -14,9 +14,10 @@ from framehop.errors import LogError
 from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
+from framehop.pipeline.audit import audit
 from framehop.timing import Deadline
 from tests.broker import Cluster
-from tests.logs import TIMEOUT_S
+from tests.logs import TIMEOUT_S, write
 from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
@@ -43,6 +44,7 @@ def stranger(cluster: Cluster, prefix: str, rule: str) -> Iterator[Consumer]:
             "group.id": f"{prefix}.detect-main",
             "partition.assignment.strategy": rule,
             "session.timeout.ms": 6000,
+            "auto.offset.reset": "earliest",
         }
     )
     consumer.subscribe([f"{prefix}.frames"])
@@ -89,3 +91,17 @@ def test_one_that_shares_by_our_rule_is_warned_of_once(
         assert len(told()) == 1
         assert "counter-" in told()[0]
         assert "frames that it is given get no events" in told()[0]
+
+
+def test_what_it_has_committed_without_events_is_named_by_the_audit(log: KafkaLog, kafka_cluster: Cluster) -> None:
+    with log.writer() as writer:
+        write(writer, "gate", 3)
+    with stranger(kafka_cluster, _prefix(log), "range") as other:
+        until(lambda: other.poll(0.1), "it reads a frame")
+    with log.writer() as writer:  # when it has gone: not committed
+        write(writer, "gate", 1)
+    report = audit(log)
+    assert (report.ok, report.missing) == (False, 4)
+    committed = [text for text in report.findings if "committed without an event" in text]
+    assert 1 <= len(committed) < 4
+    assert "does another application use group detect-main" in committed[0]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from framehop.account import IngestAccount
+from framehop.errors import LogAccessError
 from framehop.pipeline.findings import MAX_FINDINGS
 from framehop.pipeline.ledger import Ledger
 from framehop.protocols import Delivery, EventReader, OtherCallback, ProgressCallback
 from framehop.types import FrameMeta, Gap, LostPicture, Partition
 
 __all__ = ["MAX_FINDINGS", "AuditReport", "Auditable", "StreamAudit", "audit"]
+
+logger = logging.getLogger(__name__)
 
 REPORT_EVERY = 512
 
@@ -27,6 +31,7 @@ class Auditable(Protocol):
     @property
     def delivery(self) -> Delivery: ...
     def end_offsets(self) -> Mapping[Partition, int]: ...
+    def committed(self, group: str) -> Mapping[Partition, int]: ...
     def events(self) -> EventReader: ...
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]: ...
     def lost_pictures(self, on_progress: ProgressCallback | None = None) -> Iterator[LostPicture]: ...
@@ -96,12 +101,13 @@ def audit(
     `delivery`: what to hold the log to, if it is not what it was opened with. `rows_only`: leave the pictures of a log in a
     directory unread, which is quick and sees no damaged file.
 
-    The end of each partition is taken first, then events, frames and pictures are read, and the gaps last: on a log at work an
-    event's frame is always found, be it in the log or in a gap.
+    The end of each partition and what the lane's workers have committed are taken first, then events, frames and pictures are read,
+    and the gaps last: on a log at work an event's frame is always found, be it in the log or in a gap.
     """
     tell = on_progress or _quiet
     promised, ends = delivery or log.delivery, log.end_offsets()
-    ledger = Ledger(promised, ends)
+    group = f"detect-{lane}"
+    ledger = Ledger(promised, ends, group=group, committed=_committed(log, group))
     with log.events() as reader:
         for record in _told(reader, "events", None, tell):
             if record.event.lane == lane:
@@ -114,6 +120,15 @@ def audit(
     known, lost_events, gaps = log.known_streams(), log.lost_events(), log.gaps()
     ledger.close(gaps, known, lost_events)
     return _report(ledger, promised, gaps, log.ingest_accounts(), rows_only=rows_only)
+
+
+def _committed(log: Auditable, group: str) -> Mapping[Partition, int]:
+    """It only makes a finding say more: who may read the log, and not look at its groups, goes without."""
+    try:
+        return log.committed(group)
+    except LogAccessError as error:
+        logger.info("what group %s has committed is not known: %s", group, error)
+        return {}
 
 
 def _report(

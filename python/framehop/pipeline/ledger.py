@@ -30,7 +30,16 @@ class _Seen:
 class Ledger:
     """Fill it with `event`, `frame` and `lost`, then `close` it once; `findings` and `outcomes` are the result."""
 
-    def __init__(self, delivery: Delivery, ends: Mapping[Partition, int]) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        ends: Mapping[Partition, int],
+        *,
+        group: str = "",
+        committed: Mapping[Partition, int] | None = None,
+    ) -> None:
+        """`committed`: how far `group` says to be, from before events were read."""
+        self._group, self._committed = group, committed or {}
         self._once = delivery == "exactly-once"
         self._passes: defaultdict[Pass, _Seen] = defaultdict(_Seen)
         self.offsets = Offsets(ends)
@@ -91,12 +100,18 @@ class Ledger:
                 both[frames.place(frames.first)[0]] += size(there) - size(without(there, gone))
         return both
 
+    def _without_event(self, place: Place) -> str:
+        partition, offset = place
+        if offset >= self._committed.get(partition, 0):
+            return "no event"
+        return f"committed without an event: does another application use group {self._group}, or were events deleted?"
+
     def _check(self, key: Pass, seen: _Seen, gone: list[Range], removed: Removed, sheet: Sheet) -> None:
         frames, events = seen.frames.ranges(), seen.events.ranges()
         for seq in _each(without(without(frames, events), gone)):
             # Retention may have taken it since it was read.
             if not removed.holds(seen.frames.place(seq)):
-                self.findings.of("missing", FrameKey(*key, seq), "no event")
+                self.findings.of("missing", FrameKey(*key, seq), self._without_event(seen.frames.place(seq)))
         for first, last in _holes(merged([*frames, *events, *gone]), removed.begin_of(seen.frames, seen.events)):
             self.findings.of_run("missing", FrameKey(*key, first), last, "no frame and no gap")
             sheet.cross_off_between(*seen.frames.neighbours(first, last), last - first + 1)
