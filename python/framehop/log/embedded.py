@@ -22,6 +22,7 @@ from framehop.log.maintenance import Maintenance
 from framehop.log.membership import name_of
 from framehop.log.options import LogOptions
 from framehop.log.pictures import PictureCheck
+from framehop.log.read_only import ReadOnlyLog, is_read_only
 from framehop.log.records import SELECTED, meta_of, place_of
 from framehop.log.schema import TOPIC
 from framehop.log.segments import read_cold
@@ -64,23 +65,22 @@ class EmbeddedLog:
 
     def __init__(self, root: Path, *, create: bool = True, options: LogOptions | None = None) -> None:
         options = options or LogOptions()
-        paths = LogPaths(root.absolute())
-        partitions = find_or_create(paths, create=create, partitions=options.partitions)
-        self._context = LogContext(
-            paths=paths,
-            options=options,
-            partitions=partitions,
-            bell=_core.Bell(str(paths.bell)),
-            maintenance=Maintenance(paths, options),
-        )
+        self._root = root.absolute()
+        self._copy = ReadOnlyLog(self._root) if is_read_only(self._root) else None
+        try:
+            self._context = _context_of(LogPaths(self._copy.root if self._copy else self._root), options, create=create)
+            self._db = connect(self._context.paths.index)
+        except BaseException:
+            if self._copy is not None:
+                self._copy.close()
+            raise
         self._lock = threading.Lock()
         self._closed = False
         self._parts: list[EmbeddedWriter | EmbeddedConsumer | EmbeddedEventReader] = []
-        self._db = connect(paths.index)
 
     @property
     def url(self) -> str:
-        return str(self._context.paths.root)
+        return str(self._root)
 
     @property
     def partitions(self) -> int:
@@ -91,7 +91,7 @@ class EmbeddedLog:
         return "exactly-once"
 
     def writer(self) -> EmbeddedWriter:
-        self._check_open()
+        self._check_writable()
         return self._keep(EmbeddedWriter(self._context))
 
     def consumer(
@@ -103,7 +103,7 @@ class EmbeddedLog:
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> EmbeddedConsumer:
-        self._check_open()
+        self._check_writable()
         _check_name("group", group)
         _check_name("member", member)
         return self._keep(
@@ -117,7 +117,7 @@ class EmbeddedLog:
     def events(
         self, *, start: Start = "beginning", since_us: int | None = None, group: str = ""
     ) -> EmbeddedEventReader:
-        self._check_open()
+        self._check_writable() if group else self._check_open()
         return self._keep(
             EmbeddedEventReader(self._context, start, since_us, check_reader_group(group) if group else "")
         )
@@ -217,6 +217,7 @@ class EmbeddedLog:
 
         Raises LogError while a member of it lives.
         """
+        self._check_writable()
         with self._lock:
             self._check_open()
             with transaction(self._db, self._context.paths.index):
@@ -237,6 +238,8 @@ class EmbeddedLog:
         self._context.maintenance.close()
         self._db.close()
         self._context.bell.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def __enter__(self) -> Self:
         return self
@@ -258,6 +261,11 @@ class EmbeddedLog:
             if is_held(self._context.paths.member_lock(instance)):
                 raise LogError(f"group {group} has a living member, {instance}: end it first")
 
+    def _check_writable(self) -> None:
+        self._check_open()
+        if self._copy is not None:
+            raise LogError(f"{self.url} cannot be written: its disk is mounted read-only, or these rights are missing")
+
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError(f"the log {self.url} is closed")
@@ -267,6 +275,14 @@ class EmbeddedLog:
             self._check_open()
             with translated(self._context.paths.index):
                 return rows(self._db, sql, args)
+
+
+def _context_of(paths: LogPaths, options: LogOptions, *, create: bool) -> LogContext:
+    partitions = find_or_create(paths, create=create, partitions=options.partitions)
+    bell = _core.Bell(str(paths.bell))
+    return LogContext(
+        paths=paths, options=options, partitions=partitions, bell=bell, maintenance=Maintenance(paths, options)
+    )
 
 
 def _check_name(what: str, name: str) -> None:
