@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from framehop.cli.units import parse_age, parse_moment, parse_size
+from framehop.cli.units import parse_age, parse_moment, parse_size, shown_age, shown_size
 from framehop.errors import ConfigError
 
 NOW_US = 1_800_000_000_000_000
@@ -54,3 +54,18 @@ def test_a_moment_is_a_time_or_an_age_before_now(text: str, at_us: int) -> None:
 def test_what_is_no_moment_says_both_forms(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--from .*neither an age, as 90s.*2026-01-31T12:00:00Z"):
         parse_moment(text, "--from", NOW_US)
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (67_108_864, "67.1 MB"), (1e10, "10 GB")]
+)
+def test_a_size_for_people(size: float, shown: str) -> None:
+    assert shown_size(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.4, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"), (9e5, "10 days")],
+)
+def test_an_age_for_people(seconds: float, shown: str) -> None:
+    assert shown_age(seconds) == shown

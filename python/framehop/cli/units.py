@@ -31,6 +31,22 @@ def parse_size(text: str, option: str) -> int:
     return math.ceil(float(match[1]) * _BYTES[match[2] or "B"])
 
 
+def shown_size(size: float) -> str:
+    """Bytes for people: three digits and a unit."""
+    for unit in ("GB", "MB", "kB"):
+        if size >= _BYTES[unit]:
+            return f"{size / _BYTES[unit]:.3g} {unit}"
+    return f"{size:.0f} bytes"
+
+
+def shown_age(seconds: float) -> str:
+    """Seconds for people: one number and a unit."""
+    for unit, name in (("d", "days"), ("h", "hours"), ("m", "minutes")):
+        if seconds >= 2 * _SECONDS[unit]:
+            return f"{seconds / _SECONDS[unit]:.0f} {name}"
+    return f"{seconds:.0f} seconds"
+
+
 def parse_moment(text: str, option: str, now_us: int) -> int:
     """Microseconds since 1970 of an RFC 3339 time, or of an age before `now_us`. Raises ConfigError."""
     if _AGE.fullmatch(text):

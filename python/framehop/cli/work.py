@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from rich.text import Text
 from framehop._core import arm_failpoint
 from framehop.cli import ingest_report, options
 from framehop.cli.commands import end_if_interrupted
+from framehop.cli.growth import Growth
 from framehop.cli.ingest_report import IngestLine
 from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
@@ -41,7 +43,8 @@ def ingest(
     pace = parse_rate(rate)
     if point := fail_point():
         arm_failpoint(point.name, point.nth)
-    with options.log_at(log, config).open() as opened, stop_on_signals() as stop, IngestLine() as line:
+    at = options.log_at(log, config)
+    with Growth(at), at.open() as opened, stop_on_signals() as stop, IngestLine() as line:
         summary = ingest_sources(
             opened,
             wanted.sources,
@@ -147,7 +150,7 @@ def _work(
     loop: int = 1,
     until_idle_s: float | None = None,
 ) -> None:
-    with StatusLine() as line:
+    with Growth(log) if sources else nullcontext(), StatusLine() as line:
         pipeline = Pipeline(
             log,
             options=settings,

@@ -24,6 +24,7 @@ from framehop.log.options import LogOptions
 from framehop.log.pictures import PictureCheck
 from framehop.log.read_only import ReadOnlyLog, is_read_only
 from framehop.log.records import SELECTED, meta_of, place_of
+from framehop.log.room import Usage, usage
 from framehop.log.schema import TOPIC
 from framehop.log.segments import read_cold
 from framehop.log.source_rows import load_accounts
@@ -177,6 +178,13 @@ class EmbeddedLog:
         """Every stream that was ever written."""
         names = (name for (name,) in self._rows("SELECT stream FROM streams"))
         return {name: Partition(TOPIC, partition_of(name, self.partitions)) for name in names}
+
+    def usage(self) -> Usage:
+        """What the pictures take, and may take."""
+        with self._lock:
+            self._check_open()
+            with translated(self._context.paths.frames):
+                return usage(self._db, self._context.paths, self._context.options)
 
     def end_offsets(self) -> dict[Partition, int]:
         found = self._rows("SELECT partition, next_offset FROM partitions")

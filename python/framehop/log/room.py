@@ -10,6 +10,10 @@ from framehop.log.index import free_bytes, value
 from framehop.log.layout import LogPaths
 from framehop.log.options import LogOptions
 
+# Of segments that are being written, whose files are larger than what is in them.
+_OPEN = """
+SELECT coalesce(sum(frames.bytes), 0) FROM frames JOIN segments ON segments.id=frames.segment WHERE NOT segments.closed
+"""
 _CLOSED = "SELECT coalesce(sum(bytes), 0) FROM segments WHERE closed"
 
 
@@ -46,3 +50,17 @@ def measure(db: apsw.Connection, paths: LogPaths) -> Room:
         index=int(pages * value(db, "PRAGMA page_size")),
         free=free_bytes(paths.root),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Bytes. `pictures`: of all segments, also those being written. `limit`: beyond it the oldest go; None is no limit."""
+
+    pictures: int
+    limit: int | None
+
+
+def usage(db: apsw.Connection, paths: LogPaths, options: LogOptions) -> Usage:
+    """As of now."""
+    room = measure(db, paths)
+    return Usage(pictures=room.pictures + int(value(db, _OPEN)), limit=room.picture_limit(options))
