@@ -15,9 +15,10 @@ namespace framehop::python {
     for (;;) ::pause();
 }
 
-// Makes `call`, which takes the GIL or runs Python code.
+// Makes `call`, which takes the GIL or runs Python code. Not checked for null references: pthread_exit unwinds without an
+// exception object, so the one that is caught refers to nothing.
 template <class Call>
-void or_stand_still(Call call) {
+__attribute__((no_sanitize("null"))) void or_stand_still(Call call) {
     try {
         call();
     } catch (abi::__forced_unwind&) {  // swallowing it is not allowed, staying here is

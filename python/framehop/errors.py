@@ -171,11 +171,19 @@ def text_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+# What Python and the dynamic loader say for want of memory, where they raise no MemoryError: a stack, a library's pages.
+_NO_MEMORY: dict[type[Exception], tuple[str, ...]] = {
+    RuntimeError: ("start new thread",),
+    ImportError: ("annot allocate memory", "failed to map segment"),
+}
+
+
 def is_out_of_memory(error: BaseException | None) -> bool:
     """Whether `error` is raised because memory ran out: itself, or as what it was raised from."""
     while error is not None:
-        no_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)  # for want of a stack
-        if isinstance(error, MemoryError) or no_thread or (isinstance(error, OSError) and error.errno == ENOMEM):
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == ENOMEM):
+            return True
+        if any(isinstance(error, kind) and said in str(error) for kind, texts in _NO_MEMORY.items() for said in texts):
             return True
         error = error.__cause__
     return False

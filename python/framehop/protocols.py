@@ -247,6 +247,9 @@ class FrameLog(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
+NO_PICTURE = "application/octet-stream"  # the content type of a payload that is no picture
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """One encoded picture from a source. `media_us`: its place on the source's own timeline, microseconds from the first.

@@ -48,7 +48,7 @@ import sys, tempfile, threading
 import numpy as np
 from framehop import _core
 
-with tempfile.TemporaryDirectory() as directory:
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:  # the threads go on making files in it
     {work}
     turns = threading.Semaphore(0)
 
@@ -73,5 +73,4 @@ def test_threads_at_work_in_the_core_are_left_behind_in_peace(work: str, tmp_pat
             [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
         )
         assert (done.returncode, done.stdout) == (0, "left\n"), done.stderr
-        assert "terminate" not in done.stderr
-        assert "not rethrown" not in done.stderr
+        assert done.stderr == ""

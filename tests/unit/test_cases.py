@@ -178,6 +178,20 @@ def test_a_camera_that_mirrors_is_shown_as_players_do() -> None:
     assert not is_like(framehop.decode_jpeg(pictures[0].payload), stored)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_film_of_a_phones_pictures_is_upright(tmp_path: Path, orientation: int) -> None:
+    ramp = np.add.outer(np.arange(64) * 3, np.arange(96)).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    jpeg = io.BytesIO()
+    Image.fromarray(np.stack([ramp, ramp // 2, 255 - ramp], axis=-1)).save(jpeg, "JPEG", exif=exif, quality=95)
+    path = tmp_path / "film.mjpeg"
+    path.write_bytes(jpeg.getvalue() * 3)
+    pictures, left_out = read(path)
+    assert (len(pictures), left_out) == (3, [])
+    assert is_like(framehop.decode_jpeg(pictures[0].payload), framehop.decode_jpeg(jpeg.getvalue()))
+
+
 def test_a_download_that_broke_off_says_how_much_is_missing() -> None:
     pictures, left_out = read(CASES / "truncated_faststart.mp4")
     assert len(pictures) == 28

@@ -8,6 +8,7 @@ from typing import Self
 
 from framehop.cli.output import note
 from framehop.cli.units import shown_age, shown_size
+from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogAt
 from framehop.log.room import Usage
 
@@ -15,38 +16,54 @@ ENOUGH_S = 1.0  # what is measured over less says nothing of the pace
 
 
 class Growth:
-    """Says so when a command begins to write, and when it has ended. Of a log in Kafka, whose topics keep what they keep, only
-    where it is."""
+    """Says where a command writes once its first frame is there, and how fast that grew when it has ended.
+
+    A log in Kafka keeps what its topics keep, so only its place is named.
+    """
 
     def __init__(self, at: LogAt) -> None:
         self._at = at
-        self._began_s = time.monotonic()
-        self._before = Usage(pictures=0, limit=None)
+        self._began_s = 0.0
+        self._before: Usage | None = None
+        self._said = False
 
     def __enter__(self) -> Self:
-        with self._at.open() as log:
-            if isinstance(log, EmbeddedLog):
-                self._before = log.usage()
-        limit = self._before.limit
-        kept = f": pictures are kept until they take {shown_size(limit)}" if limit is not None else ""
-        note(f"writing to {log.url}{kept}")
-        self._began_s = time.monotonic()
         return self
+
+    def update(self, appended: int) -> None:
+        """So many frames are in the log since the command began."""
+        if self._said or not appended:
+            return
+        self._said = True
+        self._began_s = time.monotonic()
+        self._before = self._usage()
+        limit = self._before.limit if self._before else None
+        kept = f": pictures are kept until they take {shown_size(limit)}" if limit is not None else ""
+        note(f"writing to {self._at.url}{kept}")
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._say_pace(time.monotonic() - self._began_s)
+        if kind is None and self._before is not None:
+            self._say_pace(self._before, time.monotonic() - self._began_s)
 
-    def _say_pace(self, seconds: float) -> None:
-        with self._at.open() as log:
-            now = log.usage() if isinstance(log, EmbeddedLog) else self._before
-        grown = now.pictures - self._before.pictures
-        if grown <= 0 or seconds < ENOUGH_S:
+    def _say_pace(self, before: Usage, seconds: float) -> None:
+        now = self._usage()
+        grown = now.pictures - before.pictures if now else 0
+        if now is None or grown <= 0 or seconds < ENOUGH_S:
             return
-        text = f"{log.url} took {shown_size(grown)} of pictures in {shown_age(seconds)}"
+        text = f"{self._at.url} took {shown_size(grown)} of pictures in {shown_age(seconds)}"
         if now.limit is not None:
             left_s = max(0, now.limit - now.pictures) * seconds / grown
             text += f"; at this pace the oldest goes in {shown_age(left_s)}"
         note(text)
+
+    def _usage(self) -> Usage | None:
+        """Of an embedded log; None of another, and when it cannot be told."""
+        if self._at.is_kafka:
+            return None
+        try:
+            with self._at.open(create=False) as log:
+                return log.usage() if isinstance(log, EmbeddedLog) else None
+        except LogError:
+            return None

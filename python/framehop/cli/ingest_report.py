@@ -46,8 +46,8 @@ class IngestLine:
 def progress_text(progress: IngestProgress) -> str:
     """One line: the sum, and of few streams each."""
     streams = progress.streams
-    acked, fps = sum(stream.acked for stream in streams), sum(stream.fps for stream in streams)
-    parts = [f"{acked} frames · {fps:.1f}/s", *(_stream_text(stream) for stream in streams[:NAMED])]
+    fps = sum(stream.fps for stream in streams)
+    parts = [f"{progress.acked} frames · {fps:.1f}/s", *(_stream_text(stream) for stream in streams[:NAMED])]
     if len(streams) > NAMED:
         parts.append(f"and {len(streams) - NAMED} more streams")
     if progress.stalled:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.log import LogAt
 from framehop.pipeline.figures import Status, Summary
+from framehop.pipeline.ingest import IngestProgress
 from framehop.pipeline.ingest import ingest as ingest_sources
 from framehop.pipeline.pacing import Rate, parse_rate
 from framehop.pipeline.pipeline import Pipeline
@@ -44,13 +44,18 @@ def ingest(
     if point := fail_point():
         arm_failpoint(point.name, point.nth)
     at = options.log_at(log, config)
-    with Growth(at), at.open() as opened, stop_on_signals() as stop, IngestLine() as line:
+    with Growth(at) as growth, at.open() as opened, stop_on_signals() as stop, IngestLine() as line:
+
+        def told(progress: IngestProgress) -> None:
+            growth.update(progress.acked)
+            line.update(progress)
+
         summary = ingest_sources(
             opened,
             wanted.sources,
             rate=pace,
             loop=loop,
-            on_progress=line.update,
+            on_progress=told,
             stop=stop.event,
             unopened=wanted.failures,
         )
@@ -150,7 +155,12 @@ def _work(
     loop: int = 1,
     until_idle_s: float | None = None,
 ) -> None:
-    with Growth(log) if sources else nullcontext(), StatusLine() as line:
+    with Growth(log) as growth, StatusLine() as line:
+
+        def told(status: Status) -> None:
+            growth.update(status.appended)
+            line.update(status)
+
         pipeline = Pipeline(
             log,
             options=settings,
@@ -158,11 +168,12 @@ def _work(
             ends_with_sources=bool(sources),
             until_idle_s=until_idle_s,
             on_record=print_event if json else None,
-            on_status=line.update,
+            on_status=told,
             events_from_start=False,
         )
         pipeline.add_all(*sources, rate=rate, loop=loop)
         summary, stop = run_here(pipeline)
+        told(summary.status)
     if report is not None:
         report.write_bytes(msgspec.json.encode(summary))
     print_summary(summary, stopped=stop.requested)

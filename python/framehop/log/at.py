@@ -42,13 +42,18 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def is_kafka(self) -> bool:
+        """In Kafka, and not in a directory."""
+        return self.url.startswith(KAFKA)
+
+    @property
     def doubles_events(self) -> bool:
         """Whether an event may come twice after a crash, with the same id: then it need not wait for the offset behind it."""
-        return self.url.startswith(KAFKA) and self.kafka.delivery == "at-least-once"
+        return self.is_kafka and self.kafka.delivery == "at-least-once"
 
     def open(self, *, create: bool = True) -> FrameLog:
         """See `open_log`."""
-        if self.url.startswith(KAFKA):
+        if self.is_kafka:
             return self.open_kafka()
         if "://" in self.url:
             raise ConfigError(
@@ -60,7 +65,7 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
 
     def check_kafka(self) -> None:
         """Raises ConfigError when this log is not in Kafka."""
-        if not self.url.startswith(KAFKA):
+        if not self.is_kafka:
             raise ConfigError(
                 f"{self.url}: topics are Kafka's, and this log is a directory, which needs none; use --log kafka://HOST:PORT"
             )

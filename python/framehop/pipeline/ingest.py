@@ -30,6 +30,11 @@ class IngestProgress:
     streams: tuple[StreamProgress, ...]
     stalled: str
 
+    @property
+    def acked(self) -> int:
+        """Frames that are in the log, of all streams, since this ingest began."""
+        return sum(stream.acked for stream in self.streams)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSummary:

@@ -10,13 +10,11 @@ from pathlib import Path
 
 from framehop._core import encode_jpeg, read_jpeg_header
 from framehop.errors import MissingExtraError, PictureError, SourceError, is_out_of_memory, text_of
-from framehop.protocols import Picture
+from framehop.protocols import NO_PICTURE, Picture
 from framehop.sources.folder import File
 from framehop.sources.identity import origin_of, shown
 from framehop.sources.left_out import Tally
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, bytes_allowed, decode_first
-
-NO_PICTURE = "application/octet-stream"
 
 
 def picture_of(file: File, media_us: int, *, quality: int, tally: Tally) -> Picture:

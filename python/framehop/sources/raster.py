@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import decode_jpeg
-from framehop.errors import MissingExtraError, SourceError
+from framehop.errors import SourceError, is_out_of_memory
 from framehop.sources.pillow_picture import decode_by_pillow, pillow
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -44,7 +44,9 @@ def _has_second_picture(path: Path) -> bool:
     try:
         with pillow().open(path, formats=("GIF",)) as picture:
             picture.seek(1)
-    except (MissingExtraError, OSError, EOFError, ValueError, SyntaxError):  # whoever decodes it says what is wrong
+    except Exception as error:  # Pillow raises what it will; whoever decodes it says what is wrong
+        if is_out_of_memory(error):
+            raise
         return False
     return True
 

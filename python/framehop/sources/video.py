@@ -15,7 +15,7 @@ from framehop._core import encode_jpeg
 from framehop.account import LeftOut
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
-from framehop.protocols import Picture
+from framehop.protocols import NO_PICTURE, Picture
 from framehop.sources.codec_name import codec_in
 from framehop.sources.identity import shown, version_of
 from framehop.sources.left_out import Tally
@@ -40,6 +40,9 @@ _UNDECODED = "a packet that cannot be decoded"
 _ABSENT = "a picture that the file announces and does not have"
 _MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures is a broken time stamp
 _DEFAULT_RATE = 25.0
+
+# The same as `_matrix_of` for a turn by degrees, without mirrors.
+_TURNS = {-90: (0, 1, -1, 0), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
 
 
 class VideoSource:
@@ -123,7 +126,7 @@ class VideoSource:
                 media_us = timeline.place(frame.pts)
                 seen += 1
                 if seen > start_seq:
-                    yield self._encoded(frame, media_us)
+                    yield self._picture(frame, media_us)
         self._miss(seen)
 
     def _miss(self, seen: int) -> None:
@@ -150,6 +153,20 @@ class VideoSource:
                 self._tally.add(_UNDECODED, shown(self._path.name))
                 continue
             yield from frames
+
+    def _picture(self, frame: VideoFrame, media_us: int) -> Picture:
+        """What is wrong with one frame is wrong with that one alone."""
+        try:
+            return self._encoded(frame, media_us)
+        except Exception as error:  # FFmpeg's scaler and PyAV raise what they will over a hostile file
+            if is_out_of_memory(error):
+                raise
+            return Picture(
+                payload=b"",
+                media_us=media_us,
+                content_type=NO_PICTURE,
+                error=f"corrupt_picture: {shown(self._path.name)}: {_reason(error)}",
+            )
 
     def _encoded(self, frame: VideoFrame, media_us: int) -> Picture:
         pixels = _upright(frame)
@@ -190,7 +207,10 @@ def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
 def _matrix_of(frame: VideoFrame) -> tuple[int, int, int, int]:
     """How a stored pixel's column and row move when it is shown: by (a, b) per column and (c, d) per row, the upper left of
     FFmpeg's display matrix."""
-    found: Any = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        found: Any = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # a kind of side data that PyAV does not know, as the Exif of a phone's JPEG, is among them
+        return _TURNS.get(frame.rotation, (1, 0, 0, 1))
     if found is None or len(data := bytes(found)) < 20:
         return 1, 0, 0, 1
     a, b, _, c, d = np.frombuffer(data, np.int32, 5).tolist()
