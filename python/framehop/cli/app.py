@@ -13,6 +13,7 @@ from framehop.cli import deadletter, demo, doctor, lag, options, read, tail, top
 from framehop.cli.commands import App
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
+from framehop.sources.pillow_picture import hush_pictures
 
 app = App(
     pretty_exceptions_enable=False,
@@ -52,6 +53,7 @@ app.add_typer(topics.app, name="topics")
 def main() -> None:
     """Run the command that the arguments ask for."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    hush_pictures()
     try:
         app()
     except FramehopError as error:

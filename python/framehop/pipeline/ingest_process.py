@@ -20,6 +20,7 @@ from framehop.pipeline.control import (
 )
 from framehop.pipeline.ingest import STOP_FLUSH_S
 from framehop.pipeline.source_desk import SourceDesk
+from framehop.sources.pillow_picture import hush_pictures
 from framehop.timing import Deadline
 
 NEWS_IN_A_PACKET = 50  # with the longest error and stream id each they still fit
@@ -28,6 +29,7 @@ LAST_WORDS_S = 5.0
 
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, IngestSettings)
+    hush_pictures()
     desk = SourceDesk(settings.log)
     channel.send(Ready())
     try:

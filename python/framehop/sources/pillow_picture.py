@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,11 @@ def pillow() -> ModuleType:
     except ImportError as error:
         raise MissingExtraError(f"this picture format needs Pillow: {install('video')}") from error
     return Image
+
+
+def hush_pictures() -> None:
+    """For processes of our own: what Pillow warns of names no file, and what matters is in the picture's error."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode_by_pillow(data: bytes, max_pixels: int) -> tuple[NDArray[np.uint8], int]:
