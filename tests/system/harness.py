@@ -37,6 +37,7 @@ class House:
             "XDG_RUNTIME_DIR": str(runtime),
             "COLUMNS": "200",
             "NO_COLOR": "1",
+            "PYTHONFAULTHANDLER": "1",  # see tell_everything
         }
         self.env.pop("FRAMEHOP_FAIL_AT", None)
         self._started: list[subprocess.Popen[bytes]] = []
@@ -117,6 +118,20 @@ class House:
         """Nothing is left but this one."""
         until(lambda: all(command in line for line in self._commands()), f"the end of all but {command}", 10)
 
+    def tell_everything(self) -> None:
+        """Ends every process, and prints what each had to say: where its threads stood, and its stderr before that."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                print(process.pid, process.cmdline())
+                process.send_signal(signal.SIGABRT)
+        for started in self._started:
+            try:
+                _, stderr = started.communicate(timeout=10)
+            except (subprocess.TimeoutExpired, ValueError):  # ValueError: a test has read it to its end
+                continue
+            if stderr:
+                print(started.args, stderr.decode(errors="replace")[-20_000:], sep="\n")
+
     def kill_everything(self) -> None:
         for process in self.processes():
             try:
@@ -124,7 +139,8 @@ class House:
             except psutil.NoSuchProcess:
                 continue
         for started in self._started:
-            started.communicate(timeout=10)
+            with contextlib.suppress(ValueError):
+                started.communicate(timeout=10)
 
     # ---- the ledger
 
