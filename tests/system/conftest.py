@@ -9,7 +9,6 @@ import pytest
 
 from tests.system.harness import House
 
-
 FAILED = pytest.StashKey[bool]()
 
 
