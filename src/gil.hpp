@@ -15,8 +15,8 @@ namespace framehop::python {
     for (;;) ::pause();
 }
 
-// Makes `call`, which takes the GIL or runs Python code. Not checked for null references: pthread_exit unwinds without an
-// exception object, so the one that is caught refers to nothing.
+// Makes `call`, which takes the GIL or runs Python code. Not checked for null references: pthread_exit unwinds without
+// an exception object, so the one that is caught refers to nothing.
 template <class Call>
 __attribute__((no_sanitize("null"))) void or_stand_still(Call call) {
     try {

@@ -125,6 +125,21 @@ class Cluster:
         until(has_leaders, f"leaders of {name}")
         return name
 
+    def set_limit(self, topic: str, size: int) -> None:
+        """What a topic takes at a time, in bytes: max.message.bytes."""
+        from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are public
+            AdminClient,
+            AlterConfigOpType,
+            ConfigEntry,
+            ConfigResource,
+            ResourceType,
+        )
+
+        entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        admin = AdminClient(self.client())  # kept until it has answered
+        admin.incremental_alter_configs([resource])[resource].result(30)
+
     def forget_topics(self, prefix: str) -> None:
         """Take away the topics of a test that is over: a broker that was killed starts the slower the more there are."""
         from confluent_kafka.admin import AdminClient

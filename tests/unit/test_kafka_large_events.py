@@ -8,13 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are public
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
 
 from framehop.errors import LogError, LogUnavailableError
 from framehop.log import KafkaOptions
@@ -23,7 +16,7 @@ from framehop.log.kafka.topics import TopicPlan
 from framehop.protocols import FrameConsumer
 from framehop.types import DetectedObject, Event
 from tests.broker import Cluster
-from tests.logs import TIMEOUT_S, make_event, marks_after, read, write
+from tests.logs import make_event, marks_after, read, write
 
 pytestmark = pytest.mark.kafka
 
@@ -42,11 +35,7 @@ def log(request: pytest.FixtureRequest, kafka_cluster: Cluster, tmp_path: Path) 
 
 
 def limit(log: KafkaLog, cluster: Cluster, what: str, size: int) -> None:
-    name = f"{log.url.rpartition('/')[2]}.{what}"
-    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
-    admin = AdminClient(cluster.client())  # kept until it has answered
-    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
+    cluster.set_limit(f"{log.url.rpartition('/')[2]}.{what}", size)
 
 
 def work(consumer: FrameConsumer, count: int, crowded: frozenset[int]) -> None:

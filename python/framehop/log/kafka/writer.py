@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Self
@@ -14,7 +15,14 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from framehop import _core
 from framehop.account import IngestAccount, is_replaced, is_same
-from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogUnavailableError, StreamBusyError
+from framehop.errors import (
+    ClosedError,
+    FramehopError,
+    InvalidArgumentError,
+    LogError,
+    LogUnavailableError,
+    StreamBusyError,
+)
 from framehop.log.kafka.client import LIMITS, MISSING, Causes, Connection, explain, missing, settings, translated
 from framehop.log.kafka.scan import find_last_seq, largest_record, log_end
 from framehop.log.kafka.state import Acknowledged, StreamRow, StreamStore, state_directory
@@ -103,6 +111,7 @@ class KafkaWriter:
         self._waiting = 0  # for room
         self._progress_s = time.monotonic()
         self._failure: FramehopError | None = None
+        self._too_large: tuple[int, FrameKey, FramehopError] | None = None
         self._closed = False
         self._remembered_s = time.monotonic()
         self._ending = threading.Event()
@@ -133,6 +142,8 @@ class KafkaWriter:
             **settings(self._url, self._connection.options, "ingest", self._causes),
             "enable.idempotence": True,
             "acks": "all",
+            # A frame that the broker refuses ends the client, for those behind it would leave a hole where it was.
+            "enable.gapless.guarantee": True,
             # An expired message would be sent again by us under another sequence number: doubled, or out of order.
             "message.timeout.ms": 0,
             "message.max.bytes": largest,
@@ -340,7 +351,7 @@ class KafkaWriter:
             if held is not None and held.row.epoch != sent.key.epoch:
                 held = None  # the stream was given up after a failure, and opened again
             if error is not None:
-                self._failed(sent.key.stream, error, message.topic() or "")
+                self._failed(sent, error, message.topic() or "")
             elif held is not None and held.failure is None:  # behind a frame that is lost, nothing is acknowledged
                 self._remember(held, sent, message.offset() or 0)
             self._tell(held)
@@ -352,13 +363,17 @@ class KafkaWriter:
         if not self._queued or held is None or held.quiet or self._failure is not None:
             self._quiet.notify_all()
 
-    def _failed(self, stream: str, error: KafkaError, topic: str) -> None:
+    def _failed(self, sent: _Sent, error: KafkaError, topic: str) -> None:
         """Of many topics, one that has been deleted ends its own streams."""
+        stream = sent.key.stream
         deleted = error.code() in MISSING or error.code() == KafkaError._DESTROY  # of what was in flight then
         explained = missing(topic, self._url) if deleted else explain(error, self._url, topic)
         if deleted and self._connection.may_vanish(topic):
             if (held := self._streams.get(stream)) is not None:  # else it was given up for its first failure
                 held.failure = held.failure or explained
+        elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            if self._too_large is None or sent.size > self._too_large[0]:
+                self._too_large = sent.size, sent.key, explained
         else:
             self._failure = self._failure or explained
 
@@ -413,16 +428,30 @@ class KafkaWriter:
             try:
                 with translated(self._url, self._causes, self._frames.text):
                     self._poll()
-            except (
-                FramehopError
-            ) as error:  # a fatal one, such as no right to write at all: the client raises it here alone
-                with self._lock:
-                    self._failure = self._failure or error
-                    self._room.notify_all()
-                    self._quiet.notify_all()
+            except FramehopError as error:  # a fatal one, such as no right to write at all
+                self._fail(error)
             if time.monotonic() - self._remembered_s >= TICK_S:
                 self._write_down()
                 self._remembered_s = time.monotonic()
+
+    def _fail(self, error: FramehopError) -> None:
+        """What the client raises ends everything. The frame that was the cause, if one was, is reported right behind it."""
+        with suppress(FramehopError), translated(self._url, self._causes, self._frames.text):
+            self._poll()
+        with self._lock:
+            self._failure = self._failure or self._named() or error
+            self._room.notify_all()
+            self._quiet.notify_all()
+
+    def _named(self) -> FramehopError | None:
+        """The largest frame of the batch that was refused. The client knew the limit when it began, so it was lowered since."""
+        if self._too_large is None:
+            return None
+        size, key, explained = self._too_large
+        return LogError(
+            f"frame {key}, of {size} bytes, or the frames sent along with it are more than the topic takes now: {explained}. "
+            "Nothing behind it was written; the next start goes on with it, and heeds the limit"
+        )
 
     def _write_down(self) -> None:
         with self._lock:
