@@ -5,9 +5,10 @@
 // instead, as Python 3.14 has it, until the process is gone: nobody joins a daemon thread.
 #pragma once
 
-#include <cxxabi.h>
 #include <pybind11/pybind11.h>
 #include <unistd.h>
+
+#include <exception>
 
 namespace framehop::python {
 
@@ -15,15 +16,30 @@ namespace framehop::python {
     for (;;) ::pause();
 }
 
-// Makes `call`, which takes the GIL or runs Python code. Not checked for null references: pthread_exit unwinds without
-// an exception object, so the one that is caught refers to nothing.
-template <class Call>
-__attribute__((no_sanitize("null"))) void or_stand_still(Call call) {
-    try {
-        call();
-    } catch (abi::__forced_unwind&) {  // swallowing it is not allowed, staying here is
-        stand_still();
+// Stands still when its scope is left by pthread_exit, which unwinds without a C++ exception: destructors run, and none
+// is counted. It cannot be caught everywhere: within a handler of another exception, catching it ends the process.
+class ExitGuard {
+  public:
+    ExitGuard() = default;
+    ExitGuard(const ExitGuard&) = delete;
+    ExitGuard& operator=(const ExitGuard&) = delete;
+    ~ExitGuard() {
+        if (!over_ && std::uncaught_exceptions() == uncaught_) stand_still();
     }
+
+    void over() noexcept { over_ = true; }
+
+  private:
+    int uncaught_ = std::uncaught_exceptions();
+    bool over_ = false;
+};
+
+// Makes `call`, which takes the GIL or runs Python code.
+template <class Call>
+void or_stand_still(Call call) {
+    ExitGuard guard;
+    call();
+    guard.over();
 }
 
 // Lets the GIL go for the length of a scope.

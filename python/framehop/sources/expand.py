@@ -104,13 +104,17 @@ def _may_be_picture(path: Path) -> bool:
 
 
 def _all_named(parts: Sequence[SourceSpec], prefix: str) -> list[SourceSpec]:
-    """Of two videos that differ in their suffix alone each keeps its suffix. With a `prefix`, the pictures have that name."""
+    """Of two videos that differ in their suffix alone each keeps its suffix, and of two in different folders each has its folder's
+    name before its own. With a `prefix`, the pictures have that name."""
     if len(parts) == 1:
         return [replace(parts[0], stream=prefix).named()]
-    times = Counter(part.name for part in parts)
+    names = [
+        (part.name, path.name, f"{path.parent.name}-{part.name}") for part in parts for path in [Path(part.source)]
+    ]
+    times = Counter(name for choice in names for name in set(choice))
     named = []
-    for part in parts:
-        name = part.name if times[part.name] == 1 else Path(part.source).name
+    for part, choice in zip(parts, names, strict=True):
+        name = next((name for name in choice if times[name] == 1), part.name)
         if prefix:
             name = prefix if part.source.startswith(PICTURES) else f"{prefix}-{name}"
         named.append(_told(replace(part, stream=legal_stream(name)), Path(name), by_user=False))

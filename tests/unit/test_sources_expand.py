@@ -1,0 +1,143 @@
+"""What a user names that is several sources: folders with videos in them, and patterns."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from framehop.errors import ConfigError, SourceError
+from framehop.sources import SourceSpec, expand, open_sources, parse_source
+from framehop.sources.expand import MAX_SOURCES
+
+CASES = Path(__file__).resolve().parents[1] / "cases"
+FILM = CASES / "display_matrix_hflip.mp4"
+FRAMES = 10
+PICTURE = CASES / "upright.jpg"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Callable[..., Path]:
+    """Makes files in a folder: videos, pictures and others, by their suffix."""
+
+    def make(*names: str) -> Path:
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kinds = {".mp4": FILM, ".mkv": FILM, ".jpg": PICTURE, ".png": CASES / "gray8.png"}
+            if kind := kinds.get(path.suffix):
+                shutil.copy(kind, path)
+            else:
+                path.write_text("words")
+        return tmp_path
+
+    return make
+
+
+def streams(*texts: str | Path) -> list[str]:
+    return [spec.stream for spec in expand(map(str, texts))]
+
+
+def test_a_folder_of_pictures_is_one_source(place: Callable[..., Path]) -> None:
+    folder = place("yard/a.jpg", "yard/b.png", "yard/notes.txt") / "yard"
+    assert expand([str(folder)]) == [SourceSpec(source=str(folder), stream="yard")]
+
+
+def test_of_a_mixed_folder_the_pictures_are_one_source_and_each_video_another(place: Callable[..., Path]) -> None:
+    folder = place("yard/a.jpg", "yard/north.mp4", "yard/south.mp4", "yard/notes.txt") / "yard"
+    assert streams(folder) == ["yard", "north", "south"]
+    opened = open_sources([str(folder)])
+    assert opened.failures == {}
+    assert [len(list(source.pictures())) for source in opened.sources] == [1, FRAMES, FRAMES]
+
+
+def test_a_name_before_a_folder_of_videos_is_the_first_part_of_theirs(place: Callable[..., Path]) -> None:
+    folder = place("yard/a.jpg", "yard/north.mp4") / "yard"
+    assert streams(f"gate={folder}") == ["gate", "gate-north"]
+
+
+def test_videos_that_differ_in_their_suffix_alone_keep_it(place: Callable[..., Path]) -> None:
+    folder = place("yard/north.mp4", "yard/north.mkv") / "yard"
+    assert streams(folder) == ["north.mkv", "north.mp4"]
+
+
+def test_a_pattern_names_videos_and_of_each_folder_the_pictures(place: Callable[..., Path]) -> None:
+    root = place("clips/a.mp4", "clips/b.mp4", "east/1.jpg", "east/2.jpg", "east/skip.png", "west/3.jpg")
+    assert streams(root / "clips" / "*.mp4") == ["a", "b"]
+    opened = open_sources([str(root / "*" / "*.jpg")])
+    assert [(source.stream, len(list(source.pictures()))) for source in opened.sources] == [("east", 2), ("west", 1)]
+
+
+def test_a_pattern_says_what_it_leaves_out(place: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    root = place("yard/a.mp4", "yard/notes.txt")
+    with caplog.at_level(logging.WARNING):
+        assert streams(root / "yard" / "*") == ["a"]
+    assert "left out, no picture or video by name: 1" in caplog.text
+    assert "notes.txt" in caplog.text
+
+
+def test_a_pattern_that_fits_nothing_is_refused(place: Callable[..., Path]) -> None:
+    root = place("yard/notes.txt")
+    with pytest.raises(SourceError, match="nothing fits"):
+        expand([str(root / "*.mp4")])
+    with pytest.raises(SourceError, match="no picture or video fits"):
+        expand([str(root / "yard" / "*")])
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(place: Callable[..., Path]) -> None:
+    root = place("gate [1].mp4", "gate 1.mp4")
+    [spec] = expand([str(root / "gate [1].mp4")])
+    assert spec.source == str(root / "gate [1].mp4")
+
+
+def test_names_that_are_no_stream_ids_stay_apart_and_are_told(
+    place: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    root = place("films/东门.mp4", "films/西门.mp4")
+    with caplog.at_level(logging.WARNING):
+        found = streams(root / "films")
+    assert len(set(found)) == 2
+    for name in found:
+        assert f"is the stream {name}; NAME=SOURCE gives it another" in caplog.text
+
+
+def test_videos_of_one_name_have_their_folders_before_it(place: Callable[..., Path]) -> None:
+    root = place("east/gate.mp4", "west/gate.mp4")
+    assert streams(root / "*" / "gate.mp4") == ["east-gate", "west-gate"]
+
+
+def test_two_sources_of_one_name_are_refused_with_the_way_out(place: Callable[..., Path]) -> None:
+    root = place("east/gate.mp4", "west/gate.mp4")
+    with pytest.raises(ConfigError, match=r"two sources have the stream id 'gate'.*other-gate=SOURCE"):
+        expand([str(root / "east" / "gate.mp4"), str(root / "west" / "gate.mp4")])
+
+
+def test_more_sources_than_threads_are_refused() -> None:
+    with pytest.raises(ConfigError, match=f"more than the {MAX_SOURCES}"):
+        expand(f"cam-{number}=testsrc" for number in range(MAX_SOURCES + 1))
+
+
+def test_one_that_cannot_be_opened_keeps_no_other_from_starting(place: Callable[..., Path]) -> None:
+    root = place("yard/north.mp4", "yard/notes.txt")
+    opened = open_sources(
+        [str(root / "yard" / "north.mp4"), str(root / "gone.mp4"), f"notes={root / 'yard/notes.txt'}"]
+    )
+    assert [source.stream for source in opened.sources] == ["north"]
+    assert set(opened.failures) == {"gone", "notes"}
+    assert "no such file" in opened.failures["gone"]
+
+
+def test_when_none_can_be_opened_all_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as refused:
+        open_sources([str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4")])
+    assert "a.mp4" in str(refused.value)
+    assert "b.mp4" in str(refused.value)
+
+
+def test_one_source_is_wanted_where_several_are_named(place: Callable[..., Path]) -> None:
+    folder = place("yard/north.mp4", "yard/south.mp4") / "yard"
+    with pytest.raises(SourceError, match="north, south"):
+        parse_source(str(folder))
