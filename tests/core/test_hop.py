@@ -226,7 +226,8 @@ def test_closing_leaves_no_file_thread_or_descriptor(tmp_path: Path) -> None:
             assert client.send(refs(1), sizes(1))
         unclosed = HopClient(address(tmp_path), ring_path="/r", ring_id=1)  # with its hello unsent: nobody is there
         del unclosed
-    assert held() == before
+    # Fewer, when threads of the test before were still ending at first.
+    assert all(now <= then for now, then in zip(held(), before, strict=True)), (held(), before)
     assert list(tmp_path.iterdir()) == []
 
 

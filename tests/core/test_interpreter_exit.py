@@ -44,30 +44,30 @@ def work():
 }
 
 PROGRAM = """
-import sys, tempfile, threading
+import threading
 import numpy as np
 from framehop import _core
 
-with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:  # the threads go on making files in it
-    {work}
-    turns = threading.Semaphore(0)
+directory = "."
+{work}
+turns = threading.Semaphore(0)
 
-    def go_round():
-        while True:
-            work()
-            turns.release()
+def go_round():
+    while True:
+        work()
+        turns.release()
 
-    for _ in range(3):
-        threading.Thread(target=go_round, daemon=True).start()
-    for _ in range(30):
-        assert turns.acquire(timeout=60)
-    print("left")
+for _ in range(3):
+    threading.Thread(target=go_round, daemon=True).start()
+for _ in range(30):
+    assert turns.acquire(timeout=60)
+print("left")
 """
 
 
 @pytest.mark.parametrize("work", AT_WORK)
 def test_threads_at_work_in_the_core_are_left_behind_in_peace(work: str, tmp_path: Path) -> None:
-    program = PROGRAM.replace("    {work}", AT_WORK[work].replace("\n", "\n    "))
+    program = PROGRAM.replace("{work}", AT_WORK[work])
     for _ in range(3):  # a thread is met in another place each time
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
