@@ -20,9 +20,9 @@ from benchmarks.whole_worker.results import Box, Found, Measured, Run
 from benchmarks.whole_worker.turbojpeg import TurboJpeg
 from benchmarks.whole_worker.workload import MODEL, Item, read_items
 from framehop import decode_jpeg
-from framehop.infer import load_model
-from framehop.postprocess import Objects, Postprocessor
-from framehop.preprocess import InputTensor
+from framehop.inference import load_model
+from framehop.inference.postprocess import Objects, Postprocessor
+from framehop.inference.preprocess import InputTensor
 
 Picture = NDArray[np.uint8]
 Decoded = tuple[Picture, tuple[int, int]]

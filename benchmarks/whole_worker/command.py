@@ -18,7 +18,7 @@ from benchmarks.whole_worker.report import OURS, markdown, summarise
 from benchmarks.whole_worker.results import Result, Round, Run, Workload
 from benchmarks.whole_worker.workload import MODEL, PICTURES, make_log
 from framehop._core import __version__ as framehop_build
-from framehop.infer import load_model
+from framehop.inference import load_model
 
 PEERS = {
     "bare, batch 1": ["--batch", "1"],

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from framehop._core import JpegDecoder, Ring, RingReader, __version__, decode_jpeg, encode_jpeg
     from framehop.config import DetectOptions
     from framehop.errors import FramehopError
+    from framehop.inference.engine import Engine, load_model
     from framehop.log import open_log
     from framehop.pipeline.api import detect, ingest, run
     from framehop.pipeline.audit import audit
-    from framehop.pipeline.engine import Engine, load_model
     from framehop.pipeline.pipeline import Pipeline
     from framehop.types import Event, Frame, FrameKey
 
@@ -50,7 +50,7 @@ __all__ = [
 
 _HOME = {
     "DetectOptions": "framehop.config",
-    "Engine": "framehop.pipeline.engine",
+    "Engine": "framehop.inference.engine",
     "Event": "framehop.types",
     "Frame": "framehop.types",
     "FrameKey": "framehop.types",
@@ -65,7 +65,7 @@ _HOME = {
     "detect": "framehop.pipeline.api",
     "encode_jpeg": "framehop._core",
     "ingest": "framehop.pipeline.api",
-    "load_model": "framehop.pipeline.engine",
+    "load_model": "framehop.inference.engine",
     "open_log": "framehop.log",
     "run": "framehop.pipeline.api",
 }

@@ -14,7 +14,7 @@ import yaml
 from msgspec.structs import replace
 
 from framehop.errors import ConfigError
-from framehop.infer import Provider
+from framehop.inference import Provider
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
 from framehop.strict import to_struct

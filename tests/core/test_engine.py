@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, ConfigError, InvalidArgumentError, MissingExtraError, ModelError
-from framehop.infer import Model, OnnxSession, SessionOptions
-from framehop.pipeline.engine import Engine, load_model
+from framehop.inference import Model, OnnxSession, SessionOptions
+from framehop.inference.engine import Engine, load_model
 from framehop.protocols import Detector
 from tests import tiny_model
 from tests.tiny_model import picture
@@ -265,6 +265,6 @@ def test_without_a_runtime_the_extra_is_named(tmp_path: Path, monkeypatch: pytes
 
 def test_the_runtime_is_imported_by_a_session_only() -> None:
     check = (
-        "import sys, framehop.pipeline.engine as e; e.load_model('coco-ssd'); sys.exit('onnxruntime' in sys.modules)"
+        "import sys, framehop.inference.engine as e; e.load_model('coco-ssd'); sys.exit('onnxruntime' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True, timeout=60)

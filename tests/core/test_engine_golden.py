@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from framehop._core import decode_jpeg, encode_jpeg
-from framehop.pipeline.engine import Engine, load_model
+from framehop.inference.engine import Engine, load_model
 
 PICTURES = {"astronaut": "person", "chelsea": "cat", "coffee": "cup", "motorcycle_left": "motorcycle"}
 YOLOX = os.environ.get("FRAMEHOP_TEST_YOLOX", "")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framehop.infer import Provider
-from framehop.pipeline.engine import Engine, load_model
+from framehop.inference import Provider
+from framehop.inference.engine import Engine, load_model
 from tests.core.test_engine_golden import PICTURES, photograph
 
 pytestmark = [

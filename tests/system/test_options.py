@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from framehop.infer import sample_picture
+from framehop.inference import sample_picture
 from tests.system.harness import House
 
 

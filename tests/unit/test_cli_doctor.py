@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framehop.pipeline.engine import Engine
+from framehop.inference.engine import Engine
 from framehop.types import Detections
 from tests import tiny_model
 from tests.commands import Done, framehop

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from framehop.postprocess import nms
+from framehop.inference.postprocess import nms
 
 Box = tuple[float, float, float, float]
 

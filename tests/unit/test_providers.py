@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import InvalidArgumentError, ModelError
-from framehop.infer.providers import CPU, CUDA, TENSORRT, InputShapes, Provider, SessionOptions, check, choose
+from framehop.inference.providers import CPU, CUDA, TENSORRT, InputShapes, Provider, SessionOptions, check, choose
 
 SHAPES = InputShapes(name="image", item=(300, 300, 3), max_batch=8)
 CPU_BUILD, GPU_BUILD = [CPU], [TENSORRT, CUDA, CPU]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framehop.errors import ModelError
-from framehop.infer import BUILT_IN, load_model, read_sidecar, sidecar
-from framehop.model_spec import InputSpec, NmsSpec, ResizeSpec, Sidecar, SsdSpec
+from framehop.inference import BUILT_IN, load_model, read_sidecar, sidecar
+from framehop.inference.spec import InputSpec, NmsSpec, ResizeSpec, Sidecar, SsdSpec
 from framehop.strict import to_struct
 from tests import tiny_model
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from framehop.errors import ConfigError
-from framehop.infer import load_model
-from framehop.postprocess import Candidates, Wanted
+from framehop.inference import load_model
+from framehop.inference.postprocess import Candidates, Wanted
 
 COCO = load_model("coco-ssd").labels
 

@@ -12,8 +12,8 @@ import numpy as np
 from framehop._core import decode_jpeg
 from framehop.config import DetectOptions
 from framehop.errors import FramehopError, MissingExtraError
-from framehop.infer import sample_picture
-from framehop.pipeline.engine import Engine, load_model
+from framehop.inference import sample_picture
+from framehop.inference.engine import Engine, load_model
 from framehop.types import Detections
 
 Verdict = Literal["ok", "note", "problem"]

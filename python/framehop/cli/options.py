@@ -11,7 +11,7 @@ import typer
 
 from framehop.config import DEFAULT_LOG, MAX_PIXELS, DetectOptions, load_config
 from framehop.errors import ConfigError
-from framehop.infer import Provider
+from framehop.inference import Provider
 from framehop.log import LogAt
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.errors import InvalidArgumentError, ProcessError
+from framehop.inference.engine import Engine, load_model
 from framehop.pipeline import child
 from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
-from framehop.pipeline.engine import Engine, load_model
 from framehop.protocols import Detector
 from framehop.types import Detections
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from framehop import _core
 from framehop.config import DetectOptions, FailPoint, usable_cores
 from framehop.errors import ProcessError
-from framehop.infer import Model
+from framehop.inference import Model
+from framehop.inference.engine import load_model
+from framehop.inference.postprocess import Wanted
 from framehop.log import LogAt
 from framehop.pipeline.control import (
     Beat,
@@ -28,7 +30,6 @@ from framehop.pipeline.control import (
     Stumbled,
     WorkerSettings,
 )
-from framehop.pipeline.engine import load_model
 from framehop.pipeline.figures import Figures, ProcessStatus, Status, Summary, status_of
 from framehop.pipeline.lookout import Lookout
 from framehop.pipeline.process import Incident, Process
@@ -36,7 +37,6 @@ from framehop.pipeline.roster import Roster
 from framehop.pipeline.runtime_dir import RuntimeDir
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.suspects import Suspects
-from framehop.postprocess import Wanted
 from framehop.ring import check_memory, plan_ring
 from framehop.timing import Deadline
 from framehop.types import Partition

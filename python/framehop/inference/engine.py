@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.infer import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
-from framehop.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
-from framehop.preprocess import InputTensor
+from framehop.inference import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
+from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
+from framehop.inference.preprocess import InputTensor
 from framehop.types import BatchTimings, Detections, ModelInfo
 
 __all__ = ["BAD_OUTPUT", "Engine", "load_model"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from framehop.model_spec import InputSpec, SsdSpec
-from framehop.postprocess.candidates import Candidates, Rows, best_classes, expect
+from framehop.inference.postprocess.candidates import Candidates, Rows, best_classes, expect
+from framehop.inference.spec import InputSpec, SsdSpec
 
 
 class SsdHead:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import Preprocessor
-from framehop.model_spec import InputSpec, ResizeSpec
+from framehop.inference.spec import InputSpec, ResizeSpec
 
 
 class InputTensor:

@@ -1,9 +1,9 @@
 """Models and the runtime that runs them. Nothing heavy is imported before a session is created."""
 
-from framehop.infer.onnx import OnnxSession, finite_rows
-from framehop.infer.providers import Provider, SessionOptions
-from framehop.infer.registry import BUILT_IN, load_model, sample_picture
-from framehop.infer.sidecar import Model, read_sidecar
+from framehop.inference.onnx import OnnxSession, finite_rows
+from framehop.inference.providers import Provider, SessionOptions
+from framehop.inference.registry import BUILT_IN, load_model, sample_picture
+from framehop.inference.sidecar import Model, read_sidecar
 
 __all__ = [
     "BUILT_IN",

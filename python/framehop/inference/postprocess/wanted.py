@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from framehop.errors import ConfigError
-from framehop.postprocess.candidates import Candidates
+from framehop.inference.postprocess.candidates import Candidates
 
 _SHOWN = 12
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from framehop.model_spec import InputSpec, YoloxSpec
-from framehop.postprocess.candidates import Candidates, Rows, best_classes, expect
+from framehop.inference.postprocess.candidates import Candidates, Rows, best_classes, expect
+from framehop.inference.spec import InputSpec, YoloxSpec
 
 _FAR = np.float32(1e6)  # cells; beyond any input, and keeps a wild but finite output finite
 

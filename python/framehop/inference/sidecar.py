@@ -11,7 +11,7 @@ from types import MappingProxyType
 import yaml
 
 from framehop.errors import ModelError
-from framehop.model_spec import Sidecar
+from framehop.inference.spec import Sidecar
 from framehop.strict import to_struct
 
 MAX_SIDECAR_BYTES = 1 << 20

@@ -1,5 +1,5 @@
 """Pictures into a network's input tensor."""
 
-from framehop.preprocess.tensor import InputTensor
+from framehop.inference.preprocess.native import InputTensor
 
 __all__ = ["InputTensor"]

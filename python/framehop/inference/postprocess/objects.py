@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from framehop.model_spec import Sidecar
-from framehop.postprocess.boxes import not_empty, to_source
-from framehop.postprocess.candidates import Rows
-from framehop.postprocess.heads import make_head
-from framehop.postprocess.nms import nms
-from framehop.postprocess.wanted import Wanted
+from framehop.inference.postprocess.boxes import not_empty, to_source
+from framehop.inference.postprocess.candidates import Rows
+from framehop.inference.postprocess.heads import make_head
+from framehop.inference.postprocess.nms import nms
+from framehop.inference.postprocess.wanted import Wanted
+from framehop.inference.spec import Sidecar
 
 EVERYTHING = Wanted()
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError, MissingExtraError, ModelError
-from framehop.infer.providers import CPU, InputShapes, SessionOptions, check, choose
-from framehop.infer.sidecar import Model
+from framehop.inference.providers import CPU, InputShapes, SessionOptions, check, choose
+from framehop.inference.sidecar import Model
 from framehop.installing import install
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from framehop.model_spec import HeadSpec, InputSpec, SsdSpec, YoloxSpec
-from framehop.postprocess.candidates import Candidates, Rows
-from framehop.postprocess.ssd import SsdHead
-from framehop.postprocess.yolox import YoloxHead
+from framehop.inference.postprocess.candidates import Candidates, Rows
+from framehop.inference.postprocess.ssd import SsdHead
+from framehop.inference.postprocess.yolox import YoloxHead
+from framehop.inference.spec import HeadSpec, InputSpec, SsdSpec, YoloxSpec
 
 
 class Head(Protocol):

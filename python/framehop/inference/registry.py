@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from framehop.errors import ModelError
-from framehop.infer.sidecar import Model, read_sidecar
+from framehop.inference.sidecar import Model, read_sidecar
 
 SIDECAR = "model.yaml"
 _MODELS = Path(__file__).parents[1] / "models"
