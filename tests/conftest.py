@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.broker import Cluster
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 CLUSTERS = {"kafka_cluster", "three_brokers", "secure_cluster"}
 SYSTEM = Path(__file__).parent / "system"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from framehop.errors import LogFullError
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.log.index import free_bytes
+from framehop.log.sqlite import free_bytes
 from framehop.pipeline.audit import audit
 from framehop.protocols import Ack, FrameConsumer
 from framehop.types import Event, FrameRecord

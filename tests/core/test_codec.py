@@ -215,7 +215,7 @@ def mutate(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.composite(mutate)(), minimum=st.integers(0, 64))
 def test_a_mutated_jpeg_is_a_picture_or_a_picture_error(data: bytes, minimum: int) -> None:
     try:

@@ -132,7 +132,7 @@ def test_scale_bias_and_padding_are_in_the_models_channel_order() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     source=st.tuples(st.integers(1, 130), st.integers(1, 130)),
     target=st.tuples(st.integers(1, 70), st.integers(1, 70)),

@@ -20,7 +20,7 @@ from tests.waiting import until
 
 DAMAGE = st.lists(st.tuples(st.integers(0, 127), st.integers(0, 255)), max_size=3)
 LENGTH = st.one_of(st.none(), st.integers(0, 160))
-EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def damaged(message: bytes, hits: list[tuple[int, int]], length: int | None) -> bytes:

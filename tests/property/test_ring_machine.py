@@ -154,6 +154,5 @@ TestRing = RingMachine.TestCase
 TestRing.settings = settings(
     max_examples=12,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import framehop
-from framehop.log.index import connect, rows, value
+from framehop.log.sqlite import connect, rows, value
 from tests.system.harness import House
 
 COUNT = 12

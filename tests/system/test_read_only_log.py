@@ -76,7 +76,7 @@ def test_no_copy_stays(house: House, sealed: list[str], tmp_path: Path) -> None:
 
 def test_a_log_that_another_user_owns_is_read_and_not_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.run([f"cam={SHAPES}"])
-    monkeypatch.setattr("framehop.log.embedded.is_read_only", lambda _root: True)
+    monkeypatch.setattr("framehop.log.embedded.embedded_log.is_read_only", lambda _root: True)
     with framehop.open_log(house.log) as log:
         assert framehop.audit(log).ok
         with pytest.raises(LogError, match="cannot be written"):

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from framehop.log import EmbeddedLog
-from framehop.log.index import connect, rows
+from framehop.log.sqlite import connect, rows
 from framehop.pipeline.audit import MAX_FINDINGS, audit
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import StreamState

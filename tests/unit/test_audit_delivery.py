@@ -12,9 +12,9 @@ import pytest
 
 from framehop.account import IngestAccount
 from framehop.log import KafkaOptions, open_log
-from framehop.log.index import connect, rows
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
+from framehop.log.sqlite import connect, rows
 from framehop.pipeline.audit import audit
 from framehop.protocols import Delivery, OtherCallback, ProgressCallback
 from framehop.types import (

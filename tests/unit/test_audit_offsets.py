@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.log.index import connect, rows
-from framehop.log.layout import LogPaths
-from framehop.log.retention import Retention
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.retention import Retention
+from framehop.log.sqlite import connect, rows
 from framehop.pipeline.audit import AuditReport, audit
 from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read, write
 

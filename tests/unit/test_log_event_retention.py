@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.log import event_retention as walking
-from framehop.log.index import connect, rows
-from framehop.log.layout import LogPaths
-from framehop.log.retention import Retention
-from framehop.log.room import Room
+from framehop.log.embedded import event_retention as walking
+from framehop.log.embedded.disk_usage import Room
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.retention import Retention
+from framehop.log.sqlite import connect, rows
 from framehop.pipeline.audit import audit
 from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read
 from tests.waiting import until
@@ -167,7 +167,7 @@ def test_a_disk_that_fills_up_takes_the_oldest_pictures(
     index.close()
     # Three files and the index: with as much free again the log has its half; each file less costs it one.
     for free, left in ((used + 3 * 4096, 9), (used, 3)):
-        monkeypatch.setattr("framehop.log.room.free_bytes", lambda _root, free=free: free)
+        monkeypatch.setattr("framehop.log.embedded.disk_usage.free_bytes", lambda _root, free=free: free)
         _retain(tmp_path, retain_bytes=None)
         assert len(list(log.scan_frames())) == left
     assert audit(log).ok
@@ -176,7 +176,7 @@ def test_a_disk_that_fills_up_takes_the_oldest_pictures(
 def test_events_that_take_too_much_of_the_disk_go_early(
     log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("framehop.log.room.free_bytes", lambda _root: 0)
+    monkeypatch.setattr("framehop.log.embedded.disk_usage.free_bytes", lambda _root: 0)
     with caplog.at_level(logging.WARNING):
         _retain(tmp_path, retain_bytes=None)
     assert _seqs(log) == [], "no room: neither pictures nor events whose frames are gone"

@@ -21,8 +21,8 @@ from framehop.errors import (
     NotALogError,
 )
 from framehop.log import LogOptions, open_log
-from framehop.log.index import check_sqlite, connect
-from framehop.log.layout import LogPaths, refuse_remote
+from framehop.log.embedded.layout import LogPaths, refuse_remote
+from framehop.log.sqlite import check_sqlite, connect
 from framehop.protocols import FrameLog
 from tests.logs import places, write
 

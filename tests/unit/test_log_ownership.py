@@ -8,9 +8,9 @@ import apsw
 import pytest
 
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.log.consumer import EmbeddedConsumer
-from framehop.log.index import connect, rows
-from framehop.log.membership import Roll
+from framehop.log.embedded.consumer import EmbeddedConsumer
+from framehop.log.embedded.membership import Roll
+from framehop.log.sqlite import connect, rows
 from framehop.types import Partition
 from tests.logs import make_event, marks_after, places, read, settle, write
 from tests.waiting import until

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from framehop.log import open_log
-from framehop.log.index import connect, rows
+from framehop.log.sqlite import connect, rows
 from tests.logs import make_event, marks_after, read, write
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.log.index import connect, rows
-from framehop.log.layout import LogPaths
-from framehop.log.retention import Retention
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.retention import Retention
+from framehop.log.sqlite import connect, rows
 from framehop.pipeline.audit import audit
 from framehop.timing import now_us
 from framehop.types import StreamState
@@ -118,7 +118,7 @@ def test_age_counts_from_the_newest_frame_of_a_segment(
     later = now_us() + 3_600_000_000
     _retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)
     assert _segments(tmp_path) == {1, 2}
-    monkeypatch.setattr("framehop.log.retention.now_us", lambda: later)
+    monkeypatch.setattr("framehop.log.embedded.retention.now_us", lambda: later)
     _retain(tmp_path, retain_bytes=None, retain_age_s=7200.0, retain_hard=True)
     assert _segments(tmp_path) == {1, 2}
     _retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)

@@ -13,7 +13,7 @@ from crc32c import crc32c
 
 from framehop.errors import ClosedError, InvalidArgumentError, LogError
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.log.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
+from framehop.log.embedded.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
 from tests.logs import is_whole, make_frame, read, settle, write
 
 
@@ -76,7 +76,7 @@ def test_a_frame_larger_than_a_segment_gets_one_that_fits(tmp_path: Path) -> Non
 
 
 def test_an_absurd_frame_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framehop.log.writer.MAX_PAYLOAD_BYTES", 100)
+    monkeypatch.setattr("framehop.log.embedded.writer.MAX_PAYLOAD_BYTES", 100)
     with EmbeddedLog(tmp_path) as log, log.writer() as writer:
         state = writer.open_stream("a", source="test:", finite=False)
         with pytest.raises(InvalidArgumentError, match="101 bytes; 100 are allowed"):

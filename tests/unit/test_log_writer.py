@@ -11,9 +11,9 @@ import pytest
 
 from framehop.errors import LogError, StreamBusyError, is_out_of_memory
 from framehop.log import LogOptions, open_log
-from framehop.log.index import connect, rows, value
-from framehop.log.options import Durability
-from framehop.log.segments import SegmentFile
+from framehop.log.embedded.options import Durability
+from framehop.log.embedded.segments import SegmentFile
+from framehop.log.sqlite import connect, rows, value
 from framehop.protocols import Ack
 from tests.logs import TIMEOUT_S, make_frame, write
 from tests.waiting import until
@@ -122,7 +122,7 @@ def test_a_clock_that_went_back_makes_no_older_epoch(tmp_path: Path, monkeypatch
     with open_log(tmp_path) as log:
         with log.writer() as writer:
             first = writer.open_stream("a", source="test:", finite=False)
-        monkeypatch.setattr("framehop.log.streams.now_us", lambda: 1000)
+        monkeypatch.setattr("framehop.log.embedded.stream_rows.now_us", lambda: 1000)
         with log.writer() as writer:
             second = writer.open_stream("a", source="test:", finite=False)
             third = writer.next_pass("a")
@@ -142,7 +142,7 @@ def test_the_flusher_keeps_the_write_ahead_log_small(tmp_path: Path) -> None:
 
 def test_no_room_pushes_back_says_why_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     room = [0]
-    monkeypatch.setattr("framehop.log.committer.free_bytes", lambda _path: room[0])
+    monkeypatch.setattr("framehop.log.embedded.append_commits.free_bytes", lambda _path: room[0])
     acks: list[Ack] = []
     with open_log(tmp_path, options=LogOptions(queue_bytes=4000)) as log, log.writer() as writer:
         state = writer.open_stream("a", source="test:", finite=False)
@@ -177,8 +177,8 @@ def test_a_writer_that_has_no_memory_fails_and_says_so(tmp_path: Path, monkeypat
 def test_closing_a_stalled_writer_ends_and_counts_what_was_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("framehop.log.committer.free_bytes", lambda _path: 0)
-    monkeypatch.setattr("framehop.log.writer.CLOSE_S", 0.1)
+    monkeypatch.setattr("framehop.log.embedded.append_commits.free_bytes", lambda _path: 0)
+    monkeypatch.setattr("framehop.log.embedded.writer.CLOSE_S", 0.1)
     with open_log(tmp_path) as log:
         writer = log.writer()
         state = writer.open_stream("a", source="test:", finite=True)

@@ -10,7 +10,7 @@ from framehop.cli.output import note
 from framehop.cli.units import shown_age, shown_size
 from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogAt
-from framehop.log.room import Usage
+from framehop.log.embedded.disk_usage import Usage
 
 ENOUGH_S = 1.0  # what is measured over less says nothing of the pace
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import apsw
 
-from framehop.log.at import LogAt
-from framehop.log.embedded import EmbeddedLog
+from framehop.log.embedded.embedded_log import EmbeddedLog
+from framehop.log.embedded.options import LogOptions
 from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
-from framehop.log.options import LogOptions
+from framehop.log.location import LogAt
 from framehop.protocols import FrameLog
 
 __all__ = [

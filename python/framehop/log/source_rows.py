@@ -11,7 +11,25 @@ import apsw
 import msgspec
 
 from framehop.account import IngestAccount
-from framehop.log.index import rows
+from framehop.log.sqlite import rows
+
+# origins: of the frames of a stream's newest epoch, kept beyond retention; see FrameWriter.taken.
+# accounts: see IngestAccount, which json is one of.
+SOURCE_TABLES = """
+CREATE TABLE IF NOT EXISTS origins(
+    stream TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    PRIMARY KEY(stream, epoch, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounts(
+    stream TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    json BLOB NOT NULL,
+    PRIMARY KEY(stream, epoch)
+) STRICT, WITHOUT ROWID;
+"""
 
 ACCOUNTS = 50  # epochs of a stream whose account is kept: a source that loops for ever has no end of them
 

@@ -15,12 +15,11 @@ import apsw
 
 from framehop.account import IngestAccount
 from framehop.errors import StreamBusyError
-from framehop.log.index import BUSY_TIMEOUT_MS, check_sqlite, row, rows, transaction, translated
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.url import KafkaUrl
 from framehop.log.locks import FileLock, holder_of
-from framehop.log.schema import SOURCES
-from framehop.log.source_rows import add_origins, forget_origins, load_accounts, origins_of, save_account
+from framehop.log.source_rows import SOURCE_TABLES, add_origins, forget_origins, load_accounts, origins_of, save_account
+from framehop.log.sqlite import BUSY_TIMEOUT_MS, check_sqlite, row, rows, transaction, translated
 
 FILE = "ingest.db"
 _TABLE = """
@@ -107,7 +106,7 @@ class StreamStore:
             rows(self._db, "PRAGMA journal_mode=WAL")
             rows(self._db, "PRAGMA synchronous=NORMAL")
             rows(self._db, _TABLE)
-            rows(self._db, SOURCES)
+            rows(self._db, SOURCE_TABLES)
         with transaction(self._db, self._path):
             if "topic" not in {column[1] for column in rows(self._db, "PRAGMA table_info(streams)")}:
                 rows(self._db, _TOPIC)

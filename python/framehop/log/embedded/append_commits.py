@@ -10,14 +10,14 @@ import apsw
 
 from framehop import _core
 from framehop.errors import FramehopError, LogBusyError, LogFullError, text_of
-from framehop.log.append_queue import AppendQueue, Item, PendingAccount, PendingFrame
-from framehop.log.context import LogContext
-from framehop.log.index import connect, free_bytes, full_error, row, rows, transaction, translated
-from framehop.log.records import INSERT, Place, to_row
-from framehop.log.schema import TOPIC
-from framehop.log.segments import HEADER_BYTES, SegmentFile, record_bytes
+from framehop.log.embedded.append_queue import AppendQueue, Item, PendingAccount, PendingFrame
+from framehop.log.embedded.context import LogContext
+from framehop.log.embedded.frame_rows import INSERT, Place, to_row
+from framehop.log.embedded.schema import TOPIC
+from framehop.log.embedded.segments import HEADER_BYTES, SegmentFile, record_bytes
+from framehop.log.embedded.stream_rows import change_pass, check_generation
 from framehop.log.source_rows import add_origins, save_account
-from framehop.log.streams import change_pass, check_generation
+from framehop.log.sqlite import connect, free_bytes, full_error, row, rows, transaction, translated
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack
 from framehop.timing import now_us

@@ -12,8 +12,9 @@ from pathlib import Path
 import apsw
 
 from framehop.errors import LogCorruptError, LogError, LogNotFoundError, LogVersionError, NotALogError
-from framehop.log.index import check_sqlite, connect, has_table, row, rows, transaction, translated, value
-from framehop.log.schema import APPLICATION_ID, EVENT_ACCOUNT, FRAME_ERROR, READERS, SOURCES, TABLES, VERSION
+from framehop.log.embedded.schema import APPLICATION_ID, EVENT_ACCOUNT, FRAME_ERROR, READERS, TABLES, VERSION
+from framehop.log.source_rows import SOURCE_TABLES
+from framehop.log.sqlite import check_sqlite, connect, has_table, row, rows, transaction, translated, value
 
 _OWN = frozenset(
     {"index.db", "index.db-wal", "index.db-shm", "index.db-journal", "frames", "bell", "locks", "lost+found"}
@@ -191,7 +192,7 @@ def _check_version(paths: LogPaths) -> int:
 def _add_what_came_later(db: apsw.Connection, paths: LogPaths) -> None:
     """A log made before there were these tables and columns gets them, empty; who made it can go on with it."""
     rows(db, READERS)
-    rows(db, SOURCES)
+    rows(db, SOURCE_TABLES)
     if _is_complete(db):
         return
     with transaction(db, paths.index):  # several processes may open it at once: only one adds

@@ -18,24 +18,6 @@ CREATE TABLE IF NOT EXISTS readers(
 ) STRICT, WITHOUT ROWID;
 """
 
-# origins: of the frames of a stream's newest epoch, kept beyond retention; see FrameWriter.taken.
-# accounts: see IngestAccount, which json is one of.
-SOURCES = """
-CREATE TABLE IF NOT EXISTS origins(
-    stream TEXT NOT NULL,
-    epoch INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    origin TEXT NOT NULL,
-    PRIMARY KEY(stream, epoch, seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS accounts(
-    stream TEXT NOT NULL,
-    epoch INTEGER NOT NULL,
-    json BLOB NOT NULL,
-    PRIMARY KEY(stream, epoch)
-) STRICT, WITHOUT ROWID;
-"""
-
 # Why a frame has no picture. The last column, as ALTER TABLE puts it.
 FRAME_ERROR = "ALTER TABLE frames ADD COLUMN error TEXT NOT NULL DEFAULT ''"
 

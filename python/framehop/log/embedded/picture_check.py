@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from framehop.log.index import translated
-from framehop.log.layout import LogPaths
-from framehop.log.schema import TOPIC
-from framehop.log.segments import RECORD_HEADER_BYTES, open_segment, read_at
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.schema import TOPIC
+from framehop.log.embedded.segments import RECORD_HEADER_BYTES, open_segment, read_at
+from framehop.log.sqlite import translated
 from framehop.protocols import ProgressCallback
 from framehop.types import FrameKey, FramePointer, LostPicture
 

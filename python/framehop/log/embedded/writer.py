@@ -14,12 +14,12 @@ from crc32c import crc32c
 
 from framehop.account import IngestAccount
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
-from framehop.log.append_queue import AppendQueue, PassChange, PendingAccount, PendingFrame
-from framehop.log.committer import Committer
-from framehop.log.context import LogContext
-from framehop.log.index import connect, transaction, translated
+from framehop.log.embedded.append_commits import Committer
+from framehop.log.embedded.append_queue import AppendQueue, PassChange, PendingAccount, PendingFrame
+from framehop.log.embedded.context import LogContext
+from framehop.log.embedded.stream_rows import OpenedStream, next_epoch, open_stream_row
 from framehop.log.locks import FileLock, holder_of
-from framehop.log.streams import OpenedStream, next_epoch, open_stream_row
+from framehop.log.sqlite import connect, transaction, translated
 from framehop.protocols import Ack
 from framehop.timing import Deadline
 from framehop.types import Frame, StreamState, check_stream

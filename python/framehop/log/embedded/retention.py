@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import apsw
 
-from framehop.log.event_retention import EventRetention
-from framehop.log.index import row, rows, transaction, value
-from framehop.log.layout import LogPaths
+from framehop.log.embedded.disk_usage import Room, measure
+from framehop.log.embedded.event_retention import EventRetention
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.options import LogOptions
 from framehop.log.locks import is_held, remove_if_free
-from framehop.log.options import LogOptions
-from framehop.log.room import Room, measure
+from framehop.log.sqlite import row, rows, transaction, value
 from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)

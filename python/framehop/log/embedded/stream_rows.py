@@ -8,9 +8,9 @@ import apsw
 
 from framehop.account import is_replaced, is_same
 from framehop.errors import StreamBusyError
-from framehop.log.append_queue import PassChange
-from framehop.log.index import row, rows, value
+from framehop.log.embedded.append_queue import PassChange
 from framehop.log.source_rows import forget_origins, origins_of
+from framehop.log.sqlite import row, rows, value
 from framehop.timing import now_us
 from framehop.types import StreamState
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from framehop.log.context import LogContext
-from framehop.log.index import connect, rows, translated
-from framehop.log.records import SELECTED, meta_of, place_of
-from framehop.log.segments import SegmentMaps
+from framehop.log.embedded.context import LogContext
+from framehop.log.embedded.frame_rows import SELECTED, meta_of, place_of
+from framehop.log.embedded.segments import SegmentMaps
+from framehop.log.sqlite import connect, rows, translated
 from framehop.types import FrameRecord
 
 _SELECT = f'SELECT {SELECTED} FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT ?'  # noqa: S608

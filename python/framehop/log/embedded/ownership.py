@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import apsw
 
 from framehop.errors import LogBusyError, LogError, LogFullError, text_of
-from framehop.log.context import LogContext
-from framehop.log.index import connect, rows, transaction, translated, value
+from framehop.log.embedded.context import LogContext
+from framehop.log.embedded.membership import BEATS_PER_TIMEOUT, Member, Roll, bump_version
 from framehop.log.locks import FileLock
-from framehop.log.membership import BEATS_PER_TIMEOUT, Member, Roll, bump_version
+from framehop.log.sqlite import connect, rows, transaction, translated, value
 from framehop.partitioning import fair_shares
 from framehop.protocols import Start, Tenure
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from framehop.errors import ConfigError
-from framehop.log.embedded import EmbeddedLog
+from framehop.log.embedded.embedded_log import EmbeddedLog
+from framehop.log.embedded.options import LogOptions
 from framehop.log.kafka.options import KafkaOptions
-from framehop.log.options import LogOptions
 from framehop.protocols import FrameLog
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Self
 
 from framehop.errors import ClosedError, LogBusyError, LogFullError
-from framehop.log.context import LogContext
+from framehop.log.embedded.context import LogContext
+from framehop.log.embedded.waiting import wait_for_change
 from framehop.log.event_codec import decode_event
-from framehop.log.index import connect, row, rows, transaction, translated, value
-from framehop.log.waiting import wait_for_change
+from framehop.log.sqlite import connect, row, rows, transaction, translated, value
 from framehop.protocols import Start
 from framehop.timing import Deadline
 from framehop.types import EventRecord

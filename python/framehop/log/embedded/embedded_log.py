@@ -12,23 +12,23 @@ from typing import Any, Self, TypeVar
 from framehop import _core
 from framehop.account import IngestAccount
 from framehop.errors import ClosedError, InvalidArgumentError, LogError
-from framehop.log.consumer import EmbeddedConsumer
-from framehop.log.context import LogContext
-from framehop.log.events import EmbeddedEventReader
-from framehop.log.index import connect, rows, transaction, translated
-from framehop.log.layout import LogPaths, find_or_create
+from framehop.log.embedded.consumer import EmbeddedConsumer
+from framehop.log.embedded.context import LogContext
+from framehop.log.embedded.disk_usage import Usage, usage
+from framehop.log.embedded.frame_rows import SELECTED, meta_of, place_of
+from framehop.log.embedded.layout import LogPaths, find_or_create
+from framehop.log.embedded.maintenance import Maintenance
+from framehop.log.embedded.membership import name_of
+from framehop.log.embedded.options import LogOptions
+from framehop.log.embedded.picture_check import PictureCheck
+from framehop.log.embedded.read_only import ReadOnlyLog, is_read_only
+from framehop.log.embedded.reader import EmbeddedEventReader
+from framehop.log.embedded.schema import TOPIC
+from framehop.log.embedded.segments import read_cold
+from framehop.log.embedded.writer import EmbeddedWriter
 from framehop.log.locks import is_held
-from framehop.log.maintenance import Maintenance
-from framehop.log.membership import name_of
-from framehop.log.options import LogOptions
-from framehop.log.pictures import PictureCheck
-from framehop.log.read_only import ReadOnlyLog, is_read_only
-from framehop.log.records import SELECTED, meta_of, place_of
-from framehop.log.room import Usage, usage
-from framehop.log.schema import TOPIC
-from framehop.log.segments import read_cold
 from framehop.log.source_rows import load_accounts
-from framehop.log.writer import EmbeddedWriter
+from framehop.log.sqlite import connect, rows, transaction, translated
 from framehop.partitioning import partition_of
 from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
 from framehop.timing import now_us

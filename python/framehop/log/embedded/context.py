@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from framehop import _core
-from framehop.log.layout import LogPaths
-from framehop.log.maintenance import Maintenance
-from framehop.log.options import LogOptions
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.maintenance import Maintenance
+from framehop.log.embedded.options import LogOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

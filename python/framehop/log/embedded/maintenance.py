@@ -13,12 +13,12 @@ import time
 import apsw
 
 from framehop.errors import LogError, text_of
-from framehop.log.index import BUSY_TIMEOUT_MS, connect, translated
-from framehop.log.layout import LogPaths
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.options import LogOptions
+from framehop.log.embedded.retention import Retention
+from framehop.log.embedded.segments import SegmentFile
 from framehop.log.locks import FileLock
-from framehop.log.options import LogOptions
-from framehop.log.retention import Retention
-from framehop.log.segments import SegmentFile
+from framehop.log.sqlite import BUSY_TIMEOUT_MS, connect, translated
 
 logger = logging.getLogger(__name__)
 

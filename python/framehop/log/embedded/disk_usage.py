@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import apsw
 
-from framehop.log.index import free_bytes, value
-from framehop.log.layout import LogPaths
-from framehop.log.options import LogOptions
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.options import LogOptions
+from framehop.log.sqlite import free_bytes, value
 
 # Of segments that are being written, whose files are larger than what is in them.
 _OPEN = """

@@ -8,13 +8,13 @@ from typing import Self
 
 from framehop import _core
 from framehop.errors import ClosedError
-from framehop.log.context import LogContext
+from framehop.log.embedded.context import LogContext
+from framehop.log.embedded.frame_fetcher import FrameFetcher
+from framehop.log.embedded.ownership import Ownership
+from framehop.log.embedded.schema import TOPIC
+from framehop.log.embedded.waiting import wait_for_change
 from framehop.log.event_codec import encode_event
-from framehop.log.fetch import FrameFetcher
-from framehop.log.index import connect, rows, transaction, translated
-from framehop.log.ownership import Ownership
-from framehop.log.schema import TOPIC
-from framehop.log.waiting import wait_for_change
+from framehop.log.sqlite import connect, rows, transaction, translated
 from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, FrameRecord, Partition

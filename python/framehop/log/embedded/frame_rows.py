@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from framehop.log.schema import TOPIC
+from framehop.log.embedded.schema import TOPIC
 from framehop.types import Frame, FrameKey, FrameMeta, FramePointer
 
 COLUMNS = (

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import apsw
 
-from framehop.log.index import rows, transaction
-from framehop.log.layout import LogPaths
-from framehop.log.options import LogOptions
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.options import LogOptions
+from framehop.log.sqlite import rows, transaction
 from framehop.timing import now_us
 
 CHUNK = 1024  # keeps the transaction that removes one short

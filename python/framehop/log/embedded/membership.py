@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import apsw
 
 from framehop.errors import LogError, text_of
-from framehop.log.context import LogContext
-from framehop.log.index import connect, rows, transaction, translated
+from framehop.log.embedded.context import LogContext
 from framehop.log.locks import FileLock, is_held
+from framehop.log.sqlite import connect, rows, transaction, translated
 from framehop.protocols import Start
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from framehop.errors import LogBusyError, LogError
-from framehop.log.index import free_bytes, translated
-from framehop.log.layout import LogPaths
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.sqlite import free_bytes, translated
 
 _INDEX = ("index.db", "index.db-wal")
 RESERVE_BYTES = 64 << 20

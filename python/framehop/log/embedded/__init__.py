@@ -1,0 +1,1 @@
+"""The embedded log: a directory that several processes of one machine share."""
