@@ -13,7 +13,7 @@ from pathlib import Path
 from framehop.errors import LogFullError
 from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.sqlite import free_bytes
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from framehop.protocols import Ack, FrameConsumer
 from framehop.types import Event, FrameRecord
 from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after

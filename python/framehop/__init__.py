@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from framehop.errors import FramehopError
     from framehop.inference.engine import Engine, load_model
     from framehop.log import open_log
+    from framehop.ops.audit import audit
     from framehop.pipeline.api import detect, ingest, run
-    from framehop.pipeline.audit import audit
     from framehop.pipeline.pipeline import Pipeline
     from framehop.types import Event, Frame, FrameKey
 
@@ -60,7 +60,7 @@ _HOME = {
     "Ring": "framehop._core",
     "RingReader": "framehop._core",
     "__version__": "framehop._core",
-    "audit": "framehop.pipeline.audit",
+    "audit": "framehop.ops.audit",
     "decode_jpeg": "framehop._core",
     "detect": "framehop.pipeline.api",
     "encode_jpeg": "framehop._core",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Clock = Literal["camera", "ingest"]
+CaptureClock = Literal["camera", "ingest"]
 Outcome = Literal["detected", "skipped", "failed"]
 
 SCHEMA_VERSION = 1
@@ -95,7 +95,7 @@ class Frame:
     payload: bytes
     captured_us: int
     received_us: int
-    clock: Clock = "ingest"
+    clock: CaptureClock = "ingest"
     content_type: str = "image/jpeg"
     keyframe: bool = True
     width: int = 0
@@ -139,7 +139,7 @@ class FrameMeta:
     captured_us: int
     received_us: int
     appended_us: int
-    clock: Clock
+    clock: CaptureClock
     content_type: str
     keyframe: bool
     width: int
@@ -227,7 +227,7 @@ class Event:
     seq: int
     captured_at: str
     received_at: str
-    clock: Clock
+    clock: CaptureClock
     width: int
     height: int
     frame: FramePointer

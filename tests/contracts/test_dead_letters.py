@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from framehop.pipeline.requeue import requeue
+from framehop.ops.requeue import requeue
 from framehop.protocols import FrameLog
 from framehop.types import DeadLetter, Event, FrameRecord
 from tests.logs import make_event, marks_after, payload_of, read, write

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from framehop.types import FrameRecord, Partition, StreamState
 from tests.logs import TIMEOUT_S, make_event, make_frame, settle
 from tests.waiting import until

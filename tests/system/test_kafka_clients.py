@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 from framehop import encode_jpeg
 from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.scan import PartitionScan
+from framehop.log.kafka.partition_scan import PartitionScan
 from framehop.log.kafka.topics import TopicPlan
 from framehop.log.kafka.wire import DeadLetterBody, parse_letter
 from framehop.types import Partition

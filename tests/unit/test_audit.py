@@ -11,7 +11,7 @@ import pytest
 
 from framehop.log import EmbeddedLog
 from framehop.log.sqlite import connect, rows
-from framehop.pipeline.audit import MAX_FINDINGS, audit
+from framehop.ops.audit import MAX_FINDINGS, audit
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import StreamState
 from tests.logs import make_event, marks_after, read, write

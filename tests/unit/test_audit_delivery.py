@@ -15,7 +15,7 @@ from framehop.log import KafkaOptions, open_log
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
 from framehop.log.sqlite import connect, rows
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from framehop.protocols import Delivery, OtherCallback, ProgressCallback
 from framehop.types import (
     Event,

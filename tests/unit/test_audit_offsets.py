@@ -11,7 +11,7 @@ from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
 from framehop.log.sqlite import connect, rows
-from framehop.pipeline.audit import AuditReport, audit
+from framehop.ops.audit import AuditReport, audit
 from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read, write
 
 ONE = LogOptions(partitions=1, segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)

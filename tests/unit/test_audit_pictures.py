@@ -15,7 +15,7 @@ from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import RECORD_HEADER_BYTES, record_bytes
 from framehop.log.sqlite import connect, rows
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from tests.commands import framehop
 from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read
 

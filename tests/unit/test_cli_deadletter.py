@@ -11,7 +11,7 @@ import pytest
 from framehop.log import KafkaOptions, open_log
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
-from framehop.pipeline.requeue import requeue
+from framehop.ops.requeue import requeue
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import Frame, FrameKey
 from tests.broker import Cluster

@@ -14,8 +14,8 @@ import pytest
 
 from framehop.account import IngestAccount
 from framehop.errors import ConfigError, SourceError, StreamBusyError
-from framehop.pipeline.ingest import IngestProgress, ingest
-from framehop.pipeline.pacing import Pacer, Rate, parse_rate
+from framehop.pipeline.ingest.ingest import IngestProgress, ingest
+from framehop.pipeline.ingest.pacing import Pacer, Rate, parse_rate
 from framehop.pipeline.stop import StopSignal
 from framehop.protocols import Ack, FrameLog, Picture
 from framehop.testing.clock import ManualClock, ManualEvent

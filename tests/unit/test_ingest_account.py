@@ -12,7 +12,7 @@ import pytest
 from framehop.account import IngestAccount, LeftOut
 from framehop.errors import LogFullError
 from framehop.log import open_log
-from framehop.pipeline.ingest import IngestSummary, ingest
+from framehop.pipeline.ingest.ingest import IngestSummary, ingest
 from framehop.protocols import FrameLog, Picture
 from framehop.sources.left_out import NAMES, OTHER, REASONS, Tally
 from framehop.testing.memory_log import MemoryLog

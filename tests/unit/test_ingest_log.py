@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from framehop.log import open_log
-from framehop.pipeline.ingest import ingest
+from framehop.pipeline.ingest.ingest import ingest
 from framehop.protocols import Picture
 from framehop.testing.synthetic import BrokenSource, ListSource, forged_jpeg, jpeg, truncated_jpeg
 from framehop.types import FrameMeta

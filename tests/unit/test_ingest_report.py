@@ -6,7 +6,7 @@ import pytest
 
 from framehop.cli import ingest_report
 from framehop.cli.ingest_report import LINE_S, IngestLine, progress_text
-from framehop.pipeline.ingest import IngestProgress, StreamProgress
+from framehop.pipeline.ingest.ingest import IngestProgress, StreamProgress
 
 
 def stream(name: str, acked: int, **more: object) -> StreamProgress:

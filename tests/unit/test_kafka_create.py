@@ -9,7 +9,7 @@ import pytest
 
 from framehop.errors import LogUnavailableError
 from framehop.log.kafka import topics
-from framehop.log.kafka.client import Connection
+from framehop.log.kafka.connection import Connection
 from framehop.timing import Deadline
 
 CONNECTION = cast("Connection", None)  # the broker below stands for it

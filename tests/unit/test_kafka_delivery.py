@@ -14,10 +14,10 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from framehop.errors import LogError, LogUnavailableError
 from framehop.log import KafkaOptions
 from framehop.log.kafka import delivery as module
-from framehop.log.kafka.client import Connection
+from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.delivery import ExactlyOnce
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.outputs import Output
+from framehop.log.kafka.output_records import Output
 from framehop.log.kafka.topics import TopicPlan
 from framehop.log.kafka.url import KafkaUrl
 from tests.broker import Cluster

@@ -14,7 +14,7 @@ from framehop.errors import LogError
 from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from framehop.timing import Deadline
 from tests.broker import Cluster
 from tests.logs import TIMEOUT_S, write

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, KafkaSecurity, open_log
 from framehop.log.kafka.options import OURS
-from framehop.log.kafka.scan import without_group
+from framehop.log.kafka.partition_scan import without_group
 from framehop.log.kafka.topic_checks import (
     _check_events_size,
     _check_frames_size,

@@ -20,11 +20,11 @@ from confluent_kafka.admin import AdminClient
 from framehop.errors import ConfigError, LogError, LogNotFoundError
 from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.state import StreamRow, StreamStore
+from framehop.log.kafka.stream_store import StreamRow, StreamStore
 from framehop.log.kafka.topics import TopicPlan
+from framehop.ops.audit import audit
+from framehop.ops.requeue import requeue
 from framehop.partitioning import partition_of
-from framehop.pipeline.audit import audit
-from framehop.pipeline.requeue import requeue
 from framehop.protocols import Delivery, FrameConsumer
 from framehop.types import FramePointer, FrameRecord, Gap, Partition
 from tests.broker import Cluster

@@ -15,12 +15,12 @@ import pytest
 
 from framehop.errors import ClosedError, LogNotFoundError, StreamBusyError
 from framehop.log import KafkaOptions
-from framehop.log.kafka.client import Connection
+from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.scan import log_end
-from framehop.log.kafka.state import StreamStore
+from framehop.log.kafka.partition_scan import log_end
+from framehop.log.kafka.stream_store import StreamStore
 from framehop.log.kafka.topics import TopicPlan
-from framehop.pipeline.ingest import ingest
+from framehop.pipeline.ingest.ingest import ingest
 from framehop.protocols import FrameWriter, Picture
 from framehop.types import Partition, StreamState
 from tests.broker import Cluster

@@ -14,12 +14,13 @@ from framehop.log.embedded.disk_usage import Room
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
 from framehop.log.sqlite import connect, rows
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read
 from tests.waiting import until
 
 HOUR_S = 3600.0
-KEEP_ALL = LogOptions(segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)
+# The opened log drops nothing by itself, at whatever moment its flusher looks.
+KEEP_ALL = LogOptions(segment_bytes=4096, retain_bytes=None, retain_event_age_s=None, session_timeout_s=20.0)
 
 
 @pytest.fixture

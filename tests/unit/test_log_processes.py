@@ -12,7 +12,7 @@ import pytest
 
 from framehop.errors import StreamBusyError
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from framehop.protocols import FrameConsumer
 from tests.log_process import LogProcess, Worker
 from tests.logs import TIMEOUT_S, is_whole, make_event, marks_after, read, write

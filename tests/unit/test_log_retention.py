@@ -13,7 +13,7 @@ from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
 from framehop.log.sqlite import connect, rows
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from framehop.timing import now_us
 from framehop.types import StreamState
 from tests.log_process import LogProcess

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from framehop.errors import LogFullError
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from framehop.testing.memory_log import MemoryLog
 from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read, settle, write
 

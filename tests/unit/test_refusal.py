@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from framehop import _core
-from framehop.pipeline.refusal import refusal
+from framehop.pipeline.worker.refusal import refusal
 
 MIN_SIZE = (300, 300)
 

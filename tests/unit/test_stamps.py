@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from framehop.pipeline.ingest import ingest
-from framehop.pipeline.pacing import Rate
+from framehop.pipeline.ingest.ingest import ingest
+from framehop.pipeline.ingest.pacing import Rate
 from framehop.protocols import FrameLog
 from framehop.testing.clock import ManualClock, ManualEvent
 from framehop.testing.memory_log import MemoryLog

@@ -13,7 +13,7 @@ from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import complain, note, out, write_json_line
 from framehop.errors import ConfigError
-from framehop.pipeline.requeue import requeue as requeue_letters
+from framehop.ops.requeue import requeue as requeue_letters
 from framehop.protocols import FrameLog
 from framehop.types import DeadLetter
 

@@ -18,7 +18,7 @@ from framehop.cli.read import print_audit
 from framehop.cli.work import StatusLine, print_summary, run_here
 from framehop.errors import ConfigError
 from framehop.log import LogAt
-from framehop.pipeline.audit import audit
+from framehop.ops.audit import audit
 from framehop.pipeline.pipeline import Pipeline
 from framehop.protocols import FrameLog
 from framehop.sources.demo import demo_sources

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from framehop.cli.output import complain, console, note
-from framehop.pipeline.ingest import IngestProgress, IngestSummary, StreamProgress, StreamSummary
+from framehop.pipeline.ingest.ingest import IngestProgress, IngestSummary, StreamProgress, StreamSummary
 
 LINE_S = 10.0
 NAMED = 3  # streams of which a line has room

@@ -14,8 +14,8 @@ from framehop.account import IngestAccount
 from framehop.cli import options
 from framehop.cli.output import console, note, out, write_json_line
 from framehop.cli.units import parse_moment
-from framehop.pipeline.audit import AuditReport
-from framehop.pipeline.audit import audit as audit_log
+from framehop.ops.audit import AuditReport
+from framehop.ops.audit import audit as audit_log
 from framehop.protocols import Delivery
 from framehop.timing import now_us
 

@@ -18,12 +18,12 @@ from framehop.cli.ingest_report import IngestLine
 from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.log import LogAt
-from framehop.pipeline.figures import Status, Summary
-from framehop.pipeline.ingest import IngestProgress
-from framehop.pipeline.ingest import ingest as ingest_sources
-from framehop.pipeline.pacing import Rate, parse_rate
+from framehop.pipeline.ingest.ingest import IngestProgress
+from framehop.pipeline.ingest.ingest import ingest as ingest_sources
+from framehop.pipeline.ingest.pacing import Rate, parse_rate
 from framehop.pipeline.pipeline import Pipeline
 from framehop.pipeline.stop import StopSignal, stop_on_signals
+from framehop.pipeline.supervisor.status import Status, Summary
 from framehop.sources import open_sources
 from framehop.types import EventRecord
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError, SourceError
 from framehop.log import KafkaOptions, LogOptions, open_log
-from framehop.pipeline.ingest import IngestSummary
-from framehop.pipeline.ingest import ingest as ingest_sources
-from framehop.pipeline.pacing import Rate
+from framehop.pipeline.ingest.ingest import IngestSummary
+from framehop.pipeline.ingest.ingest import ingest as ingest_sources
+from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pipeline import Pipeline
 from framehop.sources import open_sources
 from framehop.types import Event

@@ -16,15 +16,15 @@ from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.aside import finished_aside
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.events import Events
-from framehop.pipeline.figures import Status, Summary
-from framehop.pipeline.ingest import check_loop
-from framehop.pipeline.pacing import Rate, check_rate
+from framehop.pipeline.ingest.ingest import check_loop
+from framehop.pipeline.ingest.pacing import Rate, check_rate
 from framehop.pipeline.pump import Pump
 from framehop.pipeline.push import Pushable, Pusher
-from framehop.pipeline.roster import Roster, StreamStatus
 from framehop.pipeline.session import Session
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
-from framehop.pipeline.supervisor import DRAIN_GRACE_S, Supervisor
+from framehop.pipeline.supervisor.roster import Roster, StreamStatus
+from framehop.pipeline.supervisor.status import Status, Summary
+from framehop.pipeline.supervisor.supervisor import DRAIN_GRACE_S, Supervisor
 from framehop.sources import expand, open_specs
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, EventRecord, FrameKey

@@ -18,8 +18,8 @@ from framehop.errors import (
     PictureTooLargeError,
 )
 from framehop.log import LogAt
-from framehop.pipeline.feed import new_traceparent
-from framehop.pipeline.roster import StreamStatus
+from framehop.pipeline.ingest.feed import new_traceparent
+from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.protocols import Ack, FrameLog, FrameWriter
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
 from framehop.timing import Deadline, now_us

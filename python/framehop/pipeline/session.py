@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 
 from framehop.pipeline import at_exit
-from framehop.pipeline.figures import Summary
 from framehop.pipeline.stop import StopSignal
-from framehop.pipeline.supervisor import Supervisor
+from framehop.pipeline.supervisor.status import Summary
+from framehop.pipeline.supervisor.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 

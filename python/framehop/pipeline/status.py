@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from framehop.pipeline.figures import ProcessStatus, Status
-from framehop.pipeline.roster import StreamStatus
+from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.supervisor.status import ProcessStatus, Status
 
 PipelinePhase = Literal["new", "running", "stopping", "ended", "failed"]
 

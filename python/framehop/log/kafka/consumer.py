@@ -12,16 +12,16 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from framehop import _core
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
-from framehop.log.kafka.client import MISSING, REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.commit_progress import CommitProgress
+from framehop.log.kafka.connection import MISSING, REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
 from framehop.log.kafka.coverage import CoverageWatch, listed
-from framehop.log.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce, StaleGenerationError
+from framehop.log.kafka.delivery import AtLeastOnce, EventDelivery, ExactlyOnce, StaleGenerationError
 from framehop.log.kafka.groups import warn_of_long_session
-from framehop.log.kafka.intake import Intake, Notice
-from framehop.log.kafka.marks import Marks
+from framehop.log.kafka.handoff import Handoff, Notice
 from framehop.log.kafka.offsets import OffsetCommits, places_to_commit
-from framehop.log.kafka.outputs import Output, Outputs
-from framehop.log.kafka.scan import place_of, topic_partition, without_group
-from framehop.log.kafka.starts import StartOffset, behind_its_end, range_of, resolve_starts
+from framehop.log.kafka.output_records import Output, Outputs
+from framehop.log.kafka.partition_scan import place_of, topic_partition, without_group
+from framehop.log.kafka.start_offsets import StartOffset, behind_its_end, range_of, resolve_starts
 from framehop.log.kafka.wire import NotOursError, Record, event_record, parse_frame, payload_of, pointer_of
 from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.timing import Deadline
@@ -37,7 +37,7 @@ COMMIT_S = 5.0
 SOON = 64  # so many frames done are committed before the interval is over
 AHEAD = 128  # so many hold the worker up: what is done again after a crash stays bounded, however fast it is
 GENERATION_S = 2.0  # what a commit waits for the group's new generation
-FULL_S = 1.0  # a full intake is looked at so often, so that rebalances are heard all the same
+FULL_S = 1.0  # a full handoff is looked at so often, so that rebalances are heard all the same
 REVOKE_S = 8.0  # what the worker gets to finish what is in flight of partitions that go to another
 
 
@@ -70,10 +70,10 @@ class KafkaConsumer:
             logger.warning("%s: no topic fits %s yet; waiting for one", self._url, connection.frames.text)
         self._outputs = Outputs(connection)
         warn_of_long_session(connection, self._group)
-        self._intake = Intake(self._options.prefetch_bytes // 2)
+        self._handoff = Handoff(self._options.prefetch_bytes // 2)
         self._lock = threading.Lock()  # of marks and side outputs
         self._commit_lock = threading.Lock()  # one delivery at a time
-        self._marks = Marks()
+        self._marks = CommitProgress()
         self._offsets = OffsetCommits(self._url, self._marks, self._lock)
         self._side: list[Output] = []
         self._committed_s = 0.0
@@ -84,7 +84,7 @@ class KafkaConsumer:
         instance = f"{self._group}.{member}"
         with translated(self._url, self._causes):
             self._consumer = Consumer(self._settings(instance))
-        self._delivery: Delivery = (
+        self._delivery: EventDelivery = (
             ExactlyOnce(connection, instance, largest=self._outputs.largest)
             if self._options.delivery == "exactly-once"
             else AtLeastOnce(connection, instance, largest=self._outputs.largest)
@@ -140,7 +140,7 @@ class KafkaConsumer:
         while True:
             self._check_open()
             self._heed()
-            found = self._intake.take(max_frames, deadline.remaining_s)
+            found = self._handoff.take(max_frames, deadline.remaining_s)
             pending = self._heed()
             if found or deadline.expired or not pending:
                 self._frames_read += len(found)
@@ -148,7 +148,7 @@ class KafkaConsumer:
 
     def _heed(self) -> bool:
         """Call back what has been announced; whether there was anything."""
-        notice = first = self._intake.take_notice()
+        notice = first = self._handoff.take_notice()
         while notice is not None:
             try:
                 if notice.gained:
@@ -157,7 +157,7 @@ class KafkaConsumer:
                     self._on_revoke(notice.revoked)
             finally:
                 notice.heeded.set()
-            notice = self._intake.take_notice()
+            notice = self._handoff.take_notice()
         return first is not None
 
     def commit(
@@ -232,7 +232,7 @@ class KafkaConsumer:
             return self._marks.positions()
 
     def wake(self) -> None:
-        self._intake.wake()
+        self._handoff.wake()
 
     # ---- the thread
     #
@@ -249,7 +249,7 @@ class KafkaConsumer:
                     self._tidy()
                     self._cover()
         except Exception as error:  # noqa: BLE001  handed to the worker's thread, which raises it
-            self._intake.fail(self._replaced(error) or error)
+            self._handoff.fail(self._replaced(error) or error)
 
     def _subscribe(self) -> None:
         self._consumer.subscribe(
@@ -293,14 +293,14 @@ class KafkaConsumer:
         return explain(KafkaError(KafkaError.FENCED_INSTANCE_ID), self._url)
 
     def _fetch(self) -> None:
-        """One message when the intake is full: rebalances are heard in this call alone, and a pause would throw away what has
+        """One message when the handoff is full: rebalances are heard in this call alone, and a pause would throw away what has
         been read ahead."""
-        room = self._intake.wait_room(FULL_S)
+        room = self._handoff.wait_room(FULL_S)
         first = self._consumer.poll(POLL_S)
         if first is None:
             return
         more = self._consumer.consume(BATCH - 1, 0) if room else []
-        self._intake.put([record for message in (first, *more) if (record := self._record(message)) is not None])
+        self._handoff.put([record for message in (first, *more) if (record := self._record(message)) is not None])
 
     def _record(self, message: Message) -> FrameRecord | None:
         if message.error() is not None:
@@ -441,7 +441,7 @@ class KafkaConsumer:
                     self._side.append(self._outputs.gap(start.partition, start.gap_from, start.offset))
         consumer.incremental_assign([topic_partition(start.partition, start.offset) for start in starts])
         self._moved()
-        self._intake.announce(Notice(gained=gained))
+        self._handoff.announce(Notice(gained=gained))
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """The worker finishes what is in flight and commits it, within a bound; then the partitions go."""
@@ -449,7 +449,7 @@ class KafkaConsumer:
         notice = Notice(revoked=partitions)
         # With an older one nothing can be committed any more.
         self._note_generation()
-        self._intake.announce(notice)
+        self._handoff.announce(notice)
         deadline = Deadline.after(REVOKE_S)
         while not notice.heeded.wait(POLL_S) and not deadline.expired and not self._ending.is_set():
             if self._options.delivery == "at-least-once":
@@ -476,7 +476,7 @@ class KafkaConsumer:
         )
         notice = Notice(revoked=partitions)
         self._let_go(consumer, notice)
-        self._intake.announce(notice)
+        self._handoff.announce(notice)
 
     def _let_go(self, consumer: Consumer, notice: Notice) -> None:
         with self._lock:
@@ -504,7 +504,7 @@ class KafkaConsumer:
             return
         self._closed = True
         self._ending.set()
-        self._intake.wake()
+        self._handoff.wake()
         self._thread.join(REVOKE_S + REQUEST_S)
         if self._watch is not None:
             self._watch.close()

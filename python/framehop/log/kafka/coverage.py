@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Iterable
 
 from framehop.errors import FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError
-from framehop.log.kafka.client import Connection
+from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.groups import GroupView, view_of
 from framehop.types import Partition
 

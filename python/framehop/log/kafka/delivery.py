@@ -12,9 +12,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 
 from framehop import _core
 from framehop.errors import FramehopError, LogError, LogUnavailableError
-from framehop.log.kafka.client import Causes, Connection, explain, settings, translated
-from framehop.log.kafka.outputs import Output
-from framehop.log.kafka.scan import DEFAULT_LARGEST
+from framehop.log.kafka.connection import Causes, Connection, explain, settings, translated
+from framehop.log.kafka.output_records import Output
+from framehop.log.kafka.partition_scan import DEFAULT_LARGEST
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ HUNG_S = TRANSACTION_S + 1.0
 INIT_S = 30.0
 
 
-class Delivery(Protocol):
+class EventDelivery(Protocol):
     """How outputs and offsets become durable. Used by one thread at a time."""
 
     def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:

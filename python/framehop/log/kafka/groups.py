@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, TopicParti
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import FramehopError, LogUnavailableError
-from framehop.log.kafka.client import (
+from framehop.log.kafka.connection import (
     MISSING,
     REQUEST_S,
     RETRY_S,
@@ -24,7 +24,7 @@ from framehop.log.kafka.client import (
     settings,
     translated,
 )
-from framehop.log.kafka.scan import place_of, topic_partition, without_group
+from framehop.log.kafka.partition_scan import place_of, topic_partition, without_group
 from framehop.timing import Deadline
 from framehop.types import Partition
 

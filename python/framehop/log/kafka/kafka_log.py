@@ -14,14 +14,14 @@ from confluent_kafka import KafkaError
 
 from framehop.account import IngestAccount
 from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogError
-from framehop.log.kafka.client import REQUEST_S, Connection, translated
+from framehop.log.kafka.connection import REQUEST_S, Connection, translated
 from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.options import KafkaOptions
+from framehop.log.kafka.partition_scan import PartitionScan, begins, ends
 from framehop.log.kafka.reader import KafkaEventReader
-from framehop.log.kafka.scan import PartitionScan, begins, ends
-from framehop.log.kafka.state import accounts_of, state_directory
+from framehop.log.kafka.stream_store import accounts_of, state_directory
 from framehop.log.kafka.topic_checks import Finding, check_topics
 from framehop.log.kafka.topics import TopicPlan, TopicState, create_topics, describe_topics
 from framehop.log.kafka.url import KafkaUrl

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from confluent_kafka import Message
 
 from framehop.errors import FramehopError, LogUnavailableError
-from framehop.log.kafka.client import Connection
-from framehop.log.kafka.scan import PartitionScan, begins, ends
+from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.partition_scan import PartitionScan, begins, ends
 from framehop.log.kafka.wire import NotOursError, parse_frame, parse_outcome
 from framehop.types import EventRecord, FrameKey, Gap, Partition
 

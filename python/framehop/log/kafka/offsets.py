@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from framehop import _core
-from framehop.log.kafka.client import explain
-from framehop.log.kafka.marks import Marks
-from framehop.log.kafka.scan import place_of
+from framehop.log.kafka.commit_progress import CommitProgress
+from framehop.log.kafka.connection import explain
+from framehop.log.kafka.partition_scan import place_of
 from framehop.log.kafka.url import KafkaUrl
 from framehop.types import Partition
 
@@ -25,7 +25,7 @@ class OffsetCommits:
     """Sends them and notes in `marks` what the broker has. `send` and `on_commit` from the thread that polls the consumer, `wait`
     from any."""
 
-    def __init__(self, url: KafkaUrl, marks: Marks, lock: threading.Lock) -> None:
+    def __init__(self, url: KafkaUrl, marks: CommitProgress, lock: threading.Lock) -> None:
         """`lock`: of `marks`."""
         self._url = url
         self._marks = marks

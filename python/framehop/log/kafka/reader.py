@@ -10,9 +10,17 @@ from typing import Self
 from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
-from framehop.log.kafka.client import Causes, Connection, explain, translated
-from framehop.log.kafka.position import GroupPosition
-from framehop.log.kafka.scan import SILENCE_S, begins, ends, of_no_group, offsets_at, plain_consumer, topic_partition
+from framehop.log.kafka.connection import Causes, Connection, explain, translated
+from framehop.log.kafka.partition_scan import (
+    SILENCE_S,
+    begins,
+    ends,
+    of_no_group,
+    offsets_at,
+    plain_consumer,
+    topic_partition,
+)
+from framehop.log.kafka.reader_position import GroupPosition
 from framehop.log.kafka.wire import NotOursError, parse_outcome, pointer_of
 from framehop.protocols import Start
 from framehop.timing import Deadline

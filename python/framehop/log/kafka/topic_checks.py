@@ -9,7 +9,7 @@ import msgspec
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import LogNotFoundError
-from framehop.log.kafka.client import REQUEST_S, Connection, translated
+from framehop.log.kafka.connection import REQUEST_S, Connection, translated
 from framehop.log.kafka.topics import (
     EVENT_BYTES,
     OVERHEAD_BYTES,

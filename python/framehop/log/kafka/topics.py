@@ -17,8 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are pu
 from confluent_kafka.cimpl import NewTopic
 
 from framehop.errors import ConfigError, LogUnavailableError
-from framehop.log.kafka.client import MIB, REQUEST_S, RETRY_S, Connection, explain, patiently, translated
-from framehop.log.kafka.scan import ends
+from framehop.log.kafka.connection import MIB, REQUEST_S, RETRY_S, Connection, explain, patiently, translated
+from framehop.log.kafka.partition_scan import ends
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)

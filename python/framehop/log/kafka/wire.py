@@ -16,7 +16,7 @@ from confluent_kafka import Message
 from framehop.errors import FramehopError, InvalidArgumentError
 from framehop.log.event_codec import encode_event
 from framehop.types import (
-    Clock,
+    CaptureClock,
     DeadLetter,
     Event,
     EventRecord,
@@ -76,7 +76,7 @@ def frame_headers(frame: Frame, *, error: str = "") -> Headers:
 
 @functools.lru_cache(maxsize=STREAMS)
 def _lasting_headers(
-    stream: str, epoch: int, content_type: str, clock: Clock, *, keyframe: bool
+    stream: str, epoch: int, content_type: str, clock: CaptureClock, *, keyframe: bool
 ) -> tuple[tuple[str, str], ...]:
     """Those that one frame of a stream has from the one before."""
     return (
@@ -97,7 +97,7 @@ def parse_frame(message: Message) -> FrameMeta:
         raise NotOursError(f"its ce_type is {headers.get('ce_type', 'missing')[:64]!r}, not {FRAME}")
     appended_us = appended_at(message)
     received_us = _time(headers, "ce_received", appended_us)
-    clock: Clock = "camera" if headers.get("ce_clock") == "camera" else "ingest"
+    clock: CaptureClock = "camera" if headers.get("ce_clock") == "camera" else "ingest"
     return FrameMeta(
         key=FrameKey(_stream(message), _number(headers, "ce_epoch"), _number(headers, "ce_sequence")),
         pointer=pointer_of(message),

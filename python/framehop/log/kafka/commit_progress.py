@@ -1,0 +1,126 @@
+"""How far a member may commit, by partition: over frames that are done, and over records that are not frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from framehop.types import Partition
+
+
+@dataclass(slots=True)
+class _Mark:
+    """`tenure`: its number. `done`: the next offset to read as far as the worker is through. `committed`: as far as the broker
+    knows. `handed`: behind the last frame handed out. `start`: where this tenure began. `jumps`: from one mark to another over
+    offsets that hold no frames."""
+
+    tenure: int
+    done: int
+    committed: int
+    handed: int
+    start: int
+    metadata: str = ""
+    jumps: dict[int, int] = field(default_factory=dict)
+
+
+class CommitProgress:
+    """Not thread-safe: its owner holds a lock."""
+
+    def __init__(self) -> None:
+        self._marks: dict[Partition, _Mark] = {}
+        self._begun = 0  # tenures so far
+
+    @property
+    def owned(self) -> frozenset[Partition]:
+        return frozenset(self._marks)
+
+    @property
+    def tenures(self) -> dict[Partition, int]:
+        """The number of its tenure by partition owned."""
+        return {partition: mark.tenure for partition, mark in self._marks.items()}
+
+    def assign(self, partition: Partition, start: int, committed: int) -> int:
+        """A tenure begins; returns its number. `committed`: where the group stood; less than `start` when what lay between is
+        accounted for."""
+        self._begun += 1
+        self._marks[partition] = _Mark(tenure=self._begun, done=start, committed=committed, handed=start, start=start)
+        return self._begun
+
+    def drop(self, partitions: Iterable[Partition]) -> None:
+        for partition in partitions:
+            self._marks.pop(partition, None)
+
+    def hand_out(self, partition: Partition, offset: int) -> int | None:
+        """A frame goes to the worker, under the tenure whose number is returned. None when the partition is not ours, or the frame
+        has been there."""
+        mark = self._marks.get(partition)
+        if mark is None or offset < mark.handed:
+            return None
+        mark.handed = offset + 1
+        return mark.tenure
+
+    def handed(self, partition: Partition) -> int | None:
+        """Behind the last frame handed out; None when the partition is not ours."""
+        mark = self._marks.get(partition)
+        return mark.handed if mark is not None else None
+
+    def skip(self, partition: Partition, to: int) -> None:
+        """No frames up to offset `to`, from what was handed out last."""
+        mark = self._marks.get(partition)
+        if mark is not None and mark.handed < to:
+            mark.jumps[mark.handed] = to
+            mark.handed = to
+            self._advance(mark)
+
+    def finish(self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str]) -> None:
+        """Frames below the marks are done, their events durable. Never back, nor beyond what was handed out; of partitions that are
+        not ours: nothing."""
+        for partition, offset in marks.items():
+            mark = self._marks.get(partition)
+            if mark is not None and min(offset, mark.handed) > mark.done:
+                mark.done = min(offset, mark.handed)
+                mark.metadata = metadata.get(partition, "")
+                self._advance(mark)
+
+    def due_with(
+        self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str]
+    ) -> dict[Partition, tuple[int, str]]:
+        """What will be `due` once these marks are finished. Changes nothing."""
+        ahead = CommitProgress()
+        ahead._marks = {partition: replace(mark, jumps=dict(mark.jumps)) for partition, mark in self._marks.items()}
+        ahead.finish(marks, metadata)
+        return ahead.due()
+
+    def _advance(self, mark: _Mark) -> None:
+        while mark.done in mark.jumps:
+            mark.done = mark.jumps.pop(mark.done)
+
+    def due(self) -> dict[Partition, tuple[int, str]]:
+        """By partition: the offset to commit and its metadata, where the broker does not know it yet."""
+        return {
+            partition: (mark.done, mark.metadata)
+            for partition, mark in self._marks.items()
+            if mark.done > mark.committed
+        }
+
+    @property
+    def ahead(self) -> int:
+        """Offsets done and not known to be committed: what a crash would have done again."""
+        return sum(mark.done - max(mark.committed, mark.start) for mark in self._marks.values())
+
+    def committed(self, marks: Mapping[Partition, int]) -> None:
+        for partition, offset in marks.items():
+            mark = self._marks.get(partition)
+            if mark is not None:
+                mark.committed = max(mark.committed, offset)
+
+    def reached(self, marks: Mapping[Partition, int]) -> bool:
+        """Whether the broker knows these marks, of partitions that are ours."""
+        return all(
+            mark.committed >= offset
+            for partition, offset in marks.items()
+            if (mark := self._marks.get(partition)) is not None
+        )
+
+    def positions(self) -> dict[Partition, int]:
+        return {partition: mark.done for partition, mark in self._marks.items()}

@@ -1,0 +1,110 @@
+"""Where a member begins to read a partition that it was given."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from confluent_kafka import Consumer
+
+from framehop.errors import LogUnavailableError
+from framehop.log.kafka.connection import MISSING, REQUEST_S, Connection, explain, translated
+from framehop.log.kafka.lost_offsets import find_done
+from framehop.log.kafka.partition_scan import begins, ends, place_of, topic_partition
+from framehop.protocols import Start
+from framehop.types import Partition
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOffset:
+    """`committed`: what the broker knows of the group, with its `metadata`; below `offset` it has to be told. `gap_from`: frames
+    from there to `offset` were removed before the group read them."""
+
+    partition: Partition
+    offset: int
+    committed: int
+    metadata: str = ""
+    gap_from: int | None = None
+
+
+def resolve_starts(
+    connection: Connection,
+    consumer: Consumer,
+    partitions: Sequence[Partition],
+    *,
+    group: str,
+    start: Start,
+    known: Collection[Partition],
+) -> list[StartOffset]:
+    """The client's own `auto.offset.reset` would begin a partition that was added later at its end, and jump over what retention
+    took without a word. `group`: the broker's name for it. `known`: what was there when the member came: `latest` is for these
+    alone."""
+    committed = _committed(connection, consumer, partitions)
+    oldest, newest = begins(connection, partitions), ends(connection, partitions)
+    new = [partition for partition in partitions if partition not in committed]
+    done = find_done(connection, group, [place for place in new if newest.get(place)]) if new else {}
+    been_here = bool(done) or start != "latest" or _known(connection, consumer)
+    fresh = oldest if been_here else newest
+    return [
+        # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
+        _go_on(partition, *committed[partition], oldest.get(partition, 0), newest.get(partition))
+        if partition in committed
+        else _tell(_go_on(partition, done[partition], "", oldest.get(partition, 0), newest.get(partition)))
+        if partition in done
+        else _begin(partition, (fresh if partition in known else oldest).get(partition, 0))
+        for partition in partitions
+    ]
+
+
+def _tell(start: StartOffset) -> StartOffset:
+    """The broker has no offset and has to be given one, be it where we begin."""
+    return replace(start, committed=-1)
+
+
+def _begin(partition: Partition, offset: int) -> StartOffset:
+    """Committed at once, so that `latest` means the same moment after a crash."""
+    return StartOffset(partition=partition, offset=offset, committed=-1)
+
+
+def _go_on(partition: Partition, committed: int, metadata: str, oldest: int, end: int | None) -> StartOffset:
+    if committed < oldest:
+        return StartOffset(
+            partition=partition, offset=oldest, committed=committed, metadata=metadata, gap_from=committed
+        )
+    if end is not None and committed > end:
+        logger.warning("%s; it is read from its beginning", behind_its_end(partition, committed, end))
+        return _begin(partition, oldest)
+    return StartOffset(partition=partition, offset=committed, committed=committed, metadata=metadata)
+
+
+def behind_its_end(partition: Partition, at: int, end: int) -> str:
+    """What it means that a group stands at `at`."""
+    return f"{partition} ends at offset {end}, and was read up to {at}: its topic was made anew, or a broker has lost what it had"
+
+
+def _committed(
+    connection: Connection, consumer: Consumer, partitions: Sequence[Partition]
+) -> dict[Partition, tuple[int, str]]:
+    """Offset and metadata by partition, where there are any."""
+    places = [topic_partition(partition) for partition in partitions]
+    with translated(connection.url, connection.causes):
+        found = consumer.committed(places, timeout=REQUEST_S)
+    for place in found:
+        if place.error is not None and place.error.code() not in MISSING:
+            raise LogUnavailableError(str(explain(place.error, connection.url, place.topic)))
+    return {place_of(place): (place.offset, place.metadata or "") for place in found if place.offset >= 0}
+
+
+def _known(connection: Connection, consumer: Consumer) -> bool:
+    """Whether the group has been here: partitions without an offset were added since, and begin at their beginning."""
+    return bool(_committed(connection, consumer, connection.frame_places()))
+
+
+def range_of(connection: Connection, partition: Partition) -> tuple[int, int] | None:
+    """The oldest offset kept and the next one; None when the topic has vanished."""
+    begin = begins(connection, [partition]).get(partition)
+    end = ends(connection, [partition]).get(partition)
+    return None if begin is None or end is None else (begin, end)

@@ -1,0 +1,122 @@
+"""Offsets against records: a log knows how many frames each partition was given, whatever became of them since."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from framehop.ops.ranges import Range, merged, size, without
+from framehop.ops.seqs import Place
+from framehop.types import FramePointer, Gap, Partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """Frames of one partition that nothing accounts for. `ranges`: offsets that hold none. `hidden`: how many more there are among
+    the offsets that retention took, which gaps name by stream and seq alone."""
+
+    partition: Partition
+    ranges: tuple[Range, ...]
+    hidden: int
+
+    @property
+    def frames(self) -> int:
+        return size(self.ranges) + self.hidden
+
+
+class Offsets:
+    """What was seen at which offset, up to `ends`, the next offsets from before anything was read."""
+
+    def __init__(self, ends: Mapping[Partition, int]) -> None:
+        self._ends = dict(ends)
+        self._seen: defaultdict[Partition, list[Range]] = defaultdict(list)
+        self._shared: set[Partition] = set()
+
+    def see(self, pointer: FramePointer) -> None:
+        """There is a record."""
+        seen, offset = self._seen[pointer.place], pointer.offset
+        if seen and seen[-1][1] + 1 == offset:
+            seen[-1] = (seen[-1][0], offset)
+        else:
+            seen.append((offset, offset))
+
+    def see_other(self, pointer: FramePointer) -> None:
+        """There is a record that is no frame. Somebody else writes here: offsets without a record may be marks of transactions."""
+        self.see(pointer)
+        self._shared.add(pointer.place)
+
+    def sheet(self, gaps: Sequence[Gap], twice: Counter[Partition]) -> Sheet:
+        """What is open. `twice`: frames by partition that are both among those seen and in `gaps`."""
+        by_place: defaultdict[Partition, list[Gap]] = defaultdict(list)
+        for gap in gaps:
+            by_place[gap.place].append(gap)
+        return Sheet(
+            {
+                place: self._open(place, end, by_place[place], twice[place])
+                for place, end in self._ends.items()
+                if place not in self._shared
+            }
+        )
+
+    def _open(self, place: Partition, end: int, gaps: Sequence[Gap], twice: int) -> _Open:
+        seen = list(_below(end, merged(self._seen[place])))
+        gone = merged((gap.first_offset, gap.last_offset) for gap in gaps)
+        ranges = list(without([(0, end - 1)], merged([*seen, *gone]))) if end > 0 else []
+        counted = size(seen) - twice + _frames_in(gaps)
+        # Gaps without a stream are exact ranges of offsets. Those of streams that share a partition overlap, so they are counted.
+        exact = all(not gap.stream for gap in gaps)
+        return _Open(ranges, 0 if exact else max(0, end - counted - size(ranges)))
+
+
+def _below(end: int, ranges: Iterable[Range]) -> Iterable[Range]:
+    return ((first, min(last, end - 1)) for first, last in ranges if first < end)
+
+
+def _frames_in(gaps: Iterable[Gap]) -> int:
+    return sum(gap.last_seq - gap.first_seq + 1 for gap in gaps if gap.stream and gap.reason == "retention")
+
+
+@dataclass(slots=True)
+class _Open:
+    ranges: list[Range]
+    hidden: int
+
+
+class Sheet:
+    """Offsets without a frame, from which those are crossed off that are told by seq already. What remains is a shortage."""
+
+    def __init__(self, open_places: dict[Partition, _Open]) -> None:
+        self._open = open_places
+
+    def cross_off(self, place: Place) -> None:
+        """The frame that lay here is told of."""
+        partition, offset = place
+        self._take(partition, offset, offset, 1)
+
+    def cross_off_between(self, before: Place | None, behind: Place | None, count: int) -> None:
+        """`count` frames of one stream that lay between two others of it are told of. Without a neighbour nothing can be said."""
+        known = before or behind
+        if known is not None:
+            self._take(known[0], before[1] if before else 0, behind[1] if behind else 1 << 62, count)
+
+    def _take(self, partition: Partition, first: int, last: int, count: int) -> None:
+        found = self._open.get(partition)
+        if found is None:
+            return
+        within = [(max(first, low), min(last, high)) for low, high in found.ranges if low <= last and high >= first]
+        taken: list[Range] = []
+        for low, high in within:
+            some = min(count, high - low + 1)
+            if some:
+                taken.append((low, low + some - 1))
+            count -= some
+        found.ranges = list(without(found.ranges, taken))
+        found.hidden = max(0, found.hidden - count)
+
+    def shortages(self) -> list[Shortage]:
+        return [
+            Shortage(partition=place, ranges=tuple(found.ranges), hidden=found.hidden)
+            for place, found in sorted(self._open.items())
+            if found.ranges or found.hidden
+        ]

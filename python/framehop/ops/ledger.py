@@ -1,0 +1,192 @@
+"""The audit's own books: events against frames, seqs against gaps, offsets against what lies there."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from framehop.ops.audit_offsets import Offsets, Sheet, Shortage
+from framehop.ops.findings import Findings
+from framehop.ops.ranges import Range, holds, merged, size, told, without
+from framehop.ops.seqs import Place, Seqs
+from framehop.protocols import Delivery
+from framehop.types import Event, FrameKey, FramePointer, Gap, LostPicture, Partition
+
+KINDS = ("frames", "events", "missing", "duplicates", "out_of_order", "unknown", "lost")
+
+Pass = tuple[str, int]  # stream, epoch
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of one pass. `last_event`: by writer where order is the writer's own."""
+
+    frames: Seqs = field(default_factory=Seqs)
+    events: Seqs = field(default_factory=Seqs)
+    last_event: dict[str, int] = field(default_factory=dict)
+
+
+class Ledger:
+    """Fill it with `event`, `frame` and `lost`, then `close` it once; `findings` and `outcomes` are the result."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        ends: Mapping[Partition, int],
+        *,
+        group: str = "",
+        committed: Mapping[Partition, int] | None = None,
+    ) -> None:
+        """`committed`: how far `group` says to be, from before events were read."""
+        self._group, self._committed = group, committed or {}
+        self._once = delivery == "exactly-once"
+        self._passes: defaultdict[Pass, _Seen] = defaultdict(_Seen)
+        self.offsets = Offsets(ends)
+        self.outcomes: Counter[str] = Counter()
+        self.findings = Findings(*KINDS)
+
+    @property
+    def streams(self) -> list[str]:
+        counted = {name for counts in self.findings.counts.values() for name in counts if name}
+        return sorted({stream for stream, _ in self._passes} | counted)
+
+    def event(self, event: Event) -> None:
+        seen = self._passes[event.stream, event.epoch]
+        self.findings.counts["events"][event.stream] += 1
+        if not seen.events.add(event.seq, _place(event.frame)):
+            self.findings.of("duplicates", event.key, "a second event", wrong=self._once)
+            return
+        self.outcomes[event.outcome] += 1
+        writer = "" if self._once else event.writer
+        last = seen.last_event.get(writer, -1)
+        if event.seq < last:
+            self.findings.of("out_of_order", event.key, f"its event comes after that of seq {last}")
+        seen.last_event[writer] = max(last, event.seq)
+
+    def frame(self, key: FrameKey, pointer: FramePointer) -> None:
+        self.findings.counts["frames"][key.stream] += 1
+        self.offsets.see(pointer)
+        if not self._passes[key.stream, key.epoch].frames.add(key.seq, _place(pointer)):
+            self.findings.of("duplicates", key, "a second frame of this key", wrong=self._once)
+
+    def lost(self, picture: LostPicture) -> None:
+        self.findings.of("lost", picture.key, picture.reason)
+
+    def close(self, gaps: Sequence[Gap], known: Mapping[str, Partition], lost_events: int) -> None:
+        """Compare. `known`: streams that the log has a memory of, with their partition. `lost_events`: those that it can only
+        count."""
+        by_pass, removed = _by_pass(gaps), Removed(gaps)
+        sheet = self.offsets.sheet(gaps, self._in_both(by_pass))
+        for key in sorted(self._passes.keys() | by_pass.keys()):
+            self._check(key, self._passes[key], by_pass.get(key, []), removed, sheet)
+        told_of = {stream for stream, _ in by_pass} | {
+            name for name, count in self.findings.counts["frames"].items() if count
+        }
+        for shortage in sheet.shortages():
+            self._short_of(shortage, known, told_of)
+        # Those that are told of by their frames are not told of again.
+        if (unnamed := lost_events - self.findings.total("missing")) > 0:
+            text = f"{unnamed} events of frames that are gone: they were written, and retention did not take them"
+            self.findings.of_many("missing", "", unnamed, text)
+
+    def _in_both(self, gaps: Mapping[Pass, list[Range]]) -> Counter[Partition]:
+        """Frames that were seen, and taken by retention before the gaps were."""
+        both: Counter[Partition] = Counter()
+        for key, gone in gaps.items():
+            frames = self._passes[key].frames
+            if frames:
+                there = frames.ranges()
+                both[frames.place(frames.first)[0]] += size(there) - size(without(there, gone))
+        return both
+
+    def _without_event(self, place: Place) -> str:
+        partition, offset = place
+        if offset >= self._committed.get(partition, 0):
+            return "no event"
+        return f"committed without an event: does another application use group {self._group}, or were events deleted?"
+
+    def _check(self, key: Pass, seen: _Seen, gone: list[Range], removed: Removed, sheet: Sheet) -> None:
+        frames, events = seen.frames.ranges(), seen.events.ranges()
+        for seq in _each(without(without(frames, events), gone)):
+            # Retention may have taken it since it was read.
+            if not removed.holds(seen.frames.place(seq)):
+                self.findings.of("missing", FrameKey(*key, seq), self._without_event(seen.frames.place(seq)))
+        for first, last in _holes(merged([*frames, *events, *gone]), removed.begin_of(seen.frames, seen.events)):
+            self.findings.of_run("missing", FrameKey(*key, first), last, "no frame and no gap")
+            sheet.cross_off_between(*seen.frames.neighbours(first, last), last - first + 1)
+        for seq in _each(without(without(events, frames), gone)):
+            if not removed.holds(seen.events.place(seq)):
+                self.findings.of("unknown", FrameKey(*key, seq), "an event of a frame that the log never had")
+                sheet.cross_off(seen.events.place(seq))
+
+    def _short_of(self, shortage: Shortage, known: Mapping[str, Partition], told_of: set[str]) -> None:
+        """A partition was given more frames than there are. Whose, its streams tell: first those of which nothing is left."""
+        here = sorted(stream for stream, place in known.items() if place == shortage.partition)
+        suspects = [stream for stream in here if stream not in told_of] or here
+        stream = suspects[0] if len(suspects) == 1 else ""
+        text = f"{shortage.partition}, {_where(shortage)}{_of_streams(suspects)}: no frame and no gap"
+        self.findings.of_many("missing", stream, shortage.frames, text)
+
+
+class Removed:
+    """Gaps that know offsets and no stream, as a partition has them of which the oldest records were removed."""
+
+    def __init__(self, gaps: Iterable[Gap]) -> None:
+        found: defaultdict[Partition, list[Range]] = defaultdict(list)
+        for gap in gaps:
+            if not gap.stream:
+                found[gap.place].append((gap.first_offset, gap.last_offset))
+        self._ranges = {place: merged(ranges) for place, ranges in found.items()}
+
+    def holds(self, place: Place) -> bool:
+        partition, offset = place
+        return holds(self._ranges.get(partition, []), offset)
+
+    def begin_of(self, frames: Seqs, events: Seqs) -> int:
+        """The seq from which on an epoch has to be whole: what lies below its first frame may have been in a gap before that one,
+        and of an epoch without frames what lies below its last event whose frame was removed."""
+        if not self._ranges:
+            return 0
+        if frames:
+            partition, offset = frames.place(frames.first)
+            before = any(begin < offset for begin, _ in self._ranges.get(partition, []))
+            return frames.first if before else 0
+        return max((seq for seq in _each(events.ranges()) if self.holds(events.place(seq))), default=0)
+
+
+def _place(pointer: FramePointer) -> Place:
+    return pointer.place, pointer.offset
+
+
+def _by_pass(gaps: Iterable[Gap]) -> dict[Pass, list[Range]]:
+    found: defaultdict[Pass, list[Range]] = defaultdict(list)
+    for gap in gaps:
+        if gap.stream:
+            found[gap.stream, gap.epoch].append((gap.first_seq, gap.last_seq))
+    return {key: merged(ranges) for key, ranges in found.items()}
+
+
+def _each(ranges: Iterable[Range]) -> Iterable[int]:
+    return (seq for first, last in ranges for seq in range(first, last + 1))
+
+
+def _holes(present: Sequence[Range], begin: int) -> Iterable[Range]:
+    """Between `begin` and the highest one known."""
+    return without([(begin, present[-1][1])], present) if present and begin <= present[-1][1] else []
+
+
+def _where(shortage: Shortage) -> str:
+    ranges = ", ".join(told(*found) for found in shortage.ranges[:5]) + (", …" if len(shortage.ranges) > 5 else "")
+    known = f"offset{'s' if size(shortage.ranges) > 1 else ''} {ranges}" if ranges else ""
+    hidden = f"{shortage.hidden} among the offsets of its gaps" if shortage.hidden else ""
+    return " and ".join(filter(None, (known, hidden)))
+
+
+def _of_streams(names: Sequence[str]) -> str:
+    match names:
+        case []:
+            return ""
+        case [name]:
+            return f" of stream {name}"
+    return f" of one of the streams {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"

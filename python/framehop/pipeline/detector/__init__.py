@@ -1,0 +1,1 @@
+"""The detector process: pictures of all workers through the network, in batches."""

@@ -1,0 +1,272 @@
+"""One source's way into the log."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from framehop.account import LeftOut, versioned
+from framehop.errors import FramehopError, SourceError, is_out_of_memory
+from framehop.pipeline.ingest.books import Books
+from framehop.pipeline.ingest.pacing import Clock, Pacer, Rate, StopEvent
+from framehop.pipeline.ingest.stamps import Stamps
+from framehop.protocols import Ack, FrameWriter, ListedSource, Picture, Source, Versioned
+from framehop.types import Frame, FrameKey, StreamState, check_stream
+
+logger = logging.getLogger(__name__)
+
+MAX_ERROR = 500  # characters: of an event's reason
+APPEND_WAIT_S = 0.25  # how long a full queue may hide the stop signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamProgress:
+    """`total`: frames of one pass, None if unknown or endless. `fps`: acknowledged per second since the last report. `before`:
+    frames that the pass had when this ingest began it; `appended` and `acked` come on top. `failed`: of those, without pixels.
+    `left_out`: seen, and no frame."""
+
+    stream: str
+    appended: int
+    acked: int
+    total: int | None
+    fps: float
+    error: str
+    before: int = 0
+    failed: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSummary:
+    """What one source gave in this run.
+
+    `frames` are acknowledged, `in_doubt` appended but not acknowledged; `bytes` counts both. `failed`: of both, those without
+    pixels, which become `failed` events. `left_out`: what the source showed and what became no frame. `seen` is the sum.
+    `before`: frames that the last pass had when this run began it, as one that goes on has. `epoch` is the last one;
+    `first_seq` and `last_seq` are what this run appended in it, None for nothing. `passes`: begun in this run.
+    `finished`: the source came to its end; else the next ingest goes on after the last acknowledged frame.
+    """
+
+    source: str
+    seen: int
+    frames: int
+    in_doubt: int
+    failed: int
+    left_out: tuple[LeftOut, ...]
+    before: int
+    bytes: int
+    epoch: int
+    first_seq: int | None
+    last_seq: int | None
+    passes: int
+    finished: bool
+    error: str
+
+
+class Feed:
+    """Reads one source and appends its pictures. `run` in one thread; the counters may be read from any."""
+
+    def __init__(
+        self,
+        source: Source,
+        writer: FrameWriter,
+        *,
+        rate: Rate,
+        loop: int,
+        clock: Clock,
+        stop: StopEvent,
+        run_since_us: int | None = None,
+    ) -> None:
+        self._source = source
+        self._writer = writer
+        self._loop = loop
+        self._clock = clock
+        self._stop = stop
+        self._run_since_us = run_since_us
+        self._pacer = Pacer(rate, source_rate=source.rate, clock=clock, stop=stop)
+        self._stamps = Stamps(source, rate, clock)
+        self._books = Books(source, writer, clock)
+        self._epoch = 0
+        self._first_seq: int | None = None
+        self._last_seq: int | None = None
+        self._passes = 0
+        self._bytes = 0
+        self._ended = False
+        self.appended = 0
+        self.acked = 0
+        self.finished = False
+        self.error = ""
+
+    @property
+    def stream(self) -> str:
+        return self._source.stream
+
+    @property
+    def stopped(self) -> bool:
+        """Ended by the stop signal: neither at the source's end nor by an error."""
+        return not self.finished and not self.error
+
+    def run(self) -> None:
+        """Every pass of the source. What goes wrong is in `error`, so that the other sources go on. Only a lack of memory is
+        raised: that is not the source's fault, and the source is not done."""
+        try:
+            self._ended = self._passes_through()
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            self.error = self._what_went_wrong(error)
+        finally:
+            self._books.say_left_out()
+
+    def _what_went_wrong(self, error: Exception) -> str:
+        if isinstance(error, FramehopError):
+            return str(error)
+        logger.error("source %s failed", self._source.uri, exc_info=error)
+        return f"{type(error).__name__}: {error}"
+
+    def finish(self) -> None:
+        """Mark a source that came to its end as finished in the log, so that the next ingest starts anew.
+
+        Only once every source of the run is done: an ingest process that is killed and started again with the same sources
+        must not repeat the ones that had ended before the others. In any case the account of the last pass is kept.
+        """
+        if self._ended:
+            try:
+                self._writer.finish_pass(self._source.stream)
+                self.finished = True
+            except FramehopError as error:
+                self.error = str(error)
+        self._books.close("finished" if self.finished else self.error or "stopped")
+
+    def confirm(self) -> None:
+        """Once nothing is queued any more: what is not acknowledged by then was lost on the way."""
+        if self.error or self.acked == self.appended:
+            return
+        self.finished = False
+        self.error = f"{self.appended - self.acked} frames were not taken by the log"
+        if self._ended:
+            self.finish()  # says why
+
+    def _passes_through(self) -> bool:
+        stream = check_stream(self._source.stream)
+        state = self._writer.open_stream(
+            stream, source=source_name(self._source), finite=self._source.finite, run_since_us=self._run_since_us
+        )
+        if state.done:
+            self.finished = True
+            return False
+        if state.replaced:
+            logger.warning(
+                "%s is another file than the one that was interrupted: it begins anew as epoch %d, and the rest of the old one "
+                "never reaches the log",
+                self._source.uri,
+                state.epoch,
+            )
+        while self._pass_through(state):
+            if not self._source.finite:
+                raise SourceError(f"{self._source.uri} ended, although it has no end; ingest it again to go on")
+            if self._loop and state.pass_index + 1 >= self._loop:
+                return True
+            state = self._writer.next_pass(stream)
+        return False
+
+    def _pass_through(self, state: StreamState) -> bool:
+        """One pass from `state` on: True at the source's end, False when stopped."""
+        self._epoch, self._first_seq, self._last_seq = state.epoch, None, None
+        self._passes += 1
+        self._pacer.start_pass()
+        self._stamps.start_pass(state.epoch, self._pacer.behind_us)
+        self._books.begin(state)
+        for seq, picture in enumerate(self._pictures(state), state.next_seq):
+            if not (self._pacer.wait(picture.media_us) and self._append(self._frame(picture, state, seq))):
+                return False
+        if self._last_seq is None and state.next_seq == 0:
+            raise SourceError(f"{self._source.uri} gave no pictures; check that it can be played")
+        return True
+
+    def _pictures(self, state: StreamState) -> Iterator[Picture]:
+        if not isinstance(self._source, ListedSource):
+            return self._source.pictures(state.next_seq)
+        taken = self._writer.taken(state.stream) if state.next_seq else frozenset()
+        return self._source.pictures_besides(taken, state.next_seq)
+
+    def _frame(self, picture: Picture, state: StreamState, seq: int) -> Frame:
+        captured_us, received_us = self._stamps.of(picture)
+        return Frame(
+            key=FrameKey(state.stream, state.epoch, seq),
+            payload=picture.payload,
+            captured_us=captured_us,
+            received_us=received_us,
+            clock="ingest",
+            content_type=picture.content_type,
+            keyframe=picture.keyframe,
+            width=picture.width,
+            height=picture.height,
+            traceparent=new_traceparent(),
+            error=_text(picture.error)[:MAX_ERROR],
+            origin=_text(picture.origin),
+        )
+
+    def _append(self, frame: Frame) -> bool:
+        while not self._writer.append(frame, self._on_ack, timeout_s=APPEND_WAIT_S):
+            if self._stop.is_set():
+                return False
+        if self._first_seq is None:
+            self._first_seq = frame.key.seq
+        self._last_seq = frame.key.seq
+        self._bytes += len(frame.payload)
+        self.appended += 1
+        self._books.count(frame)
+        return True
+
+    def _on_ack(self, _ack: Ack) -> None:
+        self.acked += 1  # only ever from the writer's one thread
+
+    def progress(self, fps: float) -> StreamProgress:
+        return StreamProgress(
+            stream=self._source.stream,
+            appended=self.appended,
+            acked=self.acked,
+            total=self._source.count,
+            fps=fps,
+            error=self.error,
+            before=self._books.before,
+            failed=self._books.failed,
+            left_out=self._books.left_out_count,
+        )
+
+    def summary(self) -> StreamSummary:
+        acked = self.acked
+        return StreamSummary(
+            source=self._source.uri,
+            seen=self.appended + self._books.left_out_count,
+            frames=acked,
+            in_doubt=self.appended - acked,
+            failed=self._books.failed,
+            left_out=tuple(self._books.left_out),
+            before=self._books.before,
+            bytes=self._bytes,
+            epoch=self._epoch,
+            first_seq=self._first_seq,
+            last_seq=self._last_seq,
+            passes=self._passes,
+            finished=self.finished,
+            error=self.error,
+        )
+
+
+def source_name(source: Source) -> str:
+    """Under which the log knows it: another one when the file behind it was replaced."""
+    return versioned(source.uri, source.version) if isinstance(source, Versioned) else source.uri
+
+
+def _text(text: str) -> str:
+    """UTF-8 and one line, whatever bytes a file's name is made of."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def new_traceparent() -> str:
+    """A fresh W3C trace context: version, trace id, parent id, sampled."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

@@ -1,0 +1,198 @@
+"""Ingest: sources into the frames log, one thread each. Used by the command, the API, and the ingest process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from framehop.errors import ConfigError
+from framehop.pipeline.ingest.feed import Feed, StreamProgress, StreamSummary
+from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
+from framehop.protocols import FrameLog, FrameWriter, Source
+from framehop.sources import check_distinct
+
+__all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamSummary", "ingest", "parse_rate"]
+
+logger = logging.getLogger(__name__)
+
+PROGRESS_S = 0.5
+STOP_FLUSH_S = 5.0  # of the ten seconds that a supervisor grants after SIGTERM
+SILENCE_S = 30.0  # a healthy log acknowledges within a second; only a full disk may take longer, and says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestProgress:
+    """`stalled`: why the log takes nothing at the moment (disk full), else empty."""
+
+    streams: tuple[StreamProgress, ...]
+    stalled: str
+
+    @property
+    def acked(self) -> int:
+        """Frames that are in the log, of all streams, since this ingest began."""
+        return sum(stream.acked for stream in self.streams)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSummary:
+    """`streams` by stream id. `stopped`: ended by the stop signal before the sources did; their streams go on where they were
+    left. `unopened`: by stream id, what could not be read from the beginning, and why."""
+
+    streams: dict[str, StreamSummary]
+    stopped: bool
+    unopened: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> int:
+        return sum(stream.frames for stream in self.streams.values())
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What went wrong, by stream."""
+        return self.unopened | {name: stream.error for name, stream in self.streams.items() if stream.error}
+
+
+ProgressCallback = Callable[[IngestProgress], None]
+
+
+def ingest(
+    log: FrameLog,
+    sources: Sequence[Source],
+    *,
+    rate: Rate = "realtime",
+    loop: int = 1,
+    on_progress: ProgressCallback | None = None,
+    stop: StopEvent | None = None,
+    clock: Clock | None = None,
+    run_since_us: int | None = None,
+    unopened: Mapping[str, str] | None = None,
+) -> IngestSummary:
+    """Append every picture of `sources` to `log`; return when all have ended and all is acknowledged, or after `stop`.
+
+    `rate`: `realtime` (each source's own pace), `max` (as fast as the log takes them), or pictures per second for
+    each. `loop`: passes over a finite source, each an epoch of its own; 0 for ever. `on_progress` is called from this
+    thread about twice a second and once at the end. After `stop` what is queued is flushed, for at most five seconds,
+    and unfinished streams are left so that the next ingest of the same source goes on with the next frame.
+    `run_since_us`: when the run began that this is a restart within; sources it had finished are not read again.
+
+    `unopened`: sources that could not even be opened, by stream id and why; said at once, and in the summary.
+
+    A source that fails is told at once, reported in the summary, and stops nobody else. Raises ConfigError (rate, loop, two sources
+    with one stream id) before anything is written, LogError when the log fails for good, MemoryError.
+    """
+    check_rate(rate)
+    check_loop(loop)
+    if not sources:
+        raise ConfigError("nothing to ingest; name at least one source")
+    check_distinct(sources)
+    stop = stop or threading.Event()
+    clock = clock or SystemClock()
+    for stream, error in (unopened or {}).items():
+        _tell(stream, error)
+    with log.writer() as writer:
+        feeds = [
+            Feed(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
+            for source in sources
+        ]
+        watch = _Watch(feeds, writer, clock, on_progress)
+        _run(feeds, watch, stop)
+        for feed in feeds:
+            feed.finish()
+        complete = _flush(writer, feeds, watch, clock, stop)
+        if complete:
+            for feed in feeds:
+                feed.confirm()
+        watch.report()
+        if not complete:
+            logger.warning("not all frames were acknowledged; the next ingest sends them again")
+    return IngestSummary(
+        streams={feed.stream: feed.summary() for feed in feeds},
+        stopped=any(feed.stopped for feed in feeds),
+        unopened=dict(unopened or {}),
+    )
+
+
+def check_loop(loop: int) -> None:
+    """Raise ConfigError for a number of passes that there cannot be."""
+    if loop < 0:
+        raise ConfigError(f"loop {loop} is out of range; use 1 or more passes, or 0 for ever")
+
+
+def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:
+    with ThreadPoolExecutor(len(feeds), thread_name_prefix="ingest") as threads:
+        pending: set[Future[None]] = {threads.submit(feed.run) for feed in feeds}
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=PROGRESS_S, return_when=FIRST_COMPLETED)
+                for feed in done:
+                    feed.result()
+                watch.report()
+        except BaseException:
+            stop.set()  # Ctrl-C, or no memory: the executor's exit waits for the threads
+            raise
+
+
+def _tell(stream: str, error: str) -> None:
+    """At once: the others may go on for days."""
+    logger.error("stream %s: %s", stream, error)
+
+
+def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, clock: Clock, stop: StopEvent) -> bool:
+    """Wait until all is acknowledged; False when the log stays silent too long, and five seconds after a stop."""
+    acked, heard_s = -1, clock.monotonic()
+    stopped_s: float | None = None
+    while not writer.flush(PROGRESS_S):
+        watch.report()
+        now_s, now_acked = clock.monotonic(), sum(feed.acked for feed in feeds)
+        if now_acked != acked or writer.stalled:
+            acked, heard_s = now_acked, now_s
+        if stop.is_set() and stopped_s is None:
+            stopped_s = now_s - PROGRESS_S
+        if stopped_s is not None and (writer.stalled or now_s - stopped_s >= STOP_FLUSH_S):
+            return False
+        if now_s - heard_s >= SILENCE_S:
+            return False
+    return True
+
+
+class _Watch:
+    """Reports progress, and says once when the log stalls, when it goes on, and what has gone wrong with a source."""
+
+    def __init__(
+        self, feeds: Sequence[Feed], writer: FrameWriter, clock: Clock, on_progress: ProgressCallback | None
+    ) -> None:
+        self._feeds = feeds
+        self._writer = writer
+        self._clock = clock
+        self._on_progress = on_progress
+        self._stalled = ""
+        self._told: set[str] = set()
+        self._acked = [0] * len(feeds)
+        self._at_s = clock.monotonic()
+
+    def report(self) -> None:
+        stalled = self._writer.stalled
+        if stalled and not self._stalled:
+            logger.warning("the log takes no frames: %s; waiting", stalled)
+        elif self._stalled and not stalled:
+            logger.info("the log takes frames again")
+        self._stalled = stalled
+        for feed in self._feeds:
+            if feed.error and feed.stream not in self._told:
+                self._told.add(feed.stream)
+                _tell(feed.stream, feed.error)
+        if self._on_progress:
+            self._on_progress(IngestProgress(streams=self._streams(), stalled=stalled))
+
+    def _streams(self) -> tuple[StreamProgress, ...]:
+        now_s = self._clock.monotonic()
+        span_s = max(1e-3, now_s - self._at_s)
+        before, self._acked = self._acked, [feed.acked for feed in self._feeds]
+        self._at_s = now_s
+        return tuple(
+            feed.progress((acked - last) / span_s)
+            for feed, acked, last in zip(self._feeds, self._acked, before, strict=True)
+        )

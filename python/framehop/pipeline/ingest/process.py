@@ -1,0 +1,98 @@
+"""The ingest process of a pipeline: its sources in threads, the supervisor's channel in the main thread."""
+
+from __future__ import annotations
+
+import select
+import sys
+
+from framehop.pipeline import child
+from framehop.pipeline.control import (
+    AddSource,
+    Channel,
+    Drain,
+    Finished,
+    IngestSettings,
+    Message,
+    News,
+    Ready,
+    RemoveSource,
+    Settings,
+)
+from framehop.pipeline.ingest.ingest import STOP_FLUSH_S
+from framehop.pipeline.ingest.source_desk import SourceDesk
+from framehop.sources.pillow_picture import hush_pictures
+from framehop.timing import Deadline
+
+NEWS_IN_A_PACKET = 50  # with the longest error and stream id each they still fit
+LAST_WORDS_S = 5.0
+
+
+def body(channel: Channel, settings: Settings) -> None:
+    assert isinstance(settings, IngestSettings)
+    hush_pictures()
+    desk = SourceDesk(settings.log)
+    channel.send(Ready())
+    try:
+        for order in settings.sources:
+            desk.add(order)
+        stopped = _serve(channel, desk, stays=settings.stays)
+        desk.care()
+        desk.stop(Deadline.after(STOP_FLUSH_S))
+        _say_all(channel, desk)
+    finally:
+        desk.close()
+    if not stopped:
+        channel.send(Finished())
+
+
+def _serve(channel: Channel, desk: SourceDesk, *, stays: bool) -> bool:
+    """Until told to stop: True; or until there is nothing to do any more."""
+    while stays or desk.at_work:
+        _say(channel, desk)
+        ready, _, _ = select.select([channel.fileno(), desk.fileno()], [], [], child.BEAT_S)
+        desk.clear_wake()
+        if channel.fileno() in ready and _obey(channel, desk):
+            return True
+        desk.care()
+    return False
+
+
+def _obey(channel: Channel, desk: SourceDesk) -> bool:
+    """Whether the process is to end."""
+    messages: list[Message] | None = channel.receive()
+    if messages is None:
+        child.end_with_supervisor()
+    for message in messages:
+        match message:
+            case AddSource(order):
+                desk.add(order)
+            case RemoveSource(order):
+                desk.remove(order)
+            case Drain():
+                return True
+            case _:
+                pass
+    return False
+
+
+def _say(channel: Channel, desk: SourceDesk) -> bool:
+    """False when something is left to be said, because the supervisor does not read at the moment."""
+    said = channel.send(desk.beat())
+    news = list(desk.news())
+    for first in range(0, len(news), NEWS_IN_A_PACKET):
+        some = news[first : first + NEWS_IN_A_PACKET]
+        if not (said and channel.send(News(some))):
+            return False
+        desk.told(some)
+    return said
+
+
+def _say_all(channel: Channel, desk: SourceDesk) -> None:
+    """The last words; a supervisor that reads none of them for so long is told by our end alone."""
+    deadline = Deadline.after(LAST_WORDS_S)
+    while not _say(channel, desk) and not deadline.expired:
+        select.select([], [channel.fileno()], [], deadline.remaining_s)
+
+
+if __name__ == "__main__":
+    sys.exit(child.main(body))

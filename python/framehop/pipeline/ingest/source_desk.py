@@ -1,0 +1,144 @@
+"""All sources of an ingest process, which come and go while it runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+
+from framehop.log import LogAt
+from framehop.pipeline.control import Beat, SourceNews, SourceOrder
+from framehop.pipeline.ingest.source_work import SourceWork
+from framehop.protocols import FrameWriter
+from framehop.timing import Deadline
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 7.0  # a writer's five seconds, and some for its log
+
+
+class SourceDesk:
+    """Opens the log aside, so that a broker that is away holds up nobody, and keeps one thread per source. Use from one thread.
+    `fileno` is readable when a source has something new to say."""
+
+    def __init__(self, at: LogAt) -> None:
+        self._at = at
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._works: dict[str, SourceWork] = {}
+        self._leaving: list[SourceWork] = []
+        self._next: dict[str, SourceOrder] = {}  # whose stream is still being given up by its source before
+        self._told: dict[str, SourceNews] = {}
+        self._acked_by_the_gone = 0
+        self._stalled = ""
+        self._writer: Future[FrameWriter] = Future()
+        self._over = threading.Event()
+        self._opener = threading.Thread(target=self._open, name="ingest-log", daemon=True)
+        self._opener.start()
+
+    def _open(self) -> None:
+        try:
+            with self._at.open() as log, log.writer() as writer:
+                self._writer.set_result(writer)
+                self._over.wait()
+        except BaseException as error:
+            if self._writer.done():  # of the closing
+                raise
+            self._writer.set_exception(error)
+            self._wake()
+
+    def _wake(self) -> None:
+        with suppress(OSError):  # closed: nobody listens any more
+            os.eventfd_write(self._fd, 1)
+
+    # ---- sources
+
+    def add(self, order: SourceOrder) -> None:
+        if any(work.order.stream == order.stream and work.alive for work in self._leaving):
+            self._next[order.stream] = order
+            return
+        self._works[order.stream] = SourceWork(order, self._writer, self._wake)
+
+    def remove(self, order: SourceOrder) -> None:
+        """That very one: another of the same stream stays."""
+        if self._next.get(order.stream) == order:
+            del self._next[order.stream]
+        work = self._works.get(order.stream)
+        if work is None or work.order != order:
+            return
+        del self._works[order.stream]
+        self._told.pop(order.stream, None)
+        work.stop()
+        self._leaving.append(work)
+
+    def care(self) -> None:
+        """See off those that have left, and begin what waited for that. Raises what keeps all sources from going on."""
+        if self._writer.done():
+            writer = self._writer.result()
+            writer.flush(0.0)
+            self._say_stalled(writer.stalled)
+        for work in [work for work in self._leaving if not work.alive]:
+            self._leaving.remove(work)
+            self._acked_by_the_gone += work.acked
+            if work.order.stream in self._next:
+                self.add(self._next.pop(work.order.stream))
+
+    def _say_stalled(self, stalled: str) -> None:
+        if stalled and not self._stalled:
+            logger.warning("the log takes no frames: %s; waiting", stalled)
+        elif self._stalled and not stalled:
+            logger.info("the log takes frames again")
+        self._stalled = stalled
+
+    @property
+    def at_work(self) -> bool:
+        return bool(self._next) or any(work.alive for work in [*self._works.values(), *self._leaving])
+
+    # ---- what there is to say
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def clear_wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._fd)
+
+    def beat(self) -> Beat:
+        works = [*self._works.values(), *self._leaving]
+        return Beat(appended=self._acked_by_the_gone + sum(work.acked for work in works), stalled=self._stalled)
+
+    def news(self) -> Iterator[SourceNews]:
+        """What has changed since it was `told`."""
+        for stream, work in self._works.items():
+            news = work.news()
+            if self._told.get(stream) != news:
+                yield news
+
+    def told(self, news: list[SourceNews]) -> None:
+        for item in news:
+            self._told[item.stream] = item
+
+    # ---- the end
+
+    def stop(self, deadline: Deadline) -> bool:
+        """Read no more, and wait for what was read to be in the log. False when it was not by then."""
+        works = [*self._works.values(), *self._leaving]
+        self._next.clear()
+        for work in works:
+            work.stop()
+        for work in works:
+            work.thread.join(deadline.remaining_s)
+        left = [work for work in works if work.alive]
+        for work in left:
+            work.give_up()
+        return not left
+
+    def close(self) -> None:
+        """Closes the log: a writer waits up to five seconds for what is queued. Twice is harmless."""
+        self._over.set()
+        self._opener.join(CLOSE_S)
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)

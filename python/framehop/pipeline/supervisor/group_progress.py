@@ -1,0 +1,121 @@
+"""How far a lane has come in its log, asked in a thread of its own: a broker that is away holds up neither the care of the
+processes nor Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from framehop.errors import LogUnavailableError
+from framehop.protocols import FrameLog
+from framehop.types import Partition
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """`asked_s`: of the monotonic clock; everything else was read later. `quiet`: what was said when it was asked."""
+
+    asked_s: float
+    quiet: bool
+    ends: dict[Partition, int]
+    committed: dict[Partition, int]
+
+    @property
+    def caught_up(self) -> bool:
+        """Every frame in the log has been committed, here or on another host."""
+        return all(self.committed.get(partition, 0) >= end for partition, end in self.ends.items())
+
+
+class GroupProgress:
+    """One look at a time. `ask`, `take` and `close` from one thread; `fileno` is readable once there is something to take."""
+
+    def __init__(self, log: FrameLog, group: str) -> None:
+        self._log = log
+        self._group = group
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._changed = threading.Condition()
+        self._wanted: tuple[float, bool] | None = None
+        self._found: Look | None = None
+        self._failure: Exception | None = None
+        self._closed = False
+        self.stalled = ""
+        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+        self._thread.start()
+
+    def ask(self, *, quiet: bool) -> None:
+        """Look again, after the look that is under way."""
+        with self._changed:
+            self._wanted = (time.monotonic(), quiet)
+            self._changed.notify_all()
+
+    def take(self) -> Look | None:
+        """What was found since the last call. Raises what the log raised, but for a broker that is away: `stalled` says so."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._fd)
+        with self._changed:
+            if self._failure is not None:
+                raise self._failure
+            found, self._found = self._found, None
+            return found
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def _run(self) -> None:
+        while (wanted := self._next()) is not None:
+            found, failure = None, None
+            try:
+                found = self._look(*wanted)
+            except LogUnavailableError as error:
+                self._say(str(error))
+            except Exception as error:  # noqa: BLE001  handed to who takes, which raises it
+                failure = error
+            with self._changed:
+                if self._closed:
+                    return
+                self._found, self._failure = found, failure
+                os.eventfd_write(self._fd, 1)
+
+    def _next(self) -> tuple[float, bool] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._wanted or self._closed)
+            wanted, self._wanted = self._wanted, None
+            return None if self._closed else wanted
+
+    def _look(self, asked_s: float, quiet: bool) -> Look:
+        committed = self._log.committed(self._group)
+        look = Look(asked_s=asked_s, quiet=quiet, committed=committed, ends=self._log.end_offsets())
+        self._say("")
+        return look
+
+    def _say(self, stalled: str) -> None:
+        if stalled and not self.stalled:
+            logger.warning("%s", stalled)
+        elif self.stalled and not stalled:
+            logger.warning("the log answers again")
+        self.stalled = stalled
+
+    def close(self) -> None:
+        """A look under way is left to itself."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(CLOSE_S)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,214 @@
+"""One child of the supervisor through all its incarnations: how it is started, heard, found dead and started again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+from framehop.config import FailPoint
+from framehop.errors import ProcessError
+from framehop.pipeline.child import UNAVAILABLE
+from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Message, Settings
+
+logger = logging.getLogger(__name__)
+
+Role = Literal["ingest", "worker", "detector"]
+
+MODULES: dict[Role, str] = {
+    "ingest": "framehop.pipeline.ingest.process",
+    "worker": "framehop.pipeline.worker.worker",
+    "detector": "framehop.pipeline.detector.detector",
+}
+
+START_S = 60.0  # imports and a model of some hundred MB on a slow disk
+HANG_S = 15.0  # beats come every second; a batch of a slow model may take seconds
+STEADY_S = 10.0  # an incarnation that lived this long wipes the slate
+FIRST_DELAY_S = 0.1
+LONGEST_DELAY_S = 5.0
+STILLBORN_LIMIT = 5
+KILL_S = 5.0  # the kernel takes a killed process at once, unless it hangs in a disk or a device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """A process that died. `in_flight`: frames it had between poll and commit, as seen in its ring or known to its workers."""
+
+    process: str
+    incarnation: int
+    signal: str
+    exit_code: int | None
+    in_flight: int
+
+
+def _address_space_hint() -> str:
+    """Libraries that cannot map any more abort in words that say nothing of it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f". Is the address space limit (ulimit -v), {limit} bytes, too low?"
+
+
+def signal_name(number: int) -> str:
+    """As in kill -l; real-time signals have numbers only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+@dataclass(slots=True)
+class Process:
+    """State of one child. Owned and used by the supervisor's thread alone, which outlives the child: the kernel kills it when the
+    thread that started it ends.
+
+    `draining`: it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or one
+    before was ready, so that what keeps it from its work may pass.
+    """
+
+    role: Role
+    index: int
+    incarnation: int = 0
+    popen: subprocess.Popen[bytes] | None = None
+    channel: Channel | None = None
+    pidfd: int = -1
+    ready: bool = False
+    proven: bool = False
+    draining: bool = False
+    killed: bool = False
+    finished: Finished | None = None
+    beat: Beat = field(default_factory=Beat)
+    started_s: float = 0.0
+    heard_s: float = 0.0
+    restart_at_s: float | None = None
+    delay_s: float = 0.0
+    stillborn: int = 0
+    events_at_start: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.role}-{self.index}"
+
+    @property
+    def alive(self) -> bool:
+        return self.popen is not None
+
+    def start(self, settings: Settings, fail_at: FailPoint | None) -> None:
+        """Spawn the next incarnation and give it its settings. `fail_at` arms the first incarnation only."""
+        self.incarnation += 1
+        armed = fail_at if self.incarnation == 1 and fail_at else None
+        begin = Begin(settings=settings, fail_at=armed.name if armed else "", fail_nth=armed.nth if armed else 1)
+        ours, theirs = Channel.pair()
+        with theirs, begin.to_file() as settings_file:
+            self.popen = subprocess.Popen(
+                self._command(theirs.fileno()),
+                stdin=settings_file,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                process_group=0,  # the terminal's Ctrl-C is for the supervisor alone
+            )
+        self.pidfd = os.pidfd_open(self.popen.pid)
+        self.channel = ours
+        self.ready = self.draining = self.killed = False
+        self.finished = None
+        self.beat = Beat()
+        self.started_s = self.heard_s = time.monotonic()
+        self.restart_at_s = None
+
+    def _command(self, control_fd: int) -> list[str]:
+        command = [sys.executable, "-m", MODULES[self.role], "--name", self.name]
+        command += ["--control-fd", str(control_fd), "--parent", str(os.getpid())]
+        return [*command, "--log-level", logging.getLevelName(logging.getLogger("framehop").getEffectiveLevel())]
+
+    def receive(self) -> list[Message]:
+        """What it said since; the supervisor learns of its end from the pidfd, not from here."""
+        messages = (self.channel.receive() if self.channel else None) or []
+        if messages:
+            self.heard_s = time.monotonic()
+        return messages
+
+    def drain(self) -> None:
+        """Let it finish what is in flight and end, and start no other in its place."""
+        self.draining = True
+        self.restart_at_s = None
+        if self.channel is not None:
+            self.channel.send(Drain())
+
+    def deadline_s(self) -> float:
+        """When it counts as hung, monotonic seconds."""
+        return self.heard_s + HANG_S if self.ready else self.started_s + START_S
+
+    def kill_if_hung(self) -> None:
+        """Said once: it takes a while to die when there is much memory to give back."""
+        silent_s = time.monotonic() - self.heard_s
+        if self.alive and not self.killed and time.monotonic() > self.deadline_s():
+            logger.warning("%s has not been heard of for %.0f s: killed", self.name, silent_s)
+            self.killed = True
+            self.kill()
+
+    def kill(self) -> None:
+        if self.popen is not None and self.popen.poll() is None:
+            self.popen.kill()
+
+    def end(self) -> None:
+        """Kill it if it still runs, and let go of all that belongs to it. Twice is harmless."""
+        if self.popen is None:
+            return
+        self.kill()
+        try:
+            self.popen.wait(KILL_S)
+        except subprocess.TimeoutExpired:
+            logger.error(
+                "%s (process %d) was killed and does not end: look at its disk and devices", self.name, self.popen.pid
+            )
+        self._release()
+
+    def reap(self, in_flight: int, *, progressed: bool) -> Incident | None:
+        """It has ended: collect it. None when it ended as agreed; otherwise, unless it was draining, plans the next start with
+        back-off. `progressed`: events were written since it started."""
+        assert self.popen is not None
+        code = self.popen.wait()
+        lived_s = time.monotonic() - self.started_s
+        self._release()
+        if code == 0 and (self.finished or self.draining):
+            return None
+        if not self.draining:
+            self._plan_restart(lived_s, code, progressed)
+        return Incident(
+            process=self.name,
+            incarnation=self.incarnation,
+            signal=signal_name(-code) if code < 0 else "",
+            exit_code=code if code >= 0 else None,
+            in_flight=in_flight,
+        )
+
+    def _plan_restart(self, lived_s: float, code: int, progressed: bool) -> None:
+        """At once the first time, then with doubling pauses. Five deaths of its own in a row without getting anything done end the
+        whole pipeline; a SIGKILL once it was ready is somebody else's doing, and passes, as does a broker that is away."""
+        passing = (self.ready and code == -signal.SIGKILL) or code == UNAVAILABLE
+        self.stillborn = 0 if progressed else self.stillborn + (not passing)
+        if self.stillborn >= STILLBORN_LIMIT:
+            how = signal_name(-code) if code < 0 else f"status {code}"
+            raise ProcessError(
+                f"{self.name} ended {self.stillborn} times before it did anything, last with {how}: see its messages above"
+                + _address_space_hint()
+            )
+        if lived_s > STEADY_S:
+            self.delay_s = 0.0
+        self.restart_at_s = time.monotonic() + self.delay_s
+        self.delay_s = min(max(FIRST_DELAY_S, self.delay_s * 2), LONGEST_DELAY_S)
+
+    def _release(self) -> None:
+        self.popen = None
+        if self.pidfd >= 0:  # there was a descriptor left for it
+            os.close(self.pidfd)
+        self.pidfd = -1
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None

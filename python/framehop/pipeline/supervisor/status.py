@@ -1,0 +1,90 @@
+"""What a run comes to, in numbers: summed from the beats of all its processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from framehop.pipeline.control import Beat
+from framehop.pipeline.supervisor.incarnations import Incident, Process
+
+_COUNTERS = ("frames_read", "events", "detected", "failed", "resent", "appended")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The pipeline as a whole, from the latest beats. Counters are since the start of its supervisor; `in_flight`: frames between
+    poll and commit now. `stalled`: why nothing can be written at the moment, else empty."""
+
+    frames_read: int
+    events: int
+    detected: int
+    failed: int
+    in_flight: int
+    resent: int
+    appended: int
+    restarts: int
+    stalled: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStatus:
+    """One process of the pipeline. `pid`: None while it does not run. `starts`: how often it was started. `in_flight`: frames
+    between poll and commit."""
+
+    name: str
+    pid: int | None
+    ready: bool
+    starts: int
+    in_flight: int
+
+
+def status_of(process: Process) -> ProcessStatus:
+    return ProcessStatus(
+        name=process.name,
+        pid=process.popen.pid if process.popen else None,
+        ready=process.ready and process.alive,
+        starts=process.incarnation,
+        in_flight=process.beat.in_flight,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a run came to. `source_errors`: by stream. `drained`: nothing was left in flight."""
+
+    status: Status
+    incidents: list[Incident] = field(default_factory=list)
+    source_errors: dict[str, str] = field(default_factory=dict)
+    drained: bool = True
+
+
+class Counters:
+    """Adds up all incarnations of all processes. Used by the supervisor's thread alone."""
+
+    def __init__(self) -> None:
+        self._past = Beat()
+        self.restarts = 0
+
+    def bury(self, beat: Beat) -> None:
+        """Count what an incarnation that has ended had done."""
+        self._past = _total([self._past, beat])
+
+    def status(self, processes: Iterable[Process]) -> Status:
+        beats = [process.beat for process in processes]
+        total = _total([self._past, *beats])
+        return Status(
+            frames_read=total.frames_read,
+            events=total.events,
+            detected=total.detected,
+            failed=total.failed,
+            in_flight=sum(beat.in_flight for beat in beats),
+            resent=total.resent,
+            appended=total.appended,
+            restarts=self.restarts,
+            stalled=next((beat.stalled for beat in beats if beat.stalled), ""),
+        )
+
+
+def _total(beats: list[Beat]) -> Beat:
+    return Beat(**{name: sum(getattr(beat, name) for beat in beats) for name in _COUNTERS})

@@ -1,0 +1,1 @@
+"""The worker process: frames of the log decoded into the ring, and their events written."""

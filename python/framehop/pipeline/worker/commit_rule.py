@@ -1,0 +1,133 @@
+"""The commit rule: per partition, the offset moves only over frames whose events are known, without a hole."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+from framehop.types import Event, Partition
+
+
+@dataclass(slots=True)
+class _Entry:
+    """`taken`: its event has left, ahead of the mark."""
+
+    offset: int
+    stream: str
+    event: Event | None = None
+    taken: bool = False
+
+
+@dataclass(slots=True)
+class _Line:
+    """One partition's frames in flight, all of one tenure, in the order of the log."""
+
+    tenure: int
+    queue: deque[_Entry] = field(default_factory=deque)
+    by_offset: dict[int, _Entry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What may be committed now: `marks` holds, by partition, the next offset to read once `events` are durable, and `tenures`
+    the tenure that the partition's frames were read under."""
+
+    events: list[Event]
+    marks: dict[Partition, int]
+    tenures: dict[Partition, int]
+
+
+class CommitTracker:
+    """Follows frames from poll to commit. Frames of a partition are added in log order and completed in any order.
+
+    `ahead`: an event leaves as soon as all before it of its own stream have, without waiting for other streams of its partition;
+    after a crash it comes again under the same id. Otherwise events leave together with the mark behind them.
+    Not thread-safe: its owner holds a lock. Bounded by whoever adds (the worker's window).
+    """
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._ahead = ahead
+        self._lines: dict[Partition, _Line] = {}
+        self._in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Frames added and not yet taken."""
+        return self._in_flight
+
+    def in_flight_of(self, partitions: Iterable[Partition]) -> int:
+        return sum(len(line.queue) for partition in partitions if (line := self._lines.get(partition)))
+
+    def begin(self, partition: Partition, tenure: int) -> None:
+        """The partition came (back): what is in flight of an older tenure is forgotten, for its frames are read anew."""
+        line = self._lines.get(partition)
+        if line is None or line.tenure < tenure:
+            self.drop([partition])
+            self._lines[partition] = _Line(tenure)
+
+    def add(self, partition: Partition, offset: int, stream: str = "", *, tenure: int = 0) -> None:
+        """A frame was polled. Within a tenure the offsets of a partition rise; they need not be contiguous. A frame of an older
+        tenure than the partition's is not followed."""
+        self.begin(partition, tenure)
+        line = self._lines[partition]
+        if line.tenure > tenure:
+            return
+        if line.queue and offset <= line.queue[-1].offset:
+            raise ValueError(f"offset {offset} of partition {partition} comes after {line.queue[-1].offset}")
+        entry = _Entry(offset, stream)
+        line.queue.append(entry)
+        line.by_offset[offset] = entry
+        self._in_flight += 1
+
+    def complete(self, event: Event, *, tenure: int = 0) -> bool:
+        """The outcome of a frame of that tenure is known. False when the tenure has ended meanwhile: the event must not be
+        written."""
+        line = self._lines.get(event.frame.place)
+        entry = line.by_offset.get(event.frame.offset) if line and line.tenure == tenure else None
+        if entry is None or entry.event is not None:
+            return False
+        entry.event = event
+        return True
+
+    def take(self, limit: int = 1 << 30) -> Batch:
+        """Remove and return what may be committed, in log order per partition; at most `limit` events, partitions in turn."""
+        batch = Batch(events=[], marks={}, tenures={})
+        for partition, line in list(self._lines.items()):
+            self._lines[partition] = self._lines.pop(partition)  # the last one next time
+            batch.tenures[partition] = line.tenure
+            batch.events.extend(islice(self._events(line), limit - len(batch.events)))
+            while line.queue and line.queue[0].taken:
+                offset = line.queue.popleft().offset
+                del line.by_offset[offset]
+                self._in_flight -= 1
+                batch.marks[partition] = offset + 1
+        return batch
+
+    def _events(self, line: _Line) -> Iterator[Event]:
+        """Those that may leave now: the line's completed prefix, or with `ahead` that of each stream in it."""
+        waiting: set[str] = set()
+        for entry in line.queue:
+            if entry.event is None:
+                if not self._ahead:
+                    return
+                waiting.add(entry.stream)
+            elif not entry.taken and entry.stream not in waiting:
+                entry.taken = True
+                yield entry.event
+
+    def drop(self, partitions: Iterable[Partition]) -> int:
+        """Forget partitions that are not ours any more; returns how many frames were in flight in them."""
+        dropped = 0
+        for partition in partitions:
+            line = self._lines.pop(partition, None)
+            dropped += len(line.queue) if line else 0
+        self._in_flight -= dropped
+        return dropped
+
+    def end(self, tenures: Mapping[Partition, int]) -> None:
+        """Forget partitions whose tenure has ended, but not those in which another has begun."""
+        self.drop(
+            [place for place, tenure in tenures.items() if (line := self._lines.get(place)) and line.tenure == tenure]
+        )

@@ -1,0 +1,202 @@
+"""The frames between poll and commit, and the one place where a worker's threads meet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from framehop._core import DecodeResult, SlotRef
+from framehop.pipeline.control import Beat
+from framehop.pipeline.worker.commit_rule import Batch, CommitTracker
+from framehop.protocols import CommitResult, Tenure
+from framehop.timing import Deadline
+from framehop.types import Event, FrameRecord, Partition
+
+REVOKE_S = 5.0
+BATCH = 128  # events of one commit: a crash has no more than so many done again that were durable, but not committed
+BACKSTOP_S = 1.0  # every change is notified; should one be missed, it costs a second and not the pipeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A frame whose picture is in the ring. `attempts`: how often it was decoded before. The record keeps its bytes until the
+    frame is answered, so that it can be decoded again without reading the log again."""
+
+    record: FrameRecord
+    ref: SlotRef
+    result: DecodeResult
+    polled_us: int
+    attempts: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Pixels of the source picture: (width, height)."""
+        return self.result.source_width, self.result.source_height
+
+
+class InFlight:
+    """Thread-safe. `wake_fd` is readable while decoded frames wait or the commit thread has caught up."""
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        """`ahead`: see CommitTracker."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._tracker = CommitTracker(ahead=ahead)
+        self._committing: frozenset[Partition] = frozenset()
+        self._decoded: deque[Decoded] = deque()
+        self._again: deque[Decoded] = deque()
+        self._failure: BaseException | None = None
+        self._intake_open = True
+        self._counts = {"events": 0, "detected": 0, "failed": 0}
+        self.stopping = threading.Event()
+        self.stalled = ""
+        self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    # ---- intake
+
+    @property
+    def intake_open(self) -> bool:
+        return self._intake_open and not self.stopping.is_set()
+
+    def close_intake(self) -> None:
+        """Take no new frames: what is in flight is finished."""
+        with self._lock:
+            self._intake_open = False
+
+    def add(self, records: list[FrameRecord]) -> None:
+        with self._lock:
+            for record in records:
+                meta = record.meta
+                self._tracker.add(meta.pointer.place, meta.pointer.offset, meta.key.stream, tenure=record.tenure)
+
+    def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
+        """Partitions came (back): whatever is still in flight of them is of an older tenure, and is read again."""
+        with self._lock:
+            for partition, tenure in tenures.items():
+                self._tracker.begin(partition, tenure.number)
+
+    def decoded(self, frames: list[Decoded]) -> None:
+        with self._lock:
+            self._decoded.extend(frames)
+        self._wake()
+
+    def take_again(self) -> list[Decoded]:
+        """Frames whose slot was lost and that must be decoded anew."""
+        with self._lock:
+            frames = list(self._again)
+            self._again.clear()
+            return frames
+
+    def wait_committed(self, partitions: frozenset[Partition]) -> None:
+        """Before partitions are handed over: wait until their frames are committed, then forget them whatever is left."""
+        deadline = Deadline.after(REVOKE_S)
+        with self._changed:
+            while (
+                self._tracker.in_flight_of(partitions) or self._committing & partitions
+            ) and not self.stopping.is_set():
+                if not self._changed.wait(deadline.remaining_s):
+                    break
+            self._tracker.drop(partitions)
+
+    # ---- main
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is between poll and commit."""
+        with self._lock:
+            return self._tracker.in_flight == 0 and not self._committing
+
+    def take_decoded(self) -> list[Decoded]:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.wake_fd)
+        with self._lock:
+            frames = list(self._decoded)
+            self._decoded.clear()
+            return frames
+
+    def decode_again(self, frame: Decoded) -> None:
+        with self._lock:
+            self._again.append(frame)
+
+    def complete(self, event: Event, tenure: int) -> None:
+        """The outcome of a frame that was read under `tenure` is known. Dropped when the tenure has ended."""
+        with self._changed:
+            if self._tracker.complete(event, tenure=tenure):
+                self._changed.notify_all()
+
+    def beat(self, *, frames_read: int, resent: int) -> Beat:
+        with self._lock:
+            return Beat(
+                frames_read=frames_read,
+                resent=resent,
+                in_flight=self._tracker.in_flight,
+                stalled=self.stalled,
+                **self._counts,
+            )
+
+    # ---- commit
+
+    def wait_batch(self) -> Batch | None:
+        """The next completed frames, in log order per partition; None once stopping."""
+        with self._changed:
+            while not self.stopping.is_set():
+                batch = self._tracker.take(BATCH)
+                if batch.events or batch.marks:
+                    self._committing = frozenset(batch.marks) | {event.frame.place for event in batch.events}
+                    return batch
+                self._changed.wait(BACKSTOP_S)
+            return None
+
+    def committed(self, batch: Batch, result: CommitResult) -> None:
+        with self._changed:
+            self._committing = frozenset()
+            self._tracker.end({partition: batch.tenures[partition] for partition in result.lost})
+            for event in batch.events:
+                if event.frame.place not in result.lost:
+                    self._counts["events"] += 1
+                    self._counts["detected"] += event.outcome == "detected"
+                    self._counts["failed"] += event.outcome == "failed"
+            self.stalled = ""
+            self._changed.notify_all()
+        self._wake()
+
+    # ---- ends
+
+    @contextlib.contextmanager
+    def failing(self) -> Iterator[None]:
+        """A thread's body: what it raises ends the worker through `raise_failure` in the main thread."""
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001  handed to the main thread, which raises it
+            self._failure = error
+            self.stop()
+
+    def raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        self.stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._wake()
+
+    def close(self) -> None:
+        """Once the threads have ended. Twice is harmless."""
+        if self.wake_fd >= 0:
+            os.close(self.wake_fd)
+            self.wake_fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _wake(self) -> None:
+        os.eventfd_write(self.wake_fd, 1)

@@ -1,0 +1,245 @@
+"""The worker process: log → decode into the ring → descriptors → boxes → events and offsets in one transaction.
+
+Three threads, each waiting on one thing: *intake* on the log, *main* on the hop and the supervisor, *commit* on completed
+frames. They meet in `InFlight`. The window, frames polled and not yet committed, is bounded by the ring.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from framehop import _core
+from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, ProcessError
+from framehop.pipeline import child
+from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
+from framehop.pipeline.worker.commit_rule import Batch
+from framehop.pipeline.worker.decoding import DecoderError, Intake
+from framehop.pipeline.worker.in_flight import Decoded, InFlight
+from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
+from framehop.protocols import FrameConsumer
+from framehop.timing import Deadline, now_us
+from framehop.types import Event, ModelInfo
+
+logger = logging.getLogger(__name__)
+
+FULL_RETRY_S = 1.0
+STALE_LIMIT = 3
+DRAIN_LOOK_S = 0.05
+
+
+class Worker:
+    """One worker's main thread. `run` returns when the supervisor asked to drain and everything is committed. Borrows the ring and
+    the frames in flight."""
+
+    def __init__(self, channel: Channel, settings: WorkerSettings, ring: _core.Ring, in_flight: InFlight) -> None:
+        self._channel = channel
+        self._settings = settings
+        self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
+        self._in_flight = in_flight
+        self._ring = ring
+        self._hop: _core.HopClient | None = None
+        self._detector: DetectorAt | None = None
+        self._model: ModelInfo | None = None
+        self._sent: dict[tuple[int, int], Decoded] = {}
+        self._unsent: deque[Decoded] = deque()
+        self._resent = 0
+        self._draining: Deadline | None = None
+        self._last_beat = 0.0
+        self._was_busy = True
+
+    def run(self) -> None:
+        settings = self._settings
+        with (
+            settings.log.open(create=False) as log,
+            log.consumer(
+                settings.group,
+                member=settings.name,
+                start=settings.start,
+                on_assign=self._in_flight.begin,
+                on_revoke=self._in_flight.wait_committed,
+            ) as consumer,
+        ):
+            intake = Intake(consumer, self._ring, self._in_flight, settings, self._writer)
+            self._channel.send(Ready())
+            try:
+                with (
+                    self._beside("commit", lambda: self._commit_loop(consumer), consumer),
+                    self._beside("intake", intake.run, consumer),
+                ):
+                    self._loop(consumer)
+                    self._say(consumer)
+            except DecoderError as error:
+                self._channel.send(Stumbled(error.key))
+                raise
+            finally:
+                if self._hop is not None:
+                    self._hop.close()
+
+    @contextlib.contextmanager
+    def _beside(self, name: str, work: Callable[[], None], consumer: FrameConsumer) -> Iterator[None]:
+        """`work` goes on in a thread of its own while inside. When one ends, all end."""
+        thread = threading.Thread(target=work, name=name)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._in_flight.stop()
+            consumer.wake()
+            thread.join()
+
+    def _loop(self, consumer: FrameConsumer) -> None:
+        while not self._done():
+            self._in_flight.raise_failure()
+            self._wait()
+            self._unsent.extend(self._in_flight.take_decoded())
+            self._send()
+            self._beat(consumer)
+
+    def _done(self) -> bool:
+        if self._draining is None:
+            return False
+        self._in_flight.close_intake()
+        return self._in_flight.idle or self._draining.expired
+
+    def _wait(self) -> None:
+        """Until answers, decoded frames or the supervisor have something for us; at most until the next beat."""
+        timeout_s = max(
+            0.0,
+            min(
+                self._last_beat + child.BEAT_S - time.monotonic(),
+                child.BEAT_S if self._draining is None else DRAIN_LOOK_S,
+            ),
+        )
+        wakes = [self._in_flight.wake_fd, self._channel.fileno()]
+        if self._hop is None:
+            ready = select.select(wakes, [], [], timeout_s)[0]
+        else:
+            replies, ready = self._hop.poll(timeout_s, wakes)
+            for reply in replies:
+                self._answer(reply)
+            if self._hop.lost and self._detector is not None:
+                self._connect(self._detector)
+        if self._channel.fileno() in ready:
+            self._listen()
+
+    def _listen(self) -> None:
+        messages = self._channel.receive()
+        if messages is None:
+            child.end_with_supervisor()
+        for message in messages or ():
+            match message:
+                case DetectorAt():
+                    self._connect(message)
+                case Drain():
+                    self._draining = self._draining or Deadline.after(self._settings.drain_s)
+                case _:
+                    raise ProcessError(f"unexpected control message {type(message).__name__}")
+
+    def _connect(self, detector: DetectorAt) -> None:
+        """A detector is there: whatever was not answered goes to it, from the slots, oldest first.
+
+        It may be the one before: a detector that was stopped for seconds loses its connections, and goes on when it is continued.
+        """
+        if self._hop is not None:
+            self._hop.close()
+        self._detector = detector
+        model = detector.model
+        self._model = ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=model.provider)
+        self._hop = _core.HopClient(detector.address, ring_path=self._settings.ring_path, ring_id=self._ring.ring_id)
+        self._resent += len(self._sent)
+        self._unsent.extendleft(reversed(self._sent.values()))
+        self._sent.clear()
+
+    def _send(self) -> None:
+        """As many descriptors as the detector has credit for, in one message."""
+        if self._hop is None or not self._unsent:
+            return
+        room = self._hop.credits - len(self._sent)
+        frames = [self._unsent[i] for i in range(min(room, len(self._unsent)))]
+        if not frames:
+            return
+        _core.failpoint("decode.done")
+        if self._hop.send([frame.ref for frame in frames], [frame.size for frame in frames]):
+            for frame in frames:
+                self._unsent.popleft()
+                self._sent[frame.ref.slot, frame.ref.generation] = frame
+            _core.failpoint("hop.sent")
+
+    def _answer(self, reply: _core.HopReply) -> None:
+        """An answer to a descriptor not outstanding is a late or doubled one, and means nothing."""
+        frame = self._sent.pop((reply.slot, reply.generation), None)
+        if frame is None:
+            return
+        self._ring.retire(frame.ref)
+        if reply.status == "stale" and frame.attempts < STALE_LIMIT:
+            self._in_flight.decode_again(frame)
+            return
+        self._in_flight.complete(self._event(frame, reply), frame.record.tenure)
+
+    def _event(self, frame: Decoded, reply: _core.HopReply) -> Event:
+        meta, ok = frame.record.meta, reply.status == "ok"
+        return make_event(
+            meta,
+            lane=self._settings.lane,
+            writer=self._writer,
+            outcome="detected" if ok else "failed",
+            reason="" if ok else reply.message or f"detector: {reply.status}",
+            model=self._model,
+            objects=objects_of(reply, self._settings.labels) if ok else [],
+            stages_ms=stage_times(meta, frame.polled_us, now_us(), frame.result, reply),
+            size=frame.size,
+        )
+
+    def _beat(self, consumer: FrameConsumer) -> None:
+        """Once a second, and at once when the last frame in flight was committed."""
+        now = time.monotonic()
+        busy = not self._in_flight.idle
+        if now - self._last_beat < child.BEAT_S and (busy or not self._was_busy):
+            return
+        self._was_busy = busy
+        self._last_beat = now
+        self._say(consumer)
+
+    def _say(self, consumer: FrameConsumer) -> None:
+        self._channel.send(self._in_flight.beat(frames_read=consumer.frames_read, resent=self._resent))
+
+    def _commit_loop(self, consumer: FrameConsumer) -> None:
+        """Commits whatever is complete as soon as the commit before it is durable; a full disk, a stopped process that
+        holds the log's lock, or a broker that is away stops it until that is over."""
+        with self._in_flight.failing():
+            while (batch := self._in_flight.wait_batch()) is not None:
+                self._commit(consumer, batch)
+
+    def _commit(self, consumer: FrameConsumer, batch: Batch) -> None:
+        """Nothing when stopping before that was possible: the frames are read again by whoever comes next."""
+        while not self._in_flight.stopping.is_set():
+            try:
+                result = consumer.commit(batch.events, batch.marks, tenures=batch.tenures)
+                self._in_flight.committed(batch, result)
+                return
+            except (LogFullError, LogBusyError, LogUnavailableError) as error:
+                if not self._in_flight.stalled:
+                    logger.warning("%s", error)
+                self._in_flight.stalled = str(error)
+                self._in_flight.stopping.wait(FULL_RETRY_S)
+
+
+def body(channel: Channel, settings: Settings) -> None:
+    assert isinstance(settings, WorkerSettings)
+    ahead = settings.log.doubles_events
+    with _core.Ring.attach(settings.ring_path) as ring, InFlight(ahead=ahead) as in_flight:
+        Worker(channel, settings, ring, in_flight).run()
+    channel.send(Finished())
+
+
+if __name__ == "__main__":
+    sys.exit(child.main(body))

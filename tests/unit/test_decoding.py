@@ -1,0 +1,102 @@
+"""What the intake makes of a picture that was not decoded: the picture's fault, or not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from framehop import _core
+from framehop.pipeline.control import WorkerSettings
+from framehop.pipeline.worker.decoding import DecoderError, Intake
+from framehop.pipeline.worker.in_flight import InFlight
+from framehop.protocols import FrameConsumer
+from framehop.testing.memory_log import MemoryLog
+from framehop.types import FrameRecord
+from tests.logs import read, write
+
+SETTINGS = cast(
+    WorkerSettings,
+    SimpleNamespace(
+        decode_threads=1, max_pixels=1000, suspects=[], min_width=1, min_height=1, max_attempts=3, lane="main"
+    ),
+)
+
+
+class _Decoder:
+    """Every picture fails with `error`."""
+
+    threads = 4
+
+    def __init__(self, error: str) -> None:
+        self._error = error
+
+    def decode(self, slots: list[object], pictures: list[object], **_sizes: int) -> list[SimpleNamespace]:
+        failed = SimpleNamespace(ref=None, error=self._error, message="why", source_width=0, source_height=0)
+        return [failed] * len(pictures)
+
+    def __enter__(self) -> _Decoder:
+        return self
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class _Ring:
+    def free_slots(self) -> int:
+        return 4
+
+    def wait_acquire(self, tag: object, timeout_s: float) -> object:
+        return object()
+
+
+class _Consumer:
+    """Gives its frames once, and ends the flight when asked again."""
+
+    def __init__(self, records: list[FrameRecord], in_flight: InFlight) -> None:
+        self._records = records
+        self._in_flight = in_flight
+
+    def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        records, self._records = self._records, []
+        if not records:
+            self._in_flight.stop()
+        return records
+
+
+@pytest.fixture
+def records() -> list[FrameRecord]:
+    with MemoryLog() as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "gate", 2)
+        return read(consumer, 2)
+
+
+def _run(records: list[FrameRecord], error: str, monkeypatch: pytest.MonkeyPatch) -> InFlight:
+    monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: _Decoder(error))
+    in_flight = InFlight()
+    consumer = cast(FrameConsumer, _Consumer(records, in_flight))
+    Intake(consumer, cast(_core.Ring, _Ring()), in_flight, SETTINGS, "w").run()
+    return in_flight
+
+
+@pytest.mark.parametrize("error", ["corrupt_picture", "unsupported_picture", "picture_too_large"])
+def test_a_bad_picture_becomes_a_failed_event(
+    records: list[FrameRecord], error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _run(records, error, monkeypatch) as in_flight:
+        in_flight.raise_failure()
+        in_flight.stopping.clear()
+        batch = in_flight.wait_batch()
+    assert batch is not None
+    assert [(event.outcome, event.reason) for event in batch.events] == [("failed", f"{error}: why")] * 2
+
+
+@pytest.mark.parametrize("error", ["no_memory", "system", "closed"])
+def test_what_is_not_the_pictures_fault_ends_the_worker_and_names_the_frame(
+    records: list[FrameRecord], error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _run(records, error, monkeypatch) as in_flight:
+        with pytest.raises(DecoderError, match=f"{error}: why") as caught:
+            in_flight.raise_failure()
+        assert caught.value.key == records[0].meta.key
+        assert in_flight.beat(frames_read=2, resent=0).in_flight == 2, "an outcome was made up"
