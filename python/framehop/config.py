@@ -196,6 +196,17 @@ def make_runtime_dir() -> Path:
     return Path(tempfile.mkdtemp(prefix="framehop-", dir=parent))
 
 
+def runtime_parents() -> list[Path]:
+    """Where runtime directories of this user may lie: a service has no $XDG_RUNTIME_DIR, and who looks for it has one."""
+    named = (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{own_user_id()}", tempfile.gettempdir())
+    return list(dict.fromkeys(Path(name) for name in named if name))
+
+
+def own_user_id() -> int:
+    """By it, and not by the name, files are told apart."""
+    return os.getuid()
+
+
 def usable_cores() -> int:
     """Cores this process may run on."""
     return len(os.sched_getaffinity(0))

@@ -11,6 +11,7 @@ import pytest
 from tests.broker import Cluster
 from tests.system.harness import House, pictures_of
 from tests.system.kafka_house import WINDOW, KafkaHouse, ended_well
+from tests.system.owners import GroupLook, Owners
 from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
@@ -42,6 +43,8 @@ def test_two_workers_find_the_topics_of_three_sites(house: House, kafka_cluster:
         kafka.watch() as watcher,
     ):
         detect = kafka.start_detect("--workers", "2")
+        with Owners(GroupLook(kafka_cluster.bootstrap, f"{kafka.prefix}.detect-main", topics["east"])) as owners:
+            owners.wait_covered(2)
         first = [start_ingest(site) for site in ("east", "west")]
         watcher.wait_for(20)
         made = house.framehop("topics", "create", *kafka.at, "--topic", topics["north"], "--partitions", "2")

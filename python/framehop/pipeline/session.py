@@ -10,8 +10,11 @@ from framehop.pipeline import at_exit
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.supervisor.status import Summary
 from framehop.pipeline.supervisor.supervisor import Supervisor
+from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
+
+LOOK_S = 0.5
 
 
 class Session:
@@ -74,4 +77,10 @@ class Session:
         """Wait for its end; False when the time is up, or when it is its own thread that asks."""
         if self.is_current:
             return False
-        return self._over.wait(timeout_s)
+        deadline = Deadline.after(timeout_s) if timeout_s is not None else None
+        # Not at a stretch: a signal that the kernel gives to another thread, as it may to a process that was stopped and has just
+        # been continued, is handled once the main thread runs again.
+        while not self._over.wait(LOOK_S if deadline is None else min(LOOK_S, deadline.remaining_s)):
+            if deadline is not None and deadline.expired:
+                return False
+        return True

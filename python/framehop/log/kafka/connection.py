@@ -285,11 +285,16 @@ def missing(topic: str, url: KafkaUrl) -> LogNotFoundError:
     return LogNotFoundError(f"{url} has no topic {topic}: make the topics with framehop topics create --log {url}")
 
 
+_UNTRUSTED = "certificate verify failed"
+
+
 def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
     """Kafka's error in our words: what is wrong, and what to change."""
     code = error.code()
     if code in MISSING:
         return missing(topic or url.frames, url)
+    if code in _AWAY and _UNTRUSTED in error.str():  # the client tells it as a lost connection at times
+        code = KafkaError._SSL
     where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str().strip()
     if code == KafkaError._INVALID_ARG:
         return ConfigError(f"{where}: {said}; look at log.kafka.client and log.kafka.security")

@@ -42,6 +42,8 @@ TICK_S = 0.05
 GATHER_S = 0.005  # little beside a broker's answer, and dozens of frames at full speed
 SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
 PASS_S = 60.0
+# What is said of all other frames once the client has failed for good; why it has, `poll` raises.
+_OF_A_FATAL_ONE = {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +340,10 @@ class KafkaWriter:
     def _delivered(
         self, sent: _Sent, on_ack: Callable[[Ack], None] | None, error: KafkaError | None, message: Message
     ) -> None:
-        """From the writer's thread, in order per stream. A frame counts as queued until its callback has returned."""
+        """From the writer's thread, in order per stream. A frame counts as queued until its callback has returned, and one that a
+        failed client lets go until it has said why."""
+        if error is not None and error.code() in _OF_A_FATAL_ONE:
+            return
         if error is None:
             _core.failpoint("ingest.appended")
             if on_ack is not None:

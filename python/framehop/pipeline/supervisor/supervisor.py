@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import selectors
 import time
 from collections.abc import Callable
@@ -30,15 +31,18 @@ from framehop.pipeline.control import (
     Stumbled,
     WorkerSettings,
 )
+from framehop.pipeline.control_plane import Publication
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.supervisor.crash_suspects import CrashSuspects
 from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
+from framehop.pipeline.supervisor.reporter import Rate, Reporter
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
+from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring
-from framehop.timing import Deadline
+from framehop.timing import Deadline, now_us
 from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
@@ -85,6 +89,7 @@ class Supervisor:
         self._sockets = Path()  # the runtime directory, while there is one
         self._suspects = CrashSuspects()
         self._counters = Counters()
+        self._rate = Rate()
         self._incidents: list[Incident] = []
         self._detector_at: DetectorAt | None = None
         self._progress: GroupProgress | None = None
@@ -103,12 +108,34 @@ class Supervisor:
                 self._names = log.members(self._options.group, self._options.workers)
                 self._make_rings(runtime.path)
                 self._start_all()
-                with GroupProgress(log, self._options.group) as self._progress:
-                    self._loop(self._progress, stop)
-                drained = self._drain(stop)
+                with self._reporter(runtime.path, log, stop):
+                    with GroupProgress(log, self._options.group) as self._progress:
+                        self._loop(self._progress, stop)
+                    drained = self._drain(stop)
             finally:
                 self._end_all()
         return self._summary(drained)
+
+    def _reporter(self, directory: Path, log: FrameLog, stop: StopSignal) -> Reporter:
+        """The pipeline can be found and asked from here on."""
+        return Reporter(
+            directory,
+            Publication(
+                pid=os.getpid(),
+                started_us=now_us(),
+                log=self._log.url,
+                lane=self._options.lane,
+                version=_core.__version__,
+            ),
+            view=lambda: self.view,
+            model=lambda: self._detector_at.model if self._detector_at else None,
+            stopping=lambda: stop.requested,
+            roster=self._roster,
+            rings=self._rings,
+            members=self._names,
+            rate=self._rate,
+            lag=lambda: log.lag(self._options.group),
+        )
 
     def _make_rings(self, sockets: Path) -> None:
         options = self._options
@@ -352,6 +379,7 @@ class Supervisor:
 
     def _view(self) -> None:
         self.view = (self.status(), tuple(map(status_of, self._processes())))
+        self._rate.note(time.monotonic(), self.view[0].events)
 
     def _summary(self, drained: bool) -> Summary:
         errors = {stream: status.error for stream, status in self._roster.statuses().items() if status.error}

@@ -1,0 +1,114 @@
+"""status: the pipelines of this user that run on this machine."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import typer
+from rich.table import Table
+
+from framehop.cli import options
+from framehop.cli.output import complain, note, out, write_json_line
+from framehop.cli.units import shown_age
+from framehop.errors import ProcessError
+from framehop.pipeline.control_plane import PipelineReport, StatusRequest, ask, published
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`unanswered`: by process id, those that did not answer, and why."""
+
+    pipelines: list[PipelineReport]
+    unanswered: dict[str, str]
+
+
+def status(json: options.Json = False, verbose: options.Verbose = 0) -> None:
+    """Show every pipeline of yours that runs on this machine: its processes, partitions, pace, lag, rings and model."""
+    report = _asked()
+    if json:
+        write_json_line(msgspec.json.encode(report))
+    else:
+        for pipeline in report.pipelines:
+            _print(pipeline)
+        if not report.pipelines and not report.unanswered:
+            note("no pipeline of yours runs on this machine: framehop run and framehop detect start one")
+    for error in report.unanswered.values():
+        complain(error)
+    if report.unanswered:
+        raise typer.Exit(1)
+
+
+def _asked() -> StatusReport:
+    pipelines, unanswered = [], {}
+    for found in published():
+        try:
+            pipelines.append(ask(found, StatusRequest()))
+        except ProcessError as error:
+            if found.directory.exists():  # else it has just ended
+                unanswered[str(found.publication.pid)] = str(error)
+    return StatusReport(pipelines=pipelines, unanswered=unanswered)
+
+
+def _print(report: PipelineReport) -> None:
+    said, counters = report.publication, report.counters
+    age = shown_age(max(0.0, time.time() - said.started_us / 1e6))
+    out.print(f"{said.log} · lane {said.lane} · process {said.pid}, for {age}", style="bold")
+    state = "stopping" if report.stopping else "running"
+    model = f"{report.model.name} on {report.model.provider}" if report.model else "no model yet"
+    out.print(f"  {state}, {model}, {report.events_per_s:.1f} events/s, {_behind(report)}")
+    out.print(
+        f"  {counters.frames_read} frames read, {counters.events} events, {counters.failed} failed, "
+        f"{counters.in_flight} in flight, {counters.restarts} restarts"
+    )
+    if counters.stalled:
+        out.print(f"  waiting: {counters.stalled}", style="yellow")
+    out.print(_processes(report))
+    if report.streams:
+        out.print(_streams(report))
+
+
+def _behind(report: PipelineReport) -> str:
+    if report.lag_age_s is None:
+        return f"lag not known: {report.lag_error}"
+    frames = sum(partition.messages for partition in report.lag)
+    seconds = max((partition.seconds or 0.0 for partition in report.lag), default=0.0)
+    text = f"{frames} frames and {seconds:.1f} s behind in {len(report.lag)} partitions"
+    orphans = sum(not partition.owner for partition in report.lag)
+    return text + (f", {orphans} of them nobody's" if orphans else "")
+
+
+def _processes(report: PipelineReport) -> Table:
+    rings = {ring.worker: ring for ring in report.rings}
+    table = Table(box=None, header_style="bold", padding=(0, 2))
+    for title in ("process", "pid", "state", "starts", "in flight", "ring", "partitions"):
+        table.add_column(
+            title, justify="left" if title in {"process", "state", "partitions"} else "right", no_wrap=True
+        )
+    for process in report.processes:
+        ring = rings.get(process.name)
+        table.add_row(
+            process.name,
+            "–" if process.pid is None else str(process.pid),
+            "ready" if process.ready else "starting" if process.pid is not None else "ended",
+            str(process.starts),
+            str(process.in_flight),
+            f"{ring.used} of {ring.slots}" if ring else "",
+            _owned(report, process.name),
+        )
+    return table
+
+
+def _owned(report: PipelineReport, worker: str) -> str:
+    if (member := report.members.get(worker)) is None:
+        return ""
+    owned = [lag.partition for lag in report.lag if lag.owner == member]
+    return ", ".join(map(str, owned[:8])) + (f" and {len(owned) - 8} more" if len(owned) > 8 else "")
+
+
+def _streams(report: PipelineReport) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2))
+    for title in ("stream", "state", "frames", "source"):
+        table.add_column(title, justify="right" if title == "frames" else "left", no_wrap=True)
+    for stream in report.streams:
+        table.add_row(stream.stream, stream.phase, str(stream.acked), stream.error or stream.source)
+    return table

@@ -1,0 +1,154 @@
+"""How a running pipeline is found and asked: one file per pipeline in the user's runtime directory, and a socket beside it.
+
+The directory is the supervisor's own, of mode 0700, and goes with it. `pipeline.json` in it names the process; `control.sock` takes
+one JSON request per message and answers each with one JSON message, over ZeroMQ's request-reply.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from framehop.config import own_user_id, runtime_parents
+from framehop.errors import ProcessError
+from framehop.pipeline.control import ModelFacts
+from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.supervisor.status import ProcessStatus, Status
+from framehop.types import PartitionLag
+
+PUBLICATION = "pipeline.json"
+SOCKET = "control.sock"
+LARGEST_REQUEST = 1 << 16
+LARGEST_PUBLICATION = 1 << 16
+ANSWER_S = 3.0
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in `pipeline.json`. `started_us`: microseconds since 1970."""
+
+    pid: int
+    started_us: int
+    log: str
+    lane: str
+    version: str
+
+
+class StatusRequest(msgspec.Struct, frozen=True, tag="status"):
+    """How is it? Answered by a PipelineReport."""
+
+
+Request = StatusRequest
+
+
+class Refusal(msgspec.Struct, frozen=True, tag="refused"):
+    """What was asked is not understood, or cannot be done; `error` says why."""
+
+    error: str
+
+
+class RingReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The slots of one worker's ring, and how many of them hold a picture or wait for one to be read."""
+
+    worker: str
+    slots: int
+    used: int
+
+
+class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
+    """A running pipeline at one moment. `events_per_s`: over the last ten seconds. `lag`: by partition, as the log said `lag_age_s`
+    ago; None while it has not answered, with the reason in `lag_error`. `members`: by worker, its name in the log's group, which
+    `lag` names the owners by."""
+
+    publication: Publication
+    stopping: bool
+    counters: Status
+    events_per_s: float
+    processes: list[ProcessStatus]
+    streams: list[StreamStatus]
+    rings: list[RingReport]
+    members: dict[str, str]
+    model: ModelFacts | None = None
+    lag: list[PartitionLag] = msgspec.field(default_factory=list)
+    lag_age_s: float | None = None
+    lag_error: str = ""
+
+
+Answer = PipelineReport | Refusal
+
+_encoder = msgspec.json.Encoder()
+_requests = msgspec.json.Decoder(Request)
+_answers = msgspec.json.Decoder(Answer)
+_publications = msgspec.json.Decoder(Publication)
+
+
+def encode(message: Request | Answer | Publication) -> bytes:
+    return _encoder.encode(message)
+
+
+def parse_request(data: bytes) -> Request:
+    """Raises ProcessError."""
+    try:
+        return _requests.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ProcessError(f"this request is not understood: {error}") from error
+
+
+# ---- who asks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A pipeline of this user, by its directory."""
+
+    directory: Path
+    publication: Publication = field(repr=False)
+
+
+def published() -> Iterator[Found]:
+    """The pipelines of this user on this machine, oldest first. What is no pipeline's, or is going away, is passed over."""
+    found = [
+        Found(directory=directory, publication=publication)
+        for parent in runtime_parents()
+        for directory in parent.glob("framehop-*")
+        if (publication := _read(directory)) is not None
+    ]
+    yield from sorted(found, key=lambda one: one.publication.started_us)
+
+
+def _read(directory: Path) -> Publication | None:
+    try:
+        status = directory.lstat()
+        private = stat.S_ISDIR(status.st_mode) and status.st_uid == own_user_id() and not status.st_mode & 0o077
+        if not private:
+            return None
+        with (directory / PUBLICATION).open("rb") as file:
+            return _publications.decode(file.read(LARGEST_PUBLICATION))
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def ask(found: Found, request: Request, timeout_s: float = ANSWER_S) -> PipelineReport:
+    """Raises ProcessError when there is no answer in time, or a refusal."""
+    import zmq
+
+    pid = found.publication.pid
+    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
+        socket.set(zmq.LINGER, 0)
+        socket.connect(f"ipc://{found.directory / SOCKET}")
+        socket.send(encode(request))
+        if not socket.poll(int(timeout_s * 1000)):
+            raise ProcessError(
+                f"process {pid} does not answer within {timeout_s:.0f} s: it may be stopped, or is just ending; "
+                f"look at it with ps {pid}"
+            )
+        try:
+            answer: Answer = _answers.decode(socket.recv())
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ProcessError(f"process {pid} gives an answer of another version of framehop: {error}") from error
+    if isinstance(answer, Refusal):
+        raise ProcessError(f"process {pid}: {answer.error}")
+    return answer

@@ -1,0 +1,87 @@
+"""The socket at which a running pipeline answers, in a thread of its own: nobody who asks holds up the supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import zmq
+
+from framehop.errors import FramehopError, text_of
+from framehop.pipeline.control_plane import LARGEST_REQUEST, Answer, Refusal, Request, encode, parse_request
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 2.0
+SEND_MS = 1000
+
+
+class ControlSocket:
+    """Binds `path`, which has mode 0600 then, and answers each request by `answer`, called in the socket's thread. Close twice
+    harmlessly. Raises ProcessError when it cannot be bound."""
+
+    def __init__(self, path: Path, answer: Callable[[Request], Answer]) -> None:
+        self._answer = answer
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._context = zmq.Context()
+        try:
+            self._socket = self._bound(path)
+        except BaseException:
+            self._context.destroy(linger=0)
+            os.close(self._wake)
+            raise
+        self._thread = threading.Thread(target=self._run, name="framehop-control", daemon=True)
+        self._thread.start()
+
+    def _bound(self, path: Path) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.REP)
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.SNDTIMEO, SEND_MS)
+        socket.set(zmq.MAXMSGSIZE, LARGEST_REQUEST)
+        socket.bind(f"ipc://{path}")
+        path.chmod(0o600)
+        return socket
+
+    def _run(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._wake, zmq.POLLIN)
+        while self._wake not in dict(poller.poll()):
+            with contextlib.suppress(zmq.ZMQError):  # who asked has gone
+                self._serve(self._socket.recv_multipart(zmq.NOBLOCK))
+        self._socket.close()
+
+    def _serve(self, parts: list[bytes]) -> None:
+        self._socket.send(encode(self._answered(parts)))
+
+    def _answered(self, parts: list[bytes]) -> Answer:
+        try:
+            return self._answer(parse_request(b"".join(parts)))
+        except FramehopError as error:
+            return Refusal(error=str(error))
+        except Exception as error:  # of ours: the pipeline goes on
+            logger.exception("a request was not answered")
+            return Refusal(error=f"this request failed here: {text_of(error)}")
+
+    def close(self) -> None:
+        if self._wake < 0:
+            return
+        os.eventfd_write(self._wake, 1)
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            logger.warning("an answer to a request takes long; it is left alone")
+            return
+        self._context.term()
+        os.close(self._wake)
+        self._wake = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

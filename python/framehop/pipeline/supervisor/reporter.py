@@ -1,0 +1,182 @@
+"""What a running pipeline says of itself to whoever asks from outside."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from framehop import _core
+from framehop.errors import ClosedError, FramehopError
+from framehop.pipeline.control import ModelFacts
+from framehop.pipeline.control_plane import (
+    PUBLICATION,
+    SOCKET,
+    Answer,
+    PipelineReport,
+    Publication,
+    Request,
+    RingReport,
+    encode,
+)
+from framehop.pipeline.supervisor.control_socket import ControlSocket
+from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.supervisor.status import ProcessStatus, Status
+from framehop.types import PartitionLag
+
+RATE_S = 10.0
+STEP_S = 0.25
+FRESH_S = 1.0
+PATIENCE_S = 1.5  # of who asks has three seconds
+CLOSE_S = 0.3
+
+
+class Rate:
+    """Events per second, over the last ten seconds. Noted by one thread, read by any."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+        self._lock = threading.Lock()
+
+    def note(self, now_s: float, events: int) -> None:
+        with self._lock:
+            if self._seen and now_s - self._seen[-1][0] < STEP_S:
+                return
+            self._seen.append((now_s, events))
+            while self._seen[-1][0] - self._seen[0][0] > RATE_S:
+                self._seen.popleft()
+
+    @property
+    def per_s(self) -> float:
+        with self._lock:
+            if len(self._seen) < 2:
+                return 0.0
+            (first_s, before), (last_s, after) = self._seen[0], self._seen[-1]
+            return (after - before) / max(last_s - first_s, 1e-3)
+
+
+class LagLook:
+    """Asks the log how far the group is behind, in a thread of its own, and only when somebody wants to know: a broker that is away
+    keeps nobody waiting. `latest` from any thread."""
+
+    def __init__(self, look: Callable[[], list[PartitionLag]]) -> None:
+        self._look = look
+        self._changed = threading.Condition()
+        self._wanted = self._closed = False
+        self._lag: list[PartitionLag] = []
+        self._at_s: float | None = None
+        self._error = ""
+        self._thread = threading.Thread(target=self._run, name="framehop-lag", daemon=True)
+        self._thread.start()
+
+    def latest(self, patience_s: float) -> tuple[list[PartitionLag], float | None, str]:
+        """What was found, how many seconds ago, and why there is nothing newer. Waits for a fresh look so long."""
+        with self._changed:
+            if not self._is_fresh():
+                self._wanted = True
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: not self._wanted or self._closed, patience_s)
+            age_s = None if self._at_s is None else time.monotonic() - self._at_s
+            late = "the log has not answered yet" if self._wanted else ""
+            return self._lag, age_s, self._error or late
+
+    def _is_fresh(self) -> bool:
+        return self._at_s is not None and time.monotonic() - self._at_s < FRESH_S and not self._error
+
+    def _run(self) -> None:
+        while self._wait():
+            found, error = None, ""
+            try:
+                found = self._look()
+            except FramehopError as raised:
+                error = str(raised)
+            with self._changed:
+                if found is not None:
+                    self._lag, self._at_s = found, time.monotonic()
+                self._error, self._wanted = error, False
+                self._changed.notify_all()
+
+    def _wait(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._wanted or self._closed)
+            return not self._closed
+
+    def close(self) -> None:
+        """A look under way is left to itself."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(CLOSE_S)
+
+
+class Reporter:
+    """Publishes the pipeline in `directory`, and answers there until it is closed."""
+
+    def __init__(
+        self,
+        directory: Path,
+        publication: Publication,
+        *,
+        view: Callable[[], tuple[Status, tuple[ProcessStatus, ...]]],
+        model: Callable[[], ModelFacts | None],
+        stopping: Callable[[], bool],
+        roster: Roster,
+        rings: list[_core.RingHost],
+        members: list[str],
+        rate: Rate,
+        lag: Callable[[], list[PartitionLag]],
+    ) -> None:
+        self._publication = publication
+        self._view, self._model, self._stopping = view, model, stopping
+        self._roster, self._rings, self._rate = roster, rings, rate
+        self._members = {f"worker-{index}": name for index, name in enumerate(members)}
+        self._lag = LagLook(lag)
+        try:
+            self._socket = ControlSocket(directory / SOCKET, self._answer)
+        except BaseException:
+            self._lag.close()
+            raise
+        # Last, and whole at once: who finds it finds the socket too.
+        draft = directory / f".{PUBLICATION}"
+        draft.write_bytes(encode(publication))
+        draft.rename(directory / PUBLICATION)
+
+    def _answer(self, _request: Request) -> Answer:
+        counters, processes = self._view()
+        lag, age_s, error = self._lag.latest(PATIENCE_S)
+        return PipelineReport(
+            publication=self._publication,
+            stopping=self._stopping(),
+            counters=counters,
+            events_per_s=round(self._rate.per_s, 3),
+            processes=list(processes),
+            streams=list(self._roster.statuses().values()),
+            rings=[report for index, ring in enumerate(self._rings) if (report := _ring(index, ring)) is not None],
+            members=self._members,
+            model=self._model(),
+            lag=lag,
+            lag_age_s=age_s,
+            lag_error=error,
+        )
+
+    def close(self) -> None:
+        """Asked no more from here on. Twice is harmless."""
+        self._lag.close()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _ring(index: int, ring: _core.RingHost) -> RingReport | None:
+    try:
+        states = [slot.state for slot in ring.slots()]
+    except ClosedError:
+        return None
+    return RingReport(worker=f"worker-{index}", slots=len(states), used=sum(state != "free" for state in states))
