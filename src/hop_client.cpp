@@ -1,4 +1,4 @@
-#include "framehop/wire/hop_client.hpp"
+#include "framehop/hop/hop_client.hpp"
 
 #include <pybind11/stl.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 using wire::Box;
 using wire::Reply;
-using ClientHandle = SocketHandle<wire::HopClient, wire::ClientEvents>;
+using ClientHandle = SocketHandle<hop::HopClient, hop::ClientEvents>;
 using Size = std::pair<std::uint32_t, std::uint32_t>;
 
 py::ssize_t box_count(const Reply& reply) { return static_cast<py::ssize_t>(reply.boxes.size()); }
@@ -63,7 +63,7 @@ bool send(const ClientHandle& self, const py::sequence& refs, const std::vector<
 }
 
 auto poll(ClientHandle& self, double timeout_s, const std::vector<int>& wake_fds) {
-    wire::ClientEvents events = self.poll(timeout_s, wake_fds);
+    hop::ClientEvents events = self.poll(timeout_s, wake_fds);
     return std::pair(std::move(events.replies), std::move(events.readable_fds));
 }
 

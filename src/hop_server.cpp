@@ -1,4 +1,4 @@
-#include "framehop/wire/hop_server.hpp"
+#include "framehop/hop/hop_server.hpp"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
@@ -15,9 +15,9 @@
 namespace framehop::python {
 namespace {
 
+using hop::Request;
 using wire::Box;
-using wire::Request;
-using ServerHandle = SocketHandle<wire::HopServer, wire::ServerEvents>;
+using ServerHandle = SocketHandle<hop::HopServer, hop::ServerEvents>;
 using OptionalArray = std::optional<py::array>;
 
 template <auto member>
@@ -67,7 +67,7 @@ bool reply(const ServerHandle& self, const Request& request, const std::string& 
            const OptionalArray& boxes, const OptionalArray& scores, const OptionalArray& label_ids,
            std::int64_t batch_size, std::int64_t wait_us, std::int64_t preprocess_us, std::int64_t infer_us,
            std::int64_t postprocess_us) {
-    wire::HopServer& server = self.open();
+    hop::HopServer& server = self.open();
     const wire::ReplyHeader header{.status = status_from_name(status),
                                    .batch_size = saturated(batch_size),
                                    .wait_us = saturated(wait_us),
@@ -78,7 +78,7 @@ bool reply(const ServerHandle& self, const Request& request, const std::string& 
 }
 
 auto poll(ServerHandle& self, double timeout_s, const std::vector<int>& wake_fds) {
-    wire::ServerEvents events = self.poll(timeout_s, wake_fds);
+    hop::ServerEvents events = self.poll(timeout_s, wake_fds);
     std::vector<std::pair<std::uint64_t, std::string>> greetings;
     greetings.reserve(events.greetings.size());
     for (wire::Greeting& greeting : events.greetings) {

@@ -19,7 +19,7 @@ from framehop import _core, errors
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "framehop"
-COMPONENTS = ("shm", "codec", "image", "wire")
+COMPONENTS = {"base": (), "shm": (), "codec": (), "image": (), "wire": (), "hop": ("wire", "shm")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
 HEAVY = "numpy apsw av confluent_kafka msgspec onnxruntime rich typer yaml zmq"
 
@@ -121,9 +121,9 @@ def test_the_library_knows_nothing_of_python() -> None:
     assert [found for found in includes(ROOT / "cpp") if re.search(r"[Pp]ython|pybind11|numpy", found[1])] == []
 
 
-@pytest.mark.parametrize("component", ["base", *COMPONENTS])
-def test_a_component_knows_only_itself_and_base(component: str) -> None:
-    allowed = ("framehop/base/", f"framehop/{component}/")
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_component_knows_only_itself_base_and_what_it_stands_on(component: str) -> None:
+    allowed = tuple(f"framehop/{known}/" for known in ("base", component, *COMPONENTS[component]))
     cpp = ROOT / "cpp"
     found = [*includes(cpp / "include" / "framehop" / component), *includes(cpp / "src" / component)]
     assert [(file, name) for file, name in found if name.startswith("framehop/") and not name.startswith(allowed)] == []

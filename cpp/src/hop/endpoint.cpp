@@ -9,7 +9,7 @@
 
 #include "framehop/base/error.hpp"
 
-namespace framehop::wire {
+namespace framehop::hop {
 namespace {
 
 constexpr int kHeartbeatMs = 1000;
@@ -17,7 +17,7 @@ constexpr int kSilenceMs = 3000;  // three heartbeats: a stopped peer's connecti
 constexpr int kReconnectMs = 20;
 constexpr int kReconnectMaxMs = 1000;
 // Per peer, messages. Four times what credits allow, so that credits decide; still a bound for one that ignores them.
-constexpr int kHighWater = 4 * static_cast<int>(kMaxDescriptors);
+constexpr int kHighWater = 4 * static_cast<int>(wire::kMaxDescriptors);
 constexpr std::pair<int, int> kOptions[] = {
     {ZMQ_LINGER, 0},
     {ZMQ_SNDHWM, kHighWater},
@@ -158,7 +158,7 @@ std::optional<ConnectionEvent> Endpoint::try_next_event() {
     return number == ZMQ_EVENT_DISCONNECTED ? ConnectionEvent::ended : ConnectionEvent::ready;
 }
 
-Sent Endpoint::try_send(Bytes part, bool more) {
+Sent Endpoint::try_send(wire::Bytes part, bool more) {
     check_owner();
     const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
     for (;;) {
@@ -169,4 +169,4 @@ Sent Endpoint::try_send(Bytes part, bool more) {
     }
 }
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop

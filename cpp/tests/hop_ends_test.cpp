@@ -9,11 +9,11 @@
 #include <string>
 
 #include "framehop/base/error.hpp"
-#include "framehop/wire/hop_client.hpp"
-#include "framehop/wire/hop_server.hpp"
+#include "framehop/hop/hop_client.hpp"
+#include "framehop/hop/hop_server.hpp"
 #include "framehop/wire/serialise.hpp"
 
-namespace framehop::wire {
+namespace framehop::hop {
 namespace {
 
 using namespace std::chrono_literals;
@@ -38,11 +38,11 @@ class RawSocket {
         zmq_ctx_term(context_);
     }
 
-    void send(Bytes part, bool more = false) {
+    void send(wire::Bytes part, bool more = false) {
         EXPECT_GE(zmq_send(socket_, part.data(), part.size(), more ? ZMQ_SNDMORE : 0), 0);
     }
-    Buffer receive() {
-        Buffer buffer(1 << 20);
+    wire::Buffer receive() {
+        wire::Buffer buffer(1 << 20);
         const int size = zmq_recv(socket_, buffer.data(), buffer.size(), 0);
         EXPECT_GE(size, 0);
         buffer.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
@@ -86,8 +86,8 @@ class Hop : public testing::Test {
     std::uint64_t malformed = 0;
 };
 
-std::vector<Descriptor> pictures(std::uint32_t count) {
-    std::vector<Descriptor> made;
+std::vector<wire::Descriptor> pictures(std::uint32_t count) {
+    std::vector<wire::Descriptor> made;
     for (std::uint32_t slot = 0; slot < count; ++slot) {
         made.push_back({.slot = slot,
                         .generation = 1,
@@ -100,7 +100,7 @@ std::vector<Descriptor> pictures(std::uint32_t count) {
     return made;
 }
 
-Bytes text(std::string_view bytes) { return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}; }
+wire::Bytes text(std::string_view bytes) { return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}; }
 
 TEST_F(Hop, credits_decide_how_much_is_unanswered) {
     HopServer server(address, 3);
@@ -142,52 +142,52 @@ TEST_F(Hop, a_doubled_answer_counts_once) {
 TEST_F(Hop, the_server_drops_what_it_cannot_read) {
     HopServer server(address, 2);
     RawSocket stranger(ZMQ_DEALER, address, false);
-    Buffer hello = serialise_hello(kRing, "/ring");
+    wire::Buffer hello = wire::serialise_hello(kRing, "/ring");
     stranger.send(text("garbage"));
     stranger.send({});
-    stranger.send(Bytes(hello).first(hello.size() - 1));
+    stranger.send(wire::Bytes(hello).first(hello.size() - 1));
     stranger.send(hello, true);
     stranger.send(text("a second part"), true);
     stranger.send(text("and a third"));
     auto foreign = pictures(1);
     foreign[0].detector_id = server.detector_id() + 1 == 0 ? 1 : server.detector_id() + 1;
-    stranger.send(serialise_descriptors(foreign));
+    stranger.send(wire::serialise_descriptors(foreign));
     auto beyond = pictures(3);
-    for (Descriptor& descriptor : beyond) descriptor.detector_id = server.detector_id();
-    stranger.send(serialise_descriptors(beyond));
+    for (wire::Descriptor& descriptor : beyond) descriptor.detector_id = server.detector_id();
+    stranger.send(wire::serialise_descriptors(beyond));
     stranger.send(hello);
     run(&server, nullptr, [&] { return !seen.greetings.empty(); });
     EXPECT_EQ(server.malformed(), 6U);
     EXPECT_TRUE(seen.requests.empty());
-    EXPECT_TRUE(parse_welcome(stranger.receive()));
+    EXPECT_TRUE(wire::parse_welcome(stranger.receive()));
 }
 
 TEST_F(Hop, the_client_drops_what_it_cannot_read) {
     RawSocket stranger(ZMQ_ROUTER, address, true);
     HopClient client(address, "/ring", kRing);
-    const Buffer peer = stranger.receive();
-    EXPECT_TRUE(parse_hello(stranger.receive()));
-    const auto send = [&](Bytes message) {
+    const wire::Buffer peer = stranger.receive();
+    EXPECT_TRUE(wire::parse_hello(stranger.receive()));
+    const auto send = [&](wire::Bytes message) {
         stranger.send(peer, true);
         stranger.send(message);
     };
-    const Buffer unasked = serialise_reply({.ring_id = kRing}, {}, "");
+    const wire::Buffer unasked = wire::serialise_reply({.ring_id = kRing}, {}, "");
     send(text("garbage"));
     send(unasked);
     stranger.send(peer, true);
     stranger.send(unasked, true);
     stranger.send(text("a second part"));
-    send(serialise_welcome(7, 5));
-    send(serialise_welcome(8, 500));
+    send(wire::serialise_welcome(7, 5));
+    send(wire::serialise_welcome(8, 500));
     run(nullptr, &client, [&] { return malformed == 4; });
     EXPECT_EQ(client.detector_id(), 7U);
     EXPECT_EQ(client.credits(), 5U);
 
     auto one = pictures(1);
     ASSERT_TRUE(client.try_send(one));
-    send(serialise_reply({.ring_id = kRing + 1, .generation = 1}, {}, ""));
-    send(serialise_reply({.ring_id = kRing, .generation = 2}, {}, ""));
-    send(serialise_reply({.ring_id = kRing, .generation = 1}, {}, ""));
+    send(wire::serialise_reply({.ring_id = kRing + 1, .generation = 1}, {}, ""));
+    send(wire::serialise_reply({.ring_id = kRing, .generation = 2}, {}, ""));
+    send(wire::serialise_reply({.ring_id = kRing, .generation = 1}, {}, ""));
     run(nullptr, &client, [&] { return answers.replies.size() == 1; });
     EXPECT_EQ(malformed, 6U);
 }
@@ -294,9 +294,9 @@ TEST_F(Hop, refuses_addresses_and_credits_out_of_range) {
         EXPECT_THROW(HopClient(bad, "/ring", kRing), Error) << bad;
     }
     EXPECT_THROW(HopServer(address, 0), Error);
-    EXPECT_THROW(HopServer(address, kMaxDescriptors + 1), Error);
+    EXPECT_THROW(HopServer(address, wire::kMaxDescriptors + 1), Error);
     EXPECT_THROW(HopServer("ipc://" + directory + "/missing/hop", 4), Error);
 }
 
 }  // namespace
-}  // namespace framehop::wire
+}  // namespace framehop::hop

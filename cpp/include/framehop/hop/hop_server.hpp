@@ -11,20 +11,20 @@
 
 #include "framehop/wire/parse.hpp"
 
-namespace framehop::wire {
+namespace framehop::hop {
 
 class Endpoint;
 
 // A descriptor that came in: checked, and still only a claim, for the slot table is the truth.
 struct Request {
     std::string peer;  // ZeroMQ's routing id of the worker, for the answer
-    Descriptor descriptor;
+    wire::Descriptor descriptor;
     std::uint64_t received_ns = 0;  // CLOCK_MONOTONIC
 };
 
 struct ServerEvents {
     std::vector<Request> requests;
-    std::vector<Greeting> greetings;
+    std::vector<wire::Greeting> greetings;
     std::vector<int> readable_fds;
 };
 
@@ -49,15 +49,15 @@ class HopServer {
     // Answers with `header`'s status, batch size and times; the rest is filled in. False when the worker is gone or
     // does not read. Never blocks. Throws Errc::invalid_argument as serialise_reply does, and for a request of another
     // server.
-    [[nodiscard]] bool try_reply(const Request& request, ReplyHeader header, std::span<const Box> boxes,
+    [[nodiscard]] bool try_reply(const Request& request, wire::ReplyHeader header, std::span<const wire::Box> boxes,
                                  std::string_view text);
 
   private:
     void drain(ServerEvents& events);
-    [[nodiscard]] bool take(Bytes peer, Bytes message, ServerEvents& events);
-    [[nodiscard]] bool take_hello(Bytes peer, Bytes message, ServerEvents& events);
-    [[nodiscard]] bool take_frames(Bytes peer, Bytes message, ServerEvents& events);
-    [[nodiscard]] bool try_send_to(Bytes peer, Bytes message);
+    [[nodiscard]] bool take(wire::Bytes peer, wire::Bytes message, ServerEvents& events);
+    [[nodiscard]] bool take_hello(wire::Bytes peer, wire::Bytes message, ServerEvents& events);
+    [[nodiscard]] bool take_frames(wire::Bytes peer, wire::Bytes message, ServerEvents& events);
+    [[nodiscard]] bool try_send_to(wire::Bytes peer, wire::Bytes message);
 
     std::unique_ptr<Endpoint> endpoint_;
     std::uint64_t detector_id_;
@@ -65,4 +65,4 @@ class HopServer {
     std::uint64_t malformed_ = 0;
 };
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop

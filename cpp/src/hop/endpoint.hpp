@@ -13,7 +13,7 @@
 #include "framehop/wire/parse.hpp"
 #include "socket_file.hpp"
 
-namespace framehop::wire {
+namespace framehop::hop {
 
 // One part of a received message; its bytes are libzmq's and valid until the next receive into it.
 class Part {
@@ -25,7 +25,7 @@ class Part {
 
     [[nodiscard]] zmq_msg_t* raw() noexcept { return &message_; }
     [[nodiscard]] bool has_more() const noexcept { return zmq_msg_more(&message_) != 0; }
-    [[nodiscard]] Bytes bytes() noexcept {
+    [[nodiscard]] wire::Bytes bytes() noexcept {
         return {static_cast<const std::uint8_t*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
     }
 
@@ -67,7 +67,7 @@ class Endpoint {
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
     [[nodiscard]] bool try_receive(Incoming& message);
     [[nodiscard]] std::optional<ConnectionEvent> try_next_event();
-    [[nodiscard]] Sent try_send(Bytes part, bool more = false);
+    [[nodiscard]] Sent try_send(wire::Bytes part, bool more = false);
 
   private:
     void check_owner() const;
@@ -82,4 +82,4 @@ class Endpoint {
     void* events_ = nullptr;
 };
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop

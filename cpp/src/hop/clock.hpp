@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <ctime>
 
-namespace framehop::wire {
+namespace framehop::hop {
 
 // CLOCK_MONOTONIC: the same clock in every process of the host.
 [[nodiscard]] inline std::uint64_t monotonic_ns() noexcept {
@@ -12,4 +12,4 @@ namespace framehop::wire {
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop

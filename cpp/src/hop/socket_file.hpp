@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace framehop::wire {
+namespace framehop::hop {
 
 // The file of a bound ipc:// socket, to be removed with it: libzmq (4.3) replaces one on bind and leaves its own
 // behind. Not thread-safe.
@@ -22,4 +22,4 @@ class SocketFile {
     ino_t inode_ = 0;
 };
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop

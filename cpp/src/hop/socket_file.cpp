@@ -7,7 +7,7 @@
 
 #include "framehop/base/error.hpp"
 
-namespace framehop::wire {
+namespace framehop::hop {
 
 void SocketFile::own(std::string path) {
     struct stat found{};
@@ -26,4 +26,4 @@ void SocketFile::remove() noexcept {
     path_.clear();
 }
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop

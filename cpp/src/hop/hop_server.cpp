@@ -1,4 +1,4 @@
-#include "framehop/wire/hop_server.hpp"
+#include "framehop/hop/hop_server.hpp"
 
 #include <sys/random.h>
 
@@ -11,7 +11,7 @@
 #include "framehop/base/error.hpp"
 #include "framehop/wire/serialise.hpp"
 
-namespace framehop::wire {
+namespace framehop::hop {
 namespace {
 
 std::uint64_t random_id() {
@@ -23,12 +23,12 @@ std::uint64_t random_id() {
 }
 
 std::uint32_t checked_credits(std::uint32_t credits) {
-    if (credits >= 1 && credits <= kMaxDescriptors) return credits;
+    if (credits >= 1 && credits <= wire::kMaxDescriptors) return credits;
     throw Error(Errc::invalid_argument,
-                "credits must be 1 to " + std::to_string(kMaxDescriptors) + ", not " + std::to_string(credits));
+                "credits must be 1 to " + std::to_string(wire::kMaxDescriptors) + ", not " + std::to_string(credits));
 }
 
-Bytes bytes_of(const std::string& text) noexcept {
+wire::Bytes bytes_of(const std::string& text) noexcept {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
@@ -41,7 +41,7 @@ std::uint32_t microseconds_between(std::uint64_t from, std::uint64_t to) noexcep
 }  // namespace
 
 HopServer::HopServer(const std::string& address, std::uint32_t credits)
-    : endpoint_(std::make_unique<Endpoint>(ZMQ_ROUTER, kMaxToDetector)),
+    : endpoint_(std::make_unique<Endpoint>(ZMQ_ROUTER, wire::kMaxToDetector)),
       detector_id_(random_id()),
       credits_(checked_credits(credits)) {
     endpoint_->bind(address);
@@ -57,38 +57,39 @@ bool HopServer::poll(std::chrono::nanoseconds timeout, std::span<const int> wake
 
 void HopServer::drain(ServerEvents& events) {
     Incoming message;
-    for (int i = 0; i < kMaxMessagesPerPoll && events.requests.size() < kMaxDescriptors; ++i) {
+    for (int i = 0; i < kMaxMessagesPerPoll && events.requests.size() < wire::kMaxDescriptors; ++i) {
         if (!endpoint_->try_receive(message)) return;
         if (message.parts != 2 || !take(message.first.bytes(), message.second.bytes(), events)) ++malformed_;
     }
 }
 
-bool HopServer::take(Bytes peer, Bytes message, ServerEvents& events) {
-    const auto kind = kind_of(message);
-    if (kind == Kind::hello) return take_hello(peer, message, events);
-    return kind == Kind::frames && take_frames(peer, message, events);
+bool HopServer::take(wire::Bytes peer, wire::Bytes message, ServerEvents& events) {
+    const auto kind = wire::kind_of(message);
+    if (kind == wire::Kind::hello) return take_hello(peer, message, events);
+    return kind == wire::Kind::frames && take_frames(peer, message, events);
 }
 
-bool HopServer::take_hello(Bytes peer, Bytes message, ServerEvents& events) {
-    auto greeting = parse_hello(message);
+bool HopServer::take_hello(wire::Bytes peer, wire::Bytes message, ServerEvents& events) {
+    auto greeting = wire::parse_hello(message);
     if (!greeting) return false;
     // A worker that is gone before its welcome needs none.
-    if (try_send_to(peer, serialise_welcome(detector_id_, credits_))) events.greetings.push_back(std::move(*greeting));
+    if (try_send_to(peer, wire::serialise_welcome(detector_id_, credits_)))
+        events.greetings.push_back(std::move(*greeting));
     return true;
 }
 
-bool HopServer::take_frames(Bytes peer, Bytes message, ServerEvents& events) {
-    const auto descriptors = parse_descriptors(message);
+bool HopServer::take_frames(wire::Bytes peer, wire::Bytes message, ServerEvents& events) {
+    const auto descriptors = wire::parse_descriptors(message);
     if (!descriptors || descriptors->size() > credits_) return false;
-    const auto is_ours = [this](const Descriptor& descriptor) { return descriptor.detector_id == detector_id_; };
+    const auto is_ours = [this](const wire::Descriptor& descriptor) { return descriptor.detector_id == detector_id_; };
     if (!std::all_of(descriptors->begin(), descriptors->end(), is_ours)) return false;
     const std::string worker(peer.begin(), peer.end());
     const std::uint64_t now = monotonic_ns();
-    for (const Descriptor& descriptor : *descriptors) events.requests.push_back({worker, descriptor, now});
+    for (const wire::Descriptor& descriptor : *descriptors) events.requests.push_back({worker, descriptor, now});
     return true;
 }
 
-bool HopServer::try_reply(const Request& request, ReplyHeader header, std::span<const Box> boxes,
+bool HopServer::try_reply(const Request& request, wire::ReplyHeader header, std::span<const wire::Box> boxes,
                           std::string_view text) {
     if (request.descriptor.detector_id != detector_id_) {
         throw Error(Errc::invalid_argument, "the request came in through another HopServer");
@@ -97,11 +98,11 @@ bool HopServer::try_reply(const Request& request, ReplyHeader header, std::span<
     header.slot = request.descriptor.slot;
     header.generation = request.descriptor.generation;
     header.hop_us = microseconds_between(request.descriptor.sent_ns, request.received_ns);
-    return try_send_to(bytes_of(request.peer), serialise_reply(header, boxes, text));
+    return try_send_to(bytes_of(request.peer), wire::serialise_reply(header, boxes, text));
 }
 
-bool HopServer::try_send_to(Bytes peer, Bytes message) {
+bool HopServer::try_send_to(wire::Bytes peer, wire::Bytes message) {
     return endpoint_->try_send(peer, true) == Sent::yes && endpoint_->try_send(message) == Sent::yes;
 }
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop

@@ -11,12 +11,12 @@
 
 #include "framehop/wire/parse.hpp"
 
-namespace framehop::wire {
+namespace framehop::hop {
 
 class Endpoint;
 
 struct ClientEvents {
-    std::vector<Reply> replies;
+    std::vector<wire::Reply> replies;
     std::vector<int> readable_fds;
 };
 
@@ -41,7 +41,7 @@ class HopClient {
     // Sends all in one message, or nothing: false when they exceed the credits left or there is no detector. Never
     // blocks. Fills in the ids and the time. Throws Errc::invalid_argument for a picture size out of range, and for
     // more than the detector ever grants, which no waiting would help.
-    [[nodiscard]] bool try_send(std::span<Descriptor> descriptors);
+    [[nodiscard]] bool try_send(std::span<wire::Descriptor> descriptors);
 
     // Waits for answers, the welcome, the loss or one of `wake_fds`, and appends what is there; at once if `events` is
     // not empty. False when there was nothing to tell, or a signal came first.
@@ -50,9 +50,9 @@ class HopClient {
   private:
     void follow_connection();
     void drain(ClientEvents& events);
-    [[nodiscard]] bool take(Bytes message, ClientEvents& events);
-    [[nodiscard]] bool take_welcome(Bytes message);
-    [[nodiscard]] bool take_reply(Bytes message, ClientEvents& events);
+    [[nodiscard]] bool take(wire::Bytes message, ClientEvents& events);
+    [[nodiscard]] bool take_welcome(wire::Bytes message);
+    [[nodiscard]] bool take_reply(wire::Bytes message, ClientEvents& events);
 
     std::unique_ptr<Endpoint> endpoint_;
     std::uint64_t ring_id_;
@@ -64,4 +64,4 @@ class HopClient {
     std::unordered_multiset<std::uint64_t> unanswered_;  // slot and generation
 };
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop

@@ -1,4 +1,4 @@
-#include "framehop/wire/hop_client.hpp"
+#include "framehop/hop/hop_client.hpp"
 
 #include "clock.hpp"
 #include "drain.hpp"
@@ -6,7 +6,7 @@
 #include "framehop/base/error.hpp"
 #include "framehop/wire/serialise.hpp"
 
-namespace framehop::wire {
+namespace framehop::hop {
 namespace {
 
 std::uint64_t picture_key(std::uint32_t slot, std::uint32_t generation) noexcept {
@@ -16,8 +16,8 @@ std::uint64_t picture_key(std::uint32_t slot, std::uint32_t generation) noexcept
 }  // namespace
 
 HopClient::HopClient(const std::string& address, const std::string& ring_path, std::uint64_t ring_id)
-    : endpoint_(std::make_unique<Endpoint>(ZMQ_DEALER, kMaxToWorker)), ring_id_(ring_id) {
-    const Buffer hello = serialise_hello(ring_id, ring_path);
+    : endpoint_(std::make_unique<Endpoint>(ZMQ_DEALER, wire::kMaxToWorker)), ring_id_(ring_id) {
+    const wire::Buffer hello = wire::serialise_hello(ring_id, ring_path);
     endpoint_->watch_connection();
     endpoint_->connect(address);
     if (endpoint_->try_send(hello) != Sent::yes) throw Error(Errc::system, "cannot queue the hello to " + address);
@@ -25,7 +25,7 @@ HopClient::HopClient(const std::string& address, const std::string& ring_path, s
 
 HopClient::~HopClient() = default;
 
-bool HopClient::try_send(std::span<Descriptor> descriptors) {
+bool HopClient::try_send(std::span<wire::Descriptor> descriptors) {
     if (descriptors.empty()) return true;
     if (credits() == 0) return false;
     if (descriptors.size() > credits_) {
@@ -35,13 +35,13 @@ bool HopClient::try_send(std::span<Descriptor> descriptors) {
     }
     if (unanswered_.size() + descriptors.size() > credits_) return false;
     const std::uint64_t now = monotonic_ns();
-    for (Descriptor& descriptor : descriptors) {
+    for (wire::Descriptor& descriptor : descriptors) {
         descriptor.detector_id = detector_id_;
         descriptor.ring_id = ring_id_;
         descriptor.sent_ns = now;
     }
-    if (endpoint_->try_send(serialise_descriptors(descriptors)) != Sent::yes) return false;
-    for (const Descriptor& sent : descriptors) unanswered_.insert(picture_key(sent.slot, sent.generation));
+    if (endpoint_->try_send(wire::serialise_descriptors(descriptors)) != Sent::yes) return false;
+    for (const wire::Descriptor& sent : descriptors) unanswered_.insert(picture_key(sent.slot, sent.generation));
     return true;
 }
 
@@ -73,22 +73,22 @@ void HopClient::drain(ClientEvents& events) {
     }
 }
 
-bool HopClient::take(Bytes message, ClientEvents& events) {
-    const auto kind = kind_of(message);
-    if (kind == Kind::welcome) return take_welcome(message);
-    return kind == Kind::reply && take_reply(message, events);
+bool HopClient::take(wire::Bytes message, ClientEvents& events) {
+    const auto kind = wire::kind_of(message);
+    if (kind == wire::Kind::welcome) return take_welcome(message);
+    return kind == wire::Kind::reply && take_reply(message, events);
 }
 
-bool HopClient::take_welcome(Bytes message) {
-    const auto welcome = parse_welcome(message);
+bool HopClient::take_welcome(wire::Bytes message) {
+    const auto welcome = wire::parse_welcome(message);
     if (!welcome || detector_id_ != 0) return false;
     detector_id_ = welcome->detector_id;
     credits_ = welcome->credits;
     return true;
 }
 
-bool HopClient::take_reply(Bytes message, ClientEvents& events) {
-    auto reply = parse_reply(message);
+bool HopClient::take_reply(wire::Bytes message, ClientEvents& events) {
+    auto reply = wire::parse_reply(message);
     if (!reply || reply->header.ring_id != ring_id_) return false;
     const auto asked = unanswered_.find(picture_key(reply->header.slot, reply->header.generation));
     if (asked == unanswered_.end()) return false;
@@ -97,4 +97,4 @@ bool HopClient::take_reply(Bytes message, ClientEvents& events) {
     return true;
 }
 
-}  // namespace framehop::wire
+}  // namespace framehop::hop
