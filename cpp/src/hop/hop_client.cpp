@@ -1,8 +1,9 @@
 #include "framehop/hop/hop_client.hpp"
 
+#include <utility>
+
 #include "clock.hpp"
 #include "drain.hpp"
-#include "endpoint.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/wire/serialise.hpp"
 
@@ -16,14 +17,14 @@ std::uint64_t picture_key(std::uint32_t slot, std::uint32_t generation) noexcept
 }  // namespace
 
 HopClient::HopClient(const std::string& address, const std::string& ring_path, std::uint64_t ring_id)
-    : endpoint_(std::make_unique<Endpoint>(ZMQ_DEALER, wire::kMaxToWorker)), ring_id_(ring_id) {
-    const wire::Buffer hello = wire::serialise_hello(ring_id, ring_path);
-    endpoint_->watch_connection();
-    endpoint_->connect(address);
-    if (endpoint_->try_send(hello) != Sent::yes) throw Error(Errc::system, "cannot queue the hello to " + address);
-}
+    : HopClient(connect_link(address), ring_path, ring_id) {}
 
-HopClient::~HopClient() = default;
+HopClient::HopClient(std::unique_ptr<ClientLink> link, const std::string& ring_path, std::uint64_t ring_id)
+    : link_(std::move(link)), ring_id_(ring_id) {
+    if (link_->try_send(wire::serialise_hello(ring_id, ring_path)) != Sent::yes) {
+        throw Error(Errc::system, "cannot queue the hello that names the ring " + ring_path);
+    }
+}
 
 bool HopClient::try_send(std::span<wire::Descriptor> descriptors) {
     if (descriptors.empty()) return true;
@@ -40,7 +41,7 @@ bool HopClient::try_send(std::span<wire::Descriptor> descriptors) {
         descriptor.ring_id = ring_id_;
         descriptor.sent_ns = now;
     }
-    if (endpoint_->try_send(wire::serialise_descriptors(descriptors)) != Sent::yes) return false;
+    if (link_->try_send(wire::serialise_descriptors(descriptors)) != Sent::yes) return false;
     for (const wire::Descriptor& sent : descriptors) unanswered_.insert(picture_key(sent.slot, sent.generation));
     return true;
 }
@@ -49,27 +50,20 @@ bool HopClient::poll(std::chrono::nanoseconds timeout, std::span<const int> wake
     const auto credits_before = credits();
     const bool lost_before = lost_;
     if (!events.replies.empty()) timeout = std::chrono::nanoseconds(0);
-    if (endpoint_->wait(timeout, wake_fds, events.readable_fds)) {
+    if (link_->wait(timeout, wake_fds, events.readable_fds)) {
         drain(events);
-        follow_connection();
+        lost_ = link_->connection() == Connection::lost;
     }
     return !events.replies.empty() || !events.readable_fds.empty() || credits() != credits_before ||
            lost_ != lost_before;
 }
 
-void HopClient::follow_connection() {
-    while (const auto event = endpoint_->try_next_event()) {
-        // Before the first handshake libzmq still holds the hello and tries again by itself. Afterwards the detector
-        // that knew this worker, or its memory of it, is gone.
-        if (*event == ConnectionEvent::ready) connected_ = true;
-        if (*event == ConnectionEvent::ended && connected_) lost_ = true;
-    }
-}
-
 void HopClient::drain(ClientEvents& events) {
-    Incoming message;
-    for (int i = 0; i < kMaxMessagesPerPoll && endpoint_->try_receive(message); ++i) {
-        if (message.parts != 1 || !take(message.first.bytes(), events)) ++malformed_;
+    Message message;
+    for (int i = 0; i < kMaxMessagesPerPoll; ++i) {
+        const Received received = link_->try_receive(message);
+        if (received == Received::nothing) return;
+        if (received == Received::malformed || !take(message.bytes, events)) ++malformed_;
     }
 }
 

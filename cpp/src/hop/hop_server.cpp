@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "clock.hpp"
 #include "drain.hpp"
-#include "endpoint.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/wire/serialise.hpp"
 
@@ -41,25 +41,23 @@ std::uint32_t microseconds_between(std::uint64_t from, std::uint64_t to) noexcep
 }  // namespace
 
 HopServer::HopServer(const std::string& address, std::uint32_t credits)
-    : endpoint_(std::make_unique<Endpoint>(ZMQ_ROUTER, wire::kMaxToDetector)),
-      detector_id_(random_id()),
-      credits_(checked_credits(credits)) {
-    endpoint_->bind(address);
-}
+    : detector_id_(random_id()), credits_(checked_credits(credits)), link_(bind_link(address)) {}
 
-HopServer::~HopServer() = default;
+HopServer::HopServer(std::unique_ptr<ServerLink> link, std::uint32_t credits)
+    : detector_id_(random_id()), credits_(checked_credits(credits)), link_(std::move(link)) {}
 
 bool HopServer::poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ServerEvents& events) {
     if (!events.requests.empty() || !events.greetings.empty()) timeout = std::chrono::nanoseconds(0);
-    if (endpoint_->wait(timeout, wake_fds, events.readable_fds)) drain(events);
+    if (link_->wait(timeout, wake_fds, events.readable_fds)) drain(events);
     return !events.requests.empty() || !events.greetings.empty() || !events.readable_fds.empty();
 }
 
 void HopServer::drain(ServerEvents& events) {
-    Incoming message;
+    Message message;
     for (int i = 0; i < kMaxMessagesPerPoll && events.requests.size() < wire::kMaxDescriptors; ++i) {
-        if (!endpoint_->try_receive(message)) return;
-        if (message.parts != 2 || !take(message.first.bytes(), message.second.bytes(), events)) ++malformed_;
+        const Received received = link_->try_receive(message);
+        if (received == Received::nothing) return;
+        if (received == Received::malformed || !take(message.peer, message.bytes, events)) ++malformed_;
     }
 }
 
@@ -73,8 +71,9 @@ bool HopServer::take_hello(wire::Bytes peer, wire::Bytes message, ServerEvents& 
     auto greeting = wire::parse_hello(message);
     if (!greeting) return false;
     // A worker that is gone before its welcome needs none.
-    if (try_send_to(peer, wire::serialise_welcome(detector_id_, credits_)))
+    if (link_->try_send(peer, wire::serialise_welcome(detector_id_, credits_)) == Sent::yes) {
         events.greetings.push_back(std::move(*greeting));
+    }
     return true;
 }
 
@@ -98,11 +97,6 @@ bool HopServer::try_reply(const Request& request, wire::ReplyHeader header, std:
     header.slot = request.descriptor.slot;
     header.generation = request.descriptor.generation;
     header.hop_us = microseconds_between(request.descriptor.sent_ns, request.received_ns);
-    return try_send_to(bytes_of(request.peer), wire::serialise_reply(header, boxes, text));
+    return link_->try_send(bytes_of(request.peer), wire::serialise_reply(header, boxes, text)) == Sent::yes;
 }
-
-bool HopServer::try_send_to(wire::Bytes peer, wire::Bytes message) {
-    return endpoint_->try_send(peer, true) == Sent::yes && endpoint_->try_send(message) == Sent::yes;
-}
-
 }  // namespace framehop::hop

@@ -9,11 +9,10 @@
 #include <unordered_set>
 #include <vector>
 
+#include "framehop/hop/link.hpp"
 #include "framehop/wire/parse.hpp"
 
 namespace framehop::hop {
-
-class Endpoint;
 
 struct ClientEvents {
     std::vector<wire::Reply> replies;
@@ -26,7 +25,8 @@ class HopClient {
   public:
     // Queues the hello, which leaves as soon as the detector is there. Throws Errc::invalid_argument, Errc::system.
     HopClient(const std::string& address, const std::string& ring_path, std::uint64_t ring_id);
-    ~HopClient();
+    // Over a link that nobody has used yet.
+    HopClient(std::unique_ptr<ClientLink> link, const std::string& ring_path, std::uint64_t ring_id);
     HopClient(const HopClient&) = delete;
     HopClient& operator=(const HopClient&) = delete;
 
@@ -48,17 +48,15 @@ class HopClient {
     [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ClientEvents& events);
 
   private:
-    void follow_connection();
     void drain(ClientEvents& events);
     [[nodiscard]] bool take(wire::Bytes message, ClientEvents& events);
     [[nodiscard]] bool take_welcome(wire::Bytes message);
     [[nodiscard]] bool take_reply(wire::Bytes message, ClientEvents& events);
 
-    std::unique_ptr<Endpoint> endpoint_;
+    std::unique_ptr<ClientLink> link_;
     std::uint64_t ring_id_;
     std::uint64_t detector_id_ = 0;
     std::uint32_t credits_ = 0;
-    bool connected_ = false;
     bool lost_ = false;
     std::uint64_t malformed_ = 0;
     std::unordered_multiset<std::uint64_t> unanswered_;  // slot and generation

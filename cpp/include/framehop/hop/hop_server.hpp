@@ -9,15 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "framehop/hop/link.hpp"
 #include "framehop/wire/parse.hpp"
 
 namespace framehop::hop {
 
-class Endpoint;
-
 // A descriptor that came in: checked, and still only a claim, for the slot table is the truth.
 struct Request {
-    std::string peer;  // ZeroMQ's routing id of the worker, for the answer
+    std::string peer;  // the link's name for the worker, for the answer
     wire::Descriptor descriptor;
     std::uint64_t received_ns = 0;  // CLOCK_MONOTONIC
 };
@@ -34,7 +33,8 @@ class HopServer {
     // `credits`: 1..kMaxDescriptors for each worker. Replaces a socket file that a dead predecessor left. Throws
     // Errc::invalid_argument, Errc::system.
     HopServer(const std::string& address, std::uint32_t credits);
-    ~HopServer();
+    // Over a link that nobody has used yet.
+    HopServer(std::unique_ptr<ServerLink> link, std::uint32_t credits);
     HopServer(const HopServer&) = delete;
     HopServer& operator=(const HopServer&) = delete;
 
@@ -57,11 +57,11 @@ class HopServer {
     [[nodiscard]] bool take(wire::Bytes peer, wire::Bytes message, ServerEvents& events);
     [[nodiscard]] bool take_hello(wire::Bytes peer, wire::Bytes message, ServerEvents& events);
     [[nodiscard]] bool take_frames(wire::Bytes peer, wire::Bytes message, ServerEvents& events);
-    [[nodiscard]] bool try_send_to(wire::Bytes peer, wire::Bytes message);
 
-    std::unique_ptr<Endpoint> endpoint_;
     std::uint64_t detector_id_;
     std::uint32_t credits_;
+    std::unique_ptr<ServerLink>
+        link_;  // after the credits: bad ones are refused before a predecessor's file is replaced
     std::uint64_t malformed_ = 0;
 };
 

@@ -1,4 +1,4 @@
-#include "endpoint.hpp"
+#include "zmq_socket.hpp"
 
 #include <unistd.h>
 
@@ -57,7 +57,8 @@ std::vector<zmq_pollitem_t> poll_items(void* socket, void* events, std::span<con
 
 }  // namespace
 
-Endpoint::Endpoint(int socket_type, std::int64_t max_message_bytes) : owner_pid_(::getpid()), context_(zmq_ctx_new()) {
+ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes)
+    : owner_pid_(::getpid()), context_(zmq_ctx_new()) {
     if (context_ == nullptr) throw_zmq("zmq_ctx_new");
     try {
         socket_ = zmq_socket(context_, socket_type);
@@ -71,9 +72,9 @@ Endpoint::Endpoint(int socket_type, std::int64_t max_message_bytes) : owner_pid_
     }
 }
 
-Endpoint::~Endpoint() { close(); }
+ZmqSocket::~ZmqSocket() { close(); }
 
-void Endpoint::close() noexcept {
+void ZmqSocket::close() noexcept {
     // A forked child has no libzmq threads that could answer: terminating would wait for ever. And the socket file is
     // the parent's.
     if (::getpid() != owner_pid_) return;
@@ -84,31 +85,31 @@ void Endpoint::close() noexcept {
     }
 }
 
-void Endpoint::check_owner() const {
+void ZmqSocket::check_owner() const {
     if (::getpid() == owner_pid_) return;
     throw Error(Errc::closed, "this end of the hop belongs to process " + std::to_string(owner_pid_) +
                                   ": a forked child must open its own");
 }
 
 template <class Value>
-void Endpoint::set_option(int option, Value value) {
+void ZmqSocket::set_option(int option, Value value) {
     if (zmq_setsockopt(socket_, option, &value, sizeof value) != 0) {
         throw_zmq("zmq_setsockopt " + std::to_string(option));
     }
 }
 
-void Endpoint::bind(const std::string& address) {
+void ZmqSocket::bind(const std::string& address) {
     check_address(address);
     if (zmq_bind(socket_, address.c_str()) != 0) throw_zmq("zmq_bind " + address);
     file_.own(address.substr(kScheme.size()));
 }
 
-void Endpoint::connect(const std::string& address) {
+void ZmqSocket::connect(const std::string& address) {
     check_address(address);
     if (zmq_connect(socket_, address.c_str()) != 0) throw_zmq("zmq_connect " + address);
 }
 
-void Endpoint::watch_connection() {
+void ZmqSocket::watch_connection() {
     if (zmq_socket_monitor(socket_, kEventsAddress, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0) {
         throw_zmq("zmq_socket_monitor");
     }
@@ -117,7 +118,7 @@ void Endpoint::watch_connection() {
     if (zmq_connect(events_, kEventsAddress) != 0) throw_zmq("zmq_connect(connection events)");
 }
 
-bool Endpoint::wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable) {
+bool ZmqSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable) {
     check_owner();
     // zmq_poll on the socket itself: its descriptor (ZMQ_FD) is edge-triggered and silent about messages at hand.
     std::vector<zmq_pollitem_t> items = poll_items(socket_, events_, fds);
@@ -131,7 +132,7 @@ bool Endpoint::wait(std::chrono::nanoseconds timeout, std::span<const int> fds, 
     return true;
 }
 
-bool Endpoint::try_receive(Incoming& message) {
+bool ZmqSocket::try_receive(Incoming& message) {
     check_owner();
     if (zmq_msg_recv(message.first.raw(), socket_, ZMQ_DONTWAIT) < 0) {
         if (errno == EAGAIN || errno == EINTR) return false;
@@ -148,7 +149,7 @@ bool Endpoint::try_receive(Incoming& message) {
     return true;
 }
 
-std::optional<ConnectionEvent> Endpoint::try_next_event() {
+std::optional<ConnectionEvent> ZmqSocket::try_next_event() {
     Part event;
     Part address;
     if (zmq_msg_recv(event.raw(), events_, ZMQ_DONTWAIT) < 0) return std::nullopt;
@@ -158,7 +159,7 @@ std::optional<ConnectionEvent> Endpoint::try_next_event() {
     return number == ZMQ_EVENT_DISCONNECTED ? ConnectionEvent::ended : ConnectionEvent::ready;
 }
 
-Sent Endpoint::try_send(wire::Bytes part, bool more) {
+Sent ZmqSocket::try_send(wire::Bytes part, bool more) {
     check_owner();
     const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
     for (;;) {

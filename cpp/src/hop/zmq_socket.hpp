@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "framehop/hop/link.hpp"
 #include "framehop/wire/parse.hpp"
 #include "socket_file.hpp"
 
@@ -40,21 +41,15 @@ struct Incoming {
     int parts = 0;
 };
 
-enum class Sent {
-    yes,
-    full,         // the peer does not read
-    unreachable,  // a ROUTER's peer is gone
-};
-
 enum class ConnectionEvent { ready, ended };
 
 // Not thread-safe. In a forked child it can only be destroyed, and then leaves the parent's sockets alone.
-class Endpoint {
+class ZmqSocket {
   public:
-    explicit Endpoint(int socket_type, std::int64_t max_message_bytes);
-    ~Endpoint();
-    Endpoint(const Endpoint&) = delete;
-    Endpoint& operator=(const Endpoint&) = delete;
+    explicit ZmqSocket(int socket_type, std::int64_t max_message_bytes);
+    ~ZmqSocket();
+    ZmqSocket(const ZmqSocket&) = delete;
+    ZmqSocket& operator=(const ZmqSocket&) = delete;
 
     // `ipc://` only: a port open to the network would need encryption. A stale socket file is replaced on bind, ours is
     // removed at the end. Throws Errc::invalid_argument, Errc::system.
@@ -67,6 +62,7 @@ class Endpoint {
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
     [[nodiscard]] bool try_receive(Incoming& message);
     [[nodiscard]] std::optional<ConnectionEvent> try_next_event();
+    // Sent::unreachable: a ROUTER's peer is gone.
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more = false);
 
   private:

@@ -1,0 +1,56 @@
+#include "zmq_link.hpp"
+
+namespace framehop::hop {
+
+ZmqClientLink::ZmqClientLink(const std::string& address) : socket_(ZMQ_DEALER, wire::kMaxToWorker) {
+    socket_.watch_connection();
+    socket_.connect(address);
+}
+
+bool ZmqClientLink::wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, std::vector<int>& readable) {
+    return socket_.wait(timeout, wake_fds, readable);
+}
+
+Received ZmqClientLink::try_receive(Message& message) {
+    if (!socket_.try_receive(incoming_)) return Received::nothing;
+    if (incoming_.parts != 1) return Received::malformed;
+    message = {.peer = {}, .bytes = incoming_.first.bytes()};
+    return Received::message;
+}
+
+Sent ZmqClientLink::try_send(wire::Bytes message) {
+    // libzmq would reconnect and hand the message to a successor that knows nothing of this worker.
+    if (connection_ == Connection::lost) return Sent::unreachable;
+    return socket_.try_send(message);
+}
+
+Connection ZmqClientLink::connection() {
+    while (const auto event = socket_.try_next_event()) {
+        // An end before the first handshake is no loss: libzmq still holds what was sent and tries again by itself.
+        if (connection_ == Connection::pending && *event == ConnectionEvent::ready) connection_ = Connection::connected;
+        if (connection_ == Connection::connected && *event == ConnectionEvent::ended) connection_ = Connection::lost;
+    }
+    return connection_;
+}
+
+ZmqServerLink::ZmqServerLink(const std::string& address) : socket_(ZMQ_ROUTER, wire::kMaxToDetector) {
+    socket_.bind(address);
+}
+
+bool ZmqServerLink::wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, std::vector<int>& readable) {
+    return socket_.wait(timeout, wake_fds, readable);
+}
+
+Received ZmqServerLink::try_receive(Message& message) {
+    if (!socket_.try_receive(incoming_)) return Received::nothing;
+    if (incoming_.parts != 2) return Received::malformed;
+    message = {.peer = incoming_.first.bytes(), .bytes = incoming_.second.bytes()};
+    return Received::message;
+}
+
+Sent ZmqServerLink::try_send(wire::Bytes peer, wire::Bytes message) {
+    const Sent addressed = socket_.try_send(peer, true);
+    return addressed == Sent::yes ? socket_.try_send(message) : addressed;
+}
+
+}  // namespace framehop::hop
