@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include <chrono>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "framehop/hop/hop_client.hpp"
 #include "framehop/hop/hop_server.hpp"
 #include "framehop/wire/serialise.hpp"
+#include "hop_raw_socket.hpp"
 
 namespace framehop::hop {
 namespace {
@@ -19,40 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kDeadline = 20s;
 constexpr std::uint64_t kRing = 42;
-
-// A bare socket of its own context, for what our classes would never send.
-class RawSocket {
-  public:
-    RawSocket(int type, const std::string& address, bool bind) : socket_(zmq_socket(context_, type)) {
-        const int linger = 0;
-        const int patience_ms = 20'000;
-        zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);
-        zmq_setsockopt(socket_, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms);
-        const int result = bind ? zmq_bind(socket_, address.c_str()) : zmq_connect(socket_, address.c_str());
-        EXPECT_EQ(result, 0);
-    }
-    RawSocket(const RawSocket&) = delete;
-    RawSocket& operator=(const RawSocket&) = delete;
-    ~RawSocket() {
-        zmq_close(socket_);
-        zmq_ctx_term(context_);
-    }
-
-    void send(wire::Bytes part, bool more = false) {
-        EXPECT_GE(zmq_send(socket_, part.data(), part.size(), more ? ZMQ_SNDMORE : 0), 0);
-    }
-    wire::Buffer receive() {
-        wire::Buffer buffer(1 << 20);
-        const int size = zmq_recv(socket_, buffer.data(), buffer.size(), 0);
-        EXPECT_GE(size, 0);
-        buffer.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-        return buffer;
-    }
-
-  private:
-    void* context_ = zmq_ctx_new();
-    void* socket_;
-};
 
 class Hop : public testing::Test {
   protected:
@@ -286,6 +252,62 @@ TEST_F(Hop, a_forked_child_cannot_use_or_harm_it) {
     auto one = pictures(1);
     EXPECT_TRUE(client->try_send(one));
     run(server.get(), client.get(), [&] { return seen.requests.size() == 1; });
+}
+
+// A link that never was: what the test says happens, happens.
+class ScriptedLink final : public ClientLink {
+  public:
+    struct Script {
+        Sent sent = Sent::yes;
+        Connection connection = Connection::pending;
+        std::vector<wire::Buffer> arriving;
+    };
+    explicit ScriptedLink(Script& script) : script_(script) {}
+
+    [[nodiscard]] bool wait(std::chrono::nanoseconds, std::span<const int>, std::vector<int>&) override { return true; }
+    [[nodiscard]] Received try_receive(Message& message) override {
+        if (script_.arriving.empty()) return Received::nothing;
+        taken_ = script_.arriving.front();
+        script_.arriving.erase(script_.arriving.begin());
+        message = {.peer = {}, .bytes = taken_};
+        return taken_.empty() ? Received::malformed : Received::message;
+    }
+    [[nodiscard]] Sent try_send(wire::Bytes) override { return script_.sent; }
+    [[nodiscard]] Connection connection() override { return script_.connection; }
+
+  private:
+    Script& script_;
+    wire::Buffer taken_;
+};
+
+TEST_F(Hop, a_client_believes_the_link_that_it_was_given) {
+    ScriptedLink::Script script;
+    HopClient client(std::make_unique<ScriptedLink>(script), "/ring", kRing);
+    script.arriving = {wire::serialise_welcome(7, 5), {}};
+    EXPECT_TRUE(client.poll(0ns, {}, answers));
+    EXPECT_EQ(client.credits(), 5U);
+    EXPECT_EQ(client.malformed(), 1U);
+    auto one = pictures(1);
+    script.sent = Sent::full;
+    EXPECT_FALSE(client.try_send(one));
+    EXPECT_EQ(client.unanswered(), 0U);
+    script.connection = Connection::lost;
+    EXPECT_TRUE(client.poll(0ns, {}, answers));
+    EXPECT_TRUE(client.lost());
+    EXPECT_THROW(HopClient(std::make_unique<ScriptedLink>(script), "/ring", kRing), Error) << "the hello cannot leave";
+}
+
+TEST_F(Hop, both_ends_take_a_link) {
+    HopServer server(bind_link(address), 4);
+    HopClient client(connect_link(address), "/ring", kRing);
+    greet(server, client);
+    EXPECT_EQ(client.detector_id(), server.detector_id());
+}
+
+TEST_F(Hop, bad_credits_leave_a_predecessor_alone) {
+    const HopServer server(address, 4);
+    EXPECT_THROW(HopServer(address, 0), Error);
+    EXPECT_TRUE(std::filesystem::exists(path));
 }
 
 TEST_F(Hop, refuses_addresses_and_credits_out_of_range) {

@@ -150,6 +150,7 @@ bool ZmqSocket::try_receive(Incoming& message) {
 }
 
 std::optional<ConnectionEvent> ZmqSocket::try_next_event() {
+    check_owner();
     Part event;
     Part address;
     if (zmq_msg_recv(event.raw(), events_, ZMQ_DONTWAIT) < 0) return std::nullopt;

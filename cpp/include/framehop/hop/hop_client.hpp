@@ -27,6 +27,7 @@ class HopClient {
     HopClient(const std::string& address, const std::string& ring_path, std::uint64_t ring_id);
     // Over a link that nobody has used yet.
     HopClient(std::unique_ptr<ClientLink> link, const std::string& ring_path, std::uint64_t ring_id);
+    ~HopClient() = default;
     HopClient(const HopClient&) = delete;
     HopClient& operator=(const HopClient&) = delete;
 

@@ -35,6 +35,7 @@ class HopServer {
     HopServer(const std::string& address, std::uint32_t credits);
     // Over a link that nobody has used yet.
     HopServer(std::unique_ptr<ServerLink> link, std::uint32_t credits);
+    ~HopServer() = default;
     HopServer(const HopServer&) = delete;
     HopServer& operator=(const HopServer&) = delete;
 
@@ -60,8 +61,8 @@ class HopServer {
 
     std::uint64_t detector_id_;
     std::uint32_t credits_;
-    std::unique_ptr<ServerLink>
-        link_;  // after the credits: bad ones are refused before a predecessor's file is replaced
+    // After the credits: bad ones are refused before a predecessor's socket file is replaced.
+    std::unique_ptr<ServerLink> link_;
     std::uint64_t malformed_ = 0;
 };
 
