@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,14 @@ def test_presets_are_the_six_of_the_house() -> None:
     presets = json.loads((ROOT / "CMakePresets.json").read_text())
     shown = [preset["name"] for preset in presets["configurePresets"] if not preset.get("hidden")]
     assert shown == ["dev", "release", "asan", "tsan", "tidy", "bench"]
+
+
+def test_the_python_package_brings_no_cpp() -> None:
+    """What find_package() of other projects needs is installed by cmake alone."""
+    files = metadata.files("framehop")
+    assert files
+    assert [str(file) for file in files if file.suffix in {".a", ".hpp", ".cmake"}] == []
+    assert len([file for file in files if file.name.startswith("_core.")]) == 1
 
 
 # ---------------------------------------------------------------- scripts and documents
