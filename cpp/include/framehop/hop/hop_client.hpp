@@ -25,7 +25,7 @@ class HopClient {
   public:
     // Queues the hello, which leaves as soon as the detector is there. Throws Errc::invalid_argument, Errc::system.
     HopClient(const std::string& address, const std::string& ring_path, std::uint64_t ring_id);
-    // Over a link that nobody has used yet.
+    // Takes a link that nobody has used yet, in place of the one that an address names.
     HopClient(std::unique_ptr<ClientLink> link, const std::string& ring_path, std::uint64_t ring_id);
     ~HopClient() = default;
     HopClient(const HopClient&) = delete;

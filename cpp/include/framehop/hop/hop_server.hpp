@@ -33,7 +33,7 @@ class HopServer {
     // `credits`: 1..kMaxDescriptors for each worker. Replaces a socket file that a dead predecessor left. Throws
     // Errc::invalid_argument, Errc::system.
     HopServer(const std::string& address, std::uint32_t credits);
-    // Over a link that nobody has used yet.
+    // Takes a link that nobody has used yet, in place of the one that an address names.
     HopServer(std::unique_ptr<ServerLink> link, std::uint32_t credits);
     ~HopServer() = default;
     HopServer(const HopServer&) = delete;
@@ -61,7 +61,7 @@ class HopServer {
 
     std::uint64_t detector_id_;
     std::uint32_t credits_;
-    // After the credits: bad ones are refused before a predecessor's socket file is replaced.
+    // It comes after the credits, so that bad ones are refused before a predecessor's socket file is replaced.
     std::unique_ptr<ServerLink> link_;
     std::uint64_t malformed_ = 0;
 };

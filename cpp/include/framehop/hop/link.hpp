@@ -20,7 +20,7 @@ struct Message {
 
 enum class Received {
     message,
-    nothing,
+    nothing,    // nothing is there yet
     malformed,  // something that is no message of this link came from a stranger, and was dropped
 };
 
@@ -63,7 +63,7 @@ class ClientLink : public Link {
     // Takes all of `message` or nothing. Before the detector is there the message waits for it.
     [[nodiscard]] virtual Sent try_send(wire::Bytes message) = 0;
 
-    // As of what has been heard by now. What arrived before a loss can still be received.
+    // Says what has been heard of the server by now. What arrived before a loss can still be received.
     [[nodiscard]] virtual Connection connection() = 0;
 };
 
