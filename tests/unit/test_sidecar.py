@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from framehop.errors import ModelError
 from framehop.inference import BUILT_IN, load_model, read_sidecar, sidecar
+from framehop.inference.engine import Engine
 from framehop.inference.spec import InputSpec, NmsSpec, ResizeSpec, Sidecar, SsdSpec
 from framehop.strict import to_struct
 from tests import tiny_model
@@ -138,6 +140,18 @@ def test_a_network_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None
     with (tmp_path / "model.onnx").open("ab") as file:
         file.write(b"!")
     assert pinned in refusal(path)
+
+
+def test_a_network_that_is_not_pinned_is_taken_and_named_all_the_same(tmp_path: Path) -> None:
+    path = tiny_model.write_model(tmp_path, sha256="")
+    model = load_model(path)
+    digest = hashlib.sha256((tmp_path / "model.onnx").read_bytes()).hexdigest()
+    assert (model.sidecar.sha256, model.sha256) == ("", digest)
+    with Engine(read_sidecar(path), provider="cpu", max_batch=1) as engine:
+        assert engine.info.sha256 == digest
+    (tmp_path / "model.onnx").write_bytes(b"another")
+    with pytest.raises(ModelError, match="is not the file"):
+        model.read()  # it is the one that was loaded, or none
 
 
 def test_a_network_swapped_after_the_check_is_refused_when_it_is_read(tmp_path: Path) -> None:

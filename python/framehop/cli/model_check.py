@@ -34,7 +34,8 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
     """Whether the model can be used here, and what it finds. Says nothing about a runtime that is not installed."""
     try:
         model = load_model(options.model)
-        yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… as pinned")
+        pinned = "as pinned" if model.sidecar.sha256 else "not pinned in its model.yaml"
+        yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… {pinned}")
         with Engine(model, provider=options.provider, max_batch=options.max_batch) as engine:
             if engine.one_by_one and options.max_batch > 1:
                 yield Check("batch", "note", "the network takes one picture at a time: a larger batch is not faster")

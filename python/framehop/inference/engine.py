@@ -51,7 +51,7 @@ class Engine:
         if not 1 <= max_batch <= 256 or threads < 0:
             raise InvalidArgumentError(f"max_batch must be 1 to 256 and threads 0 or more: {max_batch}, {threads}")
         options = SessionOptions(provider=provider, threads=threads, device=device, engine_cache=engine_cache)
-        self._model = model
+        self._model = model = model if model.sha256 else model.checked()
         self._max_batch = max_batch
         self._post = Postprocessor(model.sidecar, Wanted.of(model.labels, conf, classes))
         self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch)
@@ -63,7 +63,7 @@ class Engine:
 
     @property
     def info(self) -> ModelInfo:
-        """Name, version and SHA-256 from the sidecar; the provider that really runs it."""
+        """Name and version from the sidecar, the network's SHA-256, and the provider that really runs it."""
         model = self._model
         return ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=self._provider)
 

@@ -15,12 +15,11 @@ BUILT_IN = {"coco-ssd": _MODELS / "coco_ssd" / SIDECAR}
 def load_model(name_or_path: str | Path) -> Model:
     """A built-in model by name, or a `model.yaml`, a directory with one, or a `.onnx` file with one beside it.
 
-    Everything that needs no runtime is checked now, before any process is started: the sidecar and the network's SHA-256. A
+    Everything that needs no runtime is checked now, before any process is started: the sidecar, and the network's SHA-256 where the
+    sidecar pins it. A
     built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
     """
-    model = _find(name_or_path)
-    model.read()
-    return model
+    return _find(name_or_path).checked()
 
 
 def sample_picture() -> bytes:

@@ -1,10 +1,10 @@
-"""A model's sidecar, `model.yaml`, and the network's file that it pins."""
+"""A model's sidecar, `model.yaml`, and the network's file that it names."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,10 +20,14 @@ MAX_MODEL_BYTES = (1 << 31) - 1  # what protobuf can hold in one message, and so
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A sidecar and where it was found. Holds no memory of the network itself."""
+    """A sidecar and where it was found. Holds no memory of the network itself.
+
+    `sha256`: of the network's file as `checked` found it, or as the sidecar pins it; empty before, when the sidecar pins none.
+    """
 
     sidecar: Sidecar
     path: Path
+    sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -32,10 +36,6 @@ class Model:
     @property
     def version(self) -> str:
         return self.sidecar.version
-
-    @property
-    def sha256(self) -> str:
-        return self.sidecar.sha256
 
     @property
     def labels(self) -> Mapping[int, str]:
@@ -62,14 +62,18 @@ class Model:
             )
         return file
 
+    def checked(self) -> Model:
+        """Read the network's file once and hold this model to it: another file is refused from here on. Raises ModelError."""
+        return replace(self, sha256=hashlib.sha256(self.read()).hexdigest())
+
     def read(self) -> bytes:
-        """The network, checked against the sidecar's SHA-256. Raises ModelError."""
+        """Return the network, checked against `sha256` where there is one. Raises ModelError."""
         data = _read_bounded(self.file, MAX_MODEL_BYTES)
         digest = hashlib.sha256(data).hexdigest()
-        if digest != self.sha256:
+        if self.sha256 and digest != self.sha256:
             raise ModelError(
-                f"{self.file} is not the file that {self.path} was written for: its SHA-256 is {digest}, the sidecar says"
-                f" {self.sha256}; get the right file, or correct sha256 if the change is yours"
+                f"{self.file} is not the file that {self.path} was written for: its SHA-256 is {digest}, and"
+                f" {self.sha256} was expected; get the right file, or correct sha256 there if the change is yours"
             )
         return data
 
@@ -81,7 +85,8 @@ def read_sidecar(path: Path) -> Model:
         content = yaml.safe_load(data)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ModelError(f"{path} is not YAML: {' '.join(str(error).split())[:200]}") from error
-    return Model(sidecar=to_struct(content, Sidecar, where=str(path), error=ModelError), path=path)
+    sidecar = to_struct(content, Sidecar, where=str(path), error=ModelError)
+    return Model(sidecar=sidecar, path=path, sha256=sidecar.sha256)
 
 
 def _read_bounded(path: Path, limit: int) -> bytes:

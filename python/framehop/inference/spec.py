@@ -86,11 +86,11 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     file: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     input: InputSpec
     resize: ResizeSpec
     head: HeadSpec
     labels: Annotated[dict[LabelId, Label], msgspec.Meta(min_length=1, max_length=65_536)]
+    sha256: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
     task: Literal["detection"] = "detection"
     score_threshold: Share = 0.5
     nms: NmsSpec = NmsSpec()
