@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from framehop import _core
-from framehop.pipeline.worker.refusal import refusal
+from framehop.decode.decoder import DecodeOptions
+from framehop.decode.refusal import advice
 
 MIN_SIZE = (300, 300)
 
@@ -28,6 +29,11 @@ def _decode(ring_path: Path, data: bytes, *, slot_bytes: int, max_pixels: int) -
         return result
 
 
+def _reason(result: _core.DecodeResult, max_pixels: int) -> str:
+    options = DecodeOptions(threads=1, max_pixels=max_pixels, min_size=MIN_SIZE)
+    return result.message + advice(result.error, (result.source_width, result.source_height), options)
+
+
 def _option(reason: str, name: str) -> int:
     return int(reason.partition(f"{name} ")[2].split()[0])
 
@@ -36,7 +42,7 @@ def _option(reason: str, name: str) -> int:
 def test_a_slot_of_the_size_that_is_named_takes_the_picture(tmp_path: Path, size: tuple[int, int]) -> None:
     data = _jpeg(*size)
     small = _decode(tmp_path / "ring", data, slot_bytes=4096, max_pixels=1 << 26)
-    reason = refusal(small, min_size=MIN_SIZE, max_pixels=1 << 26)
+    reason = _reason(small, 1 << 26)
     assert "does not fit into a slot of 4096 bytes" in reason
     mib = _option(reason, "--slot-mib")
     large = _decode(tmp_path / "ring2", data, slot_bytes=mib << 20, max_pixels=1 << 26)
@@ -49,13 +55,12 @@ def test_a_slot_of_the_size_that_is_named_takes_the_picture(tmp_path: Path, size
 def test_the_number_of_pixels_that_is_named_takes_the_picture(tmp_path: Path) -> None:
     data = _jpeg(400, 300)
     small = _decode(tmp_path / "ring", data, slot_bytes=1 << 20, max_pixels=1000)
-    pixels = _option(refusal(small, min_size=MIN_SIZE, max_pixels=1000), "--max-pixels")
+    pixels = _option(_reason(small, 1000), "--max-pixels")
     assert pixels == 120_000
     assert _decode(tmp_path / "ring2", data, slot_bytes=1 << 20, max_pixels=pixels).error == ""
 
 
 def test_other_reasons_stay_as_they_are(tmp_path: Path) -> None:
     broken = _decode(tmp_path / "ring", _jpeg(64, 64)[:40], slot_bytes=1 << 20, max_pixels=1000)
-    reason = refusal(broken, min_size=MIN_SIZE, max_pixels=1000)
-    assert reason == f"{broken.error}: {broken.message}"
+    assert _reason(broken, 1000) == broken.message
     assert broken.error == "corrupt_picture"

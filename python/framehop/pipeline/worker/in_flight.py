@@ -7,10 +7,10 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Self
 
-from framehop._core import DecodeResult, SlotRef
+from framehop.decode import Decoded, DecodeJob
 from framehop.pipeline.control import Beat
 from framehop.pipeline.worker.commit_rule import Batch, CommitTracker
 from framehop.protocols import CommitResult, Tenure
@@ -20,23 +20,6 @@ from framehop.types import Event, FrameRecord, Partition
 REVOKE_S = 5.0
 BATCH = 128  # events of one commit: a crash has no more than so many done again that were durable, but not committed
 BACKSTOP_S = 1.0  # every change is notified; should one be missed, it costs a second and not the pipeline
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
-    """A frame whose picture is in the ring. `attempts`: how often it was decoded before. The record keeps its bytes until the
-    frame is answered, so that it can be decoded again without reading the log again."""
-
-    record: FrameRecord
-    ref: SlotRef
-    result: DecodeResult
-    polled_us: int
-    attempts: int = 0
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Pixels of the source picture: (width, height)."""
-        return self.result.source_width, self.result.source_height
 
 
 class InFlight:
@@ -49,7 +32,7 @@ class InFlight:
         self._tracker = CommitTracker(ahead=ahead)
         self._committing: frozenset[Partition] = frozenset()
         self._decoded: deque[Decoded] = deque()
-        self._again: deque[Decoded] = deque()
+        self._again: deque[DecodeJob] = deque()
         self._failure: BaseException | None = None
         self._intake_open = True
         self._counts = {"events": 0, "detected": 0, "failed": 0}
@@ -85,12 +68,12 @@ class InFlight:
             self._decoded.extend(frames)
         self._wake()
 
-    def take_again(self) -> list[Decoded]:
+    def take_again(self) -> list[DecodeJob]:
         """Frames whose slot was lost and that must be decoded anew."""
         with self._lock:
-            frames = list(self._again)
+            jobs = list(self._again)
             self._again.clear()
-            return frames
+            return jobs
 
     def wait_committed(self, partitions: frozenset[Partition]) -> None:
         """Before partitions are handed over: wait until their frames are committed, then forget them whatever is left."""
@@ -121,7 +104,7 @@ class InFlight:
 
     def decode_again(self, frame: Decoded) -> None:
         with self._lock:
-            self._again.append(frame)
+            self._again.append(replace(frame.job, attempts=frame.job.attempts + 1))
 
     def complete(self, event: Event, tenure: int) -> None:
         """The outcome of a frame that was read under `tenure` is known. Dropped when the tenure has ended."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from framehop._core import DecodeResult, HopReply
+from framehop._core import HopReply
+from framehop.decode import Decoded
 from framehop.types import DetectedObject, Event, FrameMeta, ModelInfo, Outcome, rfc3339
 
 
@@ -57,13 +58,11 @@ def objects_of(reply: HopReply, labels: dict[int, str]) -> list[DetectedObject]:
     ]
 
 
-def stage_times(
-    meta: FrameMeta, polled_us: int, done_us: int, decoded: DecodeResult, reply: HopReply
-) -> dict[str, float]:
+def stage_times(meta: FrameMeta, decoded: Decoded, done_us: int, reply: HopReply) -> dict[str, float]:
     """Milliseconds by stage. `append` and `log` cross processes by the wall clock of one host; the rest is measured in place."""
     micros = {
         "append": meta.appended_us - meta.received_us,
-        "log": polled_us - meta.appended_us,
+        "log": decoded.job.polled_us - meta.appended_us,
         "decode": decoded.decode_us,
         "hop": reply.hop_us,
         "wait": reply.wait_us,

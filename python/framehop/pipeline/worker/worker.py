@@ -18,12 +18,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from framehop import _core
+from framehop.decode import Decoded, DecoderError
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, ProcessError
 from framehop.pipeline import child
 from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
 from framehop.pipeline.worker.commit_rule import Batch
-from framehop.pipeline.worker.decoding import DecoderError, Intake
-from framehop.pipeline.worker.in_flight import Decoded, InFlight
+from framehop.pipeline.worker.in_flight import InFlight
+from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
 from framehop.protocols import FrameConsumer
 from framehop.timing import Deadline, now_us
@@ -180,7 +181,7 @@ class Worker:
         if frame is None:
             return
         self._ring.retire(frame.ref)
-        if reply.status == "stale" and frame.attempts < STALE_LIMIT:
+        if reply.status == "stale" and frame.job.attempts < STALE_LIMIT:
             self._in_flight.decode_again(frame)
             return
         self._in_flight.complete(self._event(frame, reply), frame.record.tenure)
@@ -195,7 +196,7 @@ class Worker:
             reason="" if ok else reply.message or f"detector: {reply.status}",
             model=self._model,
             objects=objects_of(reply, self._settings.labels) if ok else [],
-            stages_ms=stage_times(meta, frame.polled_us, now_us(), frame.result, reply),
+            stages_ms=stage_times(meta, frame, now_us(), reply),
             size=frame.size,
         )
 

@@ -8,9 +8,10 @@ from typing import cast
 import pytest
 
 from framehop import _core
+from framehop.decode import DecoderError
 from framehop.pipeline.control import WorkerSettings
-from framehop.pipeline.worker.decoding import DecoderError, Intake
 from framehop.pipeline.worker.in_flight import InFlight
+from framehop.pipeline.worker.intake import Intake
 from framehop.protocols import FrameConsumer
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import FrameRecord
@@ -36,10 +37,7 @@ class _Decoder:
         failed = SimpleNamespace(ref=None, error=self._error, message="why", source_width=0, source_height=0)
         return [failed] * len(pictures)
 
-    def __enter__(self) -> _Decoder:
-        return self
-
-    def __exit__(self, *exc: object) -> None: ...
+    def close(self) -> None: ...
 
 
 class _Ring:

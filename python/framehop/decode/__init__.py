@@ -1,0 +1,25 @@
+"""Encoded frames into pictures in slots of the ring: one decoder per kind of content, behind one protocol."""
+
+from framehop.decode.decoder import (
+    Decoded,
+    DecodeJob,
+    DecodeOptions,
+    Decoder,
+    DecoderError,
+    Outcome,
+    Refused,
+    TakeSlot,
+)
+from framehop.decode.stage import DecodeStage
+
+__all__ = [
+    "DecodeJob",
+    "DecodeOptions",
+    "DecodeStage",
+    "Decoded",
+    "Decoder",
+    "DecoderError",
+    "Outcome",
+    "Refused",
+    "TakeSlot",
+]

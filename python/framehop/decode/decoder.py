@@ -1,0 +1,107 @@
+"""What a decoder is given, what it gives back, and what it must hold to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from framehop._core import Slot, SlotRef
+from framehop.errors import FramehopError
+from framehop.types import FrameRecord
+
+Size = tuple[int, int]
+TakeSlot = Callable[[FrameRecord], Slot | None]
+
+
+class DecoderError(FramehopError):
+    """A frame could not be decoded for a reason that does not lie in its bytes, such as a lack of memory."""
+
+    def __init__(self, record: FrameRecord, why: str) -> None:
+        super().__init__(f"{record.meta.key} could not be decoded: {why}")
+        self.key = record.meta.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeOptions:
+    """How to decode. `threads`: how many pictures at a time. `max_pixels`: the largest picture to decode, in pixels as encoded.
+    `min_size`: (width, height) below which a decoder that can scale down does not go; (0, 0) keeps the whole picture."""
+
+    threads: int
+    max_pixels: int
+    min_size: Size = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeJob:
+    """A frame to decode. `polled_us`: when it came out of the log, microseconds since 1970. `attempts`: how often its picture has
+    been decoded before and was lost."""
+
+    record: FrameRecord
+    polled_us: int
+    attempts: int = 0
+
+    @property
+    def payload(self) -> memoryview:
+        """The encoded bytes. A frame whose bytes are lost is never made a job."""
+        payload = self.record.payload
+        assert payload is not None
+        return payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A picture that is in the ring. `size`: (width, height) of the source picture in pixels, upright and before any scaling.
+    The job keeps the encoded bytes until the frame is answered, so that it can be decoded again without reading the log again."""
+
+    job: DecodeJob
+    ref: SlotRef
+    size: Size
+    decode_us: int
+
+    @property
+    def record(self) -> FrameRecord:
+        return self.job.record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A frame that has no picture. `error`: a code such as `corrupt_picture`; `why`: the rest of the reason, for people. `size`: as
+    far as it is known."""
+
+    job: DecodeJob
+    error: str
+    why: str
+    size: Size | None = None
+
+
+Outcome = Decoded | Refused
+
+
+class Decoder(Protocol):
+    """Decodes frames of some kinds of content into slots of the ring. Used by one thread.
+
+    Every job gets one outcome, from the call that brought it or from a later one, in any order: a decoder may hold pictures back,
+    and may keep state per (stream, epoch). It takes a slot only when a picture is about to come out.
+    """
+
+    @property
+    def content_types(self) -> Collection[str]:
+        """The content types that it decodes, as in `image/jpeg`."""
+
+    @property
+    def room(self) -> int:
+        """How many jobs it can decode at once: more would wait for a second round."""
+
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
+        """Take `jobs`, and return the outcomes that are known now.
+
+        `take_slot` waits for a slot, and returns None when the worker is stopping: then the slots that were taken are given back,
+        and frames without an outcome stay uncommitted, to be read again by whoever comes next. Raises DecoderError.
+        """
+
+    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
+        """Return the outcomes that were held back, as `decode` does. Called when nothing new has come for a while."""
+
+    def close(self) -> None:
+        """Let go of threads and memory. Twice is harmless."""

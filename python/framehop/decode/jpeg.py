@@ -1,0 +1,56 @@
+"""JPEG: batches of pictures on the core's threads, each at the smallest scale that is not below what the model needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from framehop import _core
+from framehop.decode.decoder import Decoded, DecodeJob, DecodeOptions, DecoderError, Outcome, Refused, TakeSlot
+from framehop.decode.refusal import advice
+from framehop.errors import BY_CODE, PictureError
+
+_PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclass(error, PictureError))
+
+
+class JpegFrames:
+    """A Decoder without state: every job has its outcome when `decode` returns."""
+
+    def __init__(self, options: DecodeOptions) -> None:
+        self._options = options
+        self._decoder = _core.JpegDecoder(threads=options.threads, max_pixels=options.max_pixels)
+
+    @property
+    def content_types(self) -> Collection[str]:
+        return ("image/jpeg",)
+
+    @property
+    def room(self) -> int:
+        return self._decoder.threads
+
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
+        slots: list[_core.Slot] = []
+        for job in jobs:
+            slot = take_slot(job.record)
+            if slot is None:
+                for taken in slots:
+                    taken.abandon()
+                return []
+            slots.append(slot)
+        width, height = self._options.min_size
+        results = self._decoder.decode(slots, [job.payload for job in jobs], min_width=width, min_height=height)
+        return [self._outcome(job, result) for job, result in zip(jobs, results, strict=True)]
+
+    def _outcome(self, job: DecodeJob, result: _core.DecodeResult) -> Outcome:
+        size = (result.source_width, result.source_height)
+        if result.ref is not None:
+            return Decoded(job=job, ref=result.ref, size=size, decode_us=result.decode_us)
+        if result.error not in _PICTURES_FAULT:
+            raise DecoderError(job.record, f"{result.error}: {result.message}")
+        why = result.message + advice(result.error, size, self._options)
+        return Refused(job=job, error=result.error, why=why, size=size if all(size) else None)
+
+    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
+        return []
+
+    def close(self) -> None:
+        self._decoder.close()

@@ -1,0 +1,32 @@
+"""Which option would let in a picture that was too large."""
+
+from __future__ import annotations
+
+import math
+
+from framehop.decode.decoder import DecodeOptions, Size
+
+_EIGHTHS = 8  # a JPEG decodes at any eighth of its size
+
+
+def advice(error: str, size: Size, options: DecodeOptions) -> str:
+    """The end of the reason of a `failed` event: the option and the value that take a picture of `size`, or nothing when the
+    picture was refused for something else than its size."""
+    if error != "picture_too_large" or not all(size):
+        return ""
+    if math.prod(size) > options.max_pixels:
+        return f"; --max-pixels {math.prod(size)} takes it"
+    return f"; --slot-mib {_slot_mib(_decoded_size(size, options.min_size))} takes it"
+
+
+def _decoded_size(size: Size, min_size: Size) -> Size:
+    """The smallest eighth that is not below `min_size`, as the decoder chooses it; without one, the whole."""
+    for eighths in range(1, _EIGHTHS):
+        scaled = (math.ceil(size[0] * eighths / _EIGHTHS), math.ceil(size[1] * eighths / _EIGHTHS))
+        if any(min_size) and scaled[0] >= min_size[0] and scaled[1] >= min_size[1]:
+            return scaled
+    return size
+
+
+def _slot_mib(size: Size) -> int:
+    return math.ceil(math.prod(size) * 3 / (1 << 20))

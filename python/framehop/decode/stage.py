@@ -1,0 +1,61 @@
+"""All decoders of a worker: each frame goes to the one for its content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from typing import Self
+
+from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Outcome, Refused, TakeSlot
+from framehop.decode.jpeg import JpegFrames
+
+
+class DecodeStage:
+    """Chooses the decoder by content type, and refuses a frame for which there is none. Used by one thread."""
+
+    def __init__(self, decoders: Sequence[Decoder]) -> None:
+        self.decoders = tuple(decoders)
+        self._by_type = {name: decoder for decoder in decoders for name in decoder.content_types}
+        self._open = ExitStack()
+        for decoder in decoders:
+            self._open.enter_context(closing(decoder))
+
+    @classmethod
+    def of(cls, options: DecodeOptions) -> DecodeStage:
+        """The decoders that framehop has."""
+        return cls([JpegFrames(options)])
+
+    @property
+    def room(self) -> int:
+        """How many frames to take at once: the first of a batch never waits for a second round."""
+        return min(decoder.room for decoder in self.decoders)
+
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
+        """See Decoder."""
+        outcomes: list[Outcome] = [_unknown(job, self._by_type) for job in jobs if _type(job) not in self._by_type]
+        for decoder in self.decoders:
+            wanted = [job for job in jobs if self._by_type.get(_type(job)) is decoder]
+            if wanted:
+                outcomes += decoder.decode(wanted, take_slot)
+        return outcomes
+
+    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
+        """See Decoder."""
+        return [outcome for decoder in self.decoders for outcome in decoder.drain(take_slot)]
+
+    def close(self) -> None:
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _type(job: DecodeJob) -> str:
+    return job.record.meta.content_type
+
+
+def _unknown(job: DecodeJob, known: dict[str, Decoder]) -> Refused:
+    return Refused(job=job, error="unsupported_content", why=f"{_type(job)[:64]!r} is not {' or '.join(known)}")

@@ -1,0 +1,110 @@
+"""A worker's intake thread: polls the log, refuses what cannot be a picture, has the rest decoded into ring slots."""
+
+from __future__ import annotations
+
+from framehop import _core
+from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Outcome, Refused
+from framehop.pipeline.control import WorkerSettings
+from framehop.pipeline.worker.in_flight import InFlight
+from framehop.pipeline.worker.outcomes import make_event
+from framehop.protocols import FrameConsumer
+from framehop.sources.identity import name_in, shown
+from framehop.timing import now_us
+from framehop.types import FrameRecord
+
+POLL_S = 1.0
+SLOT_WAIT_S = 0.25
+
+
+class Intake:
+    """Knows no format: decoders do."""
+
+    def __init__(
+        self, consumer: FrameConsumer, ring: _core.Ring, in_flight: InFlight, settings: WorkerSettings, writer: str
+    ) -> None:
+        self._consumer = consumer
+        self._ring = ring
+        self._in_flight = in_flight
+        self._settings = settings
+        self._writer = writer
+        self._decoders = DecodeStage.of(
+            DecodeOptions(
+                threads=settings.decode_threads,
+                max_pixels=settings.max_pixels,
+                min_size=(settings.min_width, settings.min_height),
+            )
+        )
+        self._suspects = {suspect.key: suspect.attempts for suspect in settings.suspects}
+
+    def run(self) -> None:
+        with self._in_flight.failing(), self._decoders:
+            while self._in_flight.intake_open:
+                for job in self._in_flight.take_again():
+                    self._decode([job])
+                self._take(self._consumer.poll(self._room(), POLL_S))
+            self._hold_membership()
+
+    def _room(self) -> int:
+        """How many frames to poll: what can be decoded at once; one even when the ring is full, which then waits for its slot."""
+        return max(1, min(self._decoders.room, self._ring.free_slots()))
+
+    def _hold_membership(self) -> None:
+        """Draining: no new frames, and nobody else may think we are gone."""
+        while not self._in_flight.stopping.wait(SLOT_WAIT_S):
+            self._consumer.poll(0, 0.0)
+
+    def _take(self, records: list[FrameRecord]) -> None:
+        if not records:
+            self._hand_on(self._decoders.drain(self._acquire))
+            return
+        self._in_flight.add(records)
+        polled_us = now_us()
+        jobs = [DecodeJob(record=record, polled_us=polled_us) for record in records if not self._refused(record)]
+        for job in jobs:
+            if self._is_suspect(job):  # alone: if the decoder dies again, it is this frame's doing
+                self._decode([job])
+        self._decode([job for job in jobs if not self._is_suspect(job)])
+
+    def _is_suspect(self, job: DecodeJob) -> bool:
+        return job.record.meta.key in self._suspects
+
+    def _refused(self, record: FrameRecord) -> bool:
+        """Complete a frame that must not reach a decoder; True if it was one."""
+        attempts = self._suspects.get(record.meta.key, 0)
+        if record.meta.error:
+            self._fail(record, record.meta.error)
+        elif record.payload is None:
+            self._fail(record, "lost_data: the log's checksum does not match the picture's bytes")
+        elif attempts >= self._settings.max_attempts:
+            self._fail(record, f"decoder_crash: the decoder died {attempts} times on this picture")
+        else:
+            return False
+        return True
+
+    def _fail(self, record: FrameRecord, reason: str, size: tuple[int, int] | None = None) -> None:
+        event = make_event(
+            record.meta, lane=self._settings.lane, writer=self._writer, outcome="failed", reason=reason, size=size
+        )
+        self._in_flight.complete(event, record.tenure)
+
+    def _decode(self, jobs: list[DecodeJob]) -> None:
+        if jobs:
+            self._hand_on(self._decoders.decode(jobs, self._acquire))
+
+    def _hand_on(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                record = outcome.job.record
+                file = shown(name_in(record.meta.origin))  # of a picture from a folder
+                self._fail(record, ": ".join(filter(None, (outcome.error, file, outcome.why))), outcome.size)
+        self._in_flight.decoded([outcome for outcome in outcomes if isinstance(outcome, Decoded)])
+
+    def _acquire(self, record: FrameRecord) -> _core.Slot | None:
+        """A slot for the frame: back-pressure is here, and membership is kept by the consumer's own heartbeat meanwhile."""
+        key, pointer = record.meta.key, record.meta.pointer
+        tag = _core.FrameTag(key.stream, key.epoch, key.seq, pointer.partition, pointer.offset)
+        while not self._in_flight.stopping.is_set():
+            slot = self._ring.wait_acquire(tag, SLOT_WAIT_S)
+            if slot is not None:
+                return slot
+        return None

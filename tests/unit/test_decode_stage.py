@@ -1,0 +1,116 @@
+"""Frames go to the decoder for their content, and one that holds pictures back is asked for them when nothing new comes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framehop import _core
+from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Outcome, Refused, TakeSlot
+from framehop.testing.memory_log import MemoryLog
+from framehop.types import FrameRecord
+from tests.logs import read, write
+
+JPEG = _core.encode_jpeg(np.zeros((48, 64, 3), np.uint8))
+OPTIONS = DecodeOptions(threads=2, max_pixels=1 << 20)
+
+
+class LateDecoder:
+    """Holds every picture back until the next one of its stream, or until it is drained."""
+
+    content_types: Collection[str] = ("video/test",)
+    room = 8
+
+    def __init__(self) -> None:
+        self.held: dict[str, DecodeJob] = {}
+        self.closed = False
+
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
+        late = []
+        for job in jobs:
+            stream = job.record.meta.key.stream
+            if stream in self.held:
+                late.append(self._refused(self.held[stream]))
+            self.held[stream] = job
+        return late
+
+    def _refused(self, job: DecodeJob) -> Outcome:
+        return Refused(job=job, error="late", why="but it came")
+
+    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
+        late, self.held = [self._refused(job) for job in self.held.values()], {}
+        return late
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Iterator[_core.Ring]:
+    with _core.Ring.create(str(tmp_path / "ring"), slots=2, slot_bytes=1 << 16) as ring:
+        yield ring
+
+
+def jobs_of(*kinds: str) -> list[DecodeJob]:
+    with MemoryLog() as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "gate", len(kinds))
+        records = read(consumer, len(kinds))
+    return [
+        DecodeJob(
+            record=replace(record, meta=replace(record.meta, content_type=kind), payload=memoryview(JPEG)), polled_us=1
+        )
+        for record, kind in zip(records, kinds, strict=True)
+    ]
+
+
+def taker(ring: _core.Ring) -> TakeSlot:
+    def take(record: FrameRecord) -> _core.Slot | None:
+        key = record.meta.key
+        return ring.try_acquire(_core.FrameTag(key.stream, key.epoch, key.seq, 0, 0))
+
+    return take
+
+
+def seqs(outcomes: list[Outcome]) -> list[int]:
+    return sorted(outcome.job.record.meta.key.seq for outcome in outcomes)
+
+
+def test_jpegs_are_in_the_ring_at_once(ring: _core.Ring) -> None:
+    with DecodeStage.of(OPTIONS) as stage:
+        found = stage.decode(jobs_of("image/jpeg", "image/jpeg"), taker(ring))
+        assert all(isinstance(outcome, Decoded) and outcome.size == (64, 48) for outcome in found)
+        assert seqs(found) == [0, 1]
+        assert stage.drain(taker(ring)) == []
+
+
+def test_content_without_a_decoder_is_refused_and_takes_no_slot(ring: _core.Ring) -> None:
+    free = ring.free_slots()
+    with DecodeStage.of(OPTIONS) as stage:
+        [refused] = stage.decode(jobs_of("image/x-icon" * 20), taker(ring))
+    assert isinstance(refused, Refused)
+    assert refused.error == "unsupported_content"
+    assert refused.why.endswith("is not image/jpeg")
+    assert len(refused.why) < 100
+    assert ring.free_slots() == free
+
+
+def test_each_frame_goes_to_its_own_decoder_and_late_ones_come_out(ring: _core.Ring) -> None:
+    late = LateDecoder()
+    with DecodeStage([*DecodeStage.of(OPTIONS).decoders, late]) as stage:
+        first = stage.decode(jobs_of("video/test", "image/jpeg", "video/test"), taker(ring))
+        assert seqs(first) == [0, 1]
+        assert seqs(stage.drain(taker(ring))) == [2]
+        assert stage.drain(taker(ring)) == []
+    assert late.closed
+
+
+def test_a_worker_that_stops_gets_its_slots_back(ring: _core.Ring) -> None:
+    """All but the last frame have a slot, which it waits for in vain."""
+    free = ring.free_slots()
+    with DecodeStage.of(OPTIONS) as stage:
+        assert stage.decode(jobs_of(*["image/jpeg"] * (free + 1)), taker(ring)) == []
+    assert ring.free_slots() == free
