@@ -171,8 +171,9 @@ def text_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-# What Python and the dynamic loader say for want of memory, where they raise no MemoryError: a stack, a library's pages.
+# What is said for want of memory where no MemoryError is raised: of a stack, of a library's pages, and by the runtime of a model.
 _NO_MEMORY: dict[type[Exception], tuple[str, ...]] = {
+    Exception: ("std::bad_alloc", "Failed to allocate memory"),
     RuntimeError: ("start new thread",),
     ImportError: ("annot allocate memory", "failed to map segment"),
 }

@@ -146,9 +146,8 @@ def test_a_stopped_worker_is_replaced(house: House) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains(house: House, number: signal.Signals) -> None:
-    supervisor = house.start(
-        "run", *[f"{source}&rate=10" for source in SOURCES], "--log", house.log, "--rate", "realtime"
-    )
+    slow = [f"{source}&rate=2" for source in SOURCES]  # far from their end when the model is loaded
+    supervisor = house.start("run", *slow, "--log", house.log, "--rate", "realtime")
     until(lambda: house.events() > 3, "first events", 60)
     supervisor.send_signal(number)
     _, stderr = supervisor.communicate(timeout=20)
@@ -156,7 +155,7 @@ def test_a_signal_drains(house: House, number: signal.Signals) -> None:
     assert b"stopped: every frame that was read has its event" in stderr
     assert b"Traceback" not in stderr
     house.assert_nothing_left()
-    house.run([f"{source}&rate=10" for source in SOURCES])
+    house.run(slow)
     check_ledger(house.log, expected())
 
 

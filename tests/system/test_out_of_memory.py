@@ -95,7 +95,8 @@ def _detect_one(house: House, source: str, report: Path) -> subprocess.Popen[byt
 
 
 def _ended_with(house: House, run: subprocess.Popen[bytes], events: int) -> None:
-    until(lambda: house.events() == events, "all events", 60)
+    until(lambda: house.events() == events or run.poll() is not None, "all events", 120)
+    assert run.poll() is None, run.communicate()[1].decode()
     run.send_signal(signal.SIGTERM)
     _, stderr = run.communicate(timeout=20)
     assert run.returncode == 0, stderr.decode()
