@@ -47,7 +47,8 @@ class DetectOptions:
     to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's
     ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a picture whose
     header claims more is refused. `max_attempts`: how often a frame may be in the decoder while a worker dies until it is given up.
-    `decode_threads`, `infer_threads`: 0 shares the cores this process may use. `drain_s`: what Ctrl-C gives the frames in flight.
+    `decode_threads`, `infer_threads`: 0 shares the cores this process may use. `devices`: which GPUs, one detector for each; on the
+    CPU a number only counts. `drain_s`: what Ctrl-C gives the frames in flight.
     """
 
     model: str = "coco-ssd"
@@ -65,6 +66,7 @@ class DetectOptions:
     max_attempts: int = 3
     decode_threads: int = 0
     infer_threads: int = 0
+    devices: tuple[int, ...] = (0,)
     drain_s: float = 8.0
 
     def __post_init__(self) -> None:
@@ -74,6 +76,8 @@ class DetectOptions:
         for name in ("decode_threads", "infer_threads", "tap_quota", "drain_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if not self.devices or min(self.devices) < 0:
+            raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
         if not _LANE.fullmatch(self.lane):
             raise ConfigError(
                 f"lane {self.lane[:140]!r} is not allowed: use 1 to 100 of the characters A-Z a-z 0-9 . _ -"

@@ -26,7 +26,9 @@ class SlowToDie:
 
 def test_a_hung_process_is_killed_and_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     child = SlowToDie()
-    worker = Process("worker", 0, popen=cast("subprocess.Popen[bytes]", child), ready=True, heard_s=-HANG_S)
+    worker = Process(
+        "worker", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", child), ready=True, heard_s=-HANG_S
+    )
     for _ in range(3):
         worker.kill_if_hung()
     assert child.kills == 1

@@ -120,6 +120,17 @@ Device = Annotated[
         help="Where the model runs: cpu, cuda, tensorrt, or auto for the GPU if it works.",
     ),
 ]
+Gpus = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--gpu",
+        min=0,
+        metavar="N",
+        show_default=False,
+        rich_help_panel=MACHINE,
+        help="Which GPU, by number; repeat it for several, each with a detector of its own. Default: 0.",
+    ),
+]
 Workers = Annotated[
     int,
     typer.Option("--workers", min=1, metavar="N", rich_help_panel=MACHINE, help="Worker processes on this host."),
@@ -169,6 +180,7 @@ def detect_options(
     lane: str = "main",
     conf: float | None = None,
     classes: list[str] | None = None,
+    gpus: list[int] | None = None,
     workers: int,
     slots: int,
     slot_mib: float,
@@ -181,6 +193,7 @@ def detect_options(
         lane=lane,
         conf=conf,
         classes=_separate(classes or []),
+        devices=tuple(gpus or [0]),
         workers=workers,
         slots=slots,
         slot_bytes=int(slot_mib * (1 << 20)),

@@ -76,6 +76,7 @@ def detect(
     conf: options.Conf = None,
     classes: options.Classes = None,
     lane: options.NewLane = "main",
+    gpu: options.Gpus = None,
     until_idle: float = typer.Option(
         0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."
     ),
@@ -95,6 +96,7 @@ def detect(
         lane=lane,
         conf=conf,
         classes=classes,
+        gpus=gpu,
         workers=workers,
         slots=slots,
         slot_mib=slot_mib,
@@ -116,6 +118,7 @@ def run(
     conf: options.Conf = None,
     classes: options.Classes = None,
     lane: options.NewLane = "main",
+    gpu: options.Gpus = None,
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
@@ -134,6 +137,7 @@ def run(
         lane=lane,
         conf=conf,
         classes=classes,
+        gpus=gpu,
         workers=workers,
         slots=slots,
         slot_mib=slot_mib,

@@ -51,6 +51,7 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
     address: str
     ring_dir: str
     options: DetectOptions
+    device: int = 0
 
 
 class SourceOrder(msgspec.Struct, frozen=True):

@@ -120,6 +120,7 @@ def body(channel: Channel, settings: Settings) -> None:
             load_model(options.model),
             provider=options.provider,
             threads=options.infer_threads,
+            device=settings.device,
             max_batch=options.max_batch,
             conf=options.conf,
             classes=options.classes,

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Literal
 
 from framehop.config import FailPoint
 from framehop.errors import ProcessError
@@ -18,14 +17,6 @@ from framehop.pipeline.child import UNAVAILABLE
 from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Message, Settings
 
 logger = logging.getLogger(__name__)
-
-Role = Literal["ingest", "worker", "detector"]
-
-MODULES: dict[Role, str] = {
-    "ingest": "framehop.pipeline.ingest.process",
-    "worker": "framehop.pipeline.worker.worker",
-    "detector": "framehop.pipeline.detector.detector",
-}
 
 START_S = 60.0  # imports and a model of some hundred MB on a slow disk
 HANG_S = 15.0  # beats come every second; a batch of a slow model may take seconds
@@ -68,11 +59,13 @@ class Process:
     """State of one child. Owned and used by the supervisor's thread alone, which outlives the child: the kernel kills it when the
     thread that started it ends.
 
-    `draining`: it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or one
-    before was ready, so that what keeps it from its work may pass.
+    `role`: its kind, which its name begins with. `module`: what its interpreter runs. `draining`: it was asked to end, or must not
+    be started again because the pipeline ends. `proven`: this incarnation or one before was ready, so that what keeps it from its
+    work may pass.
     """
 
-    role: Role
+    role: str
+    module: str
     index: int
     incarnation: int = 0
     popen: subprocess.Popen[bytes] | None = None
@@ -122,7 +115,7 @@ class Process:
         self.restart_at_s = None
 
     def _command(self, control_fd: int) -> list[str]:
-        command = [sys.executable, "-m", MODULES[self.role], "--name", self.name]
+        command = [sys.executable, "-m", self.module, "--name", self.name]
         command += ["--control-fd", str(control_fd), "--parent", str(os.getpid())]
         return [*command, "--log-level", logging.getLevelName(logging.getLogger("framehop").getEffectiveLevel())]
 
