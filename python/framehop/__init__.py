@@ -5,9 +5,8 @@
     for event in framehop.run("clip.mp4", log="./framehop-data"):
         print(event.event_id, [(o.label, o.confidence) for o in event.objects])
 
-Three verbs, `ingest`, `detect` and `run`, the `Pipeline` they stand on, which is started, fed and stopped by a program of your
-own, and the pieces that is made of. Names are loaded on first use: `import framehop`
-itself is quick and pulls in nothing heavy.
+There are three verbs, `ingest`, `detect` and `run`; the `Pipeline` behind them, which your own program can start, feed and stop;
+and the pieces that it is made of. Names are loaded on first use: `import framehop` itself is quick and pulls in nothing heavy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What ingest has made of a source: what it saw, what it appended, what it left out. And when a source is the same as before."""
+"""What ingest did with a source: what it saw, appended and left out. Also tells whether a source is the same as before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Things of one kind that a source has seen and that become no frames: why, how many, and what the first were called."""
+    """Things of one kind that a source has seen and that become no frames: the reason, how many, and the names of the first."""
 
     reason: str
     count: int
@@ -20,11 +20,11 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestAccount:
-    """What the newest ingest of one epoch of a stream came to. It is kept beside the frames and does not go with them.
+    """What the newest ingest of one epoch of a stream did. It is kept beside the frames and outlives them.
 
     `begun_us`, `kept_us`: when that ingest began, and when this was written, µs since 1970. `before`: frames that the epoch had
-    when it began. `appended`: acknowledged since then, of which `failed` have no pixels. `left_out` never reached the log.
-    `ended`: how it ended: `finished`, `stopped`, or an error; empty while it is at work, or when it was killed.
+    when the ingest began. `appended`: frames acknowledged since then, of which `failed` have no pixels. `left_out` never reached
+    the log. `ended`: `finished`, `stopped`, or an error; empty while the ingest is at work, or if it was killed.
     """
 
     stream: str
@@ -40,26 +40,26 @@ class IngestAccount:
 
     @property
     def frames(self) -> int:
-        """That the epoch must have in the log: seq 0 to one less."""
+        """How many frames the epoch must have in the log, with seqs from 0 to one less."""
         return self.before + self.appended
 
     @property
     def seen(self) -> int:
-        """Of the source, by this ingest: what had been appended before is passed over."""
+        """How many things this ingest saw in the source, without those appended before, which it passes over."""
         return self.appended + sum(left.count for left in self.left_out)
 
 
 def versioned(uri: str, version: str) -> str:
-    """The name under which a log knows a source. `version` is another one when what lies behind `uri` was replaced."""
+    """Return the name under which a log knows a source. `version` changes when what lies behind `uri` is replaced."""
     return f"{uri}#{version}" if version else uri
 
 
 def is_same(last: str, now: str) -> bool:
-    """Whether a pass over the source `last` may be gone on with by the source `now`. Names without a version are of the time
-    before there were versions."""
+    """Whether a pass over the source `last` may be continued with the source `now`. A name without a version was written before
+    there were versions."""
     return bool(last) and last in (now, now.rpartition("#")[0])
 
 
 def is_replaced(last: str, now: str) -> bool:
-    """Whether it lies in the same place and is not the same."""
+    """Whether `now` lies in the same place as `last` and is another source."""
     return not is_same(last, now) and "#" in now and last.rpartition("#")[0] == now.rpartition("#")[0]

@@ -1,4 +1,4 @@
-"""Options of the pipeline and everything that comes from the environment. The only module that reads `os.environ`."""
+"""The options of the pipeline and everything that comes from the environment. No other module reads `os.environ`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAIL_POINTS = (
     "offsets.stored",
 )
 
-# Part of an event's id, behind a slash, and of the group's name, which has at most 128 characters.
+# The lane is part of an event's id, after a slash, and of the group's name, which has at most 128 characters.
 _LANE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 DEFAULT_LOG = "./framehop-data"
@@ -43,12 +43,12 @@ MAX_CONFIG_BYTES = 1 << 20
 class DetectOptions:
     """How frames are detected on this host.
 
-    `lane`: which events these are. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the only labels
-    to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's
-    ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a picture whose
-    header claims more is refused. `max_attempts`: how often a frame may be in the decoder while a worker dies until it is given up.
-    `decode_threads`, `infer_threads`: 0 shares the cores this process may use. `devices`: which GPUs, one detector for each; on the
-    CPU a number only counts. `drain_s`: what Ctrl-C gives the frames in flight.
+    `lane`: the lane that the events belong to. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the
+    only labels to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`:
+    each worker's ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a
+    picture whose header claims more is refused. `max_attempts`: a frame is given up after a worker has died this often while
+    decoding it. `decode_threads`, `infer_threads`: 0 shares the cores that this process may use. `devices`: the GPUs by number, one
+    detector for each; on the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
     """
 
     model: str = "coco-ssd"
@@ -90,7 +90,7 @@ class DetectOptions:
 
 
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The log's part of a configuration file. `url`: what `--log` would say."""
+    """The log's part of a configuration file. `url`: the value of `--log`."""
 
     url: str = ""
     embedded: LogOptions = LogOptions()
@@ -102,14 +102,14 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `--config FILE` may say; see docs/config.md."""
+    """The contents of `--config FILE`; see docs/config.md."""
 
     log: LogConfig = LogConfig()
 
 
 def load_config(path: Path) -> FileConfig:
-    """Read a YAML file. A value may be `{env: NAME}` or `{file: PATH}`, so that secrets stay where they are kept; a path is taken
-    from the configuration's own directory. Raises ConfigError naming the file, the key and what is allowed."""
+    """Read a YAML file. A value may be `{env: NAME}` or `{file: PATH}`, so that secrets stay where they are kept; relative paths
+    start at the configuration's directory. Raises ConfigError naming the file, the key and what is allowed."""
     try:
         data = _resolved(yaml.safe_load(_read(path)) or {}, path, "")
     except OSError as error:
@@ -130,7 +130,7 @@ def _read(path: Path) -> bytes:
 
 
 def _place_of(error: yaml.YAMLError) -> str:
-    """Without the line itself, which YAML's own message quotes: there may be a password in it."""
+    """Name the place of a YAML error without quoting the line, as YAML's own message does: it may hold a password."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return (
             f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem or 'broken'}"
@@ -139,7 +139,7 @@ def _place_of(error: yaml.YAMLError) -> str:
 
 
 def _rooted(config: FileConfig, root: Path) -> FileConfig:
-    """Relative paths are taken from the configuration's directory, wherever the command runs."""
+    """Take relative paths from the configuration's directory, wherever the command runs."""
     kafka = config.log.kafka
     if kafka.security is not None:
         names = ("ca", "certificate", "key")
@@ -151,7 +151,7 @@ def _rooted(config: FileConfig, root: Path) -> FileConfig:
 
 
 def _resolved(value: object, path: Path, key: str) -> object:
-    """`value` with what stands elsewhere fetched."""
+    """Replace each `{env: …}` and `{file: …}` in `value` by what it refers to."""
     match value:
         case {"env": str(name), **rest} if not rest:
             if name not in os.environ:
@@ -175,14 +175,14 @@ def _resolved(value: object, path: Path, key: str) -> object:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailPoint:
-    """A named barrier at which a test has one process killed: at its `nth` hit."""
+    """A named barrier at which a test has one process killed, on its `nth` hit."""
 
     name: str
     nth: int = 1
 
 
 def fail_point() -> FailPoint | None:
-    """`FRAMEHOP_FAIL_AT=<point>[@n]`, for fault tests; None when unset. Raises ConfigError for an unknown point."""
+    """Read `FRAMEHOP_FAIL_AT=<point>[@n]`, for fault tests; None when unset. Raises ConfigError for an unknown point."""
     text = os.environ.get("FRAMEHOP_FAIL_AT", "")
     if not text:
         return None
@@ -193,7 +193,8 @@ def fail_point() -> FailPoint | None:
 
 
 def make_runtime_dir() -> Path:
-    """A fresh 0700 directory for sockets, short enough for their paths (107 bytes): $XDG_RUNTIME_DIR or the temporary directory."""
+    """Make a 0700 directory for sockets in $XDG_RUNTIME_DIR or the temporary directory, so that their paths stay short (107
+    bytes)."""
     parent = os.environ.get("XDG_RUNTIME_DIR") or None
     if parent and not os.access(parent, os.W_OK):
         parent = None
@@ -201,16 +202,17 @@ def make_runtime_dir() -> Path:
 
 
 def runtime_parents() -> list[Path]:
-    """Where runtime directories of this user may lie: a service has no $XDG_RUNTIME_DIR, and who looks for it has one."""
+    """Return where runtime directories of this user may lie. A service has no $XDG_RUNTIME_DIR, but a shell that looks for it has
+    one."""
     named = (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{own_user_id()}", tempfile.gettempdir())
     return list(dict.fromkeys(Path(name) for name in named if name))
 
 
 def own_user_id() -> int:
-    """By it, and not by the name, files are told apart."""
+    """Return this user's id, by which the owners of files are told apart; a name would not do."""
     return os.getuid()
 
 
 def usable_cores() -> int:
-    """Cores this process may run on."""
+    """Return how many cores this process may run on."""
     return len(os.sched_getaffinity(0))

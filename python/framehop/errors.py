@@ -29,7 +29,7 @@ from typing import ClassVar
 
 
 class FramehopError(Exception):
-    """Base of all; `code` is the core's name for it, empty for errors that only Python raises."""
+    """The base of all errors. `code` is the core's name for the error, empty for errors that only Python raises."""
 
     code: ClassVar[str] = ""
 
@@ -41,7 +41,7 @@ class InvalidArgumentError(FramehopError, ValueError):
 
 
 class ClosedError(FramehopError, ValueError):
-    """Used after close."""
+    """The object was used after it was closed."""
 
     code = "closed"
 
@@ -53,13 +53,13 @@ class SystemCallError(FramehopError, OSError):
 
 
 class OutOfMemoryError(FramehopError, MemoryError):
-    """Memory for a ring or a picture cannot be had; the message names the sizes and the limit."""
+    """There is no memory for a ring or a picture; the message names the sizes and the limit."""
 
     code = "no_memory"
 
 
 class WrongLayoutError(FramehopError):
-    """A shared segment of another layout version, or not ours."""
+    """A shared segment has another layout version or is not framehop's."""
 
     code = "wrong_layout"
 
@@ -75,19 +75,19 @@ class PictureError(FramehopError, ValueError):
 
 
 class CorruptPictureError(PictureError):
-    """Truncated, random bytes, or broken tables."""
+    """A picture is truncated, has broken tables, or is random bytes."""
 
     code = "corrupt_picture"
 
 
 class UnsupportedPictureError(PictureError):
-    """A valid picture of a kind that is not decoded here, such as CMYK or 12 bit."""
+    """A valid picture of a kind that framehop does not decode, such as CMYK or 12 bit."""
 
     code = "unsupported_picture"
 
 
 class PictureTooLargeError(PictureError):
-    """More pixels than the cap, or more bytes than a slot."""
+    """A picture has more pixels than the cap or more bytes than a slot."""
 
     code = "picture_too_large"
 
@@ -135,15 +135,15 @@ class LogVersionError(LogError):
 
 
 class LogFullError(LogError, OSError):
-    """No room on the log's disk; nothing acknowledged is lost."""
+    """There is no room on the log's disk; nothing acknowledged is lost."""
 
 
 class LogBusyError(LogError):
-    """Another process has held the log's write lock for too long, as one that is stopped does; nothing was written."""
+    """Another process, probably a stopped one, has held the log's write lock for too long; nothing was written."""
 
 
 class LogUnavailableError(LogError):
-    """No broker answers; it may come back. What was not acknowledged is not lost, but not safe either."""
+    """No broker answers; it may come back. Unacknowledged records are neither lost nor safe."""
 
 
 class LogAccessError(LogError, PermissionError):
@@ -155,7 +155,7 @@ class StreamBusyError(LogError):
 
 
 class BackPressureError(LogError, TimeoutError):
-    """The log took a picture not in time; it is not in the log, and the next one gets its number."""
+    """The log did not take a picture in time; it is not in the log, and the next one gets its number."""
 
 
 class MemberReplacedError(LogError):
@@ -167,11 +167,12 @@ class LogCorruptError(LogError):
 
 
 def text_of(error: BaseException) -> str:
-    """What `error` says, or what it is when it says nothing, as a MemoryError does."""
+    """Return the message of `error`, or its class name if it has none, as with a MemoryError."""
     return str(error) or type(error).__name__
 
 
-# What is said for want of memory where no MemoryError is raised: of a stack, of a library's pages, and by the runtime of a model.
+# Python, the dynamic loader and a model's runtime report some failed allocations (a thread's stack, a library's pages) by these
+# texts, without a MemoryError.
 _NO_MEMORY: dict[type[Exception], tuple[str, ...]] = {
     Exception: ("std::bad_alloc", "Failed to allocate memory"),
     RuntimeError: ("start new thread",),
@@ -180,7 +181,7 @@ _NO_MEMORY: dict[type[Exception], tuple[str, ...]] = {
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether `error` is raised because memory ran out: itself, or as what it was raised from."""
+    """Whether `error`, or an error that caused it, says that memory ran out."""
     while error is not None:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == ENOMEM):
             return True
@@ -198,5 +199,5 @@ BY_CODE: dict[str, type[FramehopError]] = {cls.code: cls for cls in _subclasses(
 
 
 def from_code(code: str, message: str) -> FramehopError:
-    """The exception for an error code of the core. Called by the binding."""
+    """Return the exception for an error code of the core. The binding calls it."""
     return BY_CODE.get(code, FramehopError)(message)

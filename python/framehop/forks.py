@@ -1,4 +1,4 @@
-"""What a forked child must not keep of its parent: descriptors whose closing tells somebody that the parent is dead.
+"""What a forked child must not keep of its parent: descriptors whose closing tells others that the parent is dead.
 
 Every descriptor of ours closes on exec, but a child made by os.fork or multiprocessing's `fork` never calls exec.
 """
@@ -12,11 +12,11 @@ from weakref import WeakSet
 
 
 class Abandoned(Protocol):
-    """Something that a process holds for itself alone."""
+    """Something that belongs to one process alone."""
 
     def abandon(self) -> None:
-        """In a forked child: close our copies of the descriptors, and touch nothing that is the parent's. Takes no lock: the
-        thread that holds it may not exist here."""
+        """Close a forked child's copies of the descriptors, and touch nothing that belongs to the parent. It takes no lock, since
+        the thread that holds the lock may not exist in the child."""
 
 
 _lock = threading.Lock()
@@ -24,7 +24,7 @@ _known: WeakSet[Abandoned] = WeakSet()
 
 
 def abandon_in_children(what: Abandoned) -> None:
-    """Have `what` abandoned in every child that this process forks, for as long as it lives."""
+    """Abandon `what` in every child that this process forks while `what` lives."""
     with _lock:
         _known.add(what)
 

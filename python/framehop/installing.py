@@ -1,4 +1,4 @@
-"""What to type to get more of framehop: it depends on where this copy came from."""
+"""The command that installs more of framehop. It depends on where this copy came from."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from urllib.parse import unquote, urlsplit
 
 
 def install(extra: str) -> str:
-    """The command that adds an extra such as `cpu`, with the pip of this interpreter: from an index by name, from a checkout or a
-    file by its path, from elsewhere by its URL."""
+    """Return the command that adds an extra such as `cpu` with the pip of this interpreter. A copy from an index is named by name,
+    a checkout or a file by its path, any other by its URL."""
     return f"{_pip()} install {shlex.quote(_requirement(extra, _origin()))}"
 
 
 def _pip() -> str:
-    """By its name where a shell finds the right one, else through this interpreter."""
+    """Return `pip` if a shell finds this interpreter's, else a call through the interpreter."""
     found = shutil.which("pip")
     ours = found is not None and Path(found).parent == Path(sys.executable).parent
     return "pip" if ours else f"{shlex.quote(sys.executable)} -m pip"
 
 
 def _origin() -> dict[str, object]:
-    """What the installer noted (PEP 610); empty when it came from an index, or nobody knows."""
+    """Read what the installer noted (PEP 610); empty if framehop came from an index or the origin is unknown."""
     try:
         noted = json.loads(metadata.distribution("framehop").read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, ValueError):
@@ -45,7 +45,7 @@ def _requirement(extra: str, origin: dict[str, object]) -> str:
 
 
 def _local(extra: str, path: Path) -> str:
-    """A checkout or a wheel; one that is gone can only be asked for by name."""
+    """Name a checkout or a wheel by its path, or by name if it is gone."""
     if not path.exists():
         return f"framehop[{extra}]"
     here = path == Path.cwd()

@@ -1,4 +1,4 @@
-"""Which partition a stream belongs to, and which share of the partitions a group's member gets. Pure functions."""
+"""Which partition a stream belongs to, and how many partitions each member of a group gets. All functions are pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MASK = 0xFFFFFFFF
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's 32-bit murmur2, signed as in Java (org.apache.kafka.common.utils.Utils.murmur2)."""
+    """Return Kafka's 32-bit murmur2, signed as in Java (org.apache.kafka.common.utils.Utils.murmur2)."""
     whole = len(data) & ~3
     h = (_SEED ^ len(data)) & _MASK
     for at in range(0, whole, 4):
@@ -24,15 +24,15 @@ def murmur2(data: bytes) -> int:
 
 
 def partition_of(stream: str, partitions: int) -> int:
-    """The partition of a stream among `partitions`, as Kafka's Java producer chooses it for this key."""
+    """Return the partition of a stream among `partitions`, as Kafka's Java producer chooses it for this key."""
     return (murmur2(stream.encode()) & 0x7FFFFFFF) % partitions
 
 
 def fair_shares(owned: Mapping[str, int], partitions: int) -> dict[str, int]:
-    """How many partitions each living member should own, from how many it owns now.
+    """Return how many partitions each living member should own, given how many it owns now.
 
-    The shares differ by one at most and sum up to `partitions`; the larger ones go to who owns most already, so that as
-    little as possible moves. Every member computes the same from the same snapshot.
+    The shares differ by at most one and add up to `partitions`; members that own most already get the larger ones, so that few
+    partitions move. Every member computes the same from the same snapshot.
     """
     if not owned:
         return {}

@@ -1,4 +1,4 @@
-"""Data from a file into a Struct: unknown keys refused, errors that name the file, the key and what is allowed."""
+"""Convert a file's data into a Struct. Unknown keys are refused, and errors name the file, the key and what is allowed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MESSAGE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<key>[^`]*)`)?", re.DOTAL
 
 
 def to_struct(data: object, shape: type[T], *, where: str, error: type[FramehopError]) -> T:
-    """Convert what a YAML or JSON reader returned. `where` opens the message, as in `model.yaml`. Raises `error`."""
+    """Convert the output of a YAML or JSON reader. `where` opens the message, as in `model.yaml`. Raises `error`."""
     try:
         return msgspec.convert(data, shape)
     except msgspec.ValidationError as cause:
@@ -24,7 +24,7 @@ def to_struct(data: object, shape: type[T], *, where: str, error: type[FramehopE
 
 
 def _explain(message: str, shape: type[msgspec.Struct], data: object, where: str) -> str:
-    """msgspec says what is wrong and where, but not what would be right."""
+    """Add the allowed values to msgspec's message, which says only what is wrong and where."""
     found = _MESSAGE.fullmatch(message)
     what, key = (found["what"], found["key"] or "") if found else (message, "")
     allowed = _allowed(what, key, shape, data)
@@ -35,7 +35,7 @@ def _explain(message: str, shape: type[msgspec.Struct], data: object, where: str
 def _allowed(what: str, key: str, shape: object, data: object) -> list[str]:
     if what.startswith("Object contains unknown field"):
         return _keys(_struct_at(*_descend(shape, data, key)))
-    if what.startswith("Invalid value"):  # of the key that tells the members of a union apart
+    if what.startswith("Invalid value"):  # the invalid value is the union's tag
         union, _ = _descend(shape, data, key.rpartition(".")[0])
         return [str(member.__struct_config__.tag) for member in _members(union)]
     if what.startswith("Invalid enum value"):
@@ -45,7 +45,7 @@ def _allowed(what: str, key: str, shape: object, data: object) -> list[str]:
 
 
 def _descend(shape: object, data: object, key: str) -> tuple[object, object]:
-    """The declared type at a dotted key and the value there; None for what lies below a list or a free mapping."""
+    """Return the declared type at a dotted key and the value there; None below a list or a free mapping."""
     for part in filter(None, key.split(".")):
         struct = _struct_at(shape, data)
         fields = msgspec.structs.fields(struct) if struct is not None else ()
@@ -55,7 +55,7 @@ def _descend(shape: object, data: object, key: str) -> tuple[object, object]:
 
 
 def _struct_at(shape: object, data: object) -> type[msgspec.Struct] | None:
-    """The Struct that `shape` stands for: itself, or the member of a tagged union that `data` names."""
+    """Return the Struct that `shape` stands for: itself, or the member of a tagged union that `data` names."""
     if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
         return shape
     named = [member for member in _members(shape) if isinstance(data, Mapping) and _is_named(data, member)]

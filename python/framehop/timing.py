@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 def now_us() -> int:
-    """Wall clock, microseconds since 1970."""
+    """Return the wall clock in microseconds since 1970."""
     return time.time_ns() // 1000
 
 

@@ -1,4 +1,4 @@
-"""The nouns of the log: frames, events, gaps. Plain data, no behaviour beyond names and checks."""
+"""The nouns of the log: frames, events, gaps. They are plain data, without behaviour beyond names and checks."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def check_reader_group(name: str) -> str:
 
 
 def rfc3339(micros: int) -> str:
-    """Microseconds since 1970 as RFC 3339 in UTC, always with six decimals."""
+    """Format microseconds since 1970 as RFC 3339 in UTC, always with six decimals."""
     return f"{_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
 
 
 @functools.lru_cache(maxsize=256)
 def _second(seconds: int) -> str:
-    """Times come in order, many of each second."""
+    """Format a second; cached because times come in order, many per second."""
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def parse_rfc3339(text: str) -> int:
-    """Microseconds since 1970. Raises InvalidArgumentError."""
+    """Parse an RFC 3339 time to microseconds since 1970. Raises InvalidArgumentError."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -62,21 +62,21 @@ def parse_rfc3339(text: str) -> int:
         raise InvalidArgumentError(f"a time needs its zone, as in 2026-01-31T12:00:00Z: {text[:64]!r}")
     try:
         delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    except OverflowError as error:  # the last hours of the year 9999 elsewhere: nobody could write it down in UTC
+    except OverflowError as error:  # a time in the last hours of year 9999 in another zone has no form in UTC
         raise InvalidArgumentError(f"not a time from year 1 to 9999 in UTC: {text[:64]!r}") from error
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class FrameKey:
-    """Identity of one frame, from ingest to event. `epoch`: µs since 1970. `seq`: 0, 1, 2 … without a gap."""
+    """The identity of one frame, from ingest to event. `epoch`: µs since 1970. `seq`: 0, 1, 2 … without a gap."""
 
     stream: str
     epoch: int
     seq: int
 
     def event_id(self, lane: str) -> str:
-        """The id of this frame's event in `lane`: the first event per id wins."""
+        """Return the id of this frame's event in `lane`. The first event per id wins."""
         return f"{self.stream}/{self.epoch}/{self.seq}/{lane}"
 
     def __str__(self) -> str:
@@ -87,8 +87,8 @@ class FrameKey:
 class Frame:
     """One encoded picture on its way into the log. Times in µs since 1970; width and height in pixels, 0 if unknown.
 
-    `error`: why there are no pixels to be had: the frame becomes a `failed` event with this reason. `origin`: which picture of its
-    source this is, for a source that is resumed by names; see `protocols.ListedSource`. Both are UTF-8 text.
+    `error`: why there are no pixels; the frame becomes a `failed` event with this reason. `origin`: the picture's name within a
+    source that is resumed by names; see `protocols.ListedSource`. Both are UTF-8 text.
     """
 
     key: FrameKey
@@ -106,7 +106,7 @@ class Frame:
 
 
 class Partition(NamedTuple):
-    """One partition of a log's frames: numbers start at 0 in each topic. A log in a directory has the one topic `frames`."""
+    """One partition of a log's frames. Numbers start at 0 in each topic. A log in a directory has one topic, `frames`."""
 
     topic: str
     number: int
@@ -130,9 +130,9 @@ class FramePointer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameMeta:
-    """A frame in the log without its picture. `appended_us`: when the log took it. `error`: why there is no picture to decode, be
-    it that its source had none or that the log did not take it: the record stands for a frame that becomes a `failed` event.
-    `origin`: as in Frame, as long as the log knows it."""
+    """A frame in the log without its picture. `appended_us`: when the log took it. `error`: why there is no picture to decode,
+    either because the source had none or because the log did not take it; the frame becomes a `failed` event. `origin`: as in
+    Frame, as long as the log knows it."""
 
     key: FrameKey
     pointer: FramePointer
@@ -153,8 +153,8 @@ class FrameMeta:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRecord:
     """A frame read from the log. `payload` is borrowed memory of the log, valid while referenced; None when the log has lost it
-    (bad checksum): such a frame becomes `failed(lost_data)`. `tenure`: the number of the tenure it was read under; 0 when it was
-    read by nobody in particular."""
+    (bad checksum), and the frame becomes `failed(lost_data)`. `tenure`: the number of the tenure under which it was read; 0 when it
+    was not read by a group's member."""
 
     meta: FrameMeta
     payload: memoryview | None
@@ -163,7 +163,7 @@ class FrameRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostPicture:
-    """A frame in the log whose picture cannot be had any more. `reason` names the file and what is wrong with it."""
+    """A frame in the log whose picture can no longer be read. `reason` names the file and what is wrong with it."""
 
     key: FrameKey
     pointer: FramePointer
@@ -191,7 +191,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTimings:
-    """What one batch took, microseconds by stage; the same for all its pictures."""
+    """How long one batch took, microseconds by stage; the same for all its pictures."""
 
     batch_size: int = 0
     preprocess_us: int = 0
@@ -213,9 +213,9 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """The outcome of exactly one frame in one lane. Readers ignore fields they do not know; additive changes keep
-    `schema_version`. `reason` is empty when detected. `stages_ms`: milliseconds by stage. `writer` names the worker incarnation.
-    `attempts`: how often the frame was tried, where that is known to be more than once."""
+    """The outcome of exactly one frame in one lane. Readers ignore fields they do not know, so added fields keep `schema_version`.
+    `reason` is empty when detected. `stages_ms`: milliseconds by stage. `writer` names the worker incarnation. `attempts`: how
+    often the frame was tried, if that is known to be more than once."""
 
     schema_version: int = SCHEMA_VERSION
     event_id: str
@@ -256,9 +256,9 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """Something in the frames that no objects could be found in. `id`: that of the `failed` event, or the record's place when it
-    was not even a frame. `attempts`: how often it was tried. `record`: where the original lies. `event`: the failed one, None for
-    what was not a frame."""
+    """A frame or other record in which no objects could be looked for. `id`: that of the `failed` event, or the record's place if
+    it was no frame. `attempts`: how often it was tried. `record`: where the original lies. `event`: the failed event, None if the
+    record was no frame."""
 
     id: str
     reason: str
@@ -273,7 +273,8 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Frames known to be missing. A range of offsets of one partition (retention) and, per stream, of seqs: both ends included."""
+    """Frames known to be missing: a range of offsets of one partition (retention) and, per stream, of seqs, with both ends
+    included."""
 
     reason: str
     topic: str = ""
@@ -292,10 +293,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
-    """How far a group is behind in one partition. `end`: the next offset to be written. `committed`: the next one the group will
-    read, None if it has not been here: it begins at the oldest frame. `messages`: from there to the end, without what retention
-    took. `seconds`: since the oldest of them was appended, None when there is none. `owner`: the member of the group that reads
-    it, empty when nobody does."""
+    """How far a group is behind in one partition. `end`: the next offset to be written. `committed`: the next offset the group will
+    read; None if it has read nothing, and it then begins at the oldest frame. `messages`: how many lie between there and the end,
+    without those that retention removed. `seconds`: the age of the oldest of them, None when there is none. `owner`: the group's
+    member that reads the partition, empty when nobody does."""
 
     topic: str
     partition: int
@@ -308,9 +309,9 @@ class PartitionLag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
-    """Where a stream's writer goes on. `next_seq` 0 starts an epoch. `pass_index` counts passes over a finite source from 0.
-    `done`: this run has been through the source already; there is nothing to append. `replaced`: the last pass over it was
-    interrupted, and something else lies in its place now."""
+    """Where a stream's writer continues. `next_seq` 0 starts an epoch. `pass_index` counts passes over a finite source from 0.
+    `done`: this run has finished the source already, so there is nothing to append. `replaced`: the last pass was interrupted, and
+    the source has been replaced since."""
 
     stream: str
     epoch: int
