@@ -1,4 +1,4 @@
-"""The log: where frames and events are kept. `open_log` is the door."""
+"""The log, where frames and events are kept. `open_log` opens one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ __all__ = [
 
 
 def open_log(url: str | Path, *, create: bool = True, options: LogOptions | KafkaOptions | None = None) -> FrameLog:
-    """Open the log in the directory `url`, making it if it is missing and `create`, or the one in Kafka at
-    `kafka://HOST:PORT[,HOST:PORT][/PREFIX]`, whose topics are there already.
+    """Open the log in the directory `url`, which is made if it is missing and `create` is set, or the one in Kafka at
+    `kafka://HOST:PORT[,HOST:PORT][/PREFIX]`, whose topics must exist.
 
     Raises LogNotFoundError, NotALogError, LogVersionError, LogError (a network file system), ConfigError (another kind of URL);
     with Kafka also LogUnavailableError, LogAccessError.
@@ -34,5 +34,5 @@ def open_log(url: str | Path, *, create: bool = True, options: LogOptions | Kafk
 
 
 def sqlite_version() -> str:
-    """The SQLite that the embedded log runs on."""
+    """Return the version of SQLite that the embedded log uses."""
     return str(apsw.sqlite_lib_version())

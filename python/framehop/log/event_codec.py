@@ -1,4 +1,4 @@
-"""Events as JSON, and what must hold for one before it is stored."""
+"""Convert events to and from JSON, and check them before they are stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _decoder = msgspec.json.Decoder(Event)
 
 
 def encode_event(event: Event) -> bytes:
-    """JSON. Raises InvalidArgumentError when the id is not that of the event's frame and lane."""
+    """Encode an event as JSON. Raises InvalidArgumentError when the id is not that of the event's frame and lane."""
     if event.event_id != event.key.event_id(event.lane):
         raise InvalidArgumentError(
             f"event id {event.event_id!r} is not that of frame {event.key} in lane {event.lane!r}"
@@ -21,7 +21,7 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(raw: bytes, offset: int) -> Event:
-    """Fields that are not known are ignored. Raises LogCorruptError."""
+    """Decode an event and ignore unknown fields. Raises LogCorruptError."""
     try:
         return _decoder.decode(raw)
     except msgspec.DecodeError as error:

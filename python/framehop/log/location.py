@@ -1,4 +1,4 @@
-"""Where a log is and how to open it: what one process of the pipeline tells another."""
+"""Where a log is and how to open it. One process of the pipeline sends this to another."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KAFKA = "kafka://"
 
 
 class LogAt(msgspec.Struct, frozen=True, kw_only=True):
-    """A log's URL with the options of its kind; those of the other kind are not looked at."""
+    """A log's URL with the options of its kind; the options of the other kind are ignored."""
 
     url: str
     embedded: LogOptions = LogOptions()
@@ -28,7 +28,7 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, url: str | Path, options: LogOptions | KafkaOptions | None = None) -> LogAt:
-        """Raises ConfigError for options of the other kind of log."""
+        """Build the location. Raises ConfigError for options of the other kind of log."""
         text = str(url)
         match options:
             case None:
@@ -43,16 +43,16 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_kafka(self) -> bool:
-        """In Kafka, and not in a directory."""
+        """Whether the log is in Kafka and not in a directory."""
         return self.url.startswith(KAFKA)
 
     @property
     def doubles_events(self) -> bool:
-        """Whether an event may come twice after a crash, with the same id: then it need not wait for the offset behind it."""
+        """Whether an event may come twice after a crash, with the same id. Such an event need not wait for the offset behind it."""
         return self.is_kafka and self.kafka.delivery == "at-least-once"
 
     def open(self, *, create: bool = True) -> FrameLog:
-        """See `open_log`."""
+        """Open the log; see `open_log`."""
         if self.is_kafka:
             return self.open_kafka()
         if "://" in self.url:
@@ -64,14 +64,15 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
         return EmbeddedLog(Path(self.url), create=create, options=self.embedded)
 
     def check_kafka(self) -> None:
-        """Raises ConfigError when this log is not in Kafka."""
+        """Raise ConfigError when this log is not in Kafka."""
         if not self.is_kafka:
             raise ConfigError(
                 f"{self.url}: topics are Kafka's, and this log is a directory, which needs none; use --log kafka://HOST:PORT"
             )
 
     def open_kafka(self) -> KafkaLog:
-        """The log with what only Kafka has. Raises ConfigError when it is not in Kafka; else see `open_log`."""
+        """Open the log as a KafkaLog, with the methods that only Kafka has. Raises ConfigError when it is not in Kafka; else see
+        `open_log`."""
         self.check_kafka()
         from framehop.log.kafka.kafka_log import KafkaLog  # loads the Kafka client
 

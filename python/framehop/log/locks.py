@@ -1,6 +1,6 @@
-"""File locks: who holds one is alive, for the kernel drops it with the process.
+"""File locks. The holder of one is alive, because the kernel drops the lock with the process.
 
-Descriptors are close-on-exec, and closed in children made by os.fork, which would keep the lock of a dead parent.
+Descriptors close on exec, and in children made by os.fork, which would otherwise keep the lock of a dead parent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from framehop.forks import abandon_in_children
 
 
 class FileLock:
-    """An exclusive flock, held until `release`. Close twice harmlessly."""
+    """An exclusive flock, held until `release`. It may be released twice."""
 
     def __init__(self, path: Path, fd: int) -> None:
         self._path = path
@@ -24,7 +24,7 @@ class FileLock:
 
     @classmethod
     def try_acquire(cls, path: Path) -> Self | None:
-        """Lock `path`, creating the file, and leave this process's id in it; None while another holds it."""
+        """Lock `path`, creating the file, and write this process's id into it; None while another process holds the lock."""
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,7 +39,7 @@ class FileLock:
 
     @classmethod
     def acquire_unique(cls, path: Path) -> Self:
-        """Lock a name that only the caller uses. Waits out a sweeper that looks at the file before it is locked."""
+        """Lock a name that only the caller uses. Retries while a sweeper looks at the file before it is locked."""
         while True:
             lock = cls.try_acquire(path)
             if lock is not None and os.fstat(lock._fd).st_nlink > 0:
@@ -48,7 +48,7 @@ class FileLock:
                 lock.release()
 
     def release(self, *, unlink: bool = False) -> None:
-        """Let go. `unlink`: for a name that nobody will ever lock again."""
+        """Release the lock. `unlink`: remove the file, for a name that nobody will ever lock again."""
         if self._fd < 0:
             return
         if unlink:
@@ -57,19 +57,19 @@ class FileLock:
         os.close(fd)
 
     def abandon(self) -> None:
-        """In a forked child: the lock is the parent's, and goes when the parent does."""
+        """Close a forked child's descriptor; the lock stays the parent's and ends with the parent."""
         self.release()
 
 
 def _note_holder(fd: int) -> None:
-    # The holder's id only makes a message better: a full disk must not refuse the lock.
+    # The holder's id only improves a message: a full disk must not refuse the lock.
     with contextlib.suppress(OSError):
         os.ftruncate(fd, 0)
         os.pwrite(fd, str(os.getpid()).encode(), 0)
 
 
 def holder_of(path: Path) -> str:
-    """The process id left in a lock file, or a question mark."""
+    """Return the process id written in a lock file, or a question mark."""
     try:
         return path.read_text(encoding="ascii").strip() or "?"
     except (OSError, ValueError):
@@ -77,8 +77,8 @@ def holder_of(path: Path) -> str:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock. Only for names that are locked once and never again: looking takes a shared
-    lock for an instant."""
+    """Whether a living process holds the lock. Use it only for names that are locked once and never again, since the check takes a
+    shared lock for an instant."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -94,7 +94,7 @@ def is_held(path: Path) -> bool:
 
 
 def remove_if_free(path: Path) -> None:
-    """Remove the lock file of a dead holder. The lock is held meanwhile, so that `acquire_unique` can tell."""
+    """Remove the lock file of a dead holder. The lock is held meanwhile, so that `acquire_unique` notices."""
     lock = FileLock.try_acquire(path)
     if lock is not None:
         lock.release(unlink=True)

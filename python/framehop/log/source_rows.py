@@ -1,4 +1,4 @@
-"""What is remembered of a stream's source beside its frames: which pictures it has given, and ingest's account of it.
+"""What a log remembers of a stream's source beside its frames: the pictures it has given, and ingest's account of it.
 
 The same two tables are in the index of an embedded log and in the state of an ingest into Kafka.
 """
@@ -13,8 +13,8 @@ import msgspec
 from framehop.account import IngestAccount
 from framehop.log.sqlite import rows
 
-# origins: of the frames of a stream's newest epoch, kept beyond retention; see FrameWriter.taken.
-# accounts: see IngestAccount, which json is one of.
+# origins: the origins of the frames of a stream's newest epoch, kept beyond retention; see FrameWriter.taken. accounts: each json
+# is an IngestAccount.
 SOURCE_TABLES = """
 CREATE TABLE IF NOT EXISTS origins(
     stream TEXT NOT NULL,
@@ -31,16 +31,16 @@ CREATE TABLE IF NOT EXISTS accounts(
 ) STRICT, WITHOUT ROWID;
 """
 
-ACCOUNTS = 50  # epochs of a stream whose account is kept: a source that loops for ever has no end of them
+ACCOUNTS = 50  # epochs of a stream whose accounts are kept; a source that loops for ever has no end of epochs
 
 
 def forget_origins(db: apsw.Connection, stream: str, epoch: int) -> None:
-    """Within a transaction: `epoch` is the stream's newest; of older ones nothing is gone on with."""
+    """Delete the origins of all epochs but `epoch`, the newest: older ones are never continued. Call within a transaction."""
     rows(db, "DELETE FROM origins WHERE stream=? AND epoch<>?", (stream, epoch))
 
 
 def add_origins(db: apsw.Connection, stream: str, epoch: int, origins: Iterable[tuple[int, str]]) -> None:
-    """Within the transaction that says that these frames are in the log: seqs, and where each comes from."""
+    """Add origins by seq, within the transaction that records that these frames are in the log."""
     for seq, origin in origins:
         rows(
             db,
@@ -55,7 +55,7 @@ def origins_of(db: apsw.Connection, stream: str, epoch: int) -> frozenset[str]:
 
 
 def save_account(db: apsw.Connection, account: IngestAccount) -> None:
-    """Within a transaction."""
+    """Save an account and drop the oldest beyond the limit. Call within a transaction."""
     rows(
         db,
         "INSERT OR REPLACE INTO accounts(stream, epoch, json) VALUES(?,?,?)",

@@ -1,4 +1,4 @@
-"""`index.db`: connections, transactions, and what their errors mean."""
+"""Connections to `index.db`, its transactions, and what their errors mean."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from framehop.errors import (
     is_out_of_memory,
 )
 
-# Older ones can lose committed transactions: https://sqlite.org/wal.html#walresetbug
+# Older versions can lose committed transactions: https://sqlite.org/wal.html#walresetbug
 MIN_SQLITE = (3, 51, 3)
-# Transactions take well under a millisecond; whoever holds the lock for longer than this has been stopped.
+# Transactions take well under a millisecond; a process that holds the lock for longer than this has been stopped.
 BUSY_TIMEOUT_MS = 10_000
 
 _FULL_ERRNO = (errno.ENOSPC, errno.EDQUOT)
@@ -37,7 +37,7 @@ _NO_MEMORY = (apsw.SQLITE_NOMEM, apsw.SQLITE_IOERR_NOMEM, apsw.SQLITE_IOERR_SHMM
 
 
 def check_sqlite(version: str) -> None:
-    """Refuse a SQLite that could lose what was committed."""
+    """Refuse a SQLite that could lose committed data."""
     if tuple(int(part) for part in version.split(".")) < MIN_SQLITE:
         raise LogError(
             f"SQLite {version} can lose committed data (its WAL-reset bug); 3.51.3 or newer is needed: pip install -U apsw"
@@ -45,9 +45,9 @@ def check_sqlite(version: str) -> None:
 
 
 def connect(path: Path, *, full: bool = False) -> apsw.Connection:
-    """Open an existing index. `full`: a commit returns only when it would survive power loss.
+    """Open an existing index; a missing file is an error. `full`: a commit returns only when it would survive power loss.
 
-    Never creates the file: a missing one is an error. No connection checkpoints by itself; the flusher does.
+    No connection checkpoints by itself; the flusher does.
     """
     check_sqlite(apsw.sqlite_lib_version())
     with translated(path):
@@ -59,29 +59,29 @@ def connect(path: Path, *, full: bool = False) -> apsw.Connection:
 
 
 def rows(db: apsw.Connection, sql: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """All rows at once: a cursor left half-read would hold its snapshot, and the write-ahead log would grow."""
+    """Return all rows at once. A cursor left half-read would hold its snapshot, and the write-ahead log would grow."""
     return db.execute(sql, args).fetchall()
 
 
 def row(db: apsw.Connection, sql: str, args: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-    """The first row, or None."""
+    """Return the first row, or None."""
     found = rows(db, sql, args)
     return found[0] if found else None
 
 
 def value(db: apsw.Connection, sql: str, args: Sequence[Any] = ()) -> Any:
-    """The first column of the only row."""
+    """Return the first column of the only row."""
     return rows(db, sql, args)[0][0]
 
 
 def has_table(db: apsw.Connection, name: str) -> bool:
-    """Whether the index has it: logs of earlier versions lack some until they are opened for writing."""
+    """Whether the index has the table `name`. Logs of earlier versions lack some tables until they are opened for writing."""
     return bool(rows(db, "SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", (name,)))
 
 
 @contextlib.contextmanager
 def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
-    """A short write transaction: all of the block, or nothing. Compute and do I/O before it, not inside."""
+    """Run the block as a short write transaction: all of it or nothing. Compute and do I/O before it, not inside."""
     with translated(path):
         rows(db, "BEGIN IMMEDIATE")
         try:
@@ -96,7 +96,7 @@ def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's and the system's errors into ours."""
+    """Turn SQLite's and the system's errors into framehop's."""
     try:
         yield
     except FramehopError:
@@ -136,7 +136,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def full_error(path: Path) -> LogFullError:
-    """The disk under `path` is full: how much is free, and what to do."""
+    """Return the error for a full disk under `path`, with the free space and what to do."""
     directory = path if path.is_dir() else path.parent
     return LogFullError(
         f"no room for the log in {directory}: {free_bytes(directory) / (1 << 20):.1f} MiB free. "
@@ -145,6 +145,6 @@ def full_error(path: Path) -> LogFullError:
 
 
 def free_bytes(directory: Path) -> int:
-    """Bytes that this user can still write on the file system of `directory`."""
+    """Return how many bytes this user can still write on the file system of `directory`."""
     state = os.statvfs(directory)
     return state.f_bavail * state.f_frsize

@@ -1,4 +1,4 @@
-"""The thread that brings queued frames into the log: payloads first, then one short transaction for the whole batch."""
+"""The thread that writes queued frames to the log: payloads first, then one short transaction for the whole batch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LAST_RETRY_S = 1.0
 
 
 class Committer:
-    """Commits batches in order until the queue is closed and drained. When the disk is full it keeps its batch, says so in
+    """Commits batches in order until the queue is closed and drained. While the disk is full it keeps its batch, explains itself in
     `stalled`, and tries again."""
 
     def __init__(self, context: LogContext, writer: str, queue: AppendQueue) -> None:
@@ -41,14 +41,14 @@ class Committer:
         self._queue = queue
         self._db: apsw.Connection | None = None
         self._segment: SegmentFile | None = None
-        self._reserved: int | None = None  # a segment's row is in, its file is not
+        self._reserved: int | None = None  # a segment whose row is committed and whose file does not exist yet
         self._give_up = threading.Event()
         self.stalled = ""
         self._thread = threading.Thread(target=self._run, name="framehop-log-writer", daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """End the thread: after what is queued, or at the next moment it finds no room. The queue must be closed."""
+        """End the thread once the queue is drained, or as soon as it finds no room. The queue must be closed."""
         self._give_up.set()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -75,7 +75,7 @@ class Committer:
         return self._context.options.durability == "power"
 
     def _commit_until_done(self, batch: Sequence[Item]) -> list[Ack | None] | None:
-        """The acknowledgements; None when there was no room and the writer closes."""
+        """Return the acknowledgements; None when there was no room and the writer closes."""
         retry_s = _FIRST_RETRY_S
         while True:
             try:
@@ -127,7 +127,7 @@ class Committer:
         return self._segment
 
     def _new_segment(self, capacity: int) -> SegmentFile:
-        """The row is committed before the file exists: no file is ever unknown to retention."""
+        """Make a segment. Its row is committed before the file exists, so that no file is ever unknown to retention."""
         if self._reserved is None:
             with transaction(self._opened, self._context.paths.index):
                 rows(self._opened, "INSERT INTO segments(writer) VALUES(?)", (self._writer,))
@@ -172,7 +172,7 @@ def _call(on_ack: Callable[[Ack], None], ack: Ack) -> None:
 
 
 class _Batch:
-    """One transaction's worth of items."""
+    """The items of one transaction."""
 
     def __init__(self, db: apsw.Connection, partitions: int) -> None:
         self._db = db

@@ -33,7 +33,7 @@ class PendingFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassChange:
-    """A stream's row as it is to be, once all frames before it are in."""
+    """A change to a stream's row that takes effect once all frames before it are in."""
 
     stream: str
     generation: int
@@ -45,7 +45,7 @@ class PassChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingAccount:
-    """Ingest's account of a stream, to be kept once the frames before it are in."""
+    """Ingest's account of a stream, kept once the frames before it are in."""
 
     account: IngestAccount
     generation: int
@@ -60,7 +60,7 @@ Item = PendingFrame | PassChange | PendingAccount
 
 
 class AppendQueue:
-    """Thread-safe. What was taken counts against the bound until `done`."""
+    """The queue itself. Thread-safe. Items that were taken count against the bound until `done`."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -89,7 +89,7 @@ class AppendQueue:
             return fits
 
     def take(self, max_items: int, max_bytes: int) -> list[Item]:
-        """The next items in order, at least one; empty when the queue is closed and drained. Waits."""
+        """Wait for items and return the next ones in order, at least one; empty when the queue is closed and drained."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ended)
             batch: list[Item] = []
@@ -102,7 +102,7 @@ class AppendQueue:
             return batch
 
     def done(self, batch: Sequence[Item]) -> None:
-        """`batch` is in the log and acknowledged."""
+        """Note that `batch` is in the log and acknowledged."""
         with self._changed:
             self._bytes -= sum(item.payload_bytes for item in batch)
             self._undone -= len(batch)
@@ -110,13 +110,13 @@ class AppendQueue:
             self._changed.notify_all()
 
     def wait_drained(self, timeout_s: float) -> bool:
-        """Wait until everything put is done; False when the time is up, or the writer failed."""
+        """Wait until every item is done; False when the time is up or the writer failed."""
         with self._changed:
             self._changed.wait_for(lambda: self._undone == 0 or self._failure is not None, timeout_s)
             return self._undone == 0
 
     def wait_done_of(self, stream: str, timeout_s: float) -> bool:
-        """As `wait_done`, for what was put of one stream."""
+        """Wait like `wait_done`, but only for the items of one stream."""
         with self._changed:
             self._changed.wait_for(lambda: not self._undone_of[stream] or self._failure is not None, timeout_s)
             if self._undone_of[stream]:
@@ -126,7 +126,7 @@ class AppendQueue:
             return True
 
     def wait_done(self, timeout_s: float) -> bool:
-        """As `wait_drained`, but raises LogError after `fail`."""
+        """Wait like `wait_drained`, but raise LogError after `fail`."""
         drained = self.wait_drained(timeout_s)
         if not drained:
             self._raise_if_failed()
@@ -138,13 +138,13 @@ class AppendQueue:
             return self._undone
 
     def close(self) -> None:
-        """No more items; waiting `put`s raise ClosedError."""
+        """Accept no more items; waiting `put`s raise ClosedError."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def fail(self, error: Exception) -> None:
-        """The writer can go on no more: everything still queued is dropped, unacknowledged."""
+        """Drop everything still queued, unacknowledged, because the writer cannot continue."""
         with self._changed:
             self._failure = error
             self._items.clear()

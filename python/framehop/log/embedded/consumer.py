@@ -1,4 +1,4 @@
-"""Reading frames as a member of a group, and committing what became of them."""
+"""Read frames as a member of a group, and commit their events."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, 
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, FrameRecord, Partition
 
-# Not by ON CONFLICT DO NOTHING, which uses up an offset: the audit counts on an event at each.
+# ON CONFLICT DO NOTHING would use up an offset, but the audit expects an event at each.
 _INSERT_EVENT = (
     "INSERT INTO events(stream, epoch, seq, lane, appended_us, json) SELECT ?1,?2,?3,?4,?5,?6 WHERE NOT EXISTS("
     "SELECT 1 FROM events WHERE stream=?1 AND epoch=?2 AND seq=?3 AND lane=?4)"
 )
-# Never back: a commit that was held up must not undo a later one.
+# The offset never moves back: a delayed commit must not undo a later one.
 _MOVE = 'UPDATE offsets SET "offset"=max("offset", ?), metadata=? WHERE group_name=? AND partition=?'
 
 
 class EmbeddedConsumer:
-    """The log's FrameConsumer. `poll` and `close` from one thread, `commit`, `wake` and the properties from any.
+    """The log's FrameConsumer. Call `poll` and `close` from one thread, `commit`, `wake` and the properties from any.
 
-    Partitions that another member took (this one was stopped for longer than the session timeout) leave `assignment` without
-    `on_revoke`: it is too late to finish anything. A commit that touches them says so in `CommitResult.lost`. When a partition
-    comes (back), `on_assign` is called with its tenure, and reading starts anew at the committed offset.
+    Partitions that another member took (because this one was stopped for longer than the session timeout) leave `assignment`
+    without `on_revoke`: it is too late to finish anything. A commit that touches them reports them in `CommitResult.lost`. When a
+    partition comes (back), `on_assign` is called with its tenure, and reading starts again at the committed offset.
+
     `close` leaves the group without calling `on_revoke`; nothing is committed.
     """
 
@@ -146,7 +147,7 @@ class EmbeddedConsumer:
             self._on_assign({Partition(TOPIC, number): tenure for number, tenure in gained.items()})
 
     def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:
-        """Insert events; return how many ids the log had already: the first one wins."""
+        """Insert events; return how many ids the log had already, since the first event per id wins."""
         duplicates = 0
         appended = now_us()
         for event, raw in encoded:
@@ -161,9 +162,9 @@ class EmbeddedConsumer:
 
 
 def _places(numbers: Iterable[int]) -> frozenset[Partition]:
-    """Inside this log a partition is its number: there is one topic."""
+    """Convert numbers to Partitions. Inside this log a number is enough, since there is one topic."""
     return frozenset(Partition(TOPIC, number) for number in numbers)
 
 
 def _ignore(_partitions: frozenset[Partition] | Mapping[Partition, Tenure]) -> None:
-    """No callback was given."""
+    """Stand in for a callback that was not given."""

@@ -1,4 +1,4 @@
-"""What all parts of one opened log share."""
+"""The state that all parts of one opened log share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framehop.log.embedded.options import LogOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogContext:
-    """Handed to writers, consumers and readers; owned by the log."""
+    """The shared state, handed to writers, consumers and readers and owned by the log."""
 
     paths: LogPaths
     options: LogOptions

@@ -1,4 +1,4 @@
-"""How much room a log takes on its disk, and how much it may."""
+"""How much room a log takes on its disk, and how much it may take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
 from framehop.log.sqlite import free_bytes, value
 
-# Of segments that are being written, whose files are larger than what is in them.
+# Segments being written are counted by their rows, since their files are larger than their contents.
 _OPEN = """
 SELECT coalesce(sum(frames.bytes), 0) FROM frames JOIN segments ON segments.id=frames.segment WHERE NOT segments.closed
 """
@@ -19,21 +19,21 @@ _CLOSED = "SELECT coalesce(sum(bytes), 0) FROM segments WHERE closed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Bytes. `pictures`: in closed segments. `index`: rows and events. `free`: on the disk."""
+    """Room in bytes. `pictures`: in closed segments. `index`: rows and events. `free`: on the disk."""
 
     pictures: int
     index: int
     free: int
 
     def picture_limit(self, options: LogOptions) -> int | None:
-        """What the pictures may take; None without a limit."""
+        """Return how much the pictures may take; None without a limit."""
         limits = [options.retain_bytes]
         if (whole := self._whole(options)) is not None:
             limits.append(max(0, whole - self.index))
         return min((limit for limit in limits if limit is not None), default=None)
 
     def crowded_by_events(self, options: LogOptions) -> bool:
-        """Whether events take more than half of the log's share of the disk: then the oldest go before their time."""
+        """Whether events take more than half of the log's share of the disk; the oldest are then dropped early."""
         whole = self._whole(options)
         return whole is not None and self.index > whole // 2
 
@@ -43,7 +43,7 @@ class Room:
 
 
 def measure(db: apsw.Connection, paths: LogPaths) -> Room:
-    """Look now: three counters of SQLite's and one of the file system's."""
+    """Measure the present room from three counters of SQLite's and one of the file system's."""
     pages = value(db, "PRAGMA page_count") - value(db, "PRAGMA freelist_count")
     return Room(
         pictures=int(value(db, _CLOSED)),
@@ -54,13 +54,14 @@ def measure(db: apsw.Connection, paths: LogPaths) -> Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Bytes. `pictures`: of all segments, also those being written. `limit`: beyond it the oldest go; None is no limit."""
+    """Use in bytes. `pictures`: in all segments, also those being written. `limit`: the oldest are dropped beyond it; None is no
+    limit."""
 
     pictures: int
     limit: int | None
 
 
 def usage(db: apsw.Connection, paths: LogPaths, options: LogOptions) -> Usage:
-    """As of now."""
+    """Measure the present use."""
     room = measure(db, paths)
     return Usage(pictures=room.pictures + int(value(db, _OPEN)), limit=room.picture_limit(options))

@@ -112,7 +112,8 @@ class EmbeddedLog:
         )
 
     def members(self, group: str, count: int) -> list[str]:
-        """Of this process: its partitions are free the moment it dies, so there is nothing to go back to."""
+        """Return names that belong to this process. Its partitions are free the moment it dies, so no later process needs the
+        names."""
         return [f"{socket.gethostname()}-{os.getpid()}-{index}" for index in range(count)]
 
     def events(
@@ -139,7 +140,7 @@ class EmbeddedLog:
             return FrameRecord(meta=meta, payload=read_cold(path, place.position, meta.payload_bytes))
 
     def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
-        """The failed events."""
+        """Iterate over the failed events."""
         with self.events() as reader:
             for event in (record.event for record in reader):
                 if event.outcome == "failed" and lane in (None, event.lane):
@@ -171,16 +172,16 @@ class EmbeddedLog:
         return iter(PictureCheck(self._context.paths, self._rows, on_progress))
 
     def lost_events(self) -> int:
-        """Every offset of an event was given to one: those that hold none were removed by retention, or by somebody else."""
+        """Count the offsets that hold no event although retention did not remove one; every offset was given to an event once."""
         return max(0, int(self._rows(_LOST_EVENTS)[0][0]))
 
     def known_streams(self) -> dict[str, Partition]:
-        """Every stream that was ever written."""
+        """Return every stream that was ever written."""
         names = (name for (name,) in self._rows("SELECT stream FROM streams"))
         return {name: Partition(TOPIC, partition_of(name, self.partitions)) for name in names}
 
     def usage(self) -> Usage:
-        """What the pictures take, and may take."""
+        """Return how much the pictures take and may take."""
         with self._lock:
             self._check_open()
             with translated(self._context.paths.frames):
@@ -202,7 +203,7 @@ class EmbeddedLog:
         ]
 
     def _owners(self, group: str) -> dict[int, str]:
-        """By partition, the name of the living member that has it. One that is stopped has it until another takes it."""
+        """Return the living owner's name by partition. A stopped member keeps a partition until another takes it."""
         found = self._rows(_OWNERS, (group,))
         held = {instance for _, instance in found if is_held(self._context.paths.member_lock(instance))}
         return {number: name_of(instance) for number, instance in found if instance in held}
@@ -221,7 +222,7 @@ class EmbeddedLog:
         )
 
     def forget_group(self, group: str) -> None:
-        """Give up a group's offsets, so that retention need not keep frames for it.
+        """Delete a group's offsets, so that retention need not keep frames for it.
 
         Raises LogError while a member of it lives.
         """

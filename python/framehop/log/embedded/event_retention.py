@@ -1,4 +1,4 @@
-"""Dropping old events: later than their frames, and never while those are there."""
+"""Drop old events, but never while their frames are still there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framehop.log.embedded.options import LogOptions
 from framehop.log.sqlite import rows, transaction
 from framehop.timing import now_us
 
-CHUNK = 1024  # keeps the transaction that removes one short
+CHUNK = 1024  # keeps the transaction that removes a chunk short
 CHUNKS_PER_ROUND = 4
 _REST_S = 60.0
 
@@ -24,10 +24,8 @@ FROM events WHERE "offset">? ORDER BY "offset" LIMIT ?
 
 
 class EventRetention:
-    """Walks over the events from the oldest on, a few chunks at a time, and removes those that are too old and whose frame is gone.
-
-    Walked, not asked for by time: an index on it would cost every commit. Under the flusher's lock.
-    """
+    """Walks over the events from the oldest on, a few chunks at a time, and removes old events whose frame is gone. It walks
+    because an index on time would cost every commit. Runs under the flusher's lock."""
 
     def __init__(self, paths: LogPaths, options: LogOptions) -> None:
         self._paths = paths
@@ -36,7 +34,7 @@ class EventRetention:
         self._rest_until = 0.0
 
     def apply(self, db: apsw.Connection, *, hurry: bool) -> None:
-        """One round. `hurry`: there is no room, age does not count."""
+        """Walk one round. `hurry`: there is no room, so age does not count."""
         if self._age_s is None and not hurry:
             return
         if time.monotonic() < self._rest_until and not hurry:
@@ -49,7 +47,8 @@ class EventRetention:
                 return
 
     def _walk(self, db: apsw.Connection, before_us: int, now: int) -> bool:
-        """False at the end of the old ones. Those from a clock that was ahead are stepped over: they must not end the walk."""
+        """Walk one chunk; False at the end of the old events. Events from a clock that was ahead are passed over and do not end the
+        walk."""
         found = rows(db, _WALK, (self._walked_to, CHUNK))
         gone = [offset for offset, appended, has_frame in found if appended < before_us and not has_frame]
         if gone:

@@ -1,4 +1,4 @@
-"""Reading frames of several partitions, fairly."""
+"""Read frames of several partitions, fairly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SWEEP_INTERVAL_S = 1.0
 
 
 class FrameFetcher:
-    """Positions of one consumer and its mapped segments. Use from one thread."""
+    """The positions of one consumer and its mapped segments. Use from one thread."""
 
     def __init__(self, context: LogContext) -> None:
         self._context = context
@@ -29,13 +29,13 @@ class FrameFetcher:
         self._next_sweep = 0.0
 
     def seek(self, positions: Mapping[int, int]) -> None:
-        """Go on reading at these offsets."""
+        """Continue reading at these offsets."""
         self._positions.update(positions)
 
     def fetch(self, tenures: Mapping[int, int], max_frames: int) -> list[FrameRecord]:
-        """Up to `max_frames` of the partitions that have a tenure, in offset order per partition. No partition starves another: the
-        room is shared among those that have frames, and who comes first changes from call to call. After an error the positions
-        are as before."""
+        """Return up to `max_frames` frames of the partitions that have a tenure, in offset order per partition. No partition
+        starves another: those with frames share the room, and the first one changes from call to call. After an error the positions
+        are unchanged."""
         before = self._positions.copy()
         try:
             return self._fetch(tenures, max_frames)
@@ -65,7 +65,7 @@ class FrameFetcher:
             self._maps.drop_unlinked()
 
     def _waiting(self, owned: Mapping[int, int]) -> dict[int, int]:
-        """End offset by owned partition that has something to read, in this call's order."""
+        """Return the end offset of each owned partition that has something to read, in this call's order."""
         ends = rows(self._db, "SELECT partition, next_offset FROM partitions")
         behind = [
             (partition, end) for partition, end in ends if partition in owned and self._positions[partition] < end
@@ -76,7 +76,7 @@ class FrameFetcher:
 
     def _read(self, partition: int, limit: int, end: int, tenure: int) -> list[FrameRecord]:
         found = rows(self._db, _SELECT, (partition, self._positions[partition], limit))
-        # Nothing although the end is further on: retention took all of it, and left a gap record.
+        # Finding nothing before the end means that retention removed the rest and left a gap record.
         self._positions[partition] = found[-1][1] + 1 if found else end
         return [self._record(row, tenure) for row in found]
 

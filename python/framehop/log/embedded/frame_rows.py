@@ -1,4 +1,4 @@
-"""Rows of `frames` as the nouns of the log, and back."""
+"""Convert rows of `frames` to the nouns of the log and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INSERT = f"INSERT INTO frames({COLUMNS}) VALUES({','.join('?' * 18)}) ON CONFLIC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a payload is stored."""
+    """The place where a payload is stored."""
 
     segment: int
     position: int

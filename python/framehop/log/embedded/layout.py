@@ -1,4 +1,4 @@
-"""The directory that is a log: its paths, how it is made, and when it is refused."""
+"""The directory of a log: its paths, how it is made, and when it is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOCAL_FUSE = ("fuse.fuse-overlayfs", "fuse.ntfs-3g")
 
 @dataclass(frozen=True, slots=True)
 class LogPaths:
-    """Where the parts of a log are."""
+    """The paths of a log's parts."""
 
     root: Path
 
@@ -84,7 +84,7 @@ def find_or_create(paths: LogPaths, *, create: bool, partitions: int) -> int:
 
 
 def _check_directory(root: Path, *, create: bool) -> None:
-    """Settled by what `mkdir` says: a look beforehand is out of date when several processes make one log at once."""
+    """Check or make the directory by `mkdir` itself: an earlier look is out of date when several processes make one log at once."""
     if create:
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _not_a_directory(root: Path) -> NotALogError:
 
 
 def not_found(root: Path) -> LogNotFoundError:
-    """There is no log at `root`: what makes one."""
+    """Return the error for a missing log, which tells how to make one."""
     return LogNotFoundError(f"no log at {root}: `framehop ingest SOURCE --log {root}` makes one")
 
 
@@ -114,10 +114,10 @@ def _creation_lock(root: Path) -> Iterator[None]:
 
 
 def _has_index(paths: LogPaths) -> bool:
-    """False as well for an index whose maker died before its first commit."""
+    """Whether there is a complete index; False if its maker died before its first commit."""
     if not paths.index.exists():
         return False
-    # Through SQLite only: opening and closing the file by hand would drop the locks of this process's other connections.
+    # Only SQLite may open the file: closing it by hand would drop the locks of this process's other connections.
     db = connect(paths.index)
     try:
         found = value(db, "PRAGMA application_id")
@@ -190,12 +190,12 @@ def _check_version(paths: LogPaths) -> int:
 
 
 def _add_what_came_later(db: apsw.Connection, paths: LogPaths) -> None:
-    """A log made before there were these tables and columns gets them, empty; who made it can go on with it."""
+    """Add the tables and columns that an older log lacks, empty. The older framehop can still use the log."""
     rows(db, READERS)
     rows(db, SOURCE_TABLES)
     if _is_complete(db):
         return
-    with transaction(db, paths.index):  # several processes may open it at once: only one adds
+    with transaction(db, paths.index):  # several processes may open the log at once, and only one adds
         if not _has_column(db, "frames", "error"):
             rows(db, FRAME_ERROR)
         if not has_table(db, "event_account"):
@@ -218,7 +218,8 @@ def refuse_remote(root: Path, mountinfo: str) -> None:
 
 
 def _file_system(path: Path, mountinfo: str) -> str:
-    """Type of the file system that `path` is on: of the longest mount point above it, the last one mounted there."""
+    """Return the type of the file system that `path` is on: that of the longest mount point above it, and the last one mounted
+    there."""
     best, kind = -1, ""
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")

@@ -1,7 +1,7 @@
-"""The flusher: a thread that makes durable what was written, and keeps the write-ahead log small.
+"""The flusher: a thread that makes written data durable and keeps the write-ahead log small.
 
-Why a thread: done inline, fdatasync and checkpoints set the p99 of an append. One process of a log does it at a time. Nothing
-dirty, no wake-up but for retention by age.
+It is a thread because fdatasync and checkpoints inside an append would set the append's p99. One process of a log flushes at a
+time. While nothing is dirty, only retention by age wakes it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from framehop.log.sqlite import BUSY_TIMEOUT_MS, connect, translated
 
 logger = logging.getLogger(__name__)
 
-FLUSH_INTERVAL_S = 0.05  # what power loss may take in durability `process`
+FLUSH_INTERVAL_S = 0.05  # how much power loss may take in durability `process`
 _AFTER_ERROR_S = 1.0
 _RETENTION_INTERVAL_S = 1.0
 _TRUNCATE_BUSY_MS = 20
@@ -31,7 +31,7 @@ _MAX_WAL_BYTES = 4 << 20
 
 
 class Maintenance:
-    """Owned by a log; the thread starts with the first `mark`. Thread-safe. Close twice harmlessly."""
+    """The flusher of one log, which owns it; the thread starts with the first `mark`. Thread-safe. It may be closed twice."""
 
     def __init__(self, paths: LogPaths, options: LogOptions) -> None:
         self._paths = paths
@@ -46,7 +46,7 @@ class Maintenance:
         self._next_retention = 0.0
 
     def mark(self, segment: SegmentFile | None = None) -> None:
-        """Something was committed, and written to `segment`."""
+        """Note that something was committed and written to `segment`."""
         with self._lock:
             if segment is not None:
                 self._segments.add(segment)
@@ -60,7 +60,7 @@ class Maintenance:
             self._wake()
 
     def request_retention(self) -> None:
-        """A writer started, or began a new segment: look at the limits soon, and from now on regularly."""
+        """Check the limits soon, and regularly from now on, because a writer started or began a new segment."""
         with self._lock:
             if self._retention is None:
                 self._retention = Retention(self._paths, self._options)
@@ -89,11 +89,11 @@ class Maintenance:
             self._stop.wait(pause_s)
             self._dirty.clear()
             pause_s = self._try_round(db)
-        self._try_round(db)  # what was written during the last round
+        self._try_round(db)  # for data written during the last round
         db.close()
 
     def _try_round(self, db: apsw.Connection) -> float:
-        """How long to leave the log alone after it."""
+        """Run a round and return how long to leave the log alone afterwards."""
         try:
             with translated(self._paths.root):
                 self._round(db)
@@ -104,16 +104,16 @@ class Maintenance:
         return FLUSH_INTERVAL_S
 
     def _idle_s(self) -> float | None:
-        """Frames and events grow old also while nothing is written."""
+        """Return how long to sleep while nothing is written; frames and events still grow old."""
         ages = [age for age in (self._options.retain_age_s, self._options.retain_event_age_s) if age is not None]
         return min(60.0, max(min(ages) / 4, FLUSH_INTERVAL_S)) if ages and self._retention is not None else None
 
     def _round(self, db: apsw.Connection) -> None:
-        # Payloads before the index: after power loss a row should not point to what never reached the disk.
+        # Payloads come before the index, so that after power loss no row points to data that never reached the disk.
         self._sync_segments()
         lock = FileLock.try_acquire(self._paths.flusher_lock)
         if lock is None:
-            self._dirty.set()  # another process is at it, perhaps from before our last commit
+            self._dirty.set()  # another process is flushing, perhaps since before our last commit
             return
         try:
             self._checkpoint(db)
@@ -151,7 +151,7 @@ class Maintenance:
 
 
 def _truncate(db: apsw.Connection) -> bool:
-    """Cut the write-ahead log off; False when readers are in it. Writers wait meanwhile, so it does not wait for long."""
+    """Truncate the write-ahead log; False when readers use it. Writers wait meanwhile, so it waits only briefly."""
     db.set_busy_timeout(_TRUNCATE_BUSY_MS)
     try:
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)

@@ -1,4 +1,4 @@
-"""Being a member of a group: a lock that says alive, a heartbeat that says at work."""
+"""Membership in a group: a lock shows that the member is alive, a heartbeat that it is working."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from framehop.protocols import Start
 logger = logging.getLogger(__name__)
 
 BEATS_PER_TIMEOUT = 4
-_CHECKPOINT_PAGES = 256  # heartbeats alone may fill the write-ahead log: a megabyte of them is worth a checkpoint
+_CHECKPOINT_PAGES = 256  # heartbeats alone fill the write-ahead log slowly; a megabyte of them is worth a checkpoint
 
 
 def name_of(instance: str) -> str:
-    """The member of whom it is an incarnation."""
+    """Return the name of the member behind an incarnation."""
     return instance.rpartition(".")[0]
 
 
 def monotonic_us() -> int:
-    """The heartbeats' clock: one for the machine, deaf to changes of the wall clock."""
+    """Read the heartbeats' clock, which is the same in every process and unaffected by changes of the wall clock."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
 class Member:
-    """One incarnation of a member: its row, its lock and the thread that beats. Close twice harmlessly."""
+    """One incarnation of a member: its row, its lock and its heartbeat thread. It may be closed twice."""
 
     def __init__(self, context: LogContext, group: str, member: str, start: Start) -> None:
         self.instance = f"{member}.{secrets.token_hex(6)}"
@@ -42,7 +42,7 @@ class Member:
         self._stop = threading.Event()
         self._complained = False
         with translated(context.paths.locks):
-            # Held before the row exists: a row whose lock is free belongs to a dead member.
+            # The lock is held before the row exists: a row whose lock is free belongs to a dead member.
             self._life = FileLock.acquire_unique(context.paths.member_lock(self.instance))
         try:
             self._db = connect(context.paths.index)
@@ -55,7 +55,7 @@ class Member:
         self._thread.start()
 
     def close(self) -> None:
-        """End the heartbeat and let the lock go. Whoever looks next takes the row and the partitions away."""
+        """End the heartbeat and release the lock. The next member to look removes the row and takes the partitions."""
         if not self._stop.is_set():
             self._stop.set()
             self._thread.join()
@@ -95,7 +95,7 @@ class Member:
                     logger.warning("member %s cannot say that it is alive: %s", self.instance, text_of(error))
 
     def _beat_in_transaction(self) -> None:
-        # An insert as well: who was stopped for long has been struck off the list, and joins again.
+        # This inserts too: a member that was stopped for long has been removed from the list and joins again.
         rows(
             self._db,
             "INSERT INTO members(instance, group_name, heartbeat_us) VALUES(?,?,?)"
@@ -110,29 +110,29 @@ class Member:
 
 
 def bump_version(db: apsw.Connection, group: str) -> None:
-    """Within a transaction: tell the other members that something has changed."""
+    """Tell the other members that something has changed. Call within a transaction."""
     rows(db, "UPDATE groups SET version=version+1 WHERE name=?", (group,))
 
 
 class Roll:
-    """Who of a group lives, as seen from here."""
+    """A view of which members of a group are alive."""
 
     def __init__(self, context: LogContext, group: str) -> None:
         self._context = context
         self._group = group
 
     def look(self, db: apsw.Connection) -> tuple[frozenset[str], frozenset[str]]:
-        """(living, dead): dead ones' locks are free; a stopped one is in neither."""
+        """Return (living, dead). The lock of a dead member is free; a stopped member is in neither set."""
         listed = dict(rows(db, "SELECT instance, heartbeat_us FROM members WHERE group_name=?", (self._group,)))
         held = {instance for instance in listed if is_held(self._context.paths.member_lock(instance))}
         return self._fresh(listed, held), frozenset(listed.keys() - held)
 
     def strike(self, db: apsw.Connection, dead: frozenset[str]) -> None:
-        """Within a transaction: take the dead off the list."""
+        """Remove the dead from the list. Call within a transaction."""
         for instance in dead:
             rows(db, "DELETE FROM members WHERE instance=?", (instance,))
 
     def _fresh(self, listed: Mapping[str, int], held: set[str]) -> frozenset[str]:
         now, limit = monotonic_us(), int(self._context.options.session_timeout_s * 1e6)
-        # The distance both ways: a beat from before a reboot lies in the future.
+        # The distance counts both ways: a beat from before a reboot lies in the future.
         return frozenset(instance for instance in held if abs(now - listed[instance]) <= limit)

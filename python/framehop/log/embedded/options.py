@@ -1,4 +1,4 @@
-"""How an embedded log is opened."""
+"""The options for opening an embedded log."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Settings of one opening of an embedded log; only `partitions` is kept with the log.
 
     `partitions`: 1 to 1024, used when the log is made and fixed from then on.
-    `durability`: `process`: an acknowledged frame survives kill -9 of anything, power loss may take the newest 50 ms.
-    `power`: it survives power loss as well.
+    `durability`: with `process` an acknowledged frame survives kill -9 of anything, but power loss may take the newest 50 ms; with
+    `power` it survives power loss as well.
     `retain_bytes`, `retain_age_s`: whole closed segments beyond either limit are dropped, oldest first; None is no limit. The
-    segment that a writer is at comes on top. Applied by processes that write.
-    `retain_event_age_s`: events go when they are older than this and their frame is gone; None keeps them for ever.
-    `retain_disk_share`: the log takes no more than this part of what it has and what is free on its disk, 0 to 1; None is no limit.
-    `retain_hard`: also what a group has not read yet; else the log grows beyond its limits.
+    segments being written come on top. Processes that write apply the limits.
+    `retain_event_age_s`: events are dropped when they are older than this and their frame is gone; None keeps them for ever.
+    `retain_disk_share`: the log takes no more than this part of its own size and the disk's free space together, 0 to 1; None is no
+    limit.
+    `retain_hard`: also drop what a group has not read yet; otherwise the log grows beyond its limits.
     `segment_bytes`: size of one file of frames; a file also ends after 8,192 frames.
     `reserve_bytes`: frames are not taken while less than this is free on the disk, so that events and clean-up have room.
     `session_timeout_s`: a member of a group that is silent for so long loses its partitions.

@@ -1,8 +1,8 @@
-"""Owning partitions of a group, by lock and generation.
+"""Own a group's partitions, by lock and generation.
 
-A partition belongs to who holds flock on `p<N>.<group>.g<generation>` and is named in the owner's row. Taking one over always
-raises the generation: when the old lock is free (given back, or its holder died), or when it is held by a member whose
-heartbeat is stale (stopped). Whatever the old owner still does is refused, for every commit checks the generation.
+A partition belongs to the member that holds flock on `p<N>.<group>.g<generation>` and is named in the owner's row. Taking it over
+always raises the generation, either because the old lock is free (given back, or its holder died) or because the heartbeat of the
+member that holds it is stale (stopped). Every commit checks the generation, so whatever the old owner still does is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Owner:
 
 
 class Ownership:
-    """The partitions of one member. `refresh` and `close` from the thread that polls; the rest from any."""
+    """The partitions of one member. Call `refresh` and `close` from the thread that polls; the rest from any."""
 
     def __init__(self, context: LogContext, group: str, member: str, start: Start) -> None:
         self._context = context
@@ -61,15 +61,15 @@ class Ownership:
 
     @property
     def tenures(self) -> dict[int, int]:
-        """The number of its tenure by partition owned: the owner's generation."""
+        """Return the tenure's number, which is the owner's generation, by owned partition."""
         with self._lock:
             return {partition: claim.generation for partition, claim in self._claims.items()}
 
     def drop_lost(
         self, db: apsw.Connection, touched: frozenset[int], tenures: Mapping[int, int] | None
     ) -> frozenset[int]:
-        """Within a commit's transaction: those of `touched` that this member does not own (any more), which leave `partitions`, or
-        not in the tenure given."""
+        """Return those of `touched` that this member no longer owns, or not in the tenure given. The former leave `partitions`.
+        Call within a commit's transaction."""
         owners = self._owners(db)
         with self._lock:
             gone = frozenset(partition for partition in touched if not self._is_mine(partition, owners))
@@ -80,14 +80,14 @@ class Ownership:
         return tenures is None or tenures.get(partition) == self._claims[partition].generation
 
     def _forget(self, partitions: frozenset[int]) -> None:
-        """With the lock held."""
+        """Drop claims. Call with the lock held."""
         for claim in [self._claims.pop(partition) for partition in partitions if partition in self._claims]:
-            claim.lock.release(unlink=True)  # of no use to anybody: the next owner raises the generation
+            claim.lock.release(unlink=True)  # nobody needs the file, since the next owner raises the generation
 
     def refresh(self, revoke: Callable[[frozenset[int]], None]) -> dict[int, Tenure]:
-        """Take part in the group's balance; return the tenures that begin. Calls `revoke` before it gives a partition back.
+        """Take part in the group's balance and return the tenures that begin. Calls `revoke` before it gives a partition back.
 
-        Cheap while nothing changes: one small query, and a look at who lives four times per session timeout.
+        This is cheap while nothing changes: one small query, and a check of the living four times per session timeout.
         """
         if not self._is_due():
             return {}
@@ -102,7 +102,7 @@ class Ownership:
             return {}
 
     def close(self) -> None:
-        """Leave the group: the partitions are free at once."""
+        """Leave the group; the partitions are free at once."""
         try:
             self._give_back(self.partitions)
         except (LogError, MemoryError) as error:
@@ -123,14 +123,14 @@ class Ownership:
         return True
 
     def _plan(self) -> tuple[frozenset[int], bool]:
-        """What to give back, and whether there may be something to take. Forgets what others took."""
+        """Return what to give back, and whether there may be something to take. Forgets what others took."""
         with translated(self._context.paths.index):
             living, dead = self._roll.look(self._db)
             owners = self._owners(self._db)
         with self._lock:
             self._forget(frozenset(partition for partition in self._claims if not self._is_mine(partition, owners)))
         if self._member.instance not in living:
-            return frozenset(), False  # just woken from a long stop: the heartbeat comes first
+            return frozenset(), False  # just woken from a long stop; the heartbeat comes first
         share = self._share(owners, living)
         mine = sorted(self.partitions)
         return frozenset(mine[share:]), len(mine) < share or bool(dead)
@@ -146,7 +146,7 @@ class Ownership:
         claims: dict[int, _Claim] = {}
         try:
             with transaction(self._db, self._context.paths.index):
-                # Looked at again: who joined or woke since the plan was made must not be robbed.
+                # Look again, so that members that joined or woke since the plan was made are not robbed.
                 living, dead = self._roll.look(self._db)
                 self._roll.strike(self._db, dead)
                 owners = self._owners(self._db)
@@ -169,12 +169,12 @@ class Ownership:
         }
 
     def _is_free(self, partition: int, owner: _Owner, living: frozenset[str]) -> bool:
-        # Named here but not claimed: a transaction that looked failed, and was not.
+        # If the row names us without a claim, a transaction was committed although its caller saw an error.
         forgotten = owner.instance == self._member.instance and partition not in self.partitions
         return forgotten or owner.instance not in living
 
     def _take(self, partition: int, owner: _Owner) -> _Claim:
-        """Raise the generation and lock its file. The caller's transaction makes sure that nobody else does the same."""
+        """Raise the generation and lock its file. The caller's transaction ensures that nobody else does the same."""
         paths = self._context.paths
         old = FileLock.try_acquire(paths.partition_lock(self._group, partition, owner.generation))
         if old is not None:

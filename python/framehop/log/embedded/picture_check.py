@@ -1,4 +1,4 @@
-"""Reading every picture of the embedded log once more, and comparing it with its checksum."""
+"""Read every picture of the embedded log again and compare it with its checksum."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STILL_THERE = 'SELECT 1 FROM frames WHERE partition=? AND "offset"=?'
 
 
 class PictureCheck:
-    """Iterates the pictures that are lost, file by file in the order they were written; one picture is in memory at a time."""
+    """Iterates over the lost pictures, file by file in the order they were written, with one picture in memory at a time."""
 
     def __init__(self, paths: LogPaths, query: Query, on_progress: ProgressCallback | None) -> None:
         self._paths = paths
@@ -43,7 +43,7 @@ class PictureCheck:
                 self._on_progress(min(self._done, total), total)
 
     def _is_there(self, pointer: FramePointer) -> bool:
-        """Retention may have taken it meanwhile: a loss that is accounted for."""
+        """Whether the picture should still be there; retention may have removed it meanwhile, which is no loss."""
         return bool(self._query(_STILL_THERE, (pointer.partition, pointer.offset)))
 
     def _of_segment(self, segment: int) -> Iterator[LostPicture]:
@@ -66,13 +66,13 @@ class PictureCheck:
 
 
 def _what_is_wrong(fd: int | None, position: int, size: int) -> str:
-    """Empty when the picture is whole."""
+    """Say what is wrong with a picture; empty when it is whole."""
     if fd is None:
         return "is gone"
     if position < 0 or size < 0:
         return f"has no byte {position}"
     end = os.fstat(fd).st_size
-    if end < position + RECORD_HEADER_BYTES + size:  # asked first: an index may claim any size
+    if end < position + RECORD_HEADER_BYTES + size:  # checked first, since an index may claim any size
         return f"ends at byte {end}, before the picture does"
     try:
         whole = read_at(fd, position, size) is not None

@@ -1,7 +1,7 @@
-"""A log on a disk that cannot be written: a copy of its index, and its pictures where they lie.
+"""Read a log on a disk that cannot be written, through a copy of its index; the pictures stay where they are.
 
-SQLite cannot read an index whose newest commits are in its write-ahead log without making a file beside it. So the index is copied
-with it, into a directory of our own, where everything that reads a log works as ever.
+SQLite cannot read an index whose newest commits are in its write-ahead log without making a file beside it. So both are copied into
+a temporary directory, where everything that reads a log works as usual.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRIES = 5
 
 
 def is_read_only(root: Path) -> bool:
-    """Whether there is a log that can be read here and not written."""
+    """Whether `root` has a log that can be read and not written."""
     index = LogPaths(root).index
     if not (index.is_file() and os.access(index, os.R_OK)):
         return False
@@ -33,10 +33,10 @@ def is_read_only(root: Path) -> bool:
 
 
 class ReadOnlyLog:
-    """The copy, which goes with `close`. What is written to the log meanwhile is not seen."""
+    """A copy of the index, removed by `close`. It does not show what is written to the log later."""
 
     def __init__(self, root: Path) -> None:
-        """Raises LogError, with what is needed, when there is no room for the index."""
+        """Copy the index. Raises LogError, with the room needed, when there is too little."""
         with translated(root):
             files = [root / name for name in _INDEX if (root / name).exists()]
             size = sum(file.stat().st_size for file in files)
@@ -51,7 +51,7 @@ class ReadOnlyLog:
                 raise
 
     def close(self) -> None:
-        """Twice is harmless."""
+        """Remove the copy. It may be closed twice."""
         shutil.rmtree(self.root, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class ReadOnlyLog:
 
 
 def _copy_at_rest(files: Sequence[Path], to: Path) -> None:
-    """Whoever may write the log must not do so meanwhile, or index and write-ahead log do not fit each other."""
+    """Copy the files until none of them changed meanwhile; otherwise the index and its write-ahead log would not match."""
     for _ in range(TRIES):
         before = [_state(file) for file in files]
         for file in files:

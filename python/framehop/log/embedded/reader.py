@@ -1,4 +1,4 @@
-"""Reading the events of the embedded log."""
+"""Read the events of the embedded log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TIME = 'SELECT "offset", appended_us FROM events WHERE "offset">=? ORDER BY "of
 
 
 class EmbeddedEventReader:
-    """The log's EventReader. Events that retention takes before they were read are skipped. Use from one thread."""
+    """The log's EventReader. Events that retention removes before they are read are skipped. Use from one thread."""
 
     def __init__(self, context: LogContext, start: Start, since_us: int | None = None, group: str = "") -> None:
         self._context = context
@@ -31,11 +31,11 @@ class EmbeddedEventReader:
         self._closed = False
         self._db = connect(context.paths.index)
         self._stored = self._position() if group else None
-        # `_next`: behind what was handed out. `_done`: behind what the caller is through with.
+        # `_next` is the offset after the last event handed out, `_done` the offset after the last one that the caller has finished.
         self._next = self._done = self._begin(start, since_us) if self._stored is None else self._stored
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
-        """The next events, at most `max_events`; waits up to `timeout_s` for the first."""
+        """Return the next events, at most `max_events`, waiting up to `timeout_s` for the first."""
         deadline = Deadline.after(timeout_s)
         self._check_open()
         self._settle()
@@ -68,7 +68,7 @@ class EmbeddedEventReader:
             self._db.close()
 
     def abandon(self) -> None:
-        """Close; what was handed out last comes again to the next reader of the group."""
+        """Close, so that the next reader of the group gets the events handed out last again."""
         self._next = self._done
         self.close()
 
@@ -89,7 +89,7 @@ class EmbeddedEventReader:
             raise ClosedError("this reader of events is closed")
 
     def _end(self) -> int:
-        """Behind the newest event: offsets start at 1 and have no meaning but their order."""
+        """Return the offset after the newest event. Offsets start at 1 and mean nothing but their order."""
         self._check_open()
         with translated(self._context.paths.index):
             return 1 + int(value(self._db, 'SELECT coalesce(max("offset"), 0) FROM events'))
@@ -106,7 +106,7 @@ class EmbeddedEventReader:
             for offset, appended, raw in found
         ]
 
-    # ---- where to begin
+    # ---- the start
 
     def _begin(self, start: Start, since_us: int | None) -> int:
         if since_us is not None:
@@ -114,8 +114,8 @@ class EmbeddedEventReader:
         return self._end() if start == "latest" else 0
 
     def _find(self, appended_us: int) -> int:
-        """The first offset whose event was appended then or later. Bisected: times rise with offsets but for what clocks do,
-        which the margin is for."""
+        """Return the first offset whose event was appended at `appended_us` or later, by bisection. Times rise with offsets except
+        where a clock was set back, which the margin covers."""
         low, high = 0, self._end()
         while low < high:
             middle = (low + high) // 2
@@ -135,7 +135,7 @@ class EmbeddedEventReader:
         return int(found[0]) if found else None
 
     def _settle(self) -> None:
-        """The caller is through with what it was given."""
+        """Note that the caller has finished the events that it was given."""
         self._done = self._next
         if not self._group or self._done == self._stored:
             return

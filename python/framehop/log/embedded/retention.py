@@ -1,4 +1,4 @@
-"""Dropping what is too old or too much: whole segments, with a record of the gap they leave, and later their events."""
+"""Drop whole segments that are too old or too much, with a record of the gap they leave, and later their events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)
 
-# Runs of consecutive seqs, so that a gap never covers a seq that was missing before.
+# Runs of consecutive seqs are recorded, so that a gap never covers a seq that was missing before.
 _RUNS = """
 SELECT partition, stream, epoch, min("offset"), max("offset"), min(seq), max(seq)
 FROM (SELECT partition, "offset", stream, epoch, seq,
@@ -45,10 +45,11 @@ class _Segment:
 
 
 class Retention:
-    """Applied by the flusher of processes that write, under the flusher's lock.
+    """Retention, applied by the flusher of processes that write, under the flusher's lock.
 
-    A segment goes when it is closed (or its writer is dead), beyond a limit, and read by every group, or `retain_hard`. While
-    no group exists every frame is still needed. The events of its frames stay until they are old themselves.
+    A segment is dropped when it is closed (or its writer is dead), is beyond a limit, and has been read by every group, unless
+    `retain_hard` is set. While no group exists every frame is still needed. The events of its frames stay until they are old
+    themselves.
     """
 
     def __init__(self, paths: LogPaths, options: LogOptions) -> None:
@@ -59,7 +60,7 @@ class Retention:
         self._swept = False
 
     def apply(self, db: apsw.Connection) -> None:
-        """Drop segments, oldest first, until the limits hold or nothing more may go; then events that are due."""
+        """Drop segments, oldest first, until the limits hold or nothing more may be dropped; then drop events that are due."""
         if not self._swept:
             self._sweep(db)
             self._swept = True
@@ -88,8 +89,8 @@ class Retention:
         return crowded
 
     def _sweep(self, db: apsw.Connection) -> None:
-        """Remove what dead processes left: files whose row went before they did, and lock files."""
-        # The files first: one that is made meanwhile has its row already.
+        """Remove the leftovers of dead processes: lock files, and segment files whose row is already gone."""
+        # List the files first: one that is made meanwhile already has its row.
         files = {int(path.stem): path for path in self._paths.frames.glob("*.seg") if path.stem.isdigit()}
         known = {number for (number,) in rows(db, "SELECT id FROM segments")}
         for number in files.keys() - known:
@@ -109,7 +110,7 @@ class Retention:
         return [_Segment(number=number, bytes=size, newest_us=newest) for number, size, newest in found]
 
     def _is_old(self, segment: _Segment) -> bool:
-        """Older than pictures are kept, or empty."""
+        """Whether a segment is older than pictures are kept, or empty."""
         age_s = self._options.retain_age_s
         too_old = age_s is not None and segment.newest_us < now_us() - int(age_s * 1e6)
         return too_old or segment.bytes == 0
@@ -131,18 +132,18 @@ class Retention:
             logger.warning("%s is beyond its retention limits, but %s: the log keeps growing", self._paths.root, why)
 
     def _drop(self, db: apsw.Connection, number: int) -> None:
-        runs = rows(db, _RUNS, (number,))  # outside of the transaction: a closed segment never changes
+        runs = rows(db, _RUNS, (number,))  # outside the transaction, since a closed segment never changes
         with transaction(db, self._paths.index):
             for run in runs:
                 _note_gap(db, run)
             rows(db, "DELETE FROM frames WHERE segment=?", (number,))
             rows(db, "DELETE FROM segments WHERE id=?", (number,))
-        # After the commit: a file without a row is only waste, a row without its file would be a loss.
+        # This comes after the commit: a file without a row is only waste, a row without its file would be a loss.
         self._paths.segment(number).unlink(missing_ok=True)
 
 
 def _note_gap(db: apsw.Connection, run: tuple[int, str, int, int, int, int, int]) -> None:
-    """Record a run, or let the gap that ends right before it grow: years of retention stay one row per epoch."""
+    """Record a run, or extend the gap that ends right before it, so that years of retention stay one row per epoch."""
     partition, stream, epoch, first_offset, last_offset, first_seq, last_seq = run
     rows(
         db,

@@ -1,16 +1,16 @@
-"""The tables of `index.db` and its version.
+"""The tables of `index.db` and their version.
 
-Why so few columns change per commit: every page touched is 4 KiB of write-ahead log, so an append touches the frame's row, its
-two index entries and the partition's next offset, and nothing else.
+Few columns change per commit because every page touched is 4 KiB of write-ahead log: an append touches the frame's row, its two
+index entries and the partition's next offset, and nothing else.
 """
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x66686F70  # "fhop"
 VERSION = 1
-TOPIC = "frames"  # FramePointer.topic of every embedded log
+TOPIC = "frames"  # the FramePointer.topic of every embedded log
 
-# Added after the first logs were made; see layout.py. offset: the next event to read.
+# This table was added later; see layout.py. offset: the next event to read.
 READERS = """
 CREATE TABLE IF NOT EXISTS readers(
     group_name TEXT PRIMARY KEY,
@@ -18,11 +18,12 @@ CREATE TABLE IF NOT EXISTS readers(
 ) STRICT, WITHOUT ROWID;
 """
 
-# Why a frame has no picture. The last column, as ALTER TABLE puts it.
+# The reason why a frame has no picture. It is the last column, where ALTER TABLE puts it.
 FRAME_ERROR = "ALTER TABLE frames ADD COLUMN error TEXT NOT NULL DEFAULT ''"
 
-# Added later as well. removed: offsets of `events` that hold none any more because retention took it, or never did. With it and the
-# counter of AUTOINCREMENT the audit knows how many events there have to be. What was removed before is taken for retention's.
+# This table was added later too. removed: how many offsets of `events` hold no event, because retention removed it or none was ever
+# written. With it and the counter of AUTOINCREMENT the audit knows how many events there must be. Events missing when the table is
+# added count as removed by retention.
 EVENT_ACCOUNT = """
 CREATE TABLE event_account(removed INTEGER NOT NULL) STRICT;
 INSERT INTO event_account SELECT

@@ -3,8 +3,8 @@
     header   64 bytes: "framehop", u32 version, zeros
     record   u32 length, u32 CRC32C of the payload (little-endian), payload, 64 zero bytes
 
-The zeros after a payload let decoders read over its end. A file gets its full size when it is made (sparse), so that a reader
-maps it once; what counts is only what committed rows of the index point to.
+The zeros after a payload let decoders read past its end. A file gets its full size when it is made (sparse), so that a reader maps
+it once; only what committed rows of the index point to counts.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ MAGIC = b"framehop" + struct.pack("<I", 1)
 HEADER_BYTES = 64
 RECORD_HEADER_BYTES = 8
 PADDING = bytes(64)
-MAX_FRAMES = 8192  # per segment: keeps the transaction that drops one short
+MAX_FRAMES = 8192  # per segment; keeps the transaction that drops one short
 _RECORD = struct.Struct("<II")
 _MAX_MAPS = 64
-_NO_SEGMENT = (errno.ENOENT, errno.ELOOP)  # gone, or a link, which no segment ever is
+_NO_SEGMENT = (errno.ENOENT, errno.ELOOP)  # the file is gone or is a link, which no segment ever is
 
 
 def record_bytes(payload_bytes: int) -> int:
-    """Size of a record in a segment."""
+    """Return the size of a record in a segment."""
     return _RECORD.size + payload_bytes + len(PADDING)
 
 
 class SegmentFile:
-    """The writer's side. `write` from one thread; `sync` and `close` from any."""
+    """A segment as its writer sees it. Call `write` from one thread; `sync` and `close` from any."""
 
     def __init__(self, number: int, fd: int, capacity: int) -> None:
         self.number = number
@@ -50,7 +50,7 @@ class SegmentFile:
 
     @classmethod
     def create(cls, path: Path, number: int, capacity: int, *, durable_name: bool) -> SegmentFile:
-        """Make a new file. `durable_name`: its directory entry survives power loss too. Nothing is left behind on error."""
+        """Make a new file. `durable_name`: its directory entry survives power loss too. An error leaves no file behind."""
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.pwrite(fd, MAGIC.ljust(HEADER_BYTES, b"\0"), 0)
@@ -67,8 +67,8 @@ class SegmentFile:
         return self.end + total_bytes <= self._capacity and self.frames + frames <= MAX_FRAMES
 
     def write(self, payloads: Sequence[tuple[bytes, int]]) -> list[int]:
-        """Write (payload, CRC32C) records behind `end`; return their positions. `end` moves only by `advance`: a batch that
-        failed is written again to the same place."""
+        """Write (payload, CRC32C) records at `end` and return their positions. Only `advance` moves `end`, so a batch that failed
+        is written again to the same place."""
         at = self.end
         positions = []
         for payload, crc in payloads:
@@ -78,12 +78,12 @@ class SegmentFile:
         return positions
 
     def advance(self, total_bytes: int, frames: int) -> None:
-        """What was written last is committed."""
+        """Move `end` past the records written last, once they are committed."""
         self.end += total_bytes
         self.frames += frames
 
     def sync(self) -> None:
-        """fdatasync. Harmless after close."""
+        """Call fdatasync. Harmless after close."""
         with self._lock:
             if self._fd >= 0:
                 os.fdatasync(self._fd)
@@ -98,7 +98,7 @@ class SegmentFile:
 def _write_all(fd: int, head: bytes, payload: bytes, at: int) -> None:
     total = record_bytes(len(payload))
     done = os.pwritev(fd, [head, payload, PADDING], at)
-    if done < total:  # a disk that fills up, or a signal: the rest in one piece
+    if done < total:  # the disk filled up or a signal came; write the rest in one piece
         rest = memoryview(head + payload + PADDING)
         while done < total:
             done += os.pwrite(fd, rest[done:], at + done)
@@ -113,7 +113,7 @@ def _sync_directory(path: Path) -> None:
 
 
 def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
-    """The payload of a whole record, or None when it is not what the index says."""
+    """Return the payload of a whole record, or None when it differs from what the index says."""
     if len(record) < _RECORD.size + payload_bytes:
         return None
     length, crc = _RECORD.unpack_from(record)
@@ -122,8 +122,8 @@ def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
 
 
 def open_segment(path: Path) -> int | None:
-    """A descriptor for reading; None when there is no such file. Any other error is raised: a process out of descriptors or memory,
-    or without the right to read, must not declare a whole picture lost."""
+    """Open a segment for reading; None when there is no such file. Any other error is raised: a process that lacks descriptors,
+    memory or the right to read must not declare a whole picture lost."""
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
@@ -133,7 +133,8 @@ def open_segment(path: Path) -> int | None:
 
 
 def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | None:
-    """One payload by pread: own memory. None when the file, or what the index says of it, is gone or damaged. Raises OSError."""
+    """Read one payload by pread into new memory. None when the file is gone, or the record is damaged or differs from the index.
+    Raises OSError."""
     fd = open_segment(path)
     if fd is None:
         return None
@@ -144,30 +145,31 @@ def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | Non
 
 
 def read_at(fd: int, position: int, payload_bytes: int) -> memoryview | None:
-    """One payload of an open segment: own memory. None when it is not what the index says. Raises OSError."""
+    """Read one payload of an open segment into new memory. None when the record differs from what the index says. Raises
+    OSError."""
     return _checked(memoryview(os.pread(fd, _RECORD.size + payload_bytes, position)), payload_bytes)
 
 
 class SegmentMaps:
-    """The reader's side: hot segments, mapped. Payloads are slices of the mapping and keep it alive, also after its file was
-    dropped by retention. Use from one thread."""
+    """A reader's mappings of hot segments. Payloads are slices of a mapping and keep it alive, even after retention drops its file.
+    Use from one thread."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._maps: OrderedDict[int, mmap.mmap] | None = OrderedDict()
 
     def read(self, segment: int, position: int, payload_bytes: int) -> memoryview | None:
-        """The payload, or None when it cannot be had any more: file gone, shorter than the index says, or a bad checksum. Raises
-        OSError."""
+        """Return the payload, or None when it is lost: the file is gone or shorter than the index says, or the checksum is bad.
+        Raises OSError."""
         mapped = self._mapped(segment)
         end = position + record_bytes(payload_bytes)
-        # size() asks the file, not the mapping: pages beyond a truncated file's end would raise SIGBUS.
+        # size() asks the file, not the mapping: pages past a truncated file's end would raise SIGBUS.
         if mapped is None or end > min(len(mapped), mapped.size()):
             return None
         return _checked(memoryview(mapped)[position:end], payload_bytes)
 
     def drop_unlinked(self) -> None:
-        """Forget segments that retention took; the memory goes with the last payload."""
+        """Forget segments that retention removed; their memory is freed with the last payload."""
         for segment in [found for found in self._open() if not self._path(found).exists()]:
             del self._open()[segment]
 

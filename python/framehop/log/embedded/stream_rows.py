@@ -1,4 +1,4 @@
-"""The row of a stream: which epoch its next writer goes on with."""
+"""The row of a stream, which tells in which epoch its next writer continues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from framehop.types import StreamState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedStream:
-    """A stream in a writer's hands. `generation`: of this opening; checked by every transaction. `taken`: see FrameWriter."""
+    """A stream held by a writer. `generation`: number of this opening, checked by every transaction. `taken`: see FrameWriter."""
 
     state: StreamState
     generation: int
@@ -25,14 +25,14 @@ class OpenedStream:
 
 
 def next_epoch(last: int) -> int:
-    """Later than `last`, whatever became of the clock."""
+    """Return an epoch later than `last`, even if the clock was set back."""
     return max(now_us(), last + 1)
 
 
 def open_stream_row(
     db: apsw.Connection, stream: str, *, source: str, finite: bool, writer: str, run_since_us: int | None = None
 ) -> OpenedStream:
-    """Within a transaction, by the holder of the stream's lock: resume an interrupted pass, or start a new epoch."""
+    """Resume an interrupted pass or start a new epoch. Call within a transaction, holding the stream's lock."""
     found = row(db, "SELECT epoch, source, pass_index, finished_us, generation FROM streams WHERE stream=?", (stream,))
     epoch, last_source, pass_index, finished_us, generation = found or (0, "", 0, 1, 0)
     same = finite and is_same(last_source, source)
@@ -44,7 +44,7 @@ def open_stream_row(
         replaced = finite and not finished_us and is_replaced(last_source, source)
         state = StreamState(stream=stream, epoch=next_epoch(epoch), next_seq=0, replaced=replaced)
     forget_origins(db, stream, state.epoch)
-    # A live source's epoch ends with its writer: to the next one it was finished long ago.
+    # A live source's epoch ends with its writer; the next one finds it finished long ago.
     rows(
         db,
         "INSERT OR REPLACE INTO streams(stream, epoch, source, pass_index, finished_us, generation, writer)"
@@ -63,7 +63,8 @@ def open_stream_row(
 
 
 def next_seq(db: apsw.Connection, stream: str, epoch: int) -> int:
-    """Behind the last frame of the epoch, be it in the log or taken by retention. The rows are the truth."""
+    """Return the seq after the last frame of the epoch, whether that is in the log or was removed by retention. Only the rows
+    count."""
     where = (stream, epoch)
     frame = value(db, "SELECT max(seq) FROM frames WHERE stream=? AND epoch=?", where)
     gap = value(db, "SELECT max(last_seq) FROM gaps WHERE stream=? AND epoch=?", where)
@@ -71,7 +72,7 @@ def next_seq(db: apsw.Connection, stream: str, epoch: int) -> int:
 
 
 def change_pass(db: apsw.Connection, change: PassChange) -> None:
-    """Within a transaction that has checked the generation."""
+    """Write the change. Call within a transaction that has checked the generation."""
     rows(
         db,
         "UPDATE streams SET epoch=?, pass_index=?, finished_us=? WHERE stream=?",
@@ -81,7 +82,7 @@ def change_pass(db: apsw.Connection, change: PassChange) -> None:
 
 
 def check_generation(db: apsw.Connection, stream: str, generation: int) -> None:
-    """Within a transaction: raise StreamBusyError unless `generation` is still the stream's own."""
+    """Raise StreamBusyError unless `generation` is still the stream's own. Call within a transaction."""
     found = row(db, "SELECT generation FROM streams WHERE stream=?", (stream,))
     if found != (generation,):
         raise StreamBusyError(f"stream {stream} has been taken over by another writer: nothing more is written here")

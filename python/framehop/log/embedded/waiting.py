@@ -1,11 +1,11 @@
-"""Waiting for the log to change."""
+"""Wait for the log to change."""
 
 from __future__ import annotations
 
 from framehop import _core
 from framehop.timing import Deadline
 
-BACKSTOP_S = 0.25  # who dies between its commit and its ring must not leave the others asleep
+BACKSTOP_S = 0.25  # a process that dies between its commit and its ring must not leave others asleep
 
 
 def wait_for_change(bell: _core.Bell, sampled: int, deadline: Deadline) -> None:

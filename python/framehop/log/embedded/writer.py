@@ -1,4 +1,4 @@
-"""Appending frames to the embedded log."""
+"""Append frames to the embedded log."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class _Held:
 class EmbeddedWriter:
     """The log's FrameWriter: a bounded queue in front of one thread that commits in batches.
 
-    Thread-safe, for one thread per stream. `close` waits up to 5 s for what is queued; what had no room by then is dropped
-    unacknowledged, with a warning.
+    It is thread-safe, with one thread per stream. `close` waits up to 5 s for the queue; frames that have found no room by then are
+    dropped unacknowledged, with a warning.
     """
 
     def __init__(self, context: LogContext) -> None:
@@ -50,7 +50,7 @@ class EmbeddedWriter:
         self._streams: dict[str, _Held] = {}
         self._closed = False
         with translated(context.paths.root):
-            # Held before any row names this writer: a row whose lock is free belongs to a dead one.
+            # The lock is held before any row names this writer: a row whose lock is free belongs to a dead writer.
             self._life = FileLock.acquire_unique(context.paths.writer_lock(self._id))
         self._queue = AppendQueue(context.options.queue_bytes)
         self._committer = Committer(context, self._id, self._queue)
@@ -139,7 +139,8 @@ class EmbeddedWriter:
         self.close()
 
     def _drain(self, deadline: Deadline) -> bool:
-        """Whether the thread has ended: while it may still commit, its streams and its segment are in use."""
+        """Drain the queue and return whether the thread has ended. Until then it may commit, and its streams and segment are in
+        use."""
         self._queue.close()
         self._queue.wait_drained(deadline.remaining_s)
         ended = self._committer.stop(max(1.0, deadline.remaining_s))
