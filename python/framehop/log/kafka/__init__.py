@@ -1,1 +1,1 @@
-"""The log in Apache Kafka: the same contract as the embedded one, across machines."""
+"""The log in Apache Kafka, with the same contract as the embedded one, across machines."""

@@ -1,4 +1,4 @@
-"""Why a broker's certificate is not trusted. The client's own message blames the authority, whichever it is."""
+"""Find out why a broker's certificate is not trusted. The client's own message always blames the authority."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from framehop.timing import Deadline
 
-LOOK_S = 3.0  # for all brokers together: the connection has failed already, and this is about its reason
+LOOK_S = 3.0  # for all brokers together, since the connection has failed already and only the reason is sought
 
 Certificate = Mapping[str, object]
 
 
 def wrong_name(bootstrap: str, ca: str) -> str:
-    """Words for the first broker of `bootstrap` whose certificate is good, but for another name than its address has; empty when
-    there is none, or none answers. `ca`: PEM file of the authority; empty for the system's own."""
+    """Describe the first broker of `bootstrap` whose certificate is good but made for another name; empty when there is none, or
+    none answers. `ca`: PEM file of the authority; empty for the system's own."""
     deadline = Deadline.after(LOOK_S)
     for address in bootstrap.split(","):
         try:
             certificate = _certificate_of(address, ca, deadline.remaining_s)
-        except (OSError, ValueError):  # away, or not to be trusted at all: the client has said so
+        except (OSError, ValueError):  # away or not trusted at all; the client has said so
             continue
         names, host = list(names_in(certificate)), _host_and_port(address)[0]
         if certificate and not fits(host, names):
@@ -31,7 +31,7 @@ def wrong_name(bootstrap: str, ca: str) -> str:
 
 
 def _certificate_of(address: str, ca: str, timeout_s: float) -> Certificate:
-    """Once it is found to be signed by the authority, whatever names it has."""
+    """Fetch a broker's certificate if the authority signed it, whatever names it has."""
     context = ssl.create_default_context(cafile=ca or None)
     context.check_hostname = False
     with (
@@ -47,14 +47,14 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 
 def names_in(certificate: Certificate) -> Iterator[str]:
-    """Host names and addresses that it is for."""
+    """Iterate over the host names and addresses that the certificate is for."""
     alternatives = certificate.get("subjectAltName")
     if isinstance(alternatives, Sequence):
         yield from (value for kind, value in alternatives if kind in {"DNS", "IP Address"})
 
 
 def fits(host: str, names: Sequence[str]) -> bool:
-    """Whether a certificate for `names` is one for `host`: the same address, the same name, or one label in place of `*`."""
+    """Whether a certificate for `names` is valid for `host`: the same address, the same name, or one label in place of `*`."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How far a member may commit, by partition: over frames that are done, and over records that are not frames."""
+"""How far a member may commit, by partition: past frames that are done, and past records that are no frames."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from framehop.types import Partition
 
 @dataclass(slots=True)
 class _Mark:
-    """`tenure`: its number. `done`: the next offset to read as far as the worker is through. `committed`: as far as the broker
-    knows. `handed`: behind the last frame handed out. `start`: where this tenure began. `jumps`: from one mark to another over
-    offsets that hold no frames."""
+    """The progress in one partition. `tenure`: its number. `done`: the next offset to read, as far as the worker has finished.
+    `committed`: as far as the broker knows. `handed`: the offset after the last frame handed out. `start`: where this tenure began.
+    `jumps`: from one offset to another, over offsets that hold no frames."""
 
     tenure: int
     done: int
@@ -24,7 +24,7 @@ class _Mark:
 
 
 class CommitProgress:
-    """Not thread-safe: its owner holds a lock."""
+    """The marks of all owned partitions. Not thread-safe: its owner holds a lock."""
 
     def __init__(self) -> None:
         self._marks: dict[Partition, _Mark] = {}
@@ -36,11 +36,11 @@ class CommitProgress:
 
     @property
     def tenures(self) -> dict[Partition, int]:
-        """The number of its tenure by partition owned."""
+        """The tenure's number by owned partition."""
         return {partition: mark.tenure for partition, mark in self._marks.items()}
 
     def assign(self, partition: Partition, start: int, committed: int) -> int:
-        """A tenure begins; returns its number. `committed`: where the group stood; less than `start` when what lay between is
+        """Begin a tenure and return its number. `committed`: the group's offset; less than `start` when everything between is
         accounted for."""
         self._begun += 1
         self._marks[partition] = _Mark(tenure=self._begun, done=start, committed=committed, handed=start, start=start)
@@ -51,8 +51,8 @@ class CommitProgress:
             self._marks.pop(partition, None)
 
     def hand_out(self, partition: Partition, offset: int) -> int | None:
-        """A frame goes to the worker, under the tenure whose number is returned. None when the partition is not ours, or the frame
-        has been there."""
+        """Note that a frame goes to the worker, and return the tenure's number. None when the partition is not ours or the frame
+        was handed out before."""
         mark = self._marks.get(partition)
         if mark is None or offset < mark.handed:
             return None
@@ -60,12 +60,12 @@ class CommitProgress:
         return mark.tenure
 
     def handed(self, partition: Partition) -> int | None:
-        """Behind the last frame handed out; None when the partition is not ours."""
+        """Return the offset after the last frame handed out; None when the partition is not ours."""
         mark = self._marks.get(partition)
         return mark.handed if mark is not None else None
 
     def skip(self, partition: Partition, to: int) -> None:
-        """No frames up to offset `to`, from what was handed out last."""
+        """Note that there are no frames between the last one handed out and offset `to`."""
         mark = self._marks.get(partition)
         if mark is not None and mark.handed < to:
             mark.jumps[mark.handed] = to
@@ -73,8 +73,8 @@ class CommitProgress:
             self._advance(mark)
 
     def finish(self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str]) -> None:
-        """Frames below the marks are done, their events durable. Never back, nor beyond what was handed out; of partitions that are
-        not ours: nothing."""
+        """Note that frames below the marks are done and their events durable. A mark never moves back, nor past what was handed
+        out; partitions that are not ours are ignored."""
         for partition, offset in marks.items():
             mark = self._marks.get(partition)
             if mark is not None and min(offset, mark.handed) > mark.done:
@@ -85,7 +85,7 @@ class CommitProgress:
     def due_with(
         self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str]
     ) -> dict[Partition, tuple[int, str]]:
-        """What will be `due` once these marks are finished. Changes nothing."""
+        """Return what will be `due` once these marks are finished, without changing anything."""
         ahead = CommitProgress()
         ahead._marks = {partition: replace(mark, jumps=dict(mark.jumps)) for partition, mark in self._marks.items()}
         ahead.finish(marks, metadata)
@@ -96,7 +96,7 @@ class CommitProgress:
             mark.done = mark.jumps.pop(mark.done)
 
     def due(self) -> dict[Partition, tuple[int, str]]:
-        """By partition: the offset to commit and its metadata, where the broker does not know it yet."""
+        """Return the offset to commit and its metadata for each partition where the broker does not know it yet."""
         return {
             partition: (mark.done, mark.metadata)
             for partition, mark in self._marks.items()
@@ -105,7 +105,7 @@ class CommitProgress:
 
     @property
     def ahead(self) -> int:
-        """Offsets done and not known to be committed: what a crash would have done again."""
+        """How many offsets are done and not known to be committed; a crash would repeat them."""
         return sum(mark.done - max(mark.committed, mark.start) for mark in self._marks.values())
 
     def committed(self, marks: Mapping[Partition, int]) -> None:
@@ -115,7 +115,7 @@ class CommitProgress:
                 mark.committed = max(mark.committed, offset)
 
     def reached(self, marks: Mapping[Partition, int]) -> bool:
-        """Whether the broker knows these marks, of partitions that are ours."""
+        """Whether the broker knows these marks, as far as the partitions are ours."""
         return all(
             mark.committed >= offset
             for partition, offset in marks.items()

@@ -1,4 +1,4 @@
-"""What every Kafka client of framehop has in common: settings, the true cause of a failure, errors in our own words."""
+"""What all of framehop's Kafka clients share: settings, the true cause of a failure, and errors in framehop's words."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LIMITS = (
     "see framehop topics check"
 )
 REQUEST_S = 10.0
-METADATA_S = 3.0  # new topics and partitions are seen after so long, and read within 5 s
+METADATA_S = 3.0  # new topics and partitions are noticed this late, and read within 5 s
 FIRST_WORD_S = 1.0
 LOOK_S = 0.2
 RETRY_S = 0.1
@@ -69,9 +69,9 @@ _AWAY = {
     KafkaError.BROKER_NOT_AVAILABLE,
     KafkaError.NETWORK_EXCEPTION,
     KafkaError.OFFSET_NOT_AVAILABLE,  # a new leader does not know its end yet
-    KafkaError.UNKNOWN_LEADER_EPOCH,  # of a broker that has just come back
+    KafkaError.UNKNOWN_LEADER_EPOCH,  # the broker has just come back
     KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError._NOENT,  # no leader of any partition is known, as when the connection has been gone for a while
+    KafkaError._NOENT,  # no partition's leader is known, as after a long loss of connection
     KafkaError.KAFKA_STORAGE_ERROR,
     KafkaError.NOT_ENOUGH_REPLICAS,
     KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
@@ -83,58 +83,58 @@ _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED}
 
 
 class Causes:
-    """Collects what the client's error callback says: the delivery report of a message that cannot be sent only says that it timed
-    out, whether the password is wrong, the CA is missing or the broker is away. Thread-safe."""
+    """Collects the errors that the client's error callback reports. A delivery report says only that a message timed out, whether
+    the password is wrong, the CA is missing or the broker is away. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: KafkaError | None = None
         self._at_s = 0.0
-        # For clients that are polled in the main thread: `inbox.append` is their error callback. Python code would be where Ctrl-C
-        # strikes, and the client loses what a callback raises: poll() then ends with a SystemError (confluent-kafka 2.16.1).
+        # Clients polled in the main thread use `inbox.append` as their error callback. Ctrl-C could strike inside a Python
+        # callback, and the client loses what a callback raises: poll() then ends with a SystemError (confluent-kafka 2.16.1).
         self.inbox: deque[KafkaError] = deque(maxlen=64)
 
     def drain(self) -> None:
-        """Take in what has come to `inbox`."""
+        """Take the errors out of `inbox`."""
         while self.inbox:
             self(self.inbox.popleft())
 
     def __call__(self, error: KafkaError) -> None:
         with self._lock:
-            # "All brokers are down" follows upon every cause and hides it.
+            # "All brokers are down" follows every cause and hides it.
             if error.code() != KafkaError._ALL_BROKERS_DOWN or self._last is None:
                 self._last = error
             self._at_s = time.monotonic()
         logger.debug("kafka client: %s", error.str())
 
     def since(self, at_s: float) -> KafkaError | None:
-        """The last cause, if it came after that moment of the monotonic clock."""
+        """Return the last cause if it came after that moment of the monotonic clock."""
         self.drain()
         with self._lock:
             return self._last if self._at_s >= at_s else None
 
     @property
     def refused(self) -> KafkaError | None:
-        """A cause that no waiting heals: credentials, certificates, rights."""
+        """Return a cause that waiting does not cure: credentials, certificates, rights."""
         self.drain()
         with self._lock:
             return self._last if self._last is not None and self._last.code() in _ACCESS else None
 
 
 class _Log:
-    """Where the client's own log goes, in place of stderr: what matters of it comes to the error callback as well."""
+    """Takes the client's own log instead of stderr; whatever matters in it also reaches the error callback."""
 
     def log(self, _level: int, text: str, *arguments: object) -> None:
         logger.debug("kafka client: " + text, *arguments)
 
 
 def client_id(role: str) -> str:
-    """What a client calls itself, unless the user's settings say otherwise."""
+    """Return the name that a client gives itself unless the user's settings say otherwise."""
     return f"framehop-{role}"
 
 
 def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) -> dict[str, Any]:
-    """Of every client. The user's own come last, but for those that a guarantee hangs on, which the options refuse."""
+    """Return the settings of every client. The user's own come last; the options refuse those on which a guarantee depends."""
     return {
         "bootstrap.servers": url.bootstrap,
         "client.id": client_id(role),
@@ -145,8 +145,8 @@ def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) ->
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,
         "topic.metadata.refresh.interval.ms": int(METADATA_S * 1000),
-        # Kafka's own default lets whoever asks for a topic by name make it, with one partition and the camera's clock. Producers
-        # and admin clients ask so unless told otherwise.
+        # By Kafka's default, asking for a topic by name makes it, with one partition and the camera's clock. Producers and admin
+        # clients ask in that way unless told otherwise.
         "allow.auto.create.topics": False,
         **(options.security.client() if options.security else {}),
         **options.client,
@@ -154,12 +154,12 @@ def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) ->
 
 
 def only(config: dict[str, Any], *prefixes_not: str) -> dict[str, Any]:
-    """Without settings that a kind of client does not know: librdkafka warns about each."""
+    """Leave out settings that this kind of client does not know; librdkafka warns about each."""
     return {name: value for name, value in config.items() if not name.startswith(prefixes_not)}
 
 
 class Connection:
-    """The admin client of one log, and the wait for a broker at its start."""
+    """The admin client of one log. It waits for a broker at its start."""
 
     def __init__(self, url: KafkaUrl, options: KafkaOptions) -> None:
         self.url = url
@@ -201,7 +201,7 @@ class Connection:
                 return
 
     def _why(self, error: KafkaError) -> FramehopError:
-        """Whom TLS finds under the address is told apart from an authority that is not theirs: the client's words are the same."""
+        """Tell an unknown authority from a broker with another name in its certificate; the client uses the same words for both."""
         security = self.options.security
         if error.code() == KafkaError._SSL and security is not None:
             said = wrong_name(self.url.bootstrap, security.ca)
@@ -212,7 +212,7 @@ class Connection:
         return explain(error, self.url)
 
     def partitions_of(self, topic: str) -> int:
-        """How many the topic has. Raises LogNotFoundError."""
+        """Return how many partitions the topic has. Raises LogNotFoundError."""
         with translated(self.url, self.causes):
             found = self.admin.list_topics(topic=topic, timeout=REQUEST_S).topics.get(topic)
         if found is None or found.error is not None or not found.partitions:
@@ -221,28 +221,30 @@ class Connection:
         return len(found.partitions)
 
     def has(self, place: Partition) -> bool:
-        """A partition that was just added is unknown to some brokers for a moment, in the words for a topic that is missing."""
+        """Whether the partition is known. Brokers that have not heard of a new partition answer as if the topic were missing."""
         try:
             return place.number < self.partitions_of(place.topic)
         except LogNotFoundError:
             return False
 
     def places_of(self, topic: str) -> list[Partition]:
-        """Its partitions. Raises LogNotFoundError."""
+        """Return the topic's partitions. Raises LogNotFoundError."""
         return [Partition(topic, number) for number in range(self.partitions_of(topic))]
 
     def frame_topics(self) -> list[str]:
-        """Those that are there and fit the template, sorted; without placeholders the one, be it there or not."""
+        """Return the existing topics that fit the template, sorted; for a template without placeholders its one topic, even if it
+        is missing."""
         return sorted(self._matching()) if self.frames.by_pattern else [self.frames.text]
 
     def frame_places(self) -> list[Partition]:
-        """The partitions that frames lie in, sorted. Raises LogNotFoundError when they have one topic, and it is missing."""
+        """Return the partitions that hold frames, sorted. Raises LogNotFoundError when the log has one topic for frames and it is
+        missing."""
         if not self.frames.by_pattern:
             return self.places_of(self.frames.text)
         return sorted(Partition(topic, number) for topic, count in self._matching().items() for number in range(count))
 
     def _matching(self) -> dict[str, int]:
-        """How many partitions, by topic."""
+        """Return the number of partitions by topic that fits."""
         with translated(self.url, self.causes):
             found = self.admin.list_topics(timeout=REQUEST_S).topics
         return {
@@ -252,13 +254,13 @@ class Connection:
         }
 
     def may_vanish(self, topic: str) -> bool:
-        """Whether it is one of those that are found by pattern: one of them less, and the log is still there. The client names
-        the pattern when nothing fits it."""
+        """Whether the topic is found by pattern: the log still exists without it. When nothing fits, the client names the pattern
+        itself."""
         return self.frames.by_pattern and (self.frames.matches(topic) or topic == self.frames.pattern)
 
 
 def _check_files(security: KafkaSecurity) -> None:
-    """OpenSSL's own words for a file that is not there name everything but the file."""
+    """Check that the security files can be read. OpenSSL's message for a missing file names everything but the file."""
     for name in ("ca", "certificate", "key"):
         path = getattr(security, name)
         try:
@@ -270,7 +272,7 @@ def _check_files(security: KafkaSecurity) -> None:
 
 
 def _refused_setting(error: KafkaError, url: KafkaUrl, options: KafkaOptions) -> FramehopError:
-    """By the user's own name for it: the client calls linger.ms by another."""
+    """Name a refused setting as the user wrote it; the client uses another name for linger.ms, for example."""
     for name, value in options.client.items():
         try:
             AdminClient({"log_level": 0, name: value})
@@ -289,11 +291,11 @@ _UNTRUSTED = "certificate verify failed"
 
 
 def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
-    """Kafka's error in our words: what is wrong, and what to change."""
+    """Explain Kafka's error: what is wrong, and what to change."""
     code = error.code()
     if code in MISSING:
         return missing(topic or url.frames, url)
-    if code in _AWAY and _UNTRUSTED in error.str():  # the client tells it as a lost connection at times
+    if code in _AWAY and _UNTRUSTED in error.str():  # the client sometimes reports this as a lost connection
         code = KafkaError._SSL
     where, said = f"{url}" + (f", topic {topic}" if topic else ""), error.str().strip()
     if code == KafkaError._INVALID_ARG:
@@ -308,16 +310,16 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
 
 
 def _advice(code: int, said: str) -> str:
-    # The client's own guess, which depends on how the connection ended; a broker that wants TLS and not us says why.
+    # This is the client's guess and depends on how the connection ended; a broker that wants TLS but refuses us gives the reason.
     if "PLAINTEXT" in said or ("SSL_HANDSHAKE" in said and "closed by peer" in said):
         return "it may have no TLS: then leave out log.kafka.security"
-    if code == KafkaError._ALL_BROKERS_DOWN:  # and no cause: they take the connection and close it
+    if code == KafkaError._ALL_BROKERS_DOWN:  # without a cause, the brokers accept the connection and close it
         return "if they run, they may want TLS: set log.kafka.security"
     return "is it running, and is the address right?"
 
 
 def _displaced(code: int, where: str, said: str) -> LogError:
-    """Somebody else is where we are, or should be."""
+    """Return the error for another process or application that has our place, or is in our group."""
     if code in _FOREIGN:
         return LogError(
             f"{where}: another application is in this consumer group, and shares partitions by another rule ({said}): give it a "
@@ -333,7 +335,7 @@ def _displaced(code: int, where: str, said: str) -> LogError:
 
 def _refusal(code: int, where: str, said: str) -> LogAccessError:
     if code == KafkaError._SSL:
-        # After the start it may be a broker whose certificate is for another name than the one that it advertises.
+        # After the start a broker may advertise a name that its certificate lacks.
         return LogAccessError(
             f"{where}: TLS failed: {said}; look at log.kafka.security: ca, certificate, key, and at the names that "
             "the brokers' certificates have"
@@ -353,8 +355,8 @@ def patiently(
     just_made: bool = False,
     within_s: float = REQUEST_S,
 ) -> T:
-    """`action`, again while leaders and coordinators are being found, as after a broker was lost. `just_made`: and while not every
-    broker has heard of the topic."""
+    """Run `action`, repeating it while leaders and coordinators are being found, as after the loss of a broker. `just_made`: repeat
+    also while some brokers have not heard of the topic."""
     passing = (LogUnavailableError, LogNotFoundError) if just_made else (LogUnavailableError,)
     deadline = Deadline.after(within_s)
     while True:
@@ -369,7 +371,7 @@ def patiently(
 
 @contextlib.contextmanager
 def translated(url: KafkaUrl, causes: Causes | None = None, topic: str = "") -> Iterator[None]:
-    """Kafka's exceptions become ours; a timeout is explained by what the error callback has said meanwhile."""
+    """Turn Kafka's exceptions into ours; a timeout is explained by what the error callback has reported meanwhile."""
     if causes is not None:
         causes.drain()
     began_s = time.monotonic()
@@ -380,5 +382,5 @@ def translated(url: KafkaUrl, causes: Causes | None = None, topic: str = "") -> 
         if error.code() in _AWAY and causes is not None:
             error = causes.refused or causes.since(began_s) or error
         raise explain(error, url, topic) from raised
-    except TimeoutError as raised:  # of an admin request
+    except TimeoutError as raised:  # raised by an admin request
         raise explain(KafkaError(KafkaError._TIMED_OUT), url, topic) from raised

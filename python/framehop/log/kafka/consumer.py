@@ -1,4 +1,4 @@
-"""A member of a consumer group: frames out of Kafka, events and offsets back."""
+"""A member of a consumer group: it reads frames from Kafka and writes events and offsets back."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-BATCH = 64  # above it the client's own cost per message doubles
+BATCH = 64  # the client's cost per message doubles above this
 POLL_S = 0.05
 COMMIT_S = 5.0
-SOON = 64  # so many frames done are committed before the interval is over
-AHEAD = 128  # so many hold the worker up: what is done again after a crash stays bounded, however fast it is
-GENERATION_S = 2.0  # what a commit waits for the group's new generation
-FULL_S = 1.0  # a full handoff is looked at so often, so that rebalances are heard all the same
-REVOKE_S = 8.0  # what the worker gets to finish what is in flight of partitions that go to another
+SOON = 64  # this many finished frames are committed before the interval is over
+AHEAD = 128  # this many uncommitted frames stop the worker: it bounds what a crash repeats, however fast the worker is
+GENERATION_S = 2.0  # how long a commit waits for the group's new generation
+FULL_S = 1.0  # a full handoff is checked this often, so that rebalances are heard anyway
+REVOKE_S = 8.0  # how long the worker has to finish frames of partitions that go to another
 
 
 class KafkaConsumer:
-    """The log's FrameConsumer. `poll` from one thread, `commit`, `wake` and the properties from any.
+    """The log's FrameConsumer. Call `poll` from one thread, `commit`, `wake` and the properties from any.
 
-    A thread of its own talks to the broker, whatever the worker is doing, so that a slow model never costs the membership.
-    `on_assign` and `on_revoke` are called from `poll`. Partitions that were lost (this member was silent for longer than the
-    session timeout) are revoked when it is too late to commit: `CommitResult.lost` says so. `close` does not call `on_revoke`.
+    A thread of its own talks to the broker, whatever the worker is doing, so that a slow model never costs the membership. `poll`
+    calls `on_assign` and `on_revoke`. Partitions that were lost (this member was silent for longer than the session timeout) are
+    revoked too late for a commit, as `CommitResult.lost` reports. `close` does not call `on_revoke`.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class KafkaConsumer:
         self._on_assign = on_assign or _ignore
         self._on_revoke = on_revoke or _ignore
         self._causes = Causes()
-        self._known = frozenset(connection.frame_places())  # what comes later is read from its beginning
+        self._known = frozenset(connection.frame_places())  # topics that come later are read from their beginning
         if not self._known:
             logger.warning("%s: no topic fits %s yet; waiting for one", self._url, connection.frames.text)
         self._outputs = Outputs(connection)
         warn_of_long_session(connection, self._group)
         self._handoff = Handoff(self._options.prefetch_bytes // 2)
-        self._lock = threading.Lock()  # of marks and side outputs
+        self._lock = threading.Lock()  # guards marks and side outputs
         self._commit_lock = threading.Lock()  # one delivery at a time
         self._marks = CommitProgress()
         self._offsets = OffsetCommits(self._url, self._marks, self._lock)
@@ -94,7 +94,7 @@ class KafkaConsumer:
         self._thread.start()
 
     def _watched(self) -> CoverageWatch:
-        """Of a classic group. In the newer protocol the broker itself hands out what nobody has."""
+        """Return the watch of a classic group. In the newer protocol the broker itself assigns partitions without an owner."""
         return CoverageWatch(self._connection, self._group, every_s=self._options.session_timeout_s / 4)
 
     def _settings(self, instance: str) -> dict[str, Any]:
@@ -102,14 +102,14 @@ class KafkaConsumer:
         config: dict[str, Any] = {
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": session_ms,
-            # A member learns by its heartbeat that another has gone: within a second, as the promise is session + 1 s.
+            # A member learns by its heartbeat that another has left: within a second, since the promise is session + 1 s.
             "heartbeat.interval.ms": max(100, min(1000, session_ms // 4)),
             "fetch.wait.max.ms": 50,
-            "fetch.queue.backoff.ms": 10,  # librdkafka's 1000 lets a bounded prefetch stall for a second at a time
+            "fetch.queue.backoff.ms": 10,  # librdkafka's 1000 can stall a bounded prefetch for a second at a time
             "queued.max.messages.kbytes": self._options.prefetch_bytes // 2 >> 10,
             **settings(self._url, self._options, "worker", self._causes),
         }
-        if config.get("group.protocol") == "consumer":  # KIP-848: these live on the broker
+        if config.get("group.protocol") == "consumer":  # KIP-848 keeps these settings on the broker
             config = without_group(config) | {
                 name: value for name, value in self._options.client.items() if name.startswith("group.")
             }
@@ -147,7 +147,7 @@ class KafkaConsumer:
                 return found
 
     def _heed(self) -> bool:
-        """Call back what has been announced; whether there was anything."""
+        """Call back for each notice; return whether there was any."""
         notice = first = self._handoff.take_notice()
         while notice is not None:
             try:
@@ -175,7 +175,7 @@ class KafkaConsumer:
             except StaleGenerationError:
                 if deadline.expired:
                     raise
-                time.sleep(RETRY_S)  # the thread learns of the new one
+                time.sleep(RETRY_S)  # the thread learns of the new generation
 
     def _commit(
         self,
@@ -186,7 +186,8 @@ class KafkaConsumer:
     ) -> CommitResult:
         with self._commit_lock:
             self._check_open()
-            # Before we look at what is ours: with a newer one the broker would take events of a partition lost in between.
+            # The generation is read before the ownership: with a newer one the broker would accept events of a partition lost in
+            # between.
             generation = self._generation
             ours, outputs = self._admit(records, tenures)
             mine = {partition: mark for partition, mark in marks.items() if partition in ours}
@@ -197,7 +198,7 @@ class KafkaConsumer:
             else:
                 self._deliver(outputs, {}, generation)
                 _core.failpoint("event.produced")
-            with self._lock:  # not before: the thread commits what is finished
+            with self._lock:  # not earlier, since the thread commits what is finished
                 now = self._marks.tenures
                 self._marks.finish({at: mark for at, mark in mine.items() if now.get(at) == ours[at]}, metadata)
             behind = self._marks.ahead > AHEAD
@@ -208,10 +209,10 @@ class KafkaConsumer:
     def _admit(
         self, records: Sequence[tuple[Event, Record]], tenures: Mapping[Partition, int] | None
     ) -> tuple[dict[Partition, int], list[Output]]:
-        """The tenures that go on, and what may be written under them."""
+        """Return the tenures that continue, and the outputs that may be written under them."""
         with self._lock:
             ours = self._marks.tenures
-        if tenures is not None:  # a partition that went and came back has another one
+        if tenures is not None:  # a partition that went and came back has another tenure
             ours = {partition: number for partition, number in ours.items() if tenures.get(partition) == number}
         admitted = [self._outputs.fitted(event, record) for event, record in records if event.frame.place in ours]
         outputs = [self._outputs.event(event, record) for event, record in admitted]
@@ -219,7 +220,7 @@ class KafkaConsumer:
         return ours, outputs
 
     def _deliver(self, outputs: list[Output], due: Mapping[Partition, tuple[int, str]], generation: object) -> None:
-        """Under the commit lock. What the thread had to say goes along."""
+        """Deliver outputs together with the thread's own. Call under the commit lock."""
         with self._lock:
             side = list(self._side)
         self._delivery.deliver([*side, *outputs], places_to_commit(due), generation)
@@ -234,10 +235,8 @@ class KafkaConsumer:
     def wake(self) -> None:
         self._handoff.wake()
 
-    # ---- the thread
-    #
-    # It alone calls the consumer: a call from another one waits until poll() is not at it, which may be never (found with
-    # confluent-kafka 2.16.1).
+    # Only this thread calls the consumer: a call from another thread waits until poll() is not running, which may be never (found
+    # with confluent-kafka 2.16.1).
 
     def _serve(self) -> None:
         try:
@@ -260,8 +259,8 @@ class KafkaConsumer:
         )
 
     def _cover(self) -> None:
-        """Leave the group and join it again when it has left partitions to nobody, and it is our turn. What we have is given up
-        as in every hand-over."""
+        """Leave the group and join it again when it has left partitions without an owner and it is our turn. Our partitions are
+        given up as in every hand-over."""
         if self._watch is None or not self._watch.orphans:
             return
         orphans = self._watch.due(self._consumer.memberid() or "")
@@ -272,8 +271,8 @@ class KafkaConsumer:
             self._moved()
 
     def _note_generation(self) -> None:
-        """The last one stays when the client is being closed while it joins, and has none. What this raised in a callback would
-        end close() with a SystemError."""
+        """Note the group's generation; the last one stays while a client that is closed during a join has none. An exception here
+        would come from a callback and end close() with a SystemError."""
         try:
             self._generation = self._consumer.consumer_group_metadata()
         except RuntimeError as error:
@@ -284,7 +283,8 @@ class KafkaConsumer:
             self._watch.moved()
 
     def _replaced(self, error: Exception) -> Exception | None:
-        """What is fatal to a static member of a classic group, and that alone: a fatal error does not tell its cause by code."""
+        """Return the error for a replaced member. That is the only fatal error of a static member of a classic group, and its code
+        does not tell the cause."""
         cause = error.__cause__
         fatal = isinstance(cause, KafkaException) and cause.args[0].code() == KafkaError._FATAL
         classic = self._options.client.get("group.protocol", "classic") == "classic"
@@ -293,8 +293,8 @@ class KafkaConsumer:
         return explain(KafkaError(KafkaError.FENCED_INSTANCE_ID), self._url)
 
     def _fetch(self) -> None:
-        """One message when the handoff is full: rebalances are heard in this call alone, and a pause would throw away what has
-        been read ahead."""
+        """Fetch messages; only one when the handoff is full. This call alone hears rebalances, and a pause would discard what was
+        read ahead."""
         room = self._handoff.wait_room(FULL_S)
         first = self._consumer.poll(POLL_S)
         if first is None:
@@ -336,7 +336,7 @@ class KafkaConsumer:
                     raise explained from KafkaException(error)
 
     def _passes(self, place: Partition) -> bool:
-        """Whether a partition that is not known is no fault: its topic may vanish, or it is new and the client has yet to hear."""
+        """Whether an unknown partition is no fault: its topic may vanish, or it is new and the client has not heard of it."""
         return self._connection.may_vanish(place.topic) or self._patiently(
             lambda: self._connection.has(place), default=True
         )
@@ -361,19 +361,20 @@ class KafkaConsumer:
         begin, end = kept
         if at > end:
             self._give_up(partition, begin, behind_its_end(partition, at, end))
-        if at < begin:  # retention has overtaken us: what is gone is gone, but not silently
+        if at < begin:  # retention has overtaken us, and the gap is recorded
             with self._lock:
                 self._side.append(self._outputs.gap(partition, at, begin))
                 self._marks.skip(partition, begin)
-        # Not by seek(): the client has stopped fetching a partition that is out of range, and refuses.
+        # seek() would be refused, since the client has stopped fetching a partition that is out of range.
         self._consumer.incremental_unassign([topic_partition(partition)])
         self._consumer.incremental_assign([topic_partition(partition, max(begin, at))])
 
     def _give_up(self, partition: Partition, begin: int, why: str) -> NoReturn:
-        """Offsets of this partition mean other frames now, and what is in flight has the old ones. Who comes after us has none."""
+        """Fail because this partition's offsets now mean other frames than those in flight. Our successor starts without an
+        offset."""
         with self._lock:
             self._marks.drop([partition])
-        # After the commit that may be under way, which has an offset of before.
+        # A commit under way has an old offset; wait for it.
         if self._commit_lock.acquire(timeout=REVOKE_S):
             self._commit_lock.release()
         try:
@@ -383,14 +384,14 @@ class KafkaConsumer:
         raise LogError(f"{why}; the worker starts anew, with its beginning")
 
     def _tidy(self) -> None:
-        """Offsets, at most every interval, and what no commit of the worker takes along."""
+        """Commit offsets, at most once per interval, and the outputs that no commit of the worker takes along."""
         with self._lock:
             side, due, many = bool(self._side), bool(self._marks.due()), self._marks.ahead >= SOON
         early = time.monotonic() - self._committed_s < self._options.commit_interval_s
         if not (side or due) or (early and not many):
             return
         exactly_once = self._options.delivery == "exactly-once"
-        # A worker that commits all the time has the lock nearly always, and takes along what needs it.
+        # A worker that commits all the time nearly always has the lock, and takes these along.
         if (side or exactly_once) and self._commit_lock.acquire(blocking=False):
             try:
                 self._flush()
@@ -402,14 +403,15 @@ class KafkaConsumer:
             self._commit_offsets(wait=not self._options.commit_interval_s)
 
     def _commit_offsets(self, *, wait: bool = False) -> None:
-        """At least once. Not before what the thread had to say is durable: it stands for the offsets that are passed over."""
+        """Commit offsets for at-least-once. The thread's own outputs must be durable first, since they stand for the offsets passed
+        over."""
         with self._lock:
             due = {} if self._side else self._marks.due()
         if self._offsets.send(self._consumer, due, wait=wait):
             self._committed_s = time.monotonic()
 
     def _flush(self) -> None:
-        """Under the commit lock: what the thread had to say and, in exactly-once, the offsets with it."""
+        """Deliver the thread's own outputs, for exactly-once with the offsets. Call under the commit lock."""
         with self._lock:
             due = self._marks.due() if self._options.delivery == "exactly-once" else {}
         self._deliver([], due, self._generation)
@@ -444,10 +446,10 @@ class KafkaConsumer:
         self._handoff.announce(Notice(gained=gained))
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        """The worker finishes what is in flight and commits it, within a bound; then the partitions go."""
+        """Wait, within a bound, until the worker has finished and committed its frames in flight; then give the partitions up."""
         partitions = frozenset(place_of(place) for place in places)
         notice = Notice(revoked=partitions)
-        # With an older one nothing can be committed any more.
+        # An older generation could no longer commit.
         self._note_generation()
         self._handoff.announce(notice)
         deadline = Deadline.after(REVOKE_S)
@@ -464,7 +466,7 @@ class KafkaConsumer:
         self._let_go(consumer, notice)
 
     def _finish(self) -> None:
-        """Under the commit lock: everything that can be said and committed."""
+        """Deliver and commit everything that is left. Call under the commit lock."""
         self._flush()
         if self._options.delivery == "at-least-once":
             self._commit_offsets(wait=True)
@@ -485,7 +487,7 @@ class KafkaConsumer:
         self._moved()
 
     def _patiently(self, action: Callable[[], T], default: T) -> T:
-        """`action`, as often as it takes until the broker answers; `default` when closed meanwhile."""
+        """Repeat `action` until the broker answers; return `default` when closed meanwhile."""
         said = False
         while not self._ending.is_set():
             try:
@@ -532,4 +534,4 @@ class KafkaConsumer:
 
 
 def _ignore(_partitions: frozenset[Partition] | Mapping[Partition, Tenure]) -> None:
-    """No callback was given."""
+    """Stand in for a callback that was not given."""

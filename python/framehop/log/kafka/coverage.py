@@ -1,11 +1,11 @@
-"""Whether every partition has an owner, and whose turn it is to join anew when one has none.
+"""Whether every partition has an owner, and whose turn it is to join again when one has none.
 
-A static member of a classic group that is started again is given what the broker had noted for it, and nobody looks at the group
-anew. Killed while it gave partitions up, or with partitions added meanwhile, it leaves some to nobody, for ever. So every member
-looks at the group; one of them leaves it and joins again, and the group is balanced from the beginning.
+When a static member of a classic group restarts, the broker gives it the partitions that it had noted and does not balance the
+group. If the member was killed while giving partitions up, or if partitions were added meanwhile, some have no owner for ever. So
+every member watches the group; one of them leaves and joins again, and the group is balanced from the beginning.
 
-Workers look, and not their supervisor: librdkafka has aborted in a description of a group that timed out (its issue 4605, open in
-2.16), and a worker that dies of it is started again.
+The workers watch, not their supervisor: librdkafka has aborted when the description of a group timed out (its issue 4605, open in
+2.16), and a worker that dies of it is restarted.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
-ORPHANED_S = 5.0  # a member that gives partitions up finishes its frames meanwhile
-TURN_S = 5.0  # the next member in line waits so much longer, should the first one be stopped, or not be ours
+ORPHANED_S = 5.0  # a member that gives partitions up first finishes its frames
+TURN_S = 5.0  # the next member in line waits this much longer, in case the first is stopped or is not framehop's
 LONGEST_S = 300.0
 LONGEST_LOOK_S = 2.0
 CLOSE_S = 0.5
-NAMED = 8  # partitions that a message names; the rest is counted
+NAMED = 8  # partitions that a message names; the others are counted
 
 
 class Coverage:
-    """What a series of looks at a group means. Not thread-safe; times are of one monotonic clock, in seconds.
+    """Judges a series of looks at a group. Not thread-safe; times are of one monotonic clock, in seconds.
 
-    Every member judges by the same facts, so that one of them acts: who has the fewest partitions, the lowest name among equals.
-    Tries that do not help become rare: before each, the group is left at rest for as long as the trouble lasted before.
+    Every member judges by the same facts, so that one acts: the member with the fewest partitions, and the lowest name among
+    equals. Vain attempts become rare: before each, the group is left at rest for as long as the trouble has lasted.
     """
 
     def __init__(self) -> None:
@@ -44,11 +44,11 @@ class Coverage:
 
     @property
     def orphans(self) -> frozenset[Partition]:
-        """What nobody had at the last look."""
+        """Partitions that had no owner at the last look."""
         return frozenset(self._since)
 
     def note(self, now_s: float, view: GroupView, places: Collection[Partition]) -> None:
-        """A look at the group, and the partitions that exist. One that is being balanced tells nothing of who has what."""
+        """Note a look at the group, and the partitions that exist. A group that is being balanced does not tell its owners."""
         if not view.stable:
             self.moved(now_s)
             return
@@ -57,11 +57,11 @@ class Coverage:
         self._line = [member.member_id for member in sorted(view.members, key=lambda m: (len(m.partitions), m.name))]
 
     def moved(self, now_s: float) -> None:
-        """The group is being balanced: what it leaves to nobody is to be seen afterwards."""
+        """Note that the group is being balanced; orphans count only from then on."""
         self._quiet_s = now_s
 
     def due(self, now_s: float, member_id: str) -> frozenset[Partition]:
-        """Those that nobody has had for so long that it is this member's turn to join anew."""
+        """Return the partitions that have lacked an owner for so long that it is this member's turn to join again."""
         if member_id not in self._line:
             return frozenset()
         later_s = TURN_S * self._line.index(member_id)
@@ -72,16 +72,16 @@ class Coverage:
         )
 
     def _peace_s(self, now_s: float, since: float) -> float:
-        """For how long the group has been at rest and left a partition to nobody."""
+        """Return how long the group has been at rest with a partition without an owner."""
         return now_s - max(since, self._quiet_s)
 
     def _wait_s(self, since: float) -> float:
-        """How long to leave it at rest: as long as was tried before."""
+        """Return how long to leave the group at rest: as long as attempts have lasted so far."""
         return min(LONGEST_S, max(ORPHANED_S, self._quiet_s - since))
 
 
 class CoverageWatch:
-    """Looks at a group every `every_s` seconds, in a thread of its own. `orphans`, `due` and `moved` from any thread."""
+    """Looks at a group every `every_s` seconds, in a thread of its own. Call `orphans`, `due` and `moved` from any thread."""
 
     def __init__(self, connection: Connection, group: str, *, every_s: float) -> None:
         self._connection, self._group, self._every_s = connection, group, min(LONGEST_LOOK_S, every_s)
@@ -106,7 +106,7 @@ class CoverageWatch:
             self._coverage.moved(time.monotonic())
 
     def close(self) -> None:
-        """A look under way is left to itself."""
+        """End the thread, without waiting long for a look under way."""
         self._ending.set()
         self._thread.join(CLOSE_S)
 
@@ -116,7 +116,7 @@ class CoverageWatch:
                 self._look()
             except LogAccessError as error:
                 self._say_refused(error)
-            except (LogUnavailableError, LogNotFoundError) as error:  # the consumer's own thread tells it
+            except (LogUnavailableError, LogNotFoundError) as error:  # the consumer's own thread reports it
                 logger.debug("group %s is not seen: %s", self._group, error)
             except FramehopError as error:
                 logger.warning("group %s cannot be looked at, and is in a while: %s", self._group, error)
@@ -132,7 +132,7 @@ class CoverageWatch:
             logger.info("group %s: every partition has an owner again", self._group)
 
     def _say_foreign(self, view: GroupView) -> None:
-        """Another application commits what it reads, and leaves no events."""
+        """Warn that another application commits what it reads and leaves no events."""
         names = frozenset(member.name for member in view.members if member.foreign)
         if names - self._strangers:
             logger.warning(
@@ -150,7 +150,7 @@ class CoverageWatch:
 
 
 def listed(partitions: Iterable[Partition]) -> str:
-    """For a message, in order."""
+    """List partitions for a message, in order."""
     names = [str(partition) for partition in sorted(partitions)]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

@@ -1,4 +1,4 @@
-"""Events into Kafka, and the group's offsets behind them: at least once, or exactly once."""
+"""Write events to Kafka, and then the group's offsets: at least once, or exactly once."""
 
 from __future__ import annotations
 
@@ -19,44 +19,45 @@ from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
 
-STALL_S = 2.0  # how long a commit waits for the broker before it says so; it goes on afterwards where it was
+STALL_S = 2.0  # how long a commit waits for the broker before it reports; it continues afterwards
 TICK_S = 0.05
-TRANSACTION_S = 10.0  # a dead worker's open transaction hides what comes behind it for so long
+TRANSACTION_S = 10.0  # a dead worker's open transaction hides later records for so long
 HUNG_S = TRANSACTION_S + 1.0
 INIT_S = 30.0
 
 
 class EventDelivery(Protocol):
-    """How outputs and offsets become durable. Used by one thread at a time."""
+    """Makes outputs and offsets durable. Used by one thread at a time."""
 
     def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
-        """Returns when `outputs` are durable. `generation`: the consumer's group metadata, by which the broker refuses a member
-        that was replaced. Raises LogUnavailableError when the broker does not answer: call again with the same, nothing is
-        doubled by it. LogError ends the worker."""
+        """Return once `outputs` are durable. `generation`: the consumer's group metadata, by which the broker refuses a member that
+        was replaced. Raises LogUnavailableError when the broker does not answer; call again with the same outputs, nothing is
+        doubled. A LogError ends the worker."""
 
     def close(self) -> None: ...
 
 
 class StaleGenerationError(LogUnavailableError):
-    """The group has moved on meanwhile: nothing was written, and with its new generation it may be tried again."""
+    """The group has moved on and nothing was written; try again with its new generation."""
 
 
 _STALE = {
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.REBALANCE_IN_PROGRESS,
-    # By ourselves, come back after a lost session. If it is another process, the consumer's own thread hears of it, and ends us.
+    # We fence ourselves when we come back after a lost session. If another process did, the consumer's own thread hears of it and
+    # ends us.
     KafkaError.FENCED_INSTANCE_ID,
 }
 
 
 class AtLeastOnce:
-    """An idempotent producer. Offsets are none of its business: whoever calls commits them afterwards."""
+    """An idempotent producer. It does not handle offsets; the caller commits them afterwards."""
 
     def __init__(self, connection: Connection, instance: str, *, largest: int = DEFAULT_LARGEST) -> None:
         self._url = connection.url
         self._causes = Causes()
-        self._sent: dict[str, bool] = {}  # identity → delivered, of what the last call did not see through
+        self._sent: dict[str, bool] = {}  # identity → delivered, for outputs that the last call did not finish
         self._failure: FramehopError | None = None
         with translated(self._url, self._causes):
             self._producer = Producer(producer_settings(connection, self._causes, largest))
@@ -84,7 +85,7 @@ class AtLeastOnce:
         began_s, deadline = time.monotonic(), Deadline.after(STALL_S)
         while not all(self._sent[identity] for identity in identities):
             with translated(self._url, self._causes, self._url.detections):
-                self._producer.poll(TICK_S)  # raises what is fatal, such as no right to write at all
+                self._producer.poll(TICK_S)  # raises a fatal error, such as no right to write at all
             if self._failure is not None:
                 raise self._failure
             if deadline.expired:
@@ -99,17 +100,15 @@ class AtLeastOnce:
     def close(self) -> None:
         try:
             self._producer.flush(STALL_S)
-        except (
-            KafkaException
-        ) as raised:  # fatal, and told here for the first time; nothing that was delivered is touched by it
+        except KafkaException as raised:  # a fatal error first reported here; delivered records are not affected by it
             logger.info("%s", explain(raised.args[0], self._url, self._url.detections))
 
 
 class ExactlyOnce:
     """A transaction for outputs and offsets together, opened only when the outputs are there, never across an inference.
 
-    As strong as librdkafka's transactions. Where the outcome of one is not known, the producer is given up and the worker with
-    it: its successor's start ends the transaction one way or the other, and the offsets tell which.
+    It is as strong as librdkafka's transactions. When the outcome of one is unknown, the producer and the worker are given up; the
+    successor's start ends the transaction one way or the other, and the offsets tell which.
     """
 
     def __init__(self, connection: Connection, instance: str, *, largest: int = DEFAULT_LARGEST) -> None:
@@ -156,14 +155,14 @@ class ExactlyOnce:
         _core.failpoint("offsets.stored")
 
     def _send_offsets(self, marks: Sequence[TopicPartition], generation: object) -> None:
-        """The client may never come back from it, whatever time-out it is given, when the broker is away in between (issues 5456
-        and 5511 of librdkafka, open in 2.16). So a thread of its own waits for it; the producer is lost with it."""
+        """Send offsets from a thread of its own. When the broker goes away meanwhile, the client's call may never return, whatever
+        its time-out (issues 5456 and 5511 of librdkafka, open in 2.16); the producer is then lost with it."""
         outcome: list[Exception | None] = []
 
         def send() -> None:
             try:
                 self._producer.send_offsets_to_transaction(list(marks), generation, TRANSACTION_S)
-            except Exception as raised:  # noqa: BLE001  raised again by who waits
+            except Exception as raised:  # noqa: BLE001  raised again by the waiting thread
                 outcome.append(raised)
             else:
                 outcome.append(None)
@@ -180,8 +179,8 @@ class ExactlyOnce:
             raise outcome[0]
 
     def _abort(self, raised: KafkaException) -> NoReturn:
-        """Nothing of it is visible. What the broker refused because it was away, or because we are of an old generation, can be
-        tried again; who was fenced cannot."""
+        """Abort the transaction, so that nothing of it is visible. It can be tried again if the broker was away or our generation
+        was old, but not if we were fenced."""
         error = explain(raised.args[0], self._url, self._url.detections)
         if raised.args[0].fatal():
             raise error from raised
@@ -191,16 +190,17 @@ class ExactlyOnce:
             raise LogError(f"{self._url}: a transaction could not be aborted: {second.args[0].str()}") from second
         if raised.args[0].code() in _STALE:
             raise StaleGenerationError(f"events wait for the group: {raised.args[0].str()}") from raised
-        if raised.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:  # however often; who starts anew knows the limit
+        if raised.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:  # only a restarted worker learns the limit
             raise error from raised
         raise LogUnavailableError(f"events wait for the broker: {error}") from raised
 
     def close(self) -> None:
-        """Nothing is open between two calls."""
+        """Do nothing: no transaction is open between two calls."""
 
 
 def producer_settings(connection: Connection, causes: Causes, largest: int) -> dict[str, Any]:
-    """`largest`: bytes that the topics take at a time. The client fills batches up to it, which count as one record there."""
+    """Return a producer's settings. `largest`: bytes that the topics take at a time. The client fills batches up to it, and the
+    broker counts a batch as one record."""
     return {
         "linger.ms": 1,
         "compression.type": "none",
@@ -215,7 +215,7 @@ def producer_settings(connection: Connection, causes: Causes, largest: int) -> d
 def produce(
     producer: Producer, output: Output, report: Callable[[KafkaError | None, Message], None] | None, url: Any
 ) -> None:
-    """Into the producer's queue, however full it is: it empties at the broker's pace."""
+    """Put an output into the producer's queue, waiting while it is full; it drains at the broker's pace."""
     deadline = Deadline.after(STALL_S)
     value, headers = output.record
     more: dict[str, Any] = {} if report is None else {"on_delivery": report}

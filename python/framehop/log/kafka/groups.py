@@ -1,4 +1,4 @@
-"""What a broker knows of a group: who is in it, who has which partitions, and how far it has read."""
+"""What a broker knows of a group: its members, who owns which partitions, and how far it has read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ BALANCE_S = 3.0
 
 
 def warn_of_long_session(connection: Connection, group: str) -> None:
-    """With `group.protocol: consumer` the broker decides how long a dead worker keeps its partitions: 45 s by default."""
+    """Warn of a long session timeout. With `group.protocol: consumer` the broker decides how long a dead worker keeps its
+    partitions, 45 s by default."""
     if not connection.options.by_broker:
         return
     resource = ConfigResource(ResourceType.GROUP, group)
@@ -57,8 +58,8 @@ def warn_of_long_session(connection: Connection, group: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupMember:
-    """`member_id`: the broker's name for it, new with every start. `name`: a static member's own, else its id and where it runs.
-    `foreign`: another application, by the names that it gives itself."""
+    """A member of a group. `member_id`: the broker's name for it, new with every start. `name`: a static member's own, else its id
+    and where it runs. `foreign`: it belongs to another application, judging by the names that it gives itself."""
 
     member_id: str
     name: str
@@ -68,21 +69,21 @@ class GroupMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """A group as its coordinator sees it. `stable`: nobody joins or leaves; otherwise no member's partitions are told."""
+    """A group as its coordinator sees it. `stable`: nobody joins or leaves; otherwise the members' partitions are unknown."""
 
     stable: bool
     members: tuple[GroupMember, ...]
 
     def owners(self) -> dict[Partition, str]:
-        """The name of each partition's owner."""
+        """Return the name of each partition's owner."""
         return {place: member.name for member in self.members for place in member.partitions}
 
 
 def view_of(connection: Connection, group: str) -> GroupView:
-    """Raises LogAccessError without the right to describe the group, LogUnavailableError while it has no coordinator."""
+    """Describe the group. Raises LogAccessError without the right to do so, LogUnavailableError while it has no coordinator."""
     with translated(connection.url, connection.causes):
         future = connection.admin.describe_consumer_groups([group], request_timeout=REQUEST_S)[group]
-        found = future.result(REQUEST_S + LOOK_S)  # its own time-out comes first
+        found = future.result(REQUEST_S + LOOK_S)  # the request's own time-out comes first
     return GroupView(
         stable=found.state is ConsumerGroupState.STABLE,
         members=tuple(_member(member, group, connection) for member in found.members),
@@ -105,7 +106,7 @@ def _our_client_ids(connection: Connection) -> set[str]:
 
 
 def owners_of(connection: Connection, group: str) -> dict[Partition, str]:
-    """The owner's name by partition, where there is one. A group that is being balanced is waited for, within a bound."""
+    """Return the owner's name by partition that has one. Waits, within a bound, while the group is being balanced."""
     deadline = Deadline.after(BALANCE_S)
     while True:
         view = patiently(connection, lambda: view_of(connection, group))
@@ -117,8 +118,8 @@ def owners_of(connection: Connection, group: str) -> dict[Partition, str]:
 class GroupOffsets:
     """Committed offsets of one group. Thread-safe. Waits for transactions that are about to move them.
 
-    A consumer that never joins, because the admin client's `list_consumer_group_offsets` ends the whole process by SIGSEGV when
-    the coordinator is new or moves: https://github.com/confluentinc/librdkafka/issues/5040.
+    It uses a consumer that never joins, because the admin client's `list_consumer_group_offsets` ends the whole process by SIGSEGV
+    when the coordinator is new or moves: https://github.com/confluentinc/librdkafka/issues/5040.
     """
 
     def __init__(self, connection: Connection, group: str) -> None:
@@ -131,7 +132,7 @@ class GroupOffsets:
             )
 
     def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """By partition, where there is one."""
+        """Return the committed offset of each partition that has one."""
         places = [topic_partition(partition) for partition in partitions]
         if not places:
             return {}
@@ -154,7 +155,7 @@ class GroupOffsets:
         return {place_of(place): place.offset for place in places if place.offset >= 0}
 
     def _raise_cause(self) -> None:
-        """That the group is not ours to look at comes as a message; the call only times out."""
+        """Raise the reason for a time-out: a missing right to the group arrives as a message, while the call only times out."""
         message = self._consumer.poll(0)
         error = message.error() if message is not None else None
         if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:

@@ -1,4 +1,4 @@
-"""What a consumer's own thread hands to the worker: frames by partition, and the order to give partitions back."""
+"""What a consumer's own thread hands to the worker: frames by partition, and notices to give partitions back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from framehop.types import FrameRecord, Partition
 
 @dataclass(slots=True, eq=False)
 class Notice:
-    """Partitions gained or to be given back; `heeded` is set once the worker has done what it had to."""
+    """Partitions gained or to be given back; `heeded` is set once the worker has done its part."""
 
     gained: Mapping[Partition, Tenure] = field(default_factory=dict)
     revoked: frozenset[Partition] = frozenset()
@@ -22,7 +22,8 @@ class Notice:
 
 
 class Handoff:
-    """Bounded by bytes, from one thread to another. Notices overtake frames; those of a revoked partition are gone before it."""
+    """Passes frames from one thread to another, bounded by bytes. Notices overtake frames; a revoked partition's frames are removed
+    first."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -48,7 +49,7 @@ class Handoff:
             self._changed.notify_all()
 
     def wait_room(self, timeout_s: float) -> bool:
-        """Whether there is room for more; waits for it."""
+        """Wait for room for more; return whether there is any."""
         with self._changed:
             self._changed.wait_for(lambda: self._bytes < self._limit or self._woken, timeout_s)
             return self._bytes < self._limit
@@ -73,7 +74,8 @@ class Handoff:
             return self._notices.popleft() if self._notices else None
 
     def take(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
-        """Frames of the partitions in turn; none when a notice or a wake-up came first. Raises what the other thread failed of."""
+        """Return frames of the partitions in turn; none when a notice or a wake-up came first. Raises the other thread's
+        failure."""
         deadline = Deadline.after(timeout_s)
         with self._changed:
             self._changed.wait_for(

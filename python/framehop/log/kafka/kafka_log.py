@@ -1,4 +1,4 @@
-"""The log in Kafka, behind the same protocol as the embedded one."""
+"""The log in Kafka, with the same protocol as the embedded one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MAX_SLOTS = 4096
 class KafkaLog:
     """The FrameLog in Kafka. Thread-safe. `close` also closes the writers, consumers and readers made from it.
 
-    Waits for a broker when it is made. Raises LogUnavailableError, LogAccessError, ConfigError.
+    Opening it waits for a broker. Raises LogUnavailableError, LogAccessError, ConfigError.
     """
 
     def __init__(self, url: str, *, options: KafkaOptions | None = None) -> None:
@@ -99,7 +99,8 @@ class KafkaLog:
         )
 
     def members(self, group: str, count: int) -> list[str]:
-        """Host and slot: the same names when a supervisor is started again on this host, so that the broker knows its workers."""
+        """Return names made of host and slot. A supervisor that restarts on this host gets the same names, so that the broker knows
+        its workers."""
         self._check_open()
         _check_name("group", group)
         directory = state_directory(self._url, self._options)
@@ -115,14 +116,14 @@ class KafkaLog:
         raise LogError(f"{MAX_SLOTS} workers of group {group} run on this host already")
 
     def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> KafkaEventReader:
-        """The position of a group is that of the Kafka group PREFIX.GROUP, which nobody joins."""
+        """Read events. A group's position is that of the Kafka group PREFIX.GROUP, which nobody joins."""
         self._check_open()
         return self._keep(
             KafkaEventReader(self._connection, start, since_us, check_reader_group(group) if group else "")
         )
 
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
-        """Kafka has no way to read a record without its value: every picture comes over the network."""
+        """Iterate over all frames. Kafka cannot read a record without its value, so every picture comes over the network."""
         self._check_open()
         starts = begins(self._connection, self._connection.frame_places())
         with PartitionScan(self._connection, starts) as scan:
@@ -134,15 +135,16 @@ class KafkaLog:
                         on_other(pointer_of(message))
 
     def lost_pictures(self, on_progress: ProgressCallback | None = None) -> Iterator[LostPicture]:
-        """None that this client could tell: brokers check the checksum of what they are sent, and records carry no other."""
+        """Report none: this client cannot tell, since brokers check the checksum of what they receive, and records carry no
+        other."""
         return iter(())
 
     def lost_events(self) -> int:
-        """Nothing to go by: transactions and gap records take offsets of the topic as well."""
+        """Return 0: offsets do not tell, since transactions and gap records take some too."""
         return 0
 
     def known_streams(self) -> dict[str, Partition]:
-        """Kafka remembers records, not streams."""
+        """Return none: Kafka remembers records, not streams."""
         return {}
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
@@ -167,7 +169,7 @@ class KafkaLog:
         return accounts_of(self._connection.url, self._connection.options)
 
     def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
-        """Memory grows with their number: a letter may come twice, as its event may."""
+        """Iterate over the dead letters. A letter may come twice, as its event may, so memory grows with their number."""
         self._check_open()
         topic, seen = self._url.deadletter, set[str]()
         starts = begins(self._connection, self._connection.places_of(topic))
@@ -183,7 +185,7 @@ class KafkaLog:
                     yield letter
 
     def gaps(self) -> list[Gap]:
-        """Those that workers have written, and what each partition has lost to retention since it was made."""
+        """Return the gaps that workers have written, and what retention has removed from each partition since it was made."""
         self._check_open()
         oldest = begins(self._connection, self._connection.frame_places())
         removed = [
@@ -202,7 +204,7 @@ class KafkaLog:
                     outcome = parse_outcome(message)
                 except NotOursError:
                     continue
-                if isinstance(outcome, Gap):  # of before there were several topics it does not name the one
+                if isinstance(outcome, Gap):  # gaps written before there were several topics name none
                     yield outcome if outcome.topic else replace(outcome, topic=self._url.frames)
 
     def end_offsets(self) -> dict[Partition, int]:
@@ -218,7 +220,7 @@ class KafkaLog:
         return offsets.committed(self._connection.frame_places())
 
     def lag(self, group: str) -> list[PartitionLag]:
-        """Reads one frame of each partition that is behind, for its time."""
+        """Measure the lag. Reads one frame of each partition that is behind, for its time."""
         committed, end = self.committed(group), self.end_offsets()
         oldest = begins(self._connection, end)
         end = {partition: offset for partition, offset in end.items() if partition in oldest}
@@ -240,7 +242,7 @@ class KafkaLog:
         ]
 
     def forget_group(self, group: str) -> None:
-        """Give up a group's offsets. Raises LogError while a member of it lives."""
+        """Delete a group's offsets. Raises LogError while a member of it lives."""
         self._check_open()
         name = self._url.group(group)
         try:
@@ -251,21 +253,21 @@ class KafkaLog:
             if cause is None or cause.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
                 raise
 
-    # ---- of Kafka alone
+    # ---- only for Kafka
 
     def create_topics(self, plan: TopicPlan | None = None, *, frames: Sequence[str] = ()) -> dict[str, bool]:
-        """Make the topics that are missing; whether it was made, by topic. `frames`: those for frames, which have to fit the
-        options' `frames_topic`; without them the one that the options name, if they do. Raises ConfigError."""
+        """Make the topics that are missing and return by topic whether it was made. `frames`: topics for frames, which must fit the
+        options' `frames_topic`; without them the one that the options name, if they name one. Raises ConfigError."""
         self._check_open()
         return create_topics(self._connection, plan or TopicPlan(), frames)
 
     def describe_topics(self) -> list[TopicState]:
-        """The topics as they are, those for frames first. Raises LogNotFoundError."""
+        """Describe the existing topics, those for frames first. Raises LogNotFoundError."""
         self._check_open()
         return describe_topics(self._connection)
 
     def check_topics(self, largest_frame: int = 0) -> list[Finding]:
-        """Which settings of topics and brokers to change, for pictures of up to `largest_frame` bytes."""
+        """Return which settings of topics and brokers to change, for pictures of up to `largest_frame` bytes."""
         self._check_open()
         return check_topics(self._connection, largest_frame)
 

@@ -1,4 +1,4 @@
-"""How old the first record at an offset is."""
+"""Find how old the first record at an offset is."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ POLL_S = 0.1
 
 
 def oldest_times(connection: Connection, places: Mapping[Partition, int]) -> dict[Partition, int]:
-    """By partition: when the first record at or after the given offset was appended, microseconds since 1970; partitions where
-    there is none by now are absent. Kafka tells no record's time without the record: one is fetched of each partition."""
+    """Return by partition when the first record at or after the given offset was appended, microseconds since 1970; partitions that
+    by now have none are absent. Kafka gives a record's time only with the record, so one is fetched from each partition."""
     if not places:
         return {}
     causes = Causes()

@@ -1,7 +1,7 @@
-"""How far a group had come whose offsets the broker has no more: they were deleted, or expired. The events tell.
+"""Find how far a group had come when its offsets were deleted or expired at the broker. The events tell.
 
-An event names its frame's offset, and lies in the partition of events that belongs to the frame's. So the newest events of that
-partition are read, and what they reach to without a hole is done. The work is bounded: a worker waits for it.
+An event names its frame's offset and lies in the events' partition that belongs to the frame's partition. So the newest events of
+that partition are read, and the frames that they cover without a hole are done. The work is bounded, because a worker waits for it.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from framehop.types import EventRecord, FrameKey, Gap, Partition
 
 logger = logging.getLogger(__name__)
 
-WINDOW = 10_000  # events read at a time, from the end on: more than any worker has in flight
-WINDOWS = 10  # so far back and no further, when other lanes have written since
-HOLES = 64  # records without an event that are looked at, for being no frames
+WINDOW = 10_000  # events read at a time, backwards from the end; more than any worker has in flight
+WINDOWS = 10  # the most windows read when other lanes have written since
+HOLES = 64  # records without an event that are checked for being no frames
 
 Places = Iterable[Partition]
 
 
 @dataclass(slots=True)
 class Seen:
-    """Events of one partition of frames, by the offset of their frame, and ranges that retention took. `newest`: of the events, as
-    they were written."""
+    """Events of one partition of frames, by the offset of their frame, and ranges that retention removed. `newest`: the frame's
+    offset in the event written last."""
 
     keys: dict[int, FrameKey] = field(default_factory=dict)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     newest: int = -1
 
     def event(self, offset: int, key: FrameKey) -> None:
-        if self.keys.get(offset, key) != key:  # the topic was made anew, and what came before is of the old one
+        if self.keys.get(offset, key) != key:  # the topic was made again; earlier events belong to the old one
             self.keys.clear()
             self.gaps.clear()
         self.keys[offset] = key
@@ -49,15 +49,15 @@ class Seen:
 
 
 def find_done(connection: Connection, group: str, places: Places) -> dict[Partition, int]:
-    """By partition of frames: the offset up to which each frame has its event in the lane of `group`; partitions without events
-    are absent, and so are all for a group that is no lane's. Says what it finds."""
+    """Return the offset up to which each frame has its event in the lane of `group`, by partition of frames. Partitions without
+    events are absent; a group that belongs to no lane gives an empty result. Logs what it finds."""
     prefix = connection.url.group("detect-")
     if not group.startswith(prefix):
         return {}
     look = _Look(connection, group.removeprefix(prefix))
     try:
         return look.done(places)
-    except LogUnavailableError:  # which passes
+    except LogUnavailableError:  # this one passes by itself
         raise
     except FramehopError as error:
         logger.warning(
@@ -82,7 +82,7 @@ class _Look:
     # ---- the events
 
     def _look_back(self, places: Places) -> dict[Partition, Seen]:
-        """What the events say, by partition of frames, where there are any."""
+        """Read the events by partition of frames, where there are any."""
         homes = self._connection.places_of(self._connection.url.detections)
         by_home: defaultdict[Partition, set[Partition]] = defaultdict(set)
         for place in places:
@@ -94,7 +94,7 @@ class _Look:
         return found
 
     def _search(self, home: Partition, wanted: set[Partition], kept: range) -> dict[Partition, Seen]:
-        """One window after the other, back from the end of what is `kept`, until every partition has an event."""
+        """Read window after window, backwards from the end of what is `kept`, until every partition has an event."""
         found: dict[Partition, Seen] = {}
         for _ in range(WINDOWS):
             window, kept = kept[-WINDOW:], kept[:-WINDOW]
@@ -121,10 +121,11 @@ class _Look:
                     return
                 yield message
 
-    # ---- and the frames that they are of
+    # ---- and their frames
 
     def _done_of(self, place: Partition, seen: Seen) -> int | None:
-        """None when these are events of another topic that had the same name."""
+        """Return the offset up to which the frames are done; None when the events belong to another topic that had the same
+        name."""
         kept = range(*(look(self._connection, [place]).get(place, 0) for look in (begins, ends)))
         top = next((top for top in (max(seen.keys), seen.newest) if self._is_there(place, seen, top, kept)), None)
         if top is None:
@@ -139,11 +140,11 @@ class _Look:
         return done
 
     def _is_there(self, place: Partition, seen: Seen, offset: int, kept: range) -> bool:
-        """Whether the frame of that event is the one that lies there, or has been removed from there."""
+        """Whether that event's frame lies at this offset, or has been removed from it."""
         return offset < kept.start or (offset < kept.stop and self._key_at(place, offset) == seen.keys[offset])
 
     def _key_at(self, place: Partition, offset: int) -> FrameKey | None:
-        """None for what is no frame."""
+        """Return the key of the frame at an offset; None if there is no frame."""
         for message in self._records(place, range(offset, offset + 1)):
             try:
                 return parse_frame(message).key
@@ -152,7 +153,7 @@ class _Look:
         return None
 
     def _contiguous(self, place: Partition, seen: Seen, below: range) -> int:
-        """The first offset at which there is a frame and no event; else one behind the last event."""
+        """Return the first offset that has a frame and no event; else the offset after the last event."""
         holes = [offset for offset in below if not seen.accounted(offset)]
         for hole in holes[:HOLES]:
             if self._key_at(place, hole) is not None:

@@ -1,4 +1,4 @@
-"""A group's offsets on their way to the broker, where no transaction takes them along."""
+"""Send a group's offsets to the broker when no transaction does."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
-UNHEARD_S = 60.0  # the client reports on every commit; should one report be missing, offsets move again after so long
+UNHEARD_S = 60.0  # the client reports on every commit; if a report is missing, offsets move again after so long
 
 
 class OffsetCommits:
-    """Sends them and notes in `marks` what the broker has. `send` and `on_commit` from the thread that polls the consumer, `wait`
-    from any."""
+    """Sends offsets and notes in `marks` what the broker has. Call `send` and `on_commit` from the thread that polls the consumer,
+    `wait` from any."""
 
     def __init__(self, url: KafkaUrl, marks: CommitProgress, lock: threading.Lock) -> None:
-        """`lock`: of `marks`."""
+        """Prepare to send. `lock` guards `marks`."""
         self._url = url
         self._marks = marks
         self._moved = threading.Condition(lock)
@@ -34,8 +34,8 @@ class OffsetCommits:
         self._sent_s = 0.0
 
     def send(self, consumer: Consumer, due: Mapping[Partition, tuple[int, str]], *, wait: bool) -> bool:
-        """Whether any were sent: one commit at a time is on its way, unless `wait`. Raises FramehopError when no later one would be
-        taken either."""
+        """Send what is due and return whether anything was sent: only one commit is under way at a time, unless `wait`. Raises
+        FramehopError when later commits would be refused too."""
         unheard = not self._reported and time.monotonic() - self._sent_s < UNHEARD_S
         if not due or (unheard and not wait):
             return False
@@ -52,7 +52,7 @@ class OffsetCommits:
         return True
 
     def on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        """The client's callback, which comes in its poll."""
+        """Handle the result of a commit. The client calls it back in its poll."""
         self._reported = True
         if error is not None:
             self._not_committed(error)
@@ -65,19 +65,20 @@ class OffsetCommits:
             self._moved.notify_all()
 
     def _not_committed(self, error: KafkaError) -> None:
-        """A rebalance or a broker that is away: tried again. Of an old generation: the partitions are gone, the thread hears."""
+        """Handle a refused commit. After a rebalance or while a broker is away it is tried again; with an old generation the
+        partitions are gone, and the thread hears of it."""
         if error.fatal() or error.code() in {KafkaError.FENCED_INSTANCE_ID, KafkaError.GROUP_AUTHORIZATION_FAILED}:
             raise explain(error, self._url)
         logger.info("offsets are not committed yet: %s", error.str())
 
     def wait(self, marks: Mapping[Partition, int], timeout_s: float) -> None:
-        """Until the broker has `marks`, as far as the partitions are still ours, or the time is up."""
+        """Wait until the broker has `marks`, as far as the partitions are still ours, or the time is up."""
         with self._moved:
             self._moved.wait_for(lambda: self._marks.reached(marks), timeout_s)
 
 
 def places_to_commit(due: Mapping[Partition, tuple[int, str]]) -> list[TopicPartition]:
-    """Offsets and metadata by partition, as the client has them."""
+    """Convert offsets and metadata by partition to the client's form."""
     return [
         TopicPartition(partition.topic, partition.number, offset, metadata)
         for partition, (offset, metadata) in due.items()

@@ -1,4 +1,4 @@
-"""How a log in Kafka is opened. Light to import: no Kafka client is loaded here."""
+"""The options for opening a log in Kafka. Light to import: no Kafka client is loaded here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIB = 1 << 20
 Membership = Literal["static", "dynamic"]
 ClientValue = str | int | float | bool
 
-# Set by framehop because a guarantee hangs on them: a client setting that says otherwise is refused, not overridden in silence.
+# framehop sets these because a guarantee depends on them; a different client setting is refused, not overridden in silence.
 OURS = {
     "bootstrap.servers": "the log's URL names the brokers",
     "metadata.broker.list": "the log's URL names the brokers",
@@ -40,13 +40,13 @@ OURS = {
 }
 ALIASES = {"sasl.mechanisms": "sasl.mechanism"}
 
-# With `group.protocol: consumer` (KIP-848) the broker decides on them: group.consumer.* there, or the group's own consumer.*.
+# With `group.protocol: consumer` (KIP-848) the broker decides these: group.consumer.* there, or the group's own consumer.*.
 BROKERS = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy")
 SESSION_S = 10.0
 
 
 class KafkaSecurity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who we are to the brokers, and how we know them. Always over TLS.
+    """How framehop and the brokers authenticate each other, always over TLS.
 
     `username`, `password`: SASL by `mechanism`. `certificate`, `key`: PEM files of a client certificate (mTLS). `ca`: PEM file of
     the authority that signed the brokers' certificates; the system's own when empty.
@@ -69,7 +69,7 @@ class KafkaSecurity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return f"KafkaSecurity(username={self.username!r}, certificate={self.certificate!r})"
 
     def client(self) -> dict[str, ClientValue]:
-        """As librdkafka's settings."""
+        """Return librdkafka's settings."""
         named = {
             "security.protocol": "SASL_SSL" if self.username else "SSL",
             "ssl.ca.location": self.ca,
@@ -86,15 +86,15 @@ class KafkaSecurity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one opening of a log in Kafka.
 
-    `delivery`: `at-least-once`: an event may come twice after a crash, with the same id; `exactly-once`: events and offsets in one
-    transaction, a read_committed reader sees each event once.
-    `membership`: `static`: a worker that restarts gets its partitions back at once; `dynamic`: they move to others at once.
+    `delivery`: with `at-least-once` an event may come twice after a crash, with the same id; `exactly-once` puts events and offsets
+    in one transaction, and a read_committed reader sees each event once.
+    `membership`: with `static` a restarted worker gets its partitions back at once; with `dynamic` they move to others at once.
     `session_timeout_s`: a worker that is silent for so long loses its partitions; brokers allow 6 s and more by default.
-    `commit_interval_s`: offsets are committed at most so often; `exactly-once`: transactions.
+    `commit_interval_s`: the shortest time between commits of offsets, or between transactions with `exactly-once`.
     `connect_timeout_s`: how long to wait for a broker at the start.
     `queue_bytes`: bound of ingest's queue. `prefetch_bytes`: bound of what a worker reads ahead.
-    `frames_topic`: where frames lie, in place of `<prefix>.frames`: a name, or one with placeholders, as `cams.{site}`.
-    `{stream}` is the stream's id; who writes takes the others from `labels`, who reads takes every topic that fits.
+    `frames_topic`: where frames lie, instead of `<prefix>.frames`: a name, or one with placeholders, such as `cams.{site}`.
+    `{stream}` is the stream's id; a writer takes the others from `labels`, a reader takes every topic that fits.
     `state_dir`: where ingest remembers epochs and acknowledged seqs, and workers their slots; empty for the user's own.
     `client`: any setting of librdkafka, by its own name.
     """
@@ -154,11 +154,11 @@ class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def by_broker(self) -> bool:
-        """Whether the brokers decide on sessions and shares: the group protocol of KIP-848."""
+        """Whether the brokers decide on sessions and shares, as in the group protocol of KIP-848."""
         return str(self.client.get("group.protocol", "")).lower() == "consumer"
 
     def __repr__(self) -> str:
-        """Without the values of client settings: there may be secrets among them."""
+        """Show the options without the values of client settings, which may contain secrets."""
         return f"KafkaOptions(delivery={self.delivery!r}, membership={self.membership!r}, client={sorted(self.client)})"
 
 

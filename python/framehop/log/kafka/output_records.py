@@ -1,4 +1,4 @@
-"""What a worker writes: events, dead letters and gaps, each on its way into the right partition."""
+"""A worker's output: events, dead letters and gaps, each addressed to the right partition."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from framehop.types import Event, FramePointer, Gap, Partition
 
 logger = logging.getLogger(__name__)
 
-ADDED_BYTES = 256  # at most, by the client to key, value and headers; rounded up
+ADDED_BYTES = 256  # the most that the client adds to key, value and headers; rounded up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """A record on its way. `identity`: the same for the same record sent again."""
+    """A record to be sent. `identity` is the same when the same record is sent again."""
 
     identity: str
     topic: str
@@ -27,19 +27,19 @@ class Output:
 
 
 class Outputs:
-    """Addresses records: into the frame's own partition, as far as there are so many, so that what belongs to one epoch stays in
-    order. Thread-safe."""
+    """Addresses records to the number of the frame's partition, as far as the topic has that many, so that the records of one epoch
+    stay in order. Thread-safe."""
 
     def __init__(self, connection: Connection) -> None:
-        """Raises LogNotFoundError when a topic is missing."""
+        """Look the topics up. Raises LogNotFoundError when one is missing."""
         self._detections, self._deadletter = connection.url.detections, connection.url.deadletter
         self._event_partitions = connection.partitions_of(self._detections)
         self._letter_partitions = connection.partitions_of(self._deadletter)
-        # One producer writes to both, and fills batches up to one limit.
+        # One producer writes to both and fills batches up to one limit.
         self.largest = min(largest_record(connection, topic) for topic in (self._detections, self._deadletter))
 
     def fitted(self, event: Event, record: Record) -> tuple[Event, Record]:
-        """The event and its record; a `failed` one in their place when the topics do not take so much. It has no objects."""
+        """Return the event and its record, or a `failed` event without objects if the topics do not take so large a record."""
         size = _size(event.stream, record)
         if size <= self.largest:
             return event, record
@@ -51,11 +51,11 @@ class Outputs:
         return failed, event_record(failed)
 
     def event(self, event: Event, record: Record) -> Output:
-        """`record`: the event, encoded."""
+        """Address an event. `record`: the event, encoded."""
         return self._detection(event.event_id, event.frame.partition, event.stream, record)
 
     def gap(self, partition: Partition, first: int, begin: int) -> Output:
-        """Retention has removed the frames from `first` to before `begin`."""
+        """Report that retention removed the frames from `first` to before `begin`."""
         logger.warning(
             "frames %d to %d of %s were removed by retention before they were read", first, begin - 1, partition
         )
@@ -69,11 +69,11 @@ class Outputs:
         return self._detection(f"gap {partition}/{first}-{begin - 1}", partition.number, "", gap_record(gap))
 
     def letter_of_event(self, event: Event) -> Output:
-        """For a frame that failed."""
+        """Write a dead letter for a frame that failed."""
         return self._letter(f"dead {event.event_id}", event.frame, event.stream, letter_of_event(event))
 
     def letter_of_record(self, pointer: FramePointer, reason: str) -> Output:
-        """For a record that is not a frame."""
+        """Write a dead letter for a record that is not a frame."""
         identity = f"dead {pointer.topic}/{pointer.partition}/{pointer.offset}"
         return self._letter(identity, pointer, "", letter_of_record(pointer, reason))
 

@@ -1,4 +1,4 @@
-"""Reading partitions without a group: the ends of a topic, what a crashed writer left, every frame of the log."""
+"""Read partitions without a group: the ends of a topic, what a crashed writer left, every frame of the log."""
 
 from __future__ import annotations
 
@@ -26,15 +26,14 @@ from framehop.timing import Deadline
 from framehop.types import Partition
 
 POLL_S = 0.5
-SILENCE_S = 30.0  # a broker that gives nothing for so long, although there is more, is away
-OVERHEAD_BYTES = 1024  # of a batch of one record; rounded up
+SILENCE_S = 30.0  # a broker that gives nothing for so long, although there is more, is unreachable
+OVERHEAD_BYTES = 1024  # overhead of a batch of one record; rounded up
 DEFAULT_LARGEST = 1_000_000
 
 
 def plain_consumer(connection: Connection, role: str, causes: Causes, **more: Any) -> Consumer:
-    """A consumer for assigned partitions, which belongs to no group: the client insists on a group's name, and it is never used.
-
-    It may be polled in the main thread: its callbacks have to be written in C, see Causes."""
+    """Return a consumer for assigned partitions. It belongs to no group; the client demands a group's name, which is never used. It
+    may be polled in the main thread, so its callbacks must be written in C; see Causes."""
     config = {
         "fetch.wait.max.ms": 50,
         "fetch.queue.backoff.ms": 10,
@@ -53,20 +52,20 @@ def plain_consumer(connection: Connection, role: str, causes: Causes, **more: An
 
 
 def without_group(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what only members of a group may set."""
+    """Leave out the settings that only members of a group may have."""
     names = ("group.", "session.", "heartbeat.", "partition.assignment.", "max.poll.")
     return {name: value for name, value in config.items() if not name.startswith(names)}
 
 
 def of_no_group(error: KafkaError) -> bool:
-    """Whether it is about the group that a plain consumer does not use: the client looks for its coordinator all the same, and
-    a user who only reads has no right to any group."""
+    """Whether the error concerns the group that a plain consumer does not use. The client looks for the group's coordinator anyway,
+    and a user who only reads has no right to any group."""
     return error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 
 def offsets(connection: Connection, places: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
-    """By partition, in one request. Those of open transactions are not there yet. Without the partitions of a topic that has
-    vanished meanwhile, where that may be."""
+    """Return an offset by partition, in one request. Records of open transactions do not count yet. A partition is absent if its
+    topic has vanished and was allowed to."""
     wanted = {topic_partition(place): spec for place in places}
     if not wanted:
         return {}
@@ -86,7 +85,8 @@ def _by_place(futures: Mapping[TopicPartition, Any]) -> dict[Partition, Any]:
 
 
 def _offset(connection: Connection, place: Partition, future: Any) -> int | None:
-    """None of a topic that has vanished where it may. Raises LogUnavailableError while brokers have yet to hear of a partition."""
+    """Return the offset, or None for a topic that has vanished and was allowed to. Raises LogUnavailableError while brokers have
+    not heard of the partition."""
     try:
         with translated(connection.url, connection.causes, place.topic):
             return int(future.result(REQUEST_S).offset)
@@ -99,7 +99,7 @@ def _offset(connection: Connection, place: Partition, future: Any) -> int | None
 
 
 def topic_partition(place: Partition, offset: int = OFFSET_INVALID) -> TopicPartition:
-    """As the client names it."""
+    """Convert a Partition to the client's form."""
     return TopicPartition(place.topic, place.number, offset)
 
 
@@ -108,24 +108,24 @@ def place_of(where: TopicPartition) -> Partition:
 
 
 def begins(connection: Connection, places: Iterable[Partition]) -> dict[Partition, int]:
-    """The oldest offset kept, by partition."""
+    """Return the oldest offset kept, by partition."""
     return offsets(connection, places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
 
 def ends(connection: Connection, places: Iterable[Partition]) -> dict[Partition, int]:
-    """The next offset, by partition."""
+    """Return the next offset, by partition."""
     return offsets(connection, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
 
 def offsets_at(connection: Connection, places: Iterable[Partition], appended_us: int) -> dict[Partition, int]:
-    """The first offset appended then or later; the end where there is none."""
+    """Return the first offset appended at that time or later, by partition; the end where there is none."""
     places = list(places)
     found = offsets(connection, places, OffsetSpec.for_timestamp(max(0, appended_us // 1000)))
     return ends(connection, places) | {place: offset for place, offset in found.items() if offset >= 0}
 
 
 def log_end(connection: Connection, place: Partition) -> int:
-    """Raises LogNotFoundError."""
+    """Return the next offset of a partition. Raises LogNotFoundError."""
     found = ends(connection, [place])
     if place not in found:
         raise missing(place.topic, connection.url)
@@ -133,7 +133,7 @@ def log_end(connection: Connection, place: Partition) -> int:
 
 
 def largest_record(connection: Connection, topic: str) -> int:
-    """Bytes of key, value and headers that the topic takes; a cautious guess when we may not look."""
+    """Return how many bytes of key, value and headers the topic takes; a cautious guess without the right to look."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
     try:
         with translated(connection.url, connection.causes, topic):
@@ -144,7 +144,7 @@ def largest_record(connection: Connection, topic: str) -> int:
 
 
 class PartitionScan:
-    """Iterates the records of some partitions, one after the other, from given offsets to the ends as they are now."""
+    """Iterates over the records of some partitions, one partition after the other, from given offsets to the present ends."""
 
     def __init__(self, connection: Connection, starts: Mapping[Partition, int]) -> None:
         self._connection = connection
@@ -198,8 +198,8 @@ class PartitionScan:
 def find_last_seq(
     connection: Connection, stream: str, *, epoch: int, partition: Partition, seq: int, offset: int
 ) -> tuple[int, int, list[tuple[int, str]]]:
-    """The last frame of (stream, epoch) behind `offset` and where it lies; what was given when there is none. And the origins of
-    those that came after `seq`."""
+    """Return the last frame of (stream, epoch) after `offset` and where it lies, or the given values when there is none; and the
+    origins of the frames after `seq`."""
     origins: list[tuple[int, str]] = []
     start = max(offset + 1, begins(connection, [partition]).get(partition, 0))
     with PartitionScan(connection, {partition: start}) as scan:

@@ -1,4 +1,4 @@
-"""Following the events of a log in Kafka."""
+"""Follow the events of a log in Kafka."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 64
 MARGIN_US = 60_000_000
-SLICE_S = 0.1  # Ctrl-C is heard between two
+SLICE_S = 0.1  # Ctrl-C is noticed between two slices
 
 
 class KafkaEventReader:
-    """The log's EventReader, read committed. In order per partition, and so per stream and epoch. Use from one thread."""
+    """The log's EventReader, which reads committed records. In order per partition, and so per stream and epoch. Use from one
+    thread."""
 
     def __init__(self, connection: Connection, start: Start, since_us: int | None = None, group: str = "") -> None:
         self._connection, self._url = connection, connection.url
@@ -45,12 +46,13 @@ class KafkaEventReader:
         partitions = connection.places_of(self._topic)
         self._position = GroupPosition(connection, self._url.group(group), partitions) if group else None
         known = self._position.stored if self._position is not None else {}
-        # A partition that was added since the group began is read from its beginning.
+        # A partition added since the group began is read from its beginning.
         fresh = begins(connection, partitions) if known else self._begin(partitions, start, since_us)
         self._next = fresh | known
         if self._position is not None and start == "beginning" and since_us is None:
             self._position.assume(self._next)
-        # `_handed`: behind what was handed out. `_done`: behind what the caller is through with.
+        # `_handed` is the offset after the last event handed out, `_done` the offset after the last one that the caller has
+        # finished.
         self._handed, self._done = dict(self._next), dict(self._next)
         name = {"group.id": self._url.group(group)} if group else {}
         hooks = {"on_commit": self._position.answers.put} if self._position is not None else {}
@@ -64,8 +66,8 @@ class KafkaEventReader:
         return (ends if start == "latest" else begins)(self._connection, partitions)
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
-        """The next events, at most `max_events`; waits up to `timeout_s` for the first. With 0 it gives what has come already
-        and what the end of the log of this moment needs."""
+        """Return the next events, at most `max_events`, waiting up to `timeout_s` for the first. With 0 it returns what has arrived
+        and reads on to the present end of the log."""
         self._check_open()
         self._settle()
         if not timeout_s:
@@ -114,10 +116,10 @@ class KafkaEventReader:
         return record
 
     def _settle(self) -> None:
-        """The caller is through with what it was given."""
+        """Note that the caller has finished the events that it was given."""
         if self._position is None:
             return
-        if not self._ahead:  # and with the records behind it that are not events
+        if not self._ahead:  # also pass the records after it that are no events
             self._handed = dict(self._next)
         self._done = dict(self._handed)
         self._position.store(self._consumer, self._done)
@@ -154,11 +156,11 @@ class KafkaEventReader:
             self._ahead.append(outcome)
 
     def _begin_anew(self, partition: Partition) -> None:
-        """Retention took events before they were read."""
+        """Continue at the oldest event, because retention removed events before they were read."""
         begin = begins(self._connection, [partition])[partition]
         logger.warning("events before %d of %s were removed by retention", begin, partition)
         self._next[partition] = begin
-        # Not by seek(): a partition that was out of range when it was assigned is not being fetched, and refuses.
+        # seek() would be refused: a partition that was out of range when it was assigned is not being fetched.
         self._consumer.incremental_unassign([topic_partition(partition)])
         self._consumer.incremental_assign([topic_partition(partition, begin)])
 
@@ -170,7 +172,7 @@ class KafkaEventReader:
             self._consumer.close()
 
     def abandon(self) -> None:
-        """Close; what was handed out last comes again to the next reader of the group."""
+        """Close, so that the next reader of the group gets the events handed out last again."""
         self._handed = self._done
         self.close()
 

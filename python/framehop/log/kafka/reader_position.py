@@ -1,4 +1,4 @@
-"""How far a group of readers has come: offsets of a Kafka group that nobody joins."""
+"""The position of a group of readers: offsets of a Kafka group that nobody joins."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from framehop.types import Partition
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 5.0
-SLICE_S = 0.1  # Ctrl-C is heard between two
+SLICE_S = 0.1  # Ctrl-C is noticed between two slices
 
 
 class GroupPosition:
-    """Commits are sent and not waited for, but for the last one: a position that is behind makes events come again, and no more.
+    """Stores the position without waiting for the commits, except for the last one: a position that is too low only makes events
+    come again.
 
-    Without joining there is no rebalance, no heartbeat, and no member for the broker to expel while its owner thinks. In turn
-    nobody shares: two readers of one group both get everything. Use from the reader's thread.
+    Without joining there is no rebalance, no heartbeat, and no member that the broker could expel while its owner is busy. But
+    readers do not share: two readers of one group both get everything. Use from the reader's thread.
 
-    `answers.put` is the client's on_commit: in C, as Causes says why; it keeps the error, or None.
+    `answers.put` is the client's on_commit, which must be written in C (see Causes); it keeps the error, or None.
     """
 
     def __init__(self, connection: Connection, group: str, partitions: Iterable[Partition]) -> None:
@@ -41,7 +42,7 @@ class GroupPosition:
         self._failure: KafkaError | None = None
 
     def assume(self, position: Mapping[Partition, int]) -> None:
-        """Where a group begins by itself: nothing to store."""
+        """Take the position at which a group begins, which need not be stored."""
         self.stored |= position
         self._asked |= position
 
@@ -53,14 +54,14 @@ class GroupPosition:
             self.stored |= moved
 
     def store(self, consumer: Consumer, position: Mapping[Partition, int]) -> None:
-        """Raises LogError when the group has members, LogAccessError."""
+        """Store the position. Raises LogError when the group has members, LogAccessError."""
         self._take_answers()
         if self._failure is not None:
             if not self._failure.retriable():
                 raise self._explained(self._failure)
             self._asked, self._failure = dict(self.stored), None
         moved = {partition: offset for partition, offset in position.items() if self._asked.get(partition) != offset}
-        # One at a time: the client sends one again that met a coordinator on the move, after the next one has arrived.
+        # Only one commit is under way: the client repeats one that met a moving coordinator, even after the next one has arrived.
         if not moved or self._unanswered is not None:
             return
         places = [topic_partition(partition, offset) for partition, offset in moved.items()]
@@ -72,13 +73,13 @@ class GroupPosition:
         self._unanswered = moved
 
     def store_last(self, consumer: Consumer, position: Mapping[Partition, int]) -> None:
-        """Waits for the broker, within a bound; what it does not take by then is said, and comes again."""
+        """Store the position and wait for the broker, within a bound. Logs a failure; the events then come again."""
         deadline = Deadline.after(CLOSE_S)
         why = "the broker does not answer"
         try:
             while not self._is_stored(position) and not deadline.expired:
                 self.store(consumer, position)
-                consumer.poll(min(SLICE_S, deadline.remaining_s))  # for the callback: what it fetches is not handed out
+                consumer.poll(min(SLICE_S, deadline.remaining_s))  # only for the callback; nothing is handed out
                 self._take_answers()
         except LogError as error:
             why = str(error)

@@ -1,4 +1,4 @@
-"""Where a member begins to read a partition that it was given."""
+"""Find where a member begins to read a partition that it was given."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartOffset:
-    """`committed`: what the broker knows of the group, with its `metadata`; below `offset` it has to be told. `gap_from`: frames
-    from there to `offset` were removed before the group read them."""
+    """The start in one partition. `committed`: the broker's offset of the group, with its `metadata`; the broker must be told when
+    it is below `offset`. `gap_from`: frames from there to `offset` were removed before the group read them."""
 
     partition: Partition
     offset: int
@@ -39,9 +39,9 @@ def resolve_starts(
     start: Start,
     known: Collection[Partition],
 ) -> list[StartOffset]:
-    """The client's own `auto.offset.reset` would begin a partition that was added later at its end, and jump over what retention
-    took without a word. `group`: the broker's name for it. `known`: what was there when the member came: `latest` is for these
-    alone."""
+    """Decide the starts instead of the client's `auto.offset.reset`, which would begin a partition added later at its end and
+    silently skip what retention removed. `group`: the broker's name for it. `known`: the partitions that existed when the member
+    came; `latest` applies only to these."""
     committed = _committed(connection, consumer, partitions)
     oldest, newest = begins(connection, partitions), ends(connection, partitions)
     new = [partition for partition in partitions if partition not in committed]
@@ -49,7 +49,7 @@ def resolve_starts(
     been_here = bool(done) or start != "latest" or _known(connection, consumer)
     fresh = oldest if been_here else newest
     return [
-        # A topic that has vanished again is read from where it might be, which gives nothing, until the group hears of it.
+        # A topic that has vanished again is read from its likely offset, which gives nothing, until the group hears of it.
         _go_on(partition, *committed[partition], oldest.get(partition, 0), newest.get(partition))
         if partition in committed
         else _tell(_go_on(partition, done[partition], "", oldest.get(partition, 0), newest.get(partition)))
@@ -60,12 +60,12 @@ def resolve_starts(
 
 
 def _tell(start: StartOffset) -> StartOffset:
-    """The broker has no offset and has to be given one, be it where we begin."""
+    """Mark the start to be committed, because the broker has no offset, even if reading begins here."""
     return replace(start, committed=-1)
 
 
 def _begin(partition: Partition, offset: int) -> StartOffset:
-    """Committed at once, so that `latest` means the same moment after a crash."""
+    """Begin at `offset`, committed at once so that `latest` means the same moment after a crash."""
     return StartOffset(partition=partition, offset=offset, committed=-1)
 
 
@@ -81,14 +81,14 @@ def _go_on(partition: Partition, committed: int, metadata: str, oldest: int, end
 
 
 def behind_its_end(partition: Partition, at: int, end: int) -> str:
-    """What it means that a group stands at `at`."""
+    """Explain why a group may stand at `at`, past the partition's end."""
     return f"{partition} ends at offset {end}, and was read up to {at}: its topic was made anew, or a broker has lost what it had"
 
 
 def _committed(
     connection: Connection, consumer: Consumer, partitions: Sequence[Partition]
 ) -> dict[Partition, tuple[int, str]]:
-    """Offset and metadata by partition, where there are any."""
+    """Return offset and metadata of each partition that has them."""
     places = [topic_partition(partition) for partition in partitions]
     with translated(connection.url, connection.causes):
         found = consumer.committed(places, timeout=REQUEST_S)
@@ -99,12 +99,13 @@ def _committed(
 
 
 def _known(connection: Connection, consumer: Consumer) -> bool:
-    """Whether the group has been here: partitions without an offset were added since, and begin at their beginning."""
+    """Whether the group has committed before. Partitions without an offset were then added since, and are read from their
+    beginning."""
     return bool(_committed(connection, consumer, connection.frame_places()))
 
 
 def range_of(connection: Connection, partition: Partition) -> tuple[int, int] | None:
-    """The oldest offset kept and the next one; None when the topic has vanished."""
+    """Return the oldest offset kept and the next one; None when the topic has vanished."""
     begin = begins(connection, [partition]).get(partition)
     end = ends(connection, [partition]).get(partition)
     return None if begin is None or end is None else (begin, end)

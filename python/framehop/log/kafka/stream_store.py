@@ -1,7 +1,7 @@
-"""What ingest remembers on disk of each stream: epoch, topic and partition, the last acknowledged seq and where it lies.
+"""What ingest remembers of each stream on disk: epoch, topic and partition, the last acknowledged seq and where it lies.
 
-One SQLite file per log and user. It says where to look, not what is there: after a crash the writer reads its partition from the
-remembered offset on, and what it finds is the truth.
+There is one SQLite file per log and user. It says where to look, not what is there: after a crash the writer reads its partition
+from the remembered offset on and believes what it finds.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ CREATE TABLE IF NOT EXISTS streams(
     topic TEXT NOT NULL DEFAULT ''
 ) STRICT
 """
-_TOPIC = "ALTER TABLE streams ADD COLUMN topic TEXT NOT NULL DEFAULT ''"  # of before there were several
+_TOPIC = "ALTER TABLE streams ADD COLUMN topic TEXT NOT NULL DEFAULT ''"  # rows from before there were several topics name none
 _COLUMNS = 'epoch, source, pass_index, finished_us, partition, seq, "offset", topic'
 
 
 @dataclass(slots=True, kw_only=True)
 class Acknowledged:
-    """The last frame of a stream that the broker has, and where it lies. `origins`: of it and of those before it, since the last
-    time this was written down."""
+    """The last frame of a stream that the broker has, and where it lies. `origins`: those of this frame and the earlier ones that
+    are not yet written down."""
 
     epoch: int
     seq: int = -1
@@ -52,8 +52,9 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRow:
-    """`topic`, `partition`: where the epoch lies. `seq`, `offset`: of the last frame known to be acknowledged; -1 and where the
-    partition ended for none yet. `finished_us`: when its finite source came to its end, 0 before."""
+    """The row of a stream. `topic`, `partition`: where the epoch lies. `seq`, `offset`: those of the last frame known to be
+    acknowledged; -1 and the partition's end at that time if there is none yet. `finished_us`: when its finite source ended, 0
+    before."""
 
     epoch: int
     source: str
@@ -66,7 +67,7 @@ class StreamRow:
 
 
 def state_directory(url: KafkaUrl, options: KafkaOptions) -> Path:
-    """Of this log on this host, made if it is missing. Owner's alone."""
+    """Return this log's directory on this host, made if it is missing, with access for its owner only."""
     path = _state_path(url, options)
     with translated(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ def _state_path(url: KafkaUrl, options: KafkaOptions) -> Path:
 
 
 def accounts_of(url: KafkaUrl, options: KafkaOptions) -> list[IngestAccount]:
-    """Of the ingests into this log by this user on this host; none where there was no ingest."""
+    """Return the accounts of this user's ingests into this log on this host; none where there was no ingest."""
     path = _state_path(url, options)
     if not (path / FILE).exists():
         return []
@@ -92,10 +93,10 @@ def accounts_of(url: KafkaUrl, options: KafkaOptions) -> list[IngestAccount]:
 
 
 class StreamStore:
-    """Use from one thread at a time."""
+    """The rows of all streams. Use from one thread at a time."""
 
     def __init__(self, directory: Path, topic: str) -> None:
-        """`topic`: where streams lie that were written when a log had one topic for frames."""
+        """Open the store. `topic`: where the streams lie that were written when a log had one topic for frames."""
         check_sqlite(apsw.sqlite_lib_version())
         self._topic = topic
         self._directory = directory
@@ -141,7 +142,7 @@ class StreamStore:
         )
 
     def save(self, stream: str, state: StreamRow, origins: Iterable[tuple[int, str]] = ()) -> None:
-        """`origins`: of frames up to `state.seq` that were not remembered yet."""
+        """Save a stream's row. `origins`: those of frames up to `state.seq` that are not stored yet."""
         values = (
             state.epoch,
             state.source,
@@ -162,7 +163,7 @@ class StreamStore:
             add_origins(self._db, stream, state.epoch, origins)
 
     def move(self, acknowledged: Mapping[str, Acknowledged]) -> None:
-        """By stream. Of another epoch than the row's: nothing."""
+        """Move the rows to the frames acknowledged last. A stream whose row is of another epoch is left alone."""
         with transaction(self._db, self._path):
             for stream, last in acknowledged.items():
                 rows(

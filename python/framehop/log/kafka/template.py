@@ -1,4 +1,5 @@
-"""The topics that frames lie in: one, or as many as a template has names for. Light to import: options are checked with it."""
+"""The topics that frames lie in: one, or as many as a template has names for. Light to import, since options are checked with
+it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from framehop.errors import ConfigError
 
 MAX_TOPIC = 249
 STREAM = "stream"
-_CLASS = "[A-Za-z0-9._-]"  # of a topic's name; whoever matches it, librdkafka's POSIX expressions or a broker's RE2, reads it alike
+_CLASS = "[A-Za-z0-9._-]"  # characters of a topic; librdkafka's POSIX and a broker's RE2 expressions read it alike
 _VALUE = re.compile(_CLASS + "{1,128}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)")
@@ -19,8 +20,8 @@ _PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)")
 
 @dataclass(frozen=True)
 class TopicTemplate:
-    """A name with placeholders, as `cams.{site}`: `{stream}` is the stream's id, the others are labels. Without any it is the name
-    of one topic. Raises ConfigError for what cannot be a topic."""
+    """A name with placeholders, such as `cams.{site}`. `{stream}` is the stream's id, the others are labels. Without placeholders
+    it is the name of one topic. Raises ConfigError for what cannot be a topic."""
 
     text: str
 
@@ -37,17 +38,17 @@ class TopicTemplate:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Of the placeholders, as they come."""
+        """The names of the placeholders, in order."""
         return tuple(match[1] for match in _PIECE.finditer(self.text) if match[2] is None)
 
     @property
     def by_pattern(self) -> bool:
-        """Whether there may be several topics, found by pattern."""
+        """Whether there may be several topics, which are then found by pattern."""
         return bool(self.names)
 
     @cached_property
     def pattern(self) -> str:
-        """What a consumer subscribes to: a pattern, marked as one by its `^`, or the name of the one topic."""
+        """What a consumer subscribes to: a pattern, marked by its `^`, or the name of the one topic."""
         if not self.by_pattern:
             return self.text
         pieces = (
@@ -69,7 +70,7 @@ class TopicTemplate:
         return STREAM in self.names
 
     def topic_of(self, stream: str, labels: Mapping[str, str]) -> str:
-        """Where the frames of `stream` go. Raises ConfigError naming the label that is missing."""
+        """Return the topic for the frames of `stream`. Raises ConfigError naming the label that is missing."""
         self.check_labels(labels)
         values = {**labels, STREAM: stream}
         topic = _PIECE.sub(lambda match: values[match[1]] if match[2] is None else match[2], self.text)
@@ -84,7 +85,7 @@ class TopicTemplate:
         return sorted({name for name in self.names if name != STREAM and name not in labels})
 
     def check_labels(self, labels: Mapping[str, str]) -> None:
-        """Raises ConfigError unless every placeholder has its value, so that frames can be written."""
+        """Raise ConfigError unless every placeholder has its value, so that frames can be written."""
         missing = self.missing_labels(labels)
         if missing:
             raise ConfigError(
@@ -93,7 +94,7 @@ class TopicTemplate:
             )
 
     def check_apart_from(self, *topics: str) -> None:
-        """Raises ConfigError when frames could not be told from these by their topic."""
+        """Raise ConfigError if a topic for frames could have one of these names."""
         for topic in topics:
             if self.matches(topic):
                 raise ConfigError(
@@ -102,14 +103,14 @@ class TopicTemplate:
 
 
 def check_frames_topic(text: str) -> None:
-    """Raises ConfigError for what cannot be a topic, or might be one of Kafka's own."""
+    """Raise ConfigError for a text that cannot be a topic, or might be one of Kafka's own."""
     TopicTemplate(text)
     why = "it has to begin with a letter or a digit: Kafka's own topics begin with underscores, and hold no frames"
     _check(text[:1].isalnum(), text, why)
 
 
 def check_labels(labels: Mapping[str, str]) -> None:
-    """Raises ConfigError for names and values that no topic can have."""
+    """Raise ConfigError for names and values that no topic can have."""
     for name, value in labels.items():
         if not _NAME.fullmatch(name) or name == STREAM:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""What of topics and brokers should be otherwise, setting by setting."""
+"""Find settings of topics and brokers that should be changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOREVER_MINUTES = 2_147_483_647  # Kafka's largest
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something `check` does not like. `where`: a topic, or a broker."""
+    """A setting that `check` objects to. `where`: a topic, or a broker."""
 
     where: str
     setting: str
@@ -39,7 +39,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_topics(connection: Connection, largest_frame: int = 0) -> list[Finding]:
-    """What to change, setting by setting. `largest_frame`: bytes of the largest picture that has to pass; 0 for the default."""
+    """Return what to change, setting by setting. `largest_frame`: bytes of the largest picture that must pass; 0 for the
+    default."""
     if missing := _check_presence(connection):
         return missing
     needed = (largest_frame or TopicPlan().max_bytes) + OVERHEAD_BYTES
@@ -87,7 +88,7 @@ def _check_topic(topic: TopicState) -> list[Finding]:
 
 
 def _check_frames_size(frames: TopicState, brokers: Mapping[str, Settings], needed: int) -> list[Finding]:
-    """The three places that bound a record: the topic (else the broker's default for topics), and replication."""
+    """Check every setting that bounds a record: the topic's (or the broker's default for topics), and replication's."""
     found = []
     topic_max = int(frames.config.get("max.message.bytes", 0))
     if topic_max < needed:
@@ -126,7 +127,7 @@ def _check_partitions(template: str, frames: Sequence[TopicState], events: Topic
 
 
 def check_offsets_retention(frames: Sequence[TopicState], brokers: Mapping[str, Settings]) -> list[Finding]:
-    """A group's offsets have to outlive the frames, or workers that were away for long detect them again."""
+    """Check that a group's offsets outlive the frames; otherwise workers that were away for long detect frames again."""
     longest = max((_kept_minutes(topic) for topic in frames), default=0)
     why = (
         "the broker forgets how far a group has come when no worker runs for so long, and the frames are kept for longer: workers "

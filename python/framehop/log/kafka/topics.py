@@ -1,4 +1,4 @@
-"""The topics of a log in Kafka: made and described."""
+"""Make and describe the topics of a log in Kafka."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ logger = logging.getLogger(__name__)
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
 OVERHEAD_BYTES = 1024  # key and headers of a frame record and its batch; rounded up
-EVENT_BYTES = 1_000_000  # of an event with more objects than anybody needs; below Kafka's own default for a topic
+EVENT_BYTES = 1_000_000  # size of an event with more objects than anybody needs; below Kafka's own default for a topic
 SMALLEST_SEGMENT_S = 1.0
 LEADERS_S = 30.0
 PARTITION_S = (
-    0.1  # what one copy of one partition takes a small broker, generously: 500 partitions of three topics took it 20 s
+    0.1  # a small broker's time for one copy of one partition, generously: 500 partitions of three topics took 20 s
 )
 
 
 class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What `create` makes.
 
-    `partitions`: of each topic; as many workers can share them. `replication`: copies; 0 for three, or as many as there are
+    `partitions`: per topic; at most as many workers can share them. `replication`: copies; 0 for three, or as many as there are
     brokers. `max_bytes`: largest picture. `max_age_s`: how long pictures are kept; `event_age_s`: events and dead letters.
     """
 
@@ -56,7 +56,7 @@ class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopicState(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic as it is. `config`: the settings that matter to framehop."""
+    """The present state of one topic. `config`: the settings that matter to framehop."""
 
     name: str
     partitions: int
@@ -76,9 +76,8 @@ _SHOWN = (
 
 
 def create_topics(connection: Connection, plan: TopicPlan, frames: Sequence[str] = ()) -> dict[str, bool]:
-    """Make what is missing; whether it was made, by topic. What is there stays as it is: see `check_topics`.
-
-    `frames`: names that fit the template; without them the one topic that the options name, if they do."""
+    """Make the topics that are missing and return by topic whether it was made. Existing topics stay unchanged; see `check_topics`.
+    `frames`: names that fit the template; without them the one topic that the options name, if they name one."""
     names = _chosen(connection, frames)
     brokers = _brokers(connection)
     replication = plan.replication or min(3, brokers)
@@ -106,8 +105,8 @@ def _wanted(connection: Connection, plan: TopicPlan, frames: Sequence[str], repl
 
 
 def _make(connection: Connection, wanted: Sequence[NewTopic], deadline: Deadline) -> dict[str, bool]:
-    """A broker that makes many partitions may take longer than it, or the client, waits for an answer. Asked again it says whether
-    they are there, and those that were not there before are ours."""
+    """Make topics, repeating the request: a broker that makes many partitions may take longer than it or the client waits. The
+    repeated answer tells whether they exist, and those that did not exist before are ours."""
     before = _existing(connection)
     while True:
         try:
@@ -147,12 +146,12 @@ def _chosen(connection: Connection, named: Sequence[str]) -> list[str]:
 
 
 def _see(connection: Connection, topic: str) -> None:
-    """Every partition has a leader that answers."""
+    """Check that every partition has a leader that answers."""
     ends(connection, connection.places_of(topic))
 
 
 def _config(age_s: float, max_bytes: int, replication: int) -> dict[str, str]:
-    """Pictures are removed in whole segments: one that is never closed is never removed, so a segment is a tenth of the age."""
+    """Return the topic's settings. Kafka removes only whole closed segments, so a segment lasts a tenth of the age."""
     return {
         "max.message.bytes": str(max_bytes + OVERHEAD_BYTES),
         "message.timestamp.type": "LogAppendTime",
@@ -175,12 +174,13 @@ def _made(future: Any, connection: Connection, name: str) -> bool:
 
 
 def topic_names(connection: Connection) -> list[str]:
-    """The log's topics, those for frames first; whether they are there or not, but for those that are found by pattern."""
+    """Return the names of the log's topics, those for frames first. Missing topics are included unless they would be found by
+    pattern."""
     return [*connection.frame_topics(), connection.url.detections, connection.url.deadletter]
 
 
 def describe_topics(connection: Connection) -> list[TopicState]:
-    """The log's topics, those for frames first. Raises LogNotFoundError naming the first that is missing."""
+    """Describe the log's topics, those for frames first. Raises LogNotFoundError naming the first that is missing."""
     names = topic_names(connection)
     partitions = {name: connection.partitions_of(name) for name in names}
     configs = configs_of(connection, [ConfigResource(ResourceType.TOPIC, name) for name in names])
@@ -201,9 +201,9 @@ def _brokers(connection: Connection) -> int:
 
 
 def configs_of(connection: Connection, resources: Sequence[Any]) -> Mapping[str, Mapping[str, str]]:
-    """Their settings, by name."""
+    """Return the resources' settings, by name."""
     with translated(connection.url, connection.causes):
-        # One request per resource: a broker answers for itself alone.
+        # Each resource has its own request, since a broker answers only for itself.
         futures = [
             (resource.name, connection.admin.describe_configs([resource], request_timeout=REQUEST_S)[resource])
             for resource in resources

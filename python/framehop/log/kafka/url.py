@@ -1,4 +1,4 @@
-"""`kafka://HOST:PORT[,HOST:PORT…][/PREFIX]`: which brokers, which topics."""
+"""Parse `kafka://HOST:PORT[,HOST:PORT…][/PREFIX]`, which names the brokers and the topics."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ DEFAULT_PORT = 9092
 DEFAULT_PREFIX = "framehop"
 
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
-_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,200}")  # topics may have 249 characters
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,200}")  # a topic may have 249 characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaUrl:
-    """`bootstrap`: as Kafka's clients take it. `prefix`: of every topic and group of this log."""
+    """A log's address. `bootstrap`: in the form that Kafka's clients take. `prefix`: of every topic and group of this log."""
 
     bootstrap: str
     prefix: str
 
     @classmethod
     def parse(cls, text: str) -> KafkaUrl:
-        """Raises ConfigError."""
+        """Parse a URL. Raises ConfigError."""
         if "@" in text:
             raise ConfigError(
                 "kafka://…@…: a log's URL takes no user and password: they belong into log.kafka.security"
@@ -58,5 +58,5 @@ class KafkaUrl:
         return f"{self.prefix}.deadletter"
 
     def group(self, name: str) -> str:
-        """As the broker knows it: logs that share a cluster have groups of their own."""
+        """Return the broker's name for a group, so that logs that share a cluster have separate groups."""
         return f"{self.prefix}.{name}"

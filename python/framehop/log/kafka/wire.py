@@ -1,7 +1,7 @@
 """Frames, events, gaps and dead letters as Kafka records: CloudEvents 1.0, Kafka binding, binary mode.
 
-The value of a frame record is the picture and nothing else, so that any consumer can open it. Whatever comes out of a topic may
-have been written by anyone: nothing here trusts it.
+The value of a frame record is the picture and nothing else, so that any consumer can open it. A record of a topic may have been
+written by anyone: nothing here trusts it.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ EVENT = "io.framehop.event.v1"
 GAP = "io.framehop.gap.v1"
 DEAD_LETTER = "io.framehop.deadletter.v1"
 
-MAX_INT = 1 << 53  # what every reader of JSON holds exactly
+MAX_INT = 1 << 53  # every reader of JSON represents this exactly
 MAX_SIDE = 1 << 24
 MAX_ORIGIN = 1024
-STREAMS = 8192  # of one process, and more
+STREAMS = 8192  # more streams than one process has
 
 _event_decoder = msgspec.json.Decoder(Event)
 _gap_decoder = msgspec.json.Decoder(Gap)
 
 
 class NotOursError(FramehopError):
-    """A record in one of our topics that framehop did not write, or a broken one; the message says what is wrong with it."""
+    """A record in a topic of ours is broken or was not written by framehop; the message says what is wrong with it."""
 
 
 # ---- frames
 
 
 def frame_headers(frame: Frame, *, error: str = "") -> Headers:
-    """`error`: why the record has no picture, when it stands for a frame that the broker does not take."""
+    """Return a frame's headers. `error`: why the record has no picture, when the broker does not take the frame itself."""
     key, error = frame.key, frame.error or error
     headers: Headers = [
         *_lasting_headers(key.stream, key.epoch, frame.content_type, frame.clock, keyframe=frame.keyframe),
@@ -78,7 +78,7 @@ def frame_headers(frame: Frame, *, error: str = "") -> Headers:
 def _lasting_headers(
     stream: str, epoch: int, content_type: str, clock: CaptureClock, *, keyframe: bool
 ) -> tuple[tuple[str, str], ...]:
-    """Those that one frame of a stream has from the one before."""
+    """Return the headers that a stream's frames share with the frame before."""
     return (
         ("content-type", content_type),
         ("ce_specversion", "1.0"),
@@ -91,7 +91,7 @@ def _lasting_headers(
 
 
 def parse_frame(message: Message) -> FrameMeta:
-    """What a record of the frames topic says of itself. Raises NotOursError."""
+    """Parse the headers of a record of a frames topic. Raises NotOursError."""
     headers = _headers(message)
     if headers.get("ce_type") != FRAME:
         raise NotOursError(f"its ce_type is {headers.get('ce_type', 'missing')[:64]!r}, not {FRAME}")
@@ -117,12 +117,12 @@ def parse_frame(message: Message) -> FrameMeta:
 
 
 def origin_of(message: Message) -> str:
-    """Which picture of its source it is, where that is known by names; of a frame."""
+    """Return a frame's origin, which names its picture within the source; else empty."""
     return _headers(message).get("ce_origin", "")
 
 
 def payload_of(message: Message, meta: FrameMeta) -> memoryview | None:
-    """The picture, or what there is of a broken one; None for a record that stands for one which is not here."""
+    """Return the picture, or the available bytes of a broken one; None for a record whose picture is not here."""
     value = message.value() or b""
     return memoryview(value) if value or not meta.error else None
 
@@ -132,7 +132,7 @@ def pointer_of(message: Message) -> FramePointer:
 
 
 def appended_at(message: Message) -> int:
-    """Microseconds since 1970, by the broker's clock in our topics."""
+    """Return when the broker appended the record, microseconds since 1970."""
     return int(message.timestamp()[1]) * 1000
 
 
@@ -140,7 +140,7 @@ def appended_at(message: Message) -> int:
 
 
 def event_record(event: Event) -> Record:
-    """Value and headers. Raises InvalidArgumentError when the id is not that of the event's frame and lane."""
+    """Return value and headers. Raises InvalidArgumentError when the id is not that of the event's frame and lane."""
     return encode_event(event), _json_headers(EVENT, f"/streams/{event.stream}", event.event_id)
 
 
@@ -150,7 +150,7 @@ def gap_record(gap: Gap) -> Record:
 
 
 def parse_outcome(message: Message) -> EventRecord | Gap:
-    """A record of the detections topic. Raises NotOursError."""
+    """Parse a record of the detections topic. Raises NotOursError."""
     headers = _headers(message)
     raw = message.value() or b""
     try:
@@ -174,7 +174,7 @@ def parse_outcome(message: Message) -> EventRecord | Gap:
 
 
 class DeadLetterBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The value of a dead letter. `event`: the `failed` one, absent for a record that was not even a frame."""
+    """The value of a dead letter. `event`: the `failed` event, absent for a record that was no frame."""
 
     reason: str
     kind: Literal["frame", "record"]
@@ -204,7 +204,7 @@ def letter_of_record(pointer: FramePointer, reason: str) -> Record:
 
 
 def parse_letter(message: Message) -> DeadLetterBody:
-    """Raises NotOursError."""
+    """Parse a dead letter. Raises NotOursError."""
     try:
         return _letter_decoder.decode(message.value() or b"")
     except msgspec.MsgspecError as error:
@@ -225,7 +225,7 @@ def _json_headers(kind: str, source: str, identity: str) -> Headers:
 
 
 def _headers(message: Message) -> Mapping[str, str]:
-    """The headers as text; of a name that comes twice the last one. Raises NotOursError."""
+    """Return the headers as text; the last one wins if a name comes twice. Raises NotOursError."""
     try:
         found = message.headers() or []
         return {

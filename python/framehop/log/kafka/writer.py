@@ -1,4 +1,4 @@
-"""Appending frames to Kafka."""
+"""Append frames to Kafka."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ DeliveryCallback = Callable[[KafkaError | None, Message], None]
 
 CLOSE_S = 5.0
 TICK_S = 0.05
-GATHER_S = 0.005  # little beside a broker's answer, and dozens of frames at full speed
+GATHER_S = 0.005  # little compared with a broker's answer, and dozens of frames at full speed
 SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
 PASS_S = 60.0
-# What is said of all other frames once the client has failed for good; why it has, `poll` raises.
+# Once the client has failed for good, all other frames are reported with these codes; `poll` raises the reason.
 _OF_A_FATAL_ONE = {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Topic:
-    """A topic that is written to. `largest`: bytes of a record that it takes. `producer`: of all topics with the same limit, for it
-    is a setting of the client, which bounds batches by it as well."""
+    """A topic that is written to. `largest`: bytes of a record that it takes. `producer`: shared by all topics with the same limit,
+    since a client has one limit, which also bounds its batches."""
 
     partitions: int
     largest: int
@@ -57,7 +57,7 @@ class _Topic:
 
 
 class _Sent(NamedTuple):
-    """What is left to know of a frame that the client has. `size`: of its payload."""
+    """What must be known of a frame that the client has. `size`: of its payload."""
 
     key: FrameKey
     origin: str
@@ -66,7 +66,7 @@ class _Sent(NamedTuple):
 
 @dataclass(slots=True)
 class _Stream:
-    """`sent` and `acked` count frames of this writer."""
+    """A stream that is open here. `sent` and `acked` count frames of this writer."""
 
     row: StreamRow
     lock: FileLock
@@ -86,17 +86,17 @@ class _Stream:
 class KafkaWriter:
     """The log's FrameWriter: an idempotent producer that waits for all replicas in sync and never gives up on a frame.
 
-    Thread-safe, for one thread per stream. `close` waits up to 5 s for what is queued; what is not acknowledged by then is in
-    doubt, with a warning, and the next writer of a finite source finds out what became of it.
+    It is thread-safe, with one thread per stream. `close` waits up to 5 s for the queue; the fate of frames unacknowledged by then
+    is unknown, with a warning, and the next writer of a finite source finds it out.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._url, self._frames, self._labels = connection.url, connection.frames, connection.options.labels
         self._connection = connection
         self._limit = connection.options.queue_bytes
-        self._low = self._limit - self._limit // 8  # who waits for room sleeps until then: not once per acknowledgement
+        self._low = self._limit - self._limit // 8  # a full queue wakes its waiters here, not at every acknowledgement
         self._causes = Causes()
-        self._looking_up = threading.Lock()  # of topics and producers, which are never taken out
+        self._looking_up = threading.Lock()  # guards topics and producers, which are never removed
         self._topics: dict[str, _Topic] = {}
         self._producers: dict[int, Producer] = {}
         self._frames.check_labels(self._labels)
@@ -105,12 +105,12 @@ class KafkaWriter:
         self._store = StreamStore(state_directory(self._url, connection.options), self._url.frames)
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
-        self._quiet = threading.Condition(self._lock)  # of a stream, or of all
+        self._quiet = threading.Condition(self._lock)  # notified when a stream, or all of them, are acknowledged
         self._streams: dict[str, _Stream] = {}
         self._acknowledged: dict[str, Acknowledged] = {}
         self._queued_bytes = 0
         self._queued = 0
-        self._waiting = 0  # for room
+        self._waiting = 0  # threads that wait for room
         self._progress_s = time.monotonic()
         self._failure: FramehopError | None = None
         self._too_large: tuple[int, FrameKey, FramehopError] | None = None
@@ -121,7 +121,7 @@ class KafkaWriter:
         self._thread.start()
 
     def _topic(self, name: str) -> _Topic:
-        """Raises LogNotFoundError."""
+        """Return the topic, looked up once. Raises LogNotFoundError."""
         if (found := self._topics.get(name)) is not None:
             return found
         with self._looking_up:
@@ -135,18 +135,16 @@ class KafkaWriter:
 
     def _make_producer(self, largest: int) -> Producer:
         config = {
-            "compression.type": "none",  # pictures are compressed
+            "compression.type": "none",  # pictures are already compressed
             "linger.ms": 1,
             "queue.buffering.max.messages": 1_000_000,
-            "queue.buffering.max.kbytes": max(
-                1, 2 * self._limit >> 10
-            ),  # `append` holds to the bound; this never decides
+            "queue.buffering.max.kbytes": max(1, 2 * self._limit >> 10),  # `append` keeps the bound; this never decides
             **settings(self._url, self._connection.options, "ingest", self._causes),
             "enable.idempotence": True,
             "acks": "all",
-            # A frame that the broker refuses ends the client, for those behind it would leave a hole where it was.
+            # A refused frame ends the client, because the frames after it would leave a hole in its place.
             "enable.gapless.guarantee": True,
-            # An expired message would be sent again by us under another sequence number: doubled, or out of order.
+            # We would send an expired message again under another sequence number: doubled, or out of order.
             "message.timeout.ms": 0,
             "message.max.bytes": largest,
         }
@@ -155,7 +153,7 @@ class KafkaWriter:
 
     # ---- streams
 
-    # The broker is asked without `_lock`, which every stream's frames need: it may take its time to answer.
+    # The broker is asked without `_lock`, which every stream's frames need, because it may answer slowly.
 
     def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
         check_stream(stream)
@@ -170,7 +168,7 @@ class KafkaWriter:
             with self._lock:
                 self._check()
                 last = self._store.load(stream)
-            # An epoch goes on in its own topic, unless nobody would read it there any more.
+            # An epoch continues in its own topic, unless nobody would read it there any more.
             same = finite and last is not None and is_same(last.source, source) and self._frames.matches(last.topic)
             done = same and last is not None and run_since_us is not None and last.finished_us >= run_since_us
             origins: list[tuple[int, str]] = []
@@ -188,7 +186,8 @@ class KafkaWriter:
         return _state(stream, row, done=done, replaced=finite and _was_replaced(last, source))
 
     def _recovered(self, stream: str, row: StreamRow) -> tuple[StreamRow, list[tuple[int, str]]]:
-        """What the partition holds beyond what was remembered has been acknowledged to nobody, but is there."""
+        """Return the row moved past frames that the partition holds but the store did not remember. They were acknowledged to
+        nobody, but they exist."""
         self._topic(row.topic)
         seq, offset, origins = find_last_seq(
             self._connection,
@@ -231,8 +230,8 @@ class KafkaWriter:
             self._settle(stream, held)
 
     def next_pass(self, stream: str) -> StreamState:
-        """Waits until the last pass is acknowledged: the state on disk names one epoch. Raises LogUnavailableError after a
-        minute."""
+        """Start the next pass, after waiting until the last one is acknowledged, since the state on disk names one epoch. Raises
+        LogUnavailableError after a minute."""
         deadline = Deadline.after(PASS_S)
         with self._lock:
             held = self._held(stream)
@@ -262,7 +261,7 @@ class KafkaWriter:
                 if deadline.expired:
                     return False
                 self._quiet.wait(min(TICK_S, deadline.remaining_s))
-        self._write_down()  # for the next writer, which reads it
+        self._write_down()  # the next writer reads it
         with self._lock:
             self._streams.pop(stream, None)
         held.lock.release()
@@ -281,8 +280,8 @@ class KafkaWriter:
             if not self._wait_for_room(size, timeout_s):
                 return False
             self._count(held, 1, size)
-        # Without the lock: the client copies the picture, and those of other streams are acknowledged meanwhile. Ctrl-C may come
-        # when the client has the frame already, so that it goes on to count.
+        # The lock is not held, so that other streams are acknowledged while the client copies the picture. If Ctrl-C comes when the
+        # client already has the frame, the frame stays counted.
         try:
             self._produce(
                 frame, headers, held.row, partial(self._delivered, _Sent(frame.key, frame.origin, size), on_ack)
@@ -303,7 +302,7 @@ class KafkaWriter:
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
         self._waiting += 1
         try:
-            # Who comes while others wait does not take their room.
+            # A thread that comes while others wait does not take their room.
             allowed = self._limit if self._waiting == 1 else self._low
             while self._queued and self._queued_bytes + size > allowed:
                 if deadline is not None and deadline.expired:
@@ -340,8 +339,8 @@ class KafkaWriter:
     def _delivered(
         self, sent: _Sent, on_ack: Callable[[Ack], None] | None, error: KafkaError | None, message: Message
     ) -> None:
-        """From the writer's thread, in order per stream. A frame counts as queued until its callback has returned, and one that a
-        failed client lets go until it has said why."""
+        """Handle a delivery report. Called from the writer's thread, in order per stream. A frame counts as queued until its
+        callback has returned, and after a client's failure until the reason is known."""
         if error is not None and error.code() in _OF_A_FATAL_ONE:
             return
         if error is None:
@@ -354,27 +353,27 @@ class KafkaWriter:
             self._progress_s = time.monotonic()
             held = self._streams.get(sent.key.stream)
             if held is not None and held.row.epoch != sent.key.epoch:
-                held = None  # the stream was given up after a failure, and opened again
+                held = None  # the stream was given up after a failure and opened again
             if error is not None:
                 self._failed(sent, error, message.topic() or "")
-            elif held is not None and held.failure is None:  # behind a frame that is lost, nothing is acknowledged
+            elif held is not None and held.failure is None:  # after a lost frame, nothing is acknowledged
                 self._remember(held, sent, message.offset() or 0)
             self._tell(held)
 
     def _tell(self, held: _Stream | None) -> None:
-        """Those that wait for what has just become true."""
+        """Wake every waiter whose condition now holds."""
         if not self._queued or self._queued_bytes <= self._low or self._failure is not None:
             self._room.notify_all()
         if not self._queued or held is None or held.quiet or self._failure is not None:
             self._quiet.notify_all()
 
     def _failed(self, sent: _Sent, error: KafkaError, topic: str) -> None:
-        """Of many topics, one that has been deleted ends its own streams."""
+        """Handle a frame's failure. When one of many topics has been deleted, only its streams end."""
         stream = sent.key.stream
-        deleted = error.code() in MISSING or error.code() == KafkaError._DESTROY  # of what was in flight then
+        deleted = error.code() in MISSING or error.code() == KafkaError._DESTROY  # it was in flight then
         explained = missing(topic, self._url) if deleted else explain(error, self._url, topic)
         if deleted and self._connection.may_vanish(topic):
-            if (held := self._streams.get(stream)) is not None:  # else it was given up for its first failure
+            if (held := self._streams.get(stream)) is not None:  # otherwise it was given up at its first failure
                 held.failure = held.failure or explained
         elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             if self._too_large is None or sent.size > self._too_large[0]:
@@ -400,7 +399,7 @@ class KafkaWriter:
         self._settle(key.stream, held)
 
     def _settle(self, stream: str, held: _Stream) -> None:
-        """A source that has ended is marked so once its last frame is acknowledged; an account is kept once its frames are."""
+        """Mark a source finished once its last frame is acknowledged, and keep an account once its frames are."""
         if held.account is not None and held.acked >= held.account_at:
             account, held.account = held.account, None
             self._keep(account)
@@ -414,12 +413,12 @@ class KafkaWriter:
     def _keep(self, account: IngestAccount) -> None:
         try:
             self._store.keep_account(account)
-        except FramehopError as error:  # a full disk: the next account is kept, or the one before stays
+        except FramehopError as error:  # with a full disk the next account is kept, or the one before stays
             logger.warning("ingest's account of %s is not kept: %s", account.stream, error)
 
     def _poll(self) -> None:
-        """Each producer in turn; there is nearly always one. Acknowledgements may gather a little: each turn of this thread is one
-        less of those that append."""
+        """Poll each producer in turn; there is nearly always one. Acknowledgements may gather a little, since each turn of this
+        thread costs the appending threads one."""
         producers = list(self._producers.values())
         heard = [producer.poll(TICK_S / len(producers)) for producer in producers]
         if any(heard):
@@ -428,19 +427,19 @@ class KafkaWriter:
             self._ending.wait(TICK_S)
 
     def _serve(self) -> None:
-        """The writer's thread: delivery reports, and what is remembered on disk, twenty times a second at most."""
+        """Run the writer's thread: delivery reports, and the state on disk, at most twenty times a second."""
         while not self._ending.is_set():
             try:
                 with translated(self._url, self._causes, self._frames.text):
                     self._poll()
-            except FramehopError as error:  # a fatal one, such as no right to write at all
+            except FramehopError as error:  # a fatal error, such as no right to write at all
                 self._fail(error)
             if time.monotonic() - self._remembered_s >= TICK_S:
                 self._write_down()
                 self._remembered_s = time.monotonic()
 
     def _fail(self, error: FramehopError) -> None:
-        """What the client raises ends everything. The frame that was the cause, if one was, is reported right behind it."""
+        """End everything, because the client failed. If a frame was the cause, it is reported right afterwards."""
         with suppress(FramehopError), translated(self._url, self._causes, self._frames.text):
             self._poll()
         with self._lock:
@@ -449,7 +448,8 @@ class KafkaWriter:
             self._quiet.notify_all()
 
     def _named(self) -> FramehopError | None:
-        """The largest frame of the batch that was refused. The client knew the limit when it began, so it was lowered since."""
+        """Return an error naming the largest frame of the refused batch. The client knew the topic's limit at its start, so the
+        limit was lowered since."""
         if self._too_large is None:
             return None
         size, key, explained = self._too_large
@@ -466,7 +466,7 @@ class KafkaWriter:
                     self._acknowledged = {}
             except (
                 FramehopError
-            ) as error:  # a full disk: less is known after a crash, and the partition is read instead
+            ) as error:  # with a full disk less is known after a crash, and the partition is read instead
                 logger.warning("what was acknowledged is not remembered: %s", error)
 
     # ---- ends
@@ -484,7 +484,7 @@ class KafkaWriter:
 
     @property
     def stalled(self) -> str:
-        """Why nothing is acknowledged at the moment, by its true cause."""
+        """Why nothing is acknowledged at the moment, by its true cause; else empty."""
         if not self._queued or time.monotonic() - self._progress_s < SILENCE_S:
             return ""
         cause = self._causes.refused or self._causes.since(self._progress_s)
