@@ -1,1 +1,1 @@
-"""What looks after a log from outside, and needs no pipeline: the audit, and failed frames once more."""
+"""Tools that look after a log without a pipeline: the audit, and another try for failed frames."""

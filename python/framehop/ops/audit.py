@@ -1,4 +1,4 @@
-"""The proof that nothing vanished: computed from what the log holds, from no counter of the pipeline."""
+"""Prove that nothing vanished, from the log's contents alone and no counter of the pipeline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AuditProgress = Callable[[str, int, int | None], None]
 
 
 class Auditable(Protocol):
-    """What the audit asks of a log; every FrameLog has it."""
+    """The part of a log that the audit uses; every FrameLog has it."""
 
     @property
     def delivery(self) -> Delivery: ...
@@ -58,13 +58,13 @@ class StreamAudit:
 class AuditReport:
     """What the log holds, and what is wrong with it.
 
-    `missing`: frames without an event, seqs and offsets that are neither in the log nor in a gap, and events that are gone; where
-    the stream cannot be known they count in the total alone. `duplicates`: second events of one id
-    and second frames of one key; wrong unless `delivery` is `at-least-once`. `out_of_order`: events whose seq is not above all
-    before it in its (stream, epoch), in `at-least-once` of the same writer. `unknown`: events of frames that the log never had.
-    `lost`: frames whose picture is gone or damaged, looked for unless `rows_only`.
-    `sources`: what ingest says of its sources, also of what never reached the log; it is shown beside, and not part of the proof.
-    `findings`: the first of each that is wrong by name. While a pipeline is at work its frames in flight are missing.
+    `missing`: frames without an event, seqs and offsets that are neither in the log nor in a gap, and events that are gone; if the
+    stream is unknown they count only in the total. `duplicates`: second events of one id and second frames of one key; wrong unless
+    `delivery` is `at-least-once`. `out_of_order`: events whose seq is not above all earlier ones in their (stream, epoch), for
+    `at-least-once` among those of the same writer. `unknown`: events of frames that the log never had. `lost`: frames whose picture
+    is gone or damaged, looked for unless `rows_only`. `sources`: ingest's accounts of its sources, including what never reached the
+    log; shown for information, no part of the proof. `findings`: names the first of each kind that is wrong. While a pipeline is at
+    work its frames in flight count as missing.
     """
 
     delivery: Delivery
@@ -98,11 +98,11 @@ def audit(
 ) -> AuditReport:
     """Check every frame with its picture, and every event of `lane`, that the log holds now. Memory: eight bytes for each.
 
-    `delivery`: what to hold the log to, if it is not what it was opened with. `rows_only`: leave the pictures of a log in a
-    directory unread, which is quick and sees no damaged file.
+    `delivery`: the promise to check, if not the one that the log was opened with. `rows_only`: do not read the pictures of a log in
+    a directory, which is quick and finds no damaged file.
 
-    The end of each partition and what the lane's workers have committed are taken first, then events, frames and pictures are read,
-    and the gaps last: on a log at work an event's frame is always found, be it in the log or in a gap.
+    The end of each partition and the commits of the lane's workers are read first, then events, frames and pictures, and the gaps
+    last. So even on a log at work an event's frame is always found, in the log or in a gap.
     """
     tell = on_progress or _quiet
     promised, ends = delivery or log.delivery, log.end_offsets()
@@ -123,7 +123,7 @@ def audit(
 
 
 def _committed(log: Auditable, group: str) -> Mapping[Partition, int]:
-    """It only makes a finding say more: who may read the log, and not look at its groups, goes without."""
+    """Return the group's commits, or none without the right to look at groups; they only make a finding more precise."""
     try:
         return log.committed(group)
     except LogAccessError as error:
@@ -158,4 +158,4 @@ def _told(items: Iterable[_T], what: str, total: int | None, tell: AuditProgress
 
 
 def _quiet(_what: str, _done: int, _total: int | None) -> None:
-    """Nobody asked for progress."""
+    """Ignore progress that nobody asked for."""

@@ -1,4 +1,4 @@
-"""Offsets against records: a log knows how many frames each partition was given, whatever became of them since."""
+"""Compare offsets with records: a log knows how many frames each partition was given, whatever happened to them since."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from framehop.types import FramePointer, Gap, Partition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortage:
-    """Frames of one partition that nothing accounts for. `ranges`: offsets that hold none. `hidden`: how many more there are among
-    the offsets that retention took, which gaps name by stream and seq alone."""
+    """Frames of one partition that nothing accounts for. `ranges`: offsets that hold none. `hidden`: how many more are missing
+    among the offsets that retention removed, whose gaps name only stream and seq."""
 
     partition: Partition
     ranges: tuple[Range, ...]
@@ -26,7 +26,7 @@ class Shortage:
 
 
 class Offsets:
-    """What was seen at which offset, up to `ends`, the next offsets from before anything was read."""
+    """The records seen at each offset, up to `ends`: the next offsets from before anything was read."""
 
     def __init__(self, ends: Mapping[Partition, int]) -> None:
         self._ends = dict(ends)
@@ -34,7 +34,7 @@ class Offsets:
         self._shared: set[Partition] = set()
 
     def see(self, pointer: FramePointer) -> None:
-        """There is a record."""
+        """Note a record."""
         seen, offset = self._seen[pointer.place], pointer.offset
         if seen and seen[-1][1] + 1 == offset:
             seen[-1] = (seen[-1][0], offset)
@@ -42,12 +42,12 @@ class Offsets:
             seen.append((offset, offset))
 
     def see_other(self, pointer: FramePointer) -> None:
-        """There is a record that is no frame. Somebody else writes here: offsets without a record may be marks of transactions."""
+        """Note a record that is no frame. It shows that others write here, so offsets without a record may be transaction marks."""
         self.see(pointer)
         self._shared.add(pointer.place)
 
     def sheet(self, gaps: Sequence[Gap], twice: Counter[Partition]) -> Sheet:
-        """What is open. `twice`: frames by partition that are both among those seen and in `gaps`."""
+        """Return the open offsets. `twice`: by partition, how many frames are both among those seen and in `gaps`."""
         by_place: defaultdict[Partition, list[Gap]] = defaultdict(list)
         for gap in gaps:
             by_place[gap.place].append(gap)
@@ -64,7 +64,8 @@ class Offsets:
         gone = merged((gap.first_offset, gap.last_offset) for gap in gaps)
         ranges = list(without([(0, end - 1)], merged([*seen, *gone]))) if end > 0 else []
         counted = size(seen) - twice + _frames_in(gaps)
-        # Gaps without a stream are exact ranges of offsets. Those of streams that share a partition overlap, so they are counted.
+        # Gaps without a stream are exact ranges of offsets. Gaps of streams that share a partition overlap, so their frames are
+        # counted.
         exact = all(not gap.stream for gap in gaps)
         return _Open(ranges, 0 if exact else max(0, end - counted - size(ranges)))
 
@@ -84,18 +85,19 @@ class _Open:
 
 
 class Sheet:
-    """Offsets without a frame, from which those are crossed off that are told by seq already. What remains is a shortage."""
+    """Offsets without a frame. Those already reported by seq are crossed off; the rest is a shortage."""
 
     def __init__(self, open_places: dict[Partition, _Open]) -> None:
         self._open = open_places
 
     def cross_off(self, place: Place) -> None:
-        """The frame that lay here is told of."""
+        """Cross off the offset of a frame that was reported."""
         partition, offset = place
         self._take(partition, offset, offset, 1)
 
     def cross_off_between(self, before: Place | None, behind: Place | None, count: int) -> None:
-        """`count` frames of one stream that lay between two others of it are told of. Without a neighbour nothing can be said."""
+        """Cross off `count` reported frames of one stream, which lay between two others of it. Without a neighbour nothing is
+        crossed off."""
         known = before or behind
         if known is not None:
             self._take(known[0], before[1] if before else 0, behind[1] if behind else 1 << 62, count)

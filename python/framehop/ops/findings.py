@@ -1,4 +1,4 @@
-"""What an audit found wrong: counted by stream without a bound, told by name up to one."""
+"""The audit's findings: all of them counted by stream, and a limited number named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_FINDINGS = 20
 
 
 class Findings:
-    """`counts` by what is counted, then by stream; the stream is empty where it cannot be known."""
+    """The counts by kind and then by stream, and the named findings. The stream is empty where it is unknown."""
 
     def __init__(self, *kinds: str) -> None:
         self.counts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
@@ -21,19 +21,19 @@ class Findings:
         return self.counts[kind].total()
 
     def of(self, kind: str, key: FrameKey, why: str, *, wrong: bool = True) -> None:
-        """One frame. Repeats that are allowed are counted and not told."""
+        """Record one frame. Repeats that are allowed are counted and not named."""
         self.counts[kind][key.stream] += 1
         if wrong:
             self._tell(kind, f"{key}, {why}")
 
     def of_run(self, kind: str, first: FrameKey, last_seq: int, why: str) -> None:
-        """The frames from `first` to `last_seq` of its epoch, of which there may be millions."""
+        """Record the frames from `first` to `last_seq` of its epoch, of which there may be millions."""
         self.counts[kind][first.stream] += last_seq - first.seq + 1
         for seq in range(first.seq, min(last_seq + 1, first.seq + MAX_FINDINGS)):
             self._tell(kind, f"{FrameKey(first.stream, first.epoch, seq)}, {why}")
 
     def of_many(self, kind: str, stream: str, count: int, text: str) -> None:
-        """`count` frames that have no names of their own."""
+        """Record `count` frames that have no names of their own."""
         self.counts[kind][stream] += count
         self._tell(kind, text)
 

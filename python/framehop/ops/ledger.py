@@ -1,4 +1,4 @@
-"""The audit's own books: events against frames, seqs against gaps, offsets against what lies there."""
+"""The audit's books: events against frames, seqs against gaps, offsets against records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Pass = tuple[str, int]  # stream, epoch
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of one pass. `last_event`: by writer where order is the writer's own."""
+    """What was seen of one pass. `last_event`: by writer if order holds only within a writer."""
 
     frames: Seqs = field(default_factory=Seqs)
     events: Seqs = field(default_factory=Seqs)
@@ -28,7 +28,7 @@ class _Seen:
 
 
 class Ledger:
-    """Fill it with `event`, `frame` and `lost`, then `close` it once; `findings` and `outcomes` are the result."""
+    """The books. Fill them with `event`, `frame` and `lost`, then call `close` once; `findings` and `outcomes` are the result."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Ledger:
         group: str = "",
         committed: Mapping[Partition, int] | None = None,
     ) -> None:
-        """`committed`: how far `group` says to be, from before events were read."""
+        """Open the books. `committed`: how far `group` has committed, read before the events."""
         self._group, self._committed = group, committed or {}
         self._once = delivery == "exactly-once"
         self._passes: defaultdict[Pass, _Seen] = defaultdict(_Seen)
@@ -74,7 +74,7 @@ class Ledger:
         self.findings.of("lost", picture.key, picture.reason)
 
     def close(self, gaps: Sequence[Gap], known: Mapping[str, Partition], lost_events: int) -> None:
-        """Compare. `known`: streams that the log has a memory of, with their partition. `lost_events`: those that it can only
+        """Compare everything. `known`: streams that the log remembers, with their partition. `lost_events`: events that it can only
         count."""
         by_pass, removed = _by_pass(gaps), Removed(gaps)
         sheet = self.offsets.sheet(gaps, self._in_both(by_pass))
@@ -85,13 +85,13 @@ class Ledger:
         }
         for shortage in sheet.shortages():
             self._short_of(shortage, known, told_of)
-        # Those that are told of by their frames are not told of again.
+        # Events reported by their frames are not reported again.
         if (unnamed := lost_events - self.findings.total("missing")) > 0:
             text = f"{unnamed} events of frames that are gone: they were written, and retention did not take them"
             self.findings.of_many("missing", "", unnamed, text)
 
     def _in_both(self, gaps: Mapping[Pass, list[Range]]) -> Counter[Partition]:
-        """Frames that were seen, and taken by retention before the gaps were."""
+        """Count frames that were seen and then removed by retention before the gaps were read."""
         both: Counter[Partition] = Counter()
         for key, gone in gaps.items():
             frames = self._passes[key].frames
@@ -109,7 +109,7 @@ class Ledger:
     def _check(self, key: Pass, seen: _Seen, gone: list[Range], removed: Removed, sheet: Sheet) -> None:
         frames, events = seen.frames.ranges(), seen.events.ranges()
         for seq in _each(without(without(frames, events), gone)):
-            # Retention may have taken it since it was read.
+            # Retention may have removed the frame since it was read.
             if not removed.holds(seen.frames.place(seq)):
                 self.findings.of("missing", FrameKey(*key, seq), self._without_event(seen.frames.place(seq)))
         for first, last in _holes(merged([*frames, *events, *gone]), removed.begin_of(seen.frames, seen.events)):
@@ -121,7 +121,8 @@ class Ledger:
                 sheet.cross_off(seen.events.place(seq))
 
     def _short_of(self, shortage: Shortage, known: Mapping[str, Partition], told_of: set[str]) -> None:
-        """A partition was given more frames than there are. Whose, its streams tell: first those of which nothing is left."""
+        """Report a partition that was given more frames than there are. The streams at fault are guessed: first those with nothing
+        left."""
         here = sorted(stream for stream, place in known.items() if place == shortage.partition)
         suspects = [stream for stream in here if stream not in told_of] or here
         stream = suspects[0] if len(suspects) == 1 else ""
@@ -130,7 +131,7 @@ class Ledger:
 
 
 class Removed:
-    """Gaps that know offsets and no stream, as a partition has them of which the oldest records were removed."""
+    """Gaps with offsets and no stream, as in a partition whose oldest records were removed."""
 
     def __init__(self, gaps: Iterable[Gap]) -> None:
         found: defaultdict[Partition, list[Range]] = defaultdict(list)
@@ -144,8 +145,8 @@ class Removed:
         return holds(self._ranges.get(partition, []), offset)
 
     def begin_of(self, frames: Seqs, events: Seqs) -> int:
-        """The seq from which on an epoch has to be whole: what lies below its first frame may have been in a gap before that one,
-        and of an epoch without frames what lies below its last event whose frame was removed."""
+        """Return the seq from which an epoch must be complete. Seqs below its first frame may have been in a gap before that frame;
+        in an epoch without frames, so may those below its last event whose frame was removed."""
         if not self._ranges:
             return 0
         if frames:
@@ -172,7 +173,7 @@ def _each(ranges: Iterable[Range]) -> Iterable[int]:
 
 
 def _holes(present: Sequence[Range], begin: int) -> Iterable[Range]:
-    """Between `begin` and the highest one known."""
+    """Return the holes between `begin` and the highest known seq."""
     return without([(begin, present[-1][1])], present) if present and begin <= present[-1][1] else []
 
 

@@ -1,4 +1,4 @@
-"""Ranges of whole numbers, both ends included: millions of seqs or offsets in a few words of memory."""
+"""Ranges of whole numbers with both ends included, which hold millions of seqs or offsets in a few words of memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Range = tuple[int, int]
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
-    """The same numbers as few ranges in order; empty ranges vanish."""
+    """Return the same numbers in as few ranges as possible, in order; empty ranges vanish."""
     found: list[Range] = []
     for first, last in sorted(ranges):
         if last < first:
@@ -22,7 +22,7 @@ def merged(ranges: Iterable[Range]) -> list[Range]:
 
 
 def without(ranges: Iterable[Range], taken: Sequence[Range]) -> Iterator[Range]:
-    """What of `ranges` is not in `taken`. Both as `merged` gives them."""
+    """Yield the parts of `ranges` that are not in `taken`. Both must be as `merged` returns them."""
     at = 0
     for first, last in ranges:
         rest = first
@@ -39,16 +39,16 @@ def without(ranges: Iterable[Range], taken: Sequence[Range]) -> Iterator[Range]:
 
 
 def holds(ranges: Sequence[Range], number: int) -> bool:
-    """Whether `number` is in one of `ranges`, which are as `merged` gives them."""
+    """Whether `number` is in one of `ranges`, which must be as `merged` returns them."""
     at = bisect_right(ranges, number, key=lambda found: found[0]) - 1
     return at >= 0 and number <= ranges[at][1]
 
 
 def size(ranges: Iterable[Range]) -> int:
-    """How many numbers they hold."""
+    """Return how many numbers the ranges hold."""
     return sum(last - first + 1 for first, last in ranges)
 
 
 def told(first: int, last: int) -> str:
-    """A range for a sentence: `7`, or `7 to 9`."""
+    """Format a range for a sentence: `7`, or `7 to 9`."""
     return str(first) if first == last else f"{first} to {last}"

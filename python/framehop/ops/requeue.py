@@ -1,4 +1,4 @@
-"""Failed frames once more: their bytes go into the log anew."""
+"""Append the bytes of failed frames to the log again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLUSH_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequeueSummary:
-    """By the letter's id: the key of the new frame, and why there is none."""
+    """The results by the letter's id: the key of the new frame, or why there is none."""
 
     requeued: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
@@ -25,9 +25,8 @@ class RequeueSummary:
 
 def requeue(log: FrameLog, letters: Iterable[DeadLetter]) -> RequeueSummary:
     """Append the original pictures to `log`, in a new epoch of each stream: a frame's key never changes, and an id that failed
-    stays failed. What cannot be read again, or whose stream is being written (StreamBusyError), is in `errors`; the others go on.
-
-    Raises LogUnavailableError when the log does not acknowledge them."""
+    stays failed. `errors` has those that cannot be read again or whose stream is being written (StreamBusyError); the others
+    continue. Raises LogUnavailableError when the log does not acknowledge them."""
     summary = RequeueSummary()
     taken: set[str] = set()
     with log.writer() as writer:
@@ -56,7 +55,7 @@ def _acknowledged(taken: set[str], letter_id: str, _ack: Ack) -> None:
 
 
 class _Streams:
-    """The streams opened so far, and the next seq of each. One that was refused stays refused."""
+    """The streams opened so far, and the next seq of each. A stream that was refused stays refused."""
 
     def __init__(self, writer: FrameWriter) -> None:
         self._writer = writer
@@ -95,7 +94,7 @@ def _original(log: FrameLog, letter: DeadLetter) -> FrameRecord:
 
 
 def _frame(record: FrameRecord, key: FrameKey) -> Frame:
-    """Captured when it was; received now, so that it is not too old for anybody."""
+    """Build the frame with its old capture time and a new receive time, so that no policy finds it too old."""
     meta: FrameMeta = record.meta
     return Frame(
         key=key,

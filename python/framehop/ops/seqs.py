@@ -1,4 +1,4 @@
-"""The seqs of one (stream, epoch), with the place of each."""
+"""Store the seqs of one (stream, epoch), with the place of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from framehop.ops.ranges import Range, merged
 from framehop.types import Partition
 
-Place = tuple[Partition, int]  # and the offset there
+Place = tuple[Partition, int]  # with the offset in it
 
 
 @dataclass(slots=True)
@@ -24,14 +24,14 @@ class _Run:
 
 
 class Seqs:
-    """Eight bytes per seq as long as they come mostly in order, as they do: a log of weeks is audited in the memory of a laptop."""
+    """The seqs, in eight bytes each as long as they come mostly in order, as they do: a laptop can audit a log of weeks."""
 
     def __init__(self) -> None:
         self._firsts: list[int] = []
         self._runs: list[_Run] = []
 
     def add(self, seq: int, place: Place) -> bool:
-        """False when it was there: the first place counts."""
+        """Add a seq; False if it was there already, and its first place then stays."""
         partition, offset = place
         at = bisect_right(self._firsts, seq) - 1
         run = self._runs[at] if at >= 0 else None
@@ -52,7 +52,7 @@ class Seqs:
         return self._firsts[0]
 
     def place(self, seq: int) -> Place:
-        """Raises IndexError for a seq that was never added."""
+        """Return the place of a seq. Raises IndexError for a seq that was never added."""
         run = self._runs[bisect_right(self._firsts, seq) - 1]
         return run.partition, run.offsets[seq - run.first]
 
@@ -60,7 +60,7 @@ class Seqs:
         return merged((run.first, run.end - 1) for run in self._runs)
 
     def neighbours(self, first: int, last: int) -> tuple[Place | None, Place | None]:
-        """The places of the nearest seqs before `first` and behind `last`, between which they are not."""
+        """Return the places of the nearest seqs before `first` and after `last`. They enclose the range."""
         at = bisect_right(self._firsts, first)
         before = self.place(self._runs[at - 1].end - 1) if at > 0 else None
         return before, self.place(self._firsts[at]) if at < len(self._firsts) else None

@@ -1,1 +1,1 @@
-"""Films of a log, to look at. Needs the extra `video`; nothing heavy is imported before it is used."""
+"""Films of a log, to look at. Needs the extra `video`, which is imported only when used."""

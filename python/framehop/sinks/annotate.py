@@ -1,4 +1,4 @@
-"""A film of one stream with its boxes drawn in."""
+"""Make a film of one stream with its boxes drawn in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def annotate(
     on_progress: ProgressCallback | None = None,
 ) -> int:
     """Write `out_path` (mp4, VP9): every frame of the stream's last epoch at its capture time, with the boxes of its event in
-    `lane`; failed frames as a grey card with the reason. Returns the number of frames.
+    `lane`; a failed frame is a grey card with the reason. Returns the number of frames.
 
     `since_us`: only frames captured then or later, microseconds since 1970. `stream` may be left out when the log has only one.
     `on_progress(done, total)` is called after every frame. Pictures are read one at a time. Raises ConfigError, LogError,
@@ -54,13 +54,13 @@ def _only(found: dict[str, list[Shot]], stream: str | None, log: FrameLog) -> li
 
 
 def named(streams: Collection[str]) -> str:
-    """Stream ids for a message: the first ten."""
+    """List the first ten stream ids, for a message."""
     listed = ", ".join(sorted(streams)[:10]) or "none"
     return listed if len(streams) <= 10 else f"{listed} and {len(streams) - 10} more"
 
 
 def _film_size(log: FrameLog, shots: list[Shot]) -> Size:
-    """The first picture that can be shown sets the size; sides are even, as 4:2:0 needs."""
+    """Return the size of the first picture that can be shown, with even sides, as 4:2:0 needs."""
     for shot in shots[:100]:
         event, record = shot.event, log.read_frame(shot.pointer)
         if (

@@ -1,4 +1,4 @@
-"""A colour for every label: the same one in every picture of a film, and never that of another label in it."""
+"""Give every label a colour: one that stays the same throughout a film and belongs to no other label in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 
 Colour = tuple[int, int, int]
 
-# Far apart from one another and from most scenes.
+# These colours differ clearly from one another and from most scenes.
 PALETTE: tuple[Colour, ...] = (
     (230, 25, 75),
     (60, 180, 75),
@@ -22,11 +22,11 @@ PALETTE: tuple[Colour, ...] = (
     (0, 128, 128),
     (170, 110, 40),
 )
-_GOLDEN = 0.618_034  # of the circle of hues: steps of it never come close to one another for long
+_GOLDEN = 0.618_034  # part of the circle of hues; steps of this size stay far apart longest
 
 
 def label_colour(label: str) -> Colour:
-    """The colour that a label has in any film in which no other label had it first."""
+    """Return the label's preferred colour, which it has unless another label took it first."""
     return PALETTE[_preferred(label)]
 
 
@@ -35,14 +35,14 @@ def _preferred(label: str) -> int:
 
 
 class Colours:
-    """Hands out colours, first come, first served. One per film: give it to everything that draws there."""
+    """Gives out colours, first come, first served. Use one object per film for everything that draws in it."""
 
     def __init__(self) -> None:
         self._of: dict[str, Colour] = {}
         self._free = set(PALETTE)
 
     def of(self, label: str) -> Colour:
-        """The label's own colour, or the next free one of the palette, or one beyond it."""
+        """Return the label's own colour, else the next free one of the palette, else one outside it."""
         if label not in self._of:
             first = _preferred(label)
             wished = [*PALETTE[first:], *PALETTE[:first]]
@@ -53,6 +53,6 @@ class Colours:
 
 
 def _beyond(index: int) -> Colour:
-    """Between the palette's colours, in three brightnesses by turns."""
+    """Return a colour outside the palette, in one of three brightnesses in turn."""
     red, green, blue = colorsys.hsv_to_rgb(index * _GOLDEN % 1.0, 0.85, (1.0, 0.75, 0.5)[index % 3])
     return round(red * 255), round(green * 255), round(blue * 255)

@@ -1,4 +1,4 @@
-"""Boxes, labels and captions on pictures, readable at small sizes too. Needs Pillow (the extra `video`)."""
+"""Draw boxes, labels and captions on pictures, readable at small sizes too. Needs Pillow (the extra `video`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Size = tuple[int, int]
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _BLACK, _WHITE, _GREY = (0, 0, 0), (255, 255, 255), (96, 96, 96)
-_MAX_TAGS = 200  # of the strongest; each looks for a place among all before it
+_MAX_TAGS = 200  # only the strongest boxes; each looks for a place among all before it
 _MAX_TEXT = 400  # a reason may quote hostile bytes
 
 
@@ -24,7 +24,7 @@ def draw_objects(
     image: Image.Image, objects: Sequence[DetectedObject], scale: tuple[float, float], colours: Colours | None = None
 ) -> None:
     """Draw boxes given in source pixels onto `image`, which shows the source scaled by (x, y). The strongest box lies on top, and
-    its label has the first choice of place. `colours`: those of the film that the picture belongs to."""
+    its label is placed first. `colours`: those of the film that the picture belongs to."""
     colours = colours or Colours()
     placed = _placed(objects, scale, image.size)
     for found, _ in placed:  # the strongest first, so that it keeps its own colour
@@ -40,7 +40,8 @@ def draw_objects(
 def _placed(
     objects: Sequence[DetectedObject], scale: tuple[float, float], size: Size
 ) -> list[tuple[DetectedObject, Rect]]:
-    """With their boxes on the picture, the strongest first. A box without a place, as of NaN, is left out."""
+    """Return the objects with their boxes on the picture, the strongest first. A box without a place, such as one with NaN, is left
+    out."""
     found = []
     for item in sorted(objects, key=lambda item: -item.confidence):
         x1, y1, x2, y2 = (_within(at * scale[axis % 2], size[axis % 2]) for axis, at in enumerate(item.box))
@@ -66,12 +67,12 @@ def _draw_tags(
 
 
 def _within(at: float, side: int) -> float:
-    """Just outside at most: Pillow walks along every pixel of a line, seen or not. NaN stays NaN."""
+    """Clip a coordinate to just outside the picture, since Pillow walks along every pixel of a line, seen or not. NaN stays NaN."""
     return at if math.isnan(at) else min(max(at, -8.0), side + 8.0)
 
 
 def draw_caption(image: Image.Image, text: str) -> None:
-    """One line on a dark field in the lower left corner."""
+    """Draw one line on a dark field in the lower left corner."""
     draw = ImageDraw.Draw(image)
     size = _text_height(image.height)
     font, at = _font(size), (size // 2, image.height - size // 2)
@@ -81,7 +82,7 @@ def draw_caption(image: Image.Image, text: str) -> None:
 
 
 def grey_card(size: Size, text: str) -> Image.Image:
-    """Stands for a picture that cannot be shown, and says why."""
+    """Return a card for a picture that cannot be shown, with the reason."""
     image = Image.new("RGB", size, _GREY)
     height = _text_height(size[1])
     lines = textwrap.fill(text[:_MAX_TEXT], max(8, int(size[0] * 1.6 / height)))

@@ -1,4 +1,4 @@
-"""Writing mp4 files: VP9 by libvpx, through PyAV (the extra `video`). PyAV's GPL encoders are never used."""
+"""Write mp4 files in VP9 by libvpx, through PyAV (the extra `video`). PyAV's GPL encoders are never used."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ except ImportError as error:
     raise MissingExtraError(f"writing video files needs PyAV: {install('video')}") from error
 
 _TIME_BASE = Fraction(1, 90_000)
-# Speed first: this is for looking at. Quality is held (crf), not the bit rate.
+# Speed comes first, since these films are only looked at. The quality is fixed (crf), not the bit rate.
 _LIBVPX = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "36", "b": "0"}
 
 
 class Mp4Writer:
-    """Writes pictures with their times. The file appears under its name when all of it is there, or not at all.
+    """Writes pictures with their times. The file appears under its name when it is complete, or not at all.
 
-    Use from one thread, as a context manager: leaving by an exception removes what was written.
+    Use from one thread, as a context manager: leaving it by an exception removes what was written.
     """
 
     def __init__(self, path: Path, size: Size, *, rate: float) -> None:
-        """`size`: (width, height), even. `rate`: pictures per second, roughly; each picture brings its own time."""
+        """Open the file. `size`: (width, height), even. `rate`: rough pictures per second; each picture brings its own time."""
         if path.suffix.lower() != ".mp4":
             raise ConfigError(f"cannot write {path}: only mp4 files are written; give a name that ends in .mp4")
         self._path = path
@@ -60,7 +60,7 @@ class Mp4Writer:
         return stream
 
     def write(self, image: Image.Image, at_us: int) -> None:
-        """Add a picture of the file's size, shown from `at_us` (microseconds, growing) on."""
+        """Add a picture of the file's size, shown from `at_us` on (microseconds, growing)."""
         if not self._open:
             raise ClosedError(f"{self._path} is closed")
         frame = VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
@@ -97,7 +97,7 @@ class Mp4Writer:
             self._file.close()
 
     def discard(self) -> None:
-        """Give up what was written. Harmless after `close`."""
+        """Remove what was written. Harmless after `close`."""
         if self._open:
             with contextlib.suppress(OSError):  # the trailer may find no room either
                 self._release()

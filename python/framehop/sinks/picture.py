@@ -1,4 +1,4 @@
-"""One frame of the log as a picture to look at."""
+"""Show one frame of the log as a picture."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CARD_SIZE: Size = (640, 360)
 def annotated_picture(
     record: FrameRecord | None, event: Event | None, *, size: Size | None = None, colours: Colours | None = None
 ) -> Image.Image:
-    """The frame with its event's boxes, labels and confidences; a grey card with the reason when it failed or cannot be shown.
+    """Return the frame with its event's boxes, labels and confidences, or a grey card with the reason when it failed or cannot be
+    shown.
 
-    `size`: the picture's, which the frame fills as far as its shape allows; None for the frame's own, made smaller when it is
-    over 1920x1080. `record` None: retention has taken the frame. `colours`: of the film that it belongs to. Never raises for a bad
-    picture.
+    `size`: the picture's, which the frame fills as far as its shape allows; None for the frame's own, reduced when it is over
+    1920x1080. `record` None: retention has removed the frame. `colours`: those of the film. Never raises for a bad picture.
     """
     problem = _problem(record, event)
     if problem or record is None or record.payload is None:
@@ -51,7 +51,7 @@ def _problem(record: FrameRecord | None, event: Event | None) -> str:
 
 
 def _decoded(payload: memoryview, room: Size, *, enlarge: bool) -> tuple[Image.Image, tuple[float, float]]:
-    """The picture fitted into `room`, and how much it was scaled (x, y)."""
+    """Return the picture fitted into `room`, and its scale (x, y)."""
     header = read_jpeg_header(payload)
     factor = min(room[0] / header.width, room[1] / header.height)
     factor = factor if enlarge else min(1.0, factor)

@@ -1,4 +1,4 @@
-"""Pillow, or what to install."""
+"""Import Pillow, or tell what to install."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a film of a log shows: frames and their events, without the pictures."""
+"""The contents of a film: a log's frames and events, without the pictures."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from framehop.protocols import FrameLog
 from framehop.types import Event, FrameKey, FrameMeta, FramePointer
 
 LANE = "main"
-# A camera that was away for an hour, or whose clock jumped, would make an hour of standing picture.
+# A camera that was away for an hour, or whose clock jumped, would leave a picture standing for an hour.
 MAX_PAUSE_US = 10_000_000
 ODD_STEP_US = 40_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One frame and what became of it. `at_us`: when it is shown, microseconds from its stream's first."""
+    """One frame and its event. `at_us`: when it is shown, microseconds from its stream's first."""
 
     pointer: FramePointer
     at_us: int
@@ -26,8 +26,8 @@ class Shot:
 def shots_by_stream(
     log: FrameLog, streams: Collection[str] | None = None, lane: str = LANE, since_us: int = 0
 ) -> dict[str, list[Shot]]:
-    """The last epoch of each stream (of all that have frames, when None), in the log's order. Holds no pictures. `since_us`:
-    only frames captured then or later."""
+    """Return the last epoch of each stream, in the log's order and without pictures; with `streams` None, of all streams that have
+    frames. `since_us`: only frames captured then or later."""
     metas = _last_epochs((meta for meta in log.scan_frames() if meta.captured_us >= since_us), streams)
     events = _first_events(log, {(stream, frames[0].key.epoch) for stream, frames in metas.items()}, lane)
     return {stream: _placed(frames, events) for stream, frames in metas.items()}
@@ -58,7 +58,7 @@ def _first_events(log: FrameLog, epochs: Collection[tuple[str, int]], lane: str)
 
 
 def _placed(frames: list[FrameMeta], events: dict[FrameKey, Event]) -> list[Shot]:
-    """Capture times, made to move on and never to stand still for long."""
+    """Place frames at their capture times, always advancing and never standing still for long."""
     shots: list[Shot] = []
     at_us = 0
     for index, meta in enumerate(frames):

@@ -1,4 +1,4 @@
-"""Where labels go on a picture so that none covers another."""
+"""Place labels on a picture so that none covers another."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ Size = tuple[float, float]
 
 
 def place_tag(box: Rect, tag: Size, taken: Sequence[Rect], room: Size) -> Rect:
-    """The tag's place, within `room` (width, height) and at its box: on the upper edge, inside it, on the lower one, then line by
-    line through the box. The first one that is free of what is `taken`, else the one that covers least of it."""
+    """Return the tag's place, within `room` (width, height) and at its box. It tries the upper edge, the inside, the lower edge,
+    then line by line through the box, and takes the first place that is free of `taken`, else the one that covers least of it."""
     places = [_within(place, tag, room) for place in _places(box, tag)]
     return min(places, key=lambda place: sum(_shared(place, other) for other in taken))  # min takes the first of equals
 
@@ -38,7 +38,7 @@ def _within(place: tuple[float, float], tag: Size, room: Size) -> Rect:
 
 
 def _shared(one: Rect, other: Rect) -> float:
-    """The area that two rectangles have in common."""
+    """Return the area that two rectangles share."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return max(0.0, width) * max(0.0, height)

@@ -1,4 +1,4 @@
-"""A film of several streams side by side, as on a guard's wall."""
+"""Make a film of several streams side by side, as on a guard's wall."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def wall(
     on_progress: ProgressCallback | None = None,
 ) -> int:
     """Write `out_path` (mp4, VP9): up to nine streams in a grid, each from the first frame of its last epoch, with boxes and a
-    caption: its name, its frames per second, and how old the frame was when its boxes were there. A stream that has ended keeps
-    its last picture. Returns the number of pictures written.
+    caption: its name, its frames per second, and how old the frame was when its boxes were ready. A stream that has ended keeps its
+    last picture. Returns the number of pictures written.
 
     `size`: (width, height), even. `on_progress(done, total)` is called after every picture. One picture per stream is held at a
     time. Raises ConfigError, LogError, MissingExtraError, SystemCallError.
@@ -56,8 +56,8 @@ def wall(
 def still(
     log: FrameLog, streams: Sequence[str], *, size: Size = SIZE, lane: str = LANE, at_us: int | None = None
 ) -> Image.Image:
-    """One picture of the wall: of each stream the newest frame that has boxes, or the newest one when none has. `at_us`: only those
-    that the film shows up to then. Errors as of `wall`, but for SystemCallError."""
+    """Return one picture of the wall: each stream's newest frame with boxes, or its newest frame if none has any. `at_us`: only
+    frames that the film shows up to then. Raises the errors of `wall` except SystemCallError."""
     canvas = Image.new("RGB", size)
     for tile in _tiles(log, streams, size, lane):
         tile.show_boxes(canvas, at_us)
@@ -76,7 +76,7 @@ def _tiles(log: FrameLog, streams: Sequence[str], size: Size, lane: str) -> list
 
 
 class _Tile:
-    """One stream's place on the wall. Drawn again only when its frame changes."""
+    """One stream's place on the wall. It is drawn again only when its frame changes."""
 
     def __init__(
         self, log: FrameLog, stream: str, shots: list[Shot], box: tuple[int, int, int, int], colours: Colours
@@ -117,7 +117,7 @@ def _has_boxes(shot: Shot) -> bool:
 
 
 def _pace(shots: Sequence[Shot], index: int) -> str:
-    """Frames per second over the last second; of the first frame, by the second one."""
+    """Return frames per second over the last second; for the first frame, from the second one."""
     if len(shots) == 1:
         return "1 frame"
     last = max(1, index)
@@ -130,7 +130,7 @@ def _pace(shots: Sequence[Shot], index: int) -> str:
 
 
 def _age(shot: Shot) -> str:
-    """From capture to boxes: what a guard is behind the world."""
+    """Return the time from capture to boxes, which is how far a guard is behind."""
     total_ms = shot.event.stages_ms.get("total") if shot.event is not None else None
     if total_ms is None:
         return "age unknown"
@@ -138,7 +138,7 @@ def _age(shot: Shot) -> str:
 
 
 def _grid(count: int, size: Size) -> list[tuple[int, int, int, int]]:
-    """As square as it goes, row by row: (left, top, right, bottom) each."""
+    """Return (left, top, right, bottom) of each tile, as square as possible, row by row."""
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     xs = [size[0] * column // columns for column in range(columns + 1)]

@@ -1,4 +1,4 @@
-"""Where pictures come from: video files, pictures, a pan over a still picture, a test card."""
+"""The sources of pictures: video files, pictures, a pan over a still picture, a test card."""
 
 from framehop.sources.expand import expand
 from framehop.sources.opening import (

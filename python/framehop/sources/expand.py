@@ -1,4 +1,4 @@
-"""One word of a user's that means several sources: a folder with videos in it, and what a shell would have made of `*`."""
+"""Expand a word that means several sources: a folder with videos in it, or a pattern that the shell left unexpanded."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from framehop.sources.spec import PICTURES, SourceSpec, exists
 
 logger = logging.getLogger(__name__)
 
-MAX_SOURCES = 1024  # each has a thread
+MAX_SOURCES = 1024  # each source has a thread
 
 
 def expand(texts: Iterable[str | SourceSpec]) -> list[SourceSpec]:
-    """What each text names, each with its stream id: a folder its pictures as one source and every video as another, a pattern
-    such as `clips/*.mp4` likewise. Nothing is opened; a source that is not there is found out later.
+    """Return the sources that each text names, with their stream ids. A folder or a pattern such as `clips/*.mp4` gives its
+    pictures as one source and every video as another. Nothing is opened; a missing source is noticed later.
 
-    Raises SourceError for a pattern that nothing fits, ConfigError for too many sources or two of one stream id.
+    Raises SourceError for a pattern without a match, ConfigError for too many sources or two with one stream id.
     """
     found = [spec for text in texts for spec in _expanded(SourceSpec.parse(text) if isinstance(text, str) else text)]
     if len(found) > MAX_SOURCES:
@@ -67,8 +67,8 @@ def _is_pattern(text: str) -> bool:
 
 
 def _fitting(spec: SourceSpec) -> list[SourceSpec]:
-    """The pictures that fit are one source per folder, as a folder's are."""
-    paths = [Path(name) for name in sorted(glob.glob(spec.source, recursive=True))]  # noqa: PTH207  absolute ones too
+    """Return what fits a pattern. The pictures that fit are one source per folder, as in a folder."""
+    paths = [Path(name) for name in sorted(glob.glob(spec.source, recursive=True))]  # noqa: PTH207  it takes absolute patterns too
     if not paths:
         raise SourceError(f"nothing fits {spec.source!r}: check the pattern, or name a file or folder")
     pattern = Path(spec.source).name
@@ -104,8 +104,8 @@ def _may_be_picture(path: Path) -> bool:
 
 
 def _all_named(parts: Sequence[SourceSpec], prefix: str) -> list[SourceSpec]:
-    """Of two videos that differ in their suffix alone each keeps its suffix, and of two in different folders each has its folder's
-    name before its own. With a `prefix`, the pictures have that name."""
+    """Name the parts. Videos that differ only in their suffix keep it, and videos from different folders get the folder's name in
+    front. With a `prefix`, the pictures have that name."""
     if len(parts) == 1:
         return [replace(parts[0], stream=prefix).named()]
     names = [
@@ -122,7 +122,7 @@ def _all_named(parts: Sequence[SourceSpec], prefix: str) -> list[SourceSpec]:
 
 
 def _told(spec: SourceSpec, path: Path, *, by_user: bool) -> SourceSpec:
-    """Says what a stream is called whose file's name is no stream id, unless the user has named it."""
+    """Warn of a stream whose name differs from its file's because that is no stream id, unless the user has named it."""
     if not by_user and spec.stream not in (path.name, path.stem):
         logger.warning("%s is the stream %s; NAME=SOURCE gives it another", shown(path.name), spec.stream)
     return spec

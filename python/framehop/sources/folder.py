@@ -1,4 +1,4 @@
-"""Looking into a folder: which of its files are pictures, in the order of their names, and what the rest is."""
+"""Look into a folder and tell which files are pictures, in the order of their names, and what the others are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ APPLE_DOUBLE = b"\x00\x05\x16\x07"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """An entry that is a picture by its name or first bytes. `origin`: as it was when the folder was looked at."""
+    """An entry that is a picture by its name or first bytes. `origin`: the file's state when the folder was read."""
 
     path: Path
     origin: str
@@ -36,20 +36,20 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """An entry that is none, and why."""
+    """An entry that is no picture, and why."""
 
     name: str
     reason: str
 
 
 def is_video(name: str) -> bool:
-    """By its name."""
+    """Whether the name is that of a video."""
     return Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
 def look(folder: Path, pattern: str = "", *, videos_apart: bool = False) -> Iterator[File | Other]:
-    """Every entry, by name; of those that fit `pattern`, where there is one. `videos_apart`: videos are somebody else's, and not
-    named here. Raises SourceError."""
+    """Yield every entry in the order of the names, or those that fit `pattern`. `videos_apart`: videos are sources of their own,
+    and are passed over. Raises SourceError."""
     for entry in _entries(folder, pattern):
         if videos_apart and is_video(entry.name):
             continue
@@ -70,7 +70,8 @@ def _entries(folder: Path, pattern: str) -> list[os.DirEntry[str]]:
 
 
 def _why_no_picture(entry: os.DirEntry[str]) -> str:
-    """Empty for a picture, be it broken, unreadable or a link to nowhere: what has a picture's name would be missed."""
+    """Return why an entry is no picture; empty for a picture, even a broken or unreadable one or a link to nowhere, since a file
+    with a picture's name would be missed."""
     if _is_folder(entry):
         return "a folder: name it as a source of its own"
     if entry.name.startswith("._") and _begins(entry, APPLE_DOUBLE):

@@ -1,4 +1,4 @@
-"""What makes a file the one it was, and a stream id that no other name has."""
+"""The identity of files, and stream ids that no two names share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import urllib.parse
 from pathlib import Path
 
 FALLBACK = "stream"
-_HASH = 8  # hex digits: two of ten thousand names have the same in one case of a hundred, if they also look the same
+_HASH = 8  # hex digits; with ten thousand similar names, two share a hash in one case of a hundred
 
 
 def version_of(path: Path) -> str:
-    """Another one when the file was replaced or written to: its size, time and inode. Empty when it cannot be looked at."""
+    """Return the file's size, time and inode, which change when it is replaced or written to. Empty when it cannot be looked at."""
     try:
         found = path.stat()
     except (OSError, ValueError):
@@ -22,19 +22,20 @@ def version_of(path: Path) -> str:
 
 
 def origin_of(name: str, found: os.stat_result | None) -> str:
-    """Which picture of a folder this is: ASCII, whatever bytes the name is made of. `found` None: it could not be looked at."""
+    """Return which picture of a folder this is, in ASCII, whatever bytes the name has. `found` None: the file could not be looked
+    at."""
     quoted = urllib.parse.quote(os.fsencode(name))
     return f"{quoted}?size={found.st_size}&mtime_ns={found.st_mtime_ns}" if found else f"{quoted}?"
 
 
 def name_in(origin: str) -> str:
-    """The file's name that `origin_of` was given."""
+    """Return the file's name that `origin_of` was given."""
     return os.fsdecode(urllib.parse.unquote_to_bytes(origin.partition("?")[0]))
 
 
 def legal_stream(name: str) -> str:
-    """`name` as a stream id. One that is not legal as it stands gets a hash of the whole name, so that two of them never meet:
-    `东门` and `西门` have no letter that may stay."""
+    """Turn `name` into a stream id. A name that is not legal gets a hash of the whole name, so that two names never share an id:
+    `东门` and `西门` have no legal character."""
     if re.fullmatch(r"[A-Za-z0-9._-]{1,128}", name):
         return name
     if not name:
@@ -45,5 +46,5 @@ def legal_stream(name: str) -> str:
 
 
 def shown(path: Path | str) -> str:
-    """A name for people, on one line and without control characters, whatever the file is called."""
+    """Return a name for people, on one line and without control characters, whatever the file is called."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(path))

@@ -1,4 +1,4 @@
-"""Picture files: one file is one frame, a folder is a sequence in the order of its names."""
+"""Picture files: one file is one frame, and a folder is a sequence in the order of its names."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 class ImageSource:
-    """Picture files in the order of their names. A ListedSource: a pass that was interrupted goes on with what is in the folder now
-    and is not in the log yet.
+    """Picture files in the order of their names. It is a ListedSource: an interrupted pass continues with the files that are in the
+    folder now and not yet in the log.
 
-    JPEG goes through byte for byte, even when it is broken: what becomes of a bad picture is the worker's to say, in an
-    event. Other formats are encoded to JPEG; a file that cannot be had goes through with its `error`, and with its bytes where
-    there are some.
+    A JPEG goes through byte for byte, even when it is broken: the worker judges it and writes the event. Other formats are encoded
+    to JPEG. A file that cannot be read goes through with its `error`, and with its bytes if there are any.
     """
 
     finite = True
@@ -49,7 +48,7 @@ class ImageSource:
 
     @classmethod
     def file(cls, path: Path, *, stream: str, quality: int = 85) -> ImageSource:
-        """Raises SourceError for a file that cannot be read or is too large: now, before anything has started."""
+        """Make a source of one file. Raises SourceError at once if the file cannot be read or is too large."""
         read_picture_bytes(path)
         source = cls(path, folder=False, pattern="", videos_apart=False, stream=stream, rate=1.0, quality=quality)
         source._first_look()
@@ -66,8 +65,8 @@ class ImageSource:
         pattern: str = "",
         videos_apart: bool = False,
     ) -> ImageSource:
-        """`rate`: pictures per second. `pattern`: of names, as a shell has it; what does not fit is not looked at. `videos_apart`:
-        the videos among them are sources of their own already."""
+        """Make a source of a folder. `rate`: pictures per second. `pattern`: of names, as in a shell; other files are ignored.
+        `videos_apart`: the folder's videos are already sources of their own."""
         source = cls(
             path, folder=True, pattern=pattern, videos_apart=videos_apart, stream=stream, rate=rate, quality=quality
         )
@@ -90,11 +89,11 @@ class ImageSource:
         return self._tally.so_far
 
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
-        """By number: only sure when the folder is as it was."""
+        """Yield pictures by number, which is reliable only if the folder is unchanged."""
         return islice(self.pictures_besides((), 0), start_seq, None)
 
     def pictures_besides(self, taken: Collection[str], start_seq: int) -> Iterator[Picture]:
-        """What comes into the folder meanwhile is taken after the rest; each name once."""
+        """Yield the other pictures. Files that are added meanwhile come last; each name is given once."""
         self._tally.clear()
         seen: set[str] = set()
         following = start_seq
@@ -109,7 +108,7 @@ class ImageSource:
             raise self.no_pictures()
 
     def _fresh(self, seen: set[str]) -> list[File]:
-        """The pictures whose names are not among `seen`, to which all names are added that there are."""
+        """Return the pictures whose names are not in `seen`, and add all names to it."""
         files = []
         for found in self._look():
             name = found.path.name if isinstance(found, File) else found.name
@@ -123,7 +122,7 @@ class ImageSource:
         return files
 
     def no_pictures(self) -> SourceError:
-        """What to say of a folder that has none."""
+        """Return the error for a folder without pictures."""
         rest = f" (left out: {'; '.join(map(str, self.left_out))})" if self.left_out else ""
         return SourceError(
             f"no pictures in {shown(self._path)}{rest}: put files in it that end in {' '.join(sorted(PICTURE_SUFFIXES))}"
@@ -153,5 +152,5 @@ def _say_replaced(folder: Path, wanted: Iterable[File], taken: Collection[str]) 
 def _is_jpeg(path: Path) -> bool:
     try:
         return read_bytes(path, len(JPEG_MAGIC), whole=False) == JPEG_MAGIC
-    except SourceError:  # its own `failed` event will say so
+    except SourceError:  # its `failed` event will report it
         return True

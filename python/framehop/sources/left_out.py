@@ -1,4 +1,4 @@
-"""Counting what a source leaves out: by reason, with the first names, in a bounded memory."""
+"""Count what a source leaves out, by reason and with the first names, in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from framehop.account import LeftOut
 
-NAMES = 5  # of each reason: enough to find the rest by
+NAMES = 5  # per reason; enough to find the others
 REASONS = 20
 OTHER = "for other reasons"
 
@@ -19,7 +19,8 @@ class Tally:
         self._names: dict[str, list[str]] = {}
 
     def add(self, reason: str, name: str, count: int = 1) -> None:
-        """`reason` reads on from "left out, ": a short phrase without the name, as in "no picture by its first bytes"."""
+        """Count a thing. `reason` continues "left out, ": a short phrase without the name, such as "no picture by its first
+        bytes"."""
         if reason not in self._counts and len(self._counts) >= REASONS:
             reason = OTHER
         self._counts[reason] = self._counts.get(reason, 0) + count

@@ -1,4 +1,4 @@
-"""Opening what a user has named: all of it, or what can be opened of it."""
+"""Open the sources that a user has named: all of them, or those that can be opened."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from framehop.sources.spec import SourceOptions, SourceSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedSources:
-    """`failures`: of those that could not be opened, by stream id."""
+    """The opened sources. `failures`: the errors of the others, by stream id."""
 
     sources: list[Source]
     failures: dict[str, str]
 
 
 def open_sources(sources: Iterable[str | SourceSpec], options: SourceOptions | None = None) -> OpenedSources:
-    """As `open_specs`, of what the texts name. Raises also what `expand` raises."""
+    """Open the sources that the texts name; see `open_specs`. Raises also what `expand` raises."""
     return open_specs(expand(sources), options)
 
 
 def open_specs(specs: Sequence[SourceSpec], options: SourceOptions | None = None) -> OpenedSources:
-    """Open those that can be opened: one that cannot keeps no other from starting. Raises SourceError when none can."""
+    """Open every source that can be opened, so that a bad one keeps no other from starting. Raises SourceError when none can."""
     opened: list[Source] = []
     failures: dict[str, FramehopError] = {}
     for spec in specs:
@@ -42,8 +42,8 @@ def open_specs(specs: Sequence[SourceSpec], options: SourceOptions | None = None
 
 
 def _open(spec: SourceSpec, options: SourceOptions | None) -> Source:
-    """A folder in which there is nothing is refused at once. A restarted process opens it by `spec.open` and finds out later: all
-    that was in it may be in the log."""
+    """Open a source, and refuse an empty folder at once. A restarted process uses `spec.open` instead, since all that the folder
+    held may be in the log."""
     source = spec.open(options)
     if isinstance(source, ImageSource) and not source.count:
         raise source.no_pictures()
@@ -57,7 +57,8 @@ def _why_none(errors: Sequence[FramehopError]) -> FramehopError:
 
 
 def parse_source(text: str, options: SourceOptions | None = None) -> Source:
-    """Open `[NAME=]SOURCE`. Raises SourceError that says what is understood, or that it is several; MissingExtraError."""
+    """Open `[NAME=]SOURCE`. Raises SourceError that says what is understood, or that the text names several sources;
+    MissingExtraError."""
     specs = expand([text])
     if len(specs) > 1:
         streams = ", ".join(spec.stream for spec in specs[:5]) + (" …" if specs[5:] else "")
@@ -66,7 +67,7 @@ def parse_source(text: str, options: SourceOptions | None = None) -> Source:
 
 
 def parse_sources(sources: Iterable[str | SourceSpec], options: SourceOptions | None = None) -> list[Source]:
-    """Open all of them, or raise why one cannot be. Raises also what `expand` raises."""
+    """Open all sources, or raise the reason why one cannot be opened. Raises also what `expand` raises."""
     return [_open(spec, options) for spec in expand(sources)]
 
 

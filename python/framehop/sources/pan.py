@@ -1,4 +1,4 @@
-"""A camera panning over a still picture: real content, motion known in advance."""
+"""A camera that pans over a still picture: real content with predictable motion."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from framehop.sources.pillow_picture import pillow
 from framehop.sources.query import Query
 from framehop.sources.raster import MAX_PIXELS, decode_picture, read_picture_bytes
 
-# Steps from edge to edge. They share no factor, so that the window visits the whole picture before its path repeats.
+# The window takes these many steps from edge to edge. They share no factor, so that it visits the whole picture before its path
+# repeats.
 TURN_X = 41
 TURN_Y = 27
 
 
 class PanSource:
-    """A window moves over `picture` to and fro, in whole pixels of the frame.
+    """A window that moves to and fro over `picture`, in whole pixels of the frame.
 
-    `size`: (width, height) of the frames; the picture is scaled once so that the largest window of this shape inside
-    `window` times the picture fills them. Without it the window is `window` of the picture's width and height, unscaled.
-    `count` None: endless.
+    `size`: (width, height) of the frames; the picture is scaled once so that the largest window of this shape inside `window` times
+    the picture fills them. Without `size` the window is `window` of the picture's width and height, unscaled. `count` None:
+    endless.
     """
 
     OPTIONS: ClassVar[tuple[str, ...]] = ("size", "rate", "count", "window", "quality")
@@ -69,7 +70,7 @@ class PanSource:
 
     @classmethod
     def parse(cls, text: str, path: Path, query: str, *, stream: str, quality: int) -> PanSource:
-        """From `pan:PATH?QUERY`, whose text is kept for error messages."""
+        """Parse `pan:PATH?QUERY`; the text is kept for error messages."""
         options = Query(text, query, cls.OPTIONS)
         return cls(
             path,
@@ -82,7 +83,7 @@ class PanSource:
         )
 
     def offset(self, seq: int) -> tuple[float, float]:
-        """Where the window's corner is in frame `seq`: (x, y) in pixels of the still picture.
+        """Return the window's corner in frame `seq`: (x, y) in pixels of the still picture.
 
         A point (px, py) of the picture is seen at ((px - x) * scale, (py - y) * scale) in the frame.
         """
@@ -93,7 +94,7 @@ class PanSource:
         return to_and_fro(seq, self._reach[0], TURN_X), to_and_fro(seq, self._reach[1], TURN_Y)
 
     def pixels(self, seq: int) -> NDArray[np.uint8]:
-        """Frame `seq` before it is encoded: uint8 [H, W, 3], RGB."""
+        """Return frame `seq` before it is encoded: uint8 [H, W, 3], RGB."""
         x, y = self._corner(seq)
         return np.ascontiguousarray(self._pixels[y : y + self.size[1], x : x + self.size[0]])
 
@@ -112,7 +113,7 @@ def _load(picture: Path) -> NDArray[np.uint8]:
 
 
 def _resized(pixels: NDArray[np.uint8], scale: float, picture: Path) -> NDArray[np.uint8]:
-    """Scaled once with Pillow's fixed-point filter, which gives the same bytes on every machine."""
+    """Scale with Pillow's fixed-point filter, which gives the same bytes on every machine."""
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
     if width * height > MAX_PIXELS:
         raise SourceError(

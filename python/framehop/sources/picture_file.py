@@ -1,4 +1,4 @@
-"""From one picture file to what goes into the log: whatever is wrong with it, it is that file's alone."""
+"""Turn one picture file into a picture for the log. Whatever is wrong with a file concerns that file alone."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, bytes_allowed, d
 
 
 def picture_of(file: File, media_us: int, *, quality: int, tally: Tally) -> Picture:
-    """A JPEG byte for byte, anything else encoded to one with `quality`, whatever the file is called; with `error` and the bytes
-    there are where that fails. Of several pictures in one file the first; `tally` gets the rest.
+    """Return a JPEG byte for byte and any other format encoded to one with `quality`, whatever the file's name. If that fails, the
+    picture has `error` and the available bytes. Of several pictures in one file the first is taken; `tally` counts the others.
 
     Raises SourceError when no file can be opened any more, MemoryError.
     """
@@ -38,7 +38,7 @@ def _encoded(path: Path, data: bytes, quality: int, tally: Tally) -> Picture:
         pixels, further = decode_first(data)
         height, width = pixels.shape[:2]
         payload = encode_jpeg(pixels, quality=quality)
-    except Exception as error:  # a decoder may raise anything over a hostile file
+    except Exception as error:  # a decoder may raise anything for a hostile file
         if is_out_of_memory(error):
             raise
         kept = data if len(data) <= MAX_FILE_BYTES else b""
@@ -49,11 +49,11 @@ def _encoded(path: Path, data: bytes, quality: int, tally: Tally) -> Picture:
 
 
 class PictureFileError(Exception):
-    """The reason of the `failed` event of a file whose bytes cannot be had."""
+    """Why a file's bytes cannot be read; the reason of its `failed` event."""
 
 
 def _read(path: Path) -> tuple[bytes, str]:
-    """The file's bytes, and which picture they are. Raises PictureFileError."""
+    """Return the file's bytes and its origin. Raises PictureFileError."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             found = os.fstat(file.fileno())
@@ -74,7 +74,7 @@ def _read(path: Path) -> tuple[bytes, str]:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """A named pipe would wait for its other end."""
+    """Open without blocking, since a named pipe would wait for its other end."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
@@ -94,7 +94,7 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 def _header_size(data: bytes) -> tuple[int, int]:
-    """(0, 0) for a header that cannot be read: unknown here is no error."""
+    """Return the header's size, or (0, 0) for a header that cannot be read: an unknown size is no error here."""
     try:
         header = read_jpeg_header(data)
     except PictureError:

@@ -1,4 +1,4 @@
-"""Pixels of what Pillow reads: upright, 8 bits, RGB; or why there are none."""
+"""Decode what Pillow reads to upright 8-bit RGB, or tell why it cannot be decoded."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FORMATS = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
-MAX_SIDE = 65_500  # of a JPEG, which the pixels become
+MAX_SIDE = 65_500  # a JPEG's largest side; the pixels become one
 
 
 def pillow() -> ModuleType:
-    """Pillow's Image module. Raises MissingExtraError."""
+    """Return Pillow's Image module. Raises MissingExtraError."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -37,13 +37,13 @@ def pillow() -> ModuleType:
 
 
 def hush_pictures() -> None:
-    """For processes of our own: what Pillow warns of names no file, and what matters is in the picture's error."""
+    """Silence Pillow's warnings in a process of ours. They name no file, and what matters is in the picture's error."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode_by_pillow(data: bytes, max_pixels: int) -> tuple[NDArray[np.uint8], int]:
-    """The first picture in `data`, uint8 [H, W, 3], and how many more there are: an animation, or pages. The size is checked before
-    anything large is allocated. Raises PictureError, MissingExtraError."""
+    """Return the first picture in `data`, uint8 [H, W, 3], and how many more there are (an animation, or pages). The size is
+    checked before anything large is allocated. Raises PictureError, MissingExtraError."""
     image = pillow()
     try:
         with image.open(io.BytesIO(data), formats=FORMATS) as picture:
@@ -56,7 +56,7 @@ def decode_by_pillow(data: bytes, max_pixels: int) -> tuple[NDArray[np.uint8], i
         raise PictureTooLargeError(text_of(error)) from error
     except image.UnidentifiedImageError as error:
         raise CorruptPictureError("its bytes are those of no picture that is known here") from error
-    except Exception as error:  # a decoder may raise anything over a hostile file
+    except Exception as error:  # a decoder may raise anything for a hostile file
         if is_out_of_memory(error):
             raise
         raise CorruptPictureError(text_of(error)) from error
@@ -70,7 +70,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def _upright(picture: Any) -> Any:
-    """As Exif's orientation says, which PNG, WebP and TIFF may have like JPEG."""
+    """Turn the picture as Exif's orientation says, which PNG, WebP and TIFF may have like JPEG."""
     from PIL import ImageOps
 
     return ImageOps.exif_transpose(picture)
@@ -87,7 +87,7 @@ def _rgb(picture: Any) -> NDArray[np.uint8]:
 
 
 def _from_grey(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """16 bits as the 8 that show the same: 65,535 is white, as 255 is. Pillow's own conversion cuts off all above 255."""
+    """Scale 16-bit grey to 8 bits: 65,535 becomes 255. Pillow's own conversion clips everything above 255."""
     if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 65_535:
         raise UnsupportedPictureError("its grey values have more than 16 bits: save it with 16")
     grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The options behind a `?` in a source's name: `size=640x360&rate=25`."""
+"""The options after a `?` in a source's name: `size=640x360&rate=25`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 
 from framehop.errors import SourceError
 
-MAX_SIDE = 8192  # larger than any camera's picture, small enough that one in RGB (200 MB) can be held
+MAX_SIDE = 8192  # larger than any camera's picture, small enough to hold one in RGB (200 MB)
 
 
 class Query:
-    """`KEY=VALUE&…` with known keys. Every reader checks the range; SourceError names the source, key and range."""
+    """`KEY=VALUE&…` with known keys. Every getter checks the range; SourceError names the source, key and range."""
 
     def __init__(self, source: str, text: str, known: tuple[str, ...]) -> None:
         self._source = source
@@ -41,12 +41,12 @@ class Query:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not low <= value <= high:  # refuses NaN as well
+        if not low <= value <= high:  # this refuses NaN as well
             raise self._refused(f"has {key}={text!r}", f"give a number from {low:g} to {high:g}")
         return value
 
     def size(self, key: str) -> tuple[int, int] | None:
-        """(width, height), each 16 to MAX_SIDE."""
+        """Return (width, height), each 16 to MAX_SIDE."""
         text = self._values.get(key)
         if text is None:
             return None

@@ -1,4 +1,4 @@
-"""Reading picture files: bytes within a bound, and pixels of any format that can be had."""
+"""Read picture files: bytes within a bound, and the pixels of any format that can be decoded."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ OTHER_SUFFIXES = frozenset(
 PICTURE_SUFFIXES = JPEG_SUFFIXES | OTHER_SUFFIXES
 JPEG_MAGIC = b"\xff\xd8\xff"
 
-# Larger than any camera's JPEG; a frame of this size still passes through the log and the worker's memory bound.
+# This is larger than any camera's JPEG; a frame of this size still passes the log and the worker's memory bound.
 MAX_FILE_BYTES = 32 << 20
 MAX_PIXELS = 67_108_864  # decode_jpeg's own cap
-MAX_RAW_BYTES = MAX_PIXELS * 4 + (1 << 20)  # so many pixels with 32 bits each, and a header
+MAX_RAW_BYTES = MAX_PIXELS * 4 + (1 << 20)  # as many pixels with 32 bits each, and a header
 
 
 def is_picture(path: Path) -> bool:
-    """By suffix, or by the first bytes of a file whose suffix says nothing."""
+    """Whether the file is a picture, by its suffix, or by its first bytes if the suffix tells nothing."""
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return True
     return read_bytes(path, len(JPEG_MAGIC), whole=False) == JPEG_MAGIC
 
 
 def is_animation(path: Path) -> bool:
-    """A GIF or PNG of several pictures, by its first kilobytes: FFmpeg plays both."""
+    """Whether a GIF or PNG has several pictures, by its first kilobytes; FFmpeg plays both."""
     head = read_bytes(path, 4096, whole=False)
     if head.startswith(b"\x89PNG"):
         return b"acTL" in head.partition(b"IDAT")[0]
@@ -44,7 +44,7 @@ def _has_second_picture(path: Path) -> bool:
     try:
         with pillow().open(path, formats=("GIF",)) as picture:
             picture.seek(1)
-    except Exception as error:  # Pillow raises what it will; whoever decodes it says what is wrong
+    except Exception as error:  # Pillow may raise anything; the decoder says what is wrong
         if is_out_of_memory(error):
             raise
         return False
@@ -52,12 +52,12 @@ def _has_second_picture(path: Path) -> bool:
 
 
 def read_picture_bytes(path: Path) -> bytes:
-    """A whole picture file, within what is allowed for its kind. Raises SourceError."""
+    """Read a whole picture file, up to the limit of its kind. Raises SourceError."""
     return read_bytes(path, bytes_allowed(read_bytes(path, len(JPEG_MAGIC), whole=False)))
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES, *, whole: bool = True) -> bytes:
-    """The file's bytes; a file over `limit` is a SourceError when wanted `whole`, else cut there."""
+    """Read the file's bytes. A file over `limit` raises SourceError if `whole`, else it is cut there."""
     if not path.is_file():  # opening a named pipe would wait for its other end
         raise SourceError(f"cannot read {path}: no such file" if not path.exists() else f"{path} is not a regular file")
     try:
@@ -73,21 +73,19 @@ def read_bytes(path: Path, limit: int = MAX_FILE_BYTES, *, whole: bool = True) -
 
 
 def decode_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Pixels of a picture in any format: uint8 [H, W, 3], RGB, upright. The size is checked before anything large is allocated.
-
-    Raises PictureError; MissingExtraError when only Pillow can read it.
-    """
+    """Decode a picture of any format: uint8 [H, W, 3], RGB, upright. The size is checked before anything large is allocated. Raises
+    PictureError; MissingExtraError when only Pillow can read it."""
     return decode_first(data, max_pixels)[0]
 
 
 def decode_first(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], int]:
-    """The same, and how many more pictures there are in `data`: of an animation, or pages."""
+    """Decode like `decode_picture`, and return also how many more pictures `data` has (an animation, or pages)."""
     if data.startswith(JPEG_MAGIC):
         return decode_jpeg(data, max_pixels=max_pixels), 0
     return decode_by_pillow(data, max_pixels)
 
 
 def bytes_allowed(head: bytes) -> int:
-    """The limit for one file that begins so. A JPEG goes into the log as it is; the pixels of anything else, which may not be
-    compressed at all, go there as a JPEG."""
+    """Return the size limit of a file that begins with `head`. A JPEG goes into the log unchanged; any other format, perhaps
+    uncompressed, goes there as a JPEG."""
     return MAX_FILE_BYTES if head.startswith(JPEG_MAGIC) else MAX_RAW_BYTES

@@ -1,4 +1,4 @@
-"""From what a user writes to sources: `[NAME=]SOURCE`."""
+"""Turn what a user writes, `[NAME=]SOURCE`, into sources."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from framehop.sources.testsrc import ShapesSource
 from framehop.sources.understood import UNDERSTOOD
 
 _NAMED = re.compile(r"([A-Za-z0-9._-]{1,128})=(.+)", re.DOTALL)
-PICTURES = "pictures:"  # of a folder, without the videos in it
+PICTURES = "pictures:"  # the pictures of a folder, without its videos
 _MADE = re.compile(r"pan:|pictures:|testsrc(?=[:?]|$)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
-    """`quality`: of JPEGs encoded here, 1 to 100. `folder_rate`: pictures per second of a folder. `video_threads`:
-    FFmpeg's decoder threads per video file, 0 for as many as it likes."""
+    """Options for all sources. `quality`: of JPEGs encoded here, 1 to 100. `folder_rate`: pictures per second of a folder.
+    `video_threads`: FFmpeg's decoder threads per video file, 0 for FFmpeg's own choice."""
 
     quality: int = 85
     folder_rate: float = 10.0
@@ -49,18 +49,18 @@ class SourceSpec:
 
     @classmethod
     def parse(cls, text: str) -> SourceSpec:
-        """`NAME=SOURCE` or `SOURCE`. The text of an existing path is never taken apart, whatever is in it."""
+        """Parse `NAME=SOURCE` or `SOURCE`. The path of an existing file is never split, whatever characters it has."""
         named = None if exists(text) else _NAMED.fullmatch(text)
         return cls(source=named[2], stream=named[1]) if named else cls(source=text)
 
     @property
     def is_synthetic(self) -> bool:
-        """Not a path, but something made of one, or of nothing."""
+        """Whether the source is no plain path, but made from one or from nothing."""
         return bool(_MADE.match(self.source)) and not exists(self.source)
 
     @property
     def name(self) -> str:
-        """What its stream is called unless the user says otherwise; not always legal."""
+        """The stream's name unless the user gives one; not always legal."""
         if self.is_synthetic and self.source.startswith("testsrc"):
             return "testsrc"
         if self.is_synthetic and self.source.startswith("pan:"):
@@ -72,11 +72,11 @@ class SourceSpec:
         return path.name if exists(self.source) and path.is_dir() else path.stem
 
     def named(self) -> SourceSpec:
-        """With its stream id written down."""
+        """Return this spec with its stream id filled in."""
         return self if self.stream else replace(self, stream=legal_stream(self.name))
 
     def open(self, options: SourceOptions | None = None) -> Source:
-        """Check the source and read what is needed to say its rate and size. Raises SourceError, MissingExtraError."""
+        """Check the source and read enough to tell its rate and size. Raises SourceError, MissingExtraError."""
         options = options or SourceOptions()
         stream = self.named().stream
         if not self.is_synthetic:
@@ -97,7 +97,7 @@ class SourceSpec:
         return Path(name), query
 
     def _pictures(self) -> tuple[Path, str]:
-        """The folder, and the pattern of those that are meant."""
+        """Return the folder and the pattern of its pictures."""
         path = Path(self.source.removeprefix(PICTURES))
         return (path, "") if path.is_dir() else (path.parent, path.name)
 
@@ -135,5 +135,5 @@ def exists(text: str) -> bool:
     """Whether `text` is the path of something."""
     try:
         return bool(text) and Path(text).exists()
-    except (OSError, ValueError):  # too long for a path, or a zero byte in it
+    except (OSError, ValueError):  # too long for a path, or it has a zero byte
         return False

@@ -1,4 +1,4 @@
-"""A test card: moving shapes on a gradient, drawn for next to nothing, and every picture different from every other."""
+"""A test card: moving shapes on a gradient, cheap to draw, and every picture different from every other."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from framehop.protocols import Picture
 from framehop.sources.motion import to_and_fro
 from framehop.sources.query import Query
 
-# (colour, steps from edge to edge across, down): speeds differ, so that the shapes pass one another.
+# Each shape is (colour, steps from edge to edge across, steps down). The speeds differ, so that the shapes pass one another.
 _SHAPES = (((220, 40, 40), 50, 31), ((40, 200, 60), 37, 71), ((50, 90, 230), 83, 43))
 _COUNTER_BITS = 32
 
 
 class ShapesSource:
-    """Rectangles moving over a gradient; the seq stands along the top edge as 32 black or white fields, highest bit
-    first. `count` None: endless."""
+    """Rectangles that move over a gradient. The seq is drawn along the top edge as 32 black or white fields, highest bit first.
+    `count` None: endless."""
 
     OPTIONS: ClassVar[tuple[str, ...]] = ("size", "rate", "count", "quality")
 
@@ -55,7 +55,7 @@ class ShapesSource:
         )
 
     def pixels(self, seq: int) -> NDArray[np.uint8]:
-        """Picture `seq` before it is encoded: uint8 [H, W, 3], RGB."""
+        """Return picture `seq` before it is encoded: uint8 [H, W, 3], RGB."""
         canvas = self._background.copy()
         width, height = self.size
         for colour, across, down in _SHAPES:

@@ -1,4 +1,4 @@
-"""What a user may name as a source, for messages about what is none."""
+"""The sources that a user may name, for the message about any other text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Video files, through FFmpeg's libraries (PyAV): decoded in this thread, encoded to JPEG. Needs the extra `video`."""
+"""Video files, read through FFmpeg's libraries (PyAV), decoded in this thread and encoded to JPEG. Needs the extra `video`."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ try:
 except ImportError as error:
     raise MissingExtraError(f"reading video files needs PyAV: {install('video')}") from error
 
-# A hostile file may be a playlist that names other files or hosts: only containers with their own pictures are opened.
+# A hostile file may be a playlist that names other files or hosts, so only containers with their own pictures are opened.
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,ogg,flv,asf,ivf,mjpeg,h264,hevc,gif,apng,y4m,"
     "yuv4mpegpipe,mxf,dv,dhav"
 )
 _UNDECODED = "a packet that cannot be decoded"
 _ABSENT = "a picture that the file announces and does not have"
-_MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures is a broken time stamp
+_MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures means a broken time stamp
 _DEFAULT_RATE = 25.0
 
-# The same as `_matrix_of` for a turn by degrees, without mirrors.
+# These equal `_matrix_of` for a turn by degrees, without mirrors.
 _TURNS = {-90: (0, 1, -1, 0), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
 
 
 class VideoSource:
-    """One video file, every picture of its first video stream, upright.
+    """One video file: every picture of its first video stream, upright.
 
-    `threads`: for FFmpeg's decoder; 1 keeps an ingest of many streams from starting that many times all cores' threads.
-    `max_pixels`: a file that claims larger pictures is refused. Packets that cannot be decoded are left out, the same ones every
-    time, and so are pictures that a file announces and does not have, as one whose download broke off.
+    `threads`: for FFmpeg's decoder; with 1, each of an ingest's many streams starts one thread and not one per core. `max_pixels`:
+    a file that claims larger pictures is refused. Packets that cannot be decoded are left out, the same ones every time, and so are
+    pictures that a file announces and lacks, such as one whose download broke off.
     """
 
     finite = True
@@ -74,9 +74,9 @@ class VideoSource:
     def _open(self) -> InputContainer:
         options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
         try:
-            # Tags are written in any encoding, and none of them is read here.
+            # Tags may have any encoding, and none is read here.
             container = av.open(f"file:{self._path.absolute()}", options=options, metadata_errors="replace")
-        except Exception as error:  # demuxers raise what they will over a hostile file
+        except Exception as error:  # a demuxer may raise anything for a hostile file
             if is_out_of_memory(error):
                 raise
             raise SourceError(
@@ -116,7 +116,7 @@ class VideoSource:
         return self._tally.so_far
 
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
-        """From the file's start every time: seeking would make the seq depend on the container's index."""
+        """Yield pictures, decoding from the file's start every time: seeking would make the seq depend on the container's index."""
         self._tally.clear()
         seen = 0
         with self._open() as container:
@@ -130,7 +130,7 @@ class VideoSource:
         self._miss(seen)
 
     def _miss(self, seen: int) -> None:
-        """Pictures that the container's index counts and that never came, beyond the packets that were damaged."""
+        """Count pictures that the container's index announces and that never came, apart from damaged packets."""
         damaged = sum(left.count for left in self._tally.so_far)
         absent = (self.count or 0) - seen - damaged
         if absent > 0:
@@ -155,10 +155,10 @@ class VideoSource:
             yield from frames
 
     def _picture(self, frame: VideoFrame, media_us: int) -> Picture:
-        """What is wrong with one frame is wrong with that one alone."""
+        """Encode a frame. A fault in it affects no other frame."""
         try:
             return self._encoded(frame, media_us)
-        except Exception as error:  # FFmpeg's scaler and PyAV raise what they will over a hostile file
+        except Exception as error:  # FFmpeg's scaler and PyAV may raise anything for a hostile file
             if is_out_of_memory(error):
                 raise
             return Picture(
@@ -178,15 +178,15 @@ class VideoSource:
 
 @dataclass(slots=True)
 class _Timeline:
-    """Places pictures on a timeline that starts at 0 and always moves on, whatever the file's time stamps do."""
+    """Places pictures on a timeline that starts at 0 and always advances, whatever the file's time stamps do."""
 
     time_base: Fraction
     period_us: int
-    _stamp_us: int | None = None  # of the picture before
+    _stamp_us: int | None = None  # the previous picture's
     _place_us: int = -1
 
     def place(self, pts: int | None) -> int:
-        """Microseconds from the first picture."""
+        """Return the microseconds from the first picture."""
         before_us, self._stamp_us = self._stamp_us, None if pts is None else round(pts * self.time_base * 1_000_000)
         if self._place_us < 0:
             self._place_us = 0
@@ -199,17 +199,18 @@ class _Timeline:
 
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
-    """RGB pixels, turned and mirrored as the file asks: a phone's clip is stored lying on its side, some cameras mirror."""
+    """Return RGB pixels turned and mirrored as the file asks: a phone stores its clip lying on its side, and some cameras
+    mirror."""
     pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
     return np.ascontiguousarray(_displayed(pixels, _matrix_of(frame)))
 
 
 def _matrix_of(frame: VideoFrame) -> tuple[int, int, int, int]:
-    """How a stored pixel's column and row move when it is shown: by (a, b) per column and (c, d) per row, the upper left of
+    """Return how a stored pixel's column and row move when it is shown: by (a, b) per column and (c, d) per row, the upper left of
     FFmpeg's display matrix."""
     try:
         found: Any = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # a kind of side data that PyAV does not know, as the Exif of a phone's JPEG, is among them
+    except ValueError:  # PyAV does not know some side data, such as the Exif of a phone's JPEG
         return _TURNS.get(frame.rotation, (1, 0, 0, 1))
     if found is None or len(data := bytes(found)) < 20:
         return 1, 0, 0, 1
@@ -218,7 +219,7 @@ def _matrix_of(frame: VideoFrame) -> tuple[int, int, int, int]:
 
 
 def _displayed(pixels: NDArray[np.uint8], matrix: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """Turns by right angles and mirrors; a matrix that asks for other angles is taken for the nearest of them."""
+    """Turn by right angles and mirror; any other angle is taken as the nearest right angle."""
     a, b, c, d = matrix
     if abs(a) + abs(d) < abs(b) + abs(c):
         pixels, a, d = pixels.swapaxes(0, 1), c, b
