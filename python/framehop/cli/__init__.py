@@ -1,4 +1,4 @@
-"""The command line. Thin: each command parses, calls the pipeline, and prints."""
+"""The command line. It is thin: each command parses, calls the pipeline, and prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Entry point of the `framehop` command. Where memory ends, also while modules are loaded, a line says so."""
+    """Enter the `framehop` command. One line tells when memory runs out, even while modules are loaded."""
     try:
         from framehop.cli.app import main as run_command
 

@@ -1,4 +1,4 @@
-"""The commands, and how errors leave the program: one or two lines on stderr, a status that is not 0, never a traceback."""
+"""The commands, and how errors leave the program: one or two lines on stderr and a non-zero status, never a traceback."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def main() -> None:
         complain(str(error))
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of our output has gone (framehop tail | head): keep the interpreter from complaining at exit.
+        # The reader of our output has gone (framehop tail | head); this keeps the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The classes behind every command: help that a reader can use as it stands, and Ctrl-C with its own status."""
+"""The classes behind every command. They make the help readable and give Ctrl-C its own status."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 from framehop.cli.output import note
 from framehop.pipeline.stop import StopSignal
 
-INTERRUPTED = 130  # as a shell says it of a command that SIGINT has ended
+INTERRUPTED = 130  # the status that a shell gives a command ended by SIGINT
 
 
 class Command(TyperCommand):
-    """A command whose flags are shown as flags: typer would write <bool> behind them, and <list[str]> behind an argument."""
+    """A command that shows flags as flags; typer would write <bool> after them, and <list[str]> after an argument."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_types(super().get_params(ctx))
 
 
 class Group(TyperGroup):
-    """Commands under one name. Ctrl-C ends each with status 130, where the command itself does not know better."""
+    """Commands under one name. Ctrl-C ends each with status 130, unless the command handles it."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_types(super().get_params(ctx))
@@ -49,7 +49,7 @@ def _nothing(*_args: object, **_kwargs: object) -> str:
 
 
 class App(typer.Typer):
-    """A :class:`typer.Typer` that makes such groups and commands."""
+    """A :class:`typer.Typer` that makes these groups and commands."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(cls=Group, no_args_is_help=True, **settings)
@@ -59,6 +59,6 @@ class App(typer.Typer):
 
 
 def end_if_interrupted(stop: StopSignal) -> None:
-    """After the work was drained and reported: Ctrl-C is no success."""
+    """Exit with Ctrl-C's status if it was pressed. Call this after the work has been drained and reported."""
     if stop.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""deadletter list, show, requeue: what has failed, and once more."""
+"""The commands deadletter list, show and requeue, for frames that failed."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def requeue(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Append the pictures of failed frames to the log once more, in a new epoch of their streams.
+    """Append the pictures of failed frames to the log again, in a new epoch of their streams.
 
     The old event stays: a frame's key never changes. Exit status 1 if a picture could not be appended.
     """
@@ -123,7 +123,7 @@ def requeue(
 
 
 def _chosen(log: FrameLog, ids: list[str]) -> list[DeadLetter]:
-    """In the log's order. Raises ConfigError naming what is not there."""
+    """Return the letters in the log's order. Raises ConfigError naming the missing ids."""
     wanted = set(ids)
     found = [letter for letter in log.dead_letters() if letter.id in wanted]
     unknown = sorted(wanted - {letter.id for letter in found})

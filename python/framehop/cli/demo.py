@@ -1,4 +1,4 @@
-"""demo: four streams at once through the whole pipeline, a video wall, and a report on one screen."""
+"""The command demo: four streams at once through the whole pipeline, a video wall, and a report on one screen."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _detect(at: LogAt, sources: list[SourceSpec], first: FirstBoxes) -> None:
 
 
 def _draw_wall(log: FrameLog, streams: list[str], path: Path) -> None:
-    from framehop.sinks.wall import wall  # the other commands do without the extra `video`
+    from framehop.sinks.wall import wall  # the other commands do not need the extra `video`
 
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("drawing the wall", total=None)
@@ -74,7 +74,7 @@ def _draw_wall(log: FrameLog, streams: list[str], path: Path) -> None:
 
 
 def _start_afresh(directory: Path) -> None:
-    """Delete the demo before; anything else is left alone."""
+    """Delete the earlier demo, and nothing else."""
     if directory.exists() and any(directory.iterdir()):
         if not (directory / MARKER).is_file():
             raise ConfigError(f"{directory} was not made by the demo and is not deleted: move it away, or use --dir")

@@ -1,4 +1,4 @@
-"""What the demo says at its end: frames, times by stage, objects, and what to type next."""
+"""The demo's final report: frames, times by stage, objects, and what to type next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STAGES = ("append", "log", "decode", "hop", "wait", "preprocess", "infer", "post
 
 @dataclass(slots=True)
 class Tally:
-    """What the report needs of the events."""
+    """The part of the events that the report needs."""
 
     frames: int = 0
     objects: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ def print_report(tally: Tally) -> None:
 
 
 def print_next(directory: Path) -> None:
-    """Lines that can be copied into the shell that the demo was started from."""
+    """Print lines that can be copied into the shell that started the demo."""
     out.print(f"\nvideo wall: {typed(directory / 'wall.mp4')}\nnext:", soft_wrap=True, markup=False)
     framehop, log = command(), typed(directory / "log")
     for line in (

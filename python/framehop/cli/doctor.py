@@ -1,4 +1,4 @@
-"""doctor: what is installed, what the rings need, what is in the way."""
+"""The command doctor: what is installed, what the rings need, and what is in the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture with boxes as soon as there are some: long before a film can be drawn."""
+"""Draw a picture with the first boxes, long before a film can be drawn."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from framehop.types import EventRecord
 
 
 class FirstBoxes:
-    """Writes `path`, a JPEG, anew whenever one more of `streams` has its first boxes: so at most once for each."""
+    """Writes the JPEG `path` again whenever one more of `streams` has its first boxes, so at most once for each."""
 
     def __init__(self, at: LogAt, streams: list[str], path: Path) -> None:
-        """Raises MissingExtraError without the extra `video`."""
+        """Prepare to draw. Raises MissingExtraError without the extra `video`."""
         from framehop.sinks.wall import still
 
         self._still = still
@@ -27,7 +27,7 @@ class FirstBoxes:
         self._with_boxes: set[str] = set()
 
     def take(self, record: EventRecord) -> None:
-        """For each event, in the log's order. Raises what drawing raises."""
+        """Take the next event, in the log's order. Raises what drawing raises."""
         event = record.event
         if not event.objects or event.stream in self._with_boxes or event.stream not in self._streams:
             return

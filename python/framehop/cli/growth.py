@@ -1,4 +1,4 @@
-"""Where frames are written, how fast that grows, and when the oldest picture goes."""
+"""Tell where frames are written, how fast that grows, and when the oldest picture is dropped."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogAt
 from framehop.log.embedded.disk_usage import Usage
 
-ENOUGH_S = 1.0  # what is measured over less says nothing of the pace
+ENOUGH_S = 1.0  # a shorter measurement says nothing about the pace
 
 
 class Growth:
-    """Says where a command writes once its first frame is there, and how fast that grew when it has ended.
-
-    A log in Kafka keeps what its topics keep, so only its place is named.
-    """
+    """Prints where a command writes once its first frame is there, and how fast that grew when the command has ended. A log in
+    Kafka keeps what its topics keep, so only its place is named."""
 
     def __init__(self, at: LogAt) -> None:
         self._at = at
@@ -31,7 +29,7 @@ class Growth:
         return self
 
     def update(self, appended: int) -> None:
-        """So many frames are in the log since the command began."""
+        """Note how many frames have been added to the log since the command began."""
         if self._said or not appended:
             return
         self._said = True
@@ -59,7 +57,7 @@ class Growth:
         note(text)
 
     def _usage(self) -> Usage | None:
-        """Of an embedded log; None of another, and when it cannot be told."""
+        """Return the use of an embedded log; None for any other log, and when it is unknown."""
         if self._at.is_kafka:
             return None
         try:

@@ -1,4 +1,4 @@
-"""What `ingest` says: how far it is while it works, and what it came to."""
+"""The output of `ingest`: its progress, and its results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from framehop.cli.output import complain, console, note
 from framehop.pipeline.ingest.ingest import IngestProgress, IngestSummary, StreamProgress, StreamSummary
 
 LINE_S = 10.0
-NAMED = 3  # streams of which a line has room
+NAMED = 3  # a line has room for this many streams
 
 
 class IngestLine:
-    """One line that follows the ingest on a terminal; elsewhere a line every ten seconds."""
+    """One line that follows the ingest on a terminal; elsewhere it prints a line every ten seconds."""
 
     def __init__(self) -> None:
         self._live = Live(Text("starting"), console=console, refresh_per_second=4, transient=True)
@@ -44,7 +44,7 @@ class IngestLine:
 
 
 def progress_text(progress: IngestProgress) -> str:
-    """One line: the sum, and of few streams each."""
+    """Return one line with the sum, and with each stream if there are few."""
     streams = progress.streams
     fps = sum(stream.fps for stream in streams)
     parts = [f"{progress.acked} frames · {fps:.1f}/s", *(_stream_text(stream) for stream in streams[:NAMED])]
@@ -66,7 +66,7 @@ def _stream_text(stream: StreamProgress) -> str:
 
 
 def print_summary(summary: IngestSummary) -> None:
-    """A line per stream; the errors were said when they came."""
+    """Print a line per stream; its errors were printed when they came."""
     for name, stream in summary.streams.items():
         note(f"{name}: {_summary_text(stream)}")
     if summary.errors:

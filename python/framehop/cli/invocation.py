@@ -1,4 +1,4 @@
-"""Commands and paths that can be typed as they are printed, here and now."""
+"""Print commands and paths in a form that can be typed here and now."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def command() -> str:
-    """How this framehop is called in the user's shell: by its name where the shell finds this very one, else by its path."""
+    """Return how the user's shell calls this framehop: by its name if the shell finds this copy, else by its path."""
     program = Path(sys.argv[0])
     if program.name != "framehop" or not program.is_file():
         return f"{shlex.quote(sys.executable)} -m framehop"
@@ -20,7 +20,8 @@ def command() -> str:
 
 
 def typed(path: Path) -> str:
-    """`path` from the working directory if it lies below, quoted for a shell. One that begins with a dash stays absolute."""
+    """Return `path` quoted for a shell, relative to the working directory if it lies below. A path that begins with a dash stays
+    absolute."""
     here = Path.cwd()
     short = path.relative_to(here) if path.is_relative_to(here) else path
     return shlex.quote(str(path if str(short).startswith("-") else short))

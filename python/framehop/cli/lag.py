@@ -1,4 +1,4 @@
-"""lag: how far detection is behind."""
+"""The command lag: how far detection is behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from framehop.types import PartitionLag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LagReport:
-    """`messages`: of all partitions. `seconds`: of the one furthest behind, None when none is."""
+    """The lag of a group. `messages`: over all partitions. `seconds`: of the partition furthest behind, None when none is."""
 
     group: str
     messages: int

@@ -1,4 +1,4 @@
-"""What doctor says about a model: its sidecar, and one run of its network on a picture that has something in it."""
+"""The doctor's check of a model: its sidecar, and one run of its network on a picture with objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from framehop.types import Detections
 
 Verdict = Literal["ok", "note", "problem"]
 _SHOWN = 3
-_SAME_PIXELS, _SAME_SCORE = 2.0, 0.02  # a GPU sums in another order for another batch
+_SAME_PIXELS, _SAME_SCORE = 2.0, 0.02  # a GPU sums in another order in another batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Check:
 
 
 def check_model(options: DetectOptions) -> Iterator[Check]:
-    """Whether the model can be used here, and what it finds. Says nothing about a runtime that is not installed."""
+    """Check that the model can be used here, and what it finds. A runtime that is not installed is not mentioned."""
     try:
         model = load_model(options.model)
         pinned = "as pinned" if model.sidecar.sha256 else "not pinned in its model.yaml"
@@ -47,7 +47,7 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
 
 
 def _run(engine: Engine) -> Check:
-    """A full batch of a picture and its mirror image, by turns: each must be seen in it as it is alone."""
+    """Run a full batch that alternates a picture and its mirror image. Each must give the same objects as when run alone."""
     picture = decode_jpeg(sample_picture())
     pair = [picture, np.ascontiguousarray(picture[:, ::-1])]
     alone = [engine.detect([view])[0] for view in pair]

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are spelled and explained once."""
+"""Options that several commands share, so that they are spelled and explained in one place."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from framehop.log import LogAt
 
 
 def _checked_report(path: Path | None) -> Path | None:
-    """Refused now, not after hours of work."""
+    """Refuse an unusable path now, not after hours of work."""
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
         raise ConfigError(f"--report {path} cannot be written: name a file in a directory that exists")
     return path
 
 
 def _be_verbose(count: int) -> int:
-    """Before and after the command's name: the louder of the two counts."""
+    """Set the log level. The option may stand before and after the command's name; the higher count wins."""
     logger = logging.getLogger("framehop")
     wanted = (logging.NOTSET, logging.INFO, logging.DEBUG)[min(count, 2)]
     if count and (logger.level == logging.NOTSET or wanted < logger.level):
@@ -203,18 +203,18 @@ def detect_options(
 
 
 def _separate(texts: list[str]) -> tuple[str, ...]:
-    """Labels as typed, with or without commas between them. One that holds a comma itself goes by its number."""
+    """Split labels at commas, which may also be separate arguments. A label that contains a comma must be given by its number."""
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def log_at(log: str, config: Path | None) -> LogAt:
-    """The log that `--log` and `--config` name together; `--log` wins."""
+    """Return the log that `--log` and `--config` name together; `--log` wins."""
     at = load_config(config).log.at if config else LogAt(url="")
     return msgspec.structs.replace(at, url=log or at.url or DEFAULT_LOG)
 
 
 def named(sources: list[str], stream: str) -> list[str]:
-    """The sources with `--stream` applied."""
+    """Return the sources with `--stream` applied."""
     if not stream:
         return sources
     if len(sources) != 1:

@@ -1,4 +1,4 @@
-"""What every command prints with: data on stdout, everything for people on stderr."""
+"""The output of every command: data on stdout, everything for people on stderr."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-# Where no terminal is, a line is a line, however long: what reads it must not find half of it on the next one.
+# Without a terminal no line is wrapped, however long, so that its reader never finds half of it on the next line.
 UNWRAPPED = 10_000
 
 
@@ -21,7 +21,7 @@ out = _console()
 
 
 def complain(message: str) -> None:
-    """An error, for a person to act on."""
+    """Print an error that a person should act on."""
     console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
 
 
@@ -30,6 +30,6 @@ def note(message: str) -> None:
 
 
 def write_json_line(line: bytes) -> None:
-    """One JSON document on a line of its own on stdout, at once: a pipe's reader sees it now."""
+    """Write one JSON document as a line to stdout, and flush it so that a pipe's reader sees it now."""
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()

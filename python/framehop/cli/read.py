@@ -1,4 +1,4 @@
-"""annotate and audit: the commands that read a log as a whole."""
+"""The commands annotate and audit, which read a whole log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def annotate(
     verbose: options.Verbose = 0,
 ) -> None:
     """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
-    from framehop.sinks.annotate import annotate as annotate_log  # the other commands do without the extra `video`
+    from framehop.sinks.annotate import annotate as annotate_log  # the other commands do not need the extra `video`
 
     since_us = parse_moment(since, "--from", now_us()) if since else 0
     with (
@@ -87,7 +87,7 @@ def audit(
 ) -> None:
     """Prove from the log alone that every frame has its picture and its event, in order. Exit status 1 if not.
 
-    Exactly one event in a directory and with delivery exactly-once; with at-least-once repeats are counted and allowed.
+    With a log in a directory or delivery exactly-once a frame has exactly one event; at-least-once counts and allows repeats.
     """
     with options.log_at(log, config).open(create=False) as opened, AuditBar() as bar:
         report = audit_log(opened, lane=lane, delivery=delivery, rows_only=rows_only, on_progress=bar.update)
@@ -100,7 +100,7 @@ def audit(
 
 
 class AuditBar:
-    """What is being read and how far it is, on a terminal only."""
+    """Shows what is being read and how far, on a terminal only."""
 
     def __init__(self) -> None:
         self._progress = Progress(console=console, transient=True, disable=not console.is_terminal)
@@ -119,7 +119,7 @@ class AuditBar:
 
 
 def print_audit(report: AuditReport) -> None:
-    """The audit as a table and a verdict."""
+    """Print the audit as a table and a verdict."""
     table = Table(box=None, header_style="bold")
     for title in ("stream", "frames", "events", "missing", "lost", "duplicates", "out of order"):
         table.add_column(title, justify="left" if title == "stream" else "right", no_wrap=True)
@@ -147,7 +147,7 @@ def print_audit(report: AuditReport) -> None:
 
 
 def _source_line(source: IngestAccount) -> str:
-    """What the last ingest of a source saw and did not put into the log, or put there without pixels."""
+    """Describe what the last ingest of a source saw and did not put into the log, or put there without pixels."""
     parts = [f"ingest saw {source.seen} pictures", f"{source.appended} went into the log"]
     if source.failed:
         parts.append(f"{source.failed} of them without pixels")

@@ -1,4 +1,4 @@
-"""status: the pipelines of this user that run on this machine."""
+"""The command status: this user's pipelines on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framehop.pipeline.control_plane import PipelineReport, StatusRequest, ask, 
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`unanswered`: by process id, those that did not answer, and why."""
+    """The pipelines found. `unanswered`: the reason of those that did not answer, by process id."""
 
     pipelines: list[PipelineReport]
     unanswered: dict[str, str]
@@ -44,7 +44,7 @@ def _asked() -> StatusReport:
         try:
             pipelines.append(ask(found, StatusRequest()))
         except ProcessError as error:
-            if found.directory.exists():  # else it has just ended
+            if found.directory.exists():  # otherwise it has just ended
                 unanswered[str(found.publication.pid)] = str(error)
     return StatusReport(pipelines=pipelines, unanswered=unanswered)
 

@@ -1,4 +1,4 @@
-"""tail: events as they come, also before there are any."""
+"""The command tail: events as they come, even if there is no log yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from framehop.types import Event, EventRecord, parse_rfc3339
 
 POLL_S = 0.5
 BATCH = 256
-LOOK_AGAIN_S = 1.0  # for a log that is not there yet
+LOOK_AGAIN_S = 1.0  # for a log that does not exist yet
 
 
 def tail(
@@ -65,7 +65,7 @@ def tail(
 
 
 def _open(opened: contextlib.ExitStack, at: LogAt, begin: Start, since_us: int | None) -> EventReader:
-    """A reader that `opened` closes, with its log. Raises LogNotFoundError, and then leaves nothing open."""
+    """Return a reader that `opened` closes together with its log. Raises LogNotFoundError, and then leaves nothing open."""
     with contextlib.ExitStack() as both:
         log = both.enter_context(at.open(create=False))
         reader = both.enter_context(log.events(start=begin, since_us=since_us))
@@ -74,7 +74,8 @@ def _open(opened: contextlib.ExitStack, at: LogAt, begin: Start, since_us: int |
 
 
 def _opened(opened: contextlib.ExitStack, at: LogAt, begin: Start, since_us: int | None) -> EventReader:
-    """The same, once there is a log to read: whatever is in it then has come since we wait, so nothing of it is left out."""
+    """Wait for a log and open a reader. Everything in a log made meanwhile has come since the command began, so all of it is
+    read."""
     try:
         return _open(opened, at, begin, since_us)
     except LogNotFoundError:
@@ -90,7 +91,7 @@ def _pause() -> None:
 
 
 def _follow(reader: EventReader, *, follow: bool) -> Iterator[EventRecord]:
-    """Until Ctrl-C, or to the end."""
+    """Yield events until Ctrl-C, or to the end."""
     while True:
         records = reader.poll(BATCH, POLL_S if follow else 0.0)
         if not records and not follow:
@@ -99,12 +100,12 @@ def _follow(reader: EventReader, *, follow: bool) -> Iterator[EventRecord]:
 
 
 def _captured_since(event: Event, since_us: int | None) -> bool:
-    """The log finds the neighbourhood by its own clock; what counts is the capture."""
+    """Whether the event was captured since then. The log selects roughly, by its own clock."""
     return since_us is None or parse_rfc3339(event.captured_at) >= since_us
 
 
 def _print_line(line: str, style: str = "") -> None:
-    """One event, one line: what a terminal has no room for is cut, a pipe gets all of it."""
+    """Print one event as one line. A terminal cuts what it has no room for, a pipe gets all of it."""
     out.print(line, markup=False, style=style, no_wrap=True, overflow="ellipsis")
 
 

@@ -1,4 +1,4 @@
-"""topics create, describe, check: the topics of a log in Kafka."""
+"""The commands topics create, describe and check, for the topics of a log in Kafka."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def create(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Make the topics that are missing. What is there stays as it is: see check."""
+    """Make the topics that are missing. Existing topics stay unchanged; see check."""
     at = options.log_at(log, config)
     at.check_kafka()
     from framehop.log.kafka.topics import TopicPlan  # loads the Kafka client
@@ -87,7 +87,7 @@ def create(
 
 
 def _left_alone(topic: TopicState | None, wanted: int) -> str:
-    """`wanted`: partitions that were asked for."""
+    """Describe a topic that was there already. `wanted`: the number of partitions asked for."""
     shape = f", partitions: {topic.partitions} and not {wanted}" if topic and topic.partitions != wanted else ""
     return f"was there already{shape}; it was not changed: see framehop topics check"
 

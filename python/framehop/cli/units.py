@@ -1,4 +1,4 @@
-"""What people type: ages, sizes, moments."""
+"""Parse and print what people type: ages, sizes, moments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 
 
 
 def parse_age(text: str, option: str) -> float:
-    """Seconds of an age such as 90s, 10m, 24h, 7d. Raises ConfigError."""
+    """Parse an age such as 90s, 10m, 24h, 7d to seconds. Raises ConfigError."""
     match = _AGE.fullmatch(text)
     if not match:
         raise ConfigError(f"{option} {text[:40]}: not an age; use a number and its unit, as in 90s, 10m, 24h, 7d")
@@ -24,7 +24,7 @@ def parse_age(text: str, option: str) -> float:
 
 
 def parse_size(text: str, option: str) -> int:
-    """Bytes of a size such as 4MiB, 500kB, 65536. Raises ConfigError."""
+    """Parse a size such as 4MiB, 500kB, 65536 to bytes. Raises ConfigError."""
     match = _SIZE.fullmatch(text)
     if not match:
         raise ConfigError(f"{option} {text[:40]}: not a size; use bytes or a number and its unit, as in 4MiB, 500kB")
@@ -32,7 +32,7 @@ def parse_size(text: str, option: str) -> int:
 
 
 def shown_size(size: float) -> str:
-    """Bytes for people: three digits and a unit."""
+    """Format bytes for people: three digits and a unit."""
     for unit in ("GB", "MB", "kB"):
         if size >= _BYTES[unit]:
             return f"{size / _BYTES[unit]:.3g} {unit}"
@@ -40,7 +40,7 @@ def shown_size(size: float) -> str:
 
 
 def shown_age(seconds: float) -> str:
-    """Seconds for people: one number and a unit."""
+    """Format seconds for people: one number and a unit."""
     for unit, name in (("d", "days"), ("h", "hours"), ("m", "minutes")):
         if seconds >= 2 * _SECONDS[unit]:
             return f"{seconds / _SECONDS[unit]:.0f} {name}"
@@ -48,7 +48,7 @@ def shown_age(seconds: float) -> str:
 
 
 def parse_moment(text: str, option: str, now_us: int) -> int:
-    """Microseconds since 1970 of an RFC 3339 time, or of an age before `now_us`. Raises ConfigError."""
+    """Parse an RFC 3339 time, or an age before `now_us`, to microseconds since 1970. Raises ConfigError."""
     if _AGE.fullmatch(text):
         return max(0, now_us - int(parse_age(text, option) * 1e6))
     try:
@@ -60,7 +60,7 @@ def parse_moment(text: str, option: str, now_us: int) -> int:
 
 
 def parse_start(text: str, option: str, now_us: int) -> tuple[Start, int | None]:
-    """`beginning`, `latest`, or a moment: where to start, and since when. Raises ConfigError."""
+    """Parse `beginning`, `latest`, or a moment: where to start, and since when. Raises ConfigError."""
     match text:
         case "beginning" | "latest":
             return text, None

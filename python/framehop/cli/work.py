@@ -1,4 +1,4 @@
-"""ingest, detect, run: the commands that do the work."""
+"""The commands ingest, detect and run, which do the work."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ingest(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; goes on where it was interrupted."""
+    """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; resumes where it was interrupted."""
     wanted = open_sources(options.named(sources, stream))
     pace = parse_rate(rate)
     if point := fail_point():
@@ -128,7 +128,7 @@ def run(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Ingest and detect in one. Ends when finite sources are done and every frame has its event."""
+    """Ingest and detect in one command. Ends when finite sources are done and every frame has its event."""
     texts = options.named(sources, stream)
     pace = parse_rate(rate)
     settings = options.detect_options(
@@ -187,8 +187,8 @@ def _work(
 
 
 def run_here(pipeline: Pipeline) -> tuple[Summary, StopSignal]:
-    """Run it to its end; what it came to, and what was asked of it meanwhile. Ctrl-C and SIGTERM drain it, a second one ends it at
-    once."""
+    """Run a pipeline to its end; return its summary and the stop signals received. Ctrl-C or SIGTERM drains it, a second one ends
+    it at once."""
     with stop_on_signals(pipeline.request_stop) as stop, pipeline:
         pipeline.wait()
     assert pipeline.summary is not None

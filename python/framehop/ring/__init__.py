@@ -1,4 +1,4 @@
-"""The ring of decoded pictures in shared memory, and the memory that it takes."""
+"""The ring of decoded pictures in shared memory, and the memory that it needs."""
 
 from framehop._core import FrameTag, Lease, Ring, RingHost, RingReader, Slot, SlotRef
 from framehop.ring.memory import MemoryLimit, RingPlan, check_memory, memory_limits, plan_ring

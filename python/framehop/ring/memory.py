@@ -1,7 +1,7 @@
-"""Whether the rings fit into memory, asked before they are created.
+"""Check that the rings fit into memory before they are created.
 
-Taking pages until there are none would wake the kernel's OOM killer, in a container the one of its memory cgroup. Rings
-are memfds: they count as shared memory of the cgroup, and the size of /dev/shm does not matter.
+Taking pages until there are none would wake the kernel's OOM killer, or in a container that of its memory cgroup. Rings are memfds:
+they count as shared memory of the cgroup, and the size of /dev/shm does not matter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _V1_UNLIMITED = 1 << 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingPlan:
-    """A ring as it would be created. `total_bytes`: pixels, control segment and rounding together."""
+    """The size of a ring to be created. `total_bytes`: pixels, control segment and rounding together."""
 
     slots: int
     slot_bytes: int
@@ -32,28 +32,28 @@ class RingPlan:
 
 
 def plan_ring(slots: int, slot_bytes: int, tap_quota: int) -> RingPlan:
-    """Compute what a ring takes. Raises InvalidArgumentError for numbers that no ring can have."""
+    """Compute a ring's size. Raises InvalidArgumentError for numbers that no ring can have."""
     total = _core.ring_bytes(slots=slots, slot_bytes=slot_bytes, tap_quota=tap_quota)
     return RingPlan(slots=slots, slot_bytes=slot_bytes, tap_quota=tap_quota, total_bytes=total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryLimit:
-    """One limit that holds for this process. `free_bytes`: what may still be taken under it, 0 or more."""
+    """One limit that applies to this process. `free_bytes`: how much may still be taken under it, 0 or more."""
 
     name: str
     free_bytes: int
 
 
 def memory_limits(root: Path = _ROOT) -> list[MemoryLimit]:
-    """Every limit in force: this machine's memory, each memory cgroup up to the root, RLIMIT_AS. `root`: for tests."""
+    """Return every limit in force: this machine's memory, each memory cgroup up to the root, RLIMIT_AS. `root`: for tests."""
     return [*_machine(root), *_cgroups_v2(root), *_cgroups_v1(root), *_address_space(root)]
 
 
 def check_memory(plan: RingPlan, rings: int = 1, root: Path = _ROOT) -> None:
     """Raise OutOfMemoryError if so many rings do not fit, naming the size and the limit that leaves the least.
 
-    The address space is each process's own: its limit is held against what this one uses, though others will map the rings.
+    The address space belongs to each process: its limit is compared with this process's use, though others will map the rings.
     """
     _check("the rings need", plan.total_bytes * rings, memory_limits(root))
     _check("each ring needs", plan.total_bytes, _file_size())
@@ -70,7 +70,7 @@ def _check(who_needs: str, needed_bytes: int, limits: Iterable[MemoryLimit]) -> 
     )
 
 
-# ---------------------------------------------------------------- where limits are read
+# ---------------------------------------------------------------- reading the limits
 
 
 def _read(path: Path) -> str | None:
@@ -86,7 +86,7 @@ def _read_int(path: Path) -> int | None:
 
 
 def _field(path: Path, key: str) -> int:
-    """The number after `key` in a file of "key number" lines; 0 if it is not there."""
+    """Return the number after `key` in a file of "key number" lines; 0 if it is missing."""
     for line in (_read(path) or "").splitlines():
         words = line.split()
         if len(words) >= 2 and words[0] == key and words[1].isdecimal():
@@ -101,7 +101,7 @@ def _machine(root: Path) -> Iterator[MemoryLimit]:
 
 
 def _cgroup_of(root: Path, controller: str) -> PurePosixPath | None:
-    """Our cgroup for a version 1 controller, or in version 2 for the controller ''."""
+    """Return our cgroup for a version 1 controller, or in version 2 for the controller ''."""
     for line in (_read(root / "proc/self/cgroup") or "").splitlines():
         number, controllers, path = line.split(":", 2)
         if (controller and controller in controllers.split(",")) or (not controller and number == "0"):
@@ -122,7 +122,7 @@ def _cgroups_v2(root: Path) -> Iterator[MemoryLimit]:
         limit = _read_int(directory / "memory.max")
         if limit is not None:
             used = _read_int(directory / "memory.current") or 0
-            # The page cache that nobody uses gives way by itself.
+            # The kernel frees the inactive page cache by itself.
             reclaimable = _field(directory / "memory.stat", "inactive_file")
             yield _cgroup_limit(path, "memory.max", limit, used - reclaimable)
 
@@ -153,7 +153,7 @@ def _address_space(root: Path) -> Iterator[MemoryLimit]:
 
 
 def _file_size() -> Iterator[MemoryLimit]:
-    """Holds for memfds as for any file: each by itself, not all together."""
+    """Yield the limit on file size. It applies to each memfd by itself, as to any file, not to all together."""
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     if limit != resource.RLIM_INFINITY:
         yield MemoryLimit(name="the file size limit (RLIMIT_FSIZE, ulimit -f)", free_bytes=limit)

@@ -1,1 +1,1 @@
-"""framehop"""
+"""Fakes for tests: a log, a model, clocks, pictures and sources."""

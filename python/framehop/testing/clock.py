@@ -1,10 +1,10 @@
-"""Time that passes only when a test says so."""
+"""A clock that advances only when a test says so."""
 
 from __future__ import annotations
 
 
 class ManualClock:
-    """Starts at `start_us` (wall clock, microseconds since 1970) and second 0 (monotonic)."""
+    """A clock that starts at `start_us` (wall clock, microseconds since 1970) and second 0 (monotonic)."""
 
     def __init__(self, start_us: int = 1_700_000_000_000_000) -> None:
         self._start_us = start_us
@@ -21,7 +21,7 @@ class ManualClock:
 
 
 class ManualEvent:
-    """Like `threading.Event`, but waiting makes `clock` advance by the timeout instead. `waits`: the timeouts so far."""
+    """An event like `threading.Event` whose waits advance `clock` by the timeout instead. `waits`: the timeouts so far."""
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock

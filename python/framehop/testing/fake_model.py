@@ -1,4 +1,4 @@
-"""A detector without a network: for tests of whatever feeds one."""
+"""A detector without a network, for tests of the code that calls one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]
 
 
 def detections(boxes: Sequence[Box] = (), *, error: str = "") -> Detections:
-    """A result to script, or to compare with: every box a blob of score 1."""
+    """Return a result to script, or to compare with: every box is a blob of score 1."""
     return Detections(
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
         scores=np.ones(len(boxes), np.float32),
@@ -31,8 +31,8 @@ def detections(boxes: Sequence[Box] = (), *, error: str = "") -> Detections:
 class FakeModel:
     """A :class:`framehop.protocols.Detector` that finds bright blobs, or returns what a script says. Deterministic.
 
-    A blob is a run of columns that hold a pixel of at least `threshold` in all channels, from the first such row to the
-    last; left to right. With `script`, each picture gets the next result of it instead, and nothing once it has ended.
+    A blob is a run of columns that have a pixel of at least `threshold` in all channels, from the first such row to the last; blobs
+    come from left to right. With `script`, each picture gets the next result of it instead, and nothing once it has ended.
     """
 
     def __init__(
@@ -45,7 +45,8 @@ class FakeModel:
         min_height: int = 1,
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
-        """`on_batch` is called with its size before each batch, in the caller's thread: to wait, to raise, to kill."""
+        """Make a detector. `on_batch` is called with the size before each batch, in the caller's thread: to wait, to raise, to
+        kill."""
         self._script: Iterator[Detections] | None = None if script is None else iter(script)
         self._threshold = threshold
         self._max_batch = max_batch
@@ -57,7 +58,7 @@ class FakeModel:
 
     @property
     def batches(self) -> list[int]:
-        """Sizes of the batches so far, in order."""
+        """The sizes of the batches so far, in order."""
         return list(self._batches)
 
     @property
@@ -83,7 +84,7 @@ class FakeModel:
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[tuple[int, int]] | None = None
     ) -> list[Detections]:
-        """As in the protocol; timings are zero but for the size of the batch."""
+        """Detect as the protocol says. Timings are zero; only the batch size is set."""
         if self._closed:
             raise ClosedError("the fake model is closed")
         sizes = [picture.shape[1::-1] for picture in pictures] if source_sizes is None else source_sizes

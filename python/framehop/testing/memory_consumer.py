@@ -17,7 +17,7 @@ from framehop.types import Event, EventRecord, FrameRecord, Partition
 
 
 class MemoryConsumer:
-    """See FrameConsumer. A partition that was lost leaves `assignment` without `on_revoke`, as in the embedded log."""
+    """A member in memory; see FrameConsumer. A lost partition leaves `assignment` without `on_revoke`, as in the embedded log."""
 
     def __init__(
         self,
@@ -212,9 +212,9 @@ def _new_group(store: MemoryStore, start: Start) -> MemoryGroup:
 
 
 def _places(numbers: Iterable[int]) -> frozenset[Partition]:
-    """Inside this log a partition is its number: there is one topic."""
+    """Convert numbers to Partitions. Inside this log a number is enough, since there is one topic."""
     return frozenset(Partition(TOPIC, number) for number in numbers)
 
 
 def _ignore(_partitions: frozenset[Partition] | Mapping[Partition, Tenure]) -> None:
-    """No callback was given."""
+    """Stand in for a callback that was not given."""

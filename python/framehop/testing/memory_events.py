@@ -14,7 +14,7 @@ MARGIN_US = 60_000_000
 
 
 class MemoryEventReader:
-    """See EventReader."""
+    """A reader in memory; see EventReader."""
 
     def __init__(self, store: MemoryStore, start: Start, since_us: int | None = None, group: str = "") -> None:
         self._store = store
@@ -22,7 +22,8 @@ class MemoryEventReader:
         self._closed = False
         with store.changed:
             position = store.readers.get(group) if group else None
-            # `_next`: behind what was handed out. `_done`: behind what the caller is through with.
+            # `_next` is the offset after the last event handed out, `_done` the offset after the last one that the caller has
+            # finished.
             self._next = self._done = self._begin(start, since_us) if position is None else position
 
     def _begin(self, start: Start, since_us: int | None) -> int:
@@ -61,7 +62,7 @@ class MemoryEventReader:
             self._store.changed.notify_all()
 
     def abandon(self) -> None:
-        """Close; what was handed out last comes again to the next reader of the group."""
+        """Close, so that the next reader of the group gets the events handed out last again."""
         self._next = self._done
         self.close()
 
@@ -78,7 +79,7 @@ class MemoryEventReader:
             raise ClosedError("this reader of events is closed")
 
     def _settle(self) -> None:
-        """The caller is through with what it was given."""
+        """Note that the caller has finished the events that it was given."""
         self._done = self._next
         if self._group:
             with self._store.changed:

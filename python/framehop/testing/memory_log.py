@@ -1,4 +1,4 @@
-"""A log in memory that keeps the FrameLog contract within one process: for tests of whatever reads or writes a log."""
+"""A log in memory that keeps the FrameLog contract within one process, for tests of code that reads or writes a log."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ _P = TypeVar("_P", MemoryWriter, MemoryConsumer, MemoryEventReader)
 
 @dataclass(slots=True)
 class _Faults:
-    """What a test can make go wrong."""
+    """The faults that a test can cause."""
 
     store: MemoryStore = field(repr=False)
 
     def fill(self, full: bool = True) -> None:
-        """No room from now on: writers stall, commits raise LogFullError. `fill(False)` makes room."""
+        """Leave no room: writers stall, commits raise LogFullError. `fill(False)` makes room."""
         with self.store.changed:
             self.store.full = full
             self.store.changed.notify_all()
 
     def lose_payload(self, pointer: FramePointer) -> None:
-        """The frame's bytes are damaged: it reads with payload None."""
+        """Damage the frame's bytes, so that it reads with payload None."""
         with self.store.changed:
             self.store.lost.add((pointer.partition, pointer.offset))
 
     def drop_before(self, partition: int, offset: int) -> None:
-        """Hard retention: frames of `partition` below `offset` go, and gap records come."""
+        """Apply hard retention: frames of `partition` below `offset` are dropped, and gap records written."""
         with self.store.changed:
             self.store.drop_before(partition, offset)
 
     def expire(self, group: str, partition: int) -> None:
-        """The owner was silent for too long: the partition is anybody's, its old owner learns it from its next commit."""
+        """Free a partition as if its owner had been silent for too long; the owner learns it from its next commit."""
         with self.store.changed:
             self.store.group(group).generations[partition] += 1
             self.store.group(group).owners[partition] = None
@@ -89,7 +89,7 @@ class MemoryLog:
         self,
         group: str,
         *,
-        member: str,  # names are for people: members of one name are different members
+        member: str,  # names are for people: two members may have one name
         start: Start = "beginning",
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
@@ -116,7 +116,7 @@ class MemoryLog:
             return self._store.read(pointer.partition, pointer.offset)
 
     def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
-        """The failed events."""
+        """Iterate over the failed events."""
         with self.events() as reader:
             for event in (record.event for record in reader):
                 if event.outcome == "failed" and lane in (None, event.lane):

@@ -17,7 +17,7 @@ TOPIC = "frames"
 
 @dataclass(slots=True)
 class MemoryStream:
-    """A stream's row. `writer`: who has it open."""
+    """A stream's row. `writer`: the writer that has it open."""
 
     epoch: int = 0
     source: str = ""
@@ -29,7 +29,7 @@ class MemoryStream:
 
 @dataclass(slots=True)
 class MemoryGroup:
-    """A consumer group: offsets, and who owns what under which generation."""
+    """A consumer group: its offsets, and the owner and generation of each partition."""
 
     offsets: dict[int, int]
     owners: dict[int, object | None]
@@ -39,7 +39,7 @@ class MemoryGroup:
 
 
 class MemoryStore:
-    """Every method and attribute: with `changed` held. Frames are by partition, then by offset."""
+    """The state itself. Every method and attribute needs `changed` held. Frames are by partition, then by offset."""
 
     def __init__(self, partitions: int) -> None:
         self.changed = threading.Condition(threading.RLock())
@@ -88,7 +88,7 @@ class MemoryStore:
         return self.groups[name]
 
     def owners(self, name: str) -> dict[int, str]:
-        """The member's name by partition."""
+        """Return the member's name by partition."""
         if name not in self.groups:
             return {}
         members = {member: text.partition(".")[2] for member, text in self.groups[name].members.items()}

@@ -1,4 +1,5 @@
-"""The FrameWriter of a MemoryLog: a queue and a thread, as in the real one, so that acknowledgements come from elsewhere."""
+"""The FrameWriter of a MemoryLog, with a queue and a thread like the real one, so that acknowledgements come from another
+thread."""
 
 from __future__ import annotations
 
@@ -19,11 +20,11 @@ logger = logging.getLogger(__name__)
 
 _CLOSE_S = 5.0
 ACCOUNTS = 50
-_Job = tuple[int, Callable[[], Callable[[], None]]]  # bytes, and the work: returns the acknowledgement to make
+_Job = tuple[int, Callable[[], Callable[[], None]]]  # bytes, and the work, which returns the acknowledgement to make
 
 
 class MemoryWriter:
-    """See FrameWriter. Frames that wait for room when it is closed are dropped after 5 s."""
+    """A writer in memory; see FrameWriter. Frames that wait for room when it is closed are dropped after 5 s."""
 
     def __init__(self, store: MemoryStore, queue_bytes: int) -> None:
         self._store = store
@@ -91,7 +92,7 @@ class MemoryWriter:
         return state
 
     def close_stream(self, stream: str, timeout_s: float) -> bool:
-        """Waits for the other streams too: there is one queue, and it is short."""
+        """Give the stream up. This waits for the other streams too, since all share one short queue."""
         with self._store.changed:
             if not self._store.changed.wait_for(lambda: self._undone == 0, timeout_s):
                 return False

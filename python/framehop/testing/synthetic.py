@@ -1,4 +1,4 @@
-"""Pictures and sources for tests: small, deterministic, and broken on request."""
+"""Make pictures and sources for tests: small, deterministic, and broken on request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framehop.protocols import Picture
 
 
 def jpeg(width: int = 64, height: int = 48, *, shade: int = 0, quality: int = 85) -> bytes:
-    """A JPEG of a gradient; different `shade`s (0 to 255) are different pictures."""
+    """Return a JPEG of a gradient; different `shade`s (0 to 255) are different pictures."""
     pixels = np.empty((height, width, 3), np.uint8)
     pixels[..., 0] = shade
     pixels[..., 1] = np.linspace(0, 255, width, dtype=np.uint8)
@@ -21,13 +21,13 @@ def jpeg(width: int = 64, height: int = 48, *, shade: int = 0, quality: int = 85
 
 
 def truncated_jpeg() -> bytes:
-    """A good header and half of the picture."""
+    """Return a JPEG with a good header and half of the picture."""
     whole = jpeg()
     return whole[: len(whole) // 2]
 
 
 def forged_jpeg(width: int = 30_000, height: int = 30_000) -> bytes:
-    """A few hundred bytes that claim to be a picture of `width` x `height`."""
+    """Return a few hundred bytes that claim to be a picture of `width` x `height`."""
     data = bytearray(jpeg(16, 16))
     size_at = data.index(b"\xff\xc0") + 5  # SOF0: marker, length, precision, then height and width
     data[size_at : size_at + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
@@ -35,7 +35,7 @@ def forged_jpeg(width: int = 30_000, height: int = 30_000) -> bytes:
 
 
 class ListSource:
-    """Yields the given payloads at `rate` per second. `finite` only says so: the list ends all the same."""
+    """A source that yields the given payloads at `rate` per second. `finite` is only what it reports: the list ends anyway."""
 
     def __init__(
         self, payloads: Sequence[bytes], *, stream: str = "list", rate: float = 10.0, finite: bool = True
@@ -53,7 +53,7 @@ class ListSource:
 
 
 class PictureSource:
-    """Yields the given pictures as they are."""
+    """A source that yields the given pictures as they are."""
 
     def __init__(self, pictures: Sequence[Picture], *, stream: str = "pictures", rate: float = 10.0) -> None:
         self._pictures = pictures
@@ -68,7 +68,7 @@ class PictureSource:
 
 
 class BrokenSource(ListSource):
-    """Fails with SourceError when picture `fail_at` is asked for."""
+    """A source that fails with SourceError when picture `fail_at` is requested."""
 
     def __init__(self, payloads: Sequence[bytes], *, fail_at: int, stream: str = "broken", rate: float = 10.0) -> None:
         super().__init__(payloads, stream=stream, rate=rate)
