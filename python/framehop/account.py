@@ -1,4 +1,4 @@
-"""What ingest did with a source: what it saw, appended and left out. Also tells whether a source is the same as before."""
+"""Ingest's account of a source: what it saw, appended and left out. Also tells whether a source is the same as before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestAccount:
-    """What the newest ingest of one epoch of a stream did. It is kept beside the frames and outlives them.
+    """The results of the newest ingest of one epoch of a stream. They are kept beside the frames and outlive them.
 
     `begun_us`, `kept_us`: when that ingest began, and when this was written, µs since 1970. `before`: frames that the epoch had
     when the ingest began. `appended`: frames acknowledged since then, of which `failed` have no pixels. `left_out` never reached
@@ -40,12 +40,12 @@ class IngestAccount:
 
     @property
     def frames(self) -> int:
-        """How many frames the epoch must have in the log, with seqs from 0 to one less."""
+        """The number of frames that the epoch must have in the log, with seqs from 0 to one less."""
         return self.before + self.appended
 
     @property
     def seen(self) -> int:
-        """How many things this ingest saw in the source, without those appended before, which it passes over."""
+        """The number of things that this ingest saw in the source, without those appended before, which it passes over."""
         return self.appended + sum(left.count for left in self.left_out)
 
 
@@ -55,11 +55,11 @@ def versioned(uri: str, version: str) -> str:
 
 
 def is_same(last: str, now: str) -> bool:
-    """Whether a pass over the source `last` may be continued with the source `now`. A name without a version was written before
-    there were versions."""
+    """Return whether a pass over the source `last` may be continued with the source `now`. A name without a version was written
+    before there were versions."""
     return bool(last) and last in (now, now.rpartition("#")[0])
 
 
 def is_replaced(last: str, now: str) -> bool:
-    """Whether `now` lies in the same place as `last` and is another source."""
+    """Return whether `now` lies in the same place as `last` and is another source."""
     return not is_same(last, now) and "#" in now and last.rpartition("#")[0] == now.rpartition("#")[0]

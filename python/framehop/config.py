@@ -41,7 +41,7 @@ MAX_CONFIG_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectOptions:
-    """How frames are detected on this host.
+    """The options for detecting frames on this host.
 
     `lane`: the lane that the events belong to. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the
     only labels to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`:

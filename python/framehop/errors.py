@@ -181,7 +181,7 @@ _NO_MEMORY: dict[type[Exception], tuple[str, ...]] = {
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether `error`, or an error that caused it, says that memory ran out."""
+    """Return whether `error`, or an error that caused it, says that memory ran out."""
     while error is not None:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == ENOMEM):
             return True

@@ -1,4 +1,4 @@
-"""What a forked child must not keep of its parent: descriptors whose closing tells others that the parent is dead.
+"""Close what a forked child must not keep of its parent: descriptors whose closing tells others that the parent is dead.
 
 Every descriptor of ours closes on exec, but a child made by os.fork or multiprocessing's `fork` never calls exec.
 """

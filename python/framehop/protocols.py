@@ -58,8 +58,8 @@ class Ack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitResult:
-    """What a commit did. `lost`: partitions that this member no longer owns; nothing was written for them. `duplicates`: events
-    that were not written again because the log had their ids already."""
+    """The result of a commit. `lost`: partitions that this member no longer owns; nothing was written for them. `duplicates`:
+    events that were not written again because the log had their ids already."""
 
     lost: frozenset[Partition] = frozenset()
     duplicates: int = 0
@@ -106,7 +106,7 @@ class FrameWriter(Protocol):
 
     @property
     def stalled(self) -> str:
-        """Why the log takes nothing at the moment, such as a full disk; else empty."""
+        """The reason why the log takes nothing at the moment, such as a full disk; else empty."""
 
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -121,7 +121,7 @@ class FrameConsumer(Protocol):
 
     @property
     def frames_read(self) -> int:
-        """How many frames `poll` has handed out since the consumer was opened."""
+        """The number of frames that `poll` has handed out since the consumer was opened."""
 
     def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
         """Return up to `max_frames` frames of the owned partitions, in offset order per partition, waiting at most `timeout_s` for
@@ -174,12 +174,12 @@ class FrameLog(Protocol):
     def url(self) -> str: ...
     @property
     def partitions(self) -> int:
-        """How many partitions the frames have, over all topics."""
+        """The number of partitions that the frames have, over all topics."""
 
     @property
     def delivery(self) -> Delivery:
-        """What a reader may count on. `exactly-once`: a frame key and an event id come once, and the events of one (stream, epoch)
-        in order. `at-least-once`: both may come again, and the first one counts; only the events of one writer are in order."""
+        """The promise to a reader. `exactly-once`: a frame key and an event id come once, and the events of one (stream, epoch) in
+        order. `at-least-once`: both may come again, and the first one counts; only the events of one writer are in order."""
 
     def writer(self) -> FrameWriter: ...
     def consumer(
@@ -316,7 +316,7 @@ class LeavesOut(Protocol):
 
     @property
     def left_out(self) -> Sequence[LeftOut]:
-        """What was left out in this pass so far, one entry per reason. Read from the thread that iterates `pictures`, between two
+        """Everything left out in this pass so far, one entry per reason. Read from the thread that iterates `pictures`, between two
         pictures or after the last. See `framehop.sources.left_out.Tally`."""
 
 
@@ -340,7 +340,7 @@ class Detector(Protocol):
 
     @property
     def max_batch(self) -> int:
-        """How many pictures are run at once; larger batches are split."""
+        """The number of pictures run at once; larger batches are split."""
 
     @property
     def min_width(self) -> int:

@@ -117,7 +117,7 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FramePointer:
-    """Where a frame lies in the log."""
+    """The place of a frame in the log."""
 
     topic: str
     partition: int
@@ -191,7 +191,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTimings:
-    """How long one batch took, microseconds by stage; the same for all its pictures."""
+    """The times of one batch, microseconds by stage; the same for all its pictures."""
 
     batch_size: int = 0
     preprocess_us: int = 0
@@ -201,8 +201,8 @@ class BatchTimings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detections:
-    """What a detector found in one picture, best first. `boxes`: float32 [N, 4], x1, y1, x2, y2 in source pixels;
-    `scores`: float32 [N], 0–1; `label_ids`: int32 [N]. `error`: reason of a `failed` event, without boxes; else empty."""
+    """A detector's findings in one picture, best first. `boxes`: float32 [N, 4], x1, y1, x2, y2 in source pixels; `scores`: float32
+    [N], 0–1; `label_ids`: int32 [N]. `error`: reason of a `failed` event, without boxes; else empty."""
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -293,10 +293,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
-    """How far a group is behind in one partition. `end`: the next offset to be written. `committed`: the next offset the group will
-    read; None if it has read nothing, and it then begins at the oldest frame. `messages`: how many lie between there and the end,
-    without those that retention removed. `seconds`: the age of the oldest of them, None when there is none. `owner`: the group's
-    member that reads the partition, empty when nobody does."""
+    """The lag of a group in one partition. `end`: the next offset to be written. `committed`: the next offset the group will read;
+    None if it has read nothing, and it then begins at the oldest frame. `messages`: how many lie between there and the end, without
+    those that retention removed. `seconds`: the age of the oldest of them, None when there is none. `owner`: the group's member
+    that reads the partition, empty when nobody does."""
 
     topic: str
     partition: int
@@ -309,9 +309,9 @@ class PartitionLag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
-    """Where a stream's writer continues. `next_seq` 0 starts an epoch. `pass_index` counts passes over a finite source from 0.
-    `done`: this run has finished the source already, so there is nothing to append. `replaced`: the last pass was interrupted, and
-    the source has been replaced since."""
+    """The state in which a stream's writer continues. `next_seq` 0 starts an epoch. `pass_index` counts passes over a finite source
+    from 0. `done`: this run has finished the source already, so there is nothing to append. `replaced`: the last pass was
+    interrupted, and the source has been replaced since."""
 
     stream: str
     epoch: int

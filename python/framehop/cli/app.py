@@ -28,7 +28,7 @@ def common(
     verbose: options.Verbose = 0,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
-    """Options of every command."""
+    """Handle the options of every command."""
     if version:
         print(__version__)
         raise typer.Exit

@@ -100,7 +100,7 @@ def _follow(reader: EventReader, *, follow: bool) -> Iterator[EventRecord]:
 
 
 def _captured_since(event: Event, since_us: int | None) -> bool:
-    """Whether the event was captured since then. The log selects roughly, by its own clock."""
+    """Return whether the event was captured since then. The log selects roughly, by its own clock."""
     return since_us is None or parse_rfc3339(event.captured_at) >= since_us
 
 

@@ -1,4 +1,4 @@
-"""Where a log is and how to open it. One process of the pipeline sends this to another."""
+"""The place of a log and how to open it. One process of the pipeline sends this to another."""
 
 from __future__ import annotations
 

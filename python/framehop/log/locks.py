@@ -77,8 +77,8 @@ def holder_of(path: Path) -> str:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock. Use it only for names that are locked once and never again, since the check takes a
-    shared lock for an instant."""
+    """Return whether a living process holds the lock. Use it only for names that are locked once and never again, since the check
+    takes a shared lock for an instant."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a log remembers of a stream's source beside its frames: the pictures it has given, and ingest's account of it.
+"""A log's memory of a stream's source beside its frames: the pictures it has given, and ingest's account of it.
 
 The same two tables are in the index of an embedded log and in the state of an ingest into Kafka.
 """

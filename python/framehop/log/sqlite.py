@@ -75,7 +75,8 @@ def value(db: apsw.Connection, sql: str, args: Sequence[Any] = ()) -> Any:
 
 
 def has_table(db: apsw.Connection, name: str) -> bool:
-    """Whether the index has the table `name`. Logs of earlier versions lack some tables until they are opened for writing."""
+    """Return whether the index has the table `name`. Logs of earlier versions lack some tables until they are opened for
+    writing."""
     return bool(rows(db, "SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", (name,)))
 
 
@@ -127,7 +128,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether `error` says that there is no room on the disk."""
+    """Return whether `error` says that there is no room on the disk."""
     if isinstance(error, apsw.IOError):
         return getattr(error, "extendedresult", 0) in _FULL_IOERR  # set by apsw, unknown to its stubs
     if isinstance(error, apsw.FullError | LogFullError):

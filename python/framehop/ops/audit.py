@@ -56,7 +56,7 @@ class StreamAudit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """What the log holds, and what is wrong with it.
+    """The audit's result: what the log holds, and what is wrong with it.
 
     `missing`: frames without an event, seqs and offsets that are neither in the log nor in a gap, and events that are gone; if the
     stream is unknown they count only in the total. `duplicates`: second events of one id and second frames of one key; wrong unless

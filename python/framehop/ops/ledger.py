@@ -20,7 +20,7 @@ Pass = tuple[str, int]  # stream, epoch
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of one pass. `last_event`: by writer if order holds only within a writer."""
+    """The frames and events seen of one pass. `last_event`: by writer if order holds only within a writer."""
 
     frames: Seqs = field(default_factory=Seqs)
     events: Seqs = field(default_factory=Seqs)

@@ -39,7 +39,7 @@ def without(ranges: Iterable[Range], taken: Sequence[Range]) -> Iterator[Range]:
 
 
 def holds(ranges: Sequence[Range], number: int) -> bool:
-    """Whether `number` is in one of `ranges`, which must be as `merged` returns them."""
+    """Return whether `number` is in one of `ranges`, which must be as `merged` returns them."""
     at = bisect_right(ranges, number, key=lambda found: found[0]) - 1
     return at >= 0 and number <= ranges[at][1]
 

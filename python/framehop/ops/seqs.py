@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from framehop.ops.ranges import Range, merged
 from framehop.types import Partition
 
-Place = tuple[Partition, int]  # with the offset in it
+Place = tuple[Partition, int]  # a partition and the offset in it
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ class Other:
 
 
 def is_video(name: str) -> bool:
-    """Whether the name is that of a video."""
+    """Return whether the name is that of a video."""
     return Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 

@@ -12,7 +12,7 @@ OTHER = "for other reasons"
 
 
 class Tally:
-    """What one pass has left out. Use from one thread."""
+    """The things that one pass has left out. Use from one thread."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}

@@ -49,7 +49,7 @@ def _encoded(path: Path, data: bytes, quality: int, tally: Tally) -> Picture:
 
 
 class PictureFileError(Exception):
-    """Why a file's bytes cannot be read; the reason of its `failed` event."""
+    """A file's bytes cannot be read; the message is the reason of its `failed` event."""
 
 
 def _read(path: Path) -> tuple[bytes, str]:

@@ -26,14 +26,14 @@ MAX_RAW_BYTES = MAX_PIXELS * 4 + (1 << 20)  # as many pixels with 32 bits each, 
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the file is a picture, by its suffix, or by its first bytes if the suffix tells nothing."""
+    """Return whether the file is a picture, by its suffix, or by its first bytes if the suffix tells nothing."""
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return True
     return read_bytes(path, len(JPEG_MAGIC), whole=False) == JPEG_MAGIC
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a GIF or PNG has several pictures, by its first kilobytes; FFmpeg plays both."""
+    """Return whether a GIF or PNG has several pictures, by its first kilobytes; FFmpeg plays both."""
     head = read_bytes(path, 4096, whole=False)
     if head.startswith(b"\x89PNG"):
         return b"acTL" in head.partition(b"IDAT")[0]

@@ -132,7 +132,7 @@ def _folder(
 
 
 def exists(text: str) -> bool:
-    """Whether `text` is the path of something."""
+    """Return whether `text` is the path of something."""
     try:
         return bool(text) and Path(text).exists()
     except (OSError, ValueError):  # too long for a path, or it has a zero byte

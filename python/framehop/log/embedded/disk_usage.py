@@ -1,4 +1,4 @@
-"""How much room a log takes on its disk, and how much it may take."""
+"""Measure how much room a log takes on its disk, and how much it may take."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Room:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def crowded_by_events(self, options: LogOptions) -> bool:
-        """Whether events take more than half of the log's share of the disk; the oldest are then dropped early."""
+        """Return whether events take more than half of the log's share of the disk; the oldest are then dropped early."""
         whole = self._whole(options)
         return whole is not None and self.index > whole // 2
 

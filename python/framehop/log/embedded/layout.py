@@ -114,7 +114,7 @@ def _creation_lock(root: Path) -> Iterator[None]:
 
 
 def _has_index(paths: LogPaths) -> bool:
-    """Whether there is a complete index; False if its maker died before its first commit."""
+    """Return whether there is a complete index; False if its maker died before its first commit."""
     if not paths.index.exists():
         return False
     # Only SQLite may open the file: closing it by hand would drop the locks of this process's other connections.

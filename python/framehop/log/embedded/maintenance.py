@@ -89,7 +89,7 @@ class Maintenance:
             self._stop.wait(pause_s)
             self._dirty.clear()
             pause_s = self._try_round(db)
-        self._try_round(db)  # for data written during the last round
+        self._try_round(db)  # writes what came during the last round
         db.close()
 
     def _try_round(self, db: apsw.Connection) -> float:

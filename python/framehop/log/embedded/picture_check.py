@@ -43,7 +43,7 @@ class PictureCheck:
                 self._on_progress(min(self._done, total), total)
 
     def _is_there(self, pointer: FramePointer) -> bool:
-        """Whether the picture should still be there; retention may have removed it meanwhile, which is no loss."""
+        """Return whether the picture should still be there; retention may have removed it meanwhile, which is no loss."""
         return bool(self._query(_STILL_THERE, (pointer.partition, pointer.offset)))
 
     def _of_segment(self, segment: int) -> Iterator[LostPicture]:

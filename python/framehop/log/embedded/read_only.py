@@ -24,7 +24,7 @@ TRIES = 5
 
 
 def is_read_only(root: Path) -> bool:
-    """Whether `root` has a log that can be read and not written."""
+    """Return whether `root` has a log that can be read and not written."""
     index = LogPaths(root).index
     if not (index.is_file() and os.access(index, os.R_OK)):
         return False

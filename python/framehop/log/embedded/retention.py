@@ -110,7 +110,7 @@ class Retention:
         return [_Segment(number=number, bytes=size, newest_us=newest) for number, size, newest in found]
 
     def _is_old(self, segment: _Segment) -> bool:
-        """Whether a segment is older than pictures are kept, or empty."""
+        """Return whether a segment is older than pictures are kept, or empty."""
         age_s = self._options.retain_age_s
         too_old = age_s is not None and segment.newest_us < now_us() - int(age_s * 1e6)
         return too_old or segment.bytes == 0

@@ -54,7 +54,8 @@ def names_in(certificate: Certificate) -> Iterator[str]:
 
 
 def fits(host: str, names: Sequence[str]) -> bool:
-    """Whether a certificate for `names` is valid for `host`: the same address, the same name, or one label in place of `*`."""
+    """Return whether a certificate for `names` is valid for `host`: the same address, the same name, or one label in place of
+    `*`."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

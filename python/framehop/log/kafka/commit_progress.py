@@ -1,4 +1,4 @@
-"""How far a member may commit, by partition: past frames that are done, and past records that are no frames."""
+"""Track how far a member may commit, by partition: past frames that are done, and past records that are no frames."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class CommitProgress:
 
     @property
     def ahead(self) -> int:
-        """How many offsets are done and not known to be committed; a crash would repeat them."""
+        """The number of offsets done and not known to be committed; a crash would repeat them."""
         return sum(mark.done - max(mark.committed, mark.start) for mark in self._marks.values())
 
     def committed(self, marks: Mapping[Partition, int]) -> None:
@@ -115,7 +115,7 @@ class CommitProgress:
                 mark.committed = max(mark.committed, offset)
 
     def reached(self, marks: Mapping[Partition, int]) -> bool:
-        """Whether the broker knows these marks, as far as the partitions are ours."""
+        """Return whether the broker knows these marks, as far as the partitions are ours."""
         return all(
             mark.committed >= offset
             for partition, offset in marks.items()

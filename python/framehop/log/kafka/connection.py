@@ -1,4 +1,4 @@
-"""What all of framehop's Kafka clients share: settings, the true cause of a failure, and errors in framehop's words."""
+"""The common part of framehop's Kafka clients: settings, the true cause of a failure, and errors in framehop's words."""
 
 from __future__ import annotations
 
@@ -221,7 +221,8 @@ class Connection:
         return len(found.partitions)
 
     def has(self, place: Partition) -> bool:
-        """Whether the partition is known. Brokers that have not heard of a new partition answer as if the topic were missing."""
+        """Return whether the partition is known. Brokers that have not heard of a new partition answer as if the topic were
+        missing."""
         try:
             return place.number < self.partitions_of(place.topic)
         except LogNotFoundError:
@@ -254,8 +255,8 @@ class Connection:
         }
 
     def may_vanish(self, topic: str) -> bool:
-        """Whether the topic is found by pattern: the log still exists without it. When nothing fits, the client names the pattern
-        itself."""
+        """Return whether the topic is found by pattern: the log still exists without it. When nothing fits, the client names the
+        pattern itself."""
         return self.frames.by_pattern and (self.frames.matches(topic) or topic == self.frames.pattern)
 
 

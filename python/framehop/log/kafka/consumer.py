@@ -336,7 +336,8 @@ class KafkaConsumer:
                     raise explained from KafkaException(error)
 
     def _passes(self, place: Partition) -> bool:
-        """Whether an unknown partition is no fault: its topic may vanish, or it is new and the client has not heard of it."""
+        """Return whether an unknown partition is no fault: its topic may vanish, or it is new and the client has not heard of
+        it."""
         return self._connection.may_vanish(place.topic) or self._patiently(
             lambda: self._connection.has(place), default=True
         )

@@ -1,4 +1,4 @@
-"""What a broker knows of a group: its members, who owns which partitions, and how far it has read."""
+"""A broker's view of a group: its members, who owns which partitions, and how far it has read."""
 
 from __future__ import annotations
 

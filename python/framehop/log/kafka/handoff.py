@@ -1,4 +1,4 @@
-"""What a consumer's own thread hands to the worker: frames by partition, and notices to give partitions back."""
+"""Pass frames by partition, and notices to give partitions back, from a consumer's own thread to the worker."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class _Look:
         return done
 
     def _is_there(self, place: Partition, seen: Seen, offset: int, kept: range) -> bool:
-        """Whether that event's frame lies at this offset, or has been removed from it."""
+        """Return whether that event's frame lies at this offset, or has been removed from it."""
         return offset < kept.start or (offset < kept.stop and self._key_at(place, offset) == seen.keys[offset])
 
     def _key_at(self, place: Partition, offset: int) -> FrameKey | None:

@@ -46,7 +46,7 @@ SESSION_S = 10.0
 
 
 class KafkaSecurity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How framehop and the brokers authenticate each other, always over TLS.
+    """Credentials by which framehop and the brokers authenticate each other, always over TLS.
 
     `username`, `password`: SASL by `mechanism`. `certificate`, `key`: PEM files of a client certificate (mTLS). `ca`: PEM file of
     the authority that signed the brokers' certificates; the system's own when empty.

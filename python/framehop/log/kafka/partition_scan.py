@@ -58,8 +58,8 @@ def without_group(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_no_group(error: KafkaError) -> bool:
-    """Whether the error concerns the group that a plain consumer does not use. The client looks for the group's coordinator anyway,
-    and a user who only reads has no right to any group."""
+    """Return whether the error concerns the group that a plain consumer does not use. The client looks for the group's coordinator
+    anyway, and a user who only reads has no right to any group."""
     return error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 

@@ -61,7 +61,8 @@ class GroupPosition:
                 raise self._explained(self._failure)
             self._asked, self._failure = dict(self.stored), None
         moved = {partition: offset for partition, offset in position.items() if self._asked.get(partition) != offset}
-        # Only one commit is under way: the client repeats one that met a moving coordinator, even after the next one has arrived.
+        # At most one commit is under way: the client repeats one that met a moving coordinator, even after the next one has
+        # arrived.
         if not moved or self._unanswered is not None:
             return
         places = [topic_partition(partition, offset) for partition, offset in moved.items()]

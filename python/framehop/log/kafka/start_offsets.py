@@ -99,7 +99,7 @@ def _committed(
 
 
 def _known(connection: Connection, consumer: Consumer) -> bool:
-    """Whether the group has committed before. Partitions without an offset were then added since, and are read from their
+    """Return whether the group has committed before. Partitions without an offset were then added since, and are read from their
     beginning."""
     return bool(_committed(connection, consumer, connection.frame_places()))
 

@@ -1,4 +1,4 @@
-"""What ingest remembers of each stream on disk: epoch, topic and partition, the last acknowledged seq and where it lies.
+"""Ingest's memory of each stream on disk: epoch, topic and partition, the last acknowledged seq and where it lies.
 
 There is one SQLite file per log and user. It says where to look, not what is there: after a crash the writer reads its partition
 from the remembered offset on and believes what it finds.

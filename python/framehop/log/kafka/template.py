@@ -48,7 +48,7 @@ class TopicTemplate:
 
     @cached_property
     def pattern(self) -> str:
-        """What a consumer subscribes to: a pattern, marked by its `^`, or the name of the one topic."""
+        """The subscription of a consumer: a pattern, marked by its `^`, or the name of the one topic."""
         if not self.by_pattern:
             return self.text
         pieces = (

@@ -35,7 +35,7 @@ PARTITION_S = (
 
 
 class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What `create` makes.
+    """The topics that `create` makes.
 
     `partitions`: per topic; at most as many workers can share them. `replication`: copies; 0 for three, or as many as there are
     brokers. `max_bytes`: largest picture. `max_age_s`: how long pictures are kept; `event_age_s`: events and dead letters.

@@ -57,7 +57,7 @@ class _Topic:
 
 
 class _Sent(NamedTuple):
-    """What must be known of a frame that the client has. `size`: of its payload."""
+    """The facts to remember of a frame that the client has. `size`: of its payload."""
 
     key: FrameKey
     origin: str
@@ -413,7 +413,7 @@ class KafkaWriter:
     def _keep(self, account: IngestAccount) -> None:
         try:
             self._store.keep_account(account)
-        except FramehopError as error:  # with a full disk the next account is kept, or the one before stays
+        except FramehopError as error:  # a full disk; the next account is kept, or the one before stays
             logger.warning("ingest's account of %s is not kept: %s", account.stream, error)
 
     def _poll(self) -> None:
@@ -466,7 +466,7 @@ class KafkaWriter:
                     self._acknowledged = {}
             except (
                 FramehopError
-            ) as error:  # with a full disk less is known after a crash, and the partition is read instead
+            ) as error:  # a full disk; after a crash less is known, and the partition is read instead
                 logger.warning("what was acknowledged is not remembered: %s", error)
 
     # ---- ends
@@ -484,7 +484,7 @@ class KafkaWriter:
 
     @property
     def stalled(self) -> str:
-        """Why nothing is acknowledged at the moment, by its true cause; else empty."""
+        """The true reason why nothing is acknowledged at the moment; else empty."""
         if not self._queued or time.monotonic() - self._progress_s < SILENCE_S:
             return ""
         cause = self._causes.refused or self._causes.since(self._progress_s)
