@@ -13,8 +13,8 @@ import msgspec
 from framehop.account import IngestAccount
 from framehop.log.sqlite import rows
 
-# origins: the origins of the frames of a stream's newest epoch, kept beyond retention; see FrameWriter.taken. accounts: each json
-# is an IngestAccount.
+# Table origins: those of the frames of a stream's newest epoch, kept beyond retention; see FrameWriter.taken.
+# Table accounts: each json is an IngestAccount.
 SOURCE_TABLES = """
 CREATE TABLE IF NOT EXISTS origins(
     stream TEXT NOT NULL,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FORMATS = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
-MAX_SIDE = 65_500  # a JPEG's largest side; the pixels become one
+MAX_SIDE = 65_500  # the largest side of a JPEG, to which the pixels are encoded
 
 
 def pillow() -> ModuleType:

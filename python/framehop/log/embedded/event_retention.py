@@ -12,7 +12,7 @@ from framehop.log.embedded.options import LogOptions
 from framehop.log.sqlite import rows, transaction
 from framehop.timing import now_us
 
-CHUNK = 1024  # keeps the transaction that removes a chunk short
+CHUNK = 1024  # events per transaction, so that each stays short
 CHUNKS_PER_ROUND = 4
 _REST_S = 60.0
 

@@ -235,6 +235,8 @@ class KafkaConsumer:
     def wake(self) -> None:
         self._handoff.wake()
 
+    # ---- the thread
+    #
     # Only this thread calls the consumer: a call from another thread waits until poll() is not running, which may be never (found
     # with confluent-kafka 2.16.1).
 

@@ -57,7 +57,7 @@ def find_done(connection: Connection, group: str, places: Places) -> dict[Partit
     look = _Look(connection, group.removeprefix(prefix))
     try:
         return look.done(places)
-    except LogUnavailableError:  # this one passes by itself
+    except LogUnavailableError:  # the broker may come back
         raise
     except FramehopError as error:
         logger.warning(

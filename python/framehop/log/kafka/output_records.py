@@ -27,8 +27,8 @@ class Output:
 
 
 class Outputs:
-    """Addresses records to the number of the frame's partition, as far as the topic has that many, so that the records of one epoch
-    stay in order. Thread-safe."""
+    """Addresses each record to the partition with the number of the frame's own, modulo the topic's partitions, so that the records
+    of one epoch stay in order. Thread-safe."""
 
     def __init__(self, connection: Connection) -> None:
         """Look the topics up. Raises LogNotFoundError when one is missing."""
