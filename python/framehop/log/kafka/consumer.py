@@ -373,8 +373,8 @@ class KafkaConsumer:
         self._consumer.incremental_assign([topic_partition(partition, max(begin, at))])
 
     def _give_up(self, partition: Partition, begin: int, why: str) -> NoReturn:
-        """Fail because this partition's offsets now mean other frames than those in flight. Our successor starts without an
-        offset."""
+        """Set the offset to `begin` and fail, because the offsets now mean other frames than those in flight. A restarted worker
+        has none in flight."""
         with self._lock:
             self._marks.drop([partition])
         # A commit under way has an old offset; wait for it.

@@ -1,4 +1,4 @@
-"""Whether every partition has an owner, and whose turn it is to join again when one has none.
+"""Find partitions without an owner, and decide whose turn it is to join again.
 
 When a static member of a classic group restarts, the broker gives it the partitions that it had noted and does not balance the
 group. If the member was killed while giving partitions up, or if partitions were added meanwhile, some have no owner for ever. So
