@@ -144,6 +144,33 @@ def test_the_python_package_brings_no_cpp() -> None:
     assert len([file for file in files if file.name.startswith("_core.")]) == 1
 
 
+# ---------------------------------------------------------------- the map
+
+
+def the_map() -> str:
+    return (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_every_room_is_on_the_map() -> None:
+    rooms = [path.parent.name for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE]
+    single = [path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__")]
+    parts = [path.name for path in (ROOT / "cpp" / "src").iterdir()]
+    assert [name for name in [*rooms, *single, *parts] if f"`{name}" not in the_map()] == []
+
+
+def test_every_file_that_the_map_names_is_there() -> None:
+    named = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", the_map())
+    assert named
+    assert [name for name in named if not (list(PACKAGE.rglob(name)) or (ROOT / name).exists())] == []
+    assert [
+        name for name in re.findall(r"(?:cpp|tests|docs)/[\w/.]+\.\w+", the_map()) if not (ROOT / name).exists()
+    ] == []
+
+
+def test_the_map_fits_a_screen() -> None:
+    assert len(the_map().splitlines()) <= 60
+
+
 # ---------------------------------------------------------------- scripts and documents
 
 
