@@ -167,21 +167,15 @@ class EventReader(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
-class FrameLog(Protocol):
-    """The durable, ordered, partitioned store of frames and of events. Thread-safe."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def partitions(self) -> int:
-        """The number of partitions that the frames have, over all topics."""
-
-    @property
-    def delivery(self) -> Delivery:
-        """The promise to a reader. `exactly-once`: a frame key and an event id come once, and the events of one (stream, epoch) in
-        order. `at-least-once`: both may come again, and the first one counts; only the events of one writer are in order."""
+class WritableLog(Protocol):
+    """Takes frames. Thread-safe."""
 
     def writer(self) -> FrameWriter: ...
+
+
+class ConsumableLog(Protocol):
+    """Hands frames to the members of groups. Thread-safe."""
+
     def consumer(
         self,
         group: str,
@@ -198,6 +192,10 @@ class FrameLog(Protocol):
     def members(self, group: str, count: int) -> list[str]:
         """Return names for `count` workers of this host in `group`. They are nobody else's until the log is closed."""
 
+
+class EventLog(Protocol):
+    """Gives the events, and what has failed. Thread-safe."""
+
     def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> EventReader:
         """Read events from `start` on, or those that the log took from about `since_us` (microseconds since 1970) on; events from
         up to a minute earlier may be among them.
@@ -207,16 +205,20 @@ class FrameLog(Protocol):
         InvalidArgumentError.
         """
 
+    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
+        """Iterate over what has failed so far, each id once. With a `lane`, only its failures are given; without, those of all
+        lanes and the records that were no frames."""
+
+
+class FrameArchive(Protocol):
+    """Gives the frames that are kept, and the account of those that are not. Thread-safe."""
+
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         """Iterate over all frames now in the log, without pictures, by partition and then offset. `on_other` is called with the
         place of each record that is no frame."""
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         """Read one frame; None when retention has removed it."""
-
-    def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
-        """Iterate over what has failed so far, each id once. With a `lane`, only its failures are given; without, those of all
-        lanes and the records that were no frames."""
 
     def gaps(self) -> list[Gap]: ...
     def ingest_accounts(self) -> list[IngestAccount]:
@@ -233,6 +235,10 @@ class FrameLog(Protocol):
         """Return the streams that the log remembers, even without frames, and the partition of each; empty for a log that remembers
         none."""
 
+
+class GroupAdmin(Protocol):
+    """Tells how far groups are, and forgets them. Thread-safe."""
+
     def end_offsets(self) -> dict[Partition, int]:
         """Return the next offset of each partition."""
 
@@ -244,6 +250,21 @@ class FrameLog(Protocol):
 
     def forget_group(self, group: str) -> None:
         """Delete a group's offsets. Raises LogError while a member of it lives."""
+
+
+class FrameLog(WritableLog, ConsumableLog, EventLog, FrameArchive, GroupAdmin, Protocol):
+    """The durable, ordered, partitioned store of frames and of events, in all its roles. Thread-safe."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def partitions(self) -> int:
+        """The number of partitions that the frames have, over all topics."""
+
+    @property
+    def delivery(self) -> Delivery:
+        """The promise to a reader. `exactly-once`: a frame key and an event id come once, and the events of one (stream, epoch) in
+        order. `at-least-once`: both may come again, and the first one counts; only the events of one writer are in order."""
 
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...

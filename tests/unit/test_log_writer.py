@@ -122,7 +122,7 @@ def test_a_clock_that_went_back_makes_no_older_epoch(tmp_path: Path, monkeypatch
     with open_log(tmp_path) as log:
         with log.writer() as writer:
             first = writer.open_stream("a", source="test:", finite=False)
-        monkeypatch.setattr("framehop.log.embedded.stream_rows.now_us", lambda: 1000)
+        monkeypatch.setattr("framehop.passes.now_us", lambda: 1000)
         with log.writer() as writer:
             second = writer.open_stream("a", source="test:", finite=False)
             third = writer.next_pass("a")

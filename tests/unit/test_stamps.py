@@ -35,6 +35,7 @@ def _steps(metas: list[FrameMeta]) -> set[int]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """The log's too, of which epochs are made."""
     clock = ManualClock()
+    monkeypatch.setattr("framehop.passes.now_us", clock.now_us)
     monkeypatch.setattr("framehop.testing.memory_writer.now_us", clock.now_us)
     return clock
 

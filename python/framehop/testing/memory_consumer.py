@@ -99,6 +99,10 @@ class MemoryConsumer:
             self._woken = True
             self._store.changed.notify_all()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         with self._store.changed:
             if self._closed:

@@ -54,6 +54,10 @@ class MemoryEventReader:
             yield record
             self._settle()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         with self._store.changed:
             if not self._closed:

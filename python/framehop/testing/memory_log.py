@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from framehop.account import IngestAccount
-from framehop.errors import ClosedError
+from framehop.handles import Handles
 from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
 from framehop.testing.memory_consumer import MemoryConsumer
 from framehop.testing.memory_events import MemoryEventReader
@@ -65,9 +64,7 @@ class MemoryLog:
     def __init__(self, *, partitions: int = 8, queue_bytes: int = 64 << 20) -> None:
         self._store = MemoryStore(partitions)
         self._queue_bytes = queue_bytes
-        self._parts: list[MemoryWriter | MemoryConsumer | MemoryEventReader] = []
-        self._lock = threading.Lock()
-        self._closed = False
+        self._handles = Handles(self.url)
         self.faults = _Faults(self._store)
 
     @property
@@ -83,7 +80,7 @@ class MemoryLog:
         return "exactly-once"
 
     def writer(self) -> MemoryWriter:
-        return self._keep(MemoryWriter(self._store, self._queue_bytes))
+        return self._handles.keep(MemoryWriter(self._store, self._queue_bytes))
 
     def consumer(
         self,
@@ -94,7 +91,7 @@ class MemoryLog:
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> MemoryConsumer:
-        return self._keep(
+        return self._handles.keep(
             MemoryConsumer(self._store, group, member, start=start, on_assign=on_assign, on_revoke=on_revoke)
         )
 
@@ -102,7 +99,9 @@ class MemoryLog:
         return [f"{group}-{index}" for index in range(count)]
 
     def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> MemoryEventReader:
-        return self._keep(MemoryEventReader(self._store, start, since_us, check_reader_group(group) if group else ""))
+        return self._handles.keep(
+            MemoryEventReader(self._store, start, since_us, check_reader_group(group) if group else "")
+        )
 
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         self._check_open()
@@ -188,25 +187,13 @@ class MemoryLog:
             self._store.readers.pop(group, None)
 
     def close(self) -> None:
-        self._closed = True
-        for part in self._parts:
-            part.close()
+        self._handles.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for part in self._parts:
-            if exc[0] is not None and isinstance(part, MemoryEventReader):
-                part.abandon()
-        self.close()
-
-    def _keep(self, part: _P) -> _P:
-        self._check_open()
-        with self._lock:
-            self._parts.append(part)
-        return part
+        self._handles.close(failed=exc[0] is not None)
 
     def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedError("the log memory: is closed")
+        self._handles.check_open()

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
-from framehop.account import IngestAccount, is_replaced, is_same
+from framehop.account import IngestAccount
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
+from framehop.passes import LastPass, next_epoch, next_pass
 from framehop.protocols import Ack
 from framehop.testing.memory_store import MemoryStore, MemoryStream
 from framehop.timing import now_us
@@ -44,19 +45,18 @@ class MemoryWriter:
             row = self._store.streams.setdefault(stream, MemoryStream())
             if row.writer is not None:
                 raise StreamBusyError(f"stream {stream} is being written already: give each source its own --stream")
-            same = finite and is_same(row.source, source)
-            replaced = finite and not row.finished_us and is_replaced(row.source, source)
-            done = same and run_since_us is not None and row.finished_us >= run_since_us
-            if not (done or (same and not row.finished_us)):
-                row.epoch, row.pass_index = _next_epoch(row.epoch), 0
-            row.source, row.finished_us, row.writer = source, row.finished_us if done else int(not finite), self
+            last = LastPass(source=row.source, epoch=row.epoch, finished_us=row.finished_us)
+            plan = next_pass(last, source=source, finite=finite, run_since_us=run_since_us)
+            if not plan.resumes:
+                row.epoch, row.pass_index = next_epoch(row.epoch), 0
+            row.source, row.finished_us, row.writer = source, row.finished_us if plan.done else int(not finite), self
             self._states[stream] = StreamState(
                 stream=stream,
                 epoch=row.epoch,
                 next_seq=self._store.next_seq(stream, row.epoch),
                 pass_index=row.pass_index,
-                done=done,
-                replaced=replaced,
+                done=plan.done,
+                replaced=plan.replaced,
             )
             return self._states[stream]
 
@@ -86,7 +86,7 @@ class MemoryWriter:
 
     def next_pass(self, stream: str) -> StreamState:
         last = self._state(stream)
-        state = StreamState(stream=stream, epoch=_next_epoch(last.epoch), next_seq=0, pass_index=last.pass_index + 1)
+        state = StreamState(stream=stream, epoch=next_epoch(last.epoch), next_seq=0, pass_index=last.pass_index + 1)
         self._put(0, lambda: self._set_pass(state, finished=False), None)
         self._states[stream] = state
         return state
@@ -109,6 +109,10 @@ class MemoryWriter:
     def stalled(self) -> str:
         with self._store.changed:
             return "no room for the log in memory" if self._store.full and self._undone else ""
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     def close(self) -> None:
         with self._store.changed:
@@ -190,7 +194,3 @@ class MemoryWriter:
     @property
     def _ended(self) -> bool:
         return self._closed and not self._jobs
-
-
-def _next_epoch(last: int) -> int:
-    return max(now_us(), last + 1)

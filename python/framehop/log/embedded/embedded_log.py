@@ -11,7 +11,8 @@ from typing import Any, Self, TypeVar
 
 from framehop import _core
 from framehop.account import IngestAccount
-from framehop.errors import ClosedError, InvalidArgumentError, LogError
+from framehop.errors import InvalidArgumentError, LogError
+from framehop.handles import Handles
 from framehop.log.embedded.consumer import EmbeddedConsumer
 from framehop.log.embedded.context import LogContext
 from framehop.log.embedded.disk_usage import Usage, usage
@@ -76,8 +77,7 @@ class EmbeddedLog:
                 self._copy.close()
             raise
         self._lock = threading.Lock()
-        self._closed = False
-        self._parts: list[EmbeddedWriter | EmbeddedConsumer | EmbeddedEventReader] = []
+        self._handles = Handles(self.url)
 
     @property
     def url(self) -> str:
@@ -93,7 +93,7 @@ class EmbeddedLog:
 
     def writer(self) -> EmbeddedWriter:
         self._check_writable()
-        return self._keep(EmbeddedWriter(self._context))
+        return self._handles.keep(EmbeddedWriter(self._context))
 
     def consumer(
         self,
@@ -107,7 +107,7 @@ class EmbeddedLog:
         self._check_writable()
         _check_name("group", group)
         _check_name("member", member)
-        return self._keep(
+        return self._handles.keep(
             EmbeddedConsumer(self._context, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke)
         )
 
@@ -120,7 +120,7 @@ class EmbeddedLog:
         self, *, start: Start = "beginning", since_us: int | None = None, group: str = ""
     ) -> EmbeddedEventReader:
         self._check_writable() if group else self._check_open()
-        return self._keep(
+        return self._handles.keep(
             EmbeddedEventReader(self._context, start, since_us, check_reader_group(group) if group else "")
         )
 
@@ -238,12 +238,11 @@ class EmbeddedLog:
                 rows(self._db, "DELETE FROM readers WHERE group_name=?", (group,))
 
     def close(self) -> None:
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        for part in self._parts:
-            part.close()
+        self._close(failed=False)
+
+    def _close(self, *, failed: bool) -> None:
+        if not self._handles.close(failed=failed):
+            return
         self._context.maintenance.close()
         self._db.close()
         self._context.bell.close()
@@ -254,16 +253,7 @@ class EmbeddedLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for part in self._parts:
-            if exc[0] is not None and isinstance(part, EmbeddedEventReader):
-                part.abandon()
-        self.close()
-
-    def _keep(self, part: _P) -> _P:
-        with self._lock:
-            self._parts = [kept for kept in self._parts if not kept.closed]
-            self._parts.append(part)
-        return part
+        self._close(failed=exc[0] is not None)
 
     def _refuse_living(self, group: str) -> None:
         for (instance,) in rows(self._db, "SELECT instance FROM members WHERE group_name=?", (group,)):
@@ -276,8 +266,7 @@ class EmbeddedLog:
             raise LogError(f"{self.url} cannot be written: its disk is mounted read-only, or these rights are missing")
 
     def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedError(f"the log {self.url} is closed")
+        self._handles.check_open()
 
     def _rows(self, sql: str, args: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:

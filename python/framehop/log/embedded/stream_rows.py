@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import apsw
 
-from framehop.account import is_replaced, is_same
 from framehop.errors import StreamBusyError
 from framehop.log.embedded.append_queue import PassChange
 from framehop.log.source_rows import forget_origins, origins_of
 from framehop.log.sqlite import row, rows, value
+from framehop.passes import LastPass, next_epoch, next_pass
 from framehop.timing import now_us
 from framehop.types import StreamState
 
@@ -24,25 +24,19 @@ class OpenedStream:
     taken: frozenset[str] = frozenset()
 
 
-def next_epoch(last: int) -> int:
-    """Return an epoch later than `last`, even if the clock was set back."""
-    return max(now_us(), last + 1)
-
-
 def open_stream_row(
     db: apsw.Connection, stream: str, *, source: str, finite: bool, writer: str, run_since_us: int | None = None
 ) -> OpenedStream:
     """Resume an interrupted pass or start a new epoch. Call within a transaction, holding the stream's lock."""
     found = row(db, "SELECT epoch, source, pass_index, finished_us, generation FROM streams WHERE stream=?", (stream,))
     epoch, last_source, pass_index, finished_us, generation = found or (0, "", 0, 1, 0)
-    same = finite and is_same(last_source, source)
-    done = same and run_since_us is not None and finished_us >= run_since_us
-    if done or (same and not finished_us):
+    last = LastPass(source=last_source, epoch=epoch, finished_us=finished_us) if found else None
+    plan = next_pass(last, source=source, finite=finite, run_since_us=run_since_us)
+    if plan.resumes:
         seq = next_seq(db, stream, epoch)
-        state = StreamState(stream=stream, epoch=epoch, next_seq=seq, pass_index=pass_index, done=done)
+        state = StreamState(stream=stream, epoch=epoch, next_seq=seq, pass_index=pass_index, done=plan.done)
     else:
-        replaced = finite and not finished_us and is_replaced(last_source, source)
-        state = StreamState(stream=stream, epoch=next_epoch(epoch), next_seq=0, replaced=replaced)
+        state = StreamState(stream=stream, epoch=next_epoch(epoch), next_seq=0, replaced=plan.replaced)
     forget_origins(db, stream, state.epoch)
     # A live source's epoch ends with its writer; the next one finds it finished long ago.
     rows(
@@ -54,7 +48,7 @@ def open_stream_row(
             state.epoch,
             source,
             state.pass_index,
-            finished_us if done else int(not finite),
+            finished_us if plan.done else int(not finite),
             generation + 1,
             writer,
         ),

@@ -17,9 +17,10 @@ from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.log.embedded.append_commits import Committer
 from framehop.log.embedded.append_queue import AppendQueue, PassChange, PendingAccount, PendingFrame
 from framehop.log.embedded.context import LogContext
-from framehop.log.embedded.stream_rows import OpenedStream, next_epoch, open_stream_row
+from framehop.log.embedded.stream_rows import OpenedStream, open_stream_row
 from framehop.log.locks import FileLock, holder_of
 from framehop.log.sqlite import connect, transaction, translated
+from framehop.passes import next_epoch
 from framehop.protocols import Ack
 from framehop.timing import Deadline
 from framehop.types import Frame, StreamState, check_stream

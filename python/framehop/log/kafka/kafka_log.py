@@ -13,7 +13,8 @@ from typing import Self, TypeVar
 from confluent_kafka import KafkaError
 
 from framehop.account import IngestAccount
-from framehop.errors import ClosedError, FramehopError, InvalidArgumentError, LogError
+from framehop.errors import FramehopError, InvalidArgumentError, LogError
+from framehop.handles import Handles
 from framehop.log.kafka.connection import REQUEST_S, Connection, translated
 from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.groups import GroupOffsets, owners_of
@@ -60,8 +61,7 @@ class KafkaLog:
         self._options = options or KafkaOptions()
         self._connection = Connection(self._url, self._options)
         self._lock = threading.Lock()
-        self._closed = False
-        self._parts: list[KafkaWriter | KafkaConsumer | KafkaEventReader] = []
+        self._handles = Handles(self.url)
         self._slots: list[FileLock] = []
         self._groups: dict[str, GroupOffsets] = {}
 
@@ -80,7 +80,7 @@ class KafkaLog:
 
     def writer(self) -> KafkaWriter:
         self._check_open()
-        return self._keep(KafkaWriter(self._connection))
+        return self._handles.keep(KafkaWriter(self._connection))
 
     def consumer(
         self,
@@ -94,7 +94,7 @@ class KafkaLog:
         self._check_open()
         _check_name("group", group)
         _check_name("member", member)
-        return self._keep(
+        return self._handles.keep(
             KafkaConsumer(self._connection, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke)
         )
 
@@ -118,7 +118,7 @@ class KafkaLog:
     def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> KafkaEventReader:
         """Read events. A group's position is that of the Kafka group PREFIX.GROUP, which nobody joins."""
         self._check_open()
-        return self._keep(
+        return self._handles.keep(
             KafkaEventReader(self._connection, start, since_us, check_reader_group(group) if group else "")
         )
 
@@ -272,12 +272,11 @@ class KafkaLog:
         return check_topics(self._connection, largest_frame)
 
     def close(self) -> None:
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        for part in self._parts:
-            part.close()
+        self._close(failed=False)
+
+    def _close(self, *, failed: bool) -> None:
+        if not self._handles.close(failed=failed):
+            return
         for offsets in self._groups.values():
             offsets.close()
         for lock in self._slots:
@@ -287,20 +286,10 @@ class KafkaLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for part in self._parts:
-            if exc[0] is not None and isinstance(part, KafkaEventReader):
-                part.abandon()
-        self.close()
-
-    def _keep(self, part: _P) -> _P:
-        with self._lock:
-            self._parts = [kept for kept in self._parts if not kept.closed]
-            self._parts.append(part)
-        return part
+        self._close(failed=exc[0] is not None)
 
     def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedError(f"the log {self.url} is closed")
+        self._handles.check_open()
 
 
 def _check_name(what: str, name: str) -> None:

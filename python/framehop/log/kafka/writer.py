@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from framehop import _core
-from framehop.account import IngestAccount, is_replaced, is_same
+from framehop.account import IngestAccount
 from framehop.errors import (
     ClosedError,
     FramehopError,
@@ -29,6 +29,7 @@ from framehop.log.kafka.stream_store import Acknowledged, StreamRow, StreamStore
 from framehop.log.kafka.wire import Headers, frame_headers, pointer_of
 from framehop.log.locks import FileLock
 from framehop.partitioning import partition_of
+from framehop.passes import LastPass, next_epoch, next_pass
 from framehop.protocols import Ack
 from framehop.timing import Deadline, now_us
 from framehop.types import Frame, FrameKey, Partition, StreamState, check_stream
@@ -168,11 +169,11 @@ class KafkaWriter:
             with self._lock:
                 self._check()
                 last = self._store.load(stream)
+            plan = next_pass(_last_pass(last), source=source, finite=finite, run_since_us=run_since_us)
             # An epoch continues in its own topic, unless nobody would read it there any more.
-            same = finite and last is not None and is_same(last.source, source) and self._frames.matches(last.topic)
-            done = same and last is not None and run_since_us is not None and last.finished_us >= run_since_us
+            resumes = plan.resumes and last is not None and self._frames.matches(last.topic)
             origins: list[tuple[int, str]] = []
-            if last is not None and (done or (same and not last.finished_us)):
+            if last is not None and resumes:
                 row, origins = self._recovered(stream, replace(last, source=source))
             else:
                 row = self._new_epoch(stream, last.epoch if last else 0, source, pass_index=0)
@@ -183,7 +184,7 @@ class KafkaWriter:
         except BaseException:
             lock.release()
             raise
-        return _state(stream, row, done=done, replaced=finite and _was_replaced(last, source))
+        return _state(stream, row, done=plan.done and resumes, replaced=plan.replaced)
 
     def _recovered(self, stream: str, row: StreamRow) -> tuple[StreamRow, list[tuple[int, str]]]:
         """Return the row moved past frames that the partition holds but the store did not remember. They were acknowledged to
@@ -203,7 +204,7 @@ class KafkaWriter:
         topic = self._frames.topic_of(stream, self._labels)
         partition = partition_of(stream, self._topic(topic).partitions)
         return StreamRow(
-            epoch=max(now_us(), last + 1),
+            epoch=next_epoch(last),
             source=source,
             pass_index=pass_index,
             finished_us=0,
@@ -536,8 +537,8 @@ class KafkaWriter:
             raise self._failure
 
 
-def _was_replaced(last: StreamRow | None, source: str) -> bool:
-    return last is not None and not last.finished_us and is_replaced(last.source, source)
+def _last_pass(row: StreamRow | None) -> LastPass | None:
+    return LastPass(source=row.source, epoch=row.epoch, finished_us=row.finished_us) if row is not None else None
 
 
 def _state(stream: str, row: StreamRow, *, done: bool = False, replaced: bool = False) -> StreamState:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from framehop.errors import ConfigError
 from framehop.pipeline.ingest.feed import Feed, StreamProgress, StreamSummary
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
-from framehop.protocols import FrameLog, FrameWriter, Source
+from framehop.protocols import FrameWriter, Source, WritableLog
 from framehop.sources import check_distinct
 
 __all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamSummary", "ingest", "parse_rate"]
@@ -59,7 +59,7 @@ ProgressCallback = Callable[[IngestProgress], None]
 
 
 def ingest(
-    log: FrameLog,
+    log: WritableLog,
     sources: Sequence[Source],
     *,
     rate: Rate = "realtime",

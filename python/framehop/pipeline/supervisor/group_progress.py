@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from framehop.errors import LogUnavailableError
-from framehop.protocols import FrameLog
+from framehop.protocols import GroupAdmin
 from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Look:
 class GroupProgress:
     """One look at a time. `ask`, `take` and `close` from one thread; `fileno` is readable once there is something to take."""
 
-    def __init__(self, log: FrameLog, group: str) -> None:
+    def __init__(self, log: GroupAdmin, group: str) -> None:
         self._log = log
         self._group = group
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
