@@ -1,7 +1,7 @@
-"""The C++ core. Stubs are the reviewed contract; `stubtest` holds them to the built module.
+"""The C++ core. These stubs are its contract; `stubtest` checks that the built module agrees with them.
 
 Every buffer argument takes any contiguous bytes-like object (bytes, memoryview, mmap slice, NumPy array) and is borrowed
-for the call only. Errors are the classes of :mod:`framehop.errors`, chosen by code.
+for the call only. Errors are raised as the classes of :mod:`framehop.errors`, one for each error code.
 """
 
 from collections.abc import Sequence
@@ -17,37 +17,37 @@ __version__: Final[str]
 # ---------------------------------------------------------------- process
 
 def error_codes() -> list[str]:
-    """Every error code of the core, by name; :mod:`framehop.errors` has one class for each."""
+    """Return the name of every error code of the core; :mod:`framehop.errors` has one class for each."""
 
 def arm_failpoint(name: str, nth: int = 1) -> None:
-    """Make the nth hit of the named point raise SIGKILL in this process. For tests. Thread-safe."""
+    """Have this process killed by SIGKILL at the nth hit of the named point. Meant for tests. Thread-safe."""
 
 def failpoint(name: str) -> None:
-    """A named point: does nothing unless armed. Thread-safe."""
+    """Mark the point `name`: does nothing unless the point is armed. Thread-safe."""
 
 def die_with_parent(parent_pid: int) -> None:
     """Have the kernel kill this process when the thread that spawned it ends (PR_SET_PDEATHSIG, SIGKILL).
 
-    Raises RefusedError if the parent is not `parent_pid` any more: it died before the call.
+    Raises RefusedError if the parent is no longer `parent_pid` because it died before the call.
     """
 
 # ---------------------------------------------------------------- shm: bell
 
 @final
 class Bell:
-    """A wake-up word in a shared file: waiters sample, look for work, and wait for the word to change.
+    """A wake-up word in a shared file: a waiter samples it, looks for work, and waits for the word to change.
 
-    Thread-safe. Close twice harmlessly.
+    Thread-safe. Closing twice is harmless.
     """
 
     def __init__(self, path: str) -> None:
         """Open `path` (created with mode 0600 and one page if missing) and map it. Raises SystemCallError."""
     def sample(self) -> int:
-        """The word now. Take it before looking for work: a ring after that makes `wait` return at once."""
+        """Return the word as it is now. Sample before looking for work: if the bell rings after that, `wait` returns at once."""
     def ring(self) -> None:
         """Change the word and wake every waiter in every process. Call it after the commit."""
     def wait(self, sampled: int, timeout_s: float) -> bool:
-        """Wait until the word differs from `sampled`: True; False after `timeout_s` seconds. GIL released; Ctrl-C works."""
+        """Return True once the word differs from `sampled`, or False after `timeout_s` seconds. GIL released; Ctrl-C works."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -58,7 +58,7 @@ class Bell:
 
 @final
 class FrameTag:
-    """Which frame a slot holds; written to the slot before the decode begins. Immutable, hashable, compares by value."""
+    """The identity of a slot's frame, written to the slot before the decode begins. Immutable, hashable, compares by value."""
 
     def __init__(self, stream: str, epoch: int, seq: int, partition: int = 0, offset: int = 0) -> None:
         """`stream`: 1–128 bytes of UTF-8. `epoch`: µs since 1970. Raises InvalidArgumentError."""
@@ -75,7 +75,7 @@ class FrameTag:
 
 @final
 class SlotRef:
-    """Names one picture in a ring: stale as soon as its slot is used again. Immutable, hashable, compares by value."""
+    """A reference to one picture in a ring, stale once its slot is used again. Immutable, hashable, compares by value."""
 
     @property
     def slot(self) -> int: ...
@@ -83,7 +83,7 @@ class SlotRef:
     def generation(self) -> int: ...
     @property
     def width(self) -> int:
-        """Pixels in the slot, after scaling in the decoder."""
+        """Width in pixels as stored in the slot, after any scaling by the decoder."""
     @property
     def height(self) -> int: ...
     @property
@@ -104,10 +104,10 @@ class SlotInfo:
     def generation(self) -> int: ...
     @property
     def leases(self) -> int:
-        """How many holders hold a lease now."""
+        """Number of holders that hold a lease now."""
     @property
     def tag(self) -> FrameTag | None:
-        """The frame that is, or was last, in the slot; None if never used or being written this instant."""
+        """The slot's present or last frame; None if the slot was never used or its tag is being written at this instant."""
 
 @final
 class HolderInfo:
@@ -123,22 +123,22 @@ class HolderInfo:
     def leases(self) -> int: ...
 
 def ring_bytes(*, slots: int, slot_bytes: int, tap_quota: int = 2) -> int:
-    """What a ring of these numbers takes, both segments together. Creates nothing. Raises InvalidArgumentError."""
+    """Return the bytes that such a ring takes, both segments together. Creates nothing. Raises InvalidArgumentError."""
 
 @final
 class RingHost:
-    """Creates a ring (two sealed memfds) and serves attachments on a Unix socket until closed.
+    """The owner of a ring: creates it (two sealed memfds) and lets processes attach over a Unix socket until closed.
 
-    The host owns the segment's name and its holders' liveness: a pidfd per holder, watched by a thread of its own; the leases
-    of a dead holder are taken back at once, zombie or not. Mapped memory lives on in processes that hold views.
-    Thread-safe. Close twice harmlessly.
+    A thread of the host watches a pidfd per holder; the leases of a dead holder are taken back at once, even of a zombie.
+    Mapped memory lives on in processes that hold views.
+    Thread-safe. Closing twice is harmless.
     """
 
     def __init__(self, path: str, *, slots: int, slot_bytes: int, tap_quota: int = 2) -> None:
         """`path`: the socket, in a directory of mode 0700 owned by this user (else RefusedError). `slots`: 1–4096 for the
-        pipeline, `tap_quota` more that only taps can pin. `slot_bytes`: rounded up to whole pages.
+        pipeline. `tap_quota`: further slots, which only taps can pin. `slot_bytes`: rounded up to whole pages.
 
-        Raises OutOfMemoryError naming the bytes needed, SystemCallError.
+        Raises SystemCallError, and OutOfMemoryError naming the bytes needed.
         """
     @property
     def path(self) -> str: ...
@@ -152,11 +152,11 @@ class RingHost:
     def slot_bytes(self) -> int: ...
     @property
     def total_bytes(self) -> int:
-        """Both segments together."""
+        """Size of both segments together."""
     def slots(self) -> list[SlotInfo]: ...
     def holders(self) -> list[HolderInfo]: ...
     def reclaimed(self) -> int:
-        """Leases taken back from dead holders so far."""
+        """Return the number of leases taken back from dead holders so far."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -165,24 +165,24 @@ class RingHost:
 
 @final
 class Slot:
-    """A slot in the writer's hands, state `filling`: nobody can lease it. Ends by `publish` or `abandon`."""
+    """A slot that the writer is filling: nobody can lease it until `publish`. It ends with `publish` or `abandon`."""
 
     @property
     def index(self) -> int: ...
     @property
     def generation(self) -> int: ...
     def array(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Writable uint8 [height, width, 3] over the slot's pixels. Do not keep it beyond `publish`: readers are promised
-        pixels that no longer change. Raises PictureTooLargeError when it does not fit."""
+        """Return a writable uint8 [height, width, 3] over the slot's pixels. Do not keep it beyond `publish`: readers are
+        promised pixels that no longer change. Raises PictureTooLargeError when it does not fit."""
     def publish(self) -> SlotRef:
-        """Make the picture leasable, with the size last given to `array` or decoded. Raises ClosedError when done before."""
+        """Make the picture leasable, with the size last given to `array` or decoded. Raises ClosedError if the slot has ended."""
     def abandon(self) -> None:
-        """Give the slot back unpublished. Harmless after `publish` or a second time."""
+        """Give the slot back unpublished. Harmless after `publish`, and when called twice."""
 
 @final
 class Ring:
-    """The writer's side. One writer at a time; attaching adopts the ring under a new incarnation: half-written slots of a dead
-    predecessor are freed, its published ones retired (a reader's lease on them stays good until it ends).
+    """The writer's side of a ring, which has one writer at a time. Attaching begins a new incarnation: slots that a dead
+    predecessor left half written are freed, its published ones retired (a reader's lease on them stays good until it ends).
 
     Thread-safe.
     """
@@ -193,7 +193,7 @@ class Ring:
         SystemCallError when there is no host."""
     @staticmethod
     def create(path: str, *, slots: int, slot_bytes: int, tap_quota: int = 2) -> Ring:
-        """For embedding: host and writer in one process; closing the ring closes its host."""
+        """Create host and writer in one process, for embedding; closing the ring closes its host."""
     @property
     def path(self) -> str: ...
     @property
@@ -206,13 +206,13 @@ class Ring:
     @property
     def slot_bytes(self) -> int: ...
     def free_slots(self) -> int:
-        """Slots that `try_acquire` could take now: free and leased by nobody."""
+        """Return the number of slots that `try_acquire` could take now: free and leased by nobody."""
     def try_acquire(self, tag: FrameTag) -> Slot | None:
         """Take a free slot for `tag`, or None when all are in use. Never blocks."""
     def wait_acquire(self, tag: FrameTag, timeout_s: float) -> Slot | None:
-        """Like `try_acquire`, waiting for a slot up to `timeout_s` seconds. GIL released; Ctrl-C works."""
+        """Like `try_acquire`, but wait for a slot up to `timeout_s` seconds. GIL released; Ctrl-C works."""
     def retire(self, ref: SlotRef) -> bool:
-        """The writer needs the picture no longer: free once its last lease ends. False if `ref` is stale."""
+        """Give up a published picture: its slot is free once its last lease ends. Returns False if `ref` is stale."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -221,16 +221,16 @@ class Ring:
 
 @final
 class Lease:
-    """The right to read one slot. The slot cannot be reused until `release` was called (or the lease collected) **and** the
-    last array of it is gone, or this process has died. Thread-safe."""
+    """The right to read one slot. The slot is not reused until the lease was released (or garbage-collected) **and** the
+    last array over it is gone, or until this process dies. Thread-safe."""
 
     @property
     def ref(self) -> SlotRef: ...
     @property
     def tag(self) -> FrameTag: ...
     def array(self) -> NDArray[np.uint8]:
-        """Read-only uint8 [height, width, 3], RGB, straight over shared memory; keeps the slot. Raises ClosedError after
-        `release`."""
+        """Return a read-only uint8 [height, width, 3], RGB, without a copy; while it lives the slot is not reused. Raises
+        ClosedError after `release`."""
     def release(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -239,11 +239,12 @@ class Lease:
 
 @final
 class RingReader:
-    """A reader's side: its mapping of the pixels is read-only. Thread-safe."""
+    """A reader's side of a ring. It maps the pixels read-only. Thread-safe."""
 
     @staticmethod
     def attach(path: str, *, role: Literal["detector", "tap"] = "tap", timeout_s: float = 5.0) -> RingReader:
-        """Raises RefusedError (another user, no holder place left), WrongLayoutError, SystemCallError."""
+        """Attach to a RingHost as a reader. Raises RefusedError for a ring of another user or with no place left for a holder,
+        WrongLayoutError, SystemCallError."""
     @property
     def path(self) -> str: ...
     @property
@@ -251,10 +252,10 @@ class RingReader:
     @property
     def slot_count(self) -> int: ...
     def try_lease(self, slot: int, generation: int) -> Lease | None:
-        """Lease the picture published in `slot` under `generation`; None when stale, never wrong pixels. A tap over its quota
-        gets None as well. Raises InvalidArgumentError for a slot out of range."""
+        """Lease the picture published in `slot` under `generation`; None when it is stale or a tap is over its quota, never
+        other pixels. Raises InvalidArgumentError for a slot out of range."""
     def close(self) -> None:
-        """Leases and arrays still held stay valid; the mapping goes with the last of them."""
+        """Close the reader. Leases and arrays still held stay valid; the mapping ends with the last of them."""
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -264,38 +265,39 @@ class RingReader:
 
 @final
 class JpegInfo:
-    """What the header says; nothing was decoded or allocated for it."""
+    """The content of a JPEG header; reading it decodes and allocates nothing."""
 
     @property
     def width(self) -> int:
-        """Of the picture upright: as Exif's orientation says it is to be seen."""
+        """Width in pixels after turning the picture upright, as its Exif orientation says."""
     @property
     def height(self) -> int: ...
 
 def read_jpeg_header(data: Buffer) -> JpegInfo:
-    """Raises CorruptPictureError, UnsupportedPictureError, and PictureTooLargeError for a side above 65,500 pixels."""
+    """Read a picture's size. Raises CorruptPictureError, UnsupportedPictureError, and PictureTooLargeError for a side above
+    65,500 pixels."""
 
 def decode_jpeg(
     data: Buffer, *, min_width: int = 0, min_height: int = 0, max_pixels: int = 67_108_864
 ) -> NDArray[np.uint8]:
-    """Decode to uint8 [H, W, 3], RGB, turned upright as Exif's orientation says.
+    """Decode to uint8 [H, W, 3], RGB, turned upright as its Exif orientation says.
 
-    With `min_width` and `min_height` at the smallest DCT scale (1/8 … 8/8) not below either; a side of 0 asks for nothing,
-    both 0 mean full size. A picture smaller than the minimum comes at full size. GIL released; thread-safe.
-    Raises PictureTooLargeError (header claims more than `max_pixels`, checked before anything is allocated),
-    CorruptPictureError (pixels are missing or wrong; what only looks odd, such as stray bytes between two markers or a missing
-    end, is taken), UnsupportedPictureError; OutOfMemoryError, which says nothing of the picture.
+    The picture is decoded at the smallest DCT scale (1/8 … 8/8) that is not below `min_width` or `min_height`. A minimum of 0
+    demands nothing; if both are 0, or the picture is smaller than they ask, it comes at full size. GIL released; thread-safe.
+    Raises PictureTooLargeError if the header claims more than `max_pixels`, before anything is allocated;
+    CorruptPictureError if pixels are missing or wrong (stray bytes between two markers or a missing end are tolerated);
+    UnsupportedPictureError; OutOfMemoryError, which does not mean that the picture is bad.
     """
 
 def encode_jpeg(pixels: NDArray[np.uint8], *, quality: int = 85) -> bytes:
-    """Encode uint8 [H, W, 3], RGB, pixels contiguous (rows may be strided), 1–65,500 pixels a side (libjpeg's limit).
+    """Encode uint8 [H, W, 3], RGB, with contiguous pixels (rows may be strided), 1–65,500 pixels a side (libjpeg's limit).
 
     `quality`: 1–100; 4:2:0 chroma. GIL released; thread-safe. Raises InvalidArgumentError.
     """
 
 @final
 class DecodeResult:
-    """What became of one picture of a batch."""
+    """The outcome of one picture of a batch."""
 
     @property
     def ref(self) -> SlotRef | None:
@@ -307,27 +309,27 @@ class DecodeResult:
     def message(self) -> str: ...
     @property
     def source_width(self) -> int:
-        """Pixels of the picture itself, upright, before scaling; 0 when the header could not be read."""
+        """Width of the upright picture before scaling, in pixels; 0 when the header could not be read."""
     @property
     def source_height(self) -> int: ...
     @property
     def decode_us(self) -> int:
-        """Time this picture took on its thread, microseconds."""
+        """Time that this picture took on its thread, in microseconds."""
 
 @final
 class JpegDecoder:
-    """Decodes batches straight into ring slots on a C++ thread pool. Thread-safe: one batch at a time, others wait."""
+    """A pool of C++ threads that decode batches straight into ring slots. Thread-safe: one batch runs, others wait."""
 
     def __init__(self, *, threads: int = 0, max_pixels: int = 67_108_864) -> None:
-        """`threads`: 0 for one per core that this process may use."""
+        """`threads`: 0 means one per core that this process may use."""
     @property
     def threads(self) -> int: ...
     def decode(
         self, slots: Sequence[Slot], pictures: Sequence[Buffer], *, min_width: int = 0, min_height: int = 0
     ) -> list[DecodeResult]:
-        """Decode `pictures[i]` into `slots[i]` and publish it; a slot whose picture fails is abandoned, its neighbours are
-        untouched. One GIL release for the whole batch. Never raises for a bad picture; InvalidArgumentError when the lengths
-        differ or a slot is given twice (the slots then stay with the caller), ClosedError after close."""
+        """Decode `pictures[i]` into `slots[i]` and publish it. A slot whose picture fails is abandoned; the others are not
+        affected. One GIL release for the whole batch. Never raises for a bad picture. Raises InvalidArgumentError when the
+        lengths differ or a slot is given twice (the slots then stay with the caller), ClosedError after close."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -340,8 +342,8 @@ ResizeMode = Literal["stretch", "letterbox", "letterbox-topleft"]
 
 @final
 class Preprocessor:
-    """Resizes and normalises pictures into a model's input tensor. The kernel is stated and fixed: bilinear, half-pixel
-    centres, edges clamped, no antialias; value = pixel * scale[c] + bias[c]. Immutable, thread-safe."""
+    """Resizes and normalises pictures into a model's input tensor. The kernel is fixed: bilinear, half-pixel centres, edges
+    clamped, no antialias; value = pixel * scale[c] + bias[c]. Immutable, thread-safe."""
 
     def __init__(
         self,
@@ -368,11 +370,11 @@ class Preprocessor:
 
 @final
 class FrameRequest:
-    """A descriptor as the detector received it. Fields are checked, and still only a claim: the slot table is the truth."""
+    """A descriptor as the detector received it. Its fields are in range, but only the slot table says what a slot holds."""
 
     @property
     def peer(self) -> bytes:
-        """The worker's routing id, for the answer."""
+        """The worker's routing id, to which the answer goes."""
     @property
     def ring_id(self) -> int: ...
     @property
@@ -385,7 +387,7 @@ class FrameRequest:
     def source_height(self) -> int: ...
     @property
     def sent_ns(self) -> int:
-        """CLOCK_MONOTONIC of the worker when it was sent (same host, same clock)."""
+        """CLOCK_MONOTONIC when the worker sent it; comparable with ours, as both are on one host."""
     @property
     def received_ns(self) -> int: ...
 
@@ -401,10 +403,10 @@ class HopReply:
     def status(self) -> Literal["ok", "stale", "failed"]: ...
     @property
     def message(self) -> str:
-        """Why it failed; empty otherwise."""
+        """The reason of a failure; else empty."""
     @property
     def boxes(self) -> NDArray[np.float32]:
-        """float32 [N, 4]: x1, y1, x2, y2 in source pixels."""
+        """float32 [N, 4]: x1, y1, x2, y2 in pixels of the source picture."""
     @property
     def scores(self) -> NDArray[np.float32]: ...
     @property
@@ -413,10 +415,10 @@ class HopReply:
     def batch_size(self) -> int: ...
     @property
     def hop_us(self) -> int:
-        """Worker's send to detector's receive."""
+        """Microseconds from the worker's send to the detector's receive."""
     @property
     def wait_us(self) -> int:
-        """Received to start of preprocessing."""
+        """Microseconds from the receive to the start of preprocessing."""
     @property
     def preprocess_us(self) -> int: ...
     @property
@@ -427,36 +429,36 @@ class HopReply:
 @final
 class HopClient:
     """A worker's end of the hop (ZeroMQ DEALER): one connection to one incarnation of a detector, from hello to loss.
-    Once `lost` it stays lost; what is unanswered then has to be sent again through a new client. Use from one thread, and
+    A lost client stays lost: send what is unanswered again through a new client. Use it from one thread, and
     not in a forked child (ClosedError). Closing does not linger."""
 
     def __init__(self, address: str, *, ring_path: str, ring_id: int) -> None:
-        """`address`: `ipc://…`; nobody need be there yet. Sends hello (which ring this worker writes) at once; the
-        high-water marks are set so that `credits` decides, never ZeroMQ. `ring_path`: 1–107 bytes. Raises
+        """`address`: `ipc://…`; the detector need not be there yet. `ring_path`: 1–107 bytes. Sends a hello that names this
+        worker's ring at once. The high-water marks are so high that only `credits` limits what is under way. Raises
         InvalidArgumentError, SystemCallError."""
     @property
     def credits(self) -> int:
-        """Descriptors that may be unanswered at once, as the detector's welcome said; 0 until it came, and once lost."""
+        """Number of descriptors that may be unanswered at once, from the detector's welcome; 0 before it and after the loss."""
     @property
     def detector_id(self) -> int:
-        """Random id of the detector's incarnation, from its welcome; 0 until it came."""
+        """Random id of the detector's incarnation, from its welcome; 0 before it."""
     @property
     def unanswered(self) -> int:
-        """Descriptors sent and not answered yet."""
+        """Number of descriptors sent and not answered yet."""
     @property
     def lost(self) -> bool:
-        """The connection ended: the detector died, closed, or was silent for 3 s. Learned in `poll`."""
+        """Whether the connection ended: the detector died, closed, or was silent for 3 s. Only `poll` updates it."""
     def send(self, refs: Sequence[SlotRef], sizes: Sequence[tuple[int, int]]) -> bool:
-        """Send one descriptor per ref, with the source picture's (width, height), in one message. False when that would
-        exceed `credits` or there is no detector: nothing was sent, try after the next answers. Never blocks. Raises
+        """Send one descriptor per ref, with the source picture's (width, height), in one message. Returns False, with nothing
+        sent, when that would exceed `credits` or there is no detector: try after the next answers. Never blocks. Raises
         InvalidArgumentError for more descriptors than `credits` in one call, and for sides that are not 1–65,535 pixels."""
     def poll(self, timeout_s: float, wake_fds: Sequence[int] = ()) -> tuple[list[HopReply], list[int]]:
-        """Wait until answers, a welcome, the loss, or one of `wake_fds` (readable, level-triggered) is there, at most
-        `timeout_s`; return the answers at hand (up to 1,024) and the fds that are readable. Malformed messages are counted
-        in `malformed` and dropped. GIL released; Ctrl-C works."""
+        """Wait at most `timeout_s` for answers, a welcome, the loss, or a readable fd of `wake_fds` (level-triggered). Return
+        the answers at hand (up to 1,024) and the readable fds. Malformed messages are counted in `malformed` and dropped.
+        GIL released; Ctrl-C works."""
     @property
     def malformed(self) -> int:
-        """Messages dropped so far: not parsed, or answers to nothing that is unanswered."""
+        """Number of messages dropped so far: they do not parse, or answer no descriptor that is unanswered."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -465,12 +467,12 @@ class HopClient:
 
 @final
 class HopServer:
-    """The detector's end of the hop (ZeroMQ ROUTER, mandatory). Answers hellos with a welcome itself. Use from one thread,
+    """The detector's end of the hop (ZeroMQ ROUTER, mandatory). It answers each hello with a welcome. Use it from one thread,
     and not in a forked child (ClosedError)."""
 
     def __init__(self, address: str, *, credits: int = 64) -> None:
-        """Binds `ipc://…`, replacing a socket file left by the dead; its directory must exist. `close` removes the file.
-        `credits`: 1–4096 per worker. Raises InvalidArgumentError, SystemCallError."""
+        """`address`: `ipc://…`, in a directory that exists; a socket file left by a dead process is replaced, and `close`
+        removes ours. `credits`: 1–4096 per worker. Raises InvalidArgumentError, SystemCallError."""
     @property
     def detector_id(self) -> int: ...
     def poll(
@@ -493,13 +495,15 @@ class HopServer:
         infer_us: int = 0,
         postprocess_us: int = 0,
     ) -> bool:
-        """Answer one request. False when its worker is gone (that is no error: its successor reads the log).
+        """Answer one request. Returns False when its worker is gone; this is no error, as its successor reads the log.
 
-        At most 4,096 boxes; shapes and dtypes as in HopReply, coordinates finite, scores 0–1, label ids not negative,
-        boxes with status "ok" only, else InvalidArgumentError. `message` is cut to 1,024 bytes, and not sent with status "ok"."""
+        Shapes and dtypes are as in HopReply. Raises InvalidArgumentError for more than 4,096 boxes, boxes with a status other
+        than "ok", coordinates that are not finite, scores outside 0–1 and negative label ids. `message` is cut to 1,024 bytes,
+        and not sent with status "ok"."""
     @property
     def malformed(self) -> int:
-        """Messages dropped so far: not parsed, for another incarnation, or more descriptors in one than `credits`."""
+        """Number of messages dropped so far: they do not parse, are for another incarnation, or have more descriptors than
+        `credits`."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
