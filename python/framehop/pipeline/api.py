@@ -23,12 +23,12 @@ def ingest(
     loop: int = 1,
     log_options: LogOptions | KafkaOptions | None = None,
 ) -> IngestSummary:
-    """Put frames of `sources` into `log` and return when they are at their end and everything is acknowledged.
+    """Put the frames of `sources` into `log`, and return when the sources have ended and every frame is acknowledged.
 
     `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`,
-    or pictures per second. `loop`: passes over finite sources, 0 for ever. `log_options`: as for
-    `open_log`. A source that cannot be read is among the summary's `errors`, and keeps no other from being read. Raises SourceError
-    when none can be, ConfigError, LogError.
+    or pictures per second. `loop`: passes over finite sources, 0 for ever. `log_options`: as for `open_log`. A source that cannot
+    be read is listed in the summary's `errors`, and the others are read all the same. Raises SourceError when no source can be
+    read, ConfigError, LogError.
     """
     wanted = open_sources(str(source) for source in sources)
     with open_log(log, options=log_options) as opened:
@@ -42,9 +42,9 @@ def detect(
     options: DetectOptions | None = None,
     log_options: LogOptions | KafkaOptions | None = None,
 ) -> Iterator[Event]:
-    """Detect what is in `log` and what comes, and iterate the events as they become durable.
+    """Detect in all frames that `log` holds or gets, and iterate the events as they become durable.
 
-    Starts worker and detector processes; they end with the iterator. `until_idle_s`: end when nothing came for so many seconds;
+    Starts worker and detector processes, which end with the iterator. `until_idle_s`: end when no frame came for so many seconds;
     None goes on until the iterator is closed. Raises LogError, ModelError, OutOfMemoryError, ProcessError.
     """
     pipeline = Pipeline(log, options=options, log_options=log_options, create=False, until_idle_s=until_idle_s)
@@ -59,10 +59,10 @@ def run(
     options: DetectOptions | None = None,
     log_options: LogOptions | KafkaOptions | None = None,
 ) -> Iterator[Event]:
-    """`ingest` and `detect` in one: iterate the events; ends when finite sources are done and every frame has its event.
+    """Ingest and detect in one call: iterate the events until finite sources are done and every frame has its event.
 
-    A source that fails ends alone; a SourceError says so after the last event. Raises ConfigError and SourceError for what cannot
-    be started at once, and while iterating what `detect` raises.
+    When a source fails the others go on, and a SourceError is raised after the last event. Raises ConfigError or SourceError at
+    once if the run cannot be started, and while iterating what `detect` raises.
     """
     if not sources:
         raise ConfigError("run needs at least one source, such as clip.mp4")
@@ -72,7 +72,7 @@ def run(
 
 
 def _events_of(pipeline: Pipeline) -> Iterator[Event]:
-    """From the first look on. Closing the iterator drains the pipeline; a SourceError comes after the last event."""
+    """Start the pipeline and iterate its events. Closing the iterator drains it. Raises SourceError after the last event."""
     with pipeline:
         yield from pipeline.events()
     if pipeline.summary is not None and pipeline.summary.source_errors:

@@ -1,4 +1,4 @@
-"""Blocking calls for an event loop, one after another in a thread that no exit of the interpreter waits for."""
+"""Runs blocking calls for an event loop, one after another, in a thread that the interpreter does not wait for when it exits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 
 class Aside:
-    """The thread begins with the first call and ends with `close`. Not asyncio's own executor: it is joined at the end of the
-    interpreter, and shared with whoever blocks it."""
+    """A thread for blocking calls, from the first call until `close`. We do not use asyncio's own executor, because the
+    interpreter joins it at exit, and because others share it and may block it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -23,13 +23,13 @@ class Aside:
         self._thread: threading.Thread | None = None
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        """From one thread at a time; wait for one call before the next, so that the queue stays short."""
+        """Queue `call`. Use from one thread at a time, and wait for one call before the next, so that the queue stays short."""
         future: Future[T] = Future()
 
         def work() -> None:
             try:
                 future.set_result(call())
-            except BaseException as error:  # noqa: BLE001  handed to who waits
+            except BaseException as error:  # noqa: BLE001  the waiter gets it
                 future.set_exception(error)
 
         if self._thread is None:
@@ -39,18 +39,18 @@ class Aside:
         return future
 
     def close(self) -> None:
-        """The thread ends after the call under way. Twice is harmless."""
+        """End the thread after the call under way. Closing twice is harmless."""
         self._calls.put(None)
 
 
 def _run(calls: queue.SimpleQueue[Callable[[], None] | None]) -> None:
     while (work := calls.get()) is not None:
         work()
-        del work  # it holds whatever it was called on
+        del work  # it keeps the call's objects alive
 
 
 async def finished_aside(call: Callable[[], T]) -> T:
-    """The result of one blocking call, which is waited for even when the task is cancelled meanwhile."""
+    """Return the result of one blocking call. If the task is cancelled meanwhile, wait for the call all the same."""
     aside = Aside("framehop-aside")
     future = aside.submit(call)
     aside.close()
@@ -62,12 +62,12 @@ async def finished_aside(call: Callable[[], T]) -> T:
 
 
 async def result_of(future: Future[T]) -> T:
-    """Wait for `future` in the running loop. Cancelled, it leaves the call alone: wait for the same future again."""
+    """Wait for `future` in the running loop. Cancelling this does not cancel the call: wait for the same future again."""
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
 
     def wake(_future: Future[T]) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits there any more
+        with suppress(RuntimeError):  # a closed loop has no waiters
             loop.call_soon_threadsafe(woken.set)
 
     future.add_done_callback(wake)

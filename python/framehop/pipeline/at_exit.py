@@ -1,4 +1,4 @@
-"""What still runs when the interpreter ends is ended, and what was inherited by a fork is left alone."""
+"""Ends the pipelines that still run when the interpreter exits, but not those that a fork inherited."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from framehop.timing import Deadline
 
-DRAIN_S = 2.0  # nothing is lost with what is not done by then: the next start goes on there
+DRAIN_S = 2.0  # frames not done by then are not lost: the next start goes on with them
 JOIN_S = 6.0
 
 
@@ -24,8 +24,8 @@ _living: set[Living] = set()
 
 
 def register(what: Living) -> None:
-    """End `what` before the interpreter goes, unless it is `forget`-ed first. Its threads are daemons: none is waited for by
-    Python itself, which would wait for ever for a pipeline that nobody stops."""
+    """End `what` before the interpreter exits, unless `forget` is called first. Its threads must be daemons: Python waits for all
+    others, and would wait for ever for a pipeline that nobody stops."""
     _living.add(what)
 
 

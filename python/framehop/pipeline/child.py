@@ -1,4 +1,4 @@
-"""How every process of the pipeline starts: its control channel, its settings, its ties to the supervisor."""
+"""The start of every process of the pipeline: its control channel, its settings, its ties to the supervisor."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from framehop.pipeline.control import Begin, Channel, Failed, Settings
 
 logger = logging.getLogger(__name__)
 
-UNAVAILABLE = 4  # status of a process that found no broker
-BEAT_S = 1.0  # how often a process says what it is doing; see process.HANG_S
+UNAVAILABLE = 4  # exit status of a process that found no broker
+BEAT_S = 1.0  # the pause between two beats of a process; see incarnations.HANG_S
 
 Body = Callable[[Channel, Settings], None]
 
 
 FAULT = 3
 
-# A right that we do not have is missing at the next start too; and whose name another has taken must not take it back, or each
-# would end the other for ever.
+# A missing right is still missing after a restart. A member whose name another took must not take it back, or the two would end
+# each other for ever.
 FINAL = (LogAccessError, MemberReplacedError)
 
 
 def main(body: Body) -> int:
-    """Run `body` as a child: 0 when it ended by itself, 1 when it said why it cannot work, 4 (UNAVAILABLE) when no broker answered,
-    3 (FAULT) after anything else.
+    """Run `body` as a child and return its exit status: 0 when it ended by itself, 1 when it said why it cannot work, 4
+    (UNAVAILABLE) when no broker answered, 3 (FAULT) after anything else.
 
-    A stated error, one of framehop's own before `Ready` or a FINAL one at any time, would come again: the supervisor passes it on
-    and ends. A broker that is away may come back: the supervisor has seen it. A fault may pass, such as memory that ran out, at any
-    time and in whatever thread, or be a bug: the supervisor starts another process.
+    Status 1 stands for an error that would come again: one of framehop's own before `Ready`, or a FINAL one at any time. The
+    supervisor passes it on and ends. After 3 or 4 it starts another process: a broker may come back, and a fault, in whatever
+    thread, may pass, as a lack of memory does.
     """
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
@@ -67,13 +67,13 @@ def main(body: Body) -> int:
                 end_by_fault(error)
             channel.send(Failed(message=str(error), final=final))
             return 1
-        except Exception as error:  # noqa: BLE001  whatever it is, it is said, and the process ends
+        except Exception as error:  # noqa: BLE001  every error is logged, and ends the process
             end_by_fault(error)
     return 0
 
 
 def _tie_to(parent: int) -> None:
-    """Ends the process when `parent` is gone already: it was killed while we were being started."""
+    """Die with `parent`. End the process at once if `parent` was killed while we were being started."""
     try:
         _core.die_with_parent(parent)
     except RefusedError:
@@ -90,8 +90,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def end_by_fault(error: BaseException) -> NoReturn:
-    """Say what happened and end the process: not by way of the interpreter, which would wait for threads that have lost their
-    peers. Whatever was in flight is found again by whoever comes next, as after a kill."""
+    """Log what happened and end the process, but not through the interpreter, which would wait for threads that have lost their
+    peers. Our successor finds the frames in flight again, as after a kill."""
     try:
         if isinstance(error, FramehopError):
             logger.error("%s", error)
@@ -105,6 +105,6 @@ def end_by_fault(error: BaseException) -> NoReturn:
 
 
 def end_with_supervisor() -> NoReturn:
-    """The supervisor is dead: nothing can be handed back any more, and nothing here is worth keeping. Ends the process."""
+    """End the process because the supervisor is dead: nothing can be handed back any more, and nothing here is worth keeping."""
     sys.stderr.flush()
     os._exit(1)

@@ -1,6 +1,6 @@
-"""What the supervisor and its processes say to each other: one message per packet over a socket pair.
+"""The messages between the supervisor and its processes: one message per packet over a socket pair.
 
-The pair's other end closing means the other side is dead: the kernel says so at once, however it died.
+When one side dies, however it dies, the kernel closes its end at once, and the other side sees that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_PACKET = 1 << 17
 
 
 class Suspect(msgspec.Struct, frozen=True):
-    """A frame that was in the decoder when a worker died; `attempts` so far."""
+    """A frame that was in the decoder when a worker died. `attempts`: how often that happened so far."""
 
     key: FrameKey
     attempts: int
@@ -56,7 +56,7 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
 
 class SourceOrder(msgspec.Struct, frozen=True):
     """One source that ingest is to read into `stream`. `source`: as the user wrote it, without a name. `since_us`: when it was
-    asked for, which tells it from another one of the same stream; a restarted ingest process does not repeat what has been
+    asked for. This tells it from another order for the same stream, and a restarted ingest process does not repeat passes
     finished since then."""
 
     stream: str
@@ -67,7 +67,7 @@ class SourceOrder(msgspec.Struct, frozen=True):
 
 
 class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
-    """`stays`: more sources may come; else the process ends once all of these have."""
+    """The settings of an ingest process. `stays`: more sources may come; otherwise it ends once all of these have ended."""
 
     log: LogAt
     sources: list[SourceOrder]
@@ -87,15 +87,15 @@ class ModelFacts(msgspec.Struct, frozen=True):
 
 
 class Begin(msgspec.Struct, frozen=True):
-    """What a process is told at its start, on its standard input: labels and sources may be more than a packet holds, and what is
-    said on the channel meanwhile waits there. `fail_at`: a point at which a test has it killed."""
+    """The settings that a process reads from its standard input at its start, since labels and sources may not fit into a packet.
+    Messages on the channel wait meanwhile. `fail_at`: a point at which a test has the process killed."""
 
     settings: Settings
     fail_at: str = ""
     fail_nth: int = 1
 
     def to_file(self) -> BinaryIO:
-        """In memory, to be read from its beginning by who inherits it."""
+        """Write the settings to a file in memory, positioned at its beginning for the child that inherits it."""
         file = os.fdopen(os.memfd_create("framehop-begin"), "w+b")
         file.write(_encoder.encode(self))
         file.seek(0)
@@ -103,7 +103,7 @@ class Begin(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Begin:
-        """Raises ProcessError."""
+        """Parse `data`. Raises ProcessError."""
         try:
             return _begin_decoder.decode(data)
         except msgspec.MsgspecError as error:
@@ -111,7 +111,7 @@ class Begin(msgspec.Struct, frozen=True):
 
 
 class DetectorAt(msgspec.Struct, frozen=True, tag="detector_at"):
-    """A detector answers at `address`; one that answered elsewhere is gone."""
+    """A detector answers at `address`; the one before it is gone."""
 
     address: str
     model: ModelFacts
@@ -122,13 +122,13 @@ class Drain(msgspec.Struct, frozen=True, tag="drain"):
 
 
 class AddSource(msgspec.Struct, frozen=True, tag="add_source"):
-    """Read this one too."""
+    """Read this source too."""
 
     order: SourceOrder
 
 
 class RemoveSource(msgspec.Struct, frozen=True, tag="remove_source"):
-    """Read this one no more, and give its stream up once what was read is in the log."""
+    """Stop reading this source, and give up its stream once what was read is in the log."""
 
     order: SourceOrder
 
@@ -137,7 +137,7 @@ Phase = Literal["waiting", "opening", "running", "ended", "failed"]
 
 
 class SourceNews(msgspec.Struct, frozen=True):
-    """How a source of ingest is doing. `appended` and `acked`: frames, since the process began with it."""
+    """The state of one source of ingest. `appended` and `acked` count frames since the process began with the source."""
 
     stream: str
     since_us: int
@@ -148,7 +148,7 @@ class SourceNews(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True, tag="news"):
-    """Of sources of which there is something new."""
+    """The states of those sources whose state has changed."""
 
     sources: list[SourceNews]
 
@@ -158,7 +158,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """A process is alive and doing this. Counters since its start."""
+    """A sign of life from a process. Its counters count from the start of the process."""
 
     frames_read: int = 0
     events: int = 0
@@ -182,7 +182,7 @@ class Stumbled(msgspec.Struct, frozen=True, tag="stumbled"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The process cannot do its work, and starting it again would not help. `final`: even if it has worked before."""
+    """The process cannot do its work, and starting it again would not help. `final`: this holds even if it has worked before."""
 
     message: str
     final: bool = False
@@ -205,14 +205,14 @@ class Channel:
 
     @classmethod
     def pair(cls) -> tuple[Channel, socket.socket]:
-        """Our end, and the socket to hand to the child."""
+        """Return our end, and the socket to hand to the child."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         return cls(ours), theirs
 
     @classmethod
     def from_fd(cls, fd: int) -> Channel:
-        """The child's end, from the descriptor it inherited."""
+        """Return the child's end, made from the descriptor that the child inherited."""
         sock = socket.socket(fileno=fd)
         sock.setblocking(False)
         sock.set_inheritable(False)
@@ -222,7 +222,7 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, message: Message) -> bool:
-        """False when the peer is gone, or so far behind that its queue is full. Raises ProcessError for a message too long."""
+        """Return False when the peer is gone, or so far behind that its queue is full. Raises ProcessError for too long a message."""
         packet = _encoder.encode(message)
         if len(packet) > MAX_PACKET:
             raise ProcessError(
@@ -236,7 +236,7 @@ class Channel:
         return True
 
     def receive(self) -> list[Message] | None:
-        """All messages at hand; None when the peer is gone and everything it said was read."""
+        """Return all messages at hand; None when the peer is gone and everything it said was read."""
         messages: list[Message] = []
         while True:
             try:
@@ -254,7 +254,7 @@ class Channel:
             self._socket.close()
 
     def abandon(self) -> None:
-        """In a forked child: the process at the other end is to see when the parent is gone."""
+        """Close our end in a forked child, so that the other end still sees when the parent is gone."""
         self.close()
 
     def __enter__(self) -> Self:

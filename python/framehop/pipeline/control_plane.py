@@ -1,7 +1,7 @@
-"""How a running pipeline is found and asked: one file per pipeline in the user's runtime directory, and a socket beside it.
+"""Finds the running pipelines and asks them: each has a directory with a file and a socket.
 
-The directory is the supervisor's own, of mode 0700, and goes with it. `pipeline.json` in it names the process; `control.sock` takes
-one JSON request per message and answers each with one JSON message, over ZeroMQ's request-reply.
+The directory belongs to the supervisor, has mode 0700, and is removed with it. `pipeline.json` in it names the process;
+`control.sock` takes one JSON request per message and answers each with one JSON message, over ZeroMQ's request-reply.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ANSWER_S = 3.0
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in `pipeline.json`. `started_us`: microseconds since 1970."""
+    """The content of `pipeline.json`. `started_us`: microseconds since 1970."""
 
     pid: int
     started_us: int
@@ -38,14 +38,14 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusRequest(msgspec.Struct, frozen=True, tag="status"):
-    """How is it? Answered by a PipelineReport."""
+    """A request for a PipelineReport."""
 
 
 Request = StatusRequest
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):
-    """What was asked is not understood, or cannot be done; `error` says why."""
+    """The request is not understood, or cannot be done; `error` says why."""
 
     error: str
 
@@ -59,9 +59,9 @@ class RingReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
-    """A running pipeline at one moment. `events_per_s`: over the last ten seconds. `lag`: by partition, as the log said `lag_age_s`
-    ago; None while it has not answered, with the reason in `lag_error`. `members`: by worker, its name in the log's group, which
-    `lag` names the owners by."""
+    """A running pipeline at one moment. `events_per_s`: over the last ten seconds. `lag`: by partition, as the log reported it
+    `lag_age_s` seconds ago (None while it has not answered; `lag_error` says why). `members`: each worker's name in the log's
+    group; `lag` names the owners by these."""
 
     publication: Publication
     stopping: bool
@@ -90,26 +90,26 @@ def encode(message: Request | Answer | Publication) -> bytes:
 
 
 def parse_request(data: bytes) -> Request:
-    """Raises ProcessError."""
+    """Parse a request. Raises ProcessError."""
     try:
         return _requests.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProcessError(f"this request is not understood: {error}") from error
 
 
-# ---- who asks
+# ---- the asking side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A pipeline of this user, by its directory."""
+    """A pipeline of this user, with its directory."""
 
     directory: Path
     publication: Publication = field(repr=False)
 
 
 def published() -> Iterator[Found]:
-    """The pipelines of this user on this machine, oldest first. What is no pipeline's, or is going away, is passed over."""
+    """Iterate this user's pipelines on this machine, oldest first. Directories of no pipeline, or of one that ends, are skipped."""
     found = [
         Found(directory=directory, publication=publication)
         for parent in runtime_parents()
@@ -132,7 +132,7 @@ def _read(directory: Path) -> Publication | None:
 
 
 def ask(found: Found, request: Request, timeout_s: float = ANSWER_S) -> PipelineReport:
-    """Raises ProcessError when there is no answer in time, or a refusal."""
+    """Send `request` and return the answer. Raises ProcessError when there is no answer in time, or a refusal."""
     import zmq
 
     pid = found.publication.pid

@@ -1,4 +1,4 @@
-"""Iterating the events of a pipeline while it writes them."""
+"""Iterates the events of a pipeline while it writes them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from framehop.pipeline.aside import Aside, result_of
 from framehop.types import Event, EventRecord
 
 POLL_S = 0.25
-BATCH = 256  # the most that is held here, and not in the log
+BATCH = 256  # the most events that are read ahead
 
 
 class Events:
-    """Each event of one lane as it becomes durable, in the order of the log: `for event in events` or `async for event in events`.
+    """Yields each event of one lane as it becomes durable, in the order of the log, by `for` or `async for`.
 
-    Ends with the pipeline, after its last event; what ended the pipeline early is raised there. Leave it at any moment, cancelled
-    or not: an event that was not handed out is the next one. `close` it, use it as a context manager, or let it go. One thread or
-    task at a time; two iterators each get every event.
+    Ends with the pipeline, after its last event; an error that ended the pipeline early is raised there. A loop may be left at any
+    moment, also by cancelling it: the next loop goes on with the next event. `close` it, use it as a context manager, or drop it.
+    Use it from one thread or task at a time; two iterators each get every event.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class Events:
         *,
         over: Callable[[], bool],
     ) -> None:
-        """Begins behind the newest event there is now. `over`: whether the pipeline has ended. Raises LogError as found."""
+        """Begins after the newest event there is now. `over`: says whether the pipeline has ended. Raises LogError."""
         self._lane = lane
         self._over = over
         self._check: Callable[[], None] = lambda: None
         self._owner: object = None
         self._pid = os.getpid()
         self._found: deque[EventRecord] = deque()
-        self._using = threading.Lock()  # the reader; a close by another thread leaves it to who uses it
+        self._using = threading.Lock()  # held by the reader's user, who also closes it if another thread calls close()
         self._closed = False
         self._aside = Aside("events")
         self._pending: Future[bool] | None = None
@@ -51,7 +51,7 @@ class Events:
             raise
 
     def owned(self, owner: object, check: Callable[[], None]) -> Self:
-        """Keep `owner` while this is iterated; `check` raises what ended the pipeline early."""
+        """Keep `owner` alive while this is iterated; `check` raises the error that ended the pipeline early."""
         self._owner, self._check = owner, check
         return self
 
@@ -64,7 +64,7 @@ class Events:
         return self.next_record().event
 
     def next_record(self) -> EventRecord:
-        """The event with its JSON as stored, and its place in the log. Raises StopIteration."""
+        """Return the next event with its JSON as stored and its place in the log. Raises StopIteration."""
         while not self._found:
             if not self._fetch():
                 self._end()
@@ -82,7 +82,7 @@ class Events:
         return self._found.popleft().event
 
     async def _fetch_aside(self) -> bool:
-        """A fetch that was begun is waited for again after a cancellation: what it finds is not lost."""
+        """Fetch in the other thread. After a cancellation the next call waits for the same fetch, so its events are not lost."""
         if self._pending is None:
             self._pending = self._aside.submit(self._fetch)
         try:
@@ -92,7 +92,7 @@ class Events:
                 self._pending = None
 
     def _fetch(self) -> bool:
-        """Wait a little for more; False when there will be none."""
+        """Wait up to POLL_S for more events; False when none will come any more."""
         with self._using:
             if self._closed:
                 return False
@@ -111,13 +111,13 @@ class Events:
     # ---- leaving
 
     def close(self) -> None:
-        """From any thread; twice is harmless. Who iterates meets the end. The pipeline goes on."""
+        """End the iteration, also one under way in another thread. The pipeline goes on. Thread-safe; closing twice is harmless."""
         self._closed = True
         self._aside.close()
         self._close_if_left()
 
     def _close_if_left(self) -> None:
-        """Whoever has the reader in use comes by here afterwards. In a forked child it is the parent's."""
+        """Close the reader unless it is in use; its user calls this afterwards. In a forked child the reader is the parent's."""
         if self._closed and os.getpid() == self._pid and self._using.acquire(blocking=False):
             try:
                 self._reader.close()

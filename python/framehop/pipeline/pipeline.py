@@ -1,4 +1,4 @@
-"""A pipeline inside another program: started, fed, watched and stopped from Python."""
+"""A pipeline inside another program, which starts, feeds, watches and stops it from Python."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-END_S = 15.0  # beyond the drain: killing what hangs, closing the log, the last callback
+END_S = 15.0  # time after the drain: to kill what hangs, to close the log, for the last callback
 READY_POLL_S = 0.05
 
 
@@ -45,11 +45,11 @@ class Pipeline:
             for event in pipeline.events():
                 print(event.event_id, len(event.objects))
 
-    Starts worker, detector and ingest processes; no thread of this process decodes or infers. Leave it at any moment, by `stop`
-    from any thread, by leaving the block, by an exception, a signal, or the end of the interpreter: no process stays, and whatever
-    is in the log and was not detected is detected by the next start. Installs no signal handlers.
+    Starts worker, detector and ingest processes; no thread of this process decodes or infers. It may end at any moment: by `stop`
+    from any thread, at the end of the block, by an exception, a signal, or the end of the interpreter. No process stays, and the
+    next start goes on with the frames in the log that have no event yet. Installs no signal handlers.
 
-    In a child that this process forks it is another process's: every method raises ProcessError there, and nothing is kept alive.
+    In a child that this process forks every method raises ProcessError, and the child keeps nothing of it alive.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class Pipeline:
         on_status: Callable[[Status], None] | None = None,
         events_from_start: bool = True,
     ) -> None:
-        """Starts nothing. `log`, `log_options`: as for `open_log`; `create`: make a missing one.
+        """Starts nothing yet. `log`, `log_options`: as for `open_log`. `create`: make a missing log.
 
-        Ends by itself with `ends_with_sources`, once all sources are at their end and every frame in the log has its event, and
-        with `until_idle_s`, once nothing came for so long; else by `stop` alone. Callbacks come from threads of the pipeline, and
-        what they raise ends it: `on_event` for each event of this lane, in the order of the log; `on_record` the same with the JSON
-        as stored; `on_stream` when a stream's phase changes; `on_status` about once a second. `events_from_start`: keep a reader
-        from the start on for the first `events()`.
+        Only `stop` ends the pipeline, unless `ends_with_sources` is set, which ends it once all sources have ended and every frame
+        in the log has its event, or `until_idle_s`, which ends it when no frame came for so long. Threads of the pipeline make the
+        callbacks, and an exception from one ends the pipeline: `on_event` for each event of this lane, in the order of the log;
+        `on_record` likewise, with the JSON as stored; `on_stream` when a stream's phase changes; `on_status` about once a second.
+        `events_from_start`: let the first `events()` begin at the start.
 
         Raises OutOfMemoryError when the rings do not fit, ModelError, ConfigError.
         """
@@ -106,8 +106,8 @@ class Pipeline:
     # ---- start and end
 
     def start(self) -> Self:
-        """Start the processes, and return at once; see `wait_ready`. Harmless while it runs. Raises LogError as found, ClosedError
-        after `stop`."""
+        """Start the processes, and return at once; see `wait_ready`. Harmless when it runs already. Raises LogError, and
+        ClosedError after `stop`."""
         self._check_process()
         with self._lock:
             if self._stopped:
@@ -136,8 +136,8 @@ class Pipeline:
         return Events(self._at, self._options.lane, over=lambda: session.over)
 
     def wait_ready(self, timeout_s: float) -> bool:
-        """Wait until every process is up: a second or two, and as long as the model takes to load. False when the time is up.
-        Raises what ended the pipeline instead."""
+        """Wait until every process is up, which takes a second or two and the time to load the model. False when the time is up.
+        If the pipeline ends meanwhile, raises its error, or ClosedError."""
         self._check_begun()
         deadline = Deadline.after(timeout_s)
         while not self.status().ready:
@@ -149,7 +149,7 @@ class Pipeline:
         return True
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of the pipeline, and of the last callback. False when the time is up. Raises what ended it early."""
+        """Wait for the end of the pipeline and of the last callback; False when the time is up. Raises the error that ended it."""
         self._check_begun()
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
         ended = self._session.join(timeout_s) and all(
@@ -160,22 +160,22 @@ class Pipeline:
         return ended
 
     def request_stop(self, drain_s: float | None = None) -> None:
-        """Ask for the end and do not wait for it: drain what is in flight; asked a second time, end at once. Safe in a signal
-        handler."""
+        """Ask for the end and do not wait for it. The first call drains what is in flight, a second one ends the pipeline at
+        once. Safe in a signal handler."""
         if os.getpid() == self._pid:
             self._session.request_stop(drain_s)
 
     @property
     def stop_requested(self) -> bool:
-        """Somebody asked for the end, however it ended then."""
+        """Whether somebody asked for the end, however it ended then."""
         return self._session.stop_requested
 
     def stop(self, drain_s: float | None = None) -> None:
-        """End the pipeline, from any thread: pushed pictures go into the log, sources and workers finish what they have in hand
-        within `drain_s` (`options.drain_s` if None), and no process is left when this returns. What is not done by then is done
-        after the next start. A second call waits for the first. From a callback it only asks, and does not wait.
+        """End the pipeline, from any thread. Pushed pictures go into the log, sources and workers finish what they have in hand
+        within `drain_s` (`options.drain_s` if None), and no process is left when this returns. The next start does what is not
+        done by then. A second call waits for the first. A call from a callback asks for the end and does not wait.
 
-        Raises what ended the pipeline early, as every call of this does.
+        Every call raises the error that ended the pipeline early, if one did.
         """
         self._check_process()
         with self._lock:
@@ -191,7 +191,7 @@ class Pipeline:
                 return
             self._await_end(drain_s)
         except BaseException:
-            self._session.request_stop(0.0)  # interrupted: at once, then
+            self._session.request_stop(0.0)  # the wait was interrupted, so do not drain any longer
             self._session.join(END_S)
             raise
         self._raise_failure()
@@ -218,7 +218,7 @@ class Pipeline:
 
     @property
     def summary(self) -> Summary | None:
-        """What the run came to, once it has ended as it should."""
+        """The result of the run, once it has ended without an error; else None."""
         return self._session.summary
 
     def __enter__(self) -> Self:
@@ -232,7 +232,7 @@ class Pipeline:
         except Exception as error:
             if value is None:
                 raise
-            if error is not value:  # the block's own exception goes first
+            if error is not value:  # the block's own exception takes precedence
                 logger.error("%s", error)
 
     async def __aenter__(self) -> Self:
@@ -248,17 +248,18 @@ class Pipeline:
             logger.warning("the pipeline on %s was let go without stop(); it ends now", self._at.url)
             self._session.request_stop()
 
-    # ---- what it is fed
+    # ---- input
 
     def add(
         self, source: str | Path, *, stream: str = "", rate: Rate = "realtime", loop: int = 1, wait_s: float = 0.0
     ) -> str:
-        """Have `source` read, now or from the start on; returns its stream id.
+        """Read `source` from now on, or from the start of the pipeline; returns its stream id.
 
-        `source`: as for `framehop ingest`. `stream`: else the source's own. `rate`: `realtime`, `max`, or pictures per second.
-        `loop`: passes over a finite source, 0 for ever. `wait_s`: wait so long for its first frame. Raises SourceError when it
-        cannot be read, InvalidArgumentError when the stream has a source already, ConfigError. What goes wrong later is told to
-        `on_stream` and stands in `status().streams`; waiting, it is raised as SourceError too, and the source stays until removed.
+        `source`: as for `framehop ingest`. `stream`: its stream id; by default the source's own. `rate`: `realtime`, `max`, or
+        pictures per second. `loop`: passes over a finite source, 0 for ever. `wait_s`: wait so long for its first frame. Raises
+        SourceError when it cannot be read, InvalidArgumentError when the stream has a source already, ConfigError. Later errors
+        go to `on_stream` and `status().streams`; one that comes while waiting is raised as SourceError too, and the source stays
+        until it is removed.
         """
         text = f"{stream}={source}" if stream else str(source)
         names = [spec.stream for spec in expand([text])]
@@ -272,9 +273,9 @@ class Pipeline:
         return name
 
     def add_all(self, *sources: str | Path, rate: Rate = "realtime", loop: int = 1) -> list[str]:
-        """Have several read, each with an optional `NAME=`; returns their stream ids, of which a folder of videos or a pattern has
-        many. One that cannot be read keeps no other from being read: its failure is told like any later one. Raises SourceError
-        when none can, and when a pattern fits nothing."""
+        """Read several sources, each with an optional `NAME=`; returns their stream ids. A folder of videos or a pattern gives
+        many. If one cannot be read the others are, and its error is reported as a later one would be. Raises SourceError when none
+        can be read, and when a pattern fits nothing."""
         self._check_open()
         check_rate(rate)
         check_loop(loop)
@@ -291,23 +292,24 @@ class Pipeline:
         return [spec.stream for spec in specs]
 
     def remove(self, stream: str, *, timeout_s: float = 5.0) -> bool:
-        """Read a source no more, or end a pushed stream once its frames are in the log: whoever writes the stream next begins a new
-        epoch, and a finite source that was not at its end goes on where it was left. False when there is no such stream, or when a
-        pushed one was not done in time."""
+        """Stop reading a source, or end a pushed stream once its frames are in the log. The next writer of the stream begins a new
+        epoch; a finite source that was not at its end goes on where it was left. False when there is no such stream, or when the
+        frames of a pushed one were not in the log in time."""
         self._check_process()
         return self._roster.remove(stream) or self._pusher.drop(stream, timeout_s)
 
     def push(
         self, stream: str, picture: Pushable, *, captured_us: int | None = None, timeout_s: float = 5.0
     ) -> FrameKey:
-        """Put one picture into the log, in this process; returns its key, by which its event is known.
+        """Put one picture into the log, in this process; returns its key, which its event carries too.
 
         `picture`: the bytes of a JPEG, or uint8 [height, width, 3], RGB. The first one begins a new epoch of the stream, as a
         camera does. `captured_us`: when it was taken, microseconds since 1970; None is now. Waits for room while the log is slower
         than the pictures. The frame is durable once acknowledged, see `flush` and `status`.
 
-        Raises BackPressureError after `timeout_s`, and the picture is not in the log; CorruptPictureError, PictureTooLargeError and
-        InvalidArgumentError for what is no picture; StreamBusyError when somebody else writes the stream; ClosedError after `stop`.
+        Raises BackPressureError after `timeout_s`, and then the picture is not in the log; CorruptPictureError,
+        PictureTooLargeError or InvalidArgumentError for a bad picture; StreamBusyError when another process writes the stream;
+        ClosedError after `stop`.
         """
         self._check_begun()
         if self._roster.has(stream):
@@ -322,11 +324,12 @@ class Pipeline:
         self._check_process()
         return self._pusher.flush(timeout_s)
 
-    # ---- what comes of it
+    # ---- output
 
     def events(self) -> Events:
-        """Iterate the events of this lane with `for` or `async for`. The first call after the start gets every event since the
-        start; each other one all from the call on, and before the start: from the start on. Any number at once, each on its own."""
+        """Iterate the events of this lane with `for` or `async for`. The first call after the start yields every event since the
+        start; any other call yields the events from the call on, or from the start on if the pipeline has not started yet. Several
+        iterators may run at once, independently."""
         self._check_process()
         with self._lock:
             first, self._first = self._first, None
@@ -345,7 +348,7 @@ class Pipeline:
         return self.events()
 
     def status(self) -> PipelineStatus:
-        """As of now, without waiting for anything."""
+        """Return the state of now, without waiting for anything."""
         self._check_process()
         counters, processes = self._session.supervisor.view
         pushed = self._pusher.statuses()
@@ -369,7 +372,7 @@ class Pipeline:
             return "stopping"
         return "running" if self._begun else "new"
 
-    # ---- what is checked
+    # ---- checks
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:

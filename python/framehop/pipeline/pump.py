@@ -1,4 +1,4 @@
-"""Events handed to a callback while a pipeline runs."""
+"""Hands events to a callback while a pipeline runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from framehop.types import EventRecord
 
 
 class Pump:
-    """Calls back from a thread of its own, in the order of the log; the last call is over when `join` is true. What a call raises
-    is kept in `failure`, and ends the pumping."""
+    """Calls back from a thread of its own, in the order of the log; the last call is over when `join` returns True. An exception
+    from a call ends the pump and is kept in `failure`."""
 
     def __init__(self, events: Events, call: Callable[[EventRecord], None], on_failure: Callable[[], None]) -> None:
         self._events = events
@@ -25,7 +25,7 @@ class Pump:
         try:
             while (record := self._next()) is not None:
                 self._call(record)
-        except BaseException as error:  # noqa: BLE001  handed to who waits for the pipeline
+        except BaseException as error:  # noqa: BLE001  the pipeline raises it
             self.failure = error
             self._on_failure()
         finally:
@@ -42,7 +42,7 @@ class Pump:
         return threading.current_thread() is self._thread
 
     def join(self, timeout_s: float | None) -> bool:
-        """Wait for the last call to be over; False when the time is up, and for its own thread."""
+        """Wait for the end of the last call; False when the time is up, and when called from the pump's own thread."""
         if self.is_current:
             return False
         self._thread.join(timeout_s)

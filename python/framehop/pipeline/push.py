@@ -1,4 +1,4 @@
-"""Pictures that the embedding process hands over by itself, on their way into the log."""
+"""Puts pictures that the embedding program hands over into the log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Pushable = bytes | bytearray | memoryview | NDArray[np.uint8]
 
 @dataclass(slots=True)
 class _Stream:
-    """A live source's: one epoch, from the first picture on. `lock`: pictures of one stream go in one after another."""
+    """A stream of pushed pictures, live and thus of one epoch. `lock`: pictures of one stream go in one after another."""
 
     name: str
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -44,7 +44,7 @@ class _Stream:
 
 
 class Pusher:
-    """Thread-safe; streams do not wait for each other. Opens the log with the first picture."""
+    """Puts pushed pictures into the log, which it opens with the first. Thread-safe; streams do not wait for each other."""
 
     def __init__(self, at: LogAt, *, quality: int = 85) -> None:
         self._at = at
@@ -56,7 +56,7 @@ class Pusher:
         self._closed = False
 
     def push(self, stream: str, picture: Pushable, *, captured_us: int | None, timeout_s: float) -> FrameKey:
-        """See Pipeline.push."""
+        """Put one picture into the log; see Pipeline.push."""
         deadline = Deadline.after(timeout_s)
         payload, width, height = self._encoded(picture)
         held = self._held(check_stream(stream), deadline)
@@ -74,7 +74,7 @@ class Pusher:
             held.lock.release()
 
     def _held(self, name: str, deadline: Deadline) -> _Stream | None:
-        """The stream with its lock taken; None when others had it for too long."""
+        """Return the stream with its lock taken; None when others held the lock for too long."""
         while True:
             with self._lock:
                 self._check_open()
@@ -83,10 +83,10 @@ class Pusher:
                 return None
             if not held.gone:
                 return held
-            held.lock.release()  # given up while we waited: the next one of this name
+            held.lock.release()  # the stream was given up while we waited: take the next one of this name
 
     def _encoded(self, picture: Pushable) -> tuple[bytes, int, int]:
-        """JPEG bytes with the size, 0 for not known."""
+        """Return JPEG bytes with width and height, 0 if unknown."""
         if isinstance(picture, np.ndarray):
             if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
                 raise InvalidArgumentError(
@@ -116,7 +116,7 @@ class Pusher:
         try:
             held.epoch = writer.open_stream(held.name, source=f"push:{secrets.token_hex(4)}", finite=False).epoch
         except BaseException:
-            self._forget(held)  # another process has it: not a stream of ours
+            self._forget(held)  # most often because another process writes the stream
             raise
 
     def _forget(self, held: _Stream) -> None:
@@ -128,15 +128,15 @@ class Pusher:
         if self._closed:
             raise ClosedError("this pipeline has been stopped: make a new Pipeline")
 
-    # ---- the other direction
+    # ---- giving up, waiting, looking
 
     def has(self, stream: str) -> bool:
         with self._lock:
             return stream in self._streams
 
     def drop(self, stream: str, timeout_s: float) -> bool:
-        """Give the stream up, once its frames are in the log: the next push begins a new epoch. False when the time is up, and the
-        stream stays; also when there is no such stream."""
+        """Give the stream up once its frames are in the log: the next push begins a new epoch. False when there is no such stream,
+        and when the time is up; then the stream stays."""
         deadline = Deadline.after(timeout_s)
         with self._lock:
             held, writer = self._streams.get(stream), self._writer
@@ -174,7 +174,8 @@ class Pusher:
             }
 
     def close(self) -> None:
-        """Who waits for room meets a ClosedError; what is queued goes into the log, for at most five seconds. Twice is harmless."""
+        """Close the log after waiting up to five seconds for the queued pictures; waiting pushes raise ClosedError. Closing twice
+        is harmless."""
         with self._lock:
             self._closed = True
             writer, log = self._writer, self._log

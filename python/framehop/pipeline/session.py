@@ -1,4 +1,4 @@
-"""One supervisor in a thread of its own, from its start to whatever ended it."""
+"""Runs one supervisor in a thread of its own, and keeps its result or the error that ended it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LOOK_S = 0.5
 
 
 class Session:
-    """Thread-safe. The thread outlives the processes it started, which the kernel would kill with it."""
+    """One run of a supervisor. Its thread outlives the processes it started, as the kernel kills them with it. Thread-safe."""
 
     def __init__(self, supervisor: Supervisor, *, before_end: Callable[[], None]) -> None:
-        """`before_end`: what is to be done first when the interpreter ends it."""
+        """`before_end`: called first when the interpreter exits while this runs."""
         self.supervisor = supervisor
         self.before_end = before_end
         self._stop = StopSignal()
@@ -30,7 +30,7 @@ class Session:
         self._thread = threading.Thread(target=self._run, name="framehop-supervisor", daemon=True)
 
     def start(self) -> None:
-        """Once."""
+        """Start the thread. To be called once."""
         at_exit.register(self)
         try:
             self._thread.start()
@@ -41,14 +41,14 @@ class Session:
     def _run(self) -> None:
         try:
             self._ended = self.supervisor.run(self._stop)
-        except BaseException as error:  # noqa: BLE001  handed to who waits
+        except BaseException as error:  # noqa: BLE001  the pipeline raises it
             self._ended = error
         finally:
             self._over.set()
             at_exit.forget(self)
 
     def request_stop(self, drain_s: float | None = None) -> None:
-        """Drain, a second time end at once; does not wait. Safe in a signal handler."""
+        """Ask for a drain or, the second time, for the end at once; does not wait. Safe in a signal handler."""
         self._stop.request(drain_s)
 
     @property
@@ -65,21 +65,21 @@ class Session:
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended it early, once it is over."""
+        """The error that ended the run early, once it is over."""
         return self._ended if isinstance(self._ended, BaseException) else None
 
     @property
     def summary(self) -> Summary | None:
-        """Once it is over and came to its end."""
+        """The result of the run, once it is over without an error."""
         return self._ended if isinstance(self._ended, Summary) else None
 
     def join(self, timeout_s: float | None) -> bool:
-        """Wait for its end; False when the time is up, or when it is its own thread that asks."""
+        """Wait for the end of the run; False when the time is up, or when called from the run's own thread."""
         if self.is_current:
             return False
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
-        # Not at a stretch: a signal that the kernel gives to another thread, as it may to a process that was stopped and has just
-        # been continued, is handled once the main thread runs again.
+        # Wait in slices: Python handles a signal only once the main thread runs again, and the kernel may have given the signal to
+        # another thread, as it does when a stopped process has just been continued.
         while not self._over.wait(LOOK_S if deadline is None else min(LOOK_S, deadline.remaining_s)):
             if deadline is not None and deadline.expired:
                 return False

@@ -1,4 +1,4 @@
-"""What a pipeline says of itself."""
+"""The status of a pipeline."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PipelinePhase = Literal["new", "running", "stopping", "ended", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineStatus:
-    """A pipeline at one moment. `failure`: what ended it early, else empty. `counters`: since its start, pushed frames among the
-    appended ones."""
+    """A pipeline at one moment. `failure`: the error that ended it early, else empty. `counters`: since its start; `appended`
+    includes pushed frames."""
 
     phase: PipelinePhase
     failure: str
@@ -24,7 +24,7 @@ class PipelineStatus:
 
     @property
     def ready(self) -> bool:
-        """Every process is up: models are loaded, and frames that come are detected at once."""
+        """Whether every process is up: models are loaded, and new frames are detected at once."""
         return self.phase == "running" and bool(self.processes) and all(process.ready for process in self.processes)
 
     @property
@@ -33,5 +33,5 @@ class PipelineStatus:
 
     @property
     def stalled(self) -> str:
-        """Why nothing can be written at the moment, else empty."""
+        """The reason why nothing can be written at the moment, else empty."""
         return self.counters.stalled

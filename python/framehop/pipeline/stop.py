@@ -1,4 +1,4 @@
-"""Asking a running pipeline to end: once to drain, twice to end at once."""
+"""The request to a running pipeline to end: made once it drains the pipeline, made twice it ends it at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import FrameType
 
 
 class StopSignal:
-    """Readable (`fileno`) once requested, and `event` is set. Thread-safe.
+    """A stop request, which sets `event` and makes `fileno` readable. Thread-safe.
 
     Safe in signal handlers as long as the main thread, which runs them, never waits on `event` itself: a handler that sets an
-    event whose lock its own thread holds would wait for ever. `drain_s`: what the requests so far leave for the drain, None for
-    what was configured.
+    event whose lock its own thread holds would wait for ever. `drain_s`: the shortest time for the drain that a request named;
+    None means the configured one.
     """
 
     def __init__(self) -> None:
@@ -23,14 +23,14 @@ class StopSignal:
         self._requests = 0
         self.drain_s: float | None = None
         self.event = threading.Event()
-        self.interrupted = False  # by Ctrl-C
+        self.interrupted = False  # whether Ctrl-C was pressed
 
     def request(self, drain_s: float | None = None) -> None:
-        """Drain, within `drain_s` if that is less than what was said before; a second time, end at once."""
+        """Ask for a drain within `drain_s`, which can only shorten an earlier one; the second time, ask for the end at once."""
         if drain_s is not None:
             self.drain_s = drain_s if self.drain_s is None else min(drain_s, self.drain_s)
         self._requests += 1
-        if self._requests == 1:  # a handler that interrupts the first call does not meet the event's lock again
+        if self._requests == 1:  # a handler that interrupts the first call must not take the event's lock again
             self.event.set()
         self.wake()
 
@@ -45,7 +45,7 @@ class StopSignal:
 
     @property
     def at_once(self) -> bool:
-        """Asked for a second time: do not wait for anything."""
+        """Whether the end was asked for a second time: do not wait for anything."""
         return self._requests > 1
 
     def fileno(self) -> int:
@@ -73,7 +73,7 @@ class StopSignal:
 
 @contextlib.contextmanager
 def stop_on_signals(also: Callable[[], None] = lambda: None) -> Iterator[StopSignal]:
-    """SIGINT and SIGTERM request a stop while inside, and call `also`; the handlers before are put back. Main thread only."""
+    """Let SIGINT and SIGTERM request a stop and call `also` while inside, then restore the handlers. Main thread only."""
     with StopSignal() as stop:
 
         def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
