@@ -222,7 +222,7 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, message: Message) -> bool:
-        """Return False when the peer is gone, or so far behind that its queue is full. Raises ProcessError for too long a message."""
+        """Send a message; False when the peer is gone, or its queue is full. Raises ProcessError for a message that is too long."""
         packet = _encoder.encode(message)
         if len(packet) > MAX_PACKET:
             raise ProcessError(

@@ -1,1 +1,1 @@
-"""The detector process: pictures of all workers through the network, in batches."""
+"""The detector process: runs the pictures of all workers through the network, in batches."""

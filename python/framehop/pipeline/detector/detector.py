@@ -1,4 +1,4 @@
-"""The detector process: descriptors from all workers → leased pictures → batched inference → boxes. Holds no durable state."""
+"""The detector process: descriptors from all workers → leased pictures → batched inference → boxes. It has no durable state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Leased = tuple[_core.FrameRequest, _core.Lease]
 
 
 class DetectorLoop:
-    """Batches what is there and waits for nothing: at low load a batch is one picture, at high load whatever queued up."""
+    """Batches what is at hand without waiting: at low load a batch is one picture, at high load whatever has queued up."""
 
     def __init__(self, server: _core.HopServer, detector: Detector, *, ring_dir: Path, max_batch: int) -> None:
         self._server = server
@@ -30,7 +30,7 @@ class DetectorLoop:
         self._backlog: deque[_core.FrameRequest] = deque()
 
     def step(self, timeout_s: float, wake_fds: list[int]) -> list[int]:
-        """Wait for requests (not at all while some are waiting), answer one batch; returns the readable `wake_fds`."""
+        """Wait for requests, unless some are queued, and answer one batch; returns the readable `wake_fds`."""
         requests, hellos, ready = self._server.poll(0.0 if self._backlog else timeout_s, wake_fds)
         for ring_id, ring_path in hellos:
             self._attach(ring_id, ring_path)
@@ -40,8 +40,8 @@ class DetectorLoop:
         return ready
 
     def _attach(self, ring_id: int, ring_path: str) -> None:
-        """Only rings in our own directory are attached: a hello is a claim of whoever reached the socket. One of ours that cannot
-        be attached ends this process: its pictures are good, and must not be answered as stale."""
+        """Attach a ring, but only from our own directory, because anybody who reaches the socket can say hello. Failing to attach a
+        ring of ours ends this process: its pictures are good, and must not be answered as stale."""
         if ring_id in self._readers or Path(ring_path).parent != self._ring_dir:
             return
         reader = _core.RingReader.attach(ring_path, role="detector")
@@ -51,7 +51,7 @@ class DetectorLoop:
             reader.close()
 
     def _lease(self) -> list[Leased]:
-        """The next batch, oldest first; a descriptor whose slot holds another picture by now is answered as stale."""
+        """Return the next batch, oldest first; a descriptor whose slot now holds another picture is answered as stale."""
         batch: list[Leased] = []
         while self._backlog and len(batch) < self._max_batch:
             request = self._backlog.popleft()
@@ -79,13 +79,14 @@ class DetectorLoop:
             self._reply(request, found, len(batch), (started_ns - request.received_ns) // 1000)
 
     def _detect(self, batch: list[Leased]) -> list[Detections]:
-        """An inference that fails is never a picture's fault: it ends this process, and the batch is redone by its successor from
-        the same slots. The arrays go before the leases do."""
+        """Run one batch. A failed inference is never a picture's fault: it ends this process, and its successor redoes the batch
+        from the same slots. The arrays are dropped before the leases are released."""
         pictures = [lease.array() for _, lease in batch]
         return self._detector.detect(pictures, [(request.source_width, request.source_height) for request, _ in batch])
 
     def _reply(self, request: _core.FrameRequest, found: Detections, batch_size: int, wait_us: int) -> None:
-        """Boxes that the hop refuses, such as scores above 1 of a head that is not what the sidecar says, fail that frame."""
+        """Send the answer. If the hop refuses the boxes, as when the sidecar names a wrong head and scores exceed 1, the frame
+        fails."""
         try:
             self._reply_boxes(request, found, batch_size, wait_us)
         except InvalidArgumentError as error:

@@ -1,1 +1,1 @@
-"""Sources into the frames log: by the command, by the API, and in the ingest process of a pipeline."""
+"""Reads sources into the frames log, for the command, for the API, and in the ingest process of a pipeline."""

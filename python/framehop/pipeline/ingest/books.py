@@ -1,4 +1,4 @@
-"""Ingest's books of one source: what it showed, what went into the log, what did not and why. They close, and they are kept."""
+"""The books of one source in ingest: what it showed, what went into the log, what did not and why. The log keeps them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from framehop.types import Frame, StreamState
 
 logger = logging.getLogger(__name__)
 
-KEEP_S = 5.0  # how much of an account a kill -9 may lose
+KEEP_S = 5.0  # the most of an account that a kill -9 may lose
 
 
 class Books:
-    """Of a source's newest pass. Use from the feed's thread; the counters may be read from any."""
+    """The books of a source's newest pass. Use from the feed's thread; the counters may be read from any."""
 
     def __init__(self, source: Source, writer: FrameWriter, clock: Clock) -> None:
         self._source = source
@@ -33,12 +33,12 @@ class Books:
 
     @property
     def before(self) -> int:
-        """Frames that the pass had when it was begun here."""
+        """Number of frames that the pass had in the log when we began with it."""
         return self._state.next_seq if self._state else 0
 
     @property
     def failed(self) -> int:
-        """Without pixels, in all passes."""
+        """Number of frames without pixels, in all passes."""
         return self._failed_before + self._failed
 
     @property
@@ -50,7 +50,7 @@ class Books:
         return sum(left.count for left in self.left_out)
 
     def begin(self, state: StreamState) -> None:
-        """Another pass; the one before came to its end."""
+        """Begin another pass; the one before came to its end."""
         self._keep("finished")
         self._state = state
         self._begun_us = self._clock.now_us()
@@ -58,25 +58,25 @@ class Books:
         self._keep("")
 
     def count(self, frame: Frame) -> None:
-        """One that was appended."""
+        """Count a frame that was appended."""
         self._appended += 1
         self._failed += bool(frame.error)
         if self._clock.monotonic() >= self._keep_at_s:
             self._keep("")
 
     def say_left_out(self) -> None:
-        """Once for all passes in which it is the same."""
+        """Log what was left out, unless the pass before said the same."""
         left_out = list(self.left_out)
         if left_out and left_out != self._said:
             logger.warning("stream %s: left out: %s", self._source.stream, "; ".join(map(str, left_out)))
         self._said = left_out
 
     def close(self, ended: str) -> None:
-        """The source's last word: `finished`, `stopped` or an error."""
+        """Keep the final account. `ended`: `finished`, `stopped` or an error."""
         self._keep(ended)
 
     def _keep(self, ended: str) -> None:
-        if self._state is None:  # it was never opened
+        if self._state is None:  # the stream was never opened
             return
         self._keep_at_s = self._clock.monotonic() + KEEP_S
         try:

@@ -1,4 +1,4 @@
-"""One source's way into the log."""
+"""Reads one source into the log."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from framehop.types import Frame, FrameKey, StreamState, check_stream
 
 logger = logging.getLogger(__name__)
 
-MAX_ERROR = 500  # characters: of an event's reason
-APPEND_WAIT_S = 0.25  # how long a full queue may hide the stop signal
+MAX_ERROR = 500  # characters of an event's reason
+APPEND_WAIT_S = 0.25  # the longest that a full queue may hide the stop signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamProgress:
-    """`total`: frames of one pass, None if unknown or endless. `fps`: acknowledged per second since the last report. `before`:
-    frames that the pass had when this ingest began it; `appended` and `acked` come on top. `failed`: of those, without pixels.
-    `left_out`: seen, and no frame."""
+    """The progress of one source. `total`: frames of one pass, None if unknown or endless. `fps`: acknowledged frames per second
+    since the last report. `before`: frames that the pass had when this ingest began it; `appended` and `acked` come on top.
+    `failed`: frames without pixels. `left_out`: items seen that became no frame."""
 
     stream: str
     appended: int
@@ -40,13 +40,14 @@ class StreamProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSummary:
-    """What one source gave in this run.
+    """The frames that one source gave in this run.
 
-    `frames` are acknowledged, `in_doubt` appended but not acknowledged; `bytes` counts both. `failed`: of both, those without
-    pixels, which become `failed` events. `left_out`: what the source showed and what became no frame. `seen` is the sum.
-    `before`: frames that the last pass had when this run began it, as one that goes on has. `epoch` is the last one;
-    `first_seq` and `last_seq` are what this run appended in it, None for nothing. `passes`: begun in this run.
-    `finished`: the source came to its end; else the next ingest goes on after the last acknowledged frame.
+    `frames` are acknowledged, `in_doubt` are appended but not acknowledged; `bytes` counts both. `failed`: those of both that have
+    no pixels and become `failed` events. `left_out`: what the source showed that became no frame. `seen` is the sum of all.
+    `before`: frames that the last pass had when this run began it; not 0 if the run went on with an interrupted pass. `epoch` is
+    the last one; `first_seq` and `last_seq` are the first and last that this run appended in it, None if it appended nothing.
+    `passes`: begun in this run. `finished`: the source came to its end; else the next ingest goes on after the last acknowledged
+    frame.
     """
 
     source: str
@@ -66,7 +67,7 @@ class StreamSummary:
 
 
 class Feed:
-    """Reads one source and appends its pictures. `run` in one thread; the counters may be read from any."""
+    """Reads one source and appends its pictures. Call `run` in one thread; the counters may be read from any."""
 
     def __init__(
         self,
@@ -105,11 +106,11 @@ class Feed:
 
     @property
     def stopped(self) -> bool:
-        """Ended by the stop signal: neither at the source's end nor by an error."""
+        """Whether the stop signal ended it: neither the source's end nor an error."""
         return not self.finished and not self.error
 
     def run(self) -> None:
-        """Every pass of the source. What goes wrong is in `error`, so that the other sources go on. Only a lack of memory is
+        """Append every pass of the source. An error is kept in `error`, so that the other sources go on. Only a lack of memory is
         raised: that is not the source's fault, and the source is not done."""
         try:
             self._ended = self._passes_through()
@@ -127,10 +128,10 @@ class Feed:
         return f"{type(error).__name__}: {error}"
 
     def finish(self) -> None:
-        """Mark a source that came to its end as finished in the log, so that the next ingest starts anew.
+        """Mark a source that came to its end as finished in the log, so that the next ingest starts anew. Keep its last account.
 
-        Only once every source of the run is done: an ingest process that is killed and started again with the same sources
-        must not repeat the ones that had ended before the others. In any case the account of the last pass is kept.
+        Call it only once every source of the run is done: an ingest process that is killed and started again with the same sources
+        must not repeat those that ended before the others.
         """
         if self._ended:
             try:
@@ -141,13 +142,13 @@ class Feed:
         self._books.close("finished" if self.finished else self.error or "stopped")
 
     def confirm(self) -> None:
-        """Once nothing is queued any more: what is not acknowledged by then was lost on the way."""
+        """Set `error` if frames were lost on the way. Call it once nothing is queued: what is unacknowledged then is lost."""
         if self.error or self.acked == self.appended:
             return
         self.finished = False
         self.error = f"{self.appended - self.acked} frames were not taken by the log"
         if self._ended:
-            self.finish()  # says why
+            self.finish()  # sets a more exact error if the log has one
 
     def _passes_through(self) -> bool:
         stream = check_stream(self._source.stream)
@@ -173,7 +174,7 @@ class Feed:
         return False
 
     def _pass_through(self, state: StreamState) -> bool:
-        """One pass from `state` on: True at the source's end, False when stopped."""
+        """Append one pass from `state` on. Return True at the source's end, False when stopped."""
         self._epoch, self._first_seq, self._last_seq = state.epoch, None, None
         self._passes += 1
         self._pacer.start_pass()
@@ -258,15 +259,15 @@ class Feed:
 
 
 def source_name(source: Source) -> str:
-    """Under which the log knows it: another one when the file behind it was replaced."""
+    """Return the name by which the log knows the source. It changes when the file behind the source is replaced."""
     return versioned(source.uri, source.version) if isinstance(source, Versioned) else source.uri
 
 
 def _text(text: str) -> str:
-    """UTF-8 and one line, whatever bytes a file's name is made of."""
+    """Return `text` as one line of valid UTF-8, whatever bytes a file's name has."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def new_traceparent() -> str:
-    """A fresh W3C trace context: version, trace id, parent id, sampled."""
+    """Return a fresh W3C trace context: version, trace id, parent id, sampled."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

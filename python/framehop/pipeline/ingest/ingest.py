@@ -1,4 +1,4 @@
-"""Ingest: sources into the frames log, one thread each. Used by the command, the API, and the ingest process."""
+"""Reads sources into the frames log, each in a thread of its own. Used by the command, the API, and the ingest process."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ __all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamS
 logger = logging.getLogger(__name__)
 
 PROGRESS_S = 0.5
-STOP_FLUSH_S = 5.0  # of the ten seconds that a supervisor grants after SIGTERM
+STOP_FLUSH_S = 5.0  # part of the ten seconds that a supervisor grants after SIGTERM
 SILENCE_S = 30.0  # a healthy log acknowledges within a second; only a full disk may take longer, and says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestProgress:
-    """`stalled`: why the log takes nothing at the moment (disk full), else empty."""
+    """The progress of all sources. `stalled`: why the log takes nothing at the moment, such as a full disk; else empty."""
 
     streams: tuple[StreamProgress, ...]
     stalled: str
 
     @property
     def acked(self) -> int:
-        """Frames that are in the log, of all streams, since this ingest began."""
+        """Number of frames, over all streams, that came into the log since this ingest began."""
         return sum(stream.acked for stream in self.streams)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSummary:
-    """`streams` by stream id. `stopped`: ended by the stop signal before the sources did; their streams go on where they were
-    left. `unopened`: by stream id, what could not be read from the beginning, and why."""
+    """The result of an ingest, by stream id. `stopped`: the stop signal came before the end of the sources; the next ingest goes
+    on where they were left. `unopened`: the sources that could not be opened, and why."""
 
     streams: dict[str, StreamSummary]
     stopped: bool
@@ -51,7 +51,7 @@ class IngestSummary:
 
     @property
     def errors(self) -> dict[str, str]:
-        """What went wrong, by stream."""
+        """The error of each source that failed, by stream id."""
         return self.unopened | {name: stream.error for name, stream in self.streams.items() if stream.error}
 
 
@@ -76,12 +76,12 @@ def ingest(
     each. `loop`: passes over a finite source, each an epoch of its own; 0 for ever. `on_progress` is called from this
     thread about twice a second and once at the end. After `stop` what is queued is flushed, for at most five seconds,
     and unfinished streams are left so that the next ingest of the same source goes on with the next frame.
-    `run_since_us`: when the run began that this is a restart within; sources it had finished are not read again.
+    `run_since_us`: on a restart within a run, when that run began; sources that it had finished are not read again.
 
-    `unopened`: sources that could not even be opened, by stream id and why; said at once, and in the summary.
+    `unopened`: by stream id, why a source could not even be opened; logged at once, and repeated in the summary.
 
-    A source that fails is told at once, reported in the summary, and stops nobody else. Raises ConfigError (rate, loop, two sources
-    with one stream id) before anything is written, LogError when the log fails for good, MemoryError.
+    The error of a source is logged at once and reported in the summary; the other sources go on. Raises ConfigError (rate, loop,
+    two sources with one stream id) before anything is written, LogError when the log fails for good, MemoryError.
     """
     check_rate(rate)
     check_loop(loop)
@@ -116,7 +116,7 @@ def ingest(
 
 
 def check_loop(loop: int) -> None:
-    """Raise ConfigError for a number of passes that there cannot be."""
+    """Raise ConfigError for a negative number of passes."""
     if loop < 0:
         raise ConfigError(f"loop {loop} is out of range; use 1 or more passes, or 0 for ever")
 
@@ -131,17 +131,17 @@ def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:
                     feed.result()
                 watch.report()
         except BaseException:
-            stop.set()  # Ctrl-C, or no memory: the executor's exit waits for the threads
+            stop.set()  # after Ctrl-C or a lack of memory, as the executor's exit waits for the threads
             raise
 
 
 def _tell(stream: str, error: str) -> None:
-    """At once: the others may go on for days."""
+    """Log an error at once, as the other sources may go on for days."""
     logger.error("stream %s: %s", stream, error)
 
 
 def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, clock: Clock, stop: StopEvent) -> bool:
-    """Wait until all is acknowledged; False when the log stays silent too long, and five seconds after a stop."""
+    """Wait until all is acknowledged; False when the log stays silent for too long, and five seconds after a stop."""
     acked, heard_s = -1, clock.monotonic()
     stopped_s: float | None = None
     while not writer.flush(PROGRESS_S):
@@ -159,7 +159,7 @@ def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, clock: Clo
 
 
 class _Watch:
-    """Reports progress, and says once when the log stalls, when it goes on, and what has gone wrong with a source."""
+    """Reports progress, and logs once when the log stalls, when it goes on, and when a source fails."""
 
     def __init__(
         self, feeds: Sequence[Feed], writer: FrameWriter, clock: Clock, on_progress: ProgressCallback | None

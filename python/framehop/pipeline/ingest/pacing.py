@@ -1,4 +1,4 @@
-"""When each picture goes into the log."""
+"""The pace at which pictures go into the log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Rate = float | Literal["realtime", "max"]
 
 
 class StopEvent(Protocol):
-    """What a `threading.Event` offers."""
+    """The part of `threading.Event` that ingest uses."""
 
     def is_set(self) -> bool: ...
     def set(self) -> None: ...
@@ -20,7 +20,7 @@ class StopEvent(Protocol):
 
 
 class Clock(Protocol):
-    """`monotonic`: seconds that only grow. `now_us`: wall clock, microseconds since 1970."""
+    """A source of time. `monotonic`: seconds that only grow. `now_us`: wall clock, microseconds since 1970."""
 
     def monotonic(self) -> float: ...
     def now_us(self) -> int: ...
@@ -35,7 +35,7 @@ class SystemClock:
 
 
 def parse_rate(text: str) -> Rate:
-    """`realtime`, `max`, or pictures per second. Raises ConfigError."""
+    """Parse `realtime`, `max`, or a number of pictures per second. Raises ConfigError."""
     if text == "realtime":
         return "realtime"
     if text == "max":
@@ -65,16 +65,16 @@ class Pacer:
         self._period_s = 1 / (source_rate if isinstance(rate, str) else rate)
         self._clock = clock
         self._stop = stop
-        self._due_s: float | None = None  # of the picture before
-        self._media_us: int | None = None  # the same, on the source's timeline; None at the start of a pass
+        self._due_s: float | None = None  # when the last picture was due
+        self._media_us: int | None = None  # the last picture on the source's timeline; None at the start of a pass
 
     def start_pass(self) -> None:
-        """The next picture begins a timeline of its own, one period after the last."""
+        """Let the next picture begin a new timeline, one period after the last picture."""
         self._media_us = None
 
     @property
     def behind_us(self) -> int:
-        """How late the first picture of this pass is already."""
+        """Microseconds that the first picture of this pass is late already."""
         if self._due_s is None or self._rate == "max":
             return 0
         return max(0, round((self._clock.monotonic() - self._due_s - self._period_s) * 1_000_000))

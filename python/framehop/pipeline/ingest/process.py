@@ -23,7 +23,7 @@ from framehop.pipeline.ingest.source_desk import SourceDesk
 from framehop.sources.pillow_picture import hush_pictures
 from framehop.timing import Deadline
 
-NEWS_IN_A_PACKET = 50  # with the longest error and stream id each they still fit
+NEWS_IN_A_PACKET = 50  # so many fit even with the longest error and stream id each
 LAST_WORDS_S = 5.0
 
 
@@ -46,7 +46,7 @@ def body(channel: Channel, settings: Settings) -> None:
 
 
 def _serve(channel: Channel, desk: SourceDesk, *, stays: bool) -> bool:
-    """Until told to stop: True; or until there is nothing to do any more."""
+    """Serve until told to stop, and return True; or until there is nothing to do any more."""
     while stays or desk.at_work:
         _say(channel, desk)
         ready, _, _ = select.select([channel.fileno(), desk.fileno()], [], [], child.BEAT_S)
@@ -58,7 +58,7 @@ def _serve(channel: Channel, desk: SourceDesk, *, stays: bool) -> bool:
 
 
 def _obey(channel: Channel, desk: SourceDesk) -> bool:
-    """Whether the process is to end."""
+    """Do what the supervisor says; return whether the process is to end."""
     messages: list[Message] | None = channel.receive()
     if messages is None:
         child.end_with_supervisor()
@@ -76,7 +76,7 @@ def _obey(channel: Channel, desk: SourceDesk) -> bool:
 
 
 def _say(channel: Channel, desk: SourceDesk) -> bool:
-    """False when something is left to be said, because the supervisor does not read at the moment."""
+    """Send a beat and the news. Return False when some are left because the supervisor does not read at the moment."""
     said = channel.send(desk.beat())
     news = list(desk.news())
     for first in range(0, len(news), NEWS_IN_A_PACKET):
@@ -88,7 +88,7 @@ def _say(channel: Channel, desk: SourceDesk) -> bool:
 
 
 def _say_all(channel: Channel, desk: SourceDesk) -> None:
-    """The last words; a supervisor that reads none of them for so long is told by our end alone."""
+    """Send what is left to say, but give up after LAST_WORDS_S: the supervisor then learns only that we have ended."""
     deadline = Deadline.after(LAST_WORDS_S)
     while not _say(channel, desk) and not deadline.expired:
         select.select([], [channel.fileno()], [], deadline.remaining_s)

@@ -1,4 +1,4 @@
-"""All sources of an ingest process, which come and go while it runs."""
+"""Manages the sources of an ingest process, which come and go while it runs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
 
-CLOSE_S = 7.0  # a writer's five seconds, and some for its log
+CLOSE_S = 7.0  # five seconds for the writer, and some for its log
 
 
 class SourceDesk:
-    """Opens the log aside, so that a broker that is away holds up nobody, and keeps one thread per source. Use from one thread.
-    `fileno` is readable when a source has something new to say."""
+    """Opens the log in a thread of its own, so that nobody waits for a missing broker, and keeps one thread per source. Use from
+    one thread. `fileno` is readable when the state of a source has changed."""
 
     def __init__(self, at: LogAt) -> None:
         self._at = at
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._works: dict[str, SourceWork] = {}
         self._leaving: list[SourceWork] = []
-        self._next: dict[str, SourceOrder] = {}  # whose stream is still being given up by its source before
+        self._next: dict[str, SourceOrder] = {}  # orders that wait for an earlier source to give up their stream
         self._told: dict[str, SourceNews] = {}
         self._acked_by_the_gone = 0
         self._stalled = ""
@@ -44,13 +44,13 @@ class SourceDesk:
                 self._writer.set_result(writer)
                 self._over.wait()
         except BaseException as error:
-            if self._writer.done():  # of the closing
+            if self._writer.done():  # then closing failed, not opening
                 raise
             self._writer.set_exception(error)
             self._wake()
 
     def _wake(self) -> None:
-        with suppress(OSError):  # closed: nobody listens any more
+        with suppress(OSError):  # nobody listens after close()
             os.eventfd_write(self._fd, 1)
 
     # ---- sources
@@ -62,7 +62,7 @@ class SourceDesk:
         self._works[order.stream] = SourceWork(order, self._writer, self._wake)
 
     def remove(self, order: SourceOrder) -> None:
-        """That very one: another of the same stream stays."""
+        """Stop reading the source of this order; another order for the same stream stays."""
         if self._next.get(order.stream) == order:
             del self._next[order.stream]
         work = self._works.get(order.stream)
@@ -74,7 +74,8 @@ class SourceDesk:
         self._leaving.append(work)
 
     def care(self) -> None:
-        """See off those that have left, and begin what waited for that. Raises what keeps all sources from going on."""
+        """Forget the sources that have ended, and begin those that waited for their streams. Raises an error of the log, which
+        would stop all sources."""
         if self._writer.done():
             writer = self._writer.result()
             writer.flush(0.0)
@@ -96,7 +97,7 @@ class SourceDesk:
     def at_work(self) -> bool:
         return bool(self._next) or any(work.alive for work in [*self._works.values(), *self._leaving])
 
-    # ---- what there is to say
+    # ---- reports to the supervisor
 
     def fileno(self) -> int:
         return self._fd
@@ -110,7 +111,7 @@ class SourceDesk:
         return Beat(appended=self._acked_by_the_gone + sum(work.acked for work in works), stalled=self._stalled)
 
     def news(self) -> Iterator[SourceNews]:
-        """What has changed since it was `told`."""
+        """Iterate the sources whose state has changed since it was last `told`."""
         for stream, work in self._works.items():
             news = work.news()
             if self._told.get(stream) != news:
@@ -123,7 +124,7 @@ class SourceDesk:
     # ---- the end
 
     def stop(self, deadline: Deadline) -> bool:
-        """Read no more, and wait for what was read to be in the log. False when it was not by then."""
+        """Stop reading, and wait for what was read to be in the log. False when it is not there by the deadline."""
         works = [*self._works.values(), *self._leaving]
         self._next.clear()
         for work in works:
@@ -136,7 +137,7 @@ class SourceDesk:
         return not left
 
     def close(self) -> None:
-        """Closes the log: a writer waits up to five seconds for what is queued. Twice is harmless."""
+        """Close the log. Its writer waits up to five seconds for what is queued. Closing twice is harmless."""
         self._over.set()
         self._opener.join(CLOSE_S)
         if self._fd >= 0:

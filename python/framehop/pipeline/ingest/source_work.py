@@ -1,4 +1,4 @@
-"""One source of an ingest process, from being opened to its stream being given up."""
+"""The life of one source in an ingest process: it is opened and read, then its stream is given up."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from framehop.sources import SourceSpec
 
 logger = logging.getLogger(__name__)
 
-SETTLE_S = 0.5  # how long one look at what is not acknowledged yet may hide that nobody waits for it any more
+SETTLE_S = 0.5  # the longest that waiting for acknowledgements may overlook `give_up`
 MAX_ERROR = 1000  # characters; messages between processes are bounded
 
 
 class SourceWork:
-    """Runs one source in a thread of its own. What goes wrong with it is in `news`, so that the others go on; only a lack of memory
-    is raised in its thread. All methods from any thread."""
+    """Runs one source in a thread of its own. Its error is in `news`, so that the others go on; only a lack of memory is raised in
+    its thread. Thread-safe."""
 
     def __init__(self, order: SourceOrder, writer: Future[FrameWriter], on_change: Callable[[], None]) -> None:
-        """`writer`: may be there later. `on_change` is called from the thread, when the phase has changed or the thread ends."""
+        """`writer`: may come later. `on_change` is called from the thread, when the phase has changed or the thread ends."""
         self.order = order
         self._writer = writer
         self._on_change = on_change
@@ -38,11 +38,11 @@ class SourceWork:
         self.thread.start()
 
     def stop(self) -> None:
-        """Read no more; what was read still goes into the log, and an unfinished source goes on from there another time."""
+        """Stop reading. What was read still goes into the log, and the next ingest of an unfinished source goes on from there."""
         self._stop.set()
 
     def give_up(self) -> None:
-        """As `stop`, and wait for no acknowledgement."""
+        """Stop reading, and do not wait for acknowledgements."""
         self._stop.set()
         self._give_up.set()
 
@@ -71,7 +71,7 @@ class SourceWork:
 
     def _run(self) -> None:
         if self._writer.exception() is not None:
-            return  # said by who opens the log
+            return  # SourceDesk.care raises this error
         writer = self._writer.result()
         try:
             self._read(writer)
@@ -102,7 +102,7 @@ class SourceWork:
         self._settle(self._feed, writer)
 
     def _fail(self, writer: FrameWriter, error: str) -> None:
-        """Said at once, while the others go on. What keeps all of them from going on is not the source's fault."""
+        """Log and report the error at once, while other sources go on. An error of the log is not the source's fault: ignore it."""
         if self._phase == "failed" or not _works(writer):
             return
         self._error, self._phase = error, "failed"
@@ -110,7 +110,7 @@ class SourceWork:
         self._on_change()
 
     def _settle(self, feed: Feed, writer: FrameWriter) -> None:
-        """Wait for what was read to be in the log, and give the stream up."""
+        """Wait until what was read is in the log, and give the stream up."""
         feed.finish()
         while not writer.close_stream(self.order.stream, SETTLE_S):
             if self._give_up.is_set():

@@ -1,4 +1,4 @@
-"""When each picture was captured and received, so that no frame is captured after it was received."""
+"""The times at which each picture was captured and received, chosen so that no frame is captured after it was received."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from framehop.protocols import Picture, Source
 
 
 class Stamps:
-    """A live source's picture is captured when it comes. A file's has its place on the file's timeline, however late it is read or
-    sent again, and the timeline lies where it fits: at the file's own pace it begins with the pass; at any other pace, which may
-    read an hour in a minute, it ends with the pass's beginning. Use from one thread."""
+    """Gives each picture its times. A live source's picture is captured when it comes. A file's picture has its place on the file's
+    timeline, however late it is read or sent again. At the file's own pace that timeline begins with the pass; at any other pace,
+    which may read an hour in a minute, it ends where the pass begins. Use from one thread."""
 
     def __init__(self, source: Source, rate: Rate, clock: Clock) -> None:
         self._source = source
@@ -18,11 +18,11 @@ class Stamps:
         self._begin_us = 0
 
     def start_pass(self, epoch: int, behind_us: int) -> None:
-        """`behind_us`: how late the first picture is, after passes that were held up."""
+        """Begin a pass. `behind_us`: how late its first picture is because earlier passes were held up."""
         self._begin_us = epoch - (behind_us if self._paced else self._length_us())
 
     def of(self, picture: Picture) -> tuple[int, int]:
-        """(captured_us, received_us). A picture of a file that is longer than it said is captured when it comes, at the latest."""
+        """Return (captured_us, received_us). A file may be longer than it claimed: a picture is never captured later than now."""
         now_us = self._clock.now_us()
         if not self._source.finite:
             return now_us, now_us

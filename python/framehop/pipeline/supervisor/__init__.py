@@ -1,1 +1,1 @@
-"""The supervisor: starts, watches and restarts the processes of a pipeline, and says how they are."""
+"""The supervisor: starts, watches and restarts the processes of a pipeline, and reports their state."""

@@ -1,4 +1,4 @@
-"""The socket at which a running pipeline answers, in a thread of its own: nobody who asks holds up the supervisor."""
+"""The socket at which a running pipeline answers requests. It has a thread of its own, so that no request delays the supervisor."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SEND_MS = 1000
 
 
 class ControlSocket:
-    """Binds `path`, which has mode 0600 then, and answers each request by `answer`, called in the socket's thread. Close twice
-    harmlessly. Raises ProcessError when it cannot be bound."""
+    """Binds `path` with mode 0600, and answers each request by `answer`, called in the socket's thread. Closing twice is harmless.
+    Raises ProcessError when it cannot be bound."""
 
     def __init__(self, path: Path, answer: Callable[[Request], Answer]) -> None:
         self._answer = answer
@@ -52,7 +52,7 @@ class ControlSocket:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._wake, zmq.POLLIN)
         while self._wake not in dict(poller.poll()):
-            with contextlib.suppress(zmq.ZMQError):  # who asked has gone
+            with contextlib.suppress(zmq.ZMQError):  # the client has gone
                 self._serve(self._socket.recv_multipart(zmq.NOBLOCK))
         self._socket.close()
 
@@ -64,7 +64,7 @@ class ControlSocket:
             return self._answer(parse_request(b"".join(parts)))
         except FramehopError as error:
             return Refusal(error=str(error))
-        except Exception as error:  # of ours: the pipeline goes on
+        except Exception as error:  # our bug must not end the pipeline
             logger.exception("a request was not answered")
             return Refusal(error=f"this request failed here: {text_of(error)}")
 

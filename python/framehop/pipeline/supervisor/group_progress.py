@@ -1,5 +1,5 @@
-"""How far a lane has come in its log, asked in a thread of its own: a broker that is away holds up neither the care of the
-processes nor Ctrl-C."""
+"""Asks the log how far a lane has come, in a thread of its own, so that a missing broker delays neither the supervisor's other
+work nor Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLOSE_S = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """`asked_s`: of the monotonic clock; everything else was read later. `quiet`: what was said when it was asked."""
+    """One answer of the log. `asked_s`: monotonic time when it was asked; the rest was read later. `quiet`: as given to `ask`."""
 
     asked_s: float
     quiet: bool
@@ -31,12 +31,12 @@ class Look:
 
     @property
     def caught_up(self) -> bool:
-        """Every frame in the log has been committed, here or on another host."""
+        """Whether every frame in the log has been committed, here or on another host."""
         return all(self.committed.get(partition, 0) >= end for partition, end in self.ends.items())
 
 
 class GroupProgress:
-    """One look at a time. `ask`, `take` and `close` from one thread; `fileno` is readable once there is something to take."""
+    """Takes one look at a time. Call `ask`, `take` and `close` from one thread; `fileno` is readable when a look can be taken."""
 
     def __init__(self, log: GroupAdmin, group: str) -> None:
         self._log = log
@@ -52,13 +52,13 @@ class GroupProgress:
         self._thread.start()
 
     def ask(self, *, quiet: bool) -> None:
-        """Look again, after the look that is under way."""
+        """Ask for another look, after the one that is under way."""
         with self._changed:
             self._wanted = (time.monotonic(), quiet)
             self._changed.notify_all()
 
     def take(self) -> Look | None:
-        """What was found since the last call. Raises what the log raised, but for a broker that is away: `stalled` says so."""
+        """Return the look since the last call, if any. Raises the log's error, but reports a missing broker in `stalled` only."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._fd)
         with self._changed:
@@ -77,7 +77,7 @@ class GroupProgress:
                 found = self._look(*wanted)
             except LogUnavailableError as error:
                 self._say(str(error))
-            except Exception as error:  # noqa: BLE001  handed to who takes, which raises it
+            except Exception as error:  # noqa: BLE001  take() raises it
                 failure = error
             with self._changed:
                 if self._closed:
@@ -105,7 +105,7 @@ class GroupProgress:
         self.stalled = stalled
 
     def close(self) -> None:
-        """A look under way is left to itself."""
+        """End the thread, but do not wait longer than CLOSE_S for a look under way."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

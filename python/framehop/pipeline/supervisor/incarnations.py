@@ -1,4 +1,4 @@
-"""One child of the supervisor through all its incarnations: how it is started, heard, found dead and started again."""
+"""One child of the supervisor through all its incarnations: it is started, heard, found dead and started again."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Mes
 
 logger = logging.getLogger(__name__)
 
-START_S = 60.0  # imports and a model of some hundred MB on a slow disk
+START_S = 60.0  # enough for imports and a model of some hundred MB on a slow disk
 HANG_S = 15.0  # beats come every second; a batch of a slow model may take seconds
-STEADY_S = 10.0  # an incarnation that lived this long wipes the slate
+STEADY_S = 10.0  # after an incarnation that lived this long the back-off begins anew
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
 STILLBORN_LIMIT = 5
-KILL_S = 5.0  # the kernel takes a killed process at once, unless it hangs in a disk or a device
+KILL_S = 5.0  # a killed process ends at once, unless it hangs in a disk or a device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """A process that died. `in_flight`: frames it had between poll and commit, as seen in its ring or known to its workers."""
+    """The death of a process. `in_flight`: frames it had between poll and commit, by the slots in use."""
 
     process: str
     incarnation: int
@@ -39,7 +39,7 @@ class Incident:
 
 
 def _address_space_hint() -> str:
-    """Libraries that cannot map any more abort in words that say nothing of it."""
+    """Return a hint if an address space limit is set: libraries that hit it abort without naming the cause."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return ""
@@ -47,7 +47,7 @@ def _address_space_hint() -> str:
 
 
 def signal_name(number: int) -> str:
-    """As in kill -l; real-time signals have numbers only."""
+    """Return a signal's name; real-time signals have only a number."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -56,12 +56,12 @@ def signal_name(number: int) -> str:
 
 @dataclass(slots=True)
 class Process:
-    """State of one child. Owned and used by the supervisor's thread alone, which outlives the child: the kernel kills it when the
+    """The state of one child. Used by the supervisor's thread alone, which outlives the child: the kernel kills a child when the
     thread that started it ends.
 
-    `role`: its kind, which its name begins with. `module`: what its interpreter runs. `draining`: it was asked to end, or must not
-    be started again because the pipeline ends. `proven`: this incarnation or one before was ready, so that what keeps it from its
-    work may pass.
+    `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `draining`: it was asked to end,
+    or must not be started again because the pipeline ends. `proven`: this incarnation or an earlier one was ready, so an error that
+    stops it now may pass.
     """
 
     role: str
@@ -104,7 +104,7 @@ class Process:
                 stdin=settings_file,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                process_group=0,  # the terminal's Ctrl-C is for the supervisor alone
+                process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
             )
         self.pidfd = os.pidfd_open(self.popen.pid)
         self.channel = ours
@@ -120,25 +120,25 @@ class Process:
         return [*command, "--log-level", logging.getLevelName(logging.getLogger("framehop").getEffectiveLevel())]
 
     def receive(self) -> list[Message]:
-        """What it said since; the supervisor learns of its end from the pidfd, not from here."""
+        """Return its new messages. The supervisor learns of its end from the pidfd, not from here."""
         messages = (self.channel.receive() if self.channel else None) or []
         if messages:
             self.heard_s = time.monotonic()
         return messages
 
     def drain(self) -> None:
-        """Let it finish what is in flight and end, and start no other in its place."""
+        """Let it finish what is in flight and end, and do not start it again."""
         self.draining = True
         self.restart_at_s = None
         if self.channel is not None:
             self.channel.send(Drain())
 
     def deadline_s(self) -> float:
-        """When it counts as hung, monotonic seconds."""
+        """Return when it counts as hung, in monotonic seconds."""
         return self.heard_s + HANG_S if self.ready else self.started_s + START_S
 
     def kill_if_hung(self) -> None:
-        """Said once: it takes a while to die when there is much memory to give back."""
+        """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die."""
         silent_s = time.monotonic() - self.heard_s
         if self.alive and not self.killed and time.monotonic() > self.deadline_s():
             logger.warning("%s has not been heard of for %.0f s: killed", self.name, silent_s)
@@ -150,7 +150,7 @@ class Process:
             self.popen.kill()
 
     def end(self) -> None:
-        """Kill it if it still runs, and let go of all that belongs to it. Twice is harmless."""
+        """Kill it if it still runs, and release all that belongs to it. Calling this twice is harmless."""
         if self.popen is None:
             return
         self.kill()
@@ -163,8 +163,8 @@ class Process:
         self._release()
 
     def reap(self, in_flight: int, *, progressed: bool) -> Incident | None:
-        """It has ended: collect it. None when it ended as agreed; otherwise, unless it was draining, plans the next start with
-        back-off. `progressed`: events were written since it started."""
+        """Collect it after its end. Returns None when it ended as agreed; otherwise plans the next start with back-off, unless it
+        was draining. `progressed`: events were written since it started."""
         assert self.popen is not None
         code = self.popen.wait()
         lived_s = time.monotonic() - self.started_s
@@ -182,8 +182,8 @@ class Process:
         )
 
     def _plan_restart(self, lived_s: float, code: int, progressed: bool) -> None:
-        """At once the first time, then with doubling pauses. Five deaths of its own in a row without getting anything done end the
-        whole pipeline; a SIGKILL once it was ready is somebody else's doing, and passes, as does a broker that is away."""
+        """Plan the next start: at once the first time, then after doubling pauses. Five deaths in a row without an event end the
+        pipeline. A SIGKILL once it was ready comes from outside and does not count, and neither does a missing broker."""
         passing = (self.ready and code == -signal.SIGKILL) or code == UNAVAILABLE
         self.stillborn = 0 if progressed else self.stillborn + (not passing)
         if self.stillborn >= STILLBORN_LIMIT:
@@ -199,7 +199,7 @@ class Process:
 
     def _release(self) -> None:
         self.popen = None
-        if self.pidfd >= 0:  # there was a descriptor left for it
+        if self.pidfd >= 0:  # it is -1 if no descriptor was left for it
             os.close(self.pidfd)
         self.pidfd = -1
         if self.channel is not None:

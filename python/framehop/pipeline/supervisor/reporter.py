@@ -1,4 +1,4 @@
-"""What a running pipeline says of itself to whoever asks from outside."""
+"""Reports the state of a running pipeline to other processes that ask."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from framehop.types import PartitionLag
 RATE_S = 10.0
 STEP_S = 0.25
 FRESH_S = 1.0
-PATIENCE_S = 1.5  # of who asks has three seconds
+PATIENCE_S = 1.5  # the client waits three seconds
 CLOSE_S = 0.3
 
 
 class Rate:
-    """Events per second, over the last ten seconds. Noted by one thread, read by any."""
+    """Events per second, over the last ten seconds. One thread calls `note`; any may read."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
@@ -59,8 +59,8 @@ class Rate:
 
 
 class LagLook:
-    """Asks the log how far the group is behind, in a thread of its own, and only when somebody wants to know: a broker that is away
-    keeps nobody waiting. `latest` from any thread."""
+    """Asks the log how far the group is behind, in a thread of its own, so that nobody waits for a missing broker. It asks only
+    when `latest` is called, which any thread may do."""
 
     def __init__(self, look: Callable[[], list[PartitionLag]]) -> None:
         self._look = look
@@ -73,7 +73,8 @@ class LagLook:
         self._thread.start()
 
     def latest(self, patience_s: float) -> tuple[list[PartitionLag], float | None, str]:
-        """What was found, how many seconds ago, and why there is nothing newer. Waits for a fresh look so long."""
+        """Return the newest lag, how many seconds ago it was read, and why there is none newer. Waits up to `patience_s` for a
+        fresh one."""
         with self._changed:
             if not self._is_fresh():
                 self._wanted = True
@@ -105,7 +106,7 @@ class LagLook:
             return not self._closed
 
     def close(self) -> None:
-        """A look under way is left to itself."""
+        """End the thread, but do not wait longer than CLOSE_S for a look under way."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -113,7 +114,7 @@ class LagLook:
 
 
 class Reporter:
-    """Publishes the pipeline in `directory`, and answers there until it is closed."""
+    """Publishes the pipeline in `directory`, and answers requests there until closed."""
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ class Reporter:
         except BaseException:
             self._lag.close()
             raise
-        # Last, and whole at once: who finds it finds the socket too.
+        # The file comes last and is renamed into place, so that whoever finds it finds it complete, and the socket too.
         draft = directory / f".{PUBLICATION}"
         draft.write_bytes(encode(publication))
         draft.rename(directory / PUBLICATION)
@@ -163,7 +164,7 @@ class Reporter:
         )
 
     def close(self) -> None:
-        """Asked no more from here on. Twice is harmless."""
+        """Answer no more requests. Closing twice is harmless."""
         self._lag.close()
         self._socket.close()
 

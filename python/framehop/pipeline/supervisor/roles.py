@@ -1,7 +1,7 @@
-"""The kinds of processes of a pipeline: what is particular to each, and nothing of how a process is kept.
+"""The kinds of processes of a pipeline, and what is particular to each. How any process is kept running is in `incarnations.py`.
 
-A new kind is a class here, its settings in `control.py`, and a module with its `body`. A pipeline drains its roles in the order in
-which it lists them, and starts them in the reverse order.
+A new kind needs a class here, its settings in `control.py`, and a module with its `body`. A pipeline drains its roles in the order
+in which it lists them, and starts them in the reverse order.
 """
 
 from __future__ import annotations
@@ -30,43 +30,43 @@ from framehop.pipeline.supervisor.roster import Roster
 
 @dataclass(slots=True)
 class Resources:
-    """What a run has for its processes; filled when it begins. `sockets`: the runtime directory. `members`: the workers' names in
-    the log's group. `rings`: one per worker."""
+    """The things that the processes of a run share; filled when it begins. `sockets`: the runtime directory. `members`: the
+    workers' names in the log's group. `rings`: one per worker."""
 
     sockets: Path = Path()
     members: list[str] = field(default_factory=list)
     rings: list[_core.RingHost] = field(default_factory=list)
 
     def slots_used(self, rings: Iterable[_core.RingHost]) -> int:
-        """Slots that hold a frame between poll and commit."""
+        """Return the number of slots that hold a frame between poll and commit."""
         return sum(slot.state != "free" for ring in rings for slot in ring.slots())
 
 
 class Role(Protocol):
     """One kind of process. Used by the supervisor's thread alone.
 
-    `fail_points`: the points of `config.FAIL_POINTS` at which a test has a process of this kind killed. `processes`: all of this
-    kind that there are to be now.
+    `fail_points`: the points of `config.FAIL_POINTS` at which a test has a process of this kind killed. `processes`: all processes
+    of this kind that should run now.
     """
 
     fail_points: ClassVar[frozenset[str]]
     processes: list[Process]
 
     def settings(self, process: Process) -> Settings:
-        """Return what its next incarnation begins with."""
+        """Return the settings of its next incarnation."""
 
     def introduce(self, process: Process, model: ModelFacts | None) -> None:
-        """It is ready: tell others of it, and it of others."""
+        """Tell the other processes about one that is ready, and it about them."""
 
     def held(self, process: Process) -> int:
         """Return how many frames it had between poll and commit when it died."""
 
     def died(self, process: Process) -> None:
-        """It ended otherwise than as agreed: note what that says of the frames that it had."""
+        """Note what the unexpected end of a process says about the frames that it had."""
 
 
 class IngestRole:
-    """At most one process, which there is once there was a source."""
+    """The ingest process: one, made for the first source."""
 
     fail_points: ClassVar[frozenset[str]] = frozenset({"ingest.appended"})
 
@@ -79,7 +79,7 @@ class IngestRole:
         return self.processes[0] if self.processes else None
 
     def wanted(self) -> Process:
-        """The process, made when there was none."""
+        """Return the process, and make it if there is none."""
         if not self.processes:
             self.processes.append(Process("ingest", "framehop.pipeline.ingest.process", 0))
         return self.processes[0]
@@ -88,17 +88,17 @@ class IngestRole:
         return IngestSettings(log=self._log, sources=self._roster.begin(), stays=self._stays)
 
     def introduce(self, process: Process, model: ModelFacts | None) -> None:
-        """Nobody needs to know."""
+        """Do nothing: no other process needs to know of ingest."""
 
     def held(self, process: Process) -> int:
         return 0
 
     def died(self, process: Process) -> None:
-        """Its sources go on where the log is."""
+        """Do nothing: its sources go on after the last frame in the log."""
 
 
 class WorkerRole:
-    """Members of the log's group, each with a ring. Each is served by one detector: they are dealt out by turns."""
+    """The workers: members of the log's group, each with a ring. One detector serves each; workers are dealt to them in turn."""
 
     fail_points: ClassVar[frozenset[str]] = frozenset(
         {"decode.mid", "decode.done", "hop.sent", "event.produced", "offsets.stored"}
@@ -133,7 +133,7 @@ class WorkerRole:
         )
 
     def serves(self, detector: int, at: DetectorAt | None) -> None:
-        """A detector answers at `at`, or, None, answers no more: its workers wait for the next."""
+        """Tell a detector's workers that it answers at `at`. None: it answers no more, and its workers wait for the next."""
         if at is None:
             self._detectors.pop(detector, None)
             return
@@ -147,7 +147,7 @@ class WorkerRole:
 
     @property
     def model(self) -> ModelFacts | None:
-        """What runs now, as the first detector says."""
+        """The model that runs now, as the first detector reports it."""
         return next((at.model for at in self._detectors.values()), None)
 
     def introduce(self, process: Process, model: ModelFacts | None) -> None:
@@ -163,14 +163,14 @@ class WorkerRole:
 
 
 class DetectorRole:
-    """One process per device, each with an engine of its own."""
+    """The detectors: one process per device, each with an engine of its own."""
 
     fail_points: ClassVar[frozenset[str]] = frozenset({"infer.mid"})
 
     def __init__(
         self, options: DetectOptions, resources: Resources, serves: Callable[[int, DetectorAt | None], None]
     ) -> None:
-        """`serves`: told when a detector answers, and where, or answers no more."""
+        """`serves`: called when a detector answers, with its address, and when it answers no more, with None."""
         self._options, self._resources, self._serves = options, resources, serves
         self.processes = [
             Process("detector", "framehop.pipeline.detector.detector", index) for index in range(len(options.devices))
@@ -186,7 +186,7 @@ class DetectorRole:
         )
 
     def _address(self, process: Process, incarnation: int) -> str:
-        """One for each incarnation: no descriptor meant for a dead one ever waits in its successor's queue."""
+        """Return an incarnation's own address, so that no descriptor for a dead one ever waits in its successor's queue."""
         return f"ipc://{self._resources.sockets}/hop-{process.index}-{incarnation}.sock"
 
     def introduce(self, process: Process, model: ModelFacts | None) -> None:
@@ -197,4 +197,4 @@ class DetectorRole:
         return self._resources.slots_used(self._resources.rings)
 
     def died(self, process: Process) -> None:
-        """The slots still hold its pictures."""
+        """Do nothing: the slots still hold its pictures."""

@@ -1,4 +1,4 @@
-"""Which sources a pipeline is to read, and how each of them is doing."""
+"""The sources that a pipeline is to read, and the state of each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class StreamStatus:
     """One stream that is written by this pipeline.
 
     `phase`: `waiting` for its process, `opening`, `running`, `ended` (a finite source, all of it in the log), `failed` with
-    `error`; a pushed stream is `running`. `appended`: frames handed to the log; `acked`: those that are in it. Both are of the
-    process that reads it now.
+    `error`; a pushed stream is `running`. `appended`: frames handed to the log; `acked`: those that are in it. Both count only
+    frames of the process that reads the source now.
     """
 
     stream: str
@@ -32,14 +32,14 @@ class StreamStatus:
 
     @property
     def over(self) -> bool:
-        """Nothing more comes of it."""
+        """Whether no more frames come from it."""
         return self.phase in ("ended", "failed")
 
 
 class Roster:
-    """The sources of one pipeline. Thread-safe. `fileno` is readable while there are changes to be told to ingest.
+    """The sources of one pipeline. Thread-safe. `fileno` is readable while there are changes that ingest must be told.
 
-    `on_change` is called with each change of a stream's phase, from the thread that brings it, without a lock.
+    `on_change` is called at each change of a stream's phase, from the thread that notes the change and without a lock.
     """
 
     def __init__(self, on_change: Callable[[StreamStatus], None] | None = None) -> None:
@@ -50,10 +50,10 @@ class Roster:
         self._untold: deque[Change] = deque()
         self._on_change = on_change
 
-    # ---- wishes, from any thread
+    # ---- orders, from any thread
 
     def add(self, order: SourceOrder) -> None:
-        """Raises InvalidArgumentError when the stream has a source already."""
+        """Add a source. Raises InvalidArgumentError when the stream has one already."""
         with self._changed:
             if order.stream in self._orders:
                 raise InvalidArgumentError(
@@ -65,7 +65,7 @@ class Roster:
             self._tell(AddSource(order))
 
     def remove(self, stream: str) -> bool:
-        """False when there is no such source."""
+        """Remove a stream's source; False when there is none."""
         with self._changed:
             order = self._orders.pop(stream, None)
             if order is None:
@@ -95,19 +95,19 @@ class Roster:
 
     @property
     def wants_ingest(self) -> bool:
-        """A source has come that ingest has not been told of."""
+        """Whether there is a source that ingest has not been told of."""
         with self._changed:
             return any(isinstance(change, AddSource) and change.order.stream in self._orders for change in self._untold)
 
     def begin(self) -> list[SourceOrder]:
-        """All sources, for an ingest process that begins: there is nothing to tell it beyond."""
+        """Return all sources for an ingest process that begins, and forget the untold changes, which these include."""
         with self._changed:
             self._untold.clear()
             self._clear_wake()
             return list(self._orders.values())
 
     def tell(self, say: Callable[[Change], bool]) -> None:
-        """Hand the changes over in order; what `say` does not take stays for the next call."""
+        """Hand the changes to `say` in order; those that it does not take stay for the next call."""
         with self._changed:
             while self._untold and say(self._untold[0]):
                 self._untold.popleft()
@@ -120,7 +120,7 @@ class Roster:
             return
 
     def note(self, news: SourceNews) -> None:
-        """What ingest says of a source; of one that has been removed meanwhile it is nothing."""
+        """Note the state of a source as ingest reports it; ignore a source that was removed meanwhile."""
         with self._changed:
             order = self._orders.get(news.stream)
             if order is None or order.since_us != news.since_us:
@@ -146,7 +146,7 @@ class Roster:
             return dict(self._statuses)
 
     def wait_for(self, stream: str, done: Callable[[StreamStatus], bool], timeout_s: float) -> StreamStatus:
-        """The status that is `done`, or the one there is when the time is up. Raises SourceError once it has been removed."""
+        """Wait until the status is `done` or the time is up, and return it. Raises SourceError once the source has been removed."""
         with self._changed:
             self._changed.wait_for(lambda: stream not in self._statuses or done(self._statuses[stream]), timeout_s)
             if stream not in self._statuses:
@@ -154,5 +154,5 @@ class Roster:
             return self._statuses[stream]
 
     def __del__(self) -> None:
-        """Nobody is left who could use it."""
+        """Close the descriptor, which nobody can use any more."""
         os.close(self._fd)

@@ -1,4 +1,4 @@
-"""The directory of a supervisor's sockets. It goes with the supervisor, even by kill -9."""
+"""The directory of a supervisor's sockets. It is removed when the supervisor ends, even by kill -9."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from framehop.forks import abandon_in_children
 
 CLOSE_S = 5.0
 
-# A shell that waits for the end of its standard input, whose other end only the supervisor holds: whatever ends the supervisor
-# ends the wait. It outlives Ctrl-C and hang-ups, which would leave the directory behind.
+# This shell waits for the end of its standard input, whose other end only the supervisor holds: whatever ends the supervisor
+# ends the wait. It ignores Ctrl-C and hang-ups, which would otherwise leave the directory behind.
 _JANITOR = 'trap "" INT TERM HUP; read -r _; exec rm -rf -- "$1"'
 
 
 class RuntimeDir:
-    """Creates a private directory and sees to its removal. Close twice harmlessly."""
+    """Creates a private directory and sees to its removal. Closing twice is harmless."""
 
     def __init__(self) -> None:
         self.path: Path = make_runtime_dir()
@@ -48,7 +48,7 @@ class RuntimeDir:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def abandon(self) -> None:
-        """In a forked child: the directory is the parent's, and goes when the parent does."""
+        """Let go of the directory in a forked child: it is the parent's, and is removed when the parent ends."""
         assert self._janitor.stdin is not None
         self._janitor.stdin.close()
 

@@ -1,4 +1,4 @@
-"""What a run comes to, in numbers: summed from the beats of all its processes."""
+"""The counters of a run, summed from the beats of all its processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COUNTERS = ("frames_read", "events", "detected", "failed", "resent", "appended"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The pipeline as a whole, from the latest beats. Counters are since the start of its supervisor; `in_flight`: frames between
+    """The pipeline as a whole, from the latest beats. Counters count from the start of its supervisor. `in_flight`: frames between
     poll and commit now. `stalled`: why nothing can be written at the moment, else empty."""
 
     frames_read: int
@@ -51,7 +51,7 @@ def status_of(process: Process) -> ProcessStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a run came to. `source_errors`: by stream. `drained`: nothing was left in flight."""
+    """The result of a run. `source_errors`: by stream. `drained`: nothing was left in flight."""
 
     status: Status
     incidents: list[Incident] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Counters:
         self.restarts = 0
 
     def bury(self, beat: Beat) -> None:
-        """Count what an incarnation that has ended had done."""
+        """Add the counts of an incarnation that has ended."""
         self._past = _total([self._past, beat])
 
     def status(self, processes: Iterable[Process]) -> Status:

@@ -1,4 +1,4 @@
-"""The supervisor: creates the rings, starts, watches and restarts the processes, takes back what the dead held, and drains all."""
+"""The supervisor: creates the rings, starts, watches and restarts the processes, and drains them at the end."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ from framehop.types import Partition
 logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
-DRAIN_GRACE_S = 1.5  # beyond the workers' own deadline, for closing what they hold
+DRAIN_GRACE_S = 1.5  # added to the workers' own deadline, so that they can close what they hold
 
 
 class Supervisor:
-    """Runs a pipeline on this host until it is asked to stop, nothing came for `until_idle_s`, or, with `ends_with_sources`, the
-    sources of `roster` are done and every frame of theirs has its event.
+    """Runs a pipeline on this host until it is asked to stop. With `until_idle_s` it also ends when no frame came for so long; with
+    `ends_with_sources`, when the sources of `roster` are done and every frame of theirs has its event.
 
-    Use `run` once, from one thread. The constructor starts nothing; it raises OutOfMemoryError when the rings do not fit,
-    InvalidArgumentError when there can be none of that size, ModelError and ConfigError as found. `run` raises LogError as found,
-    ProcessError when a process cannot be kept running.
+    Call `run` once, from one thread. The constructor starts nothing; it raises OutOfMemoryError when the rings do not fit,
+    InvalidArgumentError when no ring can have that size, ModelError and ConfigError. `run` raises LogError, and ProcessError when a
+    process cannot be kept running.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Supervisor:
         self._on_status = on_status
         check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
         model = load_model(options.model)
-        Wanted.of(model.labels, options.conf, options.classes)  # refused now, not by the detector
+        Wanted.of(model.labels, options.conf, options.classes)  # refuses bad options now, not in the detector
         self._resources = Resources()
         self._ingest = IngestRole(log, roster, stays=not ends_with_sources)
         self._workers = WorkerRole(log, options, model, self._resources)
@@ -87,7 +87,7 @@ class Supervisor:
         self._ends: dict[Partition, int] = {}
         self._left_behind = False
 
-        # As of the last look, and replaced as a whole: for any thread.
+        # The last known state. Any thread may read it, as it is always replaced as a whole.
         self.view: tuple[Status, tuple[ProcessStatus, ...]] = (self.status(), ())
 
     # ---- the whole run
@@ -107,7 +107,7 @@ class Supervisor:
         return self._summary(drained)
 
     def _reporter(self, directory: Path, log: FrameLog, stop: StopSignal) -> Reporter:
-        """The pipeline can be found and asked from here on."""
+        """Publish the pipeline: from here on it can be found and asked."""
         return Reporter(
             directory,
             Publication(
@@ -142,7 +142,7 @@ class Supervisor:
         self._serve_sources()
 
     def _kept(self) -> list[tuple[Role, Process]]:
-        """Every process with its role, in the order in which they start."""
+        """Return every process with its role, in the order in which they start."""
         return [(role, process) for role in reversed(self._roles) for process in role.processes]
 
     def _processes(self) -> list[Process]:
@@ -156,7 +156,7 @@ class Supervisor:
             self._serve_sources()
 
     def _wait(self, stop: StopSignal, timeout_s: float, progress: GroupProgress | None = None) -> None:
-        """Until a process says something or ends, a look at the log is done, a stop is requested, or the time is up."""
+        """Wait until a process says something or ends, a look at the log is done, a stop is requested, or the time is up."""
         with selectors.DefaultSelector() as selector:
             selector.register(stop, selectors.EVENT_READ)
             if progress is not None:
@@ -177,7 +177,7 @@ class Supervisor:
         return max(0.0, min([TICK_S, *due]))
 
     def _care(self) -> None:
-        """Hear everyone, collect the dead, kill the hung, start what is due. What is draining is not started again."""
+        """Hear all processes, collect the dead, kill the hung, start those that are due. A draining one is not started again."""
         for role, process in self._kept():
             self._hear(role, process)
             self._bury(role, process)
@@ -188,8 +188,8 @@ class Supervisor:
         self._view()
 
     def _serve_sources(self) -> None:
-        """Tell ingest what has come and gone. It is started for the first source, and again for one that comes after its end; one
-        that is about to be restarted begins with what there is then."""
+        """Tell ingest which sources came and went. It is started for the first source, and again for one that comes after its end.
+        If it is about to be restarted, it begins with the sources that there are then."""
         ingest = self._ingest.process
         if ingest is not None and ingest.channel is not None:
             self._roster.tell(ingest.channel.send)
@@ -236,7 +236,7 @@ class Supervisor:
             return
         self._hear(role, process)
         incident = process.reap(role.held(process), progressed=self.status().events > process.events_at_start)
-        # One that died while draining may have taken up more than its last beat said.
+        # A process that died while draining may have had more in flight than its last beat said.
         unfinished = incident is not None or process.beat.in_flight > 0
         self._left_behind = self._left_behind or (process.draining and unfinished)
         self._counters.bury(process.beat)
@@ -249,8 +249,8 @@ class Supervisor:
     # ---- ends
 
     def _finished(self, progress: GroupProgress) -> bool:
-        """Finite sources are in and everything in the log is committed, or nothing came for long enough after it was. Asks for a
-        look at the log, or judges by the one that was asked for before."""
+        """Whether the finite sources are in the log and all of it is committed or, with `until_idle_s`, that has been so for long
+        enough. Judges by a look at the log, and asks for one if there is none yet."""
         if not self._ends_with_sources and self._until_idle_s is None:
             return False
         look = progress.take()
@@ -264,7 +264,7 @@ class Supervisor:
         return look.asked_s >= self._busy_s + self._until_idle_s
 
     def _quiet(self) -> bool:
-        """Every worker is up with nothing in flight, and finite sources are at their end."""
+        """Whether every worker is up with nothing in flight, and finite sources have ended."""
         if self._ends_with_sources and not self._ingest_is_over():
             return False
         return all(worker.ready and not worker.beat.in_flight for worker in self._workers.processes)
@@ -276,13 +276,14 @@ class Supervisor:
         return ingest.finished is not None and not ingest.alive and not self._roster.wants_ingest
 
     def _drain(self, stop: StopSignal) -> bool:
-        """Ingest first, then workers, then detectors, all within one deadline; a second request ends it at once. Those whose
-        turn has not come go on being restarted, so that a drain survives a dying detector. True when nothing was left in flight."""
+        """Drain ingest, then workers, then detectors, all within one deadline; a second request ends the drain at once. Processes
+        whose turn has not come are still restarted, so that a drain survives a dying detector. True when nothing was left in
+        flight."""
         drain_s = self._options.drain_s if stop.drain_s is None else stop.drain_s
         deadline = Deadline.after(drain_s + DRAIN_GRACE_S)
         for role in self._roles:
             for process in role.processes:
-                # Ended a moment ago, and not to be started again: what it had is left to the next start.
+                # A process that has just died is not started again: its frames are left to the next start.
                 ended = not (process.alive or process.finished or role is self._detectors)
                 self._left_behind = self._left_behind or ended
                 process.drain()

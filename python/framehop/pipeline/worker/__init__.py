@@ -1,1 +1,1 @@
-"""The worker process: frames of the log decoded into the ring, and their events written."""
+"""The worker process: decodes frames of the log into the ring, and writes their events."""

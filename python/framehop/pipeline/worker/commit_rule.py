@@ -1,4 +1,4 @@
-"""The commit rule: per partition, the offset moves only over frames whose events are known, without a hole."""
+"""The commit rule: a partition's offset moves only over frames whose events are known, and skips none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framehop.types import Event, Partition
 
 @dataclass(slots=True)
 class _Entry:
-    """`taken`: its event has left, ahead of the mark."""
+    """One frame in flight. `taken`: its event was taken ahead of the mark."""
 
     offset: int
     stream: str
@@ -31,8 +31,8 @@ class _Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What may be committed now: `marks` holds, by partition, the next offset to read once `events` are durable, and `tenures`
-    the tenure that the partition's frames were read under."""
+    """The events and marks to commit now. `marks`: by partition, the next offset to read once `events` are durable. `tenures`: by
+    partition, the tenure under which its frames were read."""
 
     events: list[Event]
     marks: dict[Partition, int]
@@ -42,9 +42,9 @@ class Batch:
 class CommitTracker:
     """Follows frames from poll to commit. Frames of a partition are added in log order and completed in any order.
 
-    `ahead`: an event leaves as soon as all before it of its own stream have, without waiting for other streams of its partition;
-    after a crash it comes again under the same id. Otherwise events leave together with the mark behind them.
-    Not thread-safe: its owner holds a lock. Bounded by whoever adds (the worker's window).
+    `ahead`: an event is taken as soon as all earlier ones of its stream are, without waiting for other streams of its partition;
+    after a crash it comes again under the same id. Otherwise an event is taken together with the mark that follows it.
+    Not thread-safe: its owner holds a lock. Its size is bounded by the caller (the worker's window).
     """
 
     def __init__(self, *, ahead: bool = False) -> None:
@@ -54,22 +54,22 @@ class CommitTracker:
 
     @property
     def in_flight(self) -> int:
-        """Frames added and not yet taken."""
+        """Number of frames added and not yet taken."""
         return self._in_flight
 
     def in_flight_of(self, partitions: Iterable[Partition]) -> int:
         return sum(len(line.queue) for partition in partitions if (line := self._lines.get(partition)))
 
     def begin(self, partition: Partition, tenure: int) -> None:
-        """The partition came (back): what is in flight of an older tenure is forgotten, for its frames are read anew."""
+        """Begin a tenure: the partition came, or came back. Forget its frames of an older tenure, as they are read anew."""
         line = self._lines.get(partition)
         if line is None or line.tenure < tenure:
             self.drop([partition])
             self._lines[partition] = _Line(tenure)
 
     def add(self, partition: Partition, offset: int, stream: str = "", *, tenure: int = 0) -> None:
-        """A frame was polled. Within a tenure the offsets of a partition rise; they need not be contiguous. A frame of an older
-        tenure than the partition's is not followed."""
+        """Follow a frame that was polled. Within a tenure the offsets of a partition rise; they need not be contiguous. A frame of
+        an older tenure than the partition's is ignored."""
         self.begin(partition, tenure)
         line = self._lines[partition]
         if line.tenure > tenure:
@@ -82,7 +82,7 @@ class CommitTracker:
         self._in_flight += 1
 
     def complete(self, event: Event, *, tenure: int = 0) -> bool:
-        """The outcome of a frame of that tenure is known. False when the tenure has ended meanwhile: the event must not be
+        """Note the outcome of a frame of that tenure. Returns False when the tenure has ended meanwhile: the event must not be
         written."""
         line = self._lines.get(event.frame.place)
         entry = line.by_offset.get(event.frame.offset) if line and line.tenure == tenure else None
@@ -95,7 +95,7 @@ class CommitTracker:
         """Remove and return what may be committed, in log order per partition; at most `limit` events, partitions in turn."""
         batch = Batch(events=[], marks={}, tenures={})
         for partition, line in list(self._lines.items()):
-            self._lines[partition] = self._lines.pop(partition)  # the last one next time
+            self._lines[partition] = self._lines.pop(partition)  # moves it to the end, for the next call
             batch.tenures[partition] = line.tenure
             batch.events.extend(islice(self._events(line), limit - len(batch.events)))
             while line.queue and line.queue[0].taken:
@@ -106,7 +106,7 @@ class CommitTracker:
         return batch
 
     def _events(self, line: _Line) -> Iterator[Event]:
-        """Those that may leave now: the line's completed prefix, or with `ahead` that of each stream in it."""
+        """Iterate the events that may be taken now: the line's completed prefix, or with `ahead` that of each of its streams."""
         waiting: set[str] = set()
         for entry in line.queue:
             if entry.event is None:
@@ -118,7 +118,7 @@ class CommitTracker:
                 yield entry.event
 
     def drop(self, partitions: Iterable[Partition]) -> int:
-        """Forget partitions that are not ours any more; returns how many frames were in flight in them."""
+        """Forget partitions that are no longer ours; returns how many frames were in flight in them."""
         dropped = 0
         for partition in partitions:
             line = self._lines.pop(partition, None)

@@ -18,12 +18,12 @@ from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
 
 REVOKE_S = 5.0
-BATCH = 128  # events of one commit: a crash has no more than so many done again that were durable, but not committed
-BACKSTOP_S = 1.0  # every change is notified; should one be missed, it costs a second and not the pipeline
+BATCH = 128  # events of one commit; after a crash no more than this many durable but uncommitted ones are done again
+BACKSTOP_S = 1.0  # every change is notified; if one were missed, this would bound the delay
 
 
 class InFlight:
-    """Thread-safe. `wake_fd` is readable while decoded frames wait or the commit thread has caught up."""
+    """The frames between poll and commit. `wake_fd` is readable while decoded frames wait, and after each commit. Thread-safe."""
 
     def __init__(self, *, ahead: bool = False) -> None:
         """`ahead`: see CommitTracker."""
@@ -47,7 +47,7 @@ class InFlight:
         return self._intake_open and not self.stopping.is_set()
 
     def close_intake(self) -> None:
-        """Take no new frames: what is in flight is finished."""
+        """Take no new frames; those in flight are finished."""
         with self._lock:
             self._intake_open = False
 
@@ -58,7 +58,7 @@ class InFlight:
                 self._tracker.add(meta.pointer.place, meta.pointer.offset, meta.key.stream, tenure=record.tenure)
 
     def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
-        """Partitions came (back): whatever is still in flight of them is of an older tenure, and is read again."""
+        """Begin the tenures of partitions that came, or came back. Forget their frames of older tenures, as they are read anew."""
         with self._lock:
             for partition, tenure in tenures.items():
                 self._tracker.begin(partition, tenure.number)
@@ -69,14 +69,14 @@ class InFlight:
         self._wake()
 
     def take_again(self) -> list[DecodeJob]:
-        """Frames whose slot was lost and that must be decoded anew."""
+        """Return the frames whose slot was lost and that must be decoded anew."""
         with self._lock:
             jobs = list(self._again)
             self._again.clear()
             return jobs
 
     def wait_committed(self, partitions: frozenset[Partition]) -> None:
-        """Before partitions are handed over: wait until their frames are committed, then forget them whatever is left."""
+        """Before partitions are handed over, wait up to REVOKE_S until their frames are committed, then forget the rest."""
         deadline = Deadline.after(REVOKE_S)
         with self._changed:
             while (
@@ -90,7 +90,7 @@ class InFlight:
 
     @property
     def idle(self) -> bool:
-        """Nothing is between poll and commit."""
+        """Whether no frame is between poll and commit."""
         with self._lock:
             return self._tracker.in_flight == 0 and not self._committing
 
@@ -107,7 +107,7 @@ class InFlight:
             self._again.append(replace(frame.job, attempts=frame.job.attempts + 1))
 
     def complete(self, event: Event, tenure: int) -> None:
-        """The outcome of a frame that was read under `tenure` is known. Dropped when the tenure has ended."""
+        """Note the outcome of a frame that was read under `tenure`; drop it when the tenure has ended."""
         with self._changed:
             if self._tracker.complete(event, tenure=tenure):
                 self._changed.notify_all()
@@ -125,7 +125,7 @@ class InFlight:
     # ---- commit
 
     def wait_batch(self) -> Batch | None:
-        """The next completed frames, in log order per partition; None once stopping."""
+        """Wait for the next completed frames, in log order per partition; None once stopping."""
         with self._changed:
             while not self.stopping.is_set():
                 batch = self._tracker.take(BATCH)
@@ -152,10 +152,10 @@ class InFlight:
 
     @contextlib.contextmanager
     def failing(self) -> Iterator[None]:
-        """A thread's body: what it raises ends the worker through `raise_failure` in the main thread."""
+        """Guard a thread's body: an error in it ends the worker, because `raise_failure` raises it in the main thread."""
         try:
             yield
-        except BaseException as error:  # noqa: BLE001  handed to the main thread, which raises it
+        except BaseException as error:  # noqa: BLE001  the main thread raises it
             self._failure = error
             self.stop()
 
@@ -170,7 +170,7 @@ class InFlight:
         self._wake()
 
     def close(self) -> None:
-        """Once the threads have ended. Twice is harmless."""
+        """Close `wake_fd`, once the threads have ended. Closing twice is harmless."""
         if self.wake_fd >= 0:
             os.close(self.wake_fd)
             self.wake_fd = -1

@@ -17,7 +17,7 @@ SLOT_WAIT_S = 0.25
 
 
 class Intake:
-    """Knows no format: decoders do."""
+    """The intake thread. It knows no picture formats; decoders do."""
 
     def __init__(
         self, consumer: FrameConsumer, ring: _core.Ring, in_flight: InFlight, settings: WorkerSettings, writer: str
@@ -45,11 +45,11 @@ class Intake:
             self._hold_membership()
 
     def _room(self) -> int:
-        """How many frames to poll: what can be decoded at once; one even when the ring is full, which then waits for its slot."""
+        """Return how many frames to poll: as many as can be decoded at once, but one at least, which waits if the ring is full."""
         return max(1, min(self._decoders.room, self._ring.free_slots()))
 
     def _hold_membership(self) -> None:
-        """Draining: no new frames, and nobody else may think we are gone."""
+        """Poll for no frames while draining, so that the group does not take us for dead."""
         while not self._in_flight.stopping.wait(SLOT_WAIT_S):
             self._consumer.poll(0, 0.0)
 
@@ -61,7 +61,7 @@ class Intake:
         polled_us = now_us()
         jobs = [DecodeJob(record=record, polled_us=polled_us) for record in records if not self._refused(record)]
         for job in jobs:
-            if self._is_suspect(job):  # alone: if the decoder dies again, it is this frame's doing
+            if self._is_suspect(job):  # decoded alone: if the decoder dies again, it was this frame
                 self._decode([job])
         self._decode([job for job in jobs if not self._is_suspect(job)])
 
@@ -69,7 +69,7 @@ class Intake:
         return job.record.meta.key in self._suspects
 
     def _refused(self, record: FrameRecord) -> bool:
-        """Complete a frame that must not reach a decoder; True if it was one."""
+        """Complete a frame as failed if it must not reach a decoder; return whether it was one."""
         attempts = self._suspects.get(record.meta.key, 0)
         if record.meta.error:
             self._fail(record, record.meta.error)
@@ -95,12 +95,12 @@ class Intake:
         for outcome in outcomes:
             if isinstance(outcome, Refused):
                 record = outcome.job.record
-                file = shown(name_in(record.meta.origin))  # of a picture from a folder
+                file = shown(name_in(record.meta.origin))  # set for a picture from a folder
                 self._fail(record, ": ".join(filter(None, (outcome.error, file, outcome.why))), outcome.size)
         self._in_flight.decoded([outcome for outcome in outcomes if isinstance(outcome, Decoded)])
 
     def _acquire(self, record: FrameRecord) -> _core.Slot | None:
-        """A slot for the frame: back-pressure is here, and membership is kept by the consumer's own heartbeat meanwhile."""
+        """Wait for a slot; None when stopping. This wait is the back-pressure; the consumer's heartbeat goes on meanwhile."""
         key, pointer = record.meta.key, record.meta.pointer
         tag = _core.FrameTag(key.stream, key.epoch, key.seq, pointer.partition, pointer.offset)
         while not self._in_flight.stopping.is_set():

@@ -1,4 +1,4 @@
-"""From a frame and what became of it to its event."""
+"""Makes the event of a frame from its outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make_event(
     stages_ms: dict[str, float] | None = None,
     size: tuple[int, int] | None = None,
 ) -> Event:
-    """The event of `meta`'s frame. `size`: pixels as found in the picture, where the record did not say."""
+    """Return the event of `meta`'s frame. `size`: width and height as found in the picture; by default those of the record."""
     width, height = size or (meta.width, meta.height)
     return Event(
         event_id=meta.key.event_id(lane),
@@ -44,7 +44,7 @@ def make_event(
 
 
 def objects_of(reply: HopReply, labels: dict[int, str]) -> list[DetectedObject]:
-    """The reply's boxes with their names, strongest first as the detector sent them; two decimals of a pixel are kept."""
+    """Return the reply's boxes with their labels, strongest first as the detector sent them, rounded to 0.01 pixel."""
     return [
         DetectedObject(
             label=labels.get(label_id, str(label_id)),
@@ -59,7 +59,8 @@ def objects_of(reply: HopReply, labels: dict[int, str]) -> list[DetectedObject]:
 
 
 def stage_times(meta: FrameMeta, decoded: Decoded, done_us: int, reply: HopReply) -> dict[str, float]:
-    """Milliseconds by stage. `append` and `log` cross processes by the wall clock of one host; the rest is measured in place."""
+    """Return milliseconds by stage. `append` and `log` compare two processes' wall clocks, assuming one host; the rest is measured
+    in place."""
     micros = {
         "append": meta.appended_us - meta.received_us,
         "log": decoded.job.polled_us - meta.appended_us,

@@ -1,7 +1,7 @@
 """The worker process: log → decode into the ring → descriptors → boxes → events and offsets in one transaction.
 
-Three threads, each waiting on one thing: *intake* on the log, *main* on the hop and the supervisor, *commit* on completed
-frames. They meet in `InFlight`. The window, frames polled and not yet committed, is bounded by the ring.
+It has three threads: *intake* waits for the log, *main* for the hop and the supervisor, *commit* for completed frames. They
+meet in `InFlight`. The ring bounds the window, which is the frames polled and not yet committed.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ DRAIN_LOOK_S = 0.05
 
 
 class Worker:
-    """One worker's main thread. `run` returns when the supervisor asked to drain and everything is committed. Borrows the ring and
-    the frames in flight."""
+    """One worker's main thread. `run` returns when the supervisor has asked to drain and everything is committed, or the time for
+    the drain is up. Borrows the ring and the frames in flight."""
 
     def __init__(self, channel: Channel, settings: WorkerSettings, ring: _core.Ring, in_flight: InFlight) -> None:
         self._channel = channel
@@ -87,7 +87,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _beside(self, name: str, work: Callable[[], None], consumer: FrameConsumer) -> Iterator[None]:
-        """`work` goes on in a thread of its own while inside. When one ends, all end."""
+        """Run `work` in a thread of its own while inside. When one thread ends, all end."""
         thread = threading.Thread(target=work, name=name)
         thread.start()
         try:
@@ -112,7 +112,7 @@ class Worker:
         return self._in_flight.idle or self._draining.expired
 
     def _wait(self) -> None:
-        """Until answers, decoded frames or the supervisor have something for us; at most until the next beat."""
+        """Wait for answers, decoded frames or the supervisor, at most until the next beat."""
         timeout_s = max(
             0.0,
             min(
@@ -146,9 +146,9 @@ class Worker:
                     raise ProcessError(f"unexpected control message {type(message).__name__}")
 
     def _connect(self, detector: DetectorAt) -> None:
-        """A detector is there: whatever was not answered goes to it, from the slots, oldest first.
+        """Connect to a detector and queue all unanswered frames for it, from their slots, oldest first.
 
-        It may be the one before: a detector that was stopped for seconds loses its connections, and goes on when it is continued.
+        It may be the same detector as before: one that was stopped for seconds loses its connections, and later goes on.
         """
         if self._hop is not None:
             self._hop.close()
@@ -161,7 +161,7 @@ class Worker:
         self._sent.clear()
 
     def _send(self) -> None:
-        """As many descriptors as the detector has credit for, in one message."""
+        """Send as many descriptors as the detector has credit for, in one message."""
         if self._hop is None or not self._unsent:
             return
         room = self._hop.credits - len(self._sent)
@@ -176,7 +176,7 @@ class Worker:
             _core.failpoint("hop.sent")
 
     def _answer(self, reply: _core.HopReply) -> None:
-        """An answer to a descriptor not outstanding is a late or doubled one, and means nothing."""
+        """Complete the frame of an answer. An answer that came late or twice has no frame waiting, and is ignored."""
         frame = self._sent.pop((reply.slot, reply.generation), None)
         if frame is None:
             return
@@ -201,7 +201,7 @@ class Worker:
         )
 
     def _beat(self, consumer: FrameConsumer) -> None:
-        """Once a second, and at once when the last frame in flight was committed."""
+        """Send a beat once a second, and at once when the last frame in flight was committed."""
         now = time.monotonic()
         busy = not self._in_flight.idle
         if now - self._last_beat < child.BEAT_S and (busy or not self._was_busy):
@@ -214,14 +214,14 @@ class Worker:
         self._channel.send(self._in_flight.beat(frames_read=consumer.frames_read, resent=self._resent))
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
-        """Commits whatever is complete as soon as the commit before it is durable; a full disk, a stopped process that
-        holds the log's lock, or a broker that is away stops it until that is over."""
+        """Commit whatever is complete as soon as the commit before it is durable. A full disk, a stopped process that holds
+        the log's lock, or a missing broker suspends it until that is over."""
         with self._in_flight.failing():
             while (batch := self._in_flight.wait_batch()) is not None:
                 self._commit(consumer, batch)
 
     def _commit(self, consumer: FrameConsumer, batch: Batch) -> None:
-        """Nothing when stopping before that was possible: the frames are read again by whoever comes next."""
+        """Commit one batch. If the worker stops before that is possible, our successor reads the frames again."""
         while not self._in_flight.stopping.is_set():
             try:
                 result = consumer.commit(batch.events, batch.marks, tenures=batch.tenures)
