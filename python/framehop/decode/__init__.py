@@ -1,4 +1,4 @@
-"""Encoded frames into pictures in slots of the ring: one decoder per kind of content, behind one protocol."""
+"""Decodes frames into slots of the ring: one decoder per kind of content, behind one protocol."""
 
 from framehop.decode.decoder import (
     Decoded,

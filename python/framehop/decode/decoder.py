@@ -1,4 +1,4 @@
-"""What a decoder is given, what it gives back, and what it must hold to."""
+"""The protocol of a decoder: its input, its outcomes, and its obligations."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class DecoderError(FramehopError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeOptions:
-    """How to decode. `threads`: how many pictures at a time. `max_pixels`: the largest picture to decode, in pixels as encoded.
-    `min_size`: (width, height) below which a decoder that can scale down does not go; (0, 0) keeps the whole picture."""
+    """The options of decoding. `threads`: number of pictures decoded at a time. `max_pixels`: the largest picture to decode, in
+    pixels as encoded. `min_size`: (width, height) below which a decoder does not scale down; (0, 0) means no scaling."""
 
     threads: int
     max_pixels: int
@@ -34,8 +34,8 @@ class DecodeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeJob:
-    """A frame to decode. `polled_us`: when it came out of the log, microseconds since 1970. `attempts`: how often its picture has
-    been decoded before and was lost."""
+    """A frame to decode. `polled_us`: when it came out of the log, microseconds since 1970. `attempts`: how often its picture was
+    decoded before and lost."""
 
     record: FrameRecord
     polled_us: int
@@ -51,8 +51,8 @@ class DecodeJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """A picture that is in the ring. `size`: (width, height) of the source picture in pixels, upright and before any scaling.
-    The job keeps the encoded bytes until the frame is answered, so that it can be decoded again without reading the log again."""
+    """A picture in the ring. `size`: (width, height) of the source picture in pixels, upright and before any scaling. The job
+    keeps the encoded bytes until the frame is answered, so that it can be decoded again without another look at the log."""
 
     job: DecodeJob
     ref: SlotRef
@@ -66,8 +66,8 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A frame that has no picture. `error`: a code such as `corrupt_picture`; `why`: the rest of the reason, for people. `size`: as
-    far as it is known."""
+    """A frame that has no picture. `error`: a code such as `corrupt_picture`. `why`: the rest of the reason, for people. `size`:
+    (width, height) in pixels, None if unknown."""
 
     job: DecodeJob
     error: str
@@ -87,21 +87,21 @@ class Decoder(Protocol):
 
     @property
     def content_types(self) -> Collection[str]:
-        """The content types that it decodes, as in `image/jpeg`."""
+        """The content types that it decodes, such as `image/jpeg`."""
 
     @property
     def room(self) -> int:
-        """How many jobs it can decode at once: more would wait for a second round."""
+        """Number of jobs that it decodes at once; further ones would wait for a second round."""
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
         """Take `jobs`, and return the outcomes that are known now.
 
         `take_slot` waits for a slot, and returns None when the worker is stopping: then the slots that were taken are given back,
-        and frames without an outcome stay uncommitted, to be read again by whoever comes next. Raises DecoderError.
+        and frames without an outcome stay uncommitted, so that the worker's successor reads them again. Raises DecoderError.
         """
 
     def drain(self, take_slot: TakeSlot) -> list[Outcome]:
-        """Return the outcomes that were held back, as `decode` does. Called when nothing new has come for a while."""
+        """Return the outcomes that were held back, as `decode` does. Called when no new frame has come for a while."""
 
     def close(self) -> None:
-        """Let go of threads and memory. Twice is harmless."""
+        """Free threads and memory. Closing twice is harmless."""

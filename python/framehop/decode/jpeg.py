@@ -1,4 +1,4 @@
-"""JPEG: batches of pictures on the core's threads, each at the smallest scale that is not below what the model needs."""
+"""Decodes batches of JPEGs on the core's threads, each at the smallest scale that is not below the model's input size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclas
 
 
 class JpegFrames:
-    """A Decoder without state: every job has its outcome when `decode` returns."""
+    """A Decoder of JPEGs. It holds nothing back: every job has its outcome when `decode` returns."""
 
     def __init__(self, options: DecodeOptions) -> None:
         self._options = options

@@ -1,4 +1,4 @@
-"""Which option would let in a picture that was too large."""
+"""Names the option that would let in a picture that was too large."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _EIGHTHS = 8  # a JPEG decodes at any eighth of its size
 
 
 def advice(error: str, size: Size, options: DecodeOptions) -> str:
-    """The end of the reason of a `failed` event: the option and the value that take a picture of `size`, or nothing when the
-    picture was refused for something else than its size."""
+    """Return the end of a `failed` event's reason: the option and the value that let in a picture of `size`, or nothing when the
+    picture was not refused for its size."""
     if error != "picture_too_large" or not all(size):
         return ""
     if math.prod(size) > options.max_pixels:
@@ -20,7 +20,7 @@ def advice(error: str, size: Size, options: DecodeOptions) -> str:
 
 
 def _decoded_size(size: Size, min_size: Size) -> Size:
-    """The smallest eighth that is not below `min_size`, as the decoder chooses it; without one, the whole."""
+    """Return the size at the smallest eighth that is not below `min_size`, as the decoder chooses it, or the full size."""
     for eighths in range(1, _EIGHTHS):
         scaled = (math.ceil(size[0] * eighths / _EIGHTHS), math.ceil(size[1] * eighths / _EIGHTHS))
         if any(min_size) and scaled[0] >= min_size[0] and scaled[1] >= min_size[1]:

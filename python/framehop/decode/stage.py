@@ -1,4 +1,4 @@
-"""All decoders of a worker: each frame goes to the one for its content."""
+"""The decoders of a worker: each frame goes to the decoder for its content."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class DecodeStage:
 
     @classmethod
     def of(cls, options: DecodeOptions) -> DecodeStage:
-        """The decoders that framehop has."""
+        """Return a stage with all decoders that framehop has."""
         return cls([JpegFrames(options)])
 
     @property
     def room(self) -> int:
-        """How many frames to take at once: the first of a batch never waits for a second round."""
+        """Number of frames to take at once, so that no decoder needs a second round."""
         return min(decoder.room for decoder in self.decoders)
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
-        """See Decoder."""
+        """Decode as `Decoder.decode` does, each job in the decoder for its content."""
         outcomes: list[Outcome] = [_unknown(job, self._by_type) for job in jobs if _type(job) not in self._by_type]
         for decoder in self.decoders:
             wanted = [job for job in jobs if self._by_type.get(_type(job)) is decoder]
@@ -40,7 +40,7 @@ class DecodeStage:
         return outcomes
 
     def drain(self, take_slot: TakeSlot) -> list[Outcome]:
-        """See Decoder."""
+        """Return the outcomes that the decoders held back."""
         return [outcome for decoder in self.decoders for outcome in decoder.drain(take_slot)]
 
     def close(self) -> None:
