@@ -1,4 +1,4 @@
-"""Models and the runtime that runs them. Nothing heavy is imported before a session is created."""
+"""Models and the runtime that runs them. Importing this imports nothing heavy; creating a session does."""
 
 from framehop.inference.onnx import OnnxSession, finite_rows
 from framehop.inference.providers import Provider, SessionOptions

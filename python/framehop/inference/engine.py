@@ -1,4 +1,4 @@
-"""The engine: preprocess, infer and postprocess of one model, on one device. The only place where these three meet."""
+"""The engine: preprocesses, infers and postprocesses for one model on one device. Only here do these three steps meet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Size = tuple[int, int]
 
 
 class Engine:
-    """Finds objects in pictures; a :class:`framehop.protocols.Detector`. Use from one thread at a time.
+    """Finds objects in pictures; it is a :class:`framehop.protocols.Detector`. Use from one thread at a time.
 
     with Engine(load_model("coco-ssd")) as engine:
         [found] = engine.detect([decode_jpeg(data)])
@@ -43,8 +43,8 @@ class Engine:
         classes: Sequence[str] = (),
     ) -> None:
         """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`: see SessionOptions. `max_batch`: pictures
-        per run of the network, 1–256; the input tensor is allocated for so many. `conf`: the least score of a box, 0–1; None for
-        the model's own. `classes`: the only labels to look for, by name or label id; none for all.
+        per run of the network, 1–256; the input tensor has room for as many. `conf`: the least score of a box, 0–1; None means
+        the model's own. `classes`: the only labels to look for, by name or label id; empty means all.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
@@ -63,7 +63,7 @@ class Engine:
 
     @property
     def info(self) -> ModelInfo:
-        """Name and version from the sidecar, the network's SHA-256, and the provider that really runs it."""
+        """The name and version from the sidecar, the network's SHA-256, and the provider that really runs it."""
         model = self._model
         return ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=self._provider)
 
@@ -77,12 +77,12 @@ class Engine:
 
     @property
     def one_by_one(self) -> bool:
-        """Whether the network takes one picture at a time, so that a batch is as slow as its pictures after each other."""
+        """Whether the network takes only one picture at a time, so that a batch takes as long as its pictures one by one."""
         return self._one_by_one
 
     @property
     def min_width(self) -> int:
-        """With `min_height`: what to ask of a decoder that can scale down; see Model.min_decode_size."""
+        """Width in pixels below which a decoder should not scale down; see Model.min_decode_size."""
         return self._model.min_decode_size[0]
 
     @property
@@ -92,11 +92,11 @@ class Engine:
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[Size] | None = None
     ) -> list[Detections]:
-        """One result per picture, in order.
+        """Return one result per picture, in order.
 
         `pictures`: uint8 [H, W, 3], RGB, borrowed for the call. `source_sizes`: (width, height) of each picture before the
-        decoder scaled it, in which boxes are given; None if it did not. More than `max_batch` pictures run in several
-        batches. A picture whose outputs hold NaN or infinity gets the error `bad_output`; its neighbours are untouched.
+        decoder scaled it; boxes are in these pixels. None if no picture was scaled. More than `max_batch` pictures run in several
+        batches. A picture whose outputs hold NaN or infinity gets the error `bad_output`; the others are not affected.
         Raises InvalidArgumentError for a picture of another shape or dtype, ModelError when the runtime fails, ClosedError.
         """
         if self._session is None:
@@ -130,7 +130,7 @@ class Engine:
         picture_sizes: Sequence[Size],
         source_sizes: Sequence[Size],
     ) -> list[Objects | None]:
-        """By picture; None where the outputs are not finite."""
+        """Return the objects of each picture, or None if its outputs are not finite."""
         usable = finite_rows(outputs)
         return [
             self._post.objects(
@@ -145,8 +145,8 @@ class Engine:
         ]
 
     def _warm_up(self, session: OnnxSession) -> None:
-        """The first run allocates; it also shows whether the head can read the outputs, and whether the network takes a batch: on
-        every device, since a small batch would hide it until the load is high. A GPU plans anew for each batch size."""
+        """Run a batch of one and the largest batch. This allocates, and shows whether the head can read the outputs and whether the
+        network takes a batch, which small batches would hide until the load is high. A GPU plans anew for each batch size."""
         self._read_blank(session.run(self._input.blank(1)), 1)
         self._read_blank(session.try_batch(self._input.blank(self._max_batch)), self._max_batch)
 
@@ -155,7 +155,7 @@ class Engine:
         self._objects(outputs, np.tile([1.0, 1.0, 0.0, 0.0], (count, 1)), [size] * count, [size] * count)
 
     def close(self) -> None:
-        """Free the network. Twice is harmless; `detect` raises ClosedError afterwards."""
+        """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -168,7 +168,7 @@ class Engine:
 
 
 def _check_pictures(pictures: object) -> None:
-    """The mistakes of a first call get words of their own; what a picture holds is checked by the kernel."""
+    """Raise a message of its own for each common mistake of a first call. The kernel checks the rest."""
     if not isinstance(pictures, Sequence) or isinstance(pictures, str | bytes):
         raise InvalidArgumentError(
             f"detect takes a list of pictures, as in detect([picture]), not what is {_kind(pictures)}"
@@ -186,7 +186,7 @@ def _check_pictures(pictures: object) -> None:
 
 
 def _kind(value: object) -> str:
-    """As a word of a message."""
+    """Return a short description of `value` for a message."""
     return repr(value[:64]) if isinstance(value, str) else f"of type {type(value).__name__}"
 
 

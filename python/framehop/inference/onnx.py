@@ -1,4 +1,4 @@
-"""ONNX Runtime behind one small class. onnxruntime is imported when a session is created, not before."""
+"""ONNX Runtime behind one small class. The package is imported only when a session is created."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ logger = logging.getLogger(__name__)
 
 Outputs = dict[str, NDArray[np.float32]]
 
-# The runtime's message begins with where in its sources it failed, and ends with why.
+# The runtime's message begins with the place in its sources, and ends with the reason; the middle can be cut.
 _HEAD, _TAIL = 120, 480
 
-# A directory that cannot exist: weights outside the checked bytes are never found, wherever the process was started.
+# This directory cannot exist, so weights outside the checked bytes are never found, wherever the process was started.
 _NO_EXTERNAL_DATA = "/dev/null/none"
 
 
 class OnnxSession:
-    """One loaded network. Use from one thread at a time; close twice harmlessly."""
+    """One loaded network. Use from one thread at a time. Closing twice is harmless."""
 
     def __init__(self, model: Model, options: SessionOptions, *, outputs: Sequence[str], max_batch: int) -> None:
         """Load `model` and check it against its sidecar; `run` will return the named `outputs`.
 
-        Raises MissingExtraError without onnxruntime, ModelError when network, sidecar and provider do not fit together.
+        Raises MissingExtraError without onnxruntime, ModelError when network, sidecar and provider do not match.
         """
         runtime = _import_runtime()
         spec = model.sidecar.input
@@ -50,12 +50,12 @@ class OnnxSession:
 
     @property
     def one_by_one(self) -> bool:
-        """Whether a batch is run picture by picture, since the network takes no more at once. Settled by `try_batch`."""
+        """Whether a batch runs picture by picture because the network takes no more at once; `try_batch` finds out."""
         return self._one_by_one
 
     def try_batch(self, batch: NDArray[np.float32]) -> Outputs:
-        """Run the largest batch that will come, once. A network that takes one picture but not two has a dynamic batch in name
-        only: it runs one by one from now on, and a warning says so. Arguments and errors as of `run`."""
+        """Run the largest batch that will come, once. Some networks claim a dynamic batch but take only one picture: these run one
+        by one from now on, and a warning says so. Arguments and errors are those of `run`."""
         try:
             return self.run(batch)
         except ModelError as error:
@@ -80,8 +80,8 @@ class OnnxSession:
         return True
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
-        """`batch`: float32 [N, …] in the sidecar's layout, N >= 1, C-contiguous: anything else would be copied silently. It is
-        read in place. Returns float32 [N, …] by output name, owned by the caller. A network of fixed batch 1 runs N times.
+        """Run a batch. `batch`: float32 [N, …] in the sidecar's layout, N >= 1; C-contiguous, as the runtime would silently copy
+        anything else. Returns float32 [N, …] by output name, owned by the caller. A network of fixed batch 1 runs N times.
 
         Raises InvalidArgumentError, ModelError when the runtime fails or an output is not one row per picture, ClosedError.
         """
@@ -97,7 +97,7 @@ class OnnxSession:
     def _run_once(self, session: onnxruntime.InferenceSession, batch: NDArray[np.float32]) -> Outputs:
         try:
             values = session.run(list(self._outputs), {self._input: batch})
-        except Exception as error:  # the runtime's errors have no common class of their own
+        except Exception as error:  # the runtime's errors have no common base class
             raise ModelError(f"ONNX Runtime failed on a batch of {len(batch)}: {_one_line(error)}") from error
         return {name: _checked(name, value, len(batch)) for name, value in zip(self._outputs, values, strict=True)}
 
@@ -106,7 +106,7 @@ class OnnxSession:
 
 
 def finite_rows(outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
-    """bool [N]: which pictures have only finite values in every output."""
+    """Return bool [N]: whether all output values of a picture are finite."""
     rows = [np.isfinite(value.reshape(len(value), -1)).all(axis=1) for value in outputs.values()]
     usable: NDArray[np.bool_] = np.logical_and.reduce(rows)
     return usable
@@ -127,7 +127,7 @@ def _load(
     runtime: ModuleType, model: Model, options: SessionOptions, providers: list[tuple[str, dict[str, str]]]
 ) -> onnxruntime.InferenceSession:
     if providers[0][0] != CPU and hasattr(runtime, "preload_dlls"):
-        runtime.preload_dlls()  # CUDA's libraries lie in pip packages that the loader does not search
+        runtime.preload_dlls()  # loads CUDA's libraries from pip packages, which the loader does not search
     data = model.read()
     try:
         return runtime.InferenceSession(data, _session_options(runtime, options), providers=providers)
@@ -150,7 +150,7 @@ def _session_options(runtime: ModuleType, options: SessionOptions) -> onnxruntim
 
 
 def _check_input(session: onnxruntime.InferenceSession, model: Model) -> tuple[str, bool]:
-    """The input's name, and whether the network takes one picture at a time."""
+    """Return the input's name, and whether the network takes one picture at a time."""
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise ModelError(f"{model.file} has {len(inputs)} inputs; only networks with one, the picture, can be used")
@@ -188,11 +188,11 @@ def _checked(name: str, value: object, rows: int) -> NDArray[np.float32]:
 
 
 def _lacks_memory(error: ModelError) -> bool:
-    """Says nothing about the network. The runtime has no class or code for it, only words."""
+    """Return whether memory ran out, which says nothing about the network. The runtime has no error class for it, only words."""
     return any(words in str(error).lower() for words in ("out of memory", "allocate", "bad_alloc", "alloc_failed"))
 
 
 def _one_line(error: Exception) -> str:
-    """Both ends of a long message."""
+    """Return the message as one line, cut to both ends if it is long."""
     text = " ".join(str(error).split())
     return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]} … {text[-_TAIL:]}"

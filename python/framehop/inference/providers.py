@@ -1,4 +1,4 @@
-"""Which part of the machine runs the network: choosing ONNX Runtime's execution providers, and checking what we got."""
+"""Chooses ONNX Runtime's execution providers, which decide what hardware runs the network, and checks the one we got."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _WANTED = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """`provider`: `auto` takes CUDA if it works, else the CPU; never TensorRT, which takes minutes to build its engine.
-    `threads`: of one inference on the CPU, 0 for one per core. `device`: which GPU. `engine_cache`: a directory of this
-    user alone where TensorRT keeps its engines; they are machine code, so nobody else may write there."""
+    """The options of a session. `provider`: `auto` takes CUDA if it works, else the CPU, but never TensorRT, which takes minutes to
+    build its engine. `threads`: threads of one inference on the CPU, 0 for one per core. `device`: index of the GPU.
+    `engine_cache`: a directory for TensorRT's engines. They are machine code, so only this user may be able to write there."""
 
     provider: Provider = "auto"
     threads: int = 0
@@ -34,7 +34,7 @@ class SessionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputShapes:
-    """The shapes of the one input that TensorRT builds for: batches of one to `max_batch`."""
+    """The shapes of the input for which TensorRT builds its engine: batches of one to `max_batch`."""
 
     name: str
     item: tuple[int, int, int]
@@ -45,7 +45,7 @@ class InputShapes:
 
 
 def choose(options: SessionOptions, available: Sequence[str], shapes: InputShapes) -> list[tuple[str, ProviderOptions]]:
-    """Providers in order of preference. Raises ModelError when the runtime installed was built without the one asked for."""
+    """Return providers in order of preference. Raises ModelError when the installed runtime lacks the one asked for."""
     if options.provider not in {"auto", *_WANTED}:
         raise InvalidArgumentError(f"there is no provider {options.provider!r}; there are: auto, {', '.join(_WANTED)}")
     wanted = _WANTED.get(options.provider) or (CUDA if CUDA in available else CPU)
@@ -60,8 +60,8 @@ def choose(options: SessionOptions, available: Sequence[str], shapes: InputShape
 
 
 def check(options: SessionOptions, active: Sequence[str]) -> Literal["cpu", "cuda", "tensorrt"]:
-    """What the session really runs on. The list of *available* providers promises nothing: a GPU build names CUDA on a machine
-    without a GPU, and falls back to the CPU without an error. Raises ModelError if that is not what was asked for."""
+    """Return the provider that the session really uses. The list of *available* ones promises nothing: a GPU build names CUDA on a
+    machine without a GPU, and silently falls back to the CPU. Raises ModelError if another provider was asked for."""
     got = NAMES.get(active[0]) if active else None
     if got is None:
         raise ModelError(f"ONNX Runtime chose a provider that is not supported here: {', '.join(active) or 'none'}")
@@ -75,7 +75,7 @@ def check(options: SessionOptions, active: Sequence[str]) -> Literal["cpu", "cud
 def _cuda(options: SessionOptions) -> ProviderOptions:
     return {
         "device_id": str(options.device),
-        "arena_extend_strategy": "kSameAsRequested",  # the default doubles: no room for a second process
+        "arena_extend_strategy": "kSameAsRequested",  # the default doubles the arena and leaves no room for a second process
         "cudnn_conv_algo_search": "HEURISTIC",  # the default searches anew for every batch size
     }
 

@@ -1,4 +1,4 @@
-"""From what a user calls a model to its sidecar."""
+"""Finds the sidecar of a model that a user names."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ BUILT_IN = {"coco-ssd": _MODELS / "coco_ssd" / SIDECAR}
 
 
 def load_model(name_or_path: str | Path) -> Model:
-    """A built-in model by name, or a `model.yaml`, a directory with one, or a `.onnx` file with one beside it.
+    """Load a built-in model by name, or a `model.yaml`, a directory with one, or a `.onnx` file with one beside it.
 
     Everything that needs no runtime is checked now, before any process is started: the sidecar, and the network's SHA-256 where the
-    sidecar pins it. A
-    built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
+    sidecar pins it. A built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
     """
     return _find(name_or_path).checked()
 
 
 def sample_picture() -> bytes:
-    """A JPEG of a person in a space suit, to try a network on. NASA, in the public domain."""
+    """Return a JPEG of a person in a space suit, to try a network on. It is NASA's and in the public domain."""
     return (_MODELS / "astronaut.jpg").read_bytes()
 
 

@@ -15,14 +15,14 @@ from framehop.inference.spec import Sidecar
 from framehop.strict import to_struct
 
 MAX_SIDECAR_BYTES = 1 << 20
-MAX_MODEL_BYTES = (1 << 31) - 1  # what protobuf can hold in one message, and so ONNX without external data
+MAX_MODEL_BYTES = (1 << 31) - 1  # the limit of one protobuf message, and thus of ONNX without external data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A sidecar and where it was found. Holds no memory of the network itself.
+    """A sidecar and its path. It does not hold the network in memory.
 
-    `sha256`: of the network's file as `checked` found it, or as the sidecar pins it; empty before, when the sidecar pins none.
+    `sha256`: of the network's file, as the sidecar pins it or `checked` found it; empty before `checked` if none is pinned.
     """
 
     sidecar: Sidecar
@@ -39,15 +39,15 @@ class Model:
 
     @property
     def labels(self) -> Mapping[int, str]:
-        """Names by label id. The network may know ids without a name: show their number."""
+        """Names by label id. The network may use ids without a name: show their number."""
         return MappingProxyType(self.sidecar.labels)
 
     @property
     def min_decode_size(self) -> tuple[int, int]:
-        """(width, height) below which a decoder that can scale down should not go: the sides of the input tensor.
+        """(width, height) below which a decoder should not scale down: the sides of the input tensor.
 
-        A stretched picture needs both. A letterboxed one would do with less on one side, but on which depends on the picture's
-        shape: asking for both is right for every shape, and only ever decodes more than needed, never less.
+        A stretched picture needs both. A letterboxed one needs less on one side, but which side depends on the picture's shape.
+        Both together are enough for every shape, and at worst decode more than needed.
         """
         return self.sidecar.input.width, self.sidecar.input.height
 
@@ -63,11 +63,11 @@ class Model:
         return file
 
     def checked(self) -> Model:
-        """Read the network's file once and hold this model to it: another file is refused from here on. Raises ModelError."""
+        """Read the network's file and return the model pinned to it: `read` then refuses any other file. Raises ModelError."""
         return replace(self, sha256=hashlib.sha256(self.read()).hexdigest())
 
     def read(self) -> bytes:
-        """Return the network, checked against `sha256` where there is one. Raises ModelError."""
+        """Return the network's bytes, checked against `sha256` unless that is empty. Raises ModelError."""
         data = _read_bounded(self.file, MAX_MODEL_BYTES)
         digest = hashlib.sha256(data).hexdigest()
         if self.sha256 and digest != self.sha256:

@@ -1,4 +1,4 @@
-"""What `model.yaml` says: everything needed to feed a network and to read its outputs. docs/models.md is the user's page."""
+"""The content of `model.yaml`: all that is needed to feed a network and to read its outputs. Users read docs/models.md."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ResizeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a picture becomes `width` × `height`. `pad`: pixel value around a letterboxed picture."""
+    """The way a picture is resized to `width` × `height`. `pad`: pixel value around a letterboxed picture."""
 
     mode: Literal["stretch", "letterbox", "letterbox-topleft"]
     pad: Annotated[float, msgspec.Meta(ge=0.0, le=255.0)] = 114.0
 
 
 class SsdSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="ssd"):
-    """`scores`, `boxes`: names of outputs. `first_label_id`: the label id of column 0 of the scores."""
+    """The SSD head. `scores`, `boxes`: names of outputs. `first_label_id`: the label id of column 0 of the scores."""
 
     scores: str
     boxes: str
@@ -59,7 +59,7 @@ class SsdSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class YoloxSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="yolox"):
-    """`output`: name of the one output. `strides`: input pixels per cell of each grid, in the output's order.
+    """The YOLOX head. `output`: name of the one output. `strides`: input pixels per cell of each grid, in the output's order.
     `first_label_id`: the label id of the first class."""
 
     output: str
@@ -73,7 +73,7 @@ HeadSpec = SsdSpec | YoloxSpec
 
 
 class NmsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`max_candidates`: only so many of the best boxes are compared, which bounds the work."""
+    """Non-maximum suppression. `max_candidates`: only so many of the best boxes are compared, which bounds the work."""
 
     iou: Share = 0.5
     class_agnostic: bool = True
@@ -94,7 +94,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     task: Literal["detection"] = "detection"
     score_threshold: Share = 0.5
     nms: NmsSpec = NmsSpec()
-    max_objects: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100  # at most what one answer of the hop carries
+    max_objects: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100  # one answer of the hop carries up to 4096
 
 
 def _per_channel(value: PerChannel) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""A network's raw outputs into boxes on the source picture."""
+"""Turns a network's raw outputs into boxes on the source picture."""
 
 from framehop.inference.postprocess.boxes import to_source
 from framehop.inference.postprocess.candidates import Candidates

@@ -1,4 +1,4 @@
-"""Boxes from the input tensor back onto the source picture."""
+"""Maps boxes from the input tensor back onto the source picture."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def to_source(
 
 
 def not_empty(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """bool [k]: which boxes have an area."""
+    """Return bool [k]: whether a box has an area."""
     return (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])

@@ -1,4 +1,4 @@
-"""What comes out of a head, and what the heads share."""
+"""The output of a head, and helpers that the heads share."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Candidates:
 def best_classes(
     scores: NDArray[np.float32], threshold: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Rows of `scores` (float32 [A, C]) whose best class reaches `threshold`: their indices, that class and its score. One
-    anchor is one object, so only its best class counts; equal scores go to the lower class."""
+    """Return the rows of `scores` (float32 [A, C]) whose best class reaches `threshold`: their indices, that class and its score.
+    One anchor is one object, so only its best class counts; between equal scores the lower class wins."""
     rows = np.flatnonzero(scores.max(axis=1) >= threshold)
     classes = scores[rows].argmax(axis=1)
     return rows, classes, scores[rows, classes]

@@ -1,4 +1,5 @@
-"""Heads: from a model family's raw outputs to candidate boxes. A new one is a spec in `model_spec`, a class and a case here."""
+"""Heads turn a model family's raw outputs into candidate boxes. A new one needs a spec in `inference.spec`, a class, and a case
+here."""
 
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ class Head(Protocol):
         """Names of the network's outputs that it reads."""
 
     def candidates(self, outputs: Rows, threshold: float) -> Candidates:
-        """All boxes that score at least `threshold`, before suppression. `outputs`: one picture's rows by name, finite.
+        """Return all boxes that score at least `threshold`, before suppression. `outputs`: one picture's rows by name, finite.
         Raises ModelError if their shapes are not this head's."""
 
 
 def make_head(spec: HeadSpec, tensor: InputSpec) -> Head:
-    """The head that `spec` describes, for a network with the input `tensor`."""
+    """Make the head that `spec` describes, for a network with the input `tensor`."""
     match spec:
         case SsdSpec():
             return SsdHead(spec, tensor)

@@ -16,9 +16,9 @@ def nms(
     max_candidates: int = 1000,
     max_objects: int = 100,
 ) -> NDArray[np.intp]:
-    """Indices of the boxes to keep, best first: by score, equal scores by index, so that order never depends on luck.
+    """Return the indices of the boxes to keep, best first. Equal scores are ordered by index, so that the order is deterministic.
 
-    `boxes`: float32 [k, 4], x1, y1, x2, y2; `scores`: float32 [k]; `label_ids`: int32 [k]. A box goes when it overlaps
+    `boxes`: float32 [k, 4], x1, y1, x2, y2; `scores`: float32 [k]; `label_ids`: int32 [k]. A box is dropped when it overlaps
     a better one by more than `iou` (0–1); with `class_agnostic` false only if both have the same label. Only the
     `max_candidates` best are looked at and at most `max_objects` kept, which bounds the work by their product.
     """
@@ -43,6 +43,6 @@ def _iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.fl
 
 
 def _area(corner: NDArray[np.float32], far: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A box turned inside out has no area."""
+    """Return the areas; a box turned inside out has none."""
     area: NDArray[np.float32] = np.prod(np.maximum(far - corner, 0), axis=-1)
     return area

@@ -1,4 +1,4 @@
-"""All steps from one picture's outputs to its objects."""
+"""Takes all steps from one picture's outputs to its objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ EVERYTHING = Wanted()
 
 
 class Objects(NamedTuple):
-    """Best first. `boxes`: float32 [k, 4] in source pixels; `scores`: float32 [k]; `label_ids`: int32 [k]."""
+    """The objects of one picture, best first. `boxes`: float32 [k, 4] in source pixels; `scores`: float32 [k]; `label_ids`:
+    int32 [k]."""
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -38,7 +39,7 @@ class Postprocessor:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the network's outputs that are read."""
+        """Names of the network's outputs that the head reads."""
         return self._head.outputs
 
     def objects(
@@ -49,8 +50,8 @@ class Postprocessor:
         picture_size: tuple[int, int],
         source_size: tuple[int, int],
     ) -> Objects:
-        """Read one picture's rows of the outputs, finite; other arguments as in :func:`to_source`. Boxes outside the picture
-        are dropped. Raises ModelError if the outputs' shapes are not the head's."""
+        """Return the objects of one picture. `outputs`: its rows of the outputs, finite; the other arguments are those of
+        :func:`to_source`. Drops boxes outside the picture. Raises ModelError if the outputs' shapes are not the head's."""
         sidecar = self._sidecar
         found = self._wanted.pick(self._head.candidates(outputs, self._wanted.threshold(sidecar.score_threshold)))
         kept = nms(

@@ -1,4 +1,4 @@
-"""The SSD head: boxes that the network has decoded already, one score per anchor and class."""
+"""The SSD head, for networks that decode their boxes themselves and give one score per anchor and class."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from framehop.inference.spec import InputSpec, SsdSpec
 
 
 class SsdHead:
-    """`scores`: float32 [N, A, C], 0–1, no background column. `boxes`: float32 [N, A, 1, 4]: ymin, xmin, ymax, xmax, as shares
-    of the input's sides. As in TensorFlow's Object Detection API, cut before its suppression."""
+    """Reads the outputs of TensorFlow's Object Detection API, cut before its suppression. `scores`: float32 [N, A, C], 0–1, no
+    background column. `boxes`: float32 [N, A, 1, 4]: ymin, xmin, ymax, xmax, as shares of the input's sides."""
 
     def __init__(self, spec: SsdSpec, tensor: InputSpec) -> None:
         self._spec = spec

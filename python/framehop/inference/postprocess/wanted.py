@@ -1,4 +1,4 @@
-"""Which objects are wanted of a model that finds more: a threshold and labels that somebody typed."""
+"""Selects the wanted objects among all that a model finds, by the threshold and the labels that a user typed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """`conf`: the least score, 0 to 1; None for the model's own. `label_ids`: the only ones to be kept; None for all."""
+    """A filter for objects. `conf`: the least score, 0–1; None means the model's own. `label_ids`: ids to keep; None means all."""
 
     conf: float | None = None
     label_ids: frozenset[int] | None = None
 
     @classmethod
     def of(cls, labels: Mapping[int, str], conf: float | None, classes: Sequence[str]) -> Wanted:
-        """From what was typed. `classes`: names out of `labels`, whatever their case, or label ids; none for all. Raises
-        ConfigError naming what there is instead."""
+        """Make the filter from a user's input. `classes`: names out of `labels`, in any case, or label ids; empty means all. Raises
+        ConfigError naming the labels that there are."""
         if conf is not None and not (math.isfinite(conf) and 0.0 <= conf <= 1.0):
             raise ConfigError(f"conf must be between 0 and 1, not {conf}")
         if isinstance(classes, str):
@@ -37,7 +37,7 @@ class Wanted:
         return of_model if self.conf is None else self.conf
 
     def pick(self, found: Candidates) -> Candidates:
-        """Those with a label that is wanted. Done before suppression: what nobody asked for hides nothing."""
+        """Keep the candidates with a wanted label. Call it before suppression, so that an unwanted object hides no wanted one."""
         if self.label_ids is None:
             return found
         kept = np.isin(found.label_ids, list(self.label_ids))
@@ -45,7 +45,7 @@ class Wanted:
 
 
 def _ids_of(text: str, labels: Mapping[int, str]) -> list[int]:
-    """A name before a number: a label may be called "7"."""
+    """Return the label ids that `text` names. It is taken as a name first, as a label may be called "7"."""
     for same in (text, text.casefold()):
         if found := [number for number, name in labels.items() if same in {name, name.casefold()}]:
             return found

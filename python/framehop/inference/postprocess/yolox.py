@@ -1,4 +1,4 @@
-"""The YOLOX head: offsets on several grids, to be decoded here."""
+"""The YOLOX head, for networks that give offsets on several grids, which are decoded here."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from framehop.inference.postprocess.candidates import Candidates, Rows, best_classes, expect
 from framehop.inference.spec import InputSpec, YoloxSpec
 
-_FAR = np.float32(1e6)  # cells; beyond any input, and keeps a wild but finite output finite
+_FAR = np.float32(1e6)  # cells; beyond any input, and small enough that a wild but finite output stays finite
 
 
 class YoloxHead:
-    """`output`: float32 [N, A, 5 + C]: centre offset x, y in cells, log of width and height in cells, objectness, class
-    scores; the score of a box is objectness × class. As exported by Megvii's YOLOX without `--decode_in_inference`."""
+    """Reads the output of Megvii's YOLOX as exported without `--decode_in_inference`. `output`: float32 [N, A, 5 + C]: centre
+    offset x, y in cells, log of width and height in cells, objectness, class scores. A box scores objectness × class."""
 
     def __init__(self, spec: YoloxSpec, tensor: InputSpec) -> None:
         self._spec = spec
@@ -42,7 +42,7 @@ class YoloxHead:
 
 
 def _grid(columns: int, rows: int, stride: int) -> NDArray[np.float32]:
-    """float32 [columns × rows, 3]: x and y of each cell, row by row, and the stride."""
+    """Return float32 [columns × rows, 3]: x and y of each cell, row by row, and the stride."""
     y, x = np.mgrid[:rows, :columns]
     return np.stack([x.ravel(), y.ravel(), np.full(x.size, stride)], axis=1).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Pictures into a network's input tensor."""
+"""Turns pictures into a network's input tensor."""
 
 from framehop.inference.preprocess.native import InputTensor
 

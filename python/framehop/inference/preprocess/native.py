@@ -37,6 +37,6 @@ class InputTensor:
         return batch, self._kernel.run(pictures, batch)
 
     def blank(self, count: int) -> NDArray[np.float32]:
-        """A batch of `count` rows of zeros, for warming up. Valid until the next fill."""
+        """Return a batch of `count` rows of zeros, for warming up. It is valid until the next fill."""
         self._tensor[:count] = 0.0
         return self._tensor[:count]
