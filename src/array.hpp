@@ -1,4 +1,4 @@
-// The only place where NumPy arrays over our memory are made.
+// Makes the NumPy arrays over our memory; no other file does.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -11,7 +11,7 @@
 
 namespace framehop::python {
 
-// uint8 [height, width, 3] over `view`, kept alive by `owner` (a capsule or the object that lends the memory).
+// Makes a uint8 [height, width, 3] over `view`, kept alive by `owner` (a capsule or the object that lends the memory).
 inline pybind11::array_t<std::uint8_t> picture_array(const ImageView& view, pybind11::handle owner, bool writeable) {
     namespace py = pybind11;
     using Extent = py::ssize_t;
@@ -23,7 +23,7 @@ inline pybind11::array_t<std::uint8_t> picture_array(const ImageView& view, pybi
     return array;
 }
 
-// A new array of `shape` that owns its memory, to be filled before anybody else sees it.
+// Makes a new array of `shape` that owns its memory, to be filled before anybody else sees it.
 template <class Value>
 pybind11::array_t<Value> owned_array(std::vector<pybind11::ssize_t> shape) {
     return pybind11::array_t<Value>(std::move(shape));

@@ -9,7 +9,7 @@
 namespace framehop::python {
 namespace {
 
-// Shared, so that a close in one thread does not unmap the page under another's wait.
+// The bell is shared, so that a close in one thread does not unmap the page while another waits.
 class BellHandle {
   public:
     explicit BellHandle(const std::string& path) : bell_(std::make_shared<shm::Bell>(path)) {}

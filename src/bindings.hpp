@@ -1,4 +1,4 @@
-// One function per noun; module.cpp is the table of contents.
+// Declares one function per noun; module.cpp is the table of contents.
 #pragma once
 
 #include <pybind11/pybind11.h>

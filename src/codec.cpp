@@ -27,7 +27,7 @@ codec::Size checked_size(codec::Bytes bytes, std::uint64_t max_pixels) {
     return source;
 }
 
-// Two releases, as NumPy allocates between them: only once the header has said how much.
+// Releases the GIL twice: NumPy allocates between, once the header has said how much.
 py::array_t<std::uint8_t> decode_jpeg(py::handle data, std::int64_t min_width, std::int64_t min_height,
                                       std::int64_t max_pixels) {
     const codec::Size minimum = minimum_size(min_width, min_height);

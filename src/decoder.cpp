@@ -1,4 +1,4 @@
-// JpegDecoder: where the codec, which knows only memory, and the ring, which knows only slots, meet.
+// JpegDecoder connects the codec, which knows only memory, with the ring, which knows only slots.
 #include <pybind11/stl.h>
 #include <sched.h>
 
@@ -58,7 +58,7 @@ void check_slots(std::vector<SlotPtr> slots, std::size_t pictures) {
     }
     std::ranges::sort(slots);
     if (!slots.empty() && slots.front() == nullptr) throw Error(Errc::invalid_argument, "slots holds None");
-    // Two threads would write into it at once.
+    // A slot given twice would be written by two threads at once.
     if (std::ranges::adjacent_find(slots) != slots.end()) {
         throw Error(Errc::invalid_argument, "the same slot is given twice");
     }
@@ -83,7 +83,7 @@ std::vector<codec::DecodeOutcome> run_jobs(codec::BatchDecoder& decoder, std::ve
     return outcomes;
 }
 
-// One per core that this process may use.
+// Returns the number of cores that this process may use.
 unsigned usable_cores() {
     cpu_set_t allowed;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) return static_cast<unsigned>(CPU_COUNT(&allowed));
@@ -99,7 +99,7 @@ unsigned thread_count(std::int64_t threads) {
     return static_cast<unsigned>(threads);
 }
 
-// Shared, so that a close in one thread does not end the pool under another's batch.
+// The decoder is shared, so that a close in one thread does not end the pool during another's batch.
 class DecoderHandle {
   public:
     DecoderHandle(std::int64_t threads, std::int64_t max_pixels)

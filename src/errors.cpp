@@ -1,5 +1,5 @@
-// framehop::Error becomes the class that framehop.errors names for its code. The classes live in Python, the codes
-// here.
+// Turns a framehop::Error into the class that framehop.errors names for its code. The classes are defined in Python,
+// the codes here.
 #include <exception>
 #include <string>
 

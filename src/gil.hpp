@@ -1,8 +1,8 @@
-// Native work without the GIL, in threads that the end of the interpreter may catch in the middle of it.
+// Releases the GIL for native work, safely for threads that still work when the interpreter ends.
 //
-// Up to Python 3.13 a thread that asks for the GIL once the interpreter ends is taken down by pthread_exit, wherever it
-// stands. Its unwinding meets destructors, which must not throw, and the whole process aborts. Ours stands still
-// instead, as Python 3.14 has it, until the process is gone: nobody joins a daemon thread.
+// Up to Python 3.13 a thread that asks for the GIL once the interpreter ends is ended by pthread_exit, wherever it
+// is. Its unwinding runs into destructors, which must not throw, and the whole process aborts. Ours stops and waits
+// instead, as in Python 3.14, until the process is gone: nobody joins a daemon thread.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -16,8 +16,9 @@ namespace framehop::python {
     for (;;) ::pause();
 }
 
-// Stands still when its scope is left by pthread_exit, which unwinds without a C++ exception: destructors run, and none
-// is counted. It cannot be caught everywhere: within a handler of another exception, catching it ends the process.
+// Stops the thread for good when pthread_exit leaves its scope. pthread_exit unwinds without a C++ exception:
+// destructors run, but no exception is counted. It cannot be caught everywhere: within a handler of another exception,
+// catching it ends the process.
 class ExitGuard {
   public:
     ExitGuard() = default;
@@ -34,7 +35,7 @@ class ExitGuard {
     bool over_ = false;
 };
 
-// Makes `call`, which takes the GIL or runs Python code.
+// Runs `call`, which takes the GIL or runs Python code, under an ExitGuard.
 template <class Call>
 void or_stand_still(Call call) {
     ExitGuard guard;
@@ -42,7 +43,7 @@ void or_stand_still(Call call) {
     guard.over();
 }
 
-// Lets the GIL go for the length of a scope.
+// Releases the GIL for the length of a scope.
 class GilRelease {
   public:
     GilRelease() : state_(PyEval_SaveThread()) {}

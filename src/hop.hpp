@@ -1,4 +1,4 @@
-// What both ends of the hop share in Python: a socket that can be closed, and belongs to one thread.
+// The part that both ends of the hop share in Python: a socket that can be closed and belongs to one thread.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -20,12 +20,12 @@ namespace py = pybind11;
 void register_hop_client(py::module_& module);
 void register_hop_server(py::module_& module);
 
-// "ok", "stale", "failed". from_name throws Errc::invalid_argument for anything else.
+// The names are "ok", "stale" and "failed". from_name throws Errc::invalid_argument for any other.
 [[nodiscard]] const char* status_name(wire::Status status) noexcept;
 [[nodiscard]] wire::Status status_from_name(const std::string& name);
 
-// All members are touched with the GIL only, except the socket during a poll, which `busy_` reserves: a second thread
-// is refused instead of racing inside libzmq.
+// All members are used with the GIL held, except the socket during a poll, which `busy_` reserves: a second thread is
+// refused instead of racing inside libzmq.
 template <class Socket, class Events>
 class SocketHandle {
   public:
@@ -41,7 +41,7 @@ class SocketHandle {
         return *socket_;
     }
 
-    // What a poll had taken when a signal handler raised is kept for the next one: an answer comes only once.
+    // If a signal handler raises, the messages taken so far are kept for the next poll, as an answer comes only once.
     [[nodiscard]] Events poll(double timeout_s, const std::vector<int>& wake_fds) {
         Socket& socket = open();
         check_fds(wake_fds);
@@ -69,7 +69,7 @@ class SocketHandle {
         bool& busy_;
     };
 
-    // Without the GIL, here and below: libzmq starts and joins its threads.
+    // Runs without the GIL, here and below, as libzmq starts and joins its threads.
     template <class... Arguments>
     [[nodiscard]] static std::unique_ptr<Socket> make(const Arguments&... arguments) {
         const GilRelease release;

@@ -39,7 +39,7 @@ auto field(const Reply& reply) {
     return reply.header.*member;
 }
 
-// Read by name: the hop needs a SlotRef's numbers, not the ring's types.
+// Reads attributes by name, as the hop needs a SlotRef's numbers, not the ring's types.
 wire::Descriptor descriptor(const py::handle& ref, const Size& source) {
     const auto number = [&ref](const char* name) { return ref.attr(name).cast<std::uint32_t>(); };
     return {.slot = number("slot"),

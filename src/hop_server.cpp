@@ -25,7 +25,7 @@ auto field(const Request& request) {
     return request.descriptor.*member;
 }
 
-// `array` as one of exactly this dtype and these trailing extents, empty for None; rows may be strided.
+// Returns `array` if it has exactly this dtype and these trailing extents; empty for None. Rows may be strided.
 template <class Value>
 py::array_t<Value> rows_of(const OptionalArray& array, const std::vector<py::ssize_t>& row, const char* what) {
     std::vector<py::ssize_t> shape{0};
@@ -58,7 +58,7 @@ std::vector<Box> boxes_from(const OptionalArray& boxes, const OptionalArray& sco
     return rows;
 }
 
-// Saturating: a stage that a debugger stopped for hours must not cost the answer.
+// Saturates, so that a stage that a debugger stopped for hours does not prevent the answer.
 std::uint32_t saturated(std::int64_t value) {
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(value, 0, std::numeric_limits<std::uint32_t>::max()));
 }

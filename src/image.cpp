@@ -72,7 +72,7 @@ bool has_shape(const py::array& out, const std::array<py::ssize_t, 3>& shape) {
     return out.ndim() == 4 && out.shape(1) == shape[0] && out.shape(2) == shape[1] && out.shape(3) == shape[2];
 }
 
-// All of `out` as floats, after the checks.
+// Checks `out` and returns all of it as floats.
 std::span<float> tensor_floats(const Preprocessor& self, py::handle object, std::size_t pictures) {
     const std::array<py::ssize_t, 3> shape = tensor_shape(self.spec());
     const bool fits = py::isinstance<py::array_t<float, py::array::c_style>>(object) &&

@@ -7,11 +7,11 @@
 
 namespace framehop::python {
 
-// A uint8 [H, W, 3] array and the view over its pixels: rows may be strided, pixels are contiguous. Keeps the array;
-// make and destroy it with the GIL.
+// A uint8 [H, W, 3] array and the view over its pixels: rows may be strided, pixels are contiguous. Keeps the array
+// alive; make and destroy it with the GIL.
 class BorrowedPicture {
   public:
-    // `what` names the argument in the error: Errc::invalid_argument for anything but such an array.
+    // Throws Errc::invalid_argument for anything but such an array. `what`: the argument's name, for the error.
     BorrowedPicture(pybind11::handle object, const char* what);
 
     [[nodiscard]] const ConstImageView& view() const noexcept { return view_; }
@@ -21,7 +21,7 @@ class BorrowedPicture {
     ConstImageView view_;
 };
 
-// "uint8 [480, 640, 3]" or the type's name: what the caller gave, for error messages.
+// Describes the caller's object for error messages: "uint8 [480, 640, 3]", or the type's name.
 std::string describe(pybind11::handle object);
 
 }  // namespace framehop::python

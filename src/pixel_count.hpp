@@ -1,4 +1,4 @@
-// Sizes in pixels as Python gives them: any integer.
+// Converts sizes in pixels from Python, which may be any integer.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace framehop::python {
 
-// `value` as 32 bits. Throws Errc::invalid_argument naming `what` unless 0 <= value < 2^32.
+// Returns `value` as 32 bits. Throws Errc::invalid_argument naming `what` unless 0 <= value < 2^32.
 inline std::uint32_t pixel_count(const char* what, std::int64_t value) {
     if (value < 0 || value > std::int64_t{std::numeric_limits<std::uint32_t>::max()}) {
         throw Error(Errc::invalid_argument, std::string(what) + " cannot be " + std::to_string(value) + " pixels");

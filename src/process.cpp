@@ -13,7 +13,7 @@ namespace {
 
 void die_with_parent(int parent_pid) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) throw_errno("prctl(PR_SET_PDEATHSIG)");
-    // The parent may have died before the call above took effect: then nobody will ever send the signal.
+    // If the parent died before the call above took effect, the signal will never come.
     if (::getppid() != parent_pid) {
         throw Error(Errc::refused, "the parent, process " + std::to_string(parent_pid) + ", is gone");
     }

@@ -1,4 +1,4 @@
-// The ring's nouns, one register function per side; ring.cpp is their table of contents.
+// Declares one register function per side of the ring; ring.cpp is their table of contents.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ void register_ring_reader(py::module_& module);
 // Attaches without the GIL, so that a host in this very process can answer; Ctrl-C works.
 std::shared_ptr<shm::Membership> attach_membership(const std::string& path, shm::Role role, double timeout_s);
 
-// A capsule that shares ownership of `owner` for as long as an array is based on it. Ending it never waits for the GIL.
+// Makes a capsule that shares ownership of `owner` while an array is based on it. Ending it never waits for the GIL.
 template <class T>
 py::capsule share_with_array(std::shared_ptr<T> owner) {
     auto held = std::make_unique<std::shared_ptr<T>>(std::move(owner));

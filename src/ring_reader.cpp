@@ -9,7 +9,7 @@ namespace {
 using shm::Lease;
 using LeasePtr = std::shared_ptr<const Lease>;
 
-// What Python calls a Lease: one owner of the lease among its arrays. Touched with the GIL only.
+// Python's Lease, which owns the lease together with its arrays. Used with the GIL held.
 class LeaseHandle {
   public:
     explicit LeaseHandle(LeasePtr lease) : ref_(lease->ref()), tag_(lease->tag()), lease_(std::move(lease)) {}
@@ -22,7 +22,7 @@ class LeaseHandle {
     [[nodiscard]] py::array_t<std::uint8_t> array() const {
         if (!lease_) throw Error(Errc::closed, "the lease was released; lease the slot again");
         const ConstImageView view = lease_->image();
-        // The array is made read-only, and so is the mapping.
+        // The const_cast is safe: the array is made read-only, and so is the mapping.
         return picture_array({const_cast<std::uint8_t*>(view.data), view.width, view.height, view.stride, view.format},
                              share_with_array(lease_), false);
     }

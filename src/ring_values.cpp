@@ -1,4 +1,4 @@
-// FrameTag and SlotRef: values, compared by content.
+// FrameTag and SlotRef, which are values and compare by content.
 #include <cstdint>
 
 #include "framehop/base/error.hpp"
@@ -19,7 +19,7 @@ FrameTag make_tag(std::string stream, std::int64_t epoch, std::int64_t seq, std:
     return tag;
 }
 
-// What lies in shared memory need not be UTF-8 any more.
+// The bytes come from shared memory and may not be UTF-8.
 py::object stream_of(const FrameTag& tag) {
     return py::reinterpret_steal<py::object>(
         PyUnicode_DecodeUTF8(tag.stream.data(), static_cast<py::ssize_t>(tag.stream.size()), "replace"));

@@ -63,7 +63,7 @@ SlotPtr wait_acquire(RingHandle& self, const FrameTag& tag, double timeout_s) {
     return slot;
 }
 
-// The array keeps the slot: it is not given back while somebody may still write to it.
+// The array keeps the slot alive, so that it is not given back while somebody may still write to it.
 py::array_t<std::uint8_t> slot_array(const SlotPtr& slot, std::uint32_t height, std::uint32_t width) {
     const ImageView view = slot->image(width, height);
     return picture_array(view, share_with_array(slot), true);

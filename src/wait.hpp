@@ -1,5 +1,5 @@
-// Waits that Ctrl-C can end: in the main thread, where Python handles signals, native waits are cut into slices with a
-// look at the signals between two. Other threads sleep through.
+// Makes waits that Ctrl-C can end: in the main thread, where Python handles signals, a native wait is cut into slices
+// with a look at the signals after each. Other threads wait without slices.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -14,7 +14,7 @@ namespace framehop::python {
 
 inline constexpr std::chrono::milliseconds kWaitSlice{100};
 
-// Needs the GIL.
+// Call this with the GIL held.
 inline bool in_main_thread() {
     namespace py = pybind11;
     static const auto main_thread =
@@ -22,14 +22,14 @@ inline bool in_main_thread() {
     return PyThread_get_thread_ident() == main_thread;
 }
 
-// Converts a timeout in seconds, refusing NaN and negative values; anything above a day is a day.
+// Converts a timeout in seconds. Refuses NaN and negative values; anything above a day becomes a day.
 inline std::chrono::nanoseconds timeout_from_seconds(double seconds) {
     if (!(seconds >= 0.0)) throw Error(Errc::invalid_argument, "timeout_s must be 0 or more seconds");
     return std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(seconds, 86'400.0) * 1e9));
 }
 
-// Calls `wait_slice(nanoseconds)` without the GIL until it returns true or the time is up. Needs the GIL; returns
-// whether it came true; throws error_already_set when a signal handler raised.
+// Calls `wait_slice(nanoseconds)` without the GIL until it returns true or the time is up; returns which. The caller
+// holds the GIL. Throws error_already_set when a signal handler raised.
 template <class WaitSlice>
 bool wait_in_slices(double timeout_s, WaitSlice wait_slice) {
     namespace py = pybind11;

@@ -13,7 +13,7 @@ struct Watchers {
     std::vector<ForkWatcher*> all;
 };
 
-// Never destroyed: a fork may come at any time, also while the process ends.
+// The list is never destroyed, as a fork may come at any time, also while the process ends.
 Watchers& watchers() {
     static auto* const instance = new Watchers;  // NOLINT(cppcoreguidelines-owning-memory)
     return *instance;
@@ -38,7 +38,7 @@ void in_child() {
 
 ForkWatch::ForkWatch(ForkWatcher& watcher) : watcher_(watcher) {
     static const int installed = ::pthread_atfork(&before, &in_parent, &in_child);
-    static_cast<void>(installed);  // it only fails for want of memory, and then a child keeps what it inherited
+    static_cast<void>(installed);  // fails only for lack of memory; a child then keeps what it inherited
     const std::lock_guard lock(watchers().mutex);
     watchers().all.push_back(&watcher_);
 }

@@ -25,7 +25,7 @@ void decode_into_target(const DecodeTask& task, std::uint64_t max_pixels, Size& 
     decode(task.bytes, source, task.target(size.width, size.height));
 }
 
-// Nothing may leave it: the batch is on the stack of decode(), and other threads are at work on it.
+// No exception may leave this, as the batch is on the stack of decode() and other threads work on it.
 void fail(const DecodeTask& task, DecodeOutcome& outcome, Errc code, const char* message) noexcept {
     outcome.error = code;
     try {
@@ -36,7 +36,7 @@ void fail(const DecodeTask& task, DecodeOutcome& outcome, Errc code, const char*
     task.done(false);
 }
 
-// Runs `step` and turns what it throws into the outcome.
+// Runs `step` and turns its exceptions into the outcome.
 template <class Step>
 void contain(const DecodeTask& task, DecodeOutcome& outcome, Step step) {
     try {
@@ -55,7 +55,7 @@ void contain(const DecodeTask& task, DecodeOutcome& outcome, Step step) {
 struct BatchDecoder::Batch {
     std::span<const DecodeTask> tasks;
     std::span<DecodeOutcome> outcomes;
-    std::size_t unfinished;        // tasks that are not through yet; guarded by mutex_
+    std::size_t unfinished;        // tasks that are not done yet; guarded by mutex_
     std::size_t next = 0;          // first task nobody has taken; guarded by mutex_
     std::once_flag first_written;  // passed by the first written picture before any picture is done
 
@@ -95,7 +95,7 @@ void BatchDecoder::run_next(std::unique_lock<std::mutex>& lock, Batch& batch) {
     const Clock::time_point start = Clock::now();
     contain(task, outcome, [&] {
         decode_into_target(task, max_pixels_, outcome.source);
-        // Others that are written wait here for the first, so that the barrier stands before every done of this batch.
+        // Other written pictures wait here for the first, so that the failpoint comes before every done of this batch.
         std::call_once(batch.first_written, [] { failpoint("decode.mid"); });
         task.done(true);
     });

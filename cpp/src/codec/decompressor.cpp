@@ -9,9 +9,9 @@
 namespace framehop::codec {
 namespace {
 
-constexpr int kMaxScans = 500;  // as TurboJPEG's LIMITSCANS: a progressive bomb has thousands
+constexpr int kMaxScans = 500;  // the number of TurboJPEG's LIMITSCANS; a progressive bomb has thousands
 
-// Warnings after which every pixel is as it was encoded. Whatever is not listed, also of later versions, means damage.
+// Lists the warnings after which every pixel is still as encoded. Any other one, also of later versions, means damage.
 bool is_harmless(int warning) noexcept {
     switch (warning) {
         case JWRN_ADOBE_XFORM:      // an unknown colour transform: libjpeg takes the usual one
@@ -38,7 +38,7 @@ bool Complaint::is_unsupported() const noexcept {
            code == JERR_ARITH_NOTIMPL || code == JERR_NOTIMPL;
 }
 
-// The one place that libjpeg's errors jump back to. What jumps are C frames and steps that own nothing.
+// The only place to which libjpeg's errors jump back. The jump skips only C frames and steps that own nothing.
 template <class Step>
 bool Decompressor::attempt(Step step) noexcept {
     if (setjmp(back_) != 0) return false;  // NOLINT(cert-err52-cpp,modernize-avoid-setjmp-longjmp): libjpeg is C
@@ -91,7 +91,7 @@ bool Decompressor::decode(std::uint32_t eighths, const ImageView& view) noexcept
     return is_whole();
 }
 
-// libjpeg's memory, until the picture ends. Its rows lie one behind the other, though not without a gap.
+// Takes a strip from libjpeg, which owns it until the picture ends. Its rows are in order, but with gaps between them.
 bool Decompressor::make_strip() noexcept {
     return attempt([this] {
         JSAMPROW* const rows = info_.mem->alloc_sarray(reinterpret_cast<j_common_ptr>(&info_), JPOOL_IMAGE,
@@ -100,7 +100,7 @@ bool Decompressor::make_strip() noexcept {
     });
 }
 
-// The next rows to where rows_ says, as many as it has and the picture still gives.
+// Reads the next rows to the addresses in rows_, as many as it has and the picture still gives.
 bool Decompressor::read_rows() noexcept {
     return attempt([this] {
         const std::uint32_t count = std::min(kStripRows, info_.output_height - info_.output_scanline);
@@ -116,9 +116,8 @@ ConstImageView Decompressor::strip(std::uint32_t height) const noexcept {
     return {rows_[0], info_.output_width, height, static_cast<std::uint32_t>(rows_[1] - rows_[0]), PixelFormat::rgb8};
 }
 
-// Bytes that end early leave no pixel out when the entropy decoder never asked for more (that would be its own
-// warning), and when no scan was still to come. Arithmetic codes may end in zeros that are not sent, so there nobody
-// knows.
+// When the bytes end early, no pixel is missing if the entropy decoder never asked for more (it would have warned) and
+// no scan was still to come. Arithmetic codes may leave out zeros at their end, so with them it cannot be known.
 bool Decompressor::is_whole() noexcept {
     if (!ran_out_ || (info_.arith_code == FALSE && has_every_scan())) return true;
     set_text(complaint_, "Premature end of JPEG file");
@@ -147,7 +146,7 @@ void Decompressor::on_error(j_common_ptr info) {
 }
 
 void Decompressor::on_warning(j_common_ptr info, int level) {
-    if (level >= 0 || is_harmless(info->err->msg_code)) return;  // from 0 on they are traces
+    if (level >= 0 || is_harmless(info->err->msg_code)) return;  // levels from 0 on are traces
     if (info->err->msg_code != JWRN_JPEG_EOF) on_error(info);
     of(info).ran_out_ = true;
 }

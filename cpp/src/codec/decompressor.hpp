@@ -1,4 +1,4 @@
-// libjpeg's own interface. TurboJPEG's hides which warning a picture drew, and only some of them mean lost pixels.
+// Decodes by libjpeg's own interface. TurboJPEG's hides which warning came, and only some of them mean lost pixels.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 
 namespace framehop::codec {
 
-// What libjpeg gave up on: its message code and words.
+// The reason why libjpeg gave up: its message code and text.
 struct Complaint {
     int code = 0;
     std::array<char, JMSG_LENGTH_MAX> text{};
@@ -23,7 +23,7 @@ struct Complaint {
 };
 
 // Reads one picture after the other. Each step returns false when libjpeg gives up, or at the first warning that means
-// pixels are missing or wrong; complaint() then says why, and the decompressor is to be dropped. Not thread-safe.
+// pixels are missing or wrong; complaint() then says why, and the decompressor must be dropped. Not thread-safe.
 class Decompressor {
   public:
     Decompressor();  // throws Errc::no_memory
@@ -32,7 +32,7 @@ class Decompressor {
     ~Decompressor();
 
     [[nodiscard]] bool read_header(Bytes bytes) noexcept;
-    // As stored: not yet turned upright. Valid after read_header.
+    // The size as stored, not yet turned upright. Valid after read_header.
     [[nodiscard]] Size size() const noexcept { return {info_.image_width, info_.image_height}; }
     [[nodiscard]] int precision() const noexcept { return info_.data_precision; }
     [[nodiscard]] J_COLOR_SPACE colours() const noexcept { return info_.jpeg_color_space; }
@@ -53,7 +53,7 @@ class Decompressor {
         return is_whole();
     }
 
-    // Ready for the next picture.
+    // Makes it ready for the next picture.
     void reset() noexcept { jpeg_abort_decompress(&info_); }
     [[nodiscard]] const Complaint& complaint() const noexcept { return complaint_; }
 
@@ -74,7 +74,7 @@ class Decompressor {
     static void on_warning(j_common_ptr info, int level);
     static void on_progress(j_common_ptr info);
 
-    static constexpr std::uint32_t kStripRows = 16;  // of an MCU with 4:2:0 chroma
+    static constexpr std::uint32_t kStripRows = 16;  // the rows of an MCU with 4:2:0 chroma
 
     jpeg_decompress_struct info_{};
     jpeg_error_mgr errors_{};

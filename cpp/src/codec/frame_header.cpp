@@ -13,12 +13,12 @@ namespace {
 
 constexpr std::size_t kFrameHeaderBytes = 5;  // precision, height, width
 
-// Of 0xC0..0xCF three are other segments: DHT, JPG, DAC.
+// All of 0xC0..0xCF are frame headers but three: DHT, JPG, DAC.
 bool is_frame_header(std::uint8_t marker) noexcept {
     return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
 }
 
-// Baseline, extended, progressive, and the latter two with arithmetic coding.
+// These are baseline, extended and progressive, and the latter two with arithmetic coding.
 bool is_decodable(std::uint8_t marker) noexcept {
     constexpr std::array<std::uint8_t, 5> decodable{0xC0, 0xC1, 0xC2, 0xC9, 0xCA};
     return std::ranges::find(decodable, marker) != decodable.end();

@@ -17,10 +17,10 @@ struct FrameHeader {
     std::uint16_t width = 0;
 };
 
-// The first frame header, or none when the markers before it are not in order.
+// Finds the first frame header; none when the markers before it are not in order.
 [[nodiscard]] std::optional<FrameHeader> find_frame_header(Bytes bytes) noexcept;
 
-// The error for a picture whose header TurboJPEG refused, `reason` in its words.
+// Makes the error for a picture whose header TurboJPEG refused. `reason`: TurboJPEG's message.
 [[nodiscard]] Error refused_header(Bytes bytes, const char* reason);
 
 }  // namespace framehop::codec

@@ -14,8 +14,8 @@ struct DestroyHandle {
 };
 using Handle = std::unique_ptr<void, DestroyHandle>;
 
-// The handle's pointer, made by `init` when there is none. After a failed call, drop the handle: libjpeg may be left
-// half-way through the damaged header, and the next picture would pay for it.
+// Returns the handle's pointer, made by `init` when there is none. After a failed call, drop the handle: libjpeg may
+// still be half-way through the damaged header, and would fail on the next picture.
 inline tjhandle ensure(Handle& handle, tjhandle (*init)()) {
     if (!handle) handle.reset(init());
     if (!handle) throw Error(Errc::no_memory, "TurboJPEG cannot be initialised: no memory");

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t kFullScale = 8;  // scales are eighths
 
-// As libjpeg's jpeg_calc_output_dimensions.
+// Computes the same as libjpeg's jpeg_calc_output_dimensions.
 Size scaled(Size source, std::uint32_t eighths) noexcept {
     const auto side = [eighths](std::uint32_t pixels) {
         return static_cast<std::uint32_t>((std::uint64_t{pixels} * eighths + kFullScale - 1) / kFullScale);
@@ -24,7 +24,7 @@ Size scaled(Size source, std::uint32_t eighths) noexcept {
 
 std::string text(Size size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
 
-// How many eighths of `source` are `wanted`; the most of them where small pictures leave a choice, 0 for none.
+// Returns how many eighths of `source` give `wanted`: the most where small pictures leave a choice, 0 if none does.
 std::uint32_t eighths_of(Size source, Size wanted) noexcept {
     std::uint32_t k = kFullScale;
     while (k > 0 && scaled(source, k) != wanted) --k;
@@ -44,7 +44,7 @@ void check_view(Size source, const ImageView& view) {
     }
 }
 
-// This thread's decompressor, made when there is none.
+// Returns this thread's decompressor, made when there is none.
 std::optional<Decompressor>& decompressor() {
     thread_local std::optional<Decompressor> mine;
     if (!mine) mine.emplace();
@@ -60,8 +60,8 @@ void check_colours(const Decompressor& jpeg) {
     }
 }
 
-// Calls `use` with a decompressor that has read the header. One that gave up, or whose picture was not read to its end,
-// is not used again: libjpeg may be left half-way through damaged tables.
+// Calls `use` with a decompressor that has read the header. A decompressor that gave up, or did not read its picture to
+// the end, is not used again: libjpeg may still be half-way through damaged tables.
 template <class Use>
 auto with_header(Bytes bytes, Use use) {
     if (bytes.empty()) throw Error(Errc::corrupt_picture, "not a JPEG: 0 bytes");
@@ -127,7 +127,7 @@ void decode(Bytes bytes, Size source, const ImageView& view) {
     const Orientation orientation = read_orientation(bytes);
     const Size stored = turned({view.width, view.height}, orientation);
     with_header(bytes, [&](Decompressor& jpeg) {
-        // Once more from the bytes themselves, which may have changed since `source` was read from them.
+        // Read the size from the bytes once more, as they may have changed since `source` was read.
         const std::uint32_t eighths = eighths_of(jpeg.size(), stored);
         if (eighths == 0) {
             throw Error(Errc::corrupt_picture, "the JPEG changed while it was read: it was " + text(source) +

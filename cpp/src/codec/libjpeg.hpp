@@ -1,4 +1,4 @@
-// jpeglib.h, which includes nothing of what it needs.
+// Includes jpeglib.h, which does not include what it needs.
 #pragma once
 
 // clang-format off: their order matters

@@ -16,7 +16,7 @@ constexpr std::uint16_t kOrientationTag = 0x0112;
 constexpr std::uint16_t kShort = 3;
 constexpr std::size_t kEntryBytes = 12;
 
-// Numbers of a TIFF structure, which come in either byte order. All offsets are checked.
+// Reads the numbers of a TIFF structure, in either byte order. All offsets are checked.
 class Tiff {
   public:
     explicit Tiff(Bytes bytes) noexcept : bytes_(bytes), little_(bytes.size() > 1 && bytes[0] == 'I') {}
@@ -39,7 +39,7 @@ class Tiff {
     bool little_;
 };
 
-// At most 65,535 entries of the first directory.
+// Looks through the first directory, which has at most 65,535 entries.
 std::optional<std::uint32_t> orientation_value(const Tiff& tiff) noexcept {
     const std::size_t directory = tiff.u32(4).value_or(0);
     const std::size_t entries = tiff.has_header() ? tiff.u16(directory).value_or(0) : 0;
@@ -68,8 +68,9 @@ void place_row(const std::uint8_t* row, std::uint32_t y, bool mirror, const Imag
     }
 }
 
-// Stored column x becomes row x, or the x-th from below; stored row top + k its pixel top + k, or that from the right.
-// By output rows: the pixels of one strip lie side by side there, so each cache line is written once.
+// Turns columns into rows: stored column x becomes row x, or the x-th from below; stored row top + k becomes pixel
+// top + k of it, or the one that far from the right. It goes by output rows, where the pixels of one strip lie side by
+// side, so that each cache line is written once.
 void place_columns(const ConstImageView& rows, std::uint32_t top, bool from_right, bool from_below,
                    const ImageView& target) noexcept {
     for (std::uint32_t x = 0; x < rows.width; ++x) {

@@ -22,7 +22,7 @@ SegmentReader::SegmentReader(Bytes bytes) noexcept : bytes_(bytes) {
 std::uint8_t SegmentReader::next_marker() noexcept {
     while (at_ + 1 < bytes_.size()) {
         const std::uint8_t marker = bytes_[at_] == 0xFF ? bytes_[at_ + 1] : 0;
-        if (marker != 0 && marker != 0xFF) {  // 0xFF twice: a fill byte
+        if (marker != 0 && marker != 0xFF) {  // a second 0xFF means that the first was a fill byte
             at_ += 2;
             return marker;
         }

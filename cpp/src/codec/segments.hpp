@@ -1,4 +1,4 @@
-// The marker segments of a JPEG before its first scan, ISO/IEC 10918-1, B.1.1. Reads nothing beyond the bytes given.
+// Reads the marker segments of a JPEG before its first scan (ISO/IEC 10918-1, B.1.1), never beyond the bytes given.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ struct Segment {
 class SegmentReader {
   public:
     explicit SegmentReader(Bytes bytes) noexcept;
-    // The next segment that is there in full; none at the first scan, at the end of the image, and where bytes end.
+    // Returns the next complete segment; none at the first scan, at the end of the image, and where the bytes end.
     [[nodiscard]] std::optional<Segment> next() noexcept;
 
   private:

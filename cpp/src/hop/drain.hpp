@@ -2,7 +2,7 @@
 
 namespace framehop::hop {
 
-// Messages taken in one poll: a peer that never stops sending must not keep it from returning.
+// The most messages taken in one poll, which must return even if a peer never stops sending.
 inline constexpr int kMaxMessagesPerPoll = 1024;
 
 }  // namespace framehop::hop

@@ -32,7 +32,7 @@ wire::Bytes bytes_of(const std::string& text) noexcept {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// Saturating, for `from` is the worker's claim.
+// Saturates, as `from` comes from the worker and may be anything.
 std::uint32_t microseconds_between(std::uint64_t from, std::uint64_t to) noexcept {
     const std::uint64_t elapsed = to > from ? (to - from) / 1000 : 0;
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(elapsed, std::numeric_limits<std::uint32_t>::max()));

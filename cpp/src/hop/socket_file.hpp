@@ -6,12 +6,12 @@
 
 namespace framehop::hop {
 
-// The file of a bound ipc:// socket, to be removed with it: libzmq (4.3) replaces one on bind and leaves its own
+// Removes the file of a bound ipc:// socket with the socket: libzmq (4.3) replaces a file on bind, but leaves its own
 // behind. Not thread-safe.
 class SocketFile {
   public:
     SocketFile() = default;
-    // `path` was just bound. Throws Errc::system if it is not there.
+    // Takes `path`, which was just bound. Throws Errc::system if it is not there.
     void own(std::string path);
     // Removes the file, unless another process has bound the path since. Harmless when nothing is owned.
     void remove() noexcept;

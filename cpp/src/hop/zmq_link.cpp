@@ -26,7 +26,7 @@ Sent ZmqClientLink::try_send(wire::Bytes message) {
 
 Connection ZmqClientLink::connection() {
     while (const auto event = socket_.try_next_event()) {
-        // An end before the first handshake is no loss: libzmq still holds what was sent and tries again by itself.
+        // If the connection ends before the first handshake, it is not lost: libzmq keeps the messages and tries again.
         if (connection_ == Connection::pending && *event == ConnectionEvent::ready) connection_ = Connection::connected;
         if (connection_ == Connection::connected && *event == ConnectionEvent::ended) connection_ = Connection::lost;
     }

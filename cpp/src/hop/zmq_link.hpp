@@ -27,7 +27,7 @@ class ZmqClientLink final : public ClientLink {
     Connection connection_ = Connection::pending;
 };
 
-// A peer is named by the routing id that libzmq gave its connection.
+// The detector's end. A peer is named by the routing id that libzmq gave its connection.
 class ZmqServerLink final : public ServerLink {
   public:
     explicit ZmqServerLink(const std::string& address);

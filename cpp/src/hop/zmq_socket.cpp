@@ -13,10 +13,10 @@ namespace framehop::hop {
 namespace {
 
 constexpr int kHeartbeatMs = 1000;
-constexpr int kSilenceMs = 3000;  // three heartbeats: a stopped peer's connection ends then
+constexpr int kSilenceMs = 3000;  // three heartbeats, after which a stopped peer's connection ends
 constexpr int kReconnectMs = 20;
 constexpr int kReconnectMaxMs = 1000;
-// Per peer, messages. Four times what credits allow, so that credits decide; still a bound for one that ignores them.
+// Messages per peer: four times what credits allow, so that credits decide, but still a bound if a peer ignores them.
 constexpr int kHighWater = 4 * static_cast<int>(wire::kMaxDescriptors);
 constexpr std::pair<int, int> kOptions[] = {
     {ZMQ_LINGER, 0},
@@ -75,8 +75,8 @@ ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes)
 ZmqSocket::~ZmqSocket() { close(); }
 
 void ZmqSocket::close() noexcept {
-    // A forked child has no libzmq threads that could answer: terminating would wait for ever. And the socket file is
-    // the parent's.
+    // A forked child has no libzmq threads that could answer, so terminating would wait for ever; and the socket file
+    // is the parent's.
     if (::getpid() != owner_pid_) return;
     file_.remove();
     if (events_ != nullptr) zmq_close(events_);
@@ -120,13 +120,13 @@ void ZmqSocket::watch_connection() {
 
 bool ZmqSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable) {
     check_owner();
-    // zmq_poll on the socket itself: its descriptor (ZMQ_FD) is edge-triggered and silent about messages at hand.
+    // Use zmq_poll on the socket itself: its descriptor (ZMQ_FD) is edge-triggered and does not show messages at hand.
     std::vector<zmq_pollitem_t> items = poll_items(socket_, events_, fds);
     const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), poll_milliseconds(timeout));
     if (ready < 0 && errno != EINTR) throw_zmq("zmq_poll");
     if (ready <= 0) return false;
     for (const zmq_pollitem_t& item : items) {
-        // revents, not POLLIN: a hang-up without data is something to read too, the end of file.
+        // Any revents count, not only POLLIN: after a hang-up there is the end of file to read.
         if (item.socket == nullptr && item.revents != 0) readable.push_back(item.fd);
     }
     return true;
@@ -155,7 +155,7 @@ std::optional<ConnectionEvent> ZmqSocket::try_next_event() {
     Part address;
     if (zmq_msg_recv(event.raw(), events_, ZMQ_DONTWAIT) < 0) return std::nullopt;
     zmq_msg_recv(address.raw(), events_, ZMQ_DONTWAIT);
-    std::uint16_t number = 0;  // then 32 bits of value; libzmq's own, in host order
+    std::uint16_t number = 0;  // libzmq's event, in host order; 32 bits of value follow
     std::memcpy(&number, event.bytes().data(), sizeof number);
     return number == ZMQ_EVENT_DISCONNECTED ? ConnectionEvent::ended : ConnectionEvent::ready;
 }

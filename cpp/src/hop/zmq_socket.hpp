@@ -1,4 +1,4 @@
-// libzmq behind RAII: one context with one socket in it, nothing shared, so that closing one waits for nobody else's.
+// libzmq behind RAII: each context has one socket in it, so that closing it does not wait for another.
 #pragma once
 
 #include <zmq.h>
@@ -16,7 +16,7 @@
 
 namespace framehop::hop {
 
-// One part of a received message; its bytes are libzmq's and valid until the next receive into it.
+// One part of a received message; its bytes belong to libzmq and are valid until the next receive into it.
 class Part {
   public:
     Part() noexcept { zmq_msg_init(&message_); }
@@ -34,7 +34,7 @@ class Part {
     zmq_msg_t message_;
 };
 
-// A received message. The hop's have one part, two at the ROUTER; what a stranger sends beyond that is only counted.
+// A received message. The hop's have one part, or two at the ROUTER; a stranger's further parts are only counted.
 struct Incoming {
     Part first;
     Part second;
@@ -43,7 +43,7 @@ struct Incoming {
 
 enum class ConnectionEvent { ready, ended };
 
-// Not thread-safe. In a forked child it can only be destroyed, and then leaves the parent's sockets alone.
+// One socket. Not thread-safe. In a forked child it can only be destroyed, which does not affect the parent's sockets.
 class ZmqSocket {
   public:
     explicit ZmqSocket(int socket_type, std::int64_t max_message_bytes);
@@ -51,18 +51,18 @@ class ZmqSocket {
     ZmqSocket(const ZmqSocket&) = delete;
     ZmqSocket& operator=(const ZmqSocket&) = delete;
 
-    // `ipc://` only: a port open to the network would need encryption. A stale socket file is replaced on bind, ours is
-    // removed at the end. Throws Errc::invalid_argument, Errc::system.
+    // Binds an `ipc://` address; a network port would need encryption. Replaces a stale socket file; ours is removed at
+    // the end. Throws Errc::invalid_argument, Errc::system.
     void bind(const std::string& address);
     void connect(const std::string& address);
-    // From now on `wait` also ends, and `try_next_event` tells, when the connection becomes ready or ends.
+    // Watches the connection: from now on `wait` also ends when it becomes ready or ends, and `try_next_event` says so.
     void watch_connection();
 
-    // Waits for a message, an event or one of `fds`; appends the readable fds. False on time-out and on a signal.
+    // Waits for a message, an event or one of `fds`; appends the readable fds. False on a time-out or a signal.
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
     [[nodiscard]] bool try_receive(Incoming& message);
     [[nodiscard]] std::optional<ConnectionEvent> try_next_event();
-    // Sent::unreachable: a ROUTER's peer is gone.
+    // Returns Sent::unreachable when a ROUTER's peer is gone.
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more = false);
 
   private:

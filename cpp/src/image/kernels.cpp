@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-// Sanitizers instrument the resolver that picks a clone, which runs before they are set up.
+// No clones under sanitizers: these instrument the resolver that picks a clone, which runs before they are set up.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define FRAMEHOP_SIMD [[gnu::target_clones("avx2", "default")]]
 #else

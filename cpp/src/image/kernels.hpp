@@ -7,14 +7,14 @@
 
 namespace framehop::image {
 
-// What the rows written by lerp_rows and lerp_columns need beyond their pixels: lerp_columns works on four floats a
+// The floats that the rows of lerp_rows and lerp_columns need after their pixels: lerp_columns works on four floats a
 // pixel (one vector), of which the fourth is the next pixel's first.
 inline constexpr std::size_t kRowSlack = 1;
 
 // row[k] = upper[k] + (lower[k] - upper[k]) * weight, k < count.
 void lerp_rows(const std::uint8_t* upper, const std::uint8_t* lower, float weight, float* row, std::size_t count);
 
-// For every pixel x: its three floats between the pixels that start at row[left[x]] and row[right[x]].
+// Interpolates the three floats of every pixel x between the pixels that start at row[left[x]] and row[right[x]].
 // `row` and `out` have kRowSlack floats more than their pixels.
 void lerp_columns(const float* row, const std::int32_t* left, const std::int32_t* right, const float* weight,
                   float* out, std::size_t pixels);
@@ -25,9 +25,9 @@ struct Normalise {
     bool swap_red_blue;
 };
 
-// Interleaved RGB to interleaved output.
+// Normalises interleaved RGB into interleaved output.
 void write_interleaved(const float* rgb, const Normalise& normalise, float* out, std::size_t pixels);
-// Interleaved RGB to three planes, `plane` floats apart.
+// Normalises interleaved RGB into three planes, `plane` floats apart.
 void write_planes(const float* rgb, const Normalise& normalise, float* out, std::size_t plane, std::size_t pixels);
 
 }  // namespace framehop::image

@@ -5,7 +5,7 @@
 namespace framehop::image {
 namespace {
 
-// round(side * numerator / denominator), at least 1; the limiting side's ratio is at most 1 here, so it fits.
+// Returns round(side * numerator / denominator), at least 1. The ratio of the limiting side is at most 1, so it fits.
 std::uint32_t fit(std::uint64_t side, std::uint64_t numerator, std::uint64_t denominator) noexcept {
     return static_cast<std::uint32_t>(
         std::max<std::uint64_t>(1, (2 * side * numerator + denominator) / (2 * denominator)));

@@ -25,7 +25,7 @@ Tap tap_at(std::uint32_t position, std::uint32_t source, std::uint32_t resized) 
     return {first, std::min(first + 1, source - 1), static_cast<float>(at - first)};
 }
 
-// The taps of a row, as lerp_columns takes them: offsets in floats.
+// The taps of a row in the form that lerp_columns takes, with offsets in floats.
 struct ColumnTaps {
     std::vector<std::int32_t> left;
     std::vector<std::int32_t> right;
@@ -55,7 +55,7 @@ class Tensor {
         }
     }
 
-    // Normalised padding, from (x, y) on along the rows.
+    // Writes normalised padding from (x, y) on along the rows.
     void pad(std::uint32_t x, std::uint32_t y, std::size_t pixels) const {
         const std::array<float, 3> value = padding();
         float* to = data_ + (spec_.layout == Layout::nhwc ? 3 * index(x, y) : index(x, y));
@@ -82,7 +82,7 @@ class Tensor {
     Normalise normalise_;
 };
 
-// Everything of the input that the picture does not cover: above, below, and on both sides.
+// Pads all parts of the input that the picture does not cover: above, below, and on both sides.
 void write_padding(const PreprocessSpec& spec, const Placement& placed, const Tensor& tensor) {
     const std::uint32_t right = placed.x + placed.width;
     const std::uint32_t bottom = placed.y + placed.height;
@@ -134,7 +134,7 @@ Preprocessor::Preprocessor(const PreprocessSpec& spec) : spec_(spec) {
 std::size_t Preprocessor::tensor_size() const noexcept { return std::size_t{3} * spec_.width * spec_.height; }
 
 Transform Preprocessor::run(const ConstImageView& picture, std::span<float> tensor) const {
-    // Offsets into a row are 32 bit.
+    // Offsets into a row have 32 bits.
     constexpr std::uint32_t kMaxPictureWidth = 1U << 28;
     if (picture.data == nullptr || picture.width < 1 || picture.width > kMaxPictureWidth || picture.height < 1) {
         throw Error(Errc::invalid_argument, "cannot resize a picture of " + std::to_string(picture.width) + "x" +

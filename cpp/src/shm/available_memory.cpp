@@ -9,7 +9,7 @@
 namespace framehop::shm {
 namespace {
 
-// MemAvailable of /proc/meminfo; nullopt where there is no such file or line.
+// Returns MemAvailable of /proc/meminfo; nullopt where there is no such file or line.
 std::optional<std::uint64_t> available_bytes() {
     std::ifstream file("/proc/meminfo");
     std::string key;

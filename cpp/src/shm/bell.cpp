@@ -19,7 +19,7 @@ constexpr std::size_t kPage = 4096;
 Bell::Bell(const std::string& path) {
     const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) throw_errno("open " + path);
-    // Blocks are taken now, so that a full disk is an error here and not SIGBUS at the first ring.
+    // Take the blocks now, so that a full disk is an error here and not SIGBUS at the first ring.
     if (const int error = ::posix_fallocate(fd.get(), 0, kPage); error != 0) {
         errno = error;
         throw_errno("posix_fallocate " + path);

@@ -18,7 +18,7 @@ bool is_role(std::uint32_t role) noexcept {
     return role >= static_cast<std::uint32_t>(Role::writer) && role <= static_cast<std::uint32_t>(Role::tap);
 }
 
-// The role asked for; nullopt when refused or gone.
+// Returns the role asked for; nullopt when the caller is refused or gone.
 std::optional<Role> check_request(int connection, const Received& received, const AttachRequest& request) noexcept {
     if (received.bytes == 0) return std::nullopt;
     if (received.truncated || received.bytes != sizeof request || request.magic != kAttachMagic) {
@@ -59,7 +59,7 @@ void Door::accept_all(Clock::time_point now) {
     shut_until_.reset();
     while (UniqueFd connection = listener_.try_accept()) {
         if (waiting_.size() == kMaxWaiting) {
-            // An honest caller asks as it connects: the oldest has had the longest chance.
+            // Refuse the oldest: an honest caller sends its request as it connects, and this one had the most time.
             refuse(waiting_.front().connection.get(), Verdict::refused, "too many connections wait; try again");
             waiting_.pop_front();
         }

@@ -10,7 +10,7 @@
 namespace framehop::shm {
 namespace {
 
-// Without FUTEX_PRIVATE_FLAG: the word may lie in memory shared between processes.
+// Calls futex(2) without FUTEX_PRIVATE_FLAG, as the word may lie in memory shared between processes.
 long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
            const timespec* timeout) noexcept {
     return ::syscall(SYS_futex, &word, operation, value, timeout, nullptr, 0);
@@ -22,7 +22,7 @@ bool wait_for_change(const std::atomic<std::uint32_t>& word, std::uint32_t sampl
                      std::chrono::nanoseconds timeout) noexcept {
     using Clock = std::chrono::steady_clock;
     const auto deadline = Clock::now() + timeout;
-    // acquire: pairs with the release of whoever changed the word, so what was written before is seen.
+    // acquire: pairs with the release of the change of the word, so that writes before the change are seen.
     while (word.load(std::memory_order_acquire) == sampled) {
         const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now()).count();
         if (left <= 0) return false;

@@ -12,7 +12,7 @@ bool is_over(int fd, short events) noexcept {
 
 bool died(const Holder& holder) noexcept { return is_over(holder.process.get(), POLLIN); }
 
-// Only the hang-up counts: what a holder says after its attachment is never read.
+// Only the hang-up counts; messages of a holder after its attachment are never read.
 bool hung_up(const Holder& holder) noexcept { return is_over(holder.connection.get(), POLLRDHUP); }
 
 }  // namespace
@@ -36,7 +36,7 @@ Holders::Indices Holders::remove_departed(const HoldsSomething& holds_something)
     for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
         std::optional<Holder>& place = places_[i];
         if (!place) continue;
-        // Let go at once: an ended connection would wake the host for ever.
+        // Close it at once, as an ended connection would wake the host for ever.
         if (hung_up(*place)) place->connection.reset();
         if (!died(*place) && (place->connection || holds_something(i, place->role))) continue;
         departed.set(i);
@@ -48,7 +48,7 @@ Holders::Indices Holders::remove_departed(const HoldsSomething& holds_something)
 void Holders::watch(std::vector<pollfd>& watched) const {
     for (const auto& place : places_) {
         if (!place) continue;
-        // poll passes over a connection that is gone: its descriptor is negative.
+        // poll(2) ignores a closed connection, as its descriptor is negative.
         watched.push_back({.fd = place->connection.get(), .events = POLLRDHUP, .revents = 0});
         watched.push_back({.fd = place->process.get(), .events = POLLIN, .revents = 0});
     }

@@ -32,14 +32,14 @@ UniqueFd make_stop() {
     return fd;
 }
 
-// Of everything there can be to watch: waiting never allocates, so it never fails.
+// Reserves room for all that can be watched, so that waiting never allocates and thus never fails.
 std::vector<pollfd> room_for_all() {
     std::vector<pollfd> watched;
     watched.reserve(2 + Door::kMaxWaiting + std::size_t{2} * kMaxHolders);
     return watched;
 }
 
-// -1: for ever. Rounded up, so that the deadline is over when the wait is.
+// Returns milliseconds, -1 for ever. Rounds up, so that the deadline is over when the wait ends.
 int poll_timeout(const std::optional<Clock::time_point>& deadline) noexcept {
     if (!deadline) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now());
@@ -48,7 +48,7 @@ int poll_timeout(const std::optional<Clock::time_point>& deadline) noexcept {
 
 }  // namespace
 
-// The door first: a wrong path is found before any memory is taken.
+// Makes the door first, so that a wrong path is found before any memory is taken.
 RingHost::RingHost(std::string path, const Geometry& geometry)
     : path_(std::move(path)),
       pid_(::getpid()),
@@ -67,13 +67,13 @@ RingHost::~RingHost() {
         close();
         return;
     }
-    // In a forked child the thread does not run and the socket's file is the parent's: joining would wait for ever.
-    // NOLINTNEXTLINE(bugprone-unused-return-value): the handle is left behind on purpose.
+    // In a forked child the thread does not run, so joining would wait for ever; and the socket's file is the parent's.
+    // NOLINTNEXTLINE(bugprone-unused-return-value): the handle is leaked on purpose.
     static_cast<void>(thread_.release());
 }
 
-// The lock was taken before the fork, so that the holders are whole here; the door is the thread's, and only its
-// listener is let go.
+// The lock was taken before the fork, so the holders are consistent here. The door was in use by the thread, so only
+// its listener is closed.
 void RingHost::after_fork_in_child() noexcept {
     closed_ = true;
     if (door_) door_->disown();
@@ -102,8 +102,8 @@ void RingHost::serve() noexcept {
         try {
             look_around();
         } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-            // Out of memory for one caller: its connection was dropped on the way, by which it knows. The others are
-            // served on.
+            // Memory ran out for one caller. Its connection was dropped on the way, which tells it so; the others are
+            // still served.
         }
     }
 }
@@ -120,8 +120,8 @@ bool RingHost::wait_for_events() noexcept {
     return watched_.front().revents == 0;
 }
 
-// Which descriptor woke us is not remembered: attachments and departures are rare, and looking at all of them is short.
-// The departed first, who cost no memory: a shortage keeps nobody's slots.
+// Looks at all descriptors, whichever woke us: attachments and departures are rare, and the look is short. It begins
+// with the departed, who need no memory, so that their slots are freed even when memory is short.
 void RingHost::look_around() {
     {
         const std::lock_guard lock(mutex_);
@@ -143,7 +143,7 @@ void RingHost::see_off_departed() noexcept {
 }
 
 void RingHost::admit(Caller caller) {
-    // A predecessor may have died since the last look: its successor must not be refused for that.
+    // A predecessor may have died since the last look, and its successor must not be refused because of it.
     see_off_departed();
     const Holder* writer = caller.role == Role::writer ? holders_.writer() : nullptr;
     if (writer != nullptr) {

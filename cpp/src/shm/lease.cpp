@@ -8,7 +8,7 @@ LeaseBook::LeaseBook(Membership& membership)
 bool LeaseBook::try_lease(SlotId id) {
     const std::lock_guard lock(mutex_);
     Entry& entry = entries_[id.slot];
-    // While our bit stands the generation stands too, so the look at the word and the count cannot disagree.
+    // While our bit is set the generation does not change, so the look at the word and the count cannot disagree.
     if (entry.count > 0 ? !membership_.table().is_ready(id) : !take(entry, id)) return false;
     ++entry.count;
     return true;
@@ -30,7 +30,7 @@ void LeaseBook::release(std::uint32_t slot) noexcept {
     Entry& entry = entries_[slot];
     if (--entry.count > 0) return;
     membership_.table().release(slot, membership_.holder());
-    // After the bit: until then the slot is pinned.
+    // The ticket goes back after the bit is cleared: until then the slot is pinned.
     if (entry.ticket) quota_.give_back(*entry.ticket);
     entry.ticket.reset();
 }

@@ -58,7 +58,7 @@ void check_directory(const std::string& path) {
 
 bool somebody_listens(const sockaddr_un& address) {
     const UniqueFd probe = make_socket();
-    // EAGAIN: a full backlog, so there is a listener.
+    // EAGAIN means a full backlog, so there is a listener.
     return try_connect(probe.get(), address) || errno == EAGAIN;
 }
 
@@ -110,7 +110,7 @@ Listener::Listener(const std::string& path) : path_(path), fd_(make_socket()) {
 }
 
 Listener::~Listener() {
-    // Another host may have put its own socket there since.
+    // Another host may have put its own socket there meanwhile.
     if (!path_.empty() && inode_of(path_) == inode_) ::unlink(path_.c_str());
 }
 
@@ -140,7 +140,7 @@ UniqueFd peer_pidfd(int socket, pid_t pid) noexcept {
     socklen_t size = sizeof raw;
     if (::getsockopt(socket, SOL_SOCKET, kPeerPidfd, &raw, &size) == 0) return UniqueFd(raw);
     if (errno != ENOPROTOOPT) return {};
-    // An older kernel: while the connection stands, its process most likely does.
+    // On an older kernel use the pid: while the connection stands, its process most likely lives.
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
@@ -168,7 +168,7 @@ std::optional<Received> try_receive(int socket, std::span<std::byte> buffer) {
     header.msg_controllen = control.size();
     const ssize_t bytes = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
-    // Any other error means that the peer is gone, like an orderly end.
+    // Any other error means that the peer is gone, as an orderly end does.
     const std::size_t count = bytes < 0 ? 0 : static_cast<std::size_t>(bytes);
     const bool truncated = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     return Received{.bytes = count, .truncated = truncated, .fds = take_rights(header)};

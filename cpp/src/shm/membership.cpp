@@ -25,8 +25,7 @@ Membership::~Membership() {
 
 bool Membership::ours() const noexcept { return ::getpid() == pid_; }
 
-// The mutex may be held for ever in a forked child, by a thread that does not exist there: `ours` comes first
-// everywhere.
+// Check `ours` first everywhere: in a forked child the mutex may be held for ever, by a thread that is not there.
 Membership::Use Membership::use() {
     if (!ours()) {
         throw Error(Errc::closed, "the ring was attached by process " + std::to_string(pid_) +
@@ -57,7 +56,7 @@ void Membership::end_use() noexcept {
     if (--uses_ == 0 && closed_) disconnect();
 }
 
-// shutdown, not only close: a forked child may hold a copy of the descriptor.
+// Calls shutdown before close, as a forked child may hold a copy of the descriptor.
 void Membership::disconnect() noexcept {
     if (connection_) ::shutdown(connection_.get(), SHUT_RDWR);
     connection_.reset();

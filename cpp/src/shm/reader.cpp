@@ -18,7 +18,7 @@ std::optional<Lease> RingReader::try_lease(SlotId id) {
     const PictureShape shape = membership_->table().shape(id.slot);
     Lease lease(std::move(use), book_, {id.slot, id.generation, shape.width, shape.height, shape.stride},
                 membership_->table().tag(id).value_or(FrameTag{}));
-    // A writer gone mad: `lease` gives the slot back.
+    // The writer misbehaves; `lease` gives the slot back.
     if (!fits(shape, geometry.slot_bytes) || lease.tag().stream.empty()) return std::nullopt;
     return lease;
 }

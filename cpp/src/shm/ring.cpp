@@ -25,7 +25,7 @@ PictureShape Slot::shape_for(std::uint32_t width, std::uint32_t height) const {
     if (width == 0 || height == 0) throw Error(Errc::invalid_argument, "a picture has at least one pixel a side");
     const std::string size = std::to_string(width) + " x " + std::to_string(height);
     const std::uint64_t stride = std::uint64_t{width} * bytes_per_pixel(PixelFormat::rgb8);
-    // stride > slot_bytes first: the product cannot overflow after it.
+    // Compare stride with slot_bytes first, so that the product cannot overflow.
     if (stride > slot_bytes_ || stride > UINT32_MAX || stride * height > slot_bytes_) {
         throw Error(Errc::picture_too_large, "a picture of " + size + " pixels does not fit into a slot of " +
                                                  std::to_string(slot_bytes_) + " bytes");
@@ -59,7 +59,7 @@ void Slot::abandon() noexcept {
     give_back(use.membership());
 }
 
-// A forked child's copy gives back nothing of its parent's.
+// A forked child's copy must not give back its parent's slot.
 void Slot::give_back(Membership& membership) const noexcept {
     if (membership.ours()) membership.table().abandon(id_);
 }

@@ -34,7 +34,7 @@ UniqueFd make_memfd(const char* name, std::uint64_t bytes, const Geometry& geome
     UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd) throw_errno(std::string("memfd_create ") + name);
     allocate(fd.get(), bytes, geometry);
-    // 0400: a reader's descriptor cannot be opened anew for writing by way of /proc (except by root).
+    // With mode 0400 nobody but root can reopen a reader's descriptor for writing through /proc.
     if (::fchmod(fd.get(), 0400) != 0) throw_errno(std::string("fchmod ") + name);
     return fd;
 }
@@ -54,7 +54,7 @@ void write_identity(int fd, const Geometry& geometry, std::uint64_t ring_id) {
     if (::pwrite(fd, &identity, sizeof identity, 0) != sizeof identity) throw_errno("pwrite of the ring's identity");
 }
 
-// Sealed, so that the size seen now is the size for ever.
+// Returns the size of a sealed file, which cannot change any more.
 std::uint64_t sealed_size(int fd) {
     const int seals = ::fcntl(fd, F_GET_SEALS);
     if (seals < 0 || (seals & kSeals) != kSeals) wrong_layout("its memory is not sealed");

@@ -4,7 +4,7 @@
 #include "framehop/shm/tag_cell.hpp"
 #include "framehop/shm/tap_quota.hpp"
 
-// How the orders pair up on a slot's word:
+// The memory orders pair up on a slot's word:
 //  - publish stores with release, try_lease takes with acquire: a reader sees the whole picture;
 //  - release (and reclaim) drops its bit with release, try_acquire takes with acquire: the writer's next pixels come
 //  after
@@ -12,7 +12,7 @@
 namespace framehop::shm {
 namespace {
 
-// Tells the releasing side that somebody sleeps on `freed`.
+// Tells the releasing side that a writer sleeps on `freed`.
 class Sleeper {
   public:
     // seq_cst, with ring_freed: either the releaser sees this count, or the sample taken after it sees the releaser's
@@ -26,7 +26,7 @@ class Sleeper {
     FreedBell& bell_;
 };
 
-// False when the slot is not reusable. Loses no slot to a race: it looks again after a failed swap.
+// Takes the slot; nullopt when it is not reusable. Looks again after a failed swap, so that no race loses a slot.
 std::optional<std::uint32_t> take(std::atomic<std::uint64_t>& word) noexcept {
     std::uint64_t seen = word.load(std::memory_order_relaxed);
     while (SlotWord(seen).reusable()) {
@@ -41,7 +41,7 @@ std::optional<std::uint32_t> take(std::atomic<std::uint64_t>& word) noexcept {
 }  // namespace
 
 std::optional<SlotId> SlotTable::try_acquire(const FrameTag& tag) noexcept {
-    // Lowest first: the pages used last are the warm ones.
+    // Take the lowest first, so that a lightly used ring keeps to few pages, which stay in the cache.
     for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {
         if (const auto generation = take(word(slot))) {
             write_tag(control_->slot(slot).tag, tag, *generation);
@@ -124,7 +124,7 @@ std::optional<FrameTag> SlotTable::tag(SlotId id) const { return read_tag(contro
 std::uint32_t SlotTable::reclaim(std::uint32_t holder) noexcept {
     std::uint32_t count = 0;
     for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) count += drop_lease(slot, holder) ? 1U : 0U;
-    // After the slots: a returned ticket lets another tap pin one more.
+    // Tickets come after the slots, as a returned ticket lets another tap pin one more.
     TapQuota(*control_).take_back(holder);
     return count;
 }
@@ -138,7 +138,7 @@ void SlotTable::free_slot(std::uint32_t slot) noexcept {
 
 std::uint32_t SlotTable::adopt() noexcept {
     for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) free_slot(slot);
-    // Only writers wait on the bell: a killed one may have left itself counted.
+    // Only writers wait on the bell, and a killed one may still be counted.
     control_->header().bell.waiters.store(0, std::memory_order_relaxed);
     return control_->header().incarnation.fetch_add(1, std::memory_order_relaxed) + 1;
 }

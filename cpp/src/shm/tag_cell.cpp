@@ -14,9 +14,9 @@ constexpr std::uint64_t pack(std::uint32_t low, std::uint32_t high) noexcept {
 constexpr std::uint32_t low_half(std::uint64_t packed) noexcept { return static_cast<std::uint32_t>(packed); }
 constexpr std::uint32_t high_half(std::uint64_t packed) noexcept { return static_cast<std::uint32_t>(packed >> 32); }
 
-// A sequence lock without fences (ThreadSanitizer does not know them): every payload store is a release, so whoever
-// sees it also sees the odd sequence before it; every payload load is an acquire, so the second look at the sequence
-// comes after it. The two pair up.
+// A sequence lock without fences, which ThreadSanitizer does not know. Every payload store is a release, so a reader
+// that sees it also sees the odd sequence before it; every payload load is an acquire, so the second look at the
+// sequence comes after it. The two pair up.
 constexpr auto kPut = std::memory_order_release;
 constexpr auto kGet = std::memory_order_acquire;
 

@@ -3,7 +3,7 @@
 namespace framehop::shm {
 namespace {
 
-// acquire and release pair up on the ticket: its next owner pins a slot only after the last one's lease bit is gone.
+// acquire and release pair up on the ticket: its next owner pins a slot only after the last owner's lease bit is gone.
 bool swap(TapTicket& ticket, std::uint32_t from, std::uint32_t to, std::memory_order order) noexcept {
     return ticket.compare_exchange_strong(from, to, order, std::memory_order_relaxed);
 }

@@ -8,7 +8,7 @@
 namespace framehop::wire {
 namespace {
 
-// By copy, because a message's bytes have no alignment of their own. `message` must hold a whole Layout at `offset`.
+// Copies the Layout out, as a message's bytes may be unaligned. `message` must hold a whole Layout at `offset`.
 template <class Layout>
 Layout load(Bytes message, std::size_t offset = 0) noexcept {
     Layout value;
@@ -20,7 +20,7 @@ bool is_kind(const Preamble& preamble, Kind kind) noexcept {
     return preamble.magic == kMagic && preamble.version == kVersion && preamble.kind == kind;
 }
 
-// The fixed part of a message, if it is of that kind and long enough.
+// Returns the fixed part of a message, if it is of that kind and long enough.
 template <class Layout>
 std::optional<Layout> load_header(Bytes message) noexcept {
     if (message.size() < sizeof(Layout)) return std::nullopt;

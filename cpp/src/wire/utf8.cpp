@@ -19,7 +19,7 @@ std::size_t length_of_lead(std::uint8_t lead) noexcept {
     return 0;
 }
 
-// The four leads whose second byte has a narrower range than a continuation's.
+// Four leads allow only part of the continuation bytes as their second byte.
 bool second_is_allowed(std::uint8_t lead, std::uint8_t second) noexcept {
     switch (lead) {
         case 0xE0:

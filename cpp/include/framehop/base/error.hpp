@@ -10,15 +10,15 @@ namespace framehop {
 // The binding has one Python class per code (framehop.errors); a test proves that none is missing.
 enum class Errc {
     invalid_argument,     // the caller broke a documented precondition
-    closed,               // used after close
+    closed,               // the object was used after close
     system,               // a system call failed; the message names it and carries errno's text
     no_memory,            // memory for a ring or a picture cannot be had; the message names sizes and limits
-    wrong_layout,         // a shared segment of another layout version, or not ours
+    wrong_layout,         // a shared segment has another layout version, or is not ours
     refused,              // the peer refused: not the same user, role taken, quota reached
-    corrupt_picture,      // not decodable: truncated, random bytes, broken tables
-    unsupported_picture,  // decodable by others: CMYK, 12 bit, lossless
-    picture_too_large,    // more pixels than the cap, or more bytes than the slot
-    bad_message,          // a hop message that does not parse
+    corrupt_picture,      // nobody can decode it: truncated, random bytes, broken tables
+    unsupported_picture,  // only others can decode it: CMYK, 12 bit, lossless
+    picture_too_large,    // it has more pixels than the cap, or more bytes than the slot
+    bad_message,          // a hop message does not parse
 };
 
 // Every code, in order, for tables and tests.

@@ -1,10 +1,10 @@
-// What a forked child must not keep: the descriptors of its parent's objects, which hold memory and connections open.
+// Lets a forked child drop the descriptors of its parent's objects, which would hold memory and connections open.
 #pragma once
 
 namespace framehop {
 
-// Told of each fork(2) of the process while a ForkWatch on it lives. `before_fork` takes whatever lock guards the
-// descriptors, the other two let go of it: one in each process. Nothing here may allocate or throw.
+// Is called at each fork(2) of the process while a ForkWatch on it lives. `before_fork` takes the lock that guards the
+// descriptors; of the other two, one releases it in each process. None of them may allocate or throw.
 class ForkWatcher {
   public:
     ForkWatcher() = default;
@@ -19,8 +19,8 @@ class ForkWatcher {
     ~ForkWatcher() = default;
 };
 
-// A member of its watcher, behind all that the watcher touches when it is told. Make and destroy it without the lock
-// that `before_fork` takes. Thread-safe.
+// Registers a watcher. Declare it in the watcher after all members that the watcher's calls use. Make and destroy it
+// without holding the lock that `before_fork` takes. Thread-safe.
 class ForkWatch {
   public:
     explicit ForkWatch(ForkWatcher& watcher);

@@ -1,4 +1,4 @@
-// A borrowed picture in memory: what decoders write to and kernels read from. Knows nothing of its owner.
+// A borrowed picture in memory, which decoders write and kernels read. It does not know its owner.
 #pragma once
 
 #include <cstddef>

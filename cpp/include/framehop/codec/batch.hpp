@@ -1,4 +1,4 @@
-// Batches of pictures on a small thread pool.
+// Decodes batches of pictures on a small thread pool.
 #pragma once
 
 #include <condition_variable>
@@ -22,10 +22,10 @@ namespace framehop::codec {
 struct DecodeTask {
     Bytes bytes;   // borrowed until decode() returns
     Size minimum;  // as in scaled_size
-    // Where a picture of exactly this many pixels goes. Called after the header check; may throw Error, such as
+    // Returns the memory for a picture of exactly this size. Called after the header check; may throw Error, such as
     // picture_too_large when its memory is too small.
     std::function<ImageView(std::uint32_t width, std::uint32_t height)> target;
-    // Called once: with true when every pixel is written, else with false, which must not throw. When done(true)
+    // Called once: with true when every pixel is written, else with false. done(false) must not throw; if done(true)
     // throws, the picture has failed and done(false) follows.
     std::function<void(bool ok)> done;
 };
@@ -51,9 +51,9 @@ class BatchDecoder {
 
     [[nodiscard]] unsigned threads() const noexcept { return static_cast<unsigned>(workers_.size()) + 1; }
 
-    // Fills outcomes[i] from tasks[i]; what goes wrong with one picture stays in its outcome. Any number of tasks.
-    // Throws Errc::invalid_argument when the lengths differ. Thread-safe: one batch at a time, others wait. Passes the
-    // failpoint "decode.mid" once per batch: a picture is written and none of the batch is done.
+    // Fills outcomes[i] from tasks[i], for any number of tasks; an error of one picture affects only its own outcome.
+    // Throws Errc::invalid_argument when the lengths differ. Thread-safe: one batch runs at a time, others wait. Passes
+    // the failpoint "decode.mid" once per batch, when a picture is written and none of the batch is done.
     void decode(std::span<const DecodeTask> tasks, std::span<DecodeOutcome> outcomes);
 
   private:
@@ -67,9 +67,9 @@ class BatchDecoder {
     std::mutex turn_;  // held by the one decode() that is running
     std::mutex mutex_;
     std::condition_variable_any work_;   // there may be a picture to take
-    std::condition_variable finished_;   // the batch's last picture is through
+    std::condition_variable finished_;   // the batch's last picture is done
     Batch* batch_ = nullptr;             // guarded by mutex_; on the stack of decode()
-    std::vector<std::jthread> workers_;  // last: they end before what they use
+    std::vector<std::jthread> workers_;  // last, so that they end before the members they use
 };
 
 }  // namespace framehop::codec

@@ -1,4 +1,4 @@
-// Pixels to JPEG.
+// Encodes pixels as JPEG.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// JPEG to pixels. The header is read and the size checked before anything is allocated: pictures come from outside.
+// Decodes JPEGs. As pictures come from outside, the size in the header is checked before anything is allocated.
 #pragma once
 
 #include <cstdint>
@@ -20,22 +20,22 @@ struct Size {
     friend bool operator==(const Size&, const Size&) = default;
 };
 
-// What the header of `bytes` claims, of the picture upright: turned as its Exif segment says. Throws
+// Returns the size that the header of `bytes` claims, of the picture turned upright as its Exif segment says. Throws
 // Errc::corrupt_picture (no JPEG, damaged, cut off before its first scan, no pixels), unsupported_picture (CMYK, YCCK,
 // not 8 bits a sample, lossless, unusual components) and picture_too_large (a side above libjpeg's 65,500 pixels);
-// no_memory, which says nothing of the picture. Thread-safe.
+// no_memory, which does not mean that the picture is bad. Thread-safe.
 [[nodiscard]] Size read_header(Bytes bytes);
 
 // Throws Errc::picture_too_large when `source` has more than `max_pixels`. Thread-safe.
 void check_pixels(Size source, std::uint64_t max_pixels);
 
-// The smallest of the DCT's sizes (k/8 of `source`, k = 1..8, rounded up) that is not below `minimum` on either side; a
-// side of 0 asks for nothing. Full size when none is large enough, and when both sides are 0. Thread-safe.
+// Returns the smallest of the DCT's sizes (k/8 of `source`, k = 1..8, rounded up) that is not below `minimum` on either
+// side; a minimum of 0 demands nothing. Full size when none is large enough, and when both are 0. Thread-safe.
 [[nodiscard]] Size scaled_size(Size source, Size minimum) noexcept;
 
 // Decodes `bytes`, whose header said `source`, upright into `view` as RGB, at the scale that yields exactly the view's
 // size; writes nowhere else. Grey pictures become RGB. Throws Errc::corrupt_picture at the first sign that pixels are
-// missing or wrong, the view then holds anything; unsupported_picture (chroma sampled at no whole ratio); no_memory;
+// missing or wrong, and leaves the view undefined; unsupported_picture (chroma sampled at no whole ratio); no_memory;
 // invalid_argument when no scale yields the view's size. Thread-safe.
 void decode(Bytes bytes, Size source, const ImageView& view);
 

@@ -1,4 +1,4 @@
-// How a camera was held, as phones and dashcams write it beside the picture (Exif 2.32, tag 0x0112).
+// The way a camera was held, which phones and dashcams write beside the picture (Exif 2.32, tag 0x0112).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace framehop::codec {
 
-// What brings the stored pixels upright. The values are Exif's.
+// The operation that brings the stored pixels upright. The values are Exif's.
 enum class Orientation : std::uint8_t {
     upright = 1,
     mirrored = 2,  // left and right
@@ -20,7 +20,7 @@ enum class Orientation : std::uint8_t {
     three_quarters = 8,  // clockwise
 };
 
-// Of a JPEG's first Exif segment; upright when there is none, or none that can be read. Thread-safe.
+// Reads the orientation from a JPEG's first Exif segment; upright when there is none that can be read. Thread-safe.
 [[nodiscard]] Orientation read_orientation(Bytes jpeg) noexcept;
 
 // Whether width and height change places.

@@ -19,8 +19,8 @@ struct ClientEvents {
     std::vector<int> readable_fds;
 };
 
-// One connection to one incarnation of a detector, from hello to loss. Once lost it stays lost: what is unanswered
-// will not be answered here, and the way on is a new HopClient. Use from one thread. Destroying it never lingers.
+// One connection to one incarnation of a detector, from hello to loss. A lost client stays lost: send what is
+// unanswered again through a new HopClient. Use from one thread. Destroying it never lingers.
 class HopClient {
   public:
     // Queues the hello, which leaves as soon as the detector is there. Throws Errc::invalid_argument, Errc::system.
@@ -31,21 +31,21 @@ class HopClient {
     HopClient(const HopClient&) = delete;
     HopClient& operator=(const HopClient&) = delete;
 
-    // Descriptors that may be unanswered at once: 0 before the welcome and once lost.
+    // Number of descriptors that may be unanswered at once: 0 before the welcome and after the loss.
     [[nodiscard]] std::uint32_t credits() const noexcept { return lost_ ? 0 : credits_; }
     [[nodiscard]] std::uint64_t detector_id() const noexcept { return detector_id_; }
     [[nodiscard]] std::size_t unanswered() const noexcept { return unanswered_.size(); }
     [[nodiscard]] bool lost() const noexcept { return lost_; }
-    // Messages dropped: not parsed, or answers to nothing that was asked.
+    // Number of messages dropped: they do not parse, or answer no descriptor that is unanswered.
     [[nodiscard]] std::uint64_t malformed() const noexcept { return malformed_; }
 
     // Sends all in one message, or nothing: false when they exceed the credits left or there is no detector. Never
     // blocks. Fills in the ids and the time. Throws Errc::invalid_argument for a picture size out of range, and for
-    // more than the detector ever grants, which no waiting would help.
+    // more descriptors than the detector ever grants, where waiting would not help.
     [[nodiscard]] bool try_send(std::span<wire::Descriptor> descriptors);
 
-    // Waits for answers, the welcome, the loss or one of `wake_fds`, and appends what is there; at once if `events` is
-    // not empty. False when there was nothing to tell, or a signal came first.
+    // Waits for answers, the welcome, the loss or one of `wake_fds`, and appends what has come; does not wait if
+    // `events` is not empty. False when nothing came, or a signal came first.
     [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ClientEvents& events);
 
   private:

@@ -14,9 +14,9 @@
 
 namespace framehop::hop {
 
-// A descriptor that came in: checked, and still only a claim, for the slot table is the truth.
+// A descriptor that came in. Its fields are in range, but only the slot table says what a slot holds.
 struct Request {
-    std::string peer;  // the link's name for the worker, for the answer
+    std::string peer;  // the link's name for the worker, to which the answer goes
     wire::Descriptor descriptor;
     std::uint64_t received_ns = 0;  // CLOCK_MONOTONIC
 };
@@ -40,16 +40,16 @@ class HopServer {
     HopServer& operator=(const HopServer&) = delete;
 
     [[nodiscard]] std::uint64_t detector_id() const noexcept { return detector_id_; }
-    // Messages dropped: not parsed, meant for another incarnation, or beyond the credits in one message.
+    // Number of messages dropped: they do not parse, are for another incarnation, or exceed the credits.
     [[nodiscard]] std::uint64_t malformed() const noexcept { return malformed_; }
 
-    // Waits for requests, hellos (answered here) or one of `wake_fds`, and appends what is there; at once if `events`
-    // is not empty. False when there was nothing to tell, or a signal came first.
+    // Waits for requests, hellos (answered here) or one of `wake_fds`, and appends what has come; does not wait if
+    // `events` is not empty. False when nothing came, or a signal came first.
     [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ServerEvents& events);
 
     // Answers with `header`'s status, batch size and times; the rest is filled in. False when the worker is gone or
-    // does not read. Never blocks. Throws Errc::invalid_argument as serialise_reply does, and for a request of another
-    // server.
+    // does not read. Never blocks. Throws Errc::invalid_argument as serialise_reply does, and for another server's
+    // request.
     [[nodiscard]] bool try_reply(const Request& request, wire::ReplyHeader header, std::span<const wire::Box> boxes,
                                  std::string_view text);
 
@@ -61,7 +61,7 @@ class HopServer {
 
     std::uint64_t detector_id_;
     std::uint32_t credits_;
-    // It comes after the credits, so that bad ones are refused before a predecessor's socket file is replaced.
+    // Declared after the credits, so that bad ones are refused before a predecessor's socket file is replaced.
     std::unique_ptr<ServerLink> link_;
     std::uint64_t malformed_ = 0;
 };

@@ -1,4 +1,4 @@
-// Where a picture lies in a model's input, and how to get from one to the other.
+// The place of a picture in a model's input, and the transform between the two.
 #pragma once
 
 #include <cstdint>
@@ -6,12 +6,12 @@
 namespace framehop::image {
 
 enum class ResizeMode {
-    stretch,            // fills the input, the sides scaled each by itself
+    stretch,            // fills the input; each side is scaled by its own factor
     letterbox,          // keeps the shape, centred, padded on both sides
     letterbox_topleft,  // keeps the shape, at the top left, padded right or below
 };
 
-// The rectangle of the input, in its pixels, that the resized picture covers.
+// The rectangle that the resized picture covers, in pixels of the input.
 struct Placement {
     std::uint32_t x = 0;
     std::uint32_t y = 0;
@@ -21,7 +21,7 @@ struct Placement {
     friend bool operator==(const Placement&, const Placement&) = default;
 };
 
-// x_input = x_picture * scale_x + pad_x for corners of boxes, in pixels; y likewise.
+// For corners of boxes, in pixels: x_input = x_picture * scale_x + pad_x, and y likewise.
 struct Transform {
     double scale_x = 1.0;
     double scale_y = 1.0;

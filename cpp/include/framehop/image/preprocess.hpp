@@ -1,4 +1,4 @@
-// The reference kernel: a picture becomes a model's input. Golden tests compare against exactly this.
+// The reference kernel, which turns a picture into a model's input. Golden tests compare against exactly this.
 //
 // Let the picture have w x h pixels P, and its placement (placement.hpp) x0, y0, rw, rh. For an input pixel (x, y)
 // inside the placement, and likewise for y:

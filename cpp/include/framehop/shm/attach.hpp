@@ -1,4 +1,4 @@
-// Attaching to a ring: one request, one answer, over the host's socket.
+// Attaches to a ring by one request and one answer over the host's socket.
 #pragma once
 
 #include <array>
@@ -22,28 +22,28 @@ struct AttachRequest {
 
 enum class Verdict : std::uint32_t { welcome = 0, refused = 1, wrong_version = 2 };
 
-// With a welcome come two descriptors: pixels, then control.
+// A welcome carries two descriptors: pixels, then control.
 struct AttachReply {
     std::uint64_t magic = kAttachMagic;
     std::uint32_t version = kAttachVersion;
     std::uint32_t verdict = 0;
     std::uint32_t holder = 0;
     std::uint32_t incarnation = 0;  // the writer's; 0 for readers
-    std::array<char, 232> text{};   // why not, NUL-terminated
+    std::array<char, 232> text{};   // the reason of a refusal, NUL-terminated
 };
 static_assert(sizeof(AttachRequest) == 16 && sizeof(AttachReply) == 256);
 
 // One attachment under way. Not thread-safe.
 class AttachCall {
   public:
-    // Connects and asks. Throws Errc::system when there is no host.
+    // Connects and sends the request. Throws Errc::system when there is no host.
     AttachCall(std::string path, Role role);
 
-    // True once the answer is there; false when `timeout` is over. Throws Errc::refused or Errc::wrong_layout with the
-    // host's reason, Errc::system when it hung up.
+    // Returns true once the answer is there, false when `timeout` is over. Throws Errc::refused or Errc::wrong_layout
+    // with the host's reason, Errc::system when the host hung up.
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout);
 
-    // After `wait` said true: maps and checks the segments. Throws Errc::wrong_layout, Errc::no_memory.
+    // Maps and checks the segments, once `wait` has returned true. Throws Errc::wrong_layout, Errc::no_memory.
     [[nodiscard]] std::shared_ptr<Membership> finish();
 
   private:
@@ -56,10 +56,10 @@ class AttachCall {
     SegmentFds fds_;
 };
 
-// All in one, for C++ users. Throws Errc::system as well when `timeout` is over.
+// Attaches in one call, for C++ users. Throws Errc::system also when `timeout` is over.
 [[nodiscard]] std::shared_ptr<Membership> attach(const std::string& path, Role role, std::chrono::nanoseconds timeout);
 
-// For the caller of AttachCall::wait whose time is up.
+// Throws the error for a caller of AttachCall::wait whose time is up.
 [[noreturn]] void throw_no_answer(const std::string& path);
 
 }  // namespace framehop::shm

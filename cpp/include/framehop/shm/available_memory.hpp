@@ -5,7 +5,7 @@
 namespace framehop::shm {
 
 // Throws Errc::no_memory, naming both sizes, when the machine has less memory available than a ring needs: taking pages
-// until there are none would wake the kernel's OOM killer instead of failing. Memory cgroups are the caller's to check.
+// until there are none would wake the kernel's OOM killer instead of failing. The caller must check memory cgroups.
 void check_available_memory(const Geometry& geometry);
 
 }  // namespace framehop::shm

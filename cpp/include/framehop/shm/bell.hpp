@@ -8,7 +8,8 @@
 
 namespace framehop::shm {
 
-// Sample, look for work, wait for the word to change. All methods are thread-safe. Move-free: waiters hold its address.
+// A waiter samples the word, looks for work, and waits for the word to change. Thread-safe. Not movable, as waiters
+// hold its address.
 class Bell {
   public:
     // Opens `path`, creating it (mode 0600, one page) if missing. Throws Errc::system.
@@ -18,9 +19,9 @@ class Bell {
     Bell& operator=(const Bell&) = delete;
 
     [[nodiscard]] std::uint32_t sample() const noexcept;
-    // Call after the work can be seen by others.
+    // Call this after others can see the work.
     void ring() noexcept;
-    // True when the word differs from `sampled`, false when `timeout` is over.
+    // Returns true when the word differs from `sampled`, false when `timeout` is over.
     [[nodiscard]] bool wait(std::uint32_t sampled, std::chrono::nanoseconds timeout) const noexcept;
 
   private:

@@ -1,4 +1,4 @@
-// The door of a ring host: connections that have not yet said who they are.
+// The door of a ring host keeps the connections that have not sent their request yet.
 #pragma once
 
 #include <chrono>
@@ -16,17 +16,17 @@ namespace framehop::shm {
 
 using Clock = std::chrono::steady_clock;
 
-// A connection that asked properly: our user, magic and version right.
+// A connection with a proper request: of our user, with the right magic and version.
 struct Caller {
     UniqueFd connection;
     Peer peer;
     Role role = Role::tap;
 };
 
-// Says no, with a reason, and lets the connection go with its descriptor.
+// Sends a refusal with its reason. The connection ends with its descriptor.
 void refuse(int connection, Verdict verdict, std::string_view why) noexcept;
 
-// At most kMaxWaiting connections, each for at most kPatience, so that one that says nothing neither blocks others nor
+// Holds at most kMaxWaiting connections, each for at most kPatience, so that a silent one neither blocks others nor
 // stays for ever. Not thread-safe.
 class Door {
   public:
@@ -35,11 +35,10 @@ class Door {
 
     explicit Door(const std::string& path) : listener_(path) {}
 
-    // Accepts whoever knocks and returns those who have asked by now; the others wait, or are turned away. Never
-    // blocks.
+    // Accepts new connections and returns those whose request has come; the others wait, or are refused. Never blocks.
     [[nodiscard]] std::vector<Caller> callers(Clock::time_point now);
     void watch(std::vector<pollfd>& watched, Clock::time_point now) const;
-    // When to look again though nothing happened; nullopt while nobody waits.
+    // Returns when to look again even if nothing happens; nullopt while nobody waits.
     [[nodiscard]] std::optional<Clock::time_point> next_deadline() const noexcept;
     void disown() noexcept { listener_.disown(); }
 
@@ -53,7 +52,7 @@ class Door {
 
     Listener listener_;
     std::deque<Waiting> waiting_;  // oldest first
-    // Out of descriptors: the listener stays readable, so looking at it at once would spin.
+    // Set when descriptors ran out: the listener stays readable, so looking at it again at once would spin.
     std::optional<Clock::time_point> shut_until_;
 };
 

@@ -1,4 +1,4 @@
-// What a slot holds, as values: the frame's name, the picture's shape, and the reference that is passed around.
+// The values that describe a slot: the frame's identity, the picture's shape, and the reference that is passed around.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace framehop::shm {
 
 inline constexpr std::size_t kMaxStreamBytes = 128;
 
-// Which frame it is, and where the log keeps it.
+// The identity of a frame, and its place in the log.
 struct FrameTag {
     std::string stream;
     std::int64_t epoch = 0;  // µs since 1970
@@ -33,7 +33,7 @@ struct PictureShape {
     friend bool operator==(const PictureShape&, const PictureShape&) = default;
 };
 
-// Whether a picture of this shape lies inside `slot_bytes`. Shapes come out of shared memory: nothing overflows here.
+// Whether a picture of this shape fits into `slot_bytes`. Shapes come out of shared memory, so this must not overflow.
 [[nodiscard]] bool fits(const PictureShape& shape, std::uint64_t slot_bytes) noexcept;
 
 // One use of one slot. Generation 0 never names a picture.
@@ -44,7 +44,7 @@ struct SlotId {
     friend bool operator==(const SlotId&, const SlotId&) = default;
 };
 
-// Names one published picture; stale as soon as its slot is used again.
+// A reference to one published picture, stale once its slot is used again.
 struct SlotRef {
     std::uint32_t slot = 0;
     std::uint32_t generation = 0;

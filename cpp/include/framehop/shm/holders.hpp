@@ -1,4 +1,4 @@
-// Who is attached to a ring, and whether they live.
+// The processes that are attached to a ring, and whether they live.
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ struct HolderInfo {
     std::uint32_t leases = 0;
 };
 
-// A holder's process is watched by a pidfd: it turns readable at death, zombie included, cannot mean a recycled pid,
-// and is not kept alive by a forked child, as a connection is.
+// A pidfd watches a holder's process. It becomes readable at death, even of a zombie, and cannot mean a recycled pid.
+// A connection would not do: a forked child keeps it open.
 struct Holder {
     pid_t pid = 0;
     Role role = Role::tap;
@@ -37,10 +37,10 @@ class Holders {
     [[nodiscard]] const Holder* writer() const noexcept;
     void seat(std::uint32_t index, Holder holder) noexcept { places_[index] = std::move(holder); }
     using HoldsSomething = std::function<bool(std::uint32_t index, Role role)>;
-    // Removes whoever died or detached by now and returns their indices; what they held is the caller's to take back.
-    // One that hung up while it still holds something has either begun to die or lost its descriptor by accident: it
+    // Removes the holders that died or detached, and returns their indices; the caller takes back what they held.
+    // A holder that hung up while it still holds something has begun to die, or lost its descriptor by accident: it
     // stays until its process is dead, for it may still be reading or writing.
-    // Allocates nothing: the dead are seen off also when there is no memory left.
+    // Allocates nothing, so that the dead are removed even when no memory is left.
     using Indices = std::bitset<kMaxHolders>;
     [[nodiscard]] Indices remove_departed(const HoldsSomething& holds_something) noexcept;
     void watch(std::vector<pollfd>& watched) const;

@@ -1,4 +1,4 @@
-// Who owns a ring's name and watches over its holders.
+// The host owns a ring's name and watches its holders.
 #pragma once
 
 #include <atomic>
@@ -16,10 +16,10 @@ struct pollfd;
 namespace framehop::shm {
 
 // Creates the segments and serves attachments from a thread of its own until closed. Sleeps while nothing happens.
-// Thread-safe. A forked child's copy is closed, and holds nothing open: the ring's memory is gone with its host.
+// Thread-safe. A forked child's copy is closed and holds nothing open, so that the ring's memory ends with its host.
 class RingHost final : private ForkWatcher {
   public:
-    // See Listener and create_segment for the errors.
+    // Throws the errors of Listener and create_segment.
     RingHost(std::string path, const Geometry& geometry);
     ~RingHost();
     RingHost(const RingHost&) = delete;
@@ -29,12 +29,13 @@ class RingHost final : private ForkWatcher {
     [[nodiscard]] std::uint64_t ring_id() const noexcept { return control_->ring_id(); }
     [[nodiscard]] const Geometry& geometry() const noexcept { return control_->geometry(); }
 
-    // All of these throw Errc::closed after close().
+    // These throw Errc::closed after close().
     [[nodiscard]] std::vector<SlotInfo> slots() const;
     [[nodiscard]] std::vector<HolderInfo> holders() const;
     [[nodiscard]] std::uint64_t reclaimed() const;  // leases taken back from the dead so far
 
-    // Ends the thread, the connections and the socket's file. Twice is harmless. Mapped memory lives on with its users.
+    // Ends the thread and the connections and removes the socket's file. Closing twice is harmless. Mapped memory lives
+    // on with its users.
     void close() noexcept;
 
   private:
@@ -52,19 +53,19 @@ class RingHost final : private ForkWatcher {
 
     const std::string path_;
     const pid_t pid_;
-    std::unique_ptr<Door> door_;  // the thread's, while it runs
+    std::unique_ptr<Door> door_;  // used by the thread alone while it runs
     SegmentFds fds_;
     UniqueFd readable_pixels_;
     std::shared_ptr<const Control> control_;
     SlotTable table_;
     UniqueFd stop_;
-    std::vector<pollfd> watched_;  // the thread's
+    std::vector<pollfd> watched_;  // used by the thread alone
     mutable std::mutex mutex_;
     Holders holders_;              // guarded by mutex_
     std::uint64_t reclaimed_ = 0;  // guarded by mutex_
     bool closed_ = false;          // guarded by mutex_
     ForkWatch forks_;
-    std::unique_ptr<std::thread> thread_;  // last: it uses all of the above
+    std::unique_ptr<std::thread> thread_;  // last, as it uses all of the above
 };
 
 }  // namespace framehop::shm

@@ -1,5 +1,5 @@
-// The control segment, byte for byte. Every process of a host may have another build of this library: any change here
-// is a new kLayoutVersion, and a test holds the layout to its golden numbers.
+// The control segment, byte for byte. Processes of a host may have different builds of this library, so any change
+// here needs a new kLayoutVersion. A test checks the layout against golden numbers.
 #pragma once
 
 #include <array>
@@ -31,7 +31,7 @@ struct alignas(kCacheLine) RingIdentity {
     std::uint32_t tap_quota;
 };
 
-// `freed` changes whenever a slot became reusable; it is only rung in the kernel while `waiters` says somebody sleeps.
+// `freed` changes whenever a slot becomes reusable; the kernel is asked to wake sleepers only if `waiters` is not 0.
 struct alignas(kCacheLine) FreedBell {
     std::atomic<std::uint32_t> freed;
     std::atomic<std::uint32_t> waiters;
@@ -54,7 +54,7 @@ struct TagCell {
     std::array<std::atomic<std::uint64_t>, kMaxStreamBytes / 8> stream;
 };
 
-// Read only under a lease, so it never changes under its reader; atomic all the same, for a writer gone mad.
+// Read only under a lease, so it does not change meanwhile; atomic all the same, in case a writer misbehaves.
 struct PictureCell {
     std::atomic<std::uint64_t> size;               // width in the low half, height in the high
     std::atomic<std::uint64_t> stride_and_format;  // likewise
@@ -67,7 +67,7 @@ struct SlotRecord {
     PictureCell picture;
 };
 
-// One right of a tap to pin a slot: 0, or holder index + 1.
+// One right of a tap to pin a slot. Holds 0 when free, else its holder's index + 1.
 using TapTicket = std::atomic<std::uint32_t>;
 
 inline constexpr std::size_t kSlotsOffset = sizeof(ControlHeader);
@@ -87,7 +87,7 @@ static_assert(offsetof(ControlHeader, incarnation) == 128);
 static_assert(sizeof(TagCell) == 176 && offsetof(TagCell, stream) == 48);
 static_assert(sizeof(SlotRecord) == 256 && offsetof(SlotRecord, tag) == 64 && offsetof(SlotRecord, picture) == 240);
 
-// The numbers that decide where everything lies; copied out of shared memory once, after they were checked.
+// The numbers that decide where everything lies. They are copied out of shared memory once, after a check.
 struct Geometry {
     std::uint32_t slot_count = 0;
     std::uint32_t tap_quota = 0;
@@ -96,7 +96,7 @@ struct Geometry {
     [[nodiscard]] std::uint64_t pixel_bytes() const noexcept { return slot_count * slot_bytes; }
     [[nodiscard]] std::uint64_t control_bytes() const noexcept;
     [[nodiscard]] std::uint64_t total_bytes() const noexcept { return pixel_bytes() + control_bytes(); }
-    // In range: no sum above can overflow.
+    // Whether all numbers are in range, so that no sum above can overflow.
     [[nodiscard]] bool valid() const noexcept;
 };
 

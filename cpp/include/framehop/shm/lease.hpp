@@ -1,4 +1,4 @@
-// Leases of one reader. Several leases of one slot share the holder's one bit in the slot word, counted here.
+// The leases of one reader. Several leases of one slot share the holder's bit in the slot word; they are counted here.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ class LeaseBook {
   private:
     struct Entry {
         std::uint32_t count = 0;
-        std::optional<std::uint32_t> ticket;  // a tap's
+        std::optional<std::uint32_t> ticket;  // set for a tap
     };
     bool take(Entry& entry, SlotId id);
 

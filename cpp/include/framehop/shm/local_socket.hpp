@@ -14,21 +14,20 @@
 
 namespace framehop::shm {
 
-// A listening SOCK_SEQPACKET socket that owns its file. Move-free; not thread-safe.
+// A listening SOCK_SEQPACKET socket that owns its file. Not movable; not thread-safe.
 class Listener {
   public:
-    // The directory must be ours alone (mode 0700), else Errc::refused. A file left by a dead listener is replaced; a
-    // living listener, or a file that is no socket, is Errc::refused. Errc::invalid_argument for a path that is too
-    // long.
+    // Replaces a file left by a dead listener. Throws Errc::refused when the directory is not ours alone (mode 0700),
+    // when a living listener is there, or when the file is no socket; Errc::invalid_argument when the path is too long.
     explicit Listener(const std::string& path);
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-    // Non-blocking, close-on-exec. Empty when nobody waits, or on an error, which is then in errno.
+    // Returns a non-blocking, close-on-exec connection. Empty when nobody waits, or on an error, with errno set.
     [[nodiscard]] UniqueFd try_accept() const noexcept;
-    // For a forked child: the file is its parent's, and nobody is to reach a host that is gone.
+    // Lets go of both in a forked child: the file is its parent's, and the listener must not outlive the parent.
     void disown() noexcept {
         path_.clear();
         fd_.reset();
@@ -49,10 +48,10 @@ struct Peer {
 };
 [[nodiscard]] std::optional<Peer> peer_of(int socket) noexcept;
 
-// A pidfd of the process that connected: it cannot mean a recycled pid. Empty when that process is gone.
+// Returns a pidfd of the process that connected, which cannot mean a recycled pid. Empty when that process is gone.
 [[nodiscard]] UniqueFd peer_pidfd(int socket, pid_t pid) noexcept;
 
-// Never blocks; false when the peer is gone or does not take it.
+// Sends a message, or returns false when the peer is gone or does not take it. Never blocks.
 bool try_send(int socket, std::span<const std::byte> message, std::span<const int> fds) noexcept;
 
 struct Received {
@@ -60,7 +59,7 @@ struct Received {
     bool truncated = false;
     std::vector<UniqueFd> fds;
 };
-// Takes the message that is there; nullopt when there is none yet. At most two descriptors are accepted.
+// Receives a message; nullopt when there is none yet. Accepts at most two descriptors.
 [[nodiscard]] std::optional<Received> try_receive(int socket, std::span<std::byte> buffer);
 
 // Waits until `fd` is readable or hung up; false when the time is over.

@@ -1,5 +1,4 @@
-// One process's place in a ring: its mappings, its holder index, and the connection by which the host knows it is
-// there.
+// One process's place in a ring: its mappings, its holder index, and its connection to the host.
 #pragma once
 
 #include <sys/types.h>
@@ -15,8 +14,8 @@ namespace framehop::shm {
 
 enum class Role : std::uint32_t { writer = 1, detector = 2, tap = 3 };
 
-// The connection ends when the membership was closed *and* its last use is over: leases outlive close().
-// After a fork the child's copy is inert: it was not attached, so it gives nothing back that is its parent's.
+// The connection ends when the membership was closed *and* its last use is over, so leases outlive close().
+// After a fork the child's copy does nothing: the child is not attached, and must not give back its parent's things.
 class Membership : public std::enable_shared_from_this<Membership> {
   public:
     struct Seat {
@@ -31,7 +30,7 @@ class Membership : public std::enable_shared_from_this<Membership> {
     Membership(const Membership&) = delete;
     Membership& operator=(const Membership&) = delete;
 
-    // Keeps the connection while it lives. Move-only.
+    // Keeps the connection open while it lives. Move-only.
     class Use {
       public:
         explicit Use(std::shared_ptr<Membership> membership) noexcept : membership_(std::move(membership)) {}
@@ -48,7 +47,7 @@ class Membership : public std::enable_shared_from_this<Membership> {
         std::shared_ptr<Membership> membership_;
     };
 
-    // All thread-safe.
+    // These are thread-safe.
     [[nodiscard]] Use use();                     // throws Errc::closed after close() and in a forked child
     [[nodiscard]] bool closed() const noexcept;  // true in a forked child
     [[nodiscard]] bool ours() const noexcept;    // false in a forked child

@@ -9,7 +9,7 @@
 
 namespace framehop::shm {
 
-// A reader's side of a ring: pixels are mapped read-only. Thread-safe.
+// A reader's side of a ring. It maps the pixels read-only. Thread-safe.
 class RingReader {
   public:
     explicit RingReader(std::shared_ptr<Membership> membership);
@@ -19,11 +19,11 @@ class RingReader {
 
     [[nodiscard]] const Membership& membership() const noexcept { return *membership_; }
 
-    // nullopt when stale, when a tap is over the quota, or when the slot's header makes no sense: never wrong pixels.
-    // Throws Errc::closed, and Errc::invalid_argument for a slot out of range.
+    // Leases the picture; nullopt when it is stale, a tap is over its quota, or the slot's header makes no sense. Never
+    // gives other pixels. Throws Errc::closed, and Errc::invalid_argument for a slot out of range.
     [[nodiscard]] std::optional<Lease> try_lease(SlotId id);
 
-    // Leases stay valid; the place at the host is given up with the last of them.
+    // Closes the reader. Leases stay valid; the place at the host is given up with the last of them.
     void close() noexcept { membership_->close(); }
 
   private:

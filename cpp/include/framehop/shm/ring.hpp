@@ -11,8 +11,8 @@
 
 namespace framehop::shm {
 
-// A slot in the writer's hands, state filling: nobody can lease it. Given back unpublished when destroyed.
-// `image` and writing to it: one thread at a time; `publish` and `abandon` may race, the first one counts.
+// A slot that the writer is filling: nobody can lease it. Destroying it gives the slot back unpublished.
+// Call `image` and write to it from one thread at a time; `publish` and `abandon` may race, and the first one counts.
 class Slot {
   public:
     Slot(Membership::Use use, SlotId id) noexcept;
@@ -21,15 +21,15 @@ class Slot {
     Slot& operator=(const Slot&) = delete;
 
     [[nodiscard]] SlotId id() const noexcept { return id_; }
-    // Where the pixels go, RGB, rows without padding; borrowed: valid while the slot object lives, not to be written
-    // after `publish`. Throws Errc::picture_too_large naming both sizes, Errc::invalid_argument for 0, Errc::closed
-    // when ended.
+    // Returns the memory for the pixels, RGB, rows without padding. It is valid while the slot object lives, and must
+    // not be written after `publish`. Throws Errc::picture_too_large naming both sizes, Errc::invalid_argument for 0,
+    // Errc::closed when the slot has ended.
     [[nodiscard]] ImageView image(std::uint32_t width, std::uint32_t height);
-    // Makes the picture leasable with the size last given to `image`. Throws Errc::closed when ended before, or when
-    // the ring was closed meanwhile (the slot is then given back); Errc::invalid_argument when no picture was ever
-    // asked for.
+    // Makes the picture leasable with the size last given to `image`. Throws Errc::closed when the slot has ended, or
+    // when the ring was closed meanwhile (the slot is then given back); Errc::invalid_argument when `image` was never
+    // called.
     SlotRef publish();
-    // Harmless when ended before.
+    // Gives the slot back unpublished. Harmless when it has ended.
     void abandon() noexcept;
 
   private:
@@ -44,7 +44,7 @@ class Slot {
     PictureShape shape_;
 };
 
-// Thread-safe.
+// The writer's side of a ring. Thread-safe.
 class Ring {
   public:
     explicit Ring(std::shared_ptr<Membership> membership) noexcept : membership_(std::move(membership)) {}
@@ -54,14 +54,14 @@ class Ring {
 
     [[nodiscard]] const Membership& membership() const noexcept { return *membership_; }
 
-    // All of these throw Errc::closed after close().
+    // These throw Errc::closed after close().
     [[nodiscard]] std::uint32_t free_slots() const;
-    // nullptr when every slot is in use. Throws Errc::invalid_argument for a bad tag.
+    // Returns nullptr when every slot is in use. Throws Errc::invalid_argument for a bad tag.
     [[nodiscard]] std::shared_ptr<Slot> try_acquire(const FrameTag& tag);
     [[nodiscard]] std::shared_ptr<Slot> wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout);
     bool retire(SlotId id);  // false: stale
 
-    // The place at the host is given up with the last slot that is still filling.
+    // Closes the ring. The place at the host is given up with the last slot that is still filling.
     void close() noexcept { membership_->close(); }
 
   private:

@@ -1,5 +1,5 @@
-// The two memfds of a ring. Sealed against shrinking and growing once their pages are there: no peer can bring SIGBUS
-// on another, a full machine is an error at the start, and nothing is left behind by a crash.
+// The two memfds of a ring. All pages are taken at the start, so that a full machine is an error then; after that they
+// are sealed against shrinking and growing, so that no peer can cause another's SIGBUS. A crash leaves nothing behind.
 #pragma once
 
 #include "framehop/base/unique_fd.hpp"
@@ -13,17 +13,17 @@ struct SegmentFds {
     UniqueFd control;
 };
 
-// Creates both, all pages taken, identity written, sealed. Throws Errc::no_memory naming the bytes needed.
+// Creates both, takes all pages, writes the identity, and seals them. Throws Errc::no_memory naming the bytes needed.
 [[nodiscard]] SegmentFds create_segment(const Geometry& geometry, std::uint64_t ring_id);
 
-// A second descriptor of the same file that cannot be mapped writable. Throws Errc::system.
+// Returns a second descriptor of the same file that cannot be mapped writable. Throws Errc::system.
 [[nodiscard]] UniqueFd reopen_read_only(int fd);
 
-// A control segment, mapped; checked against its own size and seals before anything in it is believed. What was checked
-// is copied out: a peer scribbling there later moves no bound here.
+// A mapped control segment. Its size and seals are checked before its content is used, and the checked numbers are
+// copied out, so that a peer that overwrites them later moves no bound here.
 class Control {
   public:
-    // Throws Errc::wrong_layout saying what does not match.
+    // Maps and checks the segment. Throws Errc::wrong_layout saying what does not match.
     explicit Control(int fd);
 
     [[nodiscard]] const Geometry& geometry() const noexcept { return geometry_; }
@@ -44,10 +44,10 @@ class Control {
     std::uint64_t ring_id_ = 0;
 };
 
-// The pixels of a ring, mapped; read-only unless it is the writer's.
+// The mapped pixels of a ring, read-only unless for the writer.
 class Pixels {
   public:
-    // Throws Errc::wrong_layout when the file is not of the size that `geometry` asks for, or not sealed.
+    // Throws Errc::wrong_layout when the file is not sealed, or not of the size that follows from `geometry`.
     Pixels(int fd, const Geometry& geometry, Mapping::Access access);
 
     // Precondition: slot < slot_count.

@@ -1,5 +1,4 @@
-// Everything that happens to slots, as lock-free steps on the control segment. Knows no processes: a holder is an
-// index.
+// All changes of slots, as lock-free steps on the control segment. It knows no processes; a holder is an index.
 #pragma once
 
 #include <chrono>
@@ -17,7 +16,7 @@ struct SlotInfo {
     SlotState state = SlotState::free;
     std::uint32_t generation = 0;
     std::uint32_t leases = 0;
-    std::optional<FrameTag> tag;  // nullopt if never used, or being written this instant
+    std::optional<FrameTag> tag;  // nullopt if the slot was never used, or its tag is just being written
 };
 
 // Thread-safe, and safe across processes: each method is one atomic step, or a walk of such steps over the slots.
@@ -31,7 +30,7 @@ class SlotTable {
     [[nodiscard]] std::optional<SlotId> try_acquire(const FrameTag& tag) noexcept;
     [[nodiscard]] std::optional<SlotId> wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout) noexcept;
     void set_shape(SlotId id, const PictureShape& shape) noexcept;  // while filling
-    bool publish(SlotId id) noexcept;                               // filling → ready; false if not this use any more
+    bool publish(SlotId id) noexcept;                               // filling → ready; false if `id` is stale
     bool abandon(SlotId id) noexcept;                               // filling → free; likewise
     bool retire(SlotId id) noexcept;                                // ready → free; likewise; leases stay
     [[nodiscard]] std::uint32_t free_slots() const noexcept;
@@ -45,7 +44,7 @@ class SlotTable {
 
     // The host's side.
     std::uint32_t reclaim(
-        std::uint32_t holder) noexcept;  // takes back all leases and tickets of a dead holder; how many leases
+        std::uint32_t holder) noexcept;  // takes back all of a dead holder's leases and tickets; returns the leases
     std::uint32_t adopt() noexcept;      // for a new writer, while there is none; returns its incarnation
     [[nodiscard]] std::vector<SlotInfo> snapshot() const;
     [[nodiscard]] bool any_filling() const noexcept;

@@ -1,4 +1,4 @@
-// A slot's whole fate in one 64-bit word, so that every change of it is one compare-and-swap.
+// The whole state of a slot in one 64-bit word, so that every change is one compare-and-swap.
 #pragma once
 
 #include <bit>
@@ -7,15 +7,16 @@
 namespace framehop::shm {
 
 enum class SlotState : std::uint8_t {
-    free = 0,     // no picture; reusable once nobody leases what was there
-    filling = 1,  // the writer's; nobody can lease it
+    free = 0,     // holds no picture; reusable once the leases on its last picture have ended
+    filling = 1,  // the writer has it; nobody can lease it
     ready = 2,    // published
 };
 
-// As many as there are lease bits in a word.
+// The number of lease bits in a word.
 inline constexpr std::uint32_t kMaxHolders = 24;
 
-// Bits 0–31 generation, 32–33 state, 40–63 one lease bit per holder. A value; the shared word itself is in layout.hpp.
+// A value of the slot word: bits 0–31 generation, 32–33 state, 40–63 one lease bit per holder. The shared word itself
+// is in layout.hpp.
 class SlotWord {
   public:
     constexpr explicit SlotWord(std::uint64_t bits) noexcept : bits_(bits) {}
@@ -40,7 +41,7 @@ class SlotWord {
     [[nodiscard]] constexpr SlotWord with_state(SlotState state) const noexcept {
         return {state, generation(), leases()};
     }
-    // Generation 0 names no picture, so it is skipped when the count comes round.
+    // Generation 0 names no picture, so it is skipped when the count wraps.
     [[nodiscard]] constexpr SlotWord next_filling() const noexcept {
         const std::uint32_t next = generation() + 1;
         return {SlotState::filling, next == 0 ? 1 : next, 0};

@@ -1,4 +1,4 @@
-// Reading and writing the cells of a slot that others may look at meanwhile.
+// Reads and writes the cells of a slot while other processes may read them.
 #pragma once
 
 #include <optional>
@@ -7,12 +7,12 @@
 
 namespace framehop::shm {
 
-// Writes `tag` for this use of the slot. One writer at a time: the owner of the filling slot. A predecessor killed in
-// here leaves the cell odd; the next write mends it.
+// Writes `tag` for this use of the slot. Only the owner of the filling slot may call it. A writer killed in here
+// leaves the sequence odd; the next write mends it.
 void write_tag(TagCell& cell, const FrameTag& tag, std::uint32_t generation) noexcept;
 
-// The tag written for `generation`; nullopt when it is another's or being written this instant. Any thread, any
-// process.
+// Returns the tag written for `generation`; nullopt when the cell holds another one or is just being written. Safe from
+// any thread of any process.
 [[nodiscard]] std::optional<FrameTag> read_tag(const TagCell& cell, std::uint32_t generation);
 
 void write_shape(PictureCell& cell, const PictureShape& shape) noexcept;

@@ -1,5 +1,5 @@
-// The hop's messages as bytes, version 1: little-endian, fixed layout, no padding, reserved bytes zero. A change of any
-// layout here is a new kVersion and new golden bytes in the tests.
+// The hop's messages as bytes, version 1: little-endian, fixed layout, no padding, reserved bytes zero. Any change of a
+// layout needs a new kVersion and new golden bytes in the tests.
 //
 //     worker -> detector   Hello + path            which ring this worker writes
 //                          Descriptor × 1..4096    pictures to look at
@@ -57,12 +57,12 @@ struct Welcome {
 
 struct Descriptor {
     Preamble preamble{.kind = Kind::frames};
-    std::uint64_t detector_id = 0;  // from its welcome: a successor at the same address must not take it for its own
+    std::uint64_t detector_id = 0;  // from the welcome, so that a successor at the same address refuses the message
     std::uint64_t ring_id = 0;
     std::uint64_t sent_ns = 0;  // CLOCK_MONOTONIC
     std::uint32_t slot = 0;
     std::uint32_t generation = 0;
-    std::uint32_t source_width = 0;  // pixels of the picture itself, before scaling in the decoder
+    std::uint32_t source_width = 0;  // pixels of the source picture, before scaling in the decoder
     std::uint32_t source_height = 0;
     std::uint32_t width = 0;  // pixels in the slot
     std::uint32_t height = 0;
@@ -108,7 +108,7 @@ static_assert(kIsLayout<Descriptor, 64> && offsetof(Descriptor, slot) == 32 && o
 static_assert(kIsLayout<ReplyHeader, 64> && offsetof(ReplyHeader, slot) == 16 && offsetof(ReplyHeader, reserved) == 60);
 static_assert(kIsLayout<Box, 32> && offsetof(Box, label_id) == 20);
 
-// What a peer may send at most; longer messages end its connection.
+// The most that a peer may send; longer messages end its connection.
 inline constexpr std::size_t kMaxToDetector = kMaxDescriptors * sizeof(Descriptor);
 inline constexpr std::size_t kMaxToWorker = sizeof(ReplyHeader) + kMaxBoxes * sizeof(Box);
 

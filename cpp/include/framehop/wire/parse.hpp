@@ -1,5 +1,5 @@
-// Bytes from a peer into checked values. Pure functions without a socket: every magic, version, kind, length, count,
-// range and reserved field is checked before it is used, and whatever is wrong gives nullopt. Thread-safe.
+// Parses bytes from a peer into checked values. Every magic, version, kind, length, count, range and reserved field is
+// checked before it is used, and any error gives nullopt. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -25,16 +25,16 @@ struct Reply {
     std::string text;        // UTF-8 of header.text_bytes
 };
 
-// The kind of a message of this version; the rest of it is unchecked.
+// Returns the kind of a message of this version; the rest of the message is unchecked.
 [[nodiscard]] std::optional<Kind> kind_of(Bytes message) noexcept;
 
 [[nodiscard]] std::optional<Greeting> parse_hello(Bytes message);
 [[nodiscard]] std::optional<Welcome> parse_welcome(Bytes message) noexcept;
-// 1..kMaxDescriptors of them, all good or none taken.
+// Returns 1..kMaxDescriptors descriptors; nullopt if any of them is bad.
 [[nodiscard]] std::optional<std::vector<Descriptor>> parse_descriptors(Bytes message);
 [[nodiscard]] std::optional<Reply> parse_reply(Bytes message);
 
-// The ranges that parsing demands, for the sender's own check.
+// Whether the sender's value is in the ranges that parsing demands.
 [[nodiscard]] bool is_valid(const Descriptor& descriptor) noexcept;
 [[nodiscard]] bool is_valid(const Box& box) noexcept;
 [[nodiscard]] bool is_valid_path(std::string_view path) noexcept;
