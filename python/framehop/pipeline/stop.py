@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+
+from framehop.pipeline.wake import Wake
 
 
 class StopSignal:
@@ -19,7 +20,7 @@ class StopSignal:
     """
 
     def __init__(self) -> None:
-        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = Wake()
         self._requests = 0
         self.drain_s: float | None = None
         self.event = threading.Event()
@@ -36,8 +37,7 @@ class StopSignal:
 
     def wake(self) -> None:
         """Make `fileno` readable without asking for anything."""
-        if self._fd >= 0:
-            os.eventfd_write(self._fd, 1)
+        self._wake.ring()
 
     @property
     def requested(self) -> bool:
@@ -49,20 +49,14 @@ class StopSignal:
         return self._requests > 1
 
     def fileno(self) -> int:
-        return self._fd
+        return self._wake.fileno()
 
     def clear_wake(self) -> None:
         """Make `fileno` unreadable until the next request."""
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._fd)
+        self._wake.clear()
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __del__(self) -> None:
-        self.close()
+        self._wake.close()
 
     def __enter__(self) -> StopSignal:
         return self

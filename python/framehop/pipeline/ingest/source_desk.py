@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import suppress
 
 from framehop.log import LogAt
 from framehop.pipeline.control import Beat, SourceNews, SourceOrder
 from framehop.pipeline.ingest.source_work import SourceWork
+from framehop.pipeline.wake import Wake
 from framehop.protocols import FrameWriter
 from framehop.timing import Deadline
 
@@ -26,7 +25,7 @@ class SourceDesk:
 
     def __init__(self, at: LogAt) -> None:
         self._at = at
-        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = Wake()
         self._works: dict[str, SourceWork] = {}
         self._leaving: list[SourceWork] = []
         self._next: dict[str, SourceOrder] = {}  # orders that wait for an earlier source to give up their stream
@@ -47,11 +46,7 @@ class SourceDesk:
             if self._writer.done():  # then closing failed, not opening
                 raise
             self._writer.set_exception(error)
-            self._wake()
-
-    def _wake(self) -> None:
-        with suppress(OSError):  # nobody listens after close()
-            os.eventfd_write(self._fd, 1)
+            self._wake.ring()
 
     # ---- sources
 
@@ -59,7 +54,7 @@ class SourceDesk:
         if any(work.order.stream == order.stream and work.alive for work in self._leaving):
             self._next[order.stream] = order
             return
-        self._works[order.stream] = SourceWork(order, self._writer, self._wake)
+        self._works[order.stream] = SourceWork(order, self._writer, self._wake.ring)
 
     def remove(self, order: SourceOrder) -> None:
         """Stop reading the source of this order; another order for the same stream stays."""
@@ -100,11 +95,10 @@ class SourceDesk:
     # ---- reports to the supervisor
 
     def fileno(self) -> int:
-        return self._fd
+        return self._wake.fileno()
 
     def clear_wake(self) -> None:
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._fd)
+        self._wake.clear()
 
     def beat(self) -> Beat:
         works = [*self._works.values(), *self._leaving]
@@ -140,6 +134,4 @@ class SourceDesk:
         """Close the log. Its writer waits up to five seconds for what is queued. Closing twice is harmless."""
         self._over.set()
         self._opener.join(CLOSE_S)
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            os.close(fd)
+        self._wake.close()

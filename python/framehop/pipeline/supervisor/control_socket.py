@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import zmq
 
 from framehop.errors import FramehopError, text_of
 from framehop.pipeline.control_plane import LARGEST_REQUEST, Answer, Refusal, Request, encode, parse_request
+from framehop.pipeline.wake import Wake
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +27,13 @@ class ControlSocket:
 
     def __init__(self, path: Path, answer: Callable[[Request], Answer]) -> None:
         self._answer = answer
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = Wake()
         self._context = zmq.Context()
         try:
             self._socket = self._bound(path)
         except BaseException:
             self._context.destroy(linger=0)
-            os.close(self._wake)
+            self._wake.close()
             raise
         self._thread = threading.Thread(target=self._run, name="framehop-control", daemon=True)
         self._thread.start()
@@ -50,8 +50,9 @@ class ControlSocket:
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._wake, zmq.POLLIN)
-        while self._wake not in dict(poller.poll()):
+        wake = self._wake.fileno()
+        poller.register(wake, zmq.POLLIN)
+        while wake not in dict(poller.poll()):
             with contextlib.suppress(zmq.ZMQError):  # the client has gone
                 self._serve(self._socket.recv_multipart(zmq.NOBLOCK))
         self._socket.close()
@@ -69,16 +70,15 @@ class ControlSocket:
             return Refusal(error=f"this request failed here: {text_of(error)}")
 
     def close(self) -> None:
-        if self._wake < 0:
+        if self._wake.fileno() < 0:
             return
-        os.eventfd_write(self._wake, 1)
+        self._wake.ring()
         self._thread.join(CLOSE_S)
         if self._thread.is_alive():
             logger.warning("an answer to a request takes long; it is left alone")
             return
         self._context.term()
-        os.close(self._wake)
-        self._wake = -1
+        self._wake.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,15 +3,14 @@ work nor Ctrl-C."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 import time
 from dataclasses import dataclass
 from typing import Self
 
 from framehop.errors import LogUnavailableError
+from framehop.pipeline.wake import Wake
 from framehop.protocols import GroupAdmin
 from framehop.types import Partition
 
@@ -41,7 +40,7 @@ class GroupProgress:
     def __init__(self, log: GroupAdmin, group: str) -> None:
         self._log = log
         self._group = group
-        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = Wake()
         self._changed = threading.Condition()
         self._wanted: tuple[float, bool] | None = None
         self._found: Look | None = None
@@ -59,8 +58,7 @@ class GroupProgress:
 
     def take(self) -> Look | None:
         """Return the look since the last call, if any. Raises the log's error, but reports a missing broker in `stalled` only."""
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._fd)
+        self._wake.clear()
         with self._changed:
             if self._failure is not None:
                 raise self._failure
@@ -68,7 +66,7 @@ class GroupProgress:
             return found
 
     def fileno(self) -> int:
-        return self._fd
+        return self._wake.fileno()
 
     def _run(self) -> None:
         while (wanted := self._next()) is not None:
@@ -83,7 +81,7 @@ class GroupProgress:
                 if self._closed:
                     return
                 self._found, self._failure = found, failure
-                os.eventfd_write(self._fd, 1)
+                self._wake.ring()
 
     def _next(self) -> tuple[float, bool] | None:
         with self._changed:
@@ -110,9 +108,7 @@ class GroupProgress:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(CLOSE_S)
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._wake.close()
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 from framehop.errors import InvalidArgumentError, SourceError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceNews, SourceOrder
+from framehop.pipeline.wake import Wake
 
 Change = AddSource | RemoveSource
 
@@ -43,7 +43,7 @@ class Roster:
     """
 
     def __init__(self, on_change: Callable[[StreamStatus], None] | None = None) -> None:
-        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = Wake()
         self._changed = threading.Condition()
         self._orders: dict[str, SourceOrder] = {}
         self._statuses: dict[str, StreamStatus] = {}
@@ -77,7 +77,7 @@ class Roster:
 
     def _tell(self, change: Change) -> None:
         self._untold.append(change)
-        os.eventfd_write(self._fd, 1)
+        self._wake.ring()
 
     def has(self, stream: str) -> bool:
         with self._changed:
@@ -86,7 +86,7 @@ class Roster:
     # ---- the supervisor's side
 
     def fileno(self) -> int:
-        return self._fd
+        return self._wake.fileno()
 
     @property
     def empty(self) -> bool:
@@ -103,7 +103,7 @@ class Roster:
         """Return all sources for an ingest process that begins, and forget the untold changes, which these include."""
         with self._changed:
             self._untold.clear()
-            self._clear_wake()
+            self._wake.clear()
             return list(self._orders.values())
 
     def tell(self, say: Callable[[Change], bool]) -> None:
@@ -111,13 +111,7 @@ class Roster:
         with self._changed:
             while self._untold and say(self._untold[0]):
                 self._untold.popleft()
-            self._clear_wake()
-
-    def _clear_wake(self) -> None:
-        try:
-            os.eventfd_read(self._fd)
-        except BlockingIOError:
-            return
+            self._wake.clear()
 
     def note(self, news: SourceNews) -> None:
         """Note the state of a source as ingest reports it; ignore a source that was removed meanwhile."""
@@ -152,7 +146,3 @@ class Roster:
             if stream not in self._statuses:
                 raise SourceError(f"stream {stream} was removed")
             return self._statuses[stream]
-
-    def __del__(self) -> None:
-        """Close the descriptor, which nobody can use any more."""
-        os.close(self._fd)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Self
 
 from framehop.decode import Decoded, DecodeJob
 from framehop.pipeline.control import Beat
+from framehop.pipeline.wake import Wake
 from framehop.pipeline.worker.commit_rule import Batch, CommitTracker
 from framehop.protocols import CommitResult, Tenure
 from framehop.timing import Deadline
@@ -23,7 +23,7 @@ BACKSTOP_S = 1.0  # every change is notified; if one were missed, this would bou
 
 
 class InFlight:
-    """The frames between poll and commit. `wake_fd` is readable while decoded frames wait, and after each commit. Thread-safe."""
+    """The frames between poll and commit. `wake` is rung while decoded frames wait, and after each commit. Thread-safe."""
 
     def __init__(self, *, ahead: bool = False) -> None:
         """`ahead`: see CommitTracker."""
@@ -38,7 +38,7 @@ class InFlight:
         self._counts = {"events": 0, "detected": 0, "failed": 0}
         self.stopping = threading.Event()
         self.stalled = ""
-        self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.wake = Wake()
 
     # ---- intake
 
@@ -66,7 +66,7 @@ class InFlight:
     def decoded(self, frames: list[Decoded]) -> None:
         with self._lock:
             self._decoded.extend(frames)
-        self._wake()
+        self.wake.ring()
 
     def take_again(self) -> list[DecodeJob]:
         """Return the frames whose slot was lost and that must be decoded anew."""
@@ -95,8 +95,7 @@ class InFlight:
             return self._tracker.in_flight == 0 and not self._committing
 
     def take_decoded(self) -> list[Decoded]:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self.wake_fd)
+        self.wake.clear()
         with self._lock:
             frames = list(self._decoded)
             self._decoded.clear()
@@ -146,7 +145,7 @@ class InFlight:
                     self._counts["failed"] += event.outcome == "failed"
             self.stalled = ""
             self._changed.notify_all()
-        self._wake()
+        self.wake.ring()
 
     # ---- ends
 
@@ -167,19 +166,14 @@ class InFlight:
         self.stopping.set()
         with self._changed:
             self._changed.notify_all()
-        self._wake()
+        self.wake.ring()
 
     def close(self) -> None:
-        """Close `wake_fd`, once the threads have ended. Closing twice is harmless."""
-        if self.wake_fd >= 0:
-            os.close(self.wake_fd)
-            self.wake_fd = -1
+        """Close `wake`, once the threads have ended. Closing twice is harmless."""
+        self.wake.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def _wake(self) -> None:
-        os.eventfd_write(self.wake_fd, 1)

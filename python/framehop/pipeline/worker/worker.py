@@ -120,7 +120,7 @@ class Worker:
                 child.BEAT_S if self._draining is None else DRAIN_LOOK_S,
             ),
         )
-        wakes = [self._in_flight.wake_fd, self._channel.fileno()]
+        wakes = [self._in_flight.wake.fileno(), self._channel.fileno()]
         if self._hop is None:
             ready = select.select(wakes, [], [], timeout_s)[0]
         else:
