@@ -200,7 +200,7 @@ class Ring:
     def ring_id(self) -> int: ...
     @property
     def incarnation(self) -> int:
-        """1 for the first writer, one more for each successor."""
+        """Number of the writer: 1 for the first, one more for each successor."""
     @property
     def slot_count(self) -> int: ...
     @property

@@ -163,7 +163,7 @@ class Process:
         self._release()
 
     def reap(self, in_flight: int, *, progressed: bool) -> Incident | None:
-        """Collect it after its end. Returns None when it ended as agreed; otherwise plans the next start with back-off, unless it
+        """Collect an ended process. Returns None when it ended as agreed; otherwise plans the next start with back-off, unless it
         was draining. `progressed`: events were written since it started."""
         assert self.popen is not None
         code = self.popen.wait()

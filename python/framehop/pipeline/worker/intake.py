@@ -49,7 +49,7 @@ class Intake:
         return max(1, min(self._decoders.room, self._ring.free_slots()))
 
     def _hold_membership(self) -> None:
-        """Poll for no frames while draining, so that the group does not take us for dead."""
+        """Keep polling without taking frames while draining, so that the group does not take us for dead."""
         while not self._in_flight.stopping.wait(SLOT_WAIT_S):
             self._consumer.poll(0, 0.0)
 
