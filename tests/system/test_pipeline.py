@@ -16,6 +16,7 @@ from framehop.sources.demo import demo_sources
 from framehop.sources.pan import PanSource
 from framehop.testing.synthetic import forged_jpeg
 from tests.system.harness import House, check_ledger, pictures_of
+from tests.tiny_model import write_model
 from tests.waiting import until
 
 SHAPES = "testsrc:?size=320x240&count=30"
@@ -194,12 +195,13 @@ def test_doctor_finds_a_healthy_machine(house: House) -> None:
 
 def test_api_iterates_events_and_can_be_left_early(house: House) -> None:
     many = "testsrc:?size=96x64&count=400"  # more than are read before it is left, however busy the machine
-    for event in framehop.run(many, log=house.log, rate=20.0):
+    quick = framehop.DetectOptions(model=str(write_model(house.path)))  # so that a busy machine drains in time
+    for event in framehop.run(many, log=house.log, rate=20.0, options=quick):
         assert event.outcome == "detected"
         if event.seq == 3:
             break
     with framehop.open_log(house.log, create=False) as log:
         assert framehop.audit(log).missing == 0
-    rest = [event.seq for event in framehop.run(many, log=house.log, rate="max")]
+    rest = [event.seq for event in framehop.run(many, log=house.log, rate="max", options=quick)]
     assert 0 < rest[0] < rest[-1] == 399
     check_ledger(house.log, {"testsrc": pictures_of(many)})
