@@ -81,6 +81,7 @@ def _stopped(process: psutil.Process) -> Iterator[None]:
         process.resume()
 
 
+@pytest.mark.timeout(3600)
 def test_a_worker_that_regains_its_partitions_in_a_directory(house: House, rounds: int) -> None:
     options = LogOptions(session_timeout_s=0.5)
     config = house.path / "config.yaml"
@@ -109,6 +110,7 @@ def _wait_for(count: Callable[[], int], wanted: int) -> None:
     until(lambda: count() == wanted, f"{wanted} events", 60)
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
 def test_a_worker_that_regains_its_partitions_in_kafka(
     house: House, kafka_cluster: Cluster, rounds: int, delivery: str
