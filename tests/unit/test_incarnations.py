@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from framehop.pipeline.supervisor.incarnations import HANG_S, Process
+from framehop.budgets import HANG_S
+from framehop.pipeline.supervisor.incarnations import Process
 
 
 @dataclass

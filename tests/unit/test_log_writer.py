@@ -178,7 +178,7 @@ def test_closing_a_stalled_writer_ends_and_counts_what_was_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("framehop.log.embedded.append_commits.free_bytes", lambda _path: 0)
-    monkeypatch.setattr("framehop.log.embedded.writer.CLOSE_S", 0.1)
+    monkeypatch.setattr("framehop.log.embedded.writer.WRITER_CLOSE_S", 0.1)
     with open_log(tmp_path) as log:
         writer = log.writer()
         state = writer.open_stream("a", source="test:", finite=True)

@@ -26,7 +26,6 @@ from framehop.pipeline.control import Begin, Channel, Failed, Settings
 logger = logging.getLogger(__name__)
 
 UNAVAILABLE = 4  # exit status of a process that found no broker
-BEAT_S = 1.0  # the pause between two beats of a process; see incarnations.HANG_S
 
 Body = Callable[[Channel, Settings], None]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from framehop.budgets import ANSWER_S
 from framehop.config import own_user_id, runtime_parents
 from framehop.errors import ProcessError
 from framehop.pipeline.control import ModelFacts
@@ -24,7 +25,6 @@ PUBLICATION = "pipeline.json"
 SOCKET = "control.sock"
 LARGEST_REQUEST = 1 << 16
 LARGEST_PUBLICATION = 1 << 16
-ANSWER_S = 3.0
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
+from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S
 from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
 from framehop.errors import ClosedError, InvalidArgumentError, ProcessError, SourceError
 from framehop.log import KafkaOptions, LogAt, LogOptions
@@ -24,7 +25,7 @@ from framehop.pipeline.session import Session
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.pipeline.supervisor.status import Status, Summary
-from framehop.pipeline.supervisor.supervisor import DRAIN_GRACE_S, Supervisor
+from framehop.pipeline.supervisor.supervisor import Supervisor
 from framehop.sources import expand, open_specs
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, EventRecord, FrameKey
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-END_S = 15.0  # time after the drain: to kill what hangs, to close the log, for the last callback
 READY_POLL_S = 0.05
 
 
@@ -192,12 +192,14 @@ class Pipeline:
             self._await_end(drain_s)
         except BaseException:
             self._session.request_stop(0.0)  # the wait was interrupted, so do not drain any longer
-            self._session.join(END_S)
+            self._session.join(PIPELINE_END_S)
             raise
         self._raise_failure()
 
     def _await_end(self, drain_s: float | None) -> None:
-        deadline = Deadline.after((self._options.drain_s if drain_s is None else drain_s) + DRAIN_GRACE_S + END_S)
+        deadline = Deadline.after(
+            (self._options.drain_s if drain_s is None else drain_s) + DRAIN_GRACE_S + PIPELINE_END_S
+        )
         if not self._session.join(deadline.remaining_s):
             raise ProcessError(f"the pipeline on {self._at.url} does not end: see its messages")
         for pump in self._pumps:

@@ -13,6 +13,7 @@ from typing import Self
 from crc32c import crc32c
 
 from framehop.account import IngestAccount
+from framehop.budgets import WRITER_CLOSE_S
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.log.embedded.append_commits import Committer
 from framehop.log.embedded.append_queue import AppendQueue, PassChange, PendingAccount, PendingFrame
@@ -27,7 +28,6 @@ from framehop.types import Frame, StreamState, check_stream
 
 logger = logging.getLogger(__name__)
 
-CLOSE_S = 5.0
 MAX_PAYLOAD_BYTES = 256 << 20
 
 
@@ -124,7 +124,7 @@ class EmbeddedWriter:
             if self._closed:
                 return
             self._closed = True
-        if self._drain(Deadline.after(CLOSE_S)):
+        if self._drain(Deadline.after(WRITER_CLOSE_S)):
             for held in self._streams.values():
                 held.lock.release()
             self._life.release(unlink=True)

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Self, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from framehop import _core
+from framehop.budgets import HANDOVER_S
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.commit_progress import CommitProgress
 from framehop.log.kafka.connection import MISSING, REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
@@ -38,7 +39,6 @@ SOON = 64  # this many finished frames are committed before the interval is over
 AHEAD = 128  # this many uncommitted frames stop the worker: it bounds what a crash repeats, however fast the worker is
 GENERATION_S = 2.0  # how long a commit waits for the group's new generation
 FULL_S = 1.0  # a full handoff is checked this often, so that rebalances are heard anyway
-REVOKE_S = 8.0  # how long the worker has to finish frames of partitions that go to another
 
 
 class KafkaConsumer:
@@ -378,7 +378,7 @@ class KafkaConsumer:
         with self._lock:
             self._marks.drop([partition])
         # A commit under way has an old offset; wait for it.
-        if self._commit_lock.acquire(timeout=REVOKE_S):
+        if self._commit_lock.acquire(timeout=HANDOVER_S):
             self._commit_lock.release()
         try:
             self._consumer.commit(offsets=[topic_partition(partition, begin)], asynchronous=False)
@@ -455,7 +455,7 @@ class KafkaConsumer:
         # An older generation could no longer commit.
         self._note_generation()
         self._handoff.announce(notice)
-        deadline = Deadline.after(REVOKE_S)
+        deadline = Deadline.after(HANDOVER_S)
         while not notice.heeded.wait(POLL_S) and not deadline.expired and not self._ending.is_set():
             if self._options.delivery == "at-least-once":
                 self._commit_offsets(wait=True)
@@ -510,7 +510,7 @@ class KafkaConsumer:
         self._closed = True
         self._ending.set()
         self._handoff.wake()
-        self._thread.join(REVOKE_S + REQUEST_S)
+        self._thread.join(HANDOVER_S + REQUEST_S)
         if self._watch is not None:
             self._watch.close()
         with self._commit_lock:

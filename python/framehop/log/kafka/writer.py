@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from framehop import _core
 from framehop.account import IngestAccount
+from framehop.budgets import WRITER_CLOSE_S
 from framehop.errors import (
     ClosedError,
     FramehopError,
@@ -38,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 DeliveryCallback = Callable[[KafkaError | None, Message], None]
 
-CLOSE_S = 5.0
 TICK_S = 0.05
 GATHER_S = 0.005  # little compared with a broker's answer, and dozens of frames at full speed
 SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
@@ -496,7 +496,7 @@ class KafkaWriter:
             if self._closed:
                 return
             self._closed = True
-            deadline = Deadline.after(CLOSE_S)
+            deadline = Deadline.after(WRITER_CLOSE_S)
             while self._queued and self._failure is None and not deadline.expired:
                 self._quiet.wait(TICK_S)
             left, why = self._queued, self.stalled or "the time is up"

@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from framehop import _core
+from framehop.budgets import BEAT_S
 from framehop.errors import InvalidArgumentError, ProcessError
 from framehop.inference.engine import Engine, load_model
 from framehop.pipeline import child
@@ -144,7 +145,7 @@ def _serve(channel: Channel, loop: DetectorLoop) -> None:
     while True:
         if time.monotonic() >= beat_at:
             channel.send(Beat())
-            beat_at = time.monotonic() + child.BEAT_S
+            beat_at = time.monotonic() + BEAT_S
         if loop.step(max(0.0, beat_at - time.monotonic()), [channel.fileno()]):
             messages = channel.receive()
             if messages is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
+from framehop.budgets import STOP_FLUSH_S
 from framehop.errors import ConfigError
 from framehop.pipeline.ingest.feed import Feed, StreamProgress, StreamSummary
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
@@ -19,7 +20,6 @@ __all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamS
 logger = logging.getLogger(__name__)
 
 PROGRESS_S = 0.5
-STOP_FLUSH_S = 5.0  # part of the ten seconds that a supervisor grants after SIGTERM
 SILENCE_S = 30.0  # a healthy log acknowledges within a second; only a full disk may take longer, and says so
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import sys
 
+from framehop.budgets import BEAT_S, STOP_FLUSH_S
 from framehop.pipeline import child
 from framehop.pipeline.control import (
     AddSource,
@@ -18,7 +19,6 @@ from framehop.pipeline.control import (
     RemoveSource,
     Settings,
 )
-from framehop.pipeline.ingest.ingest import STOP_FLUSH_S
 from framehop.pipeline.ingest.source_desk import SourceDesk
 from framehop.sources.pillow_picture import hush_pictures
 from framehop.timing import Deadline
@@ -49,7 +49,7 @@ def _serve(channel: Channel, desk: SourceDesk, *, stays: bool) -> bool:
     """Serve until told to stop, and return True; or until there is nothing to do any more."""
     while stays or desk.at_work:
         _say(channel, desk)
-        ready, _, _ = select.select([channel.fileno(), desk.fileno()], [], [], child.BEAT_S)
+        ready, _, _ = select.select([channel.fileno(), desk.fileno()], [], [], BEAT_S)
         desk.clear_wake()
         if channel.fileno() in ready and _obey(channel, desk):
             return True

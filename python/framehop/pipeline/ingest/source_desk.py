@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 
+from framehop.budgets import DESK_CLOSE_S
 from framehop.log import LogAt
 from framehop.pipeline.control import Beat, SourceNews, SourceOrder
 from framehop.pipeline.ingest.source_work import SourceWork
@@ -15,8 +16,6 @@ from framehop.protocols import FrameWriter
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
-
-CLOSE_S = 7.0  # five seconds for the writer, and some for its log
 
 
 class SourceDesk:
@@ -133,5 +132,5 @@ class SourceDesk:
     def close(self) -> None:
         """Close the log. Its writer waits up to five seconds for what is queued. Closing twice is harmless."""
         self._over.set()
-        self._opener.join(CLOSE_S)
+        self._opener.join(DESK_CLOSE_S)
         self._wake.close()

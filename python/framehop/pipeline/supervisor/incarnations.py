@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from framehop.budgets import HANG_S, START_S
 from framehop.config import FailPoint
 from framehop.errors import ProcessError
 from framehop.pipeline.child import UNAVAILABLE
@@ -18,8 +19,6 @@ from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Mes
 
 logger = logging.getLogger(__name__)
 
-START_S = 60.0  # enough for imports and a model of some hundred MB on a slow disk
-HANG_S = 15.0  # beats come every second; a batch of a slow model may take seconds
 STEADY_S = 10.0  # after an incarnation that lived this long the back-off begins anew
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from framehop import _core
+from framehop.budgets import LAG_PATIENCE_S
 from framehop.errors import ClosedError, FramehopError
 from framehop.pipeline.control import ModelFacts
 from framehop.pipeline.control_plane import (
@@ -30,7 +31,6 @@ from framehop.types import PartitionLag
 RATE_S = 10.0
 STEP_S = 0.25
 FRESH_S = 1.0
-PATIENCE_S = 1.5  # the client waits three seconds
 CLOSE_S = 0.3
 
 
@@ -147,7 +147,7 @@ class Reporter:
 
     def _answer(self, _request: Request) -> Answer:
         counters, processes = self._view()
-        lag, age_s, error = self._lag.latest(PATIENCE_S)
+        lag, age_s, error = self._lag.latest(LAG_PATIENCE_S)
         return PipelineReport(
             publication=self._publication,
             stopping=self._stopping(),

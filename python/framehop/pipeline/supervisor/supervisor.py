@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from framehop import _core
+from framehop.budgets import DRAIN_GRACE_S
 from framehop.config import DetectOptions, FailPoint
 from framehop.errors import ProcessError
 from framehop.inference.engine import load_model
@@ -41,7 +42,6 @@ from framehop.types import Partition
 logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
-DRAIN_GRACE_S = 1.5  # added to the workers' own deadline, so that they can close what they hold
 
 
 class Supervisor:

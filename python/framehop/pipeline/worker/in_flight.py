@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Self
 
+from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import Decoded, DecodeJob
 from framehop.pipeline.control import Beat
 from framehop.pipeline.wake import Wake
@@ -17,7 +18,6 @@ from framehop.protocols import CommitResult, Tenure
 from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
 
-REVOKE_S = 5.0
 BATCH = 128  # events of one commit; after a crash no more than this many durable but uncommitted ones are done again
 BACKSTOP_S = 1.0  # every change is notified; if one were missed, this would bound the delay
 
@@ -76,8 +76,8 @@ class InFlight:
             return jobs
 
     def wait_committed(self, partitions: frozenset[Partition]) -> None:
-        """Before partitions are handed over, wait up to REVOKE_S until their frames are committed, then forget the rest."""
-        deadline = Deadline.after(REVOKE_S)
+        """Wait until the frames of partitions that are handed over are committed, HANDOVER_FRAMES_S at most; drop the rest."""
+        deadline = Deadline.after(HANDOVER_FRAMES_S)
         with self._changed:
             while (
                 self._tracker.in_flight_of(partitions) or self._committing & partitions

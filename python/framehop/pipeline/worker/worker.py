@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from framehop import _core
+from framehop.budgets import BEAT_S
 from framehop.decode import Decoded, DecoderError
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, ProcessError
 from framehop.pipeline import child
@@ -116,8 +117,8 @@ class Worker:
         timeout_s = max(
             0.0,
             min(
-                self._last_beat + child.BEAT_S - time.monotonic(),
-                child.BEAT_S if self._draining is None else DRAIN_LOOK_S,
+                self._last_beat + BEAT_S - time.monotonic(),
+                BEAT_S if self._draining is None else DRAIN_LOOK_S,
             ),
         )
         wakes = [self._in_flight.wake.fileno(), self._channel.fileno()]
@@ -204,7 +205,7 @@ class Worker:
         """Send a beat once a second, and at once when the last frame in flight was committed."""
         now = time.monotonic()
         busy = not self._in_flight.idle
-        if now - self._last_beat < child.BEAT_S and (busy or not self._was_busy):
+        if now - self._last_beat < BEAT_S and (busy or not self._was_busy):
             return
         self._was_busy = busy
         self._last_beat = now

@@ -1,0 +1,27 @@
+"""The times that hang together across processes and rooms, in seconds. A test holds them to fitting into each other."""
+
+from __future__ import annotations
+
+# ---- a partition goes to another member: the worker finishes its frames, then the log commits them and lets go
+
+HANDOVER_FRAMES_S = 5.0  # how long a worker finishes frames of partitions that it gives up
+HANDOVER_S = 8.0  # how long the log waits for that and for the commit behind it; less than a session, or the group goes on without
+
+# ---- a process says that it is alive
+
+BEAT_S = 1.0  # the pause between two beats
+HANG_S = 15.0  # a process that is silent for so long is killed; a batch of a slow model may take seconds
+START_S = 60.0  # the same for one that is not ready yet: imports, and a model of some hundred MB on a slow disk
+
+# ---- the end
+
+WRITER_CLOSE_S = 5.0  # what a writer of the log waits for acknowledgements when it is closed
+STOP_FLUSH_S = 5.0  # what ingest waits for them when it is asked to stop
+DESK_CLOSE_S = 7.0  # what an ingest process waits for its writer and its log
+DRAIN_GRACE_S = 1.5  # what the supervisor adds to the drain, so that workers can close what they hold
+PIPELINE_END_S = 15.0  # what `Pipeline.stop` adds to both: killing what hangs, closing the log, the last callback
+
+# ---- a question to a running pipeline
+
+LAG_PATIENCE_S = 1.5  # what the answer waits for a fresh look at the log
+ANSWER_S = 3.0  # what whoever asks waits for the answer

@@ -1,0 +1,27 @@
+"""Times that are part of others leave these some room."""
+
+from __future__ import annotations
+
+from framehop import budgets
+from framehop.config import DetectOptions
+from framehop.log import KafkaOptions
+
+
+def test_a_partition_is_handed_over_within_the_session() -> None:
+    assert budgets.HANDOVER_FRAMES_S + 2 <= budgets.HANDOVER_S
+    assert KafkaOptions().session_timeout_s > budgets.HANDOVER_S
+
+
+def test_a_living_process_is_not_taken_for_a_hung_one() -> None:
+    assert 5 * budgets.BEAT_S <= budgets.HANG_S <= budgets.START_S
+
+
+def test_the_end_has_room_for_every_part_of_it() -> None:
+    assert DetectOptions().drain_s > budgets.STOP_FLUSH_S
+    assert budgets.WRITER_CLOSE_S < budgets.DESK_CLOSE_S
+    assert DetectOptions().drain_s + budgets.DRAIN_GRACE_S > budgets.DESK_CLOSE_S
+    assert budgets.DRAIN_GRACE_S < budgets.PIPELINE_END_S
+
+
+def test_an_answer_comes_while_it_is_waited_for() -> None:
+    assert budgets.LAG_PATIENCE_S + 1 <= budgets.ANSWER_S
