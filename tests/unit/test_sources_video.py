@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
@@ -150,3 +151,21 @@ def test_without_pyav_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.delitem(sys.modules, "framehop.sources.video")
     with pytest.raises(MissingExtraError, match=r"pip install '.*\[video\]'"):
         parse_source(str(path))
+
+
+def test_a_film_starts_no_threads_and_leaves_no_frames_to_the_garbage_collector(tmp_path: Path) -> None:
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    source = VideoSource(_clip(tmp_path / "clip.mp4"), stream="clip")
+    gc.collect()
+    gc.disable()
+    try:
+        before, size = threads(), sys.getallocatedblocks()
+        for _ in range(5):
+            assert len(list(source.pictures())) == 12
+        assert threads() <= before
+        per_frame = (sys.getallocatedblocks() - size) / 60
+        assert per_frame < 2, "something is kept of every frame"
+    finally:
+        gc.enable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,8 @@ def read_bytes(path: Path, limit: int = MAX_FILE_BYTES, *, whole: bool = True) -
         raise SourceError(f"cannot read {path}: no such file" if not path.exists() else f"{path} is not a regular file")
     try:
         with path.open("rb") as file:
-            data = file.read(limit + whole)
+            # No more than there is: reading reserves all that is asked for. One more, for a file that grows meanwhile.
+            data = file.read(min(limit, os.fstat(file.fileno()).st_size) + whole)
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
     if len(data) > limit:

@@ -27,6 +27,7 @@ try:
     from av.container import InputContainer
     from av.error import FFmpegError
     from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 except ImportError as error:
     raise MissingExtraError(f"reading video files needs PyAV: {install('video')}") from error
@@ -122,11 +123,12 @@ class VideoSource:
         with self._open() as container:
             video = container.streams.video[0]
             timeline = _Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate))
+            upright = _Upright()
             for frame in self._frames(container, video):
                 media_us = timeline.place(frame.pts)
                 seen += 1
                 if seen > start_seq:
-                    yield self._picture(frame, media_us)
+                    yield self._picture(frame, upright, media_us)
         self._miss(seen)
 
     def _miss(self, seen: int) -> None:
@@ -154,10 +156,10 @@ class VideoSource:
                 continue
             yield from frames
 
-    def _picture(self, frame: VideoFrame, media_us: int) -> Picture:
+    def _picture(self, frame: VideoFrame, upright: _Upright, media_us: int) -> Picture:
         """Encode a frame. A fault in it affects no other frame."""
         try:
-            return self._encoded(frame, media_us)
+            return self._encoded(upright.pixels(frame), media_us)
         except Exception as error:  # FFmpeg's scaler and PyAV may raise anything for a hostile file
             if is_out_of_memory(error):
                 raise
@@ -168,8 +170,7 @@ class VideoSource:
                 error=f"corrupt_picture: {shown(self._path.name)}: {_reason(error)}",
             )
 
-    def _encoded(self, frame: VideoFrame, media_us: int) -> Picture:
-        pixels = _upright(frame)
+    def _encoded(self, pixels: NDArray[np.uint8], media_us: int) -> Picture:
         height, width = pixels.shape[:2]
         return Picture(
             payload=encode_jpeg(pixels, quality=self._quality), media_us=media_us, width=width, height=height
@@ -198,11 +199,26 @@ class _Timeline:
         return self._place_us
 
 
-def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
-    """Return RGB pixels turned and mirrored as the file asks: a phone stores its clip lying on its side, and some cameras
-    mirror."""
-    pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-    return np.ascontiguousarray(_displayed(pixels, _matrix_of(frame)))
+class _Upright:
+    """Converts frames to RGB pixels, turned and mirrored as the file asks: a phone stores its clip lying on its side, and some
+    cameras mirror. Use from one thread.
+
+    The scaler is kept, and it works in the caller's thread: a new one per frame would start threads for every frame. Side data is
+    read once per rotation, because PyAV ties a frame and its side data into a cycle, which only the garbage collector frees.
+    """
+
+    def __init__(self) -> None:
+        self._scaler = VideoReformatter()
+        self._matrices: dict[int, tuple[int, int, int, int]] = {}  # by the degrees that the frames name
+
+    def pixels(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """Return uint8 [H, W, 3], RGB."""
+        rotation = int(frame.rotation)
+        if rotation not in self._matrices:
+            self._matrices[rotation] = _matrix_of(frame)
+        rgb = self._scaler.reformat(frame, format="rgb24", threads=1)
+        stored = np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+        return np.ascontiguousarray(_displayed(stored, self._matrices[rotation]))
 
 
 def _matrix_of(frame: VideoFrame) -> tuple[int, int, int, int]:
