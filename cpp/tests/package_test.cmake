@@ -34,7 +34,7 @@ build(${everything} ${WORK}/everything/build)
 execute_process(COMMAND ${WORK}/everything/build/everything COMMAND_ERROR_IS_FATAL ANY)
 
 build(${SOURCE}/examples/cpp ${WORK}/example)
-execute_process(COMMAND ${WORK}/example/framehop_example ${SOURCE}/docs/astronaut.jpg
+execute_process(COMMAND ${WORK}/example/framehop_example ${SOURCE}/python/framehop/models/astronaut.jpg
                 OUTPUT_VARIABLE printed COMMAND_ERROR_IS_FATAL ANY)
 if(NOT printed MATCHES "^example: [0-9]+ x [0-9]+, in the middle RGB [0-9]+ [0-9]+ [0-9]+\n$")
   message(FATAL_ERROR "the example printed: ${printed}")

@@ -169,3 +169,18 @@ def test_a_film_starts_no_threads_and_leaves_no_frames_to_the_garbage_collector(
         assert per_frame < 2, "something is kept of every frame"
     finally:
         gc.enable()
+
+
+def test_a_file_that_claims_more_than_all_memory_is_at_fault_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_options: object) -> None:
+        raise av.error.MemoryError(12, "Cannot allocate memory", "x")
+
+    clip = _clip(tmp_path / "clip.mp4")
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(SourceError, match=r"cannot open .*clip\.mp4 as video"):
+        VideoSource(clip, stream="clip")
+    monkeypatch.setattr("framehop.sources.video._ROOM", 1 << 60)  # there is truly none left
+    with pytest.raises(MemoryError):
+        VideoSource(clip, stream="clip")

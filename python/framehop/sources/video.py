@@ -41,6 +41,7 @@ _UNDECODED = "a packet that cannot be decoded"
 _ABSENT = "a picture that the file announces and does not have"
 _MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures means a broken time stamp
 _DEFAULT_RATE = 25.0
+_ROOM = 64 << 20  # more than a picture of any camera takes
 
 # These equal `_matrix_of` for a turn by degrees, without mirrors.
 _TURNS = {-90: (0, 1, -1, 0), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
@@ -78,7 +79,7 @@ class VideoSource:
             # Tags may have any encoding, and none is read here.
             container = av.open(f"file:{self._path.absolute()}", options=options, metadata_errors="replace")
         except Exception as error:  # a demuxer may raise anything for a hostile file
-            if is_out_of_memory(error):
+            if _lacks_memory(error):
                 raise
             raise SourceError(
                 f"cannot open {self._path} as video: {_reason(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
@@ -150,7 +151,7 @@ class VideoSource:
             try:
                 frames = packet.decode()
             except FFmpegError as error:
-                if is_out_of_memory(error):
+                if _lacks_memory(error):
                     raise
                 self._tally.add(_UNDECODED, shown(self._path.name))
                 continue
@@ -161,7 +162,7 @@ class VideoSource:
         try:
             return self._encoded(upright.pixels(frame), media_us)
         except Exception as error:  # FFmpeg's scaler and PyAV may raise anything for a hostile file
-            if is_out_of_memory(error):
+            if _lacks_memory(error):
                 raise
             return Picture(
                 payload=b"",
@@ -247,6 +248,18 @@ def _displayed(pixels: NDArray[np.uint8], matrix: tuple[int, int, int, int]) -> 
 def _rate(video: VideoStream) -> float:
     rate = float(video.average_rate or video.guessed_rate or _DEFAULT_RATE)
     return rate if 0.001 <= rate <= 1000 else _DEFAULT_RATE
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Return whether memory ran out here. FFmpeg says the same of a hostile file that claims tables larger than all memory: then
+    there is still some to be had, and the file is at fault."""
+    if not is_out_of_memory(error):
+        return False
+    try:
+        bytearray(_ROOM)
+    except MemoryError:
+        return True
+    return not isinstance(error, FFmpegError)
 
 
 def _reason(error: Exception) -> str:
