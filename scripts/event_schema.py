@@ -20,6 +20,9 @@ def schema() -> str:
     for part in parts.values():
         if text := part.get("description"):
             part["description"] = " ".join(text.split())
+        for field in part["properties"].values():
+            if field.get("default") in ([], {}):  # named by some versions of msgspec, and not by others
+                del field["default"]
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"framehop event, version {SCHEMA_VERSION}",
