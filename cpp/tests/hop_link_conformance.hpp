@@ -317,7 +317,7 @@ TYPED_TEST_P(LinkConformance, wake_fds_end_a_wait_at_both_ends) {
         (void)link->wait(0ns, fds, readable);
         EXPECT_TRUE(readable.empty()) << "nothing is left to read";
         std::thread late([&] {
-            std::this_thread::sleep_for(20ms);
+            std::this_thread::sleep_for(20ms);  // the wait should have begun; if it has not, it ends at once
             ::close(ends[1]);
         });
         EXPECT_TRUE(this->until(*link, woken)) << "a hang-up is an event, too";
@@ -338,7 +338,7 @@ TYPED_TEST_P(LinkConformance, a_wait_ends_with_its_time_and_with_a_message) {
         EXPECT_GE(std::chrono::steady_clock::now() - start, 30ms);
     }
     std::thread late([&] {
-        std::this_thread::sleep_for(20ms);
+        std::this_thread::sleep_for(20ms);  // likewise
         EXPECT_EQ(both.client->try_send(numbered(1)), Sent::yes);
     });
     EXPECT_TRUE(both.server->wait(kLinkPatience, {}, none));

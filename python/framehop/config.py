@@ -204,13 +204,8 @@ def make_runtime_dir() -> Path:
 def runtime_parents() -> list[Path]:
     """Return where runtime directories of this user may lie. A service has no $XDG_RUNTIME_DIR, but a shell that looks for it has
     one."""
-    named = (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{own_user_id()}", tempfile.gettempdir())
+    named = (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{os.getuid()}", tempfile.gettempdir())
     return list(dict.fromkeys(Path(name) for name in named if name))
-
-
-def own_user_id() -> int:
-    """Return this user's id, by which the owners of files are told apart; a name would not do."""
-    return os.getuid()
 
 
 def usable_cores() -> int:

@@ -172,12 +172,13 @@ def text_of(error: BaseException) -> str:
 
 
 # Python, the dynamic loader and a model's runtime report some failed allocations (a thread's stack, a library's pages) by these
-# texts, without a MemoryError.
+# texts, without a MemoryError. Errors that may carry a file's name are not looked through: a hostile one could be called so.
 _NO_MEMORY: dict[type[Exception], tuple[str, ...]] = {
-    Exception: ("std::bad_alloc", "Failed to allocate memory"),
     RuntimeError: ("start new thread",),
     ImportError: ("annot allocate memory", "failed to map segment"),
 }
+
+_NO_MODEL_MEMORY = ("std::bad_alloc", "Failed to allocate memory")
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
@@ -186,6 +187,8 @@ def is_out_of_memory(error: BaseException | None) -> bool:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == ENOMEM):
             return True
         if any(isinstance(error, kind) and said in str(error) for kind, texts in _NO_MEMORY.items() for said in texts):
+            return True
+        if type(error).__module__.startswith("onnxruntime") and any(said in str(error) for said in _NO_MODEL_MEMORY):
             return True
         error = error.__cause__
     return False

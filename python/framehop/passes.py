@@ -1,4 +1,4 @@
-"""Where a stream's next writer goes on: with the pass before, with nothing because that is done, or with a new epoch."""
+"""Decides where a stream's next writer continues: in the last pass, nowhere because that is done, or in a new epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framehop.timing import now_us
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastPass:
-    """What a log remembers of a stream. `finished_us`: when its source came to its end, 0 while it has not."""
+    """The last pass of a stream, as its log remembers it. `finished_us`: when its source came to its end, 0 while it has not."""
 
     source: str
     epoch: int
@@ -19,8 +19,8 @@ class LastPass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextPass:
-    """What a writer begins with. `resumes`: it continues the last epoch, after its last frame. `done`: it does so, and nothing is
-    left to append. `replaced`: the last pass was interrupted, and something else lies in its source's place now."""
+    """The decision for a stream's next writer. `resumes`: it continues the last epoch, after its last frame. `done`: it does, and
+    nothing is left to append. `replaced`: the last pass was interrupted, and something else lies in its source's place now."""
 
     resumes: bool
     done: bool

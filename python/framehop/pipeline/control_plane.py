@@ -6,6 +6,7 @@ The directory belongs to the supervisor, has mode 0700, and is removed with it. 
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from framehop.budgets import ANSWER_S
-from framehop.config import own_user_id, runtime_parents
+from framehop.config import runtime_parents
 from framehop.errors import ProcessError
 from framehop.pipeline.control import ModelFacts
 from framehop.pipeline.supervisor.roster import StreamStatus
@@ -122,7 +123,7 @@ def published() -> Iterator[Found]:
 def _read(directory: Path) -> Publication | None:
     try:
         status = directory.lstat()
-        private = stat.S_ISDIR(status.st_mode) and status.st_uid == own_user_id() and not status.st_mode & 0o077
+        private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
         if not private:
             return None
         with (directory / PUBLICATION).open("rb") as file:

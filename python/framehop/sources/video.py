@@ -83,7 +83,7 @@ class VideoSource:
                 raise
             raise SourceError(
                 f"cannot open {self._path} as video: {_reason(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
-            ) from error
+            ) from (None if is_out_of_memory(error) else error)  # its claim is no lack of memory to anybody else either
         try:
             return self._checked(container)
         except BaseException:

@@ -11,7 +11,7 @@ from typing import Self
 
 import zmq
 
-from framehop.errors import FramehopError, text_of
+from framehop.errors import FramehopError, ProcessError, text_of
 from framehop.pipeline.control_plane import LARGEST_REQUEST, Answer, Refusal, Request, encode, parse_request
 from framehop.pipeline.wake import Wake
 
@@ -31,9 +31,11 @@ class ControlSocket:
         self._context = zmq.Context()
         try:
             self._socket = self._bound(path)
-        except BaseException:
+        except BaseException as error:
             self._context.destroy(linger=0)
             self._wake.close()
+            if isinstance(error, zmq.ZMQError | OSError):
+                raise ProcessError(f"the control socket {path} cannot be made: {error}") from error
             raise
         self._thread = threading.Thread(target=self._run, name="framehop-control", daemon=True)
         self._thread.start()

@@ -37,9 +37,10 @@ class Resources:
     members: list[str] = field(default_factory=list)
     rings: list[_core.RingHost] = field(default_factory=list)
 
-    def slots_used(self, rings: Iterable[_core.RingHost]) -> int:
-        """Return the number of slots that hold a frame between poll and commit."""
-        return sum(slot.state != "free" for ring in rings for slot in ring.slots())
+
+def _slots_used(rings: Iterable[_core.RingHost]) -> int:
+    """Return the number of slots that hold a frame between poll and commit."""
+    return sum(slot.state != "free" for ring in rings for slot in ring.slots())
 
 
 class Role(Protocol):
@@ -156,7 +157,7 @@ class WorkerRole:
             process.channel.send(at)
 
     def held(self, process: Process) -> int:
-        return self._resources.slots_used([self._resources.rings[process.index]])
+        return _slots_used([self._resources.rings[process.index]])
 
     def died(self, process: Process) -> None:
         self.suspects.note(self._resources.rings[process.index].slots())
@@ -194,7 +195,7 @@ class DetectorRole:
             self._serves(process.index, DetectorAt(self._address(process, process.incarnation), model))
 
     def held(self, process: Process) -> int:
-        return self._resources.slots_used(self._resources.rings)
+        return _slots_used(self._resources.rings[process.index :: len(self._options.devices)])  # of its own workers
 
     def died(self, process: Process) -> None:
         """Do nothing: the slots still hold its pictures."""
