@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import zmq
 
-from tests.system.harness import House
+import framehop
+from tests.system.harness import House, check_ledger, pictures_of
 from tests.tiny_model import write_model
 from tests.waiting import until
 
@@ -70,6 +71,32 @@ def test_a_running_pipeline_says_how_it_is(house: House) -> None:
         assert f"process {run.pid}" in text
         assert "events/s" in text
     assert run.pid not in asked(house)[1]
+
+
+def test_each_of_two_detectors_serves_its_worker_and_may_die(house: House) -> None:
+    """Numbers of GPUs only count where there is none."""
+    sources = [f"cam-{index}=testsrc:?size=96x64&count=60" for index in range(8)]  # in partitions of both workers
+    framehop.open_log(house.log).close()
+    report = house.path / "report.json"
+    words: list[str | Path] = ["detect", "--log", house.log, "--model", write_model(house.path), "--report", report]
+    detect = house.start(*words, "--workers", "2", "--gpu", "0", "--gpu", "1")
+
+    def owners() -> set[str]:
+        return {lag["owner"] for lag in asked(house)[1].get(detect.pid, {}).get("lag", [])} - {""}
+
+    until(lambda: len(owners()) == 2, "partitions of both workers", 60)
+    ingest = house.start("ingest", *sources, "--log", house.log, "--rate", "20")
+    until(lambda: house.events() > 5, "events", 60)
+    house.wait_for("detector-1").kill()
+    assert ingest.wait(60) == 0
+    until(lambda: house.events() == 8 * 60, "all events", 60)
+    detect.terminate()
+    _, stderr = detect.communicate(timeout=30)
+    assert detect.returncode == 0, stderr.decode()
+    assert [incident["process"] for incident in json.loads(report.read_text())["incidents"]] == ["detector-1"]
+    check_ledger(house.log, {f"cam-{index}": pictures_of(source) for index, source in enumerate(sources)})
+    with framehop.open_log(house.log, create=False) as log, log.events() as events:
+        assert len({record.event.writer for record in events}) == 2
 
 
 def test_two_pipelines_are_told_apart(house: House) -> None:
