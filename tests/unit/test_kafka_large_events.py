@@ -76,4 +76,7 @@ def test_a_limit_that_is_lowered_at_work_is_named_and_heeded_by_the_next(log: Ka
         assert not isinstance(refused.value, LogUnavailableError)  # or it would be tried again for ever
     with log.consumer("detect-main", member="0") as consumer:
         work(consumer, 30, crowded=frozenset({3}))
-    assert [event.seq for event in outcomes(log)] == list(range(30))
+    found = outcomes(log)
+    if log.delivery == "at-least-once":  # what was acknowledged before the refusal is written again
+        found = list({event.event_id: event for event in found}.values())
+    assert [event.seq for event in found] == list(range(30))
