@@ -37,18 +37,18 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     lane: str
     start: Start
     ring_path: str
-    min_width: int
-    min_height: int
     decode_threads: int
     max_pixels: int
     max_attempts: int
-    labels: dict[int, str]
     suspects: list[Suspect]
     drain_s: float
 
 
 class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
+    """The settings of a detector. `facts`: the stem of the files in which it describes its models; see `facts.py`."""
+
     address: str
+    facts: str
     ring_dir: str
     options: DetectOptions
     device: int = 0
@@ -77,17 +77,8 @@ class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
 Settings = WorkerSettings | DetectorSettings | IngestSettings
 
 
-class ModelFacts(msgspec.Struct, frozen=True):
-    """The loaded model, as events name it."""
-
-    name: str
-    version: str
-    sha256: str
-    provider: str
-
-
 class Begin(msgspec.Struct, frozen=True):
-    """The settings that a process reads from its standard input at its start, since labels and sources may not fit into a packet.
+    """The settings that a process reads from its standard input at its start, since its sources may not fit into a packet.
     Messages on the channel wait meanwhile. `fail_at`: a point at which a test has the process killed."""
 
     settings: Settings
@@ -111,10 +102,12 @@ class Begin(msgspec.Struct, frozen=True):
 
 
 class DetectorAt(msgspec.Struct, frozen=True, tag="detector_at"):
-    """A detector answers at `address`; the one before it is gone."""
+    """A detector answers at `address` with the model of this number, which it describes in the file of stem `facts`. The detector
+    before it is gone. Said again, with another number, when the same detector has turned to another model."""
 
     address: str
-    model: ModelFacts
+    facts: str
+    model: int
 
 
 class Drain(msgspec.Struct, frozen=True, tag="drain"):
@@ -154,7 +147,9 @@ class News(msgspec.Struct, frozen=True, tag="news"):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    model: ModelFacts | None = None
+    """The process works now. `model`: the number of a detector's model, whose file is written; 0 for a process without one."""
+
+    model: int = 0
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
@@ -225,9 +220,7 @@ class Channel:
         """Send a message; False when the peer is gone, or its queue is full. Raises ProcessError for a message that is too long."""
         packet = _encoder.encode(message)
         if len(packet) > MAX_PACKET:
-            raise ProcessError(
-                f"a control message of {len(packet)} bytes is over the limit of {MAX_PACKET}: shorten the model's labels"
-            )
+            raise ProcessError(f"a control message of {len(packet)} bytes is over the limit of {MAX_PACKET}")
         try:
             self._socket.send(packet)
             self.said_ready |= isinstance(message, Ready)

@@ -17,10 +17,9 @@ import msgspec
 from framehop.budgets import ANSWER_S
 from framehop.config import runtime_parents
 from framehop.errors import ProcessError
-from framehop.pipeline.control import ModelFacts
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
-from framehop.types import PartitionLag
+from framehop.types import ModelInfo, PartitionLag
 
 PUBLICATION = "pipeline.json"
 SOCKET = "control.sock"
@@ -72,7 +71,7 @@ class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     streams: list[StreamStatus]
     rings: list[RingReport]
     members: dict[str, str]
-    model: ModelFacts | None = None
+    model: ModelInfo | None = None
     lag: list[PartitionLag] = msgspec.field(default_factory=list)
     lag_age_s: float | None = None
     lag_error: str = ""

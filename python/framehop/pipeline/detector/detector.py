@@ -12,9 +12,12 @@ from framehop.budgets import BEAT_S
 from framehop.errors import InvalidArgumentError, ProcessError
 from framehop.inference.engine import Engine, load_model
 from framehop.pipeline import child
-from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
+from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, Ready, Settings
+from framehop.pipeline.facts import ModelFacts, write_facts
 from framehop.protocols import Detector
 from framehop.types import Detections
+
+FIRST_MODEL = 1  # the number of the model that a detector starts with
 
 Leased = tuple[_core.FrameRequest, _core.Lease]
 
@@ -24,7 +27,7 @@ class DetectorLoop:
 
     def __init__(self, server: _core.HopServer, detector: Detector, *, ring_dir: Path, max_batch: int) -> None:
         self._server = server
-        self._detector = detector
+        self._detector, self._model = detector, FIRST_MODEL
         self._ring_dir = ring_dir
         self._max_batch = max_batch
         self._readers: dict[int, _core.RingReader] = {}
@@ -91,7 +94,9 @@ class DetectorLoop:
         try:
             self._reply_boxes(request, found, batch_size, wait_us)
         except InvalidArgumentError as error:
-            self._server.reply(request, status="failed", message=f"bad_output: {error}", batch_size=batch_size)
+            self._server.reply(
+                request, status="failed", message=f"bad_output: {error}", batch_size=batch_size, model=self._model
+            )
 
     def _reply_boxes(self, request: _core.FrameRequest, found: Detections, batch_size: int, wait_us: int) -> None:
         self._server.reply(
@@ -106,6 +111,7 @@ class DetectorLoop:
             preprocess_us=found.timings.preprocess_us,
             infer_us=found.timings.infer_us,
             postprocess_us=found.timings.postprocess_us,
+            model=self._model,
         )
 
     def close(self) -> None:
@@ -130,10 +136,8 @@ def body(channel: Channel, settings: Settings) -> None:
         _core.HopServer(settings.address) as server,
     ):
         loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
-        info = engine.info
-        channel.send(
-            Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider))
-        )
+        write_facts(settings.facts, ModelFacts.of(engine, FIRST_MODEL))
+        channel.send(Ready(FIRST_MODEL))
         try:
             _serve(channel, loop)
         finally:

@@ -12,7 +12,6 @@ from typing import Self
 from framehop import _core
 from framehop.budgets import LAG_PATIENCE_S
 from framehop.errors import ClosedError, FramehopError
-from framehop.pipeline.control import ModelFacts
 from framehop.pipeline.control_plane import (
     PUBLICATION,
     SOCKET,
@@ -26,7 +25,7 @@ from framehop.pipeline.control_plane import (
 from framehop.pipeline.supervisor.control_socket import ControlSocket
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
-from framehop.types import PartitionLag
+from framehop.types import ModelInfo, PartitionLag
 
 RATE_S = 10.0
 STEP_S = 0.25
@@ -122,7 +121,7 @@ class Reporter:
         publication: Publication,
         *,
         view: Callable[[], tuple[Status, tuple[ProcessStatus, ...]]],
-        model: Callable[[], ModelFacts | None],
+        model: Callable[[], ModelInfo | None],
         stopping: Callable[[], bool],
         roster: Roster,
         rings: list[_core.RingHost],

@@ -72,11 +72,11 @@ class Supervisor:
         self._fail_at = fail_at
         self._on_status = on_status
         check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
-        model = load_model(options.model)
-        Wanted.of(model.labels, options.conf, options.classes)  # refuses bad options now, not in the detector
+        load_model(options.model)  # refuses a missing file now, not in the detector
+        Wanted.of({}, options.conf, ())
         self._resources = Resources()
         self._ingest = IngestRole(log, roster, stays=not ends_with_sources)
-        self._workers = WorkerRole(log, options, model, self._resources)
+        self._workers = WorkerRole(log, options, self._resources)
         self._detectors = DetectorRole(options, self._resources, self._workers.serves)
         self._roles: tuple[Role, ...] = (self._ingest, self._workers, self._detectors)
         self._counters = Counters()
@@ -118,7 +118,7 @@ class Supervisor:
                 version=_core.__version__,
             ),
             view=lambda: self.view,
-            model=lambda: self._workers.model,
+            model=lambda: next(iter(self._detectors.models.values()), None),
             stopping=lambda: stop.requested,
             roster=self._roster,
             rings=self._resources.rings,

@@ -6,6 +6,7 @@ from framehop import _core
 from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Outcome, Refused
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
+from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event
 from framehop.protocols import FrameConsumer
 from framehop.sources.identity import name_in, shown
@@ -20,29 +21,37 @@ class Intake:
     """The intake thread. It knows no picture formats; decoders do."""
 
     def __init__(
-        self, consumer: FrameConsumer, ring: _core.Ring, in_flight: InFlight, settings: WorkerSettings, writer: str
+        self,
+        consumer: FrameConsumer,
+        ring: _core.Ring,
+        in_flight: InFlight,
+        models: DetectorModels,
+        settings: WorkerSettings,
+        *,
+        writer: str,
     ) -> None:
         self._consumer = consumer
         self._ring = ring
         self._in_flight = in_flight
+        self._models = models
         self._settings = settings
         self._writer = writer
-        self._decoders = DecodeStage.of(
-            DecodeOptions(
-                threads=settings.decode_threads,
-                max_pixels=settings.max_pixels,
-                min_size=(settings.min_width, settings.min_height),
-            )
-        )
+        self._decoders = DecodeStage.of(DecodeOptions(threads=settings.decode_threads, max_pixels=settings.max_pixels))
         self._suspects = {suspect.key: suspect.attempts for suspect in settings.suspects}
 
     def run(self) -> None:
         with self._in_flight.failing(), self._decoders:
+            self._await_model()
             while self._in_flight.intake_open:
                 for job in self._in_flight.take_again():
                     self._decode([job])
                 self._take(self._consumer.poll(self._room(), POLL_S))
             self._hold_membership()
+
+    def _await_model(self) -> None:
+        """Take no frames before the detector's model is known: what the decoder may scale down to depends on it."""
+        while self._in_flight.intake_open and not self._models.known.wait(SLOT_WAIT_S):
+            self._consumer.poll(0, 0.0)
 
     def _room(self) -> int:
         """Return how many frames to poll: as many as can be decoded at once, but one at least, which waits if the ring is full."""
@@ -89,6 +98,7 @@ class Intake:
 
     def _decode(self, jobs: list[DecodeJob]) -> None:
         if jobs:
+            self._decoders.scale_to(self._models.min_size)
             self._hand_on(self._decoders.decode(jobs, self._acquire))
 
     def _hand_on(self, outcomes: list[Outcome]) -> None:
