@@ -28,6 +28,8 @@ FAIL_POINTS = (
     "decode.done",
     "hop.sent",
     "infer.mid",
+    "swap.load",
+    "swap.switched",
     "event.produced",
     "offsets.stored",
 )

@@ -9,7 +9,7 @@ import pytest
 
 from framehop._core import HopClient, HopServer
 from framehop.errors import FramehopError
-from framehop.pipeline.detector.detector import DetectorLoop
+from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.testing.fake_model import FakeModel
 from tests.core.hop_peers import address
 

@@ -114,6 +114,44 @@ class Drain(msgspec.Struct, frozen=True, tag="drain"):
     """Finish what is in flight, commit, and end."""
 
 
+class Swap(msgspec.Struct, frozen=True, tag="swap"):
+    """Load this model beside the one that runs. `number`: the number that it gets in replies. Repeated until answered."""
+
+    number: int
+    model: str
+
+
+class SwapLoaded(msgspec.Struct, frozen=True, tag="swap_loaded"):
+    """The model of a Swap is loaded, warm, and described in its file. It waits for Switch."""
+
+    number: int
+
+
+class SwapFailed(msgspec.Struct, frozen=True, tag="swap_failed"):
+    """The model of a Swap cannot be used here, and the one before goes on."""
+
+    number: int
+    message: str
+
+
+class Switch(msgspec.Struct, frozen=True, tag="switch"):
+    """Answer with the model of this number from the next batch on, and close the one before. Repeated until answered."""
+
+    number: int
+
+
+class Swapped(msgspec.Struct, frozen=True, tag="swapped"):
+    """The model of this number answers from now on."""
+
+    number: int
+
+
+class CancelSwap(msgspec.Struct, frozen=True, tag="cancel_swap"):
+    """Let go of the model of a Swap."""
+
+    number: int
+
+
 class AddSource(msgspec.Struct, frozen=True, tag="add_source"):
     """Read this source too."""
 
@@ -183,7 +221,24 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     final: bool = False
 
 
-Message = DetectorAt | Drain | AddSource | RemoveSource | Ready | Beat | News | Finished | Stumbled | Failed
+Message = (
+    DetectorAt
+    | Drain
+    | Swap
+    | SwapLoaded
+    | SwapFailed
+    | Switch
+    | Swapped
+    | CancelSwap
+    | AddSource
+    | RemoveSource
+    | Ready
+    | Beat
+    | News
+    | Finished
+    | Stumbled
+    | Failed
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)

@@ -14,6 +14,8 @@ from framehop.errors import ProcessError
 from framehop.protocols import Detector
 from framehop.types import ModelInfo
 
+FIRST_MODEL = 1  # the number of the model that a detector starts with
+
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A loaded model. `number`: in the replies of its detector. `labels`: names by label id. `min_size`: (width, height) in pixels

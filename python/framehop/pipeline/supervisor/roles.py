@@ -7,12 +7,13 @@ in which it lists them, and starts them in the reverse order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from framehop import _core
 from framehop.config import DetectOptions, usable_cores
+from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.control import (
     DetectorAt,
@@ -24,6 +25,7 @@ from framehop.pipeline.control import (
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
 from framehop.pipeline.supervisor.crash_suspects import CrashSuspects
 from framehop.pipeline.supervisor.incarnations import Process
+from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.types import ModelInfo
 
@@ -156,9 +158,9 @@ class WorkerRole:
 
 
 class DetectorRole:
-    """The detectors: one process per device, each with an engine of its own."""
+    """The detectors: one process per device, each with an engine of its own, all with the same model."""
 
-    fail_points: ClassVar[frozenset[str]] = frozenset({"infer.mid"})
+    fail_points: ClassVar[frozenset[str]] = frozenset({"infer.mid", "swap.load", "swap.switched"})
 
     def __init__(
         self, options: DetectOptions, resources: Resources, serves: Callable[[int, DetectorAt | None], None]
@@ -169,6 +171,7 @@ class DetectorRole:
         self.processes = [
             Process("detector", "framehop.pipeline.detector.detector", index) for index in range(len(options.devices))
         ]
+        self.swaps = ModelSwaps(options.model, self.processes, load_model)
 
     def settings(self, process: Process) -> Settings:
         self._forget(process)
@@ -177,7 +180,7 @@ class DetectorRole:
             address=self._address(process, incarnation),
             facts=self._stem(process, incarnation),
             ring_dir=str(self._resources.sockets),
-            options=self._options,
+            options=replace(self._options, model=self.swaps.model),
             device=self._options.devices[process.index],
         )
 
@@ -198,6 +201,7 @@ class DetectorRole:
         stem = self._stem(process, process.incarnation)
         self._facts = {**self._facts, process.index: read_facts(stem, model)}
         self._serves(process.index, DetectorAt(self._address(process, process.incarnation), stem, model))
+        self.swaps.runs(process, model)
 
     @property
     def models(self) -> dict[str, ModelInfo]:
@@ -208,4 +212,4 @@ class DetectorRole:
         return _slots_used(self._resources.rings[process.index :: len(self._options.devices)])  # of its own workers
 
     def died(self, process: Process) -> None:
-        """Do nothing: the slots still hold its pictures."""
+        self.swaps.died(process)

@@ -1,0 +1,237 @@
+"""Another model in a running pipeline: nothing lost, nothing named wrongly, and no worker restarted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+import framehop
+from framehop.types import Event
+from tests.system.harness import House
+from tests.tiny_model import write_model
+from tests.waiting import until
+
+STREAMS = ("gate", "yard", "hall")
+LABELS = {"red": {5: "red", 6: "green"}, "rouge": {5: "rouge", 6: "vert"}}
+
+
+@dataclass
+class Swapping:
+    """A pipeline at work, with two models that differ in their names and labels."""
+
+    house: House
+    run: subprocess.Popen[bytes]
+    models: dict[str, Path]
+
+    def swap(self, name: str, *args: str) -> subprocess.Popen[bytes]:
+        return self.house.start("model", "swap", self.models[name], "--json", *args)
+
+    def state(self) -> dict[str, Any]:
+        said = json.loads(self.house.framehop("status", "--json").stdout)
+        found: dict[str, Any] = next(one for one in said["pipelines"] if one["publication"]["pid"] == self.run.pid)
+        return found
+
+    def running(self) -> list[str]:
+        return [model["name"] for model in self.state()["models"].values()]
+
+    def starts(self) -> dict[str, int]:
+        return {process["name"]: process["starts"] for process in self.state()["processes"]}
+
+    def events(self) -> list[Event]:
+        with framehop.open_log(self.house.log, create=False) as log, log.events() as reader:
+            return [record.event for record in reader]
+
+    def wait_for_events_of(self, name: str) -> None:
+        seen = len(self.events())
+        until(lambda: _names(self.events()[seen:]) >= {name}, f"events of {name}", 30)
+
+
+def _names(events: list[Event]) -> set[str]:
+    return {event.model.name for event in events if event.model is not None}
+
+
+def models_of(house: House) -> dict[str, Path]:
+    paths = {}
+    for name, labels in LABELS.items():
+        folder = house.path / name
+        folder.mkdir()
+        paths[name] = folder
+        write_model(folder, None, name=name, labels=labels)
+    return paths
+
+
+@contextmanager
+def swapping(house: House, *args: str, fail_at: str = "") -> Iterator[Swapping]:
+    models = models_of(house)
+    report = house.path / "report.json"
+    sources = [f"{name}=testsrc:?size=160x120&rate=40" for name in STREAMS]
+    words: list[str | Path] = [
+        "run",
+        *sources,
+        "--log",
+        house.log,
+        "--model",
+        models["red"],
+        "--conf",
+        "0",
+        "--report",
+        report,
+        *args,
+    ]
+    run = house.start(*words, fail_at=fail_at)
+    pipeline = Swapping(house=house, run=run, models=models)
+    until(lambda: house.events() > 5, "events", 60)
+    try:
+        yield pipeline
+    finally:
+        if run.poll() is None:
+            run.terminate()
+            _, stderr = run.communicate(timeout=30)
+            assert run.returncode == 0, stderr.decode()
+
+
+def said(swap: subprocess.Popen[bytes]) -> dict[str, Any]:
+    stdout, stderr = swap.communicate(timeout=120)
+    assert swap.returncode == 0, stderr.decode()
+    report: dict[str, Any] = json.loads(stdout)
+    return report
+
+
+def check_events(pipeline: Swapping, order: list[str]) -> None:
+    """Every frame has one event, which names a model and has that model's labels; per stream the models follow `order`."""
+    house = pipeline.house
+    audit = house.framehop("audit", "--log", house.log, "--json")
+    assert audit.returncode == 0, audit.stdout + audit.stderr
+    by_stream: dict[str, list[Event]] = defaultdict(list)
+    for event in pipeline.events():
+        by_stream[event.stream].append(event)
+    assert set(by_stream) == set(STREAMS)
+    for stream, events in by_stream.items():
+        assert [event.seq for event in events] == list(range(len(events))), stream
+        assert _names(events) <= set(LABELS)
+        for event in events:
+            assert event.model is not None, event.event_id
+            labels = set(LABELS[event.model.name].values())
+            assert event.objects
+            assert {found.label for found in event.objects} <= labels, event.event_id
+        turns = [name for name, _ in groupby(event.model.name for event in events if event.model)]
+        assert turns == order, stream
+
+
+def check_restarts(house: House, detector_deaths: int) -> None:
+    incidents = json.loads((house.path / "report.json").read_text())["incidents"]
+    assert [incident["process"] for incident in incidents] == ["detector-0"] * detector_deaths
+
+
+def wait_for_more(house: House, events: int, swap: subprocess.Popen[bytes]) -> None:
+    """Until so many more events are there, or the swap is over."""
+    wanted = house.events() + events
+    until(lambda: house.events() >= wanted or swap.poll() is not None, "more events", 30)
+
+
+def swap_to_and_fro(house: House, rounds: int) -> None:
+    """Every second round the detector is killed, at any moment of the swap or right after it."""
+    random, order = Random(5), ["red"]
+    deaths = 0
+    with swapping(house, "--workers", "2") as pipeline:
+        for number in range(rounds):
+            name = ("rouge", "red")[number % 2]
+            detector = house.wait_for("detector-0")
+            swap = pipeline.swap(name)
+            if number % 2:
+                wait_for_more(house, random.randrange(60), swap)
+                detector.kill()
+                deaths += 1
+            report = said(swap)
+            assert report["phase"] == "done"
+            order.append(name)
+            pipeline.wait_for_events_of(name)
+        assert pipeline.starts() == {"detector-0": 1 + deaths, "worker-0": 1, "worker-1": 1, "ingest-0": 1}
+        assert pipeline.running() == [order[-1]]
+    check_events(pipeline, order)
+    check_restarts(house, deaths)
+
+
+def test_swaps_under_load_with_a_dying_detector(house: House) -> None:
+    swap_to_and_fro(house, 4)
+
+
+@pytest.mark.soak
+def test_twenty_swaps_under_load_with_a_dying_detector(house: House) -> None:
+    swap_to_and_fro(house, 20)
+
+
+@pytest.mark.parametrize("point", ["swap.load", "swap.switched"])
+def test_a_detector_killed_at_a_point_of_the_swap(house: House, point: str) -> None:
+    with swapping(house, fail_at=point) as pipeline:
+        report = said(pipeline.swap("rouge"))
+        assert report["states"] == {"detector-0": "switched"}
+        assert report["models"]["detector-0"]["name"] == "rouge"
+        pipeline.wait_for_events_of("rouge")
+        house.wait_for("detector-0").kill()  # a successor starts with what was last in use
+        until(lambda: pipeline.starts()["detector-0"] == 3 and pipeline.running() == ["rouge"], "a successor", 30)
+        pipeline.wait_for_events_of("rouge")
+        assert pipeline.starts()["worker-0"] == 1
+    check_events(pipeline, ["red", "rouge"])
+    check_restarts(house, 2)
+
+
+def test_two_detectors_turn_together(house: House) -> None:
+    with swapping(house, "--workers", "2", "--gpu", "0", "--gpu", "1") as pipeline:
+        until(lambda: pipeline.running() == ["red", "red"], "both detectors", 30)
+        done = house.framehop("model", "swap", pipeline.models["rouge"], "--pipeline", "main")
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        assert [line.split(",")[0] for line in lines] == [f"detector-{index}: red 7 → rouge 7" for index in (0, 1)]
+        assert "loads it beside" in done.stderr
+        assert "rouge 7 on cpu" in house.framehop("status").stdout
+
+
+def test_a_model_that_cannot_be_loaded_changes_nothing(house: House) -> None:
+    with swapping(house) as pipeline:
+        detector = house.wait_for("detector-0").pid
+        broken = house.path / "broken"
+        broken.mkdir()
+        write_model(broken, b"not a network", name="broken")
+        for model, reason in (
+            (house.path / "nowhere.onnx", "nowhere.onnx does not exist"),
+            (broken, "detector-0: "),
+        ):
+            done = house.framehop("model", "swap", model)
+            assert done.returncode == 1
+            assert reason in done.stderr
+            assert "Traceback" not in done.stderr
+            assert pipeline.running() == ["red"]
+        pipeline.wait_for_events_of("red")
+        assert house.wait_for("detector-0").pid == detector
+    check_events(pipeline, ["red"])
+    check_restarts(house, 0)
+
+
+def test_a_label_that_only_the_old_model_has_keeps_the_old_model(house: House) -> None:
+    with swapping(house, "--classes", "red") as pipeline:
+        done = house.framehop("model", "swap", pipeline.models["rouge"])
+        assert done.returncode == 1
+        assert "the model has no label 'red'" in done.stderr
+        assert "every detector keeps the model it had" in done.stderr
+        assert pipeline.running() == ["red"]
+
+
+def test_a_swap_to_a_stopped_pipeline_says_so(house: House) -> None:
+    with swapping(house) as pipeline:
+        pipeline.run.send_signal(signal.SIGSTOP)
+        done = house.framehop("model", "swap", pipeline.models["rouge"])
+        pipeline.run.send_signal(signal.SIGCONT)
+        assert done.returncode == 1
+        assert f"process {pipeline.run.pid} does not answer" in done.stderr
