@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 import framehop
+from framehop.pipeline.worker.skipping import Skipping
 from framehop.types import Event
 from tests.system.harness import House
 from tests.tiny_model import write_model
@@ -34,8 +34,11 @@ class Swapping:
     run: subprocess.Popen[bytes]
     models: dict[str, Path]
 
-    def swap(self, name: str, *args: str) -> subprocess.Popen[bytes]:
-        return self.house.start("model", "swap", self.models[name], "--json", *args)
+    def swap(self, name: str) -> subprocess.Popen[bytes]:
+        return self.house.start("model", "swap", self.models[name], "--pipeline", str(self.run.pid), "--json")
+
+    def framehop_swap(self, model: Path) -> subprocess.CompletedProcess[str]:
+        return self.house.framehop("model", "swap", model, "--pipeline", str(self.run.pid))
 
     def state(self) -> dict[str, Any]:
         said = json.loads(self.house.framehop("status", "--json").stdout)
@@ -190,7 +193,7 @@ def test_a_detector_killed_at_a_point_of_the_swap(house: House, point: str) -> N
 def test_two_detectors_turn_together(house: House) -> None:
     with swapping(house, "--workers", "2", "--gpu", "0", "--gpu", "1") as pipeline:
         until(lambda: pipeline.running() == ["red", "red"], "both detectors", 30)
-        done = house.framehop("model", "swap", pipeline.models["rouge"], "--pipeline", "main")
+        done = pipeline.framehop_swap(pipeline.models["rouge"])
         assert done.returncode == 0, done.stderr
         lines = done.stdout.splitlines()
         assert [line.split(",")[0] for line in lines] == [f"detector-{index}: red 7 → rouge 7" for index in (0, 1)]
@@ -198,40 +201,51 @@ def test_two_detectors_turn_together(house: House) -> None:
         assert "rouge 7 on cpu" in house.framehop("status").stdout
 
 
-def test_a_model_that_cannot_be_loaded_changes_nothing(house: House) -> None:
-    with swapping(house) as pipeline:
+def test_a_model_that_cannot_be_used_changes_nothing(house: House) -> None:
+    """One is not there, one is no network, and one lacks the label that the options ask for."""
+    broken = house.path / "broken"
+    broken.mkdir()
+    write_model(broken, b"not a network", name="broken")
+    with swapping(house, "--classes", "red,green") as pipeline:
         detector = house.wait_for("detector-0").pid
-        broken = house.path / "broken"
-        broken.mkdir()
-        write_model(broken, b"not a network", name="broken")
-        for model, reason in (
-            (house.path / "nowhere.onnx", "nowhere.onnx does not exist"),
-            (broken, "detector-0: "),
-        ):
-            done = house.framehop("model", "swap", model)
+        refused = {
+            house.path / "nowhere.onnx": "nowhere.onnx does not exist",
+            broken: "detector-0: ",
+            pipeline.models["rouge"]: "the model has no label 'red'",
+        }
+        for model, reason in refused.items():
+            done = pipeline.framehop_swap(model)
             assert done.returncode == 1
             assert reason in done.stderr
             assert "Traceback" not in done.stderr
             assert pipeline.running() == ["red"]
+        assert "every detector keeps the model it had" in done.stderr
         pipeline.wait_for_events_of("red")
         assert house.wait_for("detector-0").pid == detector
     check_events(pipeline, ["red"])
     check_restarts(house, 0)
 
 
-def test_a_label_that_only_the_old_model_has_keeps_the_old_model(house: House) -> None:
-    with swapping(house, "--classes", "red") as pipeline:
-        done = house.framehop("model", "swap", pipeline.models["rouge"])
-        assert done.returncode == 1
-        assert "the model has no label 'red'" in done.stderr
-        assert "every detector keeps the model it had" in done.stderr
-        assert pipeline.running() == ["red"]
-
-
-def test_a_swap_to_a_stopped_pipeline_says_so(house: House) -> None:
+def test_a_second_lane_gets_a_sample_and_its_sum_closes(house: House) -> None:
     with swapping(house) as pipeline:
-        pipeline.run.send_signal(signal.SIGSTOP)
-        done = house.framehop("model", "swap", pipeline.models["rouge"])
-        pipeline.run.send_signal(signal.SIGCONT)
-        assert done.returncode == 1
-        assert f"process {pipeline.run.pid} does not answer" in done.stderr
+        detect: list[str | Path] = ["detect", "--log", house.log, "--lane", "shadow", "--sample", "0.25", "--conf", "0"]
+        shadow = house.start(*detect, "--model", pipeline.models["rouge"])
+        until(lambda: len(of_lane(pipeline, "shadow")) > 200, "events of the second lane", 60)
+        house.wait_for("detector-0")
+    shadow.terminate()
+    _, stderr = shadow.communicate(timeout=30)
+    assert shadow.returncode == 0, stderr.decode()
+    assert house.framehop(*detect, "--model", pipeline.models["rouge"], "--until-idle", "1").returncode == 0
+    events = of_lane(pipeline, "shadow")
+    kept = [event for event in events if not Skipping(sample=0.25).reason(event.key)]
+    assert {(event.outcome, event.reason) for event in events} == {("detected", ""), ("skipped", "sample")}
+    assert [event.event_id for event in kept] == [event.event_id for event in events if event.outcome == "detected"]
+    assert _names(events) == {"rouge"}
+    audit = house.framehop("audit", "--log", house.log, "--lane", "shadow", "--json")
+    assert audit.returncode == 0, audit.stdout + audit.stderr
+    report = json.loads(audit.stdout)
+    assert report["outcomes"] == {"detected": len(kept), "skipped": report["frames"] - len(kept)}
+
+
+def of_lane(pipeline: Swapping, lane: str) -> list[Event]:
+    return [event for event in pipeline.events() if event.lane == lane]

@@ -20,7 +20,7 @@ from tests.logs import read, write
 
 SETTINGS = cast(
     WorkerSettings,
-    SimpleNamespace(decode_threads=1, max_pixels=1000, suspects=[], max_attempts=3, lane="main"),
+    SimpleNamespace(decode_threads=1, max_pixels=1000, suspects=[], max_attempts=3, lane="main", sample=1.0),
 )
 
 
@@ -133,3 +133,22 @@ def test_no_frame_is_taken_before_the_model_is_known(
         in_flight.raise_failure()
     assert consumer.asked == [0, 0, 4, 4]
     assert decoder.sizes == [{"min_width": 30, "min_height": 20}]
+
+
+def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(
+    records: list[FrameRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = _Decoder("corrupt_picture")
+    monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: decoder)
+    settings = cast(WorkerSettings, SimpleNamespace(**{**vars(SETTINGS), "sample": 1e-9}))
+    with InFlight() as in_flight:
+        models = DetectorModels()
+        models.known.set()
+        consumer = cast(FrameConsumer, _Consumer(records, in_flight))
+        Intake(consumer, cast(_core.Ring, _Ring()), in_flight, models, settings, writer="w").run()
+        in_flight.raise_failure()
+        in_flight.stopping.clear()
+        batch = in_flight.wait_batch()
+    assert batch is not None
+    assert [(event.outcome, event.reason, event.model) for event in batch.events] == [("skipped", "sample", None)] * 2
+    assert decoder.sizes == []

@@ -42,6 +42,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     max_attempts: int
     suspects: list[Suspect]
     drain_s: float
+    sample: float
 
 
 class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
@@ -196,6 +197,7 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     frames_read: int = 0
     events: int = 0
     detected: int = 0
+    skipped: int = 0
     failed: int = 0
     in_flight: int = 0
     resent: int = 0

@@ -130,6 +130,7 @@ class WorkerRole:
             max_attempts=options.max_attempts,
             suspects=self.suspects.listed(),
             drain_s=options.drain_s,
+            sample=options.sample,
         )
 
     def serves(self, detector: int, at: DetectorAt | None) -> None:

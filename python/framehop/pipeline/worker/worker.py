@@ -1,7 +1,7 @@
 """The worker process: log → decode into the ring → descriptors → boxes → events and offsets in one transaction.
 
 It has three threads: *intake* waits for the log, *main* for the hop and the supervisor, *commit* for completed frames. They
-meet in `InFlight`. The ring bounds the window, which is the frames polled and not yet committed.
+meet in `InFlight`. The ring bounds the frames with pictures between poll and commit, `in_flight.WINDOW` all of them.
 """
 
 from __future__ import annotations
