@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psutil
 import pytest
 
 import framehop
@@ -45,15 +46,19 @@ class Swapping:
         found: dict[str, Any] = next(one for one in said["pipelines"] if one["publication"]["pid"] == self.run.pid)
         return found
 
+    def detector(self) -> psutil.Process:
+        [pid] = [process["pid"] for process in self.state()["processes"] if process["name"] == "detector-0"]
+        return psutil.Process(pid)
+
     def running(self) -> list[str]:
         return [model["name"] for model in self.state()["models"].values()]
 
     def starts(self) -> dict[str, int]:
         return {process["name"]: process["starts"] for process in self.state()["processes"]}
 
-    def events(self) -> list[Event]:
+    def events(self, lane: str = "main") -> list[Event]:
         with framehop.open_log(self.house.log, create=False) as log, log.events() as reader:
-            return [record.event for record in reader]
+            return [record.event for record in reader if record.event.lane == lane]
 
     def wait_for_events_of(self, name: str) -> None:
         seen = len(self.events())
@@ -143,36 +148,40 @@ def wait_for_more(house: House, events: int, swap: subprocess.Popen[bytes]) -> N
     until(lambda: house.events() >= wanted or swap.poll() is not None, "more events", 30)
 
 
-def swap_to_and_fro(house: House, rounds: int) -> None:
-    """Every second round the detector is killed, at any moment of the swap or right after it."""
-    random, order = Random(5), ["red"]
-    deaths = 0
+def swap_to_and_fro(pipeline: Swapping, rounds: int) -> tuple[list[str], int]:
+    """Swap, and have the detector killed every second round, at any moment of the swap or right after it. Returns the models in
+    their order, and how often the detector died."""
+    house, random, order = pipeline.house, Random(5), ["red"]
+    for number in range(rounds):
+        order.append(("rouge", "red")[number % 2])
+        detector = pipeline.detector()
+        swap = pipeline.swap(order[-1])
+        if number % 2:
+            wait_for_more(house, random.randrange(60), swap)
+            detector.kill()
+        assert said(swap)["phase"] == "done"
+        pipeline.wait_for_events_of(order[-1])
+    deaths = rounds // 2
+    assert pipeline.starts() == {"detector-0": 1 + deaths, "worker-0": 1, "worker-1": 1, "ingest-0": 1}
+    assert pipeline.running() == [order[-1]]
+    return order, deaths
+
+
+def test_swaps_under_load_with_a_dying_detector(house: House) -> None:
     with swapping(house, "--workers", "2") as pipeline:
-        for number in range(rounds):
-            name = ("rouge", "red")[number % 2]
-            detector = house.wait_for("detector-0")
-            swap = pipeline.swap(name)
-            if number % 2:
-                wait_for_more(house, random.randrange(60), swap)
-                detector.kill()
-                deaths += 1
-            report = said(swap)
-            assert report["phase"] == "done"
-            order.append(name)
-            pipeline.wait_for_events_of(name)
-        assert pipeline.starts() == {"detector-0": 1 + deaths, "worker-0": 1, "worker-1": 1, "ingest-0": 1}
-        assert pipeline.running() == [order[-1]]
+        order, deaths = swap_to_and_fro(pipeline, 4)
     check_events(pipeline, order)
     check_restarts(house, deaths)
 
 
-def test_swaps_under_load_with_a_dying_detector(house: House) -> None:
-    swap_to_and_fro(house, 4)
-
-
 @pytest.mark.soak
-def test_twenty_swaps_under_load_with_a_dying_detector(house: House) -> None:
-    swap_to_and_fro(house, 20)
+def test_twenty_swaps_under_load_with_a_dying_detector_beside_a_second_lane(house: House) -> None:
+    with swapping(house, "--workers", "2") as pipeline:
+        shadow = house.start(*shadow_of(pipeline))
+        order, deaths = swap_to_and_fro(pipeline, 20)
+    finish_shadow(pipeline, shadow)
+    check_events(pipeline, order)
+    check_restarts(house, deaths)
 
 
 @pytest.mark.parametrize("point", ["swap.load", "swap.switched"])
@@ -228,15 +237,24 @@ def test_a_model_that_cannot_be_used_changes_nothing(house: House) -> None:
 
 def test_a_second_lane_gets_a_sample_and_its_sum_closes(house: House) -> None:
     with swapping(house) as pipeline:
-        detect: list[str | Path] = ["detect", "--log", house.log, "--lane", "shadow", "--sample", "0.25", "--conf", "0"]
-        shadow = house.start(*detect, "--model", pipeline.models["rouge"])
-        until(lambda: len(of_lane(pipeline, "shadow")) > 200, "events of the second lane", 60)
-        house.wait_for("detector-0")
+        shadow = house.start(*shadow_of(pipeline))
+        until(lambda: len(pipeline.events("shadow")) > 200, "events of the second lane", 60)
+    finish_shadow(pipeline, shadow)
+
+
+def shadow_of(pipeline: Swapping) -> list[str | Path]:
+    words: list[str | Path] = ["detect", "--log", pipeline.house.log, "--model", pipeline.models["rouge"]]
+    return [*words, "--lane", "shadow", "--sample", "0.25", "--conf", "0"]
+
+
+def finish_shadow(pipeline: Swapping, shadow: subprocess.Popen[bytes]) -> None:
+    """End the second lane, let a new one do the rest, and check that every frame was looked at or skipped as the sample says."""
+    house = pipeline.house
     shadow.terminate()
     _, stderr = shadow.communicate(timeout=30)
     assert shadow.returncode == 0, stderr.decode()
-    assert house.framehop(*detect, "--model", pipeline.models["rouge"], "--until-idle", "1").returncode == 0
-    events = of_lane(pipeline, "shadow")
+    assert house.framehop(*shadow_of(pipeline), "--until-idle", "1").returncode == 0
+    events = pipeline.events("shadow")
     kept = [event for event in events if not Skipping(sample=0.25).reason(event.key)]
     assert {(event.outcome, event.reason) for event in events} == {("detected", ""), ("skipped", "sample")}
     assert [event.event_id for event in kept] == [event.event_id for event in events if event.outcome == "detected"]
@@ -245,7 +263,3 @@ def test_a_second_lane_gets_a_sample_and_its_sum_closes(house: House) -> None:
     assert audit.returncode == 0, audit.stdout + audit.stderr
     report = json.loads(audit.stdout)
     assert report["outcomes"] == {"detected": len(kept), "skipped": report["frames"] - len(kept)}
-
-
-def of_lane(pipeline: Swapping, lane: str) -> list[Event]:
-    return [event for event in pipeline.events() if event.lane == lane]
