@@ -24,12 +24,12 @@ from tests.tiny_model import write_model
 from tests.waiting import until
 
 STREAMS = ("gate", "yard", "hall")
-LABELS = {"red": {5: "red", 6: "green"}, "rouge": {5: "rouge", 6: "vert"}}
+LABELS = {"red": {5: "red", 6: "green"}, "rouge": {15: "rouge", 16: "vert"}}
 
 
 @dataclass
 class Swapping:
-    """A pipeline at work, with two models that differ in their names and labels."""
+    """A pipeline at work, with two models that differ in their names and in the labels, and their numbers, of what they find."""
 
     house: House
     run: subprocess.Popen[bytes]
@@ -75,7 +75,8 @@ def models_of(house: House) -> dict[str, Path]:
         folder = house.path / name
         folder.mkdir()
         paths[name] = folder
-        write_model(folder, None, name=name, labels=labels)
+        head = {"name": "ssd", "scores": "scores", "boxes": "boxes", "first_label_id": min(labels)}
+        write_model(folder, None, name=name, labels=labels, head=head)
     return paths
 
 
@@ -175,6 +176,7 @@ def test_swaps_under_load_with_a_dying_detector(house: House) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1200)
 def test_twenty_swaps_under_load_with_a_dying_detector_beside_a_second_lane(house: House) -> None:
     with swapping(house, "--workers", "2") as pipeline:
         shadow = house.start(*shadow_of(pipeline))

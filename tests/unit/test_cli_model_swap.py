@@ -15,6 +15,7 @@ from framehop.pipeline.control_plane import (
     PUBLICATION,
     SOCKET,
     Answer,
+    PipelineReport,
     Publication,
     Refusal,
     Request,
@@ -24,6 +25,7 @@ from framehop.pipeline.control_plane import (
 )
 from framehop.pipeline.supervisor.control_socket import ControlSocket
 from framehop.pipeline.supervisor.model_swaps import SwapReport
+from framehop.pipeline.supervisor.status import Counters
 from framehop.types import ModelInfo
 from tests.commands import framehop
 
@@ -115,6 +117,29 @@ def test_one_of_several_pipelines_is_named_by_process_or_lane(host: Host) -> Non
     assert len(host.asked) == 2
     unknown = framehop("model", "swap", "x", "--pipeline", "night")
     assert "no pipeline is 'night'" in unknown.stderr
+
+
+def test_the_status_shows_every_model_and_the_swap(host: Host) -> None:
+    report = PipelineReport(
+        publication=Publication(pid=7, started_us=7, log="kafka://house", lane="main", version="1"),
+        stopping=False,
+        counters=Counters().status([]),
+        events_per_s=0.0,
+        processes=[],
+        streams=[],
+        rings=[],
+        members={},
+        model=OLD,
+        models={"detector-0": OLD, "detector-1": NEW},
+        swap=BEGUN,
+    )
+    host.run(7, "main", report, replace(report, models={"detector-0": NEW, "detector-1": NEW}, swap=None))
+    during = framehop("status").stdout
+    assert "old 1 on cpu in detector-0, new 2 on cpu in detector-1" in during
+    assert "swap to m, for 0 s: detector-0 loading" in during
+    after = framehop("status").stdout
+    assert "running, new 2 on cpu, " in after
+    assert "swap" not in after
 
 
 def test_without_a_pipeline_it_says_how_to_start_one(host: Host) -> None:
