@@ -14,9 +14,10 @@ from framehop import _core
 from framehop.budgets import HANDOVER_S
 from framehop.errors import ClosedError, FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.commit_progress import CommitProgress
-from framehop.log.kafka.connection import MISSING, REQUEST_S, RETRY_S, Causes, Connection, explain, settings, translated
+from framehop.log.kafka.connection import REQUEST_S, RETRY_S, Connection, settings
 from framehop.log.kafka.coverage import CoverageWatch, listed
 from framehop.log.kafka.delivery import AtLeastOnce, EventDelivery, ExactlyOnce, StaleGenerationError
+from framehop.log.kafka.errors import MISSING, Causes, explain, translated
 from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.handoff import Handoff, Notice
 from framehop.log.kafka.offsets import OffsetCommits, places_to_commit

@@ -12,18 +12,8 @@ from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, TopicParti
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import FramehopError, LogUnavailableError
-from framehop.log.kafka.connection import (
-    MISSING,
-    REQUEST_S,
-    RETRY_S,
-    Causes,
-    Connection,
-    client_id,
-    explain,
-    patiently,
-    settings,
-    translated,
-)
+from framehop.log.kafka.connection import REQUEST_S, RETRY_S, Connection, client_id, patiently, settings
+from framehop.log.kafka.errors import MISSING, Causes, explain, translated
 from framehop.log.kafka.partition_scan import place_of, topic_partition, without_group
 from framehop.timing import Deadline
 from framehop.types import Partition

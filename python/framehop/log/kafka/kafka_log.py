@@ -15,8 +15,9 @@ from confluent_kafka import KafkaError
 from framehop.account import IngestAccount
 from framehop.errors import FramehopError, InvalidArgumentError, LogError
 from framehop.handles import Handles
-from framehop.log.kafka.connection import REQUEST_S, Connection, translated
+from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.consumer import KafkaConsumer
+from framehop.log.kafka.errors import translated
 from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.options import KafkaOptions

@@ -10,17 +10,8 @@ from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaError
 from confluent_kafka.admin import ConfigResource, OffsetSpec, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import LogAccessError, LogNotFoundError, LogUnavailableError
-from framehop.log.kafka.connection import (
-    MISSING,
-    REQUEST_S,
-    Causes,
-    Connection,
-    explain,
-    missing,
-    patiently,
-    settings,
-    translated,
-)
+from framehop.log.kafka.connection import REQUEST_S, Connection, patiently, settings
+from framehop.log.kafka.errors import MISSING, Causes, explain, missing, translated
 from framehop.log.kafka.wire import NotOursError, origin_of, parse_frame
 from framehop.timing import Deadline
 from framehop.types import Partition

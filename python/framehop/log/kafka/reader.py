@@ -10,7 +10,8 @@ from typing import Self
 from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
-from framehop.log.kafka.connection import Causes, Connection, explain, translated
+from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.errors import Causes, explain, translated
 from framehop.log.kafka.partition_scan import (
     SILENCE_S,
     begins,

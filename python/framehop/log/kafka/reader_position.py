@@ -10,7 +10,8 @@ from queue import SimpleQueue
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from framehop.errors import LogError
-from framehop.log.kafka.connection import Connection, explain
+from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.errors import explain
 from framehop.log.kafka.groups import GroupOffsets
 from framehop.log.kafka.partition_scan import topic_partition
 from framehop.timing import Deadline

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from confluent_kafka import Consumer
 
 from framehop.errors import LogUnavailableError
-from framehop.log.kafka.connection import MISSING, REQUEST_S, Connection, explain, translated
+from framehop.log.kafka.connection import REQUEST_S, Connection
+from framehop.log.kafka.errors import MISSING, explain, translated
 from framehop.log.kafka.lost_offsets import find_done
 from framehop.log.kafka.partition_scan import begins, ends, place_of, topic_partition
 from framehop.protocols import Start

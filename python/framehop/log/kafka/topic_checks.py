@@ -9,7 +9,8 @@ import msgspec
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import LogNotFoundError
-from framehop.log.kafka.connection import REQUEST_S, Connection, translated
+from framehop.log.kafka.connection import REQUEST_S, Connection
+from framehop.log.kafka.errors import translated
 from framehop.log.kafka.topics import (
     EVENT_BYTES,
     OVERHEAD_BYTES,

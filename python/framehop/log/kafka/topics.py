@@ -17,7 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are pu
 from confluent_kafka.cimpl import NewTopic
 
 from framehop.errors import ConfigError, LogUnavailableError
-from framehop.log.kafka.connection import MIB, REQUEST_S, RETRY_S, Connection, explain, patiently, translated
+from framehop.log.kafka.connection import MIB, REQUEST_S, RETRY_S, Connection, patiently
+from framehop.log.kafka.errors import explain, translated
 from framehop.log.kafka.partition_scan import ends
 from framehop.timing import Deadline
 
