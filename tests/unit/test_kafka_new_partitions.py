@@ -16,7 +16,7 @@ from framehop.log import KafkaOptions
 from framehop.log.kafka import consumer as module
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.partition_scan import ends
+from framehop.log.kafka.offset_queries import ends
 from framehop.log.kafka.topics import TopicPlan
 from framehop.log.kafka.url import KafkaUrl
 from framehop.types import Partition

@@ -20,10 +20,11 @@ from framehop.log.kafka.delivery import AtLeastOnce, EventDelivery, ExactlyOnce,
 from framehop.log.kafka.errors import MISSING, Causes, explain, translated
 from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.handoff import Handoff, Notice
+from framehop.log.kafka.offset_queries import place_of, range_of, topic_partition
 from framehop.log.kafka.offsets import OffsetCommits, places_to_commit
 from framehop.log.kafka.output_records import Output, Outputs
-from framehop.log.kafka.partition_scan import place_of, topic_partition, without_group
-from framehop.log.kafka.start_offsets import StartOffset, behind_its_end, range_of, resolve_starts
+from framehop.log.kafka.partition_scan import without_group
+from framehop.log.kafka.start_offsets import StartOffset, behind_its_end, resolve_starts
 from framehop.log.kafka.wire import NotOursError, Record, event_record, parse_frame, payload_of, pointer_of
 from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.timing import Deadline

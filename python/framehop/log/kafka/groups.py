@@ -14,7 +14,8 @@ from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[a
 from framehop.errors import FramehopError, LogUnavailableError
 from framehop.log.kafka.connection import REQUEST_S, RETRY_S, Connection, client_id, patiently, settings
 from framehop.log.kafka.errors import MISSING, Causes, explain, translated
-from framehop.log.kafka.partition_scan import place_of, topic_partition, without_group
+from framehop.log.kafka.offset_queries import place_of, topic_partition
+from framehop.log.kafka.partition_scan import without_group
 from framehop.timing import Deadline
 from framehop.types import Partition
 

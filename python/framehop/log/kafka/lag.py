@@ -8,7 +8,8 @@ from confluent_kafka import Consumer, KafkaError
 
 from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.errors import MISSING, Causes, explain, translated
-from framehop.log.kafka.partition_scan import of_no_group, plain_consumer, topic_partition
+from framehop.log.kafka.offset_queries import topic_partition
+from framehop.log.kafka.partition_scan import of_no_group, plain_consumer
 from framehop.log.kafka.wire import appended_at, pointer_of
 from framehop.timing import Deadline
 from framehop.types import Partition

@@ -15,7 +15,8 @@ from confluent_kafka import Message
 
 from framehop.errors import FramehopError, LogUnavailableError
 from framehop.log.kafka.connection import Connection
-from framehop.log.kafka.partition_scan import PartitionScan, begins, ends
+from framehop.log.kafka.offset_queries import begins, ends
+from framehop.log.kafka.partition_scan import PartitionScan
 from framehop.log.kafka.wire import NotOursError, parse_frame, parse_outcome
 from framehop.types import EventRecord, FrameKey, Gap, Partition
 

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from framehop import _core
 from framehop.log.kafka.commit_progress import CommitProgress
 from framehop.log.kafka.errors import explain
-from framehop.log.kafka.partition_scan import place_of
+from framehop.log.kafka.offset_queries import place_of
 from framehop.log.kafka.url import KafkaUrl
 from framehop.types import Partition
 

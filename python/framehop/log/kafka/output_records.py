@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.errors import LIMITS
-from framehop.log.kafka.partition_scan import largest_record
+from framehop.log.kafka.offset_queries import largest_record
 from framehop.log.kafka.wire import Record, event_record, gap_record, letter_of_event, letter_of_record
 from framehop.types import Event, FramePointer, Gap, Partition
 

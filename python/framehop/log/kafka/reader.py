@@ -12,15 +12,8 @@ from confluent_kafka import KafkaError, Message
 from framehop.errors import ClosedError, LogUnavailableError
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.errors import Causes, explain, translated
-from framehop.log.kafka.partition_scan import (
-    SILENCE_S,
-    begins,
-    ends,
-    of_no_group,
-    offsets_at,
-    plain_consumer,
-    topic_partition,
-)
+from framehop.log.kafka.offset_queries import begins, ends, offsets_at, topic_partition
+from framehop.log.kafka.partition_scan import SILENCE_S, of_no_group, plain_consumer
 from framehop.log.kafka.reader_position import GroupPosition
 from framehop.log.kafka.wire import NotOursError, parse_outcome, pointer_of
 from framehop.protocols import Start

@@ -13,7 +13,7 @@ from framehop.errors import LogError
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.errors import explain
 from framehop.log.kafka.groups import GroupOffsets
-from framehop.log.kafka.partition_scan import topic_partition
+from framehop.log.kafka.offset_queries import topic_partition
 from framehop.timing import Deadline
 from framehop.types import Partition
 

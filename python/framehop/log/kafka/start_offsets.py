@@ -12,7 +12,7 @@ from framehop.errors import LogUnavailableError
 from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.errors import MISSING, explain, translated
 from framehop.log.kafka.lost_offsets import find_done
-from framehop.log.kafka.partition_scan import begins, ends, place_of, topic_partition
+from framehop.log.kafka.offset_queries import begins, ends, place_of, topic_partition
 from framehop.protocols import Start
 from framehop.types import Partition
 
@@ -103,10 +103,3 @@ def _known(connection: Connection, consumer: Consumer) -> bool:
     """Return whether the group has committed before. Partitions without an offset were then added since, and are read from their
     beginning."""
     return bool(_committed(connection, consumer, connection.frame_places()))
-
-
-def range_of(connection: Connection, partition: Partition) -> tuple[int, int] | None:
-    """Return the oldest offset kept and the next one; None when the topic has vanished."""
-    begin = begins(connection, [partition]).get(partition)
-    end = ends(connection, [partition]).get(partition)
-    return None if begin is None or end is None else (begin, end)

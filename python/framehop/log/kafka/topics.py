@@ -19,7 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 from framehop.errors import ConfigError, LogUnavailableError
 from framehop.log.kafka.connection import MIB, REQUEST_S, RETRY_S, Connection, patiently
 from framehop.log.kafka.errors import explain, translated
-from framehop.log.kafka.partition_scan import ends
+from framehop.log.kafka.offset_queries import ends
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)

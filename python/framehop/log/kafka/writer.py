@@ -26,7 +26,8 @@ from framehop.errors import (
 )
 from framehop.log.kafka.connection import Connection, settings
 from framehop.log.kafka.errors import LIMITS, MISSING, Causes, explain, missing, translated
-from framehop.log.kafka.partition_scan import find_last_seq, largest_record, log_end
+from framehop.log.kafka.offset_queries import largest_record, log_end
+from framehop.log.kafka.partition_scan import find_last_seq
 from framehop.log.kafka.stream_store import Acknowledged, StreamRow, StreamStore, state_directory
 from framehop.log.kafka.wire import Headers, frame_headers, pointer_of
 from framehop.log.locks import FileLock
