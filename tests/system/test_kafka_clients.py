@@ -71,7 +71,7 @@ class Place:
 
     def letters(self) -> list[DeadLetterBody]:
         connection, topic = self.log._connection, f"{self.prefix}.deadletter"
-        with PartitionScan(connection, dict.fromkeys(connection.places_of(topic), 0)) as scan:
+        with PartitionScan(connection, dict.fromkeys(connection.partitions_of(topic), 0)) as scan:
             return [parse_letter(message) for message in scan]
 
     def events(self) -> list[tuple[str, int, str]]:

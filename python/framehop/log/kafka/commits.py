@@ -85,7 +85,9 @@ class Commits:
             behind = self._progress.finish(mine, ours, metadata) > AHEAD
         if behind or not self._interval_s:
             self._progress.wait_committed(mine, COMMIT_S)
-        return CommitResult(lost=frozenset(marks.keys() | {event.frame.place for event, _ in records}) - ours.keys())
+        return CommitResult(
+            lost=frozenset(marks.keys() | {event.frame.topic_partition for event, _ in records}) - ours.keys()
+        )
 
     def _admit(
         self, records: Sequence[tuple[Event, Record]], tenures: Mapping[Partition, int] | None
@@ -95,7 +97,9 @@ class Commits:
         if tenures is not None:  # a partition that went and came back has another tenure
             ours = {partition: number for partition, number in ours.items() if tenures.get(partition) == number}
         admitted = [
-            self._member.outputs.fitted(event, record) for event, record in records if event.frame.place in ours
+            self._member.outputs.fitted(event, record)
+            for event, record in records
+            if event.frame.topic_partition in ours
         ]
         outputs = [self._member.outputs.event(event, record) for event, record in admitted]
         outputs += [self._member.outputs.letter_of_event(event) for event, _ in admitted if event.outcome == "failed"]

@@ -128,7 +128,7 @@ class Connection:
                 )
         return explain(error, self.url)
 
-    def partitions_of(self, topic: str) -> int:
+    def partition_count(self, topic: str) -> int:
         """Return how many partitions the topic has. Raises LogNotFoundError."""
         with translated(self.url, self.causes):
             found = self.admin.list_topics(topic=topic, timeout=REQUEST_S).topics.get(topic)
@@ -137,28 +137,28 @@ class Connection:
             raise explain(error, self.url, topic) if error is not None else missing(topic, self.url)
         return len(found.partitions)
 
-    def has(self, place: Partition) -> bool:
+    def has(self, partition: Partition) -> bool:
         """Return whether the partition is known. Brokers that have not heard of a new partition answer as if the topic were
         missing."""
         try:
-            return place.number < self.partitions_of(place.topic)
+            return partition.number < self.partition_count(partition.topic)
         except LogNotFoundError:
             return False
 
-    def places_of(self, topic: str) -> list[Partition]:
+    def partitions_of(self, topic: str) -> list[Partition]:
         """Return the topic's partitions. Raises LogNotFoundError."""
-        return [Partition(topic, number) for number in range(self.partitions_of(topic))]
+        return [Partition(topic, number) for number in range(self.partition_count(topic))]
 
     def frame_topics(self) -> list[str]:
         """Return the existing topics that fit the template, sorted; for a template without placeholders its one topic, even if it
         is missing."""
         return sorted(self._matching()) if self.frames.by_pattern else [self.frames.text]
 
-    def frame_places(self) -> list[Partition]:
+    def frame_partitions(self) -> list[Partition]:
         """Return the partitions that hold frames, sorted. Raises LogNotFoundError when the log has one topic for frames and it is
         missing."""
         if not self.frames.by_pattern:
-            return self.places_of(self.frames.text)
+            return self.partitions_of(self.frames.text)
         return sorted(Partition(topic, number) for topic, count in self._matching().items() for number in range(count))
 
     def _matching(self) -> dict[str, int]:

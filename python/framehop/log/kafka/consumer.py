@@ -56,7 +56,7 @@ class KafkaConsumer:
         self._on_revoke = on_revoke or _ignore
         self._causes = Causes()
         self._frames_read = 0
-        known = frozenset(connection.frame_places())  # topics that come later are read from their beginning
+        known = frozenset(connection.frame_partitions())  # topics that come later are read from their beginning
         if not known:
             logger.warning("%s: no topic fits %s yet; waiting for one", self._url, connection.frames.text)
         self._ending, self._progress = Ending(), MemberProgress()

@@ -17,10 +17,10 @@ OVERHEAD_BYTES = 1024  # overhead of a batch of one record; rounded up
 DEFAULT_LARGEST = 1_000_000
 
 
-def offsets(connection: Connection, places: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
+def offsets(connection: Connection, partitions: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
     """Return an offset by partition, in one request. Records of open transactions do not count yet. A partition is absent if its
     topic has vanished and was allowed to."""
-    wanted = {topic_partition(place): spec for place in places}
+    wanted = {to_client(partition): spec for partition in partitions}
     if not wanted:
         return {}
 
@@ -28,47 +28,51 @@ def offsets(connection: Connection, places: Iterable[Partition], spec: OffsetSpe
         futures = connection.admin.list_offsets(
             wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
         )
-        found = {place: _offset(connection, place, future) for place, future in _by_place(futures).items()}
-        return {place: offset for place, offset in found.items() if offset is not None}
+        found = {
+            partition: _offset(connection, partition, future) for partition, future in _by_partition(futures).items()
+        }
+        return {partition: offset for partition, offset in found.items() if offset is not None}
 
     return patiently(connection, ask)
 
 
-def _by_place(futures: Mapping[TopicPartition, Any]) -> dict[Partition, Any]:
-    return {place_of(where): future for where, future in futures.items()}
+def _by_partition(futures: Mapping[TopicPartition, Any]) -> dict[Partition, Any]:
+    return {from_client(found): future for found, future in futures.items()}
 
 
-def _offset(connection: Connection, place: Partition, future: Any) -> int | None:
+def _offset(connection: Connection, partition: Partition, future: Any) -> int | None:
     """Return the offset, or None for a topic that has vanished and was allowed to. Raises LogUnavailableError while brokers have
     not heard of the partition."""
     try:
-        with translated(connection.url, connection.causes, place.topic):
+        with translated(connection.url, connection.causes, partition.topic):
             return int(future.result(REQUEST_S).offset)
     except LogNotFoundError as error:
-        if connection.has(place):
-            raise LogUnavailableError(f"{connection.url}: {place} is new, and not every broker knows it yet") from error
-        if connection.may_vanish(place.topic):
+        if connection.has(partition):
+            raise LogUnavailableError(
+                f"{connection.url}: {partition} is new, and not every broker knows it yet"
+            ) from error
+        if connection.may_vanish(partition.topic):
             return None
         raise
 
 
-def topic_partition(place: Partition, offset: int = OFFSET_INVALID) -> TopicPartition:
+def to_client(partition: Partition, offset: int = OFFSET_INVALID) -> TopicPartition:
     """Convert a Partition to the client's form."""
-    return TopicPartition(place.topic, place.number, offset)
+    return TopicPartition(partition.topic, partition.number, offset)
 
 
-def place_of(where: TopicPartition) -> Partition:
-    return Partition(where.topic, where.partition)
+def from_client(found: TopicPartition) -> Partition:
+    return Partition(found.topic, found.partition)
 
 
-def begins(connection: Connection, places: Iterable[Partition]) -> dict[Partition, int]:
+def begins(connection: Connection, partitions: Iterable[Partition]) -> dict[Partition, int]:
     """Return the oldest offset kept, by partition."""
-    return offsets(connection, places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    return offsets(connection, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
 
-def ends(connection: Connection, places: Iterable[Partition]) -> dict[Partition, int]:
+def ends(connection: Connection, partitions: Iterable[Partition]) -> dict[Partition, int]:
     """Return the next offset, by partition."""
-    return offsets(connection, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    return offsets(connection, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
 
 def range_of(connection: Connection, partition: Partition) -> tuple[int, int] | None:
@@ -78,19 +82,19 @@ def range_of(connection: Connection, partition: Partition) -> tuple[int, int] | 
     return None if begin is None or end is None else (begin, end)
 
 
-def offsets_at(connection: Connection, places: Iterable[Partition], appended_us: int) -> dict[Partition, int]:
+def offsets_at(connection: Connection, partitions: Iterable[Partition], appended_us: int) -> dict[Partition, int]:
     """Return the first offset appended at that time or later, by partition; the end where there is none."""
-    places = list(places)
-    found = offsets(connection, places, OffsetSpec.for_timestamp(max(0, appended_us // 1000)))
-    return ends(connection, places) | {place: offset for place, offset in found.items() if offset >= 0}
+    partitions = list(partitions)
+    found = offsets(connection, partitions, OffsetSpec.for_timestamp(max(0, appended_us // 1000)))
+    return ends(connection, partitions) | {partition: offset for partition, offset in found.items() if offset >= 0}
 
 
-def log_end(connection: Connection, place: Partition) -> int:
+def log_end(connection: Connection, partition: Partition) -> int:
     """Return the next offset of a partition. Raises LogNotFoundError."""
-    found = ends(connection, [place])
-    if place not in found:
-        raise missing(place.topic, connection.url)
-    return found[place]
+    found = ends(connection, [partition])
+    if partition not in found:
+        raise missing(partition.topic, connection.url)
+    return found[partition]
 
 
 def largest_record(connection: Connection, topic: str) -> int:

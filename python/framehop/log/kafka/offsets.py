@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from framehop import _core
 from framehop.log.kafka.errors import explain
 from framehop.log.kafka.member_progress import MemberProgress
-from framehop.log.kafka.offset_queries import place_of
+from framehop.log.kafka.offset_queries import from_client
 from framehop.log.kafka.url import KafkaUrl
 from framehop.types import Partition
 
@@ -48,16 +48,16 @@ class OffsetCommits:
             self._not_committed(raised.args[0])
         return True
 
-    def on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+    def on_commit(self, error: KafkaError | None, answers: list[TopicPartition]) -> None:
         """Handle the result of a commit. The client calls it back in its poll."""
         self._reported = True
         if error is not None:
             self._not_committed(error)
         else:
-            self._committed(places)
+            self._committed(answers)
 
-    def _committed(self, partitions: Sequence[TopicPartition]) -> None:
-        self._progress.committed({place_of(found): found.offset for found in partitions if found.error is None})
+    def _committed(self, answers: Sequence[TopicPartition]) -> None:
+        self._progress.committed({from_client(answer): answer.offset for answer in answers if answer.error is None})
 
     def _not_committed(self, error: KafkaError) -> None:
         """Handle a refused commit. After a rebalance or while a broker is away it is tried again; with an old generation the

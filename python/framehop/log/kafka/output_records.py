@@ -34,8 +34,8 @@ class Outputs:
     def __init__(self, connection: Connection) -> None:
         """Look the topics up. Raises LogNotFoundError when one is missing."""
         self._detections, self._deadletter = connection.url.detections, connection.url.deadletter
-        self._event_partitions = connection.partitions_of(self._detections)
-        self._letter_partitions = connection.partitions_of(self._deadletter)
+        self._event_partitions = connection.partition_count(self._detections)
+        self._letter_partitions = connection.partition_count(self._deadletter)
         # One producer writes to both and fills batches up to one limit.
         self.largest = min(largest_record(connection, topic) for topic in (self._detections, self._deadletter))
 

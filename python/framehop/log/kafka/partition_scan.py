@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, Message
 
 from framehop.log.kafka.connection import Connection, settings
 from framehop.log.kafka.errors import MISSING, Causes, explain, translated
-from framehop.log.kafka.offset_queries import begins, ends, topic_partition
+from framehop.log.kafka.offset_queries import begins, ends, to_client
 from framehop.log.kafka.wire import NotOursError, origin_of, parse_frame
 from framehop.timing import Deadline
 from framehop.types import Partition
@@ -69,7 +69,7 @@ class PartitionScan:
     def _partition(self, partition: Partition) -> Iterator[Message]:
         end, deadline = self._ends[partition], Deadline.after(SILENCE_S)
         with translated(self._connection.url, self._causes, partition.topic):
-            self._consumer.assign([topic_partition(partition, self._starts[partition])])
+            self._consumer.assign([to_client(partition, self._starts[partition])])
         while True:
             message = self._consumer.poll(POLL_S)
             if message is None:

@@ -52,7 +52,7 @@ class Producers:
             return found
         with self._looking_up:
             if name not in self._topics:
-                partitions = self._connection.partitions_of(name)
+                partitions = self._connection.partition_count(name)
                 largest = largest_record(self._connection, name)
                 if largest not in self._producers:
                     self._producers[largest] = self._make(largest)

@@ -12,7 +12,7 @@ from framehop.log.kafka.commits import Commits
 from framehop.log.kafka.coverage import CoverageWatch, listed
 from framehop.log.kafka.handoff import Notice
 from framehop.log.kafka.member import Member
-from framehop.log.kafka.offset_queries import place_of, topic_partition
+from framehop.log.kafka.offset_queries import from_client, to_client
 from framehop.log.kafka.start_offsets import StartOffset, resolve_starts
 from framehop.protocols import Start
 from framehop.timing import Deadline
@@ -76,14 +76,14 @@ class Rebalance:
     # ---- called by the client
 
     def _assigned(self, consumer: Consumer, found: list[TopicPartition]) -> None:
-        starts = self._starts([place_of(partition) for partition in found])
+        starts = self._starts([from_client(partition) for partition in found])
         gaps = [
             self._member.outputs.gap(start.partition, start.gap_from, start.offset)
             for start in starts
             if start.gap_from is not None
         ]
         gained = self._member.progress.gain(starts, gaps)
-        consumer.incremental_assign([topic_partition(start.partition, start.offset) for start in starts])
+        consumer.incremental_assign([to_client(start.partition, start.offset) for start in starts])
         self._moved()
         self._member.handoff.announce(Notice(gained=gained))
 
@@ -103,7 +103,7 @@ class Rebalance:
 
     def _revoked(self, consumer: Consumer, found: list[TopicPartition]) -> None:
         """Wait, within a bound, until the worker has finished and committed its frames in flight; then give the partitions up."""
-        notice = Notice(revoked=frozenset(place_of(partition) for partition in found))
+        notice = Notice(revoked=frozenset(from_client(partition) for partition in found))
         # An older generation could no longer commit.
         self._commits.note_generation()
         self._member.handoff.announce(notice)
@@ -114,7 +114,7 @@ class Rebalance:
         self._let_go(consumer, notice)
 
     def _lost(self, consumer: Consumer, found: list[TopicPartition]) -> None:
-        partitions = frozenset(place_of(partition) for partition in found)
+        partitions = frozenset(from_client(partition) for partition in found)
         logger.warning(
             "partitions %s were lost: silent for longer than the session", ", ".join(map(str, sorted(partitions)))
         )
@@ -124,5 +124,5 @@ class Rebalance:
 
     def _let_go(self, consumer: Consumer, notice: Notice) -> None:
         self._member.progress.drop(notice.revoked)
-        consumer.incremental_unassign([topic_partition(partition) for partition in notice.revoked])
+        consumer.incremental_unassign([to_client(partition) for partition in notice.revoked])
         self._moved()

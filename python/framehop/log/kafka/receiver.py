@@ -12,7 +12,7 @@ from framehop.errors import LogError, LogUnavailableError
 from framehop.log.kafka.commits import Commits
 from framehop.log.kafka.errors import MISSING, explain
 from framehop.log.kafka.member import Member
-from framehop.log.kafka.offset_queries import range_of, topic_partition
+from framehop.log.kafka.offset_queries import range_of, to_client
 from framehop.log.kafka.start_offsets import behind_its_end
 from framehop.log.kafka.wire import NotOursError, parse_frame, payload_of, pointer_of
 from framehop.types import FrameRecord, Partition
@@ -56,7 +56,7 @@ class RecordReceiver:
         except NotOursError as error:
             self._not_a_frame(message, str(error))
             return None
-        tenure = self._progress.hand_out(meta.pointer.place, meta.pointer.offset)
+        tenure = self._progress.hand_out(meta.pointer.topic_partition, meta.pointer.offset)
         if tenure is None:
             return None
         return FrameRecord(meta=meta, payload=payload_of(message, meta), tenure=tenure)
@@ -66,11 +66,11 @@ class RecordReceiver:
         at = pointer_of(message)
         match error.code():
             case KafkaError._PARTITION_EOF:
-                self._progress.skip(at.place, at.offset)
+                self._progress.skip(at.topic_partition, at.offset)
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
-                self._out_of_range(at.place)
-            case code if code in MISSING and self._passes(at.place):
-                logger.info("%s: %s", at.place, error.str())
+                self._out_of_range(at.topic_partition)
+            case code if code in MISSING and self._passes(at.topic_partition):
+                logger.info("%s: %s", at.topic_partition, error.str())
             case _ if error.fatal() or not error.retriable():
                 explained = explain(error, self._connection.url, at.topic or self._connection.frames.text)
                 if isinstance(explained, LogUnavailableError):
@@ -89,7 +89,7 @@ class RecordReceiver:
         pointer = pointer_of(message)
         logger.warning("%s/%d@%d is not a frame: %s", pointer.topic, pointer.partition, pointer.offset, why)
         letter = self._outputs.letter_of_record(pointer, f"not_a_frame: {why}")
-        self._progress.pass_over(pointer.place, pointer.offset, pointer.offset + 1, letter)
+        self._progress.pass_over(pointer.topic_partition, pointer.offset, pointer.offset + 1, letter)
 
     def _out_of_range(self, partition: Partition) -> None:
         none: tuple[int, int] | None = None
@@ -103,8 +103,8 @@ class RecordReceiver:
         if at < begin:  # retention has overtaken us, and the gap is recorded
             self._progress.pass_over(partition, at, begin, self._outputs.gap(partition, at, begin))
         # seek() would be refused, since the client has stopped fetching a partition that is out of range.
-        self._consumer.incremental_unassign([topic_partition(partition)])
-        self._consumer.incremental_assign([topic_partition(partition, max(begin, at))])
+        self._consumer.incremental_unassign([to_client(partition)])
+        self._consumer.incremental_assign([to_client(partition, max(begin, at))])
 
     def _give_up(self, partition: Partition, begin: int, why: str) -> NoReturn:
         """Set the offset to `begin` and fail, because the offsets now mean other frames than those in flight. A restarted worker
@@ -113,7 +113,7 @@ class RecordReceiver:
         # A commit under way has an old offset; wait for it.
         self._commits.wait_idle(HANDOVER_S)
         try:
-            self._consumer.commit(offsets=[topic_partition(partition, begin)], asynchronous=False)
+            self._consumer.commit(offsets=[to_client(partition, begin)], asynchronous=False)
         except KafkaException as raised:
             logger.warning("%s could not be set back: %s", partition, raised.args[0].str())
         raise LogError(f"{why}; the worker starts anew, with its beginning")

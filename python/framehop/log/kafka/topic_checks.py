@@ -61,7 +61,7 @@ def _check_presence(connection: Connection) -> list[Finding]:
     found = []
     for name in topic_names(connection):
         try:
-            connection.partitions_of(name)
+            connection.partition_count(name)
         except LogNotFoundError as error:
             found.append(_finding(name, "topic", "missing", "there", str(error)))
     return found

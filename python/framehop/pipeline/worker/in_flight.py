@@ -55,7 +55,9 @@ class InFlight:
         with self._lock:
             for record in records:
                 meta = record.meta
-                self._tracker.add(meta.pointer.place, meta.pointer.offset, meta.key.stream, tenure=record.tenure)
+                self._tracker.add(
+                    meta.pointer.topic_partition, meta.pointer.offset, meta.key.stream, tenure=record.tenure
+                )
 
     def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         """Begin the tenures of partitions that came, or came back. Forget their frames of older tenures, as they are read anew."""
@@ -129,7 +131,7 @@ class InFlight:
             while not self.stopping.is_set():
                 batch = self._tracker.take(BATCH)
                 if batch.events or batch.marks:
-                    self._committing = frozenset(batch.marks) | {event.frame.place for event in batch.events}
+                    self._committing = frozenset(batch.marks) | {event.frame.topic_partition for event in batch.events}
                     return batch
                 self._changed.wait(BACKSTOP_S)
             return None
@@ -139,7 +141,7 @@ class InFlight:
             self._committing = frozenset()
             self._tracker.end({partition: batch.tenures[partition] for partition in result.lost})
             for event in batch.events:
-                if event.frame.place not in result.lost:
+                if event.frame.topic_partition not in result.lost:
                     self._counts["events"] += 1
                     self._counts["detected"] += event.outcome == "detected"
                     self._counts["failed"] += event.outcome == "failed"
