@@ -8,11 +8,11 @@ from collections import deque
 from pathlib import Path
 
 from framehop import _core
-from framehop.budgets import BEAT_S
-from framehop.errors import InvalidArgumentError, ProcessError
+from framehop.errors import InvalidArgumentError
 from framehop.inference.engine import Engine, load_model
 from framehop.pipeline import child
-from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
+from framehop.pipeline.control import Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
+from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 from framehop.protocols import Detector
 from framehop.types import Detections
 
@@ -135,25 +135,22 @@ def body(channel: Channel, settings: Settings) -> None:
             Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider))
         )
         try:
-            _serve(channel, loop)
+            _serve(SupervisorLink(channel), loop)
         finally:
             loop.close()
 
 
-def _serve(channel: Channel, loop: DetectorLoop) -> None:
-    beat_at = 0.0
+def _serve(link: SupervisorLink, loop: DetectorLoop) -> None:
     while True:
-        if time.monotonic() >= beat_at:
-            channel.send(Beat())
-            beat_at = time.monotonic() + BEAT_S
-        if loop.step(max(0.0, beat_at - time.monotonic()), [channel.fileno()]):
-            messages = channel.receive()
-            if messages is None:
-                child.end_with_supervisor()
-            for message in messages or ():
-                if isinstance(message, Drain):
+        link.beat_if_due()
+        if not loop.step(link.due_s, [link.fileno()]):
+            continue
+        for message in link.heard():
+            match message:
+                case Drain():
                     return
-                raise ProcessError(f"unexpected control message {type(message).__name__}")
+                case _:
+                    raise unexpected(message)
 
 
 if __name__ == "__main__":
