@@ -1,4 +1,4 @@
-"""What the tests of the log share: frames with checkable payloads, events for them, and loops with a deadline."""
+"""Helpers for tests of the log: frames with checkable payloads, events for them, and loops with a deadline."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def places(numbers: Iterable[int]) -> frozenset[Partition]:
 
 
 def home(log: FrameLog, stream: str) -> Partition:
-    """Where the frames of `stream` go, in a log that writes to the first of its topics."""
+    """Return the partition of `stream` in a log that writes to the first of its topics."""
     topic, *_ = sorted({place.topic for place in log.end_offsets()})
     mine = [place for place in log.end_offsets() if place.topic == topic]
     return Partition(topic, partition_of(stream, len(mine)))
