@@ -1,4 +1,4 @@
-"""What the tests of the log share: frames with checkable payloads, events for them, and loops with a deadline."""
+"""Helpers for tests of the log: frames with checkable payloads, events for them, and loops with a deadline."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def partitions(numbers: Iterable[int]) -> frozenset[Partition]:
 
 
 def home(log: FrameLog, stream: str) -> Partition:
-    """Where the frames of `stream` go, in a log that writes to the first of its topics."""
+    """Return the partition of `stream` in a log that writes to the first of its topics."""
     topic, *_ = sorted({partition.topic for partition in log.end_offsets()})
     mine = [partition for partition in log.end_offsets() if partition.topic == topic]
     return Partition(topic, partition_of(stream, len(mine)))

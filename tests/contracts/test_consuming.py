@@ -214,7 +214,7 @@ def test_who_gave_a_partition_back_cannot_commit_to_it(log: FrameLog) -> None:
 
 
 def test_a_partition_that_went_and_came_back_has_a_new_tenure(log: FrameLog) -> None:
-    """What was read before it went is refused, although the partition is owned again: its frames are read anew."""
+    """Frames read before the partition went are refused although it is owned again; they are read anew."""
     begun: dict[Partition, Tenure] = {}
     with log.writer() as writer:
         for name in SPREAD:

@@ -39,7 +39,7 @@ def jpeg(name: str) -> bytes:
 
 
 def taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Where each target pixel's centre falls between two source pixels; edges clamped."""
+    """Return where each target pixel's centre falls between two source pixels; edges are clamped."""
     centre = (np.arange(target) + 0.5) * source / target - 0.5
     low = np.floor(centre).astype(np.intp)
     return np.clip(low, 0, source - 1), np.clip(low + 1, 0, source - 1), (centre - low).astype(np.float32)

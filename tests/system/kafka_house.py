@@ -129,7 +129,7 @@ class KafkaHouse:
         return Watcher(self.cluster.bootstrap, self.prefix)
 
     def wait_said(self, process: subprocess.Popen[bytes], text: str, timeout_s: float = 60) -> str:
-        """Until it says `text` on its standard error; what it said so far."""
+        """Wait until it says `text` on its standard error, and return everything it said so far."""
         assert process.stderr is not None
         said, descriptor = b"", process.stderr.fileno()
         deadline = Deadline.after(timeout_s)
@@ -153,7 +153,7 @@ class KafkaHouse:
                 assert (frame.partition, frame.offset) in done, f"{frame.key} was passed over"
 
     def ends(self) -> dict[Partition, int]:
-        """Of the partitions that hold frames."""
+        """Return the ends of the partitions that hold frames."""
         with self.open() as log:
             return {partition: offset for partition, offset in log.end_offsets().items() if offset}
 

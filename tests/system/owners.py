@@ -1,4 +1,4 @@
-"""Who owns what, asked of the broker by a client of its own while faults happen."""
+"""Asks the broker, by a client of its own and while faults happen, who owns which partition."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Owners:
         self._since, self.longest_s = {}, 0.0
 
     def wait_covered(self, members: int = 0, timeout_s: float = 60) -> None:
-        """Until every partition has an owner; `members`: and there are so many of them."""
+        """Wait until every partition has an owner and, with `members`, until there are so many members."""
 
         def covered() -> bool:
             owners = set(self.now.values())
@@ -70,7 +70,7 @@ class Owners:
 
 
 class GroupLook:
-    """What the broker says of a group. While it is being balanced, nothing: then no member's partitions are told."""
+    """The broker's description of a group. During a rebalance it names no member's partitions."""
 
     def __init__(self, bootstrap: str, group: str, topic: str) -> None:
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})

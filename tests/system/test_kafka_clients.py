@@ -54,7 +54,7 @@ class Place:
         assert done.returncode == 0, done.stderr
 
     def detect(self, **kafka: object) -> str:
-        """To the end; returns what it said."""
+        """Run detect to its end, and return what it said."""
         model = self.house.path / "model"
         model.mkdir(exist_ok=True)
         config = self.house.path / "detect.yaml"
@@ -65,7 +65,7 @@ class Place:
         return done.stderr
 
     def partition(self) -> int:
-        """Where the stream's frames lie."""
+        """The partition that holds the stream's frames."""
         (partition,) = {meta.pointer.partition for meta in self.log.scan_frames() if meta.key.stream == self.stream}
         return partition
 

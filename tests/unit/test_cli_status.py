@@ -1,4 +1,4 @@
-"""framehop status, asked of a pipeline that only answers."""
+"""Tests of framehop status, asked of a pipeline that only answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IDLE = Status(frames_read=0, events=0, detected=0, failed=0, in_flight=0, resent
 
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The only directory where pipelines are looked for. Its name is short, since a socket's path has to be."""
+    """Yield the only directory where pipelines are looked for. Its name is short, since a socket's path has to be."""
     with tempfile.TemporaryDirectory(prefix="fh-") as directory:
         monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", lambda: [Path(directory)])
         yield Path(directory)
@@ -31,7 +31,7 @@ def _lag(topic: str, partition: int, owner: str) -> PartitionLag:
 
 
 def _shown(runtime: Path, *lag: PartitionLag) -> dict[str, str]:
-    """What status shows of the partitions of each worker, of a pipeline whose group has this lag."""
+    """Return the partitions that status shows for each worker of a pipeline whose group has this lag."""
     directory = runtime / "framehop-1"
     directory.mkdir(mode=0o700)
     workers = ("worker-0", "worker-1")

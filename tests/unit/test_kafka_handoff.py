@@ -1,4 +1,4 @@
-"""What a consumer's thread hands to the worker: in turns, bounded, and notices first."""
+"""Tests of the hand-off from a consumer's thread to the worker: in turns, bounded, notices first."""
 
 from __future__ import annotations
 

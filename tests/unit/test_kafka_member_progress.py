@@ -1,4 +1,4 @@
-"""What a member's worker and its consumer's thread share."""
+"""Tests of the progress that a member's worker and its consumer's thread share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _output(name: str) -> Output:
 
 
 def _gained(*partitions: Partition, gaps: tuple[Output, ...] = ()) -> MemberProgress:
-    """The progress of a member whose partitions all begin at offset 10."""
+    """Return the progress of a member whose partitions all begin at offset 10."""
     progress = MemberProgress()
     progress.gain([StartOffset(partition=each, offset=10, committed=10) for each in partitions], gaps)
     return progress

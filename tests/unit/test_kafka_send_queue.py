@@ -1,4 +1,4 @@
-"""What a writer has under way: bounded, told to those who wait, and ended by the first failure."""
+"""Tests of the frames that a writer has under way: bounded, told to those who wait, and ended by the first failure."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Sites:
         return self.stack.enter_context(KafkaLog(self.url, options=self.options(site, **more)))
 
     def topic(self, value: str) -> str:
-        """With its one placeholder filled."""
+        """Return the topic's name with its one placeholder filled."""
         return f"cams-{self.prefix}." + re.sub(r"\{.*\}", value, self.template)
 
     def make(self, *sites: str, partitions: int = 2, max_bytes: int = 1_000_000) -> dict[str, bool]:
@@ -170,7 +170,7 @@ def test_members_share_the_partitions_of_all_topics(sites: Sites) -> None:
 
 @pytest.mark.parametrize("client", [{}, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
 def test_who_is_early_waits_and_says_so(sites: Sites, client: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
-    """From the moment it waits, a new topic is new: `latest` leaves nothing of it out."""
+    """A topic made after the consumer began to wait is read whole, even with `latest`."""
     sites.make()
     log = sites.at(client=client)
     with caplog.at_level(logging.WARNING), log.consumer("g", member="m", start="latest") as consumer:
@@ -222,7 +222,7 @@ def test_a_topic_that_goes_takes_nothing_else_along(sites: Sites, delivery: Deli
 
 @pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
 def test_a_topic_made_anew_at_once_is_read(sites: Sites, delivery: Delivery) -> None:
-    """Before its readers have heard that the old one has gone: they stand behind the new one's end."""
+    """The topic is made anew before its readers hear that the old one has gone, so they stand behind the new one's end."""
     sites.make("east", partitions=1)
     sites.write("east", "before", 8)
     log = sites.at(delivery=delivery)
@@ -244,7 +244,7 @@ def test_a_topic_made_anew_at_once_is_read(sites: Sites, delivery: Delivery) -> 
 
 
 def test_a_group_that_stands_behind_the_end_begins_anew(sites: Sites, caplog: pytest.LogCaptureFixture) -> None:
-    """Who made the topic anew, or lost a disk, has not told the group."""
+    """The group is not told that a topic was made anew or that a disk was lost."""
     sites.make("east", partitions=1)
     sites.write("east", "gate", 3)
     log = sites.at()

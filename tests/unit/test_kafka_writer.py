@@ -96,7 +96,7 @@ def test_a_pass_that_begins_holds_up_no_other_stream(log: KafkaLog, monkeypatch:
 def test_what_was_not_written_down_before_a_crash_is_read_from_the_partition(
     log: KafkaLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which pictures of a folder the log has is known from the last write on, and from the frames themselves."""
+    """The log knows which pictures of a folder it has from its last note, and after that from the frames themselves."""
 
     def append(state: StreamState, *names: str) -> None:
         for seq, name in enumerate(names, state.next_seq):

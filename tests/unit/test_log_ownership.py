@@ -88,7 +88,7 @@ def test_a_loss_is_noticed_by_polling_too(tmp_path: Path) -> None:
 
 
 def _rob(root: Path, partition: int) -> None:
-    """What a member does that takes a partition over, and dies at once."""
+    """Take a partition over as a member does that then dies at once."""
     db = connect(root / "index.db")
     rows(db, "UPDATE owners SET generation=generation+1, instance='robber' WHERE partition=?", (partition,))
     db.close()

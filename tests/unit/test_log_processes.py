@@ -176,7 +176,7 @@ def _storm(root: Path, *, rounds: int, seed: int) -> None:
 
 
 def _await_work(writer: Worker, members: list[Worker]) -> None:
-    """Until each of them has done more: nobody is killed idle."""
+    """Wait until each of them has done more work, so that nobody is killed idle."""
     for worker in (writer, *members):
         done = len(worker.lines)
         until(lambda worker=worker, done=done: len(worker.lines) > done, "work by everyone")  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What only the log in memory can do: go wrong on demand. The contract itself is in tests/contracts."""
+"""Tests of what the log in memory alone can do: go wrong on demand. The contract itself is in tests/contracts."""
 
 from __future__ import annotations
 

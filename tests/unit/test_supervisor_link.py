@@ -1,4 +1,4 @@
-"""A process's side of its supervisor: beats, and what it hears."""
+"""Tests of a process's side of its supervisor: beats, and what it hears."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 
 @pytest.fixture
 def ends() -> Iterator[tuple[Channel, Channel]]:
-    """The supervisor's channel and the child's."""
+    """Yield the supervisor's channel and the child's."""
     ours, sock = Channel.pair()
     with ours, Channel.from_fd(sock.detach()) as theirs:
         yield ours, theirs
@@ -56,7 +56,7 @@ def test_it_ends_with_its_supervisor_once_everything_is_heard(
     ends: tuple[Channel, Channel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Ended(Exception):
-        """What stands for the end of the process."""
+        """The end of the process, as the test sees it."""
 
     def end() -> NoReturn:
         raise Ended
