@@ -15,7 +15,18 @@ from framehop.types import PartitionLag
 from tests.commands import framehop
 
 SAID = Publication(pid=7, started_us=0, log="kafka://broker:9092/cams", lane="main", version="1")
-IDLE = Status(frames_read=0, events=0, detected=0, failed=0, in_flight=0, resent=0, appended=0, restarts=0, stalled="")
+IDLE = Status(
+    frames_read=0,
+    events=0,
+    detected=0,
+    skipped=0,
+    failed=0,
+    in_flight=0,
+    resent=0,
+    appended=0,
+    restarts=0,
+    stalled="",
+)
 
 
 @pytest.fixture
