@@ -18,8 +18,8 @@ Box = tuple[float, float, float, float]
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One object. `box`: x1, y1, x2, y2 in pixels of the picture. An empty `label`, only where boxes are to be ignored, stands for every
-    label."""
+    """One object. `box`: x1, y1, x2, y2 in pixels of the picture. `label` may be empty where boxes are to be ignored: it stands for
+    every label then."""
 
     label: str
     box: Box
