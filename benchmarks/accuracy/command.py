@@ -63,7 +63,7 @@ def _compare(name: str, samples: list[Sample], started_at: datetime, own_alone: 
         model=model.name,
         sha256=model.sha256,
         lowest=LOWEST,
-        runs=[_run(settings, model, samples) for settings in (own, *others)],
+        runs=[_run(settings, at, model, samples) for settings in (own, *others) for at in settings.thresholds],
     )
 
 
@@ -73,9 +73,9 @@ def own_settings(model: Model) -> Settings:
     return Settings(resize=resize.mode, iou=nms.iou, class_agnostic=nms.class_agnostic)
 
 
-def _run(settings: Settings, model: Model, samples: list[Sample]) -> Run:
-    print(settings, file=sys.stderr)
-    return Run(settings=settings, found=find_with(settings, model, samples))
+def _run(settings: Settings, threshold: float | None, model: Model, samples: list[Sample]) -> Run:
+    print(settings, threshold or "", file=sys.stderr)
+    return Run(settings=settings, threshold=threshold, found=find_with(settings, model, samples, threshold))
 
 
 def _keep(result: Result, path: Path) -> None:

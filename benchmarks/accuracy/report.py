@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -16,9 +16,11 @@ SCHEMA = 1
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found in each picture with some settings, in the order of the labels."""
+    """What was found in each picture with some settings, in the order of the labels. `threshold`: the only one that the boxes are
+    for; None means each from the lowest on."""
 
     settings: Settings
+    threshold: float | None = None
     found: list[list[Found]]
 
 
@@ -49,7 +51,7 @@ def markdown(result: Result, pictures: Sequence[Picture]) -> str:
             f"{len(pictures)} pictures, {objects} objects, {nothing} pictures with nothing in them. F1 at IoU 0.5, and in "
             "brackets the false boxes on the pictures with nothing.",
             "",
-            *_table("settings", ((str(run.settings), _cells(pictures, run)) for run in result.runs)),
+            *_table("settings", _rows(pictures, result.runs)),
             "",
             *_table("rule", ((name, _cells(pictures, own, name)) for name in RULES)),
             "",
@@ -65,9 +67,20 @@ def _table(first: str, rows: Iterable[tuple[str, list[str]]]) -> list[str]:
     return [_row(head), _row(["---"] * len(head)), *(_row([name, *cells]) for name, cells in rows)]
 
 
+def _rows(pictures: Sequence[Picture], runs: Sequence[Run]) -> Iterator[tuple[str, list[str]]]:
+    """Yield a row for each settings; runs for one threshold each share theirs."""
+    for settings in dict.fromkeys(run.settings for run in runs):
+        rows = [_cells(pictures, run) for run in runs if run.settings == settings]
+        yield str(settings), ["".join(cells) for cells in zip(*rows, strict=True)]
+
+
 def _cells(pictures: Sequence[Picture], run: Run, rule: str = "none") -> list[str]:
-    tallies = (overall(pictures, run.found, at, RULES[rule]) for at in THRESHOLDS)
-    return [f"{tally.f1:.3f} ({tally.false_on_empty})" for tally in tallies]
+    return [_cell(pictures, run, at, rule) if run.threshold in {None, at} else "" for at in THRESHOLDS]
+
+
+def _cell(pictures: Sequence[Picture], run: Run, at: float, rule: str) -> str:
+    tally = overall(pictures, run.found, at, RULES[rule])
+    return f"{tally.f1:.3f} ({tally.false_on_empty})"
 
 
 def _streams(pictures: Sequence[Picture], run: Run) -> list[str]:

@@ -16,21 +16,31 @@ from framehop import decode_jpeg
 from framehop.inference.engine import Engine
 from framehop.inference.sidecar import Model
 
-LOWEST = 0.2  # suppression never looks at a worse box, so boxes found from here on hold those of every higher threshold
+LOWEST = 0.2
 _THREADS = 2
+_TILED_AT = (0.35, 0.4, 0.45, 0.5, 0.55)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What may be set for a model beside its threshold. `decode`: `scaled` as the pipeline does it, `full` at full size."""
+    """What may be set for a model beside its threshold. `decode`: `scaled` as the pipeline does it, `full` at full size. `tiles`:
+    as Engine takes it; empty for none."""
 
     resize: Literal["stretch", "letterbox", "letterbox-topleft"] = "stretch"
     iou: float = 0.5
     class_agnostic: bool = True
     decode: Literal["scaled", "full"] = "scaled"
+    tiles: str = ""
 
     def __str__(self) -> str:
         across = "all labels" if self.class_agnostic else "each label"
-        return f"{self.resize}, {self.decode} decode, NMS {self.iou:g} over {across}"
+        tiles = f", tiles {self.tiles}" if self.tiles else ""
+        return f"{self.resize}, {self.decode} decode, NMS {self.iou:g} over {across}{tiles}"
+
+    @property
+    def thresholds(self) -> Sequence[float | None]:
+        """Return the thresholds that need runs of their own. Without tiles one run serves for all, None: suppression at a higher
+        threshold keeps the same boxes, less the worst. With tiles a weak box may displace the part of a better one."""
+        return _TILED_AT if self.tiles else (None,)
 
     def applied_to(self, model: Model) -> Model:
         """Return `model` with these settings in place of its own."""
@@ -51,12 +61,22 @@ def every_settings() -> list[Settings]:
         ),
         Settings(decode="full"),
         Settings(resize="letterbox", decode="full"),
+        *(Settings(tiles=tiles) for tiles in ("2x1", "2x1,overlap=0.4", "2x2")),
     ]
 
 
-def find_with(settings: Settings, model: Model, samples: Sequence[Sample]) -> list[list[Found]]:
-    """Return what `model` finds in each picture with these settings, down to scores of LOWEST."""
-    with Engine(settings.applied_to(model), provider="cpu", threads=_THREADS, max_batch=1, conf=LOWEST) as engine:
+def find_with(
+    settings: Settings, model: Model, samples: Sequence[Sample], threshold: float | None = None
+) -> list[list[Found]]:
+    """Return what `model` finds in each picture with these settings; without a threshold down to scores of LOWEST."""
+    with Engine(
+        settings.applied_to(model),
+        provider="cpu",
+        threads=_THREADS,
+        max_batch=1,
+        conf=LOWEST if threshold is None else threshold,
+        tiles=settings.tiles,
+    ) as engine:
         return find(engine, samples, full=settings.decode == "full")
 
 
