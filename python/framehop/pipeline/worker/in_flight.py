@@ -12,6 +12,7 @@ from typing import Self
 from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import Decoded, DecodeJob
 from framehop.pipeline.control import Beat
+from framehop.pipeline.found import ByStream, Found, add
 from framehop.pipeline.wake import Wake
 from framehop.pipeline.worker.commit_rule import Batch, CommitTracker
 from framehop.protocols import CommitResult, Tenure
@@ -37,6 +38,7 @@ class InFlight:
         self._failure: BaseException | None = None
         self._intake_open = True
         self._counts = {"events": 0, "detected": 0, "skipped": 0, "failed": 0}
+        self._found: ByStream = {}
         self.stopping = threading.Event()
         self.stalled = ""
         self.wake = Wake()
@@ -126,6 +128,7 @@ class InFlight:
                 resent=resent,
                 in_flight=self._tracker.in_flight,
                 stalled=self.stalled,
+                found=dict(self._found),
                 **self._counts,
             )
 
@@ -152,6 +155,7 @@ class InFlight:
                     self._counts["detected"] += event.outcome == "detected"
                     self._counts["skipped"] += event.outcome == "skipped"
                     self._counts["failed"] += event.outcome == "failed"
+                    add(self._found, event.stream, Found(1, int(bool(event.objects))))
             self.stalled = ""
             self._changed.notify_all()
         self.wake.ring()
