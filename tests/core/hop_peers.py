@@ -22,7 +22,7 @@ OK, STALE, FAILED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What the hop reads of a SlotRef."""
+    """The fields of a SlotRef that the hop reads."""
 
     slot: int
     generation: int = 1

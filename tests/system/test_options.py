@@ -1,4 +1,4 @@
-"""What is typed behind run and detect reaches the detector, and what cannot be is refused before anything starts."""
+"""Options typed behind run and detect reach the detector; impossible ones are refused before anything starts."""
 
 from __future__ import annotations
 

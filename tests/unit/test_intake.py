@@ -1,4 +1,4 @@
-"""What the intake makes of a picture that was not decoded: the picture's fault, or not."""
+"""Tests of how the intake judges a picture that was not decoded: whether it was the picture's fault."""
 
 from __future__ import annotations
 
