@@ -18,6 +18,7 @@ from framehop.errors import ProcessError
 from framehop.forks import abandon_in_children
 from framehop.log import LogAt
 from framehop.protocols import Start
+from framehop.regions import Regions
 from framehop.types import FrameKey
 
 MAX_PACKET = 1 << 17
@@ -43,6 +44,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     max_pixels: int
     max_attempts: int
     labels: dict[int, str]
+    regions: dict[str, Regions]
+    min_size_px: float
     suspects: list[Suspect]
     drain_s: float
 

@@ -125,7 +125,10 @@ def body(channel: Channel, settings: Settings) -> None:
             device=settings.device,
             max_batch=options.max_batch,
             conf=options.conf,
+            class_conf=options.class_conf,
             classes=options.classes,
+            exclude=options.exclude,
+            tiles=options.tiles,
         ) as engine,
         _core.HopServer(settings.address) as server,
     ):

@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 from framehop import _core
 from framehop.config import DetectOptions, usable_cores
 from framehop.inference import Model
+from framehop.inference.tiles import decode_size
 from framehop.log import LogAt
 from framehop.pipeline.control import (
     DetectorAt,
@@ -115,7 +116,7 @@ class WorkerRole:
 
     def settings(self, process: Process) -> Settings:
         options = self._options
-        min_width, min_height = self._model.min_decode_size
+        min_width, min_height = decode_size(self._model.min_decode_size, options.tiles)
         return WorkerSettings(
             log=self._log,
             name=self._resources.members[process.index],
@@ -129,6 +130,8 @@ class WorkerRole:
             max_pixels=options.max_pixels,
             max_attempts=options.max_attempts,
             labels=self._model.sidecar.labels,
+            regions=options.regions,
+            min_size_px=options.min_size_px,
             suspects=self.suspects.listed(),
             drain_s=options.drain_s,
         )

@@ -28,6 +28,7 @@ from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
 from framehop.protocols import FrameConsumer
+from framehop.regions import ObjectFilter
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, ModelInfo
 
@@ -47,6 +48,7 @@ class Worker:
         self._settings = settings
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
         self._in_flight = in_flight
+        self._filter = ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
         self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
@@ -196,7 +198,9 @@ class Worker:
             outcome="detected" if ok else "failed",
             reason="" if ok else reply.message or f"detector: {reply.status}",
             model=self._model,
-            objects=objects_of(reply, self._settings.labels) if ok else [],
+            objects=self._filter.keep(meta.key.stream, frame.size, objects_of(reply, self._settings.labels))
+            if ok
+            else [],
             stages_ms=stage_times(meta, frame, now_us(), reply),
             size=frame.size,
         )
