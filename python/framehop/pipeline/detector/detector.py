@@ -8,11 +8,11 @@ from collections import deque
 from pathlib import Path
 
 from framehop import _core
-from framehop.budgets import BEAT_S
 from framehop.errors import InvalidArgumentError, ProcessError
 from framehop.inference.engine import Engine, load_model
 from framehop.pipeline import child
-from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
+from framehop.pipeline.control import Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
+from framehop.pipeline.pulse import Pulse
 from framehop.protocols import Detector
 from framehop.types import Detections
 
@@ -117,6 +117,7 @@ class DetectorLoop:
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, DetectorSettings)
     options = settings.options
+    pulse = Pulse(channel)
     with (
         Engine(
             load_model(options.model),
@@ -129,27 +130,25 @@ def body(channel: Channel, settings: Settings) -> None:
             classes=options.classes,
             exclude=options.exclude,
             tiles=options.tiles,
+            on_run=pulse.beat,
         ) as engine,
         _core.HopServer(settings.address) as server,
     ):
-        loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
+        pictures = max(1, options.max_batch // engine.runs_per_picture)
+        loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=pictures)
         info = engine.info
         channel.send(
             Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider))
         )
         try:
-            _serve(channel, loop)
+            _serve(channel, pulse, loop)
         finally:
             loop.close()
 
 
-def _serve(channel: Channel, loop: DetectorLoop) -> None:
-    beat_at = 0.0
+def _serve(channel: Channel, pulse: Pulse, loop: DetectorLoop) -> None:
     while True:
-        if time.monotonic() >= beat_at:
-            channel.send(Beat())
-            beat_at = time.monotonic() + BEAT_S
-        if loop.step(max(0.0, beat_at - time.monotonic()), [channel.fileno()]):
+        if loop.step(pulse.beat(), [channel.fileno()]):
             messages = channel.receive()
             if messages is None:
                 child.end_with_supervisor()
