@@ -37,7 +37,7 @@ def fingerprint(file: Path, command: str, checks: bytes) -> str:
 
 
 def tidy(build: Path, file: Path) -> str:
-    """What clang-tidy has to say; empty when it is content."""
+    """Return clang-tidy's complaints; empty when it has none."""
     done = subprocess.run(
         ["clang-tidy", "-p", build, "--quiet", file], capture_output=True, text=True, check=False, cwd=ROOT
     )

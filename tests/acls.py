@@ -65,7 +65,7 @@ def _bindings(line: str, prefix: str) -> Iterator[AclBinding]:
 
 @contextmanager
 def granted(cluster: Cluster, bindings: Iterable[AclBinding]) -> Iterator[None]:
-    """And taken back at the end: other tests' users may do nothing."""
+    """Grant `bindings`, and take them back at the end, so that other tests' users may do nothing."""
     admin, wanted = AdminClient(cluster.client()), list(bindings)
     for future in admin.create_acls(wanted).values():
         future.result(TIMEOUT_S)

@@ -62,7 +62,7 @@ class Cluster:
 
     @property
     def proxied(self) -> tuple[int, int]:
-        """Of a --proxied broker: where its clients look for it, and where a proxy finds it."""
+        """Return, for a --proxied broker, the address that clients use and the address where a proxy finds it."""
         [ports] = self._state["proxied"]
         return ports["proxy_port"], ports["port"]
 
@@ -126,7 +126,7 @@ class Cluster:
         return name
 
     def set_limit(self, topic: str, size: int) -> None:
-        """What a topic takes at a time, in bytes: max.message.bytes."""
+        """Set the topic's max.message.bytes."""
         from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are public
             AdminClient,
             AlterConfigOpType,

@@ -73,6 +73,6 @@ def secure_cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """Not pytest's own, which it keeps for three sessions: records are large."""
+    """Make a directory that goes at the end. Pytest would keep its own for three sessions, and records are large."""
     with tempfile.TemporaryDirectory(prefix="fh-kafka-") as name:
         yield Path(name)

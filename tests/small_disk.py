@@ -44,7 +44,7 @@ class SmallDisk:
         return Path(f"/proc/{self._holder.pid}/root{self.path}/ballast")
 
     def fill(self, but_bytes: int) -> None:
-        """Until so much is left."""
+        """Fill the disk until `but_bytes` are left."""
         found = os.statvfs(self._ballast.parent)
         with self._ballast.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize - but_bytes)

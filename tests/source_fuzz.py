@@ -168,7 +168,7 @@ def damaged(files: dict[str, bytes], chance: random.Random) -> tuple[str, bytes]
 
 
 def read(path: Path) -> str:
-    """What came of it: `pictures`, `failed`, or the name of a FramehopError. Raises what should not be raised."""
+    """Read `path` as a source and return `pictures`, `failed`, or the name of a FramehopError. Any other error is raised."""
     try:
         source = parse_source(str(path), SourceOptions())
         failed = False

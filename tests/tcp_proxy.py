@@ -28,8 +28,8 @@ class _Link:
             thread.start()
 
     def _pump(self, source: socket.socket, target: socket.socket, gate: threading.Event) -> None:
-        """Nothing is dropped while the gate is shut: as TCP does after a cut, what was sent arrives when it is open again, be it
-        that the sender has long gone away."""
+        """Drop nothing while the gate is shut: as with TCP after a cut, what was sent arrives when it is open again, even if
+        the sender has long gone away."""
         with suppress(OSError):
             while data := source.recv(BLOCK):
                 gate.wait()
@@ -93,11 +93,11 @@ class TcpProxy:
                 link.silent = True
 
     def hold(self, direction: Direction) -> None:
-        """Nothing gets through in this direction, on new connections either."""
+        """Let nothing through in this direction, on new connections either."""
         self._gates[direction].clear()
 
     def heal(self) -> None:
-        """What was held up arrives; new connections are taken again."""
+        """Let everything that was held up arrive, and take new connections again."""
         self._open_gates()
         if self._listener is None:
             self._listener = socket.create_server(("127.0.0.1", self._port))

@@ -89,7 +89,7 @@ def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), ki
 
 
 def sidecar(data: bytes, /, **changes: object) -> dict[str, object]:
-    """What belongs beside :func:`ssd_network`, with whole sections replaced."""
+    """Return the model.yaml that belongs beside :func:`ssd_network`, with whole sections replaced."""
     return {
         "name": "tiny",
         "version": "7",

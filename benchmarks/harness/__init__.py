@@ -1,1 +1,1 @@
-"""What every benchmark needs: facts of the machine, CPU seconds of processes, interleaved runs, medians."""
+"""Tools for every benchmark: facts of the machine, CPU seconds of processes, interleaved runs, medians."""

@@ -35,7 +35,7 @@ class Brokers:
         self._directory.cleanup()
 
     def start(self) -> None:
-        """Those that do not run; they are ready when it returns."""
+        """Start the brokers that do not run; they are ready when it returns."""
         started = self._run("start", "--port", "0", "--brokers", str(self._count), "--json")
         self.bootstrap = json.loads(started)["bootstrap"]
 
@@ -43,7 +43,7 @@ class Brokers:
         self._run("kill", *([] if broker is None else ["--broker", str(broker)]))
 
     def pid(self, broker: int) -> int:
-        """Of one that runs."""
+        """Return the pid of a broker that runs."""
         found = {each["id"]: each["pid"] for each in json.loads(self._run("status", "--json", check=False))["brokers"]}
         return int(found[broker])
 

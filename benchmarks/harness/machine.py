@@ -1,4 +1,4 @@
-"""What the figures were taken on, and whether the machine was ours alone."""
+"""Describes the machine on which figures were taken, and whether it was ours alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What others did before a round. `average`: the load average over a minute, which from the second round on contains the
+    """The work of others before a round. `average`: the load average over a minute, which from the second round on contains the
     benchmark itself. `busy_cores`: cores in use over one second during which the benchmark only waited."""
 
     average: float
@@ -38,7 +38,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe(distributions: tuple[str, ...], root: Path, others: dict[str, str]) -> Machine:
-    """With the versions of what is installed under these names, and `others`, known already."""
+    """Describe the machine, with the versions of these distributions and with `others`, whose versions are known already."""
     return Machine(
         cpu=_field(Path("/proc/cpuinfo"), "model name") or platform.machine(),
         cores=len(os.sched_getaffinity(0)),

@@ -20,8 +20,8 @@ class BenchmarkError(Exception):
 
 
 def run_fresh(module: str, *args: str) -> bytes:
-    """What a module of the benchmarks prints, run in a process of its own. Its errors go where ours go. If it has to be ended, what
-    it started ends with it."""
+    """Run a module of the benchmarks in a process of its own, and return what it prints. Its errors go where ours go. If it must be
+    ended, so is what it started."""
     command = [sys.executable, "-m", module, *args]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, process_group=0) as process:
         try:

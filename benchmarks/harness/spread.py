@@ -18,11 +18,11 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _three_digits(value: float) -> str:
-    """At least; thousands are not written as powers of ten."""
+    """Return the number with at least three digits; thousands are not written as powers of ten."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """At least one value."""
+    """Return the median and range of `values`, of which there is at least one."""
     taken = list(values)
     return Spread(median=round(statistics.median(taken), 4), lowest=round(min(taken), 4), highest=round(max(taken), 4))

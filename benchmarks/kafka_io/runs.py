@@ -57,7 +57,7 @@ class Programs:
         }
 
     def versions(self) -> dict[str, str]:
-        """Of librdkafka, by who is linked with it, and of the peers."""
+        """The versions of librdkafka, by the client linked with it, and of the peers."""
         linked = {
             f"librdkafka of {who}": _run([str(program), "version"]).strip() for who, program in self._bare.items()
         }

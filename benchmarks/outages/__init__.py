@@ -1,1 +1,1 @@
-"""From a fault to the next event that somebody else can read."""
+"""Measures the time from a fault to the next event that somebody else can read."""

@@ -31,7 +31,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def last(self) -> float:
-        """Until every stream was back."""
+        """The seconds until every stream was back."""
         return max(self.seconds.values())
 
 
@@ -101,7 +101,7 @@ def broker(brokers: Brokers, load: Workload, chance: random.Random, *, delivery:
 
 
 def leader(brokers: Brokers, load: Workload, chance: random.Random) -> Taken:
-    """Of the first partition of the frames."""
+    """Return the broker that leads the first partition of the frames."""
     with Site(brokers, load) as site:
         _steady(site, chance, site.start_host())
         topic = f"{site.prefix}.frames"
@@ -141,7 +141,7 @@ CASES = {
 
 
 def _steady(site: Site, chance: random.Random | None, *hosts: Host) -> None:
-    """And then a moment, so that nothing is in step with heartbeats and commits."""
+    """Wait until all work, and then a random moment, so that nothing is in step with heartbeats and commits."""
     site.wait_steady(*hosts)
     if chance is not None:
         time.sleep(chance.uniform(0.5, 2.0))
@@ -166,7 +166,7 @@ def _by_others(pid: int) -> Callable[[Seen], bool]:
 
 
 def _taken_after(fault: Fault) -> Callable[[Seen], bool]:
-    """What was in flight when the broker died may still come of frames that it had given out."""
+    """Tell when events count as new: those in flight at the broker's death may still come of frames that it had given out."""
     return lambda seen: seen.taken_s > fault.wall_s
 
 

@@ -78,7 +78,7 @@ class Reader:
     # ---- looks
 
     def wait_steady(self, pids: set[int], events: int, timeout_s: float) -> None:
-        """Until each of these workers, and nobody else, has written the last events of some stream."""
+        """Wait until each of these workers, and nobody else, has written the last events of some stream."""
 
         def steady() -> bool:
             lasts = [seen[-events:] for seen in self._seen.values()]
@@ -88,7 +88,7 @@ class Reader:
         self._wait(steady, timeout_s, "a steady flow of events")
 
     def streams_of(self, pid: int) -> list[str]:
-        """Those whose last event is by this worker."""
+        """Return the streams whose last event is by this worker."""
         with self._changed:
             return [stream for stream in self._streams if self._seen[stream][-1].pid == pid]
 

@@ -67,7 +67,7 @@ class Parts:
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """Those of framehop's own session."""
+    """Return the session options that framehop itself uses."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def fresh_path(started_at: datetime) -> Path:
-    """Where the result is kept: by its date, and by its time as well if there is one of that day."""
+    """Return the result's path: it has the date, and the time as well if there is a result of that day."""
     results = ROOT / "benchmarks" / "results"
     path = results / f"pipeline-{started_at:%Y-%m-%d}.json"
     return results / f"pipeline-{started_at:%Y-%m-%d-%H%M%S}.json" if path.exists() else path

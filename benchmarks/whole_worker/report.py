@@ -1,4 +1,4 @@
-"""From the rounds to what is published: ratios within each round, then their median and range."""
+"""Turns rounds into what is published: ratios within each round, then their median and range."""
 
 from __future__ import annotations
 

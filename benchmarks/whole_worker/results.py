@@ -1,4 +1,4 @@
-"""What is measured and kept."""
+"""The results of a round, as they are kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process that ran reports. `found` has every frame of the log, or those that were measured. `notes`: by name."""
+    """The report of a process that ran. `found` has every frame of the log, or those that were measured. `notes`: by name."""
 
     measured: Measured
     found: Found

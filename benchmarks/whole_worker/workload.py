@@ -62,7 +62,7 @@ def read_items(path: Path, first: int, count: int) -> list[Item]:
 
 
 def name_of(key: FrameKey) -> str:
-    """Without the epoch, which says only when the log was made."""
+    """Return the frame's name without the epoch, which says only when the log was made."""
     return f"{key.stream}/{key.seq}"
 
 

@@ -31,6 +31,8 @@ FAIL_POINTS = (
     "decode.done",
     "hop.sent",
     "infer.mid",
+    "swap.load",
+    "swap.switched",
     "event.produced",
     "offsets.stored",
 )
@@ -46,10 +48,11 @@ MAX_CONFIG_BYTES = 1 << 20
 class DetectOptions:
     """The options for detecting frames on this host.
 
-    What is found: `lane`: the lane that the events belong to. `conf`: the least score of a box, 0 to 1; None for the model's own.
-    `class_conf`: the same for single labels. `classes`: the only labels to look for, by name or label id; none for all. `exclude`:
-    labels to leave out. `min_size_px`: source pixels that a box needs in width and in height. `regions`: where objects count, by
-    pattern of stream ids; the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse.
+    What is found: `lane`: the lane that the events belong to. `sample`: the share of the frames to look at, more than 0 and at most
+    1; the others get `skipped` events. `conf`: the least score of a box, 0 to 1; None for the model's own. `class_conf`: the same
+    for single labels. `classes`: the only labels to look for, by name or label id; none for all. `exclude`: labels to leave out.
+    `min_size_px`: source pixels that a box needs in width and in height. `regions`: where objects count, by pattern of stream ids;
+    the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse.
 
     How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
     picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a picture whose header claims more is refused.
@@ -61,6 +64,7 @@ class DetectOptions:
     model: str = "coco-ssd"
     provider: Provider = "auto"
     lane: str = "main"
+    sample: float = 1.0
     conf: float | None = None
     class_conf: dict[str, float] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
@@ -95,6 +99,8 @@ class DetectOptions:
         check_regions(self.regions)
         if self.tiles:
             Tiles.parse(self.tiles)
+        if not 0 < self.sample <= 1:
+            raise ConfigError(f"sample must be more than 0 and at most 1, as 0.1 for a tenth, not {self.sample}")
         if not _LANE.fullmatch(self.lane):
             raise ConfigError(
                 f"lane {self.lane[:140]!r} is not allowed: use 1 to 100 of the characters A-Z a-z 0-9 . _ -"

@@ -35,7 +35,7 @@ def say(text: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was asked for; None is for whatever the cluster is, and has a default for a new one."""
+    """The options asked for. None keeps what the cluster has, and takes the default for a new one."""
 
     brokers: int | None = None
     secure: bool = False
@@ -152,7 +152,7 @@ def _size(log: Path) -> int:
 
 
 def _log_ends(brokers: tuple[Broker, ...], log_starts: dict[int, int]) -> str:
-    """What each said since this start."""
+    """Return what each broker has said since this start."""
     parts = []
     for broker in brokers:
         with broker.log.open("rb") as log:

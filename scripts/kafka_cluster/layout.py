@@ -1,4 +1,4 @@
-"""What a cluster is and where it keeps it: a data directory with a cluster.json, which every later command goes by.
+"""The layout of a cluster's data directory. Every later command goes by its cluster.json.
 
 DIR/cluster.json   who belongs to it, on which ports
 DIR/broker-1/      server.properties, broker.log, pid, and the records in data/

@@ -1,4 +1,4 @@
-"""What the commands print at their end: as JSON for programs, as text for people."""
+"""Prints the commands' results: as JSON for programs, as text for people."""
 
 from __future__ import annotations
 

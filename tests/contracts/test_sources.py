@@ -1,4 +1,4 @@
-"""What a log remembers of sources: which of their pictures it has, whether they are the same ones, and ingest's account."""
+"""Tests of what a log remembers of sources: which pictures it has, whether they are the same ones, and ingest's account."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def psnr(a: Pixels, b: Pixels) -> float:
 
 
 def frame_header(jpeg: bytes) -> int:
-    """Where the baseline frame header (SOF0) starts."""
+    """Return the offset of the baseline frame header (SOF0)."""
     at = 2
     while jpeg[at + 1] != 0xC0:
         at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")

@@ -128,7 +128,7 @@ def test_a_network_that_can_batch_does(tmp_path: Path, caplog: pytest.LogCapture
 
 
 def _refuses_from(rows: int, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a device would that has room for fewer than so many pictures."""
+    """Make runs of `rows` or more pictures fail, as on a device that lacks the memory for them."""
     run = OnnxSession.run
 
     def limited(self: OnnxSession, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

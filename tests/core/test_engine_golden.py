@@ -39,7 +39,7 @@ def jpeg(name: str) -> bytes:
 
 
 def taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Where each target pixel's centre falls between two source pixels; edges clamped."""
+    """Return where each target pixel's centre falls between two source pixels; edges are clamped."""
     centre = (np.arange(target) + 0.5) * source / target - 0.5
     low = np.floor(centre).astype(np.intp)
     return np.clip(low, 0, source - 1), np.clip(low + 1, 0, source - 1), (centre - low).astype(np.float32)
@@ -79,7 +79,7 @@ def reference(session: onnxruntime.InferenceSession, picture: Pixels, source: tu
     best = scores[0].max(axis=1)
     found: Found = []
     chosen: list[NDArray[np.float32]] = []
-    for anchor in sorted(np.flatnonzero(best >= 0.5), key=lambda anchor: -best[anchor]):
+    for anchor in sorted(np.flatnonzero(best >= 0.45), key=lambda anchor: -best[anchor]):
         box = boxes[0, anchor, 0][[1, 0, 3, 2]]
         if all(overlap(box, other) <= 0.5 for other in chosen):
             chosen.append(box)

@@ -1,4 +1,4 @@
-"""What only a machine with an NVIDIA GPU can show. Deselected by default: pytest -m gpu."""
+"""Tests that need an NVIDIA GPU: pytest -m gpu. Elsewhere they skip and say why."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class HandOvers:
         raise AssertionError(f"a crew ended by itself: {crew.collect()}")
 
     def _kill(self, victim: str, holder: Crew, joiner: Crew) -> tuple[Crew, Crew]:
-        """Who works afterwards."""
+        """Kill the victim, and return who works afterwards."""
         who = holder if victim.endswith("gives up") else joiner
         if victim.startswith("worker"):
             who.child("worker-0").kill()
@@ -120,7 +120,7 @@ class HandOvers:
         return f"the {'first' if leaver is holder else 'second'} left by {how.name}"
 
     def _wait_progress(self) -> None:
-        """Until every stream has new events."""
+        """Wait until every stream has new events."""
         before = self._progress()
         until(lambda: _beyond(self._progress(), before), f"events of every stream beyond {dict(before)}", 90)
 

@@ -99,7 +99,7 @@ class House:
         return self.processes(name)[0]
 
     def _commands(self) -> list[list[str]]:
-        """Of our living processes; one that ends meanwhile has none."""
+        """Return the command lines of our living processes; one that ends meanwhile has none."""
         found = []
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -115,7 +115,7 @@ class House:
         )
 
     def assert_only_runs(self, command: str) -> None:
-        """Nothing is left but this one."""
+        """Assert that no other process of ours is left."""
         until(lambda: all(command in line for line in self._commands()), f"the end of all but {command}", 10)
 
     def tell_everything(self) -> None:

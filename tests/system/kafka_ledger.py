@@ -139,7 +139,7 @@ def plain_consumer(bootstrap: str, isolation: str = "read_committed") -> Consume
 
 
 def assign_all(consumer: Consumer, topic: str) -> int:
-    """From the beginning; how many partitions there are."""
+    """Assign every partition from its beginning, and return how many there are."""
     found = consumer.list_topics(topic, timeout=30).topics[topic]
     assert found.error is None, found.error
     consumer.assign([TopicPartition(topic, partition, 0) for partition in found.partitions])

@@ -1,4 +1,4 @@
-"""Who owns what, asked of the broker by a client of its own while faults happen."""
+"""Asks the broker, by a client of its own and while faults happen, who owns which partition."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Owners:
             self._failure = error
 
     def _note(self, found: Mapping[Partition, str], now_s: float) -> None:
-        self._since = {place: self._since.get(place, now_s) for place, owner in found.items() if not owner}
+        self._since = {partition: self._since.get(partition, now_s) for partition, owner in found.items() if not owner}
         self.now = found
         self.longest_s = max([self.longest_s, *(now_s - since for since in self._since.values())])
 
@@ -57,7 +57,7 @@ class Owners:
         self._since, self.longest_s = {}, 0.0
 
     def wait_covered(self, members: int = 0, timeout_s: float = 60) -> None:
-        """Until every partition has an owner; `members`: and there are so many of them."""
+        """Wait until every partition has an owner and, with `members`, until there are so many members."""
 
         def covered() -> bool:
             owners = set(self.now.values())
@@ -70,7 +70,7 @@ class Owners:
 
 
 class GroupLook:
-    """What the broker says of a group. While it is being balanced, nothing: then no member's partitions are told."""
+    """The broker's description of a group. During a rebalance it names no member's partitions."""
 
     def __init__(self, bootstrap: str, group: str, topic: str) -> None:
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
@@ -86,6 +86,6 @@ class GroupLook:
             return None
         owners = {Partition(self._topic, number): "" for number in topic.partitions}
         for member in found.members:
-            for place in member.assignment.topic_partitions:
-                owners[Partition(place.topic, place.partition)] = member.group_instance_id or member.member_id
+            for partition in member.assignment.topic_partitions:
+                owners[Partition(partition.topic, partition.partition)] = member.group_instance_id or member.member_id
         return owners

@@ -82,7 +82,7 @@ def test_a_reports_place_is_checked_before_the_work(house: House) -> None:
 
 
 def test_a_model_that_was_there_before_may_be_away_for_a_moment(house: House) -> None:
-    """At the first start it ends the run at once; see test_errors_are_lines_a_person_can_act_on."""
+    """A model that is missing at the first start ends the run; see test_errors_are_lines_a_person_can_act_on."""
     folder = house.path / "model"
     folder.mkdir()
     write_model(folder, None)

@@ -1,4 +1,4 @@
-"""What the documents show is what runs: the examples, and the Python in README and docs/log.md."""
+"""Runs what the documents show: the examples, and the Python in README and docs/log.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not installed is missed by the commands that need it, and by no other."""
+"""An extra that is not installed is missed by the commands that need it, and by no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHAPES = "testsrc:?size=320x240&count=30"
 
 @pytest.fixture
 def house(house: House) -> House:
-    """As after `pip install framehop[cpu]`: neither PyAV nor Pillow."""
+    """A house as `pip install framehop[cpu]` leaves it: with neither PyAV nor Pillow."""
     hidden = house.path / "hidden"
     for name in ("av", "PIL"):
         (hidden / name).mkdir(parents=True)

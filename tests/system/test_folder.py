@@ -106,7 +106,7 @@ class Folder:
 
 
 def _names(events: list[Event]) -> list[str]:
-    """Of the files that failed, as their reasons have them."""
+    """Return the names of the files that failed, out of the events' reasons."""
     return [event.reason.split(": ")[1].removesuffix(" is not a regular file").split(" has ")[0] for event in events]
 
 

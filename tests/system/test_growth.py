@@ -1,4 +1,4 @@
-"""What a command says of the log that it fills."""
+"""Tests of the lines by which a command tells how its log grows."""
 
 from __future__ import annotations
 

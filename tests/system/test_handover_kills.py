@@ -59,7 +59,7 @@ def test_kafka(house: House, kafka_cluster: Cluster, request: pytest.FixtureRequ
 
 
 class EmbeddedLook:
-    """Of a log in a directory: its owners and its events by stream."""
+    """Looks at a log in a directory: its owners, and its events by stream."""
 
     def __init__(self, log: FrameLog, events: EventReader) -> None:
         self._log, self._events = log, events

@@ -54,7 +54,7 @@ class Place:
         assert done.returncode == 0, done.stderr
 
     def detect(self, **kafka: object) -> str:
-        """To the end; returns what it said."""
+        """Run detect to its end, and return what it said."""
         model = self.house.path / "model"
         model.mkdir(exist_ok=True)
         config = self.house.path / "detect.yaml"
@@ -65,13 +65,13 @@ class Place:
         return done.stderr
 
     def partition(self) -> int:
-        """Where the stream's frames lie."""
+        """The partition that holds the stream's frames."""
         (partition,) = {meta.pointer.partition for meta in self.log.scan_frames() if meta.key.stream == self.stream}
         return partition
 
     def letters(self) -> list[DeadLetterBody]:
         connection, topic = self.log._connection, f"{self.prefix}.deadletter"
-        with PartitionScan(connection, dict.fromkeys(connection.places_of(topic), 0)) as scan:
+        with PartitionScan(connection, dict.fromkeys(connection.partitions_of(topic), 0)) as scan:
             return [parse_letter(message) for message in scan]
 
     def events(self) -> list[tuple[str, int, str]]:
@@ -152,7 +152,7 @@ def test_kafkas_own_producer_puts_a_key_where_framehop_does(place: Place) -> Non
     with place.log.writer() as writer:
         for stream in streams:
             writer.open_stream(stream, source="test", finite=False)
-            ours[stream] = writer._streams[stream].row.partition
+            ours[stream] = writer._streams.held(stream).row.partition
     assert len(set(ours.values())) > 1
     lines = "".join(f"{stream}\tx\n" for stream in ours).encode()
     topic = f"{place.prefix}.frames"

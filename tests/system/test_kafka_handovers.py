@@ -26,7 +26,7 @@ def owners_of(kafka: KafkaHouse) -> Owners:
 
 
 def end(*processes: subprocess.Popen[bytes]) -> str:
-    """All that they said."""
+    """End them, and return everything they said."""
     for process in processes:
         process.terminate()
     return "".join(ended_well(process) for process in processes)
@@ -65,7 +65,7 @@ def test_killed_while_partitions_are_given_up(
 
 @pytest.mark.parametrize("delivery", DELIVERIES)
 def test_partitions_added_while_workers_were_away(house: House, kafka_cluster: Cluster, delivery: str) -> None:
-    """For less than their session: they are given what they had."""
+    """Workers that were away for less than their session are given what they had."""
     with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=2, session_timeout_s=15.0) as kafka:
         with kafka.watch() as watcher, owners_of(kafka) as owners:
             kafka.fill(cameras(10))

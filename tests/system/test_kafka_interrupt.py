@@ -27,7 +27,7 @@ with framehop.open_log(sys.argv[1]) as log, log.events(group="alerts") as events
 
 
 def _interrupted(reader: subprocess.Popen[str]) -> str:
-    """What a reader says when it is interrupted."""
+    """Interrupt a reader, and return what it says."""
     reader.send_signal(signal.SIGINT)
     _, said = reader.communicate(timeout=30)
     return said

@@ -21,7 +21,7 @@ LIMIT = 6000
 
 
 def _outcomes(kafka: KafkaHouse) -> dict[str, Counter[str]]:
-    """By stream; the reasons that failed events give must name the limit."""
+    """Return outcomes by stream. A failed event's reason must name the limit."""
     found: dict[str, Counter[str]] = {}
     for event in kafka.ledger().events:
         found.setdefault(event["stream"], Counter())[event["outcome"]] += 1

@@ -1,4 +1,4 @@
-"""On a broker that makes topics for whoever asks, as Kafka does by default: no command of framehop asks so."""
+"""No command of framehop creates a topic by accident, on a broker that makes topics for whoever asks (Kafka's default)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Prefix:
         return {name: len(topic.partitions) for name, topic in found.items() if name.startswith(self.name)}
 
     def make_by_accident(self, kind: str) -> None:
-        """As a client does that is not ours and asks for a topic by its name."""
+        """Ask for a topic by its name, as a foreign client does."""
         name = f"{self.name}.{kind}"
         until(lambda: name in self.topics() or self._admin.list_topics(name, timeout=30) is None, name)
 
@@ -83,7 +83,7 @@ def test_detect_makes_no_topic(prefix: Prefix, house: House) -> None:
 
 
 def test_create_makes_what_was_asked_for(prefix: Prefix, house: House) -> None:
-    """After others have asked for the same topics."""
+    """`topics create` makes what was asked for, even after others have asked for the same topics."""
     for command in ("lag", "check"):
         house.framehop(*COMMANDS[command], "--log", prefix.url)
     made = house.framehop("topics", "create", "--partitions", "12", "--log", prefix.url, "--json")

@@ -40,7 +40,7 @@ class Site:
     prefix: str
 
     def settings(self, user: str, *, mtls: bool = False) -> dict[str, Any]:
-        """As the configuration file has them, the password in the environment."""
+        """Return the user's settings as a configuration file has them, with the password in the environment."""
         client = self.cluster.client(user, mtls=mtls)
         security = {"ca": client["ssl.ca.location"]}
         if mtls:
@@ -193,7 +193,7 @@ def test_only_a_worker_detects(site: Site, house: House, user: str, delivery: st
 
 
 def test_only_a_reader_reads_events(site: Site, house: House) -> None:
-    """And a worker, which has to find out from them how far it had come when its offsets are gone."""
+    """A worker reads them too, to find out how far it had come when its offsets are gone."""
     done = site.framehop(house, "ingest", "audit")
     assert_refused(done, f"{site.prefix}.detections", "authorization failed", ACLS)
 
@@ -236,7 +236,7 @@ def test_a_worker_that_may_not_read_events_says_what_that_costs(
 def test_a_right_that_is_missing_is_named(
     secure_cluster: Cluster, house: House, tmp_path: Path, missing: str, site: Site
 ) -> None:
-    """With a log of its own: of the worker's rights all but one."""
+    """Grants a worker all rights but one, on a log of its own."""
     other = Site(secure_cluster, f"m-{uuid4().hex[:8]}")
     client = secure_cluster.client()
     security = KafkaSecurity(username="admin", password=other.password("admin"), ca=client["ssl.ca.location"])

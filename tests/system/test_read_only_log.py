@@ -21,7 +21,7 @@ SEALED = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
 
 @pytest.fixture
 def sealed(house: House) -> list[str]:
-    """What a command is run under, for which the log's disk is read-only."""
+    """Return the prefix of a command that is to find the log's disk read-only."""
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     if subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
@@ -54,7 +54,7 @@ def test_what_writes_says_why_it_cannot(house: House, sealed: list[str]) -> None
 
 
 def test_commits_that_are_in_the_write_ahead_log_alone_are_read(house: House, sealed: list[str]) -> None:
-    """As a disk has them that was pulled out: nobody has closed the log."""
+    """Nobody closed this log; it looks like one on a disk that was pulled out."""
     house.run([f"cam={SHAPES}"])
     with framehop.open_log(house.log) as log, log.writer() as writer:
         writer.open_stream("late", source="test:", finite=False)

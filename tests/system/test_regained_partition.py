@@ -132,7 +132,7 @@ def test_a_worker_that_regains_its_partitions_in_kafka(
 
 
 def _take_and_leave_kafka(kafka: KafkaHouse) -> None:
-    """As a member that says when it leaves: a static one would keep its partitions until its session is over."""
+    """Take and leave as a dynamic member, because a static one would keep its partitions until its session is over."""
     state = kafka.house.path / "other"
     options = KafkaOptions(membership="dynamic", session_timeout_s=SESSION_S, state_dir=str(state))
     with KafkaLog(kafka.url, options=options) as log:

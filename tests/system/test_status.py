@@ -1,4 +1,4 @@
-"""What runs on this machine, asked from outside: framehop status, and the socket behind it."""
+"""Tests of framehop status, and of the control socket behind it."""
 
 from __future__ import annotations
 

@@ -355,7 +355,7 @@ WAYS = {
 
 
 def run_way(house: House, way: Way, model: str) -> str:
-    """What it says on its standard error."""
+    """Run one way to leave, and return what it says on its standard error."""
     script = house.path / "embeds.py"
     script.write_text(BEGIN + textwrap.dedent(way.body))
     process = subprocess.Popen(

@@ -111,7 +111,7 @@ class _Log:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     @property
     def as_log(self) -> FrameLog:

@@ -1,4 +1,4 @@
-"""What the audit allows a log to do depends on what the log promises: repeats, order among writers, gaps without a stream."""
+"""The audit judges repeats, order among writers and gaps without a stream by what the log promises."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class _Records:
         return {}
 
     def remove_frames(self, count: int) -> None:
-        """As retention does it in Kafka: by offset, whatever stream it is, and events stay."""
+        """Remove frames as Kafka's retention does: by offset, whatever their stream, while events stay."""
         del self.frames[:count]
         self.removed = [Gap(reason="retention", topic="t.frames", partition=1, first_offset=0, last_offset=count - 1)]
 

@@ -1,4 +1,4 @@
-"""What every command does alike: help without types of Python, Ctrl-C, one event a line, waiting for a log."""
+"""Behaviour that all commands share: help without Python's types, Ctrl-C, one event a line, waiting for a log."""
 
 from __future__ import annotations
 

@@ -75,8 +75,7 @@ def test_regions_come_from_the_configuration(tmp_path: Path) -> None:
     [
         (("--tiles", "3by2"), "tiles must be columns x rows"),
         (("--min-size", "-1"), "--min-size"),
-        (("--conf", "persn=0.5"), "conf: the model has no label 'persn'; near to it: person"),
-        (("--exclude", "persn"), "exclude: the model has no label 'persn'"),
+        (("--conf", "person=2"), "--conf person=2 is not between 0 and 1"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_starts(

@@ -1,4 +1,4 @@
-"""Which frames a new worker is warned of."""
+"""Tests of the frames of which a new worker is warned."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_presets_are_the_six_of_the_house() -> None:
 
 
 def test_the_python_package_brings_no_cpp() -> None:
-    """What find_package() of other projects needs is installed by cmake alone."""
+    """The Python package does not install the files that find_package() of other projects needs."""
     files = metadata.files("framehop")
     assert files
     assert [str(file) for file in files if file.suffix in {".a", ".hpp", ".cmake"}] == []
@@ -207,7 +207,7 @@ def documents() -> list[Path]:
 
 
 def code_in(document: Path) -> str:
-    """What stands in code blocks and between backticks."""
+    """Return the text of code blocks and of everything between backticks."""
     return "\n".join(re.findall(r"^```.*?^```|^ {4}.*?$|`[^`\n]+`", document.read_text(), re.DOTALL | re.MULTILINE))
 
 
@@ -231,7 +231,7 @@ def command_lines() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("document", "line"), command_lines())
 def test_a_command_line_in_a_document_parses(document: str, line: str) -> None:
-    """Nothing is run. A command's bare name, as in a sentence, only has to exist."""
+    """The line is parsed, not run. A command's bare name, as in a sentence, only has to exist."""
     from framehop.cli.app import app
 
     name, arguments = "framehop", shlex.split(line)

@@ -1,4 +1,4 @@
-"""What the supervisor does with a child that no longer answers."""
+"""Tests of how the supervisor treats a child that no longer answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ingest shows while it works: a line that follows on a terminal, elsewhere one every ten seconds."""
+"""Tests of ingest's progress: one line that is rewritten on a terminal, elsewhere a line every ten seconds."""
 
 from __future__ import annotations
 

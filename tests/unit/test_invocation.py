@@ -1,4 +1,4 @@
-"""What is printed to be typed can be typed."""
+"""A command that is printed to be typed can be typed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For whom a broker's certificate is."""
+"""Tests of the names for which a broker's certificate is made out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scripts/kafka refuses, and whom it never hits: all before a broker is started."""
+"""Tests of what scripts/kafka refuses and of processes that it must not hit; no broker is started."""
 
 from __future__ import annotations
 

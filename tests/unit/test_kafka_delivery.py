@@ -1,4 +1,4 @@
-"""What becomes of a transaction whose client never answers."""
+"""Tests of a transaction whose client never answers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _event(connection: Connection, value: bytes) -> Output:
 
 
 def _visible(cluster: Cluster, topic: str) -> list[bytes]:
-    """What a read_committed reader finds up to the end."""
+    """Return the records that a read_committed reader finds up to the end."""
     consumer = Consumer(
         {
             **cluster.client(),

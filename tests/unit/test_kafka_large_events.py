@@ -53,7 +53,7 @@ def outcomes(log: KafkaLog) -> list[Event]:
 
 @pytest.mark.parametrize("small", ["detections", "deadletter"])
 def test_an_event_that_is_too_large_becomes_a_failed_one(log: KafkaLog, kafka_cluster: Cluster, small: str) -> None:
-    """And those that are not, of which a batch is larger than the limit, go through."""
+    """Events that fit go through, even where a batch of them is larger than the limit."""
     limit(log, kafka_cluster, small, LIMIT)
     with log.writer() as writer, log.consumer("detect-main", member="0") as consumer:
         write(writer, "gate", 30)

@@ -1,4 +1,4 @@
-"""What a log in Kafka is opened with: its URL, its options, its topics' settings; and that docs/kafka.md says the same."""
+"""Tests of a Kafka log's URL, options and topic settings, and that docs/kafka.md says the same."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_a_plan_that_cannot_be_is_refused(plan: dict[str, int]) -> None:
 
 
 def rows(title: str) -> list[list[str]]:
-    """Of the table in the page's section."""
+    """Return the rows of the table in the page's section."""
     section = re.split(r"^#+ ", PAGE.split(f"# {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
 

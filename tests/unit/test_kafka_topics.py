@@ -79,7 +79,7 @@ class Sites:
         return self.stack.enter_context(KafkaLog(self.url, options=self.options(site, **more)))
 
     def topic(self, value: str) -> str:
-        """With its one placeholder filled."""
+        """Return the topic's name with its one placeholder filled."""
         return f"cams-{self.prefix}." + re.sub(r"\{.*\}", value, self.template)
 
     def make(self, *sites: str, partitions: int = 2, max_bytes: int = 1_000_000) -> dict[str, bool]:
@@ -133,13 +133,13 @@ def test_a_group_reads_every_topic_that_fits(sites: Sites) -> None:
         commit(consumer, records)
     assert streams(records) == {(sites.topic(s), name) for s in SITES for name in ("gate", f"{s}-yard")}
     assert {r.meta.pointer.partition for r in records if r.meta.key.stream == "gate"} == {partition_of("gate", 2)}
-    assert {place: offset for place, offset in log.committed("g").items() if offset} == {
-        place: end for place, end in log.end_offsets().items() if end
+    assert {partition: offset for partition, offset in log.committed("g").items() if offset} == {
+        partition: end for partition, end in log.end_offsets().items() if end
     }
     with log.events() as reader:
         assert {each.event.frame for each in reader} == {record.meta.pointer for record in records}
     assert {(lag.topic, lag.partition, lag.messages) for lag in log.lag("g")} == {
-        (*place, 0) for place in log.end_offsets()
+        (*partition, 0) for partition in log.end_offsets()
     }
     assert sum(lag.messages for lag in log.lag("other")) == 12
     report = audit(log)
@@ -170,7 +170,7 @@ def test_members_share_the_partitions_of_all_topics(sites: Sites) -> None:
 
 @pytest.mark.parametrize("client", [{}, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
 def test_who_is_early_waits_and_says_so(sites: Sites, client: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
-    """From the moment it waits, a new topic is new: `latest` leaves nothing of it out."""
+    """A topic made after the consumer began to wait is read whole, even with `latest`."""
     sites.make()
     log = sites.at(client=client)
     with caplog.at_level(logging.WARNING), log.consumer("g", member="m", start="latest") as consumer:
@@ -200,11 +200,12 @@ def test_a_topic_that_goes_takes_nothing_else_along(sites: Sites, delivery: Deli
         consumer.commit([make_event(record) for record in left], marks_after(left))
         until(
             lambda: (
-                consumer.poll(0, 0.05) == [] and {place.topic for place in consumer.assignment} == {sites.topic("east")}
+                consumer.poll(0, 0.05) == []
+                and {partition.topic for partition in consumer.assignment} == {sites.topic("east")}
             ),
             "the group without it",
         )
-        lost = {record.meta.pointer.place for record in gone}
+        lost = {record.meta.pointer.topic_partition for record in gone}
         assert consumer.commit([make_event(record) for record in gone], marks_after(gone)).lost == lost
         sites.write("east", "late")
         commit(consumer, read(consumer, 3))
@@ -213,15 +214,15 @@ def test_a_topic_that_goes_takes_nothing_else_along(sites: Sites, delivery: Deli
         records = read(consumer, 3)
         assert streams(records) == {(sites.topic("west"), "again")}
         commit(consumer, records)
-    assert {place: offset for place, offset in log.committed("g").items() if offset} == {
-        place: end for place, end in log.end_offsets().items() if end
+    assert {partition: offset for partition, offset in log.committed("g").items() if offset} == {
+        partition: end for partition, end in log.end_offsets().items() if end
     }
     assert audit(log).ok
 
 
 @pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
 def test_a_topic_made_anew_at_once_is_read(sites: Sites, delivery: Delivery) -> None:
-    """Before its readers have heard that the old one has gone: they stand behind the new one's end."""
+    """The topic is made anew before its readers hear that the old one has gone, so they stand behind the new one's end."""
     sites.make("east", partitions=1)
     sites.write("east", "before", 8)
     log = sites.at(delivery=delivery)
@@ -243,17 +244,17 @@ def test_a_topic_made_anew_at_once_is_read(sites: Sites, delivery: Delivery) -> 
 
 
 def test_a_group_that_stands_behind_the_end_begins_anew(sites: Sites, caplog: pytest.LogCaptureFixture) -> None:
-    """Who made the topic anew, or lost a disk, has not told the group."""
+    """The group is not told that a topic was made anew or that a disk was lost."""
     sites.make("east", partitions=1)
     sites.write("east", "gate", 3)
     log = sites.at()
-    place = TopicPartition(sites.topic("east"), 0, 50)
-    moved = ConsumerGroupTopicPartitions(f"{sites.prefix}.g", [place])
+    partition = TopicPartition(sites.topic("east"), 0, 50)
+    moved = ConsumerGroupTopicPartitions(f"{sites.prefix}.g", [partition])
     admin = AdminClient(sites.cluster.client())
 
     def is_moved() -> bool:
         [told] = admin.alter_consumer_group_offsets([moved]).values()
-        return [place.error for place in told.result(TIMEOUT_S).topic_partitions] == [None]
+        return [partition.error for partition in told.result(TIMEOUT_S).topic_partitions] == [None]
 
     until(is_moved, "the group has its coordinator, which knows better")
     with log.consumer("g", member="m") as consumer:

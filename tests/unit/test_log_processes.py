@@ -103,7 +103,7 @@ def test_a_stopped_member_writes_nothing_for_what_it_lost(tmp_path: Path) -> Non
         assert result["duplicates"] == 0, "nothing of it came as far as the events"
         assert records[0].meta.pointer.partition not in result["held"]
         assert [(record.event.seq, record.event.writer) for record in log.events()] == [(n, "test") for n in range(4)]
-        assert log.committed("g")[records[0].meta.pointer.place] == 4
+        assert log.committed("g")[records[0].meta.pointer.topic_partition] == 4
 
 
 def test_a_stopped_member_that_wakes_joins_again(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def _storm(root: Path, *, rounds: int, seed: int) -> None:
 
 
 def _await_work(writer: Worker, members: list[Worker]) -> None:
-    """Until each of them has done more: nobody is killed idle."""
+    """Wait until each of them has done more work, so that nobody is killed idle."""
     for worker in (writer, *members):
         done = len(worker.lines)
         until(lambda worker=worker, done=done: len(worker.lines) > done, "work by everyone")  # type: ignore[misc]

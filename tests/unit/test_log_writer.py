@@ -20,7 +20,7 @@ from tests.waiting import until
 
 
 class _Story:
-    """What happened in which order: syncs by the writer's thread, and acknowledgements, each with the frames visible then."""
+    """A record, in order, of the writer thread's syncs and of acknowledgements, each with the frames visible then."""
 
     def __init__(self, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: list[tuple[str, int]] = []

@@ -1,4 +1,4 @@
-"""What a user names that is several sources: folders with videos in them, and patterns."""
+"""Tests of one name that stands for several sources: folders with videos in them, and patterns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a frame was captured: a file's timeline keeps its steps, and no frame is captured after it was received."""
+"""Tests of capture times: a file's timeline keeps its steps, and no frame is captured after it was received."""
 
 from __future__ import annotations
 

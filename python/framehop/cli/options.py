@@ -139,6 +139,15 @@ NewLane = Annotated[
         help="Write the events under this name: each lane gets one event of every frame.",
     ),
 ]
+Sample = Annotated[
+    float,
+    typer.Option(
+        "--sample",
+        metavar="SHARE",
+        rich_help_panel=FINDING,
+        help="Look at this share of the frames, as 0.1; the others get skipped events. For a second lane.",
+    ),
+]
 Device = Annotated[
     Provider,
     typer.Option(
@@ -206,6 +215,7 @@ def detect_options(
     model: str,
     provider: Provider = "auto",
     lane: str = "main",
+    sample: float = 1.0,
     conf: list[str] | None = None,
     classes: list[str] | None = None,
     exclude: list[str] | None = None,
@@ -224,6 +234,7 @@ def detect_options(
         model=model,
         provider=provider,
         lane=lane,
+        sample=sample,
         conf=usual,
         class_conf=class_conf,
         classes=_separate(classes or []),

@@ -13,6 +13,7 @@ from rich.text import Text
 from framehop._core import arm_failpoint
 from framehop.cli import ingest_report, options
 from framehop.cli.commands import end_if_interrupted
+from framehop.cli.found import found_lines
 from framehop.cli.growth import Growth
 from framehop.cli.ingest_report import IngestLine
 from framehop.cli.output import complain, console, note, write_json_line
@@ -79,6 +80,7 @@ def detect(
     min_size: options.MinSize = 0.0,
     tiles: options.Tiles = "",
     lane: options.NewLane = "main",
+    sample: options.Sample = 1.0,
     gpu: options.Gpus = None,
     until_idle: float = typer.Option(
         0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."
@@ -97,6 +99,7 @@ def detect(
         model=model,
         provider=provider,
         lane=lane,
+        sample=sample,
         conf=conf,
         classes=classes,
         exclude=exclude,
@@ -215,9 +218,13 @@ def print_event(record: EventRecord) -> None:
 
 def print_summary(summary: Summary, *, stopped: bool = False) -> None:
     status = summary.status
+    skipped = f"{status.skipped} skipped, " if status.skipped else ""
     note(
-        f"{status.frames_read} frames read, {status.events} events written: {status.detected} detected, {status.failed} failed"
+        f"{status.frames_read} frames read, {status.events} events written: "
+        f"{status.detected} detected, {skipped}{status.failed} failed"
     )
+    for line in found_lines(status.found):
+        note(line)
     for incident in summary.incidents:
         how = incident.signal or f"status {incident.exit_code}"
         note(

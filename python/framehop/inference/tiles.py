@@ -101,12 +101,6 @@ class Tiles:
         return list(dict.fromkeys(whole + [Tile(x, y, width, height) for y in tops for x in lefts]))
 
 
-def decode_size(network: Size, tiles: str) -> Size:
-    """Return the size in pixels below which a decoder should not scale down. `network`: the size that it is without tiles. `tiles`:
-    as a user typed them, empty for none. Raises ConfigError."""
-    return Tiles.parse(tiles).decode_size(network) if tiles else network
-
-
 def _unusable(text: str) -> ConfigError:
     return ConfigError(
         f"tiles must be columns x rows, each 1 to {MAX_PER_SIDE}, as 3x2, or with more as 3x2,overlap=0.2,whole=no"

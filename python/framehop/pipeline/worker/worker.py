@@ -1,7 +1,7 @@
 """The worker process: log → decode into the ring → descriptors → boxes → events and offsets in one transaction.
 
 It has three threads: *intake* waits for the log, *main* for the hop and the supervisor, *commit* for completed frames. They
-meet in `InFlight`. The ring bounds the window, which is the frames polled and not yet committed.
+meet in `InFlight`. The ring bounds the frames with pictures between poll and commit, `in_flight.WINDOW` all of them.
 """
 
 from __future__ import annotations
@@ -13,24 +13,34 @@ import select
 import socket
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
 from framehop import _core
-from framehop.budgets import BEAT_S
 from framehop.decode import Decoded, DecoderError
-from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, ProcessError
+from framehop.errors import LogBusyError, LogFullError, LogUnavailableError
 from framehop.pipeline import child
-from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
+from framehop.pipeline.control import (
+    Beat,
+    Channel,
+    DetectorAt,
+    Drain,
+    Finished,
+    Ready,
+    Settings,
+    Stumbled,
+    WorkerSettings,
+)
+from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 from framehop.pipeline.worker.commit_rule import Batch
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
+from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
 from framehop.protocols import FrameConsumer
 from framehop.regions import ObjectFilter
 from framehop.timing import Deadline, now_us
-from framehop.types import Event, ModelInfo
+from framehop.types import DetectedObject, Event
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +58,15 @@ class Worker:
         self._settings = settings
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
         self._in_flight = in_flight
+        self._models = DetectorModels()
         self._filter = ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
         self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
-        self._model: ModelInfo | None = None
         self._sent: dict[tuple[int, int], Decoded] = {}
         self._unsent: deque[Decoded] = deque()
         self._resent = 0
         self._draining: Deadline | None = None
-        self._last_beat = 0.0
         self._was_busy = True
 
     def run(self) -> None:
@@ -72,15 +81,16 @@ class Worker:
                 on_revoke=self._in_flight.wait_committed,
             ) as consumer,
         ):
-            intake = Intake(consumer, self._ring, self._in_flight, settings, self._writer)
+            intake = Intake(consumer, self._ring, self._in_flight, self._models, settings, writer=self._writer)
+            link = SupervisorLink(self._channel, lambda: self._counters(consumer))
             self._channel.send(Ready())
             try:
                 with (
                     self._beside("commit", lambda: self._commit_loop(consumer), consumer),
                     self._beside("intake", intake.run, consumer),
                 ):
-                    self._loop(consumer)
-                    self._say(consumer)
+                    self._loop(link)
+                    link.beat()
             except DecoderError as error:
                 self._channel.send(Stumbled(error.key))
                 raise
@@ -100,13 +110,13 @@ class Worker:
             consumer.wake()
             thread.join()
 
-    def _loop(self, consumer: FrameConsumer) -> None:
+    def _loop(self, link: SupervisorLink) -> None:
         while not self._done():
             self._in_flight.raise_failure()
-            self._wait()
+            self._wait(link)
             self._unsent.extend(self._in_flight.take_decoded())
             self._send()
-            self._beat(consumer)
+            self._beat(link)
 
     def _done(self) -> bool:
         if self._draining is None:
@@ -114,16 +124,10 @@ class Worker:
         self._in_flight.close_intake()
         return self._in_flight.idle or self._draining.expired
 
-    def _wait(self) -> None:
+    def _wait(self, link: SupervisorLink) -> None:
         """Wait for answers, decoded frames or the supervisor, at most until the next beat."""
-        timeout_s = max(
-            0.0,
-            min(
-                self._last_beat + BEAT_S - time.monotonic(),
-                BEAT_S if self._draining is None else DRAIN_LOOK_S,
-            ),
-        )
-        wakes = [self._in_flight.wake.fileno(), self._channel.fileno()]
+        timeout_s = link.due_s if self._draining is None else min(link.due_s, DRAIN_LOOK_S)
+        wakes = [self._in_flight.wake.fileno(), link.fileno()]
         if self._hop is None:
             ready = select.select(wakes, [], [], timeout_s)[0]
         else:
@@ -132,21 +136,27 @@ class Worker:
                 self._answer(reply)
             if self._hop.lost and self._detector is not None:
                 self._connect(self._detector)
-        if self._channel.fileno() in ready:
-            self._listen()
+        if link.fileno() in ready:
+            self._listen(link)
 
-    def _listen(self) -> None:
-        messages = self._channel.receive()
-        if messages is None:
-            child.end_with_supervisor()
-        for message in messages or ():
+    def _listen(self, link: SupervisorLink) -> None:
+        newest: DetectorAt | None = None  # the files of a detector before it may be gone
+        for message in link.heard():
             match message:
                 case DetectorAt():
-                    self._connect(message)
+                    newest = message
                 case Drain():
                     self._draining = self._draining or Deadline.after(self._settings.drain_s)
                 case _:
-                    raise ProcessError(f"unexpected control message {type(message).__name__}")
+                    raise unexpected(message)
+        if newest is not None:
+            self._turn_to(newest)
+
+    def _turn_to(self, detector: DetectorAt) -> None:
+        before, self._detector = self._detector, detector
+        self._models.follow(detector.facts, detector.model)
+        if before is None or before.address != detector.address:
+            self._connect(detector)
 
     def _connect(self, detector: DetectorAt) -> None:
         """Connect to a detector and queue all unanswered frames for it, from their slots, oldest first.
@@ -155,9 +165,6 @@ class Worker:
         """
         if self._hop is not None:
             self._hop.close()
-        self._detector = detector
-        model = detector.model
-        self._model = ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=model.provider)
         self._hop = _core.HopClient(detector.address, ring_path=self._settings.ring_path, ring_id=self._ring.ring_id)
         self._resent += len(self._sent)
         self._unsent.extendleft(reversed(self._sent.values()))
@@ -191,32 +198,32 @@ class Worker:
 
     def _event(self, frame: Decoded, reply: _core.HopReply) -> Event:
         meta, ok = frame.record.meta, reply.status == "ok"
+        facts = self._models.of(reply.model) if ok or reply.model else None
         return make_event(
             meta,
             lane=self._settings.lane,
             writer=self._writer,
             outcome="detected" if ok else "failed",
             reason="" if ok else reply.message or f"detector: {reply.status}",
-            model=self._model,
-            objects=self._filter.keep(meta.key.stream, frame.size, objects_of(reply, self._settings.labels))
-            if ok
-            else [],
+            model=facts.model if facts else None,
+            objects=self._objects(frame, reply, facts.labels) if ok and facts else [],
             stages_ms=stage_times(meta, frame, now_us(), reply),
             size=frame.size,
         )
 
-    def _beat(self, consumer: FrameConsumer) -> None:
+    def _objects(self, frame: Decoded, reply: _core.HopReply, labels: dict[int, str]) -> list[DetectedObject]:
+        return self._filter.keep(frame.record.meta.key.stream, frame.size, objects_of(reply, labels))
+
+    def _beat(self, link: SupervisorLink) -> None:
         """Send a beat once a second, and at once when the last frame in flight was committed."""
-        now = time.monotonic()
         busy = not self._in_flight.idle
-        if now - self._last_beat < BEAT_S and (busy or not self._was_busy):
+        if link.due_s and (busy or not self._was_busy):
             return
         self._was_busy = busy
-        self._last_beat = now
-        self._say(consumer)
+        link.beat()
 
-    def _say(self, consumer: FrameConsumer) -> None:
-        self._channel.send(self._in_flight.beat(frames_read=consumer.frames_read, resent=self._resent))
+    def _counters(self, consumer: FrameConsumer) -> Beat:
+        return self._in_flight.beat(frames_read=consumer.frames_read, resent=self._resent)
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
         """Commit whatever is complete as soon as the commit before it is durable. A full disk, a stopped process that holds
