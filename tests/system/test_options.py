@@ -40,7 +40,7 @@ def test_a_second_lane_looks_at_the_same_frames_for_other_things(house: House) -
 def test_a_frame_whose_objects_are_too_small_or_elsewhere_is_detected_all_the_same(house: House) -> None:
     picture, elsewhere = house.path / "space.jpg", house.path / "elsewhere.yaml"
     picture.write_bytes(sample_picture())
-    elsewhere.write_text("detect: {regions: {spac?: {exclude: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}}")
+    elsewhere.write_text('detect: {regions: {"spac?": {exclude: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}}')
     run = house.framehop("run", picture, "--log", house.log, "--conf", "0.9", "--conf", "person=0.3", "--json")
     assert run.returncode == 0, run.stderr
     assert {found["label"] for found in json.loads(run.stdout)["objects"]} == {"person"}
