@@ -229,7 +229,7 @@ def detect_options(
     max_batch: int,
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
-    usual, class_conf = _thresholds(conf or [])
+    usual, class_conf = thresholds(conf or [])
     return DetectOptions(
         model=model,
         provider=provider,
@@ -251,7 +251,7 @@ def detect_options(
     )
 
 
-def _thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:
+def thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:
     """Return the least confidence of all labels, if it is given, and those of single ones. The last of each counts."""
     usual, of_label = None, {}
     for text in texts:
