@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -15,8 +16,10 @@ from msgspec.structs import replace
 
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.tiles import Tiles
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
+from framehop.regions import Regions, check_regions
 from framehop.strict import to_struct
 
 MIB = 1 << 20
@@ -45,13 +48,17 @@ MAX_CONFIG_BYTES = 1 << 20
 class DetectOptions:
     """The options for detecting frames on this host.
 
-    `lane`: the lane that the events belong to. `sample`: the share of the frames to look at, more than 0 and at most 1; the others
-    get `skipped` events. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the
-    only labels to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`:
-    each worker's ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a
-    picture whose header claims more is refused. `max_attempts`: a frame is given up after a worker has died this often while
-    decoding it. `decode_threads`, `infer_threads`: 0 shares the cores that this process may use. `devices`: the GPUs by number, one
-    detector for each; on the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+    What is found: `lane`: the lane that the events belong to. `sample`: the share of the frames to look at, more than 0 and at most
+    1; the others get `skipped` events. `conf`: the least score of a box, 0 to 1; None for the model's own. `class_conf`: the same
+    for single labels. `classes`: the only labels to look for, by name or label id; none for all. `exclude`: labels to leave out.
+    `min_size_px`: source pixels that a box needs in width and in height. `regions`: where objects count, by pattern of stream ids;
+    the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse.
+
+    How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
+    picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a picture whose header claims more is refused.
+    `max_attempts`: a frame is given up after a worker has died this often while decoding it. `decode_threads`, `infer_threads`: 0
+    shares the cores that this process may use. `devices`: the GPUs by number, one detector for each; on the CPU only their count
+    matters. `drain_s`: how long frames in flight may take after Ctrl-C.
     """
 
     model: str = "coco-ssd"
@@ -59,7 +66,12 @@ class DetectOptions:
     lane: str = "main"
     sample: float = 1.0
     conf: float | None = None
+    class_conf: dict[str, float] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    min_size_px: float = 0.0
+    regions: dict[str, Regions] = field(default_factory=dict)
+    tiles: str = ""
     start: Start = "beginning"
     workers: int = 1
     slots: int = 32
@@ -82,6 +94,11 @@ class DetectOptions:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if not self.devices or min(self.devices) < 0:
             raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
+        if not (math.isfinite(self.min_size_px) and self.min_size_px >= 0):
+            raise ConfigError(f"min_size_px must be 0 or more source pixels, not {self.min_size_px}")
+        check_regions(self.regions)
+        if self.tiles:
+            Tiles.parse(self.tiles)
         if not 0 < self.sample <= 1:
             raise ConfigError(f"sample must be more than 0 and at most 1, as 0.1 for a tenth, not {self.sample}")
         if not _LANE.fullmatch(self.lane):
@@ -107,10 +124,20 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return LogAt(url=self.url, embedded=self.embedded, kafka=self.kafka)
 
 
+class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The detection's part of a configuration file. `regions`: as in DetectOptions."""
+
+    regions: dict[str, Regions] = {}
+
+    def __post_init__(self) -> None:
+        check_regions(self.regions)
+
+
 class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The contents of `--config FILE`; see docs/config.md."""
 
     log: LogConfig = LogConfig()
+    detect: DetectConfig = DetectConfig()
 
 
 def load_config(path: Path) -> FileConfig:

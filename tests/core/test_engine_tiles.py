@@ -36,7 +36,7 @@ def crowd() -> Pixels:
 
 
 def persons(tiles: str, seen: Pixels) -> NDArray[np.float32]:
-    with Engine(load_model("coco-ssd"), provider="cpu", threads=1, classes=["person"], tiles=tiles) as engine:
+    with Engine(load_model("coco-ssd"), provider="cpu", threads=1, classes=["person"], conf=0.5, tiles=tiles) as engine:
         [found] = engine.detect([seen])
     return found.boxes
 
@@ -93,6 +93,17 @@ def test_pictures_keep_their_order_and_a_bad_tile_fails_its_own_alone(tmp_path: 
     assert sorted(found[3].boxes[:, 0].tolist()) == [2, 4, 6], (
         "the right halves of the left tile, the whole and the right tile"
     )
+
+
+def test_whoever_waits_for_many_runs_is_called_after_each(tmp_path: Path) -> None:
+    calls: list[None] = []
+    model = load_model(tiny_model.write_model(tmp_path))
+    with Engine(
+        model, provider="cpu", threads=1, max_batch=2, tiles="2x2", on_run=lambda: calls.append(None)
+    ) as detector:
+        assert not calls, "not while it is warmed up"
+        detector.detect([picture(0, width=8, height=4)])
+    assert len(calls) == 3, "5 tiles, two at a time"
 
 
 def test_what_is_no_grid_is_refused_before_the_network_is_loaded(tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ def test_a_batch_in_name_only_is_a_note(caplog: pytest.LogCaptureFixture) -> Non
     assert [record.levelname for record in caplog.records] == ["WARNING"], "said once, with the runtime's reason"
 
 
+def test_tiles_cost_runs_and_need_room_in_the_ring() -> None:
+    verdict, text = _said(framehop("doctor", "--json", "--max-batch", "1", "--tiles", "2x2"))["tiles"]
+    assert (verdict, text) == ("ok", "5 runs of the network per picture, of 540 x 540 pixels or more")
+    verdict, text = _said(framehop("doctor", "--json", "--max-batch", "1", "--tiles", "2x2", "--slot-mib", "0.5"))[
+        "tiles"
+    ]
+    assert verdict == "note"
+    assert text.endswith("they need at least --slot-mib 1")
+
+
 def test_nan_is_a_problem(tmp_path: Path) -> None:
     """The tiny network's outputs are NaN where its input's third value is 255: here for every picture."""
     spec = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB", "scale": 0.0, "bias": 255.0}

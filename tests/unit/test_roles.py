@@ -12,9 +12,10 @@ from framehop import _core
 from framehop.config import FAIL_POINTS, DetectOptions
 from framehop.errors import ConfigError
 from framehop.log import LogAt
-from framehop.pipeline.control import Channel, DetectorAt, DetectorSettings, Message, WorkerSettings
+from framehop.pipeline.control import Begin, Channel, DetectorAt, DetectorSettings, Message, WorkerSettings
 from framehop.pipeline.facts import ModelFacts, write_facts
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, WorkerRole
+from framehop.regions import Regions
 from framehop.types import ModelInfo
 
 MODEL = ModelInfo(name="m", version="1", sha256="0", provider="cpu")
@@ -32,8 +33,10 @@ class Ear:
         return True
 
 
-def roles(sockets: Path, *, workers: int, devices: tuple[int, ...]) -> tuple[WorkerRole, DetectorRole]:
-    options = DetectOptions(workers=workers, devices=devices)
+def roles(
+    sockets: Path, *, workers: int, devices: tuple[int, ...], options: DetectOptions | None = None
+) -> tuple[WorkerRole, DetectorRole]:
+    options = options or DetectOptions(workers=workers, devices=devices)
     rings = [SimpleNamespace(path=f"ring-{index}", slots=list) for index in range(workers)]
     resources = Resources(
         sockets=sockets,
@@ -103,6 +106,25 @@ def test_a_worker_begins_with_its_own_ring_and_name(tmp_path: Path) -> None:
     settings = worker.settings(worker.processes[1])
     assert isinstance(settings, WorkerSettings)
     assert (settings.name, settings.ring_path) == ("m-1", "ring-1")
+
+
+def test_what_counts_reaches_the_processes_as_it_was_given(tmp_path: Path) -> None:
+    """Both get it as JSON."""
+    options = DetectOptions(
+        class_conf={"person": 0.35},
+        exclude=("tv",),
+        min_size_px=8.0,
+        regions={"gate-*": Regions(include=(((0, 0), (1, 0), (1, 1)),), anchor="any"), "*": Regions()},
+        tiles="2x1,overlap=0.5",
+    )
+    worker, detector = roles(tmp_path, workers=1, devices=(0,), options=options)
+    for role in (worker, detector):
+        begin = Begin(role.settings(role.processes[0]))
+        with begin.to_file() as file:
+            assert Begin.from_bytes(file.read()) == begin
+    settings = worker.settings(worker.processes[0])
+    assert isinstance(settings, WorkerSettings)
+    assert (list(settings.regions), settings.min_size_px) == (["gate-*", "*"], 8.0)
 
 
 @pytest.mark.parametrize("devices", [(), (-1,), (0, -2)])

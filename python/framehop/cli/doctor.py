@@ -28,6 +28,7 @@ PACKAGES = ("numpy", "apsw", "pyzmq", "confluent-kafka", "av", "pillow", "onnxru
 def doctor(
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
+    tiles: options.Tiles = "",
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
@@ -37,7 +38,13 @@ def doctor(
 ) -> None:
     """Check this machine and a model: versions, memory for the rings, runtimes, one run of the network. Status 1 on a problem."""
     settings = options.detect_options(
-        model=model, provider=provider, workers=workers, slots=slots, slot_mib=slot_mib, max_batch=max_batch
+        model=model,
+        provider=provider,
+        tiles=tiles,
+        workers=workers,
+        slots=slots,
+        slot_mib=slot_mib,
+        max_batch=max_batch,
     )
     checks = [*_versions(), *_memory(settings), *_runtimes(), *check_model(settings)]
     if json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +37,9 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
         model = load_model(options.model)
         pinned = "as pinned" if model.sidecar.sha256 else "not pinned in its model.yaml"
         yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… {pinned}")
-        with Engine(model, provider=options.provider, max_batch=options.max_batch) as engine:
+        with Engine(model, provider=options.provider, max_batch=options.max_batch, tiles=options.tiles) as engine:
+            if options.tiles:
+                yield _tiles(engine, options.slot_bytes)
             if engine.one_by_one and options.max_batch > 1:
                 yield Check("batch", "note", "the network takes one picture at a time: a larger batch is not faster")
             yield _run(engine)
@@ -60,6 +63,15 @@ def _run(engine: Engine) -> Check:
         return Check("network", "problem", "it finds other boxes in a batch than in one picture: use --max-batch 1")
     pictures = f"{engine.max_batch} pictures in {took_ms:.0f} ms" if engine.max_batch > 1 else f"{took_ms:.0f} ms"
     return Check("network", "ok", f"{engine.info.provider}, {pictures}; {_found(engine, alone[0])}")
+
+
+def _tiles(engine: Engine, slot_bytes: int) -> Check:
+    """Say what tiles cost, and whether the pictures that they need fit the ring."""
+    needed = engine.min_width * engine.min_height * 3
+    cost = f"{engine.runs_per_picture} runs of the network per picture, of {engine.min_width} x {engine.min_height} pixels or more"
+    if needed > slot_bytes:
+        return Check("tiles", "note", f"{cost}: they need at least --slot-mib {math.ceil(needed / (1 << 20))}")
+    return Check("tiles", "ok", cost)
 
 
 def _same(one: Detections, other: Detections) -> bool:

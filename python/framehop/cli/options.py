@@ -81,15 +81,13 @@ Model = Annotated[
     ),
 ]
 Conf = Annotated[
-    float | None,
+    list[str] | None,
     typer.Option(
         "--conf",
-        min=0.0,
-        max=1.0,
-        metavar="SHARE",
+        metavar="SHARE|LABEL=SHARE",
         show_default=False,
         rich_help_panel=FINDING,
-        help="Least confidence of a box, as 0.3; default: the model's own.",
+        help="Least confidence of a box, as 0.3, or of one label, as person=0.35; may be repeated. Default: the model's own.",
     ),
 ]
 Classes = Annotated[
@@ -100,6 +98,36 @@ Classes = Annotated[
         show_default=False,
         rich_help_panel=FINDING,
         help="Only objects with these labels, by name or number: person,car. May be repeated.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="LABEL,…",
+        show_default=False,
+        rich_help_panel=FINDING,
+        help="No objects with these labels.",
+    ),
+]
+MinSize = Annotated[
+    float,
+    typer.Option(
+        "--min-size",
+        min=0.0,
+        metavar="PIXELS",
+        rich_help_panel=FINDING,
+        help="Only objects at least so wide and so high, in pixels of the source.",
+    ),
+]
+Tiles = Annotated[
+    str,
+    typer.Option(
+        "--tiles",
+        metavar="COLUMNSxROWS",
+        show_default=False,
+        rich_help_panel=FINDING,
+        help="Look for small objects in parts of the picture too, as 3x2; costs a run of the network each.",
     ),
 ]
 NewLane = Annotated[
@@ -188,8 +216,12 @@ def detect_options(
     provider: Provider = "auto",
     lane: str = "main",
     sample: float = 1.0,
-    conf: float | None = None,
+    conf: list[str] | None = None,
     classes: list[str] | None = None,
+    exclude: list[str] | None = None,
+    min_size: float = 0.0,
+    tiles: str = "",
+    config: Path | None = None,
     gpus: list[int] | None = None,
     workers: int,
     slots: int,
@@ -197,13 +229,19 @@ def detect_options(
     max_batch: int,
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
+    usual, class_conf = thresholds(conf or [])
     return DetectOptions(
         model=model,
         provider=provider,
         lane=lane,
         sample=sample,
-        conf=conf,
+        conf=usual,
+        class_conf=class_conf,
         classes=_separate(classes or []),
+        exclude=_separate(exclude or []),
+        min_size_px=min_size,
+        regions=load_config(config).detect.regions if config else {},
+        tiles=tiles,
         devices=tuple(gpus or [0]),
         workers=workers,
         slots=slots,
@@ -211,6 +249,26 @@ def detect_options(
         max_batch=max_batch,
         max_pixels=max_pixels,
     )
+
+
+def thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:
+    """Return the least confidence of all labels, if it is given, and those of single ones. The last of each counts."""
+    usual, of_label = None, {}
+    for text in texts:
+        label, named, share = text.rpartition("=")
+        try:
+            value = float(share)
+        except ValueError as error:
+            raise ConfigError(
+                f"--conf takes a number, as 0.3, or a label's, as person=0.35, not {text[:64]!r}"
+            ) from error
+        if not 0.0 <= value <= 1.0:
+            raise ConfigError(f"--conf {text[:64]} is not between 0 and 1")
+        if named:
+            of_label[label] = value
+        else:
+            usual = value
+    return usual, of_label
 
 
 def _separate(texts: list[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -47,11 +47,13 @@ class Engine:
         class_conf: Mapping[str, float] = MappingProxyType({}),
         exclude: Sequence[str] = (),
         tiles: str = "",
+        on_run: Callable[[], object] = lambda: None,
     ) -> None:
         """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`: see SessionOptions. `max_batch`: pictures
         per run of the network, 1–256; the input tensor has room for as many. `conf`: the least score of a box, 0–1; None means
         the model's own. `class_conf`: the same for single labels. `classes`: the only labels to look for, by name or label id;
         empty means all. `exclude`: labels to leave out. `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not.
+        `on_run`: called after each run of the network within `detect`, which may take many.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
@@ -60,6 +62,7 @@ class Engine:
         options = SessionOptions(provider=provider, threads=threads, device=device, engine_cache=engine_cache)
         self._model = model = model if model.sha256 else model.checked()
         self._max_batch = max_batch
+        self._on_run = on_run
         wanted = Wanted.of(model.labels, conf, classes, class_conf=class_conf, exclude=exclude)
         self._tiling = Tiling.of(tiles, model.sidecar.nms, max_objects=model.sidecar.max_objects)
         self._post = Postprocessor(model.sidecar, wanted)
@@ -128,6 +131,7 @@ class Engine:
         for first in range(0, len(pictures), self._max_batch):
             part = slice(first, first + self._max_batch)
             results += self._detect_batch(session, pictures[part], sizes[part])
+            self._on_run()
         return results
 
     def _detect_batch(

@@ -5,6 +5,17 @@ from framehop.inference.postprocess.candidates import Candidates
 from framehop.inference.postprocess.heads import Head, make_head
 from framehop.inference.postprocess.nms import nms
 from framehop.inference.postprocess.objects import NO_OBJECTS, Objects, Postprocessor
-from framehop.inference.postprocess.wanted import Wanted
+from framehop.inference.postprocess.wanted import Wanted, check_conf
 
-__all__ = ["NO_OBJECTS", "Candidates", "Head", "Objects", "Postprocessor", "Wanted", "make_head", "nms", "to_source"]
+__all__ = [
+    "NO_OBJECTS",
+    "Candidates",
+    "Head",
+    "Objects",
+    "Postprocessor",
+    "Wanted",
+    "check_conf",
+    "make_head",
+    "nms",
+    "to_source",
+]

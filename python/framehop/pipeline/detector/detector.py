@@ -76,13 +76,15 @@ class DetectorProcess:
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, DetectorSettings)
     options = settings.options
-    first = _load(settings, FIRST_MODEL, options.model)
-    loader = SideLoader(lambda order: _load_beside(settings, order))
+    link = SupervisorLink(channel)
+    first = _load(settings, link, FIRST_MODEL, options.model)
+    loader = SideLoader(lambda order: _load_beside(settings, link, order))
     with _core.HopServer(settings.address) as server:
-        loop = DetectorLoop(server, first, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
+        pictures = max(1, options.max_batch // first.runs_per_picture)
+        loop = DetectorLoop(server, first, ring_dir=Path(settings.ring_dir), max_batch=pictures)
         channel.send(Ready(FIRST_MODEL))
         try:
-            DetectorProcess(SupervisorLink(channel), loop, loader).run()
+            DetectorProcess(link, loop, loader).run()
         finally:
             loop.close()
             loader.close()
@@ -90,13 +92,14 @@ def body(channel: Channel, settings: Settings) -> None:
         child.leave_threads()
 
 
-def _load_beside(settings: DetectorSettings, order: Swap) -> Engine:
+def _load_beside(settings: DetectorSettings, link: SupervisorLink, order: Swap) -> Engine:
     _core.failpoint("swap.load")
-    return _load(settings, order.number, order.model)
+    return _load(settings, link, order.number, order.model)
 
 
-def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
-    """Load and warm up a model, and describe it in its file."""
+def _load(settings: DetectorSettings, link: SupervisorLink, number: int, model: str) -> Engine:
+    """Load and warm up a model, and describe it in its file. While it detects it beats: one picture in many tiles may take longer
+    than a process may be silent."""
     options = settings.options
     engine = Engine(
         load_model(model),
@@ -105,7 +108,11 @@ def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
         device=settings.device,
         max_batch=options.max_batch,
         conf=options.conf,
+        class_conf=options.class_conf,
         classes=options.classes,
+        exclude=options.exclude,
+        tiles=options.tiles,
+        on_run=link.beat_if_due,
     )
     try:
         write_facts(settings.facts, ModelFacts.of(engine, number))

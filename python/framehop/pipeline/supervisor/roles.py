@@ -128,6 +128,8 @@ class WorkerRole:
             decode_threads=options.decode_threads or max(1, usable_cores() // options.workers),
             max_pixels=options.max_pixels,
             max_attempts=options.max_attempts,
+            regions=options.regions,
+            min_size_px=options.min_size_px,
             suspects=self.suspects.listed(),
             drain_s=options.drain_s,
             sample=options.sample,
