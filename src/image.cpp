@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "array.hpp"
 #include "bindings.hpp"
 #include "framehop/base/error.hpp"
+#include "framehop/image/placement.hpp"
 #include "framehop/image/preprocess.hpp"
 #include "gil.hpp"
 #include "picture.hpp"
@@ -120,6 +122,23 @@ py::array_t<double> run(const Preprocessor& self, const py::sequence& pictures, 
     return transforms;
 }
 
+// A side as `place` takes it. Its arithmetic is exact in 64 bits for inputs of up to kMaxInputSide.
+std::uint32_t side(const char* what, std::int64_t value, std::uint32_t most) {
+    if (value >= 1 && value <= most) return static_cast<std::uint32_t>(value);
+    throw Error(Errc::invalid_argument,
+                std::string(what) + " must be 1 to " + std::to_string(most) + " pixels, not " + std::to_string(value));
+}
+
+py::tuple place(const std::string& mode, std::int64_t width, std::int64_t height, std::int64_t input_width,
+                std::int64_t input_height) {
+    constexpr std::uint32_t kMost = std::numeric_limits<std::int32_t>::max();
+    const image::Placement placed =
+        image::place(choose("mode", kModes, mode), side("width", width, kMost), side("height", height, kMost),
+                     side("input_width", input_width, image::kMaxInputSide),
+                     side("input_height", input_height, image::kMaxInputSide));
+    return py::make_tuple(placed.x, placed.y, placed.width, placed.height);
+}
+
 }  // namespace
 
 void register_image(py::module_& module) {
@@ -129,6 +148,8 @@ void register_image(py::module_& module) {
              py::arg("layout") = "NHWC", py::arg("colour") = "RGB", py::arg("scale") = Triple{1.0F, 1.0F, 1.0F},
              py::arg("bias") = Triple{0.0F, 0.0F, 0.0F}, py::arg("pad") = 114.0F)
         .def("run", &run, py::arg("pictures"), py::arg("out"));
+    module.def("place", &place, py::kw_only(), py::arg("mode"), py::arg("width"), py::arg("height"),
+               py::arg("input_width"), py::arg("input_height"));
 }
 
 }  // namespace framehop::python

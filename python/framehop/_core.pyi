@@ -366,6 +366,12 @@ class Preprocessor:
         Raises InvalidArgumentError for any other shape or dtype.
         """
 
+def place(
+    *, mode: ResizeMode, width: int, height: int, input_width: int, input_height: int
+) -> tuple[int, int, int, int]:
+    """Return (x, y, width, height): the rectangle of the input that a resized picture of `width` × `height` pixels covers, as the
+    kernel places it. Raises InvalidArgumentError for an unknown mode, a side below 1, or an input's side above 16,384."""
+
 # ---------------------------------------------------------------- wire
 
 @final

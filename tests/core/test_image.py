@@ -143,6 +143,29 @@ def test_any_size(source: tuple[int, int], target: tuple[int, int], mode: Mode, 
     check(Spec(width=target[0], height=target[1], mode=mode, layout=layout), noise(*source))
 
 
+@given(
+    source=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+    target=st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    mode=st.sampled_from(get_args(Mode)),
+)
+def test_place_tells_where_a_picture_comes_to_lie(source: tuple[int, int], target: tuple[int, int], mode: Mode) -> None:
+    spec = Spec(width=target[0], height=target[1], mode=mode)
+    width, height = fit(spec, *source)
+    x, y = ((spec.width - width) // 2, (spec.height - height) // 2) if mode == "letterbox" else (0, 0)
+    found = _core.place(mode=mode, width=source[0], height=source[1], input_width=target[0], input_height=target[1])
+    assert found == (x, y, width, height)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("mode", "crop"), ("width", 0), ("height", -1), ("width", 1 << 40), ("input_width", 16_385), ("input_height", 0)],
+)
+def test_a_senseless_placement_is_refused(name: str, value: object) -> None:
+    sides: dict[str, object] = {"mode": "letterbox", "width": 8, "height": 8, "input_width": 8, "input_height": 8}
+    with pytest.raises(InvalidArgumentError, match=name):
+        _core.place(**(sides | {name: value}))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("mode", get_args(Mode))
 def test_transform_takes_a_boxs_corners_into_the_input(mode: Mode) -> None:
     """A white box on black: its edges in the input lie where the transform says, to half a pixel."""
