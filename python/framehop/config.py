@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.preprocess import Preprocess
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
 from framehop.strict import to_struct
@@ -45,7 +46,8 @@ class DetectOptions:
 
     `lane`: the lane that the events belong to. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the
     only labels to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`:
-    each worker's ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a
+    each worker's ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference.
+    `preprocess`: who resizes and normalises: `native`, `dali`, or `auto` for DALI on a GPU where it is installed. `max_pixels`: a
     picture whose header claims more is refused. `max_attempts`: a frame is given up after a worker has died this often while
     decoding it. `decode_threads`, `infer_threads`: 0 shares the cores that this process may use. `devices`: the GPUs by number, one
     detector for each; on the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
@@ -62,6 +64,7 @@ class DetectOptions:
     slot_bytes: int = 4 * MIB
     tap_quota: int = 2
     max_batch: int = 8
+    preprocess: Preprocess = "auto"
     max_pixels: int = MAX_PIXELS
     max_attempts: int = 3
     decode_threads: int = 0

@@ -32,12 +32,19 @@ def doctor(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    preprocess: options.Preprocessing = "auto",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Check this machine and a model: versions, memory for the rings, runtimes, one run of the network. Status 1 on a problem."""
     settings = options.detect_options(
-        model=model, provider=provider, workers=workers, slots=slots, slot_mib=slot_mib, max_batch=max_batch
+        model=model,
+        provider=provider,
+        workers=workers,
+        slots=slots,
+        slot_mib=slot_mib,
+        max_batch=max_batch,
+        preprocess=preprocess,
     )
     checks = [*_versions(), *_memory(settings), *_runtimes(), *check_model(settings)]
     if json:

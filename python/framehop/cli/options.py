@@ -12,6 +12,7 @@ import typer
 from framehop.config import DEFAULT_LOG, MAX_PIXELS, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.preprocess import Preprocess
 from framehop.log import LogAt
 
 
@@ -120,6 +121,15 @@ Device = Annotated[
         help="Where the model runs: cpu, cuda, tensorrt, or auto for the GPU if it works.",
     ),
 ]
+Preprocessing = Annotated[
+    Preprocess,
+    typer.Option(
+        "--preprocess",
+        metavar="BY",
+        rich_help_panel=MACHINE,
+        help="Who resizes and normalises: native, dali, or auto for DALI on a GPU where it is installed.",
+    ),
+]
 Gpus = Annotated[
     list[int] | None,
     typer.Option(
@@ -185,6 +195,7 @@ def detect_options(
     slots: int,
     slot_mib: float,
     max_batch: int,
+    preprocess: Preprocess = "auto",
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
     return DetectOptions(
@@ -198,6 +209,7 @@ def detect_options(
         slots=slots,
         slot_bytes=int(slot_mib * (1 << 20)),
         max_batch=max_batch,
+        preprocess=preprocess,
         max_pixels=max_pixels,
     )
 

@@ -84,6 +84,7 @@ def detect(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    preprocess: options.Preprocessing = "auto",
     max_pixels: options.MaxPixels = MAX_PIXELS,
     report: options.Report = None,
     json: options.Json = False,
@@ -101,6 +102,7 @@ def detect(
         slots=slots,
         slot_mib=slot_mib,
         max_batch=max_batch,
+        preprocess=preprocess,
         max_pixels=max_pixels,
     )
     _work(options.log_at(log, config), settings, [], until_idle_s=until_idle or None, report=report, json=json)
@@ -123,6 +125,7 @@ def run(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    preprocess: options.Preprocessing = "auto",
     max_pixels: options.MaxPixels = MAX_PIXELS,
     report: options.Report = None,
     json: options.Json = False,
@@ -142,6 +145,7 @@ def run(
         slots=slots,
         slot_mib=slot_mib,
         max_batch=max_batch,
+        preprocess=preprocess,
         max_pixels=max_pixels,
     )
     at = options.log_at(log, config)

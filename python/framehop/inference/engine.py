@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.inference import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
 from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
-from framehop.inference.preprocess import InputTensor
+from framehop.inference.preprocess import Preprocess, make_preprocessor, shared_stream
+from framehop.inference.tensors import Device
 from framehop.types import BatchTimings, Detections, ModelInfo
 
 __all__ = ["BAD_OUTPUT", "Engine", "load_model"]
@@ -39,24 +40,39 @@ class Engine:
         max_batch: int = 8,
         device: int = 0,
         engine_cache: Path | None = None,
+        preprocess: Preprocess = "auto",
         conf: float | None = None,
         classes: Sequence[str] = (),
     ) -> None:
         """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`: see SessionOptions. `max_batch`: pictures
-        per run of the network, 1–256; the input tensor has room for as many. `conf`: the least score of a box, 0–1; None means
-        the model's own. `classes`: the only labels to look for, by name or label id; empty means all.
+        per run of the network, 1–256; the input tensor has room for as many. `preprocess`: see make_preprocessor. `conf`: the
+        least score of a box, 0–1; None means the model's own. `classes`: the only labels to look for, by name or label id; empty
+        means all.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
         if not 1 <= max_batch <= 256 or threads < 0:
             raise InvalidArgumentError(f"max_batch must be 1 to 256 and threads 0 or more: {max_batch}, {threads}")
-        options = SessionOptions(provider=provider, threads=threads, device=device, engine_cache=engine_cache)
+        stream = shared_stream(preprocess, provider, device)
+        options = SessionOptions(
+            provider=provider,
+            threads=threads,
+            device=device,
+            engine_cache=engine_cache,
+            compute_stream=stream.handle if stream else 0,
+        )
         self._model = model = model if model.sha256 else model.checked()
         self._max_batch = max_batch
         self._post = Postprocessor(model.sidecar, Wanted.of(model.labels, conf, classes))
-        self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch)
         session = OnnxSession(model, options, outputs=self._post.outputs, max_batch=max_batch)
         self._provider = session.provider
+        self._input = make_preprocessor(
+            preprocess,
+            model.sidecar.input,
+            model.sidecar.resize,
+            max_batch=max_batch,
+            device=Device.of(session.provider, device, stream),
+        )
         self._session: OnnxSession | None = session
         self._warm_up(session)
         self._one_by_one = session.one_by_one
@@ -158,6 +174,7 @@ class Engine:
         """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
         if self._session is not None:
             self._session.close()
+            self._input.close()
             self._session = None
 
     def __enter__(self) -> Self:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from framehop.errors import ClosedError, InvalidArgumentError, MissingExtraError, ModelError
 from framehop.inference.providers import CPU, InputShapes, SessionOptions, check, choose
 from framehop.inference.sidecar import Model
+from framehop.inference.tensors import Batch, DeviceTensor, run_bound
 from framehop.installing import install
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class OnnxSession:
         """Whether a batch runs picture by picture because the network takes no more at once; `try_batch` finds out."""
         return self._one_by_one
 
-    def try_batch(self, batch: NDArray[np.float32]) -> Outputs:
+    def try_batch(self, batch: Batch) -> Outputs:
         """Run the largest batch that will come, once. Some networks claim a dynamic batch but take only one picture: these run one
         by one from now on, and a warning says so. Arguments and errors are those of `run`."""
         try:
@@ -72,31 +73,35 @@ class OnnxSession:
             )
         return self.run(batch)
 
-    def _takes_two(self, batch: NDArray[np.float32]) -> bool:
+    def _takes_two(self, batch: Batch) -> bool:
         try:
             self.run(batch[:2])
         except ModelError:
             return False
         return True
 
-    def run(self, batch: NDArray[np.float32]) -> Outputs:
+    def run(self, batch: Batch) -> Outputs:
         """Run a batch. `batch`: float32 [N, …] in the sidecar's layout, N >= 1; C-contiguous, as the runtime would silently copy
-        anything else. Returns float32 [N, …] by output name, owned by the caller. A network of fixed batch 1 runs N times.
+        anything else; or a DeviceTensor, which is read where it lies. Returns float32 [N, …] by output name, owned by the caller. A
+        network of fixed batch 1 runs N times.
 
         Raises InvalidArgumentError, ModelError when the runtime fails or an output is not one row per picture, ClosedError.
         """
         if self._session is None:
             raise ClosedError("the session is closed")
-        if batch.dtype != np.float32 or not batch.flags.c_contiguous or len(batch) == 0:
+        if batch.dtype != np.float32 or not _is_contiguous(batch) or len(batch) == 0:
             raise InvalidArgumentError("a batch must be float32, C-contiguous and not empty")
         if not self._one_by_one:
             return self._run_once(self._session, batch)
         rows = [self._run_once(self._session, batch[i : i + 1]) for i in range(len(batch))]
         return {name: np.concatenate([row[name] for row in rows]) for name in self._outputs}
 
-    def _run_once(self, session: onnxruntime.InferenceSession, batch: NDArray[np.float32]) -> Outputs:
+    def _run_once(self, session: onnxruntime.InferenceSession, batch: Batch) -> Outputs:
         try:
-            values = session.run(list(self._outputs), {self._input: batch})
+            if isinstance(batch, DeviceTensor):
+                values = run_bound(session, self._input, batch, self._outputs)
+            else:
+                values = session.run(list(self._outputs), {self._input: batch})
         except Exception as error:  # the runtime's errors have no common base class
             raise ModelError(f"ONNX Runtime failed on a batch of {len(batch)}: {_one_line(error)}") from error
         return {name: _checked(name, value, len(batch)) for name, value in zip(self._outputs, values, strict=True)}
@@ -110,6 +115,10 @@ def finite_rows(outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]
     rows = [np.isfinite(value.reshape(len(value), -1)).all(axis=1) for value in outputs.values()]
     usable: NDArray[np.bool_] = np.logical_and.reduce(rows)
     return usable
+
+
+def _is_contiguous(batch: Batch) -> bool:
+    return isinstance(batch, DeviceTensor) or batch.flags.c_contiguous
 
 
 def _import_runtime() -> ModuleType:

@@ -24,12 +24,14 @@ _WANTED = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT}
 class SessionOptions:
     """The options of a session. `provider`: `auto` takes CUDA if it works, else the CPU, but never TensorRT, which takes minutes to
     build its engine. `threads`: threads of one inference on the CPU, 0 for one per core. `device`: index of the GPU.
-    `engine_cache`: a directory for TensorRT's engines. They are machine code, so only this user may be able to write there."""
+    `engine_cache`: a directory for TensorRT's engines. They are machine code, so only this user may be able to write there.
+    `compute_stream`: handle of the CUDA stream on which the network runs, alive as long as the session; 0 for one of its own."""
 
     provider: Provider = "auto"
     threads: int = 0
     device: int = 0
     engine_cache: Path | None = None
+    compute_stream: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ def _cuda(options: SessionOptions) -> ProviderOptions:
         "device_id": str(options.device),
         "arena_extend_strategy": "kSameAsRequested",  # the default doubles the arena and leaves no room for a second process
         "cudnn_conv_algo_search": "HEURISTIC",  # the default searches anew for every batch size
+        **_stream(options),
     }
 
 
@@ -86,10 +89,15 @@ def _tensorrt(options: SessionOptions, shapes: InputShapes) -> ProviderOptions:
         "trt_profile_min_shapes": shapes.text(1),
         "trt_profile_opt_shapes": shapes.text(shapes.max_batch),
         "trt_profile_max_shapes": shapes.text(shapes.max_batch),
+        **_stream(options),
     }
     if options.engine_cache is not None:
         chosen |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(options.engine_cache)}
     return chosen
+
+
+def _stream(options: SessionOptions) -> ProviderOptions:
+    return {"user_compute_stream": str(options.compute_stream)} if options.compute_stream else {}
 
 
 def _remedy(provider: str) -> str:

@@ -40,3 +40,6 @@ class InputTensor:
         """Return a batch of `count` rows of zeros, for warming up. It is valid until the next fill."""
         self._tensor[:count] = 0.0
         return self._tensor[:count]
+
+    def close(self) -> None:
+        """Do nothing: the memory goes with this object."""

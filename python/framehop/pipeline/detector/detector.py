@@ -124,6 +124,7 @@ def body(channel: Channel, settings: Settings) -> None:
             threads=options.infer_threads,
             device=settings.device,
             max_batch=options.max_batch,
+            preprocess=options.preprocess,
             conf=options.conf,
             classes=options.classes,
         ) as engine,
