@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from framehop.errors import ClosedError, InvalidArgumentError, ModelError
+from framehop.errors import ClosedError, InvalidArgumentError, ModelError, is_out_of_memory
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.preprocess.dali import DaliPreprocessor
 from framehop.inference.preprocess.dali_runtime import gpu_count, import_dali, new_stream
@@ -89,8 +89,9 @@ def test_a_failed_run_is_an_error_of_ours_and_the_next_one_works(monkeypatch: py
     dali = preprocessor()
     with monkeypatch.context() as broken:
         broken.setattr(DaliPreprocessor, "_place", lambda *_: (0, 0, 1 << 30, 1 << 30))  # more than there is memory
-        with pytest.raises(ModelError, match="DALI failed on a batch of 1"):
+        with pytest.raises(ModelError, match="DALI failed on a batch of 1: std::bad_alloc") as failed:
             dali.fill([picture(1)])
+    assert is_out_of_memory(failed.value)
     assert round(float(dali.fill([picture(3)])[0].value.numpy().max())) == 3
 
 

@@ -58,7 +58,7 @@ class DaliPreprocessor:
             try:
                 self._built = build_pipeline(self._spec)
             except Exception as error:  # DALI's errors have no common base class
-                raise ModelError(f"DALI cannot work on {self._spec.device}: {_one_line(error)}") from error
+                raise ModelError(f"DALI cannot work on {self._spec.device}: {_reason(error)}") from error
         return self._built
 
     def _run(self, pictures: list[NDArray[np.uint8]], sizes: list[NDArray[np.float32]]) -> DeviceTensor:
@@ -68,7 +68,7 @@ class DaliPreprocessor:
             return self._bindable(filled.as_tensor())
         except Exception as error:
             self._built = None
-            raise ModelError(f"DALI failed on a batch of {len(pictures)}: {_one_line(error)}") from error
+            raise ModelError(f"DALI failed on a batch of {len(pictures)}: {_reason(error)}") from error
 
     def _bindable(self, tensor: TensorCPU | TensorGPU) -> DeviceTensor:
         """Hand the tensor to the runtime without a copy. With a stream of the runtime's, the runtime's work there follows DALI's;
@@ -106,6 +106,7 @@ def _transform(placed: tuple[int, int, int, int], picture: NDArray[np.uint8]) ->
     return width / picture.shape[1], height / picture.shape[0], float(x), float(y)
 
 
-def _one_line(error: Exception) -> str:
-    """Return the beginning of DALI's message, where the reason stands; a stack of addresses follows."""
-    return " ".join(str(error).split())[:_MESSAGE]
+def _reason(error: Exception) -> str:
+    """Return why DALI failed, on one line. Before it stands where in our sources the operator was made, behind it a stack."""
+    text = str(error)
+    return " ".join((text.partition("ncountered:\n")[2] or text).split())[:_MESSAGE]
