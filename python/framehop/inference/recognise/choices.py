@@ -1,0 +1,49 @@
+"""Collects every choice of recognition with the reason for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from framehop.errors import ModelError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One choice. `key`: as in `model.yaml`, as `resize.mode`; `value`: what was chosen, as text; `why`: a clause."""
+
+    key: str
+    value: str
+    why: str
+
+
+class Choices:
+    """The choices so far. What the sidecar says comes before what was found. Use from one thread."""
+
+    def __init__(self, sidecar: Path | None) -> None:
+        self._said_by = sidecar.name if sidecar else ""
+        self._place = sidecar
+        self.reasons: list[Reason] = []
+
+    def take(self, key: str, said: T | None, found: T, why: str) -> T:
+        """Return `said`, the sidecar's value, unless it is None, else `found`; either is noted with its reason."""
+        value, because = (found, why) if said is None else (said, f"{self._said_by} says so")
+        self.reasons.append(Reason(key=key, value=_shown(value), why=because))
+        return value
+
+    def need(self, key: str, said: T | None, found: T | None, why: str, *, ask: str) -> T:
+        """Return `said`, else `found`. Raises ModelError with `ask` if neither is known."""
+        if said is None and found is None:
+            raise ModelError(ask)
+        return self.take(key, said, found, why)  # type: ignore[return-value]  # one of the two is no None
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
