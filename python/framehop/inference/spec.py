@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from framehop.inference.head_specs import HeadSpec, LabelId
+
 PerChannel = float | tuple[float, float, float]
 Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-LabelId = Annotated[int, msgspec.Meta(ge=0, le=2**30)]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
@@ -48,28 +49,6 @@ class ResizeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     mode: Literal["stretch", "letterbox", "letterbox-topleft"]
     pad: Annotated[float, msgspec.Meta(ge=0.0, le=255.0)] = 114.0
-
-
-class SsdSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="ssd"):
-    """The SSD head. `scores`, `boxes`: names of outputs. `first_label_id`: the label id of column 0 of the scores."""
-
-    scores: str
-    boxes: str
-    first_label_id: LabelId = 0
-
-
-class YoloxSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="yolox"):
-    """The YOLOX head. `output`: name of the one output. `strides`: input pixels per cell of each grid, in the output's order.
-    `first_label_id`: the label id of the first class."""
-
-    output: str
-    strides: Annotated[
-        tuple[Annotated[int, msgspec.Meta(ge=1, le=1024)], ...], msgspec.Meta(min_length=1, max_length=8)
-    ] = (8, 16, 32)
-    first_label_id: LabelId = 0
-
-
-HeadSpec = SsdSpec | YoloxSpec
 
 
 class NmsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
