@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.inference.postprocess.boxes import not_empty, to_source
-from framehop.inference.postprocess.candidates import Rows
 from framehop.inference.postprocess.heads import make_head
 from framehop.inference.postprocess.nms import nms
+from framehop.inference.postprocess.rows import Rows
 from framehop.inference.postprocess.wanted import Wanted
 from framehop.inference.spec import Sidecar
 
