@@ -44,6 +44,12 @@ def make_head_spec(head: dict[str, object], *, where: str) -> HeadSpec:
     return to_struct({"head": head}, _Whole, where=where, error=ModelError).head
 
 
+def reads_one_output(name: object) -> bool:
+    """Return whether the head `name` reads a single output, whose name is its key `output`."""
+    specs = [spec for spec in get_args(HeadSpec) if spec.__struct_config__.tag == name]
+    return any("output" in spec.__struct_fields__ for spec in specs)
+
+
 def keys_of(head: HeadSpec) -> dict[str, object]:
     """Return a head as the mapping that stands in `model.yaml`."""
     keys: dict[str, object] = msgspec.to_builtins(head)

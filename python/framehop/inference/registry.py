@@ -18,8 +18,8 @@ _OURS = frozenset({"file", "input", "resize", "labels", "version", "score_thresh
 def load_model(name_or_path: str | Path) -> Model:
     """Load a built-in model by name, or a `.onnx` file, or a directory with one, or the path of a sidecar.
 
-    A sidecar is a `STEM.yaml` or a `model.yaml` beside the network; none is needed. All that needs no runtime is checked now, before
-    any process is started: the sidecar, the network's SHA-256 where the sidecar pins it, and whether the file can be ONNX at all. A
+    A sidecar is a `STEM.yaml` or `model.yaml` beside the network; none is needed. All that needs no runtime is checked now, before
+    any process starts: the sidecar, the network's SHA-256 where the sidecar pins it, and whether the file can be ONNX at all. A
     built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
     """
     return _find(name_or_path).checked()

@@ -17,6 +17,8 @@ from framehop.inference.model_file import explain
 from framehop.inference.spec import Overrides
 from framehop.strict import to_struct
 
+_NOTHING = Overrides()
+
 MAX_SIDECAR_BYTES = 1 << 20
 MAX_MODEL_BYTES = (1 << 31) - 1  # the limit of one protobuf message, and thus of ONNX without external data
 
@@ -30,7 +32,7 @@ class Model:
     """
 
     file: Path
-    overrides: Overrides = Overrides()
+    overrides: Overrides = _NOTHING
     path: Path | None = None
     sha256: str = ""
 
@@ -75,17 +77,16 @@ class Model:
         data = read_bounded(self.file, MAX_MODEL_BYTES)
         digest = hashlib.sha256(data).hexdigest()
         if self.sha256 and digest != self.sha256:
-            raise ModelError(
-                f"{self.file} is not the file that {self._pinned_by} was written for: its SHA-256 is {digest}, and"
-                f" {self.sha256} was expected; get the right file, or correct sha256 there if the change is yours"
-                if self.overrides.sha256
-                else f"{self.file} is not the file that it was when it was loaded: its SHA-256 is {digest}, and was {self.sha256}"
-            )
+            raise ModelError(f"{self.file} is not the file that {self._other_than(digest)}")
         return data
 
-    @property
-    def _pinned_by(self) -> str:
-        return str(self.place)
+    def _other_than(self, digest: str) -> str:
+        if not self.overrides.sha256:
+            return f"was loaded: its SHA-256 was {self.sha256} and now is {digest}; start anew if the change is yours"
+        return (
+            f"{self.path} was written for: its SHA-256 is {digest}, and {self.sha256} was expected; get the right file, or correct"
+            " sha256 there if the change is yours"
+        )
 
 
 def read_sidecar(path: Path, network: Path | None = None) -> Model:

@@ -31,6 +31,10 @@ ResizeMode = Literal["stretch", "letterbox", "letterbox-topleft"]
 ExtraInput = Literal["canvas-wh", "canvas-hw", "scale-factor-one", "ones-mask"]
 
 
+def _per_channel(value: PerChannel) -> tuple[float, float, float]:
+    return value if isinstance(value, tuple) else (value, value, value)
+
+
 class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The network's input. A value of the tensor is `pixel * scale + bias`, per channel in the model's own order. `extra`: what the
     other inputs get, by name: the canvas' sides (width first or height first), ones, or a mask of ones."""
@@ -144,7 +148,3 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     score_threshold: Share | None = None
     nms: NmsOverrides = NmsOverrides()
     max_objects: Objects | None = None
-
-
-def _per_channel(value: PerChannel) -> tuple[float, float, float]:
-    return value if isinstance(value, tuple) else (value, value, value)

@@ -118,7 +118,9 @@ def _lines(path: Path) -> dict[int, str]:
     try:
         text = read_bounded(path, MAX_FILE_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ModelError(f"{path} is not UTF-8 text: one label a line, in the order of the network's classes") from error
+        raise ModelError(
+            f"{path} is not UTF-8 text: one label a line, in the order of the network's classes"
+        ) from error
     lines = text.rstrip().splitlines()
     if not 0 < len(lines) <= MAX_LABELS:
         raise ModelError(f"{path} has {len(lines)} lines; it must have one label a line, 1 to {MAX_LABELS}")

@@ -11,7 +11,9 @@ def rtdetr_of_ultralytics(facts: Facts) -> Match | None:
     name = _six_columns(facts)
     if name is None or facts.notes.head != "RTDETRDecoder":
         return None
-    return Match(head={"output": name, "box": "cxcywh", "normalised": True}, why="its metadata says head: RTDETRDecoder")
+    return Match(
+        head={"output": name, "box": "cxcywh", "normalised": True}, why="its metadata says head: RTDETRDecoder"
+    )
 
 
 def finished(facts: Facts) -> Match | None:
@@ -21,7 +23,9 @@ def finished(facts: Facts) -> Match | None:
         return None
     if are_shares(facts.outputs[name].reshape(-1, 6)[:, :4]):
         return None
-    return Match(head={"output": name}, why=f"its metadata says {facts.notes.finished}, and it gives six numbers per box")
+    return Match(
+        head={"output": name}, why=f"its metadata says {facts.notes.finished}, and it gives six numbers per box"
+    )
 
 
 def counted_names(facts: Facts) -> Match | None:

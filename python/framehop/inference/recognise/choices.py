@@ -9,6 +9,7 @@ from typing import TypeVar
 from framehop.errors import ModelError
 
 T = TypeVar("T")
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,4 +47,7 @@ def _shown(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, dict):
+        some = ", ".join(f"{key}: {each}" for key, each in list(value.items())[:_SHOWN])
+        return f"{some} and {len(value) - _SHOWN} more" if len(value) > _SHOWN else some or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

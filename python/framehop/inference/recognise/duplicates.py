@@ -24,4 +24,5 @@ def _overlaps(boxes: Tensor) -> Tensor:
     shared = np.prod(np.maximum(high - low, 0), axis=2)
     areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
     union = areas[:, None] + areas[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    overlaps: Tensor = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return overlaps

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from framehop.inference.network import Tensor
-from framehop.inference.recognise.beside import Beside
 from framehop.inference.recognise.grids import Grid, grid_of
 from framehop.inference.recognise.notes import Notes
 from framehop.inference.spec import ExtraInput, Layout
@@ -16,14 +15,13 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a family is recognised by. `size`: the input's (width, height). `outputs`: of the run on the bundled picture, by name, in
-    the network's order. `labels`: how many the metadata or a file names, 0 if none does."""
+    """What a family is recognised by. `size`: the input's (width, height). `outputs`: of the run on the bundled picture, in the
+    network's order."""
 
     size: Size
     layout: Layout
     extra: Mapping[str, ExtraInput]
     notes: Notes
-    beside: Beside
     outputs: Mapping[str, Tensor]
 
     def named(self, *names: str) -> tuple[str, ...] | None:
@@ -38,7 +36,9 @@ class Facts:
 
     def table(self, rank: int) -> tuple[str, Tensor] | None:
         """Return the only output of float numbers with `rank` sides, None if there are none or several."""
-        found = [(name, value) for name, value in self.outputs.items() if value.ndim == rank and value.dtype.kind == "f"]
+        found = [
+            (name, value) for name, value in self.outputs.items() if value.ndim == rank and value.dtype.kind == "f"
+        ]
         return found[0] if len(found) == 1 else None
 
     def grid(self, anchors: int) -> Grid | None:

@@ -38,7 +38,7 @@ Finder = Callable[[Facts], Match | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """One row of the table. `find` returns how a network's outputs bind to the head, None if it is no such network. `asked`: keys of
+    """A row of the table. `find` returns how a network's outputs bind to the head, None if it is no such network. `asked`: keys of
     `model.yaml` that no file of this family tells and that cannot be guessed. `configured`: a `preprocessor_config.json` beside the
     network says how its pictures are prepared."""
 

@@ -38,7 +38,7 @@ class PictureInput:
 
 
 def picture_input(inputs: Sequence[TensorInfo], said: InputOverrides) -> PictureInput:
-    """Return the input for pictures: the one with a batch of pictures of three channels. Raises ModelError that names all inputs."""
+    """Return the input for pictures: the one with a batch of pictures of three channels. Raises ModelError naming all inputs."""
     named = [info for info in inputs if info.name == said.name] if said.name else list(inputs)
     if said.name and not named:
         raise ModelError(f"input.name: it has no input {said.name!r}; it has {listed(inputs)}")
@@ -48,7 +48,9 @@ def picture_input(inputs: Sequence[TensorInfo], said: InputOverrides) -> Picture
     [info] = likely
     dtype = next((kind for kind in DTYPES if kind == info.dtype), None)
     if dtype is None:
-        raise ModelError(f"its input {info.name!r} is {info.dtype}, and must be one of {', '.join(DTYPES)}: export it anew")
+        raise ModelError(
+            f"its input {info.name!r} is {info.dtype}, and must be one of {', '.join(DTYPES)}: export it anew"
+        )
     return PictureInput(name=info.name, dtype=dtype, layouts=_layouts(info), shape=info.shape)
 
 
