@@ -12,18 +12,25 @@ Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 LabelId = Annotated[int, msgspec.Meta(ge=0, le=2**30)]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+TensorName = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+Dtype = Literal["float32", "float16", "uint8"]
+ExtraInput = Literal["canvas-wh", "canvas-hw", "scale-factor-one", "ones-mask"]
 
 
 class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The network's input. A value of the tensor is `pixel * scale + bias`, per channel in the model's own order."""
+    """The network's input. A value of the tensor is `pixel * scale + bias`, per channel in the model's own order. `extra`: what the
+    other inputs get, by name: the canvas' sides (width first or height first), ones, or a mask of ones."""
 
-    name: str
+    name: TensorName
     width: Side
     height: Side
     layout: Literal["NHWC", "NCHW"]
     colour: Literal["RGB", "BGR"]
+    dtype: Dtype = "float32"
     scale: PerChannel = 1.0
     bias: PerChannel = 0.0
+    extra: dict[TensorName, ExtraInput] = {}
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (*self.scales, *self.biases))):
