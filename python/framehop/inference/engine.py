@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.inference import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
+from framehop.errors import ClosedError, InvalidArgumentError, ModelError
+from framehop.inference import Model, OnnxSession, Provider, Run, SessionOptions, load_model
 from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
 from framehop.inference.preprocess import InputTensor
 from framehop.types import BatchTimings, Detections, ModelInfo
@@ -39,23 +39,32 @@ class Engine:
         max_batch: int = 8,
         device: int = 0,
         engine_cache: Path | None = None,
+        fp16: bool = False,
+        allow_fallback: bool = False,
         conf: float | None = None,
         classes: Sequence[str] = (),
     ) -> None:
-        """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`: see SessionOptions. `max_batch`: pictures
-        per run of the network, 1–256; the input tensor has room for as many. `conf`: the least score of a box, 0–1; None means
-        the model's own. `classes`: the only labels to look for, by name or label id; empty means all.
+        """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`, `fp16`, `allow_fallback`: see SessionOptions.
+        `max_batch`: pictures per run of the network, 1–256; the input tensor has room for as many. `conf`: the least score of a
+        box, 0–1; None means the model's own. `classes`: the only labels to look for, by name or label id; empty means all.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
         if not 1 <= max_batch <= 256 or threads < 0:
             raise InvalidArgumentError(f"max_batch must be 1 to 256 and threads 0 or more: {max_batch}, {threads}")
-        options = SessionOptions(provider=provider, threads=threads, device=device, engine_cache=engine_cache)
+        options = SessionOptions(
+            provider=provider,
+            threads=threads,
+            device=device,
+            engine_cache=engine_cache,
+            fp16=fp16,
+            allow_fallback=allow_fallback,
+        )
         self._model = model = model if model.sha256 else model.checked()
         self._max_batch = max_batch
         self._post = Postprocessor(model.sidecar, Wanted.of(model.labels, conf, classes))
         self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch)
-        session = OnnxSession(model, options, outputs=self._post.outputs, max_batch=max_batch)
+        session = OnnxSession(model, model.sidecar.input, options, outputs=self._post.outputs, max_batch=max_batch)
         self._provider = session.provider
         self._session: OnnxSession | None = session
         self._warm_up(session)
@@ -117,31 +126,26 @@ class Engine:
         began = time.perf_counter_ns()
         batch, transforms = self._input.fill(pictures)
         filled = time.perf_counter_ns()
-        outputs = session.run(batch)
+        runs = session.run(batch)
         ran = time.perf_counter_ns()
-        found = self._objects(outputs, transforms, [_size(picture) for picture in pictures], sizes)
+        found = self._objects(runs, transforms, [_size(picture) for picture in pictures], sizes)
         timings = _timings(len(pictures), began, filled, ran, time.perf_counter_ns())
         return [_detections(objects, timings) for objects in found]
 
     def _objects(
         self,
-        outputs: Mapping[str, NDArray[np.float32]],
+        runs: Sequence[Run],
         transforms: NDArray[np.float64],
         picture_sizes: Sequence[Size],
         source_sizes: Sequence[Size],
     ) -> list[Objects | None]:
         """Return the objects of each picture, or None if its outputs are not finite."""
-        usable = finite_rows(outputs)
+        pictures = [rows for run in runs for rows in _by_picture(run)]
         return [
-            self._post.objects(
-                {name: rows[i] for name, rows in outputs.items()},
-                transforms[i],
-                picture_size=picture_sizes[i],
-                source_size=source_sizes[i],
-            )
-            if usable[i]
+            self._post.objects(rows, transforms[i], picture_size=picture_sizes[i], source_size=source_sizes[i])
+            if all(np.isfinite(value).all() for value in rows.values())
             else None
-            for i in range(len(picture_sizes))
+            for i, rows in enumerate(pictures)
         ]
 
     def _warm_up(self, session: OnnxSession) -> None:
@@ -150,9 +154,9 @@ class Engine:
         self._read_blank(session.run(self._input.blank(1)), 1)
         self._read_blank(session.try_batch(self._input.blank(self._max_batch)), self._max_batch)
 
-    def _read_blank(self, outputs: Mapping[str, NDArray[np.float32]], count: int) -> None:
+    def _read_blank(self, runs: Sequence[Run], count: int) -> None:
         size = self._model.min_decode_size
-        self._objects(outputs, np.tile([1.0, 1.0, 0.0, 0.0], (count, 1)), [size] * count, [size] * count)
+        self._objects(runs, np.tile([1.0, 1.0, 0.0, 0.0], (count, 1)), [size] * count, [size] * count)
 
     def close(self) -> None:
         """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
@@ -188,6 +192,15 @@ def _check_pictures(pictures: object) -> None:
 def _kind(value: object) -> str:
     """Return a short description of `value` for a message."""
     return repr(value[:64]) if isinstance(value, str) else f"of type {type(value).__name__}"
+
+
+def _by_picture(run: Run) -> list[dict[str, NDArray[np.float32]]]:
+    """Return the outputs of each picture of a run. Raises ModelError if an output is not float32 with one row per picture."""
+    for name, value in run.outputs.items():
+        if value.dtype != np.float32 or value.shape[:1] != (run.count,):
+            found = f"{value.dtype} {list(value.shape)}"
+            raise ModelError(f"output {name!r} is {found}; expected float32 with {run.count} rows, one per picture")
+    return [{name: value[i] for name, value in run.outputs.items()} for i in range(run.used)]
 
 
 def _size(picture: NDArray[np.uint8]) -> Size:

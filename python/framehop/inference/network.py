@@ -5,29 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, ModelError
 from framehop.inference.model_file import read_header
 from framehop.inference.providers import CPU
 from framehop.inference.runtime import import_runtime, load_network, one_line, quiet_options
 from framehop.inference.sidecar import Model
+from framehop.inference.tensors import Tensor
 
 if TYPE_CHECKING:
     import onnxruntime
 
-Tensor = NDArray[Any]  # numeric; the network decides the dtype
 Shape = tuple[int | None, ...]
 
 # Element types that the runtime spells otherwise than NumPy, and those that reach NumPy at all.
 _OTHER_NAMES = {"float": "float32", "double": "float64"}
 NUMERIC = frozenset(
-    f"{kind}{bits}"
-    for kind, sizes in {"float": (16, 32, 64), "int": (8, 16, 32, 64), "uint": (8, 16, 32, 64)}.items()
-    for bits in sizes
+    {"bool", *(f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64))} - {"float8"}
 )
 
 # A detector's labels take some ten thousand bytes; a hostile file's metadata could take all memory in every copy made of it.

@@ -55,7 +55,8 @@ def load_network(
 ) -> onnxruntime.InferenceSession:
     """Load the network `data`, which was read from `file`. Raises ModelError that says what the file is and what to do."""
     try:
-        return runtime.InferenceSession(data, options, providers=list(providers))
+        # Its own fall-back to other providers prints on stdout and says nothing to us.
+        return runtime.InferenceSession(data, options, providers=list(providers), enable_fallback=0)
     except Exception as error:  # the runtime's errors have no common base class
         raise ModelError(f"{file} {_why_not(data, error, runtime.__version__)}") from error
 
@@ -72,7 +73,7 @@ def _why_not(data: bytes, error: Exception, version: str) -> str:
     text = str(error)
     if "xternal data" in text:
         return (
-            "keeps its weights in other files, which is refused, as only the bytes of one file can be checked: save it as one, with"
+            "keeps weights in other files, which is refused, as only the bytes of one file can be checked: save it as one, with"
             " onnx.save(onnx.load(FILE), NEW, save_as_external_data=False)"
         )
     if any(words in text for words in _TOO_NEW):
