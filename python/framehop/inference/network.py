@@ -60,29 +60,37 @@ class Network:
         self.ir_version = header.ir_version if header else 0
 
     @classmethod
-    def open(cls, model: Model) -> Self:
-        """Load the network of `model` on the CPU. Raises MissingExtraError without ONNX Runtime, ModelError for a file that is not
-        ONNX, truncated, too new, keeps weights in other files, or is not the one that `model` is pinned to."""
+    def open(cls, model: Model, threads: int = 0) -> Self:
+        """Load the network of `model` on the CPU. `threads`: of one run, 0 for one per core.
+
+        Raises MissingExtraError without ONNX Runtime, ModelError for a file that is not ONNX, truncated, too new, keeps weights in
+        other files, or is not the one that `model` is pinned to."""
         runtime = import_runtime()
         data = model.read()
-        session = load_network(runtime, data, model.file, quiet_options(runtime, 0), [(CPU, {})])
+        session = load_network(runtime, data, model.file, quiet_options(runtime, threads), [(CPU, {})])
         try:
             return cls(session, data)
         except UnicodeDecodeError as error:
             raise ModelError(f"{model.file} has a name or a note that is not UTF-8: export it again") from error
+
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The runtime's own session, for who goes on with it. Raises ClosedError."""
+        if self._session is None:
+            raise ClosedError("the network is closed")
+        return self._session
 
     def run(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run on `feeds`, C-contiguous arrays by input name. Returns every output that is a numeric tensor, by name.
 
         Raises ModelError when the runtime fails, ClosedError.
         """
-        if self._session is None:
-            raise ClosedError("the network is closed")
+        session = self.session
         wanted = [output.name for output in self.outputs if output.dtype in NUMERIC]
         if not wanted:
             raise ModelError("the network has no output that is a tensor of numbers")
         try:
-            values = self._session.run(wanted, dict(feeds))
+            values = session.run(wanted, dict(feeds))
         except Exception as error:  # the runtime's errors have no common base class
             raise ModelError(f"ONNX Runtime failed on a try of the network: {one_line(error)}") from error
         return {name: np.asarray(value) for name, value in zip(wanted, values, strict=True)}

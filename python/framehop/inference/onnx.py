@@ -43,16 +43,25 @@ class OnnxSession:
     """One loaded network. Use from one thread at a time. Closing twice is harmless."""
 
     def __init__(
-        self, model: Model, spec: InputSpec, options: SessionOptions, *, outputs: Sequence[str], max_batch: int
+        self,
+        model: Model,
+        spec: InputSpec,
+        options: SessionOptions,
+        *,
+        outputs: Sequence[str],
+        max_batch: int,
+        network: Network | None = None,
     ) -> None:
-        """Load `model` and check that its inputs are as `spec` says; `run` will return the named `outputs`.
+        """Load `model` and check that its inputs are as `spec` says; `run` will return the named `outputs`. `network`: the same
+        model, opened with the same number of threads; on the CPU it is used and not loaded twice.
 
         Raises MissingExtraError without onnxruntime, ModelError when network, `spec`, `outputs` and provider do not match.
         """
         runtime = import_runtime()
         profile = _profile(model, spec, options, max_batch)
         providers = choose(options, runtime.get_available_providers(), profile)
-        session = _load(runtime, model, options, providers)
+        on_cpu = providers[0][0] == CPU and network is not None
+        session = network.session if network and on_cpu else _load(runtime, model, options, providers)
         self.provider: Active = check(options, session.get_providers())
         infos = [tensor_info(value) for value in session.get_inputs()]
         with _described_by(model):
@@ -180,7 +189,7 @@ def _described_by(model: Model) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        raise ModelError(f"{model.path}: {error}") from error
+        raise ModelError(f"{model.place}: {error}") from error
 
 
 def _fixed_batch(picture: TensorInfo) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from framehop.inference.postprocess.boxes import not_empty, to_source
 from framehop.inference.postprocess.heads import make_head
 from framehop.inference.postprocess.nms import nms
-from framehop.inference.postprocess.rows import Rows
+from framehop.inference.postprocess.rows import Outputs, Rows
 from framehop.inference.postprocess.wanted import Wanted
 from framehop.inference.spec import ModelSpec
 
@@ -41,6 +41,10 @@ class Postprocessor:
     def outputs(self) -> tuple[str, ...]:
         """Names of the network's outputs that the head reads."""
         return self._head.outputs
+
+    def rows(self, outputs: Outputs, count: int) -> list[Rows]:
+        """Split the outputs of a run of `count` pictures by picture. Raises ModelError if they are not the head's."""
+        return self._head.rows(outputs, count)
 
     def objects(
         self,

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from framehop.inference.network import Tensor
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
 from framehop.inference.recognise.values import are_corners, are_scores, are_shares, sum_to_one
+from framehop.inference.tensors import Tensor
 
 
 class Pair(NamedTuple):

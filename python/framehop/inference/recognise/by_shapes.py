@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from framehop.inference.network import Tensor
 from framehop.inference.recognise.duplicates import has_duplicates
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
@@ -15,6 +14,7 @@ from framehop.inference.recognise.values import (
     are_shares,
     readings,
 )
+from framehop.inference.tensors import Tensor
 
 _MOST_FINISHED = 1000  # no exporter gives more finished boxes
 

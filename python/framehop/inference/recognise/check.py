@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from framehop.errors import ModelError
 from framehop.inference.head_specs import HeadSpec
-from framehop.inference.network import Tensor
 from framehop.inference.postprocess import make_head
 from framehop.inference.postprocess.rows import finite
 from framehop.inference.spec import InputSpec, ModelSpec
+from framehop.inference.tensors import Tensor
 
 _INSIDE_OUT, _OUTSIDE, _HUGE = 0.2, 0.5, 0.5  # shares of all boxes, of which a good head has next to none
 _SPECK = 2.5  # pixels

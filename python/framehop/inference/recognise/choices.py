@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from framehop.errors import ModelError
-
 T = TypeVar("T")
 _SHOWN = 3
 
@@ -34,12 +32,6 @@ class Choices:
         value, because = (found, why) if said is None else (said, f"{self._said_by} says so")
         self.reasons.append(Reason(key=key, value=_shown(value), why=because))
         return value
-
-    def need(self, key: str, said: T | None, found: T | None, why: str, *, ask: str) -> T:
-        """Return `said`, else `found`. Raises ModelError with `ask` if neither is known."""
-        if said is None and found is None:
-            raise ModelError(ask)
-        return self.take(key, said, found, why)  # type: ignore[return-value]  # one of the two is no None
 
 
 def _shown(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from framehop.inference.network import Tensor
+from framehop.inference.tensors import Tensor
 
 _BEST, _LIKELY, _SAME = 100, 0.2, 0.75
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from framehop.inference.network import Tensor
 from framehop.inference.recognise.grids import Grid, grid_of
 from framehop.inference.recognise.notes import Notes
 from framehop.inference.spec import ExtraInput, Layout
+from framehop.inference.tensors import Tensor
 
 Size = tuple[int, int]
 

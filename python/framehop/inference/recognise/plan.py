@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from framehop.errors import ModelError
 from framehop.inference.head_overrides import keys_of, make_head_spec, reads_one_output
 from framehop.inference.head_specs import HeadSpec
-from framehop.inference.network import Network, Tensor
+from framehop.inference.network import Network
 from framehop.inference.postprocess import make_head
 from framehop.inference.recognise.beside import read_beside
 from framehop.inference.recognise.check import best_score, complaint
@@ -22,6 +22,7 @@ from framehop.inference.recognise.preparing import choose_input, choose_resize
 from framehop.inference.recognise.tensor import Tried, first_try, outputs_for
 from framehop.inference.sidecar import Model
 from framehop.inference.spec import InputSpec, ModelSpec, NmsSpec, ResizeSpec
+from framehop.inference.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

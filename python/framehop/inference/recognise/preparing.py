@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from framehop.errors import ModelError
 from framehop.inference.recognise.beside import Beside
 from framehop.inference.recognise.choices import Choices
 from framehop.inference.recognise.family import Family
 from framehop.inference.recognise.tensor import Tried
-from framehop.inference.spec import InputSpec, Overrides, PerChannel, ResizeSpec
+from framehop.inference.spec import InputOverrides, InputSpec, Overrides, PerChannel, ResizeSpec
 
 _BY_FILE = "preprocessor_config.json says so"
 
@@ -14,9 +15,9 @@ _BY_FILE = "preprocessor_config.json says so"
 def choose_input(choices: Choices, said: Overrides, tried: Tried, family: Family, beside: Beside) -> InputSpec:
     """Return the input. Raises ModelError for a normalisation that no file tells and that cannot be guessed."""
     tensor, preparation, usual = tried.tensor, family.preparation, f"{family.title}: its usual way"
-    scale, bias, why = _normalisation(tensor, family, beside)
-    wanted: PerChannel = choices.need("input.scale", said.input.scale, scale, why, ask=_ask(family))
-    beyond: PerChannel = choices.need("input.bias", said.input.bias, bias, why, ask=_ask(family))
+    scale, bias, why = _normalisation(tensor, said.input, family, beside)
+    if scale is None or bias is None:
+        raise ModelError(_ask(family))
     return InputSpec(
         name=choices.take("input.name", said.input.name, tensor.name, "its only input for pictures"),
         layout=choices.take("input.layout", said.input.layout, tensor.layout, tried.layout_why),
@@ -24,8 +25,8 @@ def choose_input(choices: Choices, said: Overrides, tried: Tried, family: Family
         height=choices.take("input.height", said.input.height, tensor.height, tried.size_why),
         dtype=choices.take("input.dtype", None, tensor.dtype, "the network takes it"),
         colour=choices.take("input.colour", said.input.colour, preparation.colour, usual),
-        scale=wanted,
-        bias=beyond,
+        scale=choices.take("input.scale", said.input.scale, scale, why),
+        bias=choices.take("input.bias", said.input.bias, bias, why),
         extra=choices.take("input.extra", said.input.extra, tensor.extra, "known by name") if tensor.extra else {},
     )
 
@@ -40,7 +41,7 @@ def choose_resize(choices: Choices, said: Overrides, family: Family) -> ResizeSp
 
 
 def _normalisation(
-    tensor: InputSpec, family: Family, beside: Beside
+    tensor: InputSpec, said: InputOverrides, family: Family, beside: Beside
 ) -> tuple[PerChannel | None, PerChannel | None, str]:
     """Return scale and bias, None if nothing tells them, and the reason."""
     if tensor.dtype == "uint8":
@@ -48,7 +49,7 @@ def _normalisation(
     if family.configured and beside.scale is not None and beside.bias is not None:
         return _simple(beside.scale), _simple(beside.bias), _BY_FILE
     if "input.scale" in family.asked:
-        return None, None, ""
+        return said.scale, said.bias, ""
     return family.preparation.scale, family.preparation.bias, f"{family.title}: its usual way"
 
 

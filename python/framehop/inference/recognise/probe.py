@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
-
 from framehop._core import decode_jpeg
-from framehop.inference.network import Network, Tensor
+from framehop.errors import ModelError
+from framehop.inference.inputs import ExtraInputs
+from framehop.inference.network import Network
 from framehop.inference.preprocess import InputTensor
 from framehop.inference.registry import sample_picture
-from framehop.inference.spec import ExtraInput, InputSpec, ResizeSpec
+from framehop.inference.spec import InputSpec, ResizeSpec
+from framehop.inference.tensors import Tensor
+
+MAX_FIXED = 256
 
 
 def probe(network: Network, tensor: InputSpec, resize: ResizeSpec) -> dict[str, Tensor]:
-    """Return the outputs for the bundled picture, a batch of one. Raises ModelError when the runtime fails."""
+    """Return the outputs for the bundled picture, as of a batch of one. Raises ModelError when the runtime fails."""
+    count = next((info.shape[0] or 1 for info in network.inputs if info.name == tensor.name and info.shape), 1)
+    if count > MAX_FIXED:
+        raise ModelError(
+            f"it takes {count} pictures at once, and at most {MAX_FIXED} can be given: export it with a batch of 1"
+        )
     pixels = decode_jpeg(sample_picture())
-    batch, _ = InputTensor(tensor, resize, max_batch=1).fill([pixels])
-    return network.run({tensor.name: batch, **_extra(network, tensor)})
+    batch, _ = InputTensor(tensor, resize, max_batch=count).fill([pixels] * count)
+    outputs = network.run({tensor.name: batch, **ExtraInputs(network.inputs, tensor, max_rows=count).of(count)})
+    return {name: _first(value, count) for name, value in outputs.items()} if count > 1 else outputs
 
 
-def _extra(network: Network, tensor: InputSpec) -> Mapping[str, Tensor]:
-    kinds = {info.name: info.dtype for info in network.inputs}
-    return {name: _value(what, tensor).astype(kinds[name]) for name, what in tensor.extra.items()}
-
-
-def _value(what: ExtraInput, tensor: InputSpec) -> Tensor:
-    match what:
-        case "canvas-wh":
-            return np.array([[tensor.width, tensor.height]])
-        case "canvas-hw":
-            return np.array([[tensor.height, tensor.width]])
-        case "scale-factor-one":
-            return np.ones((1, 2))
-        case "ones-mask":
-            return np.ones((1, tensor.height, tensor.width))
+def _first(value: Tensor, count: int) -> Tensor:
+    """Return what belongs to the first of `count` pictures, still with an axis for the batch."""
+    if value.ndim == 2 and value.shape[1] == 7:  # the boxes of all pictures together, each with its picture's index
+        mine: Tensor = value[value[:, 0] == 0]
+        return mine
+    return value[:1] if value.ndim and len(value) == count else value

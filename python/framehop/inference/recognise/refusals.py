@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from framehop.inference.network import Tensor, TensorInfo
+from framehop.inference.network import TensorInfo
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Family
 from framehop.inference.recognise.picture_input import listed
+from framehop.inference.tensors import Tensor
 
 _DFL = 64  # 4 sides × 16 bins
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from framehop.errors import ModelError
-from framehop.inference.network import Network, Tensor
+from framehop.inference.network import Network
 from framehop.inference.recognise.beside import Beside
 from framehop.inference.recognise.notes import Notes
 from framehop.inference.recognise.picture_input import PictureInput, extra_inputs, picture_input
 from framehop.inference.recognise.probe import probe
 from framehop.inference.spec import InputOverrides, InputSpec, Layout, Overrides, ResizeSpec
+from framehop.inference.tensors import Tensor
 
 _ASK_SIZE = (
     "its input takes pictures of any size, and no file says which it was trained with: set input.width and input.height in"

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from framehop.inference.network import Tensor
+from framehop.inference.tensors import Tensor
 
 Box = Literal["xyxy", "cxcywh"]
 
