@@ -23,6 +23,7 @@ from framehop import decode_jpeg
 from framehop.inference import load_model
 from framehop.inference.postprocess import Objects, Postprocessor
 from framehop.inference.preprocess import InputTensor
+from framehop.inference.tensors import InputArray
 
 Picture = NDArray[np.uint8]
 Decoded = tuple[Picture, tuple[int, int]]
@@ -44,7 +45,7 @@ class Parts:
     def decode(self, data: bytes, buffer: NDArray[np.uint8]) -> Decoded:
         return self.jpeg.decode(data, buffer), self.jpeg.size(data)
 
-    def infer(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def infer(self, batch: InputArray) -> list[NDArray[np.float32]]:
         outputs: list[NDArray[np.float32]] = self.session.run(list(self.post.outputs), {self.sidecar.input.name: batch})
         return outputs
 

@@ -358,12 +358,17 @@ class Preprocessor:
         pad: float = 114.0,
     ) -> None:
         """`scale`, `bias`: per channel in the *model's* channel order. `pad`: pixel value (0–255) around a letterboxed picture."""
-    def run(self, pictures: Sequence[NDArray[np.uint8]], out: NDArray[np.float32]) -> NDArray[np.float64]:
+    def run(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        out: NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint8],
+    ) -> NDArray[np.float64]:
         """Fill `out[i]` from `pictures[i]` (uint8 [H, W, 3], RGB; rows may be strided, pixels contiguous).
 
-        `out`: float32 [N, H, W, 3] or [N, 3, H, W] by `layout`, C-contiguous, N >= len(pictures). Returns float64 [n, 4]:
-        (scale_x, scale_y, pad_x, pad_y) with x_input = x_picture * scale_x + pad_x. One GIL release for the batch.
-        Raises InvalidArgumentError for any other shape or dtype.
+        `out`: [N, H, W, 3] or [N, 3, H, W] by `layout`, C-contiguous, N >= len(pictures). Its dtype decides: float32; float16,
+        rounded to the nearest, ties to even; uint8, the same and clamped to 0–255. Returns float64 [n, 4]: (scale_x, scale_y,
+        pad_x, pad_y) with x_input = x_picture * scale_x + pad_x. One GIL release for the batch. Raises InvalidArgumentError for
+        any other shape or dtype.
         """
 
 def place(

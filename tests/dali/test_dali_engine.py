@@ -13,11 +13,12 @@ import pytest
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError, is_out_of_memory
+from framehop.inference.device import Device
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.preprocess.dali import DaliPreprocessor
 from framehop.inference.preprocess.dali_runtime import gpu_count, import_dali, new_stream
 from framehop.inference.spec import InputSpec, ResizeSpec
-from framehop.inference.tensors import Device, DeviceTensor
+from framehop.inference.tensors import DeviceTensor
 from tests import tiny_model
 from tests.core.test_engine_golden import PICTURES, photograph
 from tests.dali import needs_dali
@@ -44,7 +45,7 @@ def test_the_runtime_reads_the_memory_that_dali_filled(monkeypatch: pytest.Monke
     monkeypatch.setattr(DaliPreprocessor, "_bindable", noted)
     tensor, _ = preprocessor().fill([picture(1), picture(2)])
     assert [tensor.value.data_ptr()] == addresses
-    assert tensor.value.shape() == [2, 3, 6, 8]
+    assert tensor.shape == (2, 3, 6, 8)
 
 
 def test_the_pictures_memory_is_what_dali_reads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,14 +76,14 @@ def test_a_picture_is_let_go_as_soon_as_it_was_read() -> None:
     tensor, _ = dali.fill([watched])
     del watched
     assert gone() is None
-    assert tensor.value.numpy().max() == 0
+    assert tensor.numpy().max() == 0
 
 
 def test_an_earlier_tensor_keeps_its_values() -> None:
     dali = preprocessor()
     first, _ = dali.fill([picture(10)])
     dali.fill([picture(20)])
-    assert first.value.numpy()[0, 0].round().tolist() == [[10] * 8] * 6
+    assert first.numpy()[0, 0].round().tolist() == [[10] * 8] * 6
 
 
 def test_a_failed_run_is_an_error_of_ours_and_the_next_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +93,7 @@ def test_a_failed_run_is_an_error_of_ours_and_the_next_one_works(monkeypatch: py
         with pytest.raises(ModelError, match="DALI failed on a batch of 1: std::bad_alloc") as failed:
             dali.fill([picture(1)])
     assert is_out_of_memory(failed.value)
-    assert round(float(dali.fill([picture(3)])[0].value.numpy().max())) == 3
+    assert round(float(dali.fill([picture(3)])[0].numpy().max())) == 3
 
 
 @pytest.mark.parametrize(

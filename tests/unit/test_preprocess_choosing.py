@@ -11,10 +11,10 @@ import pytest
 
 from framehop.config import DetectOptions
 from framehop.errors import InvalidArgumentError, MissingExtraError
+from framehop.inference.device import Device
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.preprocess import InputTensor, Preprocessor, choosing, make_preprocessor, shared_stream
 from framehop.inference.spec import InputSpec, ResizeSpec
-from framehop.inference.tensors import Device
 from tests.commands import framehop
 
 CPU, GPU = Device(), Device(kind="cuda", index=2)
@@ -115,3 +115,10 @@ def test_the_command_line_hands_it_to_the_engine() -> None:
     assert "preprocessing by DALI needs it installed" in done.stdout
     assert framehop("detect", "--preprocess", "gpu").status == 2
     assert DetectOptions().preprocess == "auto"
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"), [("cpu", "the CPU"), ("openvino", "the CPU"), ("cuda", "GPU 1"), ("tensorrt", "GPU 1")]
+)
+def test_tensors_lie_on_a_gpu_only_for_nvidias_providers(provider: str, expected: str) -> None:
+    assert str(Device.of(provider, 1)) == expected

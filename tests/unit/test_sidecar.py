@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from framehop.errors import ModelError
 from framehop.inference import BUILT_IN, load_model, read_sidecar, sidecar
 from framehop.inference.engine import Engine
-from framehop.inference.spec import InputSpec, NmsSpec, ResizeSpec, Sidecar, SsdSpec
+from framehop.inference.head_specs import SsdSpec
+from framehop.inference.spec import InputSpec, NmsSpec, ResizeSpec, Sidecar
 from framehop.strict import to_struct
 from tests import tiny_model
 
@@ -80,7 +81,7 @@ HEAD = {"name": "ssd", "scores": "scores", "boxes": "boxes"}
         ({"input": INPUT | {"width": 1 << 20}}, ["input.width", "<= 4096"]),
         ({"input": INPUT | {"scale": float("nan")}}, ["input", "finite"]),
         ({"input": INPUT | {"bias": [1, 2]}}, ["input.bias", "length 3"]),
-        ({"head": HEAD | {"name": "detr"}}, ["head.name", "'detr'", "allowed: ssd, yolox"]),
+        ({"head": HEAD | {"name": "rcnn"}}, ["head.name", "'rcnn'", "allowed: ssd, yolox, yolov8"]),
         (
             {"head": HEAD | {"strides": [8]}},
             ["head: ", "unknown field `strides`", "name, scores, boxes, first_label_id"],

@@ -34,7 +34,7 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
     """Check that the model can be used here, and what it finds. A runtime that is not installed is not mentioned."""
     try:
         model = load_model(options.model)
-        pinned = "as pinned" if model.sidecar.sha256 else "not pinned in its model.yaml"
+        pinned = "as pinned" if model.overrides.sha256 else "not pinned by a sidecar"
         yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… {pinned}")
         with Engine(
             model, provider=options.provider, max_batch=options.max_batch, preprocess=options.preprocess

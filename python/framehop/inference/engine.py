@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.inference import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
-from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
+from framehop.errors import ClosedError, InvalidArgumentError, ModelError
+from framehop.inference import Model, Network, OnnxSession, Provider, Run, SessionOptions, load_model
+from framehop.inference.device import Device
+from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Rows, Wanted, finite
 from framehop.inference.preprocess import Preprocess, make_preprocessor, shared_stream
-from framehop.inference.tensors import Device
+from framehop.inference.recognise import Plan, recognise
 from framehop.types import BatchTimings, Detections, ModelInfo
 
 __all__ = ["BAD_OUTPUT", "Engine", "load_model"]
@@ -40,14 +42,16 @@ class Engine:
         max_batch: int = 8,
         device: int = 0,
         engine_cache: Path | None = None,
+        fp16: bool = False,
+        allow_fallback: bool = False,
         preprocess: Preprocess = "auto",
         conf: float | None = None,
         classes: Sequence[str] = (),
     ) -> None:
-        """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`: see SessionOptions. `max_batch`: pictures
-        per run of the network, 1–256; the input tensor has room for as many. `preprocess`: see make_preprocessor. `conf`: the
-        least score of a box, 0–1; None means the model's own. `classes`: the only labels to look for, by name or label id; empty
-        means all.
+        """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`, `fp16`, `allow_fallback`: see SessionOptions.
+        `max_batch`: pictures per run of the network, 1–256; the input tensor has room for as many. `preprocess`: see
+        make_preprocessor. `conf`: the least score of a box, 0–1; None means the model's own. `classes`: the only labels to look
+        for, by name or label id; empty means all.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
@@ -59,33 +63,41 @@ class Engine:
             threads=threads,
             device=device,
             engine_cache=engine_cache,
+            fp16=fp16,
+            allow_fallback=allow_fallback,
             compute_stream=stream.handle if stream else 0,
         )
-        self._model = model = model if model.sha256 else model.checked()
+        model = model if model.sha256 else model.checked()
         self._max_batch = max_batch
-        self._post = Postprocessor(model.sidecar, Wanted.of(model.labels, conf, classes))
-        session = OnnxSession(model, options, outputs=self._post.outputs, max_batch=max_batch)
+        with Network.open(model, threads) as network:
+            self._plan = recognise(network, model)
+            self._spec = spec = self._plan.spec
+            self._post = Postprocessor(spec, Wanted.of(spec.labels, conf, classes))
+            session = OnnxSession(
+                model, spec.input, options, outputs=self._post.outputs, max_batch=max_batch, network=network
+            )
         self._provider = session.provider
-        self._input = make_preprocessor(
-            preprocess,
-            model.sidecar.input,
-            model.sidecar.resize,
-            max_batch=max_batch,
-            device=Device.of(session.provider, device, stream),
-        )
+        place = Device.of(session.provider, device, stream)
+        self._input = make_preprocessor(preprocess, spec.input, spec.resize, max_batch=max_batch, device=place)
         self._session: OnnxSession | None = session
         self._warm_up(session)
         self._one_by_one = session.one_by_one
 
     @property
     def info(self) -> ModelInfo:
-        """The name and version from the sidecar, the network's SHA-256, and the provider that really runs it."""
-        model = self._model
-        return ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=self._provider)
+        """The name and version of the model, the network's SHA-256, and the provider that really runs it."""
+        spec = self._spec
+        return ModelInfo(name=spec.name, version=spec.version, sha256=spec.sha256, provider=self._provider)
+
+    @property
+    def plan(self) -> Plan:
+        """What the model was recognised as, and why."""
+        return self._plan
 
     @property
     def labels(self) -> Mapping[int, str]:
-        return self._model.labels
+        """Names by label id; an id without a name is shown as its number."""
+        return MappingProxyType(self._spec.labels)
 
     @property
     def max_batch(self) -> int:
@@ -98,12 +110,13 @@ class Engine:
 
     @property
     def min_width(self) -> int:
-        """Width in pixels below which a decoder should not scale down; see Model.min_decode_size."""
-        return self._model.min_decode_size[0]
+        """Width in pixels below which a decoder should not scale down: the input's. A letterboxed picture needs less on one
+        side, but which depends on its shape; both together are enough for every shape."""
+        return self._spec.input.width
 
     @property
     def min_height(self) -> int:
-        return self._model.min_decode_size[1]
+        return self._spec.input.height
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[Size] | None = None
@@ -133,42 +146,46 @@ class Engine:
         began = time.perf_counter_ns()
         batch, transforms = self._input.fill(pictures)
         filled = time.perf_counter_ns()
-        outputs = session.run(batch)
+        runs = session.run(batch)
         ran = time.perf_counter_ns()
-        found = self._objects(outputs, transforms, [_size(picture) for picture in pictures], sizes)
+        found = self._objects(runs, transforms, [_size(picture) for picture in pictures], sizes)
         timings = _timings(len(pictures), began, filled, ran, time.perf_counter_ns())
         return [_detections(objects, timings) for objects in found]
 
     def _objects(
         self,
-        outputs: Mapping[str, NDArray[np.float32]],
+        runs: Sequence[Run],
         transforms: NDArray[np.float64],
         picture_sizes: Sequence[Size],
         source_sizes: Sequence[Size],
     ) -> list[Objects | None]:
-        """Return the objects of each picture, or None if its outputs are not finite."""
-        usable = finite_rows(outputs)
+        """Return the objects of each picture, or None if its outputs are not finite or no boxes. Raises ModelError if they cannot
+        be split by picture."""
         return [
-            self._post.objects(
-                {name: rows[i] for name, rows in outputs.items()},
-                transforms[i],
-                picture_size=picture_sizes[i],
-                source_size=source_sizes[i],
+            self._try_objects(one, transform, picture_size, source_size)
+            for one, transform, picture_size, source_size in zip(
+                self._split(runs), transforms, picture_sizes, source_sizes, strict=True
             )
-            if usable[i]
-            else None
-            for i in range(len(picture_sizes))
         ]
 
-    def _warm_up(self, session: OnnxSession) -> None:
-        """Run a batch of one and the largest batch. This allocates, and shows whether the head can read the outputs and whether the
-        network takes a batch, which small batches would hide until the load is high. A GPU plans anew for each batch size."""
-        self._read_blank(session.run(self._input.blank(1)), 1)
-        self._read_blank(session.try_batch(self._input.blank(self._max_batch)), self._max_batch)
+    def _try_objects(
+        self, rows: Rows, transform: NDArray[np.float64], picture_size: Size, source_size: Size
+    ) -> Objects | None:
+        if not finite(rows):
+            return None
+        try:
+            return self._post.objects(rows, transform, picture_size=picture_size, source_size=source_size)
+        except ModelError:  # the bundled picture was read without; so it is this one's fault, and not the others'
+            return None
 
-    def _read_blank(self, outputs: Mapping[str, NDArray[np.float32]], count: int) -> None:
-        size = self._model.min_decode_size
-        self._objects(outputs, np.tile([1.0, 1.0, 0.0, 0.0], (count, 1)), [size] * count, [size] * count)
+    def _warm_up(self, session: OnnxSession) -> None:
+        """Run a batch of one and the largest batch. This allocates, and shows whether outputs can be split by picture and whether
+        the network takes a batch, which small batches would hide until the load is high. A GPU plans anew for each batch size."""
+        self._split(session.run(self._input.blank(1)))
+        self._split(session.try_batch(self._input.blank(self._max_batch)))
+
+    def _split(self, runs: Sequence[Run]) -> list[Rows]:
+        return [rows for run in runs for rows in self._post.rows(run.outputs, run.count)[: run.used]]
 
     def close(self) -> None:
         """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""

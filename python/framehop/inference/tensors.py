@@ -1,10 +1,9 @@
-"""The input tensors that do not lie in an array of NumPy: another library has filled them, and the runtime reads them in place."""
+"""The tensors that a network reads: arrays of NumPy, and what another library has filled and the runtime reads in place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,31 +11,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import onnxruntime
 
-
-class ComputeStream(Protocol):
-    """A CUDA stream, alive for as long as this object. Work on one stream runs in the order in which it was queued."""
-
-    @property
-    def handle(self) -> int:
-        """The stream's `cudaStream_t`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """The device on which a network runs. `index`: which GPU; 0 on the CPU. `stream`: the stream on which the network runs, if it
-    shares one with whoever fills its tensors; without one the filler waits until a tensor is full."""
-
-    kind: Literal["cpu", "cuda"] = "cpu"
-    index: int = 0
-    stream: ComputeStream | None = None
-
-    @classmethod
-    def of(cls, provider: str, index: int, stream: ComputeStream | None = None) -> Device:
-        """Return the device of a session that runs on `provider`, with GPU `index` if it is one of NVIDIA's."""
-        return cls(kind="cuda", index=index, stream=stream) if provider in {"cuda", "tensorrt"} else cls()
-
-    def __str__(self) -> str:
-        return "the CPU" if self.kind == "cpu" else f"GPU {self.index}"
+Tensor = NDArray[Any]  # numbers; the network decides the dtype
+InputArray = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +31,10 @@ class DeviceTensor:
         """Return all of `value`."""
         return cls(value=value, dtype=dtype, first=0, count=value.shape()[0], index=index)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.count, *self.value.shape()[1:])
+
     def __len__(self) -> int:
         return self.count
 
@@ -67,24 +47,16 @@ class DeviceTensor:
 
     def bind(self, binding: onnxruntime.IOBinding, name: str) -> None:
         """Make these rows the input `name` of the next run; nothing is copied."""
-        _, *item = self.value.shape()
         if self.count == self.value.shape()[0]:
             binding.bind_ortvalue_input(name, self.value)
             return
-        address = self.value.data_ptr() + self.first * int(np.prod(item)) * self.dtype.itemsize
-        binding.bind_input(name, self.value.device_name(), self.index, self.dtype.type, [self.count, *item], address)
+        address = self.value.data_ptr() + self.first * int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        binding.bind_input(name, self.value.device_name(), self.index, self.dtype.type, self.shape, address)
+
+    def numpy(self) -> Tensor:
+        """Return a copy of these rows in the host's memory."""
+        rows: Tensor = self.value.numpy()[self.first : self.first + self.count]
+        return rows
 
 
-Batch = NDArray[np.float32] | DeviceTensor
-
-
-def run_bound(
-    session: onnxruntime.InferenceSession, name: str, batch: DeviceTensor, outputs: Sequence[str]
-) -> list[object]:
-    """Run the network on `batch` as its input `name`; return the named outputs in the host's memory. Errors are the runtime's."""
-    binding = session.io_binding()
-    batch.bind(binding, name)
-    for output in outputs:
-        binding.bind_output(output)
-    session.run_with_iobinding(binding)
-    return list(binding.copy_outputs_to_cpu())
+Batch = InputArray | DeviceTensor

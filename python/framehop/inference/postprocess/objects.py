@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.inference.postprocess.boxes import not_empty, to_source
-from framehop.inference.postprocess.candidates import Rows
 from framehop.inference.postprocess.heads import make_head
 from framehop.inference.postprocess.nms import nms
+from framehop.inference.postprocess.rows import Outputs, Rows
 from framehop.inference.postprocess.wanted import Wanted
-from framehop.inference.spec import Sidecar
+from framehop.inference.spec import ModelSpec
 
 EVERYTHING = Wanted()
 
@@ -32,15 +32,19 @@ NO_OBJECTS = Objects(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.e
 class Postprocessor:
     """A model's head, suppression and limits. Immutable, thread-safe."""
 
-    def __init__(self, sidecar: Sidecar, wanted: Wanted = EVERYTHING) -> None:
-        self._sidecar = sidecar
+    def __init__(self, model: ModelSpec, wanted: Wanted = EVERYTHING) -> None:
+        self._model = model
         self._wanted = wanted
-        self._head = make_head(sidecar.head, sidecar.input)
+        self._head = make_head(model.head, model.input)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the network's outputs that the head reads."""
         return self._head.outputs
+
+    def rows(self, outputs: Outputs, count: int) -> list[Rows]:
+        """Split the outputs of a run of `count` pictures by picture. Raises ModelError if they are not the head's."""
+        return self._head.rows(outputs, count)
 
     def objects(
         self,
@@ -52,16 +56,16 @@ class Postprocessor:
     ) -> Objects:
         """Return the objects of one picture. `outputs`: its rows of the outputs, finite; the other arguments are those of
         :func:`to_source`. Drops boxes outside the picture. Raises ModelError if the outputs' shapes are not the head's."""
-        sidecar = self._sidecar
-        found = self._wanted.pick(self._head.candidates(outputs, self._wanted.threshold(sidecar.score_threshold)))
+        model = self._model
+        found = self._wanted.pick(self._head.candidates(outputs, self._wanted.threshold(model.score_threshold)))
         kept = nms(
             found.boxes,
             found.scores,
             found.label_ids,
-            iou=sidecar.nms.iou,
-            class_agnostic=sidecar.nms.class_agnostic,
-            max_candidates=sidecar.nms.max_candidates,
-            max_objects=sidecar.max_objects,
+            iou=model.nms.iou,
+            class_agnostic=model.nms.class_agnostic,
+            max_candidates=model.nms.max_candidates,
+            max_objects=model.max_objects,
         )
         boxes = to_source(found.boxes[kept], transform, picture_size=picture_size, source_size=source_size)
         inside = not_empty(boxes)

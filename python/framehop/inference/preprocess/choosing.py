@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from typing import Literal
 
 from framehop.errors import InvalidArgumentError
+from framehop.inference.device import ComputeStream, Device
 from framehop.inference.preprocess.native import InputTensor
 from framehop.inference.preprocess.preprocessor import Preprocessor
 from framehop.inference.providers import Provider
 from framehop.inference.spec import InputSpec, ResizeSpec
-from framehop.inference.tensors import ComputeStream, Device
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from framehop._core import place
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
+from framehop.inference.device import Device
 from framehop.inference.preprocess.dali_pipeline import PICTURES, SIZES, PipelineSpec, build_pipeline
 from framehop.inference.preprocess.dali_runtime import import_dali
 from framehop.inference.spec import InputSpec, ResizeSpec
-from framehop.inference.tensors import Device, DeviceTensor
+from framehop.inference.tensors import DeviceTensor
 
 if TYPE_CHECKING:
     from nvidia.dali import Pipeline
@@ -29,7 +30,7 @@ class DaliPreprocessor:
     def __init__(self, spec: InputSpec, resize: ResizeSpec, *, max_batch: int, device: Device) -> None:
         """Build the pipeline. Raises MissingExtraError without DALI, ModelError if it cannot work on `device`."""
         import_dali()
-        self._spec = PipelineSpec(input=spec, resize=resize, dtype="float32", max_batch=max_batch, device=device)
+        self._spec = PipelineSpec(input=spec, resize=resize, max_batch=max_batch, device=device)
         self._closed = False
         self._built: Pipeline | None = None
         self._pipeline()
@@ -78,7 +79,7 @@ class DaliPreprocessor:
         device = self._spec.device
         capsule = tensor.__dlpack__(stream=device.stream.handle if device.stream else None)
         value = onnxruntime.OrtValue.from_dlpack(capsule)
-        return DeviceTensor.of(value, np.dtype(self._spec.dtype), index=device.index)
+        return DeviceTensor.of(value, np.dtype(self._spec.input.dtype), index=device.index)
 
     def _place(self, picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
         tensor = self._spec.input

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from framehop.inference.device import Device
 from framehop.inference.spec import InputSpec, ResizeSpec
-from framehop.inference.tensors import Device
 
 if TYPE_CHECKING:
     from nvidia.dali import Pipeline
     from nvidia.dali.data_node import DataNode
-
-TensorType = Literal["float32", "float16", "uint8"]
 
 PICTURES, SIZES = "pictures", "sizes"
 
@@ -26,7 +24,6 @@ class PipelineSpec:
 
     input: InputSpec
     resize: ResizeSpec
-    dtype: TensorType
     max_batch: int
     device: Device
 
@@ -92,7 +89,6 @@ def _placed(spec: PipelineSpec, values: DataNode) -> DataNode:
     from nvidia.dali import fn, types
 
     centre = 0.5 if spec.resize.mode == "letterbox" else 0.0
-    channels = zip(spec.input.scales, spec.input.biases, strict=True)
     return fn.crop_mirror_normalize(
         values,
         crop=(spec.input.height, spec.input.width),
@@ -100,7 +96,14 @@ def _placed(spec: PipelineSpec, values: DataNode) -> DataNode:
         crop_pos_y=centre,
         rounding="truncate",
         out_of_bounds_policy="pad",
-        fill_values=[spec.resize.pad * scale + bias for scale, bias in channels],
+        fill_values=_padding(spec),
         output_layout="CHW" if spec.input.layout == "NCHW" else "HWC",
-        dtype={"float32": types.FLOAT, "float16": types.FLOAT16, "uint8": types.UINT8}[spec.dtype],
+        dtype={"float32": types.FLOAT, "float16": types.FLOAT16, "uint8": types.UINT8}[spec.input.dtype],
     )
+
+
+def _padding(spec: PipelineSpec) -> list[float]:
+    """Return the padding's value in each channel. DALI rounds pixels to bytes and clamps them, but not what it pads with."""
+    channels = zip(spec.input.scales, spec.input.biases, strict=True)
+    values = [spec.resize.pad * scale + bias for scale, bias in channels]
+    return [min(255.0, max(0.0, float(round(value)))) for value in values] if spec.input.dtype == "uint8" else values

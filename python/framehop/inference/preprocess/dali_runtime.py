@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from framehop.errors import MissingExtraError
-from framehop.inference.tensors import ComputeStream
+from framehop.inference.device import ComputeStream
 from framehop.installing import install
 
 

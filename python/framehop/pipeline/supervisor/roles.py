@@ -128,7 +128,7 @@ class WorkerRole:
             decode_threads=options.decode_threads or max(1, usable_cores() // options.workers),
             max_pixels=options.max_pixels,
             max_attempts=options.max_attempts,
-            labels=self._model.sidecar.labels,
+            labels=dict(self._model.labels),
             suspects=self.suspects.listed(),
             drain_s=options.drain_s,
         )

@@ -1,0 +1,109 @@
+"""Chooses what goes into the network: which input, its layout and size, and how it is first tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from framehop.errors import ModelError
+from framehop.inference.network import Network
+from framehop.inference.recognise.beside import Beside
+from framehop.inference.recognise.notes import Notes
+from framehop.inference.recognise.picture_input import PictureInput, extra_inputs, picture_input
+from framehop.inference.recognise.probe import probe
+from framehop.inference.spec import InputOverrides, InputSpec, Layout, Overrides, ResizeSpec
+from framehop.inference.tensors import Tensor
+
+_ASK_SIZE = (
+    "its input takes pictures of any size, and no file says which it was trained with: set input.width and input.height in"
+    " model.yaml"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A run of the network that worked. `size_why`, `layout_why`: clauses."""
+
+    tensor: InputSpec
+    resize: ResizeSpec
+    outputs: dict[str, Tensor]
+    layout_why: str
+    size_why: str
+
+
+def first_try(network: Network, said: Overrides, notes: Notes, beside: Beside) -> Tried:
+    """Run the network on the bundled picture: as the sidecar says, and where it says nothing, with values of 0 to 1. These show how
+    outputs are laid out, whatever the network was trained with. Raises ModelError."""
+    picture = picture_input(network.inputs, said.input)
+    extra = extra_inputs(network.inputs, picture.name, said.input.extra)
+    failed: list[ModelError] = []
+    for layout, layout_why in _layouts(picture, said.input):
+        width, height, size_why = _size(picture, layout, said.input, notes, beside)
+        tensor = InputSpec(
+            name=picture.name,
+            width=width,
+            height=height,
+            layout=layout,
+            colour=said.input.colour or "RGB",
+            dtype=picture.dtype,
+            scale=(1.0 if picture.dtype == "uint8" else 1 / 255) if said.input.scale is None else said.input.scale,
+            bias=0.0 if said.input.bias is None else said.input.bias,
+            extra=extra,
+        )
+        resize = ResizeSpec(
+            mode=said.resize.mode or "stretch", pad=114.0 if said.resize.pad is None else said.resize.pad
+        )
+        try:
+            outputs = probe(network, tensor, resize)
+        except ModelError as error:
+            failed.append(error)
+            continue
+        return Tried(tensor=tensor, resize=resize, outputs=outputs, layout_why=layout_why, size_why=size_why)
+    raise failed[0]
+
+
+def outputs_for(network: Network, tried: Tried, tensor: InputSpec, resize: ResizeSpec) -> dict[str, Tensor]:
+    """Return the outputs for the bundled picture, prepared as `tensor` and `resize` say; those of the first try if they are."""
+    return tried.outputs if (tensor, resize) == (tried.tensor, tried.resize) else probe(network, tensor, resize)
+
+
+def _layouts(picture: PictureInput, said: InputOverrides) -> Iterator[tuple[Layout, str]]:
+    if said.layout is not None:
+        yield said.layout, ""
+        return
+    certain = len(picture.layouts) == 1
+    for layout in picture.layouts:
+        channels = "first" if layout == "NCHW" else "last"
+        why = f"its shape has the channels {channels}"
+        yield layout, why if certain else f"the file does not say, and it runs with the channels {channels}"
+
+
+def _size(
+    picture: PictureInput, layout: Layout, said: InputOverrides, notes: Notes, beside: Beside
+) -> tuple[int, int, str]:
+    """Return width, height and the reason. Raises ModelError if sidecar and network differ, or nothing tells the size."""
+    fixed = picture.size(layout)
+    wanted = said.width or fixed[0], said.height or fixed[1]
+    if any(has is not None and has != want for has, want in zip(fixed, wanted, strict=True)):
+        raise ModelError(
+            f"input: the network takes {_shape(picture)}, the sidecar describes {_described(layout, wanted)}"
+        )
+    if layout not in picture.layouts:
+        raise ModelError(
+            f"input.layout: the network takes {_shape(picture)}, the sidecar describes {_described(layout, wanted)}"
+        )
+    if wanted[0] and wanted[1]:
+        return wanted[0], wanted[1], "its shape is fixed"
+    for size, why in ((notes.size, "the metadata says imgsz"), (beside.size, "preprocessor_config.json says so")):
+        if size is not None:
+            return wanted[0] or size[0], wanted[1] or size[1], why
+    raise ModelError(_ASK_SIZE)
+
+
+def _shape(picture: PictureInput) -> list[int | str]:
+    return ["N", *("?" if side is None else side for side in picture.shape[1:])]
+
+
+def _described(layout: Layout, size: tuple[int | None, int | None]) -> list[int | str]:
+    width, height = ("?" if side is None else side for side in size)
+    return ["N", height, width, 3] if layout == "NHWC" else ["N", 3, height, width]
