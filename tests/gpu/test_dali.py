@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from framehop import _core
+from framehop.errors import CorruptPictureError
 from framehop.inference.device import Device
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.preprocess import InputTensor, dali_installed
 from framehop.inference.preprocess.dali import DaliPreprocessor
+from framehop.inference.preprocess.dali_jpeg import DaliJpegDecoder
 from framehop.inference.preprocess.dali_runtime import gpu_count, new_stream
 from framehop.inference.spec import InputSpec, ResizeSpec
 from tests.core.test_engine_golden import PICTURES, photograph
@@ -65,6 +68,16 @@ def test_one_by_one_takes_the_rows_of_the_devices_tensor() -> None:
     with Engine(load_model(PINNED), provider="cuda", max_batch=4, preprocess="dali") as engine:
         found = engine.detect([np.zeros((32, 32, 3), np.uint8)] * 5)
     assert [result.label_ids.tolist() for result in found] == [[1, 2]] * 5
+
+
+def test_jpegs_are_decoded_there_and_a_bad_one_fails_alone() -> None:
+    jpeg = (PINNED.parent / "exif_orientation_6.jpg").read_bytes()
+    decoder = DaliJpegDecoder(device=Device(kind="cuda"))
+    first, bad, last = decoder.decode([jpeg, jpeg[: len(jpeg) // 2], jpeg])
+    assert isinstance(bad, CorruptPictureError)
+    for decoded in (first, last):
+        assert isinstance(decoded, np.ndarray)
+        assert np.abs(decoded.astype(float) - _core.decode_jpeg(jpeg)).mean() <= 3.0
 
 
 def test_a_gpu_that_is_not_there_has_no_stream() -> None:

@@ -12,15 +12,13 @@ from framehop._core import place
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
 from framehop.inference.device import Device
 from framehop.inference.preprocess.dali_pipeline import PICTURES, SIZES, PipelineSpec, build_pipeline
-from framehop.inference.preprocess.dali_runtime import import_dali
+from framehop.inference.preprocess.dali_runtime import import_dali, reason
 from framehop.inference.spec import InputSpec, ResizeSpec
 from framehop.inference.tensors import DeviceTensor
 
 if TYPE_CHECKING:
     from nvidia.dali import Pipeline
     from nvidia.dali.tensors import TensorCPU, TensorGPU
-
-_MESSAGE = 480
 
 
 class DaliPreprocessor:
@@ -59,7 +57,7 @@ class DaliPreprocessor:
             try:
                 self._built = build_pipeline(self._spec)
             except Exception as error:  # DALI's errors have no common base class
-                raise ModelError(f"DALI cannot work on {self._spec.device}: {_reason(error)}") from error
+                raise ModelError(f"DALI cannot work on {self._spec.device}: {reason(error)}") from error
         return self._built
 
     def _run(self, pictures: list[NDArray[np.uint8]], sizes: list[NDArray[np.float32]]) -> DeviceTensor:
@@ -69,7 +67,7 @@ class DaliPreprocessor:
             return self._bindable(filled.as_tensor())
         except Exception as error:
             self._built = None
-            raise ModelError(f"DALI failed on a batch of {len(pictures)}: {_reason(error)}") from error
+            raise ModelError(f"DALI failed on a batch of {len(pictures)}: {reason(error)}") from error
 
     def _bindable(self, tensor: TensorCPU | TensorGPU) -> DeviceTensor:
         """Hand the tensor to the runtime without a copy. With a stream of the runtime's, the runtime's work there follows DALI's;
@@ -105,9 +103,3 @@ def _check(pictures: Sequence[NDArray[np.uint8]], max_batch: int) -> None:
 def _transform(placed: tuple[int, int, int, int], picture: NDArray[np.uint8]) -> tuple[float, float, float, float]:
     x, y, width, height = placed
     return width / picture.shape[1], height / picture.shape[0], float(x), float(y)
-
-
-def _reason(error: Exception) -> str:
-    """Return why DALI failed, on one line. Before it stands where in our sources the operator was made, behind it a stack."""
-    text = str(error)
-    return " ".join((text.partition("ncountered:\n")[2] or text).split())[:_MESSAGE]

@@ -8,6 +8,8 @@ from framehop.errors import MissingExtraError
 from framehop.inference.device import ComputeStream
 from framehop.installing import install
 
+_MESSAGE = 480
+
 
 def import_dali() -> ModuleType:
     """Return the package nvidia.dali. Raises MissingExtraError that names the extra, or the reason why it does not load."""
@@ -40,3 +42,9 @@ def new_stream(index: int) -> ComputeStream | None:
 
     stream: ComputeStream = backend.Stream(index)
     return stream
+
+
+def reason(error: Exception) -> str:
+    """Return why DALI failed, on one line. Before it stands where in our sources the operator was made, behind it a stack."""
+    text = str(error)
+    return " ".join((text.partition("ncountered:\n")[2] or text).split())[:_MESSAGE]
