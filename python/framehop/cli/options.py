@@ -77,7 +77,7 @@ Model = Annotated[
         "--model",
         metavar="NAME|PATH",
         rich_help_panel=FINDING,
-        help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it.",
+        help="coco-ssd, or your own .onnx file, alone or with a sidecar beside it.",
     ),
 ]
 Conf = Annotated[
@@ -192,7 +192,7 @@ def detect_options(
         provider=provider,
         lane=lane,
         conf=conf,
-        classes=_separate(classes or []),
+        classes=separate(classes or []),
         devices=tuple(gpus or [0]),
         workers=workers,
         slots=slots,
@@ -202,7 +202,7 @@ def detect_options(
     )
 
 
-def _separate(texts: list[str]) -> tuple[str, ...]:
+def separate(texts: list[str]) -> tuple[str, ...]:
     """Split labels at commas, which may also be separate arguments. A label that contains a comma must be given by its number."""
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 

@@ -9,7 +9,7 @@ from framehop.errors import ModelError
 from framehop.inference.network import Network
 from framehop.inference.recognise.beside import Beside
 from framehop.inference.recognise.notes import Notes
-from framehop.inference.recognise.picture_input import PictureInput, extra_inputs, picture_input
+from framehop.inference.recognise.picture_input import PictureInput, extra_inputs, picture_input, sides
 from framehop.inference.recognise.probe import probe
 from framehop.inference.spec import InputOverrides, InputSpec, Layout, Overrides, ResizeSpec
 from framehop.inference.tensors import Tensor
@@ -84,14 +84,9 @@ def _size(
     """Return width, height and the reason. Raises ModelError if sidecar and network differ, or nothing tells the size."""
     fixed = picture.size(layout)
     wanted = said.width or fixed[0], said.height or fixed[1]
-    if any(has is not None and has != want for has, want in zip(fixed, wanted, strict=True)):
-        raise ModelError(
-            f"input: the network takes {_shape(picture)}, the sidecar describes {_described(layout, wanted)}"
-        )
-    if layout not in picture.layouts:
-        raise ModelError(
-            f"input.layout: the network takes {_shape(picture)}, the sidecar describes {_described(layout, wanted)}"
-        )
+    fits = all(has in {None, want} for has, want in zip(fixed, wanted, strict=True))
+    if not fits or layout not in picture.layouts:
+        raise ModelError(f"input: the network takes {_shape(picture)}, and not {_described(layout, wanted)}")
     if wanted[0] and wanted[1]:
         return wanted[0], wanted[1], "its shape is fixed"
     for size, why in ((notes.size, "the metadata says imgsz"), (beside.size, "preprocessor_config.json says so")):
@@ -100,10 +95,10 @@ def _size(
     raise ModelError(_ASK_SIZE)
 
 
-def _shape(picture: PictureInput) -> list[int | str]:
-    return ["N", *("?" if side is None else side for side in picture.shape[1:])]
+def _shape(picture: PictureInput) -> str:
+    return sides((None, *picture.shape[1:]))
 
 
-def _described(layout: Layout, size: tuple[int | None, int | None]) -> list[int | str]:
-    width, height = ("?" if side is None else side for side in size)
-    return ["N", height, width, 3] if layout == "NHWC" else ["N", 3, height, width]
+def _described(layout: Layout, size: tuple[int | None, int | None]) -> str:
+    width, height = size
+    return sides((None, height, width, 3) if layout == "NHWC" else (None, 3, height, width))
