@@ -65,6 +65,8 @@ class _Recogniser:
             layout=tried.tensor.layout,
             extra=tried.tensor.extra,
             notes=self._notes,
+            config=self._beside.config,
+            labels=len(self._named()),
             outputs=tried.outputs,
         )
         found = self._find(facts, tried)
@@ -73,6 +75,10 @@ class _Recogniser:
         outputs = outputs_for(self._network, tried, spec.input, spec.resize)
         self._check(spec, facts, outputs)
         return Plan(spec=spec, family=found.family.title, reasons=tuple(choices.reasons), outputs=outputs)
+
+    def _named(self) -> Mapping[int, str]:
+        beside = self._beside.labels
+        return self._said.labels or self._notes.names or (beside.names if beside else {})
 
     # ---- the family
 
@@ -114,7 +120,7 @@ class _Recogniser:
             head=head,
             labels=names,
             score_threshold=choices.take(
-                "score_threshold", said.score_threshold, found.family.threshold, f"{found.family.title}: usual"
+                "score_threshold", said.score_threshold, found.family.threshold, f"usual for {found.family.title}"
             ),
             nms=self._nms(choices, found, suppress=make_head(head, tensor).suppress),
             max_objects=choices.take("max_objects", said.max_objects, 100, "usual"),
@@ -140,7 +146,7 @@ class _Recogniser:
         head = make_head_spec(keys, where=str(self._model.place.name))
         for key, value in keys_of(head).items():
             choices.take(
-                f"head.{key}", said.get(key), value, found.match.why if key == "name" else "so it is called or laid out"
+                f"head.{key}", said.get(key), value, found.match.why if key == "name" else "found in its outputs"
             )
         return head
 
@@ -149,7 +155,7 @@ class _Recogniser:
         if not suppress and said.iou is None and said.class_agnostic is None:
             choices.take("nms", None, "none", "its boxes are suppressed inside, or need no suppression")
             return NmsSpec()
-        why = f"{found.family.title}: usual"
+        why = f"usual for {found.family.title}"
         return NmsSpec(
             iou=choices.take("nms.iou", said.iou, usual.iou, why),
             class_agnostic=choices.take("nms.class_agnostic", said.class_agnostic, usual.class_agnostic, why),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from framehop.errors import ModelError
@@ -14,6 +14,7 @@ from framehop.inference.recognise.probe import probe
 from framehop.inference.spec import InputOverrides, InputSpec, Layout, Overrides, ResizeSpec
 from framehop.inference.tensors import Tensor
 
+_TF_SIDE = 640
 _ASK_SIZE = (
     "its input takes pictures of any size, and no file says which it was trained with: set input.width and input.height in"
     " model.yaml"
@@ -36,9 +37,10 @@ def first_try(network: Network, said: Overrides, notes: Notes, beside: Beside) -
     outputs are laid out, whatever the network was trained with. Raises ModelError."""
     picture = picture_input(network.inputs, said.input)
     extra = extra_inputs(network.inputs, picture.name, said.input.extra)
+    names = [info.name for info in network.outputs]
     failed: list[ModelError] = []
     for layout, layout_why in _layouts(picture, said.input):
-        width, height, size_why = _size(picture, layout, said.input, notes, beside)
+        width, height, size_why = _size(picture, layout, said.input, notes, beside, names)
         tensor = InputSpec(
             name=picture.name,
             width=width,
@@ -79,7 +81,12 @@ def _layouts(picture: PictureInput, said: InputOverrides) -> Iterator[tuple[Layo
 
 
 def _size(
-    picture: PictureInput, layout: Layout, said: InputOverrides, notes: Notes, beside: Beside
+    picture: PictureInput,
+    layout: Layout,
+    said: InputOverrides,
+    notes: Notes,
+    beside: Beside,
+    outputs: Sequence[str],
 ) -> tuple[int, int, str]:
     """Return width, height and the reason. Raises ModelError if sidecar and network differ, or nothing tells the size."""
     fixed = picture.size(layout)
@@ -92,6 +99,8 @@ def _size(
     for size, why in ((notes.size, "the metadata says imgsz"), (beside.size, "preprocessor_config.json says so")):
         if size is not None:
             return wanted[0] or size[0], wanted[1] or size[1], why
+    if picture.dtype == "uint8" and any("detection_boxes" in name for name in outputs):
+        return wanted[0] or _TF_SIDE, wanted[1] or _TF_SIDE, "TensorFlow's networks of any size resize inside"
     raise ModelError(_ASK_SIZE)
 
 
