@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.providers import EXPORT_FP16
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
 from framehop.strict import to_struct
@@ -43,16 +44,20 @@ MAX_CONFIG_BYTES = 1 << 20
 class DetectOptions:
     """The options for detecting frames on this host.
 
-    `lane`: the lane that the events belong to. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the
-    only labels to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`:
-    each worker's ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a
-    picture whose header claims more is refused. `max_attempts`: a frame is given up after a worker has died this often while
-    decoding it. `decode_threads`, `infer_threads`: 0 shares the cores that this process may use. `devices`: the GPUs by number, one
-    detector for each; on the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+    `provider`: what runs the model; `auto` is CUDA if it works, else the CPU. `fp16`: whether TensorRT may compute in float16.
+    `allow_fallback`: whether another provider than the one asked for will do. `lane`: the lane that the events belong to. `conf`:
+    the least score of a box, 0 to 1; None for the model's own. `classes`: the only labels to look for, by name or label id; none
+    for all. `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per picture
+    after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a picture whose header claims more is refused.
+    `max_attempts`: a frame is given up after a worker has died this often while decoding it. `decode_threads`, `infer_threads`: 0
+    shares the cores that this process may use. `devices`: the GPUs by number, one detector for each; on the CPU only their count
+    matters. `drain_s`: how long frames in flight may take after Ctrl-C.
     """
 
     model: str = "coco-ssd"
     provider: Provider = "auto"
+    fp16: bool = False
+    allow_fallback: bool = False
     lane: str = "main"
     conf: float | None = None
     classes: tuple[str, ...] = ()
@@ -76,6 +81,8 @@ class DetectOptions:
         for name in ("decode_threads", "infer_threads", "tap_quota", "drain_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if self.fp16 and self.provider != "tensorrt":
+            raise ConfigError(f"fp16 is for provider tensorrt, not {self.provider}: {EXPORT_FP16}")
         if not self.devices or min(self.devices) < 0:
             raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
         if not _LANE.fullmatch(self.lane):

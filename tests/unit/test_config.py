@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framehop.config import FileConfig, load_config
+from framehop.config import DetectOptions, FileConfig, load_config
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, KafkaSecurity, LogAt, LogOptions
 
@@ -132,3 +132,10 @@ def test_relative_paths_are_taken_from_the_configurations_directory(tmp_path: Pa
     assert kafka.security == KafkaSecurity(
         ca=str(tmp_path / "ca.pem"), certificate="/etc/c.pem", key=str(tmp_path / "keys/k.pem")
     )
+
+
+def test_fp16_without_tensorrt_is_refused_before_anything_starts() -> None:
+    assert DetectOptions(provider="tensorrt", fp16=True).fp16
+    for provider in ("auto", "cuda", "openvino"):
+        with pytest.raises(ConfigError, match=f"fp16 is for provider tensorrt, not {provider}"):
+            DetectOptions(provider=provider, fp16=True)

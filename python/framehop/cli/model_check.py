@@ -36,7 +36,13 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
         model = load_model(options.model)
         pinned = "as pinned" if model.sidecar.sha256 else "not pinned in its model.yaml"
         yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… {pinned}")
-        with Engine(model, provider=options.provider, max_batch=options.max_batch) as engine:
+        with Engine(
+            model,
+            provider=options.provider,
+            fp16=options.fp16,
+            allow_fallback=options.allow_fallback,
+            max_batch=options.max_batch,
+        ) as engine:
             if engine.one_by_one and options.max_batch > 1:
                 yield Check("batch", "note", "the network takes one picture at a time: a larger batch is not faster")
             yield _run(engine)

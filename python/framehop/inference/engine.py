@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
 from framehop.inference import Model, OnnxSession, Provider, Run, SessionOptions, load_model
+from framehop.inference.page_locks import PageLocks
 from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
 from framehop.inference.preprocess import InputTensor
 from framehop.types import BatchTimings, Detections, ModelInfo
@@ -63,9 +64,10 @@ class Engine:
         self._model = model = model if model.sha256 else model.checked()
         self._max_batch = max_batch
         self._post = Postprocessor(model.sidecar, Wanted.of(model.labels, conf, classes))
-        self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch)
         session = OnnxSession(model, model.sidecar.input, options, outputs=self._post.outputs, max_batch=max_batch)
         self._provider = session.provider
+        locks = PageLocks.of(session.provider, device)
+        self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch, locks=locks)
         self._session: OnnxSession | None = session
         self._warm_up(session)
         self._one_by_one = session.one_by_one
@@ -162,6 +164,7 @@ class Engine:
         """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
         if self._session is not None:
             self._session.close()
+            self._input.close()
             self._session = None
 
     def __enter__(self) -> Self:
