@@ -199,6 +199,24 @@ def fail_point() -> FailPoint | None:
     return FailPoint(name=name, nth=int(nth or "1"))
 
 
+def engine_cache(options: DetectOptions, device: int) -> Path | None:
+    """Make a directory for TensorRT's engines of this GPU in $XDG_CACHE_HOME or ~/.cache; None for other providers. Engines are
+    machine code, so raises ConfigError for a directory in which others may write."""
+    if options.provider != "tensorrt":
+        return None
+    path = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "framehop" / "tensorrt" / f"gpu-{device}"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} for TensorRT's engines: {error.strerror}; set XDG_CACHE_HOME to a directory"
+        ) from error
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise ConfigError(f"{path} may be written by others, and engines in it are machine code: remove it")
+    return path
+
+
 def make_runtime_dir() -> Path:
     """Make a 0700 directory for sockets in $XDG_RUNTIME_DIR or the temporary directory, so that their paths stay short (107
     bytes)."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.budgets import BEAT_S
+from framehop.config import engine_cache
 from framehop.errors import InvalidArgumentError, ProcessError
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.page_locks import PageLocks
@@ -136,6 +137,7 @@ def body(channel: Channel, settings: Settings) -> None:
             provider=options.provider,
             fp16=options.fp16,
             allow_fallback=options.allow_fallback,
+            engine_cache=engine_cache(options, settings.device),
             threads=options.infer_threads,
             device=settings.device,
             max_batch=options.max_batch,
