@@ -251,6 +251,9 @@ class RingReader:
     def ring_id(self) -> int: ...
     @property
     def slot_count(self) -> int: ...
+    @property
+    def pixel_memory(self) -> tuple[int, int]:
+        """Address and bytes of the mapping of all pixels, for making them known to a device. It lives as long as this object."""
     def try_lease(self, slot: int, generation: int) -> Lease | None:
         """Lease the picture published in `slot` under `generation`; None when it is stale or a tap is over its quota, never
         other pixels. Raises InvalidArgumentError for a slot out of range."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from framehop.cli import doctor
 from framehop.inference.engine import Engine
 from framehop.types import Detections
 from tests import tiny_model
@@ -67,3 +68,34 @@ def test_a_model_that_is_none_is_a_problem() -> None:
 def test_lines_are_whole_where_no_terminal_is() -> None:
     lines = framehop("doctor", "--model", "no-such").stdout.splitlines()
     assert all(line.split()[0] in {"ok", "note", "problem"} for line in lines)
+
+
+def test_runtimes_that_exclude_each_other_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are the Python package onnxruntime."""
+    versions = {"onnxruntime": "1.32.0", "onnxruntime-openvino": "1.25.0"}
+    monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name, ""))
+    done = framehop("doctor", "--json")
+    said = [check["text"] for check in json.loads(done.stdout) if check["verdict"] == "problem"]
+    assert done.status == 1
+    assert said == [
+        "onnxruntime and onnxruntime-openvino exclude each other, and one wins silently: uninstall them all, install one again"
+    ]
+
+
+@pytest.mark.parametrize(("provider", "remedy"), [("cuda", "nvidia-smi"), ("openvino", "onnxruntime-openvino")])
+def test_a_provider_that_is_not_there_is_a_problem_or_a_warning_if_another_will_do(
+    caplog: pytest.LogCaptureFixture, provider: str, remedy: str
+) -> None:
+    done = framehop("doctor", "--json", "--provider", provider)
+    assert done.status == 1
+    assert remedy in _said(done)["model"][1]
+    done = framehop("doctor", "--json", "--provider", provider, "--allow-fallback", "--max-batch", "1")
+    assert done.status == 0
+    assert _said(done)["network"][1].startswith("cpu, ")
+    assert [f"asked for {provider}" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_fp16_needs_tensorrt() -> None:
+    done = framehop("doctor", "--fp16")
+    assert done.status != 0
+    assert "fp16 is for provider tensorrt, not auto" in done.stderr

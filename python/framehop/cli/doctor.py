@@ -22,12 +22,15 @@ from framehop.installing import install
 from framehop.log import sqlite_version
 from framehop.ring import check_memory, memory_limits, plan_ring
 
-PACKAGES = ("numpy", "apsw", "pyzmq", "confluent-kafka", "av", "pillow", "onnxruntime", "onnxruntime-gpu")
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
+PACKAGES = ("numpy", "apsw", "pyzmq", "confluent-kafka", "av", "pillow", *RUNTIMES)
 
 
 def doctor(
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
+    fp16: options.Fp16 = False,
+    allow_fallback: options.AllowFallback = False,
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
@@ -37,7 +40,14 @@ def doctor(
 ) -> None:
     """Check this machine and a model: versions, memory for the rings, runtimes, one run of the network. Status 1 on a problem."""
     settings = options.detect_options(
-        model=model, provider=provider, workers=workers, slots=slots, slot_mib=slot_mib, max_batch=max_batch
+        model=model,
+        provider=provider,
+        fp16=fp16,
+        allow_fallback=allow_fallback,
+        workers=workers,
+        slots=slots,
+        slot_mib=slot_mib,
+        max_batch=max_batch,
     )
     checks = [*_versions(), *_memory(settings), *_runtimes(), *check_model(settings)]
     if json:
@@ -85,11 +95,12 @@ def _memory(settings: DetectOptions) -> Iterator[Check]:
 
 
 def _runtimes() -> Iterator[Check]:
-    if _version("onnxruntime") and _version("onnxruntime-gpu"):
+    installed = [name for name in RUNTIMES if _version(name)]
+    if len(installed) > 1:
         yield Check(
             "runtime",
             "problem",
-            "onnxruntime and onnxruntime-gpu exclude each other, the CPU build wins silently: uninstall both, install one extra",
+            f"{' and '.join(installed)} exclude each other, and one wins silently: uninstall them all, install one again",
         )
     if importlib.util.find_spec("onnxruntime") is None:
         yield Check("runtime", "problem", f"no ONNX Runtime: {install('cpu')}, or [gpu] for NVIDIA")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
 from framehop.inference import Model, Network, OnnxSession, Provider, Run, SessionOptions, load_model
+from framehop.inference.page_locks import PageLocks
 from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Rows, Wanted, finite
 from framehop.inference.preprocess import InputTensor
 from framehop.inference.recognise import Plan, recognise
@@ -68,11 +69,12 @@ class Engine:
             self._plan = recognise(network, model)
             self._spec = spec = self._plan.spec
             self._post = Postprocessor(spec, Wanted.of(spec.labels, conf, classes))
-            self._input = InputTensor(spec.input, spec.resize, max_batch=max_batch)
             session = OnnxSession(
                 model, spec.input, options, outputs=self._post.outputs, max_batch=max_batch, network=network
             )
         self._provider = session.provider
+        locks = PageLocks.of(session.provider, device)
+        self._input = InputTensor(spec.input, spec.resize, max_batch=max_batch, locks=locks)
         self._session: OnnxSession | None = session
         self._warm_up(session)
         self._one_by_one = session.one_by_one
@@ -185,6 +187,7 @@ class Engine:
         """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
         if self._session is not None:
             self._session.close()
+            self._input.close()
             self._session = None
 
     def __enter__(self) -> Self:
