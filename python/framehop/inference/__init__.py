@@ -1,6 +1,6 @@
 """Models and the runtime that runs them. Importing this imports nothing heavy; creating a session does."""
 
-from framehop.inference.onnx import OnnxSession, finite_rows
+from framehop.inference.onnx import OnnxSession
 from framehop.inference.providers import Provider, SessionOptions
 from framehop.inference.registry import BUILT_IN, load_model, sample_picture
 from framehop.inference.sidecar import Model, read_sidecar
@@ -11,7 +11,6 @@ __all__ = [
     "OnnxSession",
     "Provider",
     "SessionOptions",
-    "finite_rows",
     "load_model",
     "read_sidecar",
     "sample_picture",

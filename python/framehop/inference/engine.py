@@ -11,14 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.inference import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
-from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
+from framehop.inference import Model, OnnxSession, Provider, SessionOptions, load_model
+from framehop.inference.postprocess import (
+    NO_CANDIDATES,
+    NO_OBJECTS,
+    Candidates,
+    Objects,
+    Outputs,
+    Postprocessor,
+    Wanted,
+    finite,
+)
 from framehop.inference.preprocess import InputTensor
 from framehop.types import BatchTimings, Detections, ModelInfo
 
-__all__ = ["BAD_OUTPUT", "Engine", "load_model"]
-
-BAD_OUTPUT = "bad_output"
+__all__ = ["Engine", "load_model"]
 
 Size = tuple[int, int]
 
@@ -96,7 +103,8 @@ class Engine:
 
         `pictures`: uint8 [H, W, 3], RGB, borrowed for the call. `source_sizes`: (width, height) of each picture before the
         decoder scaled it; boxes are in these pixels. None if no picture was scaled. More than `max_batch` pictures run in several
-        batches. A picture whose outputs hold NaN or infinity gets the error `bad_output`; the others are not affected.
+        batches. A picture whose outputs hold NaN or infinity, or what its head cannot read, gets an error that begins with
+        `bad_output`; the others are not affected.
         Raises InvalidArgumentError for a picture of another shape or dtype, ModelError when the runtime fails, ClosedError.
         """
         if self._session is None:
@@ -117,42 +125,48 @@ class Engine:
         began = time.perf_counter_ns()
         batch, transforms = self._input.fill(pictures)
         filled = time.perf_counter_ns()
-        outputs = session.run(batch)
+        runs = self._run(session, batch)
         ran = time.perf_counter_ns()
-        found = self._objects(outputs, transforms, [_size(picture) for picture in pictures], sizes)
+        read = [one for outputs, count in runs for one in self._post.read(outputs, count)]
+        found = self._objects(read, transforms, [_size(picture) for picture in pictures], sizes)
         timings = _timings(len(pictures), began, filled, ran, time.perf_counter_ns())
         return [_detections(objects, timings) for objects in found]
 
+    def _run(self, session: OnnxSession, batch: NDArray[np.float32]) -> list[tuple[Outputs, int]]:
+        """Return the outputs of each run of the network, and its number of pictures. One by one, each run is read by itself: its
+        outputs need not have a batch axis."""
+        step = 1 if self._one_by_one else len(batch)
+        return [(session.run(batch[first : first + step]), step) for first in range(0, len(batch), step)]
+
     def _objects(
         self,
-        outputs: Mapping[str, NDArray[np.float32]],
+        read: Sequence[Candidates | str],
         transforms: NDArray[np.float64],
         picture_sizes: Sequence[Size],
         source_sizes: Sequence[Size],
-    ) -> list[Objects | None]:
-        """Return the objects of each picture, or None if its outputs are not finite."""
-        usable = finite_rows(outputs)
+    ) -> list[Objects | str]:
+        """Return the objects of each picture, or the reason why its outputs cannot be used."""
+        kept = self._post.keep([NO_CANDIDATES if isinstance(one, str) else one for one in read])
         return [
-            self._post.objects(
-                {name: rows[i] for name, rows in outputs.items()},
-                transforms[i],
-                picture_size=picture_sizes[i],
-                source_size=source_sizes[i],
-            )
-            if usable[i]
-            else None
-            for i in range(len(picture_sizes))
+            one
+            if isinstance(one, str)
+            else self._post.place(kept[i], transforms[i], picture_size=picture_sizes[i], source_size=source_sizes[i])
+            for i, one in enumerate(read)
         ]
 
     def _warm_up(self, session: OnnxSession) -> None:
         """Run a batch of one and the largest batch. This allocates, and shows whether the head can read the outputs and whether the
         network takes a batch, which small batches would hide until the load is high. A GPU plans anew for each batch size."""
         self._read_blank(session.run(self._input.blank(1)), 1)
-        self._read_blank(session.try_batch(self._input.blank(self._max_batch)), self._max_batch)
+        outputs = session.try_batch(self._input.blank(self._max_batch))
+        if not session.one_by_one:
+            self._read_blank(outputs, self._max_batch)
 
-    def _read_blank(self, outputs: Mapping[str, NDArray[np.float32]], count: int) -> None:
-        size = self._model.min_decode_size
-        self._objects(outputs, np.tile([1.0, 1.0, 0.0, 0.0], (count, 1)), [size] * count, [size] * count)
+    def _read_blank(self, outputs: Outputs, count: int) -> None:
+        """Raise ModelError if the head cannot read the outputs, as it never will."""
+        for rows in self._post.rows(outputs, count):
+            if finite(rows):
+                self._post.candidates(rows)
 
     def close(self) -> None:
         """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
@@ -203,7 +217,7 @@ def _timings(batch_size: int, began_ns: int, filled_ns: int, ran_ns: int, done_n
     )
 
 
-def _detections(objects: Objects | None, timings: BatchTimings) -> Detections:
-    boxes, scores, label_ids = objects or NO_OBJECTS
-    error = "" if objects is not None else BAD_OUTPUT
+def _detections(found: Objects | str, timings: BatchTimings) -> Detections:
+    boxes, scores, label_ids = NO_OBJECTS if isinstance(found, str) else found
+    error = found if isinstance(found, str) else ""
     return Detections(boxes=boxes, scores=scores, label_ids=label_ids, error=error, timings=timings)

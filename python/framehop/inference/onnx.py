@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
@@ -103,13 +103,6 @@ class OnnxSession:
 
     def close(self) -> None:
         self._session = None
-
-
-def finite_rows(outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
-    """Return bool [N]: whether all output values of a picture are finite."""
-    rows = [np.isfinite(value.reshape(len(value), -1)).all(axis=1) for value in outputs.values()]
-    usable: NDArray[np.bool_] = np.logical_and.reduce(rows)
-    return usable
 
 
 def _import_runtime() -> ModuleType:
