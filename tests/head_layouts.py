@@ -15,7 +15,7 @@ from framehop.inference import head_specs as specs
 
 WIDTH, HEIGHT, CLASSES = 144, 80, 4  # sides that a stride of 32 does not divide
 NEVER = -30.0  # the logit of a score of zero
-OBJECTNESS = 0.96
+CERTAIN = 0.98  # the class score beside an objectness
 
 
 class Thing(NamedTuple):
@@ -100,7 +100,7 @@ def yolov8(things: Sequence[Thing]) -> Picture:
 
 
 def yolov5(things: Sequence[Thing]) -> Picture:
-    rows = [[*centre_pixels(t), OBJECTNESS, *one_hot(t, t.score / OBJECTNESS)] for t in things]
+    rows = [[*centre_pixels(t), t.score / CERTAIN, *one_hot(t, CERTAIN)] for t in things]
     return {"o": filled(rows, 5 + CLASSES, 126)}
 
 
@@ -179,7 +179,7 @@ def yolox(things: Sequence[Thing]) -> Picture:
             (x, y), (width, height) = t.centre, t.size
             column, row = int(x // stride), int(y // stride)
             box = [x / stride - column, y / stride - row, math.log(width / stride), math.log(height / stride)]
-            cells[row, column] = [*box, OBJECTNESS, *one_hot(t, t.score / OBJECTNESS)]
+            cells[row, column] = [*box, t.score / CERTAIN, *one_hot(t, CERTAIN)]
         grids.append(cells.reshape(-1, 5 + CLASSES))
     return {"o": np.concatenate(grids)}
 
