@@ -1,4 +1,4 @@
-"""One network rewritten into every layout of detectors' outputs: each file alone gives the boxes of the network that it was made of."""
+"""One network rewritten into every layout of detectors' outputs: each file alone gives the boxes of the network as it was."""
 
 from __future__ import annotations
 

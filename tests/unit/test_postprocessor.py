@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from framehop.inference.head_specs import HeadSpec, RowsSpec, TfSpec
 from framehop.inference.postprocess import NO_CANDIDATES, Candidates, Outputs, Postprocessor
-from framehop.inference.spec import InputSpec, NmsSpec, ResizeSpec, ModelSpec
+from framehop.inference.spec import InputSpec, ModelSpec, NmsSpec, ResizeSpec
 
 # The second overlaps the first, and is of another class; the third is the best.
 ROWS = np.array(

@@ -94,9 +94,11 @@ def centernet(facts: Facts) -> Match | None:
     found = _finished_rows(facts)
     if found is None or not _is_centernet(facts, found[1]):
         return None
+    quarter = bool(found[1][:, :4].max() <= max(facts.size) / 4 * 1.1)
     return Match(
-        head={"output": found[0]},
-        why="its output is [N, 100, 6], its input has the channels last, and its boxes span a quarter of it",
+        head={"output": found[0], "stride": 4 if quarter else 1},
+        why="its output is [N, 100, 6], and its input has the channels last"
+        + ("; its boxes span a quarter of the input" if quarter else ""),
     )
 
 
@@ -186,6 +188,4 @@ def _finished_as(facts: Facts, box: str) -> Match | None:
 
 
 def _is_centernet(facts: Facts, rows: Tensor) -> bool:
-    boxes = rows[:, :4]
-    quarter = max(facts.size) / 4 * 1.1
-    return facts.layout == "NHWC" and len(rows) == 100 and not are_shares(boxes) and bool(boxes.max() <= quarter)
+    return facts.layout == "NHWC" and len(rows) == 100 and not are_shares(rows[:, :4])

@@ -16,7 +16,7 @@ Size = tuple[int, int]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a family is recognised by. `size`: the input's (width, height). `config`: Hugging Face's name of the architecture,
-    empty if unknown. `labels`: how many names there are, 0 if none. `outputs`: of the run on the bundled picture, in their order."""
+    empty if unknown. `labels`: how many names there are, 0 if none. `outputs`: of the run on the bundled picture, in order."""
 
     size: Size
     layout: Layout

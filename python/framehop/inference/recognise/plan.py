@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from framehop.errors import ModelError
 from framehop.inference.head_overrides import keys_of, make_head_spec, reads_one_output
@@ -15,7 +16,7 @@ from framehop.inference.recognise.check import best_score, complaint
 from framehop.inference.recognise.choices import Choices, Reason
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
-from framehop.inference.recognise.find import Found, family_of, find, likely_head
+from framehop.inference.recognise.find import RIVAL, SURE, Found, family_of, find, likely_head
 from framehop.inference.recognise.labels import Labelled, choose_labels
 from framehop.inference.recognise.notes import read_notes
 from framehop.inference.recognise.preparing import choose_input, choose_resize
@@ -46,6 +47,11 @@ def recognise(network: Network, model: Model) -> Plan:
         return _Recogniser(network, model).plan()
     except ModelError as error:
         raise ModelError(f"{model.place}: {error}") from error
+
+
+def _with_range(found: Found, scale: float, bias: float) -> Found:
+    preparation = replace(found.family.preparation, scale=scale, bias=bias)
+    return found._replace(family=replace(found.family, preparation=preparation))
 
 
 class _Recogniser:
@@ -86,7 +92,18 @@ class _Recogniser:
         said = self._said
         prepared = None not in (said.resize.mode, said.input.colour, said.input.scale)
         found = find(facts, said.head, lambda one: self._sees(one, tried), prepared=prepared)
-        return found or self._as_said(facts, said.head or {})
+        return self._in_range(found or self._as_said(facts, said.head or {}), tried)
+
+    def _in_range(self, found: Found, tried: Tried) -> Found:
+        """Return the family, with another of its ranges of values if only with that the network sees something."""
+        if not found.family.ranges or self._said.input.scale is not None or tried.tensor.dtype == "uint8":
+            return found
+        usual = self._sees(found, tried)
+        if usual >= SURE:
+            return found
+        others = [_with_range(found, scale, bias) for scale, bias in found.family.ranges]
+        seen, best = max(((self._sees(other, tried), other) for other in others), key=itemgetter(0))
+        return best.seen_so(seen, usual) if seen >= SURE and usual <= RIVAL * seen else found
 
     def _as_said(self, facts: Facts, head: Mapping[str, object]) -> Found:
         """Return the head that the sidecar names, although nothing in the network speaks for it: the check will tell."""

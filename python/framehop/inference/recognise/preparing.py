@@ -50,7 +50,8 @@ def _normalisation(
         return _simple(beside.scale), _simple(beside.bias), _BY_FILE
     if "input.scale" in family.asked:
         return said.scale, said.bias, ""
-    return family.preparation.scale, family.preparation.bias, f"usual for {family.title}"
+    preparation = family.preparation
+    return preparation.scale, preparation.bias, preparation.why or f"usual for {family.title}"
 
 
 def _simple(values: tuple[float, float, float]) -> PerChannel:

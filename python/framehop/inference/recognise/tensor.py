@@ -11,14 +11,16 @@ from framehop.inference.recognise.beside import Beside
 from framehop.inference.recognise.notes import Notes
 from framehop.inference.recognise.picture_input import PictureInput, extra_inputs, picture_input, sides
 from framehop.inference.recognise.probe import probe
-from framehop.inference.spec import InputOverrides, InputSpec, Layout, Overrides, ResizeSpec
+from framehop.inference.spec import InputOverrides, InputSpec, Layout, Overrides, PerChannel, ResizeSpec
 from framehop.inference.tensors import Tensor
 
-_TF_SIDE = 640
+_TF_SIZE = (640, 640)
 _ASK_SIZE = (
     "its input takes pictures of any size, and no file says which it was trained with: set input.width and input.height in"
     " model.yaml"
 )
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +39,21 @@ def first_try(network: Network, said: Overrides, notes: Notes, beside: Beside) -
     outputs are laid out, whatever the network was trained with. Raises ModelError."""
     picture = picture_input(network.inputs, said.input)
     extra = extra_inputs(network.inputs, picture.name, said.input.extra)
-    names = [info.name for info in network.outputs]
+    hints = list(_hints(network, picture, notes, beside))
+    resize = ResizeSpec(mode=said.resize.mode or "stretch", pad=114.0 if said.resize.pad is None else said.resize.pad)
     failed: list[ModelError] = []
     for layout, layout_why in _layouts(picture, said.input):
-        width, height, size_why = _size(picture, layout, said.input, notes, beside, names)
+        width, height, size_why = _size(picture, layout, said.input, hints)
         tensor = InputSpec(
             name=picture.name,
             width=width,
             height=height,
             layout=layout,
-            colour=said.input.colour or "RGB",
             dtype=picture.dtype,
-            scale=(1.0 if picture.dtype == "uint8" else 1 / 255) if said.input.scale is None else said.input.scale,
-            bias=0.0 if said.input.bias is None else said.input.bias,
             extra=extra,
-        )
-        resize = ResizeSpec(
-            mode=said.resize.mode or "stretch", pad=114.0 if said.resize.pad is None else said.resize.pad
+            colour=said.input.colour or "RGB",
+            scale=_scale(picture, said.input.scale),
+            bias=0.0 if said.input.bias is None else said.input.bias,
         )
         try:
             outputs = probe(network, tensor, resize)
@@ -69,6 +69,12 @@ def outputs_for(network: Network, tried: Tried, tensor: InputSpec, resize: Resiz
     return tried.outputs if (tensor, resize) == (tried.tensor, tried.resize) else probe(network, tensor, resize)
 
 
+def _scale(picture: PictureInput, said: PerChannel | None) -> PerChannel:
+    if said is not None:
+        return said
+    return 1.0 if picture.dtype == "uint8" else 1 / 255
+
+
 def _layouts(picture: PictureInput, said: InputOverrides) -> Iterator[tuple[Layout, str]]:
     if said.layout is not None:
         yield said.layout, ""
@@ -80,13 +86,18 @@ def _layouts(picture: PictureInput, said: InputOverrides) -> Iterator[tuple[Layo
         yield layout, why if certain else f"the file does not say, and it runs with the channels {channels}"
 
 
+def _hints(network: Network, picture: PictureInput, notes: Notes, beside: Beside) -> Iterator[tuple[Size, str]]:
+    """Yield sizes for an input that takes any, with their reasons, the best first."""
+    if notes.size is not None:
+        yield notes.size, "the metadata says imgsz"
+    if beside.size is not None:
+        yield beside.size, "preprocessor_config.json says so"
+    if picture.dtype == "uint8" and any("detection_boxes" in info.name for info in network.outputs):
+        yield _TF_SIZE, "TensorFlow's networks of any size resize inside"
+
+
 def _size(
-    picture: PictureInput,
-    layout: Layout,
-    said: InputOverrides,
-    notes: Notes,
-    beside: Beside,
-    outputs: Sequence[str],
+    picture: PictureInput, layout: Layout, said: InputOverrides, hints: Sequence[tuple[Size, str]]
 ) -> tuple[int, int, str]:
     """Return width, height and the reason. Raises ModelError if sidecar and network differ, or nothing tells the size."""
     fixed = picture.size(layout)
@@ -96,12 +107,10 @@ def _size(
         raise ModelError(f"input: the network takes {_shape(picture)}, and not {_described(layout, wanted)}")
     if wanted[0] and wanted[1]:
         return wanted[0], wanted[1], "its shape is fixed"
-    for size, why in ((notes.size, "the metadata says imgsz"), (beside.size, "preprocessor_config.json says so")):
-        if size is not None:
-            return wanted[0] or size[0], wanted[1] or size[1], why
-    if picture.dtype == "uint8" and any("detection_boxes" in name for name in outputs):
-        return wanted[0] or _TF_SIDE, wanted[1] or _TF_SIDE, "TensorFlow's networks of any size resize inside"
-    raise ModelError(_ASK_SIZE)
+    if not hints:
+        raise ModelError(_ASK_SIZE)
+    (width, height), why = hints[0]
+    return wanted[0] or width, wanted[1] or height, why
 
 
 def _shape(picture: PictureInput) -> str:
