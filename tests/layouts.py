@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from framehop.inference import load_model
+from framehop.inference.spec import ResizeMode
 from tests.rewritten import ANCHORS, CLASSES, SIDE, Graph, Picture
 
 STRIDES = (8, 16, 32)
@@ -17,6 +18,7 @@ GRID = sum((SIDE // stride) ** 2 for stride in STRIDES)
 QUERIES = 300
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+PLAIN = Picture()
 IMAGENET = Picture(scale=1 / 255 / STD, bias=-MEAN / STD)
 YOLOX = Picture(blue_first=True, scale=1.0)
 BYTES = Picture(kind=TensorProto.UINT8, channels_first=False, scale=1.0, name="input_tensor")
@@ -37,7 +39,7 @@ class Layout:
 
     make: Callable[[], bytes]
     head: str
-    letterbox: bool = False
+    resize: ResizeMode = "stretch"
     beside: Mapping[str, str] = field(default_factory=dict)
     sidecar: Mapping[str, object] = field(default_factory=dict)
 
@@ -45,7 +47,7 @@ class Layout:
 LABELS = {"labels.txt": "\n".join(NAMES)}
 
 
-def yolov8(metadata: Mapping[str, str] = ULTRALYTICS, picture: Picture = Picture()) -> bytes:
+def yolov8(metadata: Mapping[str, str] = ULTRALYTICS, picture: Picture = PLAIN) -> bytes:
     graph = Graph(picture)
     return graph.build(
         {"output0": graph.op("Transpose", graph.join(graph.cxcywh(), graph.scores), perm=[0, 2, 1])}, metadata=metadata
@@ -125,7 +127,7 @@ def yolox() -> bytes:
     return graph.build({"output": graph.join(offset, logs, objectness(graph, graph.at(graph.scores, at)))})
 
 
-def rows(box: str, *, picture: Picture = Picture(), metadata: Mapping[str, str] = ULTRALYTICS) -> bytes:
+def rows(box: str, *, picture: Picture = PLAIN, metadata: Mapping[str, str] = ULTRALYTICS) -> bytes:
     """Finished boxes: `xyxy` in pixels or `cxcywh` in shares, score and class."""
     graph = Graph(picture)
     best, classes, at = graph.objects(QUERIES)
@@ -185,7 +187,7 @@ def detr(scores: str) -> bytes:
     softmax = scores == "softmax"
     graph = Graph(Picture(**{**vars(IMAGENET if softmax else Picture()), "name": "pixel_values"}))
     graph.extra_input("pixel_mask", TensorProto.INT64, [1, SIDE, SIDE])
-    best, classes, at = graph.objects(QUERIES)
+    best, _, at = graph.objects(QUERIES)
     of_query = graph.at(graph.suppressed(), at)
     if softmax:
         nothing = graph.op("Sub", graph.const(1.0), graph.op("ReduceSum", of_query, graph.ints(2), keepdims=1))
@@ -255,60 +257,60 @@ def boxes_and_scores(kind: str) -> bytes:
 YAML_SCALE = {"input": {"scale": 1.0, "bias": 0.0}}
 
 LAYOUTS: dict[str, Layout] = {
-    "yolov8": Layout(make=yolov8, head="yolov8", letterbox=True),
-    "yolov8 without metadata": Layout(make=lambda: yolov8({}), head="yolov8", letterbox=True),
+    "yolov8": Layout(make=yolov8, head="yolov8", resize="letterbox"),
+    "yolov8 without metadata": Layout(make=lambda: yolov8({}), head="yolov8", resize="letterbox"),
     "yolov8 with channels last": Layout(
-        make=lambda: yolov8(picture=Picture(channels_first=False)), head="yolov8", letterbox=True
+        make=lambda: yolov8(picture=Picture(channels_first=False)), head="yolov8", resize="letterbox"
     ),
     "yolov8 in halves": Layout(
-        make=lambda: yolov8(picture=Picture(kind=TensorProto.FLOAT16)), head="yolov8", letterbox=True
+        make=lambda: yolov8(picture=Picture(kind=TensorProto.FLOAT16)), head="yolov8", resize="letterbox"
     ),
     "yolov8 of bytes": Layout(
-        make=lambda: yolov8(picture=Picture(kind=TensorProto.UINT8, scale=1.0)), head="yolov8", letterbox=True
+        make=lambda: yolov8(picture=Picture(kind=TensorProto.UINT8, scale=1.0)), head="yolov8", resize="letterbox"
     ),
     "yolov8 of any size": Layout(
-        make=lambda: yolov8(picture=Picture(shape=["batch", 3, "height", "width"])), head="yolov8", letterbox=True
+        make=lambda: yolov8(picture=Picture(shape=["batch", 3, "height", "width"])), head="yolov8", resize="letterbox"
     ),
-    "yolov5": Layout(make=yolov5, head="yolov5", letterbox=True),
-    "yolov5 with grids beside": Layout(make=lambda: yolov5(grids=True), head="yolov5", letterbox=True),
-    "yolox": Layout(make=yolox, head="yolox"),
-    "yolox decoded": Layout(make=yolox_decoded, head="yolov5"),
-    "yolov6": Layout(make=yolov6, head="yolov5", letterbox=True),
+    "yolov5": Layout(make=yolov5, head="yolov5", resize="letterbox"),
+    "yolov5 with grids beside": Layout(make=lambda: yolov5(grids=True), head="yolov5", resize="letterbox"),
+    "yolox": Layout(make=yolox, head="yolox", resize="letterbox-topleft"),
+    "yolox decoded": Layout(make=yolox_decoded, head="yolov5", resize="letterbox-topleft"),
+    "yolov6": Layout(make=yolov6, head="yolov5", resize="letterbox"),
     "end to end": Layout(
-        make=lambda: rows("xyxy", metadata=ULTRALYTICS | {"end2end": "True"}), head="rows", letterbox=True
+        make=lambda: rows("xyxy", metadata=ULTRALYTICS | {"end2end": "True"}), head="rows", resize="letterbox"
     ),
     "suppressed inside": Layout(
         make=lambda: rows("xyxy", metadata=ULTRALYTICS | {"args": "{'dynamic': False, 'nms': True}"}),
         head="rows",
-        letterbox=True,
+        resize="letterbox",
     ),
     "end to end without metadata": Layout(
-        make=lambda: rows("xyxy", metadata={}), head="rows", letterbox=True, beside=LABELS
+        make=lambda: rows("xyxy", metadata={}), head="rows", resize="letterbox", beside=LABELS
     ),
     "RT-DETR of Ultralytics": Layout(
         make=lambda: rows("cxcywh", metadata=ULTRALYTICS | {"head": "RTDETRDecoder"}), head="rows"
     ),
     "RT-DETR of Ultralytics, older": Layout(make=lambda: rows("cxcywh"), head="rows"),
-    "deepstream": Layout(make=deepstream, head="rows", letterbox=True, beside=LABELS),
+    "deepstream": Layout(make=deepstream, head="rows", resize="letterbox", beside=LABELS),
     "paddle": Layout(make=paddle, head="rows", beside=LABELS),
-    "yolov7 end to end": Layout(make=rows7, head="rows7", letterbox=True, beside=LABELS),
+    "yolov7 end to end": Layout(make=rows7, head="rows7", resize="letterbox", beside=LABELS),
     "rtdetr": Layout(make=rtdetr, head="rtdetr", beside=LABELS),
     "rtdetr without batch": Layout(make=lambda: rtdetr(batch=False), head="rtdetr", beside=LABELS),
     "detr with softmax": Layout(make=lambda: detr("softmax"), head="detr"),
     "detr with sigmoid": Layout(make=lambda: detr("sigmoid"), head="detr"),
     "rfdetr": Layout(make=rfdetr, head="rfdetr", beside=LABELS),
     "mmdeploy": Layout(make=mmdeploy, head="mmdeploy", beside=LABELS, sidecar=YAML_SCALE),
-    "efficientnms": Layout(make=efficientnms, head="efficientnms", letterbox=True, beside=LABELS),
+    "efficientnms": Layout(make=efficientnms, head="efficientnms", resize="letterbox", beside=LABELS),
     "yolo-nas": Layout(
         make=lambda: efficientnms("graph2_", "num_predictions pred_boxes pred_scores pred_classes"),
         head="efficientnms",
-        letterbox=True,
+        resize="letterbox",
         beside=LABELS,
     ),
     "tensorflow": Layout(make=tensorflow, head="tf", beside={"labels.txt": "\n".join(["background", *NAMES])}),
     "ssd": Layout(make=lambda: boxes_and_scores("tensorflow"), head="ssd"),
     "ssd with background": Layout(make=lambda: boxes_and_scores("background"), head="boxes-scores"),
-    "boxes in pixels": Layout(make=lambda: boxes_and_scores("pixels"), head="boxes-scores", letterbox=True),
+    "boxes in pixels": Layout(make=lambda: boxes_and_scores("pixels"), head="boxes-scores", resize="letterbox"),
     "boxes in shares, x first": Layout(
         make=lambda: boxes_and_scores("xyxy"),
         head="boxes-scores",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from framehop.inference import load_model
@@ -28,8 +29,8 @@ class Picture:
     kind: int = TensorProto.FLOAT
     channels_first: bool = True
     blue_first: bool = False
-    scale: object = 1 / 255
-    bias: object = 0.0
+    scale: float | NDArray[np.float64] = 1 / 255
+    bias: float | NDArray[np.float64] = 0.0
     shape: Sequence[int | str] | None = None
 
 
@@ -58,10 +59,10 @@ class Graph:
         (self._head if self._at_head else self._graph.node).append(node)
         return names[0] if outputs == 1 else names
 
-    def const(self, values: object, dtype: object = np.float32) -> str:
+    def const(self, values: Any, dtype: Any = np.float32) -> str:
         self._count += 1
         name = f"const_{self._count}"
-        self._graph.initializer.append(numpy_helper.from_array(np.asarray(values, dtype), name))  # type: ignore[arg-type]
+        self._graph.initializer.append(numpy_helper.from_array(np.asarray(values, dtype), name))
         return name
 
     def ints(self, *values: int) -> str:
@@ -163,8 +164,8 @@ class Graph:
         integers: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Return the file. `outputs`: values by the names that they get; without shapes, as exporters often write them. `integers`: those
-        that are int64."""
+        """Return the file. `outputs`: values by the names that they get, without shapes, as exporters often write them. `integers`:
+        those that are int64."""
         graph = self._graph
         last = [helper.make_node("Identity", [value], [name]) for name, value in outputs.items()]
         nodes = [*self._head, *graph.node, *last]

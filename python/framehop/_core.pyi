@@ -251,6 +251,9 @@ class RingReader:
     def ring_id(self) -> int: ...
     @property
     def slot_count(self) -> int: ...
+    @property
+    def pixel_memory(self) -> tuple[int, int]:
+        """Address and bytes of the mapping of all pixels, for making them known to a device. It lives as long as this object."""
     def try_lease(self, slot: int, generation: int) -> Lease | None:
         """Lease the picture published in `slot` under `generation`; None when it is stale or a tap is over its quota, never
         other pixels. Raises InvalidArgumentError for a slot out of range."""
@@ -376,6 +379,23 @@ def place(
 ) -> tuple[int, int, int, int]:
     """Return (x, y, width, height): the rectangle of the input that a resized picture of `width` × `height` pixels covers, as the
     kernel places it. Raises InvalidArgumentError for an unknown mode, a side below 1, or an input's side above 16,384."""
+
+def nms(
+    pictures: Sequence[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]],
+    *,
+    iou: float,
+    class_agnostic: bool,
+    max_candidates: int,
+    max_objects: int,
+) -> list[NDArray[np.intp]]:
+    """Suppress, in each picture by itself, boxes that overlap better ones; return the indices of those to keep, best first.
+
+    `pictures`: boxes (float32 [k, 4]: x1, y1, x2, y2), scores (float32 [k]) and label ids (int32 [k]) of each, finite and
+    C-contiguous. A box is dropped when it overlaps a better one that was kept by more than `iou` (0–1), with `class_agnostic` false
+    only if both have one label; between equal scores the lower index is the better one. Only the `max_candidates` best are looked
+    at and at most `max_objects` kept, both at least 1, which bounds the work by their product. One GIL release for all pictures.
+    Raises InvalidArgumentError for any other shape, dtype or range.
+    """
 
 # ---------------------------------------------------------------- wire
 

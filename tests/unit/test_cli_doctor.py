@@ -111,7 +111,10 @@ def test_a_gpu_build_without_a_gpu_is_a_note(monkeypatch: pytest.MonkeyPatch) ->
     assert (verdict, "no NVIDIA device here" in text) == ("ok", False)
 
 
-@pytest.mark.parametrize(("providers", "won"), [((), "CPU"), (("CUDAExecutionProvider",), "GPU")])
+@pytest.mark.parametrize(
+    ("providers", "won"),
+    [((), "CPU"), (("CUDAExecutionProvider",), "GPU"), (("OpenVINOExecutionProvider",), "OpenVINO")],
+)
 def test_two_builds_clash_and_the_remedy_is_named(
     monkeypatch: pytest.MonkeyPatch, providers: tuple[str, ...], won: str
 ) -> None:
@@ -143,3 +146,22 @@ def test_dali_and_its_gpus_are_named(monkeypatch: pytest.MonkeyPatch, gpus: int,
     monkeypatch.setattr(runtime_check, "import_dali", lambda: SimpleNamespace(__version__="2.4.0"))
     monkeypatch.setattr(runtime_check, "gpu_count", lambda: gpus)
     assert _said(framehop("doctor", "--json", "--model", "no-such"))["dali"] == ("ok", f"DALI 2.4.0; {expected}")
+
+
+@pytest.mark.parametrize(("provider", "remedy"), [("cuda", "nvidia-smi"), ("openvino", "onnxruntime-openvino")])
+def test_a_provider_that_is_not_there_is_a_problem_or_a_warning_if_another_will_do(
+    caplog: pytest.LogCaptureFixture, provider: str, remedy: str
+) -> None:
+    done = framehop("doctor", "--json", "--provider", provider)
+    assert done.status == 1
+    assert remedy in _said(done)["model"][1]
+    done = framehop("doctor", "--json", "--provider", provider, "--allow-fallback", "--max-batch", "1")
+    assert done.status == 0
+    assert _said(done)["network"][1].startswith("cpu, ")
+    assert [f"asked for {provider}" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_fp16_needs_tensorrt() -> None:
+    done = framehop("doctor", "--fp16")
+    assert done.status != 0
+    assert "fp16 is for provider tensorrt, not auto" in done.stderr

@@ -9,9 +9,10 @@ from typing import cast
 import pytest
 
 from framehop import _core
+from framehop.budgets import ENGINE_S, START_S
 from framehop.config import FAIL_POINTS, DetectOptions
 from framehop.errors import ConfigError
-from framehop.inference import load_model
+from framehop.inference import Provider, load_model
 from framehop.log import LogAt
 from framehop.pipeline.control import Channel, DetectorAt, DetectorSettings, Message, ModelFacts, WorkerSettings
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, WorkerRole
@@ -30,8 +31,8 @@ class Ear:
         return True
 
 
-def roles(workers: int, devices: tuple[int, ...]) -> tuple[WorkerRole, DetectorRole]:
-    options = DetectOptions(workers=workers, devices=devices)
+def roles(workers: int, devices: tuple[int, ...], provider: Provider = "auto") -> tuple[WorkerRole, DetectorRole]:
+    options = DetectOptions(workers=workers, devices=devices, provider=provider)
     rings = [SimpleNamespace(path=f"ring-{index}", slots=list) for index in range(workers)]
     resources = Resources(
         sockets=Path("/run/x"),
@@ -93,3 +94,11 @@ def test_a_worker_begins_with_its_own_ring_and_name() -> None:
 def test_devices_that_cannot_be_are_refused(devices: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="devices must be"):
         DetectOptions(devices=devices)
+
+
+@pytest.mark.parametrize(("provider", "start_s"), [("auto", START_S), ("tensorrt", ENGINE_S)])
+def test_a_detector_of_tensorrt_has_time_to_build_its_engine(provider: Provider, start_s: float) -> None:
+    _, detectors = roles(workers=1, devices=(0,), provider=provider)
+    [detector] = detectors.processes
+    detector.started_s = 100.0
+    assert detector.deadline_s() == 100.0 + start_s

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from framehop._core import __version__
-from framehop.cli import deadletter, demo, doctor, lag, options, read, status, tail, topics, work
+from framehop.cli import deadletter, demo, doctor, lag, model, options, read, status, tail, topics, work
 from framehop.cli.commands import App
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
@@ -48,6 +48,7 @@ app.command()(lag.lag)
 app.command()(status.status)
 app.command()(doctor.doctor)
 app.add_typer(deadletter.app, name="deadletter")
+app.add_typer(model.app, name="model")
 app.add_typer(topics.app, name="topics")
 
 

@@ -32,6 +32,8 @@ PACKAGES = (
 def doctor(
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
+    fp16: options.Fp16 = False,
+    allow_fallback: options.AllowFallback = False,
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
@@ -44,6 +46,8 @@ def doctor(
     settings = options.detect_options(
         model=model,
         provider=provider,
+        fp16=fp16,
+        allow_fallback=allow_fallback,
         workers=workers,
         slots=slots,
         slot_mib=slot_mib,

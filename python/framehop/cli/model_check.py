@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from framehop._core import decode_jpeg
-from framehop.config import DetectOptions
+from framehop.config import DetectOptions, engine_cache
 from framehop.errors import FramehopError, MissingExtraError
 from framehop.inference import sample_picture
 from framehop.inference.engine import Engine, load_model
@@ -37,7 +37,13 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
         pinned = "as pinned" if model.overrides.sha256 else "not pinned by a sidecar"
         yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… {pinned}")
         with Engine(
-            model, provider=options.provider, max_batch=options.max_batch, preprocess=options.preprocess
+            model,
+            provider=options.provider,
+            fp16=options.fp16,
+            allow_fallback=options.allow_fallback,
+            engine_cache=engine_cache(options, 0),
+            max_batch=options.max_batch,
+            preprocess=options.preprocess,
         ) as engine:
             if engine.one_by_one and options.max_batch > 1:
                 yield Check("batch", "note", "the network takes one picture at a time: a larger batch is not faster")

@@ -78,7 +78,7 @@ Model = Annotated[
         "--model",
         metavar="NAME|PATH",
         rich_help_panel=FINDING,
-        help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it.",
+        help="coco-ssd, or your own .onnx file, alone or with a sidecar beside it.",
     ),
 ]
 Conf = Annotated[
@@ -118,7 +118,21 @@ Device = Annotated[
         "--provider",
         metavar="DEVICE",
         rich_help_panel=MACHINE,
-        help="Where the model runs: cpu, cuda, tensorrt, or auto for the GPU if it works.",
+        help="Where the model runs: cpu, cuda, tensorrt, openvino, or auto for the GPU if it works.",
+    ),
+]
+Fp16 = Annotated[
+    bool,
+    typer.Option(
+        "--fp16", rich_help_panel=MACHINE, help="Let TensorRT compute in float16: faster, a little less exact."
+    ),
+]
+AllowFallback = Annotated[
+    bool,
+    typer.Option(
+        "--allow-fallback",
+        rich_help_panel=MACHINE,
+        help="Where DEVICE does not work, take what does, with a warning. Else that is an error.",
     ),
 ]
 Preprocessing = Annotated[
@@ -187,6 +201,8 @@ def detect_options(
     *,
     model: str,
     provider: Provider = "auto",
+    fp16: bool = False,
+    allow_fallback: bool = False,
     lane: str = "main",
     conf: float | None = None,
     classes: list[str] | None = None,
@@ -201,9 +217,11 @@ def detect_options(
     return DetectOptions(
         model=model,
         provider=provider,
+        fp16=fp16,
+        allow_fallback=allow_fallback,
         lane=lane,
         conf=conf,
-        classes=_separate(classes or []),
+        classes=separate(classes or []),
         devices=tuple(gpus or [0]),
         workers=workers,
         slots=slots,
@@ -214,7 +232,7 @@ def detect_options(
     )
 
 
-def _separate(texts: list[str]) -> tuple[str, ...]:
+def separate(texts: list[str]) -> tuple[str, ...]:
     """Split labels at commas, which may also be separate arguments. A label that contains a comma must be given by its number."""
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 

@@ -13,7 +13,7 @@ from framehop.config import DetectOptions
 from framehop.errors import MissingExtraError
 from framehop.inference.preprocess import dali_installed
 from framehop.inference.preprocess.dali_runtime import gpu_count, import_dali
-from framehop.inference.providers import CUDA
+from framehop.inference.providers import CUDA, OPENVINO
 from framehop.installing import install
 
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
@@ -65,7 +65,8 @@ def _build(runtime: ModuleType) -> Check:
 
 
 def _kind(runtime: ModuleType) -> str:
-    return "GPU" if CUDA in runtime.get_available_providers() else "CPU"
+    available = runtime.get_available_providers()
+    return "GPU" if CUDA in available else "OpenVINO" if OPENVINO in available else "CPU"
 
 
 def _dali(*, asked: bool) -> Check:

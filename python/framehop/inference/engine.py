@@ -14,14 +14,20 @@ from numpy.typing import NDArray
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
 from framehop.inference import Model, Network, OnnxSession, Provider, Run, SessionOptions, load_model
 from framehop.inference.device import Device
-from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Rows, Wanted, finite
+from framehop.inference.postprocess import (
+    NO_CANDIDATES,
+    NO_OBJECTS,
+    Candidates,
+    Objects,
+    Postprocessor,
+    Wanted,
+    finite,
+)
 from framehop.inference.preprocess import Preprocess, make_preprocessor, shared_stream
 from framehop.inference.recognise import Plan, recognise
 from framehop.types import BatchTimings, Detections, ModelInfo
 
-__all__ = ["BAD_OUTPUT", "Engine", "load_model"]
-
-BAD_OUTPUT = "bad_output"
+__all__ = ["Engine", "load_model"]
 
 Size = tuple[int, int]
 
@@ -125,7 +131,8 @@ class Engine:
 
         `pictures`: uint8 [H, W, 3], RGB, borrowed for the call. `source_sizes`: (width, height) of each picture before the
         decoder scaled it; boxes are in these pixels. None if no picture was scaled. More than `max_batch` pictures run in several
-        batches. A picture whose outputs hold NaN or infinity gets the error `bad_output`; the others are not affected.
+        batches. A picture whose outputs hold NaN or infinity, or what its head cannot read, gets an error that begins with
+        `bad_output`; the others are not affected.
         Raises InvalidArgumentError for a picture of another shape or dtype, ModelError when the runtime fails, ClosedError.
         """
         if self._session is None:
@@ -148,44 +155,44 @@ class Engine:
         filled = time.perf_counter_ns()
         runs = session.run(batch)
         ran = time.perf_counter_ns()
-        found = self._objects(runs, transforms, [_size(picture) for picture in pictures], sizes)
+        read = [one for run in runs for one in self._post.read(run.outputs, run.count)[: run.used]]
+        found = self._objects(read, transforms, [_size(picture) for picture in pictures], sizes)
         timings = _timings(len(pictures), began, filled, ran, time.perf_counter_ns())
         return [_detections(objects, timings) for objects in found]
 
     def _objects(
         self,
-        runs: Sequence[Run],
+        read: Sequence[Candidates | str],
         transforms: NDArray[np.float64],
         picture_sizes: Sequence[Size],
         source_sizes: Sequence[Size],
-    ) -> list[Objects | None]:
-        """Return the objects of each picture, or None if its outputs are not finite or no boxes. Raises ModelError if they cannot
-        be split by picture."""
+    ) -> list[Objects | str]:
+        """Return the objects of each picture, or the reason why its outputs cannot be used."""
+        kept = self._post.keep([NO_CANDIDATES if isinstance(one, str) else one for one in read])
         return [
-            self._try_objects(one, transform, picture_size, source_size)
-            for one, transform, picture_size, source_size in zip(
-                self._split(runs), transforms, picture_sizes, source_sizes, strict=True
-            )
+            one
+            if isinstance(one, str)
+            else self._post.place(kept[i], transforms[i], picture_size=picture_sizes[i], source_size=source_sizes[i])
+            for i, one in enumerate(read)
         ]
 
-    def _try_objects(
-        self, rows: Rows, transform: NDArray[np.float64], picture_size: Size, source_size: Size
-    ) -> Objects | None:
-        if not finite(rows):
-            return None
-        try:
-            return self._post.objects(rows, transform, picture_size=picture_size, source_size=source_size)
-        except ModelError:  # the bundled picture was read without; so it is this one's fault, and not the others'
-            return None
-
     def _warm_up(self, session: OnnxSession) -> None:
-        """Run a batch of one and the largest batch. This allocates, and shows whether outputs can be split by picture and whether
-        the network takes a batch, which small batches would hide until the load is high. A GPU plans anew for each batch size."""
-        self._split(session.run(self._input.blank(1)))
-        self._split(session.try_batch(self._input.blank(self._max_batch)))
+        """Run a batch of one and the largest batch. This allocates, and shows whether the head can read the outputs and whether the
+        network takes a batch, which small batches would hide until the load is high. A GPU plans anew for each batch size."""
+        self._read_blank(session.run(self._input.blank(1)))
+        runs = session.try_batch(self._input.blank(self._max_batch))
+        try:
+            self._read_blank(runs)
+        except ModelError as error:
+            session.run_one_by_one(error)  # its outputs have no axis for the pictures of a batch
+            self._read_blank(session.run(self._input.blank(1)))
 
-    def _split(self, runs: Sequence[Run]) -> list[Rows]:
-        return [rows for run in runs for rows in self._post.rows(run.outputs, run.count)[: run.used]]
+    def _read_blank(self, runs: Sequence[Run]) -> None:
+        """Raise ModelError if the head cannot read the outputs, as it never will."""
+        for run in runs:
+            for rows in self._post.rows(run.outputs, run.count):
+                if finite(rows):
+                    self._post.candidates(rows)
 
     def close(self) -> None:
         """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
@@ -237,7 +244,7 @@ def _timings(batch_size: int, began_ns: int, filled_ns: int, ran_ns: int, done_n
     )
 
 
-def _detections(objects: Objects | None, timings: BatchTimings) -> Detections:
-    boxes, scores, label_ids = objects or NO_OBJECTS
-    error = "" if objects is not None else BAD_OUTPUT
+def _detections(found: Objects | str, timings: BatchTimings) -> Detections:
+    boxes, scores, label_ids = NO_OBJECTS if isinstance(found, str) else found
+    error = found if isinstance(found, str) else ""
     return Detections(boxes=boxes, scores=scores, label_ids=label_ids, error=error, timings=timings)

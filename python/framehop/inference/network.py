@@ -27,8 +27,8 @@ NUMERIC = frozenset(
     {"bool", *(f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64))} - {"float8"}
 )
 
-# A detector's labels take some ten thousand bytes; a hostile file's metadata could take all memory in every copy made of it.
-_MAX_VALUE, _MAX_METADATA = 1 << 18, 1 << 20
+# The names of 65,536 labels take a megabyte or two; a hostile file's metadata could take all memory in every copy made of it.
+_MAX_VALUE, _MAX_METADATA, _CUT = 2 << 20, 4 << 20, 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class TensorInfo:
 class Network:
     """One network on the CPU, for looking at and for trying it. Use from one thread. Closing twice is harmless.
 
-    `metadata`: what its exporter noted, text by key, at most 1 MiB. `producer`: the exporter's name and version. `opset`,
+    `metadata`: what its exporter noted, text by key, at most 4 MiB. `producer`: the exporter's name and version. `opset`,
     `ir_version`: 0 if the file does not say.
     """
 
@@ -115,12 +115,13 @@ def tensor_info(value: onnxruntime.NodeArg) -> TensorInfo:
 
 
 def _bounded(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return `metadata` without values that no exporter writes, and not more of it than `_MAX_METADATA`."""
+    """Return `metadata`, of each value no more than exporters write, and not more of all than `_MAX_METADATA`. A value that is cut
+    cannot be read, but shows that there was one."""
     kept: dict[str, str] = {}
     room = _MAX_METADATA
     for key, text in metadata.items():
-        size = len(key) + len(text)
-        if size <= min(room, _MAX_VALUE):
-            kept[key] = text
-            room -= size
+        shown = text if len(text) <= min(room, _MAX_VALUE) else text[:_CUT]
+        if len(key) + len(shown) <= room:
+            kept[key] = shown
+            room -= len(key) + len(shown)
     return kept

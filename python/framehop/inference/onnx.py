@@ -98,6 +98,14 @@ class OnnxSession:
             )
         return self.run(batch)
 
+    def run_one_by_one(self, reason: ModelError) -> None:
+        """Run picture by picture from now on, and warn, as the outputs of a batch cannot be told apart. Raises `reason` if the
+        network takes exactly so many pictures, or runs one by one already."""
+        if self._at_once == 1 or self._fixed:
+            raise reason
+        self._at_once = 1
+        logger.warning("%s has outputs without an axis for the batch: pictures run one by one. %s", self._file, reason)
+
     def _takes_two(self, batch: Batch) -> bool:
         try:
             self._run_once(batch[:2], 2)

@@ -92,14 +92,14 @@ class Model:
 def read_sidecar(path: Path, network: Path | None = None) -> Model:
     """Read and check `path`, a `model.yaml`. `network`: the file it is for, None for the one that it names, or else the only one
     beside it. The network's file is not touched. Raises ModelError."""
-    overrides = _overrides(path, read_yaml(path))
+    overrides = _overrides(path)
     file = network or _named(path, overrides) or _only_network(path)
     return Model(overrides=overrides, file=file, path=path, sha256=overrides.sha256)
 
 
 def describes(path: Path, network: Path) -> bool:
     """Return whether the sidecar `path` is for `network`: it names that file, or none. Raises ModelError."""
-    file = _named(path, _overrides(path, read_yaml(path)))
+    file = _named(path, _overrides(path))
     return file is None or file == network.resolve()
 
 
@@ -129,11 +129,16 @@ def networks_in(directory: Path) -> list[Path]:
     return sorted(path for path in directory.glob("*.onnx") if path.is_file())
 
 
-def _overrides(path: Path, content: object) -> Overrides:
-    overrides = to_struct(content, Overrides, where=str(path), error=ModelError)
+def to_overrides(content: object, *, where: str) -> Overrides:
+    """Check the content of a sidecar. `where` opens the message of the ModelError that it raises."""
+    overrides = to_struct(content, Overrides, where=where, error=ModelError)
     if overrides.head is not None:
-        check_head(overrides.head, where=str(path))
+        check_head(overrides.head, where=where)
     return overrides
+
+
+def _overrides(path: Path) -> Overrides:
+    return to_overrides(read_yaml(path), where=str(path))
 
 
 def _named(path: Path, overrides: Overrides) -> Path | None:

@@ -28,6 +28,9 @@ class Candidates:
         return Candidates(self.boxes[kept], self.scores[kept], self.label_ids[kept])
 
 
+NO_CANDIDATES = Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
+
+
 def candidates(boxes: NDArray[np.float32], scores: Array, classes: Array, first_label_id: int) -> Candidates:
     """Make candidates of what a head has read. `boxes`: as in Candidates; `scores`: [k]; `classes`: [k], whole numbers of any type,
     where a negative one fills up a row without an object. `first_label_id`: the label id of class 0.

@@ -50,7 +50,7 @@ class NanodetHead:
             expect(box, rows[box], (len(cells), max(8, rows[box].shape[-1] // 4 * 4)))
 
     def _decode(self, raw: Array, cells: NDArray[np.float32]) -> NDArray[np.float32]:
-        shares = softmax(floats(raw).reshape(len(raw), 4, -1))
+        shares = softmax(floats(raw).reshape(len(raw), 4, raw.shape[1] // 4))
         distances = shares @ np.arange(shares.shape[2], dtype=np.float32) * cells[:, 2:]
         centre = (cells[:, :2] + np.float32(self._share)) * cells[:, 2:] + np.float32(self._beyond)
         return np.concatenate([centre - distances[:, :2], centre + distances[:, 2:]], axis=1)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from framehop.errors import InvalidArgumentError
 from framehop.inference.device import ComputeStream, Device
+from framehop.inference.page_locks import PageLocks
 from framehop.inference.preprocess.native import InputTensor
 from framehop.inference.preprocess.preprocessor import Preprocessor
 from framehop.inference.providers import Provider
@@ -29,7 +30,7 @@ def make_preprocessor(
     Raises MissingExtraError if DALI is asked for and not installed, ModelError if DALI cannot make this tensor.
     """
     if _chosen(kind, device) == "native":
-        return InputTensor(spec, resize, max_batch=max_batch)
+        return InputTensor(spec, resize, max_batch=max_batch, locks=PageLocks.of(device.kind, device.index))
     from framehop.inference.preprocess.dali import DaliPreprocessor
 
     return DaliPreprocessor(spec, resize, max_batch=max_batch, device=device)

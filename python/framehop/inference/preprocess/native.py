@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import Preprocessor
+from framehop.inference.page_locks import PageLocks
 from framehop.inference.spec import InputSpec, ResizeSpec
 from framehop.inference.tensors import InputArray
 
@@ -15,7 +16,8 @@ from framehop.inference.tensors import InputArray
 class InputTensor:
     """Owns one tensor for batches of up to `max_batch` pictures; every fill writes into the same memory. Not thread-safe."""
 
-    def __init__(self, spec: InputSpec, resize: ResizeSpec, *, max_batch: int) -> None:
+    def __init__(self, spec: InputSpec, resize: ResizeSpec, *, max_batch: int, locks: PageLocks | None = None) -> None:
+        """`locks`: what page-locks the tensor for a GPU. Raises InvalidArgumentError."""
         self._kernel = Preprocessor(
             width=spec.width,
             height=spec.height,
@@ -27,6 +29,9 @@ class InputTensor:
             pad=resize.pad,
         )
         self._tensor: InputArray = np.zeros((max_batch, *spec.item_shape), spec.dtype)
+        self._locks = locks
+        if locks is not None:
+            locks.lock(self._tensor.ctypes.data, self._tensor.nbytes)
 
     def fill(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[InputArray, NDArray[np.float64]]:
         """Resize and normalise `pictures` (uint8 [H, W, 3], RGB; at most `max_batch`).
@@ -43,4 +48,6 @@ class InputTensor:
         return self._tensor[:count]
 
     def close(self) -> None:
-        """Do nothing: the memory goes with this object."""
+        """Unlock the memory, which goes with this object. Closing twice is harmless."""
+        if self._locks is not None:
+            self._locks.close()

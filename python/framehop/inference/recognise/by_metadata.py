@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
 from framehop.inference.recognise.values import are_shares
@@ -21,7 +23,8 @@ def finished(facts: Facts) -> Match | None:
     name = _six_columns(facts)
     if name is None or not facts.notes.finished or facts.notes.head == "RTDETRDecoder":
         return None
-    if are_shares(facts.outputs[name].reshape(-1, 6)[:, :4]):
+    boxes = facts.outputs[name].reshape(-1, 6)[:, :4]
+    if np.any(boxes) and are_shares(boxes):
         return None
     return Match(
         head={"output": name}, why=f"its metadata says {facts.notes.finished}, and it gives six numbers per box"

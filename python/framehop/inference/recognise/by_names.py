@@ -22,21 +22,33 @@ def deployed_rtdetr(facts: Facts) -> Match | None:
     )
 
 
+_SOFTMAX = frozenset({"detr", "yolos", "table-transformer"})
+
+
 def hugging_face(facts: Facts) -> Match | None:
-    """Find the DETR family. With a softmax, most queries of any picture say "no object", which is the last column."""
     names = facts.named("logits", "pred_boxes")
     if names is None:
         return None
-    logits = facts.outputs[names[0]]
-    columns = logits.shape[-1]
-    silent = np.mean(logits.reshape(-1, columns).argmax(axis=1) == columns - 1)
-    softmax = bool(silent > 0.5)
-    which = "most queries say the last class, so it means no object" if softmax else "few queries say the last class"
+    columns = facts.outputs[names[0]].shape[-1]
+    softmax, why = _ends_in_no_object(facts, names[0], columns)
     return Match(
         head={"logits": names[0], "boxes": names[1], "scores": "softmax" if softmax else "sigmoid"},
-        why=f"its outputs are called logits and pred_boxes; {which}",
+        why=f"its outputs are called logits and pred_boxes; {why}",
         classes=columns - softmax,
     )
+
+
+def _ends_in_no_object(facts: Facts, logits: str, columns: int) -> tuple[bool, str]:
+    """Return whether the last of the columns means "no object", as it does with a softmax, and the reason."""
+    if facts.config:
+        return facts.config in _SOFTMAX, f"config.json says model_type: {facts.config}"
+    if facts.labels in {columns, columns - 1}:
+        return facts.labels < columns, f"there are {facts.labels} names for {columns} columns"
+    if columns == 1:
+        return False, "there is one column, so it is a class"
+    silent = np.mean(facts.outputs[logits].reshape(-1, columns).argmax(axis=1) == columns - 1)
+    most = bool(silent > 0.5)  # most queries of any picture see nothing
+    return most, f"{'most' if most else 'few'} queries say the last class{', so it means no object' if most else ''}"
 
 
 def detr_by_softmax(facts: Facts) -> Match | None:
@@ -94,7 +106,14 @@ def tensorflow(facts: Facts) -> Match | None:
     return Match(
         head=dict(zip(_KEYS, names, strict=True)),
         why=f"its outputs are called {', '.join(_COUNTED[-1])}, and its boxes are shares of the sides",
+        classes=_columns(facts),
     )
+
+
+def _columns(facts: Facts) -> int | None:
+    """Return how many classes TensorFlow's further outputs show, with the background, whose label id is 0."""
+    more = [facts.named(name) for name in ("detection_multiclass_scores", "raw_detection_scores")]
+    return next((facts.outputs[names[0]].shape[-1] for names in more if names), None)
 
 
 def paddle(facts: Facts) -> Match | None:

@@ -16,6 +16,7 @@ from framehop.inference.recognise.values import (
 )
 from framehop.inference.tensors import Tensor
 
+_COCO = 80
 _MOST_FINISHED = 1000  # no exporter gives more finished boxes
 
 
@@ -93,9 +94,11 @@ def centernet(facts: Facts) -> Match | None:
     found = _finished_rows(facts)
     if found is None or not _is_centernet(facts, found[1]):
         return None
+    quarter = bool(found[1][:, :4].max() <= max(facts.size) / 4 * 1.1)
     return Match(
-        head={"output": found[0]},
-        why="its output is [N, 100, 6], its input has the channels last, and its boxes span a quarter of it",
+        head={"output": found[0], "stride": 4 if quarter else 1},
+        why="its output is [N, 100, 6], and its input has the channels last"
+        + ("; its boxes span a quarter of the input" if quarter else ""),
     )
 
 
@@ -120,10 +123,18 @@ def _rows(facts: Facts, *, least: int) -> tuple[str, Tensor] | None:
 def _with_objectness(facts: Facts) -> tuple[str, Tensor] | None:
     """Return rows of a decoded box, an objectness and class scores."""
     table = _rows(facts, least=6)
-    if table is None or (table[1].shape[1] == 6 and are_ids(table[1][:, 5])):
+    if table is None or _has_no_objectness(facts, table[1]):
         return None
     fits = are_decoded(table[1][:, :4], facts.size) and are_scores(table[1][:, 4:])
     return table if fits else None
+
+
+def _has_no_objectness(facts: Facts, rows: Tensor) -> bool:
+    """Return whether column 4 is something else: the score of a finished box, or the first class of a YOLOv8 that was turned."""
+    columns = rows.shape[1]
+    if columns == 6 and are_ids(rows[:, 5]) and are_corners(rows[:, :4]):
+        return True
+    return facts.labels == columns - 4 or (facts.labels == 0 and columns == 4 + _COCO)
 
 
 def _per_cell(facts: Facts, found: tuple[str, Tensor]) -> int:
@@ -167,6 +178,8 @@ def _finished_as(facts: Facts, box: str) -> Match | None:
     if box not in readings(rows[:, :4], facts.size) or (are_corners(rows[:, :4]) and _overlap(facts, rows)):
         return None
     shares = are_shares(rows[:, :4])
+    if box == "cxcywh" and not shares:
+        return None
     return Match(
         head={"output": name, "box": box, "normalised": shares},
         why=f"its output is [N, {len(rows)}, 6]: {'shares of the sides' if shares else 'pixels'} that only"
@@ -175,6 +188,4 @@ def _finished_as(facts: Facts, box: str) -> Match | None:
 
 
 def _is_centernet(facts: Facts, rows: Tensor) -> bool:
-    boxes = rows[:, :4]
-    quarter = max(facts.size) / 4 * 1.1
-    return facts.layout == "NHWC" and len(rows) == 100 and not are_shares(boxes) and bool(boxes.max() <= quarter)
+    return facts.layout == "NHWC" and len(rows) == 100 and not are_shares(rows[:, :4])

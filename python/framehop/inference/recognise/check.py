@@ -23,7 +23,7 @@ def complaint(spec: ModelSpec, outputs: Mapping[str, Tensor]) -> str:
     head = make_head(spec.head, spec.input)
     missing = [name for name in head.outputs if name not in outputs]
     if missing:
-        return f"the network has no output {missing[0]!r} of numbers; it has {', '.join(outputs)}"
+        return f"the network has no output {missing[0]!r}; it has: {', '.join(outputs)}"
     try:
         [rows] = head.rows(outputs, 1)
         if not finite(rows):

@@ -15,13 +15,15 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a family is recognised by. `size`: the input's (width, height). `outputs`: of the run on the bundled picture, in the
-    network's order."""
+    """What a family is recognised by. `size`: the input's (width, height). `config`: Hugging Face's name of the architecture,
+    empty if unknown. `labels`: how many names there are, 0 if none. `outputs`: of the run on the bundled picture, in order."""
 
     size: Size
     layout: Layout
     extra: Mapping[str, ExtraInput]
     notes: Notes
+    config: str
+    labels: int
     outputs: Mapping[str, Tensor]
 
     def named(self, *names: str) -> tuple[str, ...] | None:
@@ -32,7 +34,9 @@ class Facts:
     def _called(self, name: str) -> str:
         if name in self.outputs:
             return name
-        return next((output for output in self.outputs if output.endswith((f"_{name}", f"/{name}", f":{name}"))), "")
+        whole = [output.removesuffix(":0") for output in self.outputs]
+        fits = (output == name or output.endswith((f"_{name}", f"/{name}")) for output in whole)
+        return next((output for output, fit in zip(self.outputs, fits, strict=True) if fit), "")
 
     def table(self, rank: int) -> tuple[str, Tensor] | None:
         """Return the only output of float numbers with `rank` sides, None if there are none or several."""

@@ -28,6 +28,9 @@ _PER_CLASS = NmsSpec(iou=0.7, class_agnostic=False)
 _CLOSER = NmsSpec(iou=0.45, class_agnostic=False)
 _AGNOSTIC = NmsSpec(iou=0.5, class_agnostic=True)
 
+# Values of -1 to 1, and of 0 to 1.
+_SIGNED, _SHARE = (1 / 127.5, -1.0), (1 / 255, 0.0)
+
 _NORMALISATION = ("input.scale", "input.bias")
 
 FAMILIES: tuple[Family, ...] = (
@@ -119,6 +122,7 @@ FAMILIES: tuple[Family, ...] = (
         preparation=_PIXELS,
         nms=_AGNOSTIC,
         threshold=0.5,
+        ranges=(_SIGNED, _SHARE),
     ),
     Family(
         title="PaddleDetection",
@@ -210,6 +214,7 @@ FAMILIES: tuple[Family, ...] = (
         find=by_shapes.centernet,
         preparation=_PIXELS,
         nms=_PER_CLASS,
+        ranges=(_SIGNED, _SHARE),
     ),
     Family(
         title="SSD of TensorFlow, without suppression",
@@ -219,6 +224,7 @@ FAMILIES: tuple[Family, ...] = (
         preparation=_PIXELS,
         nms=_AGNOSTIC,
         threshold=0.5,
+        ranges=(_SIGNED, _SHARE),
     ),
     Family(
         title="SSD with a background class",
@@ -228,6 +234,7 @@ FAMILIES: tuple[Family, ...] = (
         preparation=_PIXELS,
         nms=_AGNOSTIC,
         threshold=0.5,
+        ranges=(_SIGNED, _SHARE),
     ),
     Family(
         title="YOLO-NAS without suppression",

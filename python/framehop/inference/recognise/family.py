@@ -24,13 +24,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """How pictures are prepared. `scale`, `bias`: of float inputs; an input of bytes gets the pixels."""
+    """How pictures are prepared. `scale`, `bias`: of float inputs; an input of bytes gets the pixels. `why`: a clause on these two,
+    where they are not the family's usual ones."""
 
     mode: ResizeMode
     colour: Colour = "RGB"
     scale: PerChannel = 1 / 255
     bias: PerChannel = 0.0
     pad: float = 114.0
+    why: str = ""
 
 
 Finder = Callable[[Facts], Match | None]
@@ -40,7 +42,8 @@ Finder = Callable[[Facts], Match | None]
 class Family:
     """A row of the table. `find` returns how a network's outputs bind to the head, None if it is no such network. `asked`: keys of
     `model.yaml` that no file of this family tells and that cannot be guessed. `configured`: a `preprocessor_config.json` beside the
-    network says how its pictures are prepared."""
+    network says how its pictures are prepared. `ranges`: other scales and biases in use, taken if only they show the network
+    something on the bundled picture."""
 
     title: str
     head: str
@@ -51,3 +54,4 @@ class Family:
     threshold: float = 0.25
     asked: tuple[str, ...] = ()
     configured: bool = False
+    ranges: tuple[tuple[float, float], ...] = ()

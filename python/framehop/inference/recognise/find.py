@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple, get_args
 
 from framehop.errors import ModelError
@@ -12,7 +13,7 @@ from framehop.inference.recognise.family import Evidence, Family, Match
 from framehop.inference.recognise.refusals import ambiguous, unknown
 
 # A network that gets its pictures prepared in a wrong way sees next to nothing.
-_SURE, _RIVAL = 0.3, 0.5
+SURE, RIVAL = 0.3, 0.5
 
 
 class Found(NamedTuple):
@@ -20,6 +21,12 @@ class Found(NamedTuple):
 
     family: Family
     match: Match
+
+    def seen_so(self, score: float, otherwise: float) -> Found:
+        """Return the family with the scores on the bundled picture as the reason of its range of values."""
+        why = f"so it sees something with {score:.2f} on the bundled picture, and else with {otherwise:.2f}"
+        preparation = replace(self.family.preparation, why=why)
+        return self._replace(family=replace(self.family, preparation=preparation))
 
 
 Sees = Callable[[Found], float]
@@ -75,16 +82,14 @@ def _best(found: list[Found], sees: Sees, prepared: bool) -> Found:
     if same and prepared:
         return found[0]
     scores = sorted(((sees(one), index) for index, one in enumerate(found)), reverse=True)
-    if same and scores[0][0] >= _SURE and scores[1][0] <= scores[0][0] * _RIVAL:
+    if same and scores[0][0] >= SURE and scores[1][0] <= scores[0][0] * RIVAL:
         return _tried(found, scores)
     raise ModelError(ambiguous([one.family for one in found], _deciding(found, same=same)))
 
 
 def _tried(found: list[Found], scores: list[tuple[float, int]]) -> Found:
     (best, at), (second, _) = scores[:2]
-    family, match = found[at]
-    why = f"{match.why}; prepared so it sees something with {best:.2f} on the bundled picture, otherwise with {second:.2f}"
-    return Found(family, Match(head=match.head, why=why, classes=match.classes))
+    return found[at].seen_so(best, second)
 
 
 def _deciding(found: list[Found], *, same: bool) -> list[str]:

@@ -28,8 +28,8 @@ def choose_labels(model: Model, notes: Notes, beside: Beside, *, classes: int | 
     """Return names for `classes` classes, None if the outputs do not show how many there are. `first`: as the sidecar or the family
     says, None if neither does. Raises ModelError if names and classes do not match."""
     for names, source in _sources(model, notes, beside):
-        if first is None and classes is not None and len(names) == classes + 1 and min(names) == 0:
-            return Labelled(names=names, first=1, why=f"{source}, the first of them for the background")
+        if first is None and classes is not None and max(names) == classes and len(names) <= classes + 1:
+            return Labelled(names=names, first=1, why=f"{source}, and the first class is number 1")
         _check(names, source, classes, first or 0, exact=source != _said(model))
         return Labelled(names=names, first=first or 0, why=source)
     return _usual(classes, first, notes)

@@ -41,7 +41,7 @@ def picture_input(inputs: Sequence[TensorInfo], said: InputOverrides) -> Picture
     """Return the input for pictures: the one with a batch of pictures of three channels. Raises ModelError naming all inputs."""
     named = [info for info in inputs if info.name == said.name] if said.name else list(inputs)
     if said.name and not named:
-        raise ModelError(f"input.name: it has no input {said.name!r}; it has {listed(inputs)}")
+        raise ModelError(f"input.name: the network has no input {said.name!r}; it has: {listed(inputs)}")
     likely = [info for info in named if info.name not in KNOWN_EXTRA and _layouts(info)]
     if len(likely) != 1:
         raise ModelError(_no_picture(inputs, likely))
@@ -51,6 +51,8 @@ def picture_input(inputs: Sequence[TensorInfo], said: InputOverrides) -> Picture
         raise ModelError(
             f"its input {info.name!r} is {info.dtype}, and must be one of {', '.join(DTYPES)}: export it anew"
         )
+    if said.dtype not in {None, dtype}:
+        raise ModelError(f"input.dtype: the network takes {dtype} for {info.name!r}, not {said.dtype}")
     return PictureInput(name=info.name, dtype=dtype, layouts=_layouts(info), shape=info.shape)
 
 
@@ -71,12 +73,13 @@ def extra_inputs(
 
 def listed(tensors: Sequence[TensorInfo]) -> str:
     """Return names, dtypes and shapes for a message; at most eight."""
-    shown = [f"{info.name[:64]!r} {info.dtype[:32]} {_sides(info.shape)}" for info in tensors[:8]]
+    shown = [f"{info.name[:64]!r} {info.dtype[:32]} {sides(info.shape)}" for info in tensors[:8]]
     return ", ".join(shown) + (f" and {len(tensors) - 8} more" if len(tensors) > 8 else "") or "none"
 
 
-def _sides(shape: Sequence[int | None]) -> str:
-    return f"[{', '.join('?' if side is None else str(side) for side in shape)}]"
+def sides(shape: Sequence[int | None]) -> str:
+    """Return a shape for a message; N stands for any length."""
+    return f"[{', '.join('N' if side is None else str(side) for side in shape)}]"
 
 
 def _layouts(info: TensorInfo) -> tuple[Layout, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from framehop.errors import ModelError
 from framehop.inference.head_overrides import keys_of, make_head_spec, reads_one_output
@@ -15,7 +16,7 @@ from framehop.inference.recognise.check import best_score, complaint
 from framehop.inference.recognise.choices import Choices, Reason
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
-from framehop.inference.recognise.find import Found, family_of, find, likely_head
+from framehop.inference.recognise.find import RIVAL, SURE, Found, family_of, find, likely_head
 from framehop.inference.recognise.labels import Labelled, choose_labels
 from framehop.inference.recognise.notes import read_notes
 from framehop.inference.recognise.preparing import choose_input, choose_resize
@@ -48,6 +49,11 @@ def recognise(network: Network, model: Model) -> Plan:
         raise ModelError(f"{model.place}: {error}") from error
 
 
+def _with_range(found: Found, scale: float, bias: float) -> Found:
+    preparation = replace(found.family.preparation, scale=scale, bias=bias)
+    return found._replace(family=replace(found.family, preparation=preparation))
+
+
 class _Recogniser:
     """One recognition of one network."""
 
@@ -65,6 +71,8 @@ class _Recogniser:
             layout=tried.tensor.layout,
             extra=tried.tensor.extra,
             notes=self._notes,
+            config=self._beside.config,
+            labels=len(self._named()),
             outputs=tried.outputs,
         )
         found = self._find(facts, tried)
@@ -74,13 +82,28 @@ class _Recogniser:
         self._check(spec, facts, outputs)
         return Plan(spec=spec, family=found.family.title, reasons=tuple(choices.reasons), outputs=outputs)
 
+    def _named(self) -> Mapping[int, str]:
+        beside = self._beside.labels
+        return self._said.labels or self._notes.names or (beside.names if beside else {})
+
     # ---- the family
 
     def _find(self, facts: Facts, tried: Tried) -> Found:
         said = self._said
         prepared = None not in (said.resize.mode, said.input.colour, said.input.scale)
         found = find(facts, said.head, lambda one: self._sees(one, tried), prepared=prepared)
-        return found or self._as_said(facts, said.head or {})
+        return self._in_range(found or self._as_said(facts, said.head or {}), tried)
+
+    def _in_range(self, found: Found, tried: Tried) -> Found:
+        """Return the family, with another of its ranges of values if only with that the network sees something."""
+        if not found.family.ranges or self._said.input.scale is not None or tried.tensor.dtype == "uint8":
+            return found
+        usual = self._sees(found, tried)
+        if usual >= SURE:
+            return found
+        others = [_with_range(found, scale, bias) for scale, bias in found.family.ranges]
+        seen, best = max(((self._sees(other, tried), other) for other in others), key=itemgetter(0))
+        return best.seen_so(seen, usual) if seen >= SURE and usual <= RIVAL * seen else found
 
     def _as_said(self, facts: Facts, head: Mapping[str, object]) -> Found:
         """Return the head that the sidecar names, although nothing in the network speaks for it: the check will tell."""
@@ -114,7 +137,7 @@ class _Recogniser:
             head=head,
             labels=names,
             score_threshold=choices.take(
-                "score_threshold", said.score_threshold, found.family.threshold, f"{found.family.title}: usual"
+                "score_threshold", said.score_threshold, found.family.threshold, f"usual for {found.family.title}"
             ),
             nms=self._nms(choices, found, suppress=make_head(head, tensor).suppress),
             max_objects=choices.take("max_objects", said.max_objects, 100, "usual"),
@@ -140,7 +163,7 @@ class _Recogniser:
         head = make_head_spec(keys, where=str(self._model.place.name))
         for key, value in keys_of(head).items():
             choices.take(
-                f"head.{key}", said.get(key), value, found.match.why if key == "name" else "so it is called or laid out"
+                f"head.{key}", said.get(key), value, found.match.why if key == "name" else "found in its outputs"
             )
         return head
 
@@ -149,7 +172,7 @@ class _Recogniser:
         if not suppress and said.iou is None and said.class_agnostic is None:
             choices.take("nms", None, "none", "its boxes are suppressed inside, or need no suppression")
             return NmsSpec()
-        why = f"{found.family.title}: usual"
+        why = f"usual for {found.family.title}"
         return NmsSpec(
             iou=choices.take("nms.iou", said.iou, usual.iou, why),
             class_agnostic=choices.take("nms.class_agnostic", said.class_agnostic, usual.class_agnostic, why),

@@ -14,7 +14,7 @@ _BY_FILE = "preprocessor_config.json says so"
 
 def choose_input(choices: Choices, said: Overrides, tried: Tried, family: Family, beside: Beside) -> InputSpec:
     """Return the input. Raises ModelError for a normalisation that no file tells and that cannot be guessed."""
-    tensor, preparation, usual = tried.tensor, family.preparation, f"{family.title}: its usual way"
+    tensor, preparation, usual = tried.tensor, family.preparation, f"usual for {family.title}"
     scale, bias, why = _normalisation(tensor, said.input, family, beside)
     if scale is None or bias is None:
         raise ModelError(_ask(family))
@@ -33,7 +33,7 @@ def choose_input(choices: Choices, said: Overrides, tried: Tried, family: Family
 
 def choose_resize(choices: Choices, said: Overrides, family: Family) -> ResizeSpec:
     """Return the way pictures are resized, which few files tell."""
-    preparation, usual = family.preparation, f"{family.title}: its usual way"
+    preparation, usual = family.preparation, f"usual for {family.title}"
     mode = choices.take("resize.mode", said.resize.mode, preparation.mode, usual)
     if mode == "stretch" and said.resize.pad is None:
         return ResizeSpec(mode=mode)
@@ -50,7 +50,8 @@ def _normalisation(
         return _simple(beside.scale), _simple(beside.bias), _BY_FILE
     if "input.scale" in family.asked:
         return said.scale, said.bias, ""
-    return family.preparation.scale, family.preparation.bias, f"{family.title}: its usual way"
+    preparation = family.preparation
+    return preparation.scale, preparation.bias, preparation.why or f"usual for {family.title}"
 
 
 def _simple(values: tuple[float, float, float]) -> PerChannel:

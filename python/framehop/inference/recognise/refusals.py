@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from framehop.inference.network import TensorInfo
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Family
@@ -35,6 +37,11 @@ def _nothing(facts: Facts) -> str:
     return "" if facts.outputs else "it has no outputs of numbers: it is no detector"
 
 
+def _not_finite(facts: Facts) -> str:
+    bad = [name for name, value in facts.outputs.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+    return f"its output {bad[0]!r} holds NaN or infinity for the bundled picture: export it with float32" if bad else ""
+
+
 def _distributions(facts: Facts) -> str:
     bins = [value for value in facts.outputs.values() if value.ndim >= 3 and _DFL in value.shape[1:]]
     long = [value for value in facts.outputs.values() if value.ndim == 4 and value.shape[1] > _DFL]
@@ -44,6 +51,13 @@ def _distributions(facts: Facts) -> str:
             " not for a chip: yolo export format=onnx"
         )
     return ""
+
+
+def _turned(facts: Facts) -> str:
+    table = facts.table(3)
+    if table is None or facts.grid(table[1].shape[1]) is None or table[1].shape[2] != 4 + (facts.labels or 80):
+        return ""
+    return f"its output is a YOLOv8's with its last two axes exchanged: {_outputs(facts.outputs)}. Export it without a transpose"
 
 
 def _grids(facts: Facts) -> str:
@@ -74,8 +88,8 @@ def _masks(facts: Facts) -> str:
     height = facts.size[1]
     large = [value for value in facts.outputs.values() if value.ndim == 4 and value.shape[2] * 8 > height]
     if large and len(facts.outputs) <= 2:
-        return f"it gives maps and no boxes, as a segmentation network does: {_outputs(facts.outputs)}"
+        return f"it gives maps, as a segmentation network does: {_outputs(facts.outputs)}"
     return ""
 
 
-_KINDS = (_nothing, _distributions, _grids, _classes, _masks)
+_KINDS = (_nothing, _not_finite, _turned, _distributions, _grids, _classes, _masks)

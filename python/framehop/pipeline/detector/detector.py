@@ -9,8 +9,10 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.budgets import BEAT_S
+from framehop.config import engine_cache
 from framehop.errors import InvalidArgumentError, ProcessError
 from framehop.inference.engine import Engine, load_model
+from framehop.inference.page_locks import PageLocks
 from framehop.pipeline import child
 from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
 from framehop.protocols import Detector
@@ -22,11 +24,21 @@ Leased = tuple[_core.FrameRequest, _core.Lease]
 class DetectorLoop:
     """Batches what is at hand without waiting: at low load a batch is one picture, at high load whatever has queued up."""
 
-    def __init__(self, server: _core.HopServer, detector: Detector, *, ring_dir: Path, max_batch: int) -> None:
+    def __init__(
+        self,
+        server: _core.HopServer,
+        detector: Detector,
+        *,
+        ring_dir: Path,
+        max_batch: int,
+        locks: PageLocks | None = None,
+    ) -> None:
+        """`locks`: what page-locks the pixels of the rings for a GPU."""
         self._server = server
         self._detector = detector
         self._ring_dir = ring_dir
         self._max_batch = max_batch
+        self._locks = locks or PageLocks(None)
         self._readers: dict[int, _core.RingReader] = {}
         self._backlog: deque[_core.FrameRequest] = deque()
 
@@ -48,6 +60,7 @@ class DetectorLoop:
         reader = _core.RingReader.attach(ring_path, role="detector")
         if reader.ring_id == ring_id:
             self._readers[ring_id] = reader
+            self._locks.lock(*reader.pixel_memory, read_only=True)
         else:
             reader.close()
 
@@ -109,6 +122,7 @@ class DetectorLoop:
         )
 
     def close(self) -> None:
+        self._locks.close()
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
@@ -121,6 +135,9 @@ def body(channel: Channel, settings: Settings) -> None:
         Engine(
             load_model(options.model),
             provider=options.provider,
+            fp16=options.fp16,
+            allow_fallback=options.allow_fallback,
+            engine_cache=engine_cache(options, settings.device),
             threads=options.infer_threads,
             device=settings.device,
             max_batch=options.max_batch,
@@ -130,7 +147,8 @@ def body(channel: Channel, settings: Settings) -> None:
         ) as engine,
         _core.HopServer(settings.address) as server,
     ):
-        loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
+        locks = PageLocks.of(engine.info.provider, settings.device)
+        loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch, locks=locks)
         info = engine.info
         channel.send(
             Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider))

@@ -73,7 +73,8 @@ class Supervisor:
         self._on_status = on_status
         check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
         model = load_model(options.model)
-        Wanted.of(model.labels, options.conf, options.classes)  # refuses bad options now, not in the detector
+        if model.labels:  # else only the detector learns them from the network
+            Wanted.of(model.labels, options.conf, options.classes)  # refuses bad options now, not in the detector
         self._resources = Resources()
         self._ingest = IngestRole(log, roster, stays=not ends_with_sources)
         self._workers = WorkerRole(log, options, model, self._resources)
