@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import yaml
 from hypothesis import given
@@ -427,7 +426,3 @@ def test_names_are_read_as_python_and_json_write_them(text: str, names: dict[int
 def test_whatever_python_writes_is_read_back_or_refused(names: dict[int, str]) -> None:
     found = parse_names(repr(names))
     assert found is None or set(found) <= set(names)
-
-
-def test_onnx_can_read_what_this_file_writes() -> None:
-    onnx.checker.check_model(onnx.load_from_string(network({"output0": raw(3)})))

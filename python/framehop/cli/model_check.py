@@ -44,6 +44,7 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
             engine_cache=engine_cache(options, 0),
             max_batch=options.max_batch,
         ) as engine:
+            yield Check("family", "ok", f"{engine.plan.family}; framehop model inspect says what was chosen, and why")
             if engine.one_by_one and options.max_batch > 1:
                 yield Check("batch", "note", "the network takes one picture at a time: a larger batch is not faster")
             yield _run(engine)

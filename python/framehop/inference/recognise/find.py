@@ -76,20 +76,21 @@ def _agree(family: Family, match: Match, said: Mapping[str, object]) -> bool:
 
 
 def _best(found: list[Found], sees: Sees, prepared: bool) -> Found:
+    """Return the only family; of several that differ in nothing but the preparation of pictures, the one that sees an object."""
     if len(found) == 1:
         return found[0]
     same = all((one.family.head, one.match.head) == (found[0].family.head, found[0].match.head) for one in found)
     if same and prepared:
         return found[0]
-    scores = sorted(((sees(one), index) for index, one in enumerate(found)), reverse=True)
-    if same and scores[0][0] >= SURE and scores[1][0] <= scores[0][0] * RIVAL:
-        return _tried(found, scores)
+    if same and (best := _sees_best(found, sees)):
+        return best
     raise ModelError(ambiguous([one.family for one in found], _deciding(found, same=same)))
 
 
-def _tried(found: list[Found], scores: list[tuple[float, int]]) -> Found:
-    (best, at), (second, _) = scores[:2]
-    return found[at].seen_so(best, second)
+def _sees_best(found: list[Found], sees: Sees) -> Found | None:
+    """Return the family that sees something on the bundled picture while the others see next to nothing, if there is one."""
+    (best, at), (second, _) = sorted(((sees(one), index) for index, one in enumerate(found)), reverse=True)[:2]
+    return found[at].seen_so(best, second) if best >= SURE and second <= best * RIVAL else None
 
 
 def _deciding(found: list[Found], *, same: bool) -> list[str]:
