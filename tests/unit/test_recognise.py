@@ -17,8 +17,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from framehop.errors import ModelError
 from framehop.inference import Network, load_model
+from framehop.inference.engine import Engine
+from framehop.inference.head_specs import Yolov8Spec
 from framehop.inference.recognise import Plan, recognise
 from framehop.inference.recognise.notes import parse_names
+from tests.rewritten import Graph, Picture
 
 SIDE = 96
 Outputs = Mapping[str, NDArray[Any]]
@@ -206,6 +209,38 @@ def test_tensorflows_further_outputs_tell_that_the_labels_are_cocos(tmp_path: Pa
     any_size = network(outputs, shape=(1, "h", "w", 3), kind=TensorProto.UINT8)
     spec = plan(tmp_path, any_size).spec
     assert (spec.labels[1], spec.labels[90], spec.input.width, spec.input.scale) == ("person", "toothbrush", 640, 1.0)
+
+
+def test_a_batch_that_is_fixed_is_filled_to_be_recognised(tmp_path: Path) -> None:
+    value = np.ascontiguousarray(np.concatenate([raw(3)] * 4))
+    spec = plan(tmp_path, network({"output0": value}, shape=(4, 3, SIDE, SIDE))).spec
+    assert spec.head == Yolov8Spec(output="output0")
+
+
+def test_outputs_without_an_axis_for_the_batch_run_one_by_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = joined(ids(30), floats(1, 30, 1), cornered(30))[0]
+    data = network({"rows": rows}, shape=("n", 3, SIDE, SIDE), extra={"im_shape": ["n", 2]})
+    (tmp_path / "best.onnx").write_bytes(data)
+    with Engine(load_model(tmp_path / "best.onnx"), provider="cpu", max_batch=4) as engine:
+        assert engine.plan.family == "PaddleDetection"
+        assert engine.one_by_one
+        alone, *others = engine.detect([np.zeros((SIDE, SIDE, 3), np.uint8)] * 3)
+    assert len(alone.boxes) > 0
+    assert [found.boxes.tolist() for found in others] == [alone.boxes.tolist()] * 2
+    [said] = [record.getMessage() for record in caplog.records]
+    assert "outputs without an axis for the batch" in said
+
+
+def test_the_range_of_values_is_found_on_the_picture(tmp_path: Path) -> None:
+    """A network of TensorFlow that takes -1 to 1: with pixels it sees nothing."""
+    graph = Graph(Picture(scale=1 / 127.5, bias=-1.0))
+    far = graph.op("Greater", graph.op("ReduceMax", "images"), graph.const(1.5))
+    scores = graph.op("Mul", graph.scores, graph.op("Where", far, graph.const(0.0), graph.const(1.0)))
+    data = graph.build({"boxes": graph.reshape(graph.yxyx(), 1, 1917, 1, 4), "scores": scores})
+    found = plan(tmp_path, data)
+    assert (found.spec.input.scale, found.spec.input.bias) == (pytest.approx(1 / 127.5), -1.0)
+    [why] = [reason.why for reason in found.reasons if reason.key == "input.scale"]
+    assert "sees something with 0.5" in why
 
 
 # ---------------------------------------------------------------- what only the user knows
