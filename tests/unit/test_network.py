@@ -188,6 +188,14 @@ def test_whole_files_have_nothing_said_of_them() -> None:
     assert (header.opset, header.missing) == (13, 0)
 
 
+def test_fields_of_a_later_format_are_no_fault(tmp_path: Path) -> None:
+    later = WHOLE + field(99, "more") + field(5, b"not a number") + b"\xa5\x06" + bytes(4) + b"\xa1\x06" + bytes(8)
+    assert explain(later) == ""
+    with opened(tmp_path, later) as network:
+        assert network.opset == 13
+    assert "not an ONNX file" in explain(field(99, "more") + field(2, "pytorch"))
+
+
 @given(st.binary(max_size=300), st.integers(0, len(WHOLE)))
 def test_no_bytes_break_the_reading(junk: bytes, at: int) -> None:
     for data in (junk, WHOLE[:at] + junk, junk + WHOLE[at:]):
