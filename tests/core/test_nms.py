@@ -132,12 +132,12 @@ BOXES, SCORES, LABELS = picture([SQUARE], [0.5])
 @pytest.mark.parametrize(
     ("candidates", "message"),
     [
-        ((BOXES[:, :3].copy(), SCORES, LABELS), r"boxes: float32 \[k, 4\] must .* not float32 \[1, 3\]"),
-        ((BOXES.astype(np.float64), SCORES, LABELS), r"boxes: .* not float64 \[1, 4\]"),
+        ((BOXES[:, :3].copy(), SCORES, LABELS), r"boxes must be .* float32 \[k, 4\], not float32 \[1, 3\]"),
+        ((BOXES.astype(np.float64), SCORES, LABELS), r"boxes .* not float64 \[1, 4\]"),
         ((np.asfortranarray(np.tile(BOXES, (2, 1))), SCORES, LABELS), "C-contiguous"),
-        ((BOXES, SCORES[:, None], LABELS), r"scores: .* not float32 \[1, 1\]"),
-        ((BOXES, SCORES, LABELS.astype(np.int64)), r"label_ids: .* not int64"),
-        ((BOXES, SCORES, [0]), r"label_ids: .* not list"),
+        ((BOXES, SCORES[:, None], LABELS), r"scores .* float32 \[k\], not float32 \[1, 1\]"),
+        ((BOXES, SCORES, LABELS.astype(np.int64)), r"label_ids .* int32 \[k\], not int64"),
+        ((BOXES, SCORES, [0]), r"label_ids .* not list"),
         ((BOXES, SCORES, LABELS[:0]), "one entry per candidate"),
         ((BOXES, SCORES * np.float32(np.nan), LABELS), "scores must be finite, and number 0 is not"),
         ((BOXES + np.float32(np.inf), SCORES, LABELS), "boxes must be finite, and number 0 is not"),
