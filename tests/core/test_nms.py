@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from framehop._core import nms
 from framehop.errors import InvalidArgumentError
+from framehop.inference import postprocess
 
 Box = tuple[float, float, float, float]
 Picture = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
@@ -124,6 +125,13 @@ def test_each_picture_is_on_its_own() -> None:
     first, second = picture([SQUARE, SHIFTED], [0.8, 0.9]), picture([FAR, SHIFTED, SQUARE], [0.5, 0.6, 0.7])
     assert suppress(first, picture([], []), second) == [[1], [], [2, 0]]
     assert suppress() == []
+
+
+def test_one_picture_by_itself_with_boxes_of_any_strides() -> None:
+    boxes, scores, labels = picture([SQUARE, SHIFTED, FAR], [0.8, 0.7, 0.9], [0, 1, 0])
+    wide = np.repeat(boxes, 2, axis=1)[:, ::2]
+    assert postprocess.nms(wide, scores, labels, iou=0.5).tolist() == [2, 0]
+    assert postprocess.nms(wide, scores, labels, iou=0.5, class_agnostic=False).tolist() == [2, 0, 1]
 
 
 BOXES, SCORES, LABELS = picture([SQUARE], [0.5])

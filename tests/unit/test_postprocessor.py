@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.inference.head_specs import HeadSpec, RowsSpec, TfSpec
-from framehop.inference.postprocess import NO_CANDIDATES, Candidates, Outputs, Postprocessor, nms
+from framehop.inference.postprocess import NO_CANDIDATES, Candidates, Outputs, Postprocessor
 from framehop.inference.spec import InputSpec, NmsSpec, ResizeSpec, Sidecar
 
 # The second overlaps the first, and is of another class; the third is the best.
@@ -54,13 +54,6 @@ def test_pictures_do_not_suppress_each_other() -> None:
     built = post(OVERLAPPING)
     first, none, last = built.keep([built.candidates({"o": ROWS}), NO_CANDIDATES, built.candidates({"o": ROWS[:2]})])
     assert [len(one.scores) for one in (first, none, last)] == [2, 0, 1]
-
-
-def test_boxes_of_one_picture_by_themselves() -> None:
-    """Of any strides, as columns of a larger table."""
-    scores, labels = np.array([0.8, 0.7, 0.9], np.float32), np.array([0, 1, 0], np.int32)
-    assert nms(ROWS[:, :4], scores, labels, iou=0.5).tolist() == [2, 0]
-    assert nms(ROWS[:, :4], scores, labels, iou=0.5, class_agnostic=False).tolist() == [2, 0, 1]
 
 
 def test_objects_of_one_picture_in_its_source() -> None:
