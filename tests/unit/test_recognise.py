@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -18,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from framehop.errors import ModelError
 from framehop.inference import Network, load_model
 from framehop.inference.engine import Engine
+from framehop.inference.head_overrides import HEAD_NAMES
 from framehop.inference.head_specs import Yolov8Spec
 from framehop.inference.recognise import Plan, recognise
 from framehop.inference.recognise.notes import parse_names
@@ -462,3 +464,33 @@ def test_names_are_read_as_python_and_json_write_them(text: str, names: dict[int
 def test_whatever_python_writes_is_read_back_or_refused(names: dict[int, str]) -> None:
     found = parse_names(repr(names))
     assert found is None or set(found) <= set(names)
+
+
+NAMED = [
+    "labels",
+    "boxes",
+    "scores",
+    "logits",
+    "pred_boxes",
+    "dets",
+    "num_dets",
+    "det_boxes",
+    "det_scores",
+    "output0",
+    "x",
+]
+SHAPES = st.lists(st.sampled_from([0, 1, 2, 4, 5, 6, 7, 30, 85, 100, G]), max_size=4)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    shapes=st.dictionaries(st.sampled_from(NAMED), SHAPES, min_size=1, max_size=4),
+    head=st.sampled_from([None, *HEAD_NAMES]),
+    scale=st.sampled_from([0.0, 1.0, 100.0, np.inf]),
+)
+def test_whatever_a_network_gives_it_is_recognised_or_refused(
+    tmp_path: Path, shapes: dict[str, list[int]], head: str | None, scale: float
+) -> None:
+    outputs = {name: (floats(*shape) * np.float32(scale)).astype(np.float32) for name, shape in shapes.items()}
+    with contextlib.suppress(ModelError):
+        plan(tmp_path, network(outputs), {"head": {"name": head}} if head else {})

@@ -42,7 +42,7 @@ def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepare
         found = [
             Found(family, match)
             for family in FAMILIES
-            if family.evidence == evidence and (match := family.find(facts)) and _agree(family, match, said or {})
+            if family.evidence == evidence and (match := _match(family, facts)) and _agree(family, match, said or {})
         ]
         if found:
             return _best(found, sees, prepared)
@@ -57,7 +57,7 @@ def likely_head(facts: Facts) -> str:
         heads = {
             (family.head, family.title): match.why
             for family in FAMILIES
-            if family.evidence == evidence and (match := family.find(facts))
+            if family.evidence == evidence and (match := _match(family, facts))
         }
         if heads:
             (name, title), why = next(iter(heads.items()))
@@ -68,6 +68,14 @@ def likely_head(facts: Facts) -> str:
 def family_of(head: object) -> Family:
     """Return the first family with the head of that name, for what the sidecar leaves out. Every head has one."""
     return next(family for family in FAMILIES if family.head == head)
+
+
+def _match(family: Family, facts: Facts) -> Match | None:
+    """Return how the family fits. Finders take outputs apart as theirs would be; one that cannot be taken apart so is another's."""
+    try:
+        return family.find(facts)
+    except (IndexError, ValueError):
+        return None
 
 
 def _agree(family: Family, match: Match, said: Mapping[str, object]) -> bool:
