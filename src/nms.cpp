@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "array.hpp"
@@ -29,14 +31,14 @@ bool is_aligned(const py::array& array, std::size_t to) {
 
 // Returns the values of `object`, an array [rows], or [rows, columns] if `columns` is not 0.
 template <class Value>
-std::span<const Value> values(const py::object& object, const char* what, py::ssize_t columns) {
+std::span<const Value> values(const py::object& object, const char* name, const char* kind, py::ssize_t columns) {
     const bool fits = py::isinstance<py::array_t<Value, py::array::c_style>>(object);
     const auto array = fits ? py::reinterpret_borrow<py::array>(object) : py::array();
     const py::ssize_t axes = columns == 0 ? 1 : 2;
     if (!fits || array.ndim() != axes || (columns != 0 && array.shape(1) != columns) ||
         !is_aligned(array, alignof(Value))) {
         throw Error(Errc::invalid_argument,
-                    std::string(what) + " must be an aligned, C-contiguous array, not " + describe(object));
+                    std::string(name) + " must be an aligned, C-contiguous " + kind + ", not " + describe(object));
     }
     return {static_cast<const Value*>(array.data()), static_cast<std::size_t>(array.size())};
 }
@@ -45,9 +47,9 @@ std::vector<NmsInput> borrow(const std::vector<Picture>& pictures) {
     std::vector<NmsInput> inputs;
     inputs.reserve(pictures.size());
     for (const auto& [boxes, scores, label_ids] : pictures) {
-        inputs.push_back({.boxes = values<float>(boxes, "boxes: float32 [k, 4]", 4),
-                          .scores = values<float>(scores, "scores: float32 [k]", 0),
-                          .label_ids = values<std::int32_t>(label_ids, "label_ids: int32 [k]", 0)});
+        inputs.push_back({.boxes = values<float>(boxes, "boxes", "float32 [k, 4]", 4),
+                          .scores = values<float>(scores, "scores", "float32 [k]", 0),
+                          .label_ids = values<std::int32_t>(label_ids, "label_ids", "int32 [k]", 0)});
     }
     return inputs;
 }

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from framehop._core import nms
 from framehop.errors import InvalidArgumentError
+from framehop.inference import postprocess
 
 Box = tuple[float, float, float, float]
 Picture = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
@@ -126,18 +127,25 @@ def test_each_picture_is_on_its_own() -> None:
     assert suppress() == []
 
 
+def test_one_picture_by_itself_with_boxes_of_any_strides() -> None:
+    boxes, scores, labels = picture([SQUARE, SHIFTED, FAR], [0.8, 0.7, 0.9], [0, 1, 0])
+    wide = np.repeat(boxes, 2, axis=1)[:, ::2]
+    assert postprocess.nms(wide, scores, labels, iou=0.5).tolist() == [2, 0]
+    assert postprocess.nms(wide, scores, labels, iou=0.5, class_agnostic=False).tolist() == [2, 0, 1]
+
+
 BOXES, SCORES, LABELS = picture([SQUARE], [0.5])
 
 
 @pytest.mark.parametrize(
     ("candidates", "message"),
     [
-        ((BOXES[:, :3].copy(), SCORES, LABELS), r"boxes: float32 \[k, 4\] must .* not float32 \[1, 3\]"),
-        ((BOXES.astype(np.float64), SCORES, LABELS), r"boxes: .* not float64 \[1, 4\]"),
+        ((BOXES[:, :3].copy(), SCORES, LABELS), r"boxes must be .* float32 \[k, 4\], not float32 \[1, 3\]"),
+        ((BOXES.astype(np.float64), SCORES, LABELS), r"boxes .* not float64 \[1, 4\]"),
         ((np.asfortranarray(np.tile(BOXES, (2, 1))), SCORES, LABELS), "C-contiguous"),
-        ((BOXES, SCORES[:, None], LABELS), r"scores: .* not float32 \[1, 1\]"),
-        ((BOXES, SCORES, LABELS.astype(np.int64)), r"label_ids: .* not int64"),
-        ((BOXES, SCORES, [0]), r"label_ids: .* not list"),
+        ((BOXES, SCORES[:, None], LABELS), r"scores .* float32 \[k\], not float32 \[1, 1\]"),
+        ((BOXES, SCORES, LABELS.astype(np.int64)), r"label_ids .* int32 \[k\], not int64"),
+        ((BOXES, SCORES, [0]), r"label_ids .* not list"),
         ((BOXES, SCORES, LABELS[:0]), "one entry per candidate"),
         ((BOXES, SCORES * np.float32(np.nan), LABELS), "scores must be finite, and number 0 is not"),
         ((BOXES + np.float32(np.inf), SCORES, LABELS), "boxes must be finite, and number 0 is not"),

@@ -47,7 +47,7 @@ def echo(*, first: int | str = "N", kind: int = FLOAT) -> bytes:
 
 def lent(pixels: Any) -> DeviceTensor:
     """The same memory, as another library hands it over."""
-    return DeviceTensor.of(onnxruntime.OrtValue.from_dlpack(pixels), pixels.dtype)
+    return DeviceTensor.of(onnxruntime.OrtValue.ortvalue_from_numpy(pixels), pixels.dtype)
 
 
 def numbers(runs: Sequence[Run], name: str = "same") -> list[int]:

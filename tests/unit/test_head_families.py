@@ -234,6 +234,20 @@ def test_a_count_of_boxes_that_are_not_there_is_refused(count: int) -> None:
         read(head_of(layout), outputs, 1)
 
 
+@pytest.mark.parametrize("family", ["efficientnms", "tf"])
+def test_what_is_behind_the_count_may_be_anything(family: str) -> None:
+    layout = LAYOUTS[family]
+    outputs = stack(layout, [THREE, ONE])
+    for values in outputs.values():
+        if values.shape[1:2] == (4,) and values.dtype.kind == "f":
+            values[0, 3:], values[1, 1:] = np.nan, np.inf
+    first, second = head_of(layout).rows(outputs, 2)
+    assert finite(first)
+    assert finite(second)
+    check(head_of(layout).candidates(first, 0.5), THREE)
+    check(head_of(layout).candidates(second, 0.5), ONE)
+
+
 @pytest.mark.parametrize("count", [np.nan, np.inf, 1e300, 0.5])
 def test_a_count_that_is_no_number_of_boxes_is_refused(count: float) -> None:
     layout = LAYOUTS["tf"]

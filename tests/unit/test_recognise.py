@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from framehop.errors import ModelError
 from framehop.inference import Network, load_model
+from framehop.inference.engine import Engine
+from framehop.inference.head_overrides import HEAD_NAMES
+from framehop.inference.head_specs import Yolov8Spec
 from framehop.inference.recognise import Plan, recognise
 from framehop.inference.recognise.notes import parse_names
+from tests.rewritten import Graph, Picture
 
 SIDE = 96
 Outputs = Mapping[str, NDArray[Any]]
@@ -207,6 +211,39 @@ def test_tensorflows_further_outputs_tell_that_the_labels_are_cocos(tmp_path: Pa
     any_size = network(outputs, shape=(1, "h", "w", 3), kind=TensorProto.UINT8)
     spec = plan(tmp_path, any_size).spec
     assert (spec.labels[1], spec.labels[90], spec.input.width, spec.input.scale) == ("person", "toothbrush", 640, 1.0)
+
+
+def test_a_batch_that_is_fixed_is_filled_to_be_recognised(tmp_path: Path) -> None:
+    value = np.ascontiguousarray(np.concatenate([raw(3)] * 4))
+    spec = plan(tmp_path, network({"output0": value}, shape=(4, 3, SIDE, SIDE))).spec
+    assert spec.head == Yolov8Spec(output="output0")
+
+
+def test_outputs_without_an_axis_for_the_batch_run_one_by_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = joined(ids(30), floats(1, 30, 1), cornered(30))[0]
+    data = network({"rows": rows}, shape=("n", 3, SIDE, SIDE), extra={"im_shape": ["n", 2]})
+    (tmp_path / "best.onnx").write_bytes(data)
+    with Engine(load_model(tmp_path / "best.onnx"), provider="cpu", max_batch=4) as engine:
+        assert engine.plan.family == "PaddleDetection"
+        assert engine.one_by_one
+        alone, *others = engine.detect([np.zeros((SIDE, SIDE, 3), np.uint8)] * 3)
+    assert len(alone.boxes) > 0
+    assert [found.boxes.tolist() for found in others] == [alone.boxes.tolist()] * 2
+    [said] = [record.getMessage() for record in caplog.records]
+    assert "outputs without an axis for the batch" in said
+
+
+def test_the_range_of_values_is_found_on_the_picture(tmp_path: Path) -> None:
+    """A network of TensorFlow that takes -1 to 1: with pixels it sees nothing."""
+    graph = Graph(Picture(scale=1 / 127.5, bias=-1.0))
+    far = graph.op("Greater", graph.op("ReduceMax", "images", keepdims=0), graph.const(1.5))
+    scores = graph.op("Mul", graph.scores, graph.op("Where", far, graph.const(0.0), graph.const(1.0)))
+    data = graph.build({"boxes": graph.reshape(graph.yxyx(), 1, 1917, 1, 4), "scores": scores})
+    found = plan(tmp_path, data)
+    assert found.spec.input.scale == pytest.approx(1 / 127.5)
+    assert found.spec.input.bias == -1.0
+    [why] = [reason.why for reason in found.reasons if reason.key == "input.scale"]
+    assert "sees something with 0.5" in why
 
 
 # ---------------------------------------------------------------- what only the user knows
@@ -429,5 +466,31 @@ def test_whatever_python_writes_is_read_back_or_refused(names: dict[int, str]) -
     assert found is None or set(found) <= set(names)
 
 
-def test_onnx_can_read_what_this_file_writes() -> None:
-    onnx.checker.check_model(onnx.load_from_string(network({"output0": raw(3)})))
+NAMED = [
+    "labels",
+    "boxes",
+    "scores",
+    "logits",
+    "pred_boxes",
+    "dets",
+    "num_dets",
+    "det_boxes",
+    "det_scores",
+    "output0",
+    "x",
+]
+SHAPES = st.lists(st.sampled_from([0, 1, 2, 4, 5, 6, 7, 30, 85, 100, G]), max_size=4)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    shapes=st.dictionaries(st.sampled_from(NAMED), SHAPES, min_size=1, max_size=4),
+    head=st.sampled_from([None, *HEAD_NAMES]),
+    scale=st.sampled_from([0.0, 1.0, 100.0, np.inf]),
+)
+def test_whatever_a_network_gives_it_is_recognised_or_refused(
+    tmp_path: Path, shapes: dict[str, list[int]], head: str | None, scale: float
+) -> None:
+    outputs = {name: (floats(*shape) * np.float32(scale)).astype(np.float32) for name, shape in shapes.items()}
+    with contextlib.suppress(ModelError):
+        plan(tmp_path, network(outputs), {"head": {"name": head}} if head else {})

@@ -84,7 +84,7 @@ def test_a_directory_with_several_networks_or_none_says_so(tmp_path: Path) -> No
 def test_a_sidecar_of_another_network_is_not_used(tmp_path: Path) -> None:
     tiny_model.write_model(tmp_path)
     (tmp_path / "second.onnx").write_bytes(tiny_model.ssd_network())
-    assert "describes another network, not second.onnx; give second.onnx a sidecar of its own" in refusal(
+    assert "describes model.onnx, not second.onnx; give second.onnx a sidecar of its own" in refusal(
         tmp_path / "second.onnx"
     )
     (tmp_path / "second.yaml").write_text("score_threshold: 0.25\n")
@@ -99,7 +99,7 @@ def test_the_sidecar_of_a_network_alone_comes_before_the_directorys(tmp_path: Pa
     (tmp_path / "best.yaml").write_text("version: own\n")
     assert load_model(tmp_path / "best.onnx").version == "own"
     (tmp_path / "best.yaml").write_text("file: model.onnx\n")
-    assert "another network" in refusal(tmp_path / "best.onnx")
+    assert "best.yaml describes model.onnx, not best.onnx" in refusal(tmp_path / "best.onnx")
 
 
 @pytest.mark.parametrize("text", ["nc: 80\nhead:\n- [-1, 1, Conv]\n", "path: ../coco\nnames: {0: person}\n", "- 1\n"])

@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstring>
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 #include <immintrin.h>
 #endif
 
@@ -24,7 +24,7 @@ using Pixel [[gnu::vector_size(4 * sizeof(float))]] = float;
 // even.
 constexpr float kRoundsToInteger = 0x1p23F;
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 [[gnu::target("avx,f16c")]] void round_to_half_f16c(const float* values, Half* out, std::size_t count) {
     std::size_t k = 0;
     for (; k + 8 <= count; k += 8) {
@@ -79,7 +79,7 @@ FRAMEHOP_SIMD void write_planes(const float* rgb, const Normalise& normalise, fl
 }
 
 void round_to(const float* values, Half* out, std::size_t count) {
-#if defined(__x86_64__)
+#ifdef __x86_64__
     static const bool has_f16c = __builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c");
     if (has_f16c) return round_to_half_f16c(values, out, count);
 #endif

@@ -116,11 +116,15 @@ def _print(model: Model, plan: Plan) -> None:
     out.print(table)
 
 
+def _count(found: Found) -> str:
+    return f"{len(found.objects)} object{'' if len(found.objects) == 1 else 's'}"
+
+
 def _report(found: Found, *, json: bool) -> None:
     if json:
         write_json_line(msgspec.json.encode(found.described()))
         return
-    out.print(f"{escape(str(found.path))}: {len(found.objects)} objects in {found.ms:.0f} ms", soft_wrap=True)
+    out.print(f"{escape(str(found.path))}: {_count(found)} in {found.ms:.0f} ms", soft_wrap=True)
     for item in found.objects:
         box = ", ".join(f"{side:.1f}" for side in item.box)
         out.print(f"  {escape(item.label)} {item.confidence:.3f}  [{box}]", markup=False, soft_wrap=True)

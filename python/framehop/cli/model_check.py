@@ -45,6 +45,7 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
             max_batch=options.max_batch,
             preprocess=options.preprocess,
         ) as engine:
+            yield Check("family", "ok", f"{engine.plan.family}; framehop model inspect says what was chosen, and why")
             if engine.one_by_one and options.max_batch > 1:
                 yield Check("batch", "note", "the network takes one picture at a time: a larger batch is not faster")
             yield _run(engine)

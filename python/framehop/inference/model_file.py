@@ -8,8 +8,9 @@ from dataclasses import dataclass
 _LOOKED_AT = 4096
 _MAX_FIELDS = 10_000  # a real file has a few dozen at its top; a hostile one would have us count millions
 
-# The fields of ONNX's ModelProto and their wire types: 0 for a number, 2 for bytes with a length before them.
-_NUMBERS, _SIZED = frozenset({1, 5}), frozenset({2, 3, 4, 6, 7, 8, 14, 20, 25, 26})
+# Wire types of protobuf, and the fields of ONNX's ModelProto by their types.
+_NUMBER, _SIZED, _FIXED_BYTES = 0, 2, {1: 8, 5: 4}
+_KNOWN = dict.fromkeys((1, 5), _NUMBER) | dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 26), _SIZED)
 _IR_VERSION, _GRAPH, _OPSET = 1, 7, 8
 
 
@@ -32,13 +33,14 @@ def read_header(data: bytes) -> Header | None:
         opsets = [_own_opset(bytes(content[:_LOOKED_AT])) for content in whole]
     except ValueError:
         return None
-    if not fields:
+    has_graph = any(field.number == _GRAPH for field in fields)
+    if not fields or not (has_graph or all(field.known for field in fields)):  # newer formats may have more fields
         return None
     return Header(
         ir_version=max((field.value for field in fields if field.number == _IR_VERSION), default=0),
         opset=max(opsets, default=0),
         missing=sum(field.missing for field in fields),
-        has_graph=any(field.number == _GRAPH for field in fields),
+        has_graph=has_graph,
     )
 
 
@@ -59,32 +61,42 @@ def explain(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Field:
-    """A field of a message: its `value` if it is a number, else its `content`, which may end before it should."""
+    """A field of a message: its `value` if it is a number, else its `content`, which may end before it should. `known`: whether
+    ONNX has such a field; the number of another one is 0."""
 
     number: int
+    known: bool
     value: int
     content: memoryview
     missing: int
 
 
 def _fields(data: bytes) -> Iterator[_Field]:
-    """Yield the fields of a ModelProto. Raises ValueError for bytes that are none."""
+    """Yield the fields of a message. Raises ValueError for bytes that are none."""
     at, view = 0, memoryview(data)
     for _ in range(_MAX_FIELDS):
         if at >= len(data):
             return
         key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        value, at = _varint(data, at)
-        if wire == 0 and number in _NUMBERS:
-            yield _Field(number=number, value=value, content=view[:0], missing=0)
-        elif wire == 2 and number in _SIZED:
-            end = at + value
-            yield _Field(number=number, value=0, content=view[at:end], missing=max(0, end - len(data)))
-            at = end
-        else:
-            raise ValueError("no field of an ONNX model")
+        value, begin, end = _extent(data, at, key & 7)
+        known = _KNOWN.get(key >> 3) == key & 7
+        missing = max(0, end - len(data))
+        yield _Field(number=known * (key >> 3), known=known, value=value, content=view[begin:end], missing=missing)
+        at = end
     raise ValueError("too many fields for an ONNX model")
+
+
+def _extent(data: bytes, at: int, wire: int) -> tuple[int, int, int]:
+    """Return a field's value if it is a number, and the places where its content begins and ends."""
+    if wire == _NUMBER:
+        value, end = _varint(data, at)
+        return value, end, end
+    if wire == _SIZED:
+        size, begin = _varint(data, at)
+        return 0, begin, begin + size
+    if wire in _FIXED_BYTES:
+        return 0, at, at + _FIXED_BYTES[wire]
+    raise ValueError("no field of a message")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

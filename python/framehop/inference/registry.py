@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from framehop.errors import ModelError
-from framehop.inference.sidecar import Model, describes, networks_in, read_sidecar, read_yaml
+from framehop.inference.sidecar import Model, model_of, networks_in, read_sidecar, read_yaml
 
 SIDECAR = "model.yaml"
 _MODELS = Path(__file__).parents[1] / "models"
@@ -64,29 +64,11 @@ def _in_directory(directory: Path) -> Model:
 def _of_network(network: Path) -> Model:
     if not network.exists():
         raise ModelError(f"{network} does not exist")
-    file = network.resolve()
-    if sidecar := _beside(network):
-        return read_sidecar(sidecar, file)
-    return Model(file=file)
+    file, own, shared = network.absolute(), sidecar_of(network), network.parent / SIDECAR
+    if own.is_file() and _is_ours(content := read_yaml(own)):
+        return model_of(own, content, file)
+    return read_sidecar(shared, file) if shared.is_file() else Model(file=file)
 
 
-def _beside(network: Path) -> Path | None:
-    """Return the sidecar of a network. Raises ModelError if the directory's own sidecar is for another network."""
-    own, shared = sidecar_of(network), network.parent / SIDECAR
-    if own.is_file() and own != shared and _is_ours(own):
-        if not describes(own, network):
-            raise ModelError(f"{own}: file: it describes another network than {network.name}; correct or remove it")
-        return own
-    if not shared.is_file():
-        return None
-    if not describes(shared, network):
-        raise ModelError(
-            f"{shared} describes another network, not {network.name}; give {network.name} a sidecar of its own, {own.name}"
-            " (framehop model init writes it), or a directory of its own"
-        )
-    return shared
-
-
-def _is_ours(path: Path) -> bool:
-    content = read_yaml(path)
+def _is_ours(content: object) -> bool:
     return isinstance(content, dict) and (not _OURS.isdisjoint(content) or isinstance(content.get("head"), dict))

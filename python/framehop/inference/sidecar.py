@@ -92,15 +92,20 @@ class Model:
 def read_sidecar(path: Path, network: Path | None = None) -> Model:
     """Read and check `path`, a `model.yaml`. `network`: the file it is for, None for the one that it names, or else the only one
     beside it. The network's file is not touched. Raises ModelError."""
-    overrides = _overrides(path)
-    file = network or _named(path, overrides) or _only_network(path)
+    return model_of(path, read_yaml(path), network)
+
+
+def model_of(path: Path, content: object, network: Path | None = None) -> Model:
+    """Return the model that `content` of the sidecar `path` describes; as read_sidecar. Raises ModelError."""
+    overrides = to_overrides(content, where=str(path))
+    named = _named(path, overrides)
+    if network is not None and named not in {None, network.resolve()}:
+        raise ModelError(
+            f"{path} describes {overrides.file}, not {network.name}; give {network.name} a sidecar of its own,"
+            f" {network.stem}.yaml, or a directory of its own"
+        )
+    file = network or named or _only_network(path)
     return Model(overrides=overrides, file=file, path=path, sha256=overrides.sha256)
-
-
-def describes(path: Path, network: Path) -> bool:
-    """Return whether the sidecar `path` is for `network`: it names that file, or none. Raises ModelError."""
-    file = _named(path, _overrides(path))
-    return file is None or file == network.resolve()
 
 
 def read_yaml(path: Path) -> object:
@@ -135,10 +140,6 @@ def to_overrides(content: object, *, where: str) -> Overrides:
     if overrides.head is not None:
         check_head(overrides.head, where=where)
     return overrides
-
-
-def _overrides(path: Path) -> Overrides:
-    return to_overrides(read_yaml(path), where=str(path))
 
 
 def _named(path: Path, overrides: Overrides) -> Path | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from framehop.errors import ModelError
 from framehop.inference.head_specs import EfficientNmsSpec, TfSpec
 from framehop.inference.postprocess.candidates import Candidates, candidates, reaching
 from framehop.inference.postprocess.corners import PIXELS, Form, corners
-from framehop.inference.postprocess.rows import Array, Outputs, Rows, expect, output, split
+from framehop.inference.postprocess.rows import Outputs, Rows, expect, output, split
 from framehop.inference.spec import InputSpec
 
 
@@ -37,7 +35,18 @@ class CountedHead:
                 " picture: is it the right head and output in model.yaml?"
             )
         flat = {**outputs, spec.count: numbers.reshape(count)}
-        return split(flat, {spec.count: 0, spec.boxes: 2, spec.scores: 1, spec.classes: 1}, count)
+        axes = {spec.count: 0, spec.boxes: 2, spec.scores: 1, spec.classes: 1}
+        return [self._cut(rows) for rows in split(flat, axes, count)]
+
+    def _cut(self, rows: Rows) -> Rows:
+        """Leave out what is behind the count, which may be anything, even NaN. What does not fit is for `candidates` to refuse."""
+        number, lists = float(rows[self._spec.count]), {name: rows[name] for name in self.outputs[1:]}
+        lengths = {len(value) for value in lists.values()}
+        if len(lengths) > 1 or not _is_count(number, max(lengths)):
+            return rows
+        return {self._spec.count: rows[self._spec.count]} | {
+            name: value[: int(number)] for name, value in lists.items()
+        }
 
     def candidates(self, rows: Rows, threshold: float) -> Candidates:
         spec = self._spec
@@ -45,17 +54,19 @@ class CountedHead:
         expect(spec.scores, scores, (None,), may_be_empty=True)
         expect(spec.boxes, boxes, (len(scores), 4))
         expect(spec.classes, classes, (len(scores),))
-        likely = reaching(scores[: _number(spec.count, rows[spec.count], len(scores))], threshold)
+        _check_count(spec.count, float(rows[spec.count]), len(scores))
+        likely = reaching(scores, threshold)
         placed = corners(boxes[likely], self._form, self._unit)
         return candidates(placed, scores[likely], classes[likely], spec.first_label_id)
 
 
-def _number(name: str, value: Array, most: int) -> int:
-    """Return the count of boxes. Raises ModelError unless it is a whole number of 0 to `most`."""
-    number = float(value.astype(np.float64))
-    if not (0 <= number <= most and number.is_integer()):
+def _is_count(number: float, most: int) -> bool:
+    return 0 <= number <= most and number.is_integer()
+
+
+def _check_count(name: str, number: float, most: int) -> None:
+    if not _is_count(number, most):
         raise ModelError(
             f"output {name!r} says that there are {number:.6g} boxes, but there is room for 0 to {most}: is it the right"
             " head in model.yaml, and are its outputs bound by the right names?"
         )
-    return int(number)

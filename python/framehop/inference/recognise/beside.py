@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,23 +61,20 @@ class Beside:
     scale: tuple[float, float, float] | None = None
     bias: tuple[float, float, float] | None = None
     size: tuple[int, int] | None = None
-    unread: list[str] = field(default_factory=list)
 
 
-def read_beside(network: Path) -> Beside:
-    """Read what lies beside `network`. A file that is something else is left out, and named in `unread`. Raises ModelError for a
-    label file that cannot be used."""
-    unread: list[str] = []
-    config = _decoded(network, "config.json", _Config, unread)
-    preprocessor = _decoded(network, "preprocessor_config.json", _Preprocessor, unread)
+def read_beside(network: Path, *, labels: bool) -> Beside:
+    """Read what lies beside `network`. A file that is something else is left out. `labels`: whether labels are looked for.
+    Raises ModelError for a label file that cannot be used."""
+    config = _decoded(network, "config.json", _Config)
+    preprocessor = _decoded(network, "preprocessor_config.json", _Preprocessor)
     scale, bias = _normalisation(preprocessor) if preprocessor else (None, None)
     return Beside(
-        labels=_from_config(config) or _from_text(network),
+        labels=_from_config(config) or _from_text(network) if labels else None,
         config=config.model_type[:64] if config else "",
         scale=scale,
         bias=bias,
         size=_canvas(preprocessor.size) if preprocessor else None,
-        unread=unread,
     )
 
 
@@ -88,14 +85,13 @@ def _places(network: Path, name: str) -> Iterator[Path]:
         yield network.parent.parent / name
 
 
-def _decoded(network: Path, name: str, shape: type[T], unread: list[str]) -> T | None:
+def _decoded(network: Path, name: str, shape: type[T]) -> T | None:
     path = next((place for place in _places(network, name) if place.is_file()), None)
     if path is None:
         return None
     try:
         return msgspec.json.decode(read_bounded(path, MAX_FILE_BYTES), type=shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ModelError):
-        unread.append(path.name)
         return None
 
 

@@ -42,7 +42,7 @@ def _ends_in_no_object(facts: Facts, logits: str, columns: int) -> tuple[bool, s
     """Return whether the last of the columns means "no object", as it does with a softmax, and the reason."""
     if facts.config:
         return facts.config in _SOFTMAX, f"config.json says model_type: {facts.config}"
-    if facts.labels in {columns, columns - 1}:
+    if facts.labels and facts.labels in {columns, columns - 1}:
         return facts.labels < columns, f"there are {facts.labels} names for {columns} columns"
     if columns == 1:
         return False, "there is one column, so it is a class"

@@ -115,7 +115,7 @@ def rows7(facts: Facts) -> Match | None:
 def _rows(facts: Facts, *, least: int) -> tuple[str, Tensor] | None:
     """Return the only table of boxes, one a row, with at least so many columns: its name and one picture's rows."""
     table = facts.table(3)
-    if table is None or table[1].shape[2] < least or len(table[1]) != 1:
+    if table is None or table[1].shape[2] < least or len(table[1]) != 1 or not table[1].size:
         return None
     return table[0], table[1][0]
 

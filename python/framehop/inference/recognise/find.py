@@ -42,7 +42,7 @@ def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepare
         found = [
             Found(family, match)
             for family in FAMILIES
-            if family.evidence == evidence and (match := family.find(facts)) and _agree(family, match, said or {})
+            if family.evidence == evidence and (match := _match(family, facts)) and _agree(family, match, said or {})
         ]
         if found:
             return _best(found, sees, prepared)
@@ -57,7 +57,7 @@ def likely_head(facts: Facts) -> str:
         heads = {
             (family.head, family.title): match.why
             for family in FAMILIES
-            if family.evidence == evidence and (match := family.find(facts))
+            if family.evidence == evidence and (match := _match(family, facts))
         }
         if heads:
             (name, title), why = next(iter(heads.items()))
@@ -70,26 +70,35 @@ def family_of(head: object) -> Family:
     return next(family for family in FAMILIES if family.head == head)
 
 
+def _match(family: Family, facts: Facts) -> Match | None:
+    """Return how the family fits. Finders take outputs apart as theirs would be; one that cannot be taken apart so is another's."""
+    try:
+        return family.find(facts)
+    except (IndexError, ValueError):
+        return None
+
+
 def _agree(family: Family, match: Match, said: Mapping[str, object]) -> bool:
     keys = {"name": family.head, **match.head}
     return all(keys[key] == value for key, value in said.items() if key in keys)
 
 
 def _best(found: list[Found], sees: Sees, prepared: bool) -> Found:
+    """Return the only family; of several that differ in nothing but the preparation of pictures, the one that sees an object."""
     if len(found) == 1:
         return found[0]
     same = all((one.family.head, one.match.head) == (found[0].family.head, found[0].match.head) for one in found)
     if same and prepared:
         return found[0]
-    scores = sorted(((sees(one), index) for index, one in enumerate(found)), reverse=True)
-    if same and scores[0][0] >= SURE and scores[1][0] <= scores[0][0] * RIVAL:
-        return _tried(found, scores)
+    if same and (best := _sees_best(found, sees)):
+        return best
     raise ModelError(ambiguous([one.family for one in found], _deciding(found, same=same)))
 
 
-def _tried(found: list[Found], scores: list[tuple[float, int]]) -> Found:
-    (best, at), (second, _) = scores[:2]
-    return found[at].seen_so(best, second)
+def _sees_best(found: list[Found], sees: Sees) -> Found | None:
+    """Return the family that sees something on the bundled picture while the others see next to nothing, if there is one."""
+    (best, at), (second, _) = sorted(((sees(one), index) for index, one in enumerate(found)), reverse=True)[:2]
+    return found[at].seen_so(best, second) if best >= SURE and second <= best * RIVAL else None
 
 
 def _deciding(found: list[Found], *, same: bool) -> list[str]:

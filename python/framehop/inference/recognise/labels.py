@@ -12,6 +12,7 @@ from framehop.inference.recognise.notes import Notes
 from framehop.inference.registry import BUILT_IN
 from framehop.inference.sidecar import Model, read_sidecar
 
+_BACKGROUND = frozenset({"background", "bg", "none", "n/a", "unlabeled"})
 _NAMELESS = re.compile(r"LABEL_\d+|class_?\d+")  # what exporters write that know no names
 
 
@@ -28,7 +29,7 @@ def choose_labels(model: Model, notes: Notes, beside: Beside, *, classes: int | 
     """Return names for `classes` classes, None if the outputs do not show how many there are. `first`: as the sidecar or the family
     says, None if neither does. Raises ModelError if names and classes do not match."""
     for names, source in _sources(model, notes, beside):
-        if first is None and classes is not None and max(names) == classes and len(names) <= classes + 1:
+        if first is None and _begins_at_one(names, classes):
             return Labelled(names=names, first=1, why=f"{source}, and the first class is number 1")
         _check(names, source, classes, first or 0, exact=source != _said(model))
         return Labelled(names=names, first=first or 0, why=source)
@@ -46,6 +47,11 @@ def _sources(model: Model, notes: Notes, beside: Beside) -> Iterator[tuple[dict[
         yield notes.names, "the metadata names them"
     if beside.labels and _named(beside.labels.names):
         yield beside.labels.names, f"{beside.labels.source} beside it names them"
+
+
+def _begins_at_one(names: dict[int, str], classes: int | None) -> bool:
+    """Return whether the names count the classes from 1, with nothing or the background before them."""
+    return max(names) == classes and names.get(0, "background").strip("_ ").casefold() in _BACKGROUND
 
 
 def _named(names: dict[int, str]) -> bool:

@@ -29,12 +29,11 @@ from framehop.inference.tensors import Tensor
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A complete description of a model. `family`: what it was recognised as. `reasons`: of each choice, in the order of
-    `model.yaml`. `outputs`: of the bundled picture, prepared as the description says."""
+    `model.yaml`."""
 
     spec: ModelSpec
     family: str
     reasons: tuple[Reason, ...]
-    outputs: Mapping[str, Tensor]
 
 
 def recognise(network: Network, model: Model) -> Plan:
@@ -62,7 +61,7 @@ class _Recogniser:
         self._model = model
         self._said = model.overrides
         self._notes = read_notes(network.metadata)
-        self._beside = read_beside(model.file)
+        self._beside = read_beside(model.file, labels=not (self._said.labels or self._notes.names))
 
     def plan(self) -> Plan:
         tried = first_try(self._network, self._said, self._notes, self._beside)
@@ -78,9 +77,8 @@ class _Recogniser:
         found = self._find(facts, tried)
         choices = Choices(self._model.path)
         spec = self._spec(choices, tried, found)
-        outputs = outputs_for(self._network, tried, spec.input, spec.resize)
-        self._check(spec, facts, outputs)
-        return Plan(spec=spec, family=found.family.title, reasons=tuple(choices.reasons), outputs=outputs)
+        self._check(spec, facts, outputs_for(self._network, tried, spec.input, spec.resize))
+        return Plan(spec=spec, family=found.family.title, reasons=tuple(choices.reasons))
 
     def _named(self) -> Mapping[int, str]:
         beside = self._beside.labels

@@ -92,4 +92,4 @@ def _masks(facts: Facts) -> str:
     return ""
 
 
-_KINDS = (_nothing, _not_finite, _turned, _distributions, _grids, _classes, _masks)
+_KINDS = (_nothing, _not_finite, _turned, _masks, _distributions, _grids, _classes)

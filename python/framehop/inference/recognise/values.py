@@ -10,7 +10,7 @@ from framehop.inference.tensors import Tensor
 
 Box = Literal["xyxy", "cxcywh"]
 
-_TOLERANCE = 1e-3
+_TOLERANCE, _MOST = 1e-3, 0.9
 _SHARE = 1.5  # shares of a side go a little beyond 1, pixels go far beyond
 _UNDECODED_CELLS = 32  # an offset within a cell, counted in cells
 
@@ -36,14 +36,15 @@ def are_corners(boxes: Tensor) -> bool:
 
 
 def are_centred(boxes: Tensor, size: tuple[int, int]) -> bool:
-    """Return whether centres lie on the canvas of `size` (width, height) and no side is negative, as in cx, cy, w, h."""
+    """Return whether these may be cx, cy, w, h: centres on the canvas of `size` (width, height), and sides not below zero."""
     centres = boxes[:, :2] / np.asarray(size, np.float64)
-    return bool(np.all(boxes[:, 2:] >= -_TOLERANCE) and np.mean(np.all(np.abs(centres - 0.5) <= 0.75, axis=1)) > 0.9)
+    inside = np.all(np.abs(centres - 0.5) <= 0.75, axis=1)
+    return bool(np.mean(boxes[:, 2:] >= -_TOLERANCE) > _MOST and np.mean(inside) > _MOST)
 
 
 def are_offsets(boxes: Tensor) -> bool:
     """Return whether these are places within cells and logarithms of sides, which still have to be decoded."""
-    return bool(np.any(boxes[:, 2:] < -_TOLERANCE) and np.median(np.abs(boxes[:, :2])) < _UNDECODED_CELLS)
+    return bool(np.mean(boxes[:, 2:] < -_TOLERANCE) > 1 - _MOST and np.median(np.abs(boxes[:, :2])) < _UNDECODED_CELLS)
 
 
 def are_spread(boxes: Tensor, size: tuple[int, int]) -> bool:
@@ -74,4 +75,4 @@ def readings(boxes: Tensor, size: tuple[int, int]) -> list[Box]:
 def _within(boxes: Tensor, sides: tuple[int, int]) -> bool:
     """Return whether boxes read as centre and sides stay on the canvas, give or take a tenth."""
     reach = np.abs(boxes[:, :2] / np.asarray(sides) - 0.5) + boxes[:, 2:] / np.asarray(sides) / 2
-    return bool(np.mean(np.all(reach <= 0.6, axis=1)) > 0.9)
+    return bool(np.mean(np.all(reach <= 0.6, axis=1)) > _MOST)

@@ -10,6 +10,7 @@ import yaml
 from framehop.inference.recognise.plan import Plan
 
 _SECTIONS = ("input", "resize", "head", "nms")
+_MOST_LABELS = 2000
 _WIDEST = 100  # of a reason; an editor's line
 
 
@@ -38,7 +39,10 @@ def _section(section: str, content: object, why: Mapping[str, str]) -> Iterator[
 
 
 def _labels(labels: Mapping[int, str], why: str) -> Iterator[str]:
-    """Yield the labels, and nothing if there are none: the key must not be empty."""
+    """Yield the labels, unless there are none, as the key must not be empty, or more than a file by hand should have."""
+    if len(labels) > _MOST_LABELS:
+        yield f"# labels: {len(labels)} of them are not written here, and found anew at every start"
+        return
     if labels:
         yield f"labels:{_comment(why)}"
     for label_id, name in labels.items():
