@@ -9,6 +9,7 @@ import weakref
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
@@ -168,6 +169,12 @@ def test_without_a_gpu_there_is_no_stream_and_a_pipeline_there_is_an_error() -> 
     assert new_stream(0) is None
     with pytest.raises(ModelError, match=r"DALI cannot work on GPU 0: .*CUDA is not available"):
         DaliPreprocessor(SPEC, ResizeSpec(mode="stretch"), max_batch=1, device=Device(kind="cuda"))
+
+
+def test_a_runtime_that_cannot_read_the_tensors_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(onnxruntime.OrtValue, "from_dlpack")
+    with pytest.raises(ModelError, match=r"too old to read DALI's tensors: install 1\.26 or newer"):
+        preprocessor()
 
 
 def test_the_names_of_dali_that_only_a_gpu_needs_are_there() -> None:

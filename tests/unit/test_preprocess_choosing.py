@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import logging
+import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -122,3 +123,11 @@ def test_the_command_line_hands_it_to_the_engine() -> None:
 )
 def test_tensors_lie_on_a_gpu_only_for_nvidias_providers(provider: str, expected: str) -> None:
     assert str(Device.of(provider, 1)) == expected
+
+
+def test_importing_what_chooses_imports_neither_dali_nor_a_runtime() -> None:
+    program = (
+        "import sys, framehop.inference, framehop.inference.preprocess, framehop.config;"
+        "sys.exit(bool({'nvidia', 'onnxruntime'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

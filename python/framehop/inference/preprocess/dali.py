@@ -28,6 +28,7 @@ class DaliPreprocessor:
     def __init__(self, spec: InputSpec, resize: ResizeSpec, *, max_batch: int, device: Device) -> None:
         """Build the pipeline. Raises MissingExtraError without DALI, ModelError if it cannot work on `device`."""
         import_dali()
+        _check_runtime()
         self._spec = PipelineSpec(input=spec, resize=resize, max_batch=max_batch, device=device)
         self._closed = False
         self._built: Pipeline | None = None
@@ -87,6 +88,17 @@ class DaliPreprocessor:
             height=picture.shape[0],
             input_width=tensor.width,
             input_height=tensor.height,
+        )
+
+
+def _check_runtime() -> None:
+    """Raise ModelError if this ONNX Runtime cannot be handed another library's tensors."""
+    import onnxruntime
+
+    if not hasattr(onnxruntime.OrtValue, "from_dlpack"):
+        raise ModelError(
+            f"ONNX Runtime {onnxruntime.__version__} is too old to read DALI's tensors: install 1.26 or newer, or take"
+            " --preprocess native"
         )
 
 
