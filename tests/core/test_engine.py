@@ -68,13 +68,13 @@ def test_a_picture_with_nan_outputs_fails_and_its_neighbours_do_not(tmp_path: Pa
 
 @pytest.mark.parametrize("batch", ["N", 1])
 def test_a_picture_whose_scores_exceed_one_fails_and_its_neighbours_do_not(tmp_path: Path, batch: int | str) -> None:
-    """As when a network leaves out its sigmoid. A blank picture, which the warm-up shows, does not reveal it."""
-    spec = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB", "scale": 2}
+    """As when a network leaves out its sigmoid. The picture that it is tried on does not reveal it."""
+    spec = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB", "scale": 1.25}
     with engine(tiny(tmp_path, tiny_model.ssd_network(batch=batch), input=spec)) as detector:
-        first, bad, last = detector.detect([picture(100), picture(255), picture(101)])
+        first, bad, last = detector.detect([picture(140), picture(255), picture(141)])
     assert [len(found.boxes) for found in (first, bad, last)] == [1, 0, 1]
     assert [first.error, last.error] == ["", ""]
-    assert bad.error.startswith("bad_output: a score is 2, but the head reads scores of 0 to 1")
+    assert bad.error.startswith("bad_output: a score is 1.25, but the head reads scores of 0 to 1")
 
 
 def test_each_picture_of_a_batch_has_its_own_objects(tmp_path: Path) -> None:

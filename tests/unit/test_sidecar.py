@@ -136,7 +136,7 @@ HEAD = {"name": "ssd", "scores": "scores", "boxes": "boxes"}
         ({"head": HEAD | {"name": "rcnn"}}, ["head.name", "'rcnn'", "allowed: ssd, yolox, yolov8"]),
         (
             {"head": HEAD | {"strides": [8]}},
-            ["head: ", "unknown field `strides`", "name, first_label_id, scores, boxes"],
+            ["head: ", "unknown field `strides`", "name, scores, boxes, first_label_id"],
         ),
         ({"head": {"output": "output"}}, ["head", "missing required field `name`"]),
         ({"resize": {"mode": "crop"}}, ["resize.mode", "stretch, letterbox, letterbox-topleft"]),

@@ -94,7 +94,8 @@ class _Recogniser:
 
     def _in_range(self, found: Found, tried: Tried) -> Found:
         """Return the family, with another of its ranges of values if only with that the network sees something."""
-        if not found.family.ranges or self._said.input.scale is not None or tried.tensor.dtype == "uint8":
+        said = self._said  # a sidecar that names the head and no scale has always meant pixels
+        if not found.family.ranges or said.head or said.input.scale is not None or tried.tensor.dtype == "uint8":
             return found
         usual = self._sees(found, tried)
         if usual >= SURE:
@@ -113,7 +114,7 @@ class _Recogniser:
     def _sees(self, found: Found, tried: Tried) -> float:
         """Return the best score on the bundled picture, prepared as the family asks."""
         tensor, resize = self._prepared(Choices(None), tried, found)
-        head = make_head_spec({"name": found.family.head, **found.match.head}, where="head")
+        head = make_head_spec({**found.match.head, **(self._said.head or {}), "name": found.family.head}, where="head")
         return best_score(head, tensor, outputs_for(self._network, tried, tensor, resize))
 
     # ---- the description

@@ -12,6 +12,7 @@ Box = Literal["xyxy", "cxcywh"]
 
 _TOLERANCE, _MOST = 1e-3, 0.9
 _SHARE = 1.5  # shares of a side go a little beyond 1, pixels go far beyond
+_LOGARITHM = 8  # of more cells than any picture has
 _UNDECODED_CELLS = 32  # an offset within a cell, counted in cells
 
 
@@ -44,7 +45,9 @@ def are_centred(boxes: Tensor, size: tuple[int, int]) -> bool:
 
 def are_offsets(boxes: Tensor) -> bool:
     """Return whether these are places within cells and logarithms of sides, which still have to be decoded."""
-    return bool(np.mean(boxes[:, 2:] < -_TOLERANCE) > 1 - _MOST and np.median(np.abs(boxes[:, :2])) < _UNDECODED_CELLS)
+    sides = boxes[:, 2:]
+    logarithms = np.any(sides < -_TOLERANCE) or np.max(sides) < _LOGARITHM
+    return bool(logarithms and np.median(np.abs(boxes[:, :2])) < _UNDECODED_CELLS)
 
 
 def are_spread(boxes: Tensor, size: tuple[int, int]) -> bool:
