@@ -14,6 +14,7 @@ void register_ring(py::module_& module);
 void register_codec(py::module_& module);
 void register_decoder(py::module_& module);  // called by register_codec
 void register_image(py::module_& module);
+void register_nms(py::module_& module);
 void register_hop(py::module_& module);
 
 }  // namespace framehop::python

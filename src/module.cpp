@@ -10,5 +10,6 @@ PYBIND11_MODULE(_core, module) {
     register_ring(module);
     register_codec(module);
     register_image(module);
+    register_nms(module);
     register_hop(module);
 }

@@ -20,9 +20,11 @@ from benchmarks.whole_worker.results import Box, Found, Measured, Run
 from benchmarks.whole_worker.turbojpeg import TurboJpeg
 from benchmarks.whole_worker.workload import MODEL, Item, read_items
 from framehop import decode_jpeg
-from framehop.inference import load_model
+from framehop.inference import Network, load_model
 from framehop.inference.postprocess import Objects, Postprocessor
 from framehop.inference.preprocess import InputTensor
+from framehop.inference.recognise import recognise
+from framehop.inference.tensors import InputArray
 
 Picture = NDArray[np.uint8]
 Decoded = tuple[Picture, tuple[int, int]]
@@ -33,10 +35,11 @@ class Parts:
 
     def __init__(self, *, batch: int, threads: int = 0) -> None:
         model = load_model(MODEL)
-        self.sidecar = model.sidecar
+        with Network.open(model) as network:
+            self.spec = recognise(network, model).spec
         self.jpeg = TurboJpeg(*model.min_decode_size)
-        self.tensor = InputTensor(self.sidecar.input, self.sidecar.resize, max_batch=batch)
-        self.post = Postprocessor(self.sidecar)
+        self.tensor = InputTensor(self.spec.input, self.spec.resize, max_batch=batch)
+        self.post = Postprocessor(self.spec)
         self.session = onnxruntime.InferenceSession(
             model.read(), session_options(threads), providers=["CPUExecutionProvider"]
         )
@@ -44,8 +47,8 @@ class Parts:
     def decode(self, data: bytes, buffer: NDArray[np.uint8]) -> Decoded:
         return self.jpeg.decode(data, buffer), self.jpeg.size(data)
 
-    def infer(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        outputs: list[NDArray[np.float32]] = self.session.run(list(self.post.outputs), {self.sidecar.input.name: batch})
+    def infer(self, batch: InputArray) -> list[NDArray[np.float32]]:
+        outputs: list[NDArray[np.float32]] = self.session.run(list(self.post.outputs), {self.spec.input.name: batch})
         return outputs
 
     def objects(
@@ -108,7 +111,7 @@ def ahead(parts: Parts, items: Sequence[Item], batch: int, threads: int) -> Iter
 def check_pixels(parts: Parts, items: Sequence[Item]) -> None:
     """Bare TurboJPEG and framehop's decoder give the same bytes."""
     [buffer] = buffers_for(parts, items, 1)
-    width, height = parts.sidecar.input.width, parts.sidecar.input.height
+    width, height = parts.spec.input.width, parts.spec.input.height
     for item in items:
         ours = decode_jpeg(item.payload, min_width=width, min_height=height)
         assert np.array_equal(parts.decode(item.payload, buffer)[0], ours), f"other pixels in {item.frame}"

@@ -12,6 +12,9 @@ HANDOVER_S = 8.0  # how long the log waits for that and for the commit behind it
 BEAT_S = 1.0  # the pause between two beats
 HANG_S = 15.0  # a process that is silent for so long is killed; a batch of a slow model may take seconds
 START_S = 60.0  # the same for one that is not ready yet: imports, and a model of some hundred MB on a slow disk
+ENGINE_S = (
+    1800.0  # the same for a detector of TensorRT, whose first start builds an engine in minutes without a sign of life
+)
 
 # ---- another model
 

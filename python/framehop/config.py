@@ -16,6 +16,8 @@ from msgspec.structs import replace
 
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.preprocess import Preprocess
+from framehop.inference.providers import EXPORT_FP16
 from framehop.inference.tiles import Tiles
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
@@ -48,6 +50,10 @@ MAX_CONFIG_BYTES = 1 << 20
 class DetectOptions:
     """The options for detecting frames on this host.
 
+    `provider`: what runs the model; `auto` is CUDA if it works, else the CPU. `fp16`: whether TensorRT may compute in float16.
+    `allow_fallback`: whether another provider than the one asked for will do. `preprocess`: who resizes and normalises: `native`,
+    `dali`, or `auto` for DALI on a GPU where it is installed.
+
     What is found: `lane`: the lane that the events belong to. `sample`: the share of the frames to look at, more than 0 and at most
     1; the others get `skipped` events. `conf`: the least score of a box, 0 to 1; None for the model's own. `class_conf`: the same
     for single labels. `classes`: the only labels to look for, by name or label id; none for all. `exclude`: labels to leave out.
@@ -63,6 +69,8 @@ class DetectOptions:
 
     model: str = "coco-ssd"
     provider: Provider = "auto"
+    fp16: bool = False
+    allow_fallback: bool = False
     lane: str = "main"
     sample: float = 1.0
     conf: float | None = None
@@ -78,6 +86,7 @@ class DetectOptions:
     slot_bytes: int = 4 * MIB
     tap_quota: int = 2
     max_batch: int = 8
+    preprocess: Preprocess = "auto"
     max_pixels: int = MAX_PIXELS
     max_attempts: int = 3
     decode_threads: int = 0
@@ -92,6 +101,8 @@ class DetectOptions:
         for name in ("decode_threads", "infer_threads", "tap_quota", "drain_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if self.fp16 and self.provider != "tensorrt":
+            raise ConfigError(f"fp16 is for provider tensorrt, not {self.provider}: {EXPORT_FP16}")
         if not self.devices or min(self.devices) < 0:
             raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
         if not (math.isfinite(self.min_size_px) and self.min_size_px >= 0):
@@ -223,6 +234,24 @@ def fail_point() -> FailPoint | None:
     if name not in FAIL_POINTS or not (nth or "1").isdigit():
         raise ConfigError(f"FRAMEHOP_FAIL_AT={text!r} is not one of {', '.join(FAIL_POINTS)}, optionally with @n")
     return FailPoint(name=name, nth=int(nth or "1"))
+
+
+def engine_cache(options: DetectOptions, device: int) -> Path | None:
+    """Make a directory for TensorRT's engines of this GPU in $XDG_CACHE_HOME or ~/.cache; None for other providers. Engines are
+    machine code, so raises ConfigError for a directory in which others may write."""
+    if options.provider != "tensorrt":
+        return None
+    path = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "framehop" / "tensorrt" / f"gpu-{device}"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} for TensorRT's engines: {error.strerror}; set XDG_CACHE_HOME to a directory"
+        ) from error
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise ConfigError(f"{path} may be written by others, and engines in it are machine code: remove it")
+    return path
 
 
 def make_runtime_dir() -> Path:

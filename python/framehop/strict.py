@@ -40,7 +40,7 @@ def _allowed(what: str, key: str, shape: object, data: object) -> list[str]:
         return [str(member.__struct_config__.tag) for member in _members(union)]
     if what.startswith("Invalid enum value"):
         at, _ = _descend(shape, data, key)
-        return [str(value) for value in get_args(at)] if get_origin(at) is Literal else []
+        return [str(value) for kind in (at, *get_args(at)) if get_origin(kind) is Literal for value in get_args(kind)]
     return []
 
 

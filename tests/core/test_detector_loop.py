@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from framehop._core import FrameTag, HopClient, HopServer, Ring
+from framehop._core import FrameTag, HopClient, HopServer, Ring, RingReader
 from framehop.errors import ClosedError, FramehopError
+from framehop.inference.page_locks import PageLocks
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.testing.fake_model import FakeModel, detections
 from tests.core.hop_peers import address, take_replies
+from tests.unit.test_page_locks import Notes
 from tests.waiting import until
 
 
@@ -21,8 +25,8 @@ def server(tmp_path: Path) -> Iterator[HopServer]:
         yield server
 
 
-def loop_of(server: HopServer, ring_dir: Path) -> DetectorLoop:
-    return DetectorLoop(server, FakeModel(), ring_dir=ring_dir, max_batch=8)
+def loop_of(server: HopServer, ring_dir: Path, locks: PageLocks | None = None) -> DetectorLoop:
+    return DetectorLoop(server, FakeModel(), ring_dir=ring_dir, max_batch=8, locks=locks)
 
 
 def test_a_ring_of_ours_that_cannot_be_attached_ends_the_detector(server: HopServer, tmp_path: Path) -> None:
@@ -69,3 +73,29 @@ def test_the_model_changes_between_two_batches_and_replies_say_which_one_it_was(
     with pytest.raises(ClosedError):
         new.detect([])
     assert old.detect([]) == [], "the one before is its taker's to close"
+
+
+def test_the_pixels_of_a_ring_are_page_locked_for_a_gpu_until_the_loop_ends(
+    server: HopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "ring-0.sock")
+    places: list[tuple[int, int]] = []
+    attach = RingReader.attach
+
+    def noted(*arguments: Any, **options: Any) -> RingReader:
+        reader = attach(*arguments, **options)
+        places.append(reader.pixel_memory)
+        return reader
+
+    monkeypatch.setattr("framehop._core.RingReader", SimpleNamespace(attach=noted))
+    cuda = Notes()
+    with (
+        Ring.create(path, slots=2, slot_bytes=4096) as ring,
+        HopClient(address(tmp_path), ring_path=path, ring_id=ring.ring_id),
+    ):
+        loop = loop_of(server, tmp_path, PageLocks(cuda, device=1))
+        loop.step(30, [])
+        [(place, size)] = places
+        assert cuda.calls == [("device", 1), ("lock", place, size, 9)]
+        loop.close()
+        assert cuda.calls[2:] == [("unlock", place)]

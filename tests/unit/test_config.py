@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framehop.config import DetectOptions, FileConfig, load_config
+from framehop.config import DetectOptions, FileConfig, engine_cache, load_config
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, KafkaSecurity, LogAt, LogOptions
 from framehop.regions import Regions
@@ -180,3 +180,30 @@ def test_relative_paths_are_taken_from_the_configurations_directory(tmp_path: Pa
     assert kafka.security == KafkaSecurity(
         ca=str(tmp_path / "ca.pem"), certificate="/etc/c.pem", key=str(tmp_path / "keys/k.pem")
     )
+
+
+def test_fp16_without_tensorrt_is_refused_before_anything_starts() -> None:
+    assert DetectOptions(provider="tensorrt", fp16=True).fp16
+    for provider in ("auto", "cuda", "openvino"):
+        with pytest.raises(ConfigError, match=f"fp16 is for provider tensorrt, not {provider}"):
+            DetectOptions(provider=provider, fp16=True)
+
+
+def test_engines_of_tensorrt_are_kept_where_nobody_else_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = DetectOptions(provider="tensorrt")
+    assert engine_cache(DetectOptions(provider="cuda"), 0) is None
+    assert list(tmp_path.iterdir()) == []
+    path = engine_cache(options, 1)
+    assert path == tmp_path / "framehop" / "tensorrt" / "gpu-1"
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert engine_cache(options, 1) == path
+    path.chmod(0o777)
+    with pytest.raises(ConfigError, match="may be written by others"):
+        engine_cache(options, 1)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="set XDG_CACHE_HOME"):
+        engine_cache(options, 0)

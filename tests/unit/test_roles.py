@@ -9,8 +9,10 @@ from typing import cast
 import pytest
 
 from framehop import _core
+from framehop.budgets import ENGINE_S, START_S
 from framehop.config import FAIL_POINTS, DetectOptions
 from framehop.errors import ConfigError
+from framehop.inference import Provider
 from framehop.log import LogAt
 from framehop.pipeline.control import Begin, Channel, DetectorAt, DetectorSettings, Message, WorkerSettings
 from framehop.pipeline.facts import ModelFacts, write_facts
@@ -34,9 +36,14 @@ class Ear:
 
 
 def roles(
-    sockets: Path, *, workers: int, devices: tuple[int, ...], options: DetectOptions | None = None
+    sockets: Path,
+    *,
+    workers: int,
+    devices: tuple[int, ...],
+    provider: Provider = "auto",
+    options: DetectOptions | None = None,
 ) -> tuple[WorkerRole, DetectorRole]:
-    options = options or DetectOptions(workers=workers, devices=devices)
+    options = options or DetectOptions(workers=workers, devices=devices, provider=provider)
     rings = [SimpleNamespace(path=f"ring-{index}", slots=list) for index in range(workers)]
     resources = Resources(
         sockets=sockets,
@@ -131,3 +138,13 @@ def test_what_counts_reaches_the_processes_as_it_was_given(tmp_path: Path) -> No
 def test_devices_that_cannot_be_are_refused(devices: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="devices must be"):
         DetectOptions(devices=devices)
+
+
+@pytest.mark.parametrize(("provider", "start_s"), [("auto", START_S), ("tensorrt", ENGINE_S)])
+def test_a_detector_of_tensorrt_has_time_to_build_its_engine(
+    tmp_path: Path, provider: Provider, start_s: float
+) -> None:
+    _, detectors = roles(tmp_path, workers=1, devices=(0,), provider=provider)
+    [detector] = detectors.processes
+    detector.started_s = 100.0
+    assert detector.deadline_s() == 100.0 + start_s

@@ -12,6 +12,7 @@ import typer
 from framehop.config import DEFAULT_LOG, MAX_PIXELS, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.preprocess import Preprocess
 from framehop.log import LogAt
 
 
@@ -77,7 +78,7 @@ Model = Annotated[
         "--model",
         metavar="NAME|PATH",
         rich_help_panel=FINDING,
-        help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it.",
+        help="coco-ssd, or your own .onnx file, alone or with a sidecar beside it.",
     ),
 ]
 Conf = Annotated[
@@ -154,7 +155,30 @@ Device = Annotated[
         "--provider",
         metavar="DEVICE",
         rich_help_panel=MACHINE,
-        help="Where the model runs: cpu, cuda, tensorrt, or auto for the GPU if it works.",
+        help="Where the model runs: cpu, cuda, tensorrt, openvino, or auto for the GPU if it works.",
+    ),
+]
+Fp16 = Annotated[
+    bool,
+    typer.Option(
+        "--fp16", rich_help_panel=MACHINE, help="Let TensorRT compute in float16: faster, a little less exact."
+    ),
+]
+AllowFallback = Annotated[
+    bool,
+    typer.Option(
+        "--allow-fallback",
+        rich_help_panel=MACHINE,
+        help="Where DEVICE does not work, take what does, with a warning. Else that is an error.",
+    ),
+]
+Preprocessing = Annotated[
+    Preprocess,
+    typer.Option(
+        "--preprocess",
+        metavar="BY",
+        rich_help_panel=MACHINE,
+        help="Who resizes and normalises: native, dali, or auto for DALI on a GPU where it is installed.",
     ),
 ]
 Gpus = Annotated[
@@ -214,6 +238,8 @@ def detect_options(
     *,
     model: str,
     provider: Provider = "auto",
+    fp16: bool = False,
+    allow_fallback: bool = False,
     lane: str = "main",
     sample: float = 1.0,
     conf: list[str] | None = None,
@@ -227,18 +253,21 @@ def detect_options(
     slots: int,
     slot_mib: float,
     max_batch: int,
+    preprocess: Preprocess = "auto",
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
     usual, class_conf = thresholds(conf or [])
     return DetectOptions(
         model=model,
         provider=provider,
+        fp16=fp16,
+        allow_fallback=allow_fallback,
         lane=lane,
         sample=sample,
         conf=usual,
         class_conf=class_conf,
-        classes=_separate(classes or []),
-        exclude=_separate(exclude or []),
+        classes=separate(classes or []),
+        exclude=separate(exclude or []),
         min_size_px=min_size,
         regions=load_config(config).detect.regions if config else {},
         tiles=tiles,
@@ -247,6 +276,7 @@ def detect_options(
         slots=slots,
         slot_bytes=int(slot_mib * (1 << 20)),
         max_batch=max_batch,
+        preprocess=preprocess,
         max_pixels=max_pixels,
     )
 
@@ -271,7 +301,7 @@ def thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:
     return usual, of_label
 
 
-def _separate(texts: list[str]) -> tuple[str, ...]:
+def separate(texts: list[str]) -> tuple[str, ...]:
     """Split labels at commas, which may also be separate arguments. A label that contains a comma must be given by its number."""
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 

@@ -74,6 +74,8 @@ def detect(
     config: options.Config = None,
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
+    fp16: options.Fp16 = False,
+    allow_fallback: options.AllowFallback = False,
     conf: options.Conf = None,
     classes: options.Classes = None,
     exclude: options.Exclude = None,
@@ -89,6 +91,7 @@ def detect(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    preprocess: options.Preprocessing = "auto",
     max_pixels: options.MaxPixels = MAX_PIXELS,
     report: options.Report = None,
     json: options.Json = False,
@@ -98,6 +101,8 @@ def detect(
     settings = options.detect_options(
         model=model,
         provider=provider,
+        fp16=fp16,
+        allow_fallback=allow_fallback,
         lane=lane,
         sample=sample,
         conf=conf,
@@ -111,6 +116,7 @@ def detect(
         slots=slots,
         slot_mib=slot_mib,
         max_batch=max_batch,
+        preprocess=preprocess,
         max_pixels=max_pixels,
     )
     _work(options.log_at(log, config), settings, [], until_idle_s=until_idle or None, report=report, json=json)
@@ -125,6 +131,8 @@ def run(
     loop: options.Loop = 1,
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
+    fp16: options.Fp16 = False,
+    allow_fallback: options.AllowFallback = False,
     conf: options.Conf = None,
     classes: options.Classes = None,
     exclude: options.Exclude = None,
@@ -136,6 +144,7 @@ def run(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    preprocess: options.Preprocessing = "auto",
     max_pixels: options.MaxPixels = MAX_PIXELS,
     report: options.Report = None,
     json: options.Json = False,
@@ -147,6 +156,8 @@ def run(
     settings = options.detect_options(
         model=model,
         provider=provider,
+        fp16=fp16,
+        allow_fallback=allow_fallback,
         lane=lane,
         conf=conf,
         classes=classes,
@@ -159,6 +170,7 @@ def run(
         slots=slots,
         slot_mib=slot_mib,
         max_batch=max_batch,
+        preprocess=preprocess,
         max_pixels=max_pixels,
     )
     at = options.log_at(log, config)

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from framehop import _core
+from framehop.config import engine_cache
 from framehop.inference.engine import Engine, load_model
+from framehop.inference.page_locks import PageLocks
 from framehop.pipeline import child
 from framehop.pipeline.control import (
     CancelSwap,
@@ -81,7 +83,8 @@ def body(channel: Channel, settings: Settings) -> None:
     loader = SideLoader(lambda order: _load_beside(settings, link, order))
     with _core.HopServer(settings.address) as server:
         pictures = max(1, options.max_batch // first.runs_per_picture)
-        loop = DetectorLoop(server, first, ring_dir=Path(settings.ring_dir), max_batch=pictures)
+        locks = PageLocks.of(first.info.provider, settings.device)
+        loop = DetectorLoop(server, first, ring_dir=Path(settings.ring_dir), max_batch=pictures, locks=locks)
         channel.send(Ready(FIRST_MODEL))
         try:
             DetectorProcess(link, loop, loader).run()
@@ -104,6 +107,10 @@ def _load(settings: DetectorSettings, link: SupervisorLink, number: int, model: 
     engine = Engine(
         load_model(model),
         provider=options.provider,
+        fp16=options.fp16,
+        allow_fallback=options.allow_fallback,
+        engine_cache=engine_cache(options, settings.device),
+        preprocess=options.preprocess,
         threads=options.infer_threads,
         device=settings.device,
         max_batch=options.max_batch,

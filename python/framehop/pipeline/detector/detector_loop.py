@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.errors import InvalidArgumentError
+from framehop.inference.page_locks import PageLocks
 from framehop.pipeline.facts import FIRST_MODEL
 from framehop.protocols import Detector
 from framehop.types import Detections
@@ -18,11 +19,21 @@ Leased = tuple[_core.FrameRequest, _core.Lease]
 class DetectorLoop:
     """Batches what is at hand without waiting: at low load a batch is one picture, at high load whatever has queued up."""
 
-    def __init__(self, server: _core.HopServer, detector: Detector, *, ring_dir: Path, max_batch: int) -> None:
+    def __init__(
+        self,
+        server: _core.HopServer,
+        detector: Detector,
+        *,
+        ring_dir: Path,
+        max_batch: int,
+        locks: PageLocks | None = None,
+    ) -> None:
+        """`locks`: what page-locks the pixels of the rings for a GPU."""
         self._server = server
         self._detector, self._model = detector, FIRST_MODEL
         self._ring_dir = ring_dir
         self._max_batch = max_batch
+        self._locks = locks or PageLocks(None)
         self._readers: dict[int, _core.RingReader] = {}
         self._backlog: deque[_core.FrameRequest] = deque()
 
@@ -49,6 +60,7 @@ class DetectorLoop:
         reader = _core.RingReader.attach(ring_path, role="detector")
         if reader.ring_id == ring_id:
             self._readers[ring_id] = reader
+            self._locks.lock(*reader.pixel_memory, read_only=True)
         else:
             reader.close()
 
@@ -115,6 +127,7 @@ class DetectorLoop:
     def close(self) -> None:
         """Let go of the rings and of the model that runs. Closing twice is harmless."""
         self._detector.close()
+        self._locks.close()
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
