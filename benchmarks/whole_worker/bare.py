@@ -37,7 +37,7 @@ class Parts:
         model = load_model(MODEL)
         with Network.open(model) as network:
             self.spec = recognise(network, model).spec
-        self.jpeg = TurboJpeg(*model.min_decode_size)
+        self.jpeg = TurboJpeg(self.spec.input.width, self.spec.input.height)
         self.tensor = InputTensor(self.spec.input, self.spec.resize, max_batch=batch)
         self.post = Postprocessor(self.spec)
         self.session = onnxruntime.InferenceSession(

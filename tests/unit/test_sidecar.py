@@ -37,7 +37,6 @@ def test_the_built_in_model_is_whole() -> None:
         "toothbrush",
     )
     assert 12 not in model.labels
-    assert model.min_decode_size == (300, 300)
     assert model.overrides.head is not None
     assert model.overrides.head["name"] == "ssd"
     for name in ("LICENSE", "NOTICE"):
