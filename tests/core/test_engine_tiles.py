@@ -95,17 +95,6 @@ def test_pictures_keep_their_order_and_a_bad_tile_fails_its_own_alone(tmp_path: 
     )
 
 
-def test_whoever_waits_for_many_runs_is_called_after_each(tmp_path: Path) -> None:
-    calls: list[None] = []
-    model = load_model(tiny_model.write_model(tmp_path))
-    with Engine(
-        model, provider="cpu", threads=1, max_batch=2, tiles="2x2", on_run=lambda: calls.append(None)
-    ) as detector:
-        assert not calls, "not while it is warmed up"
-        detector.detect([picture(0, width=8, height=4)])
-    assert len(calls) == 3, "5 tiles, two at a time"
-
-
 def test_what_is_no_grid_is_refused_before_the_network_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="tiles must be"):
         engine(tmp_path, "3by2")

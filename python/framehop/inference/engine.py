@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -35,7 +36,8 @@ Size = tuple[int, int]
 
 
 class Engine:
-    """Finds objects in pictures; it is a :class:`framehop.protocols.Detector`. Use from one thread at a time.
+    """Finds objects in pictures; it is a :class:`framehop.protocols.Detector`. Use from one thread at a time; `lane` makes one
+    of the same network for another thread.
 
     with Engine(load_model("coco-ssd")) as engine:
         [found] = engine.detect([decode_jpeg(data)])
@@ -58,14 +60,14 @@ class Engine:
         class_conf: Mapping[str, float] = MappingProxyType({}),
         exclude: Sequence[str] = (),
         tiles: str = "",
-        on_run: Callable[[], object] = lambda: None,
+        side_by_side: bool = False,
     ) -> None:
         """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`, `fp16`, `allow_fallback`: see SessionOptions.
         `max_batch`: pictures per run of the network, 1–256; the input tensor has room for as many. `preprocess`: see
         make_preprocessor. `conf`: the least score of a box, 0–1; None means the model's own. `class_conf`: the same for single
         labels. `classes`: the only labels to look for, by name or label id; empty means all. `exclude`: labels to leave out.
-        `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not. `on_run`: called after each run of the network within
-        `detect`, which may take many.
+        `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not. `side_by_side`: lanes will share the cores; where the
+        network turns out to run on the CPU, each takes one thread and one picture at a time, whatever `threads` and `max_batch` are.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
@@ -82,9 +84,7 @@ class Engine:
             compute_stream=stream.handle if stream else 0,
         )
         model = model if model.sha256 else model.checked()
-        self._max_batch = max_batch
-        self._on_run = on_run
-        with Network.open(model, threads) as network:
+        with Network.open(model, 1 if side_by_side else threads) as network:
             self._plan = recognise(network, model)
             self._spec = spec = self._plan.spec
             wanted = Wanted.of(spec.labels, conf, classes, class_conf=class_conf, exclude=exclude)
@@ -94,8 +94,12 @@ class Engine:
                 model, spec.input, options, outputs=self._post.outputs, max_batch=max_batch, network=network
             )
         self._provider = session.provider
+        self._max_batch = 1 if side_by_side and session.provider == "cpu" else max_batch
         place = Device.of(session.provider, device, stream)
-        self._input = make_preprocessor(preprocess, spec.input, spec.resize, max_batch=max_batch, device=place)
+        self._make_input = partial(
+            make_preprocessor, preprocess, spec.input, spec.resize, max_batch=self._max_batch, device=place
+        )
+        self._input = self._make_input()
         self._session: OnnxSession | None = session
         self._warm_up(session)
         self._one_by_one = session.one_by_one
@@ -144,6 +148,18 @@ class Engine:
         """The number of pictures that the network sees for one picture, at most: 1 without tiles."""
         return self._tiling.runs
 
+    def lane(self) -> Engine:
+        """Return another engine on the same network, with an input tensor of its own, so that two threads run it side by side. Each
+        is closed by itself, and the network is freed with the last. Raises ClosedError, and what making a preprocessor raises."""
+        lane = copy.copy(self)
+        lane._session, lane._input = self._open().lane(), self._make_input()
+        return lane
+
+    def _open(self) -> OnnxSession:
+        if self._session is None:
+            raise ClosedError("the engine is closed")
+        return self._session
+
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[Size] | None = None
     ) -> list[Detections]:
@@ -155,13 +171,12 @@ class Engine:
         `bad_output`; the others are not affected.
         Raises InvalidArgumentError for a picture of another shape or dtype, ModelError when the runtime fails, ClosedError.
         """
-        if self._session is None:
-            raise ClosedError("the engine is closed")
+        session = self._open()
         _check_pictures(pictures)
         sizes = [_size(picture) for picture in pictures] if source_sizes is None else source_sizes
         if len(sizes) != len(pictures):
             raise InvalidArgumentError(f"{len(pictures)} pictures, but {len(sizes)} source sizes")
-        return self._tiling.detect(pictures, sizes, partial(self._detect_all, self._session))
+        return self._tiling.detect(pictures, sizes, partial(self._detect_all, session))
 
     def _detect_all(
         self, session: OnnxSession, pictures: Sequence[NDArray[np.uint8]], sizes: Sequence[Size]
@@ -170,7 +185,6 @@ class Engine:
         for first in range(0, len(pictures), self._max_batch):
             part = slice(first, first + self._max_batch)
             results += self._detect_batch(session, pictures[part], sizes[part])
-            self._on_run()
         return results
 
     def _detect_batch(
@@ -221,7 +235,7 @@ class Engine:
                     self._post.candidates(rows)
 
     def close(self) -> None:
-        """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
+        """Free the network, unless other lanes run it; `detect` then raises ClosedError. Closing twice is harmless."""
         if self._session is not None:
             self._session.close()
             self._input.close()

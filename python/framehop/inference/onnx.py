@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ class Run:
 
 
 class OnnxSession:
-    """One loaded network. Use from one thread at a time. Closing twice is harmless."""
+    """One loaded network. Use from one thread at a time; `lane` makes one for another thread. Closing twice is harmless."""
 
     def __init__(
         self,
@@ -53,15 +54,14 @@ class OnnxSession:
         network: Network | None = None,
     ) -> None:
         """Load `model` and check that its inputs are as `spec` says; `run` will return the named `outputs`. `network`: the same
-        model, opened with the same number of threads; on the CPU it is used and not loaded twice.
+        model; on the CPU it is used, with the threads that it was opened with, and not loaded twice.
 
         Raises MissingExtraError without onnxruntime, ModelError when network, `spec`, `outputs` and provider do not match.
         """
         runtime = import_runtime()
         profile = _profile(model, spec, options, max_batch)
         providers = choose(options, runtime.get_available_providers(), profile)
-        on_cpu = providers[0][0] == CPU and network is not None
-        session = network.session if network and on_cpu else _load(runtime, model, options, providers)
+        session = _load(runtime, model, options, providers, network)
         self.provider: Active = check(options, session.get_providers())
         infos = [tensor_info(value) for value in session.get_inputs()]
         with _described_by(model):
@@ -73,6 +73,12 @@ class OnnxSession:
         self._max_batch, self._at_once = max_batch, self._fixed or max_batch
         if self._fixed > 1:
             logger.warning("%s takes exactly %d pictures at once: other batches are filled up", model.file, self._fixed)
+
+    def lane(self) -> OnnxSession:
+        """Return a session on the same network for another thread: the runtime runs both at once. Each is closed by itself, and the
+        network is freed with the last. Raises ClosedError."""
+        self._open()
+        return copy.copy(self)
 
     @property
     def one_by_one(self) -> bool:
@@ -129,14 +135,18 @@ class OnnxSession:
 
     def _check(self, batch: Batch) -> None:
         spec = self._spec
-        if self._session is None:
-            raise ClosedError("the session is closed")
+        self._open()
         if batch.dtype != np.dtype(spec.dtype) or batch.shape[1:] != spec.item_shape or len(batch) == 0:
             raise InvalidArgumentError(
                 f"a batch must be {spec.dtype} {['N', *spec.item_shape]}, N >= 1, not {batch.dtype} {list(batch.shape)}"
             )
         if isinstance(batch, np.ndarray) and not batch.flags.c_contiguous:
             raise InvalidArgumentError("a batch must be C-contiguous: the runtime would copy it silently")
+
+    def _open(self) -> onnxruntime.InferenceSession:
+        if self._session is None:
+            raise ClosedError("the session is closed")
+        return self._session
 
     def _parts(self, batch: Batch) -> Iterator[tuple[Batch, int]]:
         """Yield what to run, and how many of its pictures are the caller's."""
@@ -153,7 +163,7 @@ class OnnxSession:
     def _run_once(self, part: Batch, used: int) -> Run:
         count = len(part)
         try:
-            outputs = run_bound(self._session, {self._spec.name: part} | self._extra.of(count), self._outputs)
+            outputs = run_bound(self._open(), {self._spec.name: part} | self._extra.of(count), self._outputs)
         except Exception as error:  # the runtime's errors have no common base class
             raise ModelError(f"ONNX Runtime failed on a batch of {count}: {one_line(error)}") from error
         return Run(outputs=outputs, count=count, used=used)
@@ -177,18 +187,30 @@ class OnnxSession:
 
 
 def _load(
-    runtime: ModuleType, model: Model, options: SessionOptions, providers: list[tuple[str, ProviderOptions]]
+    runtime: ModuleType,
+    model: Model,
+    options: SessionOptions,
+    providers: list[tuple[str, ProviderOptions]],
+    network: Network | None,
 ) -> onnxruntime.InferenceSession:
-    if providers[0][0] != CPU and hasattr(runtime, "preload_dlls"):
+    """Return the network on the first of `providers` that works; on the CPU it is the one of `network`, if there is one."""
+    if providers[0][0] == CPU:
+        return network.session if network else _load_on(runtime, model, options, providers)
+    if hasattr(runtime, "preload_dlls"):
         runtime.preload_dlls()  # loads CUDA's libraries from pip packages, which the loader does not search
-    data = model.read()
     try:
-        return load_network(runtime, data, model.file, quiet_options(runtime, options.threads), providers)
+        return _load_on(runtime, model, options, providers)
     except ModelError as error:
         if len(providers) == 1 or not (options.allow_fallback or options.provider == "auto"):
             raise
         logger.warning("%s does not work here, so the CPU is used: %s", providers[0][0], error)
-    return load_network(runtime, data, model.file, quiet_options(runtime, options.threads), [(CPU, {})])
+    return network.session if network else _load_on(runtime, model, options, [(CPU, {})])
+
+
+def _load_on(
+    runtime: ModuleType, model: Model, options: SessionOptions, providers: list[tuple[str, ProviderOptions]]
+) -> onnxruntime.InferenceSession:
+    return load_network(runtime, model.read(), model.file, quiet_options(runtime, options.threads), providers)
 
 
 @contextmanager

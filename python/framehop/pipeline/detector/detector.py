@@ -79,8 +79,8 @@ def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, DetectorSettings)
     options = settings.options
     link = SupervisorLink(channel)
-    first = _load(settings, link, FIRST_MODEL, options.model)
-    loader = SideLoader(lambda order: _load_beside(settings, link, order))
+    first = _load(settings, FIRST_MODEL, options.model)
+    loader = SideLoader(lambda order: _load_beside(settings, order))
     with _core.HopServer(settings.address) as server:
         pictures = max(1, options.max_batch // first.runs_per_picture)
         locks = PageLocks.of(first.info.provider, settings.device)
@@ -95,14 +95,13 @@ def body(channel: Channel, settings: Settings) -> None:
         child.leave_threads()
 
 
-def _load_beside(settings: DetectorSettings, link: SupervisorLink, order: Swap) -> Engine:
+def _load_beside(settings: DetectorSettings, order: Swap) -> Engine:
     _core.failpoint("swap.load")
-    return _load(settings, link, order.number, order.model)
+    return _load(settings, order.number, order.model)
 
 
-def _load(settings: DetectorSettings, link: SupervisorLink, number: int, model: str) -> Engine:
-    """Load and warm up a model, and describe it in its file. While it detects it beats: one picture in many tiles may take longer
-    than a process may be silent."""
+def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
+    """Load and warm up a model, and describe it in its file."""
     options = settings.options
     engine = Engine(
         load_model(model),
@@ -119,7 +118,6 @@ def _load(settings: DetectorSettings, link: SupervisorLink, number: int, model: 
         classes=options.classes,
         exclude=options.exclude,
         tiles=options.tiles,
-        on_run=link.beat_if_due,
     )
     try:
         write_facts(settings.facts, ModelFacts.of(engine, number))
