@@ -26,6 +26,7 @@ from framehop.strict import to_struct
 
 MIB = 1 << 20
 MAX_PIXELS = 67_108_864  # 8192 x 8192
+MAX_LANES = 256  # threads of one detector; far more than cores would only be in each other's way
 
 FAIL_POINTS = (
     "ingest.appended",
@@ -61,10 +62,14 @@ class DetectOptions:
     the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse.
 
     How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
-    picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a picture whose header claims more is refused.
-    `max_attempts`: a frame is given up after a worker has died this often while decoding it. `decode_threads`, `infer_threads`: 0
-    shares the cores that this process may use. `devices`: the GPUs by number, one detector for each; on the CPU only their count
-    matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+    picture after scaled decode. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a frame is given up
+    after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on the CPU only
+    their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+
+    Who gets the cores: `decode_threads`: of one worker; 0 splits the cores that this process may use among the workers. `lanes`:
+    inferences side by side in one detector, 1 to 256. 0 is one on a GPU; on the CPU it splits the cores among the detectors. On the
+    CPU each of several lanes has one thread and takes one picture. `max_batch`: pictures per inference otherwise. `infer_threads`:
+    of one inference on the CPU where there is one lane; 0 takes one per core, more than 1 makes `lanes` 0 mean one.
     """
 
     model: str = "coco-ssd"
@@ -90,6 +95,7 @@ class DetectOptions:
     max_pixels: int = MAX_PIXELS
     max_attempts: int = 3
     decode_threads: int = 0
+    lanes: int = 0
     infer_threads: int = 0
     devices: tuple[int, ...] = (0,)
     drain_s: float = 8.0
@@ -98,9 +104,15 @@ class DetectOptions:
         for name in ("workers", "slots", "slot_bytes", "max_batch", "max_pixels", "max_attempts"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        for name in ("decode_threads", "infer_threads", "tap_quota", "drain_s"):
+        for name in ("decode_threads", "infer_threads", "lanes", "tap_quota", "drain_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if self.lanes > MAX_LANES:
+            raise ConfigError(f"lanes must be at most {MAX_LANES}, not {self.lanes}")
+        if self.lanes > 1 < self.infer_threads:
+            raise ConfigError(
+                f"{self.lanes} lanes share one network, and each has one thread: infer_threads {self.infer_threads} needs lanes 1"
+            )
         if self.fp16 and self.provider != "tensorrt":
             raise ConfigError(f"fp16 is for provider tensorrt, not {self.provider}: {EXPORT_FP16}")
         if not self.devices or min(self.devices) < 0:

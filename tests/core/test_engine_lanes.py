@@ -16,7 +16,7 @@ import pytest
 
 from framehop._core import decode_jpeg
 from framehop.errors import ClosedError
-from framehop.inference import load_model, onnx, sample_picture
+from framehop.inference import binding, load_model, onnx, sample_picture
 from framehop.inference.engine import Engine
 from framehop.types import Detections
 from tests import tiny_model
@@ -76,7 +76,7 @@ def test_lanes_at_once_find_what_one_engine_finds_alone() -> None:
 
 
 def test_lanes_are_in_the_runtime_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, meeting = onnx.run_bound, Barrier(LANES)
+    real, meeting = binding.run_bound, Barrier(LANES)
     with tiny(tmp_path) as engine, lanes_of(engine) as lanes, ThreadPoolExecutor(LANES) as pool:
 
         def met(*arguments: Any) -> Any:

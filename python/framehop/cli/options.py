@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from framehop.config import DEFAULT_LOG, MAX_PIXELS, DetectOptions, load_config
+from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.inference.preprocess import Preprocess
@@ -209,7 +209,22 @@ SlotMib = Annotated[
 MaxBatch = Annotated[
     int,
     typer.Option(
-        "--max-batch", min=1, max=256, metavar="N", rich_help_panel=MACHINE, help="Most pictures in one inference."
+        "--max-batch",
+        min=1,
+        max=256,
+        metavar="N",
+        rich_help_panel=MACHINE,
+        help="Most pictures in one inference. On the CPU only with --lanes 1: several lanes take one each.",
+    ),
+]
+Lanes = Annotated[
+    str,
+    typer.Option(
+        "--lanes",
+        metavar="N",
+        rich_help_panel=MACHINE,
+        help="Inferences side by side. auto: 1 on a GPU; on the CPU one per core, each of one thread and one picture. Decoding has"
+        " as many threads, split among the workers, on the same cores.",
     ),
 ]
 MaxPixels = Annotated[
@@ -253,6 +268,7 @@ def detect_options(
     slots: int,
     slot_mib: float,
     max_batch: int,
+    lanes: str = "auto",
     preprocess: Preprocess = "auto",
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
@@ -276,9 +292,19 @@ def detect_options(
         slots=slots,
         slot_bytes=int(slot_mib * (1 << 20)),
         max_batch=max_batch,
+        lanes=lane_number(lanes),
         preprocess=preprocess,
         max_pixels=max_pixels,
     )
+
+
+def lane_number(text: str) -> int:
+    """Return the number of lanes that was typed; 0 for `auto`."""
+    if text == "auto":
+        return 0
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LANES):
+        raise ConfigError(f"--lanes takes auto, or a number from 1 to {MAX_LANES}, not {text[:64]!r}")
+    return int(text)
 
 
 def thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:

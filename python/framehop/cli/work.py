@@ -91,6 +91,7 @@ def detect(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    lanes: options.Lanes = "auto",
     preprocess: options.Preprocessing = "auto",
     max_pixels: options.MaxPixels = MAX_PIXELS,
     report: options.Report = None,
@@ -116,6 +117,7 @@ def detect(
         slots=slots,
         slot_mib=slot_mib,
         max_batch=max_batch,
+        lanes=lanes,
         preprocess=preprocess,
         max_pixels=max_pixels,
     )
@@ -144,6 +146,7 @@ def run(
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    lanes: options.Lanes = "auto",
     preprocess: options.Preprocessing = "auto",
     max_pixels: options.MaxPixels = MAX_PIXELS,
     report: options.Report = None,
@@ -170,6 +173,7 @@ def run(
         slots=slots,
         slot_mib=slot_mib,
         max_batch=max_batch,
+        lanes=lanes,
         preprocess=preprocess,
         max_pixels=max_pixels,
     )

@@ -67,7 +67,7 @@ class Engine:
         make_preprocessor. `conf`: the least score of a box, 0–1; None means the model's own. `class_conf`: the same for single
         labels. `classes`: the only labels to look for, by name or label id; empty means all. `exclude`: labels to leave out.
         `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not. `side_by_side`: lanes will share the cores; where the
-        network turns out to run on the CPU, each takes one thread and one picture at a time, whatever `threads` and `max_batch` are.
+        network turns out to run on the CPU, each has one thread and one picture at a time, whatever `threads` and `max_batch` are.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """

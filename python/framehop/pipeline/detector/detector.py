@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from framehop import _core
-from framehop.config import engine_cache
+from framehop.config import DetectOptions, engine_cache, usable_cores
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.page_locks import PageLocks
 from framehop.pipeline import child
@@ -22,16 +22,21 @@ from framehop.pipeline.control import (
     Swapped,
     Switch,
 )
+from framehop.pipeline.detector.cores import lane_count, side_by_side, warn_of_lanes
 from framehop.pipeline.detector.detector_loop import DetectorLoop
+from framehop.pipeline.detector.lane_model import LaneModel
+from framehop.pipeline.detector.lanes import Lanes
 from framehop.pipeline.detector.side_loader import SideLoader
 from framehop.pipeline.facts import FIRST_MODEL, ModelFacts, write_facts
 from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 
+LEAST_CREDITS, MAX_CREDITS = 64, 4096  # descriptors of one worker; slots are what usually bounds them
+
 
 class DetectorProcess:
-    """The main thread: answers batches, beats, and hears the supervisor and the loader between two batches."""
+    """The main thread: leases and answers pictures, beats, and hears the supervisor and the loader while the lanes infer."""
 
-    def __init__(self, link: SupervisorLink, loop: DetectorLoop, loader: SideLoader) -> None:
+    def __init__(self, link: SupervisorLink, loop: DetectorLoop, loader: SideLoader[LaneModel]) -> None:
         self._link, self._loop, self._loader = link, loop, loader
         self._draining = False
         self._running = FIRST_MODEL
@@ -68,7 +73,7 @@ class DetectorProcess:
     def _switch(self, number: int) -> None:
         loaded = self._loader.take(number)
         if loaded is not None:
-            self._loop.use(loaded, number).close()
+            self._loop.use(loaded, number)
             self._running = number
             _core.failpoint("swap.switched")
         if self._running == number:
@@ -77,27 +82,37 @@ class DetectorProcess:
 
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, DetectorSettings)
-    options = settings.options
-    link = SupervisorLink(channel)
-    first = _load(settings, FIRST_MODEL, options.model)
-    loader = SideLoader(lambda order: _load_beside(settings, order))
-    with _core.HopServer(settings.address) as server:
-        pictures = max(1, options.max_batch // first.runs_per_picture)
-        locks = PageLocks.of(first.info.provider, settings.device)
-        loop = DetectorLoop(server, first, ring_dir=Path(settings.ring_dir), max_batch=pictures, locks=locks)
+    engine = _load(settings, FIRST_MODEL, settings.options.model)
+    first = LaneModel.of(engine, _lanes_of(settings.options, engine.info.provider))
+    loader = SideLoader(lambda order: _load_beside(settings, order, len(first.detectors)))
+    with _core.HopServer(settings.address, credits=_credits(first)) as server:
+        locks = PageLocks.of(engine.info.provider, settings.device)
+        loop = DetectorLoop(server, Lanes(first), ring_dir=Path(settings.ring_dir), locks=locks)
         channel.send(Ready(FIRST_MODEL))
         try:
-            DetectorProcess(link, loop, loader).run()
+            DetectorProcess(SupervisorLink(channel), loop, loader).run()
         finally:
             loop.close()
             loader.close()
-    if loader.busy:
+    if loader.busy or loop.busy:
         child.leave_threads()
 
 
-def _load_beside(settings: DetectorSettings, order: Swap) -> Engine:
+def _lanes_of(options: DetectOptions, provider: str) -> int:
+    cores = usable_cores()
+    lanes = lane_count(options, provider, cores)
+    warn_of_lanes(options, lanes, provider, cores)
+    return lanes
+
+
+def _credits(model: LaneModel) -> int:
+    """Return the credits of each worker: one alone can keep all lanes at work while its next pictures wait."""
+    return min(MAX_CREDITS, max(LEAST_CREDITS, 2 * len(model.detectors) * model.pictures))
+
+
+def _load_beside(settings: DetectorSettings, order: Swap, lanes: int) -> LaneModel:
     _core.failpoint("swap.load")
-    return _load(settings, order.number, order.model)
+    return LaneModel.of(_load(settings, order.number, order.model), lanes)
 
 
 def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
@@ -118,6 +133,7 @@ def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
         classes=options.classes,
         exclude=options.exclude,
         tiles=options.tiles,
+        side_by_side=side_by_side(options),
     )
     try:
         write_facts(settings.facts, ModelFacts.of(engine, number))
