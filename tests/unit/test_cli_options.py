@@ -14,7 +14,12 @@ from tests.commands import framehop
 
 
 def typed(
-    *, conf: list[str] | None = None, exclude: list[str] | None = None, config: Path | None = None, tiles: str = ""
+    *,
+    conf: list[str] | None = None,
+    exclude: list[str] | None = None,
+    config: Path | None = None,
+    tiles: str = "",
+    lanes: str = "auto",
 ) -> DetectOptions:
     return detect_options(
         model="coco-ssd",
@@ -26,6 +31,7 @@ def typed(
         slots=8,
         slot_mib=1,
         max_batch=1,
+        lanes=lanes,
     )
 
 
@@ -85,3 +91,15 @@ def test_what_cannot_be_is_refused_before_anything_starts(
     assert done.status != 0
     assert expected in done.stderr
     assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize(("text", "lanes"), [("auto", 0), ("1", 1), ("2", 2), ("256", 256)])
+def test_lanes(text: str, lanes: int) -> None:
+    assert typed(lanes=text).lanes == lanes
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "257", "two", "1.5", "٢", "9" * 5000])
+def test_lanes_that_cannot_be(text: str) -> None:
+    with pytest.raises(ConfigError, match="--lanes takes auto, or a number from 1 to 256, not") as caught:
+        typed(lanes=text)
+    assert len(str(caught.value)) < 200
