@@ -135,6 +135,16 @@ def test_side_by_side_on_the_cpu_each_lane_has_one_thread_and_one_picture(
     assert [one.timings.batch_size for one in found] == [1, 1]
 
 
+@pytest.mark.parametrize(("max_batch", "pictures"), [(8, 4), (2, 2)])
+def test_a_lane_takes_as_many_pictures_as_a_fixed_batch_has_room_for(
+    tmp_path: Path, max_batch: int, pictures: int
+) -> None:
+    """One alone would be filled up with blank ones at the cost of them all."""
+    model = load_model(tiny_model.write_model(tmp_path, tiny_model.ssd_network(batch=4)))
+    with Engine(model, provider="cpu", max_batch=max_batch, side_by_side=True) as engine:
+        assert engine.max_batch == pictures
+
+
 def test_without_lanes_a_batch_has_the_threads_that_it_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -243,6 +243,18 @@ def test_another_model_gets_what_no_lane_has_begun_and_the_one_before_goes_with_
     assert closed(new) == [True, True]
 
 
+def test_another_model_takes_batches_of_its_own(desk: Desk) -> None:
+    desk.hold(1)
+    with lanes_of(desk, 1) as lanes:
+        lanes.put(pictures(1))
+        reached(desk, 1)
+        lanes.use(model_of(desk, 1, "new", max_batch=3), SECOND)
+        assert lanes.room == 6
+        lanes.put(pictures(2, 3, 4))
+        desk.let(1)
+        assert numbers_of(taken(lanes, 2)) == [[1], [2, 3, 4]]
+
+
 def test_a_model_that_nobody_runs_is_closed_at_once(desk: Desk) -> None:
     old, new = model_of(desk, 2), model_of(desk, 2, "new")
     with closing(Lanes(old)) as lanes:

@@ -67,7 +67,7 @@ class Engine:
         make_preprocessor. `conf`: the least score of a box, 0–1; None means the model's own. `class_conf`: the same for single
         labels. `classes`: the only labels to look for, by name or label id; empty means all. `exclude`: labels to leave out.
         `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not. `side_by_side`: lanes will share the cores; where the
-        network turns out to run on the CPU, each has one thread and one picture at a time, whatever `threads` and `max_batch` are.
+        network turns out to run on the CPU, each has one thread and one picture at a time, or as many as the network insists on.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
@@ -94,7 +94,8 @@ class Engine:
                 model, spec.input, options, outputs=self._post.outputs, max_batch=max_batch, network=network
             )
         self._provider = session.provider
-        self._max_batch = 1 if side_by_side and session.provider == "cpu" else max_batch
+        alone = side_by_side and session.provider == "cpu"
+        self._max_batch = min(max_batch, max(1, session.fixed_batch)) if alone else max_batch
         place = Device.of(session.provider, device, stream)
         self._make_input = partial(
             make_preprocessor, preprocess, spec.input, spec.resize, max_batch=self._max_batch, device=place

@@ -81,6 +81,11 @@ class OnnxSession:
         return copy.copy(self)
 
     @property
+    def fixed_batch(self) -> int:
+        """The only number of pictures that the network takes at once; 0 if it takes any."""
+        return self._fixed
+
+    @property
     def one_by_one(self) -> bool:
         """Whether a batch runs picture by picture because the network takes no more at once; `try_batch` finds out."""
         return self._at_once == 1 < self._max_batch

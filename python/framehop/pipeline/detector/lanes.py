@@ -51,7 +51,6 @@ class Lanes:
 
     def __init__(self, loaded: LaneModel, *, hang_s: float = HANG_S) -> None:
         """Start the threads. `loaded`: becomes ours to close. `hang_s`: how long one run of the network may take at most."""
-        self._pictures = loaded.pictures
         self._hang_s = hang_s
         self._changed = threading.Condition()
         self._waiting: deque[Leased] = deque()
@@ -73,7 +72,7 @@ class Lanes:
     @property
     def room(self) -> int:
         """How many more pictures may be put in now, so that enough wait to keep every lane at work and no more are leased."""
-        return _AHEAD * len(self._threads) * self._pictures - len(self._waiting)
+        return _AHEAD * len(self._threads) * self._model.loaded.pictures - len(self._waiting)
 
     @property
     def busy(self) -> bool:
@@ -149,9 +148,10 @@ class Lanes:
                 self._changed.wait()
             if self._stopping:
                 return None
-            self._model.running += 1
-            batch = [self._waiting.popleft() for _ in range(min(self._pictures, len(self._waiting)))]
-            return self._model, batch
+            model = self._model
+            model.running += 1
+            batch = [self._waiting.popleft() for _ in range(min(model.loaded.pictures, len(self._waiting)))]
+            return model, batch
 
     def _look(self, lane: int, model: _InUse, batch: list[Leased]) -> None:
         started_ns = time.monotonic_ns()
