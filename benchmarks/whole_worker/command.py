@@ -25,6 +25,7 @@ PEERS = {
     "bare, batch 8": ["--batch", "8"],
     "bare, batch 1, decode pool": ["--batch", "1", "--pool"],
     "bare, batch 8, decode pool": ["--batch", "8", "--pool"],
+    "bare, a thread per core": ["--lanes"],
 }
 STAGES = "stages alone"
 PACKAGE = "benchmarks.whole_worker"
