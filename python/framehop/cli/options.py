@@ -221,7 +221,7 @@ Lanes = Annotated[
     str,
     typer.Option(
         "--lanes",
-        metavar="N",
+        metavar="auto|N",
         rich_help_panel=MACHINE,
         help="Inferences side by side. auto: 1 on a GPU; on the CPU one per core, each of one thread and one picture. Decoding has"
         " as many threads, split among the workers, on the same cores.",
