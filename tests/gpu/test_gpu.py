@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_the_gpu_finds_what_the_cpu_finds(options: SessionOptions) -> None:
             assert ours.label_ids.tolist() == theirs.label_ids.tolist()
             np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=2.0)
             np.testing.assert_allclose(ours.scores, theirs.scores, atol=0.02)
+
+
+def test_two_lanes_at_once_find_what_one_finds_alone() -> None:
+    pictures = [photograph(name) for name in PICTURES]
+    with (
+        Engine(load_model("coco-ssd"), provider="cuda", side_by_side=True) as engine,
+        engine.lane() as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        assert engine.max_batch == 8, "only on the CPU a lane takes one picture"
+        alone = engine.detect(pictures)
+        for found in pool.map(lambda lane: lane.detect(pictures * 4), [engine, other]):
+            for one, same in zip(found, alone * 4, strict=True):
+                assert one.label_ids.tolist() == same.label_ids.tolist()
+                np.testing.assert_allclose(one.boxes, same.boxes, atol=2.0)
 
 
 def test_auto_takes_the_gpu() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from framehop._core import HopServer
 from framehop.config import DetectOptions
 from framehop.errors import ConfigError
-from framehop.pipeline.detector.cores import lane_count, side_by_side, warn_of_lanes
+from framehop.pipeline.detector.cores import credits_of, lane_count, side_by_side, warn_of_lanes
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,14 @@ def test_several_lanes_cannot_have_several_threads_each() -> None:
 def test_a_number_of_lanes_that_cannot_be(lanes: int) -> None:
     with pytest.raises(ConfigError, match=f"lanes must be .*{lanes}"):
         DetectOptions(lanes=lanes)
+
+
+@pytest.mark.parametrize(("lanes", "pictures"), [(1, 1), (2, 1), (64, 1), (256, 1), (1, 8), (2, 256), (256, 256)])
+def test_one_worker_can_keep_all_lanes_at_work(tmp_path: Path, lanes: int, pictures: int) -> None:
+    credits = credits_of(lanes, pictures)
+    assert credits >= min(2 * lanes * pictures, 4096)
+    with HopServer(f"ipc://{tmp_path}/hop", credits=credits):
+        pass
 
 
 def said(caplog: pytest.LogCaptureFixture, options: DetectOptions, lanes: int, provider: str = "cpu") -> list[str]:

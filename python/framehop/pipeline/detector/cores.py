@@ -9,6 +9,9 @@ from framehop.config import DetectOptions
 
 logger = logging.getLogger(__name__)
 
+_LEAST_CREDITS = 64
+_MOST_CREDITS = 4096  # what the hop allows
+
 
 def side_by_side(options: DetectOptions) -> bool:
     """Return whether the CPU is to run lanes of one thread each, and not one inference on several threads."""
@@ -20,6 +23,12 @@ def lane_count(options: DetectOptions, provider: str, cores: int) -> int:
     if options.lanes:
         return options.lanes
     return max(1, cores // len(options.devices)) if provider == "cpu" and side_by_side(options) else 1
+
+
+def credits_of(lanes: int, pictures: int) -> int:
+    """Return how many descriptors of one worker may be unanswered, so that one alone can keep all lanes at work while its next
+    pictures wait. `pictures`: of one run. The slots of its ring are what usually bounds them."""
+    return min(_MOST_CREDITS, max(_LEAST_CREDITS, 2 * lanes * pictures))
 
 
 def warn_of_lanes(options: DetectOptions, lanes: int, provider: str, cores: int) -> None:

@@ -22,15 +22,13 @@ from framehop.pipeline.control import (
     Swapped,
     Switch,
 )
-from framehop.pipeline.detector.cores import lane_count, side_by_side, warn_of_lanes
+from framehop.pipeline.detector.cores import credits_of, lane_count, side_by_side, warn_of_lanes
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import Lanes
 from framehop.pipeline.detector.side_loader import SideLoader
 from framehop.pipeline.facts import FIRST_MODEL, ModelFacts, write_facts
 from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
-
-LEAST_CREDITS, MAX_CREDITS = 64, 4096  # descriptors of one worker; slots are what usually bounds them
 
 
 class DetectorProcess:
@@ -85,7 +83,7 @@ def body(channel: Channel, settings: Settings) -> None:
     engine = _load(settings, FIRST_MODEL, settings.options.model)
     first = LaneModel.of(engine, _lanes_of(settings.options, engine.info.provider))
     loader = SideLoader(lambda order: _load_beside(settings, order, len(first.detectors)))
-    with _core.HopServer(settings.address, credits=_credits(first)) as server:
+    with _core.HopServer(settings.address, credits=credits_of(len(first.detectors), first.pictures)) as server:
         locks = PageLocks.of(engine.info.provider, settings.device)
         loop = DetectorLoop(server, Lanes(first), ring_dir=Path(settings.ring_dir), locks=locks)
         channel.send(Ready(FIRST_MODEL))
@@ -103,11 +101,6 @@ def _lanes_of(options: DetectOptions, provider: str) -> int:
     lanes = lane_count(options, provider, cores)
     warn_of_lanes(options, lanes, provider, cores)
     return lanes
-
-
-def _credits(model: LaneModel) -> int:
-    """Return the credits of each worker: one alone can keep all lanes at work while its next pictures wait."""
-    return min(MAX_CREDITS, max(LEAST_CREDITS, 2 * len(model.detectors) * model.pictures))
 
 
 def _load_beside(settings: DetectorSettings, order: Swap, lanes: int) -> LaneModel:
