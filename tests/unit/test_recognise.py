@@ -357,6 +357,29 @@ def test_a_sidecar_that_names_the_wrong_head_is_refused_with_the_right_one(
     assert all(part in message for part in expected), message
 
 
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [
+        ({"box": "xyxy"}, "letterbox"),
+        ({"box": "cxcywh", "normalised": True}, "stretch"),
+        ({"columns": "class-score-box"}, "stretch"),
+    ],
+)
+def test_where_only_the_sidecar_knows_the_head_its_keys_choose_among_the_families_with_it(
+    tmp_path: Path, said: dict[str, object], mode: str
+) -> None:
+    nothing = np.zeros((1, 300, 6), np.float32)
+    spec = plan(tmp_path, network({"output0": nothing}), {"head": {"name": "rows", **said}}).spec
+    assert (spec.head.output, spec.resize.mode) == ("output0", mode)  # type: ignore[union-attr]
+
+
+def test_of_several_outputs_the_sidecar_names_the_one_that_counts(tmp_path: Path) -> None:
+    data = network({"a": raw(3), "b": raw(4)})
+    assert "no detector that is known" in refusal(tmp_path, data)
+    spec = plan(tmp_path, data, {"head": {"name": "yolov8", "output": "b"}, "labels": {3: "d"}}).spec
+    assert spec.head == Yolov8Spec(output="b")
+
+
 def test_shares_read_as_pixels_are_refused(tmp_path: Path) -> None:
     rows = joined(floats(1, 300, 4) * 0.4 + 0.2, floats(1, 300, 1), ids(300))
     said = {"head": {"name": "rows", "box": "xyxy", "normalised": False}}
