@@ -174,6 +174,15 @@ def test_an_end_to_end_network_that_sees_nothing_is_known_by_its_metadata(tmp_pa
     assert "head.box" in refusal(tmp_path, network({"output0": nothing}))
 
 
+def test_a_few_boxes_in_pixels_among_empty_rows_are_not_taken_for_shares(tmp_path: Path) -> None:
+    rows = joined(cornered(300), floats(1, 300, 1), ids(300))
+    rows[0, 3:] = 0
+    metadata = {"args": "{'nms': True}", "names": "['a', 'b', 'c']"}
+    for noted in (metadata, {}):
+        spec = plan(tmp_path, network({"output0": rows}, metadata=noted)).spec
+        assert (spec.head.box, spec.head.normalised) == ("xyxy", False)  # type: ignore[union-attr]
+
+
 def test_detrs_of_one_class_are_told_by_their_columns(tmp_path: Path) -> None:
     boxes = floats(1, 50, 4) * 0.4 + 0.2
     for columns, scores in ((1, "sigmoid"), (2, "softmax")):
