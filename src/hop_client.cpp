@@ -77,6 +77,7 @@ void register_reply(py::module_& module) {
         .def_property_readonly("boxes", &corners)
         .def_property_readonly("scores", &column<float, &Box::confidence>)
         .def_property_readonly("label_ids", &column<std::int32_t, &Box::label_id>)
+        .def_property_readonly("model", &field<&Header::model>)
         .def_property_readonly("batch_size", &field<&Header::batch_size>)
         .def_property_readonly("hop_us", &field<&Header::hop_us>)
         .def_property_readonly("wait_us", &field<&Header::wait_us>)

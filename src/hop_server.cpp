@@ -66,14 +66,15 @@ std::uint32_t saturated(std::int64_t value) {
 bool reply(const ServerHandle& self, const Request& request, const std::string& status, const std::string& message,
            const OptionalArray& boxes, const OptionalArray& scores, const OptionalArray& label_ids,
            std::int64_t batch_size, std::int64_t wait_us, std::int64_t preprocess_us, std::int64_t infer_us,
-           std::int64_t postprocess_us) {
+           std::int64_t postprocess_us, std::uint32_t model) {
     hop::HopServer& server = self.open();
     const wire::ReplyHeader header{.status = status_from_name(status),
                                    .batch_size = saturated(batch_size),
                                    .wait_us = saturated(wait_us),
                                    .preprocess_us = saturated(preprocess_us),
                                    .infer_us = saturated(infer_us),
-                                   .postprocess_us = saturated(postprocess_us)};
+                                   .postprocess_us = saturated(postprocess_us),
+                                   .model = model};
     return server.try_reply(request, header, boxes_from(boxes, scores, label_ids), message);
 }
 
@@ -112,7 +113,7 @@ void register_hop_server(py::module_& module) {
         .def("reply", &reply, py::arg("request"), py::kw_only(), py::arg("status") = "ok", py::arg("message") = "",
              py::arg("boxes") = py::none(), py::arg("scores") = py::none(), py::arg("label_ids") = py::none(),
              py::arg("batch_size") = 0, py::arg("wait_us") = 0, py::arg("preprocess_us") = 0, py::arg("infer_us") = 0,
-             py::arg("postprocess_us") = 0)
+             py::arg("postprocess_us") = 0, py::arg("model") = 0)
         .def("close", &ServerHandle::close)
         .def("__enter__", [](py::object self) { return self; })
         .def("__exit__", [](ServerHandle& self, const py::args&) { self.close(); });

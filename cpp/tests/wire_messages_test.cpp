@@ -1,4 +1,4 @@
-// The bytes of version 1. Whoever has to change a literal here has made a new version.
+// The bytes of version 2. Whoever has to change a literal here has made a new version.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -44,14 +44,15 @@ ReplyHeader header(Status status = Status::ok) {
             .wait_us = 11,
             .preprocess_us = 12,
             .infer_us = 13,
-            .postprocess_us = 14};
+            .postprocess_us = 14,
+            .model = 0x01020304};
 }
 
 constexpr Box kBox{.x1 = 1.5F, .y1 = -2, .x2 = 3, .y2 = 4, .confidence = 0.5F, .label_id = 16};
 
 TEST(GoldenBytes, hello) {
     EXPECT_EQ(hex(serialise_hello(0x99AABBCCDDEEFF00, "/r\xC3\xA9")),
-              "46484f5001000100"
+              "46484f5002000100"
               "00ffeeddccbbaa99"
               "0400000000000000"
               "2f72c3a9");
@@ -59,7 +60,7 @@ TEST(GoldenBytes, hello) {
 
 TEST(GoldenBytes, welcome) {
     EXPECT_EQ(hex(serialise_welcome(0x1122334455667788, 64)),
-              "46484f5001000200"
+              "46484f5002000200"
               "8877665544332211"
               "4000000000000000");
 }
@@ -67,7 +68,7 @@ TEST(GoldenBytes, welcome) {
 TEST(GoldenBytes, descriptor) {
     const Descriptor one[] = {descriptor()};
     EXPECT_EQ(hex(serialise_descriptors(one)),
-              "46484f5001000300"
+              "46484f5002000300"
               "8877665544332211"
               "00ffeeddccbbaa99"
               "07ca9a3b00000000"
@@ -80,14 +81,14 @@ TEST(GoldenBytes, descriptor) {
 TEST(GoldenBytes, reply_with_a_box) {
     const Box boxes[] = {kBox};
     EXPECT_EQ(hex(serialise_reply(header(), boxes, "not sent when ok")),
-              "46484f5001000400"
+              "46484f5002000400"
               "00ffeeddccbbaa99"
               "0500000007000000"
               "0000000004000000"
               "0a0000000b000000"
               "0c0000000d000000"
               "0e00000001000000"
-              "0000000000000000"
+              "0000000004030201"
               "0000c03f000000c0"
               "0000404000008040"
               "0000003f10000000"
@@ -100,7 +101,7 @@ TEST(GoldenBytes, reply_with_a_reason) {
               "0a0000000b000000"
               "0c0000000d000000"
               "0e00000000000000"
-              "0300000000000000"
+              "0300000004030201"
               "776879");
 }
 
@@ -134,6 +135,7 @@ TEST(RoundTrip, as_many_boxes_as_allowed) {
     EXPECT_EQ(reply->boxes.size(), kMaxBoxes);
     EXPECT_EQ(reply->boxes.back().x1, 1.5F);
     EXPECT_EQ(reply->header.postprocess_us, 14U);
+    EXPECT_EQ(reply->header.model, 0x01020304U);
     boxes.push_back(kBox);
     EXPECT_THROW((void)serialise_reply(header(), boxes, ""), Error);
 }

@@ -159,7 +159,6 @@ TEST(Refused, reply) {
         {"more boxes than bytes", [] { return with(reply(), 52, 3U); }},
         {"box bytes that overflow 32 bits", [] { return with(reply(), 52, 0x0800'0002U); }},
         {"boxes told as text", [] { return with(with(reply(), 52, 1U), 56, 32U); }},
-        {"reserved", [] { return with(reply(), 60, 1U); }},
         {"score NaN", [] { return with(reply(), kSecond + 16, kNan); }},
         {"score above 1", [] { return with(reply(), kSecond + 16, 1.5F); }},
         {"score below 0", [] { return with(reply(), kSecond + 16, -0.5F); }},

@@ -412,6 +412,9 @@ class HopReply:
     @property
     def label_ids(self) -> NDArray[np.int32]: ...
     @property
+    def model(self) -> int:
+        """The detector's number for the model that looked at the picture, from 1; 0 when none did."""
+    @property
     def batch_size(self) -> int: ...
     @property
     def hop_us(self) -> int:
@@ -592,6 +595,7 @@ class HopServer:
         preprocess_us: int = 0,
         infer_us: int = 0,
         postprocess_us: int = 0,
+        model: int = 0,
     ) -> bool:
         """Answer one request. Returns False when its worker is gone; this is no error, as its successor reads the log.
 

@@ -13,6 +13,13 @@ BEAT_S = 1.0  # the pause between two beats
 HANG_S = 15.0  # a process that is silent for so long is killed; a batch of a slow model may take seconds
 START_S = 60.0  # the same for one that is not ready yet: imports, and a model of some hundred MB on a slow disk
 
+# ---- another model
+
+SWAP_LOAD_S = (
+    600.0  # how long detectors may load and warm up the model of a swap: TensorRT builds an engine for minutes
+)
+SWAP_ANSWER_S = 30.0  # what whoever asks for a swap waits for its beginning: the supervisor reads the whole file
+
 # ---- the end
 
 WRITER_CLOSE_S = 5.0  # what a writer of the log waits for acknowledgements when it is closed

@@ -28,6 +28,8 @@ FAIL_POINTS = (
     "decode.done",
     "hop.sent",
     "infer.mid",
+    "swap.load",
+    "swap.switched",
     "event.produced",
     "offsets.stored",
 )
@@ -43,7 +45,8 @@ MAX_CONFIG_BYTES = 1 << 20
 class DetectOptions:
     """The options for detecting frames on this host.
 
-    `lane`: the lane that the events belong to. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the
+    `lane`: the lane that the events belong to. `sample`: the share of the frames to look at, more than 0 and at most 1; the others
+    get `skipped` events. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the
     only labels to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`:
     each worker's ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a
     picture whose header claims more is refused. `max_attempts`: a frame is given up after a worker has died this often while
@@ -54,6 +57,7 @@ class DetectOptions:
     model: str = "coco-ssd"
     provider: Provider = "auto"
     lane: str = "main"
+    sample: float = 1.0
     conf: float | None = None
     classes: tuple[str, ...] = ()
     start: Start = "beginning"
@@ -78,6 +82,8 @@ class DetectOptions:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if not self.devices or min(self.devices) < 0:
             raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
+        if not 0 < self.sample <= 1:
+            raise ConfigError(f"sample must be more than 0 and at most 1, as 0.1 for a tenth, not {self.sample}")
         if not _LANE.fullmatch(self.lane):
             raise ConfigError(
                 f"lane {self.lane[:140]!r} is not allowed: use 1 to 100 of the characters A-Z a-z 0-9 . _ -"

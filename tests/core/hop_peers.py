@@ -44,7 +44,7 @@ def address(directory: Path) -> str:
 
 
 def preamble(kind: int) -> bytes:
-    return struct.pack("<4sHH", b"FHOP", 1, kind)
+    return struct.pack("<4sHH", b"FHOP", 2, kind)
 
 
 def hello(ring_id: int = 7, path: bytes = RING_PATH.encode()) -> bytes:
@@ -64,7 +64,7 @@ def box(score: float = 0.5) -> bytes:
 
 
 def reply(slot: int, generation: int = 1, *, ring_id: int = 7, boxes: int = 1) -> bytes:
-    fields = (slot, generation, OK, 1, 10, 11, 12, 13, 14, boxes, 0, 0)
+    fields = (slot, generation, OK, 1, 10, 11, 12, 13, 14, boxes, 0, 2)
     return preamble(REPLY) + struct.pack("<Q12I", ring_id, *fields) + box() * boxes
 
 

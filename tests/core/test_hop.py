@@ -58,6 +58,7 @@ def test_a_descriptor_goes_out_and_its_boxes_come_back(server: HopServer, client
         scores=scores,
         label_ids=labels,
         batch_size=5,
+        model=3,
         wait_us=1,
         preprocess_us=2,
         infer_us=3,
@@ -68,7 +69,7 @@ def test_a_descriptor_goes_out_and_its_boxes_come_back(server: HopServer, client
     for sent, came in ((boxes, reply.boxes), (scores, reply.scores), (labels, reply.label_ids)):
         assert came.dtype == sent.dtype
         np.testing.assert_array_equal(came, sent)
-    assert (reply.batch_size, reply.wait_us, reply.preprocess_us, reply.infer_us) == (5, 1, 2, 3)
+    assert (reply.batch_size, reply.model, reply.wait_us, reply.preprocess_us, reply.infer_us) == (5, 3, 1, 2, 3)
     assert reply.postprocess_us == 2**32 - 1, "a time too long for its field saturates"
 
 

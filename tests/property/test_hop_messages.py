@@ -36,7 +36,7 @@ def is_good_descriptor(part: bytes, detector_id: int) -> bool:
     magic, version, kind, detector, _ring, _sent, *numbers = struct.unpack("<4sHHQQQ8I", part)
     _slot, _generation, *sides, stride, reserved = numbers
     return (
-        (magic, version, kind, detector, reserved) == (b"FHOP", 1, peers.FRAMES, detector_id, 0)
+        (magic, version, kind, detector, reserved) == (b"FHOP", 2, peers.FRAMES, detector_id, 0)
         and all(1 <= side <= 65_535 for side in sides)
         and 3 * sides[2] <= stride <= 2**18
     )

@@ -50,7 +50,6 @@ def test_a_picture_that_is_too_large_names_the_option(house: House) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (("--classes", "persn"), "near to it: person"),
         (("--lane", "a/b"), "lane 'a/b' is not allowed"),
         (("--conf", "1.5"), "--conf"),
         (("--max-pixels", "0"), "--max-pixels"),
@@ -61,3 +60,11 @@ def test_what_cannot_be_is_refused_at_once(house: House, options: tuple[str, str
     assert done.returncode != 0
     assert expected in done.stderr
     assert not house.log.exists()
+
+
+def test_a_label_that_the_model_does_not_have_is_refused_once_it_is_loaded(house: House) -> None:
+    done = house.framehop("run", "testsrc:?rate=5", "--log", house.log, "--classes", "persn")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: classes: the model has no label 'persn'; near to it: person")
+    assert house.events() == 0

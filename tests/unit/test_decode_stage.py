@@ -28,6 +28,10 @@ class LateDecoder:
     def __init__(self) -> None:
         self.held: dict[str, DecodeJob] = {}
         self.closed = False
+        self.min_size = (0, 0)
+
+    def scale_to(self, min_size: tuple[int, int]) -> None:
+        self.min_size = min_size
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
         late = []
@@ -106,6 +110,18 @@ def test_each_frame_goes_to_its_own_decoder_and_late_ones_come_out(ring: _core.R
         assert seqs(stage.drain(taker(ring))) == [2]
         assert stage.drain(taker(ring)) == []
     assert late.closed
+
+
+def test_the_size_to_scale_down_to_may_change_between_batches(ring: _core.Ring) -> None:
+    late = LateDecoder()
+    with DecodeStage([*DecodeStage.of(OPTIONS).decoders, late]) as stage:
+        [full] = stage.decode(jobs_of("image/jpeg"), taker(ring))
+        stage.scale_to((16, 12))
+        [scaled] = stage.decode(jobs_of("image/jpeg"), taker(ring))
+    assert isinstance(full, Decoded)
+    assert isinstance(scaled, Decoded)
+    assert [(full.ref.width, full.ref.height), (scaled.ref.width, scaled.ref.height)] == [(64, 48), (16, 12)]
+    assert late.min_size == (16, 12)
 
 
 def test_a_worker_that_stops_gets_its_slots_back(ring: _core.Ring) -> None:

@@ -12,6 +12,7 @@ from framehop.decode import DecoderError
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
+from framehop.pipeline.worker.models import DetectorModels
 from framehop.protocols import FrameConsumer
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import FrameRecord
@@ -19,9 +20,7 @@ from tests.logs import read, write
 
 SETTINGS = cast(
     WorkerSettings,
-    SimpleNamespace(
-        decode_threads=1, max_pixels=1000, suspects=[], min_width=1, min_height=1, max_attempts=3, lane="main"
-    ),
+    SimpleNamespace(decode_threads=1, max_pixels=1000, suspects=[], max_attempts=3, lane="main", sample=1.0),
 )
 
 
@@ -32,8 +31,10 @@ class _Decoder:
 
     def __init__(self, error: str) -> None:
         self._error = error
+        self.sizes: list[dict[str, int]] = []
 
-    def decode(self, slots: list[object], pictures: list[object], **_sizes: int) -> list[SimpleNamespace]:
+    def decode(self, slots: list[object], pictures: list[object], **sizes: int) -> list[SimpleNamespace]:
+        self.sizes.append(sizes)
         failed = SimpleNamespace(ref=None, error=self._error, message="why", source_width=0, source_height=0)
         return [failed] * len(pictures)
 
@@ -71,9 +72,10 @@ def records() -> list[FrameRecord]:
 
 def _run(records: list[FrameRecord], error: str, monkeypatch: pytest.MonkeyPatch) -> InFlight:
     monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: _Decoder(error))
-    in_flight = InFlight()
+    in_flight, models = InFlight(), DetectorModels()
+    models.known.set()
     consumer = cast(FrameConsumer, _Consumer(records, in_flight))
-    Intake(consumer, cast(_core.Ring, _Ring()), in_flight, SETTINGS, "w").run()
+    Intake(consumer, cast(_core.Ring, _Ring()), in_flight, models, SETTINGS, writer="w").run()
     return in_flight
 
 
@@ -98,3 +100,55 @@ def test_what_is_not_the_pictures_fault_ends_the_worker_and_names_the_frame(
             in_flight.raise_failure()
         assert caught.value.key == records[0].meta.key
         assert in_flight.beat(frames_read=2, resent=0).in_flight == 2, "an outcome was made up"
+
+
+class _Waiting(_Consumer):
+    """Notes how many frames it is asked for, and makes the model known when it has been asked twice."""
+
+    def __init__(self, records: list[FrameRecord], in_flight: InFlight, models: DetectorModels) -> None:
+        super().__init__(records, in_flight)
+        self._models = models
+        self.asked: list[int] = []
+
+    def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        self.asked.append(max_frames)
+        if max_frames:
+            return super().poll(max_frames, timeout_s)
+        if len(self.asked) == 2:
+            self._models.min_size = (30, 20)
+            self._models.known.set()
+        return []
+
+
+def test_no_frame_is_taken_before_the_model_is_known(
+    records: list[FrameRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = _Decoder("corrupt_picture")
+    monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: decoder)
+    with InFlight() as in_flight:
+        models = DetectorModels()
+        consumer = _Waiting(records, in_flight, models)
+        ring = cast(_core.Ring, _Ring())
+        Intake(cast(FrameConsumer, consumer), ring, in_flight, models, SETTINGS, writer="w").run()
+        in_flight.raise_failure()
+    assert consumer.asked == [0, 0, 4, 4]
+    assert decoder.sizes == [{"min_width": 30, "min_height": 20}]
+
+
+def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(
+    records: list[FrameRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = _Decoder("corrupt_picture")
+    monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: decoder)
+    settings = cast(WorkerSettings, SimpleNamespace(**{**vars(SETTINGS), "sample": 1e-9}))
+    with InFlight() as in_flight:
+        models = DetectorModels()
+        models.known.set()
+        consumer = cast(FrameConsumer, _Consumer(records, in_flight))
+        Intake(consumer, cast(_core.Ring, _Ring()), in_flight, models, settings, writer="w").run()
+        in_flight.raise_failure()
+        in_flight.stopping.clear()
+        batch = in_flight.wait_batch()
+    assert batch is not None
+    assert [(event.outcome, event.reason, event.model) for event in batch.events] == [("skipped", "sample", None)] * 2
+    assert decoder.sizes == []

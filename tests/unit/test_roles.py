@@ -11,12 +11,14 @@ import pytest
 from framehop import _core
 from framehop.config import FAIL_POINTS, DetectOptions
 from framehop.errors import ConfigError
-from framehop.inference import load_model
 from framehop.log import LogAt
-from framehop.pipeline.control import Channel, DetectorAt, DetectorSettings, Message, ModelFacts, WorkerSettings
+from framehop.pipeline.control import Channel, DetectorAt, DetectorSettings, Message, WorkerSettings
+from framehop.pipeline.facts import ModelFacts, write_facts
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, WorkerRole
+from framehop.types import ModelInfo
 
-FACTS = ModelFacts(name="m", version="1", sha256="0", provider="cpu")
+MODEL = ModelInfo(name="m", version="1", sha256="0", provider="cpu")
+FACTS = ModelFacts(number=1, model=MODEL, labels={}, min_size=(1, 1))
 
 
 class Ear:
@@ -30,15 +32,15 @@ class Ear:
         return True
 
 
-def roles(workers: int, devices: tuple[int, ...]) -> tuple[WorkerRole, DetectorRole]:
+def roles(sockets: Path, *, workers: int, devices: tuple[int, ...]) -> tuple[WorkerRole, DetectorRole]:
     options = DetectOptions(workers=workers, devices=devices)
     rings = [SimpleNamespace(path=f"ring-{index}", slots=list) for index in range(workers)]
     resources = Resources(
-        sockets=Path("/run/x"),
+        sockets=sockets,
         members=[f"m-{index}" for index in range(workers)],
         rings=cast("list[_core.RingHost]", rings),
     )
-    worker = WorkerRole(LogAt(url="log"), options, load_model("coco-ssd"), resources)
+    worker = WorkerRole(LogAt(url="log"), options, resources)
     return worker, DetectorRole(options, resources, worker.serves)
 
 
@@ -54,36 +56,50 @@ def test_every_fail_point_belongs_to_one_kind() -> None:
     assert sorted(point for kind in kinds for point in kind.fail_points) == sorted(FAIL_POINTS)
 
 
-def test_each_device_has_a_detector_and_each_worker_one_of_them() -> None:
-    worker, detector = roles(workers=3, devices=(2, 5))
+def test_each_device_has_a_detector_and_each_worker_one_of_them(tmp_path: Path) -> None:
+    worker, detector = roles(tmp_path, workers=3, devices=(2, 5))
     settings = [detector.settings(process) for process in detector.processes]
     assert [each.device for each in settings if isinstance(each, DetectorSettings)] == [2, 5]
     addresses = [each.address for each in settings if isinstance(each, DetectorSettings)]
     assert len(set(addresses)) == 2
+    stems = [each.facts for each in settings if isinstance(each, DetectorSettings)]
     ears = [listening(worker, index) for index in range(3)]
-    for process in detector.processes:
+    for process, stem in zip(detector.processes, stems, strict=True):
         process.incarnation += 1
-        detector.introduce(process, FACTS)
-    first, second = (DetectorAt(address, FACTS) for address in addresses)
+        write_facts(stem, FACTS)
+        detector.introduce(process, 1)
+    first, second = (DetectorAt(address, stem, 1) for address, stem in zip(addresses, stems, strict=True))
     assert [ear.heard for ear in ears] == [[first], [second], [first]]
-    assert worker.model == FACTS
+    assert detector.models == {"detector-0": MODEL, "detector-1": MODEL}
 
 
-def test_a_worker_that_starts_late_hears_of_the_detector_there_is() -> None:
-    worker, detector = roles(workers=1, devices=(0,))
+def test_a_worker_that_starts_late_hears_of_the_detector_there_is(tmp_path: Path) -> None:
+    worker, detector = roles(tmp_path, workers=1, devices=(0,))
     [process] = detector.processes
-    detector.introduce(process, FACTS)
+    write_facts(str(tmp_path / "model-0-0"), FACTS)
+    detector.introduce(process, 1)
     ear = listening(worker, 0)
-    worker.introduce(worker.processes[0], None)
+    worker.introduce(worker.processes[0], 0)
     assert len(ear.heard) == 1
     detector.settings(process)  # it is started again: nobody is sent to the one before
-    worker.introduce(worker.processes[0], None)
+    worker.introduce(worker.processes[0], 0)
     assert len(ear.heard) == 1
-    assert worker.model is None
+    assert detector.models == {}
 
 
-def test_a_worker_begins_with_its_own_ring_and_name() -> None:
-    worker, _ = roles(workers=2, devices=(0,))
+def test_what_a_detector_wrote_outlives_it_by_one_successor(tmp_path: Path) -> None:
+    _, detector = roles(tmp_path, workers=1, devices=(0,))
+    [process] = detector.processes
+    for _ in range(4):
+        settings = detector.settings(process)
+        assert isinstance(settings, DetectorSettings)
+        process.incarnation += 1
+        write_facts(settings.facts, FACTS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model-0-3-1.json", "model-0-4-1.json"]
+
+
+def test_a_worker_begins_with_its_own_ring_and_name(tmp_path: Path) -> None:
+    worker, _ = roles(tmp_path, workers=2, devices=(0,))
     settings = worker.settings(worker.processes[1])
     assert isinstance(settings, WorkerSettings)
     assert (settings.name, settings.ring_path) == ("m-1", "ring-1")

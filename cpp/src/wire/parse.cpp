@@ -25,7 +25,10 @@ template <class Layout>
 std::optional<Layout> load_header(Bytes message) noexcept {
     if (message.size() < sizeof(Layout)) return std::nullopt;
     const auto value = load<Layout>(message);
-    if (!is_kind(value.preamble, Layout{}.preamble.kind) || value.reserved != 0) return std::nullopt;
+    if (!is_kind(value.preamble, Layout{}.preamble.kind)) return std::nullopt;
+    if constexpr (requires { value.reserved; }) {
+        if (value.reserved != 0) return std::nullopt;
+    }
     return value;
 }
 

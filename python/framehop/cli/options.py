@@ -111,6 +111,15 @@ NewLane = Annotated[
         help="Write the events under this name: each lane gets one event of every frame.",
     ),
 ]
+Sample = Annotated[
+    float,
+    typer.Option(
+        "--sample",
+        metavar="SHARE",
+        rich_help_panel=FINDING,
+        help="Look at this share of the frames, as 0.1; the others get skipped events. For a second lane.",
+    ),
+]
 Device = Annotated[
     Provider,
     typer.Option(
@@ -178,6 +187,7 @@ def detect_options(
     model: str,
     provider: Provider = "auto",
     lane: str = "main",
+    sample: float = 1.0,
     conf: float | None = None,
     classes: list[str] | None = None,
     gpus: list[int] | None = None,
@@ -191,6 +201,7 @@ def detect_options(
         model=model,
         provider=provider,
         lane=lane,
+        sample=sample,
         conf=conf,
         classes=_separate(classes or []),
         devices=tuple(gpus or [0]),

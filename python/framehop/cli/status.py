@@ -12,7 +12,7 @@ from framehop.cli import options
 from framehop.cli.output import complain, note, out, write_json_line
 from framehop.cli.units import shown_age
 from framehop.errors import ProcessError
-from framehop.pipeline.control_plane import PipelineReport, StatusRequest, ask, published
+from framehop.pipeline.control_plane import PipelineReport, ask_status, published
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ def _asked() -> StatusReport:
     pipelines, unanswered = [], {}
     for found in published():
         try:
-            pipelines.append(ask(found, StatusRequest()))
+            pipelines.append(ask_status(found))
         except ProcessError as error:
             if found.directory.exists():  # otherwise it has just ended
                 unanswered[str(found.publication.pid)] = str(error)
@@ -54,17 +54,29 @@ def _print(report: PipelineReport) -> None:
     age = shown_age(max(0.0, time.time() - said.started_us / 1e6))
     out.print(f"{said.log} · lane {said.lane} · process {said.pid}, for {age}", style="bold")
     state = "stopping" if report.stopping else "running"
-    model = f"{report.model.name} on {report.model.provider}" if report.model else "no model yet"
-    out.print(f"  {state}, {model}, {report.events_per_s:.1f} events/s, {_behind(report)}")
+    out.print(f"  {state}, {_models(report)}, {report.events_per_s:.1f} events/s, {_behind(report)}")
     out.print(
         f"  {counters.frames_read} frames read, {counters.events} events, {counters.failed} failed, "
         f"{counters.in_flight} in flight, {counters.restarts} restarts"
     )
+    if report.swap is not None:
+        states = ", ".join(f"{name} {did}" for name, did in report.swap.states.items())
+        out.print(f"  swap to {report.swap.model}, for {report.swap.took_s:.0f} s: {states}", style="yellow")
     if counters.stalled:
         out.print(f"  waiting: {counters.stalled}", style="yellow")
     out.print(_processes(report))
     if report.streams:
         out.print(_streams(report))
+
+
+def _models(report: PipelineReport) -> str:
+    """Name each model that runs, and its detectors if they run several."""
+    by_model: dict[str, list[str]] = {}
+    for name, model in report.models.items():
+        by_model.setdefault(f"{model.name} {model.version} on {model.provider}", []).append(name)
+    if len(by_model) > 1:
+        return ", ".join(f"{model} in {' and '.join(names)}" for model, names in by_model.items())
+    return next(iter(by_model), "no model yet")
 
 
 def _behind(report: PipelineReport) -> str:

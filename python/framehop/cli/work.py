@@ -76,6 +76,7 @@ def detect(
     conf: options.Conf = None,
     classes: options.Classes = None,
     lane: options.NewLane = "main",
+    sample: options.Sample = 1.0,
     gpu: options.Gpus = None,
     until_idle: float = typer.Option(
         0.0, "--until-idle", min=0.0, metavar="S", help="End when nothing came for S seconds; 0: never."
@@ -94,6 +95,7 @@ def detect(
         model=model,
         provider=provider,
         lane=lane,
+        sample=sample,
         conf=conf,
         classes=classes,
         gpus=gpu,
@@ -201,8 +203,10 @@ def print_event(record: EventRecord) -> None:
 
 def print_summary(summary: Summary, *, stopped: bool = False) -> None:
     status = summary.status
+    skipped = f"{status.skipped} skipped, " if status.skipped else ""
     note(
-        f"{status.frames_read} frames read, {status.events} events written: {status.detected} detected, {status.failed} failed"
+        f"{status.frames_read} frames read, {status.events} events written: "
+        f"{status.detected} detected, {skipped}{status.failed} failed"
     )
     for incident in summary.incidents:
         how = incident.signal or f"status {incident.exit_code}"

@@ -25,7 +25,8 @@ class DecoderError(FramehopError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeOptions:
     """The options of decoding. `threads`: number of pictures decoded at a time. `max_pixels`: the largest picture to decode, in
-    pixels as encoded. `min_size`: (width, height) below which a decoder does not scale down; (0, 0) means no scaling."""
+    pixels as encoded. `min_size`: (width, height) below which a decoder does not scale down; (0, 0) means no scaling. It is the
+    only one that changes while frames come, by `Decoder.scale_to`."""
 
     threads: int
     max_pixels: int
@@ -92,6 +93,9 @@ class Decoder(Protocol):
     @property
     def room(self) -> int:
         """Number of jobs that it decodes at once; further ones would wait for a second round."""
+
+    def scale_to(self, min_size: Size) -> None:
+        """Scale pictures that come out from now on down to no less than `min_size`; see DecodeOptions."""
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
         """Take `jobs`, and return the outcomes that are known now.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from framehop import _core
-from framehop.decode.decoder import Decoded, DecodeJob, DecodeOptions, DecoderError, Outcome, Refused, TakeSlot
+from framehop.decode.decoder import Decoded, DecodeJob, DecodeOptions, DecoderError, Outcome, Refused, Size, TakeSlot
 from framehop.decode.refusal import advice
 from framehop.errors import BY_CODE, PictureError
 
@@ -26,6 +27,9 @@ class JpegFrames:
     @property
     def room(self) -> int:
         return self._decoder.threads
+
+    def scale_to(self, min_size: Size) -> None:
+        self._options = replace(self._options, min_size=min_size)
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
         slots: list[_core.Slot] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import Self
 
-from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Outcome, Refused, TakeSlot
+from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Outcome, Refused, Size, TakeSlot
 from framehop.decode.jpeg import JpegFrames
 
 
@@ -29,6 +29,11 @@ class DecodeStage:
     def room(self) -> int:
         """Number of frames to take at once, so that no decoder needs a second round."""
         return min(decoder.room for decoder in self.decoders)
+
+    def scale_to(self, min_size: Size) -> None:
+        """Scale as `Decoder.scale_to` does, in all decoders."""
+        for decoder in self.decoders:
+            decoder.scale_to(min_size)
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
         """Decode as `Decoder.decode` does, each job in the decoder for its content."""

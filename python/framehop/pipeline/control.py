@@ -37,18 +37,19 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     lane: str
     start: Start
     ring_path: str
-    min_width: int
-    min_height: int
     decode_threads: int
     max_pixels: int
     max_attempts: int
-    labels: dict[int, str]
     suspects: list[Suspect]
     drain_s: float
+    sample: float
 
 
 class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
+    """The settings of a detector. `facts`: the stem of the files in which it describes its models; see `facts.py`."""
+
     address: str
+    facts: str
     ring_dir: str
     options: DetectOptions
     device: int = 0
@@ -77,17 +78,8 @@ class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):
 Settings = WorkerSettings | DetectorSettings | IngestSettings
 
 
-class ModelFacts(msgspec.Struct, frozen=True):
-    """The loaded model, as events name it."""
-
-    name: str
-    version: str
-    sha256: str
-    provider: str
-
-
 class Begin(msgspec.Struct, frozen=True):
-    """The settings that a process reads from its standard input at its start, since labels and sources may not fit into a packet.
+    """The settings that a process reads from its standard input at its start, since its sources may not fit into a packet.
     Messages on the channel wait meanwhile. `fail_at`: a point at which a test has the process killed."""
 
     settings: Settings
@@ -111,14 +103,54 @@ class Begin(msgspec.Struct, frozen=True):
 
 
 class DetectorAt(msgspec.Struct, frozen=True, tag="detector_at"):
-    """A detector answers at `address`; the one before it is gone."""
+    """A detector answers at `address` with the model of this number, which it describes in the file of stem `facts`. The detector
+    before it is gone. Said again, with another number, when the same detector has turned to another model."""
 
     address: str
-    model: ModelFacts
+    facts: str
+    model: int
 
 
 class Drain(msgspec.Struct, frozen=True, tag="drain"):
     """Finish what is in flight, commit, and end."""
+
+
+class Swap(msgspec.Struct, frozen=True, tag="swap"):
+    """Load this model beside the one that runs. `number`: the number that it gets in replies. Repeated until answered."""
+
+    number: int
+    model: str
+
+
+class SwapLoaded(msgspec.Struct, frozen=True, tag="swap_loaded"):
+    """The model of a Swap is loaded, warm, and described in its file. It waits for Switch."""
+
+    number: int
+
+
+class SwapFailed(msgspec.Struct, frozen=True, tag="swap_failed"):
+    """The model of a Swap cannot be used here, and the one before goes on."""
+
+    number: int
+    message: str
+
+
+class Switch(msgspec.Struct, frozen=True, tag="switch"):
+    """Answer with the model of this number from the next batch on, and close the one before. Repeated until answered."""
+
+    number: int
+
+
+class Swapped(msgspec.Struct, frozen=True, tag="swapped"):
+    """The model of this number answers from now on."""
+
+    number: int
+
+
+class CancelSwap(msgspec.Struct, frozen=True, tag="cancel_swap"):
+    """Let go of the model of a Swap."""
+
+    number: int
 
 
 class AddSource(msgspec.Struct, frozen=True, tag="add_source"):
@@ -154,7 +186,9 @@ class News(msgspec.Struct, frozen=True, tag="news"):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    model: ModelFacts | None = None
+    """The process works now. `model`: the number of a detector's model, whose file is written; 0 for a process without one."""
+
+    model: int = 0
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
@@ -163,6 +197,7 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     frames_read: int = 0
     events: int = 0
     detected: int = 0
+    skipped: int = 0
     failed: int = 0
     in_flight: int = 0
     resent: int = 0
@@ -188,7 +223,24 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     final: bool = False
 
 
-Message = DetectorAt | Drain | AddSource | RemoveSource | Ready | Beat | News | Finished | Stumbled | Failed
+Message = (
+    DetectorAt
+    | Drain
+    | Swap
+    | SwapLoaded
+    | SwapFailed
+    | Switch
+    | Swapped
+    | CancelSwap
+    | AddSource
+    | RemoveSource
+    | Ready
+    | Beat
+    | News
+    | Finished
+    | Stumbled
+    | Failed
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)
@@ -225,9 +277,7 @@ class Channel:
         """Send a message; False when the peer is gone, or its queue is full. Raises ProcessError for a message that is too long."""
         packet = _encoder.encode(message)
         if len(packet) > MAX_PACKET:
-            raise ProcessError(
-                f"a control message of {len(packet)} bytes is over the limit of {MAX_PACKET}: shorten the model's labels"
-            )
+            raise ProcessError(f"a control message of {len(packet)} bytes is over the limit of {MAX_PACKET}")
         try:
             self._socket.send(packet)
             self.said_ready |= isinstance(message, Ready)

@@ -11,16 +11,19 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from framehop.budgets import ANSWER_S
 from framehop.config import runtime_parents
 from framehop.errors import ProcessError
-from framehop.pipeline.control import ModelFacts
+from framehop.pipeline.supervisor.model_swaps import SwapReport
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
-from framehop.types import PartitionLag
+from framehop.types import ModelInfo, PartitionLag
+
+_T = TypeVar("_T")
 
 PUBLICATION = "pipeline.json"
 SOCKET = "control.sock"
@@ -42,7 +45,20 @@ class StatusRequest(msgspec.Struct, frozen=True, tag="status"):
     """A request for a PipelineReport."""
 
 
-Request = StatusRequest
+class SwapRequest(msgspec.Struct, frozen=True, tag="swap"):
+    """A request for another model in all detectors, by a built-in name or an absolute path. It is answered at once by a SwapReport,
+    whose number a SwapLook names."""
+
+    model: str
+
+
+class SwapLook(msgspec.Struct, frozen=True, tag="swap_look"):
+    """A request for the SwapReport of a swap."""
+
+    number: int
+
+
+Request = StatusRequest | SwapRequest | SwapLook
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):
@@ -62,7 +78,8 @@ class RingReport(msgspec.Struct, frozen=True, kw_only=True):
 class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     """A running pipeline at one moment. `events_per_s`: over the last ten seconds. `lag`: by partition, as the log reported it
     `lag_age_s` seconds ago (None while it has not answered; `lag_error` says why). `members`: each worker's name in the log's
-    group; `lag` names the owners by these."""
+    group; `lag` names the owners by these. `models`: what each detector runs, by the process's name; `model` is the first of them.
+    `swap`: the one that is under way."""
 
     publication: Publication
     stopping: bool
@@ -72,13 +89,15 @@ class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     streams: list[StreamStatus]
     rings: list[RingReport]
     members: dict[str, str]
-    model: ModelFacts | None = None
+    model: ModelInfo | None = None
+    models: dict[str, ModelInfo] = {}
+    swap: SwapReport | None = None
     lag: list[PartitionLag] = msgspec.field(default_factory=list)
     lag_age_s: float | None = None
     lag_error: str = ""
 
 
-Answer = PipelineReport | Refusal
+Answer = PipelineReport | SwapReport | Refusal
 
 _encoder = msgspec.json.Encoder()
 _requests = msgspec.json.Decoder(Request)
@@ -93,9 +112,10 @@ def encode(message: Request | Answer | Publication) -> bytes:
 def parse_request(data: bytes) -> Request:
     """Parse a request. Raises ProcessError."""
     try:
-        return _requests.decode(data)
+        request: Request = _requests.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProcessError(f"this request is not understood: {error}") from error
+    return request
 
 
 # ---- the asking side
@@ -120,6 +140,24 @@ def published() -> Iterator[Found]:
     yield from sorted(found, key=lambda one: one.publication.started_us)
 
 
+def the_pipeline(name: str) -> Found:
+    """Return the pipeline of that process number or lane, or the only one if `name` is empty. Raises ProcessError that lists
+    those of this user."""
+    there = list(published())
+    fitting = [one for one in there if name in ("", str(one.publication.pid), one.publication.lane)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not there:
+        raise ProcessError("no pipeline of yours runs on this machine: framehop run and framehop detect start one")
+    listed = ", ".join(_shown(one.publication) for one in fitting or there)
+    what = "several pipelines fit" if fitting else f"no pipeline is {name[:128]!r}"
+    raise ProcessError(f"{what}: name one by --pipeline with its process or lane: {listed}")
+
+
+def _shown(said: Publication) -> str:
+    return f"{said.pid} (lane {said.lane} of {said.log})"
+
+
 def _read(directory: Path) -> Publication | None:
     try:
         status = directory.lstat()
@@ -132,8 +170,17 @@ def _read(directory: Path) -> Publication | None:
         return None
 
 
-def ask(found: Found, request: Request, timeout_s: float = ANSWER_S) -> PipelineReport:
-    """Send `request` and return the answer. Raises ProcessError when there is no answer in time, or a refusal."""
+def ask_status(found: Found) -> PipelineReport:
+    """Return the pipeline's state. Raises ProcessError when there is no answer in time, or a refusal."""
+    return _ask(found, StatusRequest(), PipelineReport, ANSWER_S)
+
+
+def ask_swap(found: Found, request: SwapRequest | SwapLook, timeout_s: float = ANSWER_S) -> SwapReport:
+    """Begin a swap, or look at one. Raises ProcessError when there is no answer in time, or a refusal."""
+    return _ask(found, request, SwapReport, timeout_s)
+
+
+def _ask(found: Found, request: Request, wanted: type[_T], timeout_s: float) -> _T:
     import zmq
 
     pid = found.publication.pid
@@ -150,6 +197,8 @@ def ask(found: Found, request: Request, timeout_s: float = ANSWER_S) -> Pipeline
             answer: Answer = _answers.decode(socket.recv())
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ProcessError(f"process {pid} gives an answer of another version of framehop: {error}") from error
-    if isinstance(answer, Refusal):
-        raise ProcessError(f"process {pid}: {answer.error}")
-    return answer
+    if isinstance(answer, wanted):
+        return answer
+    raise ProcessError(
+        f"process {pid}: {answer.error if isinstance(answer, Refusal) else 'an answer to another question'}"
+    )

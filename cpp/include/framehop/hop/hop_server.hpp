@@ -47,8 +47,8 @@ class HopServer {
     // `events` is not empty. False when nothing came, or a signal came first.
     [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ServerEvents& events);
 
-    // Answers with `header`'s status, batch size and times; the rest is filled in. False when the worker is gone or
-    // does not read. Never blocks. Throws Errc::invalid_argument as serialise_reply does, and for another server's
+    // Answers with `header`'s status, batch size, times and model; the rest is filled in. False when the worker is gone
+    // or does not read. Never blocks. Throws Errc::invalid_argument as serialise_reply does, and for another server's
     // request.
     [[nodiscard]] bool try_reply(const Request& request, wire::ReplyHeader header, std::span<const wire::Box> boxes,
                                  std::string_view text);

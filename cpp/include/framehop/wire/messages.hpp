@@ -1,4 +1,4 @@
-// The hop's messages as bytes, version 1: little-endian, fixed layout, no padding, reserved bytes zero. Any change of a
+// The hop's messages as bytes, version 2: little-endian, fixed layout, no padding, reserved bytes zero. Any change of a
 // layout needs a new kVersion and new golden bytes in the tests.
 //
 //     worker -> detector   Hello + path            which ring this worker writes
@@ -17,7 +17,7 @@ namespace framehop::wire {
 static_assert(std::endian::native == std::endian::little, "messages are the structs' own bytes: a port must swap them");
 
 inline constexpr std::uint32_t kMagic = 0x504F'4846;  // "FHOP"
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 
 inline constexpr std::size_t kMaxDescriptors = 4096;  // in one message, and unanswered at once
 inline constexpr std::size_t kMaxBoxes = 4096;
@@ -84,7 +84,7 @@ struct ReplyHeader {
     std::uint32_t postprocess_us = 0;
     std::uint32_t box_count = 0;   // 0 unless ok
     std::uint32_t text_bytes = 0;  // 0 if ok; UTF-8
-    std::uint32_t reserved = 0;
+    std::uint32_t model = 0;       // the detector's number for the model that ran, from 1; 0 when none did
 };
 
 struct Box {
@@ -105,7 +105,7 @@ static_assert(kIsLayout<Preamble, 8>);
 static_assert(kIsLayout<Hello, 24> && offsetof(Hello, path_bytes) == 16);
 static_assert(kIsLayout<Welcome, 24> && offsetof(Welcome, credits) == 16);
 static_assert(kIsLayout<Descriptor, 64> && offsetof(Descriptor, slot) == 32 && offsetof(Descriptor, reserved) == 60);
-static_assert(kIsLayout<ReplyHeader, 64> && offsetof(ReplyHeader, slot) == 16 && offsetof(ReplyHeader, reserved) == 60);
+static_assert(kIsLayout<ReplyHeader, 64> && offsetof(ReplyHeader, slot) == 16 && offsetof(ReplyHeader, model) == 60);
 static_assert(kIsLayout<Box, 32> && offsetof(Box, label_id) == 20);
 
 // The most that a peer may send; longer messages end its connection.

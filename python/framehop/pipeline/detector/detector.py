@@ -1,159 +1,127 @@
-"""The detector process: descriptors from all workers → leased pictures → batched inference → boxes. It has no durable state."""
+"""The detector process: it answers workers, and turns to another model when the supervisor asks for it. It has no durable state."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections import deque
 from pathlib import Path
 
 from framehop import _core
 from framehop.budgets import BEAT_S
-from framehop.errors import InvalidArgumentError, ProcessError
+from framehop.errors import ProcessError
 from framehop.inference.engine import Engine, load_model
 from framehop.pipeline import child
-from framehop.pipeline.control import Beat, Channel, DetectorSettings, Drain, ModelFacts, Ready, Settings
-from framehop.protocols import Detector
-from framehop.types import Detections
+from framehop.pipeline.control import (
+    Beat,
+    CancelSwap,
+    Channel,
+    DetectorSettings,
+    Drain,
+    Message,
+    Ready,
+    Settings,
+    Swap,
+    Swapped,
+    Switch,
+)
+from framehop.pipeline.detector.detector_loop import DetectorLoop
+from framehop.pipeline.detector.side_loader import SideLoader
+from framehop.pipeline.facts import FIRST_MODEL, ModelFacts, write_facts
 
-Leased = tuple[_core.FrameRequest, _core.Lease]
 
+class DetectorProcess:
+    """The main thread: answers batches, beats, and hears the supervisor and the loader between two batches."""
 
-class DetectorLoop:
-    """Batches what is at hand without waiting: at low load a batch is one picture, at high load whatever has queued up."""
+    def __init__(self, channel: Channel, loop: DetectorLoop, loader: SideLoader) -> None:
+        self._channel, self._loop, self._loader = channel, loop, loader
+        self._draining = False
+        self._running = FIRST_MODEL
 
-    def __init__(self, server: _core.HopServer, detector: Detector, *, ring_dir: Path, max_batch: int) -> None:
-        self._server = server
-        self._detector = detector
-        self._ring_dir = ring_dir
-        self._max_batch = max_batch
-        self._readers: dict[int, _core.RingReader] = {}
-        self._backlog: deque[_core.FrameRequest] = deque()
+    def run(self) -> None:
+        """Serve until the supervisor asks to drain."""
+        beat_at = 0.0
+        while not self._draining:
+            if time.monotonic() >= beat_at:
+                self._channel.send(Beat())
+                beat_at = time.monotonic() + BEAT_S
+            self._step(max(0.0, beat_at - time.monotonic()))
 
-    def step(self, timeout_s: float, wake_fds: list[int]) -> list[int]:
-        """Wait for requests, unless some are queued, and answer one batch; returns the readable `wake_fds`."""
-        requests, hellos, ready = self._server.poll(0.0 if self._backlog else timeout_s, wake_fds)
-        for ring_id, ring_path in hellos:
-            self._attach(ring_id, ring_path)
-        self._backlog.extend(requests)
-        if self._backlog:
-            self._answer(self._lease())
-        return ready
+    def _step(self, timeout_s: float) -> None:
+        ready = self._loop.step(timeout_s, [self._channel.fileno(), self._loader.fileno()])
+        if self._loader.fileno() in ready:
+            for news in self._loader.news():
+                self._channel.send(news)
+        if self._channel.fileno() in ready:
+            messages = self._channel.receive()
+            if messages is None:
+                child.end_with_supervisor()
+            for message in messages or ():
+                self._hear(message)
 
-    def _attach(self, ring_id: int, ring_path: str) -> None:
-        """Attach a ring, but only from our own directory, because anybody who reaches the socket can say hello. Failing to attach a
-        ring of ours ends this process: its pictures are good, and must not be answered as stale."""
-        if ring_id in self._readers or Path(ring_path).parent != self._ring_dir:
-            return
-        reader = _core.RingReader.attach(ring_path, role="detector")
-        if reader.ring_id == ring_id:
-            self._readers[ring_id] = reader
-        else:
-            reader.close()
+    def _hear(self, message: Message) -> None:
+        match message:
+            case Drain():
+                self._draining = True
+            case Swap():
+                for answer in self._loader.begin(message):
+                    self._channel.send(answer)
+            case Switch(number):
+                self._switch(number)
+            case CancelSwap(number):
+                self._loader.cancel(number)
+            case _:
+                raise ProcessError(f"unexpected control message {type(message).__name__}")
 
-    def _lease(self) -> list[Leased]:
-        """Return the next batch, oldest first; a descriptor whose slot now holds another picture is answered as stale."""
-        batch: list[Leased] = []
-        while self._backlog and len(batch) < self._max_batch:
-            request = self._backlog.popleft()
-            lease = self._try_lease(request)
-            if lease is None:
-                self._server.reply(request, status="stale")
-            else:
-                batch.append((request, lease))
-        return batch
-
-    def _try_lease(self, request: _core.FrameRequest) -> _core.Lease | None:
-        reader = self._readers.get(request.ring_id)
-        if reader is None or request.slot >= reader.slot_count:
-            return None
-        return reader.try_lease(request.slot, request.generation)
-
-    def _answer(self, batch: list[Leased]) -> None:
-        if not batch:
-            return
-        started_ns = time.monotonic_ns()
-        _core.failpoint("infer.mid")
-        results = self._detect(batch)
-        for (request, lease), found in zip(batch, results, strict=True):
-            lease.release()
-            self._reply(request, found, len(batch), (started_ns - request.received_ns) // 1000)
-
-    def _detect(self, batch: list[Leased]) -> list[Detections]:
-        """Run one batch. A failed inference is never a picture's fault: it ends this process, and its successor redoes the batch
-        from the same slots. The arrays are dropped before the leases are released."""
-        pictures = [lease.array() for _, lease in batch]
-        return self._detector.detect(pictures, [(request.source_width, request.source_height) for request, _ in batch])
-
-    def _reply(self, request: _core.FrameRequest, found: Detections, batch_size: int, wait_us: int) -> None:
-        """Send the answer. If the hop refuses the boxes, as when the sidecar names a wrong head and scores exceed 1, the frame
-        fails."""
-        try:
-            self._reply_boxes(request, found, batch_size, wait_us)
-        except InvalidArgumentError as error:
-            self._server.reply(request, status="failed", message=f"bad_output: {error}", batch_size=batch_size)
-
-    def _reply_boxes(self, request: _core.FrameRequest, found: Detections, batch_size: int, wait_us: int) -> None:
-        self._server.reply(
-            request,
-            status="failed" if found.error else "ok",
-            message=found.error,
-            boxes=found.boxes,
-            scores=found.scores,
-            label_ids=found.label_ids,
-            batch_size=batch_size,
-            wait_us=wait_us,
-            preprocess_us=found.timings.preprocess_us,
-            infer_us=found.timings.infer_us,
-            postprocess_us=found.timings.postprocess_us,
-        )
-
-    def close(self) -> None:
-        for reader in self._readers.values():
-            reader.close()
-        self._readers.clear()
+    def _switch(self, number: int) -> None:
+        loaded = self._loader.take(number)
+        if loaded is not None:
+            self._loop.use(loaded, number).close()
+            self._running = number
+            _core.failpoint("swap.switched")
+        if self._running == number:
+            self._channel.send(Swapped(number))
 
 
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, DetectorSettings)
     options = settings.options
-    with (
-        Engine(
-            load_model(options.model),
-            provider=options.provider,
-            threads=options.infer_threads,
-            device=settings.device,
-            max_batch=options.max_batch,
-            conf=options.conf,
-            classes=options.classes,
-        ) as engine,
-        _core.HopServer(settings.address) as server,
-    ):
-        loop = DetectorLoop(server, engine, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
-        info = engine.info
-        channel.send(
-            Ready(model=ModelFacts(name=info.name, version=info.version, sha256=info.sha256, provider=info.provider))
-        )
+    first = _load(settings, FIRST_MODEL, options.model)
+    loader = SideLoader(lambda order: _load_beside(settings, order))
+    with _core.HopServer(settings.address) as server:
+        loop = DetectorLoop(server, first, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
+        channel.send(Ready(FIRST_MODEL))
         try:
-            _serve(channel, loop)
+            DetectorProcess(channel, loop, loader).run()
         finally:
             loop.close()
+            loader.close()
+    if loader.busy:
+        child.leave_threads()
 
 
-def _serve(channel: Channel, loop: DetectorLoop) -> None:
-    beat_at = 0.0
-    while True:
-        if time.monotonic() >= beat_at:
-            channel.send(Beat())
-            beat_at = time.monotonic() + BEAT_S
-        if loop.step(max(0.0, beat_at - time.monotonic()), [channel.fileno()]):
-            messages = channel.receive()
-            if messages is None:
-                child.end_with_supervisor()
-            for message in messages or ():
-                if isinstance(message, Drain):
-                    return
-                raise ProcessError(f"unexpected control message {type(message).__name__}")
+def _load_beside(settings: DetectorSettings, order: Swap) -> Engine:
+    _core.failpoint("swap.load")
+    return _load(settings, order.number, order.model)
+
+
+def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
+    """Load and warm up a model, and describe it in its file."""
+    options = settings.options
+    engine = Engine(
+        load_model(model),
+        provider=options.provider,
+        threads=options.infer_threads,
+        device=settings.device,
+        max_batch=options.max_batch,
+        conf=options.conf,
+        classes=options.classes,
+    )
+    try:
+        write_facts(settings.facts, ModelFacts.of(engine, number))
+    except BaseException:
+        engine.close()
+        raise
+    return engine
 
 
 if __name__ == "__main__":

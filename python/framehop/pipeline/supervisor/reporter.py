@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from msgspec.structs import replace
+
 from framehop import _core
 from framehop.budgets import LAG_PATIENCE_S
-from framehop.errors import ClosedError, FramehopError
-from framehop.pipeline.control import ModelFacts
+from framehop.errors import ClosedError, FramehopError, ProcessError
 from framehop.pipeline.control_plane import (
     PUBLICATION,
     SOCKET,
@@ -21,12 +22,16 @@ from framehop.pipeline.control_plane import (
     Publication,
     Request,
     RingReport,
+    StatusRequest,
+    SwapLook,
+    SwapRequest,
     encode,
 )
 from framehop.pipeline.supervisor.control_socket import ControlSocket
+from framehop.pipeline.supervisor.model_swaps import ModelSwaps, SwapReport
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
-from framehop.types import PartitionLag
+from framehop.types import ModelInfo, PartitionLag
 
 RATE_S = 10.0
 STEP_S = 0.25
@@ -122,7 +127,8 @@ class Reporter:
         publication: Publication,
         *,
         view: Callable[[], tuple[Status, tuple[ProcessStatus, ...]]],
-        model: Callable[[], ModelFacts | None],
+        models: Callable[[], dict[str, ModelInfo]],
+        swaps: ModelSwaps,
         stopping: Callable[[], bool],
         roster: Roster,
         rings: list[_core.RingHost],
@@ -131,7 +137,7 @@ class Reporter:
         lag: Callable[[], list[PartitionLag]],
     ) -> None:
         self._publication = publication
-        self._view, self._model, self._stopping = view, model, stopping
+        self._view, self._models, self._swaps, self._stopping = view, models, swaps, stopping
         self._roster, self._rings, self._rate = roster, rings, rate
         self._members = {f"worker-{index}": name for index, name in enumerate(members)}
         self._lag = LagLook(lag)
@@ -145,8 +151,26 @@ class Reporter:
         draft.write_bytes(encode(publication))
         draft.rename(directory / PUBLICATION)
 
-    def _answer(self, _request: Request) -> Answer:
+    def _answer(self, request: Request) -> Answer:
+        match request:
+            case StatusRequest():
+                return self._state()
+            case SwapRequest(model):
+                return self._swapping(self._begin_swap(model))
+            case SwapLook(number):
+                return self._swapping(self._swaps.report(number))
+
+    def _begin_swap(self, model: str) -> SwapReport:
+        if self._stopping():
+            raise ProcessError("this pipeline is ending, and takes no other model")
+        return self._swaps.request(model)
+
+    def _swapping(self, report: SwapReport) -> SwapReport:
+        return replace(report, models=self._models())
+
+    def _state(self) -> PipelineReport:
         counters, processes = self._view()
+        models = self._models()
         lag, age_s, error = self._lag.latest(LAG_PATIENCE_S)
         return PipelineReport(
             publication=self._publication,
@@ -157,7 +181,9 @@ class Reporter:
             streams=list(self._roster.statuses().values()),
             rings=[report for index, ring in enumerate(self._rings) if (report := _ring(index, ring)) is not None],
             members=self._members,
-            model=self._model(),
+            model=next(iter(models.values()), None),
+            models=models,
+            swap=self._swaps.under_way(),
             lag=lag,
             lag_age_s=age_s,
             lag_error=error,

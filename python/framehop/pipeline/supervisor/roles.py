@@ -7,25 +7,27 @@ in which it lists them, and starts them in the reverse order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from framehop import _core
 from framehop.config import DetectOptions, usable_cores
-from framehop.inference import Model
+from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.control import (
     DetectorAt,
     DetectorSettings,
     IngestSettings,
-    ModelFacts,
     Settings,
     WorkerSettings,
 )
+from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
 from framehop.pipeline.supervisor.crash_suspects import CrashSuspects
 from framehop.pipeline.supervisor.incarnations import Process
+from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.roster import Roster
+from framehop.types import ModelInfo
 
 
 @dataclass(slots=True)
@@ -56,8 +58,9 @@ class Role(Protocol):
     def settings(self, process: Process) -> Settings:
         """Return the settings of its next incarnation."""
 
-    def introduce(self, process: Process, model: ModelFacts | None) -> None:
-        """Tell the other processes about one that is ready, and it about them."""
+    def introduce(self, process: Process, model: int) -> None:
+        """Tell the other processes about one that is ready, and it about them. `model`: as in `control.Ready`. Raises
+        ProcessError."""
 
     def held(self, process: Process) -> int:
         """Return how many frames it had between poll and commit when it died."""
@@ -88,7 +91,7 @@ class IngestRole:
     def settings(self, process: Process) -> Settings:
         return IngestSettings(log=self._log, sources=self._roster.begin(), stays=self._stays)
 
-    def introduce(self, process: Process, model: ModelFacts | None) -> None:
+    def introduce(self, process: Process, model: int) -> None:
         """Do nothing: no other process needs to know of ingest."""
 
     def held(self, process: Process) -> int:
@@ -105,8 +108,8 @@ class WorkerRole:
         {"decode.mid", "decode.done", "hop.sent", "event.produced", "offsets.stored"}
     )
 
-    def __init__(self, log: LogAt, options: DetectOptions, model: Model, resources: Resources) -> None:
-        self._log, self._options, self._model, self._resources = log, options, model, resources
+    def __init__(self, log: LogAt, options: DetectOptions, resources: Resources) -> None:
+        self._log, self._options, self._resources = log, options, resources
         self.suspects = CrashSuspects()
         self._detectors: dict[int, DetectorAt] = {}
         self.processes = [
@@ -115,7 +118,6 @@ class WorkerRole:
 
     def settings(self, process: Process) -> Settings:
         options = self._options
-        min_width, min_height = self._model.min_decode_size
         return WorkerSettings(
             log=self._log,
             name=self._resources.members[process.index],
@@ -123,14 +125,12 @@ class WorkerRole:
             lane=options.lane,
             start=options.start,
             ring_path=self._resources.rings[process.index].path,
-            min_width=min_width,
-            min_height=min_height,
             decode_threads=options.decode_threads or max(1, usable_cores() // options.workers),
             max_pixels=options.max_pixels,
             max_attempts=options.max_attempts,
-            labels=self._model.sidecar.labels,
             suspects=self.suspects.listed(),
             drain_s=options.drain_s,
+            sample=options.sample,
         )
 
     def serves(self, detector: int, at: DetectorAt | None) -> None:
@@ -146,12 +146,7 @@ class WorkerRole:
     def _detector_of(self, worker: Process) -> int:
         return worker.index % len(self._options.devices)
 
-    @property
-    def model(self) -> ModelFacts | None:
-        """The model that runs now, as the first detector reports it."""
-        return next((at.model for at in self._detectors.values()), None)
-
-    def introduce(self, process: Process, model: ModelFacts | None) -> None:
+    def introduce(self, process: Process, model: int) -> None:
         at = self._detectors.get(self._detector_of(process))
         if at is not None and process.channel is not None:
             process.channel.send(at)
@@ -164,25 +159,29 @@ class WorkerRole:
 
 
 class DetectorRole:
-    """The detectors: one process per device, each with an engine of its own."""
+    """The detectors: one process per device, each with an engine of its own, all with the same model."""
 
-    fail_points: ClassVar[frozenset[str]] = frozenset({"infer.mid"})
+    fail_points: ClassVar[frozenset[str]] = frozenset({"infer.mid", "swap.load", "swap.switched"})
 
     def __init__(
         self, options: DetectOptions, resources: Resources, serves: Callable[[int, DetectorAt | None], None]
     ) -> None:
         """`serves`: called when a detector answers, with its address, and when it answers no more, with None."""
         self._options, self._resources, self._serves = options, resources, serves
+        self._facts: dict[int, ModelFacts] = {}
         self.processes = [
             Process("detector", "framehop.pipeline.detector.detector", index) for index in range(len(options.devices))
         ]
+        self.swaps = ModelSwaps(options.model, self.processes, load_model)
 
     def settings(self, process: Process) -> Settings:
-        self._serves(process.index, None)
+        self._forget(process)
+        incarnation = process.incarnation + 1
         return DetectorSettings(
-            address=self._address(process, process.incarnation + 1),
+            address=self._address(process, incarnation),
+            facts=self._stem(process, incarnation),
             ring_dir=str(self._resources.sockets),
-            options=self._options,
+            options=replace(self._options, model=self.swaps.model),
             device=self._options.devices[process.index],
         )
 
@@ -190,12 +189,28 @@ class DetectorRole:
         """Return an incarnation's own address, so that no descriptor for a dead one ever waits in its successor's queue."""
         return f"ipc://{self._resources.sockets}/hop-{process.index}-{incarnation}.sock"
 
-    def introduce(self, process: Process, model: ModelFacts | None) -> None:
-        if model is not None:
-            self._serves(process.index, DetectorAt(self._address(process, process.incarnation), model))
+    def _stem(self, process: Process, incarnation: int) -> str:
+        return f"{self._resources.sockets}/model-{process.index}-{incarnation}"
+
+    def _forget(self, process: Process) -> None:
+        """Forget what an incarnation that ended has said. Its files stay for one more, as workers may still have replies of it."""
+        self._serves(process.index, None)
+        self._facts = {index: facts for index, facts in self._facts.items() if index != process.index}
+        remove_facts(self._stem(process, process.incarnation - 1))
+
+    def introduce(self, process: Process, model: int) -> None:
+        stem = self._stem(process, process.incarnation)
+        self._facts = {**self._facts, process.index: read_facts(stem, model)}
+        self._serves(process.index, DetectorAt(self._address(process, process.incarnation), stem, model))
+        self.swaps.runs(process, model)
+
+    @property
+    def models(self) -> dict[str, ModelInfo]:
+        """The model that each detector runs now, by the process's name. Any thread may read it."""
+        return {self.processes[index].name: facts.model for index, facts in sorted(self._facts.items())}
 
     def held(self, process: Process) -> int:
         return _slots_used(self._resources.rings[process.index :: len(self._options.devices)])  # of its own workers
 
     def died(self, process: Process) -> None:
-        """Do nothing: the slots still hold its pictures."""
+        self.swaps.died(process)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from framehop.pipeline.control import Beat
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 
-_COUNTERS = ("frames_read", "events", "detected", "failed", "resent", "appended")
+_COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent", "appended")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Status:
     frames_read: int
     events: int
     detected: int
+    skipped: int
     failed: int
     in_flight: int
     resent: int
@@ -77,6 +78,7 @@ class Counters:
             frames_read=total.frames_read,
             events=total.events,
             detected=total.detected,
+            skipped=total.skipped,
             failed=total.failed,
             in_flight=sum(beat.in_flight for beat in beats),
             resent=total.resent,

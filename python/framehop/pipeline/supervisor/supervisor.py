@@ -24,6 +24,9 @@ from framehop.pipeline.control import (
     News,
     Ready,
     Stumbled,
+    SwapFailed,
+    SwapLoaded,
+    Swapped,
 )
 from framehop.pipeline.control_plane import Publication
 from framehop.pipeline.stop import StopSignal
@@ -72,11 +75,11 @@ class Supervisor:
         self._fail_at = fail_at
         self._on_status = on_status
         check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
-        model = load_model(options.model)
-        Wanted.of(model.labels, options.conf, options.classes)  # refuses bad options now, not in the detector
+        load_model(options.model)  # refuses a missing file now, not in the detector
+        Wanted.of({}, options.conf, ())
         self._resources = Resources()
         self._ingest = IngestRole(log, roster, stays=not ends_with_sources)
-        self._workers = WorkerRole(log, options, model, self._resources)
+        self._workers = WorkerRole(log, options, self._resources)
         self._detectors = DetectorRole(options, self._resources, self._workers.serves)
         self._roles: tuple[Role, ...] = (self._ingest, self._workers, self._detectors)
         self._counters = Counters()
@@ -118,7 +121,8 @@ class Supervisor:
                 version=_core.__version__,
             ),
             view=lambda: self.view,
-            model=lambda: self._workers.model,
+            models=lambda: self._detectors.models,
+            swaps=self._detectors.swaps,
             stopping=lambda: stop.requested,
             roster=self._roster,
             rings=self._resources.rings,
@@ -162,6 +166,7 @@ class Supervisor:
             if progress is not None:
                 selector.register(progress, selectors.EVENT_READ)
                 selector.register(self._roster, selectors.EVENT_READ)
+                selector.register(self._detectors.swaps, selectors.EVENT_READ)
             for process in self._processes():
                 if process.alive and process.channel is not None:
                     selector.register(process.channel, selectors.EVENT_READ)
@@ -185,6 +190,7 @@ class Supervisor:
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._counters.restarts += 1
                 self._start(role, process)
+        self._detectors.swaps.tend()
         self._view()
 
     def _serve_sources(self) -> None:
@@ -214,6 +220,10 @@ class Supervisor:
                 case Ready(model):
                     process.ready = process.proven = True
                     role.introduce(process, model)
+                case Swapped(number):
+                    role.introduce(process, number)
+                case SwapLoaded() | SwapFailed():
+                    self._detectors.swaps.hear(process, message)
                 case Beat():
                     process.beat = message
                     self._report()

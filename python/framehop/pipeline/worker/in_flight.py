@@ -19,6 +19,7 @@ from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
 
 BATCH = 128  # events of one commit; after a crash no more than this many durable but uncommitted ones are done again
+WINDOW = 8192  # frames from which on no more are polled; above the slots of the largest ring, which bounds frames with pictures
 BACKSTOP_S = 1.0  # every change is notified; if one were missed, this would bound the delay
 
 
@@ -35,7 +36,7 @@ class InFlight:
         self._again: deque[DecodeJob] = deque()
         self._failure: BaseException | None = None
         self._intake_open = True
-        self._counts = {"events": 0, "detected": 0, "failed": 0}
+        self._counts = {"events": 0, "detected": 0, "skipped": 0, "failed": 0}
         self.stopping = threading.Event()
         self.stalled = ""
         self.wake = Wake()
@@ -50,6 +51,11 @@ class InFlight:
         """Take no new frames; those in flight are finished."""
         with self._lock:
             self._intake_open = False
+
+    @property
+    def full(self) -> bool:
+        with self._lock:
+            return self._tracker.in_flight >= WINDOW
 
     def add(self, records: list[FrameRecord]) -> None:
         with self._lock:
@@ -142,6 +148,7 @@ class InFlight:
                 if event.frame.place not in result.lost:
                     self._counts["events"] += 1
                     self._counts["detected"] += event.outcome == "detected"
+                    self._counts["skipped"] += event.outcome == "skipped"
                     self._counts["failed"] += event.outcome == "failed"
             self.stalled = ""
             self._changed.notify_all()

@@ -6,11 +6,14 @@ from framehop import _core
 from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Outcome, Refused
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
+from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event
+from framehop.pipeline.worker.skipping import Skipping
 from framehop.protocols import FrameConsumer
 from framehop.sources.identity import name_in, shown
 from framehop.timing import now_us
 from framehop.types import FrameRecord
+from framehop.types import Outcome as EventOutcome
 
 POLL_S = 1.0
 SLOT_WAIT_S = 0.25
@@ -20,29 +23,44 @@ class Intake:
     """The intake thread. It knows no picture formats; decoders do."""
 
     def __init__(
-        self, consumer: FrameConsumer, ring: _core.Ring, in_flight: InFlight, settings: WorkerSettings, writer: str
+        self,
+        consumer: FrameConsumer,
+        ring: _core.Ring,
+        in_flight: InFlight,
+        models: DetectorModels,
+        settings: WorkerSettings,
+        *,
+        writer: str,
     ) -> None:
         self._consumer = consumer
         self._ring = ring
         self._in_flight = in_flight
+        self._models = models
         self._settings = settings
         self._writer = writer
-        self._decoders = DecodeStage.of(
-            DecodeOptions(
-                threads=settings.decode_threads,
-                max_pixels=settings.max_pixels,
-                min_size=(settings.min_width, settings.min_height),
-            )
-        )
+        self._decoders = DecodeStage.of(DecodeOptions(threads=settings.decode_threads, max_pixels=settings.max_pixels))
+        self._skipping = Skipping(sample=settings.sample)
         self._suspects = {suspect.key: suspect.attempts for suspect in settings.suspects}
 
     def run(self) -> None:
         with self._in_flight.failing(), self._decoders:
+            self._await_model()
             while self._in_flight.intake_open:
                 for job in self._in_flight.take_again():
                     self._decode([job])
+                self._await_window()
                 self._take(self._consumer.poll(self._room(), POLL_S))
             self._hold_membership()
+
+    def _await_model(self) -> None:
+        """Take no frames before the detector's model is known: what the decoder may scale down to depends on it."""
+        while self._in_flight.intake_open and not self._models.known.wait(SLOT_WAIT_S):
+            self._consumer.poll(0, 0.0)
+
+    def _await_window(self) -> None:
+        """Take no frames while very many wait for their commit: skipped ones hold no slot, so the ring does not bound them."""
+        while self._in_flight.full and not self._in_flight.stopping.wait(SLOT_WAIT_S):
+            self._consumer.poll(0, 0.0)
 
     def _room(self) -> int:
         """Return how many frames to poll: as many as can be decoded at once, but one at least, which waits if the ring is full."""
@@ -59,7 +77,8 @@ class Intake:
             return
         self._in_flight.add(records)
         polled_us = now_us()
-        jobs = [DecodeJob(record=record, polled_us=polled_us) for record in records if not self._refused(record)]
+        wanted = [record for record in records if not self._skipped(record) and not self._refused(record)]
+        jobs = [DecodeJob(record=record, polled_us=polled_us) for record in wanted]
         for job in jobs:
             if self._is_suspect(job):  # decoded alone: if the decoder dies again, it was this frame
                 self._decode([job])
@@ -67,6 +86,13 @@ class Intake:
 
     def _is_suspect(self, job: DecodeJob) -> bool:
         return job.record.meta.key in self._suspects
+
+    def _skipped(self, record: FrameRecord) -> bool:
+        """Complete a frame as skipped if the lane does not look at it; return whether it was one."""
+        reason = self._skipping.reason(record.meta.key)
+        if reason:
+            self._complete(record, "skipped", reason)
+        return bool(reason)
 
     def _refused(self, record: FrameRecord) -> bool:
         """Complete a frame as failed if it must not reach a decoder; return whether it was one."""
@@ -82,13 +108,19 @@ class Intake:
         return True
 
     def _fail(self, record: FrameRecord, reason: str, size: tuple[int, int] | None = None) -> None:
+        self._complete(record, "failed", reason, size)
+
+    def _complete(
+        self, record: FrameRecord, outcome: EventOutcome, reason: str, size: tuple[int, int] | None = None
+    ) -> None:
         event = make_event(
-            record.meta, lane=self._settings.lane, writer=self._writer, outcome="failed", reason=reason, size=size
+            record.meta, lane=self._settings.lane, writer=self._writer, outcome=outcome, reason=reason, size=size
         )
         self._in_flight.complete(event, record.tenure)
 
     def _decode(self, jobs: list[DecodeJob]) -> None:
         if jobs:
+            self._decoders.scale_to(self._models.min_size)
             self._hand_on(self._decoders.decode(jobs, self._acquire))
 
     def _hand_on(self, outcomes: list[Outcome]) -> None:

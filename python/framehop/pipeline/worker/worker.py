@@ -1,7 +1,7 @@
 """The worker process: log → decode into the ring → descriptors → boxes → events and offsets in one transaction.
 
 It has three threads: *intake* waits for the log, *main* for the hop and the supervisor, *commit* for completed frames. They
-meet in `InFlight`. The ring bounds the window, which is the frames polled and not yet committed.
+meet in `InFlight`. The ring bounds the frames with pictures between poll and commit, `in_flight.WINDOW` all of them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Read
 from framehop.pipeline.worker.commit_rule import Batch
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
+from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
 from framehop.protocols import FrameConsumer
 from framehop.timing import Deadline, now_us
-from framehop.types import Event, ModelInfo
+from framehop.types import Event
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ class Worker:
         self._settings = settings
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
         self._in_flight = in_flight
+        self._models = DetectorModels()
         self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
-        self._model: ModelInfo | None = None
         self._sent: dict[tuple[int, int], Decoded] = {}
         self._unsent: deque[Decoded] = deque()
         self._resent = 0
@@ -70,7 +71,7 @@ class Worker:
                 on_revoke=self._in_flight.wait_committed,
             ) as consumer,
         ):
-            intake = Intake(consumer, self._ring, self._in_flight, settings, self._writer)
+            intake = Intake(consumer, self._ring, self._in_flight, self._models, settings, writer=self._writer)
             self._channel.send(Ready())
             try:
                 with (
@@ -137,14 +138,23 @@ class Worker:
         messages = self._channel.receive()
         if messages is None:
             child.end_with_supervisor()
+        newest: DetectorAt | None = None  # the files of a detector before it may be gone
         for message in messages or ():
             match message:
                 case DetectorAt():
-                    self._connect(message)
+                    newest = message
                 case Drain():
                     self._draining = self._draining or Deadline.after(self._settings.drain_s)
                 case _:
                     raise ProcessError(f"unexpected control message {type(message).__name__}")
+        if newest is not None:
+            self._turn_to(newest)
+
+    def _turn_to(self, detector: DetectorAt) -> None:
+        before, self._detector = self._detector, detector
+        self._models.follow(detector.facts, detector.model)
+        if before is None or before.address != detector.address:
+            self._connect(detector)
 
     def _connect(self, detector: DetectorAt) -> None:
         """Connect to a detector and queue all unanswered frames for it, from their slots, oldest first.
@@ -153,9 +163,6 @@ class Worker:
         """
         if self._hop is not None:
             self._hop.close()
-        self._detector = detector
-        model = detector.model
-        self._model = ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=model.provider)
         self._hop = _core.HopClient(detector.address, ring_path=self._settings.ring_path, ring_id=self._ring.ring_id)
         self._resent += len(self._sent)
         self._unsent.extendleft(reversed(self._sent.values()))
@@ -189,14 +196,15 @@ class Worker:
 
     def _event(self, frame: Decoded, reply: _core.HopReply) -> Event:
         meta, ok = frame.record.meta, reply.status == "ok"
+        facts = self._models.of(reply.model) if ok or reply.model else None
         return make_event(
             meta,
             lane=self._settings.lane,
             writer=self._writer,
             outcome="detected" if ok else "failed",
             reason="" if ok else reply.message or f"detector: {reply.status}",
-            model=self._model,
-            objects=objects_of(reply, self._settings.labels) if ok else [],
+            model=facts.model if facts else None,
+            objects=objects_of(reply, facts.labels) if ok and facts else [],
             stages_ms=stage_times(meta, frame, now_us(), reply),
             size=frame.size,
         )

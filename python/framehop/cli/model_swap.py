@@ -1,0 +1,87 @@
+"""The command model swap: another model in a running pipeline."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from framehop.budgets import HANG_S, START_S, SWAP_ANSWER_S, SWAP_LOAD_S
+from framehop.cli import options
+from framehop.cli.output import complain, note, out, write_json_line
+from framehop.errors import ProcessError
+from framehop.inference import BUILT_IN
+from framehop.pipeline.control_plane import Found, SwapLook, SwapRequest, ask_swap, the_pipeline
+from framehop.pipeline.supervisor.model_swaps import SwapReport
+from framehop.timing import Deadline
+from framehop.types import ModelInfo
+
+LOOK_S = 0.2
+
+_DOES = {"loading": "loads it beside the model that runs", "loaded": "has loaded it", "switched": "has switched"}
+
+# A detector that died right after the decision is found dead, started, and loads the model anew.
+PATIENCE_S = SWAP_LOAD_S + HANG_S + START_S
+
+
+def swap(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="coco-ssd, or the path of a model, as for framehop run --model.")
+    ],
+    pipeline: Annotated[
+        str,
+        typer.Option(
+            "--pipeline",
+            metavar="PROCESS|LANE",
+            show_default=False,
+            help="Which pipeline, by what framehop status shows; not needed if there is one.",
+        ),
+    ] = "",
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Have a running pipeline use another model, without a pause. If any detector cannot load it, all keep the one they have."""
+    found = the_pipeline(pipeline)
+    report = ask_swap(found, SwapRequest(_from_anywhere(model)), SWAP_ANSWER_S)
+    before = report.models
+    report = _followed(found, report)
+    if json:
+        write_json_line(msgspec.json.encode(report))
+    else:
+        _print(report, before)
+    if report.error:
+        complain(f"{report.error}; every detector keeps the model it had")
+        raise typer.Exit(1)
+
+
+def _from_anywhere(model: str) -> str:
+    """Return the name of a model for a process with another working directory."""
+    return model if model in BUILT_IN else str(Path(model).absolute())
+
+
+def _followed(found: Found, report: SwapReport) -> SwapReport:
+    """Wait for the end of a swap, and note each change on the way. Raises ProcessError when the pipeline gives no answer any more,
+    or when the swap takes too long."""
+    deadline, shown = Deadline.after(PATIENCE_S), ""
+    while not report.over:
+        if (now := _progress(report)) != shown:
+            note(now)
+            shown = now
+        if deadline.expired:
+            raise ProcessError(f"the swap did not end within {PATIENCE_S:.0f} s: look at it with framehop status")
+        time.sleep(LOOK_S)
+        report = ask_swap(found, SwapLook(report.number), HANG_S)
+    return report
+
+
+def _progress(report: SwapReport) -> str:
+    return ", ".join(f"{name} {_DOES[state]}" for name, state in report.states.items())
+
+
+def _print(report: SwapReport, before: dict[str, ModelInfo]) -> None:
+    for name, model in report.models.items():
+        had = f"{before[name].name} {before[name].version} → " if name in before and not report.error else ""
+        out.print(f"{name}: {had}{model.name} {model.version}, sha256 {model.sha256[:16]}…, on {model.provider}")

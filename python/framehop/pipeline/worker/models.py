@@ -1,0 +1,39 @@
+"""The models of a worker's detector, by the numbers in its replies."""
+
+from __future__ import annotations
+
+import threading
+
+from framehop.pipeline.facts import ModelFacts, read_facts
+
+
+class DetectorModels:
+    """Looks up what the detector wrote of its models, each once. Used by the main thread, except `known` and `min_size`, which any
+    thread may read.
+
+    `known`: set once there is a model. `min_size`: that of the detector's newest model, see ModelFacts.
+    """
+
+    def __init__(self) -> None:
+        self._stem = ""
+        self._facts: dict[int, ModelFacts] = {}
+        self.known = threading.Event()
+        self.min_size = (0, 0)
+
+    def follow(self, stem: str, number: int) -> None:
+        """Turn to a detector, or hear of another model of the same one. Raises ProcessError."""
+        if stem != self._stem:
+            self._stem, self._facts = stem, {}
+        self.of(number)
+        self.known.set()
+
+    def of(self, number: int) -> ModelFacts:
+        """Return the facts of a model. Raises ProcessError if the detector has written none: no label may be guessed."""
+        if number not in self._facts:
+            self._learn(read_facts(self._stem, number))
+        return self._facts[number]
+
+    def _learn(self, facts: ModelFacts) -> None:
+        self._facts[facts.number] = facts
+        if facts.number == max(self._facts):
+            self.min_size = facts.min_size

@@ -1,0 +1,193 @@
+"""A swap as the supervisor sees it: all detectors turn to another model, or none."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from framehop.errors import ModelError, ProcessError
+from framehop.pipeline.control import CancelSwap, Channel, Message, Swap, SwapFailed, SwapLoaded, Switch
+from framehop.pipeline.facts import FIRST_MODEL
+from framehop.pipeline.supervisor import model_swaps
+from framehop.pipeline.supervisor.incarnations import Process
+from framehop.pipeline.supervisor.model_swaps import DEATHS_LIMIT, KEPT, ModelSwaps
+
+
+class Ear:
+    """Stands in for a channel: keeps what was said."""
+
+    def __init__(self) -> None:
+        self.heard: list[Message] = []
+
+    def send(self, message: Message) -> bool:
+        self.heard.append(message)
+        return True
+
+
+def check(model: str) -> None:
+    if model == "nowhere":
+        raise ModelError("there is no model 'nowhere'")
+
+
+class House:
+    """A supervisor's detectors, all ready, and its swaps."""
+
+    def __init__(self, count: int) -> None:
+        self.processes = [Process("detector", "x", index) for index in range(count)]
+        self.swaps = ModelSwaps("old", self.processes, check)
+        for process in self.processes:
+            self.start(process)
+
+    def start(self, process: Process) -> None:
+        process.channel, process.ready = cast(Channel, Ear()), True
+
+    def heard(self, index: int) -> list[Message]:
+        """What a detector was told since the last call."""
+        ear = cast(Ear, self.processes[index].channel)
+        said, ear.heard = ear.heard, []
+        return said
+
+    def loaded(self, number: int, *indices: int) -> None:
+        for index in indices:
+            self.swaps.hear(self.processes[index], SwapLoaded(number))
+        self.swaps.tend()
+
+    def switched(self, number: int, *indices: int) -> None:
+        for index in indices:
+            self.swaps.runs(self.processes[index], number)
+        self.swaps.tend()
+
+    def phase(self, number: int = 2) -> str:
+        return self.swaps.report(number).phase
+
+    def die(self, index: int) -> None:
+        """A detector dies and is not up again yet."""
+        self.processes[index].ready, self.processes[index].channel = False, None
+        self.swaps.died(self.processes[index])
+        self.swaps.tend()
+
+
+@pytest.fixture
+def house() -> House:
+    return House(2)
+
+
+def begin(house: House, model: str = "new", within_s: float = 60.0) -> int:
+    number = house.swaps.request(model, within_s).number
+    house.swaps.tend()
+    return number
+
+
+def test_none_switches_before_all_have_loaded(house: House) -> None:
+    number = begin(house)
+    assert number > FIRST_MODEL
+    assert [house.heard(0), house.heard(1)] == [[Swap(number, "new")]] * 2
+    house.loaded(number, 0)
+    assert [house.heard(0), house.heard(1)] == [[], []]
+    assert (house.phase(), house.swaps.model) == ("loading", "old")
+    assert house.swaps.report(number).states == {"detector-0": "loaded", "detector-1": "loading"}
+    house.loaded(number, 1)
+    assert [house.heard(0), house.heard(1)] == [[Switch(number)]] * 2
+    assert (house.phase(), house.swaps.model) == ("switching", "new")
+    house.switched(number, 0)
+    assert house.phase() == "switching"
+    house.switched(number, 1)
+    assert house.phase() == "done"
+    assert house.swaps.under_way() is None
+
+
+def test_one_that_cannot_load_it_keeps_all_as_they_were(house: House) -> None:
+    number = begin(house)
+    house.loaded(number, 0)
+    house.swaps.hear(house.processes[1], SwapFailed(number, "why"))
+    house.swaps.tend()
+    assert house.swaps.report(number).error == "detector-1: why"
+    assert (house.phase(), house.swaps.model) == ("failed", "old")
+    assert [house.heard(index)[-1] for index in (0, 1)] == [CancelSwap(number)] * 2
+    house.loaded(number, 0, 1)  # words that come late
+    assert (house.phase(), house.swaps.model) == ("failed", "old")
+
+
+def test_one_that_takes_too_long_is_named(house: House) -> None:
+    number = begin(house, within_s=0.0)
+    assert house.phase(number) == "failed"
+    assert "detector-0, detector-1 did not load it in time" in house.swaps.report(number).error
+
+
+def test_one_that_dies_while_it_loads_is_told_again(house: House) -> None:
+    number = begin(house)
+    house.loaded(number, 0)
+    house.die(0)
+    house.loaded(number, 1)
+    assert house.phase() == "loading", "the successor of the first has not loaded it"
+    house.start(house.processes[0])
+    house.switched(FIRST_MODEL, 0)  # it is up, with the old model
+    assert house.heard(0) == [Swap(number, "new")]
+    house.loaded(number, 0)
+    assert house.phase() == "switching"
+
+
+def test_one_that_dies_of_the_model_ends_the_swap(house: House) -> None:
+    number = begin(house)
+    for _ in range(DEATHS_LIMIT):
+        house.start(house.processes[0])
+        house.swaps.tend()
+        assert house.phase(number) == "loading"
+        house.die(0)
+    assert f"detector-0 died {DEATHS_LIMIT} times" in house.swaps.report(number).error
+    assert house.swaps.model == "old"
+
+
+def test_one_that_dies_after_the_decision_starts_with_the_new_model(house: House) -> None:
+    number = begin(house)
+    house.loaded(number, 0, 1)
+    house.switched(number, 0)
+    house.die(1)
+    assert house.swaps.model == "new"
+    house.start(house.processes[1])
+    house.switched(FIRST_MODEL, 1)
+    assert house.phase() == "done"
+
+
+def test_an_order_that_was_lost_is_repeated(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = begin(house)
+    house.swaps.tend()
+    assert house.heard(0) == [Swap(number, "new")], "said twice at once"
+    monkeypatch.setattr(model_swaps, "REPEAT_S", 0.0)
+    house.swaps.tend()
+    assert house.heard(0) == [Swap(number, "new")]
+
+
+def test_there_is_one_swap_at_a_time(house: House) -> None:
+    number = begin(house)
+    with pytest.raises(ProcessError, match="a swap to new is under way"):
+        house.swaps.request("newer")
+    house.loaded(number, 0, 1)
+    house.switched(number, 0, 1)
+    assert begin(house, "newer") == number + 1
+
+
+def test_a_model_that_is_not_there_begins_nothing(house: House) -> None:
+    with pytest.raises(ModelError, match="nowhere"):
+        house.swaps.request("nowhere")
+    assert house.swaps.under_way() is None
+    with pytest.raises(ProcessError, match="no swap 2"):
+        house.swaps.report(2)
+
+
+def test_the_end_of_a_swap_can_be_asked_for_until_many_came_after_it(house: House) -> None:
+    numbers = [begin(house, within_s=0.0) for _ in range(KEPT + 1)]
+    assert house.swaps.report(numbers[1]).phase == "failed"
+    with pytest.raises(ProcessError, match=f"no swap {numbers[0]}"):
+        house.swaps.report(numbers[0])
+
+
+def test_words_about_another_swap_are_no_news(house: House) -> None:
+    first = begin(house, within_s=0.0)
+    second = begin(house)
+    house.loaded(first, 0, 1)
+    assert house.phase(second) == "loading"
+    for process in house.processes:
+        house.swaps.hear(process, SwapFailed(first, "late"))
+    assert house.phase(second) == "loading"
