@@ -17,6 +17,7 @@
 
 #include "buffer.hpp"
 #include "framehop/base/error.hpp"
+#include "framehop/base/failpoint.hpp"
 #include "framehop/base/thread_pool.hpp"
 #include "framehop/shm/ring.hpp"
 #include "framehop/video/decoder.hpp"
@@ -122,10 +123,11 @@ struct Writing {
     std::string error;
     std::string message;
 
-    void run(Size minimum) noexcept {
+    void run(codec::Size minimum) noexcept {
         try {
-            const Size size = codec::scaled_size(codec::turned(picture->size(), orientation), minimum);
+            const codec::Size size = codec::scaled_size(codec::turned(picture->size(), orientation), minimum);
             picture->write(orientation, slot->image(size.width, size.height));
+            failpoint("decode.mid");
             ref = slot->publish();
         } catch (const Error& failure) {
             fail(name(failure.code()), failure.what());
@@ -135,8 +137,6 @@ struct Writing {
     }
 
   private:
-    using Size = codec::Size;
-
     void fail(std::string_view code, const char* why) noexcept {
         slot->abandon();
         error = code;

@@ -7,6 +7,7 @@ from framehop.decode.decoder import (
     Decoder,
     DecoderError,
     Outcome,
+    Passed,
     Refused,
     TakeSlot,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Decoder",
     "DecoderError",
     "Outcome",
+    "Passed",
     "Refused",
     "TakeSlot",
 ]

@@ -36,11 +36,13 @@ class DecodeOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeJob:
     """A frame to decode. `polled_us`: when it came out of the log, microseconds since 1970. `attempts`: how often its picture was
-    decoded before and lost."""
+    decoded before and lost. `unwanted`: why nobody wants its picture, which is decoded only where other pictures need it; else
+    empty."""
 
     record: FrameRecord
     polled_us: int
     attempts: int = 0
+    unwanted: str = ""
 
     @property
     def payload(self) -> memoryview:
@@ -76,7 +78,21 @@ class Refused:
     size: Size | None = None
 
 
-Outcome = Decoded | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """A frame without a picture to look at, which is nobody's fault: `no-keyframe` (it came before the first key frame), `not-shown`
+    (it has no picture of its own), or the reason why it was unwanted."""
+
+    job: DecodeJob
+    reason: str
+
+
+Outcome = Decoded | Refused | Passed
+
+
+def kind_of(content_type: str) -> str:
+    """Return the content type without its parameters."""
+    return content_type.partition(";")[0]
 
 
 class Decoder(Protocol):
@@ -88,7 +104,11 @@ class Decoder(Protocol):
 
     @property
     def content_types(self) -> Collection[str]:
-        """The content types that it decodes, such as `image/jpeg`."""
+        """The content types that it decodes, such as `image/jpeg`, without parameters."""
+
+    @property
+    def inter_coded(self) -> bool:
+        """Whether a picture may need the frames before it, back to a key frame."""
 
     @property
     def room(self) -> int:

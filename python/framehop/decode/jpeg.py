@@ -25,6 +25,10 @@ class JpegFrames:
         return ("image/jpeg",)
 
     @property
+    def inter_coded(self) -> bool:
+        return False
+
+    @property
     def room(self) -> int:
         return self._decoder.threads
 

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import Self
 
-from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Outcome, Refused, Size, TakeSlot
+from framehop import _core
+from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Outcome, Refused, Size, TakeSlot, kind_of
 from framehop.decode.jpeg import JpegFrames
+from framehop.decode.video import VideoFrames
+from framehop.types import FrameMeta
 
 
 class DecodeStage:
@@ -23,12 +26,17 @@ class DecodeStage:
     @classmethod
     def of(cls, options: DecodeOptions) -> DecodeStage:
         """Return a stage with all decoders that framehop has."""
-        return cls([JpegFrames(options)])
+        return cls([JpegFrames(options), VideoFrames(options)] if _core.VIDEO else [JpegFrames(options)])
 
     @property
     def room(self) -> int:
         """Number of frames to take at once, so that no decoder needs a second round."""
         return min(decoder.room for decoder in self.decoders)
+
+    def inter_coded(self, meta: FrameMeta) -> bool:
+        """Return whether a frame's picture may need frames before it."""
+        decoder = self._by_type.get(kind_of(meta.content_type))
+        return decoder is not None and decoder.inter_coded
 
     def scale_to(self, min_size: Size) -> None:
         """Scale as `Decoder.scale_to` does, in all decoders."""
@@ -59,7 +67,7 @@ class DecodeStage:
 
 
 def _type(job: DecodeJob) -> str:
-    return job.record.meta.content_type
+    return kind_of(job.record.meta.content_type)
 
 
 def _unknown(job: DecodeJob, known: dict[str, Decoder]) -> Refused:

@@ -15,11 +15,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from framehop import _core
 from framehop.budgets import BEAT_S
 from framehop.decode import Decoded, DecoderError
+from framehop.decode.resume import ResumePoints, resume_offset
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, ProcessError
 from framehop.pipeline import child
 from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
@@ -28,9 +29,9 @@ from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
-from framehop.protocols import FrameConsumer
+from framehop.protocols import FrameConsumer, Tenure
 from framehop.timing import Deadline, now_us
-from framehop.types import Event
+from framehop.types import Event, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Worker:
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
         self._in_flight = in_flight
         self._models = DetectorModels()
+        self._resume = ResumePoints()
         self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
@@ -67,11 +69,14 @@ class Worker:
                 settings.group,
                 member=settings.name,
                 start=settings.start,
-                on_assign=self._in_flight.begin,
+                begin_at=resume_offset,
+                on_assign=self._begin,
                 on_revoke=self._in_flight.wait_committed,
             ) as consumer,
         ):
-            intake = Intake(consumer, self._ring, self._in_flight, self._models, settings, writer=self._writer)
+            intake = Intake(
+                consumer, self._ring, self._in_flight, self._models, self._resume, settings, writer=self._writer
+            )
             self._channel.send(Ready())
             try:
                 with (
@@ -86,6 +91,10 @@ class Worker:
             finally:
                 if self._hop is not None:
                     self._hop.close()
+
+    def _begin(self, tenures: Mapping[Partition, Tenure]) -> None:
+        self._resume.begin(tenures)
+        self._in_flight.begin(tenures)
 
     @contextlib.contextmanager
     def _beside(self, name: str, work: Callable[[], None], consumer: FrameConsumer) -> Iterator[None]:
@@ -233,7 +242,8 @@ class Worker:
         """Commit one batch. If the worker stops before that is possible, our successor reads the frames again."""
         while not self._in_flight.stopping.is_set():
             try:
-                result = consumer.commit(batch.events, batch.marks, tenures=batch.tenures)
+                metadata = self._resume.metadata(batch.marks)
+                result = consumer.commit(batch.events, batch.marks, metadata, batch.tenures)
                 self._in_flight.committed(batch, result)
                 return
             except (LogFullError, LogBusyError, LogUnavailableError) as error:
