@@ -29,6 +29,16 @@ codec::AccessUnit read_access_unit(const std::string& codec, py::handle data) {
     return codec::read_access_unit(chosen, unit.bytes());
 }
 
+py::bytes parameter_sets(const std::string& codec, py::handle data) {
+    const codec::VideoCodec chosen = video_codec(codec);
+    const BorrowedBytes unit(data);
+    const std::vector<std::uint8_t> sets = [&] {
+        const GilRelease release;
+        return codec::parameter_sets(chosen, unit.bytes());
+    }();
+    return {reinterpret_cast<const char*>(sets.data()), sets.size()};
+}
+
 }  // namespace
 
 void register_video(py::module_& module) {
@@ -40,6 +50,7 @@ void register_video(py::module_& module) {
         .def_readonly("leading", &codec::AccessUnit::leading)
         .def_readonly("parameter_sets", &codec::AccessUnit::parameter_sets);
     module.def("read_access_unit", &read_access_unit, py::arg("codec"), py::arg("data"));
+    module.def("parameter_sets", &parameter_sets, py::arg("codec"), py::arg("data"));
     register_video_decoder(module);
 }
 

@@ -470,9 +470,9 @@ class HopClient:
 
 @final
 class AccessUnit:
-    """What one access unit of H.264 or H.265 says of itself. `keyframe`: decoding can begin here (IDR, CRA, BLA, or a recovery
+    """The facts that an access unit of H.264 or H.265 states. `keyframe`: decoding can begin here (IDR, CRA, BLA, or a recovery
     point at this picture). `clean`: and no picture that is shown earlier comes after it. `reference`: other pictures may need it.
-    `leading`: H.265, comes after its key frame and is shown before it. `parameter_sets`: it has all that a decoder needs to begin."""
+    `leading`: H.265, comes after its key frame and is shown before it. `parameter_sets`: it has all kinds that a decoder needs."""
 
     @property
     def has_picture(self) -> bool: ...
@@ -490,6 +490,9 @@ class AccessUnit:
 def read_access_unit(codec: Literal["h264", "h265"], data: Buffer) -> AccessUnit:
     """Read an access unit in Annex B form without decoding it. Raises CorruptPictureError for anything else, with more than 4,096
     units too. GIL released."""
+
+def parameter_sets(codec: Literal["h264", "h265"], data: Buffer) -> bytes:
+    """Return the parameter sets of an access unit in Annex B form, in their order. Errors as above. GIL released."""
 
 VIDEO: bool
 """Whether this build has libavcodec. Without it there are no VideoDecoder, VideoPool and VideoPicture."""
@@ -555,7 +558,9 @@ class VideoPool:
         """Raises InvalidArgumentError unless 1 <= threads <= 256."""
     @property
     def threads(self) -> int: ...
-    def decode(self, work: Sequence[tuple[VideoDecoder, Sequence[tuple[int, int, Buffer]]]]) -> list[list[VideoOutcome]]:
+    def decode(
+        self, work: Sequence[tuple[VideoDecoder, Sequence[tuple[int, int, Buffer]]]]
+    ) -> list[list[VideoOutcome]]:
         """Decode the units of each stream in their order: (key, shown_at, bytes in Annex B form). `key`: a number of the caller's;
         `shown_at`: a time that follows the order on the screen. Return by stream the outcomes that are known now, in any order; a
         unit may have its outcome in a later call. Raises what is no fault of the bytes, as OutOfMemoryError: the decoders must

@@ -94,20 +94,42 @@ void check(VideoCodec codec, Bytes unit, std::size_t count) {
     if (count > kMaxUnits) refuse("has more than " + std::to_string(kMaxUnits) + " units");
 }
 
-}  // namespace
-
-AccessUnit read_access_unit(VideoCodec codec, Bytes bytes) {
+template <class Take>
+void for_each_unit(VideoCodec codec, Bytes bytes, Take take) {
     UnitReader units(bytes);
     if (!units.begins_well()) refuse("does not begin with a start code: it must be in Annex B form");
-    Seen seen;
     std::size_t count = 0;
     while (const std::optional<Bytes> unit = units.next()) {
         check(codec, *unit, ++count);
-        codec == VideoCodec::h264 ? h264::note(*unit, seen) : h265::note(*unit, seen);
+        take(*unit);
     }
+}
+
+bool is_parameter_set(VideoCodec codec, Bytes unit) noexcept {
+    if (codec == VideoCodec::h264) return (unit[0] & 0x1FU) == h264::kSps || (unit[0] & 0x1FU) == h264::kPps;
+    const std::uint32_t type = unit[0] >> 1 & 0x3FU;
+    return type >= h265::kVps && type <= h265::kPps;
+}
+
+}  // namespace
+
+AccessUnit read_access_unit(VideoCodec codec, Bytes bytes) {
+    Seen seen;
+    for_each_unit(codec, bytes,
+                  [&](Bytes unit) { codec == VideoCodec::h264 ? h264::note(unit, seen) : h265::note(unit, seen); });
     seen.unit.keyframe |= seen.recovery && seen.unit.has_picture;
     seen.unit.parameter_sets = seen.sets == (codec == VideoCodec::h264 ? 3U : 7U);
     return seen.unit;
+}
+
+std::vector<std::uint8_t> parameter_sets(VideoCodec codec, Bytes bytes) {
+    std::vector<std::uint8_t> sets;
+    for_each_unit(codec, bytes, [&](Bytes unit) {
+        if (!is_parameter_set(codec, unit)) return;
+        sets.insert(sets.end(), {0, 0, 0, 1});
+        sets.insert(sets.end(), unit.begin(), unit.end());
+    });
+    return sets;
 }
 
 }  // namespace framehop::codec

@@ -80,8 +80,8 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """A frame without a picture to look at, which is nobody's fault: `no-keyframe` (it came before the first key frame), `not-shown`
-    (it has no picture of its own), or the reason why it was unwanted."""
+    """A frame without a picture to look at, which is nobody's fault. `reason`: `no-keyframe` (it came before the first key frame),
+    `not-shown` (it has no picture of its own), or why it was unwanted."""
 
     job: DecodeJob
     reason: str

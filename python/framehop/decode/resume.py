@@ -69,7 +69,7 @@ class _Tenure:
         self.epochs.setdefault((meta.key.stream, meta.key.epoch), _Epoch()).note(meta)
 
     def oldest(self, mark: int) -> int | None:
-        newest = {stream: epoch for stream, epoch in sorted(self.epochs)}
+        newest = dict(sorted(self.epochs))
         for (stream, number), epoch in list(self.epochs.items()):
             over = number < newest[stream] or epoch.received_us < self.received_us - MAX_GROUP_US
             if over and epoch.last < mark:

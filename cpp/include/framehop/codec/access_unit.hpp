@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "framehop/codec/jpeg.hpp"
 
@@ -27,5 +28,8 @@ struct AccessUnit {
 // Throws Errc::corrupt_picture when `bytes` is no access unit in Annex B form: it does not begin with a start code,
 // holds an empty or forbidden unit, or more than kMaxUnits. Reads the bytes once and allocates nothing. Thread-safe.
 [[nodiscard]] AccessUnit read_access_unit(VideoCodec codec, Bytes bytes);
+
+// The parameter sets of an access unit, each behind a start code, in their order. Errors as above. Thread-safe.
+[[nodiscard]] std::vector<std::uint8_t> parameter_sets(VideoCodec codec, Bytes bytes);
 
 }  // namespace framehop::codec

@@ -181,7 +181,10 @@ class Feed:
         self._stamps.start_pass(state.epoch, self._pacer.behind_us)
         self._books.begin(state)
         for seq, picture in enumerate(self._pictures(state), state.next_seq):
-            if not (self._pacer.wait(picture.media_us) and self._append(self._frame(picture, state, seq))):
+            if not (
+                self._pacer.wait(picture.media_us if picture.due_us is None else picture.due_us)
+                and self._append(self._frame(picture, state, seq))
+            ):
                 return False
         if self._last_seq is None and state.next_seq == 0:
             raise SourceError(f"{self._source.uri} gave no pictures; check that it can be played")

@@ -30,9 +30,9 @@ class Intake:
         ring: _core.Ring,
         in_flight: InFlight,
         models: DetectorModels,
-        resume: ResumePoints,
         settings: WorkerSettings,
         *,
+        resume: ResumePoints,
         writer: str,
     ) -> None:
         self._consumer = consumer

@@ -75,7 +75,13 @@ class Worker:
             ) as consumer,
         ):
             intake = Intake(
-                consumer, self._ring, self._in_flight, self._models, self._resume, settings, writer=self._writer
+                consumer,
+                self._ring,
+                self._in_flight,
+                self._models,
+                settings,
+                resume=self._resume,
+                writer=self._writer,
             )
             self._channel.send(Ready())
             try:
