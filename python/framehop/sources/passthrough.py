@@ -80,8 +80,9 @@ class PassedVideo:
             video = container.streams.video[0]
             clock = _Times(Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate)), self._delay_us)
             units = _Units(self._codec, video, shown(self._path.name))
-            for seq, (packet, unit) in enumerate(units.of(self._packets(container, video))):
-                due_us, media_us = clock.place(packet)
+            for seq, packet in enumerate(self._packets(container, video)):
+                due_us, media_us = clock.place(packet)  # before the filter, which empties the packet
+                unit = units.read(packet)
                 if seq >= start_seq:
                     yield self._picture(unit, due_us, media_us)
 
@@ -157,11 +158,7 @@ class _Units:
     def __post_init__(self) -> None:
         self._filter = BitStreamFilterContext(_TO_ANNEX_B[self.codec], self.video)
 
-    def of(self, packets: Iterator[Packet]) -> Iterator[tuple[Packet, _Unit]]:
-        for packet in packets:
-            yield packet, self._unit(packet)
-
-    def _unit(self, packet: Packet) -> _Unit:
+    def read(self, packet: Packet) -> _Unit:
         original = bytes(packet)
         try:
             data = b"".join(bytes(part) for part in self._filter.filter(packet))
