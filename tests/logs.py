@@ -76,26 +76,26 @@ def marks_after(records: Iterable[FrameRecord]) -> dict[Partition, int]:
     marks: dict[Partition, int] = {}
     for record in records:
         pointer = record.meta.pointer
-        marks[pointer.place] = max(marks.get(pointer.place, 0), pointer.offset + 1)
+        marks[pointer.topic_partition] = max(marks.get(pointer.topic_partition, 0), pointer.offset + 1)
     return marks
 
 
 def tenures_of(records: Sequence[FrameRecord]) -> dict[Partition, int]:
     """The tenures these records were read under, by partition; of each there is one."""
-    tenures = {record.meta.pointer.place: record.tenure for record in records}
-    assert all(tenures[record.meta.pointer.place] == record.tenure for record in records)
+    tenures = {record.meta.pointer.topic_partition: record.tenure for record in records}
+    assert all(tenures[record.meta.pointer.topic_partition] == record.tenure for record in records)
     return tenures
 
 
-def places(numbers: Iterable[int]) -> frozenset[Partition]:
+def partitions(numbers: Iterable[int]) -> frozenset[Partition]:
     """Partitions of a log that has one topic, `frames`."""
     return frozenset(Partition("frames", number) for number in numbers)
 
 
 def home(log: FrameLog, stream: str) -> Partition:
     """Return the partition of `stream` in a log that writes to the first of its topics."""
-    topic, *_ = sorted({place.topic for place in log.end_offsets()})
-    mine = [place for place in log.end_offsets() if place.topic == topic]
+    topic, *_ = sorted({partition.topic for partition in log.end_offsets()})
+    mine = [partition for partition in log.end_offsets() if partition.topic == topic]
     return Partition(topic, partition_of(stream, len(mine)))
 
 

@@ -38,4 +38,4 @@ def fair_shares(owned: Mapping[str, int], partitions: int) -> dict[str, int]:
         return {}
     base, larger = divmod(partitions, len(owned))
     ranked = sorted(owned, key=lambda member: (-owned[member], member))
-    return {member: base + (place < larger) for place, member in enumerate(ranked)}
+    return {member: base + (rank < larger) for rank, member in enumerate(ranked)}

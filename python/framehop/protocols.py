@@ -187,10 +187,10 @@ class ConsumableLog(Protocol):
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> FrameConsumer:
-        """Join `group` as `member`. `begin_at`: the offset at which reading begins in a tenure, if that is before the tenure's own;
-        what is no longer there is left out. It may be called from any thread. `poll` calls the callbacks. `on_assign`: a tenure begins; whatever is in flight of the
-        partition belongs to an older one. `on_revoke`: a partition is about to go to another member; finish or drop what is in
-        flight, commit, return."""
+        """Join `group` as `member`. `begin_at`: returns the offset at which reading begins in a tenure, the tenure's own or an earlier
+        one; frames that retention has removed from there are not read, and no gap. It may be called from any thread. `poll` calls the
+        other callbacks. `on_assign`: a tenure begins; whatever is in flight of the partition belongs to an older one. `on_revoke`: a
+        partition is about to go to another member; finish or drop what is in flight, commit, return."""
 
     def members(self, group: str, count: int) -> list[str]:
         """Return names for `count` workers of this host in `group`. They are nobody else's until the log is closed."""

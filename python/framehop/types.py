@@ -124,7 +124,7 @@ class FramePointer:
     offset: int
 
     @property
-    def place(self) -> Partition:
+    def topic_partition(self) -> Partition:
         return Partition(self.topic, self.partition)
 
 
@@ -287,7 +287,7 @@ class Gap:
     last_seq: int = 0
 
     @property
-    def place(self) -> Partition:
+    def topic_partition(self) -> Partition:
         return Partition(self.topic, self.partition)
 
 

@@ -123,7 +123,7 @@ def test_a_commit_is_where_the_group_goes_on(log: FrameLog) -> None:
         done = records[:6]
         result = consumer.commit([make_event(record) for record in done], marks_after(done))
         assert (result.lost, result.duplicates) == (frozenset(), 0)
-        partition = records[0].meta.pointer.place
+        partition = records[0].meta.pointer.topic_partition
         assert consumer.positions()[partition] == 6
         assert log.committed("g")[partition] == 6
     with log.consumer("g", member="successor") as consumer:
@@ -156,7 +156,7 @@ def test_an_event_id_must_be_that_of_its_frame(log: FrameLog) -> None:
 def test_offsets_never_go_back(log: FrameLog) -> None:
     with log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "a", 4)
-        partition = read(consumer, 4)[0].meta.pointer.place
+        partition = read(consumer, 4)[0].meta.pointer.topic_partition
         consumer.commit([], {partition: 4})
         consumer.commit([], {partition: 2})
         assert consumer.positions()[partition] == 4
@@ -206,10 +206,10 @@ def test_who_gave_a_partition_back_cannot_commit_to_it(log: FrameLog) -> None:
         with log.consumer("g", member="b") as b:
             settle([a, b], log.partitions)
             result = a.commit([make_event(record) for record in records], marks_after(records))
-            given = {record.meta.pointer.place for record in records} & b.assignment
+            given = {record.meta.pointer.topic_partition for record in records} & b.assignment
             assert result.lost == given
             with log.events() as reader:
-                assert {r.event.frame.place for r in reader}.isdisjoint(given)
+                assert {r.event.frame.topic_partition for r in reader}.isdisjoint(given)
             assert all(log.committed("g").get(partition, 0) == 0 for partition in given)
 
 
@@ -223,10 +223,10 @@ def test_a_partition_that_went_and_came_back_has_a_new_tenure(log: FrameLog) -> 
         before = read(a, 3 * len(SPREAD))
         with log.consumer("g", member="b") as b:
             settle([a, b], log.partitions)
-            gone = {record.meta.pointer.place for record in before} & b.assignment
+            gone = {record.meta.pointer.topic_partition for record in before} & b.assignment
         settle([a], log.partitions)
-        again = read(a, sum(record.meta.pointer.place in gone for record in before))
-        assert {record.meta.pointer.place for record in again} == gone
+        again = read(a, sum(record.meta.pointer.topic_partition in gone for record in before))
+        assert {record.meta.pointer.topic_partition for record in again} == gone
         assert tenures_of(again) == {partition: begun[partition].number for partition in gone}
 
         late = [make_event(record, writer="before") for record in before]
@@ -236,7 +236,7 @@ def test_a_partition_that_went_and_came_back_has_a_new_tenure(log: FrameLog) -> 
     with log.events() as reader:
         found = [(r.event.key, r.event.writer) for r in reader]
     assert sorted(found) == sorted(
-        (record.meta.key, "anew" if record.meta.pointer.place in gone else "before") for record in before
+        (record.meta.key, "anew" if record.meta.pointer.topic_partition in gone else "before") for record in before
     )
 
 
@@ -246,7 +246,7 @@ def test_who_is_given_a_partition_learns_what_was_committed_of_it(log: FrameLog)
         write(writer, "a", 4)
     with log.consumer("g", member="m") as consumer:
         done = read(consumer, 4)[:2]
-        partition = done[0].meta.pointer.place
+        partition = done[0].meta.pointer.topic_partition
         consumer.commit([make_event(record) for record in done], marks_after(done), {partition: "v1:0"})
     with log.consumer("g", member="successor", on_assign=begun.append) as consumer:
         settle([consumer], log.partitions)
@@ -280,8 +280,8 @@ def _contiguous(log: FrameLog, done: list[FrameRecord]) -> dict[Partition, int]:
     marks = dict.fromkeys(log.end_offsets(), 0)
     for meta in log.scan_frames():
         pointer = meta.pointer
-        if meta.key in keys and marks[pointer.place] == pointer.offset:
-            marks[pointer.place] += 1
+        if meta.key in keys and marks[pointer.topic_partition] == pointer.offset:
+            marks[pointer.topic_partition] += 1
     return marks
 
 

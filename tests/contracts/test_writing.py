@@ -23,7 +23,7 @@ def test_every_frame_is_acknowledged_in_order_with_its_place(log: FrameLog) -> N
             assert writer.append(make_frame(state, seq), acks.append)
         assert writer.flush(TIMEOUT_S)
     assert [ack.pointer.offset for ack in acks] == list(range(50))
-    assert {ack.pointer.place for ack in acks} == {home(log, "gate-1")}
+    assert {ack.pointer.topic_partition for ack in acks} == {home(log, "gate-1")}
     assert not any(ack.duplicate for ack in acks)
     for seq, ack in enumerate(acks):
         record = log.read_frame(ack.pointer)

@@ -79,7 +79,7 @@ def reference(session: onnxruntime.InferenceSession, picture: Pixels, source: tu
     best = scores[0].max(axis=1)
     found: Found = []
     chosen: list[NDArray[np.float32]] = []
-    for anchor in sorted(np.flatnonzero(best >= 0.5), key=lambda anchor: -best[anchor]):
+    for anchor in sorted(np.flatnonzero(best >= 0.45), key=lambda anchor: -best[anchor]):
         box = boxes[0, anchor, 0][[1, 0, 3, 2]]
         if all(overlap(box, other) <= 0.5 for other in chosen):
             chosen.append(box)

@@ -42,7 +42,7 @@ class _Worker:
 
     def poll(self, count: int) -> None:
         for record in self.consumer.poll(count, 0.0):
-            self._flight.setdefault(record.meta.pointer.place, []).append(record)
+            self._flight.setdefault(record.meta.pointer.topic_partition, []).append(record)
 
     def complete(self, dice: int) -> None:
         open_ones = [r for records in self._flight.values() for r in records if id(r) not in self._done]
@@ -164,7 +164,7 @@ class CommitMachine(RuleBasedStateMachine):
             done = {record.event.key for record in self.log.events()}
             marks = self.log.committed("g")
             for meta in self.log.scan_frames():
-                assert meta.key in done or meta.pointer.offset >= marks[meta.pointer.place], meta.key
+                assert meta.key in done or meta.pointer.offset >= marks[meta.pointer.topic_partition], meta.key
 
     def teardown(self) -> None:
         if not hasattr(self, "log"):

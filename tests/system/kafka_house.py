@@ -158,9 +158,9 @@ class KafkaHouse:
             return {partition: offset for partition, offset in log.end_offsets().items() if offset}
 
     def delete_records(self, partition: int, below: int) -> None:
-        place = TopicPartition(f"{self.prefix}.frames", partition, below)
+        partition_begin = TopicPartition(f"{self.prefix}.frames", partition, below)
         admin = self._admin()  # kept: requests end with their client
-        for done in admin.delete_records([place]).values():
+        for done in admin.delete_records([partition_begin]).values():
             done.result(30)
 
     def add_partitions(self, total: int) -> None:
@@ -180,9 +180,9 @@ class KafkaHouse:
         if self._looker is None:
             self._looker = plain_consumer(self.cluster.bootstrap)
         found = self._looker.list_topics(f"{self.prefix}.{topic}", timeout=20).topics[f"{self.prefix}.{topic}"]
-        places = [TopicPartition(f"{self.prefix}.{topic}", partition) for partition in found.partitions]
+        partitions = [TopicPartition(f"{self.prefix}.{topic}", partition) for partition in found.partitions]
         try:
-            marks = [self._looker.get_watermark_offsets(place, timeout=20) for place in places]
+            marks = [self._looker.get_watermark_offsets(partition, timeout=20) for partition in partitions]
         except KafkaException:
             return 0
         return sum(high for _, high in marks)

@@ -48,7 +48,7 @@ class Owners:
             self._failure = error
 
     def _note(self, found: Mapping[Partition, str], now_s: float) -> None:
-        self._since = {place: self._since.get(place, now_s) for place, owner in found.items() if not owner}
+        self._since = {partition: self._since.get(partition, now_s) for partition, owner in found.items() if not owner}
         self.now = found
         self.longest_s = max([self.longest_s, *(now_s - since for since in self._since.values())])
 
@@ -86,6 +86,6 @@ class GroupLook:
             return None
         owners = {Partition(self._topic, number): "" for number in topic.partitions}
         for member in found.members:
-            for place in member.assignment.topic_partitions:
-                owners[Partition(place.topic, place.partition)] = member.group_instance_id or member.member_id
+            for partition in member.assignment.topic_partitions:
+                owners[Partition(partition.topic, partition.partition)] = member.group_instance_id or member.member_id
         return owners

@@ -33,7 +33,14 @@ def test_demo_leaves_a_wall_a_clean_log_and_a_report(house: House) -> None:
         assert sum(1 for _ in wall.decode(video=0)) >= 120
     assert read_jpeg_header((house.path / "demo" / "first.jpg").read_bytes()).width == 1280
     assert "demo/first.jpg" in done.stderr
-    for said in ("550 frames", "p99", "person", "nothing lost, nothing doubled", "demo/wall.mp4"):
+    for said in (
+        "550 frames",
+        "p99",
+        "person",
+        "chelsea: 100 frames, ",
+        "nothing lost, nothing doubled",
+        "demo/wall.mp4",
+    ):
         assert said in done.stdout, said
     _type_what_it_says(house, done.stdout)
 

@@ -71,7 +71,7 @@ class Place:
 
     def letters(self) -> list[DeadLetterBody]:
         connection, topic = self.log._connection, f"{self.prefix}.deadletter"
-        with PartitionScan(connection, dict.fromkeys(connection.places_of(topic), 0)) as scan:
+        with PartitionScan(connection, dict.fromkeys(connection.partitions_of(topic), 0)) as scan:
             return [parse_letter(message) for message in scan]
 
     def events(self) -> list[tuple[str, int, str]]:
@@ -152,7 +152,7 @@ def test_kafkas_own_producer_puts_a_key_where_framehop_does(place: Place) -> Non
     with place.log.writer() as writer:
         for stream in streams:
             writer.open_stream(stream, source="test", finite=False)
-            ours[stream] = writer._streams[stream].row.partition
+            ours[stream] = writer._streams.held(stream).row.partition
     assert len(set(ours.values())) > 1
     lines = "".join(f"{stream}\tx\n" for stream in ours).encode()
     topic = f"{place.prefix}.frames"

@@ -35,6 +35,7 @@ def test_ingest_then_detect_prints_one_event_per_frame(house: House) -> None:
     assert [event["seq"] for event in events] == list(range(30))
     assert {event["stream"] for event in events} == {"a"}
     assert {event["model"]["name"] for event in events} == {"coco-ssd"}
+    assert "a: 30 frames, none with an object" in done.stderr
     check_ledger(house.log, {"a": pictures_of(SHAPES)})
 
 

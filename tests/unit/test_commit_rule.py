@@ -155,7 +155,7 @@ class TrackerMachine(RuleBasedStateMachine):
     def take(self) -> None:
         batch = self.tracker.take()
         for found in batch.events:
-            self.taken[found.frame.place].append(found.frame.offset)
+            self.taken[found.frame.topic_partition].append(found.frame.offset)
         for partition, mark in batch.marks.items():
             assert self.taken[partition][-1] == mark - 1
 

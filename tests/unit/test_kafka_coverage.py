@@ -105,6 +105,6 @@ def test_who_is_not_in_the_group_does_nothing() -> None:
 
 
 def test_a_message_names_some_and_counts_the_rest() -> None:
-    places = [Partition("frames", number) for number in range(10)]
-    assert listed(reversed(places[:2])) == "frames/0, frames/1"
-    assert listed(places).endswith("frames/7 and 2 more")
+    partitions = [Partition("frames", number) for number in range(10)]
+    assert listed(reversed(partitions[:2])) == "frames/0, frames/1"
+    assert listed(partitions).endswith("frames/7 and 2 more")

@@ -30,7 +30,7 @@ def record(partition: int, offset: int, size: int = 10) -> FrameRecord:
     return FrameRecord(meta=meta, payload=memoryview(bytes(size)))
 
 
-def places(records: list[FrameRecord]) -> list[tuple[int, int]]:
+def offsets(records: list[FrameRecord]) -> list[tuple[int, int]]:
     return [(found.meta.pointer.partition, found.meta.pointer.offset) for found in records]
 
 
@@ -38,8 +38,8 @@ def test_partitions_take_turns_and_keep_their_order() -> None:
     handoff = Handoff(1000)
     handoff.put([record(0, offset) for offset in range(5)])
     handoff.put([record(1, 0), record(2, 0)])
-    assert places(handoff.take(4, 0.0)) == [(0, 0), (1, 0), (2, 0), (0, 1)]
-    assert places(handoff.take(9, 0.0)) == [(0, 2), (0, 3), (0, 4)]
+    assert offsets(handoff.take(4, 0.0)) == [(0, 0), (1, 0), (2, 0), (0, 1)]
+    assert offsets(handoff.take(9, 0.0)) == [(0, 2), (0, 3), (0, 4)]
     assert handoff.take(9, 0.0) == []
 
 
@@ -69,7 +69,7 @@ def test_a_notice_overtakes_frames_and_takes_those_of_its_partitions() -> None:
     handoff.announce(notice)
     assert handoff.take(9, TIMEOUT_S) == []
     assert handoff.take_notice() is notice
-    assert places(handoff.take(9, 0.0)) == [(1, 0)]
+    assert offsets(handoff.take(9, 0.0)) == [(1, 0)]
     assert handoff.wait_room(0.0)
 
 

@@ -16,7 +16,7 @@ from framehop.log import KafkaOptions
 from framehop.log.kafka import consumer as module
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.partition_scan import ends
+from framehop.log.kafka.offset_queries import ends
 from framehop.log.kafka.topics import TopicPlan
 from framehop.log.kafka.url import KafkaUrl
 from framehop.types import Partition
@@ -45,9 +45,9 @@ class _Stale(Consumer):
     def poll(self, *args: Any, **more: Any) -> Message | None:
         if not self.strange or not self.assignment():
             return super().poll(*args, **more)
-        place = self.strange.pop()
+        partition = self.strange.pop()
         error = KafkaError(KafkaError._UNKNOWN_PARTITION)
-        return Message(topic=place.topic, partition=place.number, offset=-1001, error=error)
+        return Message(topic=partition.topic, partition=partition.number, offset=-1001, error=error)
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def forgetful(log: KafkaLog, tmp_path: Path) -> Connection:
 
 
 def test_a_broker_that_has_yet_to_hear_of_it_is_asked_again(log: KafkaLog, forgetful: Connection) -> None:
-    place = Partition(_frames(log), 1)
-    assert ends(forgetful, [place]) == {place: 0}
+    partition = Partition(_frames(log), 1)
+    assert ends(forgetful, [partition]) == {partition: 0}
 
 
 def test_what_is_not_there_is_not_waited_for(log: KafkaLog, forgetful: Connection) -> None:

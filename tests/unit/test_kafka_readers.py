@@ -36,9 +36,9 @@ def log(kafka_cluster: Cluster, tmp_path: Path) -> Iterator[KafkaLog]:
 
 
 def _remove(cluster: Cluster, topic: str, before: int, partition: int = 0) -> None:
-    place = TopicPartition(topic, partition, before)
+    begin = TopicPartition(topic, partition, before)
     admin = AdminClient(cluster.client())  # kept: without it nobody answers
-    admin.delete_records([place])[place].result(TIMEOUT_S)
+    admin.delete_records([begin])[begin].result(TIMEOUT_S)
 
 
 def test_what_was_removed_is_not_behind(log: KafkaLog, kafka_cluster: Cluster) -> None:
@@ -86,9 +86,9 @@ def test_a_position_is_that_of_the_group_as_the_broker_knows_it(log: KafkaLog, k
         assert len(reader.poll(4, TIMEOUT_S)) == 4
     prefix = log.url.rpartition("/")[2]
     consumer = Consumer(kafka_cluster.client() | {"group.id": f"{prefix}.alerts"})
-    (place,) = consumer.committed([TopicPartition(f"{prefix}.detections", 0)], timeout=TIMEOUT_S)
+    (found,) = consumer.committed([TopicPartition(f"{prefix}.detections", 0)], timeout=TIMEOUT_S)
     consumer.close()
-    assert place.offset == 4
+    assert found.offset == 4
 
 
 def test_a_worker_that_retention_overtakes_goes_on_with_what_is_left(kafka_cluster: Cluster, tmp_path: Path) -> None:

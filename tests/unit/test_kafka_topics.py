@@ -133,13 +133,13 @@ def test_a_group_reads_every_topic_that_fits(sites: Sites) -> None:
         commit(consumer, records)
     assert streams(records) == {(sites.topic(s), name) for s in SITES for name in ("gate", f"{s}-yard")}
     assert {r.meta.pointer.partition for r in records if r.meta.key.stream == "gate"} == {partition_of("gate", 2)}
-    assert {place: offset for place, offset in log.committed("g").items() if offset} == {
-        place: end for place, end in log.end_offsets().items() if end
+    assert {partition: offset for partition, offset in log.committed("g").items() if offset} == {
+        partition: end for partition, end in log.end_offsets().items() if end
     }
     with log.events() as reader:
         assert {each.event.frame for each in reader} == {record.meta.pointer for record in records}
     assert {(lag.topic, lag.partition, lag.messages) for lag in log.lag("g")} == {
-        (*place, 0) for place in log.end_offsets()
+        (*partition, 0) for partition in log.end_offsets()
     }
     assert sum(lag.messages for lag in log.lag("other")) == 12
     report = audit(log)
@@ -200,11 +200,12 @@ def test_a_topic_that_goes_takes_nothing_else_along(sites: Sites, delivery: Deli
         consumer.commit([make_event(record) for record in left], marks_after(left))
         until(
             lambda: (
-                consumer.poll(0, 0.05) == [] and {place.topic for place in consumer.assignment} == {sites.topic("east")}
+                consumer.poll(0, 0.05) == []
+                and {partition.topic for partition in consumer.assignment} == {sites.topic("east")}
             ),
             "the group without it",
         )
-        lost = {record.meta.pointer.place for record in gone}
+        lost = {record.meta.pointer.topic_partition for record in gone}
         assert consumer.commit([make_event(record) for record in gone], marks_after(gone)).lost == lost
         sites.write("east", "late")
         commit(consumer, read(consumer, 3))
@@ -213,8 +214,8 @@ def test_a_topic_that_goes_takes_nothing_else_along(sites: Sites, delivery: Deli
         records = read(consumer, 3)
         assert streams(records) == {(sites.topic("west"), "again")}
         commit(consumer, records)
-    assert {place: offset for place, offset in log.committed("g").items() if offset} == {
-        place: end for place, end in log.end_offsets().items() if end
+    assert {partition: offset for partition, offset in log.committed("g").items() if offset} == {
+        partition: end for partition, end in log.end_offsets().items() if end
     }
     assert audit(log).ok
 
@@ -247,13 +248,13 @@ def test_a_group_that_stands_behind_the_end_begins_anew(sites: Sites, caplog: py
     sites.make("east", partitions=1)
     sites.write("east", "gate", 3)
     log = sites.at()
-    place = TopicPartition(sites.topic("east"), 0, 50)
-    moved = ConsumerGroupTopicPartitions(f"{sites.prefix}.g", [place])
+    partition = TopicPartition(sites.topic("east"), 0, 50)
+    moved = ConsumerGroupTopicPartitions(f"{sites.prefix}.g", [partition])
     admin = AdminClient(sites.cluster.client())
 
     def is_moved() -> bool:
         [told] = admin.alter_consumer_group_offsets([moved]).values()
-        return [place.error for place in told.result(TIMEOUT_S).topic_partitions] == [None]
+        return [partition.error for partition in told.result(TIMEOUT_S).topic_partitions] == [None]
 
     until(is_moved, "the group has its coordinator, which knows better")
     with log.consumer("g", member="m") as consumer:

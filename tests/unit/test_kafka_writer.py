@@ -17,7 +17,7 @@ from framehop.errors import ClosedError, LogNotFoundError, StreamBusyError
 from framehop.log import KafkaOptions
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.partition_scan import log_end
+from framehop.log.kafka.offset_queries import log_end
 from framehop.log.kafka.stream_store import StreamStore
 from framehop.log.kafka.topics import TopicPlan
 from framehop.pipeline.ingest.ingest import ingest
@@ -57,7 +57,7 @@ class _SlowBroker:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked, self.answer = Event(), Event()
-        monkeypatch.setattr("framehop.log.kafka.writer.log_end", self)
+        monkeypatch.setattr("framehop.log.kafka.epochs.log_end", self)
 
     def __call__(self, connection: Connection, partition: Partition) -> int:
         self.asked.set()

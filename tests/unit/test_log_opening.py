@@ -24,7 +24,7 @@ from framehop.log import LogOptions, open_log
 from framehop.log.embedded.layout import LogPaths, refuse_remote
 from framehop.log.sqlite import check_sqlite, connect
 from framehop.protocols import FrameLog
-from tests.logs import places, write
+from tests.logs import partitions, write
 
 
 def test_a_log_is_made_with_its_partitions_for_good(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_log_is_made_with_its_partitions_for_good(tmp_path: Path) -> None:
     with open_log(root, options=LogOptions(partitions=3)) as log:
         assert log.partitions == 3
         assert log.url == str(root)
-        assert set(log.end_offsets()) == places({0, 1, 2})
+        assert set(log.end_offsets()) == partitions({0, 1, 2})
     with open_log(str(root), create=False, options=LogOptions(partitions=8)) as log:
         assert log.partitions == 3
     assert root.stat().st_mode & 0o077 == 0

@@ -12,7 +12,7 @@ from framehop.log.embedded.consumer import EmbeddedConsumer
 from framehop.log.embedded.membership import Roll
 from framehop.log.sqlite import connect, rows
 from framehop.types import Partition
-from tests.logs import make_event, marks_after, places, read, settle, write
+from tests.logs import make_event, marks_after, partitions, read, settle, write
 from tests.waiting import until
 
 PATIENT = LogOptions(session_timeout_s=20.0)
@@ -43,7 +43,7 @@ def test_who_joins_between_look_and_take_is_not_robbed(tmp_path: Path, monkeypat
         mine = late[0].assignment
         assert len(mine) == 4
         assert late[0].commit([], dict.fromkeys(mine, 0)).lost == frozenset()
-        assert first.assignment == places(range(8)) - mine
+        assert first.assignment == partitions(range(8)) - mine
 
 
 def test_every_taking_over_raises_the_generation(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_raised_generation_refuses_the_commit_and_the_partition_goes(tmp_path:
         revoked: list[frozenset[Partition]] = []
         with log.consumer("g", member="m", on_revoke=revoked.append) as consumer:
             records = read(consumer, 3)
-            partition = records[0].meta.pointer.place
+            partition = records[0].meta.pointer.topic_partition
             _rob(tmp_path, partition.number)
             result = consumer.commit(
                 [make_event(record) for record in records], marks_after(records) | {Partition(partition.topic, 7): 0}
@@ -84,7 +84,7 @@ def test_a_loss_is_noticed_by_polling_too(tmp_path: Path) -> None:
         _rob(tmp_path, 3)
         # Nobody holds it really, so it comes back, under a generation of its own.
         until(lambda: consumer.poll(0, 0.01) == [] and _owners(tmp_path)[3][1] == 3, "the partition back")
-        assert consumer.assignment == places(range(8))
+        assert consumer.assignment == partitions(range(8))
 
 
 def _rob(root: Path, partition: int) -> None:

@@ -103,7 +103,7 @@ def test_a_stopped_member_writes_nothing_for_what_it_lost(tmp_path: Path) -> Non
         assert result["duplicates"] == 0, "nothing of it came as far as the events"
         assert records[0].meta.pointer.partition not in result["held"]
         assert [(record.event.seq, record.event.writer) for record in log.events()] == [(n, "test") for n in range(4)]
-        assert log.committed("g")[records[0].meta.pointer.place] == 4
+        assert log.committed("g")[records[0].meta.pointer.topic_partition] == 4
 
 
 def test_a_stopped_member_that_wakes_joins_again(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_an_expired_owner_learns_it_from_its_commit() -> None:
     with MemoryLog() as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "a", 3)
         records = read(consumer, 3)
-        partition = records[0].meta.pointer.place
+        partition = records[0].meta.pointer.topic_partition
         log.faults.expire("g", partition.number)
         result = consumer.commit([make_event(record) for record in records], marks_after(records))
         assert result.lost == {partition}

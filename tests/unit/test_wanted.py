@@ -57,12 +57,59 @@ def test_a_confidence_that_cannot_be(conf: float) -> None:
         Wanted.of(COCO, conf, [])
 
 
-def test_only_wanted_labels_are_picked_and_nothing_wanted_is_everything() -> None:
-    found = Candidates(
-        np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(3, np.float32), np.array([1, 3, 1], np.int32)
+@pytest.mark.parametrize("conf", [-0.1, 1.5, float("nan"), float("inf")])
+def test_a_confidence_of_one_label_that_cannot_be(conf: float) -> None:
+    with pytest.raises(ConfigError, match="conf of 'person' must be between 0 and 1"):
+        Wanted.of(COCO, class_conf={"person": conf})
+
+
+def test_unknown_labels_are_refused_wherever_they_are_typed() -> None:
+    with pytest.raises(ConfigError, match="conf: the model has no label 'persn'; near to it: person"):
+        Wanted.of(COCO, class_conf={"persn": 0.5})
+    with pytest.raises(ConfigError, match="exclude: the model has no label 'dgo'; near to it: dog"):
+        Wanted.of(COCO, exclude=["dgo"])
+    with pytest.raises(ConfigError, match=r"exclude is a list of labels, as in \['dog'\]"):
+        Wanted.of(COCO, exclude="dog")
+
+
+def found(*scores_of: tuple[int, float]) -> Candidates:
+    """Candidates of these labels and scores, each with its index as its box."""
+    count = len(scores_of)
+    return Candidates(
+        np.repeat(np.arange(count, dtype=np.float32), 4).reshape(count, 4),
+        np.array([score for _, score in scores_of], np.float32),
+        np.array([label_id for label_id, _ in scores_of], np.int32),
     )
-    picked = Wanted.of(COCO, None, ["person"]).pick(found)
-    assert picked.label_ids.tolist() == [1, 1]
-    assert picked.boxes.tolist() == [[0, 1, 2, 3], [8, 9, 10, 11]]
-    assert Wanted().pick(found) is found
+
+
+def picked(wanted: Wanted, candidates: Candidates, of_model: float = 0.5) -> list[int]:
+    return [int(box[0]) for box in wanted.pick(candidates, of_model).boxes]
+
+
+def test_only_wanted_labels_are_picked_and_nothing_wanted_is_everything() -> None:
+    candidates = found((1, 1.0), (3, 1.0), (1, 1.0))
+    kept = Wanted.of(COCO, None, ["person"]).pick(candidates, 0.5)
+    assert kept.label_ids.tolist() == [1, 1]
+    assert kept.boxes.tolist() == [[0, 0, 0, 0], [2, 2, 2, 2]]
+    assert Wanted().pick(candidates, 0.5) is candidates
     assert (Wanted().threshold(0.5), Wanted(conf=0.0).threshold(0.5)) == (0.5, 0.0)
+
+
+def test_excluded_labels_are_dropped_also_when_they_are_wanted() -> None:
+    candidates = found((1, 1.0), (3, 1.0), (17, 1.0), (999, 1.0))
+    assert picked(Wanted.of(COCO, exclude=["car", "17"]), candidates) == [0, 3]
+    assert picked(Wanted.of(COCO, None, ["person", "car"], exclude=["Car"]), candidates) == [0]
+
+
+def test_a_label_has_its_own_threshold_and_the_rest_the_usual_one() -> None:
+    person, car, cat = 1, 3, 17
+    candidates = found((person, 0.36), (person, 0.34), (car, 0.4), (car, 0.6), (cat, 0.7), (cat, 0.85))
+    own = {"person": 0.35, "17": 0.8}
+    of_model, typed = Wanted.of(COCO, class_conf=own), Wanted.of(COCO, 0.3, class_conf=own)
+    assert (of_model.threshold(0.5), typed.threshold(0.5)) == (0.35, 0.3)
+    assert picked(of_model, candidates) == [0, 3, 5]
+    assert picked(typed, candidates) == [0, 2, 3, 5]
+
+
+def test_a_score_at_the_threshold_is_enough() -> None:
+    assert picked(Wanted.of(COCO, class_conf={"person": 0.35}), found((1, 0.35))) == [0]

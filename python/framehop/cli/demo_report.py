@@ -9,12 +9,18 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from framehop.cli.found import found_lines
 from framehop.cli.invocation import command, typed
 from framehop.cli.output import out
+from framehop.pipeline.found import ByStream, Found, add
 from framehop.protocols import FrameLog
 from framehop.types import parse_rfc3339
 
 STAGES = ("append", "log", "decode", "hop", "wait", "preprocess", "infer", "postprocess", "total")
+
+BIKES = (
+    "  (bikes is a film of short cuts, some blurred, some of a roof from above; the others pan over one picture each)"
+)
 
 
 @dataclass(slots=True)
@@ -23,6 +29,7 @@ class Tally:
 
     frames: int = 0
     objects: Counter[str] = field(default_factory=Counter)
+    found: ByStream = field(default_factory=dict)
     stages: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
     began_us: int = 0
     ended_us: int = 0
@@ -34,6 +41,7 @@ class Tally:
             for record in reader:
                 tally.frames += 1
                 tally.objects.update(found.label for found in record.event.objects)
+                add(tally.found, record.event.stream, Found(1, int(bool(record.event.objects))))
                 received_us = parse_rfc3339(record.event.received_at)
                 tally.began_us = min(tally.began_us or received_us, received_us)
                 tally.ended_us = max(tally.ended_us, record.appended_us)
@@ -54,7 +62,10 @@ def print_report(tally: Tally) -> None:
             table.add_row(stage, *(f"{value:.2f}" for value in (*np.percentile(times, [50, 90, 99]), max(times))))
     out.print(table)
     objects = ", ".join(f"{label} {count}" for label, count in tally.objects.most_common(8))
-    out.print(f"objects: {objects or 'none'}\n", markup=False)
+    out.print(f"objects: {objects or 'none'}", markup=False)
+    for line in found_lines(tally.found):
+        out.print(f"  {line}", markup=False)
+    out.print(f"{BIKES}\n", markup=False)
 
 
 def print_next(directory: Path) -> None:

@@ -13,6 +13,9 @@ from framehop.cli.output import complain, note, out, write_json_line
 from framehop.cli.units import shown_age
 from framehop.errors import ProcessError
 from framehop.pipeline.control_plane import PipelineReport, ask_status, published
+from framehop.types import Partition
+
+NAMED = 8  # partitions of a worker that are named; the others are counted
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +97,9 @@ def _processes(report: PipelineReport) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2))
     for title in ("process", "pid", "state", "starts", "in flight", "ring", "partitions"):
         table.add_column(
-            title, justify="left" if title in {"process", "state", "partitions"} else "right", no_wrap=True
+            title,
+            justify="left" if title in {"process", "state", "partitions"} else "right",
+            no_wrap=title != "partitions",  # topics have long names
         )
     for process in report.processes:
         ring = rings.get(process.name)
@@ -111,10 +116,16 @@ def _processes(report: PipelineReport) -> Table:
 
 
 def _owned(report: PipelineReport, worker: str) -> str:
+    """List the partitions that a worker reads: by number where the log has one topic, else with their topics."""
     if (member := report.members.get(worker)) is None:
         return ""
-    owned = [lag.partition for lag in report.lag if lag.owner == member]
-    return ", ".join(map(str, owned[:8])) + (f" and {len(owned) - 8} more" if len(owned) > 8 else "")
+    several = len({lag.topic for lag in report.lag}) > 1
+    owned = [
+        str(Partition(lag.topic, lag.partition) if several else lag.partition)
+        for lag in report.lag
+        if lag.owner == member
+    ]
+    return ", ".join(owned[:NAMED]) + (f" and {len(owned) - NAMED} more" if len(owned) > NAMED else "")
 
 
 def _streams(report: PipelineReport) -> Table:

@@ -97,13 +97,13 @@ class ResumePoints:
     def is_replayed(self, meta: FrameMeta) -> bool:
         """Return whether a frame was answered before and is read again only because later ones need it."""
         with self._lock:
-            tenure = self._tenures.get(meta.pointer.place)
+            tenure = self._tenures.get(meta.pointer.topic_partition)
             return tenure is not None and meta.pointer.offset < tenure.first
 
     def note(self, meta: FrameMeta) -> None:
         """Note a frame of an inter-coded stream. The frames of a partition come in the order of the log."""
         with self._lock:
-            tenure = self._tenures.get(meta.pointer.place)
+            tenure = self._tenures.get(meta.pointer.topic_partition)
             if tenure is not None:
                 tenure.note(meta)
 

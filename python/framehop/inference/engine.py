@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -14,6 +16,7 @@ from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.inference import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
 from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
 from framehop.inference.preprocess import InputTensor
+from framehop.inference.tiling import Tiling
 from framehop.types import BatchTimings, Detections, ModelInfo
 
 __all__ = ["BAD_OUTPUT", "Engine", "load_model"]
@@ -41,10 +44,14 @@ class Engine:
         engine_cache: Path | None = None,
         conf: float | None = None,
         classes: Sequence[str] = (),
+        class_conf: Mapping[str, float] = MappingProxyType({}),
+        exclude: Sequence[str] = (),
+        tiles: str = "",
     ) -> None:
         """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`: see SessionOptions. `max_batch`: pictures
         per run of the network, 1–256; the input tensor has room for as many. `conf`: the least score of a box, 0–1; None means
-        the model's own. `classes`: the only labels to look for, by name or label id; empty means all.
+        the model's own. `class_conf`: the same for single labels. `classes`: the only labels to look for, by name or label id;
+        empty means all. `exclude`: labels to leave out. `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
@@ -53,7 +60,9 @@ class Engine:
         options = SessionOptions(provider=provider, threads=threads, device=device, engine_cache=engine_cache)
         self._model = model = model if model.sha256 else model.checked()
         self._max_batch = max_batch
-        self._post = Postprocessor(model.sidecar, Wanted.of(model.labels, conf, classes))
+        wanted = Wanted.of(model.labels, conf, classes, class_conf=class_conf, exclude=exclude)
+        self._tiling = Tiling.of(tiles, model.sidecar.nms, max_objects=model.sidecar.max_objects)
+        self._post = Postprocessor(model.sidecar, wanted)
         self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch)
         session = OnnxSession(model, options, outputs=self._post.outputs, max_batch=max_batch)
         self._provider = session.provider
@@ -82,12 +91,17 @@ class Engine:
 
     @property
     def min_width(self) -> int:
-        """Width in pixels below which a decoder should not scale down; see Model.min_decode_size."""
-        return self._model.min_decode_size[0]
+        """Width in pixels below which a decoder should not scale down; see Model.min_decode_size. Tiles make it larger."""
+        return self._tiling.decode_size(self._model.min_decode_size)[0]
 
     @property
     def min_height(self) -> int:
-        return self._model.min_decode_size[1]
+        return self._tiling.decode_size(self._model.min_decode_size)[1]
+
+    @property
+    def runs_per_picture(self) -> int:
+        """The number of pictures that the network sees for one picture, at most: 1 without tiles."""
+        return self._tiling.runs
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[Size] | None = None
@@ -105,10 +119,15 @@ class Engine:
         sizes = [_size(picture) for picture in pictures] if source_sizes is None else source_sizes
         if len(sizes) != len(pictures):
             raise InvalidArgumentError(f"{len(pictures)} pictures, but {len(sizes)} source sizes")
+        return self._tiling.detect(pictures, sizes, partial(self._detect_all, self._session))
+
+    def _detect_all(
+        self, session: OnnxSession, pictures: Sequence[NDArray[np.uint8]], sizes: Sequence[Size]
+    ) -> list[Detections]:
         results: list[Detections] = []
         for first in range(0, len(pictures), self._max_batch):
             part = slice(first, first + self._max_batch)
-            results += self._detect_batch(self._session, pictures[part], sizes[part])
+            results += self._detect_batch(session, pictures[part], sizes[part])
         return results
 
     def _detect_batch(

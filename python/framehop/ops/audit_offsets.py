@@ -35,7 +35,7 @@ class Offsets:
 
     def see(self, pointer: FramePointer) -> None:
         """Note a record."""
-        seen, offset = self._seen[pointer.place], pointer.offset
+        seen, offset = self._seen[pointer.topic_partition], pointer.offset
         if seen and seen[-1][1] + 1 == offset:
             seen[-1] = (seen[-1][0], offset)
         else:
@@ -44,23 +44,23 @@ class Offsets:
     def see_other(self, pointer: FramePointer) -> None:
         """Note a record that is no frame. It shows that others write here, so offsets without a record may be transaction marks."""
         self.see(pointer)
-        self._shared.add(pointer.place)
+        self._shared.add(pointer.topic_partition)
 
     def sheet(self, gaps: Sequence[Gap], twice: Counter[Partition]) -> Sheet:
         """Return the open offsets. `twice`: by partition, how many frames are both among those seen and in `gaps`."""
-        by_place: defaultdict[Partition, list[Gap]] = defaultdict(list)
+        by_partition: defaultdict[Partition, list[Gap]] = defaultdict(list)
         for gap in gaps:
-            by_place[gap.place].append(gap)
+            by_partition[gap.topic_partition].append(gap)
         return Sheet(
             {
-                place: self._open(place, end, by_place[place], twice[place])
-                for place, end in self._ends.items()
-                if place not in self._shared
+                partition: self._open(partition, end, by_partition[partition], twice[partition])
+                for partition, end in self._ends.items()
+                if partition not in self._shared
             }
         )
 
-    def _open(self, place: Partition, end: int, gaps: Sequence[Gap], twice: int) -> _Open:
-        seen = list(_below(end, merged(self._seen[place])))
+    def _open(self, partition: Partition, end: int, gaps: Sequence[Gap], twice: int) -> _Open:
+        seen = list(_below(end, merged(self._seen[partition])))
         gone = merged((gap.first_offset, gap.last_offset) for gap in gaps)
         ranges = list(without([(0, end - 1)], merged([*seen, *gone]))) if end > 0 else []
         counted = size(seen) - twice + _frames_in(gaps)
@@ -87,8 +87,8 @@ class _Open:
 class Sheet:
     """Offsets without a frame. Those already reported by seq are crossed off; the rest is a shortage."""
 
-    def __init__(self, open_places: dict[Partition, _Open]) -> None:
-        self._open = open_places
+    def __init__(self, found: dict[Partition, _Open]) -> None:
+        self._open = found
 
     def cross_off(self, place: Place) -> None:
         """Cross off the offset of a frame that was reported."""
@@ -118,7 +118,7 @@ class Sheet:
 
     def shortages(self) -> list[Shortage]:
         return [
-            Shortage(partition=place, ranges=tuple(found.ranges), hidden=found.hidden)
-            for place, found in sorted(self._open.items())
+            Shortage(partition=partition, ranges=tuple(found.ranges), hidden=found.hidden)
+            for partition, found in sorted(self._open.items())
             if found.ranges or found.hidden
         ]

@@ -123,7 +123,7 @@ class Ledger:
     def _short_of(self, shortage: Shortage, known: Mapping[str, Partition], told_of: set[str]) -> None:
         """Report a partition that was given more frames than there are. The streams at fault are guessed: first those with nothing
         left."""
-        here = sorted(stream for stream, place in known.items() if place == shortage.partition)
+        here = sorted(stream for stream, home in known.items() if home == shortage.partition)
         suspects = [stream for stream in here if stream not in told_of] or here
         stream = suspects[0] if len(suspects) == 1 else ""
         text = f"{shortage.partition}, {_where(shortage)}{_of_streams(suspects)}: no frame and no gap"
@@ -137,8 +137,8 @@ class Removed:
         found: defaultdict[Partition, list[Range]] = defaultdict(list)
         for gap in gaps:
             if not gap.stream:
-                found[gap.place].append((gap.first_offset, gap.last_offset))
-        self._ranges = {place: merged(ranges) for place, ranges in found.items()}
+                found[gap.topic_partition].append((gap.first_offset, gap.last_offset))
+        self._ranges = {partition: merged(ranges) for partition, ranges in found.items()}
 
     def holds(self, place: Place) -> bool:
         partition, offset = place
@@ -157,7 +157,7 @@ class Removed:
 
 
 def _place(pointer: FramePointer) -> Place:
-    return pointer.place, pointer.offset
+    return pointer.topic_partition, pointer.offset
 
 
 def _by_pass(gaps: Iterable[Gap]) -> dict[Pass, list[Range]]:

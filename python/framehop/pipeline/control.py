@@ -17,6 +17,7 @@ from framehop.config import DetectOptions
 from framehop.errors import ProcessError
 from framehop.forks import abandon_in_children
 from framehop.log import LogAt
+from framehop.pipeline.found import ByStream
 from framehop.protocols import Start
 from framehop.types import FrameKey
 
@@ -192,7 +193,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """A sign of life from a process. Its counters count from the start of the process."""
+    """A sign of life from a process. Its counters count from the start of the process. `found`: of the events, by stream."""
 
     frames_read: int = 0
     events: int = 0
@@ -203,6 +204,7 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     resent: int = 0
     appended: int = 0
     stalled: str = ""
+    found: ByStream = {}
 
 
 class Finished(msgspec.Struct, frozen=True, tag="finished"):

@@ -139,7 +139,7 @@ def matrix_of(frame: VideoFrame) -> Matrix:
 
 
 def orientation_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> int:
-    """Return how a file's pictures are to be turned, as an Exif orientation, by the first one that can be decoded; 1 if there is none.
+    """Return how a file's pictures are to be turned, as an Exif orientation, by the first that can be decoded; 1 if none can.
     Raises SourceError."""
     with open_video(path, max_pixels=max_pixels) as container:
         try:

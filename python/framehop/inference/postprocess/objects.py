@@ -53,7 +53,8 @@ class Postprocessor:
         """Return the objects of one picture. `outputs`: its rows of the outputs, finite; the other arguments are those of
         :func:`to_source`. Drops boxes outside the picture. Raises ModelError if the outputs' shapes are not the head's."""
         sidecar = self._sidecar
-        found = self._wanted.pick(self._head.candidates(outputs, self._wanted.threshold(sidecar.score_threshold)))
+        conf = sidecar.score_threshold
+        found = self._wanted.pick(self._head.candidates(outputs, self._wanted.threshold(conf)), conf)
         kept = nms(
             found.boxes,
             found.scores,

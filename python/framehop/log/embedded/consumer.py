@@ -64,7 +64,7 @@ class EmbeddedConsumer:
 
     @property
     def assignment(self) -> frozenset[Partition]:
-        return _places(self._ownership.partitions)
+        return _partitions(self._ownership.partitions)
 
     @property
     def frames_read(self) -> int:
@@ -91,19 +91,21 @@ class EmbeddedConsumer:
         tenures: Mapping[Partition, int] | None = None,
     ) -> CommitResult:
         encoded = [(event, encode_event(event)) for event in events]
-        touched = frozenset(place.number for place in marks) | {event.frame.partition for event in events}
-        numbers = None if tenures is None else {place.number: tenure for place, tenure in tenures.items()}
+        touched = frozenset(partition.number for partition in marks) | {event.frame.partition for event in events}
+        numbers = None if tenures is None else {partition.number: tenure for partition, tenure in tenures.items()}
         with self._commit_lock:
             self._check_open()
             with transaction(self._commit_db, self._context.paths.index):
                 lost = self._ownership.drop_lost(self._commit_db, touched, numbers)
                 duplicates = self._insert([pair for pair in encoded if pair[0].frame.partition not in lost])
                 _core.failpoint("event.produced")
-                self._move({place: mark for place, mark in marks.items() if place.number not in lost}, metadata)
+                self._move(
+                    {partition: mark for partition, mark in marks.items() if partition.number not in lost}, metadata
+                )
                 _core.failpoint("offsets.stored")
         self._context.maintenance.mark()
         self._context.bell.ring()
-        return CommitResult(lost=_places(lost), duplicates=duplicates)
+        return CommitResult(lost=_partitions(lost), duplicates=duplicates)
 
     def positions(self) -> dict[Partition, int]:
         with self._commit_lock:
@@ -143,7 +145,7 @@ class EmbeddedConsumer:
             raise ClosedError("this consumer of the log is closed")
 
     def _rebalance(self) -> None:
-        gained = self._ownership.refresh(lambda numbers: self._on_revoke(_places(numbers)))
+        gained = self._ownership.refresh(lambda numbers: self._on_revoke(_partitions(numbers)))
         if gained:
             self._fetcher.seek({number: self._begin_at(tenure) for number, tenure in gained.items()})
             self._on_assign({Partition(TOPIC, number): tenure for number, tenure in gained.items()})
@@ -158,12 +160,12 @@ class EmbeddedConsumer:
         return duplicates
 
     def _move(self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str] | None) -> None:
-        for place, mark in marks.items():
-            note = (metadata or {}).get(place, "")
-            rows(self._commit_db, _MOVE, (mark, note, self._group, place.number))
+        for partition, mark in marks.items():
+            note = (metadata or {}).get(partition, "")
+            rows(self._commit_db, _MOVE, (mark, note, self._group, partition.number))
 
 
-def _places(numbers: Iterable[int]) -> frozenset[Partition]:
+def _partitions(numbers: Iterable[int]) -> frozenset[Partition]:
     """Convert numbers to Partitions. Inside this log a number is enough, since there is one topic."""
     return frozenset(Partition(TOPIC, number) for number in numbers)
 

@@ -48,9 +48,9 @@ class FrameFetcher:
             self._sweep_maps()
             waiting = self._waiting(tenures)
             found: list[FrameRecord] = []
-            for place, partition in enumerate(waiting):
+            for index, partition in enumerate(waiting):
                 room = max_frames - len(found)
-                share = -(-room // (len(waiting) - place))
+                share = -(-room // (len(waiting) - index))
                 if share > 0:
                     found += self._read(partition, share, waiting[partition], tenures[partition])
             return found

@@ -47,13 +47,15 @@ class Coverage:
         """Partitions that had no owner at the last look."""
         return frozenset(self._since)
 
-    def note(self, now_s: float, view: GroupView, places: Collection[Partition]) -> None:
+    def note(self, now_s: float, view: GroupView, partitions: Collection[Partition]) -> None:
         """Note a look at the group, and the partitions that exist. A group that is being balanced does not tell its owners."""
         if not view.stable:
             self.moved(now_s)
             return
         owned = view.owners()
-        self._since = {place: self._since.get(place, now_s) for place in places if place not in owned}
+        self._since = {
+            partition: self._since.get(partition, now_s) for partition in partitions if partition not in owned
+        }
         self._line = [member.member_id for member in sorted(view.members, key=lambda m: (len(m.partitions), m.name))]
 
     def moved(self, now_s: float) -> None:
@@ -66,8 +68,8 @@ class Coverage:
             return frozenset()
         later_s = TURN_S * self._line.index(member_id)
         return frozenset(
-            place
-            for place, since in self._since.items()
+            partition
+            for partition, since in self._since.items()
             if self._peace_s(now_s, since) >= later_s + self._wait_s(since)
         )
 
@@ -122,10 +124,10 @@ class CoverageWatch:
                 logger.warning("group %s cannot be looked at, and is in a while: %s", self._group, error)
 
     def _look(self) -> None:
-        view, places = view_of(self._connection, self._group), self._connection.frame_places()
+        view, partitions = view_of(self._connection, self._group), self._connection.frame_partitions()
         with self._lock:
             before = self._coverage.orphans
-            self._coverage.note(time.monotonic(), view, places)
+            self._coverage.note(time.monotonic(), view, partitions)
             after = self._coverage.orphans
         self._say_foreign(view)
         if before and not after:

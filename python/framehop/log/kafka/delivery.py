@@ -12,9 +12,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 
 from framehop import _core
 from framehop.errors import FramehopError, LogError, LogUnavailableError
-from framehop.log.kafka.connection import Causes, Connection, explain, settings, translated
+from framehop.log.kafka.connection import Connection, settings
+from framehop.log.kafka.errors import Causes, explain, translated
+from framehop.log.kafka.offset_queries import DEFAULT_LARGEST
 from framehop.log.kafka.output_records import Output
-from framehop.log.kafka.partition_scan import DEFAULT_LARGEST
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)

@@ -12,19 +12,10 @@ from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, TopicParti
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import FramehopError, LogUnavailableError
-from framehop.log.kafka.connection import (
-    MISSING,
-    REQUEST_S,
-    RETRY_S,
-    Causes,
-    Connection,
-    client_id,
-    explain,
-    patiently,
-    settings,
-    translated,
-)
-from framehop.log.kafka.partition_scan import place_of, topic_partition, without_group
+from framehop.log.kafka.connection import REQUEST_S, RETRY_S, Connection, client_id, patiently, settings
+from framehop.log.kafka.errors import MISSING, Causes, explain, translated
+from framehop.log.kafka.offset_queries import from_client, to_client
+from framehop.log.kafka.partition_scan import without_group
 from framehop.timing import Deadline
 from framehop.types import Partition
 
@@ -76,7 +67,7 @@ class GroupView:
 
     def owners(self) -> dict[Partition, str]:
         """Return the name of each partition's owner."""
-        return {place: member.name for member in self.members for place in member.partitions}
+        return {partition: member.name for member in self.members for partition in member.partitions}
 
 
 def view_of(connection: Connection, group: str) -> GroupView:
@@ -92,11 +83,10 @@ def view_of(connection: Connection, group: str) -> GroupView:
 
 def _member(found: Any, group: str, connection: Connection) -> GroupMember:
     name = found.group_instance_id or f"{found.member_id}@{found.host.removeprefix('/')}"
-    places = frozenset(place_of(place) for place in found.assignment.topic_partitions)
     return GroupMember(
         member_id=found.member_id,
         name=name.removeprefix(f"{group}."),
-        partitions=places,
+        partitions=frozenset(map(from_client, found.assignment.topic_partitions)),
         foreign=not (name.startswith(f"{group}.") or found.client_id in _our_client_ids(connection)),
     )
 
@@ -133,26 +123,26 @@ class GroupOffsets:
 
     def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the committed offset of each partition that has one."""
-        places = [topic_partition(partition) for partition in partitions]
-        if not places:
+        wanted = [to_client(partition) for partition in partitions]
+        if not wanted:
             return {}
         deadline = Deadline.after(REQUEST_S)
         while True:
             try:
                 with translated(self._connection.url, self._causes):
-                    return self._found(self._consumer.committed(places, timeout=LOOK_S))
+                    return self._found(self._consumer.committed(wanted, timeout=LOOK_S))
             except LogUnavailableError:
                 self._raise_cause()
                 if deadline.expired:
                     raise
 
-    def _found(self, places: list[TopicPartition]) -> dict[Partition, int]:
-        for place in places:
-            if place.error is not None and not (
-                place.error.code() in MISSING and self._connection.may_vanish(place.topic)
+    def _found(self, answers: list[TopicPartition]) -> dict[Partition, int]:
+        for answer in answers:
+            if answer.error is not None and not (
+                answer.error.code() in MISSING and self._connection.may_vanish(answer.topic)
             ):
-                raise explain(place.error, self._connection.url, place.topic)
-        return {place_of(place): place.offset for place in places if place.offset >= 0}
+                raise explain(answer.error, self._connection.url, answer.topic)
+        return {from_client(answer): answer.offset for answer in answers if answer.offset >= 0}
 
     def _raise_cause(self) -> None:
         """Raise the reason for a time-out: a missing right to the group arrives as a message, while the call only times out."""

@@ -40,7 +40,7 @@ class Handoff:
     def put(self, records: Iterable[FrameRecord]) -> None:
         with self._changed:
             for record in records:
-                partition = record.meta.pointer.place
+                partition = record.meta.pointer.topic_partition
                 if partition not in self._lines:
                     self._lines[partition] = deque()
                     self._turns.append(partition)

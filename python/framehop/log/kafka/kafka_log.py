@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,22 +11,24 @@ from typing import Self, TypeVar
 from confluent_kafka import KafkaError
 
 from framehop.account import IngestAccount
-from framehop.errors import FramehopError, InvalidArgumentError, LogError
+from framehop.errors import FramehopError, InvalidArgumentError
 from framehop.handles import Handles
-from framehop.log.kafka.connection import REQUEST_S, Connection, translated
+from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.consumer import KafkaConsumer
+from framehop.log.kafka.errors import translated
 from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
+from framehop.log.kafka.offset_queries import begins, ends
 from framehop.log.kafka.options import KafkaOptions
-from framehop.log.kafka.partition_scan import PartitionScan, begins, ends
+from framehop.log.kafka.partition_scan import PartitionScan
 from framehop.log.kafka.reader import KafkaEventReader
+from framehop.log.kafka.slots import MemberSlots
 from framehop.log.kafka.stream_store import accounts_of, state_directory
 from framehop.log.kafka.topic_checks import Finding, check_topics
 from framehop.log.kafka.topics import TopicPlan, TopicState, create_topics, describe_topics
 from framehop.log.kafka.url import KafkaUrl
 from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome, payload_of, pointer_of
 from framehop.log.kafka.writer import KafkaWriter
-from framehop.log.locks import FileLock
 from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
 from framehop.timing import now_us
 from framehop.types import (
@@ -47,7 +47,6 @@ from framehop.types import (
 logger = logging.getLogger(__name__)
 
 _P = TypeVar("_P", KafkaWriter, KafkaConsumer, KafkaEventReader)
-MAX_SLOTS = 4096
 
 
 class KafkaLog:
@@ -62,7 +61,7 @@ class KafkaLog:
         self._connection = Connection(self._url, self._options)
         self._lock = threading.Lock()
         self._handles = Handles(self.url)
-        self._slots: list[FileLock] = []
+        self._slots = MemberSlots()
         self._groups: dict[str, GroupOffsets] = {}
 
     @property
@@ -72,7 +71,7 @@ class KafkaLog:
     @property
     def partitions(self) -> int:
         self._check_open()
-        return len(self._connection.frame_places())
+        return len(self._connection.frame_partitions())
 
     @property
     def delivery(self) -> Delivery:
@@ -103,17 +102,7 @@ class KafkaLog:
         its workers."""
         self._check_open()
         _check_name("group", group)
-        directory = state_directory(self._url, self._options)
-        host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64]
-        names: list[str] = []
-        for slot in range(MAX_SLOTS):
-            lock = FileLock.try_acquire(directory / f"slot.{group}.{slot}.lock")
-            if lock is not None:
-                self._slots.append(lock)
-                names.append(f"{host}-{slot}")
-            if len(names) == count:
-                return names
-        raise LogError(f"{MAX_SLOTS} workers of group {group} run on this host already")
+        return self._slots.take(state_directory(self._url, self._options), group, count)
 
     def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> KafkaEventReader:
         """Read events. A group's position is that of the Kafka group PREFIX.GROUP, which nobody joins."""
@@ -125,7 +114,7 @@ class KafkaLog:
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         """Iterate over all frames. Kafka cannot read a record without its value, so every picture comes over the network."""
         self._check_open()
-        starts = begins(self._connection, self._connection.frame_places())
+        starts = begins(self._connection, self._connection.frame_partitions())
         with PartitionScan(self._connection, starts) as scan:
             for message in scan:
                 try:
@@ -149,11 +138,12 @@ class KafkaLog:
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         self._check_open()
-        if pointer.place not in self._connection.frame_places():
+        partition = pointer.topic_partition
+        if partition not in self._connection.frame_partitions():
             return None
-        if pointer.offset < begins(self._connection, [pointer.place]).get(pointer.place, pointer.offset):
+        if pointer.offset < begins(self._connection, [partition]).get(partition, pointer.offset):
             return None
-        with PartitionScan(self._connection, {pointer.place: pointer.offset}) as scan:
+        with PartitionScan(self._connection, {partition: pointer.offset}) as scan:
             for message in scan:
                 if message.offset() != pointer.offset:
                     return None
@@ -172,7 +162,7 @@ class KafkaLog:
         """Iterate over the dead letters. A letter may come twice, as its event may, so memory grows with their number."""
         self._check_open()
         topic, seen = self._url.deadletter, set[str]()
-        starts = begins(self._connection, self._connection.places_of(topic))
+        starts = begins(self._connection, self._connection.partitions_of(topic))
         with PartitionScan(self._connection, starts) as scan:
             for message in scan:
                 try:
@@ -187,17 +177,23 @@ class KafkaLog:
     def gaps(self) -> list[Gap]:
         """Return the gaps that workers have written, and what retention has removed from each partition since it was made."""
         self._check_open()
-        oldest = begins(self._connection, self._connection.frame_places())
+        oldest = begins(self._connection, self._connection.frame_partitions())
         removed = [
-            Gap(reason="retention", topic=place.topic, partition=place.number, first_offset=0, last_offset=offset - 1)
-            for place, offset in oldest.items()
+            Gap(
+                reason="retention",
+                topic=partition.topic,
+                partition=partition.number,
+                first_offset=0,
+                last_offset=offset - 1,
+            )
+            for partition, offset in oldest.items()
             if offset > 0
         ]
         return [*removed, *self._written_gaps()]
 
     def _written_gaps(self) -> Iterator[Gap]:
         topic = self._url.detections
-        starts = begins(self._connection, self._connection.places_of(topic))
+        starts = begins(self._connection, self._connection.partitions_of(topic))
         with PartitionScan(self._connection, starts) as scan:
             for message in scan:
                 try:
@@ -209,7 +205,7 @@ class KafkaLog:
 
     def end_offsets(self) -> dict[Partition, int]:
         self._check_open()
-        return ends(self._connection, self._connection.frame_places())
+        return ends(self._connection, self._connection.frame_partitions())
 
     def committed(self, group: str) -> dict[Partition, int]:
         self._check_open()
@@ -217,7 +213,7 @@ class KafkaLog:
             if group not in self._groups:
                 self._groups[group] = GroupOffsets(self._connection, self._url.group(group))
             offsets = self._groups[group]
-        return offsets.committed(self._connection.frame_places())
+        return offsets.committed(self._connection.frame_partitions())
 
     def lag(self, group: str) -> list[PartitionLag]:
         """Measure the lag. Reads one frame of each partition that is behind, for its time."""
@@ -279,8 +275,7 @@ class KafkaLog:
             return
         for offsets in self._groups.values():
             offsets.close()
-        for lock in self._slots:
-            lock.release()
+        self._slots.release()
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,8 @@ from confluent_kafka import Message
 
 from framehop.errors import FramehopError, LogUnavailableError
 from framehop.log.kafka.connection import Connection
-from framehop.log.kafka.partition_scan import PartitionScan, begins, ends
+from framehop.log.kafka.offset_queries import begins, ends
+from framehop.log.kafka.partition_scan import PartitionScan
 from framehop.log.kafka.wire import NotOursError, parse_frame, parse_outcome
 from framehop.types import EventRecord, FrameKey, Gap, Partition
 
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 WINDOW = 10_000  # events read at a time, backwards from the end; more than any worker has in flight
 WINDOWS = 10  # the most windows read when other lanes have written since
 HOLES = 64  # records without an event that are checked for being no frames
-
-Places = Iterable[Partition]
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ class Seen:
         return offset in self.keys or any(first <= offset <= last for first, last in self.gaps)
 
 
-def find_done(connection: Connection, group: str, places: Places) -> dict[Partition, int]:
+def find_done(connection: Connection, group: str, partitions: Iterable[Partition]) -> dict[Partition, int]:
     """Return the offset up to which each frame has its event in the lane of `group`, by partition of frames. Partitions without
     events are absent; a group that belongs to no lane gives an empty result. Logs what it finds."""
     prefix = connection.url.group("detect-")
@@ -56,7 +55,7 @@ def find_done(connection: Connection, group: str, places: Places) -> dict[Partit
         return {}
     look = _Look(connection, group.removeprefix(prefix))
     try:
-        return look.done(places)
+        return look.done(partitions)
     except LogUnavailableError:  # the broker may come back
         raise
     except FramehopError as error:
@@ -75,18 +74,18 @@ class _Look:
     def __init__(self, connection: Connection, lane: str) -> None:
         self._connection, self._lane = connection, lane
 
-    def done(self, places: Places) -> dict[Partition, int]:
-        found = {place: self._done_of(place, seen) for place, seen in self._look_back(places).items()}
-        return {place: offset for place, offset in found.items() if offset is not None}
+    def done(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        found = {partition: self._done_of(partition, seen) for partition, seen in self._look_back(partitions).items()}
+        return {partition: offset for partition, offset in found.items() if offset is not None}
 
     # ---- the events
 
-    def _look_back(self, places: Places) -> dict[Partition, Seen]:
+    def _look_back(self, partitions: Iterable[Partition]) -> dict[Partition, Seen]:
         """Read the events by partition of frames, where there are any."""
-        homes = self._connection.places_of(self._connection.url.detections)
+        homes = self._connection.partitions_of(self._connection.url.detections)
         by_home: defaultdict[Partition, set[Partition]] = defaultdict(set)
-        for place in places:
-            by_home[homes[place.number % len(homes)]].add(place)
+        for partition in partitions:
+            by_home[homes[partition.number % len(homes)]].add(partition)
         oldest, newest = begins(self._connection, by_home), ends(self._connection, by_home)
         found: dict[Partition, Seen] = {}
         for home, wanted in by_home.items():
@@ -108,14 +107,14 @@ class _Look:
         seen: defaultdict[Partition, Seen] = defaultdict(Seen)
         for message in self._records(home, window):
             match _outcome(message):
-                case EventRecord(event=event) if event.lane == self._lane and event.frame.place in wanted:
-                    seen[event.frame.place].event(event.frame.offset, event.key)
-                case Gap() as gap if gap.place in wanted:
-                    seen[gap.place].gaps.append((gap.first_offset, gap.last_offset))
-        return {place: events for place, events in seen.items() if events.keys}
+                case EventRecord(event=event) if event.lane == self._lane and event.frame.topic_partition in wanted:
+                    seen[event.frame.topic_partition].event(event.frame.offset, event.key)
+                case Gap() as gap if gap.topic_partition in wanted:
+                    seen[gap.topic_partition].gaps.append((gap.first_offset, gap.last_offset))
+        return {partition: events for partition, events in seen.items() if events.keys}
 
-    def _records(self, place: Partition, window: range) -> Iterator[Message]:
-        with PartitionScan(self._connection, {place: window.start}) as scan:
+    def _records(self, partition: Partition, window: range) -> Iterator[Message]:
+        with PartitionScan(self._connection, {partition: window.start}) as scan:
             for message in scan:
                 if (message.offset() or 0) >= window.stop:
                     return
@@ -123,40 +122,40 @@ class _Look:
 
     # ---- and their frames
 
-    def _done_of(self, place: Partition, seen: Seen) -> int | None:
+    def _done_of(self, partition: Partition, seen: Seen) -> int | None:
         """Return the offset up to which the frames are done; None when the events belong to another topic that had the same
         name."""
-        kept = range(*(look(self._connection, [place]).get(place, 0) for look in (begins, ends)))
-        top = next((top for top in (max(seen.keys), seen.newest) if self._is_there(place, seen, top, kept)), None)
+        kept = range(*(look(self._connection, [partition]).get(partition, 0) for look in (begins, ends)))
+        top = next((top for top in (max(seen.keys), seen.newest) if self._is_there(partition, seen, top, kept)), None)
         if top is None:
             return None
-        done = self._contiguous(place, seen, range(max(kept.start, min(seen.keys)), top))
+        done = self._contiguous(partition, seen, range(max(kept.start, min(seen.keys)), top))
         logger.warning(
             "the broker has no offset of this group for %s any more: deleted, or expired (offsets.retention.minutes). By its "
             "events the group had come to %d, and goes on there",
-            place,
+            partition,
             done,
         )
         return done
 
-    def _is_there(self, place: Partition, seen: Seen, offset: int, kept: range) -> bool:
+    def _is_there(self, partition: Partition, seen: Seen, offset: int, kept: range) -> bool:
         """Return whether that event's frame lies at this offset, or has been removed from it."""
-        return offset < kept.start or (offset < kept.stop and self._key_at(place, offset) == seen.keys[offset])
+        return offset < kept.start or (offset < kept.stop and self._key_at(partition, offset) == seen.keys[offset])
 
-    def _key_at(self, place: Partition, offset: int) -> FrameKey | None:
+    def _key_at(self, partition: Partition, offset: int) -> FrameKey | None:
         """Return the key of the frame at an offset; None if there is no frame."""
-        for message in self._records(place, range(offset, offset + 1)):
+        for message in self._records(partition, range(offset, offset + 1)):
             try:
                 return parse_frame(message).key
             except NotOursError:
                 return None
         return None
 
-    def _contiguous(self, place: Partition, seen: Seen, below: range) -> int:
+    def _contiguous(self, partition: Partition, seen: Seen, below: range) -> int:
         """Return the first offset that has a frame and no event; else the offset after the last event."""
         holes = [offset for offset in below if not seen.accounted(offset)]
         for hole in holes[:HOLES]:
-            if self._key_at(place, hole) is not None:
+            if self._key_at(partition, hole) is not None:
                 return hole
         return holes[HOLES] if len(holes) > HOLES else below.stop + 1
 

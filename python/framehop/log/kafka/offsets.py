@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from framehop import _core
-from framehop.log.kafka.commit_progress import CommitProgress
-from framehop.log.kafka.connection import explain
-from framehop.log.kafka.partition_scan import place_of
+from framehop.log.kafka.errors import explain
+from framehop.log.kafka.member_progress import MemberProgress
+from framehop.log.kafka.offset_queries import from_client
 from framehop.log.kafka.url import KafkaUrl
 from framehop.types import Partition
 
@@ -22,14 +21,12 @@ UNHEARD_S = 60.0  # the client reports on every commit; if a report is missing, 
 
 
 class OffsetCommits:
-    """Sends offsets and notes in `marks` what the broker has. Call `send` and `on_commit` from the thread that polls the consumer,
-    `wait` from any."""
+    """Sends offsets and notes in `progress` what the broker has. Not thread-safe: the consumer's thread calls it, and `close` when
+    that has ended."""
 
-    def __init__(self, url: KafkaUrl, marks: CommitProgress, lock: threading.Lock) -> None:
-        """Prepare to send. `lock` guards `marks`."""
+    def __init__(self, url: KafkaUrl, progress: MemberProgress) -> None:
         self._url = url
-        self._marks = marks
-        self._moved = threading.Condition(lock)
+        self._progress = progress
         self._reported = True  # nothing is on its way
         self._sent_s = 0.0
 
@@ -43,26 +40,24 @@ class OffsetCommits:
         self._sent_s = time.monotonic()
         try:
             if wait:
-                self._committed(consumer.commit(offsets=places_to_commit(due), asynchronous=False) or [])
+                self._committed(consumer.commit(offsets=to_commit(due), asynchronous=False) or [])
             else:
-                consumer.commit(offsets=places_to_commit(due), asynchronous=True)
+                consumer.commit(offsets=to_commit(due), asynchronous=True)
                 self._reported = False
         except KafkaException as raised:
             self._not_committed(raised.args[0])
         return True
 
-    def on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+    def on_commit(self, error: KafkaError | None, answers: list[TopicPartition]) -> None:
         """Handle the result of a commit. The client calls it back in its poll."""
         self._reported = True
         if error is not None:
             self._not_committed(error)
         else:
-            self._committed(places)
+            self._committed(answers)
 
-    def _committed(self, places: Sequence[TopicPartition]) -> None:
-        with self._moved:
-            self._marks.committed({place_of(place): place.offset for place in places if place.error is None})
-            self._moved.notify_all()
+    def _committed(self, answers: Sequence[TopicPartition]) -> None:
+        self._progress.committed({from_client(answer): answer.offset for answer in answers if answer.error is None})
 
     def _not_committed(self, error: KafkaError) -> None:
         """Handle a refused commit. After a rebalance or while a broker is away it is tried again; with an old generation the
@@ -71,13 +66,8 @@ class OffsetCommits:
             raise explain(error, self._url)
         logger.info("offsets are not committed yet: %s", error.str())
 
-    def wait(self, marks: Mapping[Partition, int], timeout_s: float) -> None:
-        """Wait until the broker has `marks`, as far as the partitions are still ours, or the time is up."""
-        with self._moved:
-            self._moved.wait_for(lambda: self._marks.reached(marks), timeout_s)
 
-
-def places_to_commit(due: Mapping[Partition, tuple[int, str]]) -> list[TopicPartition]:
+def to_commit(due: Mapping[Partition, tuple[int, str]]) -> list[TopicPartition]:
     """Convert offsets and metadata by partition to the client's form."""
     return [
         TopicPartition(partition.topic, partition.number, offset, metadata)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from framehop.log.kafka.connection import LIMITS, Connection
-from framehop.log.kafka.partition_scan import largest_record
+from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.errors import LIMITS
+from framehop.log.kafka.offset_queries import largest_record
 from framehop.log.kafka.wire import Record, event_record, gap_record, letter_of_event, letter_of_record
 from framehop.types import Event, FramePointer, Gap, Partition
 
@@ -33,8 +34,8 @@ class Outputs:
     def __init__(self, connection: Connection) -> None:
         """Look the topics up. Raises LogNotFoundError when one is missing."""
         self._detections, self._deadletter = connection.url.detections, connection.url.deadletter
-        self._event_partitions = connection.partitions_of(self._detections)
-        self._letter_partitions = connection.partitions_of(self._deadletter)
+        self._event_partitions = connection.partition_count(self._detections)
+        self._letter_partitions = connection.partition_count(self._deadletter)
         # One producer writes to both and fills batches up to one limit.
         self.largest = min(largest_record(connection, topic) for topic in (self._detections, self._deadletter))
 

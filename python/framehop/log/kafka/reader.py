@@ -10,16 +10,10 @@ from typing import Self
 from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
-from framehop.log.kafka.connection import Causes, Connection, explain, translated
-from framehop.log.kafka.partition_scan import (
-    SILENCE_S,
-    begins,
-    ends,
-    of_no_group,
-    offsets_at,
-    plain_consumer,
-    topic_partition,
-)
+from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.errors import Causes, explain, translated
+from framehop.log.kafka.offset_queries import begins, ends, offsets_at, to_client
+from framehop.log.kafka.partition_scan import SILENCE_S, of_no_group, plain_consumer
 from framehop.log.kafka.reader_position import GroupPosition
 from framehop.log.kafka.wire import NotOursError, parse_outcome, pointer_of
 from framehop.protocols import Start
@@ -43,7 +37,7 @@ class KafkaEventReader:
         self._causes = Causes()
         self._closed = False
         self._ahead: deque[EventRecord] = deque()
-        partitions = connection.places_of(self._topic)
+        partitions = connection.partitions_of(self._topic)
         self._position = GroupPosition(connection, self._url.group(group), partitions) if group else None
         known = self._position.stored if self._position is not None else {}
         # A partition added since the group began is read from its beginning.
@@ -58,7 +52,7 @@ class KafkaEventReader:
         hooks = {"on_commit": self._position.answers.put} if self._position is not None else {}
         self._consumer = plain_consumer(connection, "reader", self._causes, **name, **hooks)
         with translated(self._url, self._causes, self._topic):
-            self._consumer.assign([topic_partition(place, offset) for place, offset in self._next.items()])
+            self._consumer.assign([to_client(partition, offset) for partition, offset in self._next.items()])
 
     def _begin(self, partitions: list[Partition], start: Start, since_us: int | None) -> dict[Partition, int]:
         if since_us is not None:
@@ -132,8 +126,8 @@ class KafkaEventReader:
             self._take(message)
 
     def _take(self, message: Message) -> None:
-        place, error = pointer_of(message), message.error()
-        partition, offset = place.place, place.offset
+        pointer, error = pointer_of(message), message.error()
+        partition, offset = pointer.topic_partition, pointer.offset
         if error is not None and error.code() == KafkaError._PARTITION_EOF:
             self._next[partition] = max(self._next[partition], offset)
         elif error is not None and error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
@@ -161,8 +155,8 @@ class KafkaEventReader:
         logger.warning("events before %d of %s were removed by retention", begin, partition)
         self._next[partition] = begin
         # seek() would be refused: a partition that was out of range when it was assigned is not being fetched.
-        self._consumer.incremental_unassign([topic_partition(partition)])
-        self._consumer.incremental_assign([topic_partition(partition, begin)])
+        self._consumer.incremental_unassign([to_client(partition)])
+        self._consumer.incremental_assign([to_client(partition, begin)])
 
     def close(self) -> None:
         if not self._closed:

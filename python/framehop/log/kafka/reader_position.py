@@ -10,9 +10,10 @@ from queue import SimpleQueue
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from framehop.errors import LogError
-from framehop.log.kafka.connection import Connection, explain
+from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.errors import explain
 from framehop.log.kafka.groups import GroupOffsets
-from framehop.log.kafka.partition_scan import topic_partition
+from framehop.log.kafka.offset_queries import to_client
 from framehop.timing import Deadline
 from framehop.types import Partition
 
@@ -65,9 +66,9 @@ class GroupPosition:
         # arrived.
         if not moved or self._unanswered is not None:
             return
-        places = [topic_partition(partition, offset) for partition, offset in moved.items()]
+        offsets = [to_client(partition, offset) for partition, offset in moved.items()]
         try:
-            consumer.commit(offsets=places, asynchronous=True)
+            consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as raised:
             raise self._explained(raised.args[0]) from raised
         self._asked |= moved

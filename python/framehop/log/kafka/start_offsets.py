@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from confluent_kafka import Consumer
 
 from framehop.errors import LogUnavailableError
-from framehop.log.kafka.connection import MISSING, REQUEST_S, Connection, explain, translated
+from framehop.log.kafka.connection import REQUEST_S, Connection
+from framehop.log.kafka.errors import MISSING, explain, translated
 from framehop.log.kafka.lost_offsets import find_done
-from framehop.log.kafka.partition_scan import begins, ends, place_of, topic_partition
+from framehop.log.kafka.offset_queries import begins, ends, from_client, to_client
 from framehop.protocols import Start
 from framehop.types import Partition
 
@@ -45,7 +46,7 @@ def resolve_starts(
     committed = _committed(connection, consumer, partitions)
     oldest, newest = begins(connection, partitions), ends(connection, partitions)
     new = [partition for partition in partitions if partition not in committed]
-    done = find_done(connection, group, [place for place in new if newest.get(place)]) if new else {}
+    done = find_done(connection, group, [partition for partition in new if newest.get(partition)]) if new else {}
     been_here = bool(done) or start != "latest" or _known(connection, consumer)
     fresh = oldest if been_here else newest
     return [
@@ -89,23 +90,16 @@ def _committed(
     connection: Connection, consumer: Consumer, partitions: Sequence[Partition]
 ) -> dict[Partition, tuple[int, str]]:
     """Return offset and metadata of each partition that has them."""
-    places = [topic_partition(partition) for partition in partitions]
+    wanted = [to_client(partition) for partition in partitions]
     with translated(connection.url, connection.causes):
-        found = consumer.committed(places, timeout=REQUEST_S)
-    for place in found:
-        if place.error is not None and place.error.code() not in MISSING:
-            raise LogUnavailableError(str(explain(place.error, connection.url, place.topic)))
-    return {place_of(place): (place.offset, place.metadata or "") for place in found if place.offset >= 0}
+        found = consumer.committed(wanted, timeout=REQUEST_S)
+    for answer in found:
+        if answer.error is not None and answer.error.code() not in MISSING:
+            raise LogUnavailableError(str(explain(answer.error, connection.url, answer.topic)))
+    return {from_client(answer): (answer.offset, answer.metadata or "") for answer in found if answer.offset >= 0}
 
 
 def _known(connection: Connection, consumer: Consumer) -> bool:
     """Return whether the group has committed before. Partitions without an offset were then added since, and are read from their
     beginning."""
-    return bool(_committed(connection, consumer, connection.frame_places()))
-
-
-def range_of(connection: Connection, partition: Partition) -> tuple[int, int] | None:
-    """Return the oldest offset kept and the next one; None when the topic has vanished."""
-    begin = begins(connection, [partition]).get(partition)
-    end = ends(connection, [partition]).get(partition)
-    return None if begin is None or end is None else (begin, end)
+    return bool(_committed(connection, consumer, connection.frame_partitions()))

@@ -9,7 +9,8 @@ import msgspec
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
 from framehop.errors import LogNotFoundError
-from framehop.log.kafka.connection import REQUEST_S, Connection, translated
+from framehop.log.kafka.connection import REQUEST_S, Connection
+from framehop.log.kafka.errors import translated
 from framehop.log.kafka.topics import (
     EVENT_BYTES,
     OVERHEAD_BYTES,
@@ -60,7 +61,7 @@ def _check_presence(connection: Connection) -> list[Finding]:
     found = []
     for name in topic_names(connection):
         try:
-            connection.partitions_of(name)
+            connection.partition_count(name)
         except LogNotFoundError as error:
             found.append(_finding(name, "topic", "missing", "there", str(error)))
     return found

@@ -17,8 +17,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are pu
 from confluent_kafka.cimpl import NewTopic
 
 from framehop.errors import ConfigError, LogUnavailableError
-from framehop.log.kafka.connection import MIB, REQUEST_S, RETRY_S, Connection, explain, patiently, translated
-from framehop.log.kafka.partition_scan import ends
+from framehop.log.kafka.connection import MIB, REQUEST_S, RETRY_S, Connection, patiently
+from framehop.log.kafka.errors import explain, translated
+from framehop.log.kafka.offset_queries import ends
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ def _chosen(connection: Connection, named: Sequence[str]) -> list[str]:
 
 def _see(connection: Connection, topic: str) -> None:
     """Check that every partition has a leader that answers."""
-    ends(connection, connection.places_of(topic))
+    ends(connection, connection.partitions_of(topic))
 
 
 def _config(age_s: float, max_bytes: int, replication: int) -> dict[str, str]:
@@ -182,7 +183,7 @@ def topic_names(connection: Connection) -> list[str]:
 def describe_topics(connection: Connection) -> list[TopicState]:
     """Describe the log's topics, those for frames first. Raises LogNotFoundError naming the first that is missing."""
     names = topic_names(connection)
-    partitions = {name: connection.partitions_of(name) for name in names}
+    partitions = {name: connection.partition_count(name) for name in names}
     configs = configs_of(connection, [ConfigResource(ResourceType.TOPIC, name) for name in names])
     return [
         TopicState(

@@ -145,8 +145,8 @@ def event_record(event: Event) -> Record:
 
 
 def gap_record(gap: Gap) -> Record:
-    place = f"{gap.place}/{gap.first_offset}-{gap.last_offset}"
-    return msgspec.json.encode(gap), _json_headers(GAP, f"/topics/{gap.topic}/{gap.partition}", place)
+    identity = f"{gap.topic_partition}/{gap.first_offset}-{gap.last_offset}"
+    return msgspec.json.encode(gap), _json_headers(GAP, f"/topics/{gap.topic}/{gap.partition}", identity)
 
 
 def parse_outcome(message: Message) -> EventRecord | Gap:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 from framehop import _core
-from framehop.budgets import BEAT_S
-from framehop.errors import ProcessError
 from framehop.inference.engine import Engine, load_model
 from framehop.pipeline import child
 from framehop.pipeline.control import (
-    Beat,
     CancelSwap,
     Channel,
     DetectorSettings,
@@ -27,35 +23,30 @@ from framehop.pipeline.control import (
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.side_loader import SideLoader
 from framehop.pipeline.facts import FIRST_MODEL, ModelFacts, write_facts
+from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 
 
 class DetectorProcess:
     """The main thread: answers batches, beats, and hears the supervisor and the loader between two batches."""
 
-    def __init__(self, channel: Channel, loop: DetectorLoop, loader: SideLoader) -> None:
-        self._channel, self._loop, self._loader = channel, loop, loader
+    def __init__(self, link: SupervisorLink, loop: DetectorLoop, loader: SideLoader) -> None:
+        self._link, self._loop, self._loader = link, loop, loader
         self._draining = False
         self._running = FIRST_MODEL
 
     def run(self) -> None:
         """Serve until the supervisor asks to drain."""
-        beat_at = 0.0
         while not self._draining:
-            if time.monotonic() >= beat_at:
-                self._channel.send(Beat())
-                beat_at = time.monotonic() + BEAT_S
-            self._step(max(0.0, beat_at - time.monotonic()))
+            self._link.beat_if_due()
+            self._step()
 
-    def _step(self, timeout_s: float) -> None:
-        ready = self._loop.step(timeout_s, [self._channel.fileno(), self._loader.fileno()])
+    def _step(self) -> None:
+        ready = self._loop.step(self._link.due_s, [self._link.fileno(), self._loader.fileno()])
         if self._loader.fileno() in ready:
             for news in self._loader.news():
-                self._channel.send(news)
-        if self._channel.fileno() in ready:
-            messages = self._channel.receive()
-            if messages is None:
-                child.end_with_supervisor()
-            for message in messages or ():
+                self._link.send(news)
+        if self._link.fileno() in ready:
+            for message in self._link.heard():
                 self._hear(message)
 
     def _hear(self, message: Message) -> None:
@@ -64,13 +55,13 @@ class DetectorProcess:
                 self._draining = True
             case Swap():
                 for answer in self._loader.begin(message):
-                    self._channel.send(answer)
+                    self._link.send(answer)
             case Switch(number):
                 self._switch(number)
             case CancelSwap(number):
                 self._loader.cancel(number)
             case _:
-                raise ProcessError(f"unexpected control message {type(message).__name__}")
+                raise unexpected(message)
 
     def _switch(self, number: int) -> None:
         loaded = self._loader.take(number)
@@ -79,7 +70,7 @@ class DetectorProcess:
             self._running = number
             _core.failpoint("swap.switched")
         if self._running == number:
-            self._channel.send(Swapped(number))
+            self._link.send(Swapped(number))
 
 
 def body(channel: Channel, settings: Settings) -> None:
@@ -91,7 +82,7 @@ def body(channel: Channel, settings: Settings) -> None:
         loop = DetectorLoop(server, first, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
         channel.send(Ready(FIRST_MODEL))
         try:
-            DetectorProcess(channel, loop, loader).run()
+            DetectorProcess(SupervisorLink(channel), loop, loader).run()
         finally:
             loop.close()
             loader.close()

@@ -13,13 +13,13 @@ from framehop.pipeline.control import (
     Drain,
     Finished,
     IngestSettings,
-    Message,
     News,
     Ready,
     RemoveSource,
     Settings,
 )
 from framehop.pipeline.ingest.source_desk import SourceDesk
+from framehop.pipeline.supervisor_link import SupervisorLink
 from framehop.sources.pillow_picture import hush_pictures
 from framehop.timing import Deadline
 
@@ -31,38 +31,36 @@ def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, IngestSettings)
     hush_pictures()
     desk = SourceDesk(settings.log)
+    link = SupervisorLink(channel, desk.beat)
     channel.send(Ready())
     try:
         for order in settings.sources:
             desk.add(order)
-        stopped = _serve(channel, desk, stays=settings.stays)
+        stopped = _serve(link, desk, stays=settings.stays)
         desk.care()
         desk.stop(Deadline.after(STOP_FLUSH_S))
-        _say_all(channel, desk)
+        _say_all(link, desk)
     finally:
         desk.close()
     if not stopped:
         channel.send(Finished())
 
 
-def _serve(channel: Channel, desk: SourceDesk, *, stays: bool) -> bool:
+def _serve(link: SupervisorLink, desk: SourceDesk, *, stays: bool) -> bool:
     """Serve until told to stop, and return True; or until there is nothing to do any more."""
     while stays or desk.at_work:
-        _say(channel, desk)
-        ready, _, _ = select.select([channel.fileno(), desk.fileno()], [], [], BEAT_S)
+        _say(link, desk)
+        ready, _, _ = select.select([link.fileno(), desk.fileno()], [], [], BEAT_S)
         desk.clear_wake()
-        if channel.fileno() in ready and _obey(channel, desk):
+        if link.fileno() in ready and _obey(link, desk):
             return True
         desk.care()
     return False
 
 
-def _obey(channel: Channel, desk: SourceDesk) -> bool:
+def _obey(link: SupervisorLink, desk: SourceDesk) -> bool:
     """Do what the supervisor says; return whether the process is to end."""
-    messages: list[Message] | None = channel.receive()
-    if messages is None:
-        child.end_with_supervisor()
-    for message in messages:
+    for message in link.heard():
         match message:
             case AddSource(order):
                 desk.add(order)
@@ -75,23 +73,23 @@ def _obey(channel: Channel, desk: SourceDesk) -> bool:
     return False
 
 
-def _say(channel: Channel, desk: SourceDesk) -> bool:
+def _say(link: SupervisorLink, desk: SourceDesk) -> bool:
     """Send a beat and the news. Return False when some are left because the supervisor does not read at the moment."""
-    said = channel.send(desk.beat())
+    said = link.beat()
     news = list(desk.news())
     for first in range(0, len(news), NEWS_IN_A_PACKET):
         some = news[first : first + NEWS_IN_A_PACKET]
-        if not (said and channel.send(News(some))):
+        if not (said and link.send(News(some))):
             return False
         desk.told(some)
     return said
 
 
-def _say_all(channel: Channel, desk: SourceDesk) -> None:
+def _say_all(link: SupervisorLink, desk: SourceDesk) -> None:
     """Send what is left to say, but give up after LAST_WORDS_S: the supervisor then learns only that we have ended."""
     deadline = Deadline.after(LAST_WORDS_S)
-    while not _say(channel, desk) and not deadline.expired:
-        select.select([], [channel.fileno()], [], deadline.remaining_s)
+    while not _say(link, desk) and not deadline.expired:
+        select.select([], [link.fileno()], [], deadline.remaining_s)
 
 
 if __name__ == "__main__":

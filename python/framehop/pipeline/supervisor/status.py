@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from framehop.pipeline.control import Beat
+from framehop.pipeline.found import ByStream, summed
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 
 _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent", "appended")
@@ -14,7 +15,8 @@ _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent",
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The pipeline as a whole, from the latest beats. Counters count from the start of its supervisor. `in_flight`: frames between
-    poll and commit now. `stalled`: why nothing can be written at the moment, else empty."""
+    poll and commit now. `stalled`: why nothing can be written at the moment, else empty. `found`: by stream, in how many
+    frames there was an object; beyond 64 streams the others are counted together, under an empty name."""
 
     frames_read: int
     events: int
@@ -26,6 +28,7 @@ class Status:
     appended: int
     restarts: int
     stalled: str
+    found: ByStream = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +88,10 @@ class Counters:
             appended=total.appended,
             restarts=self.restarts,
             stalled=next((beat.stalled for beat in beats if beat.stalled), ""),
+            found=total.found,
         )
 
 
 def _total(beats: list[Beat]) -> Beat:
-    return Beat(**{name: sum(getattr(beat, name) for beat in beats) for name in _COUNTERS})
+    counters = {name: sum(getattr(beat, name) for beat in beats) for name in _COUNTERS}
+    return Beat(**counters, found=summed(beat.found for beat in beats))

@@ -84,7 +84,7 @@ class CommitTracker:
     def complete(self, event: Event, *, tenure: int = 0) -> bool:
         """Note the outcome of a frame of that tenure. Returns False when the tenure has ended meanwhile: the event must not be
         written."""
-        line = self._lines.get(event.frame.place)
+        line = self._lines.get(event.frame.topic_partition)
         entry = line.by_offset.get(event.frame.offset) if line and line.tenure == tenure else None
         if entry is None or entry.event is not None:
             return False
@@ -129,5 +129,9 @@ class CommitTracker:
     def end(self, tenures: Mapping[Partition, int]) -> None:
         """Forget partitions whose tenure has ended, but not those in which another has begun."""
         self.drop(
-            [place for place, tenure in tenures.items() if (line := self._lines.get(place)) and line.tenure == tenure]
+            [
+                partition
+                for partition, tenure in tenures.items()
+                if (line := self._lines.get(partition)) and line.tenure == tenure
+            ]
         )

@@ -12,6 +12,7 @@ from typing import Self
 from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import Decoded, DecodeJob
 from framehop.pipeline.control import Beat
+from framehop.pipeline.found import ByStream, Found, add
 from framehop.pipeline.wake import Wake
 from framehop.pipeline.worker.commit_rule import Batch, CommitTracker
 from framehop.protocols import CommitResult, Tenure
@@ -37,6 +38,7 @@ class InFlight:
         self._failure: BaseException | None = None
         self._intake_open = True
         self._counts = {"events": 0, "detected": 0, "skipped": 0, "failed": 0}
+        self._found: ByStream = {}
         self.stopping = threading.Event()
         self.stalled = ""
         self.wake = Wake()
@@ -61,7 +63,9 @@ class InFlight:
         with self._lock:
             for record in records:
                 meta = record.meta
-                self._tracker.add(meta.pointer.place, meta.pointer.offset, meta.key.stream, tenure=record.tenure)
+                self._tracker.add(
+                    meta.pointer.topic_partition, meta.pointer.offset, meta.key.stream, tenure=record.tenure
+                )
 
     def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         """Begin the tenures of partitions that came, or came back. Forget their frames of older tenures, as they are read anew."""
@@ -124,6 +128,7 @@ class InFlight:
                 resent=resent,
                 in_flight=self._tracker.in_flight,
                 stalled=self.stalled,
+                found=dict(self._found),
                 **self._counts,
             )
 
@@ -135,7 +140,7 @@ class InFlight:
             while not self.stopping.is_set():
                 batch = self._tracker.take(BATCH)
                 if batch.events or batch.marks:
-                    self._committing = frozenset(batch.marks) | {event.frame.place for event in batch.events}
+                    self._committing = frozenset(batch.marks) | {event.frame.topic_partition for event in batch.events}
                     return batch
                 self._changed.wait(BACKSTOP_S)
             return None
@@ -145,11 +150,12 @@ class InFlight:
             self._committing = frozenset()
             self._tracker.end({partition: batch.tenures[partition] for partition in result.lost})
             for event in batch.events:
-                if event.frame.place not in result.lost:
+                if event.frame.topic_partition not in result.lost:
                     self._counts["events"] += 1
                     self._counts["detected"] += event.outcome == "detected"
                     self._counts["skipped"] += event.outcome == "skipped"
                     self._counts["failed"] += event.outcome == "failed"
+                    add(self._found, event.stream, Found(1, int(bool(event.objects))))
             self.stalled = ""
             self._changed.notify_all()
         self.wake.ring()

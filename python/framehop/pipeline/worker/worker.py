@@ -13,17 +13,26 @@ import select
 import socket
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from framehop import _core
-from framehop.budgets import BEAT_S
 from framehop.decode import Decoded, DecoderError
 from framehop.decode.resume import ResumePoints, resume_offset
-from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, ProcessError
+from framehop.errors import LogBusyError, LogFullError, LogUnavailableError
 from framehop.pipeline import child
-from framehop.pipeline.control import Channel, DetectorAt, Drain, Finished, Ready, Settings, Stumbled, WorkerSettings
+from framehop.pipeline.control import (
+    Beat,
+    Channel,
+    DetectorAt,
+    Drain,
+    Finished,
+    Ready,
+    Settings,
+    Stumbled,
+    WorkerSettings,
+)
+from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 from framehop.pipeline.worker.commit_rule import Batch
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
@@ -58,7 +67,6 @@ class Worker:
         self._unsent: deque[Decoded] = deque()
         self._resent = 0
         self._draining: Deadline | None = None
-        self._last_beat = 0.0
         self._was_busy = True
 
     def run(self) -> None:
@@ -83,14 +91,15 @@ class Worker:
                 resume=self._resume,
                 writer=self._writer,
             )
+            link = SupervisorLink(self._channel, lambda: self._counters(consumer))
             self._channel.send(Ready())
             try:
                 with (
                     self._beside("commit", lambda: self._commit_loop(consumer), consumer),
                     self._beside("intake", intake.run, consumer),
                 ):
-                    self._loop(consumer)
-                    self._say(consumer)
+                    self._loop(link)
+                    link.beat()
             except DecoderError as error:
                 self._channel.send(Stumbled(error.key))
                 raise
@@ -114,13 +123,13 @@ class Worker:
             consumer.wake()
             thread.join()
 
-    def _loop(self, consumer: FrameConsumer) -> None:
+    def _loop(self, link: SupervisorLink) -> None:
         while not self._done():
             self._in_flight.raise_failure()
-            self._wait()
+            self._wait(link)
             self._unsent.extend(self._in_flight.take_decoded())
             self._send()
-            self._beat(consumer)
+            self._beat(link)
 
     def _done(self) -> bool:
         if self._draining is None:
@@ -128,16 +137,10 @@ class Worker:
         self._in_flight.close_intake()
         return self._in_flight.idle or self._draining.expired
 
-    def _wait(self) -> None:
+    def _wait(self, link: SupervisorLink) -> None:
         """Wait for answers, decoded frames or the supervisor, at most until the next beat."""
-        timeout_s = max(
-            0.0,
-            min(
-                self._last_beat + BEAT_S - time.monotonic(),
-                BEAT_S if self._draining is None else DRAIN_LOOK_S,
-            ),
-        )
-        wakes = [self._in_flight.wake.fileno(), self._channel.fileno()]
+        timeout_s = link.due_s if self._draining is None else min(link.due_s, DRAIN_LOOK_S)
+        wakes = [self._in_flight.wake.fileno(), link.fileno()]
         if self._hop is None:
             ready = select.select(wakes, [], [], timeout_s)[0]
         else:
@@ -146,22 +149,19 @@ class Worker:
                 self._answer(reply)
             if self._hop.lost and self._detector is not None:
                 self._connect(self._detector)
-        if self._channel.fileno() in ready:
-            self._listen()
+        if link.fileno() in ready:
+            self._listen(link)
 
-    def _listen(self) -> None:
-        messages = self._channel.receive()
-        if messages is None:
-            child.end_with_supervisor()
+    def _listen(self, link: SupervisorLink) -> None:
         newest: DetectorAt | None = None  # the files of a detector before it may be gone
-        for message in messages or ():
+        for message in link.heard():
             match message:
                 case DetectorAt():
                     newest = message
                 case Drain():
                     self._draining = self._draining or Deadline.after(self._settings.drain_s)
                 case _:
-                    raise ProcessError(f"unexpected control message {type(message).__name__}")
+                    raise unexpected(message)
         if newest is not None:
             self._turn_to(newest)
 
@@ -224,18 +224,16 @@ class Worker:
             size=frame.size,
         )
 
-    def _beat(self, consumer: FrameConsumer) -> None:
+    def _beat(self, link: SupervisorLink) -> None:
         """Send a beat once a second, and at once when the last frame in flight was committed."""
-        now = time.monotonic()
         busy = not self._in_flight.idle
-        if now - self._last_beat < BEAT_S and (busy or not self._was_busy):
+        if link.due_s and (busy or not self._was_busy):
             return
         self._was_busy = busy
-        self._last_beat = now
-        self._say(consumer)
+        link.beat()
 
-    def _say(self, consumer: FrameConsumer) -> None:
-        self._channel.send(self._in_flight.beat(frames_read=consumer.frames_read, resent=self._resent))
+    def _counters(self, consumer: FrameConsumer) -> Beat:
+        return self._in_flight.beat(frames_read=consumer.frames_read, resent=self._resent)
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
         """Commit whatever is complete as soon as the commit before it is durable. A full disk, a stopped process that holds

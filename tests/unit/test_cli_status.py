@@ -1,0 +1,81 @@
+"""Tests of framehop status, asked of a pipeline that only answers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from framehop.pipeline.control_plane import PUBLICATION, SOCKET, PipelineReport, Publication, encode
+from framehop.pipeline.supervisor.control_socket import ControlSocket
+from framehop.pipeline.supervisor.status import ProcessStatus, Status
+from framehop.types import PartitionLag
+from tests.commands import framehop
+
+SAID = Publication(pid=7, started_us=0, log="kafka://broker:9092/cams", lane="main", version="1")
+IDLE = Status(
+    frames_read=0,
+    events=0,
+    detected=0,
+    skipped=0,
+    failed=0,
+    in_flight=0,
+    resent=0,
+    appended=0,
+    restarts=0,
+    stalled="",
+)
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Yield the only directory where pipelines are looked for. Its name is short, since a socket's path has to be."""
+    with tempfile.TemporaryDirectory(prefix="fh-") as directory:
+        monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", lambda: [Path(directory)])
+        yield Path(directory)
+
+
+def _lag(topic: str, partition: int, owner: str) -> PartitionLag:
+    return PartitionLag(topic=topic, partition=partition, end=0, committed=0, messages=0, seconds=None, owner=owner)
+
+
+def _shown(runtime: Path, *lag: PartitionLag) -> dict[str, str]:
+    """Return the partitions that status shows for each worker of a pipeline whose group has this lag."""
+    directory = runtime / "framehop-1"
+    directory.mkdir(mode=0o700)
+    workers = ("worker-0", "worker-1")
+    report = PipelineReport(
+        publication=SAID,
+        stopping=False,
+        counters=IDLE,
+        events_per_s=0.0,
+        processes=[ProcessStatus(name=name, pid=1, ready=True, starts=1, in_flight=0) for name in workers],
+        streams=[],
+        rings=[],
+        members={name: f"host-{index}" for index, name in enumerate(workers)},
+        lag=list(lag),
+        lag_age_s=0.0,
+    )
+    with ControlSocket(directory / SOCKET, lambda _request: report):
+        (directory / PUBLICATION).write_bytes(encode(SAID))
+        lines = framehop("status").stdout.splitlines()
+    rows = [line.split(maxsplit=5) for line in lines if line.lstrip().startswith("worker-")]
+    return {name: partitions.strip() for name, _pid, _state, _starts, _in_flight, partitions in rows}
+
+
+def test_partitions_of_one_topic_are_named_by_number(runtime: Path) -> None:
+    shown = _shown(runtime, _lag("cams", 0, "host-0"), _lag("cams", 1, "host-1"), _lag("cams", 2, "host-0"))
+    assert shown == {"worker-0": "0, 2", "worker-1": "1"}
+
+
+def test_partitions_of_several_topics_are_named_with_them(runtime: Path) -> None:
+    shown = _shown(runtime, _lag("east", 0, "host-0"), _lag("west", 0, "host-1"), _lag("west", 1, "host-0"))
+    assert shown == {"worker-0": "east/0, west/1", "worker-1": "west/0"}
+
+
+def test_many_partitions_are_counted(runtime: Path) -> None:
+    lag = [_lag("cams", number, f"host-{number % 10 // 9}") for number in range(20)]
+    shown = _shown(runtime, *lag)
+    assert shown == {"worker-0": "0, 1, 2, 3, 4, 5, 6, 7 and 10 more", "worker-1": "9, 19"}

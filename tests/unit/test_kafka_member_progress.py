@@ -1,0 +1,92 @@
+"""Tests of the progress that a member's worker and its consumer's thread share."""
+
+from __future__ import annotations
+
+import threading
+
+from framehop.log.kafka.member_progress import MemberProgress
+from framehop.log.kafka.output_records import Output
+from framehop.log.kafka.start_offsets import StartOffset
+from framehop.types import Partition
+from tests.logs import TIMEOUT_S
+
+P, Q = Partition("frames", 0), Partition("frames", 1)
+
+
+def _output(name: str) -> Output:
+    return Output(identity=name, topic="detections", partition=0, key="", record=(b"", []))
+
+
+def _gained(*partitions: Partition, gaps: tuple[Output, ...] = ()) -> MemberProgress:
+    """Return the progress of a member whose partitions all begin at offset 10."""
+    progress = MemberProgress()
+    progress.gain([StartOffset(partition=each, offset=10, committed=10) for each in partitions], gaps)
+    return progress
+
+
+def test_each_tenure_has_a_number_of_its_own() -> None:
+    progress = _gained(P, Q)
+    before = progress.tenures
+    progress.drop([P])
+    again = progress.gain([StartOffset(partition=P, offset=20, committed=20, metadata="m")], [])
+    assert progress.owned == {P, Q}
+    assert (again[P].offset, again[P].metadata) == (20, "m")
+    assert again[P].number not in before.values()
+    assert progress.tenures == {P: again[P].number, Q: before[Q]}
+
+
+def test_what_is_passed_over_is_committed_behind_its_output() -> None:
+    progress = _gained(P)
+    progress.pass_over(P, 10, 13, _output("three that were removed"))
+    assert [output.identity for output in progress.outputs()] == ["three that were removed"]
+    assert progress.due() == {P: (13, "")}
+    assert progress.handed(P) == 13
+
+
+def test_nothing_is_passed_over_twice_or_after_the_partition_went() -> None:
+    progress = _gained(P)
+    progress.pass_over(P, 10, 13, _output("first"))
+    progress.pass_over(P, 11, 12, _output("again"))
+    progress.pass_over(Q, 0, 5, _output("of another member"))
+    assert [output.identity for output in progress.outputs()] == ["first"]
+
+
+def test_only_outputs_that_were_delivered_go() -> None:
+    progress = _gained(P, gaps=(_output("gap"),))
+    taken = progress.outputs()
+    progress.pass_over(P, 10, 11, _output("came meanwhile"))
+    progress.delivered(len(taken), {P: 10})
+    assert [output.identity for output in progress.outputs()] == ["came meanwhile"]
+    assert progress.pending() == (True, True, 1)
+
+
+def test_marks_of_a_tenure_that_has_ended_count_for_nothing() -> None:
+    progress = _gained(P, Q)
+    tenures = progress.tenures
+    for offset in (10, 11):
+        progress.hand_out(P, offset)
+        progress.hand_out(Q, offset)
+    progress.drop([P])
+    progress.gain([StartOffset(partition=P, offset=10, committed=10)], [])
+    progress.hand_out(P, 10)
+    assert progress.finish({P: 11, Q: 12}, tenures, {Q: "m"}) == 2
+    assert progress.due() == {Q: (12, "m")}
+
+
+def test_who_waits_is_woken_when_the_broker_has_the_offsets() -> None:
+    progress = _gained(P)
+    progress.hand_out(P, 10)
+    progress.finish({P: 11}, progress.tenures, {})
+    woken = threading.Event()
+
+    def wait() -> None:
+        progress.wait_committed({P: 11}, 9 * TIMEOUT_S)
+        woken.set()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    progress.committed({P: 11})
+    thread.join(TIMEOUT_S)
+    assert woken.is_set()
+    assert progress.due() == {}
+    assert progress.positions() == {P: 11}
