@@ -187,9 +187,11 @@ class ConsumableLog(Protocol):
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> FrameConsumer:
-        """Join `group` as `member`. `begin_at`: returns the offset at which reading begins in a tenure, the tenure's own or an earlier
-        one; frames that retention has removed from there are not read, and no gap. It may be called from any thread. `poll` calls the
-        other callbacks. `on_assign`: a tenure begins; whatever is in flight of the partition belongs to an older one. `on_revoke`: a
+        """Join `group` as `member`.
+
+        `begin_at`: returns the offset at which reading begins in a tenure, its own or an earlier one. Frames before the tenure's
+        offset count as done; those that retention has removed are no gap. It may be called from any thread. `poll` calls the other
+        callbacks. `on_assign`: a tenure begins; whatever is in flight of the partition belongs to an older one. `on_revoke`: a
         partition is about to go to another member; finish or drop what is in flight, commit, return."""
 
     def members(self, group: str, count: int) -> list[str]:

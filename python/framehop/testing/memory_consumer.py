@@ -176,7 +176,7 @@ class MemoryConsumer:
                 offset=self._group.offsets[partition],
                 metadata=self._group.metadata.get(partition, ""),
             )
-            self._positions[partition] = self._begin_at(tenure)
+            self._positions[partition] = max(0, min(tenure.offset, self._begin_at(tenure)))
             gained[Partition(TOPIC, partition)] = tenure
         return gained
 
