@@ -9,6 +9,7 @@ from framehop.decode.decoder import (
     Outcome,
     Passed,
     Refused,
+    Rounds,
     TakeSlot,
 )
 from framehop.decode.stage import DecodeStage
@@ -23,5 +24,6 @@ __all__ = [
     "Outcome",
     "Passed",
     "Refused",
+    "Rounds",
     "TakeSlot",
 ]

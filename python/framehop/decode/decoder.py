@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,6 +88,7 @@ class Passed:
 
 
 Outcome = Decoded | Refused | Passed
+Rounds = Iterator[list[Outcome]]
 
 
 def kind_of(content_type: str) -> str:
@@ -117,15 +118,18 @@ class Decoder(Protocol):
     def scale_to(self, min_size: Size) -> None:
         """Scale pictures that come out from now on down to no less than `min_size`; see DecodeOptions."""
 
-    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
-        """Take `jobs`, and return the outcomes that are known now.
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
+        """Take `jobs`, which may be none, and yield the outcomes that are known now, in rounds.
 
-        `take_slot` waits for a slot, and returns None when the worker is stopping: then the slots that were taken are given back,
-        and frames without an outcome stay uncommitted, so that the worker's successor reads them again. Raises DecoderError.
+        The caller hands the pictures of a round on before it asks for the next one, which may wait for their slots. At least as many
+        slots are free as there are jobs. `take_slot` waits for a slot, and returns None when the worker is stopping: then the slots
+        that were taken are given back, and frames without an outcome stay uncommitted, so that the worker's successor reads them
+        again. Raises DecoderError.
         """
 
-    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
-        """Return the outcomes that were held back, as `decode` does. Called when no new frame has come for a while."""
+    def drain(self, take_slot: TakeSlot) -> Rounds:
+        """Yield the outcomes that were held back, as `decode` does. Called when no new frame has come for a while, and before
+        partitions are given up."""
 
     def close(self) -> None:
         """Free threads and memory. Closing twice is harmless."""

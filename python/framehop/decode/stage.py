@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from typing import Self
 
 from framehop import _core
-from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Outcome, Refused, Size, TakeSlot, kind_of
+from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, Size, TakeSlot, kind_of
 from framehop.decode.jpeg import JpegFrames
 from framehop.decode.video import VideoFrames
 from framehop.types import FrameMeta
@@ -43,18 +43,18 @@ class DecodeStage:
         for decoder in self.decoders:
             decoder.scale_to(min_size)
 
-    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
-        """Decode as `Decoder.decode` does, each job in the decoder for its content."""
-        outcomes: list[Outcome] = [_unknown(job, self._by_type) for job in jobs if _type(job) not in self._by_type]
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
+        """Decode as `Decoder.decode` does, each job in the decoder for its content. The other decoders give what they have held for
+        too long."""
+        yield [_unknown(job, self._by_type) for job in jobs if _type(job) not in self._by_type]
         for decoder in self.decoders:
             wanted = [job for job in jobs if self._by_type.get(_type(job)) is decoder]
-            if wanted:
-                outcomes += decoder.decode(wanted, take_slot)
-        return outcomes
+            yield from decoder.decode(wanted, take_slot)
 
-    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
-        """Return the outcomes that the decoders held back."""
-        return [outcome for decoder in self.decoders for outcome in decoder.drain(take_slot)]
+    def drain(self, take_slot: TakeSlot) -> Rounds:
+        """Yield the outcomes that the decoders held back."""
+        for decoder in self.decoders:
+            yield from decoder.drain(take_slot)
 
     def close(self) -> None:
         self._open.close()

@@ -16,11 +16,13 @@ from framehop.decode.decoder import (
     Outcome,
     Passed,
     Refused,
+    Rounds,
     Size,
     TakeSlot,
     kind_of,
 )
 from framehop.decode.refusal import advice
+from framehop.decode.slots import take_all
 from framehop.errors import BY_CODE, FramehopError, PictureError
 from framehop.timing import now_us
 
@@ -45,9 +47,11 @@ def orientation_of(content_type: str) -> int:
 
 @dataclass(slots=True)
 class _Stream:
-    """One decoder, and the jobs whose outcome it holds back, by seq."""
+    """One decoder, and the jobs whose outcome it holds back, by seq. All were read under one tenure: in the next one frames come
+    again, which must not meet those of the last."""
 
     decoder: _core.VideoDecoder
+    tenure: int
     jobs: dict[int, DecodeJob] = field(default_factory=dict)
     next_seq: int | None = None
     fed_us: int = 0
@@ -91,21 +95,22 @@ class VideoFrames:
     def scale_to(self, min_size: Size) -> None:
         self._min_size = min_size
 
-    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         """Decode as the protocol says. While units are decoded a slot per unit carries its name, so that the supervisor knows
         the suspects if the decoder dies."""
-        guards = _take_all(jobs, take_slot)
+        guards = take_all(jobs, take_slot)
         if guards is None:
-            return []
+            return
         try:
             answered = self._ended(jobs) + self._fed(jobs)
         finally:
             for guard in guards:
                 guard.abandon()
-        return self._outcomes(answered + self._stalled(), take_slot)
+        yield from self._rounds(answered + self._stalled(), max(1, len(jobs)), take_slot)
 
-    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
-        return self._outcomes([pair for stream in self._streams.values() for pair in _held(stream)], take_slot)
+    def drain(self, take_slot: TakeSlot) -> Rounds:
+        held = [pair for stream in self._streams.values() for pair in _held(stream)]
+        yield from self._rounds(held, 1, take_slot)
 
     def _fed(self, jobs: Sequence[DecodeJob]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
         work: dict[Key, list[DecodeJob]] = {}
@@ -122,12 +127,13 @@ class VideoFrames:
     def _stream(self, key: Key, first: DecodeJob) -> _Stream:
         """Return the stream's decoder. Streams above the most there may be give up the one that was silent for longest."""
         stream = self._streams.pop(key, None)
-        if stream is None:
+        if stream is None or stream.tenure != first.record.tenure:
             codec = CODECS[kind_of(first.record.meta.content_type)]
             try:
-                stream = _Stream(_core.VideoDecoder(codec, max_pixels=self._options.max_pixels))
+                decoder = _core.VideoDecoder(codec, max_pixels=self._options.max_pixels)
             except FramehopError as error:
                 raise DecoderError(first.record, str(error)) from error
+            stream = _Stream(decoder, first.record.tenure)
         self._streams[key] = stream
         return stream
 
@@ -145,13 +151,16 @@ class VideoFrames:
         before = now_us() - HELD_FOR_US
         return [pair for stream in self._streams.values() if stream.fed_us < before for pair in _held(stream)]
 
-    def _outcomes(self, answered: list[tuple[DecodeJob, _core.VideoOutcome]], take_slot: TakeSlot) -> list[Outcome]:
+    def _rounds(self, answered: list[tuple[DecodeJob, _core.VideoOutcome]], size: int, take_slot: TakeSlot) -> Rounds:
+        """Yield the outcomes, with `size` pictures a round at most."""
+        yield [_without_picture(job, found) for job, found in answered if found.picture is None or job.unwanted]
         shown = [(job, found) for job, found in answered if found.picture is not None and not job.unwanted]
-        slots = _take_all([job for job, _ in shown], take_slot)
-        if slots is None:
-            return []
-        rest = [_without_picture(job, found) for job, found in answered if found.picture is None or job.unwanted]
-        return self._written(shown, slots) + rest
+        for begin in range(0, len(shown), size):
+            part = shown[begin : begin + size]
+            slots = take_all([job for job, _ in part], take_slot)
+            if slots is None:
+                return
+            yield self._written(part, slots)
 
     def _written(self, shown: list[tuple[DecodeJob, _core.VideoOutcome]], slots: list[_core.Slot]) -> list[Outcome]:
         width, height = self._min_size
@@ -186,19 +195,6 @@ def _key(job: DecodeJob) -> Key:
 
 def _held(stream: _Stream) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
     return stream.answered(stream.decoder.take_held()) if stream.jobs else []
-
-
-def _take_all(jobs: Iterable[DecodeJob], take_slot: TakeSlot) -> list[_core.Slot] | None:
-    """Take a slot for each; None when the worker is stopping, with none kept."""
-    slots: list[_core.Slot] = []
-    for job in jobs:
-        slot = take_slot(job.record)
-        if slot is None:
-            for taken in slots:
-                taken.abandon()
-            return None
-        slots.append(slot)
-    return slots
 
 
 def _without_picture(job: DecodeJob, found: _core.VideoOutcome) -> Outcome:

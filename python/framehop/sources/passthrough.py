@@ -99,7 +99,7 @@ class PassedVideo:
             error=unit.error,
         )
 
-    def _packets(self, container: InputContainer, video: VideoStream) -> Iterator[Packet]:
+    def _packets(self, container: InputContainer, video: VideoStream) -> Iterator[Packet[VideoStream]]:
         packets = container.demux(video)
         while True:
             try:
@@ -129,7 +129,7 @@ class _Times:
     timeline: Timeline
     delay_us: int
 
-    def place(self, packet: Packet) -> tuple[int, int]:
+    def place(self, packet: Packet[VideoStream]) -> tuple[int, int]:
         """Return (due_us, media_us): microseconds from the first unit's turn."""
         due_us = self.timeline.place(packet.dts if packet.dts is not None else packet.pts)
         ahead_us = 0
@@ -158,7 +158,7 @@ class _Units:
     def __post_init__(self) -> None:
         self._filter = BitStreamFilterContext(_TO_ANNEX_B[self.codec], self.video)
 
-    def read(self, packet: Packet) -> _Unit:
+    def read(self, packet: Packet[VideoStream]) -> _Unit:
         original = bytes(packet)
         try:
             data = b"".join(bytes(part) for part in self._filter.filter(packet))

@@ -147,7 +147,9 @@ class EmbeddedConsumer:
     def _rebalance(self) -> None:
         gained = self._ownership.refresh(lambda numbers: self._on_revoke(_partitions(numbers)))
         if gained:
-            self._fetcher.seek({number: min(tenure.offset, self._begin_at(tenure)) for number, tenure in gained.items()})
+            self._fetcher.seek(
+                {number: min(tenure.offset, self._begin_at(tenure)) for number, tenure in gained.items()}
+            )
             self._on_assign({Partition(TOPIC, number): tenure for number, tenure in gained.items()})
 
     def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:

@@ -11,9 +11,9 @@ from framehop.types import Partition
 @dataclass(slots=True)
 class _Mark:
     """The progress in one partition. `tenure`: its number. `done`: the next offset to read, as far as the worker has finished.
-    `committed`: as far as the broker knows. `handed`: the offset after the last frame handed out; less than `done` while frames from
-    before the tenure are read again. `start`: where this tenure began. `jumps`: from one offset to another, over offsets that hold no
-    frames."""
+    `committed`: as far as the broker knows. `handed`: the offset after the last frame handed out; less than `done` while frames
+    from before the tenure are read again. `start`: where this tenure began. `jumps`: from one offset to another, over offsets that
+    hold no frames."""
 
     tenure: int
     done: int

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from framehop import _core
-from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecoderError, DecodeStage, Outcome, Passed, Refused
+from framehop.decode import (
+    Decoded,
+    DecodeJob,
+    DecodeOptions,
+    DecoderError,
+    DecodeStage,
+    Outcome,
+    Passed,
+    Refused,
+    Rounds,
+)
 from framehop.decode.resume import ResumePoints
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
@@ -54,6 +66,7 @@ class Intake:
                     self._decode_again(job)
                 self._await_window()
                 self._take(self._consumer.poll(self._room(), POLL_S))
+            self.drain()
             self._hold_membership()
 
     def _await_model(self) -> None:
@@ -77,15 +90,29 @@ class Intake:
 
     def _take(self, records: list[FrameRecord]) -> None:
         if not records:
-            self._hand_on(self._decoders.drain(self._acquire))
+            self.drain()
             return
         self._in_flight.add([record for record in records if not self._resume.is_replayed(record.meta)])
         polled_us = now_us()
         jobs = [job for record in records if (job := self._job(record, polled_us)) is not None]
+        for part in self._parts(jobs):
+            self._decode(part)
+
+    def drain(self) -> None:
+        """Have the pictures that decoders hold back looked at. Called by the thread that polls."""
+        self._hand_on(self._decoders.drain(self._acquire))
+
+    def _parts(self, jobs: Sequence[DecodeJob]) -> Iterator[list[DecodeJob]]:
+        """Divide the jobs, in their order, so that each suspect is alone: if the decoder dies again, it was this frame."""
+        part: list[DecodeJob] = []
         for job in jobs:
-            if self._is_suspect(job):  # decoded alone: if the decoder dies again, it was this frame
-                self._decode([job])
-        self._decode([job for job in jobs if not self._is_suspect(job)])
+            if job.record.meta.key in self._suspects:
+                yield part
+                yield [job]
+                part = []
+            else:
+                part.append(job)
+        yield part
 
     def _job(self, record: FrameRecord, polled_us: int) -> DecodeJob | None:
         """Return the work for a decoder, or complete a frame that needs none. What is completed of a replayed frame is dropped."""
@@ -99,9 +126,6 @@ class Intake:
             self._complete(record, "skipped", unwanted)
             return None
         return DecodeJob(record=record, polled_us=polled_us, unwanted=unwanted)
-
-    def _is_suspect(self, job: DecodeJob) -> bool:
-        return job.record.meta.key in self._suspects
 
     def _unwanted(self, record: FrameRecord) -> str:
         """Return why nobody looks at a frame; empty if somebody does."""
@@ -132,9 +156,8 @@ class Intake:
         self._in_flight.complete(event, record.tenure)
 
     def _decode(self, jobs: list[DecodeJob]) -> None:
-        if jobs:
-            self._decoders.scale_to(self._models.min_size)
-            self._hand_on(self._decoders.decode(jobs, self._acquire))
+        self._decoders.scale_to(self._models.min_size)
+        self._hand_on(self._decoders.decode(jobs, self._acquire))
 
     def _decode_again(self, job: DecodeJob) -> None:
         """Decode a frame whose slot was lost. One that needs others is decoded again by our successor, from its key frame on."""
@@ -142,7 +165,13 @@ class Intake:
             raise DecoderError(job.record, "its slot was lost after it was decoded")
         self._decode([job])
 
-    def _hand_on(self, outcomes: list[Outcome]) -> None:
+    def _hand_on(self, rounds: Rounds) -> None:
+        for outcomes in rounds:
+            self._answer(outcomes)
+            self._in_flight.decoded([outcome for outcome in outcomes if isinstance(outcome, Decoded)])
+
+    def _answer(self, outcomes: Sequence[Outcome]) -> None:
+        """Complete the frames that have no picture to look at."""
         for outcome in outcomes:
             match outcome:
                 case Refused():
@@ -151,7 +180,6 @@ class Intake:
                     self._fail(record, ": ".join(filter(None, (outcome.error, file, outcome.why))), outcome.size)
                 case Passed():
                     self._complete(outcome.job.record, "skipped", outcome.reason)
-        self._in_flight.decoded([outcome for outcome in outcomes if isinstance(outcome, Decoded)])
 
     def _acquire(self, record: FrameRecord) -> _core.Slot | None:
         """Wait for a slot; None when stopping. This wait is the back-pressure; the consumer's heartbeat goes on meanwhile."""

@@ -60,6 +60,7 @@ class Worker:
         self._in_flight = in_flight
         self._models = DetectorModels()
         self._resume = ResumePoints()
+        self._intake: Intake | None = None
         self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
@@ -79,10 +80,10 @@ class Worker:
                 start=settings.start,
                 begin_at=resume_offset,
                 on_assign=self._begin,
-                on_revoke=self._in_flight.wait_committed,
+                on_revoke=self._revoked,
             ) as consumer,
         ):
-            intake = Intake(
+            self._intake = intake = Intake(
                 consumer,
                 self._ring,
                 self._in_flight,
@@ -110,6 +111,12 @@ class Worker:
     def _begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         self._resume.begin(tenures)
         self._in_flight.begin(tenures)
+
+    def _revoked(self, partitions: frozenset[Partition]) -> None:
+        """Finish the frames of partitions that go to another worker, those too that a decoder holds back."""
+        if self._intake is not None:
+            self._intake.drain()
+        self._in_flight.wait_committed(partitions)
 
     @contextlib.contextmanager
     def _beside(self, name: str, work: Callable[[], None], consumer: FrameConsumer) -> Iterator[None]:
