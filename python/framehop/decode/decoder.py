@@ -121,10 +121,10 @@ class Decoder(Protocol):
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         """Take `jobs`, which may be none, and yield the outcomes that are known now, in rounds.
 
-        The caller hands the pictures of a round on before it asks for the next one, which may wait for their slots. At least as many
-        slots are free as there are jobs. `take_slot` waits for a slot, and returns None when the worker is stopping: then the slots
-        that were taken are given back, and frames without an outcome stay uncommitted, so that the worker's successor reads them
-        again. Raises DecoderError.
+        The caller hands the pictures of a round on before it asks for the next one, which may wait for their slots. At least as
+        many slots are free as there are jobs. `take_slot` waits for a slot, and returns None when the worker is stopping: then the
+        slots that were taken are given back, and frames without an outcome stay uncommitted, so that the worker's successor reads
+        them again. Raises DecoderError.
         """
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
