@@ -161,13 +161,13 @@ def obstacle(path: Path, *, max_pixels: int = MAX_PIXELS) -> str:
 
 def _obstacle_in(container: InputContainer, video: VideoStream) -> str:
     if video.codec_context.name not in CODECS:
-        return f"it is {video.codec_context.name}, not H.264 or H.265"
+        return f"it is encoded with {video.codec_context.name}, not H.264 or H.265; use --codec jpeg"
     try:
         if all(packet.pts is not None for packet in islice(container.demux(video), _LOOK) if packet.size):
             return ""
     except FFmpegError as error:
         return reason_of(error)
-    return "it has no time stamps; put it into a container such as mp4"
+    return "it has no time stamps; use --codec jpeg, or put it into a container such as mp4"
 
 
 def _base(video: VideoStream) -> Fraction:
