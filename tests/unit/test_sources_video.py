@@ -17,7 +17,8 @@ from framehop._core import decode_jpeg
 from framehop.errors import MissingExtraError, SourceError
 from framehop.protocols import Picture
 from framehop.sources import SourceOptions, open_sources, parse_source
-from framehop.sources.video import VideoSource, _Timeline
+from framehop.sources.container import Timeline
+from framehop.sources.video import VideoSource
 
 SIZE = (64, 48)
 
@@ -66,7 +67,7 @@ def test_uneven_time_stamps_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_timeline_always_moves_on() -> None:
-    timeline = _Timeline(Fraction(1, 1000), 40_000)
+    timeline = Timeline(Fraction(1, 1000), 40_000)
     places = [timeline.place(pts) for pts in (5000, 5100, 5100, 0, 100, None, 200, 2**62, 2**62 + 30)]
     assert places == [0, 100_000, 140_000, 180_000, 280_000, 320_000, 360_000, 400_000, 430_000]
 
