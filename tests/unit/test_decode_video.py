@@ -148,6 +148,31 @@ def test_what_comes_before_the_first_key_frame_is_passed(
     assert watcher.of(jobs[10:]) == numbers(jobs)[10:]
 
 
+@pytest.mark.parametrize(("codec", "params"), [("libx264", "keyint=100:scenecut=0:open-gop=1"), ("libx265", OPEN)])
+def test_a_beginning_at_an_open_group_gives_all_that_follows_on_the_screen(
+    tmp_path: Path,
+    frames: VideoFrames,
+    ring: _core.Ring,
+    watcher: Watcher,
+    decode: Decode,
+    codec: str,
+    params: str,
+) -> None:
+    """Also when its pictures are asked for at once. Of the leading pictures none is guessed."""
+    jobs = film(tmp_path / "film.mp4", 230, codec=codec, params=params, bframes=3)
+    _, begin, *_ = [job.record.meta.key.seq for job in jobs if job.record.meta.keyframe]
+    for job in jobs[begin:]:
+        watcher.watch(frames.decode([job], taker(ring)))
+        watcher.watch(frames.drain(taker(ring)))
+    first_us = jobs[begin].record.meta.captured_us
+    leading = {job.record.meta.key for job in jobs[begin:] if job.record.meta.captured_us < first_us}
+    assert leading
+    assert watcher.of(jobs[begin:]) == [
+        ("no-keyframe", -1) if job.record.meta.key in leading else fate
+        for job, fate in zip(jobs[begin:], numbers(jobs)[begin:], strict=True)
+    ]
+
+
 def test_a_new_epoch_ends_the_old_one_and_gives_what_it_held(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
 ) -> None:

@@ -43,9 +43,11 @@ Owner owned(Made* made) {
 // complaint, which is the cause of the others.
 class Complaints {
   public:
-    static void listen();           // from the first call on; thread-safe
-    static void forget() noexcept;  // before a new piece of work of this thread
-    static std::string first();     // without the line's end; empty when there is none
+    static void listen();  // from the first call on; thread-safe
+    // Before a new piece of work of this thread. `begun_within`: it follows a key frame whose past the decoder has not
+    // seen, so orders to drop pictures of that past are no complaint.
+    static void forget(bool begun_within = false) noexcept;
+    static std::string first();  // without the line's end; empty when there is none
 };
 
 }  // namespace framehop::video

@@ -56,7 +56,6 @@ class StreamDecoder::Context {
         context_ = owned<ContextPtr>(avcodec_alloc_context3(found));
         context_->thread_count = 1;
         context_->max_pixels = static_cast<std::int64_t>(max_pixels);
-        context_->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
         context_->opaque = this;
         context_->get_buffer2 = &note_buffer;
         const int status = avcodec_open2(context_.get(), found, nullptr);
@@ -66,11 +65,13 @@ class StreamDecoder::Context {
     Context& operator=(const Context&) = delete;
     ~Context() = default;
 
-    // Returns libavcodec's status.
-    int decode(Bytes unit, std::uint64_t key) {
+    // Returns libavcodec's status. `begun_within`: see Complaints. It would take each complaint for an error, so
+    // whoever calls looks at those that are left.
+    int decode(Bytes unit, std::uint64_t key, bool begun_within) {
         buffers_.clear();
         shown_.clear();
-        Complaints::forget();
+        Complaints::forget(begun_within);
+        context_->err_recognition = AV_EF_CRCCHECK | (begun_within ? 0 : AV_EF_EXPLODE);
         fill(unit, key);
         const int sent = avcodec_send_packet(context_.get(), packet_.get());
         av_packet_unref(packet_.get());
@@ -80,6 +81,11 @@ class StreamDecoder::Context {
 
     // The pictures that were begun by the last decode(): the unit's own, and those that stand in for missing ones.
     [[nodiscard]] const std::vector<FramePtr>& buffers() const noexcept { return buffers_; }
+    // The unit's own one. H.264 fills gaps in the numbers of its pictures first; H.265 looks for the references of a
+    // picture that it has begun.
+    [[nodiscard]] const AVFrame& own() const noexcept {
+        return *(context_->codec_id == AV_CODEC_ID_H264 ? buffers_.back() : buffers_.front());
+    }
     // The pictures whose turn on the screen came with it.
     [[nodiscard]] const std::vector<FramePtr>& shown() const noexcept { return shown_; }
 
@@ -154,7 +160,7 @@ void StreamDecoder::decode(Bytes unit, std::uint64_t key, std::int64_t shown_at,
     if (!begun_ || !broken_.empty() || !facts.has_picture) return refuse(facts, key, outcomes);
     if (shown_at < first_shown_at_) return pass_over(unit, key, outcomes);
     held_.push_back({key, nullptr});
-    judge(facts, key, context_->decode(unit, key), outcomes);
+    judge(facts, key, context_->decode(unit, key, begun_within_), outcomes);
     for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
 }
 
@@ -165,7 +171,8 @@ void StreamDecoder::begin(const AccessUnit& facts, std::int64_t shown_at, std::v
         take_held(outcomes);
         context_->flush();
     }
-    first_shown_at_ = anew && !facts.clean ? shown_at : std::numeric_limits<std::int64_t>::min();
+    begun_within_ = anew && !facts.clean;
+    first_shown_at_ = begun_within_ ? shown_at : std::numeric_limits<std::int64_t>::min();
     begun_ = true;
     broken_.clear();
 }
@@ -184,7 +191,7 @@ void StreamDecoder::refuse(const AccessUnit& facts, std::uint64_t key, std::vect
 // A leading picture without its references. The decoder gets it all the same, or it would miss its number in the
 // stream.
 void StreamDecoder::pass_over(Bytes unit, std::uint64_t key, std::vector<Outcome>& outcomes) {
-    context_->decode(unit, key);
+    context_->decode(unit, key, begun_within_);
     for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
     outcomes.push_back(without_picture(key, Result::no_keyframe));
 }
@@ -199,7 +206,7 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
     } else if (context_->buffers().empty()) {
         settle(key, without_picture(key, Result::not_shown), outcomes);
     } else {
-        held_.back().own = std::make_unique<Picture>(*context_->buffers().back());
+        held_.back().own = std::make_unique<Picture>(context_->own());
     }
 }
 
@@ -207,7 +214,9 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
 std::string StreamDecoder::complaint_of(int status, const AccessUnit& facts) const {
     if (status < 0) return text_of(status);
     // libavcodec drops some damaged pictures without an error. A second field has no memory of its own either.
-    if (context_->buffers().empty()) return Complaints::first();
+    if (context_->buffers().empty() || begun_within_) {
+        if (std::string why = Complaints::first(); !why.empty()) return why;
+    }
     if (context_->buffers().size() > 1 && !facts.keyframe) return "a picture that it needs is missing";
     return "";
 }

@@ -114,6 +114,7 @@ class StreamDecoder {
     std::deque<Held> held_;            // in the order of the stream
     bool begun_ = false;               // a key frame was decoded
     std::string broken_;               // why pictures fail until the next key frame; empty when they do not
+    bool begun_within_ = false;        // since a key frame that pictures before it reach across
     std::int64_t first_shown_at_ = 0;  // pictures before it on the screen lack their references
 };
 

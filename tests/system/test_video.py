@@ -1,0 +1,147 @@
+"""Films in the log as they are: a worker may die anywhere in a group of pictures, and every event is still that of its own picture."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import framehop
+from framehop import _core
+from framehop.partitioning import partition_of
+from framehop.sources.passthrough import PassedVideo
+from framehop.types import Event
+from tests.clips import BITS, write_film
+from tests.system.harness import House
+from tests.system.test_faults import audit
+from tests.tiny_model import write_columns_model
+from tests.waiting import until
+
+if not _core.VIDEO:
+    pytest.skip("this build has no video decoder", allow_module_level=True)
+
+LONG = "keyint=250:min-keyint=250:scenecut=0"  # 10 s
+FPS = 100
+Numbers = dict[int, int]
+
+
+def neighbours(partitions: int, count: int) -> list[str]:
+    """Return stream ids that share a partition."""
+    names = (f"cam-{k}" for k in itertools.count())
+    return list(itertools.islice((name for name in names if partition_of(name, partitions) == 0), count))
+
+
+def order_on_screen(path: Path) -> Numbers:
+    """Return by seq which picture of the film a unit is."""
+    times = [picture.media_us for picture in PassedVideo(path, stream="s").pictures()]
+    order = sorted(range(len(times)), key=times.__getitem__)
+    return {seq: number for number, seq in enumerate(order)}
+
+
+def number_of(event: dict[str, Any]) -> int:
+    """Return the number that an event has found in its picture."""
+    width = event["width"] / BITS
+    return sum(1 << int((found["box"][0] + found["box"][2]) / 2 / width) for found in event["objects"])
+
+
+def plain(event: Event) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(framehop_json(event))
+    return loaded
+
+
+def framehop_json(event: Event) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(event)
+
+
+def first_of_each(events: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for event in events:
+        found.setdefault(event["event_id"], event)
+    return found
+
+
+class Stage:
+    """Two films, with closed and with open groups, and a camera of JPEGs, all in one partition."""
+
+    def __init__(self, house: House, *, seconds: int, partitions: int = 8) -> None:
+        self.house = house
+        one, two, three = neighbours(partitions, 3)
+        closed = write_film(house.path / "closed.mp4", seconds * 25, params=LONG, bframes=3)
+        opened = write_film(house.path / "open.mp4", seconds * 25, params=f"{LONG}:open-gop=1", bframes=3)
+        self.numbers = {one: order_on_screen(closed), two: order_on_screen(opened)}
+        self.jpegs = three
+        self.count = seconds * 25
+        self.sources = [f"{one}={closed}", f"{two}={opened}", f"{three}=testsrc:?size=160x64&count={self.count}"]
+        folder = house.path / "model"
+        folder.mkdir()
+        self.words: list[str | Path] = [*self.sources, "--codec", "copy", "--model"]
+        self.words += [write_columns_model(folder, BITS), "--rate", str(FPS)]
+
+    def events(self) -> list[dict[str, Any]]:
+        with framehop.open_log(self.house.log, create=False) as log, log.events() as reader:
+            return [plain(record.event) for record in reader]
+
+    def check(self, events: Sequence[dict[str, Any]]) -> None:
+        """Every frame has its event, and every event the number of its own picture."""
+        for stream, numbers in self.numbers.items():
+            mine = {event["seq"]: event for event in events if event["stream"] == stream}
+            assert sorted(mine) == sorted(numbers)
+            assert {event["outcome"] for event in mine.values()} == {"detected"}, _told(mine.values())
+            assert {seq: number_of(event) for seq, event in mine.items()} == numbers
+        camera = [event for event in events if event["stream"] == self.jpegs]
+        assert sorted(event["seq"] for event in camera) == list(range(self.count))
+        assert {event["outcome"] for event in camera} == {"detected"}
+
+
+def _told(events: Iterable[dict[str, Any]]) -> list[str]:
+    return [f"{event['event_id']}: {event['reason']}" for event in events if event["outcome"] != "detected"][:5]
+
+
+def boxes(events: Iterable[dict[str, Any]]) -> dict[tuple[str, int], Any]:
+    return {(event["stream"], event["seq"]): event["objects"] for event in events}
+
+
+def kill_workers(house: House, running: subprocess.Popen[bytes], rounds: int, progress: Any) -> None:
+    """Kill the worker as often, each time after some progress and a random while."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(rounds):
+        before = progress()
+        until(lambda: progress() > before, "progress", 120)  # noqa: B023
+        with pytest.raises(subprocess.TimeoutExpired):  # the random instant is the point
+            running.wait(chance.random() * 0.5)
+        for worker in house.processes("worker-0"):
+            worker.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.timeout(3600)
+def test_a_worker_may_die_anywhere_in_a_group(house: House, request: pytest.FixtureRequest) -> None:
+    rounds = 100 if request.config.getoption("--soak") else 4
+    stage = Stage(house, seconds=rounds * 2 + 20)
+    report = house.path / "report.json"
+    running = house.start("run", *stage.words, "--log", house.log, "--report", report)
+    kill_workers(house, running, rounds, house.events)
+    _, stderr = running.communicate(timeout=600)
+    assert running.returncode == 0, stderr.decode()
+    deaths = [each for each in json.loads(report.read_text())["incidents"] if each["process"] == "worker-0"]
+    assert len(deaths) == rounds
+    events = stage.events()
+    stage.check(events)
+    found = audit(house)
+    assert (found["missing"], found["duplicates"], found["out_of_order"]) == (0, 0, 0)
+
+    calm = house.path / "calm"
+    done = house.framehop("run", *stage.words, "--log", calm, timeout_s=600)
+    assert done.returncode == 0, done.stderr
+    with framehop.open_log(calm, create=False) as log, log.events() as reader:
+        assert boxes(plain(record.event) for record in reader) == boxes(events)
