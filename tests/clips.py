@@ -44,9 +44,8 @@ def write_film(
         stream.width, stream.height = SIZE
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, 25)
-        name = "x264-params" if codec == "libx264" else "x265-params"
-        quiet = "" if codec == "libx264" else ":log-level=none"
-        stream.codec_context.options = {name: f"{params}:bframes={bframes}:b-adapt=0{quiet}", "preset": "veryfast"}
+        if codec.startswith("libx"):
+            stream.codec_context.options = _options(codec, params, bframes)
         for number in range(count):
             frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
             frame.pts = number
@@ -54,3 +53,8 @@ def write_film(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def _options(codec: str, params: str, bframes: int) -> dict[str, str]:
+    name, quiet = ("x264-params", "") if codec == "libx264" else ("x265-params", ":log-level=none")
+    return {name: f"{params}:bframes={bframes}:b-adapt=0{quiet}", "preset": "veryfast"}

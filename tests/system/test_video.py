@@ -1,4 +1,4 @@
-"""Films in the log as they are: a worker may die anywhere in a group of pictures, and every event is still that of its own picture."""
+"""Films in the log as they are: a worker may die anywhere in a group of pictures, and each event is still that of its picture."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import framehop
@@ -18,8 +19,10 @@ from framehop import _core
 from framehop.partitioning import partition_of
 from framehop.sources.passthrough import PassedVideo
 from framehop.types import Event
+from tests.broker import Cluster
 from tests.clips import BITS, write_film
 from tests.system.harness import House
+from tests.system.kafka_house import WINDOW, KafkaHouse, ended_well
 from tests.system.test_faults import audit
 from tests.tiny_model import write_columns_model
 from tests.waiting import until
@@ -42,7 +45,7 @@ def order_on_screen(path: Path) -> Numbers:
     """Return by seq which picture of the film a unit is."""
     times = [picture.media_us for picture in PassedVideo(path, stream="s").pictures()]
     order = sorted(range(len(times)), key=times.__getitem__)
-    return {seq: number for number, seq in enumerate(order)}
+    return {seq: number % (1 << BITS) for number, seq in enumerate(order)}
 
 
 def number_of(event: dict[str, Any]) -> int:
@@ -52,14 +55,8 @@ def number_of(event: dict[str, Any]) -> int:
 
 
 def plain(event: Event) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(framehop_json(event))
+    loaded: dict[str, Any] = json.loads(msgspec.json.encode(event))
     return loaded
-
-
-def framehop_json(event: Event) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(event)
 
 
 def first_of_each(events: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -89,6 +86,14 @@ class Stage:
     def events(self) -> list[dict[str, Any]]:
         with framehop.open_log(self.house.log, create=False) as log, log.events() as reader:
             return [plain(record.event) for record in reader]
+
+    def calm(self) -> dict[tuple[str, int], Any]:
+        """Return what is found when nobody dies."""
+        calm = self.house.path / "calm"
+        done = self.house.framehop("run", *self.words, "--log", calm, timeout_s=600)
+        assert done.returncode == 0, done.stderr
+        with framehop.open_log(calm, create=False) as log, log.events() as reader:
+            return boxes(plain(record.event) for record in reader)
 
     def check(self, events: Sequence[dict[str, Any]]) -> None:
         """Every frame has its event, and every event the number of its own picture."""
@@ -140,8 +145,29 @@ def test_a_worker_may_die_anywhere_in_a_group(house: House, request: pytest.Fixt
     found = audit(house)
     assert (found["missing"], found["duplicates"], found["out_of_order"]) == (0, 0, 0)
 
-    calm = house.path / "calm"
-    done = house.framehop("run", *stage.words, "--log", calm, timeout_s=600)
-    assert done.returncode == 0, done.stderr
-    with framehop.open_log(calm, create=False) as log, log.events() as reader:
-        assert boxes(plain(record.event) for record in reader) == boxes(events)
+    assert stage.calm() == boxes(events)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_a_worker_may_die_anywhere_in_a_group_with_kafka(
+    house: House, kafka_cluster: Cluster, request: pytest.FixtureRequest, delivery: str
+) -> None:
+    rounds = 100 if request.config.getoption("--soak") else 3
+    stage = Stage(house, seconds=rounds * 3 + 20, partitions=4)
+    with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=4) as kafka:
+        report = house.path / "report.json"
+        running = house.start("run", *stage.words, *kafka.at, "--report", report)
+        kill_workers(house, running, rounds, kafka.events)
+        ended_well(running, 600)
+        deaths = [each for each in json.loads(report.read_text())["incidents"] if each["process"] == "worker-0"]
+        assert len(deaths) == rounds
+        ledger = kafka.ledger()
+        ledger.check(repeats=0 if delivery == "exactly-once" else rounds * WINDOW)
+        assert ledger.gaps == []
+        found = house.framehop("audit", *kafka.at, "--json")
+        assert found.returncode == 0, found.stdout + found.stderr
+    first = list(first_of_each(ledger.events).values())
+    stage.check(first)
+    assert stage.calm() == boxes(first)
