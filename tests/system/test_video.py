@@ -17,10 +17,11 @@ import pytest
 import framehop
 from framehop import _core
 from framehop.partitioning import partition_of
+from framehop.protocols import Picture
 from framehop.sources.passthrough import PassedVideo
-from framehop.types import Event
+from framehop.types import Event, Frame, FrameKey, StreamState
 from tests.broker import Cluster
-from tests.clips import BITS, write_film
+from tests.clips import BITS, numbered, write_film
 from tests.system.harness import House
 from tests.system.kafka_house import WINDOW, KafkaHouse, ended_well
 from tests.system.test_faults import audit
@@ -171,3 +172,62 @@ def test_a_worker_may_die_anywhere_in_a_group_with_kafka(
     first = list(first_of_each(ledger.events).values())
     stage.check(first)
     assert stage.calm() == boxes(first)
+
+
+@pytest.mark.parametrize("point", ["decode.mid@20", "decode.done@9", "offsets.stored@4"])
+def test_killed_at_a_point_in_the_first_group(house: House, point: str) -> None:
+    stage = Stage(house, seconds=4)
+    report = house.path / "report.json"
+    done = house.framehop("run", *stage.words, "--log", house.log, "--report", report, fail_at=point)
+    assert done.returncode == 0, done.stderr
+    [death] = json.loads(report.read_text())["incidents"]
+    assert (death["process"], death["signal"]) == ("worker-0", "SIGKILL")
+    stage.check(stage.events())
+    assert audit(house)["missing"] == 0
+
+
+def test_a_camera_that_stalls_in_mid_group_holds_nobody_back(house: House) -> None:
+    """Its last pictures might still be overtaken, but a camera of JPEGs shares its partition and goes on."""
+    stalls, goes_on = neighbours(8, 2)
+    film = list(PassedVideo(write_film(house.path / "film.mp4", 30, params=LONG, bframes=3), stream="s").pictures())
+    folder = house.path / "model"
+    folder.mkdir()
+    with framehop.open_log(house.log) as log, log.writer() as writer:
+        state = writer.open_stream(stalls, source="test:", finite=False)
+        other = writer.open_stream(goes_on, source="test:", finite=False)
+        running = house.start("detect", "--log", house.log, "--model", write_columns_model(folder, BITS))
+        for seq, picture in enumerate(film[:10]):
+            assert writer.append(_frame(state, seq, picture))
+        seqs = itertools.count()
+        jpeg = _core.encode_jpeg(numbered(5))
+
+        def goes_on_and_all_is_answered() -> bool:
+            assert writer.append(_frame(other, next(seqs), Picture(payload=jpeg, media_us=0, width=160, height=64)))
+            with log.events() as reader:
+                return sum(record.event.stream == stalls for record in reader) == 10
+
+        until(goes_on_and_all_is_answered, "every event of the camera that stalls", 60)
+        for seq, picture in enumerate(film[10:], 10):
+            assert writer.append(_frame(state, seq, picture))
+        count = 30 + next(seqs)
+        until(lambda: house.events() == count, "every event", 60)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 0
+        with log.events() as reader:
+            events = [plain(record.event) for record in reader if record.event.stream == stalls]
+    assert {event["outcome"] for event in events} == {"detected"}, _told(events)
+    assert {event["seq"]: number_of(event) for event in events} == order_on_screen(house.path / "film.mp4")
+
+
+def _frame(state: StreamState, seq: int, picture: Picture) -> Frame:
+    now_us = state.epoch + seq * 40_000
+    return Frame(
+        key=FrameKey(state.stream, state.epoch, seq),
+        payload=picture.payload,
+        captured_us=now_us + picture.media_us - (picture.due_us or 0),
+        received_us=now_us,
+        content_type=picture.content_type,
+        keyframe=picture.keyframe,
+        width=picture.width,
+        height=picture.height,
+    )
