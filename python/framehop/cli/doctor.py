@@ -100,3 +100,12 @@ def _runtimes() -> Iterator[Check]:
     yield Check("runtime", "ok", f"ONNX Runtime {onnxruntime.__version__}, built with {providers}")
     if importlib.util.find_spec("av") is None:
         yield Check("video", "note", f"video files cannot be read: {install('video')}")
+    if _core.VIDEO:
+        yield Check("decoder", "ok", "H.264 and H.265 in the log are decoded here")
+    else:
+        yield Check(
+            "decoder",
+            "note",
+            "H.264 and H.265 in the log cannot be decoded here: install libavcodec-dev, libavutil-dev and libswscale-dev, "
+            "then build framehop again",
+        )
