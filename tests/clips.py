@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 BITS = 10  # of the number, as blocks of a row: bright is 1
@@ -41,6 +42,7 @@ def write_film(
     """Write pictures 0 to `count` - 1 at 25 per second. `params`: as x264 and x265 have them."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height = SIZE
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, 25)

@@ -139,7 +139,7 @@ def test_what_cannot_be_passed_is_named_or_becomes_jpegs(tmp_path: Path, name: s
 @needs_decoder
 def test_the_codec_is_the_users_choice(tmp_path: Path) -> None:
     path = str(write_film(tmp_path / "film.mp4", 3))
-    kinds = {codec: type(parse_source(path, SourceOptions(codec=codec))) for codec in ("auto", "copy", "jpeg")}  # type: ignore[arg-type]
+    kinds = {codec: type(parse_source(path, SourceOptions(codec=codec))) for codec in ("auto", "copy", "jpeg")}
     assert kinds == {"auto": PassedVideo, "copy": PassedVideo, "jpeg": VideoSource}
     with pytest.raises(ConfigError, match="use auto, copy or jpeg"):
         SourceOptions(codec="h264")  # type: ignore[arg-type]
