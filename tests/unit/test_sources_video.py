@@ -149,7 +149,8 @@ def test_a_file_that_claims_too_many_pixels_is_refused(tmp_path: Path) -> None:
 def test_without_pyav_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _clip(tmp_path / "clip.mp4")
     monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.delitem(sys.modules, "framehop.sources.video")
+    for name in ("video", "container"):
+        monkeypatch.delitem(sys.modules, f"framehop.sources.{name}")
     with pytest.raises(MissingExtraError, match=r"pip install '.*\[video\]'"):
         parse_source(str(path))
 
@@ -184,7 +185,7 @@ def test_a_file_that_claims_more_than_all_memory_is_at_fault_itself(
         VideoSource(clip, stream="clip")
     opened = open_sources(["good=testsrc:?count=1", str(clip)])
     assert ([source.stream for source in opened.sources], list(opened.failures)) == (["good"], ["clip"])
-    monkeypatch.setattr("framehop.sources.video._ROOM", 1 << 60)  # there is truly none left
+    monkeypatch.setattr("framehop.sources.container._ROOM", 1 << 60)  # there is truly none left
     with pytest.raises(MemoryError):
         VideoSource(clip, stream="clip")
 
