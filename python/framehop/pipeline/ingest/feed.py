@@ -160,8 +160,8 @@ class Feed:
             return False
         if state.replaced:
             logger.warning(
-                "%s is another file than the one that was interrupted: it begins anew as epoch %d, and the rest of the old one "
-                "never reaches the log",
+                "%s is another file than the one that was interrupted, or has another --codec: it begins anew as epoch %d, and the "
+                "rest of the old pass never reaches the log",
                 self._source.uri,
                 state.epoch,
             )
