@@ -38,7 +38,10 @@ KINDS = [
 class Worker:
     """Decodes one tenure of a partition, from where the last commit said."""
 
-    def __init__(self, partition: list[DecodeJob], tenure: Tenure, watcher: Watcher, ring: _core.Ring) -> None:
+    def __init__(
+        self, partition: list[DecodeJob], tenure: Tenure, watcher: Watcher, ring: _core.Ring, *, batch: int
+    ) -> None:
+        self._batch = batch
         self._partition, self._tenure, self._watcher, self._ring = partition, tenure, watcher, ring
         self._points = ResumePoints()
         self._points.begin({P: tenure})
@@ -47,16 +50,19 @@ class Worker:
     def live(self, until: int) -> dict[FrameKey, Fate]:
         """Read up to offset `until`; return the fates of what was not answered before."""
         self._watcher.fates.clear()
-        for job in self._partition[resume_offset(self._tenure) : until]:
-            meta = job.record.meta
-            replayed = self._points.is_replayed(meta)
-            assert replayed == (meta.pointer.offset < self._tenure.offset)
-            self._points.note(meta)
-            wanted = replace(job, unwanted="replayed" if replayed else "")
-            self._watcher.watch(self._frames.decode([wanted], taker(self._ring)))
+        for begin in range(resume_offset(self._tenure), until, self._batch):
+            jobs = [self._job(job) for job in self._partition[begin : min(until, begin + self._batch)]]
+            self._watcher.watch(self._frames.decode(jobs, taker(self._ring)))
         self._watcher.watch(self._frames.drain(taker(self._ring)))
         first = {job.record.meta.key for job in self._partition[self._tenure.offset :]}
         return {key: fate for key, fate in self._watcher.fates.items() if key in first}
+
+    def _job(self, job: DecodeJob) -> DecodeJob:
+        meta = job.record.meta
+        replayed = self._points.is_replayed(meta)
+        assert replayed == (meta.pointer.offset < self._tenure.offset)
+        self._points.note(meta)
+        return replace(job, unwanted="replayed" if replayed else "")
 
     def commit(self, mark: int) -> Tenure:
         """Return the successor's tenure."""
@@ -108,17 +114,18 @@ def test_a_successor_gives_each_frame_the_fate_it_would_have_had(
     )
     marks = sorted(data.draw(st.sets(st.integers(1, len(partition)), min_size=1, max_size=4), label="deaths"))
     reads = [data.draw(st.integers(mark, len(partition)), label="read until") for mark in marks]
+    batch = data.draw(st.integers(1, 4), label="frames decoded at once")
     ring, reader = place
     watcher = Watcher(ring, reader)
-    whole = Worker(partition, Tenure(number=1, offset=0), watcher, ring).live(len(partition))
+    whole = Worker(partition, Tenure(number=1, offset=0), watcher, ring, batch=batch).live(len(partition))
     assert len(whole) == len(partition)
 
     tenure, found = Tenure(number=1, offset=0), dict[FrameKey, Fate]()
     for mark, read in zip(marks, reads, strict=True):
-        worker = Worker(partition, tenure, watcher, ring)
+        worker = Worker(partition, tenure, watcher, ring, batch=batch)
         fates = worker.live(read)
         found |= {job.record.meta.key: fates[job.record.meta.key] for job in partition[tenure.offset : mark]}
         tenure = worker.commit(mark)
         assert resume_offset(tenure) <= mark
-    found |= Worker(partition, tenure, watcher, ring).live(len(partition))
+    found |= Worker(partition, tenure, watcher, ring, batch=batch).live(len(partition))
     assert found == whole

@@ -187,6 +187,17 @@ def test_a_new_epoch_ends_the_old_one_and_gives_what_it_held(
     assert watcher.of(later) == numbers(jobs)
 
 
+def test_the_last_frames_of_an_epoch_may_come_together_with_the_next_one(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 10, bframes=3)
+    both = [*jobs, *moved(jobs, epoch=2)]
+    for begin in (0, 4, 8, 12, 16):
+        watcher.watch(frames.decode(both[begin : begin + 4], taker(ring)))
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(both) == numbers(jobs) * 2
+
+
 def test_frames_read_again_under_a_new_tenure_do_not_meet_the_old_ones(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
 ) -> None:

@@ -102,7 +102,7 @@ class VideoFrames:
         if guards is None:
             return
         try:
-            answered = self._ended(jobs) + self._fed(jobs)
+            answered = self._fed(jobs) + self._ended(jobs)
         finally:
             for guard in guards:
                 guard.abandon()
@@ -125,7 +125,7 @@ class VideoFrames:
         return [pair for stream, part in zip(streams, found, strict=True) for pair in stream.answered(part)]
 
     def _stream(self, key: Key, first: DecodeJob) -> _Stream:
-        """Return the stream's decoder. Streams above the most there may be give up the one that was silent for longest."""
+        """Return the stream's decoder, which is then the one fed last."""
         stream = self._streams.pop(key, None)
         if stream is None or stream.tenure != first.record.tenure:
             codec = CODECS[kind_of(first.record.meta.content_type)]
@@ -139,11 +139,10 @@ class VideoFrames:
 
     def _ended(self, jobs: Sequence[DecodeJob]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
         """Close the decoders of epochs that are over, and of the streams that are too many; return what they held back."""
-        newest = {job.record.meta.key.stream: job.record.meta.key.epoch for job in jobs}
+        newest = dict(sorted(_key(job) for job in jobs))
         over = [key for key in self._streams if newest.get(key[0], key[1]) > key[1]]
         living = [key for key in self._streams if key not in over]
-        coming = len({_key(job) for job in jobs} - self._streams.keys())
-        over += living[: max(0, len(living) + coming - MAX_STREAMS)]
+        over += living[: max(0, len(living) - MAX_STREAMS)]
         return [pair for key in over for pair in _held(self._streams.pop(key))]
 
     def _stalled(self) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
