@@ -25,7 +25,7 @@ class _Until:
     def __init__(self, source: Source, seq: int, stop: threading.Event) -> None:
         self._source, self._seq, self._stop = source, seq, stop
         self.stream, self.uri, self.rate, self.finite = source.stream, source.uri, source.rate, source.finite
-        self.count, self.left_out, self.version = source.count, source.left_out, getattr(source, "version", "")
+        self.count, self.version = source.count, getattr(source, "version", "")
 
     def pictures(self, start_seq: int = 0):  # type: ignore[no-untyped-def]
         for seq, picture in enumerate(self._source.pictures(start_seq), start_seq):
