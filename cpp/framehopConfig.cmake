@@ -1,4 +1,5 @@
-# find_package(framehop): the targets framehop::base, shm, codec, image, wire and hop, static libraries in C++20.
+# find_package(framehop): the targets framehop::base, shm, codec, image, wire and hop, static libraries in C++20, and
+# framehop::video if it was built with libavcodec; framehop_VIDEO says whether.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 find_dependency(PkgConfig)
@@ -12,4 +13,13 @@ foreach(module TURBOJPEG JPEG ZMQ)
     return()
   endif()
 endforeach()
+set(framehop_VIDEO @FRAMEHOP_VIDEO@)
+if(framehop_VIDEO)
+  pkg_check_modules(FRAMEHOP_AV QUIET IMPORTED_TARGET libavcodec>=59 libavutil libswscale)
+  if(NOT FRAMEHOP_AV_FOUND)
+    set(framehop_FOUND FALSE)
+    set(framehop_NOT_FOUND_MESSAGE "pkg-config must know libavcodec >= 59, libavutil and libswscale, with which framehop was built")
+    return()
+  endif()
+endif()
 include(${CMAKE_CURRENT_LIST_DIR}/framehopTargets.cmake)

@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module) {
     register_bell(module);
     register_ring(module);
     register_codec(module);
+    register_video(module);
     register_image(module);
     register_nms(module);
     register_hop(module);

@@ -20,6 +20,11 @@ QUERIES = 300
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 PLAIN = Picture()
 IMAGENET = Picture(scale=1 / 255 / STD, bias=-MEAN / STD)
+NANODET = Picture(
+    blue_first=True,
+    scale=1 / np.array([57.375, 57.12, 58.395]),
+    bias=-np.array([103.53, 116.28, 123.675]) / np.array([57.375, 57.12, 58.395]),
+)
 YOLOX = Picture(blue_first=True, scale=1.0)
 BYTES = Picture(kind=TensorProto.UINT8, channels_first=False, scale=1.0, name="input_tensor")
 
@@ -254,6 +259,70 @@ def boxes_and_scores(kind: str) -> bytes:
     return graph.build({"boxes": boxes, "scores": scores})
 
 
+def centernet() -> bytes:
+    """Boxes in quarters of the input's pixels."""
+    graph = Graph(Picture(channels_first=False, scale=1.0))
+    best, classes, at = graph.objects(100)
+    boxes = graph.times(graph.at(graph.xyxy(), at), 0.25)
+    return graph.build({"detections": graph.join(boxes, best, graph.cast(classes, TensorProto.FLOAT))})
+
+
+FEW = 5
+
+
+def into_cells(graph: Graph, count: int, rows: str, empty: NDArray[np.float32]) -> str:
+    """Put rows [FEW, k] of the best objects into a map [count × count, k] of rows like `empty`, each where its centre lies."""
+    _, _, at = graph.objects(FEW)
+    centre = graph.columns(graph.reshape(graph.at(graph.cxcywh(pixels=False), at), FEW, 4), 0, 1)
+    x, y = graph.op("Split", graph.op("Floor", graph.times(centre, count)), graph.ints(1, 1), axis=-1, outputs=2)
+    where = graph.cast(graph.op("Add", graph.times(y, count), x), TensorProto.INT64)
+    return str(graph.op("ScatterND", graph.const(np.tile(empty, (count * count, 1))), where, rows))
+
+
+def nanodet() -> bytes:
+    """All objects on the coarsest grid, whose cells reach far enough. A distance lies between two of eight bins."""
+    graph = Graph(NANODET)
+    count, bins = -(-SIDE // 32), np.arange(8, dtype=np.float32)
+    _, _, at = graph.objects(FEW)
+    boxes = graph.reshape(graph.at(graph.xyxy(), at), FEW, 4)
+    centres = graph.columns(graph.reshape(graph.at(graph.cxcywh(), at), FEW, 4), 0, 1)
+    cell = graph.op("Floor", graph.times(graph.times(centres, 1 / SIDE), count))
+    centre = graph.op("Sub", graph.times(graph.op("Add", cell, graph.const(0.5)), 32.0), graph.const(0.5))
+    low, high = graph.op("Split", boxes, graph.ints(2, 2), axis=-1, outputs=2)
+    sides = graph.join(graph.op("Sub", centre, low), graph.op("Sub", high, centre))
+    distance = graph.op("Sub", graph.reshape(graph.times(sides, 1 / 32), FEW, 4, 1), graph.const(bins))
+    near = graph.op("Relu", graph.op("Sub", graph.const(1.0), graph.op("Abs", distance)))
+    logits = graph.reshape(graph.op("Log", graph.op("Max", near, graph.const(1e-6))), FEW, 32)
+    scores = graph.reshape(graph.at(graph.suppressed(), at), FEW, CLASSES)
+    outputs = {}
+    for stride in (8, 16):
+        cells_of = (-(-SIDE // stride)) ** 2
+        outputs[f"cls_pred_stride_{stride}"] = graph.const(np.zeros((1, cells_of, CLASSES)))
+        outputs[f"dis_pred_stride_{stride}"] = graph.const(np.full((1, cells_of, 32), 2.0))
+    of_scores = into_cells(graph, count, scores, np.zeros(CLASSES, np.float32))
+    of_boxes = into_cells(graph, count, logits, np.full(32, 2.0, np.float32))
+    outputs["cls_pred_stride_32"] = graph.reshape(of_scores, 1, count * count, CLASSES)
+    outputs["dis_pred_stride_32"] = graph.reshape(of_boxes, 1, count * count, 32)
+    return graph.build(outputs)
+
+
+def fastestdet() -> bytes:
+    """One map, whose scores are objectness^0.6 × class^0.4."""
+    graph = Graph(Picture(blue_first=True))
+    count = SIDE // 16
+    best, classes, at = graph.objects(FEW)
+    boxes = graph.reshape(graph.at(graph.cxcywh(pixels=False), at), FEW, 4)
+    centre, sides = graph.op("Split", boxes, graph.ints(2, 2), axis=-1, outputs=2)
+    placed = graph.times(centre, count)
+    offset = graph.op("Atanh", graph.op("Min", graph.op("Sub", placed, graph.op("Floor", placed)), graph.const(0.999)))
+    objectness_of = graph.op("Pow", graph.reshape(best, FEW, 1), graph.const(1 / 0.6))
+    one_hot = graph.op("OneHot", graph.reshape(classes, FEW), graph.ints(CLASSES), graph.const([0.0, 1.0]))
+    rows = graph.join(objectness_of, offset, graph.logit(sides), one_hot)
+    empty = np.concatenate([np.zeros(5), np.full(CLASSES, 1 / CLASSES)]).astype(np.float32)
+    cells_of = graph.op("Transpose", into_cells(graph, count, rows, empty), perm=[1, 0])
+    return graph.build({"output": graph.reshape(cells_of, 1, 5 + CLASSES, count, count)})
+
+
 YAML_SCALE = {"input": {"scale": 1.0, "bias": 0.0}}
 
 LAYOUTS: dict[str, Layout] = {
@@ -307,6 +376,9 @@ LAYOUTS: dict[str, Layout] = {
         resize="letterbox",
         beside=LABELS,
     ),
+    "centernet": Layout(make=centernet, head="centernet", beside=LABELS),
+    "nanodet": Layout(make=nanodet, head="nanodet"),
+    "fastestdet": Layout(make=fastestdet, head="fastestdet"),
     "tensorflow": Layout(make=tensorflow, head="tf", beside={"labels.txt": "\n".join(["background", *NAMES])}),
     "ssd": Layout(make=lambda: boxes_and_scores("tensorflow"), head="ssd"),
     "ssd with background": Layout(make=lambda: boxes_and_scores("background"), head="boxes-scores"),

@@ -94,6 +94,40 @@ def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), ki
     return network(nodes, [value("image", [batch, *shape], kind)], outputs, weights)
 
 
+def columns_network(columns: int) -> bytes:
+    """One anchor per column of a picture of so many columns and two rows. The score of its box, which lies in the column, is the
+    upper pixel's red over 255."""
+    values = columns * 2 * 3
+    pick = np.zeros((values, columns * 2), np.float32)
+    for column in range(columns):
+        pick[column * 3, column * 2] = 1 / 255
+    left = (np.arange(columns) + 0.25) / columns
+    boxes = np.stack([np.full(columns, 0.25), left, np.full(columns, 0.75), left + 0.5 / columns], 1)
+    nodes = [
+        node("Flatten", ["image"], "flat"),
+        node("MatMul", ["flat", "pick"], "picked"),
+        node("Reshape", ["picked", "scores_shape"], "scores"),
+        node("MatMul", ["flat", "nothing"], "origin"),
+        node("Add", ["origin", "places"], "placed"),
+        node("Reshape", ["placed", "boxes_shape"], "boxes"),
+    ]
+    weights = [
+        tensor("pick", pick),
+        tensor("nothing", np.zeros((values, columns * 4), np.float32)),
+        tensor("places", boxes.astype(np.float32).reshape(-1)),
+        tensor("scores_shape", np.array([-1, columns, 2])),
+        tensor("boxes_shape", np.array([-1, columns, 1, 4])),
+    ]
+    outputs = [value("scores", ["N", columns, 2]), value("boxes", ["N", columns, 1, 4])]
+    return network(nodes, [value("image", ["N", 2, columns, 3])], outputs, weights)
+
+
+def write_columns_model(directory: Path, columns: int) -> Path:
+    """Write a model that finds the bright columns of a picture."""
+    size = {"name": "image", "layout": "NHWC", "width": columns, "height": 2, "colour": "RGB"}
+    return write_model(directory, columns_network(columns), input=size)
+
+
 def sidecar(data: bytes, /, **changes: object) -> dict[str, object]:
     """Return the model.yaml that belongs beside :func:`ssd_network`, with whole sections replaced."""
     return {

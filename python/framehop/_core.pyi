@@ -500,6 +500,109 @@ class HopClient:
     ) -> None: ...
 
 @final
+class AccessUnit:
+    """The facts that an access unit of H.264 or H.265 states. `keyframe`: decoding can begin here (IDR, CRA, BLA, or a recovery
+    point at this picture). `clean`: and no picture that is shown earlier comes after it. `reference`: other pictures may need it.
+    `leading`: H.265, comes after its key frame and is shown before it. `parameter_sets`: it has all kinds that a decoder needs."""
+
+    @property
+    def has_picture(self) -> bool: ...
+    @property
+    def keyframe(self) -> bool: ...
+    @property
+    def clean(self) -> bool: ...
+    @property
+    def reference(self) -> bool: ...
+    @property
+    def leading(self) -> bool: ...
+    @property
+    def parameter_sets(self) -> bool: ...
+
+def read_access_unit(codec: Literal["h264", "h265"], data: Buffer) -> AccessUnit:
+    """Read an access unit in Annex B form without decoding it. Raises CorruptPictureError for anything else, with more than 4,096
+    units too. GIL released."""
+
+def parameter_sets(codec: Literal["h264", "h265"], data: Buffer) -> bytes:
+    """Return the parameter sets of an access unit in Annex B form, in their order. Errors as above. GIL released."""
+
+VIDEO: bool
+"""Whether this build has libavcodec. Without it there are no VideoDecoder, VideoPool and VideoPicture."""
+
+@final
+class VideoPicture:
+    """A decoded picture in libavcodec's memory, with the pixels that are shown, as stored: not turned."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+
+@final
+class VideoOutcome:
+    """What became of an access unit. `result`: `decoded`; `failed`, damaged or in need of a picture that is; `no_keyframe`, before
+    the first key frame; `not_shown`, a unit without a picture of its own. `picture` only when decoded, `error` and `message` only
+    when failed. `decode_us`: of the call that gave the picture."""
+
+    @property
+    def key(self) -> int: ...
+    @property
+    def result(self) -> Literal["decoded", "failed", "no_keyframe", "not_shown"]: ...
+    @property
+    def picture(self) -> VideoPicture | None: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def decode_us(self) -> int: ...
+
+@final
+class VideoWritten:
+    """A picture's slot. `ref` is None when that failed; the slot is then given back, and `error` has the code."""
+
+    @property
+    def ref(self) -> SlotRef | None: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+
+@final
+class VideoDecoder:
+    """The decoder of one stream, without threads of its own. One call at a time."""
+
+    def __init__(self, codec: Literal["h264", "h265"], *, max_pixels: int = ...) -> None:
+        """Raises UnsupportedPictureError when the installed libavcodec lacks the codec, InvalidArgumentError."""
+    @property
+    def held(self) -> int:
+        """Number of units whose picture is held back, because a later one may be shown before it."""
+    def take_held(self) -> list[VideoOutcome]:
+        """Return what is held back. Decoding goes on afterwards as if nothing had been taken. GIL released."""
+    def note_gap(self) -> None:
+        """Note that units are missing before the next one: what may need them fails until the next key frame."""
+
+@final
+class VideoPool:
+    """Threads that decode streams side by side, and write pictures into slots. Thread-safe; one call works at a time."""
+
+    def __init__(self, *, threads: int) -> None:
+        """Raises InvalidArgumentError unless 1 <= threads <= 256."""
+    @property
+    def threads(self) -> int: ...
+    def decode(
+        self, work: Sequence[tuple[VideoDecoder, Sequence[tuple[int, int, Buffer]]]]
+    ) -> list[list[VideoOutcome]]:
+        """Decode the units of each stream in their order: (key, shown_at, bytes in Annex B form). `key`: a number of the caller's;
+        `shown_at`: a time that follows the order on the screen. Return by stream the outcomes that are known now, in any order; a
+        unit may have its outcome in a later call. Raises what is no fault of the bytes, as OutOfMemoryError: the decoders must
+        then be dropped. GIL released."""
+    def write(
+        self, work: Sequence[tuple[VideoPicture, Slot, int]], *, min_width: int = 0, min_height: int = 0
+    ) -> list[VideoWritten]:
+        """Write each picture as RGB into its slot, turned upright by its Exif orientation (1–8), and publish the slot. The size is
+        the smallest eighth that is not below the minimum, as for JPEGs. GIL released."""
+
+@final
 class HopServer:
     """The detector's end of the hop (ZeroMQ ROUTER, mandatory). It answers each hello with a welcome. Use it from one thread,
     and not in a forked child (ClosedError)."""

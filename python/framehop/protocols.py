@@ -46,6 +46,7 @@ class Tenure:
 
 
 TenuresCallback = Callable[[Mapping[Partition, Tenure]], None]
+BeginAt = Callable[[Tenure], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +183,16 @@ class ConsumableLog(Protocol):
         *,
         member: str,
         start: Start = "beginning",
+        begin_at: BeginAt | None = None,
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> FrameConsumer:
-        """Join `group` as `member`. `poll` calls both callbacks. `on_assign`: a tenure begins; whatever is in flight of the
-        partition belongs to an older one. `on_revoke`: a partition is about to go to another member; finish or drop what is in
-        flight, commit, return."""
+        """Join `group` as `member`.
+
+        `begin_at`: returns the offset at which reading begins in a tenure, its own or an earlier one. Frames before the tenure's
+        offset count as done; those that retention has removed are no gap. It may be called from any thread. `poll` calls the other
+        callbacks. `on_assign`: a tenure begins; whatever is in flight of the partition belongs to an older one. `on_revoke`: a
+        partition is about to go to another member; finish or drop what is in flight, commit, return."""
 
     def members(self, group: str, count: int) -> list[str]:
         """Return names for `count` workers of this host in `group`. They are nobody else's until the log is closed."""
@@ -276,7 +281,8 @@ NO_PICTURE = "application/octet-stream"  # the content type of a payload that is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One encoded picture from a source. `media_us`: its place on the source's own timeline, microseconds from the first.
+    """One encoded picture from a source. `media_us`: its place on the source's own timeline, microseconds from the first. `due_us`:
+    when it is sent, on the same timeline, if that is later than its place, as for B-frames.
 
     `error`: why there are no pixels, as in `unreadable: a.jpg: Permission denied`: a code, a colon, and a reason that names the
     file. Such a picture goes into the log like any other, with the original bytes as its payload if there are some that fit, and
@@ -285,6 +291,7 @@ class Picture:
 
     payload: bytes
     media_us: int
+    due_us: int | None = None
     width: int = 0
     height: int = 0
     content_type: str = "image/jpeg"

@@ -254,6 +254,66 @@ def test_who_is_given_a_partition_learns_what_was_committed_of_it(log: FrameLog)
         assert (tenure.offset, tenure.metadata) == (2, "v1:0")
 
 
+def test_reading_may_begin_before_what_was_committed_and_moves_no_offset(log: FrameLog) -> None:
+    asked: list[Tenure] = []
+
+    def begin(tenure: Tenure) -> int:
+        asked.append(tenure)
+        return int(tenure.metadata or tenure.offset)
+
+    with log.writer() as writer:
+        write(writer, "a", 6)
+    with log.consumer("g", member="m") as consumer:
+        done = read(consumer, 6)[:4]
+        partition = done[0].meta.pointer.topic_partition
+        consumer.commit([make_event(record) for record in done], marks_after(done), {partition: "1"})
+    with log.consumer("g", member="successor", begin_at=begin) as consumer:
+        again = read(consumer, 5)
+        assert [record.meta.key.seq for record in again] == [1, 2, 3, 4, 5]
+        assert [tenure.offset for tenure in asked if tenure.metadata] == [4]
+        assert (consumer.positions()[partition], log.committed("g")[partition]) == (4, 4)
+        assert not consumer.commit([], {partition: 3}, {partition: "0"}, tenures_of(again)).lost
+        assert (consumer.positions()[partition], log.committed("g")[partition]) == (4, 4)
+        rest = again[3:]
+        consumer.commit([make_event(record) for record in rest], marks_after(rest), {partition: "2"}, tenures_of(again))
+        assert log.committed("g")[partition] == 6
+        assert consumer.poll(10, 0.0) == []
+    with log.consumer("g", member="third", begin_at=begin) as consumer:
+        assert [record.meta.key.seq for record in read(consumer, 4)] == [2, 3, 4, 5]
+    assert list(log.gaps()) == []
+
+
+def test_a_place_that_the_log_has_not_is_moved_into_it(log: FrameLog) -> None:
+    with log.writer() as writer:
+        write(writer, "a", 3)
+    with log.consumer("g", member="m") as consumer:
+        done = read(consumer, 3)[:1]
+        consumer.commit([make_event(record) for record in done], marks_after(done))
+    with log.consumer("g", member="n", begin_at=lambda _: -7) as consumer:
+        assert [record.meta.key.seq for record in read(consumer, 3)] == [0, 1, 2]
+    with log.consumer("g", member="o", begin_at=lambda _: 1 << 40) as consumer:
+        assert [record.meta.key.seq for record in read(consumer, 2)] == [1, 2]
+    assert list(log.gaps()) == []
+
+
+def test_frames_read_again_belong_to_their_tenure(log: FrameLog) -> None:
+    """Who lost the partition while reading again cannot commit under the old tenure."""
+    with log.writer() as writer:
+        for name in SPREAD:
+            write(writer, name, 3)
+    with log.consumer("g", member="a") as a:
+        done = [record for record in read(a, 24) if record.meta.key.seq < 2]
+        a.commit([make_event(record) for record in done], _contiguous(log, done))
+    with log.consumer("g", member="a", begin_at=lambda _: 0) as a:
+        before = read(a, 24)
+        with log.consumer("g", member="b") as b:
+            settle([a, b], log.partitions)
+            gone = {record.meta.pointer.topic_partition for record in before} & b.assignment
+        settle([a], log.partitions)
+        late = a.commit([], marks_after(before), tenures=tenures_of(before))
+        assert late.lost == gone
+
+
 def test_a_new_member_goes_on_where_the_old_one_committed(log: FrameLog) -> None:
     with log.writer() as writer:
         for name in SPREAD:

@@ -388,3 +388,34 @@ def test_a_gpu_that_was_asked_for_and_does_not_work_is_an_error(
     model = load_model(tiny_model.write_model(tmp_path, echo()))
     with pytest.raises(ModelError, match="no CUDA-capable device is detected"):
         OnnxSession(model, InputSpec(**SPEC), SessionOptions(provider="cuda"), outputs=["same"], max_batch=2)
+
+
+@pytest.mark.parametrize(
+    ("data", "profile"),
+    [
+        (with_extra(["N", 2], INT64), "image:4x2x4x3,sizes:4x2"),
+        (with_extra([1, 2], INT64), "image:4x2x4x3"),
+        (echo(first=3), None),
+    ],
+    ids=["both", "the picture alone", "fixed"],
+)
+def test_tensorrt_is_told_the_largest_shape_of_every_input_whose_batch_is_dynamic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, profile: str | None
+) -> None:
+    asked: list[dict[str, dict[str, str]]] = []
+    real = onnxruntime.InferenceSession
+
+    def create(data: bytes, options: object, *, providers: list[tuple[str, Any]], enable_fallback: int) -> object:
+        asked.append(dict(providers))
+        return real(data, options, providers=["CPUExecutionProvider"])
+
+    built_with = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: built_with)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", create)
+    model = load_model(tiny_model.write_model(tmp_path, data))
+    spec = InputSpec(**SPEC, extra={} if profile is None else {EXTRA: "canvas-wh"})
+    options = SessionOptions(provider="tensorrt", allow_fallback=True)
+    OnnxSession(model, spec, options, outputs=["same"], max_batch=4)
+    assert list(asked[-1]) == built_with
+    assert asked[-1]["TensorrtExecutionProvider"].get("trt_profile_max_shapes") == profile

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import onnxruntime
 import pytest
 
+from framehop import _core
 from framehop.cli import runtime_check
 from framehop.inference.engine import Engine
 from framehop.types import Detections
@@ -32,6 +33,14 @@ def test_the_built_in_model_finds_the_person_in_a_full_batch() -> None:
     assert "3 pictures in " in text
     assert "person 0." in text
     assert "batch" not in _said(done)
+
+
+@pytest.mark.parametrize(("video", "verdict"), [(True, "ok"), (False, "note")])
+def test_it_says_whether_video_is_decoded_here(video: bool, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_core, "VIDEO", video)
+    found = _said(framehop("doctor", "--json"))["decoder"]
+    assert found[0] == verdict
+    assert "libavcodec-dev" in found[1] or video
 
 
 def test_a_batch_in_name_only_is_a_note(caplog: pytest.LogCaptureFixture) -> None:

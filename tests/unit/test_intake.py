@@ -9,6 +9,7 @@ import pytest
 
 from framehop import _core
 from framehop.decode import DecoderError
+from framehop.decode.resume import ResumePoints
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
@@ -20,7 +21,7 @@ from tests.logs import read, write
 
 SETTINGS = cast(
     WorkerSettings,
-    SimpleNamespace(decode_threads=1, max_pixels=1000, suspects=[], max_attempts=3, lane="main", sample=1.0),
+    SimpleNamespace(decode_threads=4, max_pixels=1000, suspects=[], max_attempts=3, lane="main", sample=1.0),
 )
 
 
@@ -75,7 +76,7 @@ def _run(records: list[FrameRecord], error: str, monkeypatch: pytest.MonkeyPatch
     in_flight, models = InFlight(), DetectorModels()
     models.known.set()
     consumer = cast(FrameConsumer, _Consumer(records, in_flight))
-    Intake(consumer, cast(_core.Ring, _Ring()), in_flight, models, SETTINGS, writer="w").run()
+    Intake(consumer, cast(_core.Ring, _Ring()), in_flight, models, SETTINGS, resume=ResumePoints(), writer="w").run()
     return in_flight
 
 
@@ -129,7 +130,9 @@ def test_no_frame_is_taken_before_the_model_is_known(
         models = DetectorModels()
         consumer = _Waiting(records, in_flight, models)
         ring = cast(_core.Ring, _Ring())
-        Intake(cast(FrameConsumer, consumer), ring, in_flight, models, SETTINGS, writer="w").run()
+        Intake(
+            cast(FrameConsumer, consumer), ring, in_flight, models, SETTINGS, resume=ResumePoints(), writer="w"
+        ).run()
         in_flight.raise_failure()
     assert consumer.asked == [0, 0, 4, 4]
     assert decoder.sizes == [{"min_width": 30, "min_height": 20}]
@@ -145,7 +148,9 @@ def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(
         models = DetectorModels()
         models.known.set()
         consumer = cast(FrameConsumer, _Consumer(records, in_flight))
-        Intake(consumer, cast(_core.Ring, _Ring()), in_flight, models, settings, writer="w").run()
+        Intake(
+            consumer, cast(_core.Ring, _Ring()), in_flight, models, settings, resume=ResumePoints(), writer="w"
+        ).run()
         in_flight.raise_failure()
         in_flight.stopping.clear()
         batch = in_flight.wait_batch()

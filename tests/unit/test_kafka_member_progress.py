@@ -20,7 +20,7 @@ def _output(name: str) -> Output:
 def _gained(*partitions: Partition, gaps: tuple[Output, ...] = ()) -> MemberProgress:
     """Return the progress of a member whose partitions all begin at offset 10."""
     progress = MemberProgress()
-    progress.gain([StartOffset(partition=each, offset=10, committed=10) for each in partitions], gaps)
+    progress.gain([StartOffset(partition=each, offset=10, oldest=0, committed=10) for each in partitions], gaps)
     return progress
 
 
@@ -28,7 +28,7 @@ def test_each_tenure_has_a_number_of_its_own() -> None:
     progress = _gained(P, Q)
     before = progress.tenures
     progress.drop([P])
-    again = progress.gain([StartOffset(partition=P, offset=20, committed=20, metadata="m")], [])
+    again = progress.gain([StartOffset(partition=P, offset=20, oldest=0, committed=20, metadata="m")], [])
     assert progress.owned == {P, Q}
     assert (again[P].offset, again[P].metadata) == (20, "m")
     assert again[P].number not in before.values()
@@ -51,6 +51,28 @@ def test_nothing_is_passed_over_twice_or_after_the_partition_went() -> None:
     assert [output.identity for output in progress.outputs()] == ["first"]
 
 
+def test_frames_read_again_are_handed_out_and_change_no_offset() -> None:
+    progress = _gained(P)
+    progress.read_again({P: 4, Q: 0})
+    assert [progress.hand_out(P, offset) for offset in (4, 5)] == [progress.tenures[P]] * 2
+    assert (progress.handed(P), progress.unread(P), progress.positions()) == (6, 10, {P: 10})
+    progress.skip(P, 8)
+    progress.pass_over(P, 8, 9, _output("no frame, and said before"))
+    assert (progress.outputs(), progress.due(), progress.pending()) == ([], {}, (False, False, 0))
+    progress.skip(P, 12)  # from within what was read before to behind it
+    assert (progress.unread(P), progress.due()) == (12, {P: (12, "")})
+
+
+def test_the_metadata_of_the_last_commit_holds_until_a_frame_is_finished() -> None:
+    progress = MemberProgress()
+    progress.gain([StartOffset(partition=P, offset=10, oldest=0, committed=10, metadata="v1:4")], [])
+    progress.skip(P, 12)
+    assert progress.due() == {P: (12, "v1:4")}
+    progress.hand_out(P, 12)
+    progress.finish({P: 13}, progress.tenures, {P: "v1:12"})
+    assert progress.due() == {P: (13, "v1:12")}
+
+
 def test_only_outputs_that_were_delivered_go() -> None:
     progress = _gained(P, gaps=(_output("gap"),))
     taken = progress.outputs()
@@ -67,7 +89,7 @@ def test_marks_of_a_tenure_that_has_ended_count_for_nothing() -> None:
         progress.hand_out(P, offset)
         progress.hand_out(Q, offset)
     progress.drop([P])
-    progress.gain([StartOffset(partition=P, offset=10, committed=10)], [])
+    progress.gain([StartOffset(partition=P, offset=10, oldest=0, committed=10)], [])
     progress.hand_out(P, 10)
     assert progress.finish({P: 11, Q: 12}, tenures, {Q: "m"}) == 2
     assert progress.due() == {Q: (12, "m")}

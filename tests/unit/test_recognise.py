@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,15 @@ def test_an_end_to_end_network_that_sees_nothing_is_known_by_its_metadata(tmp_pa
     metadata = {"args": "{'nms': True}", "names": "['a']"}
     assert plan(tmp_path, network({"output0": nothing}, metadata=metadata)).spec.labels == {0: "a"}
     assert "head.box" in refusal(tmp_path, network({"output0": nothing}))
+
+
+def test_a_few_boxes_in_pixels_among_empty_rows_are_not_taken_for_shares(tmp_path: Path) -> None:
+    rows = joined(cornered(300), floats(1, 300, 1), ids(300))
+    rows[0, 3:] = 0
+    metadata = {"args": "{'nms': True}", "names": "['a', 'b', 'c']"}
+    for noted in (metadata, {}):
+        spec = plan(tmp_path, network({"output0": rows}, metadata=noted)).spec
+        assert (spec.head.box, spec.head.normalised) == ("xyxy", False)  # type: ignore[union-attr]
 
 
 def test_detrs_of_one_class_are_told_by_their_columns(tmp_path: Path) -> None:
@@ -356,6 +366,29 @@ def test_a_sidecar_that_names_the_wrong_head_is_refused_with_the_right_one(
     assert all(part in message for part in expected), message
 
 
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [
+        ({"box": "xyxy"}, "letterbox"),
+        ({"box": "cxcywh", "normalised": True}, "stretch"),
+        ({"columns": "class-score-box"}, "stretch"),
+    ],
+)
+def test_where_only_the_sidecar_knows_the_head_its_keys_choose_among_the_families_with_it(
+    tmp_path: Path, said: dict[str, object], mode: str
+) -> None:
+    nothing = np.zeros((1, 300, 6), np.float32)
+    spec = plan(tmp_path, network({"output0": nothing}), {"head": {"name": "rows", **said}}).spec
+    assert (spec.head.output, spec.resize.mode) == ("output0", mode)  # type: ignore[union-attr]
+
+
+def test_of_several_outputs_the_sidecar_names_the_one_that_counts(tmp_path: Path) -> None:
+    data = network({"a": raw(3), "b": raw(4)})
+    assert "no detector that is known" in refusal(tmp_path, data)
+    spec = plan(tmp_path, data, {"head": {"name": "yolov8", "output": "b"}, "labels": {3: "d"}}).spec
+    assert spec.head == Yolov8Spec(output="b")
+
+
 def test_shares_read_as_pixels_are_refused(tmp_path: Path) -> None:
     rows = joined(floats(1, 300, 4) * 0.4 + 0.2, floats(1, 300, 1), ids(300))
     said = {"head": {"name": "rows", "box": "xyxy", "normalised": False}}
@@ -479,7 +512,9 @@ NAMED = [
     "output0",
     "x",
 ]
-SHAPES = st.lists(st.sampled_from([0, 1, 2, 4, 5, 6, 7, 30, 85, 100, G]), max_size=4)
+SHAPES = st.lists(st.sampled_from([0, 1, 2, 4, 5, 6, 7, 30, 85, 100, G]), max_size=4).filter(
+    lambda shape: math.prod(shape) <= 100_000
+)
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

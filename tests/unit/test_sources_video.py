@@ -17,7 +17,8 @@ from framehop._core import decode_jpeg
 from framehop.errors import MissingExtraError, SourceError
 from framehop.protocols import Picture
 from framehop.sources import SourceOptions, open_sources, parse_source
-from framehop.sources.video import VideoSource, _Timeline
+from framehop.sources.container import Timeline
+from framehop.sources.video import VideoSource
 
 SIZE = (64, 48)
 
@@ -66,7 +67,7 @@ def test_uneven_time_stamps_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_timeline_always_moves_on() -> None:
-    timeline = _Timeline(Fraction(1, 1000), 40_000)
+    timeline = Timeline(Fraction(1, 1000), 40_000)
     places = [timeline.place(pts) for pts in (5000, 5100, 5100, 0, 100, None, 200, 2**62, 2**62 + 30)]
     assert places == [0, 100_000, 140_000, 180_000, 280_000, 320_000, 360_000, 400_000, 430_000]
 
@@ -148,7 +149,8 @@ def test_a_file_that_claims_too_many_pixels_is_refused(tmp_path: Path) -> None:
 def test_without_pyav_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _clip(tmp_path / "clip.mp4")
     monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.delitem(sys.modules, "framehop.sources.video")
+    for name in ("video", "container"):
+        monkeypatch.delitem(sys.modules, f"framehop.sources.{name}")
     with pytest.raises(MissingExtraError, match=r"pip install '.*\[video\]'"):
         parse_source(str(path))
 
@@ -183,7 +185,7 @@ def test_a_file_that_claims_more_than_all_memory_is_at_fault_itself(
         VideoSource(clip, stream="clip")
     opened = open_sources(["good=testsrc:?count=1", str(clip)])
     assert ([source.stream for source in opened.sources], list(opened.failures)) == (["good"], ["clip"])
-    monkeypatch.setattr("framehop.sources.video._ROOM", 1 << 60)  # there is truly none left
+    monkeypatch.setattr("framehop.sources.container._ROOM", 1 << 60)  # there is truly none left
     with pytest.raises(MemoryError):
         VideoSource(clip, stream="clip")
 

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <limits>
+#include <mutex>
 #include <new>
-#include <system_error>
 
 #include "framehop/base/failpoint.hpp"
 
@@ -50,73 +51,27 @@ void contain(const DecodeTask& task, DecodeOutcome& outcome, Step step) {
     }
 }
 
-}  // namespace
-
-struct BatchDecoder::Batch {
-    std::span<const DecodeTask> tasks;
-    std::span<DecodeOutcome> outcomes;
-    std::size_t unfinished;        // tasks that are not done yet; guarded by mutex_
-    std::size_t next = 0;          // first task nobody has taken; guarded by mutex_
-    std::once_flag first_written;  // passed by the first written picture before any picture is done
-
-    [[nodiscard]] bool has_next() const noexcept { return next < tasks.size(); }
-};
-
-BatchDecoder::BatchDecoder(unsigned threads, std::uint64_t max_pixels) : max_pixels_(max_pixels) {
-    if (threads < 1 || threads > kMaxThreads) {
-        throw Error(Errc::invalid_argument,
-                    "threads must be 1 to " + std::to_string(kMaxThreads) + ", not " + std::to_string(threads));
-    }
-    start_workers(threads - 1);
-}
-
-void BatchDecoder::start_workers(unsigned count) {
-    workers_.reserve(count);
-    try {
-        while (workers_.size() < count) {
-            workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
-        }
-    } catch (const std::system_error& error) {
-        throw Error(Errc::system, "cannot start decode thread " + std::to_string(workers_.size() + 2) + " of " +
-                                      std::to_string(count + 1) + ": " + error.what());
-    }
-}
-
-void BatchDecoder::work(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    while (work_.wait(lock, stop, [this] { return batch_ != nullptr && batch_->has_next(); })) run_next(lock, *batch_);
-}
-
-void BatchDecoder::run_next(std::unique_lock<std::mutex>& lock, Batch& batch) {
-    const std::size_t index = batch.next++;
-    lock.unlock();
-    const DecodeTask& task = batch.tasks[index];
-    DecodeOutcome& outcome = batch.outcomes[index] = {};
+void decode_one(const DecodeTask& task, DecodeOutcome& outcome, std::uint64_t max_pixels,
+                std::once_flag& first_written) {
     const Clock::time_point start = Clock::now();
     contain(task, outcome, [&] {
-        decode_into_target(task, max_pixels_, outcome.source);
+        decode_into_target(task, max_pixels, outcome.source);
         // Other written pictures wait here for the first, so that the failpoint comes before every done of this batch.
-        std::call_once(batch.first_written, [] { failpoint("decode.mid"); });
+        std::call_once(first_written, [] { failpoint("decode.mid"); });
         task.done(true);
     });
     outcome.decode_us = microseconds_since(start);
-    lock.lock();
-    if (--batch.unfinished == 0) finished_.notify_one();
 }
+
+}  // namespace
 
 void BatchDecoder::decode(std::span<const DecodeTask> tasks, std::span<DecodeOutcome> outcomes) {
     if (tasks.size() != outcomes.size()) {
         throw Error(Errc::invalid_argument,
                     std::to_string(tasks.size()) + " tasks but " + std::to_string(outcomes.size()) + " outcomes");
     }
-    const std::lock_guard turn(turn_);
-    Batch batch{.tasks = tasks, .outcomes = outcomes, .unfinished = tasks.size(), .first_written = {}};
-    std::unique_lock lock(mutex_);
-    batch_ = &batch;
-    work_.notify_all();
-    while (batch.has_next()) run_next(lock, batch);
-    finished_.wait(lock, [&batch] { return batch.unfinished == 0; });
-    batch_ = nullptr;
+    std::once_flag first_written;
+    pool_.run(tasks.size(), [&](std::size_t i) { decode_one(tasks[i], outcomes[i] = {}, max_pixels_, first_written); });
 }
 
 }  // namespace framehop::codec

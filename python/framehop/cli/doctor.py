@@ -97,3 +97,12 @@ def _memory(settings: DetectOptions) -> Iterator[Check]:
 def _video() -> Iterator[Check]:
     if importlib.util.find_spec("av") is None:
         yield Check("video", "note", f"video files cannot be read: {install('video')}")
+    if _core.VIDEO:
+        yield Check("decoder", "ok", "H.264 and H.265 in the log are decoded here")
+    else:
+        yield Check(
+            "decoder",
+            "note",
+            "H.264 and H.265 in the log cannot be decoded here: install libavcodec-dev, libavutil-dev and libswscale-dev, "
+            "then build framehop again",
+        )

@@ -70,6 +70,14 @@ Rate = Annotated[
     ),
 ]
 Loop = Annotated[int, typer.Option("--loop", min=0, metavar="N", help="Passes over finite sources; 0 for ever.")]
+Codec = Annotated[
+    str,
+    typer.Option(
+        "--codec",
+        metavar="auto|copy|jpeg",
+        help="How films go into the log: as they are (copy), as JPEGs, or auto: as they are if H.264 or H.265.",
+    ),
+]
 
 FINDING, MACHINE = "What is found", "How it runs"
 Model = Annotated[

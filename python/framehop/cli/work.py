@@ -25,7 +25,7 @@ from framehop.pipeline.ingest.pacing import Rate, parse_rate
 from framehop.pipeline.pipeline import Pipeline
 from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.pipeline.supervisor.status import Status, Summary
-from framehop.sources import open_sources
+from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, check_codec, open_sources
 from framehop.types import EventRecord
 
 
@@ -36,11 +36,12 @@ def ingest(
     stream: options.Stream = "",
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
+    codec: options.Codec = DEFAULT_CODEC,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; resumes where it was interrupted."""
-    wanted = open_sources(options.named(sources, stream))
+    wanted = open_sources(options.named(sources, stream), SourceOptions(codec=check_codec(codec)))
     pace = parse_rate(rate)
     if point := fail_point():
         arm_failpoint(point.name, point.nth)
@@ -131,6 +132,7 @@ def run(
     stream: options.Stream = "",
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
+    codec: options.Codec = DEFAULT_CODEC,
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
     fp16: options.Fp16 = False,
@@ -178,7 +180,7 @@ def run(
         max_pixels=max_pixels,
     )
     at = options.log_at(log, config)
-    _work(at, settings, texts, rate=pace, loop=loop, report=report, json=json)
+    _work(at, settings, texts, rate=pace, loop=loop, codec=check_codec(codec), report=report, json=json)
 
 
 def _work(
@@ -190,6 +192,7 @@ def _work(
     json: bool,
     rate: Rate = "realtime",
     loop: int = 1,
+    codec: Codec = DEFAULT_CODEC,
     until_idle_s: float | None = None,
 ) -> None:
     with Growth(log) as growth, StatusLine() as line:
@@ -208,7 +211,7 @@ def _work(
             on_status=told,
             events_from_start=False,
         )
-        pipeline.add_all(*sources, rate=rate, loop=loop)
+        pipeline.add_all(*sources, rate=rate, loop=loop, codec=codec)
         summary, stop = run_here(pipeline)
         told(summary.status)
     if report is not None:

@@ -7,7 +7,9 @@ from framehop.decode.decoder import (
     Decoder,
     DecoderError,
     Outcome,
+    Passed,
     Refused,
+    Rounds,
     TakeSlot,
 )
 from framehop.decode.stage import DecodeStage
@@ -20,6 +22,8 @@ __all__ = [
     "Decoder",
     "DecoderError",
     "Outcome",
+    "Passed",
     "Refused",
+    "Rounds",
     "TakeSlot",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,11 +36,13 @@ class DecodeOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeJob:
     """A frame to decode. `polled_us`: when it came out of the log, microseconds since 1970. `attempts`: how often its picture was
-    decoded before and lost."""
+    decoded before and lost. `unwanted`: why nobody wants its picture, which is decoded only where other pictures need it; else
+    empty."""
 
     record: FrameRecord
     polled_us: int
     attempts: int = 0
+    unwanted: str = ""
 
     @property
     def payload(self) -> memoryview:
@@ -76,7 +78,22 @@ class Refused:
     size: Size | None = None
 
 
-Outcome = Decoded | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """A frame without a picture to look at, which is nobody's fault. `reason`: `no-keyframe` (it came before the first key frame),
+    `not-shown` (it has no picture of its own), or why it was unwanted."""
+
+    job: DecodeJob
+    reason: str
+
+
+Outcome = Decoded | Refused | Passed
+Rounds = Iterator[list[Outcome]]
+
+
+def kind_of(content_type: str) -> str:
+    """Return the content type without its parameters."""
+    return content_type.partition(";")[0]
 
 
 class Decoder(Protocol):
@@ -88,7 +105,11 @@ class Decoder(Protocol):
 
     @property
     def content_types(self) -> Collection[str]:
-        """The content types that it decodes, such as `image/jpeg`."""
+        """The content types that it decodes, such as `image/jpeg`, without parameters."""
+
+    @property
+    def inter_coded(self) -> bool:
+        """Whether a picture may need the frames before it, back to a key frame."""
 
     @property
     def room(self) -> int:
@@ -97,15 +118,18 @@ class Decoder(Protocol):
     def scale_to(self, min_size: Size) -> None:
         """Scale pictures that come out from now on down to no less than `min_size`; see DecodeOptions."""
 
-    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
-        """Take `jobs`, and return the outcomes that are known now.
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
+        """Take `jobs`, which may be none, and yield the outcomes that are known now, in rounds.
 
-        `take_slot` waits for a slot, and returns None when the worker is stopping: then the slots that were taken are given back,
-        and frames without an outcome stay uncommitted, so that the worker's successor reads them again. Raises DecoderError.
+        The caller hands the pictures of a round on before it asks for the next one, which may wait for their slots. At least as
+        many slots are free as there are jobs. `take_slot` waits for a slot, and returns None when the worker is stopping: then the
+        slots that were taken are given back, and frames without an outcome stay uncommitted, so that the worker's successor reads
+        them again. Raises DecoderError.
         """
 
-    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
-        """Return the outcomes that were held back, as `decode` does. Called when no new frame has come for a while."""
+    def drain(self, take_slot: TakeSlot) -> Rounds:
+        """Yield the outcomes that were held back, as `decode` does. Called when no new frame has come for a while, and before
+        partitions are given up."""
 
     def close(self) -> None:
         """Free threads and memory. Closing twice is harmless."""

@@ -6,8 +6,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from framehop import _core
-from framehop.decode.decoder import Decoded, DecodeJob, DecodeOptions, DecoderError, Outcome, Refused, Size, TakeSlot
+from framehop.decode.decoder import (
+    Decoded,
+    DecodeJob,
+    DecodeOptions,
+    DecoderError,
+    Outcome,
+    Refused,
+    Rounds,
+    Size,
+    TakeSlot,
+)
 from framehop.decode.refusal import advice
+from framehop.decode.slots import take_all
 from framehop.errors import BY_CODE, PictureError
 
 _PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclass(error, PictureError))
@@ -25,24 +36,23 @@ class JpegFrames:
         return ("image/jpeg",)
 
     @property
+    def inter_coded(self) -> bool:
+        return False
+
+    @property
     def room(self) -> int:
         return self._decoder.threads
 
     def scale_to(self, min_size: Size) -> None:
         self._options = replace(self._options, min_size=min_size)
 
-    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
-        slots: list[_core.Slot] = []
-        for job in jobs:
-            slot = take_slot(job.record)
-            if slot is None:
-                for taken in slots:
-                    taken.abandon()
-                return []
-            slots.append(slot)
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
+        slots = take_all(jobs, take_slot)
+        if not slots:
+            return
         width, height = self._options.min_size
         results = self._decoder.decode(slots, [job.payload for job in jobs], min_width=width, min_height=height)
-        return [self._outcome(job, result) for job, result in zip(jobs, results, strict=True)]
+        yield [self._outcome(job, result) for job, result in zip(jobs, results, strict=True)]
 
     def _outcome(self, job: DecodeJob, result: _core.DecodeResult) -> Outcome:
         size = (result.source_width, result.source_height)
@@ -53,8 +63,8 @@ class JpegFrames:
         why = result.message + advice(result.error, size, self._options)
         return Refused(job=job, error=result.error, why=why, size=size if all(size) else None)
 
-    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
-        return []
+    def drain(self, take_slot: TakeSlot) -> Rounds:
+        return iter(())
 
     def close(self) -> None:
         self._decoder.close()

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import Self
 
-from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Outcome, Refused, Size, TakeSlot
+from framehop import _core
+from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, Size, TakeSlot, kind_of
 from framehop.decode.jpeg import JpegFrames
+from framehop.decode.video import VideoFrames
+from framehop.types import FrameMeta
 
 
 class DecodeStage:
@@ -23,30 +26,35 @@ class DecodeStage:
     @classmethod
     def of(cls, options: DecodeOptions) -> DecodeStage:
         """Return a stage with all decoders that framehop has."""
-        return cls([JpegFrames(options)])
+        return cls([JpegFrames(options), VideoFrames(options)] if _core.VIDEO else [JpegFrames(options)])
 
     @property
     def room(self) -> int:
         """Number of frames to take at once, so that no decoder needs a second round."""
         return min(decoder.room for decoder in self.decoders)
 
+    def inter_coded(self, meta: FrameMeta) -> bool:
+        """Return whether a frame's picture may need frames before it."""
+        decoder = self._by_type.get(kind_of(meta.content_type))
+        return decoder is not None and decoder.inter_coded
+
     def scale_to(self, min_size: Size) -> None:
         """Scale as `Decoder.scale_to` does, in all decoders."""
         for decoder in self.decoders:
             decoder.scale_to(min_size)
 
-    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> list[Outcome]:
-        """Decode as `Decoder.decode` does, each job in the decoder for its content."""
-        outcomes: list[Outcome] = [_unknown(job, self._by_type) for job in jobs if _type(job) not in self._by_type]
+    def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
+        """Decode as `Decoder.decode` does, each job in the decoder for its content. The other decoders give what they have held for
+        too long."""
+        yield [_unknown(job, self._by_type) for job in jobs if _type(job) not in self._by_type]
         for decoder in self.decoders:
             wanted = [job for job in jobs if self._by_type.get(_type(job)) is decoder]
-            if wanted:
-                outcomes += decoder.decode(wanted, take_slot)
-        return outcomes
+            yield from decoder.decode(wanted, take_slot)
 
-    def drain(self, take_slot: TakeSlot) -> list[Outcome]:
-        """Return the outcomes that the decoders held back."""
-        return [outcome for decoder in self.decoders for outcome in decoder.drain(take_slot)]
+    def drain(self, take_slot: TakeSlot) -> Rounds:
+        """Yield the outcomes that the decoders held back."""
+        for decoder in self.decoders:
+            yield from decoder.drain(take_slot)
 
     def close(self) -> None:
         self._open.close()
@@ -59,7 +67,7 @@ class DecodeStage:
 
 
 def _type(job: DecodeJob) -> str:
-    return job.record.meta.content_type
+    return kind_of(job.record.meta.content_type)
 
 
 def _unknown(job: DecodeJob, known: dict[str, Decoder]) -> Refused:

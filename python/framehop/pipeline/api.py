@@ -12,7 +12,7 @@ from framehop.pipeline.ingest.ingest import IngestSummary
 from framehop.pipeline.ingest.ingest import ingest as ingest_sources
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pipeline import Pipeline
-from framehop.sources import open_sources
+from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, open_sources
 from framehop.types import Event
 
 
@@ -21,16 +21,18 @@ def ingest(
     log: str | Path = DEFAULT_LOG,
     rate: Rate = "realtime",
     loop: int = 1,
+    codec: Codec = DEFAULT_CODEC,
     log_options: LogOptions | KafkaOptions | None = None,
 ) -> IngestSummary:
     """Put the frames of `sources` into `log`, and return when the sources have ended and every frame is acknowledged.
 
     `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`,
-    or pictures per second. `loop`: passes over finite sources, 0 for ever. `log_options`: as for `open_log`. A source that cannot
+    or pictures per second. `loop`: passes over finite sources, 0 for ever. `codec`: `copy` puts films into the log as they are,
+    `jpeg` encodes their pictures anew, `auto` copies what is H.264 or H.265. `log_options`: as for `open_log`. A source that cannot
     be read is listed in the summary's `errors`, and the others are read all the same. Raises SourceError when no source can be
     read, ConfigError, LogError.
     """
-    wanted = open_sources(str(source) for source in sources)
+    wanted = open_sources(map(str, sources), SourceOptions(codec=codec))
     with open_log(log, options=log_options) as opened:
         return ingest_sources(opened, wanted.sources, rate=rate, loop=loop, unopened=wanted.failures)
 
@@ -56,6 +58,7 @@ def run(
     log: str | Path = DEFAULT_LOG,
     rate: Rate = "realtime",
     loop: int = 1,
+    codec: Codec = DEFAULT_CODEC,
     options: DetectOptions | None = None,
     log_options: LogOptions | KafkaOptions | None = None,
 ) -> Iterator[Event]:
@@ -67,7 +70,7 @@ def run(
     if not sources:
         raise ConfigError("run needs at least one source, such as clip.mp4")
     pipeline = Pipeline(log, options=options, log_options=log_options, ends_with_sources=True)
-    pipeline.add_all(*map(str, sources), rate=rate, loop=loop)
+    pipeline.add_all(*map(str, sources), rate=rate, loop=loop, codec=codec)
     return _events_of(pipeline)
 
 

@@ -20,6 +20,7 @@ from framehop.log import LogAt
 from framehop.pipeline.found import ByStream
 from framehop.protocols import Start
 from framehop.regions import Regions
+from framehop.sources import DEFAULT_CODEC, Codec
 from framehop.types import FrameKey
 
 MAX_PACKET = 1 << 17
@@ -60,15 +61,16 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
 
 
 class SourceOrder(msgspec.Struct, frozen=True):
-    """One source that ingest is to read into `stream`. `source`: as the user wrote it, without a name. `since_us`: when it was
-    asked for. This tells it from another order for the same stream, and a restarted ingest process does not repeat passes
-    finished since then."""
+    """One source that ingest is to read into `stream`. `source`: as the user wrote it, without a name. `codec`: how films go into
+    the log. `since_us`: when it was asked for. This tells it from another order for the same stream, and a restarted ingest process
+    does not repeat passes finished since then."""
 
     stream: str
     source: str
     rate: str
     loop: int
     since_us: int
+    codec: Codec = DEFAULT_CODEC
 
 
 class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):

@@ -26,7 +26,7 @@ from framehop.pipeline.status import PipelinePhase, PipelineStatus
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.pipeline.supervisor.status import Status, Summary
 from framehop.pipeline.supervisor.supervisor import Supervisor
-from framehop.sources import expand, open_specs
+from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, check_codec, expand, open_specs
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, EventRecord, FrameKey
 
@@ -253,12 +253,20 @@ class Pipeline:
     # ---- input
 
     def add(
-        self, source: str | Path, *, stream: str = "", rate: Rate = "realtime", loop: int = 1, wait_s: float = 0.0
+        self,
+        source: str | Path,
+        *,
+        stream: str = "",
+        rate: Rate = "realtime",
+        loop: int = 1,
+        codec: Codec = DEFAULT_CODEC,
+        wait_s: float = 0.0,
     ) -> str:
         """Read `source` from now on, or from the start of the pipeline; returns its stream id.
 
         `source`: as for `framehop ingest`. `stream`: its stream id; by default the source's own. `rate`: `realtime`, `max`, or
-        pictures per second. `loop`: passes over a finite source, 0 for ever. `wait_s`: wait so long for its first frame. Raises
+        pictures per second. `loop`: passes over a finite source, 0 for ever. `codec`: how films go into the log, `copy` as they
+        are, `jpeg` encoded anew, `auto` as they are if they are H.264 or H.265. `wait_s`: wait so long for its first frame. Raises
         SourceError when it cannot be read, InvalidArgumentError when the stream has a source already, ConfigError. Later errors
         go to `on_stream` and `status().streams`; one that comes while waiting is raised as SourceError too, and the source stays
         until it is removed.
@@ -267,14 +275,16 @@ class Pipeline:
         names = [spec.stream for spec in expand([text])]
         if len(names) > 1:
             raise SourceError(f"{source} is {len(names)} sources, {names[0]} and others: add_all takes them")
-        [name] = self.add_all(text, rate=rate, loop=loop)
+        [name] = self.add_all(text, rate=rate, loop=loop, codec=codec)
         if wait_s:
             status = self._roster.wait_for(name, lambda now: now.phase not in ("waiting", "opening"), wait_s)
             if status.phase == "failed":
                 raise SourceError(f"{name}: {status.error}")
         return name
 
-    def add_all(self, *sources: str | Path, rate: Rate = "realtime", loop: int = 1) -> list[str]:
+    def add_all(
+        self, *sources: str | Path, rate: Rate = "realtime", loop: int = 1, codec: Codec = DEFAULT_CODEC
+    ) -> list[str]:
         """Read several sources, each with an optional `NAME=`; returns their stream ids. A folder of videos or a pattern gives
         many. If one cannot be read the others are, and its error is reported as a later one would be. Raises SourceError when none
         can be read, and when a pattern fits nothing."""
@@ -283,13 +293,20 @@ class Pipeline:
         check_loop(loop)
         specs = expand(map(str, sources))
         if specs:
-            open_specs(specs)
+            open_specs(specs, SourceOptions(codec=codec))
         for spec in specs:
             if self._pusher.has(spec.stream):
                 raise InvalidArgumentError(f"pictures are pushed to {spec.stream}: give the source another stream=")
         for spec in specs:
             self._roster.add(
-                SourceOrder(stream=spec.stream, source=spec.source, rate=str(rate), loop=loop, since_us=now_us())
+                SourceOrder(
+                    stream=spec.stream,
+                    source=spec.source,
+                    rate=str(rate),
+                    loop=loop,
+                    since_us=now_us(),
+                    codec=check_codec(codec),
+                )
             )
         return [spec.stream for spec in specs]
 

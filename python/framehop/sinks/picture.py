@@ -46,7 +46,9 @@ def _problem(record: FrameRecord | None, event: Event | None) -> str:
     if record.payload is None:
         return "lost data"
     if record.meta.content_type != "image/jpeg":
-        return f"cannot be shown: {record.meta.content_type}"
+        kind = record.meta.content_type.partition(";")[0]
+        video = "; ingested with --codec jpeg it can be" if kind.startswith("video/") else ""
+        return f"cannot be shown: {kind}{video}"
     return ""
 
 

@@ -1,6 +1,7 @@
 """The sources of pictures: video files, pictures, a pan over a still picture, a test card."""
 
 from framehop.sources.expand import expand
+from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec
 from framehop.sources.opening import (
     OpenedSources,
     check_distinct,
@@ -12,9 +13,12 @@ from framehop.sources.opening import (
 from framehop.sources.spec import SourceOptions, SourceSpec
 
 __all__ = [
+    "DEFAULT_CODEC",
+    "Codec",
     "OpenedSources",
     "SourceOptions",
     "SourceSpec",
+    "check_codec",
     "check_distinct",
     "expand",
     "open_sources",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framehop.errors import ConfigError, SourceError
 from framehop.protocols import Source
+from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec, open_film
 from framehop.sources.folder import is_video
 from framehop.sources.identity import legal_stream
 from framehop.sources.images import ImageSource
@@ -25,11 +26,13 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
     """Options for all sources. `quality`: of JPEGs encoded here, 1 to 100. `folder_rate`: pictures per second of a folder.
-    `video_threads`: FFmpeg's decoder threads per video file, 0 for FFmpeg's own choice."""
+    `video_threads`: FFmpeg's decoder threads per video file, 0 for FFmpeg's own choice. `codec`: how films go into the log, see
+    `open_film`."""
 
     quality: int = 85
     folder_rate: float = 10.0
     video_threads: int = 1
+    codec: Codec = DEFAULT_CODEC
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
@@ -38,6 +41,7 @@ class SourceOptions:
             raise ConfigError(f"folder_rate {self.folder_rate} is out of range; use 0.001 to 1000 pictures per second")
         if not 0 <= self.video_threads <= 64:
             raise ConfigError(f"video_threads {self.video_threads} is out of range; use 0 to 64")
+        check_codec(self.codec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +117,9 @@ class SourceSpec:
         return self._open_video(path, stream, options)
 
     def _open_video(self, path: Path, stream: str, options: SourceOptions) -> Source:
-        from framehop.sources.video import VideoSource
-
-        return VideoSource(path, stream=stream, quality=options.quality, threads=options.video_threads)
+        return open_film(
+            path, stream=stream, codec=options.codec, quality=options.quality, threads=options.video_threads
+        )
 
 
 def _folder(

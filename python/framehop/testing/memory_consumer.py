@@ -10,7 +10,7 @@ import msgspec
 
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.partitioning import fair_shares
-from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
+from framehop.protocols import BeginAt, CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.testing.memory_store import TOPIC, MemoryGroup, MemoryStore
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, EventRecord, FrameRecord, Partition
@@ -26,10 +26,12 @@ class MemoryConsumer:
         member: str,
         *,
         start: Start,
+        begin_at: BeginAt | None,
         on_assign: TenuresCallback | None,
         on_revoke: PartitionsCallback | None,
     ) -> None:
         self._store = store
+        self._begin_at = begin_at or _offset_of
         self._on_assign = on_assign or _ignore
         self._on_revoke = on_revoke or _ignore
         self._claims: dict[int, int] = {}  # partition → generation
@@ -169,12 +171,13 @@ class MemoryConsumer:
             self._group.owners[partition] = self
             self._group.generations[partition] += 1
             self._claims[partition] = self._group.generations[partition]
-            self._positions[partition] = self._group.offsets[partition]
-            gained[Partition(TOPIC, partition)] = Tenure(
+            tenure = Tenure(
                 number=self._claims[partition],
                 offset=self._group.offsets[partition],
                 metadata=self._group.metadata.get(partition, ""),
             )
+            self._positions[partition] = max(0, min(tenure.offset, self._begin_at(tenure)))
+            gained[Partition(TOPIC, partition)] = tenure
         return gained
 
     def _take(self, max_frames: int) -> list[FrameRecord]:
@@ -218,6 +221,11 @@ def _new_group(store: MemoryStore, start: Start) -> MemoryGroup:
 def _places(numbers: Iterable[int]) -> frozenset[Partition]:
     """Convert numbers to Partitions. Inside this log a number is enough, since there is one topic."""
     return frozenset(Partition(TOPIC, number) for number in numbers)
+
+
+def _offset_of(tenure: Tenure) -> int:
+    """Begin where the tenure does."""
+    return tenure.offset
 
 
 def _ignore(_partitions: frozenset[Partition] | Mapping[Partition, Tenure]) -> None:

@@ -8,7 +8,15 @@ from typing import Self, TypeVar
 
 from framehop.account import IngestAccount
 from framehop.handles import Handles
-from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
+from framehop.protocols import (
+    BeginAt,
+    Delivery,
+    OtherCallback,
+    PartitionsCallback,
+    ProgressCallback,
+    Start,
+    TenuresCallback,
+)
 from framehop.testing.memory_consumer import MemoryConsumer
 from framehop.testing.memory_events import MemoryEventReader
 from framehop.testing.memory_store import TOPIC, MemoryStore
@@ -88,11 +96,14 @@ class MemoryLog:
         *,
         member: str,  # names are for people: two members may have one name
         start: Start = "beginning",
+        begin_at: BeginAt | None = None,
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> MemoryConsumer:
         return self._handles.keep(
-            MemoryConsumer(self._store, group, member, start=start, on_assign=on_assign, on_revoke=on_revoke)
+            MemoryConsumer(
+                self._store, group, member, start=start, begin_at=begin_at, on_assign=on_assign, on_revoke=on_revoke
+            )
         )
 
     def members(self, group: str, count: int) -> list[str]:

@@ -1,19 +1,14 @@
 // Decodes batches of pictures on a small thread pool.
 #pragma once
 
-#include <condition_variable>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "framehop/base/error.hpp"
+#include "framehop/base/thread_pool.hpp"
 #include "framehop/codec/jpeg.hpp"
 
 namespace framehop::codec {
@@ -37,19 +32,15 @@ struct DecodeOutcome {
     std::uint32_t decode_us = 0;
 };
 
-// Decodes on `threads` threads: the calling one and threads - 1 of its own, which sleep between batches. The destructor
-// waits for them; do not call it during a decode.
+// Decodes on the threads of a pool of its own. Do not destroy it during a decode.
 class BatchDecoder {
   public:
-    // Throws Errc::invalid_argument unless 1 <= threads <= kMaxThreads, Errc::system when a thread cannot be started.
-    BatchDecoder(unsigned threads, std::uint64_t max_pixels);
-    BatchDecoder(const BatchDecoder&) = delete;
-    BatchDecoder& operator=(const BatchDecoder&) = delete;
-    ~BatchDecoder() = default;
+    // `threads`: as ThreadPool has them, with the same errors.
+    BatchDecoder(unsigned threads, std::uint64_t max_pixels) : max_pixels_(max_pixels), pool_(threads) {}
 
-    static constexpr unsigned kMaxThreads = 256;
+    static constexpr unsigned kMaxThreads = ThreadPool::kMaxThreads;
 
-    [[nodiscard]] unsigned threads() const noexcept { return static_cast<unsigned>(workers_.size()) + 1; }
+    [[nodiscard]] unsigned threads() const noexcept { return pool_.threads(); }
 
     // Fills outcomes[i] from tasks[i], for any number of tasks; an error of one picture affects only its own outcome.
     // Throws Errc::invalid_argument when the lengths differ. Thread-safe: one batch runs at a time, others wait. Passes
@@ -57,19 +48,8 @@ class BatchDecoder {
     void decode(std::span<const DecodeTask> tasks, std::span<DecodeOutcome> outcomes);
 
   private:
-    struct Batch;
-
-    void start_workers(unsigned count);
-    void work(const std::stop_token& stop);
-    void run_next(std::unique_lock<std::mutex>& lock, Batch& batch);
-
     std::uint64_t max_pixels_;
-    std::mutex turn_;  // held by the one decode() that is running
-    std::mutex mutex_;
-    std::condition_variable_any work_;   // there may be a picture to take
-    std::condition_variable finished_;   // the batch's last picture is done
-    Batch* batch_ = nullptr;             // guarded by mutex_; on the stack of decode()
-    std::vector<std::jthread> workers_;  // last, so that they end before the members they use
+    ThreadPool pool_;
 };
 
 }  // namespace framehop::codec

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from framehop.inference.recognise.duplicates import has_duplicates
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
@@ -18,6 +20,7 @@ from framehop.inference.tensors import Tensor
 
 _COCO = 80
 _MOST_FINISHED = 1000  # no exporter gives more finished boxes
+_QUARTER = 0.3  # of a side, and a little more
 
 
 def yolov8(facts: Facts) -> Match | None:
@@ -94,7 +97,8 @@ def centernet(facts: Facts) -> Match | None:
     found = _finished_rows(facts)
     if found is None or not _is_centernet(facts, found[1]):
         return None
-    quarter = bool(found[1][:, :4].max() <= max(facts.size) / 4 * 1.1)
+    far = np.quantile(found[1][:, 2:4] / np.asarray(facts.size), 0.9)  # a few boxes reach beyond the canvas
+    quarter = bool(far <= _QUARTER)
     return Match(
         head={"output": found[0], "stride": 4 if quarter else 1},
         why="its output is [N, 100, 6], and its input has the channels last"

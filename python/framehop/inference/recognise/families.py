@@ -41,6 +41,7 @@ FAMILIES: tuple[Family, ...] = (
         find=by_metadata.rtdetr_of_ultralytics,
         preparation=_STRETCH,
         nms=_PER_CLASS,
+        keys={"box": "cxcywh"},
     ),
     Family(
         title="YOLO of Ultralytics with suppression inside, or without any",
@@ -76,6 +77,7 @@ FAMILIES: tuple[Family, ...] = (
         nms=_PER_CLASS,
         threshold=0.5,
         configured=True,
+        keys={"scores": "softmax"},
     ),
     Family(
         title="RT-DETR or D-FINE of Hugging Face",
@@ -132,6 +134,7 @@ FAMILIES: tuple[Family, ...] = (
         preparation=_STRETCH,
         nms=_PER_CLASS,
         threshold=0.5,
+        keys={"columns": "class-score-box"},
     ),
     Family(
         title="YOLOv8, 9, 11 or 12, raw",
@@ -182,6 +185,7 @@ FAMILIES: tuple[Family, ...] = (
         find=by_shapes.deepstream,
         preparation=_LETTERBOX,
         nms=_CLOSER,
+        keys={"nms": True},
     ),
     Family(
         title="finished boxes, as of YOLOv10",
@@ -198,6 +202,7 @@ FAMILIES: tuple[Family, ...] = (
         find=by_shapes.centre_rows,
         preparation=_STRETCH,
         nms=_PER_CLASS,
+        keys={"box": "cxcywh"},
     ),
     Family(
         title="YOLOv7 with suppression inside",
@@ -235,6 +240,7 @@ FAMILIES: tuple[Family, ...] = (
         nms=_AGNOSTIC,
         threshold=0.5,
         ranges=(_SIGNED, _SHARE),
+        keys={"background": True},
     ),
     Family(
         title="YOLO-NAS without suppression",
@@ -253,6 +259,7 @@ FAMILIES: tuple[Family, ...] = (
         nms=_AGNOSTIC,
         threshold=0.5,
         asked=_NORMALISATION,
+        keys={"normalised": True},
     ),
     Family(
         title="boxes and scores, y before x",
@@ -262,6 +269,7 @@ FAMILIES: tuple[Family, ...] = (
         preparation=_PIXELS,
         nms=_AGNOSTIC,
         threshold=0.5,
+        keys={"box": "yxyx"},
     ),
     Family(
         title="NanoDet",
@@ -280,6 +288,7 @@ FAMILIES: tuple[Family, ...] = (
         preparation=_NANODET,
         nms=_CLOSER,
         threshold=0.35,
+        keys={"variant": "nanodet-plus"},
     ),
     Family(
         title="PicoDet",
@@ -289,6 +298,7 @@ FAMILIES: tuple[Family, ...] = (
         preparation=_IMAGENET,
         nms=_CLOSER,
         threshold=0.35,
+        keys={"variant": "picodet"},
     ),
     Family(
         title="FastestDet",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from framehop.inference.recognise.facts import Facts
@@ -40,10 +40,13 @@ Finder = Callable[[Facts], Match | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """A row of the table. `find` returns how a network's outputs bind to the head, None if it is no such network. `asked`: keys of
-    `model.yaml` that no file of this family tells and that cannot be guessed. `configured`: a `preprocessor_config.json` beside the
-    network says how its pictures are prepared. `ranges`: other scales and biases in use, taken if only they show the network
-    something on the bundled picture."""
+    """A row of the table. `find` returns how a network's outputs bind to the head, None if it is no such network.
+
+    `asked`: keys of `model.yaml` that no file of this family tells and that cannot be guessed. `configured`: a
+    `preprocessor_config.json` beside the network says how its pictures are prepared. `keys`: of its head, those that tell it from
+    other families with the same. `ranges`: other scales and biases in use, taken if only they show the network something on the
+    bundled picture.
+    """
 
     title: str
     head: str
@@ -54,4 +57,5 @@ class Family:
     threshold: float = 0.25
     asked: tuple[str, ...] = ()
     configured: bool = False
+    keys: Mapping[str, object] = field(default_factory=dict)
     ranges: tuple[tuple[float, float], ...] = ()

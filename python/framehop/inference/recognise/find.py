@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple, get_args
 
 from framehop.errors import ModelError
+from framehop.inference.head_overrides import keys_of, make_head_spec
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.families import FAMILIES
 from framehop.inference.recognise.family import Evidence, Family, Match
@@ -39,35 +40,42 @@ def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepare
     Returns None if the sidecar names a head that no family fulfils. Raises ModelError if no family fits, or several equally well.
     """
     for evidence in get_args(Evidence):
-        found = [
-            Found(family, match)
-            for family in FAMILIES
-            if family.evidence == evidence and (match := _match(family, facts)) and _agree(family, match, said or {})
-        ]
-        if found:
+        if found := [one for one in _matching(facts, evidence) if _agrees(one, said or {})]:
             return _best(found, sees, prepared)
     if said:
-        return None
+        return _of_that_head(facts, said)
     raise ModelError(unknown(facts))
+
+
+def _of_that_head(facts: Facts, said: Mapping[str, object]) -> Found | None:
+    """Return how outputs bind to the head that the sidecar names, although it contradicts them otherwise: the sidecar wins."""
+    for evidence in get_args(Evidence):
+        for one in _matching(facts, evidence):
+            if one.family.head == said["name"]:
+                closest = family_of(said)
+                return one._replace(family=closest) if closest.keys else one
+    return None
 
 
 def likely_head(facts: Facts) -> str:
     """Return a clause that says which head the outputs are of, or an empty text if that is not known."""
     for evidence in get_args(Evidence):
-        heads = {
-            (family.head, family.title): match.why
-            for family in FAMILIES
-            if family.evidence == evidence and (match := _match(family, facts))
-        }
-        if heads:
-            (name, title), why = next(iter(heads.items()))
-            return f"it looks like {title}, head.name: {name}, as {why}"
+        for family, match in _matching(facts, evidence):
+            return f"it looks like {family.title}, head.name: {family.head}, as {match.why}"
     return ""
 
 
-def family_of(head: object) -> Family:
-    """Return the first family with the head of that name, for what the sidecar leaves out. Every head has one."""
-    return next(family for family in FAMILIES if family.head == head)
+def family_of(said: Mapping[str, object]) -> Family:
+    """Return the family of the head that a sidecar names, for what it leaves out: of several the one with most of its keys."""
+    named = [family for family in FAMILIES if family.head == said["name"]]
+    fitting = [family for family in named if all(said.get(key) == value for key, value in family.keys.items())]
+    return max(fitting or named, key=lambda family: len(family.keys))
+
+
+def _matching(facts: Facts, evidence: Evidence) -> Iterator[Found]:
+    for family in FAMILIES:
+        if family.evidence == evidence and (match := _match(family, facts)):
+            yield Found(family, match)
 
 
 def _match(family: Family, facts: Facts) -> Match | None:
@@ -78,9 +86,10 @@ def _match(family: Family, facts: Facts) -> Match | None:
         return None
 
 
-def _agree(family: Family, match: Match, said: Mapping[str, object]) -> bool:
-    keys = {"name": family.head, **match.head}
-    return all(keys[key] == value for key, value in said.items() if key in keys)
+def _agrees(found: Found, said: Mapping[str, object]) -> bool:
+    """Return whether the sidecar's head is the family's, with the same keys. Where its labels begin is the user's choice."""
+    keys = keys_of(make_head_spec({**found.match.head, "name": found.family.head}, where=found.family.title))
+    return all(key == "first_label_id" or keys.get(key) == value for key, value in said.items())
 
 
 def _best(found: list[Found], sees: Sees, prepared: bool) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from framehop.errors import ModelError
 from framehop.inference.recognise.beside import Beside
@@ -28,25 +29,29 @@ class Labelled:
 def choose_labels(model: Model, notes: Notes, beside: Beside, *, classes: int | None, first: int | None) -> Labelled:
     """Return names for `classes` classes, None if the outputs do not show how many there are. `first`: as the sidecar or the family
     says, None if neither does. Raises ModelError if names and classes do not match."""
-    for names, source in _sources(model, notes, beside):
-        if first is None and _begins_at_one(names, classes):
-            return Labelled(names=names, first=1, why=f"{source}, and the first class is number 1")
-        _check(names, source, classes, first or 0, exact=source != _said(model))
-        return Labelled(names=names, first=first or 0, why=source)
+    for source in _sources(model, notes, beside):
+        if first is None and _begins_at_one(source.names, classes):
+            return Labelled(names=source.names, first=1, why=f"{source.why}, and the first class is number 1")
+        _check(source, classes, first or 0)
+        return Labelled(names=source.names, first=first or 0, why=source.why)
     return _usual(classes, first, notes)
 
 
-def _said(model: Model) -> str:
-    return f"{model.path.name} says so" if model.path else ""
+class _Source(NamedTuple):
+    """Names and where they come from. `complete`: they should name every class."""
+
+    names: dict[int, str]
+    why: str
+    complete: bool = True
 
 
-def _sources(model: Model, notes: Notes, beside: Beside) -> Iterator[tuple[dict[int, str], str]]:
+def _sources(model: Model, notes: Notes, beside: Beside) -> Iterator[_Source]:
     if model.overrides.labels:
-        yield model.overrides.labels, _said(model)
+        yield _Source(model.overrides.labels, f"{model.place.name} says so", complete=False)
     if _named(notes.names):
-        yield notes.names, "the metadata names them"
+        yield _Source(notes.names, "the metadata names them")
     if beside.labels and _named(beside.labels.names):
-        yield beside.labels.names, f"{beside.labels.source} beside it names them"
+        yield _Source(beside.labels.names, f"{beside.labels.source} beside it names them")
 
 
 def _begins_at_one(names: dict[int, str], classes: int | None) -> bool:
@@ -58,15 +63,16 @@ def _named(names: dict[int, str]) -> bool:
     return any(not _NAMELESS.fullmatch(name) for name in names.values())
 
 
-def _check(names: dict[int, str], source: str, classes: int | None, first: int, *, exact: bool) -> None:
-    """Raise ModelError if labels name classes that there are not, or, with `exact`, if classes are left without one. COCO's own
-    table has gaps, so its ids are not counted."""
+def _check(source: _Source, classes: int | None, first: int) -> None:
+    """Raise ModelError if labels name classes that there are not, or leave classes without one. COCO's own table has gaps, so only
+    the last class counts."""
+    names = source.names
     if classes is None:
         return
-    beyond = [label_id for label_id in names if not first <= label_id < first + classes]
-    if beyond or (exact and len(names) != classes and max(names) != first + classes - 1):
+    beyond = any(not first <= label_id < first + classes for label_id in names)
+    if beyond or (source.complete and len(names) != classes and max(names) != first + classes - 1):
         raise ModelError(
-            f"labels: there are {len(names)} names, from {min(names)} to {max(names)} ({source}), but the network has {classes}"
+            f"labels: there are {len(names)} names, from {min(names)} to {max(names)} ({source.why}), but the network has {classes}"
             f" classes, from {first} to {first + classes - 1}: give the labels that it was trained with in model.yaml"
         )
 

@@ -72,13 +72,18 @@ class _Recogniser:
             notes=self._notes,
             config=self._beside.config,
             labels=len(self._named()),
-            outputs=tried.outputs,
+            outputs=self._of_interest(tried.outputs),
         )
         found = self._find(facts, tried)
         choices = Choices(self._model.path)
         spec = self._spec(choices, tried, found)
         self._check(spec, facts, outputs_for(self._network, tried, spec.input, spec.resize))
         return Plan(spec=spec, family=found.family.title, reasons=tuple(choices.reasons))
+
+    def _of_interest(self, outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the output that the sidecar names for a head that reads one, else all."""
+        name = (self._said.head or {}).get("output")
+        return {name: outputs[name]} if isinstance(name, str) and name in outputs else outputs
 
     def _named(self) -> Mapping[int, str]:
         beside = self._beside.labels
@@ -109,7 +114,7 @@ class _Recogniser:
         only = (
             {"output": next(iter(facts.outputs))} if reads_one_output(head["name"]) and len(facts.outputs) == 1 else {}
         )
-        return Found(family_of(head["name"]), Match(head=only, why="its only output"))
+        return Found(family_of(head), Match(head=only, why="its only output"))
 
     def _sees(self, found: Found, tried: Tried) -> float:
         """Return the best score on the bundled picture, prepared as the family asks."""

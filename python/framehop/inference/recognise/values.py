@@ -10,7 +10,7 @@ from framehop.inference.tensors import Tensor
 
 Box = Literal["xyxy", "cxcywh"]
 
-_TOLERANCE, _MOST = 1e-3, 0.9
+_TOLERANCE, _MOST, _NEARLY_ALL = 1e-3, 0.9, 0.98
 _SHARE = 1.5  # shares of a side go a little beyond 1, pixels go far beyond
 _LOGARITHM = 8  # of more cells than any picture has
 _UNDECODED_CELLS = 32  # an offset within a cell, counted in cells
@@ -27,8 +27,10 @@ def are_ids(values: Tensor) -> bool:
 
 
 def are_shares(boxes: Tensor) -> bool:
-    """Return whether the boxes are shares of the canvas' sides and not pixels."""
-    return bool(boxes.size and np.all(np.abs(boxes) <= _SHARE))
+    """Return whether the boxes are shares of the canvas' sides and not pixels. Empty rows count only if there are no others."""
+    rows = boxes.reshape(-1, boxes.shape[-1])
+    filled = rows[np.any(rows != 0, axis=1)]
+    return bool(boxes.size and (not len(filled) or np.mean(np.abs(filled) <= _SHARE) > _NEARLY_ALL))
 
 
 def are_corners(boxes: Tensor) -> bool:

@@ -15,7 +15,7 @@ from framehop.log.embedded.schema import TOPIC
 from framehop.log.embedded.waiting import wait_for_change
 from framehop.log.event_codec import encode_event
 from framehop.log.sqlite import connect, rows, transaction, translated
-from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
+from framehop.protocols import BeginAt, CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, FrameRecord, Partition
 
@@ -45,11 +45,13 @@ class EmbeddedConsumer:
         *,
         member: str,
         start: Start,
+        begin_at: BeginAt | None,
         on_assign: TenuresCallback | None,
         on_revoke: PartitionsCallback | None,
     ) -> None:
         self._context = context
         self._group = group
+        self._begin_at = begin_at or _offset_of
         self._on_assign = on_assign or _ignore
         self._on_revoke = on_revoke or _ignore
         self._closed = False
@@ -145,7 +147,9 @@ class EmbeddedConsumer:
     def _rebalance(self) -> None:
         gained = self._ownership.refresh(lambda numbers: self._on_revoke(_partitions(numbers)))
         if gained:
-            self._fetcher.seek({number: tenure.offset for number, tenure in gained.items()})
+            self._fetcher.seek(
+                {number: min(tenure.offset, self._begin_at(tenure)) for number, tenure in gained.items()}
+            )
             self._on_assign({Partition(TOPIC, number): tenure for number, tenure in gained.items()})
 
     def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:
@@ -166,6 +170,11 @@ class EmbeddedConsumer:
 def _partitions(numbers: Iterable[int]) -> frozenset[Partition]:
     """Convert numbers to Partitions. Inside this log a number is enough, since there is one topic."""
     return frozenset(Partition(TOPIC, number) for number in numbers)
+
+
+def _offset_of(tenure: Tenure) -> int:
+    """Begin where the tenure does."""
+    return tenure.offset
 
 
 def _ignore(_partitions: frozenset[Partition] | Mapping[Partition, Tenure]) -> None:

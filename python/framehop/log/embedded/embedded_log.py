@@ -31,7 +31,15 @@ from framehop.log.locks import is_held
 from framehop.log.source_rows import load_accounts
 from framehop.log.sqlite import connect, rows, transaction, translated
 from framehop.partitioning import partition_of
-from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
+from framehop.protocols import (
+    BeginAt,
+    Delivery,
+    OtherCallback,
+    PartitionsCallback,
+    ProgressCallback,
+    Start,
+    TenuresCallback,
+)
 from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
@@ -101,6 +109,7 @@ class EmbeddedLog:
         *,
         member: str,
         start: Start = "beginning",
+        begin_at: BeginAt | None = None,
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> EmbeddedConsumer:
@@ -108,7 +117,15 @@ class EmbeddedLog:
         _check_name("group", group)
         _check_name("member", member)
         return self._handles.keep(
-            EmbeddedConsumer(self._context, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke)
+            EmbeddedConsumer(
+                self._context,
+                group,
+                member=member,
+                start=start,
+                begin_at=begin_at,
+                on_assign=on_assign,
+                on_revoke=on_revoke,
+            )
         )
 
     def members(self, group: str, count: int) -> list[str]:

@@ -11,8 +11,9 @@ from framehop.types import Partition
 @dataclass(slots=True)
 class _Mark:
     """The progress in one partition. `tenure`: its number. `done`: the next offset to read, as far as the worker has finished.
-    `committed`: as far as the broker knows. `handed`: the offset after the last frame handed out. `start`: where this tenure began.
-    `jumps`: from one offset to another, over offsets that hold no frames."""
+    `committed`: as far as the broker knows. `handed`: the offset after the last frame handed out; less than `done` while frames
+    from before the tenure are read again. `start`: where this tenure began. `jumps`: from one offset to another, over offsets that
+    hold no frames."""
 
     tenure: int
     done: int
@@ -39,12 +40,20 @@ class CommitProgress:
         """The tenure's number by owned partition."""
         return {partition: mark.tenure for partition, mark in self._marks.items()}
 
-    def assign(self, partition: Partition, start: int, committed: int) -> int:
+    def assign(self, partition: Partition, start: int, committed: int, metadata: str = "") -> int:
         """Begin a tenure and return its number. `committed`: the group's offset; less than `start` when everything between is
-        accounted for."""
+        accounted for. `metadata`: that of the group's last commit, which holds until the worker has finished a frame."""
         self._begun += 1
-        self._marks[partition] = _Mark(tenure=self._begun, done=start, committed=committed, handed=start, start=start)
+        self._marks[partition] = _Mark(
+            tenure=self._begun, done=start, committed=committed, handed=start, start=start, metadata=metadata
+        )
         return self._begun
+
+    def read_again(self, partition: Partition, begin: int) -> None:
+        """Note that frames from `begin` on, before the tenure's start, are handed out first. They count as done."""
+        mark = self._marks.get(partition)
+        if mark is not None:
+            mark.handed = min(mark.handed, begin)
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
@@ -64,11 +73,17 @@ class CommitProgress:
         mark = self._marks.get(partition)
         return mark.handed if mark is not None else None
 
+    def unread(self, partition: Partition) -> int | None:
+        """Return the first offset that no worker has read; None when the partition is not ours."""
+        mark = self._marks.get(partition)
+        return max(mark.handed, mark.done) if mark is not None else None
+
     def skip(self, partition: Partition, to: int) -> None:
         """Note that there are no frames between the last one handed out and offset `to`."""
         mark = self._marks.get(partition)
         if mark is not None and mark.handed < to:
-            mark.jumps[mark.handed] = to
+            if to > mark.done:
+                mark.jumps[max(mark.handed, mark.done)] = to
             mark.handed = to
             self._advance(mark)
 

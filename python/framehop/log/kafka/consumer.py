@@ -24,7 +24,7 @@ from framehop.log.kafka.output_records import Outputs
 from framehop.log.kafka.partition_scan import without_group
 from framehop.log.kafka.rebalance import Rebalance
 from framehop.log.kafka.receiver import RecordReceiver
-from framehop.protocols import CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
+from framehop.protocols import BeginAt, CommitResult, PartitionsCallback, Start, Tenure, TenuresCallback
 from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
 
@@ -48,6 +48,7 @@ class KafkaConsumer:
         *,
         member: str,
         start: Start,
+        begin_at: BeginAt | None,
         on_assign: TenuresCallback | None,
         on_revoke: PartitionsCallback | None,
     ) -> None:
@@ -65,7 +66,7 @@ class KafkaConsumer:
         self._member = self._open(connection, self._url.group(group), member, offsets)
         delivery = _delivery(connection, f"{self._member.group}.{member}", self._member.outputs.largest)
         self._commits = Commits(self._member, delivery, offsets)
-        self._rebalance = Rebalance(self._member, self._commits, start=start, known=known)
+        self._rebalance = Rebalance(self._member, self._commits, start=start, begin_at=begin_at, known=known)
         self._receiver = RecordReceiver(self._member, self._commits)
         self._thread = threading.Thread(target=self._serve, name="kafka-consumer", daemon=True)
         self._thread.start()

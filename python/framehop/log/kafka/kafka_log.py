@@ -29,7 +29,15 @@ from framehop.log.kafka.topics import TopicPlan, TopicState, create_topics, desc
 from framehop.log.kafka.url import KafkaUrl
 from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome, payload_of, pointer_of
 from framehop.log.kafka.writer import KafkaWriter
-from framehop.protocols import Delivery, OtherCallback, PartitionsCallback, ProgressCallback, Start, TenuresCallback
+from framehop.protocols import (
+    BeginAt,
+    Delivery,
+    OtherCallback,
+    PartitionsCallback,
+    ProgressCallback,
+    Start,
+    TenuresCallback,
+)
 from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
@@ -87,6 +95,7 @@ class KafkaLog:
         *,
         member: str,
         start: Start = "beginning",
+        begin_at: BeginAt | None = None,
         on_assign: TenuresCallback | None = None,
         on_revoke: PartitionsCallback | None = None,
     ) -> KafkaConsumer:
@@ -94,7 +103,15 @@ class KafkaLog:
         _check_name("group", group)
         _check_name("member", member)
         return self._handles.keep(
-            KafkaConsumer(self._connection, group, member=member, start=start, on_assign=on_assign, on_revoke=on_revoke)
+            KafkaConsumer(
+                self._connection,
+                group,
+                member=member,
+                start=start,
+                begin_at=begin_at,
+                on_assign=on_assign,
+                on_revoke=on_revoke,
+            )
         )
 
     def members(self, group: str, count: int) -> list[str]:

@@ -53,10 +53,16 @@ class MemberProgress:
         gained: dict[Partition, Tenure] = {}
         with self._changed:
             for start in starts:
-                number = self._marks.assign(start.partition, start.offset, start.committed)
+                number = self._marks.assign(start.partition, start.offset, start.committed, start.metadata)
                 gained[start.partition] = Tenure(number=number, offset=start.offset, metadata=start.metadata)
             self._outputs.extend(gaps)
         return gained
+
+    def read_again(self, begins: Mapping[Partition, int]) -> None:
+        """Note the offsets from which frames are handed out that were done before their tenure began."""
+        with self._changed:
+            for partition, begin in begins.items():
+                self._marks.read_again(partition, begin)
 
     def drop(self, partitions: Collection[Partition]) -> None:
         with self._changed:
@@ -74,6 +80,11 @@ class MemberProgress:
         with self._changed:
             return self._marks.handed(partition)
 
+    def unread(self, partition: Partition) -> int | None:
+        """Return the first offset that no worker has read; None when the partition is not ours."""
+        with self._changed:
+            return self._marks.unread(partition)
+
     def skip(self, partition: Partition, to: int) -> None:
         """Note that there are no frames between the last one handed out and offset `to`."""
         with self._changed:
@@ -82,10 +93,10 @@ class MemberProgress:
     def pass_over(self, partition: Partition, first: int, to: int, output: Output) -> None:
         """Note that `output` stands for the offsets from `first` to before `to`, unless they were passed before."""
         with self._changed:
-            handed = self._marks.handed(partition)
-            if handed is not None and first >= handed:
+            unread = self._marks.unread(partition)
+            if unread is not None and first >= unread:
                 self._outputs.append(output)
-                self._marks.skip(partition, to)
+            self._marks.skip(partition, to)
 
     # ---- what is committed
 

@@ -14,7 +14,7 @@ from framehop.log.kafka.handoff import Notice
 from framehop.log.kafka.member import Member
 from framehop.log.kafka.offset_queries import from_client, to_client
 from framehop.log.kafka.start_offsets import StartOffset, resolve_starts
-from framehop.protocols import Start
+from framehop.protocols import BeginAt, Start, Tenure
 from framehop.timing import Deadline
 from framehop.types import Partition
 
@@ -31,12 +31,15 @@ class Rebalance:
     thread has ended. `close` may be called from any thread.
     """
 
-    def __init__(self, member: Member, commits: Commits, *, start: Start, known: Collection[Partition]) -> None:
+    def __init__(
+        self, member: Member, commits: Commits, *, start: Start, begin_at: BeginAt | None, known: Collection[Partition]
+    ) -> None:
         """Prepare to join. `known`: the partitions that exist now. `start` applies to these; those that come later are read from
-        their beginning."""
+        their beginning. `begin_at`: as in FrameLog.consumer; called by the consumer's thread."""
         self._member, self._commits = member, commits
         self._connection, self._consumer, self._group = member.connection, member.consumer, member.group
         self._start: Start = start
+        self._begin_at = begin_at
         self._known = known
         self._watch = None if member.connection.options.by_broker else self._watched()
 
@@ -83,9 +86,16 @@ class Rebalance:
             if start.gap_from is not None
         ]
         gained = self._member.progress.gain(starts, gaps)
-        consumer.incremental_assign([to_client(start.partition, start.offset) for start in starts])
+        begins = {start.partition: self._begin(start, gained[start.partition]) for start in starts}
+        self._member.progress.read_again(begins)
+        consumer.incremental_assign([to_client(partition, begin) for partition, begin in begins.items()])
         self._moved()
         self._member.handoff.announce(Notice(gained=gained))
+
+    def _begin(self, start: StartOffset, tenure: Tenure) -> int:
+        """Return the offset at which reading begins: the tenure's, or an earlier one that the log still has."""
+        wanted = tenure.offset if self._begin_at is None else self._begin_at(tenure)
+        return min(tenure.offset, max(start.oldest, wanted))
 
     def _starts(self, partitions: list[Partition]) -> list[StartOffset]:
         none: list[StartOffset] = []

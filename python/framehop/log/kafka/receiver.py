@@ -100,11 +100,19 @@ class RecordReceiver:
         begin, end = kept
         if at > end:
             self._give_up(partition, begin, behind_its_end(partition, at, end))
-        if at < begin:  # retention has overtaken us, and the gap is recorded
-            self._progress.pass_over(partition, at, begin, self._outputs.gap(partition, at, begin))
+        if at < begin:
+            self._overtaken(partition, begin)
         # seek() would be refused, since the client has stopped fetching a partition that is out of range.
         self._consumer.incremental_unassign([to_client(partition)])
         self._consumer.incremental_assign([to_client(partition, max(begin, at))])
+
+    def _overtaken(self, partition: Partition, begin: int) -> None:
+        """Go on at `begin`, before which retention has removed all frames; those that nobody had read are recorded as a gap."""
+        unread = self._progress.unread(partition)
+        if unread is not None and unread < begin:
+            self._progress.pass_over(partition, unread, begin, self._outputs.gap(partition, unread, begin))
+        else:
+            self._progress.skip(partition, begin)
 
     def _give_up(self, partition: Partition, begin: int, why: str) -> NoReturn:
         """Set the offset to `begin` and fail, because the offsets now mean other frames than those in flight. A restarted worker

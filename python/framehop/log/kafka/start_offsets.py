@@ -21,11 +21,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartOffset:
-    """The start in one partition. `committed`: the broker's offset of the group, with its `metadata`; the broker must be told when
-    it is below `offset`. `gap_from`: frames from there to `offset` were removed before the group read them."""
+    """The start in one partition. `oldest`: the first offset that the log still has. `committed`: the broker's offset of the group,
+    with its `metadata`; the broker must be told when it is below `offset`. `gap_from`: frames from there to `offset` were removed
+    before the group read them."""
 
     partition: Partition
     offset: int
+    oldest: int
     committed: int
     metadata: str = ""
     gap_from: int | None = None
@@ -55,7 +57,7 @@ def resolve_starts(
         if partition in committed
         else _tell(_go_on(partition, done[partition], "", oldest.get(partition, 0), newest.get(partition)))
         if partition in done
-        else _begin(partition, (fresh if partition in known else oldest).get(partition, 0))
+        else _begin(partition, (fresh if partition in known else oldest).get(partition, 0), oldest.get(partition, 0))
         for partition in partitions
     ]
 
@@ -65,20 +67,25 @@ def _tell(start: StartOffset) -> StartOffset:
     return replace(start, committed=-1)
 
 
-def _begin(partition: Partition, offset: int) -> StartOffset:
+def _begin(partition: Partition, offset: int, oldest: int) -> StartOffset:
     """Begin at `offset`, committed at once so that `latest` means the same moment after a crash."""
-    return StartOffset(partition=partition, offset=offset, committed=-1)
+    return StartOffset(partition=partition, offset=offset, oldest=oldest, committed=-1)
 
 
 def _go_on(partition: Partition, committed: int, metadata: str, oldest: int, end: int | None) -> StartOffset:
     if committed < oldest:
         return StartOffset(
-            partition=partition, offset=oldest, committed=committed, metadata=metadata, gap_from=committed
+            partition=partition,
+            offset=oldest,
+            oldest=oldest,
+            committed=committed,
+            metadata=metadata,
+            gap_from=committed,
         )
     if end is not None and committed > end:
         logger.warning("%s; it is read from its beginning", behind_its_end(partition, committed, end))
-        return _begin(partition, oldest)
-    return StartOffset(partition=partition, offset=committed, committed=committed, metadata=metadata)
+        return _begin(partition, oldest, oldest)
+    return StartOffset(partition=partition, offset=committed, oldest=oldest, committed=committed, metadata=metadata)
 
 
 def behind_its_end(partition: Partition, at: int, end: int) -> str:

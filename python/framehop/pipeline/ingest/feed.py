@@ -160,8 +160,8 @@ class Feed:
             return False
         if state.replaced:
             logger.warning(
-                "%s is another file than the one that was interrupted: it begins anew as epoch %d, and the rest of the old one "
-                "never reaches the log",
+                "%s is another file than the one that was interrupted, or has another --codec: it begins anew as epoch %d, and the "
+                "rest of the old pass never reaches the log",
                 self._source.uri,
                 state.epoch,
             )
@@ -181,7 +181,10 @@ class Feed:
         self._stamps.start_pass(state.epoch, self._pacer.behind_us)
         self._books.begin(state)
         for seq, picture in enumerate(self._pictures(state), state.next_seq):
-            if not (self._pacer.wait(picture.media_us) and self._append(self._frame(picture, state, seq))):
+            if not (
+                self._pacer.wait(picture.media_us if picture.due_us is None else picture.due_us)
+                and self._append(self._frame(picture, state, seq))
+            ):
                 return False
         if self._last_seq is None and state.next_seq == 0:
             raise SourceError(f"{self._source.uri} gave no pictures; check that it can be played")

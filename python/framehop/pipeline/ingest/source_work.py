@@ -12,7 +12,7 @@ from framehop.pipeline.control import Phase, SourceNews, SourceOrder
 from framehop.pipeline.ingest.feed import Feed
 from framehop.pipeline.ingest.pacing import SystemClock, parse_rate
 from framehop.protocols import FrameWriter
-from framehop.sources import SourceSpec
+from framehop.sources import SourceOptions, SourceSpec
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,8 @@ class SourceWork:
             self._on_change()
 
     def _read(self, writer: FrameWriter) -> None:
-        source = SourceSpec(source=self.order.source, stream=self.order.stream).open()
+        options = SourceOptions(codec=self.order.codec)
+        source = SourceSpec(source=self.order.source, stream=self.order.stream).open(options)
         self._feed = Feed(
             source,
             writer,

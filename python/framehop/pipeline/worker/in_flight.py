@@ -74,6 +74,8 @@ class InFlight:
                 self._tracker.begin(partition, tenure.number)
 
     def decoded(self, frames: list[Decoded]) -> None:
+        if not frames:
+            return
         with self._lock:
             self._decoded.extend(frames)
         self.wake.ring()

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from framehop import _core
-from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Outcome, Refused
+from framehop.decode import (
+    Decoded,
+    DecodeJob,
+    DecodeOptions,
+    DecoderError,
+    DecodeStage,
+    Outcome,
+    Passed,
+    Refused,
+    Rounds,
+)
+from framehop.decode.resume import ResumePoints
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.models import DetectorModels
@@ -16,6 +29,7 @@ from framehop.types import FrameRecord
 from framehop.types import Outcome as EventOutcome
 
 POLL_S = 1.0
+REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
 
 
@@ -30,12 +44,14 @@ class Intake:
         models: DetectorModels,
         settings: WorkerSettings,
         *,
+        resume: ResumePoints,
         writer: str,
     ) -> None:
         self._consumer = consumer
         self._ring = ring
         self._in_flight = in_flight
         self._models = models
+        self._resume = resume
         self._settings = settings
         self._writer = writer
         self._decoders = DecodeStage.of(DecodeOptions(threads=settings.decode_threads, max_pixels=settings.max_pixels))
@@ -47,9 +63,10 @@ class Intake:
             self._await_model()
             while self._in_flight.intake_open:
                 for job in self._in_flight.take_again():
-                    self._decode([job])
+                    self._decode_again(job)
                 self._await_window()
                 self._take(self._consumer.poll(self._room(), POLL_S))
+            self.drain()
             self._hold_membership()
 
     def _await_model(self) -> None:
@@ -73,26 +90,46 @@ class Intake:
 
     def _take(self, records: list[FrameRecord]) -> None:
         if not records:
-            self._hand_on(self._decoders.drain(self._acquire))
+            self.drain()
             return
-        self._in_flight.add(records)
+        self._in_flight.add([record for record in records if not self._resume.is_replayed(record.meta)])
         polled_us = now_us()
-        wanted = [record for record in records if not self._skipped(record) and not self._refused(record)]
-        jobs = [DecodeJob(record=record, polled_us=polled_us) for record in wanted]
+        jobs = [job for record in records if (job := self._job(record, polled_us)) is not None]
+        for part in self._parts(jobs):
+            self._decode(part)
+
+    def drain(self) -> None:
+        """Have the pictures that decoders hold back looked at. Called by the thread that polls."""
+        self._hand_on(self._decoders.drain(self._acquire))
+
+    def _parts(self, jobs: Sequence[DecodeJob]) -> Iterator[list[DecodeJob]]:
+        """Divide the jobs, in their order, so that each suspect is alone: if the decoder dies again, it was this frame."""
+        part: list[DecodeJob] = []
         for job in jobs:
-            if self._is_suspect(job):  # decoded alone: if the decoder dies again, it was this frame
-                self._decode([job])
-        self._decode([job for job in jobs if not self._is_suspect(job)])
+            if job.record.meta.key in self._suspects:
+                yield part
+                yield [job]
+                part = []
+            else:
+                part.append(job)
+        yield part
 
-    def _is_suspect(self, job: DecodeJob) -> bool:
-        return job.record.meta.key in self._suspects
+    def _job(self, record: FrameRecord, polled_us: int) -> DecodeJob | None:
+        """Return the work for a decoder, or complete a frame that needs none. What is completed of a replayed frame is dropped."""
+        inter_coded = self._decoders.inter_coded(record.meta)
+        if inter_coded:
+            self._resume.note(record.meta)
+        if self._refused(record):
+            return None
+        unwanted = self._unwanted(record)
+        if unwanted and not inter_coded:
+            self._complete(record, "skipped", unwanted)
+            return None
+        return DecodeJob(record=record, polled_us=polled_us, unwanted=unwanted)
 
-    def _skipped(self, record: FrameRecord) -> bool:
-        """Complete a frame as skipped if the lane does not look at it; return whether it was one."""
-        reason = self._skipping.reason(record.meta.key)
-        if reason:
-            self._complete(record, "skipped", reason)
-        return bool(reason)
+    def _unwanted(self, record: FrameRecord) -> str:
+        """Return why nobody looks at a frame; empty if somebody does."""
+        return REPLAYED if self._resume.is_replayed(record.meta) else self._skipping.reason(record.meta.key)
 
     def _refused(self, record: FrameRecord) -> bool:
         """Complete a frame as failed if it must not reach a decoder; return whether it was one."""
@@ -119,17 +156,30 @@ class Intake:
         self._in_flight.complete(event, record.tenure)
 
     def _decode(self, jobs: list[DecodeJob]) -> None:
-        if jobs:
-            self._decoders.scale_to(self._models.min_size)
-            self._hand_on(self._decoders.decode(jobs, self._acquire))
+        self._decoders.scale_to(self._models.min_size)
+        self._hand_on(self._decoders.decode(jobs, self._acquire))
 
-    def _hand_on(self, outcomes: list[Outcome]) -> None:
+    def _decode_again(self, job: DecodeJob) -> None:
+        """Decode a frame whose slot was lost. One that needs others is decoded again by our successor, from its key frame on."""
+        if self._decoders.inter_coded(job.record.meta):
+            raise DecoderError(job.record, "its slot was lost after it was decoded")
+        self._decode([job])
+
+    def _hand_on(self, rounds: Rounds) -> None:
+        for outcomes in rounds:
+            self._answer(outcomes)
+            self._in_flight.decoded([outcome for outcome in outcomes if isinstance(outcome, Decoded)])
+
+    def _answer(self, outcomes: Sequence[Outcome]) -> None:
+        """Complete the frames that have no picture to look at."""
         for outcome in outcomes:
-            if isinstance(outcome, Refused):
-                record = outcome.job.record
-                file = shown(name_in(record.meta.origin))  # set for a picture from a folder
-                self._fail(record, ": ".join(filter(None, (outcome.error, file, outcome.why))), outcome.size)
-        self._in_flight.decoded([outcome for outcome in outcomes if isinstance(outcome, Decoded)])
+            match outcome:
+                case Refused():
+                    record = outcome.job.record
+                    file = shown(name_in(record.meta.origin))  # set for a picture from a folder
+                    self._fail(record, ": ".join(filter(None, (outcome.error, file, outcome.why))), outcome.size)
+                case Passed():
+                    self._complete(outcome.job.record, "skipped", outcome.reason)
 
     def _acquire(self, record: FrameRecord) -> _core.Slot | None:
         """Wait for a slot; None when stopping. This wait is the back-pressure; the consumer's heartbeat goes on meanwhile."""

@@ -14,10 +14,11 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from framehop import _core
 from framehop.decode import Decoded, DecoderError
+from framehop.decode.resume import ResumePoints, resume_offset
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError
 from framehop.pipeline import child
 from framehop.pipeline.control import (
@@ -37,10 +38,10 @@ from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
-from framehop.protocols import FrameConsumer
+from framehop.protocols import FrameConsumer, Tenure
 from framehop.regions import ObjectFilter
 from framehop.timing import Deadline, now_us
-from framehop.types import DetectedObject, Event
+from framehop.types import DetectedObject, Event, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ class Worker:
         self._in_flight = in_flight
         self._models = DetectorModels()
         self._filter = ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
+        self._resume = ResumePoints()
+        self._intake: Intake | None = None
         self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
@@ -77,11 +80,20 @@ class Worker:
                 settings.group,
                 member=settings.name,
                 start=settings.start,
-                on_assign=self._in_flight.begin,
-                on_revoke=self._in_flight.wait_committed,
+                begin_at=resume_offset,
+                on_assign=self._begin,
+                on_revoke=self._revoked,
             ) as consumer,
         ):
-            intake = Intake(consumer, self._ring, self._in_flight, self._models, settings, writer=self._writer)
+            self._intake = intake = Intake(
+                consumer,
+                self._ring,
+                self._in_flight,
+                self._models,
+                settings,
+                resume=self._resume,
+                writer=self._writer,
+            )
             link = SupervisorLink(self._channel, lambda: self._counters(consumer))
             self._channel.send(Ready())
             try:
@@ -97,6 +109,16 @@ class Worker:
             finally:
                 if self._hop is not None:
                     self._hop.close()
+
+    def _begin(self, tenures: Mapping[Partition, Tenure]) -> None:
+        self._resume.begin(tenures)
+        self._in_flight.begin(tenures)
+
+    def _revoked(self, partitions: frozenset[Partition]) -> None:
+        """Finish the frames of partitions that go to another worker, those too that a decoder holds back."""
+        if self._intake is not None:
+            self._intake.drain()
+        self._in_flight.wait_committed(partitions)
 
     @contextlib.contextmanager
     def _beside(self, name: str, work: Callable[[], None], consumer: FrameConsumer) -> Iterator[None]:
@@ -236,7 +258,8 @@ class Worker:
         """Commit one batch. If the worker stops before that is possible, our successor reads the frames again."""
         while not self._in_flight.stopping.is_set():
             try:
-                result = consumer.commit(batch.events, batch.marks, tenures=batch.tenures)
+                metadata = self._resume.metadata(batch.marks)
+                result = consumer.commit(batch.events, batch.marks, metadata, batch.tenures)
                 self._in_flight.committed(batch, result)
                 return
             except (LogFullError, LogBusyError, LogUnavailableError) as error:

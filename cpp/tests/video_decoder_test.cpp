@@ -1,0 +1,300 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+#include "framehop/video/decoder.hpp"
+#include "video_clips.hpp"
+
+namespace framehop::video {
+namespace {
+
+using codec::VideoCodec;
+using testing::Buffer;
+using testing::Clip;
+using testing::ClipOptions;
+
+constexpr std::uint64_t kCap = 1 << 24;
+constexpr char kBFrames[] = "keyint=12:min-keyint=12:scenecut=0:bframes=3:b-adapt=0:b-pyramid=none";
+constexpr char kOpenGroups[] = "keyint=12:min-keyint=12:scenecut=0:bframes=3:b-adapt=0:open-gop=1";
+
+std::vector<std::uint8_t> rgb(const Picture& picture, Size size) {
+    std::vector<std::uint8_t> pixels(std::size_t{3} * size.width * size.height);
+    picture.write(codec::Orientation::upright,
+                  {pixels.data(), size.width, size.height, size.width * 3, PixelFormat::rgb8});
+    return pixels;
+}
+
+// Which painted frame a picture is: by the left edge of its bar in the middle row. -1 when there is no bar.
+int frame_of(const Picture& picture) {
+    const Size size = picture.size();
+    const std::vector<std::uint8_t> pixels = rgb(picture, size);
+    const std::size_t row = std::size_t{size.height} / 2 * size.width * 3;
+    for (std::uint32_t x = 0; x < size.width; ++x) {
+        if (pixels[row + std::size_t{3} * x] > 150) return static_cast<int>((x + 2) / 4);
+    }
+    return -1;
+}
+
+class Decoding {
+  public:
+    explicit Decoding(VideoCodec codec = VideoCodec::h264) : decoder_(codec, kCap) {}
+
+    void feed(const Clip& clip, std::size_t from, std::size_t to) {
+        for (std::size_t k = from; k < to; ++k) feed(clip.units()[k], k, clip.frames()[k]);
+    }
+    void feed(const Buffer& unit, std::uint64_t key, std::int64_t shown_at) {
+        note([&](auto& found) { decoder_.decode(unit, key, shown_at, found); });
+    }
+    void take_held() {
+        note([&](auto& found) { decoder_.take_held(found); });
+    }
+    [[nodiscard]] StreamDecoder& decoder() { return decoder_; }
+    [[nodiscard]] const std::map<std::uint64_t, Outcome>& outcomes() const { return outcomes_; }
+    [[nodiscard]] Result result(std::uint64_t key) const { return outcomes_.at(key).result; }
+    [[nodiscard]] int frame(std::uint64_t key) const { return frame_of(*outcomes_.at(key).picture); }
+
+  private:
+    template <class Call>
+    void note(Call call) {
+        std::vector<Outcome> found;
+        call(found);
+        for (Outcome& outcome : found) {
+            EXPECT_EQ(outcome.picture.has_value(), outcome.result == Result::decoded);
+            const std::uint64_t key = outcome.key;
+            EXPECT_TRUE(outcomes_.emplace(key, std::move(outcome)).second) << "two outcomes of unit " << key;
+        }
+    }
+
+    StreamDecoder decoder_;
+    std::map<std::uint64_t, Outcome> outcomes_;
+};
+
+void expect_every_picture_is_its_own(const ClipOptions& options) {
+    const Clip clip(options);
+    Decoding run(options.codec);
+    run.feed(clip, 0, clip.units().size());
+    run.take_held();
+    ASSERT_EQ(run.outcomes().size(), clip.units().size());
+    const int bars = (options.width - 8) / 4;
+    for (std::size_t k = 0; k < clip.units().size(); ++k) {
+        ASSERT_EQ(run.result(k), Result::decoded) << k << ": " << run.outcomes().at(k).message;
+        EXPECT_EQ(run.frame(k), clip.frames()[k] % bars) << "unit " << k;
+    }
+}
+
+TEST(StreamDecoder, gives_each_unit_its_own_picture) { expect_every_picture_is_its_own({}); }
+
+TEST(StreamDecoder, gives_each_unit_its_own_picture_with_b_frames) {
+    expect_every_picture_is_its_own({.params = kBFrames});
+}
+
+TEST(StreamDecoder, gives_each_unit_its_own_picture_with_open_groups) {
+    expect_every_picture_is_its_own({.frames = 60, .params = kOpenGroups});
+}
+
+TEST(StreamDecoder, gives_each_unit_its_own_picture_of_h265) {
+    expect_every_picture_is_its_own(
+        {.codec = VideoCodec::h265, .frames = 40, .params = "keyint=12:bframes=3:b-adapt=0"});
+}
+
+TEST(StreamDecoder, crops_to_what_is_shown) { expect_every_picture_is_its_own({.width = 150, .height = 90}); }
+
+TEST(StreamDecoder, a_stalled_stream_gives_what_was_held_and_goes_on) {
+    const Clip clip({.frames = 36, .params = kBFrames});
+    Decoding whole;
+    whole.feed(clip, 0, clip.units().size());
+    whole.take_held();
+    Decoding stalled;
+    for (std::size_t k = 0; k < clip.units().size(); ++k) {
+        stalled.feed(clip.units()[k], k, clip.frames()[k]);
+        if (k % 5 != 4) continue;
+        stalled.take_held();  // within groups, between pictures that need each other
+        EXPECT_EQ(stalled.outcomes().size(), k + 1);
+    }
+    stalled.take_held();
+    for (std::size_t k = 0; k < clip.units().size(); ++k) {
+        ASSERT_EQ(stalled.result(k), Result::decoded);
+        const Size size = whole.outcomes().at(k).picture->size();
+        EXPECT_EQ(rgb(*stalled.outcomes().at(k).picture, size), rgb(*whole.outcomes().at(k).picture, size)) << k;
+    }
+    EXPECT_EQ(stalled.decoder().held(), 0U);
+}
+
+TEST(StreamDecoder, what_comes_before_the_first_key_frame_is_named_so) {
+    const Clip clip({.frames = 30});
+    Decoding run;
+    run.feed(clip, 3, 20);
+    run.take_held();
+    for (std::size_t k = 3; k < 10; ++k) EXPECT_EQ(run.result(k), Result::no_keyframe) << k;
+    for (std::size_t k = 10; k < 20; ++k) EXPECT_EQ(run.frame(k), clip.frames()[k]) << k;
+}
+
+// Nothing may be shown that was guessed: after the beginning at an open group its leading pictures have no references.
+TEST(StreamDecoder, leading_pictures_of_an_open_group_are_not_guessed) {
+    for (const VideoCodec codec : {VideoCodec::h264, VideoCodec::h265}) {
+        const Clip clip({.codec = codec, .frames = 48, .params = kOpenGroups});
+        const auto second = std::ranges::find_if(clip.units().begin() + 1, clip.units().end(), [&](const Buffer& unit) {
+            return codec::read_access_unit(codec, unit).keyframe;
+        });
+        ASSERT_NE(second, clip.units().end());
+        const auto begin = static_cast<std::size_t>(second - clip.units().begin());
+        ASSERT_FALSE(codec::read_access_unit(codec, *second).clean);
+        Decoding run(codec);
+        run.feed(clip, begin, clip.units().size());
+        run.take_held();
+        for (std::size_t k = begin; k < clip.units().size(); ++k) {
+            const bool leading = k > begin && clip.frames()[k] < clip.frames()[begin];
+            ASSERT_EQ(run.result(k) == Result::decoded, !leading) << "unit " << k;
+            EXPECT_EQ(leading ? -1 : run.frame(k), leading ? -1 : clip.frames()[k] % 38);
+        }
+    }
+}
+
+TEST(StreamDecoder, a_missing_unit_fails_what_needs_it_until_the_next_key_frame) {
+    for (const VideoCodec codec : {VideoCodec::h264, VideoCodec::h265}) {
+        const Clip clip({.codec = codec, .frames = 30, .params = "keyint=10:min-keyint=10:scenecut=0:bframes=0:ref=1"});
+        Decoding run(codec);
+        run.feed(clip, 0, 4);
+        run.feed(clip, 5, 30);  // nobody says that unit 4 is missing
+        run.take_held();
+        for (const std::size_t k : {5U, 6U, 9U}) EXPECT_EQ(run.result(k), Result::failed) << k;
+        for (std::size_t k = 10; k < 30; ++k) EXPECT_EQ(run.frame(k), clip.frames()[k]) << k;
+    }
+}
+
+TEST(StreamDecoder, a_gap_that_is_told_does_the_same) {
+    const Clip clip({.frames = 30});
+    Decoding run;
+    run.feed(clip, 0, 4);
+    run.decoder().note_gap();
+    run.feed(clip, 5, 30);
+    run.take_held();
+    for (std::size_t k = 5; k < 10; ++k) EXPECT_EQ(run.result(k), Result::failed);
+    EXPECT_NE(run.outcomes().at(5).message.find("frames are missing"), std::string::npos);
+    for (std::size_t k = 10; k < 30; ++k) EXPECT_EQ(run.result(k), Result::decoded);
+}
+
+TEST(StreamDecoder, damage_fails_its_picture_and_what_needs_it) {
+    const Clip clip({.width = 320, .height = 240, .frames = 30});
+    for (const std::size_t victim : {0U, 10U, 14U}) {
+        Buffer damaged = clip.units()[victim];
+        for (std::size_t at = damaged.size() / 2; at < damaged.size() * 3 / 4; ++at) damaged[at] ^= 0x55U;
+        Decoding run;
+        run.feed(clip, 0, victim);
+        run.feed(damaged, victim, clip.frames()[victim]);
+        run.feed(clip, victim + 1, 30);
+        run.take_held();
+        EXPECT_EQ(run.result(victim), Result::failed) << victim;
+        EXPECT_EQ(run.outcomes().at(victim).error, Errc::corrupt_picture);
+        for (std::size_t k = 0; k < 30; ++k) {
+            const bool hurt = k >= victim && k / 10 == victim / 10;
+            EXPECT_EQ(run.result(k) == Result::decoded, !hurt) << k << " after damage in " << victim;
+        }
+    }
+}
+
+TEST(StreamDecoder, a_truncated_unit_fails) {
+    const Clip clip({.width = 320, .height = 240, .frames = 12});
+    Buffer cut = clip.units()[5];
+    cut.resize(cut.size() * 2 / 3);
+    Decoding run;
+    run.feed(clip, 0, 5);
+    run.feed(cut, 5, 5);
+    run.feed(clip, 6, 12);
+    run.take_held();
+    EXPECT_EQ(run.result(5), Result::failed);
+    EXPECT_EQ(run.result(6), Result::failed);
+    EXPECT_EQ(run.result(10), Result::decoded);
+}
+
+TEST(StreamDecoder, garbage_is_refused_and_heals_at_the_next_key_frame) {
+    const Clip clip({.frames = 30});
+    Decoding run;
+    run.feed(clip, 0, 5);
+    run.feed(Buffer(1000, 0x42), 5, 5);
+    run.feed(Buffer{}, 6, 6);
+    run.feed(clip, 7, 30);
+    run.take_held();
+    EXPECT_EQ(run.outcomes().at(5).error, Errc::corrupt_picture);
+    EXPECT_EQ(run.result(6), Result::failed);
+    EXPECT_EQ(run.result(7), Result::failed);
+    for (std::size_t k = 10; k < 30; ++k) EXPECT_EQ(run.result(k), Result::decoded);
+}
+
+TEST(StreamDecoder, a_picture_above_the_cap_is_refused_by_its_size) {
+    const Clip clip({.width = 320, .height = 240, .frames = 3});
+    StreamDecoder decoder(VideoCodec::h264, 320 * 240 - 1);
+    std::vector<Outcome> outcomes;
+    decoder.decode(clip.units()[0], 0, 0, outcomes);
+    ASSERT_EQ(outcomes.size(), 1U);
+    EXPECT_EQ(outcomes[0].error, Errc::picture_too_large) << outcomes[0].message;
+}
+
+TEST(StreamDecoder, a_new_size_in_mid_stream_is_decoded) {
+    const Clip small({.frames = 10, .params = kBFrames});
+    const Clip large({.width = 320, .height = 240, .frames = 10, .params = kBFrames});
+    Decoding run;
+    run.feed(small, 0, 10);
+    for (std::size_t k = 0; k < 10; ++k) run.feed(large.units()[k], 100 + k, 100 + large.frames()[k]);
+    run.take_held();
+    EXPECT_EQ(run.outcomes().size(), 20U);
+    for (std::size_t k = 0; k < 10; ++k) {
+        EXPECT_EQ(run.outcomes().at(k).picture->size(), (Size{160, 96}));
+        EXPECT_EQ(run.outcomes().at(100 + k).picture->size(), (Size{320, 240}));
+    }
+}
+
+TEST(StreamDecoder, many_streams_side_by_side_give_the_same_pictures) {
+    const Clip clip({.frames = 24, .params = kBFrames});
+    Decoding alone;
+    alone.feed(clip, 0, 24);
+    alone.take_held();
+    std::vector<std::thread> threads;
+    std::vector<int> same(4);
+    for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([&, t] {
+            Decoding run;
+            run.feed(clip, 0, 24);
+            run.take_held();
+            for (std::size_t k = 0; k < 24; ++k) same[static_cast<std::size_t>(t)] += run.frame(k) == alone.frame(k);
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(same, (std::vector<int>(4, 24)));
+}
+
+TEST(Picture, outlives_its_decoder_and_scales_and_turns) {
+    const Clip clip({.frames = 3});
+    std::vector<Outcome> outcomes;
+    {
+        StreamDecoder decoder(VideoCodec::h264, kCap);
+        decoder.decode(clip.units()[0], 0, 0, outcomes);
+        decoder.take_held(outcomes);
+    }
+    const Picture& picture = *outcomes.at(0).picture;
+    EXPECT_EQ(rgb(picture, {80, 48}).size(), 80U * 48 * 3);
+    std::vector<std::uint8_t> turned(std::size_t{3} * 96 * 160);
+    picture.write(codec::Orientation::quarter_turn, {turned.data(), 96, 160, 96 * 3, PixelFormat::rgb8});
+    const std::vector<std::uint8_t> upright = rgb(picture, {160, 96});
+    EXPECT_EQ(turned[3 * 95], upright[0]) << "the first pixel goes to the right end of the first row";
+}
+
+TEST(Picture, the_range_of_the_stream_is_heeded) {
+    const Clip limited({.frames = 1});
+    const Clip full({.frames = 1, .full_range = true});
+    const auto dark = [](const Clip& clip) {
+        Decoding run;
+        run.feed(clip, 0, 1);
+        run.take_held();
+        return static_cast<int>(rgb(*run.outcomes().at(0).picture, {160, 96})[3 * 100]);
+    };
+    EXPECT_NEAR(dark(full), 60, 3);
+    EXPECT_NEAR(dark(limited), (60 - 16) * 255 / 219, 3);
+}
+
+TEST(StreamDecoder, refuses_a_cap_of_nothing) { EXPECT_THROW(StreamDecoder(VideoCodec::h264, 0), Error); }
+
+}  // namespace
+}  // namespace framehop::video

@@ -1,0 +1,118 @@
+"""Where decoding has to begin again after a crash: the key frames that the streams of a partition still need."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from framehop.protocols import Tenure
+from framehop.types import FrameMeta, Partition
+
+MAX_GROUP_US = 60_000_000  # a stream that is silent for longer holds no partition back
+_METADATA = re.compile(r"v1:([0-9]{1,18})")
+
+
+def resume_offset(tenure: Tenure) -> int:
+    """Return the offset at which reading has to begin in `tenure`, so that its first frame can be decoded: an earlier one than the
+    tenure's own if the last commit named it, else that. Metadata that others wrote counts as none."""
+    found = _METADATA.fullmatch(tenure.metadata)
+    return min(int(found[1]), tenure.offset) if found else tenure.offset
+
+
+@dataclass(slots=True)
+class _KeyFrame:
+    """A key frame. `passed_at`: the offset of the first frame of its stream that follows it on the screen too. Frames between the
+    two may need pictures before the key frame, so decoding can begin at it only once they are done."""
+
+    offset: int
+    captured_us: int
+    passed_at: int | None = None
+
+
+@dataclass(slots=True)
+class _Epoch:
+    """The key frames of one stream and epoch that may still be needed, oldest first."""
+
+    received_us: int = 0
+    last: int = 0
+    keys: list[_KeyFrame] = field(default_factory=list)
+
+    def note(self, meta: FrameMeta) -> None:
+        self.received_us, self.last = meta.received_us, meta.pointer.offset
+        for key in self.keys:
+            if key.passed_at is None and meta.captured_us > key.captured_us:
+                key.passed_at = meta.pointer.offset
+        if meta.keyframe:
+            self.keys.append(_KeyFrame(meta.pointer.offset, meta.captured_us))
+
+    def needed(self, mark: int) -> int | None:
+        """Return the offset of the key frame at which decoding begins again if `mark` is the next frame to answer; forget older
+        ones. None if there is no key frame below the mark."""
+        usable = [k for k, key in enumerate(self.keys) if key.passed_at is not None and key.passed_at < mark]
+        if usable:
+            del self.keys[: usable[-1]]
+        return self.keys[0].offset if self.keys and self.keys[0].offset < mark else None
+
+
+@dataclass(slots=True)
+class _Tenure:
+    """What is known of a partition since it came. `first`: the first offset whose frame is to be answered."""
+
+    first: int
+    received_us: int = 0
+    epochs: dict[tuple[str, int], _Epoch] = field(default_factory=dict)
+
+    def note(self, meta: FrameMeta) -> None:
+        self.received_us = max(self.received_us, meta.received_us)
+        self.epochs.setdefault((meta.key.stream, meta.key.epoch), _Epoch()).note(meta)
+
+    def oldest(self, mark: int) -> int | None:
+        newest = dict(sorted(self.epochs))
+        for (stream, number), epoch in list(self.epochs.items()):
+            over = number < newest[stream] or epoch.received_us < self.received_us - MAX_GROUP_US
+            if over and epoch.last < mark:
+                del self.epochs[stream, number]
+        offsets = [epoch.needed(mark) for epoch in self.epochs.values()]
+        return min((offset for offset in offsets if offset is not None), default=None)
+
+
+class ResumePoints:
+    """Follows the key frames of inter-coded streams, by partition. Thread-safe.
+
+    Its size is bounded: an epoch keeps the key frames between its mark and its last frame, and is forgotten once it is over, or
+    silent for MAX_GROUP_US while its partition goes on.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tenures: dict[Partition, _Tenure] = {}
+
+    def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
+        """Begin the tenures of partitions that came, or came back: their frames are read anew."""
+        with self._lock:
+            self._tenures.update({partition: _Tenure(tenure.offset) for partition, tenure in tenures.items()})
+
+    def is_replayed(self, meta: FrameMeta) -> bool:
+        """Return whether a frame was answered before and is read again only because later ones need it."""
+        with self._lock:
+            tenure = self._tenures.get(meta.pointer.topic_partition)
+            return tenure is not None and meta.pointer.offset < tenure.first
+
+    def note(self, meta: FrameMeta) -> None:
+        """Note a frame of an inter-coded stream. The frames of a partition come in the order of the log."""
+        with self._lock:
+            tenure = self._tenures.get(meta.pointer.topic_partition)
+            if tenure is not None:
+                tenure.note(meta)
+
+    def metadata(self, marks: Mapping[Partition, int]) -> dict[Partition, str]:
+        """Return what a commit of `marks` is to keep, by partition; partitions that need nothing are absent."""
+        with self._lock:
+            found = {
+                partition: tenure.oldest(mark)
+                for partition, mark in marks.items()
+                if (tenure := self._tenures.get(partition)) is not None
+            }
+        return {partition: f"v1:{offset}" for partition, offset in found.items() if offset is not None}

@@ -1,0 +1,178 @@
+"""Opens video files through FFmpeg's libraries (PyAV), which the extra `video` brings. No other module imports them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
+from framehop.installing import install
+from framehop.sources.codec_name import codec_in
+from framehop.sources.raster import MAX_PIXELS
+from framehop.sources.understood import UNDERSTOOD
+
+try:
+    import av
+    from av.bitstream import BitStreamFilterContext
+    from av.container import InputContainer
+    from av.error import FFmpegError
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
+    from av.video.stream import VideoStream
+except ImportError as error:
+    raise MissingExtraError(f"reading video files needs PyAV: {install('video')}") from error
+
+__all__ = [
+    "BitStreamFilterContext",
+    "FFmpegError",
+    "InputContainer",
+    "Matrix",
+    "Packet",
+    "Timeline",
+    "VideoFrame",
+    "VideoReformatter",
+    "VideoStream",
+    "lacks_memory",
+    "matrix_of",
+    "open_video",
+    "orientation_of",
+    "rate_of",
+    "reason_of",
+]
+
+Matrix = tuple[int, int, int, int]
+
+# A hostile file may be a playlist that names other files or hosts, so only containers with their own pictures are opened.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,ogg,flv,asf,ivf,mjpeg,h264,hevc,gif,apng,y4m,"
+    "yuv4mpegpipe,mxf,dv,dhav"
+)
+_MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures means a broken time stamp
+_DEFAULT_RATE = 25.0
+_ROOM = 64 << 20  # more than a picture of any camera takes
+
+# These equal `matrix_of` for a turn by degrees, without mirrors.
+_TURNS = {-90: (0, 1, -1, 0), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
+
+
+def open_video(path: Path, *, threads: int = 1, max_pixels: int = MAX_PIXELS) -> InputContainer:
+    """Open a file that has a video stream which can be decoded. `threads`: for FFmpeg's decoder. `max_pixels`: a file that claims
+    larger pictures is refused. Raises SourceError."""
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    try:
+        # Tags may have any encoding, and none is read here.
+        container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
+    except Exception as error:  # a demuxer may raise anything for a hostile file
+        if lacks_memory(error):
+            raise
+        raise SourceError(
+            f"cannot open {path} as video: {reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
+        ) from (None if is_out_of_memory(error) else error)  # its claim is no lack of memory to anybody else either
+    try:
+        return _checked(container, path, threads, max_pixels)
+    except BaseException:
+        container.close()
+        raise
+
+
+def _checked(container: InputContainer, path: Path, threads: int, max_pixels: int) -> InputContainer:
+    if not container.streams.video:
+        raise SourceError(f"{path} has no video stream; give a file with pictures in it")
+    video = container.streams.video[0]
+    if video.codec_context is None:
+        raise SourceError(
+            f"{path} is encoded with {_codec(path)}, for which there is no decoder here: convert it to H.264"
+        )
+    if video.codec_context.width * video.codec_context.height > max_pixels:
+        raise SourceError(f"{path} claims pictures of more than {max_pixels} pixels, the limit; scale it down first")
+    video.codec_context.thread_count = threads
+    video.codec_context.options = {"max_pixels": str(max_pixels)}
+    return container
+
+
+def _codec(path: Path) -> str:
+    try:
+        name = codec_in(path)
+    except OSError:
+        name = ""
+    return f"the codec {name}" if name else "a codec that is not known"
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Places pictures on a timeline that starts at 0 and always advances, whatever the file's time stamps do."""
+
+    time_base: Fraction
+    period_us: int
+    _stamp_us: int | None = None  # the previous picture's
+    _place_us: int = -1
+
+    def place(self, pts: int | None) -> int:
+        """Return the microseconds from the first picture."""
+        before_us, self._stamp_us = self._stamp_us, None if pts is None else round(pts * self.time_base * 1_000_000)
+        if self._place_us < 0:
+            self._place_us = 0
+        elif before_us is None or self._stamp_us is None:
+            self._place_us += self.period_us
+        else:
+            step_us = self._stamp_us - before_us
+            self._place_us += step_us if 0 < step_us <= _MAX_STEP_US else self.period_us
+        return self._place_us
+
+
+def matrix_of(frame: VideoFrame) -> Matrix:
+    """Return how a stored pixel's column and row move when it is shown: by (a, b) per column and (c, d) per row, the upper left of
+    FFmpeg's display matrix."""
+    try:
+        found: Any = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV does not know some side data, such as the Exif of a phone's JPEG
+        return _TURNS.get(frame.rotation, (1, 0, 0, 1))
+    if found is None or len(data := bytes(found)) < 20:
+        return 1, 0, 0, 1
+    a, b, _, c, d = np.frombuffer(data, np.int32, 5).tolist()
+    return a, b, c, d
+
+
+def orientation_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> int:
+    """Return how a file's pictures are to be turned, as an Exif orientation, by the first that can be decoded; 1 if none can.
+    Raises SourceError."""
+    with open_video(path, max_pixels=max_pixels) as container:
+        try:
+            frame = next(container.decode(video=0), None)
+        except FFmpegError:
+            frame = None
+        return 1 if frame is None else _exif(matrix_of(frame))
+
+
+def _exif(matrix: Matrix) -> int:
+    """Any other angle than a right one is taken as the nearest right angle."""
+    a, b, c, d = matrix
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        return {(True, True): 5, (False, True): 6, (False, False): 7, (True, False): 8}[c >= 0, b >= 0]
+    return {(True, True): 1, (False, True): 2, (False, False): 3, (True, False): 4}[a >= 0, d >= 0]
+
+
+def rate_of(video: VideoStream) -> float:
+    rate = float(video.average_rate or video.guessed_rate or _DEFAULT_RATE)
+    return rate if 0.001 <= rate <= 1000 else _DEFAULT_RATE
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Return whether memory ran out here. FFmpeg says the same of a hostile file that claims tables larger than all memory: then
+    there is still some to be had, and the file is at fault."""
+    if not is_out_of_memory(error):
+        return False
+    try:
+        bytearray(_ROOM)
+    except MemoryError:
+        return True
+    return not isinstance(error, FFmpegError)
+
+
+def reason_of(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

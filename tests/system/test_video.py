@@ -1,0 +1,247 @@
+"""Films in the log as they are: a worker may die anywhere in a group of pictures, and each event is still that of its picture."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import framehop
+from framehop import _core
+from framehop.partitioning import partition_of
+from framehop.protocols import Picture
+from framehop.sources.passthrough import PassedVideo
+from framehop.types import Event, Frame, FrameKey, StreamState
+from tests.broker import Cluster
+from tests.clips import BITS, numbered, write_film
+from tests.system.harness import House
+from tests.system.kafka_house import WINDOW, KafkaHouse, ended_well
+from tests.system.test_faults import audit
+from tests.tiny_model import write_columns_model
+from tests.waiting import until
+
+if not _core.VIDEO:
+    pytest.skip("this build has no video decoder", allow_module_level=True)
+
+LONG = "keyint=250:min-keyint=250:scenecut=0"  # 10 s
+FPS = 50
+ROUND_S = 6  # a kill, its restart, and progress after it
+Numbers = dict[int, int]
+
+
+def neighbours(partitions: int, count: int) -> list[str]:
+    """Return stream ids that share a partition."""
+    names = (f"cam-{k}" for k in itertools.count())
+    return list(itertools.islice((name for name in names if partition_of(name, partitions) == 0), count))
+
+
+def order_on_screen(path: Path) -> Numbers:
+    """Return by seq which picture of the film a unit is."""
+    times = [picture.media_us for picture in PassedVideo(path, stream="s").pictures()]
+    order = sorted(range(len(times)), key=times.__getitem__)
+    return {seq: number % (1 << BITS) for number, seq in enumerate(order)}
+
+
+def number_of(event: dict[str, Any]) -> int:
+    """Return the number that an event has found in its picture."""
+    width = event["width"] / BITS
+    return sum(1 << int((found["box"][0] + found["box"][2]) / 2 / width) for found in event["objects"])
+
+
+def plain(event: Event) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(msgspec.json.encode(event))
+    return loaded
+
+
+def first_of_each(events: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for event in events:
+        found.setdefault(event["event_id"], event)
+    return found
+
+
+class Stage:
+    """Two films, with closed and with open groups, and a camera of JPEGs, all in one partition."""
+
+    def __init__(self, house: House, *, seconds: int, partitions: int = 8) -> None:
+        self.house = house
+        one, two, three = neighbours(partitions, 3)
+        closed = write_film(house.path / "closed.mp4", seconds * 25, params=LONG, bframes=3)
+        opened = write_film(house.path / "open.mp4", seconds * 25, params=f"{LONG}:open-gop=1", bframes=3)
+        self.numbers = {one: order_on_screen(closed), two: order_on_screen(opened)}
+        self.jpegs = three
+        self.count = seconds * 25
+        self.sources = [f"{one}={closed}", f"{two}={opened}", f"{three}=testsrc:?size=160x64&count={self.count}"]
+        folder = house.path / "model"
+        folder.mkdir()
+        self.words: list[str | Path] = [*self.sources, "--codec", "copy", "--model"]
+        self.words += [write_columns_model(folder, BITS), "--rate", str(FPS)]
+
+    def events(self) -> list[dict[str, Any]]:
+        with framehop.open_log(self.house.log, create=False) as log, log.events() as reader:
+            return [plain(record.event) for record in reader]
+
+    def calm(self) -> dict[tuple[str, int], Any]:
+        """Return what is found when nobody dies."""
+        calm = self.house.path / "calm"
+        done = self.house.framehop("run", *self.words, "--rate", "max", "--log", calm, timeout_s=600)
+        assert done.returncode == 0, done.stderr
+        with framehop.open_log(calm, create=False) as log, log.events() as reader:
+            return boxes(plain(record.event) for record in reader)
+
+    def check(self, events: Sequence[dict[str, Any]]) -> None:
+        """Every frame has its event, and every event the number of its own picture."""
+        for stream, numbers in self.numbers.items():
+            mine = {event["seq"]: event for event in events if event["stream"] == stream}
+            assert sorted(mine) == sorted(numbers)
+            assert {event["outcome"] for event in mine.values()} == {"detected"}, _told(mine.values())
+            assert {seq: number_of(event) for seq, event in mine.items()} == numbers
+        camera = [event for event in events if event["stream"] == self.jpegs]
+        assert sorted(event["seq"] for event in camera) == list(range(self.count))
+        assert {event["outcome"] for event in camera} == {"detected"}
+
+
+def committed(house: House) -> int:
+    """Return how many frames are answered for good."""
+    if not (house.log / "index.db").exists():
+        return 0
+    with framehop.open_log(house.log, create=False) as log:
+        return sum(log.committed("detect-main").values())
+
+
+def _film_s(rounds: int) -> int:
+    """Return the length of films that outlast so many kills."""
+    return (rounds + 1) * ROUND_S * FPS // 25
+
+
+def _told(events: Iterable[dict[str, Any]]) -> list[str]:
+    return [f"{event['event_id']}: {event['reason']}" for event in events if event["outcome"] != "detected"][:5]
+
+
+def boxes(events: Iterable[dict[str, Any]]) -> dict[tuple[str, int], Any]:
+    return {(event["stream"], event["seq"]): event["objects"] for event in events}
+
+
+def kill_workers(house: House, running: subprocess.Popen[bytes], rounds: int, progress: Any) -> None:
+    """Kill the worker as often, each time after some progress and a random while."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(rounds):
+        before = progress()
+        until(lambda: progress() > before, "progress", 120)  # noqa: B023
+        with pytest.raises(subprocess.TimeoutExpired):  # the random instant is the point
+            running.wait(chance.random() * 0.5)
+        for worker in house.processes("worker-0"):
+            worker.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.timeout(3600)
+def test_a_worker_may_die_anywhere_in_a_group(house: House, request: pytest.FixtureRequest) -> None:
+    rounds = 100 if request.config.getoption("--soak") else 4
+    stage = Stage(house, seconds=_film_s(rounds))
+    report = house.path / "report.json"
+    running = house.start("run", *stage.words, "--log", house.log, "--report", report)
+    kill_workers(house, running, rounds, lambda: committed(house))
+    _, stderr = running.communicate(timeout=600)
+    assert running.returncode == 0, stderr.decode()
+    deaths = [each for each in json.loads(report.read_text())["incidents"] if each["process"] == "worker-0"]
+    assert len(deaths) == rounds
+    events = stage.events()
+    stage.check(events)
+    found = audit(house)
+    assert (found["missing"], found["duplicates"], found["out_of_order"]) == (0, 0, 0)
+
+    assert stage.calm() == boxes(events)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_a_worker_may_die_anywhere_in_a_group_with_kafka(
+    house: House, kafka_cluster: Cluster, request: pytest.FixtureRequest, delivery: str
+) -> None:
+    rounds = 100 if request.config.getoption("--soak") else 3
+    stage = Stage(house, seconds=_film_s(rounds), partitions=4)
+    with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=4) as kafka:
+        report = house.path / "report.json"
+        running = house.start("run", *stage.words, *kafka.at, "--report", report)
+        kill_workers(house, running, rounds, kafka.events)
+        ended_well(running, 600)
+        deaths = [each for each in json.loads(report.read_text())["incidents"] if each["process"] == "worker-0"]
+        assert len(deaths) == rounds
+        ledger = kafka.ledger()
+        ledger.check(repeats=0 if delivery == "exactly-once" else rounds * WINDOW)
+        assert ledger.gaps == []
+        found = house.framehop("audit", *kafka.at, "--json")
+        assert found.returncode == 0, found.stdout + found.stderr
+    first = list(first_of_each(ledger.events).values())
+    stage.check(first)
+    assert stage.calm() == boxes(first)
+
+
+@pytest.mark.parametrize("point", ["decode.mid@20", "decode.done@9", "offsets.stored@4"])
+def test_killed_at_a_point_in_the_first_group(house: House, point: str) -> None:
+    stage = Stage(house, seconds=4)
+    report = house.path / "report.json"
+    done = house.framehop("run", *stage.words, "--log", house.log, "--report", report, fail_at=point)
+    assert done.returncode == 0, done.stderr
+    [death] = json.loads(report.read_text())["incidents"]
+    assert (death["process"], death["signal"]) == ("worker-0", "SIGKILL")
+    stage.check(stage.events())
+    assert audit(house)["missing"] == 0
+
+
+def test_a_camera_that_stalls_in_mid_group_holds_nobody_back(house: House) -> None:
+    """Its last pictures might still be overtaken, but a camera of JPEGs shares its partition and goes on."""
+    stalls, goes_on = neighbours(8, 2)
+    film = list(PassedVideo(write_film(house.path / "film.mp4", 30, params=LONG, bframes=3), stream="s").pictures())
+    folder = house.path / "model"
+    folder.mkdir()
+    with framehop.open_log(house.log) as log, log.writer() as writer:
+        state = writer.open_stream(stalls, source="test:", finite=False)
+        other = writer.open_stream(goes_on, source="test:", finite=False)
+        running = house.start("detect", "--log", house.log, "--model", write_columns_model(folder, BITS))
+        for seq, picture in enumerate(film[:10]):
+            assert writer.append(_frame(state, seq, picture))
+        seqs = itertools.count()
+        jpeg = _core.encode_jpeg(numbered(5))
+
+        def goes_on_and_all_is_answered() -> bool:
+            assert writer.append(_frame(other, next(seqs), Picture(payload=jpeg, media_us=0, width=160, height=64)))
+            with log.events() as reader:
+                return sum(record.event.stream == stalls for record in reader) == 10
+
+        until(goes_on_and_all_is_answered, "every event of the camera that stalls", 60)
+        for seq, picture in enumerate(film[10:], 10):
+            assert writer.append(_frame(state, seq, picture))
+        count = 30 + next(seqs)
+        until(lambda: house.events() == count, "every event", 60)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 0
+        with log.events() as reader:
+            events = [plain(record.event) for record in reader if record.event.stream == stalls]
+    assert {event["outcome"] for event in events} == {"detected"}, _told(events)
+    assert {event["seq"]: number_of(event) for event in events} == order_on_screen(house.path / "film.mp4")
+
+
+def _frame(state: StreamState, seq: int, picture: Picture) -> Frame:
+    now_us = state.epoch + seq * 40_000
+    return Frame(
+        key=FrameKey(state.stream, state.epoch, seq),
+        payload=picture.payload,
+        captured_us=now_us + picture.media_us - (picture.due_us or 0),
+        received_us=now_us,
+        content_type=picture.content_type,
+        keyframe=picture.keyframe,
+        width=picture.width,
+        height=picture.height,
+    )

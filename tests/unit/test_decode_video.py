@@ -1,0 +1,311 @@
+"""Access units become pictures in the ring: each its own, streams side by side, nothing guessed, nothing held for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from framehop import _core
+from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecoderError, Refused
+from framehop.errors import OutOfMemoryError
+from tests.films import CLOSED, OPEN, Watcher, film, moved, taker, with_meta
+
+if not _core.VIDEO:
+    pytest.skip("this build has no video decoder", allow_module_level=True)
+
+from framehop.decode import video
+from framehop.decode.video import VideoFrames
+
+OPTIONS = DecodeOptions(threads=2, max_pixels=1 << 20)
+SLOTS = 6  # four, and two on top for those who only look
+Decode = Callable[[list[DecodeJob]], None]
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Iterator[_core.Ring]:
+    with _core.Ring.create(str(tmp_path / "ring"), slots=4, slot_bytes=1 << 16) as ring:
+        yield ring
+
+
+@pytest.fixture
+def watcher(ring: _core.Ring) -> Iterator[Watcher]:
+    with _core.RingReader.attach(ring.path, role="detector") as reader:
+        yield Watcher(ring, reader)
+
+
+@pytest.fixture
+def frames() -> Iterator[VideoFrames]:
+    frames = VideoFrames(OPTIONS)
+    yield frames
+    frames.close()
+
+
+@pytest.fixture
+def decode(frames: VideoFrames, ring: _core.Ring, watcher: Watcher) -> Decode:
+    """Decode jobs as an intake does, two at a time."""
+
+    def decode(jobs: list[DecodeJob]) -> None:
+        for begin in range(0, len(jobs), 2):
+            watcher.watch(frames.decode(jobs[begin : begin + 2], taker(ring)))
+
+    return decode
+
+
+def numbers(jobs: list[DecodeJob]) -> list[tuple[str, int]]:
+    """The fates of jobs whose pictures are all well: their numbers, in the order of their times."""
+    order = sorted(range(len(jobs)), key=lambda k: jobs[k].record.meta.captured_us)
+    return [("picture", order.index(k)) for k in range(len(jobs))]
+
+
+@pytest.mark.parametrize(
+    ("codec", "params", "bframes"),
+    [("libx264", CLOSED, 0), ("libx264", CLOSED, 3), ("libx264", OPEN, 3), ("libx265", "keyint=10:min-keyint=10", 3)],
+)
+def test_each_unit_gives_its_own_picture(
+    tmp_path: Path,
+    frames: VideoFrames,
+    ring: _core.Ring,
+    watcher: Watcher,
+    decode: Decode,
+    codec: str,
+    params: str,
+    bframes: int,
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 34, codec=codec, params=params, bframes=bframes)
+    decode(jobs)
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs) == numbers(jobs)
+    assert ring.free_slots() == SLOTS
+
+
+def test_streams_do_not_touch_each_other(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    one = film(tmp_path / "one.mp4", 20, bframes=3)
+    two = moved(film(tmp_path / "two.mp4", 20, bframes=2, params=OPEN), stream="other")
+    decode([job for pair in zip(one, two, strict=True) for job in pair])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(one) == numbers(one)
+    assert watcher.of(two) == numbers(two)
+
+
+def test_more_is_held_back_than_there_are_slots_and_all_comes_out(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 10, bframes=3)
+    streams = [moved(jobs, stream=f"cam-{k}") for k in range(6)]
+    decode([job for each in zip(*streams, strict=True) for job in each])
+    held = sum(len(each) for each in streams) - len(watcher.fates)
+    assert held > ring.free_slots()
+    watcher.watch(frames.drain(taker(ring)))
+    for each in streams:
+        assert watcher.of(each) == numbers(jobs)
+
+
+def test_a_stalled_stream_gives_what_it_holds_when_others_go_on(
+    tmp_path: Path, ring: _core.Ring, watcher: Watcher, frames: VideoFrames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    now = [1_000_000]
+    monkeypatch.setattr(video, "now_us", lambda: now[0])
+    watcher.watch(frames.decode(jobs[:3], taker(ring)))
+    held = 3 - len(watcher.fates)
+    watcher.watch(frames.decode([], taker(ring)))
+    assert held
+    assert len(watcher.fates) == 3 - held
+    now[0] += video.HELD_FOR_US + 1
+    watcher.watch(frames.decode([], taker(ring)))
+    assert len(watcher.fates) == 3
+    for job in jobs[3:]:
+        watcher.watch(frames.decode([job], taker(ring)))
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs) == numbers(jobs)
+
+
+def test_a_missing_frame_fails_what_needs_it(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 30)
+    decode(jobs[:4] + jobs[5:])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs[5:10]) == [("corrupt_picture", -1)] * 5
+    assert watcher.of(jobs[:4] + jobs[10:]) == numbers(jobs)[:4] + numbers(jobs)[10:]
+    [why] = {outcome.why for outcome in watcher.outcomes if isinstance(outcome, Refused)}
+    assert why.startswith("decode: ")
+    assert "missing" in why
+
+
+def test_what_comes_before_the_first_key_frame_is_passed(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 20)
+    decode(jobs[6:])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs[6:10]) == [("no-keyframe", -1)] * 4
+    assert watcher.of(jobs[10:]) == numbers(jobs)[10:]
+
+
+@pytest.mark.parametrize(("codec", "params"), [("libx264", "keyint=100:scenecut=0:open-gop=1"), ("libx265", OPEN)])
+def test_a_beginning_at_an_open_group_gives_all_that_follows_on_the_screen(
+    tmp_path: Path,
+    frames: VideoFrames,
+    ring: _core.Ring,
+    watcher: Watcher,
+    decode: Decode,
+    codec: str,
+    params: str,
+) -> None:
+    """Also when its pictures are asked for at once. Of the leading pictures none is guessed."""
+    jobs = film(tmp_path / "film.mp4", 230, codec=codec, params=params, bframes=3)
+    _, begin, *_ = [job.record.meta.key.seq for job in jobs if job.record.meta.keyframe]
+    for job in jobs[begin:]:
+        watcher.watch(frames.decode([job], taker(ring)))
+        watcher.watch(frames.drain(taker(ring)))
+    first_us = jobs[begin].record.meta.captured_us
+    leading = {job.record.meta.key for job in jobs[begin:] if job.record.meta.captured_us < first_us}
+    assert leading
+    assert watcher.of(jobs[begin:]) == [
+        ("no-keyframe", -1) if job.record.meta.key in leading else fate
+        for job, fate in zip(jobs[begin:], numbers(jobs)[begin:], strict=True)
+    ]
+
+
+def test_a_new_epoch_ends_the_old_one_and_gives_what_it_held(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 10, bframes=3)
+    later = moved(jobs, epoch=2)
+    decode(jobs)
+    assert len(watcher.fates) < 10
+    decode(later[:2])
+    assert watcher.of(jobs) == numbers(jobs)
+    decode(later[2:])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(later) == numbers(jobs)
+
+
+def test_the_last_frames_of_an_epoch_may_come_together_with_the_next_one(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 10, bframes=3)
+    both = [*jobs, *moved(jobs, epoch=2)]
+    for begin in (0, 4, 8, 12, 16):
+        watcher.watch(frames.decode(both[begin : begin + 4], taker(ring)))
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(both) == numbers(jobs) * 2
+
+
+def test_frames_read_again_under_a_new_tenure_do_not_meet_the_old_ones(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    decode(jobs[:8])
+    watcher.fates.clear()
+    again = [replace(job, record=replace(job.record, tenure=2)) for job in jobs]
+    decode(again)
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(again) == numbers(jobs)
+
+
+def test_unwanted_frames_are_decoded_for_the_others_and_take_no_slot(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 10)
+    unwanted = [replace(job, unwanted="sample") for job in jobs[:9]]
+    decode([*unwanted, jobs[9]])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(unwanted) == [("sample", -1)] * 9
+    assert watcher.of(jobs[9:]) == [("picture", 9)]
+
+
+def test_a_picture_above_the_cap_is_refused_and_says_what_to_do(tmp_path: Path, ring: _core.Ring) -> None:
+    frames = VideoFrames(DecodeOptions(threads=1, max_pixels=160 * 64 - 1))
+    job = film(tmp_path / "film.mp4", 1)[0]
+    outcomes = [outcome for outcomes in frames.decode([job], taker(ring)) for outcome in outcomes]
+    outcomes += [outcome for outcomes in frames.drain(taker(ring)) for outcome in outcomes]
+    [refused] = outcomes
+    assert isinstance(refused, Refused)
+    assert refused.error == "picture_too_large"
+    frames.close()
+
+
+def test_a_slot_that_is_too_small_is_named(tmp_path: Path) -> None:
+    frames = VideoFrames(OPTIONS)
+    job = film(tmp_path / "film.mp4", 1)[0]
+    with _core.Ring.create(str(tmp_path / "ring"), slots=1, slot_bytes=1024) as ring:
+        rounds = [*frames.decode([job], taker(ring)), *frames.drain(taker(ring))]
+        [refused] = [outcome for outcomes in rounds for outcome in outcomes]
+        assert ring.free_slots() == 1 + 2
+    assert isinstance(refused, Refused)
+    assert refused.error == "picture_too_large"
+    assert refused.size == (160, 64)
+    assert "slot" in refused.why
+    frames.close()
+
+
+def test_a_worker_that_stops_gets_its_slots_back(tmp_path: Path, frames: VideoFrames, ring: _core.Ring) -> None:
+    jobs = film(tmp_path / "film.mp4", 10)
+    assert list(frames.decode(jobs[: SLOTS + 1], taker(ring))) == []
+    assert ring.free_slots() == SLOTS
+
+
+def test_the_stream_that_was_silent_for_longest_gives_way(
+    tmp_path: Path,
+    frames: VideoFrames,
+    ring: _core.Ring,
+    watcher: Watcher,
+    decode: Decode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(video, "MAX_STREAMS", 2)
+    jobs = film(tmp_path / "film.mp4", 10, bframes=3)
+    streams = [moved(jobs, stream=name) for name in "abc"]
+    for each in streams:
+        decode(each[:6])
+    assert watcher.of(streams[0][:6]) == numbers(jobs)[:6], "what it held has come out"
+    decode(streams[1][6:] + streams[2][6:])
+    decode(streams[0][6:])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(streams[1]) == watcher.of(streams[2]) == numbers(jobs)
+    assert watcher.of(streams[0][6:]) == [("no-keyframe", -1)] * 4
+
+
+def test_pictures_are_turned_as_the_content_type_says(
+    tmp_path: Path, ring: _core.Ring, watcher: Watcher, decode: Decode, frames: VideoFrames
+) -> None:
+    [job] = film(tmp_path / "film.mp4", 1)
+    decode([with_meta(job, content_type="video/h264;orientation=6")])
+    watcher.watch(frames.drain(taker(ring)))
+    [decoded] = watcher.outcomes
+    assert isinstance(decoded, Decoded)
+    assert decoded.size == (64, 160)
+    assert (decoded.ref.width, decoded.ref.height) == (64, 160)
+
+
+def test_pictures_are_scaled_to_the_smallest_eighth_that_is_enough(
+    tmp_path: Path, frames: VideoFrames, decode: Decode, watcher: Watcher, ring: _core.Ring
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    frames.scale_to((70, 10))
+    decode(jobs)
+    watcher.watch(frames.drain(taker(ring)))
+    sizes = {(each.ref.width, each.ref.height) for each in watcher.outcomes if isinstance(each, Decoded)}
+    assert sizes == {(80, 32)}
+    assert watcher.of(jobs) == numbers(jobs)
+
+
+def test_what_is_no_fault_of_the_bytes_is_raised(tmp_path: Path, frames: VideoFrames, ring: _core.Ring) -> None:
+    [job] = film(tmp_path / "film.mp4", 1)
+    closed = with_meta(job, content_type="video/h265")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_core, "VideoDecoder", _refusing)
+        with pytest.raises(DecoderError, match="no memory"):
+            list(frames.decode([closed], taker(ring)))
+    assert ring.free_slots() == SLOTS
+
+
+def _refusing(*_args: object, **_options: object) -> None:
+    raise OutOfMemoryError("no memory")

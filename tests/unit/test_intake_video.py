@@ -1,0 +1,154 @@
+"""The intake and films: suspects keep their place, replayed frames are decoded and not answered, nothing held is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from framehop import _core
+from framehop.decode import Decoded, DecodeJob
+from framehop.decode.resume import ResumePoints
+from framehop.pipeline.control import Suspect, WorkerSettings
+from framehop.pipeline.worker.in_flight import InFlight
+from framehop.pipeline.worker.intake import Intake
+from framehop.pipeline.worker.models import DetectorModels
+from framehop.pipeline.worker.outcomes import make_event
+from framehop.protocols import FrameConsumer, Tenure
+from framehop.types import Event, FramePointer, FrameRecord
+from tests.films import film, moved, with_meta
+
+if not _core.VIDEO:
+    pytest.skip("this build has no video decoder", allow_module_level=True)
+
+SLOTS = 64
+
+
+class _Consumer:
+    """Gives its records, three at a time, and then nothing; closes the intake when it has given nothing `idle` times."""
+
+    def __init__(self, records: list[FrameRecord], in_flight: InFlight, *, idle: int) -> None:
+        self._records, self._in_flight, self._idle = records, in_flight, idle
+
+    def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        taken, self._records = self._records[:3], self._records[3:]
+        if not taken:
+            self._idle -= 1
+            if self._idle < 0:
+                self._in_flight.close_intake()
+        if not max_frames:  # it only holds its membership, since the intake is closed
+            self._in_flight.stopping.set()
+        return taken
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Iterator[_core.Ring]:
+    with _core.Ring.create(str(tmp_path / "ring"), slots=SLOTS, slot_bytes=1 << 16) as ring:
+        yield ring
+
+
+Take = Callable[..., tuple[dict[int, str], list[int]]]
+
+
+@pytest.fixture
+def take(ring: _core.Ring) -> Take:
+    """Run an intake over records; return the events' outcome and reason by offset, and the offsets decoded, in their order."""
+
+    def take(
+        jobs: list[DecodeJob], *, suspects: dict[int, int] | None = None, tenure: Tenure | None = None, idle: int = 1
+    ) -> tuple[dict[int, str], list[int]]:
+        settings = SimpleNamespace(
+            decode_threads=4,
+            max_pixels=1 << 20,
+            suspects=[Suspect(jobs[k].record.meta.key, n) for k, n in (suspects or {}).items()],
+            max_attempts=3,
+            lane="main",
+            sample=1.0,
+        )
+        resume, models = ResumePoints(), DetectorModels()
+        models.known.set()
+        with InFlight() as in_flight:
+            partition = jobs[0].record.meta.pointer.topic_partition
+            resume.begin({partition: tenure or Tenure(number=1, offset=0)})
+            in_flight.begin({partition: tenure or Tenure(number=1, offset=0)})
+            consumer = cast(FrameConsumer, _Consumer([job.record for job in jobs], in_flight, idle=idle))
+            Intake(consumer, ring, in_flight, models, cast(WorkerSettings, settings), resume=resume, writer="w").run()
+            in_flight.raise_failure()
+            in_flight.stopping.clear()
+            return _events(in_flight, decoded := in_flight.take_decoded()), [_offset(each) for each in decoded]
+
+    return take
+
+
+def _offset(decoded: Decoded) -> int:
+    return decoded.record.meta.pointer.offset
+
+
+def _events(in_flight: InFlight, decoded: list[Decoded]) -> dict[int, str]:
+    """Complete what was decoded, and return what is to be committed."""
+    answers = {_offset(each): each.record for each in decoded}
+    for record in answers.values():
+        in_flight.complete(_event(record), record.tenure)
+    batch = in_flight.wait_batch()
+    assert batch is not None
+    return {event.frame.offset: f"{event.outcome} {event.reason}".strip() for event in batch.events}
+
+
+def _event(record: FrameRecord) -> Event:
+    return make_event(record.meta, lane="main", writer="w", outcome="detected")
+
+
+def test_what_is_held_back_comes_out_when_nothing_new_comes(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    events, decoded = take(jobs)
+    assert events == dict.fromkeys(range(20), "detected")
+    assert sorted(decoded) == list(range(20))
+
+
+def test_and_when_the_intake_is_closed(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    events, _ = take(jobs, idle=0)
+    assert len(events) == 20
+
+
+def test_a_suspect_is_decoded_alone_and_in_its_place(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 20)
+    events, decoded = take(jobs, suspects={1: 1, 2: 2, 8: 1})
+    assert events == dict.fromkeys(range(20), "detected")
+    assert sorted(decoded) == list(range(20))
+
+
+def test_a_picture_that_kills_decoders_is_given_up_and_its_group_heals_at_the_next_key_frame(
+    tmp_path: Path, take: Take
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 20)
+    neighbour = moved(jobs, stream="other")
+    both = [job for pair in zip(jobs, neighbour, strict=True) for job in pair]
+    line = [with_meta(job, pointer=_at(job, offset)) for offset, job in enumerate(both)]
+    events, _ = take(line, suspects={8: 3})  # the fifth of its stream
+    assert events.pop(8) == "failed decoder_crash: the decoder died 3 times on this picture"
+    assert all(events.pop(offset).startswith("failed corrupt_picture: decode: ") for offset in range(10, 20, 2))
+    assert set(events.values()) == {"detected"}
+    assert len(events) == 34
+
+
+def test_frames_that_were_answered_are_decoded_again_and_get_no_event(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    events, decoded = take(jobs, tenure=Tenure(number=1, offset=7, metadata="v1:0"))
+    assert events == dict.fromkeys(range(7, 20), "detected")
+    assert sorted(decoded) == list(range(7, 20))
+
+
+def test_frames_of_a_group_whose_key_frame_is_gone_are_skipped(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 20)
+    events, _ = take(jobs[4:])
+    assert [events[offset] for offset in range(4, 10)] == ["skipped no-keyframe"] * 6
+    assert [events[offset] for offset in range(10, 20)] == ["detected"] * 10
+
+
+def _at(job: DecodeJob, offset: int) -> FramePointer:
+    return replace(job.record.meta.pointer, offset=offset)

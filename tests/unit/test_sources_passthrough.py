@@ -1,0 +1,158 @@
+"""Films passed through: access units as frames, each with its own time, and the same on every reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import pytest
+from av.video.stream import VideoStream
+
+from framehop import _core
+from framehop.errors import ConfigError, SourceError
+from framehop.protocols import Picture
+from framehop.sources import SourceOptions, parse_source
+from framehop.sources.passthrough import PassedVideo
+from framehop.sources.video import VideoSource
+from tests.clips import SIZE, write_film
+from tests.films import CLOSED, OPEN
+
+needs_decoder = pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+
+
+def passed(path: Path, *, start: int = 0) -> list[Picture]:
+    return list(PassedVideo(path, stream="s").pictures(start))
+
+
+def on_screen(pictures: Sequence[Picture]) -> list[int]:
+    """The times of the pictures from the first one shown, in order."""
+    first = min(picture.media_us for picture in pictures)
+    return sorted(picture.media_us - first for picture in pictures)
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv", "film.ts", "film.flv"])
+@pytest.mark.parametrize(("params", "bframes"), [(CLOSED, 0), (CLOSED, 3), (OPEN, 3)])
+def test_units_have_the_times_of_their_pictures(tmp_path: Path, name: str, params: str, bframes: int) -> None:
+    pictures = passed(write_film(tmp_path / name, 24, params=params, bframes=bframes))
+    times = on_screen(pictures)
+    assert len(times) == 24
+    assert all(abs(time - k * 40_000) <= 1000 for k, time in enumerate(times))  # Matroska counts milliseconds
+    due = [picture.due_us or 0 for picture in pictures]
+    assert due == sorted(set(due))
+    assert all(picture.media_us <= (picture.due_us or 0) for picture in pictures)
+    assert {(picture.width, picture.height, picture.content_type) for picture in pictures} == {(*SIZE, "video/h264")}
+    assert not any(picture.error for picture in pictures)
+
+
+@pytest.mark.parametrize(("codec", "kind"), [("libx264", "h264"), ("libx265", "h265")])
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
+def test_decoding_can_begin_at_every_key_frame(tmp_path: Path, name: str, codec: str, kind: str) -> None:
+    params = "keyint=10:min-keyint=10:scenecut=0"
+    pictures = passed(write_film(tmp_path / name, 30, codec=codec, params=params, bframes=2))
+    keys = [seq for seq, picture in enumerate(pictures) if picture.keyframe]
+    assert keys[0] == 0
+    assert len(keys) >= 3
+    assert {picture.content_type for picture in pictures} == {f"video/{kind}"}
+    for seq, picture in enumerate(pictures):
+        facts = _core.read_access_unit(kind, picture.payload)  # type: ignore[arg-type]
+        assert facts.has_picture
+        assert facts.keyframe == picture.keyframe == (seq in keys)
+        assert facts.parameter_sets or not facts.keyframe
+
+
+@pytest.mark.parametrize("start", [1, 9, 10, 17, 23, 24])
+def test_the_same_seq_is_the_same_unit_on_resume(tmp_path: Path, start: int) -> None:
+    path = write_film(tmp_path / "film.mp4", 24, params=OPEN, bframes=3)
+    assert passed(path, start=start) == passed(path)[start:]
+
+
+def test_a_film_that_lies_on_its_side_says_so_and_has_the_upright_size(tmp_path: Path) -> None:
+    upright, lying = write_film(tmp_path / "film.mp4", 3), tmp_path / "lying.mp4"
+    with av.open(str(upright)) as source, av.open(str(lying), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        assert isinstance(stream, VideoStream)
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    data = bytearray(lying.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # the matrix of the track, 16.16: a quarter turn
+    data[at : at + 36] = b"".join(
+        value.to_bytes(4, "big", signed=True) for value in (0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    )
+    lying.write_bytes(data)
+    [first, *_] = passed(lying)
+    assert (first.width, first.height) == SIZE[::-1]
+    assert first.content_type == "video/h264;orientation=6"
+    [jpeg, *_] = VideoSource(lying, stream="s").pictures()
+    assert (jpeg.width, jpeg.height) == SIZE[::-1]
+
+
+def test_a_film_that_breaks_off_gives_what_it_has_and_counts_the_rest(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", 40)
+    with (
+        av.open(str(path)) as source,
+        av.open(str(tmp_path / "fast.mp4"), "w", options={"movflags": "faststart"}) as to,
+    ):
+        stream = to.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                to.mux(packet)
+    whole = (tmp_path / "fast.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    source_ = PassedVideo(tmp_path / "cut.mp4", stream="s")
+    pictures = list(source_.pictures())
+    assert 0 < len(pictures) < 40
+    assert [picture.payload for picture in pictures[:-1]] == [
+        each.payload for each in passed(path)[: len(pictures) - 1]
+    ]
+    [left] = source_.left_out
+    assert left.count == 40 - len(pictures)
+
+
+def test_a_damaged_packet_is_a_frame_without_a_picture(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", 12)
+    with av.open(str(path)) as container:
+        sizes = [packet.size for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdat") + 4 + sum(sizes[:5])
+    data[at : at + 4] = b"\xff\xff\xff\x7f"  # the length of its first unit
+    path.write_bytes(data)
+    pictures = passed(path)
+    assert len(pictures) == 12
+    assert [bool(picture.error) for picture in pictures] == [seq == 5 for seq in range(12)]
+    assert pictures[5].error.startswith("corrupt_picture: film.mp4: ")
+
+
+@pytest.mark.parametrize("name", ["film.h264", "mpeg4.mp4"])
+@needs_decoder
+def test_what_cannot_be_passed_is_named_or_becomes_jpegs(tmp_path: Path, name: str) -> None:
+    codec = "mpeg4" if name.startswith("mpeg4") else "libx264"
+    path = str(write_film(tmp_path / name, 5, codec=codec))
+    with pytest.raises(SourceError, match="no time stamps" if codec == "libx264" else "encoded with mpeg4"):
+        parse_source(path, SourceOptions(codec="copy"))
+    assert isinstance(parse_source(path, SourceOptions(codec="auto")), VideoSource)
+
+
+@needs_decoder
+def test_the_codec_is_the_users_choice(tmp_path: Path) -> None:
+    path = str(write_film(tmp_path / "film.mp4", 3))
+    kinds = {codec: type(parse_source(path, SourceOptions(codec=codec))) for codec in ("auto", "copy", "jpeg")}
+    assert kinds == {"auto": PassedVideo, "copy": PassedVideo, "jpeg": VideoSource}
+    with pytest.raises(ConfigError, match="use auto, copy or jpeg"):
+        SourceOptions(codec="h264")  # type: ignore[arg-type]
+
+
+def test_without_a_decoder_nothing_is_passed_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_core, "VIDEO", False)
+    path = str(write_film(tmp_path / "film.mp4", 3))
+    assert isinstance(parse_source(path, SourceOptions(codec="auto")), VideoSource)
+    with pytest.raises(SourceError, match="does not decode"):
+        parse_source(path, SourceOptions(codec="copy"))
+
+
+def test_the_pass_of_one_codec_is_not_taken_for_that_of_another(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", 3)
+    assert PassedVideo(path, stream="s").uri != VideoSource(path, stream="s").uri
