@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
@@ -16,9 +17,14 @@ from numpy.typing import NDArray
 from framehop._core import FrameTag, HopClient, HopReply, HopServer, Ring, RingReader, SlotRef
 from framehop.errors import ClosedError, FramehopError, ModelError
 from framehop.inference.page_locks import PageLocks
+from framehop.pipeline import supervisor_link
+from framehop.pipeline.control import Channel, Drain
+from framehop.pipeline.detector.detector import DetectorProcess
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import Lanes
+from framehop.pipeline.detector.side_loader import SideLoader
+from framehop.pipeline.supervisor_link import SupervisorLink
 from framehop.testing.fake_model import FakeModel, detections
 from framehop.types import Detections
 from tests.core.hop_peers import address
@@ -179,6 +185,32 @@ def test_the_pictures_of_several_workers_are_taken_in_the_order_in_which_they_ca
         replies_of(loop, client, 3)
         replies_of(loop, other, 3)
     assert order == [(100 + turn, 1 + number) for turn in range(3) for number in range(2)]
+
+
+def test_the_detector_beats_and_hears_while_its_lanes_infer(
+    server: HopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_link, "BEAT_S", 0.01)
+    supervisor, theirs = Channel.pair()
+    hold = Hold()
+    with (
+        supervisor,
+        Channel.from_fd(theirs.detach()) as channel,
+        worker(tmp_path) as (ring, client),
+        loop_of(server, tmp_path, FakeModel(on_batch=hold)) as loop,
+        closing(SideLoader[LaneModel](lambda _order: LaneModel(()))) as loader,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        welcomed(loop, client)
+        send_pictures(ring, client, 1)
+        running = pool.submit(DetectorProcess(SupervisorLink(channel), loop, loader).run)
+        assert hold.begun.wait(30)
+        supervisor.receive()
+        for _ in range(3):
+            until(supervisor.receive, "a beat during a run")
+        supervisor.send(Drain())
+        assert running.result(30) is None
+        hold.go.set()
 
 
 def test_a_failed_inference_ends_the_loop_with_its_error(server: HopServer, tmp_path: Path) -> None:

@@ -81,11 +81,13 @@ class DetectorProcess:
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, DetectorSettings)
     engine = _load(settings, FIRST_MODEL, settings.options.model)
-    first = LaneModel.of(engine, _lanes_of(settings.options, engine.info.provider))
-    loader = SideLoader(lambda order: _load_beside(settings, order, len(first.detectors)))
-    with _core.HopServer(settings.address, credits=credits_of(len(first.detectors), first.pictures)) as server:
+    lanes = _lanes_of(settings.options, engine.info.provider)
+    first = LaneModel.of(engine, lanes)
+    loader = SideLoader(lambda order: _load_beside(settings, order, lanes))
+    with _core.HopServer(settings.address, credits=credits_of(lanes, first.pictures)) as server:
         locks = PageLocks.of(engine.info.provider, settings.device)
         loop = DetectorLoop(server, Lanes(first), ring_dir=Path(settings.ring_dir), locks=locks)
+        del engine, first  # so that their memory goes with a swap
         channel.send(Ready(FIRST_MODEL))
         try:
             DetectorProcess(SupervisorLink(channel), loop, loader).run()

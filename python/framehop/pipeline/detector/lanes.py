@@ -20,8 +20,8 @@ from framehop.types import Detections
 
 Leased = tuple[_core.FrameRequest, _core.Lease]
 
-# Batches that may wait for each lane. With one, a lane that ends finds its next pictures here, and the main thread has the time of
-# a whole run to bring others.
+# Batches that may wait for each lane: one that it takes when its run ends, and one more, so that the main thread has the time of a
+# whole run to bring others.
 _AHEAD = 2
 
 
