@@ -52,7 +52,7 @@ struct VideoOutcome {
     }
 };
 
-VideoOutcome outcome_of(video::Outcome&& found, std::uint32_t decode_us) {
+VideoOutcome outcome_of(video::Outcome found, std::uint32_t decode_us) {
     return {.key = found.key,
             .result = found.result,
             .picture = found.picture ? std::make_shared<video::Picture>(std::move(*found.picture)) : nullptr,
@@ -106,6 +106,7 @@ Batch make_batch(const py::handle& item) {
 
 void check_decoders(const std::vector<Batch>& batches) {
     std::vector<const video::StreamDecoder*> decoders;
+    decoders.reserve(batches.size());
     for (const Batch& batch : batches) decoders.push_back(batch.decoder.get());
     std::ranges::sort(decoders);
     if (!decoders.empty() && decoders.front() == nullptr) throw Error(Errc::invalid_argument, "a decoder is None");
@@ -198,6 +199,7 @@ std::vector<VideoOutcome> take_held(video::StreamDecoder& self) {
     std::vector<video::Outcome> found;
     self.take_held(found);
     std::vector<VideoOutcome> outcomes;
+    outcomes.reserve(found.size());
     for (video::Outcome& each : found) outcomes.push_back(outcome_of(std::move(each), 0));
     return outcomes;
 }

@@ -357,6 +357,15 @@ class Versioned(Protocol):
         """A text that changes when the source is replaced; an interrupted pass over the old version is then not continued."""
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """A finite source that knows how long one pass takes at its own pace, even if not how many pictures it has."""
+
+    @property
+    def length_us(self) -> int:
+        """Microseconds; 0 if unknown."""
+
+
 class Detector(Protocol):
     """Finds boxes in pictures. Use from one thread at a time."""
 

@@ -75,7 +75,7 @@ class Stage:
         self.house = house
         one, two, three = neighbours(partitions, 3)
         closed = write_film(house.path / "closed.mp4", seconds * 25, params=LONG, bframes=3)
-        opened = write_film(house.path / "open.mp4", seconds * 25, params=f"{LONG}:open-gop=1", bframes=3)
+        opened = write_film(house.path / "open.mkv", seconds * 25, params=f"{LONG}:open-gop=1", bframes=3)
         self.numbers = {one: order_on_screen(closed), two: order_on_screen(opened)}
         self.jpegs = three
         self.count = seconds * 25

@@ -107,6 +107,14 @@ def test_content_without_a_decoder_is_refused_and_takes_no_slot(ring: _core.Ring
     assert ring.free_slots() == free
 
 
+def test_video_without_its_decoder_is_refused_with_advice(ring: _core.Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_core, "VIDEO", False)
+    with DecodeStage.of(OPTIONS) as stage:
+        [refused] = all_of(stage.decode(jobs_of("video/h264;orientation=6"), taker(ring)))
+    assert isinstance(refused, Refused)
+    assert "framehop doctor" in refused.why
+
+
 def test_each_frame_goes_to_its_own_decoder_and_late_ones_come_out(ring: _core.Ring) -> None:
     late = LateDecoder()
     with DecodeStage([*DecodeStage.of(OPTIONS).decoders, late]) as stage:

@@ -26,6 +26,7 @@ class _Until:
         self._source, self._seq, self._stop = source, seq, stop
         self.stream, self.uri, self.rate, self.finite = source.stream, source.uri, source.rate, source.finite
         self.count, self.version = source.count, getattr(source, "version", "")
+        self.length_us = getattr(source, "length_us", 0)
 
     def pictures(self, start_seq: int = 0):  # type: ignore[no-untyped-def]
         for seq, picture in enumerate(self._source.pictures(start_seq), start_seq):
@@ -66,6 +67,18 @@ def test_an_interrupted_film_goes_on_with_the_next_unit(tmp_path: Path, seq: int
     assert summary.streams["film"].before == seq
     assert len({epoch for epoch, _, _ in found}) == 1
     assert [unit for _, _, unit in found] == payloads(source)
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
+def test_times_tell_the_order_on_the_screen_however_fast_a_film_is_read(tmp_path: Path, name: str) -> None:
+    source = PassedVideo(write_film(tmp_path / name, COUNT, params=OPEN, bframes=3), stream="film")
+    with open_log(tmp_path / "log", options=LogOptions(reserve_bytes=0)) as log:
+        interrupted(log, source, 13)
+        ingest(log, [source], rate="max")
+        metas = list(log.scan_frames())
+    media = [picture.media_us for picture in source.pictures()]
+    assert {meta.captured_us - media[meta.key.seq] for meta in metas} == {metas[0].captured_us - media[0]}
+    assert all(meta.captured_us <= meta.received_us for meta in metas)
 
 
 def test_in_another_codec_it_begins_anew_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

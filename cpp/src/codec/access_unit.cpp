@@ -39,7 +39,7 @@ struct Seen {
 };
 
 namespace h264 {
-enum : std::uint32_t { kSlice = 1, kIdr = 5, kSei = 6, kSps = 7, kPps = 8 };
+constexpr std::uint32_t kSlice = 1, kIdr = 5, kSei = 6, kSps = 7, kPps = 8;
 
 void note(Bytes bytes, Seen& seen) noexcept {
     const std::uint32_t type = bytes[0] & 0x1FU;
@@ -55,21 +55,18 @@ void note(Bytes bytes, Seen& seen) noexcept {
 }  // namespace h264
 
 namespace h265 {
-enum : std::uint32_t {
-    kRadlN = 6,
-    kRaslR = 9,
-    kLastSubLayer = 14,  // up to here, even types are of pictures that no picture of their own sub-layer needs
-    kBlaWLp = 16,
-    kBlaNLp = 18,
-    kIdrWRadl = 19,
-    kIdrNLp = 20,
-    kCra = 21,
-    kLastIrap = 23,
-    kLastSlice = 31,
-    kVps = 32,
-    kPps = 34,
-    kSeiPrefix = 39,
-};
+constexpr std::uint32_t kRadlN = 6;
+constexpr std::uint32_t kRaslR = 9;
+constexpr std::uint32_t kLastSubLayer = 14;  // up to here, no picture of the same sub-layer needs those of even types
+constexpr std::uint32_t kBlaWLp = 16;
+constexpr std::uint32_t kBlaNLp = 18;
+constexpr std::uint32_t kIdrWRadl = 19;
+constexpr std::uint32_t kIdrNLp = 20;
+constexpr std::uint32_t kLastIrap = 23;
+constexpr std::uint32_t kLastSlice = 31;
+constexpr std::uint32_t kVps = 32;
+constexpr std::uint32_t kPps = 34;
+constexpr std::uint32_t kSeiPrefix = 39;
 
 void note(Bytes bytes, Seen& seen) noexcept {
     const std::uint32_t type = bytes[0] >> 1 & 0x3FU;

@@ -17,7 +17,7 @@ thread_local bool past_unknown = false;
 void note(void* /*who*/, int level, const char* format, std::va_list arguments) {
     if (level > AV_LOG_ERROR || complaint[0] != '\0') return;
     if (past_unknown && std::string_view(format).starts_with(kDropsUnknown)) return;
-    std::vsnprintf(complaint.data(), complaint.size(), format, arguments);
+    (void)std::vsnprintf(complaint.data(), complaint.size(), format, arguments);
 }
 
 }  // namespace

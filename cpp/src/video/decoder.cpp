@@ -103,7 +103,7 @@ class StreamDecoder::Context {
 
     int receive() {
         for (;;) {
-            FramePtr frame = owned<FramePtr>(av_frame_alloc());
+            auto frame = owned<FramePtr>(av_frame_alloc());
             const int status = avcodec_receive_frame(context_.get(), frame.get());
             if (status < 0) return status == AVERROR(EAGAIN) ? 0 : status;
             shown_.push_back(std::move(frame));

@@ -9,7 +9,7 @@ from typing import Self
 from framehop import _core
 from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, Size, TakeSlot, kind_of
 from framehop.decode.jpeg import JpegFrames
-from framehop.decode.video import VideoFrames
+from framehop.decode.video import CODECS, VideoFrames
 from framehop.types import FrameMeta
 
 
@@ -71,4 +71,7 @@ def _type(job: DecodeJob) -> str:
 
 
 def _unknown(job: DecodeJob, known: dict[str, Decoder]) -> Refused:
-    return Refused(job=job, error="unsupported_content", why=f"{_type(job)[:64]!r} is not {' or '.join(known)}")
+    why = f"{_type(job)[:64]!r} is not {' or '.join(known)}"
+    if not _core.VIDEO and _type(job) in CODECS:
+        why += "; this build of framehop decodes no video, see framehop doctor"
+    return Refused(job=job, error="unsupported_content", why=why)

@@ -69,6 +69,7 @@ class PassedVideo:
             self._codec = CODECS[video.codec_context.name]
             self.rate = rate_of(video)
             self.count = video.frames or None
+            self.length_us = max(container.duration or 0, round((self.count or 0) / self.rate * 1_000_000))
             self._size = (video.codec_context.width, video.codec_context.height)
         with open_video(path, max_pixels=max_pixels) as container:
             self._delay_us = self._reorder_us(container, container.streams.video[0])

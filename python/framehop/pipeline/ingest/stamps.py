@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from framehop.pipeline.ingest.pacing import Clock, Rate
-from framehop.protocols import Picture, Source
+from framehop.protocols import Picture, Source, Timed
 
 
 class Stamps:
     """Gives each picture its times. A live source's picture is captured when it comes. A file's picture has its place on the file's
     timeline, however late it is read or sent again. At the file's own pace that timeline begins with the pass; at any other pace,
-    which may read an hour in a minute, it ends where the pass begins. Use from one thread."""
+    which may read an hour in a minute, it ends where the pass begins. Use from one thread.
+
+    Times of pictures that are not sent in the order of the screen also tell that order, on which decoding depends. They are kept
+    whatever happens, even if a film is longer than it claims."""
 
     def __init__(self, source: Source, rate: Rate, clock: Clock) -> None:
         self._source = source
@@ -22,11 +25,14 @@ class Stamps:
         self._begin_us = epoch - (behind_us if self._paced else self._length_us())
 
     def of(self, picture: Picture) -> tuple[int, int]:
-        """Return (captured_us, received_us). A file may be longer than it claimed: a picture is never captured later than now."""
+        """Return (captured_us, received_us). A file may be longer than it claimed: a picture is not captured later than now."""
         now_us = self._clock.now_us()
         if not self._source.finite:
             return now_us, now_us
-        return min(now_us, self._begin_us + picture.media_us), now_us
+        captured_us = self._begin_us + picture.media_us
+        return (captured_us if picture.due_us is not None else min(now_us, captured_us)), now_us
 
     def _length_us(self) -> int:
+        if isinstance(self._source, Timed):
+            return self._source.length_us
         return round((self._source.count or 0) / self._source.rate * 1_000_000)
