@@ -20,7 +20,7 @@ import framehop
 from framehop.pipeline.worker.skipping import Skipping
 from framehop.types import Event
 from tests.system.harness import House
-from tests.tiny_model import write_model
+from tests.tiny_model import ssd_network, write_model
 from tests.waiting import until
 
 STREAMS = ("gate", "yard", "hall")
@@ -213,10 +213,10 @@ def test_two_detectors_turn_together(house: House) -> None:
 
 
 def test_a_model_that_cannot_be_used_changes_nothing(house: House) -> None:
-    """One is not there, one is no network, and one lacks the label that the options ask for."""
+    """One is not there, one has an operator that no runtime knows, and one lacks the label that the options ask for."""
     broken = house.path / "broken"
     broken.mkdir()
-    write_model(broken, b"not a network", name="broken")
+    write_model(broken, ssd_network().replace(b"MatMul", b"MatMuk"), name="broken")
     with swapping(house, "--classes", "red,green") as pipeline:
         detector = house.wait_for("detector-0").pid
         refused = {
