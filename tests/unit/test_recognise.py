@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,47 @@ def test_the_range_of_values_is_found_on_the_picture(tmp_path: Path) -> None:
     assert "sees something with 0.5" in why
 
 
+def test_rf_detr_of_coco_counts_its_columns_by_cocos_ids(tmp_path: Path) -> None:
+    outputs = {"dets": floats(1, 50, 4) * 0.4 + 0.2, "labels": floats(1, 50, 91) - 4}
+    spec = plan(tmp_path, network(outputs)).spec
+    assert (spec.labels[1], spec.labels[90], spec.head.first_label_id) == ("person", "toothbrush", 0)
+    assert not spec.head.background  # type: ignore[union-attr]
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    spec = plan(tmp_path, network(outputs | {"labels": floats(1, 50, 3) - 4})).spec
+    assert (spec.labels, spec.head.background) == ({0: "cat", 1: "dog"}, True)  # type: ignore[union-attr]
+
+
+def test_mmyolos_rows_have_a_count(tmp_path: Path) -> None:
+    outputs: dict[str, NDArray[Any]] = {
+        "num_dets": np.full((1, 1), 3, np.int64),
+        "boxes": cornered(20),
+        "scores": floats(1, 20),
+        "labels": np.zeros((1, 20), np.int64),
+    }
+    found = plan(tmp_path, network(outputs))
+    assert (found.family, found.spec.head.count) == ("EfficientNMS or YOLO-NAS", "num_dets")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"names": "['a', 'b', 'c']"}], ids=["alone", "with names"])
+def test_corners_in_the_layout_of_a_yolov8_are_read_as_corners(tmp_path: Path, metadata: dict[str, str]) -> None:
+    rows = np.ascontiguousarray(joined(cornered(G), floats(1, G, 3)).transpose(0, 2, 1))
+    data = network({"output0": rows}, metadata=metadata)
+    assert plan(tmp_path, data).spec.head == Yolov8Spec(output="output0", box="xyxy")
+    assert "two corners" in refusal(tmp_path, data, {"head": {"name": "yolov8", "box": "cxcywh"}})
+
+
+def test_logits_are_no_scores(tmp_path: Path) -> None:
+    rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3) - 0.5).transpose(0, 2, 1))
+    message = refusal(tmp_path, network({"output0": rows}, metadata={"names": "['a', 'b', 'c']"}))
+    assert "logits" in message
+    assert "it looks like" not in message  # its own head again would be no help
+
+
+def test_shares_in_the_layout_of_a_yolov5_are_not_read_as_offsets(tmp_path: Path) -> None:
+    rows = joined(centred(G) / SIDE, floats(1, G, 1), floats(1, G, 3))
+    assert "head.name: yolox" not in refusal(tmp_path, network({"output": rows}))
+
+
 # ---------------------------------------------------------------- what only the user knows
 
 
@@ -479,7 +521,9 @@ NAMED = [
     "output0",
     "x",
 ]
-SHAPES = st.lists(st.sampled_from([0, 1, 2, 4, 5, 6, 7, 30, 85, 100, G]), max_size=4)
+SHAPES = st.lists(st.sampled_from([0, 1, 2, 4, 5, 6, 7, 30, 85, 100, G]), max_size=4).filter(
+    lambda sides: math.prod(sides) <= 1 << 20
+)
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

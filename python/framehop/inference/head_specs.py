@@ -38,6 +38,7 @@ class Yolov8Spec(_Head, frozen=True, tag="yolov8"):
     """YOLOv8, 9, 11 and 12, raw: boxes and class scores along the first axis."""
 
     output: OutputName
+    box: Literal["cxcywh", "xyxy"] = "cxcywh"
 
 
 class Yolov5Spec(_Head, frozen=True, tag="yolov5"):
@@ -80,10 +81,11 @@ class DetrSpec(_Head, frozen=True, tag="detr"):
 
 
 class RfdetrSpec(_Head, frozen=True, tag="rfdetr"):
-    """RF-DETR. `labels` holds logits, whose last column means "no object"."""
+    """RF-DETR. `labels` holds logits. `background`: their last column means "no object"; as trained on COCO it does not."""
 
     dets: OutputName = "dets"
     labels: OutputName = "labels"
+    background: bool = True
 
 
 class MmdeploySpec(_Head, frozen=True, tag="mmdeploy"):

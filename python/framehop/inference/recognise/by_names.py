@@ -15,6 +15,8 @@ def deployed_rtdetr(facts: Facts) -> Match | None:
     names = facts.named("labels", "boxes", "scores")
     if names is None or facts.outputs[names[1]].shape[-1] != 4 or are_shares(facts.outputs[names[1]]):
         return None
+    if facts.named("num_dets"):  # MMYOLO's rows from the count on mean nothing
+        return None
     by_input = "orig_target_sizes" in facts.extra
     return Match(
         head=dict(zip(("labels", "boxes", "scores"), names, strict=True)),
@@ -61,14 +63,19 @@ def detr_by_sigmoid(facts: Facts) -> Match | None:
     return match if match and match.head["scores"] == "sigmoid" else None
 
 
+_COCO_IDS = 91  # 0 to 90, where 90 is an object
+
+
 def rfdetr(facts: Facts) -> Match | None:
     names = facts.named("dets", "labels")
     if names is None or facts.outputs[names[0]].shape[-1] != 4:
         return None
+    columns = facts.outputs[names[1]].shape[-1]
+    background = facts.labels != columns and not (columns == _COCO_IDS and facts.labels != columns - 1)
     return Match(
-        head={"dets": names[0], "labels": names[1]},
+        head={"dets": names[0], "labels": names[1], "background": background},
         why="its outputs are called dets and labels, and dets has four numbers per box",
-        classes=facts.outputs[names[1]].shape[-1] - 1,
+        classes=columns - background,
     )
 
 
@@ -85,6 +92,7 @@ def mmdeploy(facts: Facts) -> Match | None:
 _COUNTED = (
     ("num_dets", "det_boxes", "det_scores", "det_classes"),
     ("num_predictions", "pred_boxes", "pred_scores", "pred_classes"),
+    ("num_dets", "boxes", "scores", "labels"),
     ("num_detections", "detection_boxes", "detection_scores", "detection_classes"),
 )
 _KEYS = ("count", "boxes", "scores", "classes")

@@ -51,8 +51,8 @@ def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepare
     raise ModelError(unknown(facts))
 
 
-def likely_head(facts: Facts) -> str:
-    """Return a clause that says which head the outputs are of, or an empty text if that is not known."""
+def likely_head(facts: Facts, wrong: object) -> str:
+    """Return a clause that says which head the outputs are of, or an empty text if that is not known, or is the `wrong` one."""
     for evidence in get_args(Evidence):
         heads = {
             (family.head, family.title): match.why
@@ -61,7 +61,7 @@ def likely_head(facts: Facts) -> str:
         }
         if heads:
             (name, title), why = next(iter(heads.items()))
-            return f"it looks like {title}, head.name: {name}, as {why}"
+            return "" if name == wrong else f"it looks like {title}, head.name: {name}, as {why}"
     return ""
 
 
