@@ -15,7 +15,8 @@ from framehop.inference.spec import InputSpec
 
 class DetrHead:
     """Reads the outputs of Hugging Face's DETR family or of RF-DETR. Logits: [N, Q, C], with one more column, the last, for "no
-    object" in softmax models and in most of RF-DETR. Boxes: [N, Q, 4]: centre x, y, width and height as shares of the input's sides."""
+    object" in softmax models and in most of RF-DETR. Boxes: [N, Q, 4]: centre x, y, width and height as shares of the input's
+    sides."""
 
     suppress = False
 
