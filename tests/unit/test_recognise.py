@@ -275,6 +275,47 @@ def test_the_range_of_values_is_found_on_the_picture(tmp_path: Path) -> None:
     assert "sees something with 0.5" in why
 
 
+def test_an_output_among_others_is_found_if_it_is_the_only_one_that_fits(tmp_path: Path) -> None:
+    rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3)).transpose(0, 2, 1))
+    features = {"features": floats(1, 3, G) * 9 - 4, "more": floats(1, G, 4) * -9}
+    for metadata in ({}, {"names": "['a', 'b', 'c']"}):
+        spec = plan(tmp_path, network({"output0": rows, **features}, metadata=metadata)).spec
+        assert spec.head == Yolov8Spec(output="output0")
+    assert "may be of several families" in refusal(tmp_path, network({"one": rows, "other": rows}))
+
+
+def test_a_table_may_lack_the_axis_of_the_batch(tmp_path: Path) -> None:
+    rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3))[0].T)
+    assert plan(tmp_path, network({"output0": rows})).spec.head == Yolov8Spec(output="output0")
+    assert plan(tmp_path, network({"output": joined(centred(3 * G), floats(1, 3 * G, 4))[0]})).family == "YOLOv5 or v7"
+
+
+def test_torchvisions_outputs_need_no_names(tmp_path: Path) -> None:
+    outputs: dict[str, NDArray[Any]] = {
+        "2388": cornered(20)[0],
+        "2397": np.ones(20, np.int64),
+        "2395": floats(20),
+    }
+    found = plan(tmp_path, network(outputs))
+    assert found.family == "boxes, scores and labels, as of torchvision"
+    assert found.spec.head.labels == "2397"  # type: ignore[union-attr]
+
+
+def test_a_detr_of_92_columns_has_one_for_no_object(tmp_path: Path) -> None:
+    outputs = {"logits": floats(1, 50, 92), "pred_boxes": floats(1, 50, 4) * 0.4 + 0.2}
+    spec = plan(tmp_path, network(outputs)).spec
+    assert (spec.head.scores, spec.labels[90]) == ("softmax", "toothbrush")  # type: ignore[union-attr]
+
+
+def test_a_detr_of_91_columns_is_not_prepared_as_one_of_80(tmp_path: Path) -> None:
+    boxes = floats(1, 50, 4) * 0.4 + 0.2
+    of_ids = plan(tmp_path, network({"logits": floats(1, 50, 91) - 4, "pred_boxes": boxes}))
+    assert of_ids.family.startswith("Deformable")
+    assert of_ids.spec.input.bias != 0
+    of_classes = plan(tmp_path, network({"logits": floats(1, 50, 80) - 4, "pred_boxes": boxes}))
+    assert (of_classes.family[:7], of_classes.spec.input.bias) == ("RT-DETR", 0)
+
+
 def test_rf_detr_of_coco_counts_its_columns_by_cocos_ids(tmp_path: Path) -> None:
     outputs = {"dets": floats(1, 50, 4) * 0.4 + 0.2, "labels": floats(1, 50, 91) - 4}
     spec = plan(tmp_path, network(outputs)).spec

@@ -8,6 +8,8 @@ from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
 from framehop.inference.recognise.values import are_ids, are_shares
 
+_COCO_IDS = 91  # 0 to 90, where 90 is an object
+
 _PADDLE = ("scale_factor", "im_shape")
 
 
@@ -46,6 +48,8 @@ def _ends_in_no_object(facts: Facts, logits: str, columns: int) -> tuple[bool, s
         return facts.config in _SOFTMAX, f"config.json says model_type: {facts.config}"
     if facts.labels and facts.labels in {columns, columns - 1}:
         return facts.labels < columns, f"there are {facts.labels} names for {columns} columns"
+    if columns == _COCO_IDS + 1:
+        return True, "there are 92 columns, COCO's ids and one for no object"
     if columns == 1:
         return False, "there is one column, so it is a class"
     silent = np.mean(facts.outputs[logits].reshape(-1, columns).argmax(axis=1) == columns - 1)
@@ -58,12 +62,20 @@ def detr_by_softmax(facts: Facts) -> Match | None:
     return match if match and match.head["scores"] == "softmax" else None
 
 
+def detr_of_coco_ids(facts: Facts) -> Match | None:
+    """Find Deformable and Conditional DETR, which count COCO's ids, where RT-DETR counts its 80 classes."""
+    match = _by_sigmoid(facts)
+    return match if match and match.classes == _COCO_IDS else None
+
+
 def detr_by_sigmoid(facts: Facts) -> Match | None:
+    match = _by_sigmoid(facts)
+    return match if match and match.classes != _COCO_IDS else None
+
+
+def _by_sigmoid(facts: Facts) -> Match | None:
     match = hugging_face(facts)
     return match if match and match.head["scores"] == "sigmoid" else None
-
-
-_COCO_IDS = 91  # 0 to 90, where 90 is an object
 
 
 def rfdetr(facts: Facts) -> Match | None:

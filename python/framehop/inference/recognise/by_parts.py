@@ -55,6 +55,27 @@ def pixels(facts: Facts) -> Match | None:
     )
 
 
+def boxes_scores_labels(facts: Facts) -> Match | None:
+    """Find torchvision's three outputs, which its exporter leaves without names. Labels are integers, and scores are not."""
+    values = {name: _of_one(value) for name, value in facts.outputs.items()}
+    boxes = [name for name, value in values.items() if value.dtype.kind == "f" and value.shape[1:] == (4,)]
+    if len(values) != 3 or len(boxes) != 1 or are_shares(values[boxes[0]]):
+        return None
+    lists = {name: value.reshape(-1) for name, value in values.items() if name != boxes[0]}
+    if any(len(value) != len(values[boxes[0]]) for value in lists.values()):
+        return None
+    labels = [name for name, value in lists.items() if value.dtype.kind in "iu"]
+    scores = [
+        name for name, value in lists.items() if value.dtype.kind == "f" and (not len(value) or are_scores(value))
+    ]
+    if len(labels) != 1 or len(scores) != 1:
+        return None
+    return Match(
+        head={"boxes": boxes[0], "labels": labels[0], "scores": scores[0]},
+        why="it has boxes of corners in pixels, scores, and whole numbers, the labels",
+    )
+
+
 def shares_xyxy(facts: Facts) -> Match | None:
     return _shares(facts, "xyxy")
 

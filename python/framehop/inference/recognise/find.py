@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple, get_args
 
@@ -33,22 +33,28 @@ Sees = Callable[[Found], float]
 
 
 def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepared: bool) -> Found | None:
-    """Return the family of a network. `said`: the head in the sidecar, whose keys it must have. `sees`: returns the best score on
-    the bundled picture, prepared as the family asks. `prepared`: the sidecar says how pictures are prepared.
+    """Return the family of a network, by all its outputs or else by one that is beside others. `said`: the head in the sidecar, whose
+    keys it must have. `sees`: returns the best score on the bundled picture, prepared as the family asks. `prepared`: the sidecar
+    says how pictures are prepared.
 
     Returns None if the sidecar names a head that no family fulfils. Raises ModelError if no family fits, or several equally well.
     """
-    for evidence in get_args(Evidence):
-        found = [
-            Found(family, match)
-            for family in FAMILIES
-            if family.evidence == evidence and (match := _match(family, facts)) and _agree(family, match, said or {})
-        ]
-        if found:
-            return _best(found, sees, prepared)
+    for looked_at in (facts.whole, facts.each_alone):
+        for evidence in get_args(Evidence):
+            if found := _fitting(evidence, looked_at(), said or {}):
+                return _best(found, sees, prepared)
     if said:
         return None
     raise ModelError(unknown(facts))
+
+
+def _fitting(evidence: Evidence, looked_at: Iterable[Facts], said: Mapping[str, object]) -> list[Found]:
+    return [
+        Found(family, match)
+        for facts in looked_at
+        for family in FAMILIES
+        if family.evidence == evidence and (match := _match(family, facts)) and _agree(family, match, said)
+    ]
 
 
 def likely_head(facts: Facts, wrong: object) -> str:
