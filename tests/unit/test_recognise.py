@@ -345,6 +345,14 @@ def test_corners_in_the_layout_of_a_yolov8_are_read_as_corners(tmp_path: Path, m
     assert "two corners" in refusal(tmp_path, data, {"head": {"name": "yolov8", "box": "cxcywh"}})
 
 
+def test_a_network_that_is_not_finite_is_refused_whatever_tells_its_family(tmp_path: Path) -> None:
+    rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3)).transpose(0, 2, 1))
+    rows[0, 5, 7] = np.inf
+    data = network({"output0": rows}, metadata={"names": "['a', 'b', 'c']"})
+    assert "NaN or infinity" in refusal(tmp_path, data)
+    assert "NaN or infinity" in refusal(tmp_path, data, {"head": {"name": "yolov8"}})
+
+
 def test_logits_are_no_scores(tmp_path: Path) -> None:
     rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3) - 0.5).transpose(0, 2, 1))
     message = refusal(tmp_path, network({"output0": rows}, metadata={"names": "['a', 'b', 'c']"}))
@@ -428,6 +436,8 @@ def test_other_tasks_are_refused_by_name(tmp_path: Path, task: str) -> None:
         ({"extra": {"prompt": [1, 77]}}, "nothing is known of its input 'prompt'"),
         ({"metadata": {"channels": "6"}}, "pictures of 6 channels"),
         ({"shape": (1000, 3, SIDE, SIDE)}, "takes 1000 pictures at once"),
+        ({"shape": (256, 3, 4096, 4096)}, "a batch of 1 in place of 256"),
+        ({"shape": (1, 3, 1_000_000, SIDE)}, "a side can have at most 4096 pixels"),
     ],
 )
 def test_inputs_that_take_no_colour_picture_are_refused(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:

@@ -28,7 +28,7 @@ def complaint(spec: ModelSpec, outputs: Mapping[str, Tensor]) -> str:
     try:
         [rows] = head.rows(outputs, 1)
         if not finite(rows):
-            return ""  # a picture's own fault, perhaps: the engine says so for each
+            return "its outputs hold NaN or infinity for the bundled picture: export it with float32"
         found = head.candidates(rows, -np.inf)
     except ModelError as error:
         return str(error)

@@ -33,9 +33,9 @@ Sees = Callable[[Found], float]
 
 
 def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepared: bool) -> Found | None:
-    """Return the family of a network, by all its outputs or else by one that is beside others. `said`: the head in the sidecar, whose
-    keys it must have. `sees`: returns the best score on the bundled picture, prepared as the family asks. `prepared`: the sidecar
-    says how pictures are prepared.
+    """Return the family of a network, by all its outputs or else by one that is beside others. `said`: the head in the sidecar,
+    whose keys it must have. `sees`: returns the best score on the bundled picture, prepared as the family asks. `prepared`: the
+    sidecar says how pictures are prepared.
 
     Returns None if the sidecar names a head that no family fulfils. Raises ModelError if no family fits, or several equally well.
     """
