@@ -301,6 +301,11 @@ def test_torchvisions_outputs_need_no_names(tmp_path: Path) -> None:
     assert found.spec.head.labels == "2397"  # type: ignore[union-attr]
 
 
+def test_logits_of_no_query_are_no_detrs(tmp_path: Path) -> None:
+    outputs = {"logits": np.zeros((1, 0, 80), np.float32), "pred_boxes": np.zeros((1, 0, 4), np.float32)}
+    assert "no detector that is known here" in refusal(tmp_path, network(outputs))
+
+
 def test_a_detr_of_92_columns_has_one_for_no_object(tmp_path: Path) -> None:
     outputs = {"logits": floats(1, 50, 92), "pred_boxes": floats(1, 50, 4) * 0.4 + 0.2}
     spec = plan(tmp_path, network(outputs)).spec

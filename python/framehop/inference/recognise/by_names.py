@@ -31,7 +31,7 @@ _SOFTMAX = frozenset({"detr", "yolos", "table-transformer"})
 
 def hugging_face(facts: Facts) -> Match | None:
     names = facts.named("logits", "pred_boxes")
-    if names is None:
+    if names is None or not facts.outputs[names[0]].size:
         return None
     columns = facts.outputs[names[0]].shape[-1]
     softmax, why = _ends_in_no_object(facts, names[0], columns)
