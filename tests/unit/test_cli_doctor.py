@@ -65,7 +65,9 @@ def test_nan_is_a_problem(tmp_path: Path) -> None:
     spec = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB", "scale": 0.0, "bias": 255.0}
     done = framehop("doctor", "--json", "--model", tiny_model.write_model(tmp_path, input=spec))
     assert done.status == 1
-    assert _said(done)["network"][0] == "problem"
+    verdict, text = _said(done)["model"]
+    assert verdict == "problem"
+    assert "NaN or infinity" in text
 
 
 def test_a_network_that_mixes_its_pictures_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

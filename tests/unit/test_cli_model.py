@@ -138,10 +138,12 @@ def test_init_leaves_the_built_in_model_alone() -> None:
 
 
 def test_outputs_that_are_no_boxes_are_an_error(tmp_path: Path) -> None:
-    """The tiny network's outputs are NaN where its input's third value is 255: here for every picture."""
-    spec = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB", "scale": 0.0, "bias": 255.0}
-    model = tiny_model.write_model(tmp_path, input=spec)
-    (tmp_path / "a.jpg").write_bytes(sample_picture())
-    done = framehop("model", "test", model, tmp_path / "a.jpg")
+    """The tiny network's outputs are NaN where its input's third value is 255: for a white picture, or with this bias for any."""
+    (tmp_path / "white.jpg").write_bytes(encode_jpeg(np.full((16, 16, 3), 255, np.uint8)))
+    done = framehop("model", "test", tiny_model.write_model(tmp_path), tmp_path / "white.jpg")
     assert done.status == 1
     assert "bad_output" in done.stderr
+    spec = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB", "scale": 0.0, "bias": 255.0}
+    done = framehop("model", "test", tiny_model.write_model(tmp_path, input=spec), tmp_path / "white.jpg")
+    assert done.status == 1
+    assert "NaN or infinity" in done.stderr

@@ -130,6 +130,34 @@ def test_eight_outputs_are_of_two_families_and_the_key_that_decides_is_named(tmp
     assert plan(tmp_path, network(outputs), said).family == "PicoDet"
 
 
+@pytest.mark.parametrize(
+    ("strides", "bins", "family"),
+    [((8, 16, 32, 64), 8, "NanoDet-Plus"), ((8, 16, 32), 8, "NanoDet"), ((8, 16, 32), 11, "NanoDet")],
+)
+def test_nanodet_in_one_output(tmp_path: Path, strides: tuple[int, ...], bins: int, family: str) -> None:
+    """As its own exporter writes it. A box in the second grid is found where its distances put it."""
+    count = cells(strides, up=True)
+    scores, distances = np.zeros((1, count, 5), np.float32), floats(1, count, 4, bins) * 8 - 4
+    at = cells(strides[:1], up=True) + 6 + 1  # column 1 of row 1, in cells of 16 pixels
+    scores[0, at, 3], distances[0, at] = 0.9, -50
+    distances[0, at, :, 2] = 50  # two cells to each side
+    (tmp_path / "best.onnx").write_bytes(network({"output": joined(scores, distances.reshape(1, count, -1))}))
+    with Engine(load_model(tmp_path / "best.onnx"), provider="cpu", max_batch=1) as engine:
+        assert (engine.plan.family, engine.plan.spec.input.colour) == (family, "BGR")
+        [found] = engine.detect([np.zeros((SIDE, SIDE, 3), np.uint8)])
+    centre = 16 if family == "NanoDet-Plus" else 16 + 7.5
+    assert found.label_ids.tolist() == [3]
+    assert found.boxes[0].tolist() == pytest.approx([max(0, centre - 32)] * 2 + [centre + 32] * 2, abs=0.01)
+
+
+def test_eight_outputs_with_paddles_names_are_of_picodet(tmp_path: Path) -> None:
+    outputs: dict[str, NDArray[Any]] = {}
+    for index, stride in enumerate((8, 16, 32, 64)):
+        outputs[f"transpose_{2 * index}.tmp_0"] = floats(1, cells([stride], up=True), 10) * 0.4
+        outputs[f"transpose_{2 * index + 1}.tmp_0"] = floats(1, cells([stride], up=True), 32) * 8 - 4
+    assert plan(tmp_path, network(outputs)).family == "PicoDet"
+
+
 def test_fastestdet_by_its_one_map(tmp_path: Path) -> None:
     classes = floats(1, 4, 6, 6) + 0.1
     value = np.concatenate([floats(1, 1, 6, 6), floats(1, 4, 6, 6) * 2 - 1, classes / classes.sum(axis=1)], axis=1)
@@ -256,6 +284,101 @@ def test_the_range_of_values_is_found_on_the_picture(tmp_path: Path) -> None:
     assert "sees something with 0.5" in why
 
 
+def test_an_output_among_others_is_found_if_it_is_the_only_one_that_fits(tmp_path: Path) -> None:
+    rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3)).transpose(0, 2, 1))
+    features = {"features": floats(1, 3, G) * 9 - 4, "more": floats(1, G, 4) * -9}
+    for metadata in ({}, {"names": "['a', 'b', 'c']"}):
+        spec = plan(tmp_path, network({"output0": rows, **features}, metadata=metadata)).spec
+        assert spec.head == Yolov8Spec(output="output0")
+    assert "may be of several families" in refusal(tmp_path, network({"one": rows, "other": rows}))
+
+
+def test_a_table_may_lack_the_axis_of_the_batch(tmp_path: Path) -> None:
+    rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3))[0].T)
+    assert plan(tmp_path, network({"output0": rows})).spec.head == Yolov8Spec(output="output0")
+    assert plan(tmp_path, network({"output": joined(centred(3 * G), floats(1, 3 * G, 4))[0]})).family == "YOLOv5 or v7"
+
+
+def test_torchvisions_outputs_need_no_names(tmp_path: Path) -> None:
+    outputs: dict[str, NDArray[Any]] = {
+        "2388": cornered(20)[0],
+        "2397": np.ones(20, np.int64),
+        "2395": floats(20),
+    }
+    found = plan(tmp_path, network(outputs))
+    assert found.family == "boxes, scores and labels, as of torchvision"
+    assert found.spec.head.labels == "2397"  # type: ignore[union-attr]
+
+
+def test_logits_of_no_query_are_no_detrs(tmp_path: Path) -> None:
+    outputs = {"logits": np.zeros((1, 0, 80), np.float32), "pred_boxes": np.zeros((1, 0, 4), np.float32)}
+    assert "no detector that is known here" in refusal(tmp_path, network(outputs))
+
+
+def test_a_detr_of_92_columns_has_one_for_no_object(tmp_path: Path) -> None:
+    outputs = {"logits": floats(1, 50, 92), "pred_boxes": floats(1, 50, 4) * 0.4 + 0.2}
+    spec = plan(tmp_path, network(outputs)).spec
+    assert (spec.head.scores, spec.labels[90]) == ("softmax", "toothbrush")  # type: ignore[union-attr]
+
+
+def test_a_detr_of_91_columns_is_not_prepared_as_one_of_80(tmp_path: Path) -> None:
+    boxes = floats(1, 50, 4) * 0.4 + 0.2
+    of_ids = plan(tmp_path, network({"logits": floats(1, 50, 91) - 4, "pred_boxes": boxes}))
+    assert of_ids.family.startswith("Deformable")
+    assert of_ids.spec.input.bias != 0
+    of_classes = plan(tmp_path, network({"logits": floats(1, 50, 80) - 4, "pred_boxes": boxes}))
+    assert (of_classes.family[:7], of_classes.spec.input.bias) == ("RT-DETR", 0)
+
+
+def test_rf_detr_of_coco_counts_its_columns_by_cocos_ids(tmp_path: Path) -> None:
+    outputs = {"dets": floats(1, 50, 4) * 0.4 + 0.2, "labels": floats(1, 50, 91) - 4}
+    spec = plan(tmp_path, network(outputs)).spec
+    assert (spec.labels[1], spec.labels[90], spec.head.first_label_id) == ("person", "toothbrush", 0)
+    assert not spec.head.background  # type: ignore[union-attr]
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    spec = plan(tmp_path, network(outputs | {"labels": floats(1, 50, 3) - 4})).spec
+    assert (spec.labels, spec.head.background) == ({0: "cat", 1: "dog"}, True)  # type: ignore[union-attr]
+
+
+def test_mmyolos_rows_have_a_count(tmp_path: Path) -> None:
+    outputs: dict[str, NDArray[Any]] = {
+        "num_dets": np.full((1, 1), 3, np.int64),
+        "boxes": cornered(20),
+        "scores": floats(1, 20),
+        "labels": np.zeros((1, 20), np.int64),
+    }
+    found = plan(tmp_path, network(outputs))
+    assert (found.family, found.spec.head.count) == ("EfficientNMS or YOLO-NAS", "num_dets")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"names": "['a', 'b', 'c']"}], ids=["alone", "with names"])
+def test_corners_in_the_layout_of_a_yolov8_are_read_as_corners(tmp_path: Path, metadata: dict[str, str]) -> None:
+    rows = np.ascontiguousarray(joined(cornered(G), floats(1, G, 3)).transpose(0, 2, 1))
+    data = network({"output0": rows}, metadata=metadata)
+    assert plan(tmp_path, data).spec.head == Yolov8Spec(output="output0", box="xyxy")
+    assert "two corners" in refusal(tmp_path, data, {"head": {"name": "yolov8", "box": "cxcywh"}})
+
+
+def test_a_network_that_is_not_finite_is_refused_whatever_tells_its_family(tmp_path: Path) -> None:
+    rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3)).transpose(0, 2, 1))
+    rows[0, 5, 7] = np.inf
+    data = network({"output0": rows}, metadata={"names": "['a', 'b', 'c']"})
+    assert "NaN or infinity" in refusal(tmp_path, data)
+    assert "NaN or infinity" in refusal(tmp_path, data, {"head": {"name": "yolov8"}})
+
+
+def test_logits_are_no_scores(tmp_path: Path) -> None:
+    rows = np.ascontiguousarray(joined(centred(G), floats(1, G, 3) - 0.5).transpose(0, 2, 1))
+    message = refusal(tmp_path, network({"output0": rows}, metadata={"names": "['a', 'b', 'c']"}))
+    assert "logits" in message
+    assert "it looks like" not in message  # its own head again would be no help
+
+
+def test_shares_in_the_layout_of_a_yolov5_are_not_read_as_offsets(tmp_path: Path) -> None:
+    rows = joined(centred(G) / SIDE, floats(1, G, 1), floats(1, G, 3))
+    assert "head.name: yolox" not in refusal(tmp_path, network({"output": rows}))
+
+
 # ---------------------------------------------------------------- what only the user knows
 
 
@@ -327,6 +450,8 @@ def test_other_tasks_are_refused_by_name(tmp_path: Path, task: str) -> None:
         ({"extra": {"prompt": [1, 77]}}, "nothing is known of its input 'prompt'"),
         ({"metadata": {"channels": "6"}}, "pictures of 6 channels"),
         ({"shape": (1000, 3, SIDE, SIDE)}, "takes 1000 pictures at once"),
+        ({"shape": (256, 3, 4096, 4096)}, "a batch of 1 in place of 256"),
+        ({"shape": (1, 3, 1_000_000, SIDE)}, "a side can have at most 4096 pixels"),
     ],
 )
 def test_inputs_that_take_no_colour_picture_are_refused(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:

@@ -11,7 +11,7 @@ LabelId = Annotated[int, msgspec.Meta(ge=0, le=2**30)]
 OutputName = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Stride = Annotated[int, msgspec.Meta(ge=1, le=1024)]
 Strides = Annotated[tuple[Stride, ...], msgspec.Meta(min_length=1, max_length=8)]
-OutputNames = Annotated[tuple[OutputName, ...], msgspec.Meta(min_length=1, max_length=8)]
+Bins = Annotated[int, msgspec.Meta(ge=2, le=64)]
 
 
 class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name"):
@@ -38,6 +38,7 @@ class Yolov8Spec(_Head, frozen=True, tag="yolov8"):
     """YOLOv8, 9, 11 and 12, raw: boxes and class scores along the first axis."""
 
     output: OutputName
+    box: Literal["cxcywh", "xyxy"] = "cxcywh"
 
 
 class Yolov5Spec(_Head, frozen=True, tag="yolov5"):
@@ -80,10 +81,11 @@ class DetrSpec(_Head, frozen=True, tag="detr"):
 
 
 class RfdetrSpec(_Head, frozen=True, tag="rfdetr"):
-    """RF-DETR. `labels` holds logits, whose last column means "no object"."""
+    """RF-DETR. `labels` holds logits. `background`: their last column means "no object"; as trained on COCO it does not."""
 
     dets: OutputName = "dets"
     labels: OutputName = "labels"
+    background: bool = True
 
 
 class MmdeploySpec(_Head, frozen=True, tag="mmdeploy"):
@@ -122,16 +124,22 @@ class BoxesScoresSpec(_Head, frozen=True, tag="boxes-scores"):
 
 
 class NanodetSpec(_Head, frozen=True, tag="nanodet"):
-    """NanoDet, NanoDet-Plus and PicoDet: scores and distances of each grid. `variant` says where the centre of a cell is."""
+    """NanoDet, NanoDet-Plus and PicoDet: scores and distances of each grid. `variant` says where the centre of a cell is. `whole`:
+    the only output, with all grids one after another and the scores before the distances, each of `bins` logits."""
 
-    scores: OutputNames
-    boxes: OutputNames
+    scores: tuple[OutputName, ...] = ()
+    boxes: tuple[OutputName, ...] = ()
     strides: Strides = (8, 16, 32)
     variant: Literal["nanodet", "nanodet-plus", "picodet"] = "nanodet"
+    whole: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    bins: Bins = 8
 
     def __post_init__(self) -> None:
-        if not len(self.scores) == len(self.boxes) == len(self.strides):
-            raise ValueError("scores, boxes and strides must have an entry for each grid")
+        grids = 0 if self.whole else len(self.strides)
+        if not len(self.scores) == len(self.boxes) == grids:
+            raise ValueError(
+                "scores, boxes and strides must have an entry for each grid, or whole must name the only output"
+            )
 
 
 class FastestdetSpec(_Head, frozen=True, tag="fastestdet"):

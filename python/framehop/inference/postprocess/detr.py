@@ -15,14 +15,16 @@ from framehop.inference.spec import InputSpec
 
 class DetrHead:
     """Reads the outputs of Hugging Face's DETR family or of RF-DETR. Logits: [N, Q, C], with one more column, the last, for "no
-    object" in softmax models and in RF-DETR. Boxes: [N, Q, 4]: centre x, y, width and height as shares of the input's sides."""
+    object" in softmax models and in most of RF-DETR. Boxes: [N, Q, 4]: centre x, y, width and height as shares of the input's
+    sides."""
 
     suppress = False
 
     def __init__(self, spec: DetrSpec | RfdetrSpec, tensor: InputSpec) -> None:
         self._spec = spec
         self._softmax = isinstance(spec, DetrSpec) and spec.scores == "softmax"
-        self._classes = slice(None, -1 if self._softmax or isinstance(spec, RfdetrSpec) else None)
+        last_is_none = self._softmax if isinstance(spec, DetrSpec) else spec.background
+        self._classes = slice(None, -1 if last_is_none else None)
         self._size = tensor.width, tensor.height
 
     @property

@@ -18,7 +18,8 @@ _CENTRES = {"nanodet": (0.5, -0.5), "nanodet-plus": (0.0, 0.0), "picodet": (0.5,
 
 class NanodetHead:
     """Reads two outputs per grid, whose G cells are ordered row by row. `scores`: [N, G, C], 0–1; `boxes`: [N, G, 4 · (r + 1)]: for
-    each of left, top, right and bottom the logits of a distance of 0 to r cells (Li et al., Generalized Focal Loss, 2020)."""
+    each of left, top, right and bottom the logits of a distance of 0 to r cells (Li et al., Generalized Focal Loss, 2020). Or reads
+    `whole`: [N, ΣG, C + 4 · (r + 1)], both of all grids."""
 
     suppress = True
 
@@ -26,26 +27,38 @@ class NanodetHead:
         self._spec = spec
         self._grids = [grid(-(-tensor.width // side), -(-tensor.height // side), side) for side in spec.strides]
         self._share, self._beyond = _CENTRES[spec.variant]
+        cut = bool(spec.whole)
+        self._scores = tuple(f"{spec.whole}[scores {side}]" for side in spec.strides) if cut else spec.scores
+        self._boxes = tuple(f"{spec.whole}[boxes {side}]" for side in spec.strides) if cut else spec.boxes
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return (*self._spec.scores, *self._spec.boxes)
+        return (self._spec.whole,) if self._spec.whole else (*self._scores, *self._boxes)
 
     def rows(self, outputs: Outputs, count: int) -> list[Rows]:
-        return split(outputs, dict.fromkeys(self.outputs, 2), count)
+        rows = split(outputs, dict.fromkeys(self.outputs, 2), count)
+        return [self._cut(one[self._spec.whole]) for one in rows] if self._spec.whole else rows
+
+    def _cut(self, whole: Array) -> Rows:
+        """Return scores and distances of each grid, as if they were outputs of their own."""
+        expect(self._spec.whole, whole, (sum(map(len, self._grids)), None))
+        parts = np.split(whole, np.cumsum([len(cells) for cells in self._grids])[:-1])
+        sides = 4 * self._spec.bins
+        scores = {name: part[:, :-sides] for name, part in zip(self._scores, parts, strict=True)}
+        return scores | {name: part[:, -sides:] for name, part in zip(self._boxes, parts, strict=True)}
 
     def candidates(self, rows: Rows, threshold: float) -> Candidates:
         self._check(rows)
-        likely = [best_classes(floats(rows[name]), threshold) for name in self._spec.scores]
+        likely = [best_classes(floats(rows[name]), threshold) for name in self._scores]
         boxes = [
             self._decode(rows[name][chosen], cells[chosen])
-            for name, cells, (chosen, _, _) in zip(self._spec.boxes, self._grids, likely, strict=True)
+            for name, cells, (chosen, _, _) in zip(self._boxes, self._grids, likely, strict=True)
         ]
         _, classes, best = (np.concatenate(parts) for parts in zip(*likely, strict=True))
         return candidates(np.concatenate(boxes), best, classes, self._spec.first_label_id)
 
     def _check(self, rows: Rows) -> None:
-        for score, box, cells in zip(self._spec.scores, self._spec.boxes, self._grids, strict=True):
+        for score, box, cells in zip(self._scores, self._boxes, self._grids, strict=True):
             expect(score, rows[score], (len(cells), None))
             expect(box, rows[box], (len(cells), max(8, rows[box].shape[-1] // 4 * 4)))
 

@@ -12,7 +12,8 @@ from framehop.inference.spec import InputSpec
 
 
 class Yolov8Head:
-    """Reads `output`: [N, 4 + C, A]: centre x, y, width and height in pixels, then class scores."""
+    """Reads `output`: [N, 4 + C, A]: centre x, y, width and height in pixels, or two corners if the spec says so, then class
+    scores."""
 
     suppress = True
 
@@ -33,5 +34,5 @@ class Yolov8Head:
         scores = floats(raw[4:])
         best = scores.max(axis=0)  # along memory, and only what is likely is transposed
         chosen = np.flatnonzero(best >= threshold)
-        boxes = corners(raw[:4, chosen].T, "cxcywh", PIXELS)
+        boxes = corners(raw[:4, chosen].T, self._spec.box, PIXELS)
         return candidates(boxes, best[chosen], scores[:, chosen].argmax(axis=0), self._spec.first_label_id)

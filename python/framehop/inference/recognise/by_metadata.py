@@ -6,7 +6,7 @@ import numpy as np
 
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
-from framehop.inference.recognise.values import are_shares
+from framehop.inference.recognise.values import are_shares, form
 
 
 def rtdetr_of_ultralytics(facts: Facts) -> Match | None:
@@ -37,7 +37,7 @@ def counted_names(facts: Facts) -> Match | None:
     if not names or table is None or table[1].shape[1] != 4 + names or table[1].shape[2] <= 6:
         return None
     return Match(
-        head={"output": table[0]},
+        head={"output": table[0], "box": form(table[1][0, :4].T)},
         why=f"its output has 4 + {names} rows, and its metadata {names} names",
         classes=names,
     )

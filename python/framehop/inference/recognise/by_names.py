@@ -8,12 +8,16 @@ from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
 from framehop.inference.recognise.values import are_ids, are_shares
 
+_COCO_IDS = 91  # 0 to 90, where 90 is an object
+
 _PADDLE = ("scale_factor", "im_shape")
 
 
 def deployed_rtdetr(facts: Facts) -> Match | None:
     names = facts.named("labels", "boxes", "scores")
     if names is None or facts.outputs[names[1]].shape[-1] != 4 or are_shares(facts.outputs[names[1]]):
+        return None
+    if facts.named("num_dets"):  # MMYOLO's rows from the count on mean nothing
         return None
     by_input = "orig_target_sizes" in facts.extra
     return Match(
@@ -27,7 +31,7 @@ _SOFTMAX = frozenset({"detr", "yolos", "table-transformer"})
 
 def hugging_face(facts: Facts) -> Match | None:
     names = facts.named("logits", "pred_boxes")
-    if names is None:
+    if names is None or not facts.outputs[names[0]].size:
         return None
     columns = facts.outputs[names[0]].shape[-1]
     softmax, why = _ends_in_no_object(facts, names[0], columns)
@@ -44,6 +48,8 @@ def _ends_in_no_object(facts: Facts, logits: str, columns: int) -> tuple[bool, s
         return facts.config in _SOFTMAX, f"config.json says model_type: {facts.config}"
     if facts.labels and facts.labels in {columns, columns - 1}:
         return facts.labels < columns, f"there are {facts.labels} names for {columns} columns"
+    if columns == _COCO_IDS + 1:
+        return True, "there are 92 columns, COCO's ids and one for no object"
     if columns == 1:
         return False, "there is one column, so it is a class"
     silent = np.mean(facts.outputs[logits].reshape(-1, columns).argmax(axis=1) == columns - 1)
@@ -56,7 +62,18 @@ def detr_by_softmax(facts: Facts) -> Match | None:
     return match if match and match.head["scores"] == "softmax" else None
 
 
+def detr_of_coco_ids(facts: Facts) -> Match | None:
+    """Find Deformable and Conditional DETR, which count COCO's ids, where RT-DETR counts its 80 classes."""
+    match = _by_sigmoid(facts)
+    return match if match and match.classes == _COCO_IDS else None
+
+
 def detr_by_sigmoid(facts: Facts) -> Match | None:
+    match = _by_sigmoid(facts)
+    return match if match and match.classes != _COCO_IDS else None
+
+
+def _by_sigmoid(facts: Facts) -> Match | None:
     match = hugging_face(facts)
     return match if match and match.head["scores"] == "sigmoid" else None
 
@@ -65,10 +82,12 @@ def rfdetr(facts: Facts) -> Match | None:
     names = facts.named("dets", "labels")
     if names is None or facts.outputs[names[0]].shape[-1] != 4:
         return None
+    columns = facts.outputs[names[1]].shape[-1]
+    background = facts.labels != columns and not (columns == _COCO_IDS and facts.labels != columns - 1)
     return Match(
-        head={"dets": names[0], "labels": names[1]},
+        head={"dets": names[0], "labels": names[1], "background": background},
         why="its outputs are called dets and labels, and dets has four numbers per box",
-        classes=facts.outputs[names[1]].shape[-1] - 1,
+        classes=columns - background,
     )
 
 
@@ -85,6 +104,7 @@ def mmdeploy(facts: Facts) -> Match | None:
 _COUNTED = (
     ("num_dets", "det_boxes", "det_scores", "det_classes"),
     ("num_predictions", "pred_boxes", "pred_scores", "pred_classes"),
+    ("num_dets", "boxes", "scores", "labels"),
     ("num_detections", "detection_boxes", "detection_scores", "detection_classes"),
 )
 _KEYS = ("count", "boxes", "scores", "classes")

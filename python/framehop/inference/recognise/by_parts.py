@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,27 @@ def pixels(facts: Facts) -> Match | None:
     )
 
 
+def boxes_scores_labels(facts: Facts) -> Match | None:
+    """Find torchvision's three outputs, which its exporter leaves without names. Labels are integers, and scores are not."""
+    values = {name: _of_one(value) for name, value in facts.outputs.items()}
+    boxes = [name for name, value in values.items() if value.dtype.kind == "f" and value.shape[1:] == (4,)]
+    if len(values) != 3 or len(boxes) != 1 or are_shares(values[boxes[0]]):
+        return None
+    lists = {name: value.reshape(-1) for name, value in values.items() if name != boxes[0]}
+    if any(len(value) != len(values[boxes[0]]) for value in lists.values()):
+        return None
+    labels = [name for name, value in lists.items() if value.dtype.kind in "iu"]
+    scores = [
+        name for name, value in lists.items() if value.dtype.kind == "f" and (not len(value) or are_scores(value))
+    ]
+    if len(labels) != 1 or len(scores) != 1:
+        return None
+    return Match(
+        head={"boxes": boxes[0], "labels": labels[0], "scores": scores[0]},
+        why="it has boxes of corners in pixels, scores, and whole numbers, the labels",
+    )
+
+
 def shares_xyxy(facts: Facts) -> Match | None:
     return _shares(facts, "xyxy")
 
@@ -62,16 +84,27 @@ def shares_yxyx(facts: Facts) -> Match | None:
     return _shares(facts, "yxyx")
 
 
+_THREE, _FOUR = (8, 16, 32), (8, 16, 32, 64)
+_BINS = (8, 11, 17)  # of NanoDet, NanoDet-g and others
+_OF_PADDLE = re.compile(r"\.tmp_\d+$|^p2o\.|^save_infer_model/")  # how Paddle calls what has no name of its own
+
+
 def nanodet(facts: Facts) -> Match | None:
-    return _grids(facts, (8, 16, 32), "nanodet")
+    return _whole(facts, _THREE, "nanodet") or _grids(facts, _THREE, "nanodet")
 
 
 def nanodet_plus(facts: Facts) -> Match | None:
-    return _grids(facts, (8, 16, 32, 64), "nanodet-plus")
+    if _by_paddle(facts):
+        return None
+    return _whole(facts, _FOUR, "nanodet-plus") or _grids(facts, _FOUR, "nanodet-plus")
 
 
 def picodet(facts: Facts) -> Match | None:
-    return _grids(facts, (8, 16, 32, 64), "picodet")
+    return _grids(facts, _FOUR, "picodet")
+
+
+def _by_paddle(facts: Facts) -> bool:
+    return all(_OF_PADDLE.search(name) for name in facts.outputs)
 
 
 def fastestdet(facts: Facts) -> Match | None:
@@ -146,14 +179,39 @@ def _with_background(pair: Pair, *, box: str) -> Match:
     )
 
 
+def _whole(facts: Facts, strides: tuple[int, ...], variant: str) -> Match | None:
+    """Find NanoDet's one output of all grids: scores, and then logits of the distances."""
+    table = facts.table(3)
+    if (
+        table is None
+        or len(facts.outputs) != 1
+        or table[1].shape[1] != sum(_cells(facts, stride) for stride in strides)
+    ):
+        return None
+    name, value = table
+    fits = [bins for bins in _BINS if are_scores(value[0, :, : -4 * bins]) and not are_scores(value[0, :, -4 * bins :])]
+    if not fits:
+        return None
+    classes = value.shape[2] - 4 * fits[0]
+    return Match(
+        head={"whole": name, "strides": list(strides), "variant": variant, "bins": fits[0]},
+        why=f"its output is [N, {value.shape[1]}, {classes} + {4 * fits[0]}]: scores and distances, for cells of"
+        f" {', '.join(map(str, strides))} pixels",
+        classes=classes,
+    )
+
+
+def _cells(facts: Facts, stride: int) -> int:
+    return -(-facts.size[0] // stride) * -(-facts.size[1] // stride)
+
+
 def _grids(facts: Facts, strides: tuple[int, ...], variant: str) -> Match | None:
     """Find NanoDet's two outputs per grid: 4 · (r + 1) columns of distances beside the scores."""
     if len(facts.outputs) != 2 * len(strides) or any(value.ndim != 3 for value in facts.outputs.values()):
         return None
     scores, boxes = [], []
     for stride in strides:
-        anchors = -(-facts.size[0] // stride) * -(-facts.size[1] // stride)
-        here = [(name, value[0]) for name, value in facts.outputs.items() if value.shape[1] == anchors]
+        here = [(name, value[0]) for name, value in facts.outputs.items() if value.shape[1] == _cells(facts, stride)]
         scored = [name for name, value in here if are_scores(value)]
         others = [name for name, value in here if not are_scores(value) and value.shape[1] % 4 == 0]
         if len(scored) != 1 or len(others) != 1:

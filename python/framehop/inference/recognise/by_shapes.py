@@ -14,6 +14,7 @@ from framehop.inference.recognise.values import (
     are_offsets,
     are_scores,
     are_shares,
+    form,
     readings,
 )
 from framehop.inference.tensors import Tensor
@@ -32,7 +33,7 @@ def yolov8(facts: Facts) -> Match | None:
     if not are_decoded(boxes, facts.size) or not are_scores(scores):
         return None
     return Match(
-        head={"output": name},
+        head={"output": name, "box": form(boxes)},
         why=f"its output is [N, 4 + {scores.shape[1]}, {len(boxes)}]: boxes in pixels, then scores{_of(facts, len(boxes))}",
         classes=scores.shape[1],
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ModelError
-from framehop.inference.head_specs import HeadSpec
+from framehop.inference.head_specs import HeadSpec, Yolov5Spec, Yolov8Spec
 from framehop.inference.postprocess import make_head
 from framehop.inference.postprocess.rows import finite
 from framehop.inference.spec import InputSpec, ModelSpec
@@ -16,6 +16,7 @@ from framehop.inference.tensors import Tensor
 
 _INSIDE_OUT, _OUTSIDE, _HUGE = 0.2, 0.5, 0.5  # shares of all boxes, of which a good head has next to none
 _SPECK = 2.5  # pixels
+_ROUNDING, _MANY = 1e-3, 100
 
 
 def complaint(spec: ModelSpec, outputs: Mapping[str, Tensor]) -> str:
@@ -27,12 +28,17 @@ def complaint(spec: ModelSpec, outputs: Mapping[str, Tensor]) -> str:
     try:
         [rows] = head.rows(outputs, 1)
         if not finite(rows):
-            return ""  # a picture's own fault, perhaps: the engine says so for each
-        found = head.candidates(rows, 0.0)
+            return "its outputs hold NaN or infinity for the bundled picture: export it with float32"
+        found = head.candidates(rows, -np.inf)
     except ModelError as error:
         return str(error)
-    real = found.boxes[np.any(found.boxes != found.boxes[:, :1], axis=1)].astype(np.float64)
-    return _of_boxes(real, spec.input.width, spec.input.height) if len(real) else ""
+    real = np.any(found.boxes != found.boxes[:, :1], axis=1)
+    if not real.any():
+        return ""
+    boxes = found.boxes[real].astype(np.float64)
+    return (
+        _of_scores(found.scores[real]) or _of_form(spec, boxes) or _of_boxes(boxes, spec.input.width, spec.input.height)
+    )
 
 
 def best_score(head: HeadSpec, tensor: InputSpec, outputs: Mapping[str, Tensor]) -> float:
@@ -43,6 +49,22 @@ def best_score(head: HeadSpec, tensor: InputSpec, outputs: Mapping[str, Tensor])
         return float(max(reader.candidates(rows, 0.0).scores, default=0.0)) if finite(rows) else 0.0
     except ModelError:
         return 0.0
+
+
+def _of_scores(scores: NDArray[np.float32]) -> str:
+    if (least := float(scores.min())) >= -_ROUNDING:
+        return ""
+    return f"a score is {least:.4g}: these are logits, not scores of 0 to 1; export the model with its last sigmoid or softmax"
+
+
+def _of_form(spec: ModelSpec, boxes: NDArray[np.float64]) -> str:
+    """Two corners that are read as centre and sides are boxes inside the picture, and wrong: each is as wide as its centre is far
+    from the left. A head that gives a box for every cell has some that are not."""
+    centred = isinstance(spec.head, Yolov5Spec) or (isinstance(spec.head, Yolov8Spec) and spec.head.box == "cxcywh")
+    sides, centres = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
+    if centred and len(boxes) > _MANY and np.all(sides >= centres - _ROUNDING):
+        return "its boxes are two corners, and the head reads centre and sides"
+    return ""
 
 
 def _of_boxes(boxes: NDArray[np.float64], width: int, height: int) -> str:
@@ -56,5 +78,5 @@ def _of_boxes(boxes: NDArray[np.float64], width: int, height: int) -> str:
     if np.mean(np.any(np.abs(centres - 0.5) > 1.0, axis=1)) > _OUTSIDE:
         return "most of its boxes lie outside the picture"
     if len(boxes) > 1 and min(width, height) > 32 and np.abs(boxes).max() < _SPECK:
-        return "all of its boxes are within two pixels of the corner: they are shares of the sides"
+        return "all of its boxes are within two pixels of the corner: they are shares of the sides, and the head reads pixels"
     return ""

@@ -80,6 +80,16 @@ FAMILIES: tuple[Family, ...] = (
         keys={"scores": "softmax"},
     ),
     Family(
+        title="Deformable or Conditional DETR of Hugging Face",
+        head="detr",
+        evidence="names",
+        find=by_names.detr_of_coco_ids,
+        preparation=_IMAGENET,
+        nms=_PER_CLASS,
+        threshold=0.5,
+        configured=True,
+    ),
+    Family(
         title="RT-DETR or D-FINE of Hugging Face",
         head="detr",
         evidence="names",
@@ -241,6 +251,15 @@ FAMILIES: tuple[Family, ...] = (
         threshold=0.5,
         ranges=(_SIGNED, _SHARE),
         keys={"background": True},
+    ),
+    Family(
+        title="boxes, scores and labels, as of torchvision",
+        head="rtdetr",
+        evidence="shapes",
+        find=by_parts.boxes_scores_labels,
+        preparation=_STRETCH,
+        nms=_PER_CLASS,
+        threshold=0.5,
     ),
     Family(
         title="YOLO-NAS without suppression",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple, get_args
 
@@ -34,17 +34,23 @@ Sees = Callable[[Found], float]
 
 
 def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepared: bool) -> Found | None:
-    """Return the family of a network. `said`: the head in the sidecar, whose keys it must have. `sees`: returns the best score on
-    the bundled picture, prepared as the family asks. `prepared`: the sidecar says how pictures are prepared.
+    """Return the family of a network, by all its outputs or else by one that is beside others. `said`: the head in the sidecar,
+    whose keys it must have. `sees`: returns the best score on the bundled picture, prepared as the family asks. `prepared`: the
+    sidecar says how pictures are prepared.
 
     Returns None if the sidecar names a head that no family fulfils. Raises ModelError if no family fits, or several equally well.
     """
-    for evidence in get_args(Evidence):
-        if found := [one for one in _matching(facts, evidence) if _agrees(one, said or {})]:
-            return _best(found, sees, prepared)
+    for looked_at in (facts.whole, facts.each_alone):
+        for evidence in get_args(Evidence):
+            if found := _fitting(evidence, looked_at(), said or {}):
+                return _best(found, sees, prepared)
     if said:
         return _of_that_head(facts, said)
     raise ModelError(unknown(facts))
+
+
+def _fitting(evidence: Evidence, looked_at: Iterable[Facts], said: Mapping[str, object]) -> list[Found]:
+    return [one for facts in looked_at for one in _matching(facts, evidence) if _agrees(one, said)]
 
 
 def _of_that_head(facts: Facts, said: Mapping[str, object]) -> Found | None:
@@ -57,10 +63,12 @@ def _of_that_head(facts: Facts, said: Mapping[str, object]) -> Found | None:
     return None
 
 
-def likely_head(facts: Facts) -> str:
-    """Return a clause that says which head the outputs are of, or an empty text if that is not known."""
+def likely_head(facts: Facts, wrong: object) -> str:
+    """Return a clause that says which head the outputs are of, or an empty text if that is not known, or is the `wrong` one."""
     for evidence in get_args(Evidence):
         for family, match in _matching(facts, evidence):
+            if family.head == wrong:
+                return ""
             return f"it looks like {family.title}, head.name: {family.head}, as {match.why}"
     return ""
 

@@ -190,4 +190,4 @@ class _Recogniser:
         wrong = complaint(spec, outputs)
         if wrong:
             name = keys_of(spec.head)["name"]
-            raise ModelError(f"head.name: {name}: {wrong}. {likely_head(facts)}".rstrip(" ."))
+            raise ModelError(f"head.name: {name}: {wrong}. {likely_head(facts, name)}".rstrip(" ."))

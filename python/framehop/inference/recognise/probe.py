@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from framehop._core import decode_jpeg
 from framehop.errors import ModelError
 from framehop.inference.inputs import ExtraInputs
@@ -11,7 +15,7 @@ from framehop.inference.registry import sample_picture
 from framehop.inference.spec import InputSpec, ResizeSpec
 from framehop.inference.tensors import Tensor
 
-MAX_FIXED = 256
+MAX_FIXED, MAX_BYTES = 256, 1 << 30
 
 
 def probe(network: Network, tensor: InputSpec, resize: ResizeSpec) -> dict[str, Tensor]:
@@ -20,6 +24,11 @@ def probe(network: Network, tensor: InputSpec, resize: ResizeSpec) -> dict[str, 
     if count > MAX_FIXED:
         raise ModelError(
             f"it takes {count} pictures at once, and at most {MAX_FIXED} can be given: export it with a batch of 1"
+        )
+    if (size := count * math.prod(tensor.item_shape) * np.dtype(tensor.dtype).itemsize) > MAX_BYTES:
+        raise ModelError(
+            f"its pictures of {tensor.width} × {tensor.height} take {size >> 20} MiB at once, and at most {MAX_BYTES >> 20} can be"
+            f" given: export it with a smaller size, or a batch of 1 in place of {count}"
         )
     pixels = decode_jpeg(sample_picture())
     batch, _ = InputTensor(tensor, resize, max_batch=count).fill([pixels] * count)

@@ -79,7 +79,7 @@ def _grids(facts: Facts) -> str:
 
 
 def _classes(facts: Facts) -> str:
-    if len(facts.outputs) == 1 and all(value.ndim == 2 and value.shape[1] != 6 for value in facts.outputs.values()):
+    if len(facts.outputs) == 1 and all(value.ndim == 2 and len(value) == 1 for value in facts.outputs.values()):
         return f"it is a classification network: its output is {_outputs(facts.outputs)}, without any boxes"
     return ""
 

@@ -15,6 +15,7 @@ from framehop.inference.spec import InputOverrides, InputSpec, Layout, Overrides
 from framehop.inference.tensors import Tensor
 
 _TF_SIZE = (640, 640)
+MAX_SIDE = 4096
 _ASK_SIZE = (
     "its input takes pictures of any size, and no file says which it was trained with: set input.width and input.height in"
     " model.yaml"
@@ -105,6 +106,10 @@ def _size(
     fits = all(has in {None, want} for has, want in zip(fixed, wanted, strict=True))
     if not fits or layout not in picture.layouts:
         raise ModelError(f"input: the network takes {_shape(picture)}, and not {_described(layout, wanted)}")
+    if max(filter(None, fixed), default=0) > MAX_SIDE:
+        raise ModelError(
+            f"it takes {_shape(picture)}, and a side can have at most {MAX_SIDE} pixels: export it for a smaller size"
+        )
     if wanted[0] and wanted[1]:
         return wanted[0], wanted[1], "its shape is fixed"
     if not hints:

@@ -38,6 +38,12 @@ def are_corners(boxes: Tensor) -> bool:
     return bool(np.all(boxes[:, 2:] >= boxes[:, :2] - _TOLERANCE))
 
 
+def form(boxes: Tensor) -> Box:
+    """Return how the boxes of all anchors are written. Among so many, some are narrower than they are far from the left, so that
+    only two corners never fall."""
+    return "xyxy" if np.any(boxes) and are_corners(boxes) else "cxcywh"
+
+
 def are_centred(boxes: Tensor, size: tuple[int, int]) -> bool:
     """Return whether these may be cx, cy, w, h: centres on the canvas of `size` (width, height), and sides not below zero."""
     centres = boxes[:, :2] / np.asarray(size, np.float64)
@@ -46,8 +52,11 @@ def are_centred(boxes: Tensor, size: tuple[int, int]) -> bool:
 
 
 def are_offsets(boxes: Tensor) -> bool:
-    """Return whether these are places within cells and logarithms of sides, which still have to be decoded."""
+    """Return whether these are places within cells and logarithms of sides, which still have to be decoded. Shares of the canvas'
+    sides are as small, but never below zero."""
     sides = boxes[:, 2:]
+    if are_shares(boxes) and np.all(boxes >= -_TOLERANCE):
+        return False
     logarithms = np.any(sides < -_TOLERANCE) or np.max(sides) < _LOGARITHM
     return bool(logarithms and np.median(np.abs(boxes[:, :2])) < _UNDECODED_CELLS)
 
