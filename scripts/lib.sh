@@ -276,3 +276,26 @@ ensure_kafka() (
         -DincludeScope=runtime "-DoutputDirectory=$new"
     mv -T "$new" "$kafka_jars" 2>/dev/null || [[ -d $kafka_jars ]] # somebody else was quicker
 )
+
+# ---------------------------------------------------------------- DALI
+
+# Where NVIDIA DALI lies, for this Python and these requirements: beside the virtual environment, as it is large and only one stage
+# wants it.
+dali_folder() {
+    local key
+    key=$({ python -c 'import sys; print(sys.implementation.cache_tag)' && cat scripts/dali-requirements.txt; } | sha256sum)
+    say "${XDG_CACHE_HOME:-$HOME/.cache}/framehop/dali-${key:0:16}"
+}
+
+# Installs it once for all checkouts. In a subshell for its trap; what appears under the name is always whole.
+ensure_dali() (
+    local folder new
+    folder=$(dali_folder)
+    [[ ! -d $folder ]] || return 0
+    mkdir -p "${folder%/*}"
+    new=$(mktemp -d "$folder.XXXXXX")
+    trap 'rm -rf "$new"' EXIT
+    say "pip will download NVIDIA DALI, to test it on the CPU: about 200 MB"
+    run "pip install DALI" python -m pip install --no-deps --target "$new" -r scripts/dali-requirements.txt
+    mv -T "$new" "$folder" 2>/dev/null || [[ -d $folder ]] # somebody else was quicker
+)

@@ -26,6 +26,7 @@ void register_decoder(py::module_& module);  // called by register_codec
 void register_video(py::module_& module);
 void register_video_decoder(py::module_& module);  // called by register_video
 void register_image(py::module_& module);
+void register_nms(py::module_& module);
 void register_hop(py::module_& module);
 
 }  // namespace framehop::python

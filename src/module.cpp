@@ -11,5 +11,6 @@ PYBIND11_MODULE(_core, module) {
     register_codec(module);
     register_video(module);
     register_image(module);
+    register_nms(module);
     register_hop(module);
 }

@@ -51,6 +51,12 @@ class ReaderHandle {
     shm::RingReader reader_;
 };
 
+// Where the pixels are mapped: address and bytes.
+std::pair<std::uintptr_t, std::uint64_t> pixel_memory(const ReaderHandle& self) {
+    const shm::Mapping& mapping = self.membership().pixels()->mapping();
+    return {reinterpret_cast<std::uintptr_t>(mapping.data()), mapping.size()};
+}
+
 shm::Role reader_role(const std::string& role) {
     if (role == "detector") return shm::Role::detector;
     if (role == "tap") return shm::Role::tap;
@@ -83,6 +89,7 @@ void register_ring_reader(py::module_& module) {
                                [](const ReaderHandle& self) { return self.membership().control().ring_id(); })
         .def_property_readonly("slot_count",
                                [](const ReaderHandle& self) { return self.membership().geometry().slot_count; })
+        .def_property_readonly("pixel_memory", &pixel_memory)
         .def("try_lease", &ReaderHandle::try_lease, py::arg("slot"), py::arg("generation"))
         .def("close", &ReaderHandle::close)
         .def("__enter__", [](py::object self) { return self; })

@@ -28,8 +28,10 @@ def field(number: int, value: int | str | bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
-def node(op: str, inputs: Sequence[str], output: str) -> bytes:
-    return b"".join(field(1, name) for name in inputs) + field(2, output) + field(4, op)
+def node(op: str, inputs: Sequence[str], output: str, **integers: int) -> bytes:
+    """`integers`: the node's attributes."""
+    attributes = (field(5, field(1, name) + field(3, number) + field(20, 2)) for name, number in integers.items())
+    return b"".join(field(1, name) for name in inputs) + field(2, output) + field(4, op) + b"".join(attributes)
 
 
 def tensor(name: str, values: NDArray[np.float32] | NDArray[np.int64]) -> bytes:
@@ -57,14 +59,18 @@ def network(
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
 
 
-def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), kind: int = 1) -> bytes:
+FLOAT, UINT8, INT64, FLOAT16 = 1, 2, 7, 10  # the format's numbers of element types
+
+
+def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), kind: int = FLOAT) -> bytes:
     """One anchor, two classes. The scores are the first pixel's red and green over 255, and NaN where its blue is 255. The box
-    is the input's right half."""
+    is the input's right half. `kind`: the input's element type."""
     scores, blue = np.zeros((VALUES, 2), np.float32), np.zeros((VALUES, 1), np.float32)
     scores[0, 0] = scores[1, 1] = 1 / 255
     blue[2, 0] = -1
     nodes = [
-        node("Flatten", ["image"], "flat"),
+        node("Cast", ["image"], "floats", to=FLOAT),
+        node("Flatten", ["floats"], "flat"),
         node("MatMul", ["flat", "pick"], "picked"),
         node("MatMul", ["flat", "blue"], "negative"),
         node("Add", ["negative", "full"], "rest"),

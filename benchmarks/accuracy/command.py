@@ -15,7 +15,8 @@ from benchmarks.accuracy.settings import LOWEST, Settings, every_settings, find_
 from benchmarks.harness.machine import describe
 from benchmarks.harness.processes import ROOT, BenchmarkError
 from framehop._core import __version__ as framehop_build
-from framehop.inference import load_model
+from framehop.inference import Network, load_model
+from framehop.inference.recognise import recognise
 from framehop.inference.sidecar import Model
 
 MODEL = "coco-ssd"
@@ -68,9 +69,10 @@ def _compare(name: str, samples: list[Sample], started_at: datetime, own_alone: 
 
 
 def own_settings(model: Model) -> Settings:
-    """Return the settings of the model's own sidecar."""
-    nms, resize = model.sidecar.nms, model.sidecar.resize
-    return Settings(resize=resize.mode, iou=nms.iou, class_agnostic=nms.class_agnostic)
+    """Return the settings that the model has by itself."""
+    with Network.open(model) as network:
+        spec = recognise(network, model).spec
+    return Settings(resize=spec.resize.mode, iou=spec.nms.iou, class_agnostic=spec.nms.class_agnostic)
 
 
 def _run(settings: Settings, threshold: float | None, model: Model, samples: list[Sample]) -> Run:

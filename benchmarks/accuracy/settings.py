@@ -44,10 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def applied_to(self, model: Model) -> Model:
         """Return `model` with these settings in place of its own."""
-        sidecar = model.sidecar
-        resize = msgspec.structs.replace(sidecar.resize, mode=self.resize)
-        nms = msgspec.structs.replace(sidecar.nms, iou=self.iou, class_agnostic=self.class_agnostic)
-        return replace(model, sidecar=msgspec.structs.replace(sidecar, resize=resize, nms=nms))
+        said = model.overrides
+        resize = msgspec.structs.replace(said.resize, mode=self.resize)
+        nms = msgspec.structs.replace(said.nms, iou=self.iou, class_agnostic=self.class_agnostic)
+        return replace(model, overrides=msgspec.structs.replace(said, resize=resize, nms=nms))
 
 
 def every_settings() -> list[Settings]:

@@ -1,8 +1,12 @@
-"""The peer: one process, one loop, nothing but TurboJPEG, the resize, ONNX Runtime and the head. No log, no ring, no hop."""
+"""The peer: one process, nothing but TurboJPEG, the resize, ONNX Runtime and the head. No log, no ring, no hop.
+
+Either one loop over batches, or a loop in each of several threads, which share one single-threaded session and one queue.
+"""
 
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import sys
 import time
@@ -20,9 +24,11 @@ from benchmarks.whole_worker.results import Box, Found, Measured, Run
 from benchmarks.whole_worker.turbojpeg import TurboJpeg
 from benchmarks.whole_worker.workload import MODEL, Item, read_items
 from framehop import decode_jpeg
-from framehop.inference import load_model
-from framehop.inference.postprocess import Objects, Postprocessor
+from framehop.inference import Network, load_model
+from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor
 from framehop.inference.preprocess import InputTensor
+from framehop.inference.recognise import recognise
+from framehop.inference.tensors import InputArray
 
 Picture = NDArray[np.uint8]
 Decoded = tuple[Picture, tuple[int, int]]
@@ -33,19 +39,26 @@ class Parts:
 
     def __init__(self, *, batch: int, threads: int = 0) -> None:
         model = load_model(MODEL)
-        self.sidecar = model.sidecar
-        self.jpeg = TurboJpeg(*model.min_decode_size)
-        self.tensor = InputTensor(self.sidecar.input, self.sidecar.resize, max_batch=batch)
-        self.post = Postprocessor(self.sidecar)
+        with Network.open(model) as network:
+            self.spec = recognise(network, model).spec
+        self.jpeg = TurboJpeg(self.spec.input.width, self.spec.input.height)
+        self.tensor = InputTensor(self.spec.input, self.spec.resize, max_batch=batch)
+        self.post = Postprocessor(self.spec)
         self.session = onnxruntime.InferenceSession(
             model.read(), session_options(threads), providers=["CPUExecutionProvider"]
         )
 
+    def lane(self) -> Parts:
+        """Return the same parts for another thread: one session, an input tensor of its own."""
+        lane = copy.copy(self)
+        lane.tensor = InputTensor(self.spec.input, self.spec.resize, max_batch=1)
+        return lane
+
     def decode(self, data: bytes, buffer: NDArray[np.uint8]) -> Decoded:
         return self.jpeg.decode(data, buffer), self.jpeg.size(data)
 
-    def infer(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        outputs: list[NDArray[np.float32]] = self.session.run(list(self.post.outputs), {self.sidecar.input.name: batch})
+    def infer(self, batch: InputArray) -> list[NDArray[np.float32]]:
+        outputs: list[NDArray[np.float32]] = self.session.run(list(self.post.outputs), {self.spec.input.name: batch})
         return outputs
 
     def objects(
@@ -108,23 +121,40 @@ def ahead(parts: Parts, items: Sequence[Item], batch: int, threads: int) -> Iter
 def check_pixels(parts: Parts, items: Sequence[Item]) -> None:
     """Bare TurboJPEG and framehop's decoder give the same bytes."""
     [buffer] = buffers_for(parts, items, 1)
-    width, height = parts.sidecar.input.width, parts.sidecar.input.height
+    width, height = parts.spec.input.width, parts.spec.input.height
     for item in items:
         ours = decode_jpeg(item.payload, min_width=width, min_height=height)
         assert np.array_equal(parts.decode(item.payload, buffer)[0], ours), f"other pixels in {item.frame}"
 
 
-def run(items: Sequence[Item], *, batch: int, decode_threads: int) -> Run:
+def in_batches(parts: Parts, items: Sequence[Item], batch: int, decode_threads: int) -> list[Objects]:
     """`decode_threads` 0: in the loop itself."""
-    parts = Parts(batch=batch)
+    batches = ahead(parts, items, batch, decode_threads) if decode_threads else one_by_one(parts, items, batch)
+    return [objects for decoded in batches for objects in parts.detect(decoded)]
+
+
+def side_by_side(parts: Parts, items: Sequence[Item], threads: int) -> list[Objects]:
+    """Each thread takes the next picture, decodes it and detects in it, until none is left."""
+    results: list[Objects] = [NO_OBJECTS] * len(items)
+    places = iter(range(len(items)))  # `next` on it is atomic
+
+    def loop(lane: Parts, buffer: NDArray[np.uint8]) -> None:
+        for place in places:
+            [results[place]] = lane.detect([lane.decode(items[place].payload, buffer)])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(loop, [parts.lane() for _ in range(threads)], buffers_for(parts, items, threads)))
+    return results
+
+
+def run(items: Sequence[Item], *, batch: int, decode_threads: int = 0, lanes: int = 0) -> Run:
+    """`lanes`: loops side by side, each of one thread and one picture; 0 for one loop over batches."""
+    parts = Parts(batch=batch, threads=1 if lanes else 0)
     check_pixels(parts, items[:8])
     warm = next(one_by_one(parts, items, batch))
     parts.detect(warm)
-    results: list[Objects] = []
     wall_s, cpu_s = time.perf_counter(), time.process_time()
-    batches = ahead(parts, items, batch, decode_threads) if decode_threads else one_by_one(parts, items, batch)
-    for decoded in batches:
-        results += parts.detect(decoded)
+    results = side_by_side(parts, items, lanes) if lanes else in_batches(parts, items, batch, decode_threads)
     wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
     measured = Measured(frames=len(items), wall_s=wall_s, cpu_s={"bare": cpu_s})
     return Run(measured=measured, found=found_by(items, results))
@@ -145,12 +175,19 @@ def main() -> int:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--first", type=int, required=True)
     parser.add_argument("--frames", type=int, required=True)
-    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--pool", action="store_true", help="decode in one thread per core beside the inference")
+    parser.add_argument("--lanes", action="store_true", help="a loop of one thread per core, each with a picture alone")
     options = parser.parse_args()
     items = read_items(options.log, options.first, options.frames)
-    threads = len(os.sched_getaffinity(0)) if options.pool else 0
-    sys.stdout.buffer.write(msgspec.json.encode(run(items, batch=options.batch, decode_threads=threads)))
+    cores = len(os.sched_getaffinity(0))
+    measured = run(
+        items,
+        batch=options.batch,
+        decode_threads=cores if options.pool else 0,
+        lanes=cores if options.lanes else 0,
+    )
+    sys.stdout.buffer.write(msgspec.json.encode(measured))
     return 0
 
 

@@ -25,6 +25,7 @@ PEERS = {
     "bare, batch 8": ["--batch", "8"],
     "bare, batch 1, decode pool": ["--batch", "1", "--pool"],
     "bare, batch 8, decode pool": ["--batch", "8", "--pool"],
+    "bare, a thread per core": ["--lanes"],
 }
 STAGES = "stages alone"
 PACKAGE = "benchmarks.whole_worker"
@@ -167,7 +168,7 @@ def one_run(name: str, log: Path, load: Workload) -> Run:
 
 def same_boxes(runs: dict[str, Run]) -> tuple[int, int]:
     """Assert that every peer found what framehop found; returns how many boxes were equal, and how many borderline."""
-    threshold = load_model(MODEL).sidecar.score_threshold
+    threshold = load_model(MODEL).overrides.score_threshold or 0.0
     found = [compare(runs[OURS].found, runs[name].found, threshold=threshold, peer=name) for name in PEERS]
     equal = sum(each.equal for each in found)
     if equal == 0:

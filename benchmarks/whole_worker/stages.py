@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.whole_worker.bare import Decoded, Parts, buffers_for
 from benchmarks.whole_worker.workload import Item, read_items
+from framehop.inference.tensors import InputArray
 
 SAMPLE = 64  # different pictures; decoded ones take a megabyte each
 BATCHES = (1, 8)
@@ -59,7 +60,7 @@ def _infer(decoded: Sequence[Decoded], frames: int) -> Iterator[tuple[str, float
             yield infer_name(threads, batch), cpu_ms / batch
 
 
-def _tensor(parts: Parts, decoded: Sequence[Decoded], first: int, batch: int) -> NDArray[np.float32]:
+def _tensor(parts: Parts, decoded: Sequence[Decoded], first: int, batch: int) -> InputArray:
     """A full batch, round the pictures' end if need be."""
     filled, _ = parts.tensor.fill([decoded[(first + i) % len(decoded)][0] for i in range(batch)])
     return filled.copy()

@@ -81,9 +81,10 @@ TEST_F(Hop, credits_decide_how_much_is_unanswered) {
     EXPECT_TRUE(client.try_send(two));
     EXPECT_FALSE(client.try_send(two)) << "two are unanswered, three allowed";
     run(&server, nullptr, [&] { return seen.requests.size() == 2; });
-    EXPECT_TRUE(server.try_reply(seen.requests[1], {.batch_size = 2}, {}, ""));
+    EXPECT_TRUE(server.try_reply(seen.requests[1], {.batch_size = 2, .model = 3}, {}, ""));
     run(&server, &client, [&] { return answers.replies.size() == 1; });
     EXPECT_EQ(answers.replies[0].header.slot, 1U);
+    EXPECT_EQ(answers.replies[0].header.model, 3U);
     EXPECT_TRUE(client.try_send(two));
     EXPECT_EQ(client.unanswered(), 3U);
 

@@ -123,16 +123,61 @@ TEST(Preprocessor, same_size_is_exact) {
     }
 }
 
+template <class Element>
+void expect_nothing_beside(const Preprocessor& preprocessor, Element untouched) {
+    std::vector<Element> memory(preprocessor.tensor_size() + 16, untouched);
+    (void)preprocessor.run(Picture(30, 11).view(), std::span(memory).subspan(8, preprocessor.tensor_size()));
+    const auto same = [=](Element element) { return element == untouched; };
+    EXPECT_TRUE(std::all_of(memory.begin(), memory.begin() + 8, same));
+    EXPECT_TRUE(std::all_of(memory.end() - 8, memory.end(), same));
+}
+
 TEST(Preprocessor, writes_nothing_beside_its_tensor) {
     for (const Layout layout : kLayouts) {
         for (const ResizeMode mode : kModes) {
             const Preprocessor preprocessor({.width = 13, .height = 9, .mode = mode, .layout = layout});
-            std::vector<float> memory(preprocessor.tensor_size() + 16, -7.0F);
-            (void)preprocessor.run(Picture(30, 11).view(), std::span(memory).subspan(8, preprocessor.tensor_size()));
-            EXPECT_TRUE(std::all_of(memory.begin(), memory.begin() + 8, [](float f) { return f == -7.0F; }));
-            EXPECT_TRUE(std::all_of(memory.end() - 8, memory.end(), [](float f) { return f == -7.0F; }));
+            expect_nothing_beside(preprocessor, -7.0F);
+            expect_nothing_beside(preprocessor, static_cast<Half>(0xC700));
+            expect_nothing_beside<std::uint8_t>(preprocessor, 201);
         }
     }
+}
+
+// Every element is the float that the same spec gives, rounded once.
+template <class Element, class Round>
+void expect_rounded(const PreprocessSpec& spec, Round round) {
+    const Preprocessor preprocessor(spec);
+    const Picture picture(53, 31, 5);
+    std::vector<float> exact(preprocessor.tensor_size());
+    std::vector<Element> rounded(preprocessor.tensor_size());
+    (void)preprocessor.run(picture.view(), exact);
+    (void)preprocessor.run(picture.view(), rounded);
+    for (std::size_t k = 0; k < exact.size(); ++k) ASSERT_EQ(rounded[k], round(exact[k])) << k << ": " << exact[k];
+}
+
+TEST(Preprocessor, rounds_to_halves_and_bytes_in_every_layout) {
+    const auto byte = [](float value) {
+        return static_cast<std::uint8_t>(std::clamp(std::nearbyint(value), 0.0F, 255.0F));
+    };
+    for (const Layout layout : kLayouts) {
+        for (const ResizeMode mode : kModes) {
+            PreprocessSpec spec{.width = 29, .height = 37, .mode = mode, .layout = layout, .colour = Colour::bgr};
+            expect_rounded<Half>(spec, half_of);
+            expect_rounded<std::uint8_t>(spec, byte);
+            spec.scale = {1 / 58.4F, 300.0F, -2.0F};
+            spec.bias = {-2.1F, 5.5F, 100.25F};
+            expect_rounded<Half>(spec, half_of);
+            expect_rounded<std::uint8_t>(spec, byte);
+        }
+    }
+}
+
+TEST(Preprocessor, a_byte_between_two_is_the_even_one) {
+    const Preprocessor preprocessor({.width = 4, .height = 1, .scale = {0.5F, 0.5F, 0.5F}});
+    const std::vector<std::uint8_t> odd{1, 3, 5, 7, 9, 11, 13, 15, 17, 253, 255, 0};
+    std::vector<std::uint8_t> tensor(preprocessor.tensor_size());
+    (void)preprocessor.run({odd.data(), 4, 1, 12}, tensor);
+    EXPECT_EQ(tensor, (std::vector<std::uint8_t>{0, 2, 2, 4, 4, 6, 6, 8, 8, 126, 128, 0}));
 }
 
 template <class Action>

@@ -251,6 +251,9 @@ class RingReader:
     def ring_id(self) -> int: ...
     @property
     def slot_count(self) -> int: ...
+    @property
+    def pixel_memory(self) -> tuple[int, int]:
+        """Address and bytes of the mapping of all pixels, for making them known to a device. It lives as long as this object."""
     def try_lease(self, slot: int, generation: int) -> Lease | None:
         """Lease the picture published in `slot` under `generation`; None when it is stale or a tap is over its quota, never
         other pixels. Raises InvalidArgumentError for a slot out of range."""
@@ -358,13 +361,41 @@ class Preprocessor:
         pad: float = 114.0,
     ) -> None:
         """`scale`, `bias`: per channel in the *model's* channel order. `pad`: pixel value (0–255) around a letterboxed picture."""
-    def run(self, pictures: Sequence[NDArray[np.uint8]], out: NDArray[np.float32]) -> NDArray[np.float64]:
+    def run(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        out: NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint8],
+    ) -> NDArray[np.float64]:
         """Fill `out[i]` from `pictures[i]` (uint8 [H, W, 3], RGB; rows may be strided, pixels contiguous).
 
-        `out`: float32 [N, H, W, 3] or [N, 3, H, W] by `layout`, C-contiguous, N >= len(pictures). Returns float64 [n, 4]:
-        (scale_x, scale_y, pad_x, pad_y) with x_input = x_picture * scale_x + pad_x. One GIL release for the batch.
-        Raises InvalidArgumentError for any other shape or dtype.
+        `out`: [N, H, W, 3] or [N, 3, H, W] by `layout`, C-contiguous, N >= len(pictures). Its dtype decides: float32; float16,
+        rounded to the nearest, ties to even; uint8, the same and clamped to 0–255. Returns float64 [n, 4]: (scale_x, scale_y,
+        pad_x, pad_y) with x_input = x_picture * scale_x + pad_x. One GIL release for the batch. Raises InvalidArgumentError for
+        any other shape or dtype.
         """
+
+def place(
+    *, mode: ResizeMode, width: int, height: int, input_width: int, input_height: int
+) -> tuple[int, int, int, int]:
+    """Return (x, y, width, height): the rectangle of the input that a resized picture of `width` × `height` pixels covers, as the
+    kernel places it. Raises InvalidArgumentError for an unknown mode, a side below 1, or an input's side above 16,384."""
+
+def nms(
+    pictures: Sequence[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]],
+    *,
+    iou: float,
+    class_agnostic: bool,
+    max_candidates: int,
+    max_objects: int,
+) -> list[NDArray[np.intp]]:
+    """Suppress, in each picture by itself, boxes that overlap better ones; return the indices of those to keep, best first.
+
+    `pictures`: boxes (float32 [k, 4]: x1, y1, x2, y2), scores (float32 [k]) and label ids (int32 [k]) of each, finite and
+    C-contiguous. A box is dropped when it overlaps a better one that was kept by more than `iou` (0–1), with `class_agnostic` false
+    only if both have one label; between equal scores the lower index is the better one. Only the `max_candidates` best are looked
+    at and at most `max_objects` kept, both at least 1, which bounds the work by their product. One GIL release for all pictures.
+    Raises InvalidArgumentError for any other shape, dtype or range.
+    """
 
 # ---------------------------------------------------------------- wire
 

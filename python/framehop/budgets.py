@@ -12,6 +12,9 @@ HANDOVER_S = 8.0  # how long the log waits for that and for the commit behind it
 BEAT_S = 1.0  # the pause between two beats
 HANG_S = 15.0  # a process that is silent for so long is killed; a batch of a slow model may take seconds
 START_S = 60.0  # the same for one that is not ready yet: imports, and a model of some hundred MB on a slow disk
+ENGINE_S = (
+    1800.0  # the same for a detector of TensorRT, whose first start builds an engine in minutes without a sign of life
+)
 
 # ---- another model
 
@@ -25,6 +28,7 @@ SWAP_ANSWER_S = 30.0  # what whoever asks for a swap waits for its beginning: th
 WRITER_CLOSE_S = 5.0  # what a writer of the log waits for acknowledgements when it is closed
 STOP_FLUSH_S = 5.0  # what ingest waits for them when it is asked to stop
 DESK_CLOSE_S = 7.0  # what an ingest process waits for its writer and its log
+LANES_END_S = 1.0  # what a detector that ends waits for the runs of its network; workers have their answers by then
 DRAIN_GRACE_S = 1.5  # what the supervisor adds to the drain, so that workers can close what they hold
 PIPELINE_END_S = 15.0  # what `Pipeline.stop` adds to both: killing what hangs, closing the log, the last callback
 

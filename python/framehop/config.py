@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -15,12 +16,17 @@ from msgspec.structs import replace
 
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.preprocess import Preprocess
+from framehop.inference.providers import EXPORT_FP16
+from framehop.inference.tiles import Tiles
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
+from framehop.regions import Regions, check_regions
 from framehop.strict import to_struct
 
 MIB = 1 << 20
 MAX_PIXELS = 67_108_864  # 8192 x 8192
+MAX_LANES = 256  # threads of one detector; far more than cores would only be in each other's way
 
 FAIL_POINTS = (
     "ingest.appended",
@@ -45,30 +51,51 @@ MAX_CONFIG_BYTES = 1 << 20
 class DetectOptions:
     """The options for detecting frames on this host.
 
-    `lane`: the lane that the events belong to. `sample`: the share of the frames to look at, more than 0 and at most 1; the others
-    get `skipped` events. `conf`: the least score of a box, 0 to 1; None for the model's own. `classes`: the
-    only labels to look for, by name or label id; none for all. `workers`: processes that read and decode. `slots`, `slot_bytes`:
-    each worker's ring, in pictures and bytes per picture after scaled decode. `max_batch`: pictures per inference. `max_pixels`: a
-    picture whose header claims more is refused. `max_attempts`: a frame is given up after a worker has died this often while
-    decoding it. `decode_threads`, `infer_threads`: 0 shares the cores that this process may use. `devices`: the GPUs by number, one
-    detector for each; on the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+    `provider`: what runs the model; `auto` is CUDA if it works, else the CPU. `fp16`: whether TensorRT may compute in float16.
+    `allow_fallback`: whether another provider than the one asked for will do. `preprocess`: who resizes and normalises: `native`,
+    `dali`, or `auto` for DALI on a GPU where it is installed.
+
+    What is found: `lane`: the lane that the events belong to. `sample`: the share of the frames to look at, more than 0 and at most
+    1; the others get `skipped` events. `conf`: the least score of a box, 0 to 1; None for the model's own. `class_conf`: the same
+    for single labels. `classes`: the only labels to look for, by name or label id; none for all. `exclude`: labels to leave out.
+    `min_size_px`: source pixels that a box needs in width and in height. `regions`: where objects count, by pattern of stream ids;
+    the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse.
+
+    How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
+    picture after scaled decode. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a frame is given up
+    after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on the CPU only
+    their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+
+    Who gets the cores: `decode_threads`: of one worker; 0 splits the cores that this process may use among the workers. `lanes`:
+    inferences side by side in one detector, 1 to 256. 0 is one on a GPU; on the CPU it splits the cores among the detectors. On the
+    CPU each of several lanes has one thread and takes one picture. `max_batch`: pictures per inference otherwise. `infer_threads`:
+    of one inference on the CPU where there is one lane; 0 takes one per core, more than 1 makes `lanes` 0 mean one.
     """
 
     model: str = "coco-ssd"
     provider: Provider = "auto"
+    fp16: bool = False
+    allow_fallback: bool = False
     lane: str = "main"
     sample: float = 1.0
     conf: float | None = None
+    class_conf: dict[str, float] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    min_size_px: float = 0.0
+    regions: dict[str, Regions] = field(default_factory=dict)
+    tiles: str = ""
     start: Start = "beginning"
     workers: int = 1
     slots: int = 32
     slot_bytes: int = 4 * MIB
     tap_quota: int = 2
     max_batch: int = 8
+    preprocess: Preprocess = "auto"
     max_pixels: int = MAX_PIXELS
     max_attempts: int = 3
     decode_threads: int = 0
+    lanes: int = 0
     infer_threads: int = 0
     devices: tuple[int, ...] = (0,)
     drain_s: float = 8.0
@@ -77,11 +104,24 @@ class DetectOptions:
         for name in ("workers", "slots", "slot_bytes", "max_batch", "max_pixels", "max_attempts"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        for name in ("decode_threads", "infer_threads", "tap_quota", "drain_s"):
+        for name in ("decode_threads", "infer_threads", "lanes", "tap_quota", "drain_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if self.lanes > MAX_LANES:
+            raise ConfigError(f"lanes must be at most {MAX_LANES}, not {self.lanes}")
+        if self.lanes > 1 < self.infer_threads:
+            raise ConfigError(
+                f"{self.lanes} lanes share one network, and each has one thread: infer_threads {self.infer_threads} needs lanes 1"
+            )
+        if self.fp16 and self.provider != "tensorrt":
+            raise ConfigError(f"fp16 is for provider tensorrt, not {self.provider}: {EXPORT_FP16}")
         if not self.devices or min(self.devices) < 0:
             raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
+        if not (math.isfinite(self.min_size_px) and self.min_size_px >= 0):
+            raise ConfigError(f"min_size_px must be 0 or more source pixels, not {self.min_size_px}")
+        check_regions(self.regions)
+        if self.tiles:
+            Tiles.parse(self.tiles)
         if not 0 < self.sample <= 1:
             raise ConfigError(f"sample must be more than 0 and at most 1, as 0.1 for a tenth, not {self.sample}")
         if not _LANE.fullmatch(self.lane):
@@ -107,10 +147,20 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return LogAt(url=self.url, embedded=self.embedded, kafka=self.kafka)
 
 
+class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The detection's part of a configuration file. `regions`: as in DetectOptions."""
+
+    regions: dict[str, Regions] = {}
+
+    def __post_init__(self) -> None:
+        check_regions(self.regions)
+
+
 class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The contents of `--config FILE`; see docs/config.md."""
 
     log: LogConfig = LogConfig()
+    detect: DetectConfig = DetectConfig()
 
 
 def load_config(path: Path) -> FileConfig:
@@ -196,6 +246,24 @@ def fail_point() -> FailPoint | None:
     if name not in FAIL_POINTS or not (nth or "1").isdigit():
         raise ConfigError(f"FRAMEHOP_FAIL_AT={text!r} is not one of {', '.join(FAIL_POINTS)}, optionally with @n")
     return FailPoint(name=name, nth=int(nth or "1"))
+
+
+def engine_cache(options: DetectOptions, device: int) -> Path | None:
+    """Make a directory for TensorRT's engines of this GPU in $XDG_CACHE_HOME or ~/.cache; None for other providers. Engines are
+    machine code, so raises ConfigError for a directory in which others may write."""
+    if options.provider != "tensorrt":
+        return None
+    path = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "framehop" / "tensorrt" / f"gpu-{device}"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} for TensorRT's engines: {error.strerror}; set XDG_CACHE_HOME to a directory"
+        ) from error
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise ConfigError(f"{path} may be written by others, and engines in it are machine code: remove it")
+    return path
 
 
 def make_runtime_dir() -> Path:

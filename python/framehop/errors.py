@@ -171,10 +171,10 @@ def text_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-# Python, the dynamic loader and a model's runtime report some failed allocations (a thread's stack, a library's pages) by these
-# texts, without a MemoryError. Errors that may carry a file's name are not looked through: a hostile one could be called so.
+# Python, the dynamic loader, DALI and a model's runtime report some failed allocations (of a thread's stack, a library's pages) by
+# these texts, without a MemoryError. Errors that may carry a file's name are not looked through: a hostile one could be called so.
 _NO_MEMORY: dict[type[Exception], tuple[str, ...]] = {
-    RuntimeError: ("start new thread",),
+    RuntimeError: ("start new thread", "std::bad_alloc"),
     ImportError: ("annot allocate memory", "failed to map segment"),
 }
 

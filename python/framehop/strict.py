@@ -40,13 +40,17 @@ def _allowed(what: str, key: str, shape: object, data: object) -> list[str]:
         return [str(member.__struct_config__.tag) for member in _members(union)]
     if what.startswith("Invalid enum value"):
         at, _ = _descend(shape, data, key)
-        return [str(value) for value in get_args(at)] if get_origin(at) is Literal else []
+        return [str(value) for kind in (at, *get_args(at)) if get_origin(kind) is Literal for value in get_args(kind)]
     return []
 
 
 def _descend(shape: object, data: object, key: str) -> tuple[object, object]:
-    """Return the declared type at a dotted key and the value there; None below a list or a free mapping."""
-    for part in filter(None, key.split(".")):
+    """Return the declared type at a dotted key and the value there. Below a list both are None, below a free mapping the value is,
+    as msgspec writes `[...]` for the mapping's own key."""
+    for part in filter(None, key.replace("[...]", ".*").split(".")):
+        if part == "*":
+            shape, data = (*get_args(shape), None, None)[1], None
+            continue
         struct = _struct_at(shape, data)
         fields = msgspec.structs.fields(struct) if struct is not None else ()
         shape = next((field.type for field in fields if field.encode_name == part), None)

@@ -47,7 +47,7 @@ def test_the_threshold_is_the_one_that_the_kept_figures_choose() -> None:
     pictures = msgspec.json.decode(LABELS.read_bytes(), type=list[Picture])
     own = next(run for run in result.runs if run.settings == own_settings(model))
     assert result.sha256 == model.sha256
-    assert chosen_threshold(pictures, own) == model.sidecar.score_threshold
+    assert chosen_threshold(pictures, own) == model.overrides.score_threshold
 
 
 def test_the_labels_are_names_that_the_model_knows() -> None:

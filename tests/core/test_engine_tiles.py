@@ -36,7 +36,7 @@ def crowd() -> Pixels:
 
 
 def persons(tiles: str, seen: Pixels) -> NDArray[np.float32]:
-    with Engine(load_model("coco-ssd"), provider="cpu", threads=1, classes=["person"], tiles=tiles) as engine:
+    with Engine(load_model("coco-ssd"), provider="cpu", threads=1, classes=["person"], conf=0.5, tiles=tiles) as engine:
         [found] = engine.detect([seen])
     return found.boxes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import pytest
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from framehop import _core
 from framehop.errors import InvalidArgumentError
+from framehop.inference.preprocess import InputTensor
+from framehop.inference.spec import InputSpec, ResizeSpec
 
 Pixels = NDArray[np.uint8]
 Tensor = NDArray[np.float32]
+Element = type[np.float16] | type[np.uint8]
 Mode = Literal["stretch", "letterbox", "letterbox-topleft"]
 Layout = Literal["NHWC", "NCHW"]
 Colour = Literal["RGB", "BGR"]
@@ -109,6 +112,57 @@ def test_every_mode_layout_and_colour(mode: Mode, layout: Layout, colour: Colour
     check(spec, noise(320, 240), noise(240, 320), noise(33, 47), noise(1, 1))
 
 
+def rounded(exact: Tensor, element: Element) -> NDArray[Any]:
+    """NumPy rounds both to the nearest, ties to even; beyond the range it makes halves infinite and wraps bytes."""
+    with np.errstate(over="ignore"):
+        return (np.clip(np.rint(exact), 0, 255) if element is np.uint8 else exact).astype(element)
+
+
+@pytest.mark.parametrize("element", [np.float16, np.uint8])
+@pytest.mark.parametrize("layout", get_args(Layout))
+@pytest.mark.parametrize(
+    ("scale", "bias"),
+    [
+        ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
+        ((0.5, 0.25, 1.0), (0.0, 0.5, -20.5)),
+        ((1 / 58.4, -3.0, 1e-7), (-2.1, 300.0, 0.0)),
+        ((400.0, -400.0, 1e30), (0.0, 0.0, 1e30)),
+    ],
+    ids=["pixels", "ties", "normalised", "beyond the range"],
+)
+def test_halves_and_bytes_are_the_floats_rounded_once(
+    element: Element, layout: Layout, scale: Triple, bias: Triple
+) -> None:
+    spec = Spec(width=61, height=43, mode="letterbox", layout=layout, colour="BGR", scale=scale, bias=bias, pad=101.0)
+    pictures = [noise(90, 80), noise(7, 45)]
+    exact = spec.empty(2)
+    narrow: NDArray[Any] = np.zeros(exact.shape, element)
+    expected_transforms = spec.preprocessor().run(pictures, exact)
+    assert np.array_equal(spec.preprocessor().run(pictures, narrow), expected_transforms)
+    assert narrow.tobytes() == rounded(exact, element).tobytes()
+
+
+@settings(max_examples=40)
+@given(width=st.integers(1, 40), to=st.integers(1, 40), element=st.sampled_from([np.float16, np.uint8]))
+def test_rows_of_any_width_are_rounded_to_their_end(width: int, to: int, element: Element) -> None:
+    spec = Spec(width=to, height=3, layout="NCHW", scale=(0.1, 1.0, 3.0))
+    exact = spec.empty(1)
+    narrow: NDArray[Any] = np.zeros(exact.shape, element)
+    for out in (exact, narrow):
+        spec.preprocessor().run([noise(width, 5)], out)
+    assert narrow.tobytes() == rounded(exact, element).tobytes()
+
+
+def test_an_input_tensor_has_the_dtype_of_its_spec() -> None:
+    spec = InputSpec(name="x", width=8, height=6, layout="NHWC", colour="RGB", dtype="uint8")
+    tensor = InputTensor(spec, ResizeSpec(mode="stretch"), max_batch=3)
+    picture = noise(8, 6)
+    batch, _ = tensor.fill([picture, picture])
+    assert batch.dtype == np.uint8
+    assert np.array_equal(batch, np.stack([picture, picture]))
+    assert not tensor.blank(3).any()
+
+
 @pytest.mark.parametrize("source", [(1, 1), (1, 90), (90, 1), (2, 2), (3, 5), (299, 301), (1280, 720)])
 @pytest.mark.parametrize("target", [(1, 1), (300, 300), (17, 5), (416, 416)])
 def test_down_up_and_odd_sizes(source: tuple[int, int], target: tuple[int, int]) -> None:
@@ -141,6 +195,29 @@ def test_scale_bias_and_padding_are_in_the_models_channel_order() -> None:
 )
 def test_any_size(source: tuple[int, int], target: tuple[int, int], mode: Mode, layout: Layout) -> None:
     check(Spec(width=target[0], height=target[1], mode=mode, layout=layout), noise(*source))
+
+
+@given(
+    source=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+    target=st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    mode=st.sampled_from(get_args(Mode)),
+)
+def test_place_tells_where_a_picture_comes_to_lie(source: tuple[int, int], target: tuple[int, int], mode: Mode) -> None:
+    spec = Spec(width=target[0], height=target[1], mode=mode)
+    width, height = fit(spec, *source)
+    x, y = ((spec.width - width) // 2, (spec.height - height) // 2) if mode == "letterbox" else (0, 0)
+    found = _core.place(mode=mode, width=source[0], height=source[1], input_width=target[0], input_height=target[1])
+    assert found == (x, y, width, height)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("mode", "crop"), ("width", 0), ("height", -1), ("width", 1 << 40), ("input_width", 16_385), ("input_height", 0)],
+)
+def test_a_senseless_placement_is_refused(name: str, value: object) -> None:
+    sides: dict[str, object] = {"mode": "letterbox", "width": 8, "height": 8, "input_width": 8, "input_height": 8}
+    with pytest.raises(InvalidArgumentError, match=name):
+        _core.place(**(sides | {name: value}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))
@@ -201,6 +278,8 @@ def read_only() -> Tensor:
         np.zeros((0, 6, 8, 3), np.float32),
         np.zeros((1, 6, 16, 3), np.float32)[:, :, ::2],
         np.zeros((1, 6, 8, 3), ">f4"),
+        np.zeros((1, 6, 8, 3), ">f2"),
+        np.zeros((1, 6, 8, 3), np.int8),
         misaligned(),
         read_only(),
         None,

@@ -93,6 +93,18 @@ def test_arrays_outlive_reader_ring_and_host(path: str) -> None:
     assert np.all(array == 9)
 
 
+def test_a_reader_says_where_its_pixels_lie(ring: Ring, reader: RingReader) -> None:
+    """A device can be told of that memory."""
+    address, size = reader.pixel_memory
+    ref = publish(ring)
+    lease = reader.try_lease(ref.slot, ref.generation)
+    assert lease is not None
+    picture = lease.array()
+    assert address <= picture.ctypes.data
+    assert picture.ctypes.data + picture.nbytes <= address + size
+    assert size >= reader.slot_count * 4096
+
+
 def test_a_stale_reference_is_none(ring: Ring, reader: RingReader) -> None:
     old = publish(ring)
     assert ring.retire(old)

@@ -37,6 +37,21 @@ def test_a_second_lane_looks_at_the_same_frames_for_other_things(house: House) -
     assert len(_events(house, "main")) == 1
 
 
+def test_a_frame_whose_objects_are_too_small_or_elsewhere_is_detected_all_the_same(house: House) -> None:
+    picture, elsewhere = house.path / "space.jpg", house.path / "elsewhere.yaml"
+    picture.write_bytes(sample_picture())
+    elsewhere.write_text('detect: {regions: {"spac?": {exclude: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}}')
+    run = house.framehop("run", picture, "--log", house.log, "--conf", "0.9", "--conf", "person=0.3", "--json")
+    assert run.returncode == 0, run.stderr
+    assert {found["label"] for found in json.loads(run.stdout)["objects"]} == {"person"}
+    detect = ("detect", "--log", house.log, "--until-idle", "1", "--conf", "0.3")
+    assert house.framehop(*detect, "--lane", "large", "--min-size", "384").returncode == 0
+    assert house.framehop(*detect, "--lane", "elsewhere", "--config", elsewhere).returncode == 0
+    for lane in ("large", "elsewhere"):
+        [event] = _events(house, lane)
+        assert (event["outcome"], event["objects"]) == ("detected", [])
+
+
 def test_a_picture_that_is_too_large_names_the_option(house: House) -> None:
     picture = house.path / "space.jpg"
     picture.write_bytes(sample_picture())

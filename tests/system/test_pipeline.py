@@ -39,8 +39,16 @@ def test_ingest_then_detect_prints_one_event_per_frame(house: House) -> None:
     check_ledger(house.log, {"a": pictures_of(SHAPES)})
 
 
-def test_four_streams_share_batches(house: House) -> None:
-    house.run([f"cam-{i}={SHAPES}" for i in range(4)])
+def test_lanes_look_at_each_picture_alone(house: House) -> None:
+    report = house.run([f"cam-{i}={SHAPES}" for i in range(4)], "--lanes", "3")
+    events = events_of(house)
+    assert {event.stages_ms["batch"] for event in events} == {1.0}
+    assert report["status"]["detected"] == len(events) == 120
+    check_ledger(house.log, {f"cam-{i}": pictures_of(SHAPES) for i in range(4)})
+
+
+def test_four_streams_share_batches_in_one_lane(house: House) -> None:
+    house.run([f"cam-{i}={SHAPES}" for i in range(4)], "--lanes", "1")
     events = events_of(house)
     assert np.mean([event.stages_ms["batch"] for event in events]) > 1.2
     by_batch: dict[tuple[str, float, float], set[str]] = {}

@@ -20,7 +20,7 @@ def test_the_end_has_room_for_every_part_of_it() -> None:
     assert DetectOptions().drain_s > budgets.STOP_FLUSH_S
     assert budgets.WRITER_CLOSE_S < budgets.DESK_CLOSE_S
     assert DetectOptions().drain_s + budgets.DRAIN_GRACE_S > budgets.DESK_CLOSE_S
-    assert budgets.DRAIN_GRACE_S < budgets.PIPELINE_END_S
+    assert budgets.LANES_END_S < budgets.DRAIN_GRACE_S < budgets.PIPELINE_END_S
 
 
 def test_an_answer_comes_while_it_is_waited_for() -> None:

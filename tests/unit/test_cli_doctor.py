@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
+import onnxruntime
 import pytest
 
 from framehop import _core
+from framehop.cli import runtime_check
 from framehop.inference.engine import Engine
 from framehop.types import Detections
 from tests import tiny_model
@@ -45,6 +50,16 @@ def test_a_batch_in_name_only_is_a_note(caplog: pytest.LogCaptureFixture) -> Non
     assert [record.levelname for record in caplog.records] == ["WARNING"], "said once, with the runtime's reason"
 
 
+def test_tiles_cost_runs_and_need_room_in_the_ring() -> None:
+    verdict, text = _said(framehop("doctor", "--json", "--max-batch", "1", "--tiles", "2x2"))["tiles"]
+    assert (verdict, text) == ("ok", "5 runs of the network per picture, of 540 x 540 pixels or more")
+    verdict, text = _said(framehop("doctor", "--json", "--max-batch", "1", "--tiles", "2x2", "--slot-mib", "0.5"))[
+        "tiles"
+    ]
+    assert verdict == "note"
+    assert text.endswith("they need at least --slot-mib 1")
+
+
 def test_nan_is_a_problem(tmp_path: Path) -> None:
     """The tiny network's outputs are NaN where its input's third value is 255: here for every picture."""
     spec = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB", "scale": 0.0, "bias": 255.0}
@@ -76,3 +91,96 @@ def test_a_model_that_is_none_is_a_problem() -> None:
 def test_lines_are_whole_where_no_terminal_is() -> None:
     lines = framehop("doctor", "--model", "no-such").stdout.splitlines()
     assert all(line.split()[0] in {"ok", "note", "problem"} for line in lines)
+
+
+def _installed(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """As if of all builds of ONNX Runtime exactly these were installed."""
+    version = metadata.version
+
+    def found(name: str) -> str:
+        if name in runtime_check.RUNTIMES and name not in names:
+            raise metadata.PackageNotFoundError(name)
+        return "1.99.0" if name in names else version(name)
+
+    monkeypatch.setattr(metadata, "version", found)
+
+
+def _built_with(monkeypatch: pytest.MonkeyPatch, *providers: str) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [*providers, "CPUExecutionProvider"])
+
+
+def _runtime(*arguments: str) -> list[tuple[str, str]]:
+    done = framehop("doctor", "--json", "--model", "no-such", *arguments)
+    return [(check["verdict"], check["text"]) for check in json.loads(done.stdout) if check["topic"] == "runtime"]
+
+
+def test_a_cpu_build_is_called_one() -> None:
+    [(verdict, text)] = _runtime()
+    assert verdict == "ok"
+    assert text.startswith(f"ONNX Runtime {onnxruntime.__version__}, CPU build, with ")
+
+
+def test_a_gpu_build_without_a_gpu_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    _built_with(monkeypatch, "CUDAExecutionProvider")
+    monkeypatch.setattr(runtime_check, "_DEVICES", (Path("/no/such/device"),))
+    [(verdict, text)] = _runtime()
+    assert (verdict, "GPU build" in text, "no NVIDIA device here" in text) == ("note", True, True)
+    monkeypatch.setattr(runtime_check, "_DEVICES", (Path("/dev/null"),))
+    [(verdict, text)] = _runtime()
+    assert (verdict, "no NVIDIA device here" in text) == ("ok", False)
+
+
+@pytest.mark.parametrize(
+    ("providers", "won"),
+    [((), "CPU"), (("CUDAExecutionProvider",), "GPU"), (("OpenVINOExecutionProvider",), "OpenVINO")],
+)
+def test_two_builds_clash_and_the_remedy_is_named(
+    monkeypatch: pytest.MonkeyPatch, providers: tuple[str, ...], won: str
+) -> None:
+    _installed(monkeypatch, "onnxruntime", "onnxruntime-gpu")
+    _built_with(monkeypatch, *providers)
+    (verdict, text), _ = _runtime()
+    assert verdict == "problem"
+    assert text.startswith("onnxruntime and onnxruntime-gpu are both installed")
+    assert f"here the {won} build: pip uninstall onnxruntime onnxruntime-gpu, then " in text
+    assert "[gpu]" in text
+    assert framehop("doctor", "--model", "no-such").status == 1
+
+
+def test_without_dali_nothing_is_wrong_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nvidia", None)
+    assert _said(framehop("doctor", "--json", "--model", "no-such"))["dali"][0] == "ok"
+    done = framehop("doctor", "--json", "--preprocess", "dali")
+    verdict, text = _said(done)["dali"]
+    assert (done.status, verdict) == (1, "problem")
+    assert "[gpu]" in text
+
+
+@pytest.mark.parametrize(
+    ("gpus", "expected"),
+    [(0, "it sees no GPU, and the native kernel is faster"), (1, "it sees 1 GPU"), (2, "it sees 2 GPUs")],
+)
+def test_dali_and_its_gpus_are_named(monkeypatch: pytest.MonkeyPatch, gpus: int, expected: str) -> None:
+    monkeypatch.setattr(runtime_check, "dali_installed", lambda: True)
+    monkeypatch.setattr(runtime_check, "import_dali", lambda: SimpleNamespace(__version__="2.4.0"))
+    monkeypatch.setattr(runtime_check, "gpu_count", lambda: gpus)
+    assert _said(framehop("doctor", "--json", "--model", "no-such"))["dali"] == ("ok", f"DALI 2.4.0; {expected}")
+
+
+@pytest.mark.parametrize(("provider", "remedy"), [("cuda", "nvidia-smi"), ("openvino", "onnxruntime-openvino")])
+def test_a_provider_that_is_not_there_is_a_problem_or_a_warning_if_another_will_do(
+    caplog: pytest.LogCaptureFixture, provider: str, remedy: str
+) -> None:
+    done = framehop("doctor", "--json", "--provider", provider)
+    assert done.status == 1
+    assert remedy in _said(done)["model"][1]
+    done = framehop("doctor", "--json", "--provider", provider, "--allow-fallback", "--max-batch", "1")
+    assert done.status == 0
+    assert _said(done)["network"][1].startswith("cpu, ")
+    assert [f"asked for {provider}" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_fp16_needs_tensorrt() -> None:
+    done = framehop("doctor", "--fp16")
+    assert done.status != 0
+    assert "fp16 is for provider tensorrt, not auto" in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -46,14 +46,15 @@ class Host:
         self._opened = opened
         self.asked: list[Request] = []
 
-    def run(self, pid: int, lane: str, *answers: Answer) -> None:
+    def run(self, pid: int, lane: str, *answers: Answer | Callable[[], Answer]) -> None:
         directory = self._directory / f"framehop-{pid}"
         directory.mkdir(mode=0o700)
         script = iter(answers)
 
         def answer(request: Request) -> Answer:
             self.asked.append(request)
-            return next(script)
+            said = next(script)
+            return said() if callable(said) else said
 
         self._opened.enter_context(ControlSocket(directory / SOCKET, answer))
         said = Publication(pid=pid, started_us=pid, log="kafka://house", lane=lane, version="1")
@@ -97,6 +98,17 @@ def test_a_failure_says_that_nothing_has_changed(host: Host) -> None:
     assert done.status == 1
     assert done.stdout == f"detector-0: old 1, sha256 {'0' * 16}…, on cpu\n"
     assert done.stderr.splitlines()[-1] == "error: detector-0: why; every detector keeps the model it had"
+
+
+def test_a_pipeline_that_ends_meanwhile_is_told_from_one_that_hangs(host: Host, tmp_path: Path) -> None:
+    def end() -> Answer:
+        (tmp_path / "framehop-7").rename(tmp_path / "gone")
+        return Refusal(error="ending")
+
+    host.run(7, "main", BEGUN, end)
+    done = framehop("model", "swap", "coco-ssd")
+    assert done.status == 1
+    assert "error: process 7 ended before the swap did" in done.stderr
 
 
 def test_a_refusal_is_an_error(host: Host) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framehop.config import FileConfig, load_config
+from framehop.config import DetectOptions, FileConfig, engine_cache, load_config
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, KafkaSecurity, LogAt, LogOptions
+from framehop.regions import Regions
 
 
 def _file(tmp_path: Path, text: str) -> Path:
@@ -40,6 +42,39 @@ def test_both_kinds_of_log_have_their_settings(tmp_path: Path) -> None:
     assert at.kafka == KafkaOptions(delivery="exactly-once", client={"linger.ms": 3})
 
 
+def test_regions_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:
+    regions = load_config(
+        _file(
+            tmp_path,
+            """
+            detect:
+              regions:
+                gate-1: {}
+                gate-*: {include: [[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]], anchor: centre}
+                "*": {exclude: [[[0, 0], [1920, 0], [1920, 90]]], units: pixels}
+            """,
+        )
+    ).detect.regions
+    assert list(regions) == ["gate-1", "gate-*", "*"]
+    assert regions["gate-1"] == Regions()
+    assert regions["gate-*"] == Regions(include=(((0, 0.5), (1, 0.5), (1, 1), (0, 1)),), anchor="centre")
+    assert regions["*"] == Regions(exclude=(((0, 0), (1920, 0), (1920, 90)),), units="pixels")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"tiles": "9x1"}, "tiles must be columns x rows"),
+        ({"min_size_px": -1.0}, "min_size_px must be 0 or more"),
+        ({"min_size_px": float("nan")}, "min_size_px must be 0 or more"),
+        ({"regions": {"gate 1": Regions()}}, "no pattern of stream ids"),
+    ],
+)
+def test_options_of_what_is_found_are_checked_at_once(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        DetectOptions(**options)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -48,6 +83,19 @@ def test_both_kinds_of_log_have_their_settings(tmp_path: Path) -> None:
         ("log: {embedded: {partitions: 0}}", "partitions must be 1 to 1024"),
         ("log: {kafka: {client: {acks: 1}}}", "client setting acks is framehop's own"),
         ("log: {kafka: {security: {username: cam}}}", "username and password together"),
+        (
+            "detect: {regions: {gate-1: {includ: []}}}",
+            "detect.regions[...]: Object contains unknown field `includ`; allowed: include, exclude, units, anchor",
+        ),
+        (
+            "detect: {regions: {gate-1: {anchor: top}}}",
+            "anchor: Invalid enum value 'top'; allowed: bottom, centre, any",
+        ),
+        ("detect: {regions: {gate-1: {include: [[[0, 0], [1, 1]]]}}}", "regions: gate-1: include[0] has 2 points"),
+        ("detect: {regions: {gate-1: {include: [[0, 0], [1, 1], [1, 0]]}}}", "include[0][0]: Expected `array`"),
+        ("detect: {regions: {gate-1: {include: [[[0, 0], [1, .nan], [1, 0]]]}}}", "has the point [1, nan]"),
+        ("detect: {regions: {gate-1: {include: [[[0, 0], [1920, 0], [1920, 1080]]]}}}", "write units: pixels"),
+        ("detect: {regions: {gate 1: {}}}", "regions: 'gate 1' is no pattern of stream ids"),
         ("log: [", "is not YAML"),
         ("log: {kafka: {security: {username: a, password: {env: NO_SUCH}}}}", "log.kafka.security.password"),
         ("log: {kafka: {security: {username: a, password: {file: none}}}}", "none cannot be read"),
@@ -132,3 +180,30 @@ def test_relative_paths_are_taken_from_the_configurations_directory(tmp_path: Pa
     assert kafka.security == KafkaSecurity(
         ca=str(tmp_path / "ca.pem"), certificate="/etc/c.pem", key=str(tmp_path / "keys/k.pem")
     )
+
+
+def test_fp16_without_tensorrt_is_refused_before_anything_starts() -> None:
+    assert DetectOptions(provider="tensorrt", fp16=True).fp16
+    for provider in ("auto", "cuda", "openvino"):
+        with pytest.raises(ConfigError, match=f"fp16 is for provider tensorrt, not {provider}"):
+            DetectOptions(provider=provider, fp16=True)
+
+
+def test_engines_of_tensorrt_are_kept_where_nobody_else_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = DetectOptions(provider="tensorrt")
+    assert engine_cache(DetectOptions(provider="cuda"), 0) is None
+    assert list(tmp_path.iterdir()) == []
+    path = engine_cache(options, 1)
+    assert path == tmp_path / "framehop" / "tensorrt" / "gpu-1"
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert engine_cache(options, 1) == path
+    path.chmod(0o777)
+    with pytest.raises(ConfigError, match="may be written by others"):
+        engine_cache(options, 1)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="set XDG_CACHE_HOME"):
+        engine_cache(options, 0)

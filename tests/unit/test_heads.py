@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from framehop.errors import ModelError
+from framehop.inference.head_specs import SsdSpec, YoloxSpec
 from framehop.inference.postprocess import make_head, to_source
-from framehop.inference.spec import InputSpec, SsdSpec, YoloxSpec
+from framehop.inference.spec import InputSpec
 
 INPUT = InputSpec(name="image", width=64, height=32, layout="NCHW", colour="RGB")
 SSD = make_head(SsdSpec(scores="s", boxes="b", first_label_id=1), INPUT)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "framehop"
 COMPONENTS = {"base": (), "shm": (), "codec": (), "image": (), "wire": (), "hop": ("wire", "shm")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
-HEAVY = "numpy apsw av confluent_kafka msgspec onnxruntime rich typer yaml zmq"
+HEAVY = "numpy apsw av confluent_kafka msgspec nvidia onnxruntime rich typer yaml zmq"
 
 
 def modules() -> list[Path]:

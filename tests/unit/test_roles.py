@@ -9,12 +9,15 @@ from typing import cast
 import pytest
 
 from framehop import _core
+from framehop.budgets import ENGINE_S, START_S
 from framehop.config import FAIL_POINTS, DetectOptions
 from framehop.errors import ConfigError
+from framehop.inference import Provider
 from framehop.log import LogAt
-from framehop.pipeline.control import Channel, DetectorAt, DetectorSettings, Message, WorkerSettings
+from framehop.pipeline.control import Begin, Channel, DetectorAt, DetectorSettings, Message, WorkerSettings
 from framehop.pipeline.facts import ModelFacts, write_facts
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, WorkerRole
+from framehop.regions import Regions
 from framehop.types import ModelInfo
 
 MODEL = ModelInfo(name="m", version="1", sha256="0", provider="cpu")
@@ -32,8 +35,15 @@ class Ear:
         return True
 
 
-def roles(sockets: Path, *, workers: int, devices: tuple[int, ...]) -> tuple[WorkerRole, DetectorRole]:
-    options = DetectOptions(workers=workers, devices=devices)
+def roles(
+    sockets: Path,
+    *,
+    workers: int,
+    devices: tuple[int, ...],
+    provider: Provider = "auto",
+    options: DetectOptions | None = None,
+) -> tuple[WorkerRole, DetectorRole]:
+    options = options or DetectOptions(workers=workers, devices=devices, provider=provider)
     rings = [SimpleNamespace(path=f"ring-{index}", slots=list) for index in range(workers)]
     resources = Resources(
         sockets=sockets,
@@ -105,7 +115,36 @@ def test_a_worker_begins_with_its_own_ring_and_name(tmp_path: Path) -> None:
     assert (settings.name, settings.ring_path) == ("m-1", "ring-1")
 
 
+def test_what_counts_reaches_the_processes_as_it_was_given(tmp_path: Path) -> None:
+    """Both get it as JSON."""
+    options = DetectOptions(
+        class_conf={"person": 0.35},
+        exclude=("tv",),
+        min_size_px=8.0,
+        regions={"gate-*": Regions(include=(((0, 0), (1, 0), (1, 1)),), anchor="any"), "*": Regions()},
+        tiles="2x1,overlap=0.5",
+    )
+    worker, detector = roles(tmp_path, workers=1, devices=(0,), options=options)
+    for role in (worker, detector):
+        begin = Begin(role.settings(role.processes[0]))
+        with begin.to_file() as file:
+            assert Begin.from_bytes(file.read()) == begin
+    settings = worker.settings(worker.processes[0])
+    assert isinstance(settings, WorkerSettings)
+    assert (list(settings.regions), settings.min_size_px) == (["gate-*", "*"], 8.0)
+
+
 @pytest.mark.parametrize("devices", [(), (-1,), (0, -2)])
 def test_devices_that_cannot_be_are_refused(devices: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="devices must be"):
         DetectOptions(devices=devices)
+
+
+@pytest.mark.parametrize(("provider", "start_s"), [("auto", START_S), ("tensorrt", ENGINE_S)])
+def test_a_detector_of_tensorrt_has_time_to_build_its_engine(
+    tmp_path: Path, provider: Provider, start_s: float
+) -> None:
+    _, detectors = roles(tmp_path, workers=1, devices=(0,), provider=provider)
+    [detector] = detectors.processes
+    detector.started_s = 100.0
+    assert detector.deadline_s() == 100.0 + start_s

@@ -48,12 +48,12 @@ def shelf() -> Shelf:
 
 
 @pytest.fixture
-def loader(shelf: Shelf) -> Iterator[SideLoader]:
+def loader(shelf: Shelf) -> Iterator[SideLoader[Noted]]:
     with closing(SideLoader(shelf.load)) as loader:
         yield loader
 
 
-def news(loader: SideLoader) -> list[SwapLoaded | SwapFailed]:
+def news(loader: SideLoader[Noted]) -> list[SwapLoaded | SwapFailed]:
     found: list[SwapLoaded | SwapFailed] = []
 
     def heard() -> bool:
@@ -64,7 +64,7 @@ def news(loader: SideLoader) -> list[SwapLoaded | SwapFailed]:
     return found
 
 
-def test_a_loaded_model_is_handed_over_once(loader: SideLoader, shelf: Shelf) -> None:
+def test_a_loaded_model_is_handed_over_once(loader: SideLoader[Noted], shelf: Shelf) -> None:
     model = Noted()
     assert loader.begin(SECOND) == []
     assert loader.busy
@@ -90,14 +90,14 @@ def test_a_loaded_model_is_handed_over_once(loader: SideLoader, shelf: Shelf) ->
     ],
     ids=["ours", "memory", "fault"],
 )
-def test_a_load_that_fails_says_why(loader: SideLoader, shelf: Shelf, error: Exception, said: str) -> None:
+def test_a_load_that_fails_says_why(loader: SideLoader[Noted], shelf: Shelf, error: Exception, said: str) -> None:
     loader.begin(SECOND)
     shelf.results.put(error)
     assert news(loader) == [SwapFailed(2, said)]
     assert loader.take(2) is None
 
 
-def test_a_cancelled_load_is_closed_when_it_is_done(loader: SideLoader, shelf: Shelf) -> None:
+def test_a_cancelled_load_is_closed_when_it_is_done(loader: SideLoader[Noted], shelf: Shelf) -> None:
     late, model = Noted(), Noted()
     loader.begin(SECOND)
     until(lambda: shelf.asked, "the first load")
@@ -114,7 +114,7 @@ def test_a_cancelled_load_is_closed_when_it_is_done(loader: SideLoader, shelf: S
     assert loader.take(3) is None
 
 
-def test_another_order_replaces_a_loaded_model(loader: SideLoader, shelf: Shelf) -> None:
+def test_another_order_replaces_a_loaded_model(loader: SideLoader[Noted], shelf: Shelf) -> None:
     first, second = Noted(), Noted()
     shelf.results.put(first)
     loader.begin(SECOND)

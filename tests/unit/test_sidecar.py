@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from framehop.errors import ModelError
 from framehop.inference import BUILT_IN, load_model, read_sidecar, sidecar
 from framehop.inference.engine import Engine
-from framehop.inference.spec import InputSpec, NmsSpec, ResizeSpec, Sidecar, SsdSpec
-from framehop.strict import to_struct
+from framehop.inference.sidecar import to_overrides
+from framehop.inference.spec import InputOverrides, NmsOverrides, Overrides, ResizeOverrides
 from tests import tiny_model
 
 
@@ -37,10 +37,10 @@ def test_the_built_in_model_is_whole() -> None:
         "toothbrush",
     )
     assert 12 not in model.labels
-    assert model.min_decode_size == (300, 300)
-    assert isinstance(model.sidecar.head, SsdSpec)
+    assert model.overrides.head is not None
+    assert model.overrides.head["name"] == "ssd"
     for name in ("LICENSE", "NOTICE"):
-        assert "Apache License" in (model.path.parent / name).read_text()
+        assert "Apache License" in (model.file.parent / name).read_text()
 
 
 def test_a_name_that_is_no_model_lists_what_there_is() -> None:
@@ -53,17 +53,69 @@ def test_a_model_is_found_by_directory_sidecar_or_network(tmp_path: Path) -> Non
     assert [model.name for model in found] == ["tiny"] * 4
 
 
-def test_a_network_without_a_sidecar_says_what_is_missing(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"")
-    assert "needs a model.yaml beside it" in refusal(tmp_path / "model.onnx")
+def test_a_network_alone_is_a_model_named_by_its_file(tmp_path: Path) -> None:
+    network = tmp_path / "front door (v2).onnx"
+    network.write_bytes(tiny_model.ssd_network())
+    for place in (network, tmp_path):
+        model = load_model(place)
+        assert (model.name, model.version, model.path, dict(model.labels)) == ("front-door-v2-", "1", None, {})
+        assert model.sha256 == hashlib.sha256(network.read_bytes()).hexdigest()
+
+
+def test_what_is_plainly_no_network_is_refused_before_any_process_starts(tmp_path: Path) -> None:
+    for name, content, expected in (
+        ("model.onnx", b"", "is empty"),
+        ("page.onnx", b"<!DOCTYPE html><html>", "HTML"),
+        ("best.pt", b"PK\x03\x04 archive/data.pkl", "PyTorch"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert expected in refusal(tmp_path / name)
     assert "does not exist" in refusal(tmp_path / "other.onnx")
-    assert "model.yaml is not a file" in refusal(tmp_path)
+
+
+def test_a_directory_with_several_networks_or_none_says_so(tmp_path: Path) -> None:
+    assert "there is no .onnx file in it" in refusal(tmp_path)
+    for name in ("one.onnx", "two.onnx"):
+        (tmp_path / name).write_bytes(tiny_model.ssd_network())
+    assert "there are one.onnx, two.onnx in it" in refusal(tmp_path)
 
 
 def test_a_sidecar_of_another_network_is_not_used(tmp_path: Path) -> None:
     tiny_model.write_model(tmp_path)
-    (tmp_path / "second.onnx").write_bytes(b"")
-    assert "describes model.onnx, not second.onnx" in refusal(tmp_path / "second.onnx")
+    (tmp_path / "second.onnx").write_bytes(tiny_model.ssd_network())
+    assert "describes model.onnx, not second.onnx; give second.onnx a sidecar of its own" in refusal(
+        tmp_path / "second.onnx"
+    )
+    (tmp_path / "second.yaml").write_text("score_threshold: 0.25\n")
+    assert load_model(tmp_path / "second.onnx").overrides.score_threshold == 0.25
+
+
+def test_the_sidecar_of_a_network_alone_comes_before_the_directorys(tmp_path: Path) -> None:
+    tiny_model.write_model(tmp_path)
+    (tmp_path / "model.onnx").rename(tmp_path / "best.onnx")
+    (tmp_path / "model.yaml").write_text("version: shared\n")
+    assert load_model(tmp_path / "best.onnx").version == "shared"
+    (tmp_path / "best.yaml").write_text("version: own\n")
+    assert load_model(tmp_path / "best.onnx").version == "own"
+    (tmp_path / "best.yaml").write_text("file: model.onnx\n")
+    assert "best.yaml describes model.onnx, not best.onnx" in refusal(tmp_path / "best.onnx")
+
+
+@pytest.mark.parametrize("text", ["nc: 80\nhead:\n- [-1, 1, Conv]\n", "path: ../coco\nnames: {0: person}\n", "- 1\n"])
+def test_a_training_frameworks_file_of_the_same_stem_is_left_alone(tmp_path: Path, text: str) -> None:
+    (tmp_path / "best.onnx").write_bytes(tiny_model.ssd_network())
+    (tmp_path / "best.yaml").write_text(text)
+    assert load_model(tmp_path / "best.onnx").path is None
+
+
+def test_every_key_may_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(tiny_model.ssd_network())
+    whole = tiny_model.sidecar(tiny_model.ssd_network())
+    for key in whole:
+        (tmp_path / "model.yaml").write_text(yaml.safe_dump({name: whole[name] for name in whole if name != key}))
+        assert load_model(tmp_path).file == tmp_path / "model.onnx"
+    (tmp_path / "model.yaml").write_text(yaml.safe_dump({"head": {"name": "ssd"}, "input": {"scale": 2}}))
+    assert load_model(tmp_path).overrides.input.scale == 2
 
 
 INPUT = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB"}
@@ -80,12 +132,12 @@ HEAD = {"name": "ssd", "scores": "scores", "boxes": "boxes"}
         ({"input": INPUT | {"width": 1 << 20}}, ["input.width", "<= 4096"]),
         ({"input": INPUT | {"scale": float("nan")}}, ["input", "finite"]),
         ({"input": INPUT | {"bias": [1, 2]}}, ["input.bias", "length 3"]),
-        ({"head": HEAD | {"name": "detr"}}, ["head.name", "'detr'", "allowed: ssd, yolox"]),
+        ({"head": HEAD | {"name": "rcnn"}}, ["head.name", "'rcnn'", "allowed: ssd, yolox, yolov8"]),
         (
             {"head": HEAD | {"strides": [8]}},
             ["head: ", "unknown field `strides`", "name, scores, boxes, first_label_id"],
         ),
-        ({"head": {"name": "yolox"}}, ["head", "missing required field `output`"]),
+        ({"head": {"output": "output"}}, ["head", "missing required field `name`"]),
         ({"resize": {"mode": "crop"}}, ["resize.mode", "stretch, letterbox, letterbox-topleft"]),
         ({"nms": {"iou": 1.5}}, ["nms.iou", "<= 1.0"]),
         ({"labels": {}}, ["labels", "length >= 1"]),
@@ -146,7 +198,7 @@ def test_a_network_that_is_not_pinned_is_taken_and_named_all_the_same(tmp_path: 
     path = tiny_model.write_model(tmp_path, sha256="")
     model = load_model(path)
     digest = hashlib.sha256((tmp_path / "model.onnx").read_bytes()).hexdigest()
-    assert (model.sidecar.sha256, model.sha256) == ("", digest)
+    assert (model.overrides.sha256, model.sha256) == ("", digest)
     with Engine(read_sidecar(path), provider="cpu", max_batch=1) as engine:
         assert engine.info.sha256 == digest
     (tmp_path / "model.onnx").write_bytes(b"another")
@@ -173,17 +225,18 @@ def test_files_are_bounded_and_a_pipe_is_not_waited_for(tmp_path: Path, monkeypa
 
 
 def test_one_number_stands_for_all_channels(tmp_path: Path) -> None:
-    changed = INPUT | {"scale": 2, "bias": [1, 2.5, 3]}
-    spec = read_sidecar(tiny_model.write_model(tmp_path, input=changed)).sidecar.input
-    assert (spec.scales, spec.biases) == ((2.0, 2.0, 2.0), (1.0, 2.5, 3.0))
+    changed = INPUT | {"scale": 0.5, "bias": [1, 2.5, 3]}
+    with Engine(read_sidecar(tiny_model.write_model(tmp_path, input=changed)), provider="cpu", max_batch=1) as engine:
+        spec = engine.plan.spec.input
+    assert (spec.scales, spec.biases) == ((0.5, 0.5, 0.5), (1.0, 2.5, 3.0))
 
 
 def test_the_example_in_the_docs_loads_and_every_key_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
     example = page.partition("```yaml\n")[2].partition("```")[0]
-    loaded = to_struct(yaml.safe_load(example), Sidecar, where="docs/models.md", error=ModelError)
-    assert (loaded.input.colour, loaded.resize.mode, loaded.score_threshold) == ("BGR", "letterbox-topleft", 0.5)
-    sections = {"": Sidecar, "input.": InputSpec, "resize.": ResizeSpec, "nms.": NmsSpec}
+    loaded = to_overrides(yaml.safe_load(example), where="docs/models.md")
+    assert (loaded.input.colour, loaded.resize.mode, loaded.score_threshold) == ("BGR", "letterbox-topleft", 0.3)
+    sections = {"": Overrides, "input.": InputOverrides, "resize.": ResizeOverrides, "nms.": NmsOverrides}
     keys = {prefix + field for prefix, spec in sections.items() for field in spec.__struct_fields__}
     assert [key for key in sorted(keys - {"input", "resize", "nms"}) if f"`{key}`" not in page] == []
 
@@ -210,7 +263,7 @@ def test_whatever_stands_in_a_section_it_loads_or_is_a_model_error(section: str,
 
 def reading(content: object) -> str:
     try:
-        to_struct(content, Sidecar, where="model.yaml", error=ModelError)
+        to_overrides(content, where="model.yaml")
     except ModelError as error:
         return str(error)
     return "loads"

@@ -82,9 +82,10 @@ def test_pieces_that_meet_are_joined() -> None:
     assert merged((LEFT, [left]), (RIGHT, [(2, *right[1:])])) == [(2, 0.9, right[2]), left], "not of two labels"
 
 
-def test_pieces_meet_although_a_network_does_not_place_them_exactly_at_the_edge() -> None:
+@pytest.mark.parametrize("scores", [(0.7, 0.9), (0.9, 0.7)])
+def test_pieces_meet_although_a_network_does_not_place_them_exactly_at_the_edge(scores: tuple[float, float]) -> None:
     tiles = (Tile(0, 0, 100, 100), Tile(100, 0, 100, 100))
-    left, right = (1, 0.7, (60, 20, 98.5, 60)), (1, 0.9, (101.5, 20, 140, 60))
+    left, right = (1, scores[0], (60, 20, 98.5, 60)), (1, scores[1], (101.5, 20, 140, 60))
     assert merged((tiles[0], [left]), (tiles[1], [right]), picture=(200, 100)) == [(1, 0.9, (60, 20, 140, 60))]
 
 
@@ -172,3 +173,11 @@ def test_a_joined_object_has_the_best_score_of_its_pieces_whichever_it_is(scores
     boxes: list[Box] = [(40, 20, 100, 60), (80, 20, 180, 60), (160, 20, 220, 60)]
     shown = [(tile, [(1, score, box)]) for tile, score, box in zip(tiles, scores, boxes, strict=True)]
     assert merged(*shown, picture=(260, 100)) == [(1, 0.9, (40, 20, 220, 60))]
+
+
+def test_a_piece_that_meets_only_what_others_were_joined_to_is_joined_too() -> None:
+    tiles = Tiles(columns=2, rows=2, whole=False).cut((180, 180))
+    boxes: list[Box | None] = [(60, 0, 100, 20), (83, 0, 120, 100), None, (80, 80, 120, 150)]
+    scores = (0.9, 0.7, 0.0, 0.8)
+    shown = [(tile, [(1, score, box)] if box else []) for tile, score, box in zip(tiles, scores, boxes, strict=True)]
+    assert merged(*shown, picture=(180, 180)) == [(1, 0.9, (60, 0, 120, 150))]

@@ -1,6 +1,11 @@
 #include "kernels.hpp"
 
+#include <bit>
 #include <cstring>
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 // No clones under sanitizers: these instrument the resolver that picks a clone, which runs before they are set up.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -14,6 +19,21 @@ namespace {
 
 // A pixel and the first value of the next, as one vector.
 using Pixel [[gnu::vector_size(4 * sizeof(float))]] = float;
+
+// Adding a number whose last bit is worth what the result's last bit shall be worth makes the addition round, ties to
+// even.
+constexpr float kRoundsToInteger = 0x1p23F;
+
+#ifdef __x86_64__
+[[gnu::target("avx,f16c")]] void round_to_half_f16c(const float* values, Half* out, std::size_t count) {
+    std::size_t k = 0;
+    for (; k + 8 <= count; k += 8) {
+        const __m128i halves = _mm256_cvtps_ph(_mm256_loadu_ps(values + k), _MM_FROUND_TO_NEAREST_INT);
+        std::memcpy(out + k, &halves, sizeof halves);
+    }
+    for (; k < count; ++k) out[k] = half_of(values[k]);
+}
+#endif
 
 }  // namespace
 
@@ -55,6 +75,22 @@ FRAMEHOP_SIMD void write_planes(const float* rgb, const Normalise& normalise, fl
         const float bias = normalise.bias[c];
         float* __restrict to = out + c * plane;
         for (std::size_t x = 0; x < pixels; ++x) to[x] = channel[3 * x] * scale + bias;
+    }
+}
+
+void round_to(const float* values, Half* out, std::size_t count) {
+#ifdef __x86_64__
+    static const bool has_f16c = __builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c");
+    if (has_f16c) return round_to_half_f16c(values, out, count);
+#endif
+    for (std::size_t k = 0; k < count; ++k) out[k] = half_of(values[k]);
+}
+
+FRAMEHOP_SIMD void round_to(const float* values, std::uint8_t* __restrict out, std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k) {
+        const float positive = values[k] > 0.0F ? values[k] : 0.0F;
+        const float clamped = positive < 255.0F ? positive : 255.0F;
+        out[k] = static_cast<std::uint8_t>(std::bit_cast<std::uint32_t>(clamped + kRoundsToInteger));
     }
 }
 

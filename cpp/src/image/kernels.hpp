@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "framehop/image/half.hpp"
+
 namespace framehop::image {
 
 // The floats that the rows of lerp_rows and lerp_columns need after their pixels: lerp_columns works on four floats a
@@ -29,5 +31,10 @@ struct Normalise {
 void write_interleaved(const float* rgb, const Normalise& normalise, float* out, std::size_t pixels);
 // Normalises interleaved RGB into three planes, `plane` floats apart.
 void write_planes(const float* rgb, const Normalise& normalise, float* out, std::size_t plane, std::size_t pixels);
+
+// Rounds `count` floats to the nearest element, ties to even. Half: what is too large becomes infinite. Bytes: clamped
+// to 0..255, NaN is 0.
+void round_to(const float* values, Half* out, std::size_t count);
+void round_to(const float* values, std::uint8_t* out, std::size_t count);
 
 }  // namespace framehop::image

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "framehop/base/error.hpp"
@@ -41,24 +42,28 @@ struct ColumnTaps {
     }
 };
 
-// One input tensor, whatever its layout.
+// One input tensor, whatever its layout and its elements.
+template <class Element>
 class Tensor {
   public:
-    Tensor(const PreprocessSpec& spec, float* data)
-        : spec_(spec), data_(data), normalise_{spec.scale, spec.bias, spec.colour == Colour::bgr} {}
+    Tensor(const PreprocessSpec& spec, Element* data)
+        : spec_(spec),
+          data_(data),
+          normalise_{spec.scale, spec.bias, spec.colour == Colour::bgr},
+          row_(kIsFloat ? 0 : std::size_t{3} * spec.width) {}
 
-    void write(std::uint32_t x, std::uint32_t y, const float* rgb, std::size_t pixels) const {
+    void write(std::uint32_t x, std::uint32_t y, const float* rgb, std::size_t pixels) {
         if (spec_.layout == Layout::nhwc) {
-            write_interleaved(rgb, normalise_, data_ + 3 * index(x, y), pixels);
+            write_row(rgb, data_ + 3 * index(x, y), pixels);
         } else {
-            write_planes(rgb, normalise_, data_ + index(x, y), plane(), pixels);
+            write_rows(rgb, data_ + index(x, y), pixels);
         }
     }
 
     // Writes normalised padding from (x, y) on along the rows.
     void pad(std::uint32_t x, std::uint32_t y, std::size_t pixels) const {
-        const std::array<float, 3> value = padding();
-        float* to = data_ + (spec_.layout == Layout::nhwc ? 3 * index(x, y) : index(x, y));
+        const std::array<Element, 3> value = padding();
+        Element* to = data_ + (spec_.layout == Layout::nhwc ? 3 * index(x, y) : index(x, y));
         if (spec_.layout == Layout::nhwc) {
             for (std::size_t k = 0; k < pixels; ++k) std::copy_n(value.data(), 3, to + 3 * k);
         } else {
@@ -67,23 +72,51 @@ class Tensor {
     }
 
   private:
+    static constexpr bool kIsFloat = std::is_same_v<Element, float>;
+
+    void write_row(const float* rgb, Element* to, std::size_t pixels) {
+        if constexpr (kIsFloat) {
+            write_interleaved(rgb, normalise_, to, pixels);
+        } else {
+            write_interleaved(rgb, normalise_, row_.data(), pixels);
+            round_to(row_.data(), to, 3 * pixels);
+        }
+    }
+
+    void write_rows(const float* rgb, Element* to, std::size_t pixels) {
+        if constexpr (kIsFloat) {
+            write_planes(rgb, normalise_, to, plane(), pixels);
+        } else {
+            write_planes(rgb, normalise_, row_.data(), pixels, pixels);
+            for (std::size_t c = 0; c < 3; ++c) round_to(row_.data() + c * pixels, to + c * plane(), pixels);
+        }
+    }
+
     [[nodiscard]] std::size_t plane() const noexcept { return std::size_t{spec_.width} * spec_.height; }
     [[nodiscard]] std::size_t index(std::uint32_t x, std::uint32_t y) const noexcept {
         return std::size_t{y} * spec_.width + x;
     }
-    [[nodiscard]] std::array<float, 3> padding() const noexcept {
+    [[nodiscard]] std::array<Element, 3> padding() const noexcept {
         std::array<float, 3> value{};
         for (std::size_t c = 0; c < 3; ++c) value[c] = spec_.pad * spec_.scale[c] + spec_.bias[c];
-        return value;
+        if constexpr (kIsFloat) {
+            return value;
+        } else {
+            std::array<Element, 3> rounded{};
+            round_to(value.data(), rounded.data(), 3);
+            return rounded;
+        }
     }
 
     const PreprocessSpec& spec_;
-    float* data_;
+    Element* data_;
     Normalise normalise_;
+    std::vector<float> row_;  // one row before it is rounded; stays in the nearest cache
 };
 
 // Pads all parts of the input that the picture does not cover: above, below, and on both sides.
-void write_padding(const PreprocessSpec& spec, const Placement& placed, const Tensor& tensor) {
+template <class Element>
+void write_padding(const PreprocessSpec& spec, const Placement& placed, const Tensor<Element>& tensor) {
     const std::uint32_t right = placed.x + placed.width;
     const std::uint32_t bottom = placed.y + placed.height;
     tensor.pad(0, 0, std::size_t{placed.y} * spec.width);
@@ -94,7 +127,8 @@ void write_padding(const PreprocessSpec& spec, const Placement& placed, const Te
     }
 }
 
-void write_picture(const ConstImageView& picture, const Placement& placed, const Tensor& tensor) {
+template <class Element>
+void write_picture(const ConstImageView& picture, const Placement& placed, Tensor<Element>& tensor) {
     const ColumnTaps columns(picture.width, placed.width);
     const std::size_t row_floats = std::size_t{3} * picture.width;
     std::vector<float> row(row_floats + kRowSlack);
@@ -134,6 +168,19 @@ Preprocessor::Preprocessor(const PreprocessSpec& spec) : spec_(spec) {
 std::size_t Preprocessor::tensor_size() const noexcept { return std::size_t{3} * spec_.width * spec_.height; }
 
 Transform Preprocessor::run(const ConstImageView& picture, std::span<float> tensor) const {
+    return fill(picture, tensor);
+}
+
+Transform Preprocessor::run(const ConstImageView& picture, std::span<Half> tensor) const {
+    return fill(picture, tensor);
+}
+
+Transform Preprocessor::run(const ConstImageView& picture, std::span<std::uint8_t> tensor) const {
+    return fill(picture, tensor);
+}
+
+template <class Element>
+Transform Preprocessor::fill(const ConstImageView& picture, std::span<Element> tensor) const {
     // Offsets into a row have 32 bits.
     constexpr std::uint32_t kMaxPictureWidth = 1U << 28;
     if (picture.data == nullptr || picture.width < 1 || picture.width > kMaxPictureWidth || picture.height < 1) {
@@ -142,10 +189,10 @@ Transform Preprocessor::run(const ConstImageView& picture, std::span<float> tens
     }
     if (tensor.size() != tensor_size()) {
         throw Error(Errc::invalid_argument, "the tensor has " + std::to_string(tensor.size()) +
-                                                " floats; the input has " + std::to_string(tensor_size()));
+                                                " elements; the input has " + std::to_string(tensor_size()));
     }
     const Placement placed = place(spec_.mode, picture.width, picture.height, spec_.width, spec_.height);
-    const Tensor to(spec_, tensor.data());
+    Tensor<Element> to(spec_, tensor.data());
     write_padding(spec_, placed, to);
     write_picture(picture, placed, to);
     return transform_of(placed, picture.width, picture.height);

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from framehop._core import __version__
-from framehop.cli import deadletter, demo, doctor, lag, model_swap, options, read, status, tail, topics, work
+from framehop.cli import deadletter, demo, doctor, lag, model, model_swap, options, read, status, tail, topics, work
 from framehop.cli.commands import App
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
@@ -47,10 +47,9 @@ app.command()(read.audit)
 app.command()(lag.lag)
 app.command()(status.status)
 app.command()(doctor.doctor)
-models = App(help="Work with models: change the one that a running pipeline uses.")
-models.command()(model_swap.swap)
-app.add_typer(models, name="model")
+model.app.command()(model_swap.swap)
 app.add_typer(deadletter.app, name="deadletter")
+app.add_typer(model.app, name="model")
 app.add_typer(topics.app, name="topics")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import platform
 from collections.abc import Iterator
@@ -16,30 +15,48 @@ from framehop import _core
 from framehop.cli import options
 from framehop.cli.model_check import Check, check_model
 from framehop.cli.output import out, write_json_line
+from framehop.cli.runtime_check import RUNTIMES, check_runtimes, version_of
 from framehop.config import DetectOptions, usable_cores
 from framehop.errors import FramehopError
 from framehop.installing import install
 from framehop.log import sqlite_version
 from framehop.ring import check_memory, memory_limits, plan_ring
 
-PACKAGES = ("numpy", "apsw", "pyzmq", "confluent-kafka", "av", "pillow", "onnxruntime", "onnxruntime-gpu")
+PACKAGES = (
+    *("numpy", "apsw", "pyzmq", "confluent-kafka", "av", "pillow"),
+    *RUNTIMES,
+    *("nvidia-dali-cuda130", "nvidia-dali-cuda120"),
+)
 
 
 def doctor(
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
+    tiles: options.Tiles = "",
+    fp16: options.Fp16 = False,
+    allow_fallback: options.AllowFallback = False,
     workers: options.Workers = 1,
     slots: options.Slots = 32,
     slot_mib: options.SlotMib = 4.0,
     max_batch: options.MaxBatch = 8,
+    preprocess: options.Preprocessing = "auto",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Check this machine and a model: versions, memory for the rings, runtimes, one run of the network. Status 1 on a problem."""
     settings = options.detect_options(
-        model=model, provider=provider, workers=workers, slots=slots, slot_mib=slot_mib, max_batch=max_batch
+        model=model,
+        provider=provider,
+        tiles=tiles,
+        fp16=fp16,
+        allow_fallback=allow_fallback,
+        workers=workers,
+        slots=slots,
+        slot_mib=slot_mib,
+        max_batch=max_batch,
+        preprocess=preprocess,
     )
-    checks = [*_versions(), *_memory(settings), *_runtimes(), *check_model(settings)]
+    checks = [*_versions(), *_memory(settings), *check_runtimes(settings), *_video(), *check_model(settings)]
     if json:
         write_json_line(msgspec.json.encode(checks))
     else:
@@ -60,15 +77,8 @@ def _versions() -> Iterator[Check]:
     yield Check("framehop", "ok", f"{_core.__version__}, Python {platform.python_version()}, {platform.platform()}")
     yield Check("cores", "ok", f"{usable_cores()} usable")
     yield Check("sqlite", "ok", sqlite_version())
-    found = {name: version for name in PACKAGES if (version := _version(name))}
+    found = {name: version for name in PACKAGES if (version := version_of(name))}
     yield Check("packages", "ok", ", ".join(f"{name} {version}" for name, version in found.items()))
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def _memory(settings: DetectOptions) -> Iterator[Check]:
@@ -84,20 +94,7 @@ def _memory(settings: DetectOptions) -> Iterator[Check]:
         yield Check("rings", "ok", f"{needed / (1 << 20):,.0f} MiB for {settings.workers} × {settings.slots} slots")
 
 
-def _runtimes() -> Iterator[Check]:
-    if _version("onnxruntime") and _version("onnxruntime-gpu"):
-        yield Check(
-            "runtime",
-            "problem",
-            "onnxruntime and onnxruntime-gpu exclude each other, the CPU build wins silently: uninstall both, install one extra",
-        )
-    if importlib.util.find_spec("onnxruntime") is None:
-        yield Check("runtime", "problem", f"no ONNX Runtime: {install('cpu')}, or [gpu] for NVIDIA")
-        return
-    import onnxruntime
-
-    providers = ", ".join(onnxruntime.get_available_providers())
-    yield Check("runtime", "ok", f"ONNX Runtime {onnxruntime.__version__}, built with {providers}")
+def _video() -> Iterator[Check]:
     if importlib.util.find_spec("av") is None:
         yield Check("video", "note", f"video files cannot be read: {install('video')}")
     if _core.VIDEO:

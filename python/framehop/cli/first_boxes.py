@@ -9,6 +9,7 @@ import numpy as np
 from framehop._core import encode_jpeg
 from framehop.cli.invocation import typed
 from framehop.cli.output import note
+from framehop.cli.replacing import replace_file
 from framehop.log import LogAt
 from framehop.types import EventRecord
 
@@ -39,6 +40,4 @@ class FirstBoxes:
     def _draw(self) -> None:
         with self._at.open(create=False) as log:
             image = self._still(log, [stream for stream in self._streams if stream in self._with_boxes])
-        part = self._path.with_name(f".{self._path.name}.part")
-        part.write_bytes(encode_jpeg(np.asarray(image)))
-        part.replace(self._path)
+        replace_file(self._path, encode_jpeg(np.asarray(image)))

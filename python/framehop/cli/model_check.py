@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from framehop._core import decode_jpeg
-from framehop.config import DetectOptions
+from framehop.config import DetectOptions, engine_cache
 from framehop.errors import FramehopError, MissingExtraError
 from framehop.inference import sample_picture
 from framehop.inference.engine import Engine, load_model
@@ -34,9 +35,21 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
     """Check that the model can be used here, and what it finds. A runtime that is not installed is not mentioned."""
     try:
         model = load_model(options.model)
-        pinned = "as pinned" if model.sidecar.sha256 else "not pinned in its model.yaml"
+        pinned = "as pinned" if model.overrides.sha256 else "not pinned by a sidecar"
         yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… {pinned}")
-        with Engine(model, provider=options.provider, max_batch=options.max_batch) as engine:
+        with Engine(
+            model,
+            provider=options.provider,
+            fp16=options.fp16,
+            allow_fallback=options.allow_fallback,
+            engine_cache=engine_cache(options, 0),
+            max_batch=options.max_batch,
+            preprocess=options.preprocess,
+            tiles=options.tiles,
+        ) as engine:
+            yield Check("family", "ok", f"{engine.plan.family}; framehop model inspect says what was chosen, and why")
+            if options.tiles:
+                yield _tiles(engine, options.slot_bytes)
             if engine.one_by_one and options.max_batch > 1:
                 yield Check("batch", "note", "the network takes one picture at a time: a larger batch is not faster")
             yield _run(engine)
@@ -60,6 +73,15 @@ def _run(engine: Engine) -> Check:
         return Check("network", "problem", "it finds other boxes in a batch than in one picture: use --max-batch 1")
     pictures = f"{engine.max_batch} pictures in {took_ms:.0f} ms" if engine.max_batch > 1 else f"{took_ms:.0f} ms"
     return Check("network", "ok", f"{engine.info.provider}, {pictures}; {_found(engine, alone[0])}")
+
+
+def _tiles(engine: Engine, slot_bytes: int) -> Check:
+    """Say what tiles cost, and whether the pictures that they need fit the ring."""
+    needed = engine.min_width * engine.min_height * 3
+    cost = f"{engine.runs_per_picture} runs of the network per picture, of {engine.min_width} x {engine.min_height} pixels or more"
+    if needed > slot_bytes:
+        return Check("tiles", "note", f"{cost}: they need at least --slot-mib {math.ceil(needed / (1 << 20))}")
+    return Check("tiles", "ok", cost)
 
 
 def _same(one: Detections, other: Detections) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from framehop.budgets import HANG_S, START_S, SWAP_ANSWER_S, SWAP_LOAD_S
+from framehop.budgets import ANSWER_S, HANG_S, START_S, SWAP_ANSWER_S, SWAP_LOAD_S
 from framehop.cli import options
 from framehop.cli.output import complain, note, out, write_json_line
 from framehop.errors import ProcessError
@@ -20,6 +20,7 @@ from framehop.timing import Deadline
 from framehop.types import ModelInfo
 
 LOOK_S = 0.2
+LOOK_ANSWER_S = 2 * ANSWER_S  # somebody else's question may be answered first
 
 _DOES = {"loading": "loads it beside the model that runs", "loaded": "has loaded it", "switched": "has switched"}
 
@@ -73,8 +74,20 @@ def _followed(found: Found, report: SwapReport) -> SwapReport:
         if deadline.expired:
             raise ProcessError(f"the swap did not end within {PATIENCE_S:.0f} s: look at it with framehop status")
         time.sleep(LOOK_S)
-        report = ask_swap(found, SwapLook(report.number), HANG_S)
+        report = _look(found, report.number)
     return report
+
+
+def _look(found: Found, number: int) -> SwapReport:
+    try:
+        return ask_swap(found, SwapLook(number), LOOK_ANSWER_S)
+    except ProcessError as error:
+        if found.directory.exists():
+            raise
+        pid = found.publication.pid
+        raise ProcessError(
+            f"process {pid} ended before the swap did; it starts again with the model it is given"
+        ) from error
 
 
 def _progress(report: SwapReport) -> str:

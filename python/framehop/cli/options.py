@@ -9,9 +9,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from framehop.config import DEFAULT_LOG, MAX_PIXELS, DetectOptions, load_config
+from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.preprocess import Preprocess
 from framehop.log import LogAt
 
 
@@ -85,19 +86,17 @@ Model = Annotated[
         "--model",
         metavar="NAME|PATH",
         rich_help_panel=FINDING,
-        help="coco-ssd, or a model.yaml, its folder, or the .onnx beside it.",
+        help="coco-ssd, or your own .onnx file, alone or with a sidecar beside it.",
     ),
 ]
 Conf = Annotated[
-    float | None,
+    list[str] | None,
     typer.Option(
         "--conf",
-        min=0.0,
-        max=1.0,
-        metavar="SHARE",
+        metavar="SHARE|LABEL=SHARE",
         show_default=False,
         rich_help_panel=FINDING,
-        help="Least confidence of a box, as 0.3; default: the model's own.",
+        help="Least confidence of a box, as 0.3, or of one label, as person=0.35; may be repeated. Default: the model's own.",
     ),
 ]
 Classes = Annotated[
@@ -108,6 +107,36 @@ Classes = Annotated[
         show_default=False,
         rich_help_panel=FINDING,
         help="Only objects with these labels, by name or number: person,car. May be repeated.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="LABEL,…",
+        show_default=False,
+        rich_help_panel=FINDING,
+        help="No objects with these labels.",
+    ),
+]
+MinSize = Annotated[
+    float,
+    typer.Option(
+        "--min-size",
+        min=0.0,
+        metavar="PIXELS",
+        rich_help_panel=FINDING,
+        help="Only objects at least so wide and so high, in pixels of the source.",
+    ),
+]
+Tiles = Annotated[
+    str,
+    typer.Option(
+        "--tiles",
+        metavar="COLUMNSxROWS",
+        show_default=False,
+        rich_help_panel=FINDING,
+        help="Look for small objects in parts of the picture too, as 3x2; costs a run of the network each.",
     ),
 ]
 NewLane = Annotated[
@@ -134,7 +163,30 @@ Device = Annotated[
         "--provider",
         metavar="DEVICE",
         rich_help_panel=MACHINE,
-        help="Where the model runs: cpu, cuda, tensorrt, or auto for the GPU if it works.",
+        help="Where the model runs: cpu, cuda, tensorrt, openvino, or auto for the GPU if it works.",
+    ),
+]
+Fp16 = Annotated[
+    bool,
+    typer.Option(
+        "--fp16", rich_help_panel=MACHINE, help="Let TensorRT compute in float16: faster, a little less exact."
+    ),
+]
+AllowFallback = Annotated[
+    bool,
+    typer.Option(
+        "--allow-fallback",
+        rich_help_panel=MACHINE,
+        help="Where DEVICE does not work, take what does, with a warning. Else that is an error.",
+    ),
+]
+Preprocessing = Annotated[
+    Preprocess,
+    typer.Option(
+        "--preprocess",
+        metavar="BY",
+        rich_help_panel=MACHINE,
+        help="Who resizes and normalises: native, dali, or auto for DALI on a GPU where it is installed.",
     ),
 ]
 Gpus = Annotated[
@@ -165,7 +217,22 @@ SlotMib = Annotated[
 MaxBatch = Annotated[
     int,
     typer.Option(
-        "--max-batch", min=1, max=256, metavar="N", rich_help_panel=MACHINE, help="Most pictures in one inference."
+        "--max-batch",
+        min=1,
+        max=256,
+        metavar="N",
+        rich_help_panel=MACHINE,
+        help="Most pictures in one inference. On the CPU only with --lanes 1: several lanes take one each.",
+    ),
+]
+Lanes = Annotated[
+    str,
+    typer.Option(
+        "--lanes",
+        metavar="auto|N",
+        rich_help_panel=MACHINE,
+        help="Inferences side by side. auto: 1 on a GPU; on the CPU one per core, each of one thread and one picture. Decoding has"
+        " as many threads, split among the workers, on the same cores.",
     ),
 ]
 MaxPixels = Annotated[
@@ -194,34 +261,81 @@ def detect_options(
     *,
     model: str,
     provider: Provider = "auto",
+    fp16: bool = False,
+    allow_fallback: bool = False,
     lane: str = "main",
     sample: float = 1.0,
-    conf: float | None = None,
+    conf: list[str] | None = None,
     classes: list[str] | None = None,
+    exclude: list[str] | None = None,
+    min_size: float = 0.0,
+    tiles: str = "",
+    config: Path | None = None,
     gpus: list[int] | None = None,
     workers: int,
     slots: int,
     slot_mib: float,
     max_batch: int,
+    lanes: str = "auto",
+    preprocess: Preprocess = "auto",
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
+    usual, class_conf = thresholds(conf or [])
     return DetectOptions(
         model=model,
         provider=provider,
+        fp16=fp16,
+        allow_fallback=allow_fallback,
         lane=lane,
         sample=sample,
-        conf=conf,
-        classes=_separate(classes or []),
+        conf=usual,
+        class_conf=class_conf,
+        classes=separate(classes or []),
+        exclude=separate(exclude or []),
+        min_size_px=min_size,
+        regions=load_config(config).detect.regions if config else {},
+        tiles=tiles,
         devices=tuple(gpus or [0]),
         workers=workers,
         slots=slots,
         slot_bytes=int(slot_mib * (1 << 20)),
         max_batch=max_batch,
+        lanes=lane_number(lanes),
+        preprocess=preprocess,
         max_pixels=max_pixels,
     )
 
 
-def _separate(texts: list[str]) -> tuple[str, ...]:
+def lane_number(text: str) -> int:
+    """Return the number of lanes that was typed; 0 for `auto`."""
+    if text == "auto":
+        return 0
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LANES):
+        raise ConfigError(f"--lanes takes auto, or a number from 1 to {MAX_LANES}, not {text[:64]!r}")
+    return int(text)
+
+
+def thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:
+    """Return the least confidence of all labels, if it is given, and those of single ones. The last of each counts."""
+    usual, of_label = None, {}
+    for text in texts:
+        label, named, share = text.rpartition("=")
+        try:
+            value = float(share)
+        except ValueError as error:
+            raise ConfigError(
+                f"--conf takes a number, as 0.3, or a label's, as person=0.35, not {text[:64]!r}"
+            ) from error
+        if not 0.0 <= value <= 1.0:
+            raise ConfigError(f"--conf {text[:64]} is not between 0 and 1")
+        if named:
+            of_label[label] = value
+        else:
+            usual = value
+    return usual, of_label
+
+
+def separate(texts: list[str]) -> tuple[str, ...]:
     """Split labels at commas, which may also be separate arguments. A label that contains a comma must be given by its number."""
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 

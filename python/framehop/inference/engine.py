@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,22 +13,31 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.inference import Model, OnnxSession, Provider, SessionOptions, finite_rows, load_model
-from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor, Wanted
-from framehop.inference.preprocess import InputTensor
+from framehop.errors import ClosedError, InvalidArgumentError, ModelError
+from framehop.inference import Model, Network, OnnxSession, Provider, Run, SessionOptions, load_model
+from framehop.inference.device import Device
+from framehop.inference.postprocess import (
+    NO_CANDIDATES,
+    NO_OBJECTS,
+    Candidates,
+    Objects,
+    Postprocessor,
+    Wanted,
+    finite,
+)
+from framehop.inference.preprocess import Preprocess, make_preprocessor, shared_stream
+from framehop.inference.recognise import Plan, recognise
 from framehop.inference.tiling import Tiling
 from framehop.types import BatchTimings, Detections, ModelInfo
 
-__all__ = ["BAD_OUTPUT", "Engine", "load_model"]
-
-BAD_OUTPUT = "bad_output"
+__all__ = ["Engine", "load_model"]
 
 Size = tuple[int, int]
 
 
 class Engine:
-    """Finds objects in pictures; it is a :class:`framehop.protocols.Detector`. Use from one thread at a time.
+    """Finds objects in pictures; it is a :class:`framehop.protocols.Detector`. Use from one thread at a time; `lane` makes one
+    of the same network for another thread.
 
     with Engine(load_model("coco-ssd")) as engine:
         [found] = engine.detect([decode_jpeg(data)])
@@ -42,43 +52,74 @@ class Engine:
         max_batch: int = 8,
         device: int = 0,
         engine_cache: Path | None = None,
+        fp16: bool = False,
+        allow_fallback: bool = False,
+        preprocess: Preprocess = "auto",
         conf: float | None = None,
         classes: Sequence[str] = (),
         class_conf: Mapping[str, float] = MappingProxyType({}),
         exclude: Sequence[str] = (),
         tiles: str = "",
+        side_by_side: bool = False,
     ) -> None:
-        """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`: see SessionOptions. `max_batch`: pictures
-        per run of the network, 1–256; the input tensor has room for as many. `conf`: the least score of a box, 0–1; None means
-        the model's own. `class_conf`: the same for single labels. `classes`: the only labels to look for, by name or label id;
-        empty means all. `exclude`: labels to leave out. `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not.
+        """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`, `fp16`, `allow_fallback`: see SessionOptions.
+        `max_batch`: pictures per run of the network, 1–256; the input tensor has room for as many. `preprocess`: see
+        make_preprocessor. `conf`: the least score of a box, 0–1; None means the model's own. `class_conf`: the same for single
+        labels. `classes`: the only labels to look for, by name or label id; empty means all. `exclude`: labels to leave out.
+        `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not. `side_by_side`: lanes will share the cores; where the
+        network turns out to run on the CPU, each has one thread and one picture at a time, or as many as the network insists on.
 
         Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
         """
         if not 1 <= max_batch <= 256 or threads < 0:
             raise InvalidArgumentError(f"max_batch must be 1 to 256 and threads 0 or more: {max_batch}, {threads}")
-        options = SessionOptions(provider=provider, threads=threads, device=device, engine_cache=engine_cache)
-        self._model = model = model if model.sha256 else model.checked()
-        self._max_batch = max_batch
-        wanted = Wanted.of(model.labels, conf, classes, class_conf=class_conf, exclude=exclude)
-        self._tiling = Tiling.of(tiles, model.sidecar.nms, max_objects=model.sidecar.max_objects)
-        self._post = Postprocessor(model.sidecar, wanted)
-        self._input = InputTensor(model.sidecar.input, model.sidecar.resize, max_batch=max_batch)
-        session = OnnxSession(model, options, outputs=self._post.outputs, max_batch=max_batch)
+        stream = shared_stream(preprocess, provider, device)
+        options = SessionOptions(
+            provider=provider,
+            threads=threads,
+            device=device,
+            engine_cache=engine_cache,
+            fp16=fp16,
+            allow_fallback=allow_fallback,
+            compute_stream=stream.handle if stream else 0,
+        )
+        model = model if model.sha256 else model.checked()
+        with Network.open(model, 1 if side_by_side else threads) as network:
+            self._plan = recognise(network, model)
+            self._spec = spec = self._plan.spec
+            wanted = Wanted.of(spec.labels, conf, classes, class_conf=class_conf, exclude=exclude)
+            self._tiling = Tiling.of(tiles, spec.nms, max_objects=spec.max_objects)
+            self._post = Postprocessor(spec, wanted)
+            session = OnnxSession(
+                model, spec.input, options, outputs=self._post.outputs, max_batch=max_batch, network=network
+            )
         self._provider = session.provider
+        alone = side_by_side and session.provider == "cpu"
+        self._max_batch = min(max_batch, max(1, session.fixed_batch)) if alone else max_batch
+        place = Device.of(session.provider, device, stream)
+        self._make_input = partial(
+            make_preprocessor, preprocess, spec.input, spec.resize, max_batch=self._max_batch, device=place
+        )
+        self._input = self._make_input()
         self._session: OnnxSession | None = session
         self._warm_up(session)
         self._one_by_one = session.one_by_one
 
     @property
     def info(self) -> ModelInfo:
-        """The name and version from the sidecar, the network's SHA-256, and the provider that really runs it."""
-        model = self._model
-        return ModelInfo(name=model.name, version=model.version, sha256=model.sha256, provider=self._provider)
+        """The name and version of the model, the network's SHA-256, and the provider that really runs it."""
+        spec = self._spec
+        return ModelInfo(name=spec.name, version=spec.version, sha256=spec.sha256, provider=self._provider)
+
+    @property
+    def plan(self) -> Plan:
+        """What the model was recognised as, and why."""
+        return self._plan
 
     @property
     def labels(self) -> Mapping[int, str]:
-        return self._model.labels
+        """Names by label id; an id without a name is shown as its number."""
+        return MappingProxyType(self._spec.labels)
 
     @property
     def max_batch(self) -> int:
@@ -91,17 +132,34 @@ class Engine:
 
     @property
     def min_width(self) -> int:
-        """Width in pixels below which a decoder should not scale down; see Model.min_decode_size. Tiles make it larger."""
-        return self._tiling.decode_size(self._model.min_decode_size)[0]
+        """Width in pixels below which a decoder should not scale down: the input's. A letterboxed picture needs less on one
+        side, but which depends on its shape; both together are enough for every shape. Tiles make it larger."""
+        return self._decode_size[0]
 
     @property
     def min_height(self) -> int:
-        return self._tiling.decode_size(self._model.min_decode_size)[1]
+        return self._decode_size[1]
+
+    @property
+    def _decode_size(self) -> Size:
+        return self._tiling.decode_size((self._spec.input.width, self._spec.input.height))
 
     @property
     def runs_per_picture(self) -> int:
         """The number of pictures that the network sees for one picture, at most: 1 without tiles."""
         return self._tiling.runs
+
+    def lane(self) -> Engine:
+        """Return another engine on the same network, with an input tensor of its own, so that two threads run it side by side. Each
+        is closed by itself, and the network is freed with the last. Raises ClosedError, and what making a preprocessor raises."""
+        lane = copy.copy(self)
+        lane._session, lane._input = self._open().lane(), self._make_input()
+        return lane
+
+    def _open(self) -> OnnxSession:
+        if self._session is None:
+            raise ClosedError("the engine is closed")
+        return self._session
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[Size] | None = None
@@ -110,16 +168,16 @@ class Engine:
 
         `pictures`: uint8 [H, W, 3], RGB, borrowed for the call. `source_sizes`: (width, height) of each picture before the
         decoder scaled it; boxes are in these pixels. None if no picture was scaled. More than `max_batch` pictures run in several
-        batches. A picture whose outputs hold NaN or infinity gets the error `bad_output`; the others are not affected.
+        batches. A picture whose outputs hold NaN or infinity, or what its head cannot read, gets an error that begins with
+        `bad_output`; the others are not affected.
         Raises InvalidArgumentError for a picture of another shape or dtype, ModelError when the runtime fails, ClosedError.
         """
-        if self._session is None:
-            raise ClosedError("the engine is closed")
+        session = self._open()
         _check_pictures(pictures)
         sizes = [_size(picture) for picture in pictures] if source_sizes is None else source_sizes
         if len(sizes) != len(pictures):
             raise InvalidArgumentError(f"{len(pictures)} pictures, but {len(sizes)} source sizes")
-        return self._tiling.detect(pictures, sizes, partial(self._detect_all, self._session))
+        return self._tiling.detect(pictures, sizes, partial(self._detect_all, session))
 
     def _detect_all(
         self, session: OnnxSession, pictures: Sequence[NDArray[np.uint8]], sizes: Sequence[Size]
@@ -136,47 +194,52 @@ class Engine:
         began = time.perf_counter_ns()
         batch, transforms = self._input.fill(pictures)
         filled = time.perf_counter_ns()
-        outputs = session.run(batch)
+        runs = session.run(batch)
         ran = time.perf_counter_ns()
-        found = self._objects(outputs, transforms, [_size(picture) for picture in pictures], sizes)
+        read = [one for run in runs for one in self._post.read(run.outputs, run.count)[: run.used]]
+        found = self._objects(read, transforms, [_size(picture) for picture in pictures], sizes)
         timings = _timings(len(pictures), began, filled, ran, time.perf_counter_ns())
         return [_detections(objects, timings) for objects in found]
 
     def _objects(
         self,
-        outputs: Mapping[str, NDArray[np.float32]],
+        read: Sequence[Candidates | str],
         transforms: NDArray[np.float64],
         picture_sizes: Sequence[Size],
         source_sizes: Sequence[Size],
-    ) -> list[Objects | None]:
-        """Return the objects of each picture, or None if its outputs are not finite."""
-        usable = finite_rows(outputs)
+    ) -> list[Objects | str]:
+        """Return the objects of each picture, or the reason why its outputs cannot be used."""
+        kept = self._post.keep([NO_CANDIDATES if isinstance(one, str) else one for one in read])
         return [
-            self._post.objects(
-                {name: rows[i] for name, rows in outputs.items()},
-                transforms[i],
-                picture_size=picture_sizes[i],
-                source_size=source_sizes[i],
-            )
-            if usable[i]
-            else None
-            for i in range(len(picture_sizes))
+            one
+            if isinstance(one, str)
+            else self._post.place(kept[i], transforms[i], picture_size=picture_sizes[i], source_size=source_sizes[i])
+            for i, one in enumerate(read)
         ]
 
     def _warm_up(self, session: OnnxSession) -> None:
         """Run a batch of one and the largest batch. This allocates, and shows whether the head can read the outputs and whether the
         network takes a batch, which small batches would hide until the load is high. A GPU plans anew for each batch size."""
-        self._read_blank(session.run(self._input.blank(1)), 1)
-        self._read_blank(session.try_batch(self._input.blank(self._max_batch)), self._max_batch)
+        self._read_blank(session.run(self._input.blank(1)))
+        runs = session.try_batch(self._input.blank(self._max_batch))
+        try:
+            self._read_blank(runs)
+        except ModelError as error:
+            session.run_one_by_one(error)  # its outputs have no axis for the pictures of a batch
+            self._read_blank(session.run(self._input.blank(1)))
 
-    def _read_blank(self, outputs: Mapping[str, NDArray[np.float32]], count: int) -> None:
-        size = self._model.min_decode_size
-        self._objects(outputs, np.tile([1.0, 1.0, 0.0, 0.0], (count, 1)), [size] * count, [size] * count)
+    def _read_blank(self, runs: Sequence[Run]) -> None:
+        """Raise ModelError if the head cannot read the outputs, as it never will."""
+        for run in runs:
+            for rows in self._post.rows(run.outputs, run.count):
+                if finite(rows):
+                    self._post.candidates(rows)
 
     def close(self) -> None:
-        """Free the network; `detect` then raises ClosedError. Closing twice is harmless."""
+        """Free the network, unless other lanes run it; `detect` then raises ClosedError. Closing twice is harmless."""
         if self._session is not None:
             self._session.close()
+            self._input.close()
             self._session = None
 
     def __enter__(self) -> Self:
@@ -222,7 +285,7 @@ def _timings(batch_size: int, began_ns: int, filled_ns: int, ran_ns: int, done_n
     )
 
 
-def _detections(objects: Objects | None, timings: BatchTimings) -> Detections:
-    boxes, scores, label_ids = objects or NO_OBJECTS
-    error = "" if objects is not None else BAD_OUTPUT
+def _detections(found: Objects | str, timings: BatchTimings) -> Detections:
+    boxes, scores, label_ids = NO_OBJECTS if isinstance(found, str) else found
+    error = found if isinstance(found, str) else ""
     return Detections(boxes=boxes, scores=scores, label_ids=label_ids, error=error, timings=timings)

@@ -1,22 +1,26 @@
-"""Finds the sidecar of a model that a user names."""
+"""Finds the model that a user names: its network, and the sidecar beside it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from framehop.errors import ModelError
-from framehop.inference.sidecar import Model, read_sidecar
+from framehop.inference.sidecar import Model, model_of, networks_in, read_sidecar, read_yaml
 
 SIDECAR = "model.yaml"
 _MODELS = Path(__file__).parents[1] / "models"
 BUILT_IN = {"coco-ssd": _MODELS / "coco_ssd" / SIDECAR}
 
+# A YAML file of the network's stem may be a training framework's. One of these keys makes it ours.
+_OURS = frozenset({"file", "input", "resize", "labels", "version", "score_threshold", "max_objects"})
+
 
 def load_model(name_or_path: str | Path) -> Model:
-    """Load a built-in model by name, or a `model.yaml`, a directory with one, or a `.onnx` file with one beside it.
+    """Load a built-in model by name, or a `.onnx` file, or a directory with one, or the path of a sidecar.
 
-    Everything that needs no runtime is checked now, before any process is started: the sidecar, and the network's SHA-256 where the
-    sidecar pins it. A built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
+    A sidecar is a `STEM.yaml` or `model.yaml` beside the network; none is needed. All that needs no runtime is checked now, before
+    any process starts: the sidecar, the network's SHA-256 where the sidecar pins it, and whether the file can be ONNX at all. A
+    built-in name wins over a directory of that name: write `./coco-ssd` for the directory. Raises ModelError.
     """
     return _find(name_or_path).checked()
 
@@ -26,31 +30,45 @@ def sample_picture() -> bytes:
     return (_MODELS / "astronaut.jpg").read_bytes()
 
 
+def sidecar_of(network: Path) -> Path:
+    """Return the path of the sidecar that is for one network alone, whether it exists or not."""
+    return network.with_suffix(".yaml")
+
+
 def _find(name_or_path: str | Path) -> Model:
     if str(name_or_path) in BUILT_IN:
         return read_sidecar(BUILT_IN[str(name_or_path)])
     path = Path(name_or_path)
     if path.is_dir():
-        return read_sidecar(path / SIDECAR)
-    if path.suffix == ".onnx":
-        return _beside(path)
+        return _in_directory(path)
     if path.suffix in {".yaml", ".yml"}:
         return read_sidecar(path)
+    if path.exists() or path.suffix == ".onnx":
+        return _of_network(path)
     raise ModelError(
         f"there is no model {str(name_or_path)!r}; built in: {', '.join(BUILT_IN)};"
-        f" or give the path of a directory with {SIDECAR}, of a {SIDECAR}, or of a .onnx file beside one"
+        f" or give the path of a .onnx file, of a directory with one, or of a {SIDECAR}"
     )
 
 
-def _beside(network: Path) -> Model:
-    if not network.is_file():
+def _in_directory(directory: Path) -> Model:
+    if (sidecar := directory / SIDECAR).exists():
+        return read_sidecar(sidecar)
+    found = networks_in(directory)
+    if len(found) == 1:
+        return _of_network(found[0])
+    there = "there are " + ", ".join(file.name for file in found[:8]) if found else "there is no .onnx file"
+    raise ModelError(f"{directory} is no model: {there} in it; give the path of one .onnx file")
+
+
+def _of_network(network: Path) -> Model:
+    if not network.exists():
         raise ModelError(f"{network} does not exist")
-    sidecar = network.parent / SIDECAR
-    if not sidecar.is_file():
-        raise ModelError(f"{network} needs a {SIDECAR} beside it with its input, head and labels: see docs/models.md")
-    model = read_sidecar(sidecar)
-    if model.file != network.resolve():
-        raise ModelError(
-            f"{sidecar} describes {model.sidecar.file}, not {network.name}; give each network its own directory"
-        )
-    return model
+    file, own, shared = network.absolute(), sidecar_of(network), network.parent / SIDECAR
+    if own.is_file() and _is_ours(content := read_yaml(own)):
+        return model_of(own, content, file)
+    return read_sidecar(shared, file) if shared.is_file() else Model(file=file)
+
+
+def _is_ours(content: object) -> bool:
+    return isinstance(content, dict) and (not _OURS.isdisjoint(content) or isinstance(content.get("head"), dict))

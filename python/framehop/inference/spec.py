@@ -1,4 +1,5 @@
-"""The content of `model.yaml`: all that is needed to feed a network and to read its outputs. Users read docs/models.md."""
+"""All that is needed to feed a network and to read its outputs: `ModelSpec`, and `Overrides`, the content of `model.yaml`. Users
+read docs/models.md."""
 
 from __future__ import annotations
 
@@ -7,23 +8,46 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from framehop.inference.head_specs import HeadSpec, LabelId
+
 PerChannel = float | tuple[float, float, float]
 Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-LabelId = Annotated[int, msgspec.Meta(ge=0, le=2**30)]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Labels = Annotated[dict[LabelId, Label], msgspec.Meta(max_length=65_536)]
+TensorName = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+ModelName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Version = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")]
+Pixel = Annotated[float, msgspec.Meta(ge=0.0, le=255.0)]
+Candidates = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+Objects = Annotated[int, msgspec.Meta(ge=1, le=4096)]  # one answer of the hop carries up to 4096
+
+Layout = Literal["NHWC", "NCHW"]
+Colour = Literal["RGB", "BGR"]
+Dtype = Literal["float32", "float16", "uint8"]
+ResizeMode = Literal["stretch", "letterbox", "letterbox-topleft"]
+ExtraInput = Literal["canvas-wh", "canvas-hw", "scale-factor-one", "ones-mask"]
+
+
+def _per_channel(value: PerChannel) -> tuple[float, float, float]:
+    return value if isinstance(value, tuple) else (value, value, value)
 
 
 class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The network's input. A value of the tensor is `pixel * scale + bias`, per channel in the model's own order."""
+    """The network's input. A value of the tensor is `pixel * scale + bias`, per channel in the model's own order. `extra`: what the
+    other inputs get, by name: the canvas' sides (width first or height first), ones, or a mask of ones."""
 
-    name: str
+    name: TensorName
     width: Side
     height: Side
-    layout: Literal["NHWC", "NCHW"]
-    colour: Literal["RGB", "BGR"]
+    layout: Layout
+    colour: Colour
+    dtype: Dtype = "float32"
     scale: PerChannel = 1.0
     bias: PerChannel = 0.0
+    extra: dict[TensorName, ExtraInput] = {}
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (*self.scales, *self.biases))):
@@ -46,30 +70,8 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ResizeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The way a picture is resized to `width` × `height`. `pad`: pixel value around a letterboxed picture."""
 
-    mode: Literal["stretch", "letterbox", "letterbox-topleft"]
-    pad: Annotated[float, msgspec.Meta(ge=0.0, le=255.0)] = 114.0
-
-
-class SsdSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="ssd"):
-    """The SSD head. `scores`, `boxes`: names of outputs. `first_label_id`: the label id of column 0 of the scores."""
-
-    scores: str
-    boxes: str
-    first_label_id: LabelId = 0
-
-
-class YoloxSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="yolox"):
-    """The YOLOX head. `output`: name of the one output. `strides`: input pixels per cell of each grid, in the output's order.
-    `first_label_id`: the label id of the first class."""
-
-    output: str
-    strides: Annotated[
-        tuple[Annotated[int, msgspec.Meta(ge=1, le=1024)], ...], msgspec.Meta(min_length=1, max_length=8)
-    ] = (8, 16, 32)
-    first_label_id: LabelId = 0
-
-
-HeadSpec = SsdSpec | YoloxSpec
+    mode: ResizeMode
+    pad: Pixel = 114.0
 
 
 class NmsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,25 +79,72 @@ class NmsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     iou: Share = 0.5
     class_agnostic: bool = True
-    max_candidates: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+    max_candidates: Candidates = 1000
 
 
-class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole of `model.yaml`."""
+class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole description of a model. An id without a label is shown as its number."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    file: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    name: ModelName
+    version: Version
+    file: FileName
     input: InputSpec
     resize: ResizeSpec
     head: HeadSpec
-    labels: Annotated[dict[LabelId, Label], msgspec.Meta(min_length=1, max_length=65_536)]
-    sha256: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    labels: Labels
+    sha256: Sha256 = ""
     task: Literal["detection"] = "detection"
     score_threshold: Share = 0.5
     nms: NmsSpec = NmsSpec()
-    max_objects: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100  # one answer of the hop carries up to 4096
+    max_objects: Objects = 100
 
 
-def _per_channel(value: PerChannel) -> tuple[float, float, float]:
-    return value if isinstance(value, tuple) else (value, value, value)
+class InputOverrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `model.yaml` says of the input; None is left to recognition."""
+
+    name: TensorName | None = None
+    width: Side | None = None
+    height: Side | None = None
+    layout: Layout | None = None
+    colour: Colour | None = None
+    dtype: Dtype | None = None
+    scale: PerChannel | None = None
+    bias: PerChannel | None = None
+    extra: dict[TensorName, ExtraInput] | None = None
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (*_per_channel(self.scale or 0.0), *_per_channel(self.bias or 0.0)))):
+            raise ValueError("scale and bias must be finite numbers")
+
+
+class ResizeOverrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `model.yaml` says of the resize; None is left to recognition."""
+
+    mode: ResizeMode | None = None
+    pad: Pixel | None = None
+
+
+class NmsOverrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `model.yaml` says of the suppression; None is left to recognition."""
+
+    iou: Share | None = None
+    class_agnostic: bool | None = None
+    max_candidates: Candidates | None = None
+
+
+class Overrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of `model.yaml`: each key replaces what recognition would choose, and None leaves it to recognition. `head` holds
+    a name and, of that head's keys, those that are given; :mod:`framehop.inference.head_overrides` has checked it."""
+
+    name: ModelName | None = None
+    version: Version | None = None
+    file: FileName | None = None
+    sha256: Sha256 = ""
+    task: Literal["detection"] = "detection"
+    input: InputOverrides = InputOverrides()
+    resize: ResizeOverrides = ResizeOverrides()
+    head: dict[str, object] | None = None
+    labels: Annotated[dict[LabelId, Label], msgspec.Meta(min_length=1, max_length=65_536)] | None = None
+    score_threshold: Share | None = None
+    nms: NmsOverrides = NmsOverrides()
+    max_objects: Objects | None = None

@@ -28,6 +28,7 @@ Flags = NDArray[np.bool_]
 
 _COVERED = 0.5
 _SIDE_BY_SIDE = 0.5
+_MOST_PIECES = 1000  # each is compared with all others in Python, whatever a model's own limit is
 
 
 class _Pool(NamedTuple):
@@ -51,7 +52,7 @@ def merge(
     pool = _together([_pool(tile, part, picture) for tile, part in zip(tiles, parts, strict=True)])
     cut: Flags = np.logical_or.reduce(pool.ends, axis=1)
     entire = _suppressed(pool.only(~cut), rule, max_objects)
-    pieces = _strongest(pool.only(cut), rule.max_candidates)
+    pieces = _strongest(pool.only(cut), min(rule.max_candidates, _MOST_PIECES))
     pieces = _joined(pieces.only(~_covered(pieces, entire, rule)), gap=2 * tiles[-1].edge_px)
     pieces = _suppressed(pieces, rule, max_objects)
     pieces = pieces.only(~_covered(pieces, pieces, rule, by_larger=True))

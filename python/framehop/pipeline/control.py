@@ -19,6 +19,7 @@ from framehop.forks import abandon_in_children
 from framehop.log import LogAt
 from framehop.pipeline.found import ByStream
 from framehop.protocols import Start
+from framehop.regions import Regions
 from framehop.sources import DEFAULT_CODEC, Codec
 from framehop.types import FrameKey
 
@@ -42,6 +43,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     decode_threads: int
     max_pixels: int
     max_attempts: int
+    regions: dict[str, Regions]
+    min_size_px: float
     suspects: list[Suspect]
     drain_s: float
     sample: float

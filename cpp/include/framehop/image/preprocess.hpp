@@ -8,6 +8,8 @@
 //     value = V[i] + (V[j] - V[i]) * f_x                         then the row
 //     out[c] = value[channel c] * scale[c] + bias[c]             c in the model's order, RGB or BGR
 // and outside the placement out[c] = pad * scale[c] + bias[c]. Positions are computed in double, pixels in float32.
+// A tensor of another element gets out[c] rounded once: binary16 to the nearest, ties to even, and to infinity beyond
+// its range; bytes to the nearest, ties to even, and clamped to 0..255.
 #pragma once
 
 #include <array>
@@ -16,6 +18,7 @@
 #include <span>
 
 #include "framehop/base/image_view.hpp"
+#include "framehop/image/half.hpp"
 #include "framehop/image/placement.hpp"
 
 namespace framehop::image {
@@ -43,14 +46,19 @@ class Preprocessor {
     explicit Preprocessor(const PreprocessSpec& spec);
 
     [[nodiscard]] const PreprocessSpec& spec() const noexcept { return spec_; }
-    // Floats per picture: width * height * 3.
+    // Elements per picture: width * height * 3.
     [[nodiscard]] std::size_t tensor_size() const noexcept;
 
-    // Fills `tensor` (tensor_size() floats) from `picture`. Throws Errc::invalid_argument for an empty view or another
-    // size of tensor.
+    // Fills `tensor` (tensor_size() elements) from `picture`. Throws Errc::invalid_argument for an empty view or
+    // another size of tensor.
     Transform run(const ConstImageView& picture, std::span<float> tensor) const;
+    Transform run(const ConstImageView& picture, std::span<Half> tensor) const;
+    Transform run(const ConstImageView& picture, std::span<std::uint8_t> tensor) const;
 
   private:
+    template <class Element>
+    Transform fill(const ConstImageView& picture, std::span<Element> tensor) const;
+
     PreprocessSpec spec_;
 };
 

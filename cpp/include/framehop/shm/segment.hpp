@@ -55,6 +55,9 @@ class Pixels {
         return reinterpret_cast<std::uint8_t*>(mapping_.data()) + slot * slot_bytes_;
     }
 
+    // All slots, and what may lie behind them.
+    [[nodiscard]] const Mapping& mapping() const noexcept { return mapping_; }
+
   private:
     Mapping mapping_;
     std::uint64_t slot_bytes_;

@@ -1,9 +1,27 @@
-"""Greedy non-maximum suppression in NumPy."""
+"""Selects objects among candidates: by suppression in the core, or by the score alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from framehop import _core
+from framehop.inference.postprocess.candidates import Candidates
+from framehop.inference.spec import NmsSpec
+
+
+def suppressed(found: Sequence[Candidates], spec: NmsSpec, max_objects: int) -> list[Candidates]:
+    """Return each picture's candidates without those that overlap better ones of the same picture; best first. See _core.nms."""
+    kept = _core.nms(
+        [(one.boxes, one.scores, one.label_ids) for one in found],
+        iou=spec.iou,
+        class_agnostic=spec.class_agnostic,
+        max_candidates=spec.max_candidates,
+        max_objects=max_objects,
+    )
+    return [one.take(indices) for one, indices in zip(found, kept, strict=True)]
 
 
 def nms(
@@ -16,33 +34,19 @@ def nms(
     max_candidates: int = 1000,
     max_objects: int = 100,
 ) -> NDArray[np.intp]:
-    """Return the indices of the boxes to keep, best first. Equal scores are ordered by index, so that the order is deterministic.
-
-    `boxes`: float32 [k, 4], x1, y1, x2, y2; `scores`: float32 [k]; `label_ids`: int32 [k]. A box is dropped when it overlaps
-    a better one by more than `iou` (0–1); with `class_agnostic` false only if both have the same label. Only the
-    `max_candidates` best are looked at and at most `max_objects` kept, which bounds the work by their product.
-    """
-    rest = np.argsort(-scores, kind="stable")[:max_candidates]
-    kept: list[np.intp] = []
-    while len(rest) and len(kept) < max_objects:
-        best, rest = rest[0], rest[1:]
-        kept.append(best)
-        gone = _iou(boxes[best], boxes[rest]) > iou
-        if not class_agnostic:
-            gone &= label_ids[rest] == label_ids[best]
-        rest = rest[~gone]
-    return np.array(kept, np.intp)
+    """Return the indices of the boxes of one picture to keep, best first. Arguments and errors are those of _core.nms; `boxes` may
+    be of any strides."""
+    [kept] = _core.nms(
+        [(np.ascontiguousarray(boxes), scores, label_ids)],
+        iou=iou,
+        class_agnostic=class_agnostic,
+        max_candidates=max_candidates,
+        max_objects=max_objects,
+    )
+    return kept
 
 
-def _iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    corner, far = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    shared = _area(corner, far)
-    union = _area(box[:2], box[2:]) + _area(others[:, :2], others[:, 2:]) - shared
-    overlap: NDArray[np.float32] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return overlap
-
-
-def _area(corner: NDArray[np.float32], far: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the areas; a box turned inside out has none."""
-    area: NDArray[np.float32] = np.prod(np.maximum(far - corner, 0), axis=-1)
-    return area
+def best(found: Candidates, max_objects: int) -> Candidates:
+    """Return the `max_objects` candidates with the highest scores; between equal scores the lower index is the better one."""
+    order: NDArray[np.intp] = np.argsort(-found.scores, kind="stable")
+    return found.take(order[:max_objects])

@@ -39,8 +39,7 @@ class Wanted:
     ) -> Wanted:
         """Make the filter from a user's input. `classes`, `exclude` and the keys of `class_conf`: names out of `labels`, in any
         case, or label ids. Empty `classes` means all. Raises ConfigError naming the labels that there are."""
-        if conf is not None:
-            _check_conf("conf", conf)
+        check_conf(conf, class_conf)
         return cls(
             conf=conf,
             conf_of=_by_id(class_conf, labels),
@@ -73,14 +72,15 @@ class Wanted:
         return thresholds
 
 
-def _check_conf(name: str, conf: float) -> None:
-    if not (math.isfinite(conf) and 0.0 <= conf <= 1.0):
-        raise ConfigError(f"{name} must be between 0 and 1, not {conf}")
+def check_conf(conf: float | None, class_conf: Mapping[str, float]) -> None:
+    """Raise ConfigError unless the thresholds are 0 to 1. Whether the labels exist is not known before the model is."""
+    named = {f"conf of {label[:64]!r}": of_label for label, of_label in class_conf.items()}
+    for name, value in (named if conf is None else {"conf": conf, **named}).items():
+        if not (math.isfinite(value) and 0.0 <= value <= 1.0):
+            raise ConfigError(f"{name} must be between 0 and 1, not {value}")
 
 
 def _by_id(class_conf: Mapping[str, float], labels: Mapping[int, str]) -> dict[int, float]:
-    for name, conf in class_conf.items():
-        _check_conf(f"conf of {name[:64]!r}", conf)
     return {found: conf for text, conf in class_conf.items() for found in _ids_of("conf", text.strip(), labels)}
 
 

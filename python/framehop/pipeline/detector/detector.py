@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from framehop import _core
+from framehop.config import DetectOptions, engine_cache, usable_cores
 from framehop.inference.engine import Engine, load_model
+from framehop.inference.page_locks import PageLocks
 from framehop.pipeline import child
 from framehop.pipeline.control import (
     CancelSwap,
@@ -20,16 +22,19 @@ from framehop.pipeline.control import (
     Swapped,
     Switch,
 )
+from framehop.pipeline.detector.cores import credits_of, lane_count, side_by_side, warn_of_lanes
 from framehop.pipeline.detector.detector_loop import DetectorLoop
+from framehop.pipeline.detector.lane_model import LaneModel
+from framehop.pipeline.detector.lanes import Lanes
 from framehop.pipeline.detector.side_loader import SideLoader
 from framehop.pipeline.facts import FIRST_MODEL, ModelFacts, write_facts
 from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 
 
 class DetectorProcess:
-    """The main thread: answers batches, beats, and hears the supervisor and the loader between two batches."""
+    """The main thread: leases and answers pictures, beats, and hears the supervisor and the loader while the lanes infer."""
 
-    def __init__(self, link: SupervisorLink, loop: DetectorLoop, loader: SideLoader) -> None:
+    def __init__(self, link: SupervisorLink, loop: DetectorLoop, loader: SideLoader[LaneModel]) -> None:
         self._link, self._loop, self._loader = link, loop, loader
         self._draining = False
         self._running = FIRST_MODEL
@@ -66,7 +71,7 @@ class DetectorProcess:
     def _switch(self, number: int) -> None:
         loaded = self._loader.take(number)
         if loaded is not None:
-            self._loop.use(loaded, number).close()
+            self._loop.use(loaded, number)
             self._running = number
             _core.failpoint("swap.switched")
         if self._running == number:
@@ -75,24 +80,34 @@ class DetectorProcess:
 
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, DetectorSettings)
-    options = settings.options
-    first = _load(settings, FIRST_MODEL, options.model)
-    loader = SideLoader(lambda order: _load_beside(settings, order))
-    with _core.HopServer(settings.address) as server:
-        loop = DetectorLoop(server, first, ring_dir=Path(settings.ring_dir), max_batch=options.max_batch)
+    engine = _load(settings, FIRST_MODEL, settings.options.model)
+    lanes = _lanes_of(settings.options, engine.info.provider)
+    first = LaneModel.of(engine, lanes)
+    loader = SideLoader(lambda order: _load_beside(settings, order, lanes))
+    with _core.HopServer(settings.address, credits=credits_of(lanes, first.pictures)) as server:
+        locks = PageLocks.of(engine.info.provider, settings.device)
+        loop = DetectorLoop(server, Lanes(first), ring_dir=Path(settings.ring_dir), locks=locks)
+        del engine, first  # so that their memory goes with a swap
         channel.send(Ready(FIRST_MODEL))
         try:
             DetectorProcess(SupervisorLink(channel), loop, loader).run()
         finally:
             loop.close()
             loader.close()
-    if loader.busy:
+    if loader.busy or loop.busy:
         child.leave_threads()
 
 
-def _load_beside(settings: DetectorSettings, order: Swap) -> Engine:
+def _lanes_of(options: DetectOptions, provider: str) -> int:
+    cores = usable_cores()
+    lanes = lane_count(options, provider, cores)
+    warn_of_lanes(options, lanes, provider, cores)
+    return lanes
+
+
+def _load_beside(settings: DetectorSettings, order: Swap, lanes: int) -> LaneModel:
     _core.failpoint("swap.load")
-    return _load(settings, order.number, order.model)
+    return LaneModel.of(_load(settings, order.number, order.model), lanes)
 
 
 def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
@@ -101,11 +116,19 @@ def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
     engine = Engine(
         load_model(model),
         provider=options.provider,
+        fp16=options.fp16,
+        allow_fallback=options.allow_fallback,
+        engine_cache=engine_cache(options, settings.device),
+        preprocess=options.preprocess,
         threads=options.infer_threads,
         device=settings.device,
         max_batch=options.max_batch,
         conf=options.conf,
+        class_conf=options.class_conf,
         classes=options.classes,
+        exclude=options.exclude,
+        tiles=options.tiles,
+        side_by_side=side_by_side(options),
     )
     try:
         write_facts(settings.facts, ModelFacts.of(engine, number))

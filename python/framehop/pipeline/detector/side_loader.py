@@ -6,29 +6,39 @@ import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Generic, Protocol, TypeVar
 
 from framehop.errors import FramehopError, is_out_of_memory, text_of
 from framehop.pipeline.control import Swap, SwapFailed, SwapLoaded
 from framehop.pipeline.wake import Wake
-from framehop.protocols import Detector
 
 logger = logging.getLogger(__name__)
 
 LONGEST_REASON = 4096  # characters; far below what a control message holds
 
 
-class SideLoader:
+class Loaded(Protocol):
+    """What a load brings."""
+
+    def close(self) -> None:
+        """Free it. Closing twice is harmless."""
+
+
+L = TypeVar("L", bound=Loaded)
+
+
+class SideLoader(Generic[L]):
     """Holds at most one loaded model for the detector's main thread, which alone calls it; each load has a thread of its own.
     `fileno` is readable when there is news."""
 
-    def __init__(self, load: Callable[[Swap], Detector]) -> None:
+    def __init__(self, load: Callable[[Swap], L]) -> None:
         """`load`: loads, warms up and describes a model, in the thread of the load; what it raises is the reason of a failure."""
         self._load = load
         self._wake = Wake()
-        self._done: SimpleQueue[tuple[int, Detector | str]] = SimpleQueue()
+        self._done: SimpleQueue[tuple[int, L | str]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._wanted = 0
-        self._loaded: Detector | None = None
+        self._loaded: L | None = None
 
     def fileno(self) -> int:
         return self._wake.fileno()
@@ -50,7 +60,7 @@ class SideLoader:
 
     def _run(self, order: Swap) -> None:
         try:
-            found: Detector | str = self._load(order)
+            found: L | str = self._load(order)
         except Exception as error:  # noqa: BLE001  whatever it is, the model that runs is not to suffer
             found = _reason(error)
         self._done.put((order.number, found))
@@ -68,14 +78,14 @@ class SideLoader:
                 found.close()
         return news
 
-    def _settle(self, number: int, found: Detector | str) -> SwapLoaded | SwapFailed:
+    def _settle(self, number: int, found: L | str) -> SwapLoaded | SwapFailed:
         if isinstance(found, str):
             self._wanted = 0
             return SwapFailed(number, found)
         self._loaded = found
         return SwapLoaded(number)
 
-    def take(self, number: int) -> Detector | None:
+    def take(self, number: int) -> L | None:
         """Hand over the model of that number, which is the caller's to close from now on; None if it is not loaded."""
         if number != self._wanted or self._loaded is None:
             return None

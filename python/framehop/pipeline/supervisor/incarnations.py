@@ -58,14 +58,15 @@ class Process:
     """The state of one child. Used by the supervisor's thread alone, which outlives the child: the kernel kills a child when the
     thread that started it ends.
 
-    `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `draining`: it was asked to end,
-    or must not be started again because the pipeline ends. `proven`: this incarnation or an earlier one was ready, so an error that
-    stops it now may pass.
+    `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `start_s`: how long it may take
+    until it is ready. `draining`: it was asked to end, or must not be started again because the pipeline ends. `proven`: this
+    incarnation or an earlier one was ready, so an error that stops it now may pass.
     """
 
     role: str
     module: str
     index: int
+    start_s: float = START_S
     incarnation: int = 0
     popen: subprocess.Popen[bytes] | None = None
     channel: Channel | None = None
@@ -134,7 +135,7 @@ class Process:
 
     def deadline_s(self) -> float:
         """Return when it counts as hung, in monotonic seconds."""
-        return self.heard_s + HANG_S if self.ready else self.started_s + START_S
+        return self.heard_s + HANG_S if self.ready else self.started_s + self.start_s
 
     def kill_if_hung(self) -> None:
         """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die."""

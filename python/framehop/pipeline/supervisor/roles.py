@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from framehop import _core
+from framehop.budgets import ENGINE_S, START_S
 from framehop.config import DetectOptions, usable_cores
 from framehop.inference import load_model
 from framehop.log import LogAt
@@ -128,6 +129,8 @@ class WorkerRole:
             decode_threads=options.decode_threads or max(1, usable_cores() // options.workers),
             max_pixels=options.max_pixels,
             max_attempts=options.max_attempts,
+            regions=options.regions,
+            min_size_px=options.min_size_px,
             suspects=self.suspects.listed(),
             drain_s=options.drain_s,
             sample=options.sample,
@@ -169,8 +172,10 @@ class DetectorRole:
         """`serves`: called when a detector answers, with its address, and when it answers no more, with None."""
         self._options, self._resources, self._serves = options, resources, serves
         self._facts: dict[int, ModelFacts] = {}
+        start_s = ENGINE_S if options.provider == "tensorrt" else START_S
         self.processes = [
-            Process("detector", "framehop.pipeline.detector.detector", index) for index in range(len(options.devices))
+            Process("detector", "framehop.pipeline.detector.detector", index, start_s)
+            for index in range(len(options.devices))
         ]
         self.swaps = ModelSwaps(options.model, self.processes, load_model)
 

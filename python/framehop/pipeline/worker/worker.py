@@ -39,8 +39,9 @@ from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
 from framehop.protocols import FrameConsumer, Tenure
+from framehop.regions import ObjectFilter
 from framehop.timing import Deadline, now_us
-from framehop.types import Event, Partition
+from framehop.types import DetectedObject, Event, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Worker:
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
         self._in_flight = in_flight
         self._models = DetectorModels()
+        self._filter = ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
         self._resume = ResumePoints()
         self._intake: Intake | None = None
         self._ring = ring
@@ -226,10 +228,13 @@ class Worker:
             outcome="detected" if ok else "failed",
             reason="" if ok else reply.message or f"detector: {reply.status}",
             model=facts.model if facts else None,
-            objects=objects_of(reply, facts.labels) if ok and facts else [],
+            objects=self._objects(frame, reply, facts.labels) if ok and facts else [],
             stages_ms=stage_times(meta, frame, now_us(), reply),
             size=frame.size,
         )
+
+    def _objects(self, frame: Decoded, reply: _core.HopReply, labels: dict[int, str]) -> list[DetectedObject]:
+        return self._filter.keep(frame.record.meta.key.stream, frame.size, objects_of(reply, labels))
 
     def _beat(self, link: SupervisorLink) -> None:
         """Send a beat once a second, and at once when the last frame in flight was committed."""

@@ -8,9 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from framehop.inference.postprocess import nms
+from framehop._core import nms
+from framehop.errors import InvalidArgumentError
+from framehop.inference import postprocess
 
 Box = tuple[float, float, float, float]
+Picture = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
+
+
+def picture(boxes: list[Box], scores: list[float], labels: list[int] | None = None) -> Picture:
+    return (
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(scores, np.float32),
+        np.array(labels or [0] * len(boxes), np.int32),
+    )
+
+
+def suppress(*pictures: Picture) -> list[list[int]]:
+    kept = nms(pictures, iou=0.5, class_agnostic=True, max_candidates=1000, max_objects=100)
+    assert {indices.dtype for indices in kept} <= {np.dtype(np.intp)}
+    return [indices.tolist() for indices in kept]
 
 
 def keep(
@@ -23,10 +40,8 @@ def keep(
     max_candidates: int = 1000,
     max_objects: int = 100,
 ) -> list[int]:
-    kept = nms(
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.array(scores, np.float32),
-        np.array(labels or [0] * len(boxes), np.int32),
+    [kept] = nms(
+        [picture(boxes, scores, labels)],
         iou=iou,
         class_agnostic=class_agnostic,
         max_candidates=max_candidates,
@@ -103,5 +118,53 @@ def test_it_is_greedy_suppression(rows: list[tuple[Box, int, int]], class_agnost
 
 @pytest.mark.parametrize("count", [1, 1000])
 def test_many_equal_boxes_leave_one(count: int) -> None:
-    boxes: NDArray[np.float32] = np.tile(np.array(SQUARE, np.float32), (count, 1))
-    assert len(nms(boxes, np.ones(count, np.float32), np.zeros(count, np.int32), iou=0.5)) == 1
+    assert keep([SQUARE] * count, [1.0] * count) == [0]
+
+
+def test_each_picture_is_on_its_own() -> None:
+    first, second = picture([SQUARE, SHIFTED], [0.8, 0.9]), picture([FAR, SHIFTED, SQUARE], [0.5, 0.6, 0.7])
+    assert suppress(first, picture([], []), second) == [[1], [], [2, 0]]
+    assert suppress() == []
+
+
+def test_one_picture_by_itself_with_boxes_of_any_strides() -> None:
+    boxes, scores, labels = picture([SQUARE, SHIFTED, FAR], [0.8, 0.7, 0.9], [0, 1, 0])
+    wide = np.repeat(boxes, 2, axis=1)[:, ::2]
+    assert postprocess.nms(wide, scores, labels, iou=0.5).tolist() == [2, 0]
+    assert postprocess.nms(wide, scores, labels, iou=0.5, class_agnostic=False).tolist() == [2, 0, 1]
+
+
+BOXES, SCORES, LABELS = picture([SQUARE], [0.5])
+
+
+@pytest.mark.parametrize(
+    ("candidates", "message"),
+    [
+        ((BOXES[:, :3].copy(), SCORES, LABELS), r"boxes must be .* float32 \[k, 4\], not float32 \[1, 3\]"),
+        ((BOXES.astype(np.float64), SCORES, LABELS), r"boxes .* not float64 \[1, 4\]"),
+        ((np.asfortranarray(np.tile(BOXES, (2, 1))), SCORES, LABELS), "C-contiguous"),
+        ((BOXES, SCORES[:, None], LABELS), r"scores .* float32 \[k\], not float32 \[1, 1\]"),
+        ((BOXES, SCORES, LABELS.astype(np.int64)), r"label_ids .* int32 \[k\], not int64"),
+        ((BOXES, SCORES, [0]), r"label_ids .* not list"),
+        ((BOXES, SCORES, LABELS[:0]), "one entry per candidate"),
+        ((BOXES, SCORES * np.float32(np.nan), LABELS), "scores must be finite, and number 0 is not"),
+        ((BOXES + np.float32(np.inf), SCORES, LABELS), "boxes must be finite, and number 0 is not"),
+    ],
+)
+def test_other_arrays_are_refused(candidates: Picture, message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        suppress(candidates)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"iou": 1.5}, "iou must be 0 to 1, not 1.5"),
+        ({"iou": float("nan")}, "iou must be 0 to 1"),
+        ({"max_candidates": 0}, "max_candidates must be at least 1"),
+        ({"max_objects": -1}, "max_objects must be at least 1"),
+    ],
+)
+def test_limits_out_of_range_are_refused(limits: dict[str, float], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        keep([SQUARE], [0.5], **limits)  # type: ignore[arg-type]

@@ -1,0 +1,141 @@
+"""The commands model inspect, test and init: what a network is, what it finds, and a sidecar for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from framehop.cli import options
+from framehop.cli.commands import App
+from framehop.cli.invocation import typed
+from framehop.cli.model_pictures import Found, check_out, draw, find_in
+from framehop.cli.output import note, out, write_json_line
+from framehop.cli.replacing import replace_file
+from framehop.errors import ConfigError
+from framehop.inference import BUILT_IN, Model, Network
+from framehop.inference.engine import Engine, load_model
+from framehop.inference.recognise import Plan, as_yaml, recognise
+from framehop.inference.registry import sidecar_of
+
+app = App(help="Look at a model: what it is, what it finds in pictures, and a sidecar for it.")
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="A .onnx file, a directory with one, a sidecar, or a built-in name.")
+]
+
+
+@app.command()
+def inspect(file: File, json: options.Json = False, verbose: options.Verbose = 0) -> None:
+    """Show what a model is recognised as: family, input, resize, colour, range, labels, suppression, and why."""
+    model = load_model(file)
+    with Network.open(model) as network:
+        plan = recognise(network, model)
+        if json:
+            write_json_line(msgspec.json.encode(_described(model, network, plan)))
+        else:
+            _print(model, plan)
+
+
+@app.command("test")
+def find(
+    file: File,
+    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE…", help="Pictures of any format.")],
+    out_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", show_default=False, help="Draw the boxes into this JPEG; of one picture."
+        ),
+    ] = None,
+    scaled: Annotated[
+        bool, typer.Option("--scaled", help="Decode only as large as the model needs, as the pipeline does.")
+    ] = False,
+    conf: options.Conf = None,
+    classes: options.Classes = None,
+    exclude: options.Exclude = None,
+    tiles: options.Tiles = "",
+    provider: options.Device = "auto",
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Run a model on pictures, and print the objects that it finds."""
+    check_out(out_path, pictures)
+    usual, class_conf = options.thresholds(conf or [])
+    with Engine(
+        load_model(file),
+        provider=provider,
+        max_batch=1,
+        conf=usual,
+        class_conf=class_conf,
+        classes=options.separate(classes or []),
+        exclude=options.separate(exclude or []),
+        tiles=tiles,
+    ) as engine:
+        for path in pictures:
+            found = find_in(path, engine, scaled=scaled)
+            _report(found, json=json)
+            if out_path is not None:
+                draw(found, out_path)
+                note(f"the boxes are in {typed(out_path)}")
+
+
+@app.command()
+def init(
+    file: File,
+    force: Annotated[bool, typer.Option("--force", help="Write over a sidecar that is there.")] = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Write a sidecar beside a network, with all that was recognised and the reasons, to be changed by hand."""
+    model = load_model(file)
+    if file in BUILT_IN:
+        raise ConfigError(f"{file} is built in and has its sidecar: {model.path}; copy both files to change it")
+    path = model.path or sidecar_of(model.file)
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists; --force writes over it, and keeps what it says")
+    with Network.open(model) as network:
+        plan = recognise(network, model)
+    replace_file(path, as_yaml(plan).encode())
+    note(f"{typed(path)} is written: {plan.family}")
+
+
+def _described(model: Model, network: Network, plan: Plan) -> dict[str, object]:
+    return {
+        "file": str(model.file),
+        "sidecar": str(model.path) if model.path else None,
+        "family": plan.family,
+        "producer": network.producer,
+        "opset": network.opset,
+        "inputs": [msgspec.to_builtins(info) for info in network.inputs],
+        "outputs": [msgspec.to_builtins(info) for info in network.outputs],
+        "model": plan.spec,
+        "reasons": [msgspec.to_builtins(reason) for reason in plan.reasons],
+    }
+
+
+def _print(model: Model, plan: Plan) -> None:
+    spec = plan.spec
+    out.print(
+        f"[bold]{escape(model.file.name)}[/]: {escape(plan.family)}; {spec.name} {escape(spec.version)}", soft_wrap=True
+    )
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for reason in plan.reasons:
+        table.add_row(escape(reason.key), escape(reason.value), f"[dim]{escape(reason.why)}[/]")
+    out.print(table)
+
+
+def _count(found: Found) -> str:
+    return f"{len(found.objects)} object{'' if len(found.objects) == 1 else 's'}"
+
+
+def _report(found: Found, *, json: bool) -> None:
+    if json:
+        write_json_line(msgspec.json.encode(found.described()))
+        return
+    out.print(f"{escape(str(found.path))}: {_count(found)} in {found.ms:.0f} ms", soft_wrap=True)
+    for item in found.objects:
+        box = ", ".join(f"{side:.1f}" for side in item.box)
+        out.print(f"  {escape(item.label)} {item.confidence:.3f}  [{box}]", markup=False, soft_wrap=True)

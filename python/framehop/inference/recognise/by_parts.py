@@ -1,0 +1,168 @@
+"""Finds families whose boxes and scores are in outputs of their own, or on maps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from framehop.inference.recognise.facts import Facts
+from framehop.inference.recognise.family import Match
+from framehop.inference.recognise.values import are_corners, are_scores, are_shares, sum_to_one
+from framehop.inference.tensors import Tensor
+
+
+class Pair(NamedTuple):
+    """Outputs of boxes and scores of the same anchors. `boxes`: [A, 4], or [A, 1, 4]; `scores`: [A, C]."""
+
+    of_boxes: str
+    of_scores: str
+    boxes: Tensor
+    scores: Tensor
+
+
+def ssd(facts: Facts) -> Match | None:
+    """Find TensorFlow's SSD, whose boxes have an axis too many."""
+    pair = _pair(facts)
+    if pair is None or pair.boxes.ndim != 3 or sum_to_one(pair.scores):
+        return None
+    return Match(
+        head={"scores": pair.of_scores, "boxes": pair.of_boxes},
+        why=f"it has boxes [{len(pair.boxes)}, 1, 4], as TensorFlow's, and scores [{len(pair.boxes)}, {pair.scores.shape[1]}]",
+        classes=pair.scores.shape[1],
+    )
+
+
+def softmax_ssd(facts: Facts) -> Match | None:
+    pair = _pair(facts)
+    if pair is None or pair.boxes.ndim != 3 or not sum_to_one(pair.scores):
+        return None
+    return _with_background(pair, box="yxyx")
+
+
+def pixels(facts: Facts) -> Match | None:
+    """Find YOLO-NAS without suppression."""
+    pair = _pair(facts)
+    if pair is None or pair.boxes.ndim != 2 or are_shares(pair.boxes) or not are_corners(pair.boxes):
+        return None
+    if sum_to_one(pair.scores) and pair.scores.shape[1] > 1:
+        return None
+    return Match(
+        head={"boxes": pair.of_boxes, "scores": pair.of_scores},
+        why=f"it has boxes [{len(pair.boxes)}, 4] in pixels and scores [{len(pair.boxes)}, {pair.scores.shape[1]}]",
+        classes=pair.scores.shape[1],
+    )
+
+
+def shares_xyxy(facts: Facts) -> Match | None:
+    return _shares(facts, "xyxy")
+
+
+def shares_yxyx(facts: Facts) -> Match | None:
+    return _shares(facts, "yxyx")
+
+
+def nanodet(facts: Facts) -> Match | None:
+    return _grids(facts, (8, 16, 32), "nanodet")
+
+
+def nanodet_plus(facts: Facts) -> Match | None:
+    return _grids(facts, (8, 16, 32, 64), "nanodet-plus")
+
+
+def picodet(facts: Facts) -> Match | None:
+    return _grids(facts, (8, 16, 32, 64), "picodet")
+
+
+def fastestdet(facts: Facts) -> Match | None:
+    table = facts.table(4)
+    if table is None or len(facts.outputs) != 1 or table[1].shape[1] < 6:
+        return None
+    name, value = table
+    cells = value[0].reshape(value.shape[1], -1).T
+    if not are_scores(cells[:, 0]) or not sum_to_one(cells[:, 5:]):
+        return None
+    return Match(
+        head={"output": name},
+        why=f"it has one map [5 + {cells.shape[1] - 5}, {value.shape[2]}, {value.shape[3]}] whose class scores add up to 1",
+        classes=cells.shape[1] - 5,
+    )
+
+
+def _pair(facts: Facts) -> Pair | None:
+    """Return the two outputs that are boxes and scores, if there are just these two."""
+    if len(facts.outputs) != 2:
+        return None
+    (one, first), (other, second) = ((name, _of_one(value)) for name, value in facts.outputs.items())
+    fits = [
+        Pair(*pair)
+        for pair in ((one, other, first, second), (other, one, second, first))
+        if _are_boxes(pair[2]) and _are_scored(pair[3], len(pair[2]))
+    ]
+    if len(fits) == 2:  # four classes: only the names tell
+        fits = [pair for pair in fits if "box" in pair.of_boxes.lower() or "score" in pair.of_scores.lower()]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _of_one(value: Tensor) -> Tensor:
+    """Return one picture's values: without the batch axis, unless it is missing."""
+    return value[0] if value.ndim > 2 and len(value) == 1 else value
+
+
+def _are_boxes(value: Tensor) -> bool:
+    return value.dtype.kind == "f" and (
+        (value.ndim == 2 and value.shape[1] == 4) or (value.ndim == 3 and value.shape[1:] == (1, 4))
+    )
+
+
+def _are_scored(value: Tensor, anchors: int) -> bool:
+    return value.dtype.kind == "f" and value.ndim == 2 and len(value) == anchors > 1 and are_scores(value)
+
+
+def _shares(facts: Facts, box: str) -> Match | None:
+    pair = _pair(facts)
+    if pair is None or pair.boxes.ndim != 2 or not are_shares(pair.boxes):
+        return None
+    if sum_to_one(pair.scores) and pair.scores.shape[1] > 1:
+        return _with_background(pair, box=box)
+    return Match(
+        head={"boxes": pair.of_boxes, "scores": pair.of_scores, "box": box, "normalised": True},
+        why=f"it has boxes [{len(pair.boxes)}, 4] in shares of the sides and scores",
+        classes=pair.scores.shape[1],
+    )
+
+
+def _with_background(pair: Pair, *, box: str) -> Match:
+    return Match(
+        head={
+            "boxes": pair.of_boxes,
+            "scores": pair.of_scores,
+            "box": box,
+            "normalised": are_shares(pair.boxes),
+            "background": True,
+        },
+        why="it has boxes and scores, and the scores of a box add up to 1, so one column is the background",
+        classes=pair.scores.shape[1] - 1,
+    )
+
+
+def _grids(facts: Facts, strides: tuple[int, ...], variant: str) -> Match | None:
+    """Find NanoDet's two outputs per grid: 4 · (r + 1) columns of distances beside the scores."""
+    if len(facts.outputs) != 2 * len(strides) or any(value.ndim != 3 for value in facts.outputs.values()):
+        return None
+    scores, boxes = [], []
+    for stride in strides:
+        anchors = -(-facts.size[0] // stride) * -(-facts.size[1] // stride)
+        here = [(name, value[0]) for name, value in facts.outputs.items() if value.shape[1] == anchors]
+        scored = [name for name, value in here if are_scores(value)]
+        others = [name for name, value in here if not are_scores(value) and value.shape[1] % 4 == 0]
+        if len(scored) != 1 or len(others) != 1:
+            return None
+        scores += scored
+        boxes += others
+    columns = {facts.outputs[name].shape[2] for name in scores}
+    return Match(
+        head={"scores": scores, "boxes": boxes, "strides": list(strides), "variant": variant},
+        why=f"it has {len(strides)} pairs of outputs, scores and distances, for cells of {', '.join(map(str, strides))} pixels",
+        classes=int(np.max([*columns])),
+    )

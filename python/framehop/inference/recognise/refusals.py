@@ -1,0 +1,95 @@
+"""Says what a network is that cannot be used, and which export can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from framehop.inference.network import TensorInfo
+from framehop.inference.recognise.facts import Facts
+from framehop.inference.recognise.family import Family
+from framehop.inference.recognise.picture_input import listed
+from framehop.inference.tensors import Tensor
+
+_DFL = 64  # 4 sides × 16 bins
+
+
+def unknown(facts: Facts) -> str:
+    """Return why the outputs are no known detector's, as a message."""
+    return next((text for ask in _KINDS if (text := ask(facts))), "") or (
+        f"its outputs are of no detector that is known here: {_outputs(facts.outputs)}. If it is one of docs/models.md, say which"
+        " in model.yaml under head.name; else export it with its boxes decoded"
+    )
+
+
+def ambiguous(families: Sequence[Family], keys: Sequence[str]) -> str:
+    """Return the message that several families fit. `keys`: of `model.yaml`, which would decide."""
+    titles = "; ".join(f"{family.title} (head.name: {family.head})" for family in families)
+    return f"its outputs may be of several families: {titles}. Say in model.yaml which it is: {', '.join(keys)}"
+
+
+def _outputs(outputs: Mapping[str, Tensor]) -> str:
+    return listed([TensorInfo(name=name, dtype=str(value.dtype), shape=value.shape) for name, value in outputs.items()])
+
+
+def _nothing(facts: Facts) -> str:
+    return "" if facts.outputs else "it has no outputs of numbers: it is no detector"
+
+
+def _not_finite(facts: Facts) -> str:
+    bad = [name for name, value in facts.outputs.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+    return f"its output {bad[0]!r} holds NaN or infinity for the bundled picture: export it with float32" if bad else ""
+
+
+def _distributions(facts: Facts) -> str:
+    bins = [value for value in facts.outputs.values() if value.ndim >= 3 and _DFL in value.shape[1:]]
+    long = [value for value in facts.outputs.values() if value.ndim == 4 and value.shape[1] > _DFL]
+    if bins or (len(long) == len(facts.outputs) and len(long) in {3, 4}):
+        return (
+            f"its outputs are undecoded distributions of a YOLOv8 or later: {_outputs(facts.outputs)}. Export the model for ONNX,"
+            " not for a chip: yolo export format=onnx"
+        )
+    return ""
+
+
+def _turned(facts: Facts) -> str:
+    table = facts.table(3)
+    if table is None or facts.grid(table[1].shape[1]) is None or table[1].shape[2] != 4 + (facts.labels or 80):
+        return ""
+    return f"its output is a YOLOv8's with its last two axes exchanged: {_outputs(facts.outputs)}. Export it without a transpose"
+
+
+def _grids(facts: Facts) -> str:
+    maps = [value for value in facts.outputs.values() if value.ndim == 5 and value.shape[1] == 3]
+    flat = [
+        value for value in facts.outputs.values() if value.ndim == 4 and value.shape[1] % 3 == 0 and value.shape[1] > 15
+    ]
+    if len(maps) == len(facts.outputs):
+        return (
+            f"its outputs are undecoded grids of a YOLOv5 or v7, which need anchors: {_outputs(facts.outputs)}. Export it decoded:"
+            " YOLOv5 without --train, YOLOv7 with --grid"
+        )
+    if flat and len(flat) == len(facts.outputs):
+        return (
+            f"its outputs are undecoded maps, as of Yolo-Fastest, YOLOv3 or v4, which need anchors: {_outputs(facts.outputs)}."
+            " Export it with its boxes decoded"
+        )
+    return ""
+
+
+def _classes(facts: Facts) -> str:
+    if len(facts.outputs) == 1 and all(value.ndim == 2 and value.shape[1] != 6 for value in facts.outputs.values()):
+        return f"it is a classification network: its output is {_outputs(facts.outputs)}, without any boxes"
+    return ""
+
+
+def _masks(facts: Facts) -> str:
+    height = facts.size[1]
+    large = [value for value in facts.outputs.values() if value.ndim == 4 and value.shape[2] * 8 > height]
+    if large and len(facts.outputs) <= 2:
+        return f"it gives maps, as a segmentation network does: {_outputs(facts.outputs)}"
+    return ""
+
+
+_KINDS = (_nothing, _not_finite, _turned, _masks, _distributions, _grids, _classes)

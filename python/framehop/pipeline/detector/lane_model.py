@@ -1,0 +1,40 @@
+"""A loaded model with a detector for each lane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from framehop.inference.engine import Engine
+from framehop.protocols import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class LaneModel:
+    """One model. `detectors`: one per lane, each used by its lane's thread alone. `runs`: how many pictures the network sees for
+    one at most, as with tiles."""
+
+    detectors: tuple[Detector, ...]
+    runs: int = 1
+
+    @classmethod
+    def of(cls, engine: Engine, lanes: int) -> Self:
+        """Make the lanes of `engine`, which is the first of them. Closes it if that fails."""
+        detectors = [engine]
+        try:
+            while len(detectors) < lanes:
+                detectors.append(engine.lane())
+        except BaseException:
+            cls(tuple(detectors)).close()
+            raise
+        return cls(tuple(detectors), engine.runs_per_picture)
+
+    @property
+    def pictures(self) -> int:
+        """The pictures that a lane takes at once."""
+        return max(1, self.detectors[0].max_batch // self.runs)
+
+    def close(self) -> None:
+        """Close every lane; the network is freed with the last. Closing twice is harmless."""
+        for detector in self.detectors:
+            detector.close()

@@ -1,0 +1,180 @@
+"""Lanes: threads that run the network side by side, each on the pictures that have waited longest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from framehop import _core
+from framehop.budgets import HANG_S, LANES_END_S
+from framehop.errors import ProcessError
+from framehop.pipeline.detector.lane_model import LaneModel
+from framehop.pipeline.facts import FIRST_MODEL
+from framehop.pipeline.wake import Wake
+from framehop.timing import Deadline
+from framehop.types import Detections
+
+Leased = tuple[_core.FrameRequest, _core.Lease]
+
+# Batches that may wait for each lane: one that it takes when its run ends, and one more, so that the main thread has the time of a
+# whole run to bring others.
+_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """The pictures of one run and what was found in them, in the same order. `model`: the number of the model that looked.
+    `started_ns`: when the lane began, by the monotonic clock."""
+
+    batch: list[Leased]
+    found: list[Detections]
+    model: int
+    started_ns: int
+
+
+@dataclass(slots=True)
+class _InUse:
+    """A model on the lanes. `running`: how many run it at the moment."""
+
+    loaded: LaneModel
+    number: int
+    running: int = 0
+
+
+class Lanes:
+    """One thread per detector of the model. The main thread alone calls the methods: it puts pictures in while there is `room`, and
+    takes out what was `looked` at whenever `fileno` is readable. Lanes take the oldest pictures first."""
+
+    def __init__(self, loaded: LaneModel, *, hang_s: float = HANG_S) -> None:
+        """Start the threads. `loaded`: becomes ours to close. `hang_s`: how long one run of the network may take at most."""
+        self._hang_s = hang_s
+        self._changed = threading.Condition()
+        self._waiting: deque[Leased] = deque()
+        self._model = _InUse(loaded, FIRST_MODEL)
+        self._stopping = False
+        self._wake = Wake()
+        self._done: SimpleQueue[Looked | BaseException] = SimpleQueue()
+        self._hung_at_s: dict[int, float] = {}
+        self._threads = [
+            threading.Thread(target=self._work, args=(lane,), name=f"framehop-lane-{lane}", daemon=True)
+            for lane in range(len(loaded.detectors))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def fileno(self) -> int:
+        return self._wake.fileno()
+
+    @property
+    def room(self) -> int:
+        """How many more pictures may be put in now, so that enough wait to keep every lane at work and no more are leased."""
+        return _AHEAD * len(self._threads) * self._model.loaded.pictures - len(self._waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a lane still runs after `close`. It cannot be interrupted."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def put(self, pictures: Sequence[Leased]) -> None:
+        """Put in pictures, oldest first, `room` at most. They are handed back by `looked`, or released by `close`."""
+        with self._changed:
+            self._waiting.extend(pictures)
+            self._changed.notify(len(pictures))
+
+    def looked(self) -> list[Looked]:
+        """Return the runs that have ended, in that order. Raises what a lane raised: a failed inference is never a picture's fault.
+        Raises ProcessError when a lane hangs."""
+        self._wake.clear()
+        ended: list[Looked] = []
+        while not self._done.empty():
+            result = self._done.get()
+            if isinstance(result, BaseException):
+                raise result
+            ended.append(result)
+        self._check_time()
+        return ended
+
+    def use(self, loaded: LaneModel, number: int) -> None:
+        """Use another model, which becomes ours to close, for all pictures that no lane has begun yet. The one before is closed by
+        the last lane that runs it. No picture gets an older model than one before it, as lanes take model and pictures together."""
+        with self._changed:
+            before, self._model = self._model, _InUse(loaded, number)
+            idle = not before.running
+        if idle:
+            before.loaded.close()
+
+    def close(self) -> None:
+        """End the lanes, and release what waits. One that runs gets LANES_END_S to end; see `busy`. Closing twice is harmless."""
+        with self._changed:
+            self._stopping = True
+            waiting, self._waiting = self._waiting, deque()
+            self._changed.notify_all()
+        for _, lease in waiting:
+            lease.release()
+        deadline = Deadline.after(LANES_END_S)
+        for thread in self._threads:
+            thread.join(deadline.remaining_s)
+        if not self.busy:
+            self._model.loaded.close()
+            self._done = SimpleQueue()  # its leases go with it
+            self._wake.close()
+
+    def _check_time(self) -> None:
+        now_s = time.monotonic()
+        if any(hung_at_s < now_s for hung_at_s in list(self._hung_at_s.values())):
+            raise ProcessError(
+                f"a run of the network does not end, though it may take {self._hang_s:.0f} s: the detector starts anew"
+            )
+
+    # ---- the lanes' own threads
+
+    def _work(self, lane: int) -> None:
+        try:
+            while taken := self._take():
+                self._look(lane, *taken)
+                del taken  # it keeps leases and a model alive
+        except BaseException as error:  # noqa: BLE001  the main thread raises it
+            self._done.put(error)
+            self._wake.ring()
+
+    def _take(self) -> tuple[_InUse, list[Leased]] | None:
+        """Wait for pictures; return them with the model that is to look at them, or None when the lanes end."""
+        with self._changed:
+            while not (self._waiting or self._stopping):
+                self._changed.wait()
+            if self._stopping:
+                return None
+            model = self._model
+            model.running += 1
+            batch = [self._waiting.popleft() for _ in range(min(model.loaded.pictures, len(self._waiting)))]
+            return model, batch
+
+    def _look(self, lane: int, model: _InUse, batch: list[Leased]) -> None:
+        started_ns = time.monotonic_ns()
+        self._hung_at_s[lane] = started_ns / 1e9 + self._hang_s * model.loaded.runs
+        try:
+            _core.failpoint("infer.mid")
+            found = _detect(model.loaded, lane, batch)
+            self._done.put(Looked(batch=batch, found=found, model=model.number, started_ns=started_ns))
+            self._wake.ring()
+        finally:
+            del self._hung_at_s[lane]
+            self._ran(model)
+
+    def _ran(self, model: _InUse) -> None:
+        with self._changed:
+            model.running -= 1
+            last = model is not self._model and not model.running
+        if last:
+            model.loaded.close()
+
+
+def _detect(loaded: LaneModel, lane: int, batch: list[Leased]) -> list[Detections]:
+    """Run one batch. The arrays are dropped before the main thread releases the leases."""
+    pictures = [lease.array() for _, lease in batch]
+    sizes = [(request.source_width, request.source_height) for request, _ in batch]
+    return loaded.detectors[lane].detect(pictures, sizes)

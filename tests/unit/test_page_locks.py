@@ -1,0 +1,63 @@
+"""Page-locking with a CUDA runtime that only takes notes, and without one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+import pytest
+
+from framehop.inference.page_locks import PageLocks, loaded_cuda_runtime
+
+
+@dataclass
+class Notes:
+    """A CUDA runtime whose every registration ends in `error`."""
+
+    error: int = 0
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+
+    def cudaSetDevice(self, device: int) -> int:
+        self.calls.append(("device", device))
+        return 0
+
+    def cudaHostRegister(self, address: int, size: int, flags: int) -> int:
+        self.calls.append(("lock", address, size, flags))
+        return self.error
+
+    def cudaHostUnregister(self, address: int) -> int:
+        self.calls.append(("unlock", address))
+        return self.error
+
+    def cudaGetErrorString(self, error: int) -> bytes:
+        return f"error {error}".encode()
+
+
+def test_memory_is_locked_on_its_device_and_unlocked_once() -> None:
+    cuda = Notes()
+    locks = PageLocks(cuda, device=3)
+    assert locks.lock(4096, 100) == ""
+    assert locks.lock(8192, 200, read_only=True) == ""
+    assert cuda.calls == [("device", 3), ("lock", 4096, 100, 1), ("device", 3), ("lock", 8192, 200, 9)]
+    cuda.calls.clear()
+    locks.close()
+    locks.close()
+    assert cuda.calls == [("unlock", 8192), ("unlock", 4096)]
+
+
+def test_what_cannot_be_locked_says_why_and_is_not_unlocked(caplog: pytest.LogCaptureFixture) -> None:
+    cuda = Notes(error=801)
+    locks = PageLocks(cuda)
+    with caplog.at_level(logging.INFO, "framehop"):
+        assert locks.lock(4096, 100) == "error 801"
+    assert "100 bytes are not page-locked" in caplog.text
+    locks.close()
+    assert ("unlock", 4096) not in cuda.calls
+
+
+def test_without_a_gpu_nothing_is_done_and_the_reason_is_given() -> None:
+    assert loaded_cuda_runtime() is None
+    for provider, why in (("cpu", "cpu reads the memory itself"), ("cuda", "no CUDA runtime is loaded")):
+        locks = PageLocks.of(provider, 0)
+        assert why in locks.lock(4096, 100)
+        locks.close()
