@@ -245,3 +245,29 @@ def _frame(state: StreamState, seq: int, picture: Picture) -> Frame:
         width=picture.width,
         height=picture.height,
     )
+
+
+def test_a_partition_changes_hands_in_mid_group(house: House) -> None:
+    """Its films go from one `framehop detect` to the next."""
+    stage = Stage(house, seconds=40)
+    *ingest, model, _, _ = [word for word in stage.words if word != "--model"]
+    done = house.framehop("ingest", *ingest, "--rate", "max", "--log", house.log)
+    assert done.returncode == 0, done.stderr
+    before = 0
+    for share in (0.1, 0.25, 0.4):
+        running = house.start("detect", "--log", house.log, "--model", model)
+        until(lambda: committed(house) > share * 3 * stage.count, "progress", 60)  # noqa: B023
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 0
+        assert before < committed(house) < 3 * stage.count
+        before = committed(house)
+    report = house.path / "report.json"
+    rest = house.framehop("detect", "--log", house.log, "--model", model, "--until-idle", "0.5", "--report", report)
+    assert rest.returncode == 0, rest.stderr
+    status = json.loads(report.read_text())["status"]
+    assert status["frames_read"] == status["events"] == 3 * stage.count - before
+    events = stage.events()
+    stage.check(events)
+    assert len({event["writer"] for event in events}) == 4
+    found = audit(house)
+    assert (found["missing"], found["duplicates"], found["out_of_order"]) == (0, 0, 0)

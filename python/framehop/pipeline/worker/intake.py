@@ -56,6 +56,7 @@ class Intake:
         self._writer = writer
         self._decoders = DecodeStage.of(DecodeOptions(threads=settings.decode_threads, max_pixels=settings.max_pixels))
         self._skipping = Skipping(sample=settings.sample)
+        self.replayed = 0  # frames read again only to decode others; read by the main thread
         self._suspects = {suspect.key: suspect.attempts for suspect in settings.suspects}
 
     def run(self) -> None:
@@ -92,7 +93,9 @@ class Intake:
         if not records:
             self.drain()
             return
-        self._in_flight.add([record for record in records if not self._resume.is_replayed(record.meta)])
+        new = [record for record in records if not self._resume.is_replayed(record.meta)]
+        self.replayed += len(records) - len(new)
+        self._in_flight.add(new)
         polled_us = now_us()
         jobs = [job for record in records if (job := self._job(record, polled_us)) is not None]
         for part in self._parts(jobs):

@@ -94,7 +94,7 @@ class Worker:
                 resume=self._resume,
                 writer=self._writer,
             )
-            link = SupervisorLink(self._channel, lambda: self._counters(consumer))
+            link = SupervisorLink(self._channel, lambda: self._counters(consumer, intake))
             self._channel.send(Ready())
             try:
                 with (
@@ -244,8 +244,8 @@ class Worker:
         self._was_busy = busy
         link.beat()
 
-    def _counters(self, consumer: FrameConsumer) -> Beat:
-        return self._in_flight.beat(frames_read=consumer.frames_read, resent=self._resent)
+    def _counters(self, consumer: FrameConsumer, intake: Intake) -> Beat:
+        return self._in_flight.beat(frames_read=consumer.frames_read - intake.replayed, resent=self._resent)
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
         """Commit whatever is complete as soon as the commit before it is durable. A full disk, a stopped process that holds
