@@ -509,7 +509,7 @@ def test_where_only_the_sidecar_knows_the_head_its_keys_choose_among_the_familie
 
 def test_of_several_outputs_the_sidecar_names_the_one_that_counts(tmp_path: Path) -> None:
     data = network({"a": raw(3), "b": raw(4)})
-    assert "no detector that is known" in refusal(tmp_path, data)
+    assert "head.output" in refusal(tmp_path, data)
     spec = plan(tmp_path, data, {"head": {"name": "yolov8", "output": "b"}, "labels": {3: "d"}}).spec
     assert spec.head == Yolov8Spec(output="b")
 
