@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -41,6 +42,7 @@ __all__ = [
     "matrix_of",
     "open_video",
     "orientation_of",
+    "packets_of",
     "rate_of",
     "reason_of",
 ]
@@ -136,6 +138,19 @@ def matrix_of(frame: VideoFrame) -> Matrix:
         return 1, 0, 0, 1
     a, b, _, c, d = np.frombuffer(data, np.int32, 5).tolist()
     return a, b, c, d
+
+
+def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Iterator[Packet[VideoStream]]:
+    """Iterate over the packets of a film, with an empty one at its end. Raises SourceError when the film breaks off."""
+    packets = container.demux(video)
+    while True:
+        try:
+            packet = next(packets, None)
+        except FFmpegError as error:
+            raise SourceError(f"{path} cannot be read any further: {reason_of(error)}") from error
+        if packet is None:
+            return
+        yield packet
 
 
 def orientation_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> int:

@@ -22,6 +22,7 @@ from framehop.sources.container import (
     VideoStream,
     open_video,
     orientation_of,
+    packets_of,
     rate_of,
     reason_of,
 )
@@ -132,16 +133,7 @@ class PassedVideo:
         yield from _filled(waiting, None, period)
 
     def _packets(self, container: InputContainer, video: VideoStream) -> Iterator[_Packet]:
-        packets = container.demux(video)
-        while True:
-            try:
-                packet = next(packets, None)
-            except FFmpegError as error:
-                raise SourceError(f"{self._path} cannot be read any further: {reason_of(error)}") from error
-            if packet is None:
-                return
-            if packet.size:
-                yield packet
+        return (packet for packet in packets_of(container, video, self._path) if packet.size)
 
     def _reorder_us(self, container: InputContainer, video: VideoStream) -> int:
         """Return how long after a unit's turn in the file its picture may be shown."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from framehop._core import encode_jpeg
 from framehop.account import LeftOut
-from framehop.errors import SourceError
 from framehop.protocols import NO_PICTURE, Picture
 from framehop.sources.container import (
     FFmpegError,
@@ -24,6 +23,7 @@ from framehop.sources.container import (
     lacks_memory,
     matrix_of,
     open_video,
+    packets_of,
     rate_of,
     reason_of,
 )
@@ -88,14 +88,7 @@ class VideoSource:
             self._tally.add(_ABSENT, shown(self._path.name), absent)
 
     def _frames(self, container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
-        packets = container.demux(video)
-        while True:
-            try:
-                packet = next(packets, None)
-            except FFmpegError as error:
-                raise SourceError(f"{self._path} cannot be read any further: {reason_of(error)}") from error
-            if packet is None:
-                return
+        for packet in packets_of(container, video, self._path):
             try:
                 frames = packet.decode()
             except FFmpegError as error:
