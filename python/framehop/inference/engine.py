@@ -156,6 +156,10 @@ class Engine:
         lane._session, lane._input = self._open().lane(), self._make_input()
         return lane
 
+    def rehearse(self) -> None:
+        """Run the largest batch on blank pictures. Lanes that rehearse side by side take the memory that they need at high load."""
+        self._open().run(self._input.blank(self._max_batch))
+
     def _open(self) -> OnnxSession:
         if self._session is None:
             raise ClosedError("the engine is closed")

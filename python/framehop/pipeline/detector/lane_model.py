@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
 from framehop.inference.engine import Engine
 from framehop.protocols import Detector
+
+_REHEARSALS = 4  # runs of each lane, so that they meet at different points of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +23,12 @@ class LaneModel:
 
     @classmethod
     def of(cls, engine: Engine, lanes: int) -> Self:
-        """Make the lanes of `engine`, which is the first of them. Closes it if that fails."""
+        """Make the lanes of `engine`, which is the first of them, and let them rehearse. Closes it if that fails."""
         detectors = [engine]
         try:
             while len(detectors) < lanes:
                 detectors.append(engine.lane())
+            _rehearse(detectors)
         except BaseException:
             cls(tuple(detectors)).close()
             raise
@@ -38,3 +43,16 @@ class LaneModel:
         """Close every lane; the network is freed with the last. Closing twice is harmless."""
         for detector in self.detectors:
             detector.close()
+
+
+def _rehearse(engines: Sequence[Engine]) -> None:
+    """Run all lanes at once. The runtime keeps the memory of runs, and a detector that lacks it should not find out under load."""
+    if len(engines) > 1:
+        with ThreadPoolExecutor(len(engines)) as pool:
+            for _ in pool.map(_rehearse_alone, engines):
+                pass
+
+
+def _rehearse_alone(engine: Engine) -> None:
+    for _ in range(_REHEARSALS):
+        engine.rehearse()
