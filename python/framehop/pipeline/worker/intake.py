@@ -93,7 +93,7 @@ class Intake:
         if not records:
             self.drain()
             return
-        new = [record for record in records if not self._resume.is_replayed(record.meta)]
+        new = [record for record in records if not self._resume.is_replayed(record)]
         self.replayed += len(records) - len(new)
         self._in_flight.add(new)
         polled_us = now_us()
@@ -120,8 +120,7 @@ class Intake:
     def _job(self, record: FrameRecord, polled_us: int) -> DecodeJob | None:
         """Return the work for a decoder, or complete a frame that needs none. What is completed of a replayed frame is dropped."""
         inter_coded = self._decoders.inter_coded(record.meta)
-        if inter_coded:
-            self._resume.note(record.meta)
+        self._resume.note(record, inter_coded=inter_coded)
         if self._refused(record):
             return None
         unwanted = self._unwanted(record)
@@ -132,7 +131,7 @@ class Intake:
 
     def _unwanted(self, record: FrameRecord) -> str:
         """Return why nobody looks at a frame; empty if somebody does."""
-        return REPLAYED if self._resume.is_replayed(record.meta) else self._skipping.reason(record.meta.key)
+        return REPLAYED if self._resume.is_replayed(record) else self._skipping.reason(record.meta.key)
 
     def _refused(self, record: FrameRecord) -> bool:
         """Complete a frame as failed if it must not reach a decoder; return whether it was one."""
