@@ -14,6 +14,7 @@ from framehop import _core
 from framehop.decode import Decoded, DecodeJob
 from framehop.decode.resume import ResumePoints
 from framehop.pipeline.control import Suspect, WorkerSettings
+from framehop.pipeline.worker import in_flight
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
@@ -113,6 +114,14 @@ def test_and_when_the_intake_is_closed(tmp_path: Path, take: Take) -> None:
     jobs = film(tmp_path / "film.mp4", 20, bframes=3)
     events, _ = take(jobs, idle=0)
     assert len(events) == 20
+
+
+def test_and_when_the_window_is_full_of_frames_that_wait_for_it(
+    tmp_path: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_flight, "WINDOW", 1)
+    events, _ = take(film(tmp_path / "film.mp4", 20, bframes=3))
+    assert events == dict.fromkeys(range(3), "detected")
 
 
 def test_a_suspect_is_decoded_alone_and_in_its_place(tmp_path: Path, take: Take) -> None:

@@ -76,8 +76,10 @@ class Intake:
             self._consumer.poll(0, 0.0)
 
     def _await_window(self) -> None:
-        """Take no frames while very many wait for their commit: skipped ones hold no slot, so the ring does not bound them."""
+        """Take no frames while very many wait for their commit: skipped ones hold no slot, so the ring does not bound them. All may
+        wait for one that a decoder holds back."""
         while self._in_flight.full and not self._in_flight.stopping.wait(SLOT_WAIT_S):
+            self.drain()
             self._consumer.poll(0, 0.0)
 
     def _room(self) -> int:
