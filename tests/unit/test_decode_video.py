@@ -140,6 +140,20 @@ def test_a_missing_frame_fails_what_needs_it(
     assert "missing" in why
 
 
+@pytest.mark.parametrize("missing", [5, 11])
+def test_what_is_missing_in_the_middle_of_a_batch_touches_only_what_follows_it(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode, missing: int
+) -> None:
+    """Also when the frame before it is a key frame, which heals only what was missing before."""
+    jobs = film(tmp_path / "film.mp4", 30)
+    decode(jobs[:missing] + jobs[missing + 1 :])
+    watcher.watch(frames.drain(taker(ring)))
+    heals = next(k for k in range(missing + 1, 30) if jobs[k].record.meta.keyframe)
+    assert watcher.of(jobs[:missing]) == numbers(jobs)[:missing]
+    assert watcher.of(jobs[missing + 1 : heals]) == [("corrupt_picture", -1)] * (heals - missing - 1)
+    assert watcher.of(jobs[heals:]) == numbers(jobs)[heals:]
+
+
 def test_what_comes_before_the_first_key_frame_is_passed(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -114,7 +114,8 @@ class VideoFrames:
         if guards is None:
             return
         try:
-            answered = self._fed(jobs) + self._ended(jobs)
+            fed = [pair for run in _runs(jobs) for pair in self._fed(run)]
+            answered = fed + self._ended(jobs)
         finally:
             for guard in guards:
                 guard.abandon()
@@ -202,6 +203,20 @@ class VideoFrames:
 def _key(job: DecodeJob) -> Key:
     meta = job.record.meta
     return (meta.pointer.topic_partition, meta.key.stream), meta.key.epoch
+
+
+def _runs(jobs: Iterable[DecodeJob]) -> Iterator[list[DecodeJob]]:
+    """Divide jobs, in their order: where frames of a stream are missing another run begins, as a decoder is told before a run."""
+    run: list[DecodeJob] = []
+    next_seq: dict[Key, int] = {}
+    for job in jobs:
+        key, seq = _key(job), job.record.meta.key.seq
+        if next_seq.get(key, seq) != seq:
+            yield run
+            run, next_seq = [], {}
+        next_seq[key] = seq + 1
+        run.append(job)
+    yield run
 
 
 def _held(stream: _Stream) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
