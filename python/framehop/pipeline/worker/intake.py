@@ -121,9 +121,9 @@ class Intake:
 
     def _job(self, record: FrameRecord, polled_us: int) -> DecodeJob | None:
         """Return the work for a decoder, or complete a frame that needs none. What is completed of a replayed frame is dropped."""
-        inter_coded = self._decoders.inter_coded(record.meta)
-        self._resume.note(record, inter_coded=inter_coded)
-        if self._refused(record):
+        refused, inter_coded = self._refused(record), self._decoders.inter_coded(record.meta)
+        self._resume.note(record, inter_coded=inter_coded and not refused)  # at a refused key frame nothing can begin
+        if refused:
             return None
         unwanted = self._unwanted(record)
         if unwanted and not inter_coded:
