@@ -154,6 +154,17 @@ def test_what_is_missing_in_the_middle_of_a_batch_touches_only_what_follows_it(
     assert watcher.of(jobs[heals:]) == numbers(jobs)[heals:]
 
 
+def test_what_was_held_back_before_damage_does_not_wait_for_the_next_key_frame(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 30, params="keyint=100:scenecut=0", bframes=3)
+    decode(jobs[:9])
+    assert len(watcher.fates) < 9
+    decode(jobs[10:])
+    assert watcher.of(jobs[:9]) == numbers(jobs)[:9]
+    assert watcher.of(jobs[10:]) == [("corrupt_picture", -1)] * 20
+
+
 def test_what_comes_before_the_first_key_frame_is_passed(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
 ) -> None:

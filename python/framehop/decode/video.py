@@ -61,6 +61,7 @@ class _Stream:
     taken: int = 0
     next_seq: int | None = None
     fed_s: float = 0.0
+    damaged: bool = False
 
     def take(self, job: DecodeJob) -> tuple[int, int, memoryview]:
         """Note a job, and tell the decoder what is missing before it. Returns what the pool reads of it."""
@@ -75,10 +76,12 @@ class _Stream:
 
     @property
     def stalls(self) -> bool:
-        """Whether what it holds back has waited for long enough."""
-        return len(self.jobs) > MOST_HELD or self.fed_s < time.monotonic() - HELD_FOR_S
+        """Whether what it holds back has waited for long enough. After damage nothing is shown until a key frame, which may never
+        come."""
+        return self.damaged or len(self.jobs) > MOST_HELD or self.fed_s < time.monotonic() - HELD_FOR_S
 
-    def answered(self, found: Iterable[_core.VideoOutcome]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
+    def answered(self, found: Sequence[_core.VideoOutcome]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
+        self.damaged = any(outcome.result == "failed" for outcome in found)
         return [(self.jobs.pop(outcome.key), outcome) for outcome in found]
 
 
