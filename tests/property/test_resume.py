@@ -58,15 +58,15 @@ class Worker:
         return {key: fate for key, fate in self._watcher.fates.items() if key in first}
 
     def _job(self, job: DecodeJob) -> DecodeJob:
-        meta = job.record.meta
-        replayed = self._points.is_replayed(meta)
-        assert replayed == (meta.pointer.offset < self._tenure.offset)
-        self._points.note(meta)
-        return replace(job, unwanted="replayed" if replayed else "")
+        record = replace(job.record, tenure=self._tenure.number)
+        replayed = self._points.is_replayed(record)
+        assert replayed == (record.meta.pointer.offset < self._tenure.offset)
+        self._points.note(record, inter_coded=True)
+        return replace(job, record=record, unwanted="replayed" if replayed else "")
 
     def commit(self, mark: int) -> Tenure:
         """Return the successor's tenure."""
-        metadata = self._points.metadata({P: mark}).get(P, "")
+        metadata = self._points.metadata({P: mark}, {P: self._tenure.number}).get(P, "")
         return Tenure(number=self._tenure.number + 1, offset=mark, metadata=metadata)
 
 

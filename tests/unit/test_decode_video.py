@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from framehop import _core
-from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecoderError, Refused
+from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecoderError, Outcome, Refused, Rounds
 from framehop.errors import OutOfMemoryError
 from tests.films import CLOSED, OPEN, Watcher, film, moved, taker, with_meta
 
@@ -109,14 +111,14 @@ def test_a_stalled_stream_gives_what_it_holds_when_others_go_on(
     tmp_path: Path, ring: _core.Ring, watcher: Watcher, frames: VideoFrames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = film(tmp_path / "film.mp4", 20, bframes=3)
-    now = [1_000_000]
-    monkeypatch.setattr(video, "now_us", lambda: now[0])
+    now = [1000.0]
+    monkeypatch.setattr(video, "time", SimpleNamespace(monotonic=lambda: now[0]))
     watcher.watch(frames.decode(jobs[:3], taker(ring)))
     held = 3 - len(watcher.fates)
     watcher.watch(frames.decode([], taker(ring)))
     assert held
     assert len(watcher.fates) == 3 - held
-    now[0] += video.HELD_FOR_US + 1
+    now[0] += 2 * video.HELD_FOR_S
     watcher.watch(frames.decode([], taker(ring)))
     assert len(watcher.fates) == 3
     for job in jobs[3:]:
@@ -136,6 +138,31 @@ def test_a_missing_frame_fails_what_needs_it(
     [why] = {outcome.why for outcome in watcher.outcomes if isinstance(outcome, Refused)}
     assert why.startswith("decode: ")
     assert "missing" in why
+
+
+@pytest.mark.parametrize("missing", [5, 11])
+def test_what_is_missing_in_the_middle_of_a_batch_touches_only_what_follows_it(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode, missing: int
+) -> None:
+    """Also when the frame before it is a key frame, which heals only what was missing before."""
+    jobs = film(tmp_path / "film.mp4", 30)
+    decode(jobs[:missing] + jobs[missing + 1 :])
+    watcher.watch(frames.drain(taker(ring)))
+    heals = next(k for k in range(missing + 1, 30) if jobs[k].record.meta.keyframe)
+    assert watcher.of(jobs[:missing]) == numbers(jobs)[:missing]
+    assert watcher.of(jobs[missing + 1 : heals]) == [("corrupt_picture", -1)] * (heals - missing - 1)
+    assert watcher.of(jobs[heals:]) == numbers(jobs)[heals:]
+
+
+def test_what_was_held_back_before_damage_does_not_wait_for_the_next_key_frame(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 30, params="keyint=100:scenecut=0", bframes=3)
+    decode(jobs[:9])
+    assert len(watcher.fates) < 9
+    decode(jobs[10:])
+    assert watcher.of(jobs[:9]) == numbers(jobs)[:9]
+    assert watcher.of(jobs[10:]) == [("corrupt_picture", -1)] * 20
 
 
 def test_what_comes_before_the_first_key_frame_is_passed(
@@ -196,6 +223,55 @@ def test_the_last_frames_of_an_epoch_may_come_together_with_the_next_one(
         watcher.watch(frames.decode(both[begin : begin + 4], taker(ring)))
     watcher.watch(frames.drain(taker(ring)))
     assert watcher.of(both) == numbers(jobs) * 2
+
+
+def test_epochs_in_two_partitions_do_not_end_each_other(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    """As when a topic gets more partitions: the stream's next epoch is in another one while the last is still read."""
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    later = [with_meta(job, pointer=replace(job.record.meta.pointer, partition=1)) for job in moved(jobs, epoch=2)]
+    decode([job for pair in zip(jobs, later, strict=True) for job in pair])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs) == watcher.of(later) == numbers(jobs)
+
+
+def test_a_frame_that_the_log_holds_twice_has_two_outcomes(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring
+) -> None:
+    """A copy of a topic may repeat records, also those whose pictures are held back."""
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    offsets: list[int] = []
+    for offset, job in enumerate([*jobs[:6], *jobs[4:]]):
+        placed = with_meta(job, pointer=replace(job.record.meta.pointer, offset=offset))
+        offsets += _answered(frames.decode([placed], taker(ring)), ring)
+    offsets += _answered(frames.drain(taker(ring)), ring)
+    assert sorted(offsets) == list(range(22))
+
+
+def test_a_stream_that_shows_no_picture_does_not_hold_back_ever_more(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "MOST_HELD", 1)
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    for fed, job in enumerate(jobs, 1):
+        watcher.watch(frames.decode([job], taker(ring)))
+        assert fed - len(watcher.fates) <= 1
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs) == numbers(jobs)
+
+
+def _answered(rounds: Rounds, ring: _core.Ring) -> list[int]:
+    """The offsets of the frames that have an outcome, in its order."""
+    outcomes = [outcome for outcomes in map(partial(_retired, ring), rounds) for outcome in outcomes]
+    return [outcome.job.record.meta.pointer.offset for outcome in outcomes]
+
+
+def _retired(ring: _core.Ring, outcomes: list[Outcome]) -> list[Outcome]:
+    for outcome in outcomes:
+        if isinstance(outcome, Decoded):
+            ring.retire(outcome.ref)
+    return outcomes
 
 
 def test_frames_read_again_under_a_new_tenure_do_not_meet_the_old_ones(

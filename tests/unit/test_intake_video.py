@@ -14,6 +14,7 @@ from framehop import _core
 from framehop.decode import Decoded, DecodeJob
 from framehop.decode.resume import ResumePoints
 from framehop.pipeline.control import Suspect, WorkerSettings
+from framehop.pipeline.worker import in_flight
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
@@ -59,7 +60,12 @@ def take(ring: _core.Ring) -> Take:
     """Run an intake over records; return the events' outcome and reason by offset, and the offsets decoded, in their order."""
 
     def take(
-        jobs: list[DecodeJob], *, suspects: dict[int, int] | None = None, tenure: Tenure | None = None, idle: int = 1
+        jobs: list[DecodeJob],
+        *,
+        suspects: dict[int, int] | None = None,
+        tenure: Tenure | None = None,
+        idle: int = 1,
+        resume: ResumePoints | None = None,
     ) -> tuple[dict[int, str], list[int]]:
         settings = SimpleNamespace(
             decode_threads=4,
@@ -69,7 +75,7 @@ def take(ring: _core.Ring) -> Take:
             lane="main",
             sample=1.0,
         )
-        resume, models = ResumePoints(), DetectorModels()
+        resume, models = resume or ResumePoints(), DetectorModels()
         models.known.set()
         with InFlight() as in_flight:
             partition = jobs[0].record.meta.pointer.topic_partition
@@ -115,6 +121,14 @@ def test_and_when_the_intake_is_closed(tmp_path: Path, take: Take) -> None:
     assert len(events) == 20
 
 
+def test_and_when_the_window_is_full_of_frames_that_wait_for_it(
+    tmp_path: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_flight, "WINDOW", 1)
+    events, _ = take(film(tmp_path / "film.mp4", 20, bframes=3))
+    assert events == dict.fromkeys(range(3), "detected")
+
+
 def test_a_suspect_is_decoded_alone_and_in_its_place(tmp_path: Path, take: Take) -> None:
     jobs = film(tmp_path / "film.mp4", 20)
     events, decoded = take(jobs, suspects={1: 1, 2: 2, 8: 1})
@@ -134,6 +148,15 @@ def test_a_picture_that_kills_decoders_is_given_up_and_its_group_heals_at_the_ne
     assert all(events.pop(offset).startswith("failed corrupt_picture: decode: ") for offset in range(10, 20, 2))
     assert set(events.values()) == {"detected"}
     assert len(events) == 34
+
+
+def test_a_key_frame_that_is_refused_is_no_place_to_begin(tmp_path: Path, take: Take) -> None:
+    """A successor that began there would skip what follows it; as it is, that fails there too."""
+    jobs, resume = film(tmp_path / "film.mp4", 20), ResumePoints()
+    events, _ = take(jobs, suspects={10: 3}, resume=resume)
+    assert [events[offset].partition(" ")[0] for offset in (9, 10, 11)] == ["detected", "failed", "failed"]
+    partition = jobs[0].record.meta.pointer.topic_partition
+    assert resume.metadata({partition: 15}, {partition: 1}) == {partition: "v1:0"}
 
 
 def test_frames_that_were_answered_are_decoded_again_and_get_no_event(tmp_path: Path, take: Take) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import ItemsView
 
 from framehop.log.kafka.member_progress import MemberProgress
 from framehop.log.kafka.output_records import Output
@@ -112,3 +113,25 @@ def test_who_waits_is_woken_when_the_broker_has_the_offsets() -> None:
     assert woken.is_set()
     assert progress.due() == {}
     assert progress.positions() == {P: 11}
+
+
+class _Asked(dict[Partition, int]):
+    """Marks that tell when they were looked at, which is under the lock of the progress."""
+
+    def __init__(self, marks: dict[Partition, int]) -> None:
+        super().__init__(marks)
+        self.seen = threading.Event()
+
+    def items(self) -> ItemsView[Partition, int]:  # type: ignore[override]
+        self.seen.set()
+        return ItemsView(self)
+
+
+def test_nobody_waits_for_the_offsets_of_a_partition_that_went() -> None:
+    progress, marks = _gained(P), _Asked({P: 11})
+    thread = threading.Thread(target=progress.wait_committed, args=(marks, 9 * TIMEOUT_S), daemon=True)
+    thread.start()
+    assert marks.seen.wait(TIMEOUT_S)
+    progress.drop([P])
+    thread.join(TIMEOUT_S)
+    assert not thread.is_alive()

@@ -115,6 +115,12 @@ def test_one_that_takes_too_long_is_named(house: House) -> None:
     assert "detector-0, detector-1 did not load it in time" in house.swaps.report(number).error
 
 
+def test_what_all_have_loaded_at_the_last_moment_is_in_time(house: House) -> None:
+    number = house.swaps.request("new", 0.0).number
+    house.loaded(number, 0, 1)
+    assert (house.phase(), house.swaps.model) == ("switching", "new")
+
+
 def test_one_that_dies_while_it_loads_is_told_again(house: House) -> None:
     number = begin(house)
     house.loaded(number, 0)

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from framehop.protocols import Tenure
-from framehop.types import FrameMeta, Partition
+from framehop.types import FrameMeta, FrameRecord, Partition
 
-MAX_GROUP_US = 60_000_000  # a stream that is silent for longer holds no partition back
+MAX_GROUP_US = 60_000_000  # a stream that is silent for longer, while its partition goes on, holds it back no more
+MAX_KEYS = 1 << 14  # above the frames that are in flight at once: reached only if a stream's time stamps never rise
 _METADATA = re.compile(r"v1:([0-9]{1,18})")
 
 
@@ -33,19 +34,21 @@ class _KeyFrame:
 
 @dataclass(slots=True)
 class _Epoch:
-    """The key frames of one stream and epoch that may still be needed, oldest first."""
+    """The key frames of one stream and epoch that may still be needed, oldest first. `appended_us`, `last`: time and offset of its
+    last frame."""
 
-    received_us: int = 0
+    appended_us: int = 0
     last: int = 0
     keys: list[_KeyFrame] = field(default_factory=list)
 
     def note(self, meta: FrameMeta) -> None:
-        self.received_us, self.last = meta.received_us, meta.pointer.offset
+        self.appended_us, self.last = meta.appended_us, meta.pointer.offset
         for key in self.keys:
             if key.passed_at is None and meta.captured_us > key.captured_us:
                 key.passed_at = meta.pointer.offset
         if meta.keyframe:
             self.keys.append(_KeyFrame(meta.pointer.offset, meta.captured_us))
+            del self.keys[:-MAX_KEYS]
 
     def needed(self, mark: int) -> int | None:
         """Return the offset of the key frame at which decoding begins again if `mark` is the next frame to answer; forget older
@@ -58,20 +61,24 @@ class _Epoch:
 
 @dataclass(slots=True)
 class _Tenure:
-    """What is known of a partition since it came. `first`: the first offset whose frame is to be answered."""
+    """What is known of a partition since it came. `first`: the first offset whose frame is to be answered. `appended_us`: the time
+    of its newest frame. The log has one clock for a partition, while the hosts of its streams may differ."""
 
+    number: int
     first: int
-    received_us: int = 0
+    appended_us: int = 0
     epochs: dict[tuple[str, int], _Epoch] = field(default_factory=dict)
 
+    def pass_by(self, meta: FrameMeta) -> None:
+        self.appended_us = max(self.appended_us, meta.appended_us)
+
     def note(self, meta: FrameMeta) -> None:
-        self.received_us = max(self.received_us, meta.received_us)
         self.epochs.setdefault((meta.key.stream, meta.key.epoch), _Epoch()).note(meta)
 
     def oldest(self, mark: int) -> int | None:
         newest = dict(sorted(self.epochs))
         for (stream, number), epoch in list(self.epochs.items()):
-            over = number < newest[stream] or epoch.received_us < self.received_us - MAX_GROUP_US
+            over = number < newest[stream] or epoch.appended_us < self.appended_us - MAX_GROUP_US
             if over and epoch.last < mark:
                 del self.epochs[stream, number]
         offsets = [epoch.needed(mark) for epoch in self.epochs.values()]
@@ -92,27 +99,37 @@ class ResumePoints:
     def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         """Begin the tenures of partitions that came, or came back: their frames are read anew."""
         with self._lock:
-            self._tenures.update({partition: _Tenure(tenure.offset) for partition, tenure in tenures.items()})
+            self._tenures.update(
+                {partition: _Tenure(tenure.number, tenure.offset) for partition, tenure in tenures.items()}
+            )
 
-    def is_replayed(self, meta: FrameMeta) -> bool:
+    def is_replayed(self, record: FrameRecord) -> bool:
         """Return whether a frame was answered before and is read again only because later ones need it."""
         with self._lock:
-            tenure = self._tenures.get(meta.pointer.topic_partition)
-            return tenure is not None and meta.pointer.offset < tenure.first
+            tenure = self._current(record.meta.pointer.topic_partition, record.tenure)
+            return tenure is not None and record.meta.pointer.offset < tenure.first
 
-    def note(self, meta: FrameMeta) -> None:
-        """Note a frame of an inter-coded stream. The frames of a partition come in the order of the log."""
+    def note(self, record: FrameRecord, *, inter_coded: bool) -> None:
+        """Note a frame. Those of a partition come in the order of the log. One that needs no other tells only how time goes on."""
         with self._lock:
-            tenure = self._tenures.get(meta.pointer.topic_partition)
+            tenure = self._current(record.meta.pointer.topic_partition, record.tenure)
             if tenure is not None:
-                tenure.note(meta)
+                tenure.pass_by(record.meta)
+                if inter_coded:
+                    tenure.note(record.meta)
 
-    def metadata(self, marks: Mapping[Partition, int]) -> dict[Partition, str]:
-        """Return what a commit of `marks` is to keep, by partition; partitions that need nothing are absent."""
+    def metadata(self, marks: Mapping[Partition, int], tenures: Mapping[Partition, int]) -> dict[Partition, str]:
+        """Return what a commit of `marks` is to keep, by partition; partitions that need nothing are absent. `tenures`: of the
+        marks. A mark of a tenure that has ended must not count in the next one, whose frames below it are not answered."""
         with self._lock:
             found = {
                 partition: tenure.oldest(mark)
                 for partition, mark in marks.items()
-                if (tenure := self._tenures.get(partition)) is not None
+                if (tenure := self._current(partition, tenures[partition])) is not None
             }
         return {partition: f"v1:{offset}" for partition, offset in found.items() if offset is not None}
+
+    def _current(self, partition: Partition, number: int) -> _Tenure | None:
+        """Return what is known of a tenure; None when it has ended. Call under the lock."""
+        tenure = self._tenures.get(partition)
+        return tenure if tenure is not None and tenure.number == number else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,11 +25,14 @@ from framehop.decode.decoder import (
 from framehop.decode.refusal import advice
 from framehop.decode.slots import take_all
 from framehop.errors import BY_CODE, FramehopError, PictureError
-from framehop.timing import now_us
+from framehop.types import Partition
 
 CODECS: dict[str, Literal["h264", "h265"]] = {"video/h264": "h264", "video/h265": "h265"}
 MAX_STREAMS = 256  # decoders per worker; each has up to 16 pictures of its stream
-HELD_FOR_US = 500_000  # a stream that stalls gives what it holds back after this time
+HELD_FOR_S = 0.5  # a stream that stalls gives what it holds back after this time
+MOST_HELD = (
+    64  # twice what a decoder may hold back; a stream may forbid to show its pictures, and would hold back all of them
+)
 
 _PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclass(error, PictureError))
 _PASSED = {"no_keyframe": "no-keyframe", "not_shown": "not-shown"}
@@ -36,7 +40,8 @@ _PASSED = {"no_keyframe": "no-keyframe", "not_shown": "not-shown"}
 _ORIENTATION = re.compile(r";orientation=([1-8])$")
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
-Key = tuple[str, int]
+# An epoch in its partition. A stream's next one may lie in another, which is read at its own pace.
+Key = tuple[tuple[Partition, str], int]
 
 
 def orientation_of(content_type: str) -> int:
@@ -47,14 +52,16 @@ def orientation_of(content_type: str) -> int:
 
 @dataclass(slots=True)
 class _Stream:
-    """One decoder, and the jobs whose outcome it holds back, by seq. All were read under one tenure: in the next one frames come
-    again, which must not meet those of the last."""
+    """One decoder, and the jobs whose outcome it holds back, by a number of their own, since the log may hold a seq twice. All were
+    read under one tenure: in the next one frames come again, which must not meet those of the last."""
 
     decoder: _core.VideoDecoder
     tenure: int
     jobs: dict[int, DecodeJob] = field(default_factory=dict)
+    taken: int = 0
     next_seq: int | None = None
-    fed_us: int = 0
+    fed_s: float = 0.0
+    damaged: bool = False
 
     def take(self, job: DecodeJob) -> tuple[int, int, memoryview]:
         """Note a job, and tell the decoder what is missing before it. Returns what the pool reads of it."""
@@ -62,11 +69,19 @@ class _Stream:
         if self.next_seq not in {None, meta.key.seq}:
             self.decoder.note_gap()
         self.next_seq = meta.key.seq + 1
-        self.fed_us = now_us()
-        self.jobs[meta.key.seq] = job
-        return meta.key.seq, meta.captured_us, job.payload
+        self.fed_s = time.monotonic()
+        self.taken += 1
+        self.jobs[self.taken] = job
+        return self.taken, meta.captured_us, job.payload
 
-    def answered(self, found: Iterable[_core.VideoOutcome]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
+    @property
+    def stalls(self) -> bool:
+        """Whether what it holds back has waited for long enough. After damage nothing is shown until a key frame, which may never
+        come."""
+        return self.damaged or len(self.jobs) > MOST_HELD or self.fed_s < time.monotonic() - HELD_FOR_S
+
+    def answered(self, found: Sequence[_core.VideoOutcome]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
+        self.damaged = any(outcome.result == "failed" for outcome in found)
         return [(self.jobs.pop(outcome.key), outcome) for outcome in found]
 
 
@@ -102,7 +117,8 @@ class VideoFrames:
         if guards is None:
             return
         try:
-            answered = self._fed(jobs) + self._ended(jobs)
+            fed = [pair for run in _runs(jobs) for pair in self._fed(run)]
+            answered = fed + self._ended(jobs)
         finally:
             for guard in guards:
                 guard.abandon()
@@ -146,9 +162,8 @@ class VideoFrames:
         return [pair for key in over for pair in _held(self._streams.pop(key))]
 
     def _stalled(self) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
-        """Return what is held back by streams that have had no frame for a while, though others have."""
-        before = now_us() - HELD_FOR_US
-        return [pair for stream in self._streams.values() if stream.fed_us < before for pair in _held(stream)]
+        """Return what is held back by streams that have had no frame for a while, though others have, or that hold too much."""
+        return [pair for stream in self._streams.values() if stream.stalls for pair in _held(stream)]
 
     def _rounds(self, answered: list[tuple[DecodeJob, _core.VideoOutcome]], size: int, take_slot: TakeSlot) -> Rounds:
         """Yield the outcomes, with `size` pictures a round at most."""
@@ -189,7 +204,22 @@ class VideoFrames:
 
 
 def _key(job: DecodeJob) -> Key:
-    return job.record.meta.key.stream, job.record.meta.key.epoch
+    meta = job.record.meta
+    return (meta.pointer.topic_partition, meta.key.stream), meta.key.epoch
+
+
+def _runs(jobs: Iterable[DecodeJob]) -> Iterator[list[DecodeJob]]:
+    """Divide jobs, in their order: where frames of a stream are missing another run begins, as a decoder is told before a run."""
+    run: list[DecodeJob] = []
+    next_seq: dict[Key, int] = {}
+    for job in jobs:
+        key, seq = _key(job), job.record.meta.key.seq
+        if next_seq.get(key, seq) != seq:
+            yield run
+            run, next_seq = [], {}
+        next_seq[key] = seq + 1
+        run.append(job)
+    yield run
 
 
 def _held(stream: _Stream) -> list[tuple[DecodeJob, _core.VideoOutcome]]:

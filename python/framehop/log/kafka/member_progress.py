@@ -31,7 +31,9 @@ class MemberProgress:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())  # notified when the broker has new offsets
+        self._changed = threading.Condition(
+            threading.Lock()
+        )  # notified when the broker has new offsets, or partitions go
         self._marks = CommitProgress()
         self._outputs: list[Output] = []
 
@@ -67,6 +69,7 @@ class MemberProgress:
     def drop(self, partitions: Collection[Partition]) -> None:
         with self._changed:
             self._marks.drop(partitions)
+            self._changed.notify_all()
 
     # ---- what is read
 

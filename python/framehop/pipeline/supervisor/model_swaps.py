@@ -157,11 +157,11 @@ class ModelSwaps:
             swap = self._current()
             if swap is None:
                 return
+            if swap.phase == "loading" and len(swap.loaded) == len(self._detectors):
+                self._model, swap.phase, swap.told_s = swap.model, "switching", {}
             if swap.phase == "loading" and swap.deadline.expired:
                 slow = [process.name for process in self._detectors if process.index not in swap.loaded]
                 self._fail(swap, f"{', '.join(slow)} did not load it in time")
-            if swap.phase == "loading" and len(swap.loaded) == len(self._detectors):
-                self._model, swap.phase, swap.told_s = swap.model, "switching", {}
             if swap.phase == "switching" and len(swap.switched) == len(self._detectors):
                 swap.end("done")
             self._tell(swap)

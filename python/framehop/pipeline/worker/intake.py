@@ -76,8 +76,10 @@ class Intake:
             self._consumer.poll(0, 0.0)
 
     def _await_window(self) -> None:
-        """Take no frames while very many wait for their commit: skipped ones hold no slot, so the ring does not bound them."""
+        """Take no frames while very many wait for their commit: skipped ones hold no slot, so the ring does not bound them. All may
+        wait for one that a decoder holds back."""
         while self._in_flight.full and not self._in_flight.stopping.wait(SLOT_WAIT_S):
+            self.drain()
             self._consumer.poll(0, 0.0)
 
     def _room(self) -> int:
@@ -93,7 +95,7 @@ class Intake:
         if not records:
             self.drain()
             return
-        new = [record for record in records if not self._resume.is_replayed(record.meta)]
+        new = [record for record in records if not self._resume.is_replayed(record)]
         self.replayed += len(records) - len(new)
         self._in_flight.add(new)
         polled_us = now_us()
@@ -119,10 +121,9 @@ class Intake:
 
     def _job(self, record: FrameRecord, polled_us: int) -> DecodeJob | None:
         """Return the work for a decoder, or complete a frame that needs none. What is completed of a replayed frame is dropped."""
-        inter_coded = self._decoders.inter_coded(record.meta)
-        if inter_coded:
-            self._resume.note(record.meta)
-        if self._refused(record):
+        refused, inter_coded = self._refused(record), self._decoders.inter_coded(record.meta)
+        self._resume.note(record, inter_coded=inter_coded and not refused)  # at a refused key frame nothing can begin
+        if refused:
             return None
         unwanted = self._unwanted(record)
         if unwanted and not inter_coded:
@@ -132,7 +133,7 @@ class Intake:
 
     def _unwanted(self, record: FrameRecord) -> str:
         """Return why nobody looks at a frame; empty if somebody does."""
-        return REPLAYED if self._resume.is_replayed(record.meta) else self._skipping.reason(record.meta.key)
+        return REPLAYED if self._resume.is_replayed(record) else self._skipping.reason(record.meta.key)
 
     def _refused(self, record: FrameRecord) -> bool:
         """Complete a frame as failed if it must not reach a decoder; return whether it was one."""

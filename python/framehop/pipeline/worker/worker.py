@@ -258,7 +258,7 @@ class Worker:
         """Commit one batch. If the worker stops before that is possible, our successor reads the frames again."""
         while not self._in_flight.stopping.is_set():
             try:
-                metadata = self._resume.metadata(batch.marks)
+                metadata = self._resume.metadata(batch.marks, batch.tenures)
                 result = consumer.commit(batch.events, batch.marks, metadata, batch.tenures)
                 self._in_flight.committed(batch, result)
                 return

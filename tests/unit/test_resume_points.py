@@ -1,0 +1,99 @@
+"""The key frames that a commit keeps: those of its own tenure, of streams that still go on, and not ever more of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from framehop.decode import resume
+from framehop.decode.resume import MAX_GROUP_US, ResumePoints
+from framehop.protocols import Tenure
+from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord, Partition
+
+P = Partition("frames", 0)
+NOW_US = 1_795_354_262_000_000
+GROUP = 10
+
+
+def record(
+    offset: int, *, stream: str = "cam", tenure: int = 1, at_us: int | None = None, received_us: int = NOW_US
+) -> FrameRecord:
+    """A frame of a film with a key frame at each tenth offset, which are a millisecond apart."""
+    at_us = NOW_US + 1000 * offset if at_us is None else at_us
+    meta = FrameMeta(
+        key=FrameKey(stream, 1, offset),
+        pointer=FramePointer(topic=P.topic, partition=P.number, offset=offset),
+        captured_us=at_us,
+        received_us=received_us,
+        appended_us=at_us,
+        clock="ingest",
+        content_type="video/h264",
+        keyframe=offset % GROUP == 0,
+        width=160,
+        height=64,
+        payload_bytes=1,
+        traceparent="",
+    )
+    return FrameRecord(meta=meta, payload=memoryview(b"x"), tenure=tenure)
+
+
+def points(tenure: int = 1, first: int = 0) -> ResumePoints:
+    found = ResumePoints()
+    found.begin({P: Tenure(number=tenure, offset=first)})
+    return found
+
+
+def kept(found: ResumePoints, mark: int, tenure: int = 1) -> str:
+    return found.metadata({P: mark}, {P: tenure}).get(P, "")
+
+
+def test_a_mark_of_an_old_tenure_takes_no_key_frame_from_the_next() -> None:
+    """A commit that waits for a broker may outlive its tenure, and is tried again after the next has begun."""
+    found = points()
+    for offset in range(40):
+        found.note(record(offset), inter_coded=True)
+    found.begin({P: Tenure(number=2, offset=15, metadata="v1:10")})
+    for offset in range(10, 40):
+        found.note(record(offset, tenure=2), inter_coded=True)
+    assert kept(found, 35) == "", "it is refused in any case"
+    assert kept(found, 18, tenure=2) == "v1:10"
+
+
+def test_a_frame_that_was_polled_under_an_old_tenure_is_not_of_the_next() -> None:
+    found = points()
+    found.begin({P: Tenure(number=2, offset=15, metadata="v1:10")})
+    found.note(record(20), inter_coded=True)
+    assert not found.is_replayed(record(14))
+    assert found.is_replayed(record(14, tenure=2))
+    for offset in range(10, 16):
+        found.note(record(offset, tenure=2), inter_coded=True)
+    assert kept(found, 11, tenure=2) == "v1:10"
+
+
+@pytest.mark.parametrize(("inter_coded", "left"), [(False, ""), (True, "v1:10")])
+def test_a_film_that_ended_holds_nothing_back_while_its_partition_goes_on(inter_coded: bool, left: str) -> None:
+    """Also if all the others are JPEGs, which need no others."""
+    found = points()
+    for offset in range(5):
+        found.note(record(offset), inter_coded=True)
+    later_us = record(4).meta.appended_us + MAX_GROUP_US
+    found.note(record(5, stream="other", at_us=later_us), inter_coded=inter_coded)
+    assert kept(found, 6) == "v1:0"
+    found.note(record(10, stream="other", at_us=later_us + 1), inter_coded=inter_coded)
+    assert kept(found, 11) == left
+
+
+def test_the_clocks_of_hosts_do_not_matter() -> None:
+    """A host that is an hour ahead makes no stream of another host seem silent."""
+    found = points()
+    for offset in range(0, 6, 2):
+        found.note(record(offset), inter_coded=True)
+        found.note(record(offset + 1, stream="ahead", received_us=NOW_US + 60 * MAX_GROUP_US), inter_coded=True)
+    assert kept(found, 6) == "v1:0"
+
+
+def test_time_stamps_that_never_rise_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resume, "MAX_KEYS", 3)
+    found = points()
+    for offset in range(0, 100, GROUP):
+        found.note(record(offset, at_us=NOW_US), inter_coded=True)
+    assert kept(found, 91) == "v1:70"
