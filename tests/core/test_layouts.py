@@ -38,7 +38,7 @@ def network(name: str) -> bytes:
 
 @cache
 def expected(mode: ResizeMode) -> list[Detections]:
-    """What the network as it was finds in pictures that are resized in the way of the other family."""
+    """Return what the network as it was finds in pictures that are resized in the way of the other family."""
     model = load_model("coco-ssd")
     resize = ResizeOverrides(mode=mode, pad=114.0)
     model = replace(model, overrides=msgspec.structs.replace(model.overrides, resize=resize))

@@ -21,7 +21,8 @@ class Tiling:
     """Finds objects tile by tile, and merges them by the rule of `tile_merge`. Immutable, thread-safe."""
 
     def __init__(self, tiles: Tiles | None, suppression: NmsSpec, *, max_objects: int) -> None:
-        """`tiles`: None leaves pictures as they are. `suppression`, `max_objects`: the model's own; here they hold across tiles."""
+        """Cut by `tiles`; None leaves pictures as they are. `suppression`, `max_objects`: the model's own; here they hold across
+        tiles."""
         self._tiles = tiles
         self._suppression = suppression
         self._max_objects = max_objects

@@ -1,4 +1,4 @@
-"""What a worker must know of a detector's model, in a file that the detector writes before it answers with that model.
+"""The facts that a worker must know of a detector's model, in a file that the detector writes before it answers with that model.
 
 A model's labels may not fit into a control message, so messages carry only a stem and a number, and the file lies beside the
 pipeline's sockets: `<stem>-<number>.json`. A stem belongs to one incarnation of one detector, which numbers its models from 1.

@@ -165,7 +165,7 @@ def orientation_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> int:
 
 
 def _exif(matrix: Matrix) -> int:
-    """Any other angle than a right one is taken as the nearest right angle."""
+    """Return the Exif orientation. Any other angle than a right one is taken as the nearest right angle."""
     a, b, c, d = matrix
     if abs(a) + abs(d) < abs(b) + abs(c):
         return {(True, True): 5, (False, True): 6, (False, False): 7, (True, False): 8}[c >= 0, b >= 0]

@@ -56,7 +56,7 @@ class PassedVideo:
     finite = True
 
     def __init__(self, path: Path, *, stream: str, max_pixels: int = MAX_PIXELS) -> None:
-        """Raises SourceError if the file cannot be passed through: see `obstacle`."""
+        """Read enough to tell codec, rate and order. Raises SourceError if the file cannot be passed through; see `obstacle`."""
         self._path = path
         self._max_pixels = max_pixels
         self._tally = Tally()

@@ -14,8 +14,8 @@ from framehop.types import Partition
 
 
 class Pending(NamedTuple):
-    """What waits to be committed: whether there are outputs of the thread, whether there are offsets, and how many offsets a crash
-    would repeat."""
+    """The work that waits to be committed: whether there are outputs of the thread, whether there are offsets, and how many offsets
+    a crash would repeat."""
 
     outputs: bool
     offsets: bool
@@ -23,8 +23,8 @@ class Pending(NamedTuple):
 
 
 class MemberProgress:
-    """What a member owns, how far it has come, and the outputs that the consumer's thread adds to the next delivery: gaps, and
-    letters for records that are no frames. They stand for the offsets passed over, so they become durable before these do.
+    """Keeps what a member owns, how far it has come, and the outputs that the consumer's thread adds to the next delivery: gaps,
+    and letters for records that are no frames. They stand for the offsets passed over, so they become durable before these do.
 
     Thread-safe. It owns its lock, which is held only for moments, never while a broker is asked, and taken last. The consumer's
     thread alone gains and drops partitions and hands frames out.

@@ -89,7 +89,7 @@ class ModelSwaps:
     for which `fileno` is readable after a request."""
 
     def __init__(self, model: str, detectors: Sequence[Process], check: Callable[[str], object]) -> None:
-        """`model`: what detectors start with. `check`: refuses a model that cannot be loaded by any detector."""
+        """Prepare for swaps. `model`: what detectors start with. `check`: refuses a model that cannot be loaded by any detector."""
         self._model = model
         self._detectors = detectors
         self._check = check
