@@ -15,12 +15,12 @@ from framehop.cli.commands import App
 from framehop.cli.invocation import typed
 from framehop.cli.model_pictures import PictureObjects, check_out, draw, find_in
 from framehop.cli.output import note, out, write_json_line
-from framehop.cli.replacing import replace_file
 from framehop.errors import ConfigError
 from framehop.inference import BUILT_IN, Model, Network
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.recognise import Plan, as_yaml, recognise
 from framehop.inference.registry import sidecar_of
+from framehop.replacing import replace_file
 
 app = App(help="Look at a model: what it is, what it finds in pictures, and a sidecar for it.")
 

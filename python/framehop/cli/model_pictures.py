@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import decode_jpeg, encode_jpeg, read_jpeg_header
-from framehop.cli.replacing import replace_file
 from framehop.errors import ConfigError, ModelError, PictureError, SourceError, text_of
 from framehop.inference.engine import Engine
+from framehop.replacing import replace_file
 from framehop.sources.raster import JPEG_MAGIC, decode_picture, read_picture_bytes
 from framehop.types import DetectedObject, Detections
 
