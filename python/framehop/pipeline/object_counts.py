@@ -17,6 +17,7 @@ class ObjectCount(msgspec.Struct, frozen=True):
     with_object: int = 0
 
     def plus(self, other: ObjectCount) -> ObjectCount:
+        """Return both counts together."""
         return ObjectCount(self.frames + other.frames, self.with_object + other.with_object)
 
 

@@ -173,6 +173,7 @@ def _exif(matrix: Matrix) -> int:
 
 
 def rate_of(video: VideoStream) -> float:
+    """Return a film's pictures per second, 0.001–1000; 25 where it does not tell."""
     rate = float(video.average_rate or video.guessed_rate or _DEFAULT_RATE)
     return rate if 0.001 <= rate <= 1000 else _DEFAULT_RATE
 
@@ -190,4 +191,5 @@ def lacks_memory(error: Exception) -> bool:
 
 
 def reason_of(error: Exception) -> str:
+    """Return FFmpeg's words for an error, or the error's own."""
     return getattr(error, "strerror", None) or str(error)

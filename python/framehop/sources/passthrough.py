@@ -81,6 +81,7 @@ class PassedVideo:
 
     @property
     def content_type(self) -> str:
+        """The content type of each frame, with the orientation if pictures are to be turned."""
         turned = f";orientation={self._orientation}" if self._orientation != 1 else ""
         return f"video/{self._codec}{turned}"
 

@@ -65,6 +65,7 @@ class MemberProgress:
                 self._marks.read_again(partition, begin)
 
     def drop(self, partitions: Collection[Partition]) -> None:
+        """Forget partitions that the member does not own any more."""
         with self._changed:
             self._marks.drop(partitions)
 

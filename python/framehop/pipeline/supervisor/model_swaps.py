@@ -47,6 +47,7 @@ class SwapReport(msgspec.Struct, frozen=True, kw_only=True, tag="swap_report"):
 
     @property
     def over(self) -> bool:
+        """Whether the swap has ended, well or not."""
         return self.phase in ("done", "failed")
 
 
@@ -122,6 +123,7 @@ class ModelSwaps:
             return self._report(self._swaps[number])
 
     def under_way(self) -> SwapReport | None:
+        """Return the report of the swap that is under way, None if there is none."""
         with self._lock:
             swap = self._current()
             return None if swap is None else self._report(swap)
