@@ -45,7 +45,7 @@ def recognise(network: Network, model: Model) -> Plan:
     try:
         return _Recogniser(network, model).plan()
     except ModelError as error:
-        raise ModelError(f"{model.place}: {error}") from error
+        raise ModelError(f"{model.where}: {error}") from error
 
 
 def _with_range(found: Fit, scale: float, bias: float) -> Fit:
@@ -164,7 +164,7 @@ class _Recogniser:
     def _head(self, choices: Choices, found: Fit, labelled: Labelled) -> HeadSpec:
         said = self._said.head or {}
         keys = {"first_label_id": labelled.first, **found.match.head, **said, "name": found.family.head}
-        head = make_head_spec(keys, where=str(self._model.place.name))
+        head = make_head_spec(keys, where=str(self._model.where.name))
         for key, value in keys_of(head).items():
             choices.take(
                 f"head.{key}", said.get(key), value, found.match.why if key == "name" else "found in its outputs"
