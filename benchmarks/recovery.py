@@ -1,4 +1,4 @@
-"""How long no event comes after a fault, on real brokers: a worker or a host killed, a broker killed, in one command.
+"""Measures how long no event comes after a fault, on real brokers: a worker or a host killed, a broker killed, in one command.
 
     python benchmarks/recovery.py --rounds 5
 

@@ -115,7 +115,7 @@ def nas(things: Sequence[Thing]) -> Picture:
 
 
 def ssd_with_background(things: Sequence[Thing]) -> Picture:
-    """Softmax: each row sums to 1, and most of an empty one is background."""
+    """Scores of a softmax: each row sums to 1, and most of an empty one is background."""
     scores = np.tile(floats([[1, 0, 0, 0, 0]], 1 + CLASSES), (20, 1))
     for row, t in enumerate(things):
         scores[row] = [1 - t.score, *one_hot(t, t.score)]
@@ -256,7 +256,7 @@ def centernet(things: Sequence[Thing]) -> Picture:
 
 
 def yolov7_end_to_end(things: Sequence[Thing]) -> Picture:
-    """Without column 0, the picture's index, which `stack` puts in."""
+    """Rows without column 0, the picture's index, which `stack` puts in."""
     return {"o": floats([[*corner_pixels(t), t.kind, t.score] for t in things], 6)}
 
 
@@ -269,13 +269,13 @@ def rtdetr(things: Sequence[Thing]) -> Picture:
 
 
 def mmdeploy(things: Sequence[Thing]) -> Picture:
-    """Filled up by a row with the label -1, whose score is not zero."""
+    """Boxes filled up by a row with the label -1, whose score is not zero."""
     rows = [[*corner_pixels(t), t.score] for t in things]
     return {"dets": floats([*rows, [0, 0, 9, 9, 0.99]], 5), "labels": np.array([*(t.kind for t in things), -1])}
 
 
 def efficient_nms(things: Sequence[Thing]) -> Picture:
-    """What is behind the count is left over, and means nothing."""
+    """The rows behind the count are left over, and mean nothing."""
     return {
         "num_dets": np.array([len(things)], np.int32),
         "det_boxes": floats([*map(corner_pixels, things), [1, 1, 9, 9]], 4),
@@ -285,7 +285,7 @@ def efficient_nms(things: Sequence[Thing]) -> Picture:
 
 
 def tensorflow(things: Sequence[Thing]) -> Picture:
-    """Floats throughout, and the count without an axis of its own."""
+    """All outputs are floats, and the count has no axis of its own."""
     return {
         "num_detections": np.array(len(things), np.float32),
         "detection_boxes": floats([*map(rows_first_shares, things), [0, 0, 1, 1]], 4),

@@ -122,7 +122,7 @@ def cells() -> NDArray[np.float32]:
 
 
 def yolox() -> bytes:
-    """Undecoded: offsets in cells, and logarithms."""
+    """Rows that are not decoded: offsets in cells, and logarithms."""
     graph = Graph(YOLOX)
     at, where = best_of_grid(graph), cells()
     boxes = graph.op("Div", graph.at(graph.cxcywh(), at), graph.const(where[None, :, 2:]))
@@ -142,7 +142,7 @@ def rows(box: str, *, picture: Picture = PLAIN, metadata: Mapping[str, str] = UL
 
 
 def deepstream() -> bytes:
-    """Not suppressed, one row per cell."""
+    """Rows that are not suppressed, one per cell."""
     graph = Graph(Picture())
     at = best_of_grid(graph)
     best, classes = graph.labelled(graph.at(graph.scores, at))
@@ -161,7 +161,7 @@ def paddle() -> bytes:
 
 
 def rows7(*, threshold: float = 0.05) -> bytes:
-    """Only rows above a threshold, so that there may be none."""
+    """The rows above a threshold; there may be none."""
     graph = Graph(Picture())
     best, classes, at = graph.objects(QUERIES)
     table = graph.join(

@@ -23,7 +23,8 @@ _INSIDE = "picture as the built-in network takes it"
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """What the rewritten network takes. A value is pixel × scale + bias, in its own order of channels; one number or three."""
+    """The pictures that the rewritten network takes. A value is pixel × scale + bias, in its own order of channels; one number or
+    three."""
 
     name: str = "images"
     kind: int = TensorProto.FLOAT

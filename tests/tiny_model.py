@@ -29,7 +29,7 @@ def field(number: int, value: int | str | bytes) -> bytes:
 
 
 def node(op: str, inputs: Sequence[str], output: str, **integers: int) -> bytes:
-    """`integers`: the node's attributes."""
+    """Return a node of a graph. `integers`: its attributes."""
     attributes = (field(5, field(1, name) + field(3, number) + field(20, 2)) for name, number in integers.items())
     return b"".join(field(1, name) for name in inputs) + field(2, output) + field(4, op) + b"".join(attributes)
 

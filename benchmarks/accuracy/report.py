@@ -1,4 +1,4 @@
-"""What is kept of a comparison, and its tables."""
+"""The record of a comparison, and its tables."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SCHEMA = 1
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found in each picture with some settings, in the order of the labels. `threshold`: the only one that the boxes are
-    for; None means each from the lowest on."""
+    """The objects found in each picture with some settings, in the order of the labels. `threshold`: the only one that the boxes
+    are for; None means each from the lowest on."""
 
     settings: Settings
     threshold: float | None = None

@@ -27,9 +27,9 @@ class Found(NamedTuple):
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """`hits`: labelled objects that were found. `missed`: those that were not. `false`: found boxes that are no labelled object.
-    `false_on_empty`: those of them on pictures in which there is nothing. `shown`: pictures with at least one found box, of
-    `pictures`."""
+    """The counts of a comparison. `hits`: labelled objects that were found. `missed`: those that were not. `false`: found boxes
+    that are no labelled object. `false_on_empty`: those of them on pictures in which there is nothing. `shown`: pictures with at
+    least one found box, of `pictures`."""
 
     hits: int = 0
     missed: int = 0

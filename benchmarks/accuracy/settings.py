@@ -22,8 +22,8 @@ _TILED_AT = (0.35, 0.4, 0.45, 0.5, 0.55)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What may be set for a model beside its threshold. `decode`: `scaled` as the pipeline does it, `full` at full size. `tiles`:
-    as Engine takes it; empty for none."""
+    """The settings of a model beside its threshold. `decode`: `scaled` as the pipeline does it, `full` at full size. `tiles`: as
+    Engine takes it; empty for none."""
 
     resize: Literal["stretch", "letterbox", "letterbox-topleft"] = "stretch"
     iou: float = 0.5

@@ -45,7 +45,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Programs:
-    """How everyone is started. `peers_python`: an interpreter that has the other clients."""
+    """The way in which everyone is started. `peers_python`: an interpreter that has the other clients."""
 
     def __init__(self, bootstrap: str, peers_python: str, jars: Path | None, directory: Path) -> None:
         self.bootstrap = bootstrap

@@ -148,7 +148,7 @@ def side_by_side(parts: Parts, items: Sequence[Item], threads: int) -> list[Obje
 
 
 def run(items: Sequence[Item], *, batch: int, decode_threads: int = 0, lanes: int = 0) -> Run:
-    """`lanes`: loops side by side, each of one thread and one picture; 0 for one loop over batches."""
+    """Measure one run. `lanes`: loops side by side, each of one thread and one picture; 0 for one loop over batches."""
     parts = Parts(batch=batch, threads=1 if lanes else 0)
     check_pixels(parts, items[:8])
     warm = next(one_by_one(parts, items, batch))

@@ -1,4 +1,4 @@
-"""Same pixels, same boxes: without that no figure counts."""
+"""Compares the boxes of both sides: unless the same pixels give the same boxes, no figure counts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def compare(ours: Found, theirs: Found, *, threshold: float, peer: str) -> Compa
 
 
 def _match(ours: list[Box], theirs: list[Box]) -> tuple[int, list[Box]]:
-    """How many boxes are on both sides, and those that are on one side only."""
+    """Return how many boxes are on both sides, and those that are on one side only."""
     left, alone = list(theirs), []
     for box in ours:
         twin = next((other for other in left if _same(box, other)), None)

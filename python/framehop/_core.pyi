@@ -539,9 +539,9 @@ class VideoPicture:
 
 @final
 class VideoOutcome:
-    """What became of an access unit. `result`: `decoded`; `failed`, damaged or in need of a picture that is; `no_keyframe`, before
-    the first key frame; `not_shown`, a unit without a picture of its own. `picture` only when decoded, `error` and `message` only
-    when failed. `decode_us`: of the call that gave the picture."""
+    """The fate of an access unit. `result`: `decoded`; `failed`, damaged or in need of a picture that is; `no_keyframe`, before the
+    first key frame; `not_shown`, a unit without a picture of its own. `picture` only when decoded, `error` and `message` only when
+    failed. `decode_us`: of the call that gave the picture."""
 
     @property
     def key(self) -> int: ...

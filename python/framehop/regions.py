@@ -71,8 +71,8 @@ class ObjectFilter:
     """Drops objects that are too small or lie elsewhere. Use from one thread at a time."""
 
     def __init__(self, regions: Mapping[str, Regions], *, min_size_px: float = 0.0) -> None:
-        """`regions`: by pattern of stream ids, with `*` and `?`; the first pattern that fits holds. `min_size_px`: source pixels
-        that a box needs in width and in height. Raises ConfigError."""
+        """Filter by `regions`. Their keys are patterns of stream ids, with `*` and `?`; the first pattern that fits holds.
+        `min_size_px`: source pixels that a box needs in width and in height. Raises ConfigError."""
         check_regions(regions)
         self._areas = [(re.compile(translate(key)), _Area.of(key, each)) for key, each in regions.items()]
         self._min_size_px = min_size_px

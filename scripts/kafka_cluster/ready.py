@@ -1,5 +1,5 @@
-"""Is a broker ready? It is when it answers a Metadata request with every broker that should run: it then has caught up with
-the cluster's metadata, users included, and the controller has let it in. A connection alone is accepted long before.
+"""Tells whether a broker is ready. It is when it answers a Metadata request with every broker that should run: it then has caught
+up with the cluster's metadata, users included, and the controller has let it in. A connection alone is accepted long before.
 
 The request is Kafka's own binary form, https://kafka.apache.org/protocol#The_Messages_Metadata, version 4: the last one that a
 dozen lines can speak. Java's tools would take a second and a half for the same answer.

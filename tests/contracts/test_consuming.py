@@ -297,7 +297,7 @@ def test_a_place_that_the_log_has_not_is_moved_into_it(log: FrameLog) -> None:
 
 
 def test_frames_read_again_belong_to_their_tenure(log: FrameLog) -> None:
-    """Who lost the partition while reading again cannot commit under the old tenure."""
+    """A consumer that lost the partition while reading again cannot commit under the old tenure."""
     with log.writer() as writer:
         for name in SPREAD:
             write(writer, name, 3)

@@ -49,7 +49,7 @@ def loop_of(
 
 
 def test_a_ring_of_ours_that_cannot_be_attached_ends_the_detector(server: HopServer, tmp_path: Path) -> None:
-    """Else every picture in it would be answered as stale, and failed for good."""
+    """A detector that lived on would answer every picture in it as stale, and so fail it for good."""
     ring = tmp_path / "ring-0.sock"
     with (
         HopClient(address(tmp_path), ring_path=str(ring), ring_id=7),
@@ -119,7 +119,7 @@ class Hold:
 
 
 def test_the_model_changes_between_two_runs_and_replies_say_which_one_it_was(server: HopServer, tmp_path: Path) -> None:
-    """What was queued before the change and not yet run is looked at by the new model."""
+    """Pictures queued before the change and not yet run are looked at by the new model."""
     hold = Hold()
     old = FakeModel(max_batch=2, on_batch=hold)
     new = FakeModel(max_batch=2, script=[detections(), detections(error="bad_output")])

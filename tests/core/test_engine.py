@@ -68,7 +68,7 @@ def test_a_picture_with_nan_outputs_fails_and_its_neighbours_do_not(tmp_path: Pa
 
 @pytest.mark.parametrize("batch", ["N", 1])
 def test_a_picture_whose_scores_exceed_one_fails_and_its_neighbours_do_not(tmp_path: Path, batch: int | str) -> None:
-    """As when a network leaves out its sigmoid. The picture that it is tried on does not reveal it."""
+    """Scores exceed 1 when a network leaves out its sigmoid. The picture that it is tried on does not reveal it here."""
     spec = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB", "scale": 1.25}
     with engine(tiny(tmp_path, tiny_model.ssd_network(batch=batch), input=spec)) as detector:
         first, bad, last = detector.detect([picture(140), picture(255), picture(141)])
@@ -78,7 +78,7 @@ def test_a_picture_whose_scores_exceed_one_fails_and_its_neighbours_do_not(tmp_p
 
 
 def test_each_picture_of_a_batch_has_its_own_objects(tmp_path: Path) -> None:
-    """Pictures without any between those with some."""
+    """The batch has pictures without objects between pictures with some."""
     with engine(tiny(tmp_path)) as detector:
         results = detector.detect([picture(1), picture(255), picture(2), picture(0, 204)])
     assert [found.label_ids.tolist() for found in results] == [[], [5], [], [6]]

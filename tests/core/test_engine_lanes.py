@@ -111,7 +111,7 @@ def test_a_closed_engine_has_no_lanes(tmp_path: Path) -> None:
 
 
 def test_each_lane_fills_a_tensor_of_its_own(tmp_path: Path) -> None:
-    """As the engine's would be overwritten by the next picture while the network still reads it."""
+    """One tensor for all would be overwritten by the next picture while the network still reads it."""
     with tiny(tmp_path, preprocess="native") as engine, lanes_of(engine, 2) as lanes:
         [first, second] = [lane._input.blank(1) for lane in lanes]
         assert isinstance(first, np.ndarray)
@@ -123,7 +123,7 @@ def test_each_lane_fills_a_tensor_of_its_own(tmp_path: Path) -> None:
 def test_side_by_side_on_the_cpu_each_lane_has_one_thread_and_one_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:
-    """Also where a GPU was expected and does not work."""
+    """This holds also where a GPU was expected and does not work."""
     if provider == "auto":
         broken_cuda(monkeypatch)
     sessions = Sessions(monkeypatch)
@@ -139,7 +139,7 @@ def test_side_by_side_on_the_cpu_each_lane_has_one_thread_and_one_picture(
 def test_a_lane_takes_as_many_pictures_as_a_fixed_batch_has_room_for(
     tmp_path: Path, max_batch: int, pictures: int
 ) -> None:
-    """One alone would be filled up with blank ones at the cost of them all."""
+    """A picture alone would be filled up with blank ones, and cost as much as a whole batch."""
     model = load_model(tiny_model.write_model(tmp_path, tiny_model.ssd_network(batch=4)))
     with Engine(model, provider="cpu", max_batch=max_batch, side_by_side=True) as engine:
         assert engine.max_batch == pictures

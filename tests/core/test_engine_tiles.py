@@ -42,7 +42,7 @@ def persons(tiles: str, seen: Pixels) -> NDArray[np.float32]:
 
 
 def hits(boxes: NDArray[np.float32]) -> list[int]:
-    """How many boxes have their centre in each place."""
+    """Return how many boxes have their centre in each place."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     return [int(((centres >= place) & (centres <= np.add(place, SMALL))).all(axis=1).sum()) for place in PLACES]
 

@@ -19,7 +19,7 @@ from framehop.inference.engine import Engine
 from framehop.inference.recognise import as_yaml
 from framehop.inference.spec import ResizeMode, ResizeOverrides
 from framehop.types import Detections
-from tests.core.test_engine_golden import photograph
+from tests.core.test_engine_golden import overlap, photograph
 from tests.layouts import LAYOUTS
 
 Picture = NDArray[np.uint8]
@@ -38,7 +38,7 @@ def network(name: str) -> bytes:
 
 @cache
 def expected(mode: ResizeMode) -> list[Detections]:
-    """What the network as it was finds in pictures that are resized in the way of the other family."""
+    """Return what the network as it was finds in pictures that are resized in the way of the other family."""
     model = load_model("coco-ssd")
     resize = ResizeOverrides(mode=mode, pad=114.0)
     model = replace(model, overrides=msgspec.structs.replace(model.overrides, resize=resize))
@@ -55,13 +55,6 @@ def write(directory: Path, name: str) -> Path:
     if layout.sidecar:
         (directory / "best.yaml").write_text(yaml.safe_dump(dict(layout.sidecar)))
     return path
-
-
-def overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    areas = sum(float(np.prod(box[2:] - box[:2])) for box in (one, other))
-    return shared / (areas - shared)
 
 
 def assert_same(engine: Engine, mode: ResizeMode) -> None:

@@ -33,7 +33,7 @@ def session_of(
 
 
 def batch(count: int, dtype: str = "float32") -> Any:
-    """Picture i is filled with i + 1."""
+    """Return a batch whose picture i is filled with i + 1."""
     return np.ascontiguousarray(np.broadcast_to(np.arange(1, count + 1).reshape(-1, 1, 1, 1), (count, 2, 4, 3)), dtype)
 
 
@@ -180,7 +180,7 @@ def test_tensors_that_would_be_read_wrongly_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", ["N", 1, 3])
 def test_a_tensor_of_the_runtime_is_read_where_it_lies(tmp_path: Path, first: int | str) -> None:
-    """As one from DALI is, through DLPack."""
+    """DALI's tensors come this way, through DLPack."""
     session = session_of(tmp_path, echo(first=first), ["same"], max_batch=8)
     assert numbers(session.run(lent(batch(5)))) == [1, 2, 3, 4, 5]
     assert numbers(session.run(lent(batch(5))[1:4])) == [2, 3, 4]
@@ -286,7 +286,8 @@ def test_an_output_that_is_no_tensor_of_numbers_is_refused_by_name(tmp_path: Pat
 
 
 def short_of_memory(monkeypatch: pytest.MonkeyPatch, rows: int, words: str) -> list[int]:
-    """As a device would be that has room for fewer than so many pictures. Returns the sizes that were tried, as they come."""
+    """Make the session fail as on a device that has room for fewer than so many pictures. Returns the sizes that were tried, as
+    they come."""
     tried: list[int] = []
 
     def limited(

@@ -70,7 +70,7 @@ class Watched(np.ndarray[tuple[int, ...], np.dtype[np.uint8]]):
 
 
 def test_a_picture_is_let_go_as_soon_as_it_was_read() -> None:
-    """Else a slot would stay leased until the next batch comes, which it may be in the way of."""
+    """A slot that stayed leased until the next batch comes might be the very one that this batch waits for."""
     dali = preprocessor()
     watched = np.zeros((20, 30, 3), np.uint8).view(Watched)
     gone = weakref.ref(watched)

@@ -43,7 +43,7 @@ def is_good_descriptor(part: bytes, detector_id: int) -> bool:
 
 
 def good_descriptors(message: bytes, detector_id: int) -> int:
-    """How many requests `message` is: all of its descriptors or none."""
+    """Return how many requests `message` is: all of its descriptors or none."""
     if not message or len(message) % 64:
         return 0
     parts = [message[i : i + 64] for i in range(0, len(message), 64)]
@@ -113,7 +113,7 @@ class Impostor:
         until(lambda: self.client.poll(0.1) and self.client.credits, what="no welcome")
 
     def ask(self) -> tuple[int, int]:
-        """Have the client ask for two pictures; their slots."""
+        """Have the client ask for two pictures, and return their slots."""
         victim = next(self._slots)
         assert self.client.send(refs(victim, victim + 1), sizes(2))
         self._socket.recv_multipart()

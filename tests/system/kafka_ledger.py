@@ -208,7 +208,7 @@ class Watcher:
 
     @property
     def by_stream(self) -> Counter[str]:
-        """How many events were seen, repeated ones once."""
+        """The number of events that were seen, where repeated ones count once."""
         return Counter(event_id.partition("/")[0] for event_id in list(self.ids))
 
     def wait_for(self, events: int, timeout_s: float = 60) -> None:

@@ -1,4 +1,4 @@
-"""How a run ends when something around it does: its reader, a source, a worker in the middle of the drain."""
+"""The end of a run when something around it ends: its reader, a source, a worker in the middle of the drain."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Prefix:
         self._admin = AdminClient(cluster.client())
 
     def topics(self) -> dict[str, int]:
-        """How many partitions, by topic, of those that there are."""
+        """Return the number of partitions of each topic that there is."""
         found = self._admin.list_topics(timeout=30).topics
         return {name: len(topic.partitions) for name, topic in found.items() if name.startswith(self.name)}
 
@@ -61,7 +61,7 @@ def prefix(kafka_cluster: Cluster) -> Iterator[Prefix]:
 
 
 def test_the_broker_makes_topics_for_others(prefix: Prefix) -> None:
-    """Else this file proves nothing."""
+    """If this did not make one, the other tests here would prove nothing."""
     prefix.make_by_accident("frames")
     assert prefix.topics() == {f"{prefix.name}.frames": 1}
 

@@ -144,7 +144,7 @@ def check_restarts(house: House, detector_deaths: int) -> None:
 
 
 def wait_for_more(house: House, events: int, swap: subprocess.Popen[bytes]) -> None:
-    """Until so many more events are there, or the swap is over."""
+    """Wait until so many more events are there, or the swap is over."""
     wanted = house.events() + events
     until(lambda: house.events() >= wanted or swap.poll() is not None, "more events", 30)
 
@@ -213,7 +213,7 @@ def test_two_detectors_turn_together(house: House) -> None:
 
 
 def test_a_model_that_cannot_be_used_changes_nothing(house: House) -> None:
-    """One is not there, one has an operator that no runtime knows, and one lacks the label that the options ask for."""
+    """One model is not there, one has an operator that no runtime knows, and one lacks the label that the options ask for."""
     broken = house.path / "broken"
     broken.mkdir()
     write_model(broken, ssd_network().replace(b"MatMul", b"MatMuk"), name="broken")

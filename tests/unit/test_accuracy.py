@@ -1,4 +1,4 @@
-"""How found boxes are compared with labelled ones, and how a threshold is chosen from that."""
+"""Found boxes are compared with labelled ones, and a threshold is chosen from that."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_labels_of_another_file_than_the_installed_one_are_refused(tmp_path: Pat
 
 
 def test_one_command_compares_and_keeps(tmp_path: Path) -> None:
-    """With a few of the pictures."""
+    """A few of the pictures are enough here."""
     pictures = msgspec.json.decode(LABELS.read_bytes(), type=list[Picture])
     labels, kept = tmp_path / "labels.json", tmp_path / "results" / "default.json"
     labels.write_bytes(msgspec.json.encode([one for one in pictures if one.stream in {"chelsea", "testsrc"}]))

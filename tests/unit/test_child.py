@@ -1,4 +1,4 @@
-"""How a process of the pipeline ends, and what its supervisor can tell from it."""
+"""The ends of a process of the pipeline, and what its supervisor can tell from them."""
 
 from __future__ import annotations
 

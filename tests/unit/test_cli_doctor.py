@@ -96,7 +96,7 @@ def test_lines_are_whole_where_no_terminal_is() -> None:
 
 
 def _installed(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """As if of all builds of ONNX Runtime exactly these were installed."""
+    """Make it look as if of all builds of ONNX Runtime exactly these were installed."""
     version = metadata.version
 
     def found(name: str) -> str:

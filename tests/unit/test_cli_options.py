@@ -1,4 +1,4 @@
-"""What is typed for what is found: thresholds, labels, sizes, tiles, and regions from the configuration."""
+"""Options that choose what is found: thresholds, labels, sizes, tiles, and regions from the configuration."""
 
 from __future__ import annotations
 

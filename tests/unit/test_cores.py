@@ -1,4 +1,4 @@
-"""Who gets the cores: lanes on the CPU and on a GPU, and what is said when there are more than can be of use."""
+"""The sharing of the cores: lanes on the CPU and on a GPU, and the warnings when there are more than can be of use."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def test_a_beginning_at_an_open_group_gives_all_that_follows_on_the_screen(
     codec: str,
     params: str,
 ) -> None:
-    """Also when its pictures are asked for at once. Of the leading pictures none is guessed."""
+    """This holds also when its pictures are asked for at once. No leading picture is guessed."""
     jobs = film(tmp_path / "film.mp4", 230, codec=codec, params=params, bframes=3)
     _, begin, *_ = [job.record.meta.key.seq for job in jobs if job.record.meta.keyframe]
     for job in jobs[begin:]:

@@ -1,4 +1,4 @@
-"""What a detector tells of its models, by files, and what a worker makes of them."""
+"""The files in which a detector describes its models, and what a worker makes of them."""
 
 from __future__ import annotations
 

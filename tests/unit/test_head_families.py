@@ -191,7 +191,7 @@ def test_a_score_of_one_may_be_rounded_up() -> None:
 
 @every_layout
 def test_wild_but_finite_numbers_stay_finite(layout: Layout) -> None:
-    """Or are refused; they are never an error of arithmetic."""
+    """Wild numbers may also be refused, but are never an error of arithmetic."""
     head = head_of(layout)
     for wild in (3e38, -3e38):
         for name, values in stack(layout, [THREE]).items():
@@ -219,7 +219,7 @@ def test_a_label_beyond_31_bits_is_refused(family: str, name: str) -> None:
 
 @pytest.mark.parametrize("family", ["rows", "rows of paddle", "rows7", "tf", "centernet"])
 def test_a_class_that_is_no_whole_number_is_refused(family: str) -> None:
-    """As when the columns are another family's."""
+    """This is what another family's columns look like."""
     layout = LAYOUTS[family]
     halves = [thing._replace(kind=0.5) for thing in THREE]  # type: ignore[arg-type]
     with pytest.raises(ModelError, match=r"label id 0\.5, but the head reads whole numbers"):

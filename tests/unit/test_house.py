@@ -20,7 +20,7 @@ from framehop import _core, errors
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "framehop"
-COMPONENTS = {"base": (), "shm": (), "codec": (), "image": (), "wire": (), "hop": ("wire", "shm")}
+COMPONENTS = {"base": (), "shm": (), "codec": (), "image": (), "video": ("codec",), "wire": (), "hop": ("wire", "shm")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
 HEAVY = "numpy apsw av confluent_kafka msgspec nvidia onnxruntime rich typer yaml zmq"
 
@@ -120,6 +120,10 @@ def test_every_name_of_the_stub_is_in_the_core() -> None:
 
 def test_the_library_knows_nothing_of_python() -> None:
     assert [found for found in includes(ROOT / "cpp") if re.search(r"[Pp]ython|pybind11|numpy", found[1])] == []
+
+
+def test_every_component_has_its_place() -> None:
+    assert {folder.name for folder in (ROOT / "cpp" / "src").iterdir()} == set(COMPONENTS)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

@@ -1,4 +1,4 @@
-"""Whose turn it is to join anew, and when."""
+"""The turn to join anew: whose it is, and when."""
 
 from __future__ import annotations
 

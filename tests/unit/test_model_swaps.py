@@ -43,7 +43,7 @@ class House:
         process.channel, process.ready = cast(Channel, Ear()), True
 
     def heard(self, index: int) -> list[Message]:
-        """What a detector was told since the last call."""
+        """Return what a detector was told since the last call."""
         ear = cast(Ear, self.processes[index].channel)
         said, ear.heard = ear.heard, []
         return said

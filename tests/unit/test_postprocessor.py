@@ -1,4 +1,4 @@
-"""From the outputs of a run to objects: what is suppressed, what is kept, and what one bad picture costs."""
+"""The steps from the outputs of a run to objects: what is suppressed, what is kept, and what one bad picture costs."""
 
 from __future__ import annotations
 

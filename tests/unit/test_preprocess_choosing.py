@@ -1,4 +1,4 @@
-"""Who preprocesses: what `auto` takes, what the log says, and what is said where DALI is missing."""
+"""The choice of the preprocessor: what `auto` takes, what the log says, and what is said where DALI is missing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def no_dali(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Stand:
-    """What a machine with a GPU and DALI would make, by the arguments it is made with."""
+    """Stands for a preprocessor of a machine with a GPU and DALI, and keeps the arguments it is made with."""
 
     def __init__(self, *_: object, device: Device, **__: object) -> None:
         self.device = device

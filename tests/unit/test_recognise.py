@@ -135,7 +135,7 @@ def test_eight_outputs_are_of_two_families_and_the_key_that_decides_is_named(tmp
     [((8, 16, 32, 64), 8, "NanoDet-Plus"), ((8, 16, 32), 8, "NanoDet"), ((8, 16, 32), 11, "NanoDet")],
 )
 def test_nanodet_in_one_output(tmp_path: Path, strides: tuple[int, ...], bins: int, family: str) -> None:
-    """As its own exporter writes it. A box in the second grid is found where its distances put it."""
+    """NanoDet's own exporter writes it so. A box in the second grid is found where its distances put it."""
     count = cells(strides, up=True)
     scores, distances = np.zeros((1, count, 5), np.float32), floats(1, count, 4, bins) * 8 - 4
     at = cells(strides[:1], up=True) + 6 + 1  # column 1 of row 1, in cells of 16 pixels

@@ -199,7 +199,7 @@ def edges(polygon: list[Whole]) -> list[tuple[Whole, Whole]]:
 
 
 def contains(polygon: list[Whole], point: Whole) -> bool:
-    """By a ray so nearly level that it meets no corner of a small grid: it has to cross the outline an odd number of times."""
+    """Tell by a ray so nearly level that it meets no corner of a small grid; it has to cross the outline an odd number of times."""
     far = (point[0] + 100_003, point[1] + 1)
     crossings = sum(
         turn(point, far, a) * turn(point, far, b) < 0 and turn(a, b, point) * turn(a, b, far) < 0

@@ -1,4 +1,4 @@
-"""Which frames are in a sample."""
+"""The frames that are in a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found in several tiles becomes the objects of one picture: each once, whole where any tile shows it whole."""
+"""Boxes found in several tiles become the objects of one picture: each once, whole where any tile shows it whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BY_LABEL = NmsSpec(class_agnostic=False)
 
 
 def part(tile: Tile, *seen: Seen) -> Detections:
-    """What a tile shows of boxes in the picture's pixels."""
+    """Return what a tile shows of boxes in the picture's pixels."""
     boxes = np.array([box for _, _, box in seen], np.float32).reshape(-1, 4)
     return Detections(
         boxes=boxes - np.array([tile.x, tile.y] * 2, np.float32),

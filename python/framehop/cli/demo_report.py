@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from framehop.cli.found import found_lines
 from framehop.cli.invocation import command, typed
+from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import out
-from framehop.pipeline.found import ByStream, Found, add
+from framehop.pipeline.object_counts import ByStream, ObjectCount, add
 from framehop.protocols import FrameLog
 from framehop.types import parse_rfc3339
 
@@ -41,7 +41,7 @@ class Tally:
             for record in reader:
                 tally.frames += 1
                 tally.objects.update(found.label for found in record.event.objects)
-                add(tally.found, record.event.stream, Found(1, int(bool(record.event.objects))))
+                add(tally.found, record.event.stream, ObjectCount(1, int(bool(record.event.objects))))
                 received_us = parse_rfc3339(record.event.received_at)
                 tally.began_us = min(tally.began_us or received_us, received_us)
                 tally.ended_us = max(tally.ended_us, record.appended_us)
@@ -63,7 +63,7 @@ def print_report(tally: Tally) -> None:
     out.print(table)
     objects = ", ".join(f"{label} {count}" for label, count in tally.objects.most_common(8))
     out.print(f"objects: {objects or 'none'}", markup=False)
-    for line in found_lines(tally.found):
+    for line in object_count_lines(tally.found):
         out.print(f"  {line}", markup=False)
     out.print(f"{BIKES}\n", markup=False)
 

@@ -9,8 +9,8 @@ import numpy as np
 from framehop._core import encode_jpeg
 from framehop.cli.invocation import typed
 from framehop.cli.output import note
-from framehop.cli.replacing import replace_file
 from framehop.log import LogAt
+from framehop.replacing import replace_file
 from framehop.types import EventRecord
 
 

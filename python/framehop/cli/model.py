@@ -13,14 +13,14 @@ from rich.table import Table
 from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.invocation import typed
-from framehop.cli.model_pictures import Found, check_out, draw, find_in
+from framehop.cli.model_pictures import PictureObjects, check_out, draw, find_in
 from framehop.cli.output import note, out, write_json_line
-from framehop.cli.replacing import replace_file
 from framehop.errors import ConfigError
 from framehop.inference import BUILT_IN, Model, Network
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.recognise import Plan, as_yaml, recognise
 from framehop.inference.registry import sidecar_of
+from framehop.replacing import replace_file
 
 app = App(help="Look at a model: what it is, what it finds in pictures, and a sidecar for it.")
 
@@ -127,11 +127,11 @@ def _print(model: Model, plan: Plan) -> None:
     out.print(table)
 
 
-def _count(found: Found) -> str:
+def _count(found: PictureObjects) -> str:
     return f"{len(found.objects)} object{'' if len(found.objects) == 1 else 's'}"
 
 
-def _report(found: Found, *, json: bool) -> None:
+def _report(found: PictureObjects, *, json: bool) -> None:
     if json:
         write_json_line(msgspec.json.encode(found.described()))
         return

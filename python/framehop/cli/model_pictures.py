@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import decode_jpeg, encode_jpeg, read_jpeg_header
-from framehop.cli.replacing import replace_file
 from framehop.errors import ConfigError, ModelError, PictureError, SourceError, text_of
 from framehop.inference.engine import Engine
+from framehop.replacing import replace_file
 from framehop.sources.raster import JPEG_MAGIC, decode_picture, read_picture_bytes
 from framehop.types import DetectedObject, Detections
 
@@ -23,7 +23,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class PictureObjects:
     """The objects in one picture, their boxes in its own pixels. `pixels`: uint8 [H, W, 3], as decoded. `size`: (width, height) of
     the picture itself. `ms`: time from the pixels to the boxes."""
 
@@ -46,7 +46,7 @@ class Found:
         }
 
 
-def find_in(path: Path, engine: Engine, *, scaled: bool) -> Found:
+def find_in(path: Path, engine: Engine, *, scaled: bool) -> PictureObjects:
     """Find the objects in a picture file. `scaled`: decode it no larger than the model needs. Raises SourceError for a file that is
     no picture, ModelError for outputs that are no boxes."""
     try:
@@ -58,7 +58,7 @@ def find_in(path: Path, engine: Engine, *, scaled: bool) -> Found:
     took = (time.perf_counter() - began) * 1000
     if result.error:
         raise ModelError(f"{path}: the network's outputs for it are no boxes ({result.error})")
-    return Found(path=path, pixels=pixels, size=size, objects=_objects(result, engine), ms=took)
+    return PictureObjects(path=path, pixels=pixels, size=size, objects=_objects(result, engine), ms=took)
 
 
 def check_out(out: Path | None, pictures: Sequence[Path]) -> None:
@@ -71,7 +71,7 @@ def check_out(out: Path | None, pictures: Sequence[Path]) -> None:
         raise ConfigError(f"--out {out} cannot be written: name a file in a directory that exists")
 
 
-def draw(found: Found, out: Path) -> None:
+def draw(found: PictureObjects, out: Path) -> None:
     """Draw the boxes on the decoded picture and write it as a JPEG. Raises MissingExtraError without the extra `video`."""
     from framehop.sinks.drawing import draw_objects
     from framehop.sinks.pillow import Image

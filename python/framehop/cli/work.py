@@ -13,9 +13,9 @@ from rich.text import Text
 from framehop._core import arm_failpoint
 from framehop.cli import ingest_report, options
 from framehop.cli.commands import end_if_interrupted
-from framehop.cli.found import found_lines
 from framehop.cli.growth import Growth
 from framehop.cli.ingest_report import IngestLine
+from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.log import LogAt
@@ -242,7 +242,7 @@ def print_summary(summary: Summary, *, stopped: bool = False) -> None:
         f"{status.frames_read} frames read, {status.events} events written: "
         f"{status.detected} detected, {skipped}{status.failed} failed"
     )
-    for line in found_lines(status.found):
+    for line in object_count_lines(status.found):
         note(line)
     for incident in summary.incidents:
         how = incident.signal or f"status {incident.exit_code}"

@@ -10,18 +10,13 @@ from framehop.decode.decoder import (
     Decoded,
     DecodeJob,
     DecodeOptions,
-    DecoderError,
     Outcome,
-    Refused,
     Rounds,
     Size,
     TakeSlot,
 )
-from framehop.decode.refusal import advice
+from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
-from framehop.errors import BY_CODE, PictureError
-
-_PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclass(error, PictureError))
 
 
 class JpegFrames:
@@ -58,10 +53,7 @@ class JpegFrames:
         size = (result.source_width, result.source_height)
         if result.ref is not None:
             return Decoded(job=job, ref=result.ref, size=size, decode_us=result.decode_us)
-        if result.error not in _PICTURES_FAULT:
-            raise DecoderError(job.record, f"{result.error}: {result.message}")
-        why = result.message + advice(result.error, size, self._options)
-        return Refused(job=job, error=result.error, why=why, size=size if all(size) else None)
+        return refused(job, result.error, result.message, size, self._options)
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
         return iter(())

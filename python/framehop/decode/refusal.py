@@ -1,12 +1,24 @@
-"""Names the option that would let in a picture that was too large."""
+"""Refuses pictures that cannot be decoded. For one that is too large it names the option that would let it in."""
 
 from __future__ import annotations
 
 import math
 
-from framehop.decode.decoder import DecodeOptions, Size
+from framehop.decode.decoder import DecodeJob, DecodeOptions, DecoderError, Refused, Size
+from framehop.errors import BY_CODE, PictureError
 
 _EIGHTHS = 8  # a JPEG decodes at any eighth of its size
+
+_PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclass(error, PictureError))
+
+
+def refused(job: DecodeJob, error: str, message: str, size: Size, options: DecodeOptions) -> Refused:
+    """Return the outcome of a picture that the core did not decode. `error`, `message`: the core's code and words. `size`: (width,
+    height) in pixels, zeros if unknown. Raises DecoderError for an error that does not lie in the picture."""
+    if error not in _PICTURES_FAULT:
+        raise DecoderError(job.record, f"{error}: {message}")
+    why = message + advice(error, size, options)
+    return Refused(job=job, error=error, why=why, size=size if all(size) else None)
 
 
 def advice(error: str, size: Size, options: DecodeOptions) -> str:

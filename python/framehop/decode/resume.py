@@ -1,4 +1,4 @@
-"""Where decoding has to begin again after a crash: the key frames that the streams of a partition still need."""
+"""Finds where decoding has to begin again after a crash: at the oldest key frame that a stream of the partition still needs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class _Epoch:
 
 @dataclass(slots=True)
 class _Tenure:
-    """What is known of a partition since it came. `first`: the first offset whose frame is to be answered. `appended_us`: the time
+    """The state of a partition since it came. `first`: the first offset whose frame is to be answered. `appended_us`: the time
     of its newest frame. The log has one clock for a partition, while the hosts of its streams may differ."""
 
     number: int

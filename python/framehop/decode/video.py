@@ -22,19 +22,16 @@ from framehop.decode.decoder import (
     TakeSlot,
     kind_of,
 )
-from framehop.decode.refusal import advice
+from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
-from framehop.errors import BY_CODE, FramehopError, PictureError
+from framehop.errors import FramehopError
 from framehop.types import Partition
 
 CODECS: dict[str, Literal["h264", "h265"]] = {"video/h264": "h264", "video/h265": "h265"}
 MAX_STREAMS = 256  # decoders per worker; each has up to 16 pictures of its stream
 HELD_FOR_S = 0.5  # a stream that stalls gives what it holds back after this time
-MOST_HELD = (
-    64  # twice what a decoder may hold back; a stream may forbid to show its pictures, and would hold back all of them
-)
+MOST_HELD = 64  # twice what a decoder reorders; a stream that forbids to show its pictures would hold back all of them
 
-_PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclass(error, PictureError))
 _PASSED = {"no_keyframe": "no-keyframe", "not_shown": "not-shown"}
 
 _ORIENTATION = re.compile(r";orientation=([1-8])$")
@@ -194,10 +191,7 @@ class VideoFrames:
             size = size[::-1]
         if written.ref is not None:
             return Decoded(job=job, ref=written.ref, size=size, decode_us=found.decode_us)
-        if written.error not in _PICTURES_FAULT:
-            raise DecoderError(job.record, f"{written.error}: {written.message}")
-        why = written.message + advice(written.error, size, self._options)
-        return Refused(job=job, error=written.error, why=why, size=size)
+        return refused(job, written.error, written.message, size, self._options)
 
     def close(self) -> None:
         self._streams.clear()

@@ -113,7 +113,7 @@ class Engine:
 
     @property
     def plan(self) -> Plan:
-        """What the model was recognised as, and why."""
+        """The description that was recognised, with the reason for each choice."""
         return self._plan
 
     @property

@@ -15,7 +15,7 @@ Bins = Annotated[int, msgspec.Meta(ge=2, le=64)]
 
 
 class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name"):
-    """What all heads have. `first_label_id`: the label id of the network's class 0, the background not counted."""
+    """The keys that all heads have. `first_label_id`: the label id of the network's class 0, the background not counted."""
 
     first_label_id: LabelId = 0
 

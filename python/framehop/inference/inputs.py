@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from framehop.errors import ModelError
-from framehop.inference.network import NUMERIC, Shape, TensorInfo
+from framehop.inference.network import NUMERIC, Shape, TensorInfo, shape_text
 from framehop.inference.spec import ExtraInput, InputSpec
 from framehop.inference.tensors import Tensor
 
@@ -22,7 +22,7 @@ def check_inputs(infos: Sequence[TensorInfo], spec: InputSpec) -> TensorInfo:
         raise ModelError(f"input.dtype: the network takes {picture.dtype} for {spec.name!r}, not {spec.dtype}")
     if len(picture.shape) != 4 or not _fits(picture.shape[1:], spec.item_shape):
         raise ModelError(
-            f"input: the network takes {_sides(picture.shape)}, and not {_sides((None, *spec.item_shape))}"
+            f"input: the network takes {shape_text(picture.shape)}, and not {shape_text((None, *spec.item_shape))}"
         )
     if missing := known.keys() - spec.extra.keys():
         raise ModelError(
@@ -67,7 +67,7 @@ def _tensor(info: TensorInfo, spec: InputSpec, max_rows: int) -> Tensor:
         return item
     if info.shape and (len(info.shape) != item.ndim + 1 or not _fits(info.shape[1:], item.shape)):
         raise ModelError(
-            f"input.extra: {info.name!r} takes {_sides(info.shape)}, and {kind} is {_sides((None, *item.shape))}"
+            f"input.extra: {info.name!r} takes {shape_text(info.shape)}, and {kind} is {shape_text((None, *item.shape))}"
         )
     rows = max_rows if has_dynamic_batch(info) else info.shape[0] or 0
     return np.ascontiguousarray(np.broadcast_to(item, (rows, *item.shape)))
@@ -89,9 +89,5 @@ def _fits(has: Shape, wants: Shape) -> bool:
     return len(has) == len(wants) and all(side in {None, wanted} for side, wanted in zip(has, wants, strict=True))
 
 
-def _sides(shape: Shape) -> str:
-    return f"[{', '.join('N' if side is None else str(side) for side in shape)}]"
-
-
 def _named(infos: Sequence[TensorInfo]) -> str:
-    return ", ".join(f"{info.name!r} ({info.dtype} {_sides(info.shape)})" for info in infos)
+    return ", ".join(f"{info.name!r} ({info.dtype} {shape_text(info.shape)})" for info in infos)

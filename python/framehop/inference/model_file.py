@@ -136,7 +136,7 @@ def _is_torch(data: bytes) -> bool:
 
 
 def _is_engine(data: bytes) -> bool:
-    """TensorRT's own magic, or the JSON with its length before it that Ultralytics puts in front."""
+    """Return whether the file begins with TensorRT's magic, or with a length and the JSON that Ultralytics puts in front."""
     noted = int.from_bytes(data[:4], "little")
     return data.startswith((b"ftrt", b"ptrt")) or (0 < noted < 1 << 20 and data[4:6] == b'{"')
 

@@ -114,6 +114,11 @@ def tensor_info(value: onnxruntime.NodeArg) -> TensorInfo:
     return TensorInfo(name=value.name, dtype=dtype, shape=shape)
 
 
+def shape_text(shape: Shape) -> str:
+    """Return a shape for a message; N stands for any length."""
+    return f"[{', '.join('N' if side is None else str(side) for side in shape)}]"
+
+
 def _bounded(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return `metadata`, of each value no more than exporters write, and not more of all than `_MAX_METADATA`. A value that is cut
     cannot be read, but shows that there was one."""

@@ -224,7 +224,7 @@ def _described_by(model: Model) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        raise ModelError(f"{model.place}: {error}") from error
+        raise ModelError(f"{model.where}: {error}") from error
 
 
 def _fixed_batch(picture: TensorInfo) -> int:

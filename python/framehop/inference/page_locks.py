@@ -16,7 +16,7 @@ _PORTABLE, _READ_ONLY = 0x01, 0x08
 
 
 class CudaRuntime(Protocol):
-    """What is used of libcudart. Each returns 0, or the number of an error, which cudaGetErrorString explains."""
+    """The functions that are used of libcudart. Each returns 0, or the number of an error, which cudaGetErrorString explains."""
 
     def cudaSetDevice(self, device: int) -> int: ...  # noqa: N802
     def cudaHostRegister(self, address: int, size: int, flags: int) -> int: ...  # noqa: N802

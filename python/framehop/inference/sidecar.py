@@ -46,7 +46,7 @@ class Model:
         return self.overrides.version or "1"
 
     @property
-    def place(self) -> Path:
+    def where(self) -> Path:
         """The file that an error names: the sidecar if there is one, else the network."""
         return self.path or self.file
 

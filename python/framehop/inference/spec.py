@@ -1,5 +1,5 @@
-"""All that is needed to feed a network and to read its outputs: `ModelSpec`, and `Overrides`, the content of `model.yaml`. Users
-read docs/models.md."""
+"""The description of a model: `ModelSpec` has all that is needed to feed a network and to read its outputs, and `Overrides` is the
+content of `model.yaml`. Users read docs/models.md."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class InputOverrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `model.yaml` says of the input; None is left to recognition."""
+    """The keys below `input` in `model.yaml`; None is left to recognition."""
 
     name: TensorName | None = None
     width: Side | None = None
@@ -118,14 +118,14 @@ class InputOverrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class ResizeOverrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `model.yaml` says of the resize; None is left to recognition."""
+    """The keys below `resize` in `model.yaml`; None is left to recognition."""
 
     mode: ResizeMode | None = None
     pad: Pixel | None = None
 
 
 class NmsOverrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `model.yaml` says of the suppression; None is left to recognition."""
+    """The keys below `nms` in `model.yaml`; None is left to recognition."""
 
     iou: Share | None = None
     class_agnostic: bool | None = None

@@ -21,7 +21,8 @@ class Tiling:
     """Finds objects tile by tile, and merges them by the rule of `tile_merge`. Immutable, thread-safe."""
 
     def __init__(self, tiles: Tiles | None, suppression: NmsSpec, *, max_objects: int) -> None:
-        """`tiles`: None leaves pictures as they are. `suppression`, `max_objects`: the model's own; here they hold across tiles."""
+        """Cut by `tiles`; None leaves pictures as they are. `suppression`, `max_objects`: the model's own; here they hold across
+        tiles."""
         self._tiles = tiles
         self._suppression = suppression
         self._max_objects = max_objects
@@ -33,9 +34,11 @@ class Tiling:
 
     @property
     def runs(self) -> int:
+        """The number of pictures that the network sees for one picture, at most: 1 without tiles."""
         return 1 if self._tiles is None else self._tiles.runs
 
     def decode_size(self, network: Size) -> Size:
+        """Return the (width, height) in pixels below which a picture should not be decoded; see Tiles.decode_size."""
         return network if self._tiles is None else self._tiles.decode_size(network)
 
     def detect(self, pictures: Sequence[Pixels], sizes: Sequence[Size], find: Find) -> list[Detections]:

@@ -22,7 +22,7 @@ REPORT_EVERY = 512
 
 _T = TypeVar("_T")
 AuditProgress = Callable[[str, int, int | None], None]
-"""What is being read (`events`, `frames`, `pictures`), how much of it is done, and of how much, if that is known."""
+"""A call with the part being read (`events`, `frames`, `pictures`), how much of it is done, and of how much, if that is known."""
 
 
 class Auditable(Protocol):

@@ -17,7 +17,7 @@ from framehop.config import DetectOptions
 from framehop.errors import ProcessError
 from framehop.forks import abandon_in_children
 from framehop.log import LogAt
-from framehop.pipeline.found import ByStream
+from framehop.pipeline.object_counts import ByStream
 from framehop.protocols import Start
 from framehop.regions import Regions
 from framehop.sources import DEFAULT_CODEC, Codec

@@ -1,4 +1,4 @@
-"""What a worker must know of a detector's model, in a file that the detector writes before it answers with that model.
+"""The facts that a worker must know of a detector's model, in a file that the detector writes before it answers with that model.
 
 A model's labels may not fit into a control message, so messages carry only a stem and a number, and the file lies beside the
 pipeline's sockets: `<stem>-<number>.json`. A stem belongs to one incarnation of one detector, which numbers its models from 1.
@@ -12,6 +12,7 @@ import msgspec
 
 from framehop.errors import ProcessError
 from framehop.protocols import Detector
+from framehop.replacing import replace_file
 from framehop.types import ModelInfo
 
 FIRST_MODEL = 1  # the number of the model that a detector starts with
@@ -41,10 +42,7 @@ _decoder = msgspec.json.Decoder(ModelFacts)
 
 def write_facts(stem: str, facts: ModelFacts) -> None:
     """Write the file, complete from the moment it is there."""
-    path = _path(stem, facts.number)
-    draft = path.with_name(f".{path.name}")
-    draft.write_bytes(msgspec.json.encode(facts))
-    draft.rename(path)
+    replace_file(_path(stem, facts.number), msgspec.json.encode(facts))
 
 
 def read_facts(stem: str, number: int) -> ModelFacts:

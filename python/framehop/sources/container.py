@@ -165,7 +165,7 @@ def orientation_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> int:
 
 
 def _exif(matrix: Matrix) -> int:
-    """Any other angle than a right one is taken as the nearest right angle."""
+    """Return the Exif orientation. Any other angle than a right one is taken as the nearest right angle."""
     a, b, c, d = matrix
     if abs(a) + abs(d) < abs(b) + abs(c):
         return {(True, True): 5, (False, True): 6, (False, False): 7, (True, False): 8}[c >= 0, b >= 0]
@@ -173,6 +173,7 @@ def _exif(matrix: Matrix) -> int:
 
 
 def rate_of(video: VideoStream) -> float:
+    """Return a film's pictures per second, 0.001–1000; 25 where it does not tell."""
     rate = float(video.average_rate or video.guessed_rate or _DEFAULT_RATE)
     return rate if 0.001 <= rate <= 1000 else _DEFAULT_RATE
 
@@ -190,4 +191,5 @@ def lacks_memory(error: Exception) -> bool:
 
 
 def reason_of(error: Exception) -> str:
+    """Return FFmpeg's words for an error, or the error's own."""
     return getattr(error, "strerror", None) or str(error)

@@ -1,4 +1,4 @@
-"""How the pictures of a film go into the log: its own access units, or JPEGs."""
+"""Opens a film, whose pictures go into the log as access units or as JPEGs."""
 
 from __future__ import annotations
 

@@ -30,15 +30,14 @@ from framehop.sources.identity import shown, version_of
 from framehop.sources.left_out import Tally
 from framehop.sources.raster import MAX_PIXELS
 
-Codec = Literal["h264", "h265"]
+VideoCodec = Literal["h264", "h265"]
 
-CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "h265"}
+CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "h265"}
 _TO_ANNEX_B = {"h264": "h264_mp4toannexb", "h265": "hevc_mp4toannexb"}
 _LOOK = 300  # packets from which the order on the screen is learned: more than a group of pictures of most cameras
 _MAX_REORDER_US = 10_000_000
-_MAX_UNDATED = (
-    32  # packets at a file's start without a decoding time: as many as pictures may be out of order, and more
-)
+# Packets at a file's start without a decoding time: as many as pictures may be out of order, and more.
+_MAX_UNDATED = 32
 _ABSENT = "a picture that the file announces and does not have"
 
 _Packet: TypeAlias = "Packet[VideoStream]"  # no generic at run time
@@ -56,7 +55,7 @@ class PassedVideo:
     finite = True
 
     def __init__(self, path: Path, *, stream: str, max_pixels: int = MAX_PIXELS) -> None:
-        """Raises SourceError if the file cannot be passed through: see `obstacle`."""
+        """Read enough to tell codec, rate and order. Raises SourceError if the file cannot be passed through; see `obstacle`."""
         self._path = path
         self._max_pixels = max_pixels
         self._tally = Tally()
@@ -82,6 +81,7 @@ class PassedVideo:
 
     @property
     def content_type(self) -> str:
+        """The content type of each frame, with the orientation if pictures are to be turned."""
         turned = f";orientation={self._orientation}" if self._orientation != 1 else ""
         return f"video/{self._codec}{turned}"
 
@@ -199,7 +199,7 @@ class _Unit:
 class _Units:
     """Turns packets into access units in Annex B form. A unit that is none becomes a frame with an error."""
 
-    codec: Codec
+    codec: VideoCodec
     video: VideoStream
     name: str
     _sets: bytes = b""

@@ -55,7 +55,7 @@ enum class Result : std::uint8_t {
     not_shown,    // the unit has no picture of its own: a second field, or one that the stream hides
 };
 
-// What became of one access unit. `picture`: only when decoded. `error`, `message`: only when failed.
+// The fate of one access unit. `picture`: only when decoded. `error`, `message`: only when failed.
 struct Outcome {
     std::uint64_t key = 0;
     Result result = Result::not_shown;

@@ -12,8 +12,8 @@ from framehop.inference.postprocess.candidates import Candidates
 from framehop.inference.postprocess.counted import CountedHead
 from framehop.inference.postprocess.deployed import MmdeployHead, RtdetrHead
 from framehop.inference.postprocess.detr import DetrHead
-from framehop.inference.postprocess.end2end import CenternetHead, RowsHead
 from framehop.inference.postprocess.fastestdet import FastestdetHead
+from framehop.inference.postprocess.finished_rows import CenternetHead, RowsHead
 from framehop.inference.postprocess.nanodet import NanodetHead
 from framehop.inference.postprocess.rows import Outputs, Rows
 from framehop.inference.postprocess.rows7 import Rows7Head

@@ -20,7 +20,7 @@ PICTURES, SIZES = "pictures", "sizes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSpec:
-    """All that the pipeline depends on. `max_batch`: the most pictures of one run."""
+    """The values that a pipeline is built from. `max_batch`: the most pictures of one run."""
 
     input: InputSpec
     resize: ResizeSpec

@@ -17,7 +17,7 @@ class InputTensor:
     """Owns one tensor for batches of up to `max_batch` pictures; every fill writes into the same memory. Not thread-safe."""
 
     def __init__(self, spec: InputSpec, resize: ResizeSpec, *, max_batch: int, locks: PageLocks | None = None) -> None:
-        """`locks`: what page-locks the tensor for a GPU. Raises InvalidArgumentError."""
+        """Make the tensor and its kernel. `locks`: what page-locks the tensor for a GPU. Raises InvalidArgumentError."""
         self._kernel = Preprocessor(
             width=spec.width,
             height=spec.height,

@@ -2,6 +2,6 @@
 
 from framehop.inference.recognise.choices import Reason
 from framehop.inference.recognise.plan import Plan, recognise
-from framehop.inference.recognise.written import as_yaml
+from framehop.inference.recognise.sidecar_text import as_yaml
 
 __all__ = ["Plan", "Reason", "as_yaml", "recognise"]

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class _Config(msgspec.Struct):
-    """What is read of `config.json`."""
+    """The part of `config.json` that is read."""
 
     model_type: str = ""
     id2label: dict[str, str] = {}
@@ -34,7 +34,7 @@ class _Size(msgspec.Struct):
 
 
 class _Preprocessor(msgspec.Struct):
-    """What is read of `preprocessor_config.json`."""
+    """The part of `preprocessor_config.json` that is read."""
 
     do_normalize: bool = False
     do_rescale: bool = True
@@ -54,7 +54,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """What the files beside a network say. `scale`, `bias`: per channel, RGB. `size`: (width, height)."""
+    """The facts in the files beside a network. `scale`, `bias`: per channel, RGB. `size`: (width, height)."""
 
     labels: Labels | None = None
     config: str = ""

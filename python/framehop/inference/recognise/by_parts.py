@@ -41,7 +41,7 @@ def softmax_ssd(facts: Facts) -> Match | None:
     return _with_background(pair, box="yxyx")
 
 
-def pixels(facts: Facts) -> Match | None:
+def yolo_nas(facts: Facts) -> Match | None:
     """Find YOLO-NAS without suppression."""
     pair = _pair(facts)
     if pair is None or pair.boxes.ndim != 2 or are_shares(pair.boxes) or not are_corners(pair.boxes):

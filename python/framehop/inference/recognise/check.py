@@ -58,8 +58,8 @@ def _of_scores(scores: NDArray[np.float32]) -> str:
 
 
 def _of_form(spec: ModelSpec, boxes: NDArray[np.float64]) -> str:
-    """Two corners that are read as centre and sides are boxes inside the picture, and wrong: each is as wide as its centre is far
-    from the left. A head that gives a box for every cell has some that are not."""
+    """Return a complaint if two corners are read as centre and sides. Such boxes lie inside the picture, but each is as wide as its
+    centre is far from the left; among the right boxes of all cells some are narrower."""
     centred = isinstance(spec.head, Yolov5Spec) or (isinstance(spec.head, Yolov8Spec) and spec.head.box == "cxcywh")
     sides, centres = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
     if centred and len(boxes) > _MANY and np.all(sides >= centres - _ROUNDING):

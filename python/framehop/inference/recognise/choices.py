@@ -24,7 +24,6 @@ class Choices:
 
     def __init__(self, sidecar: Path | None) -> None:
         self._said_by = sidecar.name if sidecar else ""
-        self._place = sidecar
         self.reasons: list[Reason] = []
 
     def take(self, key: str, said: T | None, found: T, why: str) -> T:

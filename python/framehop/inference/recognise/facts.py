@@ -1,4 +1,4 @@
-"""All that is known of a network before its family is."""
+"""The facts of a network by which its family is recognised."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a family is recognised by. `size`: the input's (width, height). `config`: Hugging Face's name of the architecture,
-    empty if unknown. `labels`: how many names there are, 0 if none. `outputs`: of the run on the bundled picture, in order."""
+    """The facts that a family is recognised by. `size`: the input's (width, height). `config`: Hugging Face's name of the
+    architecture, empty if unknown. `labels`: how many names there are, 0 if none. `outputs`: of the run on the bundled picture, in
+    order."""
 
     size: Size
     layout: Layout

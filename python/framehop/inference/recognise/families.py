@@ -265,7 +265,7 @@ FAMILIES: tuple[Family, ...] = (
         title="YOLO-NAS without suppression",
         head="boxes-scores",
         evidence="shapes",
-        find=by_parts.pixels,
+        find=by_parts.yolo_nas,
         preparation=_LETTERBOX,
         nms=_PER_CLASS,
     ),

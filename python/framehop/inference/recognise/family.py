@@ -1,4 +1,4 @@
-"""What recognition knows of a family of models: how to find it, and how its pictures are prepared."""
+"""A family of models as recognition knows it: how to find it, and how its pictures are prepared."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """How pictures are prepared. `scale`, `bias`: of float inputs; an input of bytes gets the pixels. `why`: a clause on these two,
-    where they are not the family's usual ones."""
+    """The way in which pictures are prepared. `scale`, `bias`: of float inputs; an input of bytes gets the pixels. `why`: a clause
+    on these two, where they are not the family's usual ones."""
 
     mode: ResizeMode
     colour: Colour = "RGB"

@@ -17,23 +17,23 @@ from framehop.inference.recognise.refusals import ambiguous, unknown
 SURE, RIVAL = 0.3, 0.5
 
 
-class Found(NamedTuple):
+class Fit(NamedTuple):
     """A family that fits, and how."""
 
     family: Family
     match: Match
 
-    def seen_so(self, score: float, otherwise: float) -> Found:
+    def seen_so(self, score: float, otherwise: float) -> Fit:
         """Return the family with the scores on the bundled picture as the reason of its range of values."""
         why = f"so it sees something with {score:.2f} on the bundled picture, and else with {otherwise:.2f}"
         preparation = replace(self.family.preparation, why=why)
         return self._replace(family=replace(self.family, preparation=preparation))
 
 
-Sees = Callable[[Found], float]
+Sees = Callable[[Fit], float]
 
 
-def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepared: bool) -> Found | None:
+def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepared: bool) -> Fit | None:
     """Return the family of a network, by all its outputs or else by one that is beside others. `said`: the head in the sidecar,
     whose keys it must have. `sees`: returns the best score on the bundled picture, prepared as the family asks. `prepared`: the
     sidecar says how pictures are prepared.
@@ -49,11 +49,11 @@ def find(facts: Facts, said: Mapping[str, object] | None, sees: Sees, *, prepare
     raise ModelError(unknown(facts))
 
 
-def _fitting(evidence: Evidence, looked_at: Iterable[Facts], said: Mapping[str, object]) -> list[Found]:
+def _fitting(evidence: Evidence, looked_at: Iterable[Facts], said: Mapping[str, object]) -> list[Fit]:
     return [one for facts in looked_at for one in _matching(facts, evidence) if _agrees(one, said)]
 
 
-def _of_that_head(facts: Facts, said: Mapping[str, object]) -> Found | None:
+def _of_that_head(facts: Facts, said: Mapping[str, object]) -> Fit | None:
     """Return how outputs bind to the head that the sidecar names, although it contradicts them otherwise: the sidecar wins."""
     for evidence in get_args(Evidence):
         for one in _matching(facts, evidence):
@@ -80,10 +80,10 @@ def family_of(said: Mapping[str, object]) -> Family:
     return max(fitting or named, key=lambda family: len(family.keys))
 
 
-def _matching(facts: Facts, evidence: Evidence) -> Iterator[Found]:
+def _matching(facts: Facts, evidence: Evidence) -> Iterator[Fit]:
     for family in FAMILIES:
         if family.evidence == evidence and (match := _match(family, facts)):
-            yield Found(family, match)
+            yield Fit(family, match)
 
 
 def _match(family: Family, facts: Facts) -> Match | None:
@@ -94,13 +94,13 @@ def _match(family: Family, facts: Facts) -> Match | None:
         return None
 
 
-def _agrees(found: Found, said: Mapping[str, object]) -> bool:
+def _agrees(found: Fit, said: Mapping[str, object]) -> bool:
     """Return whether the sidecar's head is the family's, with the same keys. Where its labels begin is the user's choice."""
     keys = keys_of(make_head_spec({**found.match.head, "name": found.family.head}, where=found.family.title))
     return all(key == "first_label_id" or keys.get(key) == value for key, value in said.items())
 
 
-def _best(found: list[Found], sees: Sees, prepared: bool) -> Found:
+def _best(found: list[Fit], sees: Sees, prepared: bool) -> Fit:
     """Return the only family; of several that differ in nothing but the preparation of pictures, the one that sees an object."""
     if len(found) == 1:
         return found[0]
@@ -112,13 +112,13 @@ def _best(found: list[Found], sees: Sees, prepared: bool) -> Found:
     raise ModelError(ambiguous([one.family for one in found], _deciding(found, same=same)))
 
 
-def _sees_best(found: list[Found], sees: Sees) -> Found | None:
+def _sees_best(found: list[Fit], sees: Sees) -> Fit | None:
     """Return the family that sees something on the bundled picture while the others see next to nothing, if there is one."""
     (best, at), (second, _) = sorted(((sees(one), index) for index, one in enumerate(found)), reverse=True)[:2]
     return found[at].seen_so(best, second) if best >= SURE and second <= best * RIVAL else None
 
 
-def _deciding(found: list[Found], *, same: bool) -> list[str]:
+def _deciding(found: list[Fit], *, same: bool) -> list[str]:
     """Return the keys of `model.yaml` that would decide."""
     if same:
         return ["resize.mode", "input.colour", "input.scale"]

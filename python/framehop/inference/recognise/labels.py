@@ -47,7 +47,7 @@ class _Source(NamedTuple):
 
 def _sources(model: Model, notes: Notes, beside: Beside) -> Iterator[_Source]:
     if model.overrides.labels:
-        yield _Source(model.overrides.labels, f"{model.place.name} says so", complete=False)
+        yield _Source(model.overrides.labels, f"{model.where.name} says so", complete=False)
     if _named(notes.names):
         yield _Source(notes.names, "the metadata names them")
     if beside.labels and _named(beside.labels.names):

@@ -1,4 +1,5 @@
-"""What an exporter noted in the file's metadata. Ultralytics writes Python's own text of its values; anybody may write anything."""
+"""Reads the notes that an exporter left in the file's metadata. Ultralytics writes Python's own text of its values; anybody may
+write anything."""
 
 from __future__ import annotations
 

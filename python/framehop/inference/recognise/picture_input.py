@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from framehop.errors import ModelError
-from framehop.inference.network import TensorInfo
+from framehop.inference.network import TensorInfo, shape_text
 from framehop.inference.spec import Dtype, ExtraInput, InputOverrides, Layout
 
 DTYPES = get_args(Dtype)
@@ -73,13 +73,8 @@ def extra_inputs(
 
 def listed(tensors: Sequence[TensorInfo]) -> str:
     """Return names, dtypes and shapes for a message; at most eight."""
-    shown = [f"{info.name[:64]!r} {info.dtype[:32]} {sides(info.shape)}" for info in tensors[:8]]
+    shown = [f"{info.name[:64]!r} {info.dtype[:32]} {shape_text(info.shape)}" for info in tensors[:8]]
     return ", ".join(shown) + (f" and {len(tensors) - 8} more" if len(tensors) > 8 else "") or "none"
-
-
-def sides(shape: Sequence[int | None]) -> str:
-    """Return a shape for a message; N stands for any length."""
-    return f"[{', '.join('N' if side is None else str(side) for side in shape)}]"
 
 
 def _layouts(info: TensorInfo) -> tuple[Layout, ...]:

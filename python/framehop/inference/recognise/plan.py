@@ -16,11 +16,11 @@ from framehop.inference.recognise.check import best_score, complaint
 from framehop.inference.recognise.choices import Choices, Reason
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
-from framehop.inference.recognise.find import RIVAL, SURE, Found, family_of, find, likely_head
+from framehop.inference.recognise.find import RIVAL, SURE, Fit, family_of, find, likely_head
+from framehop.inference.recognise.first_try import Tried, first_try, outputs_for
 from framehop.inference.recognise.labels import Labelled, choose_labels
 from framehop.inference.recognise.notes import read_notes
 from framehop.inference.recognise.preparing import choose_input, choose_resize
-from framehop.inference.recognise.tensor import Tried, first_try, outputs_for
 from framehop.inference.sidecar import Model
 from framehop.inference.spec import InputSpec, ModelSpec, NmsSpec, ResizeSpec
 from framehop.inference.tensors import Tensor
@@ -45,10 +45,10 @@ def recognise(network: Network, model: Model) -> Plan:
     try:
         return _Recogniser(network, model).plan()
     except ModelError as error:
-        raise ModelError(f"{model.place}: {error}") from error
+        raise ModelError(f"{model.where}: {error}") from error
 
 
-def _with_range(found: Found, scale: float, bias: float) -> Found:
+def _with_range(found: Fit, scale: float, bias: float) -> Fit:
     preparation = replace(found.family.preparation, scale=scale, bias=bias)
     return found._replace(family=replace(found.family, preparation=preparation))
 
@@ -91,13 +91,13 @@ class _Recogniser:
 
     # ---- the family
 
-    def _find(self, facts: Facts, tried: Tried) -> Found:
+    def _find(self, facts: Facts, tried: Tried) -> Fit:
         said = self._said
         prepared = None not in (said.resize.mode, said.input.colour, said.input.scale)
         found = find(facts, said.head, lambda one: self._sees(one, tried), prepared=prepared)
         return self._in_range(found or self._as_said(facts, said.head or {}), tried)
 
-    def _in_range(self, found: Found, tried: Tried) -> Found:
+    def _in_range(self, found: Fit, tried: Tried) -> Fit:
         """Return the family, with another of its ranges of values if only with that the network sees something."""
         said = self._said  # a sidecar that names the head and no scale has always meant pixels
         if not found.family.ranges or said.head or said.input.scale is not None or tried.tensor.dtype == "uint8":
@@ -109,14 +109,14 @@ class _Recogniser:
         seen, best = max(((self._sees(other, tried), other) for other in others), key=itemgetter(0))
         return best.seen_so(seen, usual) if seen >= SURE and usual <= RIVAL * seen else found
 
-    def _as_said(self, facts: Facts, head: Mapping[str, object]) -> Found:
+    def _as_said(self, facts: Facts, head: Mapping[str, object]) -> Fit:
         """Return the head that the sidecar names, although nothing in the network speaks for it: the check will tell."""
         only = (
             {"output": next(iter(facts.outputs))} if reads_one_output(head["name"]) and len(facts.outputs) == 1 else {}
         )
-        return Found(family_of(head), Match(head=only, why="its only output"))
+        return Fit(family_of(head), Match(head=only, why="its only output"))
 
-    def _sees(self, found: Found, tried: Tried) -> float:
+    def _sees(self, found: Fit, tried: Tried) -> float:
         """Return the best score on the bundled picture, prepared as the family asks."""
         tensor, resize = self._prepared(Choices(None), tried, found)
         head = make_head_spec({**found.match.head, **(self._said.head or {}), "name": found.family.head}, where="head")
@@ -124,7 +124,7 @@ class _Recogniser:
 
     # ---- the description
 
-    def _spec(self, choices: Choices, tried: Tried, found: Found) -> ModelSpec:
+    def _spec(self, choices: Choices, tried: Tried, found: Fit) -> ModelSpec:
         said, model = self._said, self._model
         choices.take("family", None, found.family.title, found.match.why)
         tensor, resize = self._prepared(choices, tried, found)
@@ -147,11 +147,11 @@ class _Recogniser:
             max_objects=choices.take("max_objects", said.max_objects, 100, "usual"),
         )
 
-    def _prepared(self, choices: Choices, tried: Tried, found: Found) -> tuple[InputSpec, ResizeSpec]:
+    def _prepared(self, choices: Choices, tried: Tried, found: Fit) -> tuple[InputSpec, ResizeSpec]:
         tensor = choose_input(choices, self._said, tried, found.family, self._beside)
         return tensor, choose_resize(choices, self._said, found.family)
 
-    def _labels(self, found: Found) -> Labelled:
+    def _labels(self, found: Fit) -> Labelled:
         first = (self._said.head or {}).get("first_label_id", found.match.head.get("first_label_id"))
         return choose_labels(
             self._model,
@@ -161,17 +161,17 @@ class _Recogniser:
             first=first if isinstance(first, int) else None,
         )
 
-    def _head(self, choices: Choices, found: Found, labelled: Labelled) -> HeadSpec:
+    def _head(self, choices: Choices, found: Fit, labelled: Labelled) -> HeadSpec:
         said = self._said.head or {}
         keys = {"first_label_id": labelled.first, **found.match.head, **said, "name": found.family.head}
-        head = make_head_spec(keys, where=str(self._model.place.name))
+        head = make_head_spec(keys, where=str(self._model.where.name))
         for key, value in keys_of(head).items():
             choices.take(
                 f"head.{key}", said.get(key), value, found.match.why if key == "name" else "found in its outputs"
             )
         return head
 
-    def _nms(self, choices: Choices, found: Found, *, suppress: bool) -> NmsSpec:
+    def _nms(self, choices: Choices, found: Fit, *, suppress: bool) -> NmsSpec:
         said, usual = self._said.nms, found.family.nms
         if not suppress and said.iou is None and said.class_agnostic is None:
             choices.take("nms", None, "none", "its boxes are suppressed inside, or need no suppression")

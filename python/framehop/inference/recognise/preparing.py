@@ -6,7 +6,7 @@ from framehop.errors import ModelError
 from framehop.inference.recognise.beside import Beside
 from framehop.inference.recognise.choices import Choices
 from framehop.inference.recognise.family import Family
-from framehop.inference.recognise.tensor import Tried
+from framehop.inference.recognise.first_try import Tried
 from framehop.inference.spec import InputOverrides, InputSpec, Overrides, PerChannel, ResizeSpec
 
 _BY_FILE = "preprocessor_config.json says so"

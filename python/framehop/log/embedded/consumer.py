@@ -173,7 +173,7 @@ def _partitions(numbers: Iterable[int]) -> frozenset[Partition]:
 
 
 def _offset_of(tenure: Tenure) -> int:
-    """Begin where the tenure does."""
+    """Return the tenure's own offset: reading begins where the tenure does."""
     return tenure.offset
 
 

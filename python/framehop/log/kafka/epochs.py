@@ -16,8 +16,8 @@ from framehop.types import Partition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochStart:
-    """Where a stream's writer goes on. `origins`: those of frames that the store did not remember. `done`, `replaced`: as in
-    StreamState."""
+    """The place where a stream's writer goes on. `origins`: those of frames that the store did not remember. `done`, `replaced`: as
+    in StreamState."""
 
     row: StreamRow
     origins: list[tuple[int, str]]

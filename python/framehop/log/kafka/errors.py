@@ -106,6 +106,7 @@ class Causes:
 
 
 def missing(topic: str, url: KafkaUrl) -> LogNotFoundError:
+    """Return the error for a topic that is not there, with the command that makes it."""
     if topic not in {url.frames, url.detections, url.deadletter}:
         return LogNotFoundError(f"{url} has no topic {topic}: make it with framehop topics create --topic {topic}")
     return LogNotFoundError(f"{url} has no topic {topic}: make the topics with framehop topics create --log {url}")

@@ -18,11 +18,11 @@ from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.errors import translated
 from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
+from framehop.log.kafka.member_slots import MemberSlots
 from framehop.log.kafka.offset_queries import begins, ends
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.partition_scan import PartitionScan
 from framehop.log.kafka.reader import KafkaEventReader
-from framehop.log.kafka.slots import MemberSlots
 from framehop.log.kafka.stream_store import accounts_of, state_directory
 from framehop.log.kafka.topic_checks import Finding, check_topics
 from framehop.log.kafka.topics import TopicPlan, TopicState, create_topics, describe_topics

@@ -14,8 +14,8 @@ from framehop.types import Partition
 
 
 class Pending(NamedTuple):
-    """What waits to be committed: whether there are outputs of the thread, whether there are offsets, and how many offsets a crash
-    would repeat."""
+    """The work that waits to be committed: whether there are outputs of the thread, whether there are offsets, and how many offsets
+    a crash would repeat."""
 
     outputs: bool
     offsets: bool
@@ -23,17 +23,15 @@ class Pending(NamedTuple):
 
 
 class MemberProgress:
-    """What a member owns, how far it has come, and the outputs that the consumer's thread adds to the next delivery: gaps, and
-    letters for records that are no frames. They stand for the offsets passed over, so they become durable before these do.
+    """Keeps what a member owns, how far it has come, and the outputs that the consumer's thread adds to the next delivery: gaps,
+    and letters for records that are no frames. They stand for the offsets passed over, so they become durable before these do.
 
     Thread-safe. It owns its lock, which is held only for moments, never while a broker is asked, and taken last. The consumer's
     thread alone gains and drops partitions and hands frames out.
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(
-            threading.Lock()
-        )  # notified when the broker has new offsets, or partitions go
+        self._changed = threading.Condition(threading.Lock())  # notified of new offsets, and when partitions go
         self._marks = CommitProgress()
         self._outputs: list[Output] = []
 
@@ -67,6 +65,7 @@ class MemberProgress:
                 self._marks.read_again(partition, begin)
 
     def drop(self, partitions: Collection[Partition]) -> None:
+        """Forget partitions that the member does not own any more."""
         with self._changed:
             self._marks.drop(partitions)
             self._changed.notify_all()

@@ -62,6 +62,7 @@ def to_client(partition: Partition, offset: int = OFFSET_INVALID) -> TopicPartit
 
 
 def from_client(found: TopicPartition) -> Partition:
+    """Convert the client's form of a partition to ours."""
     return Partition(found.topic, found.partition)
 
 

@@ -48,6 +48,7 @@ class Rebalance:
         return CoverageWatch(self._connection, self._group, every_s=self._connection.options.session_timeout_s / 4)
 
     def subscribe(self) -> None:
+        """Join the group, or join it again after unsubscribing."""
         self._consumer.subscribe(
             [self._connection.frames.pattern],
             on_assign=self._assigned,

@@ -37,9 +37,11 @@ class SendQueue:
 
     @property
     def frames(self) -> int:
+        """The number of frames that the broker has not acknowledged."""
         return self._frames
 
     def add(self, size: int) -> None:
+        """Count a frame of `size` bytes that goes to the client."""
         self._frames += 1
         self._bytes += size
 

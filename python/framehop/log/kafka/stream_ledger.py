@@ -62,6 +62,7 @@ class StreamLedger:
         return self._store.lock(stream)
 
     def load(self, stream: str) -> StreamRow | None:
+        """Return what the store knows of a stream, None if nothing."""
         return self._store.load(stream)
 
     def open(self, stream: str, row: StreamRow, origins: Iterable[tuple[int, str]], lock: FileLock) -> None:
@@ -70,6 +71,7 @@ class StreamLedger:
         self._streams[stream] = OpenStream(row=row, lock=lock, taken=self._store.taken(stream, row.epoch))
 
     def find(self, stream: str) -> OpenStream | None:
+        """Return a stream if it is open here."""
         return self._streams.get(stream)
 
     def held(self, stream: str) -> OpenStream:
@@ -82,10 +84,12 @@ class StreamLedger:
         return held
 
     def begin_pass(self, stream: str, held: OpenStream, row: StreamRow) -> None:
+        """Begin another epoch of an open stream, and store it."""
         held.row, held.taken = row, frozenset()
         self._store.save(stream, row)
 
     def forget(self, stream: str) -> None:
+        """Take a stream out; its lock stays with whoever has it."""
         self._streams.pop(stream, None)
 
     # ---- what is acknowledged

@@ -20,7 +20,8 @@ class DetectorLoop:
     def __init__(
         self, server: _core.HopServer, lanes: Lanes, *, ring_dir: Path, locks: PageLocks | None = None
     ) -> None:
-        """`lanes`: become ours to close. `locks`: what page-locks the pixels of the rings for a GPU."""
+        """Serve the workers of `server` by `lanes`, which become ours to close. `locks`: what page-locks the pixels of the rings
+        for a GPU."""
         self._server = server
         self._lanes = lanes
         self._ring_dir = ring_dir

@@ -71,7 +71,7 @@ class Lanes:
 
     @property
     def room(self) -> int:
-        """How many more pictures may be put in now, so that enough wait to keep every lane at work and no more are leased."""
+        """The number of pictures that may be put in now, so that enough wait to keep every lane at work and no more are leased."""
         return _AHEAD * len(self._threads) * self._model.loaded.pictures - len(self._waiting)
 
     @property

@@ -18,7 +18,7 @@ LONGEST_REASON = 4096  # characters; far below what a control message holds
 
 
 class Loaded(Protocol):
-    """What a load brings."""
+    """A loaded model, as far as its loader knows it."""
 
     def close(self) -> None:
         """Free it. Closing twice is harmless."""
@@ -32,7 +32,8 @@ class SideLoader(Generic[L]):
     `fileno` is readable when there is news."""
 
     def __init__(self, load: Callable[[Swap], L]) -> None:
-        """`load`: loads, warms up and describes a model, in the thread of the load; what it raises is the reason of a failure."""
+        """Prepare to load. `load`: loads, warms up and describes a model, in a thread of its own; what it raises is the reason of a
+        failure."""
         self._load = load
         self._wake = Wake()
         self._done: SimpleQueue[tuple[int, L | str]] = SimpleQueue()

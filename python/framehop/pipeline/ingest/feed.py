@@ -83,7 +83,6 @@ class Feed:
         self._source = source
         self._writer = writer
         self._loop = loop
-        self._clock = clock
         self._stop = stop
         self._run_since_us = run_since_us
         self._pacer = Pacer(rate, source_rate=source.rate, clock=clock, stop=stop)

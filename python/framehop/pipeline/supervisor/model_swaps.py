@@ -47,6 +47,7 @@ class SwapReport(msgspec.Struct, frozen=True, kw_only=True, tag="swap_report"):
 
     @property
     def over(self) -> bool:
+        """Whether the swap has ended, well or not."""
         return self.phase in ("done", "failed")
 
 
@@ -89,7 +90,7 @@ class ModelSwaps:
     for which `fileno` is readable after a request."""
 
     def __init__(self, model: str, detectors: Sequence[Process], check: Callable[[str], object]) -> None:
-        """`model`: what detectors start with. `check`: refuses a model that cannot be loaded by any detector."""
+        """Prepare for swaps. `model`: what detectors start with. `check`: refuses a model that cannot be loaded by any detector."""
         self._model = model
         self._detectors = detectors
         self._check = check
@@ -122,6 +123,7 @@ class ModelSwaps:
             return self._report(self._swaps[number])
 
     def under_way(self) -> SwapReport | None:
+        """Return the report of the swap that is under way, None if there is none."""
         with self._lock:
             swap = self._current()
             return None if swap is None else self._report(swap)

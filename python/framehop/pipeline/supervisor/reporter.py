@@ -31,6 +31,7 @@ from framehop.pipeline.supervisor.control_socket import ControlSocket
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps, SwapReport
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
+from framehop.replacing import replace_file
 from framehop.types import ModelInfo, PartitionLag
 
 RATE_S = 10.0
@@ -146,10 +147,8 @@ class Reporter:
         except BaseException:
             self._lag.close()
             raise
-        # The file comes last and is renamed into place, so that whoever finds it finds it complete, and the socket too.
-        draft = directory / f".{PUBLICATION}"
-        draft.write_bytes(encode(publication))
-        draft.rename(directory / PUBLICATION)
+        # The file comes last and in one step, so that whoever finds it finds it complete, and the socket too.
+        replace_file(directory / PUBLICATION, encode(publication))
 
     def _answer(self, request: Request) -> Answer:
         match request:

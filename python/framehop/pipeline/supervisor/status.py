@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from framehop.pipeline.control import Beat
-from framehop.pipeline.found import ByStream, summed
+from framehop.pipeline.object_counts import ByStream, summed
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 
 _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent", "appended")

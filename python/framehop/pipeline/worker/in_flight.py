@@ -12,7 +12,7 @@ from typing import Self
 from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import Decoded, DecodeJob
 from framehop.pipeline.control import Beat
-from framehop.pipeline.found import ByStream, Found, add
+from framehop.pipeline.object_counts import ByStream, ObjectCount, add
 from framehop.pipeline.wake import Wake
 from framehop.pipeline.worker.commit_rule import Batch, CommitTracker
 from framehop.protocols import CommitResult, Tenure
@@ -157,7 +157,7 @@ class InFlight:
                     self._counts["detected"] += event.outcome == "detected"
                     self._counts["skipped"] += event.outcome == "skipped"
                     self._counts["failed"] += event.outcome == "failed"
-                    add(self._found, event.stream, Found(1, int(bool(event.objects))))
+                    add(self._found, event.stream, ObjectCount(1, int(bool(event.objects))))
             self.stalled = ""
             self._changed.notify_all()
         self.wake.ring()

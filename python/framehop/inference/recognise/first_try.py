@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from framehop.errors import ModelError
-from framehop.inference.network import Network
+from framehop.inference.network import Network, shape_text
 from framehop.inference.recognise.beside import Beside
 from framehop.inference.recognise.notes import Notes
-from framehop.inference.recognise.picture_input import PictureInput, extra_inputs, picture_input, sides
+from framehop.inference.recognise.picture_input import PictureInput, extra_inputs, picture_input
 from framehop.inference.recognise.probe import probe
 from framehop.inference.spec import InputOverrides, InputSpec, Layout, Overrides, PerChannel, ResizeSpec
 from framehop.inference.tensors import Tensor
@@ -119,9 +119,9 @@ def _size(
 
 
 def _shape(picture: PictureInput) -> str:
-    return sides((None, *picture.shape[1:]))
+    return shape_text((None, *picture.shape[1:]))
 
 
 def _described(layout: Layout, size: tuple[int | None, int | None]) -> str:
     width, height = size
-    return sides((None, height, width, 3) if layout == "NHWC" else (None, 3, height, width))
+    return shape_text((None, height, width, 3) if layout == "NHWC" else (None, 3, height, width))
