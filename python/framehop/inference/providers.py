@@ -24,7 +24,7 @@ OPENVINO = "OpenVINOExecutionProvider"
 NAMES: dict[str, Active] = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt", OPENVINO: "openvino"}
 _WANTED: dict[str, str] = {name: provider for provider, name in NAMES.items()}
 
-# What runs the parts of a network that a provider cannot run.
+# Runs the parts of a network that a provider cannot run.
 _BELOW = {CPU: (), CUDA: (CPU,), TENSORRT: (CUDA, CPU), OPENVINO: (CPU,)}
 
 
