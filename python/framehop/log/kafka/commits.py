@@ -81,7 +81,7 @@ class Commits:
             self._deliver(outputs, self._progress.due_with(mine, metadata) if self._exactly_once else {}, generation)
             if not self._exactly_once:
                 _core.failpoint("event.produced")
-            # Not noted earlier, since the thread commits what is finished.
+            # This is noted last, since the thread commits what is finished.
             behind = self._progress.finish(mine, ours, metadata) > AHEAD
         if behind or not self._interval_s:
             self._progress.wait_committed(mine, COMMIT_S)
