@@ -171,7 +171,26 @@ class RemoveSource(msgspec.Struct, frozen=True, tag="remove_source"):
     order: SourceOrder
 
 
-Phase = Literal["waiting", "opening", "running", "ended", "failed"]
+Phase = Literal["waiting", "opening", "running", "retrying", "paused", "ended", "failed"]
+
+
+class SourceHealth(msgspec.Struct, frozen=True):
+    """What ingest knows of a source beside its phase. Times are microseconds since 1970, and 0 where there is none yet.
+
+    `phase_since_us`: when the phase began. `fps`: measured over the last seconds, `declared_fps`: as the source says. `bytes`:
+    handed to the log. `reconnects`: successful ones. `next_try_us`: when a source that is `retrying` is tried again.
+    """
+
+    phase_since_us: int = 0
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    declared_fps: float = 0.0
+    last_frame_us: int = 0
+    reconnects: int = 0
+    bytes: int = 0
+    next_try_us: int = 0
 
 
 class SourceNews(msgspec.Struct, frozen=True):
@@ -183,6 +202,7 @@ class SourceNews(msgspec.Struct, frozen=True):
     appended: int = 0
     acked: int = 0
     error: str = ""
+    health: SourceHealth = SourceHealth()
 
 
 class News(msgspec.Struct, frozen=True, tag="news"):

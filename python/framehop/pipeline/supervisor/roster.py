@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from framehop.errors import InvalidArgumentError, SourceError
-from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceNews, SourceOrder
+from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.wake import Wake
 
 Change = AddSource | RemoveSource
@@ -18,8 +18,8 @@ Change = AddSource | RemoveSource
 class StreamStatus:
     """One stream that is written by this pipeline.
 
-    `phase`: `waiting` for its process, `opening`, `running`, `ended` (a finite source, all of it in the log), `failed` with
-    `error`; a pushed stream is `running`. `appended`: frames handed to the log; `acked`: those that are in it. Both count only
+    `phase`: `waiting` for its process, `opening`, `running`, `retrying` (a live source that is away; `error` says why), `paused`,
+    `ended` (a finite source, all of it in the log), `failed` with `error`; a pushed stream is `running`. `appended`: frames handed to the log; `acked`: those that are in it. Both count only
     frames of the process that reads the source now.
     """
 
@@ -29,6 +29,7 @@ class StreamStatus:
     appended: int = 0
     acked: int = 0
     error: str = ""
+    health: SourceHealth = SourceHealth()
 
     @property
     def over(self) -> bool:
@@ -127,6 +128,7 @@ class Roster:
                 appended=news.appended,
                 acked=news.acked,
                 error=news.error,
+                health=news.health,
             )
             self._statuses[news.stream] = status
             self._changed.notify_all()
