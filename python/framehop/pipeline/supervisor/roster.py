@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from framehop.errors import InvalidArgumentError, SourceError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
@@ -19,8 +19,8 @@ class StreamStatus:
     """One stream that is written by this pipeline.
 
     `phase`: `waiting` for its process, `opening`, `running`, `retrying` (a live source that is away; `error` says why), `paused`,
-    `ended` (a finite source, all of it in the log), `failed` with `error`; a pushed stream is `running`. `appended`: frames handed to the log; `acked`: those that are in it. Both count only
-    frames of the process that reads the source now.
+    `ended` (a finite source, all of it in the log), `failed` with `error`; a pushed stream is `running`. `appended`: frames handed
+    to the log; `acked`: those that are in it. Both count only frames of the process that reads the source now.
     """
 
     stream: str
@@ -29,7 +29,7 @@ class StreamStatus:
     appended: int = 0
     acked: int = 0
     error: str = ""
-    health: SourceHealth = SourceHealth()
+    health: SourceHealth = field(default_factory=SourceHealth)
 
     @property
     def over(self) -> bool:
