@@ -22,6 +22,7 @@ from framehop.inference.tiles import Tiles
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
 from framehop.regions import Regions, check_regions
+from framehop.sources import StreamConfig
 from framehop.strict import to_struct
 
 MIB = 1 << 20
@@ -157,9 +158,10 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The contents of `--config FILE`; see docs/config.md."""
+    """The contents of `--config FILE`; see docs/config.md. `streams`: what `ingest` and `run` read, by stream id."""
 
     log: LogConfig = LogConfig()
+    streams: dict[str, StreamConfig] = {}
     detect: DetectConfig = DetectConfig()
 
 
