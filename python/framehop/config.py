@@ -176,7 +176,16 @@ def load_config(path: Path) -> FileConfig:
         raise ConfigError(f"--config {path} is not YAML: {_place_of(error)}") from error
     except RecursionError as error:
         raise ConfigError(f"--config {path} is nested too deeply") from error
+    _check_streams(data, path)
     return _rooted(to_struct(data, FileConfig, where=str(path), error=ConfigError), path.parent)
+
+
+def _check_streams(data: object, path: Path) -> None:
+    """Convert each stream by itself, since an error in the whole would not say in which it is."""
+    match data:
+        case {"streams": Mapping() as streams}:
+            for stream, found in streams.items():
+                to_struct(found, StreamConfig, where=f"{path}: streams.{stream}", error=ConfigError)
 
 
 def _read(path: Path) -> bytes:

@@ -64,7 +64,7 @@ Pipeline = Annotated[
 Sources = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SOURCE…]",
+        metavar="SOURCE",
         show_default=False,
         help="Film, picture, folder of either, a pattern in quotes, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id. "
         "Besides those that --config names under streams.",

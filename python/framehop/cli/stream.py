@@ -29,10 +29,10 @@ from framehop.timing import now_us
 
 app = App(help="Look at the streams that a running pipeline or ingest reads, and change them.")
 
-Streams = Annotated[list[str], typer.Argument(metavar="STREAM…", help="Streams by id, as `list` shows them.")]
+Streams = Annotated[list[str], typer.Argument(metavar="STREAM", help="Streams by id, as `list` shows them.")]
 New = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCE…", help="As for framehop ingest: a film, an address, …; NAME=SOURCE sets the id."),
+    typer.Argument(metavar="SOURCE", help="As for framehop ingest: a film, an address, …; NAME=SOURCE sets the id."),
 ]
 
 

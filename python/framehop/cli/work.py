@@ -36,7 +36,7 @@ from framehop.types import EventRecord
 
 
 def ingest(
-    sources: options.Sources,
+    sources: options.Sources = None,
     log: options.Log = "",
     config: options.Config = None,
     stream: options.Stream = "",
@@ -145,7 +145,7 @@ def detect(
 
 
 def run(
-    sources: options.Sources,
+    sources: options.Sources = None,
     log: options.Log = "",
     config: options.Config = None,
     stream: options.Stream = "",

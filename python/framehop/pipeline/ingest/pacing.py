@@ -64,11 +64,12 @@ def parse_rate(text: str) -> Rate:
     if text == "max":
         return "max"
     try:
-        return check_rate(float(text))
+        rate = float(text)
     except ValueError as error:
         raise ConfigError(
             f"rate {text!r} is not understood; use realtime, max, or pictures per second, as in 12.5"
         ) from error
+    return check_rate(rate)
 
 
 def check_rate(rate: Rate) -> Rate:

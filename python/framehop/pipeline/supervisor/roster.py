@@ -91,7 +91,7 @@ class Roster:
         if stream in self._orders:
             raise InvalidArgumentError(
                 f"stream {stream} has the source {without_credentials(self._orders[stream].source)} already: "
-                "give this one another stream=, or remove that one first"
+                "give this one another stream id, or remove that one first"
             )
 
     def _begin(self, order: SourceOrder) -> None:

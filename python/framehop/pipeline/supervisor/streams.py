@@ -73,7 +73,7 @@ class Streams:
     def check_free(self, stream: str) -> None:
         """Raise InvalidArgumentError when a stream has a source already, or pictures are pushed to it."""
         if self._pushed(stream):
-            raise InvalidArgumentError(f"pictures are pushed to {stream}: give the source another stream=")
+            raise InvalidArgumentError(f"pictures are pushed to {stream}: give the source another stream id")
         self.roster.check_free(stream)
 
     def remove(self, *streams: str) -> None:
