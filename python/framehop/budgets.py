@@ -36,3 +36,4 @@ PIPELINE_END_S = 15.0  # what `Pipeline.stop` adds to both: killing what hangs, 
 
 LAG_PATIENCE_S = 1.5  # what the answer waits for a fresh look at the log
 ANSWER_S = 3.0  # what whoever asks waits for the answer
+ADD_ANSWER_S = 30.0  # the same for one who adds streams: their sources are looked at first

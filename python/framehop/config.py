@@ -22,6 +22,7 @@ from framehop.inference.tiles import Tiles
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
 from framehop.regions import Regions, check_regions
+from framehop.sources import StreamConfig
 from framehop.strict import to_struct
 
 MIB = 1 << 20
@@ -157,9 +158,10 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The contents of `--config FILE`; see docs/config.md."""
+    """The contents of `--config FILE`; see docs/config.md. `streams`: what `ingest` and `run` read, by stream id."""
 
     log: LogConfig = LogConfig()
+    streams: dict[str, StreamConfig] = {}
     detect: DetectConfig = DetectConfig()
 
 
@@ -174,7 +176,16 @@ def load_config(path: Path) -> FileConfig:
         raise ConfigError(f"--config {path} is not YAML: {_place_of(error)}") from error
     except RecursionError as error:
         raise ConfigError(f"--config {path} is nested too deeply") from error
+    _check_streams(data, path)
     return _rooted(to_struct(data, FileConfig, where=str(path), error=ConfigError), path.parent)
+
+
+def _check_streams(data: object, path: Path) -> None:
+    """Convert each stream by itself, since an error in the whole would not say in which it is."""
+    match data:
+        case {"streams": Mapping() as streams}:
+            for stream, found in streams.items():
+                to_struct(found, StreamConfig, where=f"{path}: streams.{stream}", error=ConfigError)
 
 
 def _read(path: Path) -> bytes:

@@ -157,4 +157,4 @@ def test_the_status_shows_every_model_and_the_swap(host: Host) -> None:
 def test_without_a_pipeline_it_says_how_to_start_one(host: Host) -> None:
     done = framehop("model", "swap", "x")
     assert done.status == 1
-    assert "framehop run and framehop detect start one" in done.stderr
+    assert "framehop run, framehop ingest and framehop detect start one" in done.stderr

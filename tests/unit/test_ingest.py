@@ -89,8 +89,11 @@ class _Log:
         self.finished.append(stream)
 
     def flush(self, timeout_s: float) -> bool:
-        self.flushes += 1
+        self.flushes += timeout_s > 0  # without it is only asked for the log's error
         return self.on_flush(timeout_s)
+
+    def close_stream(self, stream: str, timeout_s: float) -> bool:
+        return stream in self._states
 
     def __enter__(self) -> _Log:
         return self

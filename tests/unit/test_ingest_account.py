@@ -12,7 +12,9 @@ import pytest
 from framehop.account import IngestAccount, LeftOut
 from framehop.errors import LogFullError
 from framehop.log import open_log
-from framehop.pipeline.ingest.ingest import IngestSummary, ingest
+from framehop.pipeline.control import SourceOrder
+from framehop.pipeline.ingest.ingest import Ingest, IngestSummary, ingest
+from framehop.pipeline.supervisor.roster import Roster
 from framehop.protocols import FrameLog, Picture
 from framehop.sources.left_out import NAMES, OTHER, REASONS, Tally
 from framehop.testing.memory_log import MemoryLog
@@ -135,20 +137,24 @@ def test_an_account_that_cannot_be_kept_stops_no_frame(
     assert "is not remembered: no room" in caplog.text
 
 
-def test_what_could_not_be_opened_is_told_at_once_and_is_an_error(
-    log: FrameLog, caplog: pytest.LogCaptureFixture
-) -> None:
-    told: list[str] = []
+def test_what_cannot_be_opened_is_told_at_once_and_is_an_error(log: FrameLog, caplog: pytest.LogCaptureFixture) -> None:
+    roster = Roster()
 
-    class Listens(ListSource):
+    class Waits(ListSource):
         def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
-            told.append(caplog.text)
+            until(lambda: roster.statuses()["bad"].phase == "failed", "the other one's error")
             yield from super().pictures(start_seq)
 
-    summary = ingest(log, [Listens([b"x"])], rate="max", unopened={"bad": "cannot open bad.mp4"})
-    assert summary.errors == {"bad": "cannot open bad.mp4"}
+    roster.add(_order("bad", "bad.mp4"), _order("list", "list:"))
+    summary = Ingest(log, roster, at_hand={"list": Waits([b"x"])}).run()
+    assert "no such file or folder: 'bad.mp4'" in summary.errors["bad"]
+    assert summary.unopened == summary.errors
     assert summary.frames == 1
-    assert "stream bad: cannot open bad.mp4" in told[0]
+    assert caplog.text.count("stream bad: no such file") == 1
+
+
+def _order(stream: str, source: str) -> SourceOrder:
+    return SourceOrder(stream=stream, source=source, rate="max", loop=1, since_us=1)
 
 
 def test_a_source_that_fails_is_told_while_the_others_go_on(log: FrameLog, caplog: pytest.LogCaptureFixture) -> None:

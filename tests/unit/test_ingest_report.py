@@ -6,7 +6,8 @@ import pytest
 
 from framehop.cli import ingest_report
 from framehop.cli.ingest_report import LINE_S, IngestLine, progress_text
-from framehop.pipeline.ingest.ingest import IngestProgress, StreamProgress
+from framehop.pipeline.ingest.feed import StreamProgress
+from framehop.pipeline.ingest.ingest import IngestProgress
 
 
 def stream(name: str, acked: int, **more: object) -> StreamProgress:
@@ -15,7 +16,7 @@ def stream(name: str, acked: int, **more: object) -> StreamProgress:
 
 
 def progress(*streams: StreamProgress, stalled: str = "") -> IngestProgress:
-    return IngestProgress(streams=streams, stalled=stalled)
+    return IngestProgress(streams=streams, acked=sum(stream.acked for stream in streams), stalled=stalled)
 
 
 class Watch:

@@ -9,7 +9,21 @@ import sys
 import typer
 
 from framehop._core import __version__
-from framehop.cli import deadletter, demo, doctor, lag, model, model_swap, options, read, status, tail, topics, work
+from framehop.cli import (
+    deadletter,
+    demo,
+    doctor,
+    lag,
+    model,
+    model_swap,
+    options,
+    read,
+    status,
+    stream,
+    tail,
+    topics,
+    work,
+)
 from framehop.cli.commands import App
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
@@ -50,6 +64,7 @@ app.command()(doctor.doctor)
 model.app.command()(model_swap.swap)
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(model.app, name="model")
+app.add_typer(stream.app, name="stream")
 app.add_typer(topics.app, name="topics")
 
 

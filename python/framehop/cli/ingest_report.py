@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.text import Text
 
 from framehop.cli.output import complain, console, note
-from framehop.pipeline.ingest.ingest import IngestProgress, IngestSummary, StreamProgress, StreamSummary
+from framehop.pipeline.ingest.feed import StreamProgress, StreamSummary
+from framehop.pipeline.ingest.ingest import IngestProgress, IngestSummary
 
 LINE_S = 10.0
 NAMED = 3  # a line has room for this many streams

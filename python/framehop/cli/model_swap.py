@@ -32,20 +32,12 @@ def swap(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="coco-ssd, or the path of a model, as for framehop run --model.")
     ],
-    pipeline: Annotated[
-        str,
-        typer.Option(
-            "--pipeline",
-            metavar="PROCESS|LANE",
-            show_default=False,
-            help="Which pipeline, by what framehop status shows; not needed if there is one.",
-        ),
-    ] = "",
+    pipeline: options.Pipeline = "",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Have a running pipeline use another model, without a pause. If any detector cannot load it, all keep the one they have."""
-    found = the_pipeline(pipeline)
+    found = the_pipeline(pipeline, ("pipeline", "detect"))
     report = ask_swap(found, SwapRequest(_from_anywhere(model)), SWAP_ANSWER_S)
     before = report.models
     report = _followed(found, report)

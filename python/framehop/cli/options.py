@@ -48,14 +48,26 @@ Log = Annotated[
     ),
 ]
 Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Settings of the log and its client, as YAML.")
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings of the log, the streams and the detection, as YAML."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Pipeline = Annotated[
+    str,
+    typer.Option(
+        "--pipeline",
+        metavar="PROCESS|LANE",
+        show_default=False,
+        help="Which pipeline, by what framehop status shows; not needed if there is one.",
+    ),
+]
 Sources = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
         metavar="SOURCE",
-        help="Film, picture, folder of either, a pattern in quotes, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id.",
+        show_default=False,
+        help="Film, picture, folder of either, a pattern in quotes, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id. "
+        "Besides those that --config names under streams.",
     ),
 ]
 Stream = Annotated[

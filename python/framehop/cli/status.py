@@ -6,6 +6,7 @@ import time
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from framehop.cli import options
@@ -34,7 +35,9 @@ def status(json: options.Json = False, verbose: options.Verbose = 0) -> None:
         for pipeline in report.pipelines:
             _print(pipeline)
         if not report.pipelines and not report.unanswered:
-            note("no pipeline of yours runs on this machine: framehop run and framehop detect start one")
+            note(
+                "no pipeline of yours runs on this machine: framehop run, framehop ingest and framehop detect start one"
+            )
     for error in report.unanswered.values():
         complain(error)
     if report.unanswered:
@@ -55,6 +58,9 @@ def _asked() -> StatusReport:
 def _print(report: PipelineReport) -> None:
     said, counters = report.publication, report.counters
     age = shown_age(max(0.0, time.time() - said.started_us / 1e6))
+    if said.kind == "ingest":
+        _print_ingest(report, age)
+        return
     out.print(f"{said.log} · lane {said.lane} · process {said.pid}, for {age}", style="bold")
     state = "stopping" if report.stopping else "running"
     out.print(f"  {state}, {_models(report)}, {report.events_per_s:.1f} events/s, {_behind(report)}")
@@ -70,6 +76,15 @@ def _print(report: PipelineReport) -> None:
     out.print(_processes(report))
     if report.streams:
         out.print(_streams(report))
+
+
+def _print_ingest(report: PipelineReport, age: str) -> None:
+    said = report.publication
+    out.print(f"{said.log} · ingest · process {said.pid}, for {age}", style="bold")
+    out.print(f"  {'stopping' if report.stopping else 'running'}, {report.counters.appended} frames put into the log")
+    if report.counters.stalled:
+        out.print(f"  waiting: {report.counters.stalled}", style="yellow")
+    out.print(_streams(report))
 
 
 def _models(report: PipelineReport) -> str:
@@ -133,5 +148,5 @@ def _streams(report: PipelineReport) -> Table:
     for title in ("stream", "state", "frames", "source"):
         table.add_column(title, justify="right" if title == "frames" else "left", no_wrap=True)
     for stream in report.streams:
-        table.add_row(stream.stream, stream.phase, str(stream.acked), stream.error or stream.source)
+        table.add_row(stream.stream, stream.phase, str(stream.acked), escape(stream.error or stream.source))
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -14,23 +15,28 @@ from framehop._core import arm_failpoint
 from framehop.cli import ingest_report, options
 from framehop.cli.commands import end_if_interrupted
 from framehop.cli.growth import Growth
+from framehop.cli.hangup import reread_on_hangup
 from framehop.cli.ingest_report import IngestLine
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
+from framehop.errors import ConfigError
 from framehop.log import LogAt
-from framehop.pipeline.ingest.ingest import IngestProgress
-from framehop.pipeline.ingest.ingest import ingest as ingest_sources
-from framehop.pipeline.ingest.pacing import Rate, parse_rate
+from framehop.pipeline.ingest.ingest import Ingest, IngestProgress
+from framehop.pipeline.ingest.pacing import parse_rate
+from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.pipeline import Pipeline
 from framehop.pipeline.stop import StopSignal, stop_on_signals
+from framehop.pipeline.stream_file import StreamFile
+from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import Status, Summary
-from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, check_codec, open_sources
+from framehop.pipeline.supervisor.streams import Streams
+from framehop.sources import DEFAULT_CODEC, check_codec
 from framehop.types import EventRecord
 
 
 def ingest(
-    sources: options.Sources,
+    sources: options.Sources = None,
     log: options.Log = "",
     config: options.Config = None,
     stream: options.Stream = "",
@@ -41,8 +47,9 @@ def ingest(
     verbose: options.Verbose = 0,
 ) -> None:
     """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; resumes where it was interrupted."""
-    wanted = open_sources(options.named(sources, stream), SourceOptions(codec=check_codec(codec)))
-    pace = parse_rate(rate)
+    roster = Roster()
+    streams = Streams(roster)
+    file = _begin(streams, options.named(sources or [], stream), config, rate=rate, loop=loop, codec=codec)
     if point := fail_point():
         arm_failpoint(point.name, point.nth)
     at = options.log_at(log, config)
@@ -52,15 +59,9 @@ def ingest(
             growth.update(progress.acked)
             line.update(progress)
 
-        summary = ingest_sources(
-            opened,
-            wanted.sources,
-            rate=pace,
-            loop=loop,
-            on_progress=told,
-            stop=stop.event,
-            unopened=wanted.failures,
-        )
+        work = Ingest(opened, roster, on_progress=told, stop=stop.event)
+        with published(work, streams, log=at.url, stopping=lambda: stop.requested), reread_on_hangup(file):
+            summary = work.run()
     if json:
         write_json_line(msgspec.json.encode(summary))
     else:
@@ -68,6 +69,24 @@ def ingest(
     end_if_interrupted(stop)
     if summary.errors:
         raise typer.Exit(1)
+
+
+def _begin(
+    streams: Streams, sources: list[str], config: Path | None, *, rate: str, loop: int, codec: str
+) -> StreamFile | None:
+    """Take the sources of the command line and of the configuration; return the file that may change later. Raises ConfigError when
+    there is no source at all."""
+    pace, kept = parse_rate(rate), check_codec(codec)
+    if sources:
+        streams.add(sources, rate=pace, loop=loop, codec=kept)
+    file = StreamFile(config, streams) if config is not None else None
+    if file is not None:
+        file.apply()
+    if not streams.statuses():
+        raise ConfigError(
+            "there is nothing to read: name a source, such as clip.mp4, or streams in the file of --config"
+        )
+    return file
 
 
 def detect(
@@ -122,11 +141,11 @@ def detect(
         preprocess=preprocess,
         max_pixels=max_pixels,
     )
-    _work(options.log_at(log, config), settings, [], until_idle_s=until_idle or None, report=report, json=json)
+    _work(options.log_at(log, config), settings, None, until_idle_s=until_idle or None, report=report, json=json)
 
 
 def run(
-    sources: options.Sources,
+    sources: options.Sources = None,
     log: options.Log = "",
     config: options.Config = None,
     stream: options.Stream = "",
@@ -156,8 +175,7 @@ def run(
     verbose: options.Verbose = 0,
 ) -> None:
     """Ingest and detect in one command. Ends when finite sources are done and every frame has its event."""
-    texts = options.named(sources, stream)
-    pace = parse_rate(rate)
+    texts = options.named(sources or [], stream)
     settings = options.detect_options(
         model=model,
         provider=provider,
@@ -179,22 +197,23 @@ def run(
         preprocess=preprocess,
         max_pixels=max_pixels,
     )
-    at = options.log_at(log, config)
-    _work(at, settings, texts, rate=pace, loop=loop, codec=check_codec(codec), report=report, json=json)
+
+    def begin(streams: Streams) -> StreamFile | None:
+        return _begin(streams, texts, config, rate=rate, loop=loop, codec=codec)
+
+    _work(options.log_at(log, config), settings, begin, report=report, json=json)
 
 
 def _work(
     log: LogAt,
     settings: DetectOptions,
-    sources: list[str],
+    begin: Callable[[Streams], StreamFile | None] | None,
     *,
     report: Path | None,
     json: bool,
-    rate: Rate = "realtime",
-    loop: int = 1,
-    codec: Codec = DEFAULT_CODEC,
     until_idle_s: float | None = None,
 ) -> None:
+    """Run a pipeline to its end. `begin`: gives it its sources; None where it takes none."""
     with Growth(log) as growth, StatusLine() as line:
 
         def told(status: Status) -> None:
@@ -204,15 +223,17 @@ def _work(
         pipeline = Pipeline(
             log,
             options=settings,
-            create=bool(sources),
-            ends_with_sources=bool(sources),
+            create=begin is not None,
+            takes_sources=begin is not None,
+            ends_with_sources=begin is not None,
             until_idle_s=until_idle_s,
             on_record=print_event if json else None,
             on_status=told,
             events_from_start=False,
         )
-        pipeline.add_all(*sources, rate=rate, loop=loop, codec=codec)
-        summary, stop = run_here(pipeline)
+        file = begin(pipeline.streams) if begin is not None else None
+        with reread_on_hangup(file):
+            summary, stop = run_here(pipeline)
         told(summary.status)
     if report is not None:
         report.write_bytes(msgspec.json.encode(summary))

@@ -8,11 +8,12 @@ from pathlib import Path
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError, SourceError
 from framehop.log import KafkaOptions, LogOptions, open_log
-from framehop.pipeline.ingest.ingest import IngestSummary
-from framehop.pipeline.ingest.ingest import ingest as ingest_sources
+from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pipeline import Pipeline
-from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, open_sources
+from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.supervisor.streams import Streams
+from framehop.sources import DEFAULT_CODEC, Codec
 from framehop.types import Event
 
 
@@ -32,9 +33,12 @@ def ingest(
     be read is listed in the summary's `errors`, and the others are read all the same. Raises SourceError when no source can be
     read, ConfigError, LogError.
     """
-    wanted = open_sources(map(str, sources), SourceOptions(codec=codec))
+    if not sources:
+        raise ConfigError("nothing to ingest; name at least one source")
+    roster = Roster()
+    Streams(roster).add(map(str, sources), rate=rate, loop=loop, codec=codec)
     with open_log(log, options=log_options) as opened:
-        return ingest_sources(opened, wanted.sources, rate=rate, loop=loop, unopened=wanted.failures)
+        return Ingest(opened, roster).run()
 
 
 def detect(
@@ -49,7 +53,9 @@ def detect(
     Starts worker and detector processes, which end with the iterator. `until_idle_s`: end when no frame came for so many seconds;
     None goes on until the iterator is closed. Raises LogError, ModelError, OutOfMemoryError, ProcessError.
     """
-    pipeline = Pipeline(log, options=options, log_options=log_options, create=False, until_idle_s=until_idle_s)
+    pipeline = Pipeline(
+        log, options=options, log_options=log_options, create=False, takes_sources=False, until_idle_s=until_idle_s
+    )
     return _events_of(pipeline)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -21,9 +21,12 @@ from framehop.errors import ProcessError
 from framehop.pipeline.supervisor.model_swaps import SwapReport
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
+from framehop.sources import DEFAULT_CODEC, Codec, SourceSpec
 from framehop.types import ModelInfo, PartitionLag
 
 _T = TypeVar("_T")
+
+Kind = Literal["pipeline", "detect", "ingest"]
 
 PUBLICATION = "pipeline.json"
 SOCKET = "control.sock"
@@ -32,13 +35,15 @@ LARGEST_PUBLICATION = 1 << 16
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `pipeline.json`. `started_us`: microseconds since 1970."""
+    """The content of `pipeline.json`. `started_us`: microseconds since 1970. `kind`: a `pipeline` reads sources and detects, a
+    `detect` reads no sources, an `ingest` does not detect, and has no lane."""
 
     pid: int
     started_us: int
     log: str
     lane: str
     version: str
+    kind: Kind = "pipeline"
 
 
 class StatusRequest(msgspec.Struct, frozen=True, tag="status"):
@@ -58,7 +63,30 @@ class SwapLook(msgspec.Struct, frozen=True, tag="swap_look"):
     number: int
 
 
-Request = StatusRequest | SwapRequest | SwapLook
+class StreamsRequest(msgspec.Struct, frozen=True, tag="streams"):
+    """A request for a StreamsReport of all streams that are read."""
+
+
+class AddStreams(msgspec.Struct, frozen=True, tag="add_streams"):
+    """A request to read these sources too, answered by a StreamsReport of them. Their paths are absolute. The rest is as in the
+    options of `framehop ingest`."""
+
+    sources: list[SourceSpec]
+    rate: str = "realtime"
+    loop: int = 1
+    codec: Codec = DEFAULT_CODEC
+
+
+class ChangeStreams(msgspec.Struct, frozen=True, tag="change_streams"):
+    """A request to change how these streams are read, answered by a StreamsReport of them; of those removed, as they were."""
+
+    change: Change
+    streams: list[str]
+
+
+Change = Literal["remove", "pause", "resume"]
+StreamRequest = StreamsRequest | AddStreams | ChangeStreams
+Request = StatusRequest | SwapRequest | SwapLook | StreamRequest
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):
@@ -97,7 +125,14 @@ class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     lag_error: str = ""
 
 
-Answer = PipelineReport | SwapReport | Refusal
+class StreamsReport(msgspec.Struct, frozen=True, kw_only=True, tag="streams_report"):
+    """Streams of a running pipeline at one moment."""
+
+    publication: Publication
+    streams: list[StreamStatus]
+
+
+Answer = PipelineReport | SwapReport | StreamsReport | Refusal
 
 _encoder = msgspec.json.Encoder()
 _requests = msgspec.json.Decoder(Request)
@@ -140,22 +175,26 @@ def published() -> Iterator[Found]:
     yield from sorted(found, key=lambda one: one.publication.started_us)
 
 
-def the_pipeline(name: str) -> Found:
-    """Return the pipeline of that process number or lane, or the only one if `name` is empty. Raises ProcessError that lists
-    those of this user."""
+def the_pipeline(name: str, kinds: Collection[Kind]) -> Found:
+    """Return the pipeline of that process number or lane. If `name` is empty, return the only one, or the only one of these kinds.
+    Raises ProcessError that lists those of this user."""
     there = list(published())
     fitting = [one for one in there if name in ("", str(one.publication.pid), one.publication.lane)]
+    if len(fitting) > 1:
+        fitting = [one for one in fitting if one.publication.kind in kinds] or fitting
     if len(fitting) == 1:
         return fitting[0]
     if not there:
-        raise ProcessError("no pipeline of yours runs on this machine: framehop run and framehop detect start one")
+        raise ProcessError(
+            "no pipeline of yours runs on this machine: framehop run, framehop ingest and framehop detect start one"
+        )
     listed = ", ".join(_shown(one.publication) for one in fitting or there)
     what = "several pipelines fit" if fitting else f"no pipeline is {name[:128]!r}"
     raise ProcessError(f"{what}: name one by --pipeline with its process or lane: {listed}")
 
 
 def _shown(said: Publication) -> str:
-    return f"{said.pid} (lane {said.lane} of {said.log})"
+    return f"{said.pid} ({'ingest into' if said.kind == 'ingest' else f'lane {said.lane} of'} {said.log})"
 
 
 def _read(directory: Path) -> Publication | None:
@@ -180,14 +219,21 @@ def ask_swap(found: Found, request: SwapRequest | SwapLook, timeout_s: float = A
     return _ask(found, request, SwapReport, timeout_s)
 
 
+def ask_streams(found: Found, request: StreamRequest, timeout_s: float = ANSWER_S) -> StreamsReport:
+    """Ask for streams, or have them changed. Raises ProcessError when there is no answer in time, or a refusal."""
+    return _ask(found, request, StreamsReport, timeout_s)
+
+
 def _ask(found: Found, request: Request, wanted: type[_T], timeout_s: float) -> _T:
     import zmq
 
-    pid = found.publication.pid
+    pid, message = found.publication.pid, encode(request)
+    if len(message) > LARGEST_REQUEST:
+        raise ProcessError(f"this is too much for one request, {len(message)} bytes: ask for it in parts")
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.set(zmq.LINGER, 0)
         socket.connect(f"ipc://{found.directory / SOCKET}")
-        socket.send(encode(request))
+        socket.send(message)
         if not socket.poll(int(timeout_s * 1000)):
             raise ProcessError(
                 f"process {pid} does not answer within {timeout_s:.0f} s: it may be stopped, or is just ending; "

@@ -15,19 +15,18 @@ from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
 from framehop.errors import ClosedError, InvalidArgumentError, ProcessError, SourceError
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.aside import finished_aside
-from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.events import Events
-from framehop.pipeline.ingest.ingest import check_loop
-from framehop.pipeline.ingest.pacing import Rate, check_rate
+from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pump import Pump
 from framehop.pipeline.push import Pushable, Pusher
 from framehop.pipeline.session import Session
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.pipeline.supervisor.status import Status, Summary
+from framehop.pipeline.supervisor.streams import Streams
 from framehop.pipeline.supervisor.supervisor import Supervisor
-from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, check_codec, expand, open_specs
-from framehop.timing import Deadline, now_us
+from framehop.sources import DEFAULT_CODEC, Codec, expand
+from framehop.timing import Deadline
 from framehop.types import Event, EventRecord, FrameKey
 
 logger = logging.getLogger(__name__)
@@ -59,6 +58,7 @@ class Pipeline:
         options: DetectOptions | None = None,
         log_options: LogOptions | KafkaOptions | None = None,
         create: bool = True,
+        takes_sources: bool = True,
         ends_with_sources: bool = False,
         until_idle_s: float | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -68,9 +68,11 @@ class Pipeline:
         events_from_start: bool = True,
     ) -> None:
         """Starts nothing yet. `log`, `log_options`: as for `open_log`. `create`: make a missing log.
+        `takes_sources`: whether sources may be added, by `add` or by `framehop stream add`.
 
         Only `stop` ends the pipeline, unless `ends_with_sources` is set, which ends it once all sources have ended and every frame
-        in the log has its event, or `until_idle_s`, which ends it when no frame came for so long. Threads of the pipeline make the
+        in the log has its event; not while a source is paused, and never once there was one without end. With
+        `until_idle_s` it ends when no frame came for so long. Threads of the pipeline make the
         callbacks, and an exception from one ends the pipeline: `on_event` for each event of this lane, in the order of the log;
         `on_record` likewise, with the JSON as stored; `on_stream` when a stream's phase changes; `on_status` about once a second.
         `events_from_start`: let the first `events()` begin at the start.
@@ -87,10 +89,11 @@ class Pipeline:
         self._events_from_start = events_from_start
         self._roster = Roster(on_stream)
         self._pusher = Pusher(self._at)
+        self.streams = Streams(self._roster, pushed=self._pusher.has, takes_sources=takes_sources)
         supervisor = Supervisor(
             self._at,
             self._options,
-            roster=self._roster,
+            streams=self.streams,
             ends_with_sources=ends_with_sources,
             until_idle_s=until_idle_s,
             fail_at=fail_point(),
@@ -289,26 +292,19 @@ class Pipeline:
         many. If one cannot be read the others are, and its error is reported as a later one would be. Raises SourceError when none
         can be read, and when a pattern fits nothing."""
         self._check_open()
-        check_rate(rate)
-        check_loop(loop)
-        specs = expand(map(str, sources))
-        if specs:
-            open_specs(specs, SourceOptions(codec=codec))
-        for spec in specs:
-            if self._pusher.has(spec.stream):
-                raise InvalidArgumentError(f"pictures are pushed to {spec.stream}: give the source another stream=")
-        for spec in specs:
-            self._roster.add(
-                SourceOrder(
-                    stream=spec.stream,
-                    source=spec.source,
-                    rate=str(rate),
-                    loop=loop,
-                    since_us=now_us(),
-                    codec=check_codec(codec),
-                )
-            )
-        return [spec.stream for spec in specs]
+        return self.streams.add(map(str, sources), rate=rate, loop=loop, codec=codec)
+
+    def pause(self, stream: str) -> bool:
+        """Stop reading a source, and keep its place: `resume` goes on with its next frame, or begins a new epoch of a live source.
+        What was read goes into the log. False when the stream has no source. Raises InvalidArgumentError when it has ended."""
+        self._check_process()
+        return self._roster.pause(stream)
+
+    def resume(self, stream: str) -> bool:
+        """Read a paused source again; one that failed, paused and resumed, is tried again. False when the stream has no source.
+        Harmless for one that is not paused."""
+        self._check_open()
+        return self._roster.resume(stream)
 
     def remove(self, stream: str, *, timeout_s: float = 5.0) -> bool:
         """Stop reading a source, or end a pushed stream once its frames are in the log. The next writer of the stream begins a new

@@ -1,5 +1,7 @@
 """The sources of pictures: video files, pictures, a pan over a still picture, a test card."""
 
+from framehop.sources.configured import StreamConfig
+from framehop.sources.credentials import hide_credentials, without_credentials
 from framehop.sources.expand import expand
 from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec
 from framehop.sources.opening import (
@@ -18,11 +20,14 @@ __all__ = [
     "OpenedSources",
     "SourceOptions",
     "SourceSpec",
+    "StreamConfig",
     "check_codec",
     "check_distinct",
     "expand",
+    "hide_credentials",
     "open_sources",
     "open_specs",
     "parse_source",
     "parse_sources",
+    "without_credentials",
 ]

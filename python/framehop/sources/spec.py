@@ -79,6 +79,17 @@ class SourceSpec:
         """Return this spec with its stream id filled in."""
         return self if self.stream else replace(self, stream=legal_stream(self.name))
 
+    def absolute(self, root: Path) -> SourceSpec:
+        """Return this spec for a process with another working directory: a relative path starts at `root`. The path need not
+        exist."""
+        if self.source.startswith("testsrc") and self.is_synthetic:
+            return self
+        kind = next((kind for kind in ("pan:", PICTURES) if self.source.startswith(kind) and self.is_synthetic), "")
+        path = self.source.removeprefix(kind)
+        if not kind and _SCHEME.match(path) and not exists(str(root / path)):
+            return self  # an address, and no path
+        return replace(self, source=f"{kind}{root / path}")
+
     def open(self, options: SourceOptions | None = None) -> Source:
         """Check the source and read enough to tell its rate and size. Raises SourceError, MissingExtraError."""
         options = options or SourceOptions()

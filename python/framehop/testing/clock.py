@@ -16,6 +16,9 @@ class ManualClock:
     def now_us(self) -> int:
         return self._start_us + round(self._elapsed_s * 1_000_000)
 
+    def event(self) -> ManualEvent:
+        return ManualEvent(self)
+
     def advance(self, seconds: float) -> None:
         self._elapsed_s += seconds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from framehop.account import LeftOut, versioned
 from framehop.errors import FramehopError, SourceError, is_out_of_memory
@@ -66,6 +66,26 @@ class StreamSummary:
     error: str
 
 
+def merged(first: StreamSummary, then: StreamSummary) -> StreamSummary:
+    """Return what a stream gave in this run, when it was paused or removed and read again."""
+    same_pass = then.epoch == first.epoch
+    left_out = then.left_out if same_pass else first.left_out + then.left_out
+    frames, in_doubt = first.frames + then.frames, first.in_doubt + then.in_doubt
+    return replace(
+        then,
+        seen=frames + in_doubt + sum(left.count for left in left_out),
+        frames=frames,
+        in_doubt=in_doubt,
+        failed=first.failed + then.failed,
+        left_out=left_out,
+        before=first.before if same_pass else then.before,
+        bytes=first.bytes + then.bytes,
+        first_seq=first.first_seq if same_pass and first.first_seq is not None else then.first_seq,
+        last_seq=first.last_seq if same_pass and then.last_seq is None else then.last_seq,
+        passes=first.passes + then.passes - same_pass,
+    )
+
+
 class Feed:
     """Reads one source and appends its pictures. Call `run` in one thread; the counters may be read from any."""
 
@@ -102,6 +122,11 @@ class Feed:
     @property
     def stream(self) -> str:
         return self._source.stream
+
+    @property
+    def ended(self) -> bool:
+        """Whether the source came to its end, whatever the log has of it yet."""
+        return self._ended or self.finished
 
     @property
     def stopped(self) -> bool:

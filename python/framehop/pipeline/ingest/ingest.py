@@ -1,21 +1,24 @@
-"""Reads sources into the frames log, each in a thread of its own. Used by the command, the API, and the ingest process."""
+"""Reads sources into the frames log in this process, each in a thread of its own. Used by the command and the API."""
 
 from __future__ import annotations
 
 import logging
-import threading
+import select
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from framehop.budgets import STOP_FLUSH_S
 from framehop.errors import ConfigError
-from framehop.pipeline.ingest.feed import Feed, StreamProgress, StreamSummary
-from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
+from framehop.pipeline.control import SourceOrder
+from framehop.pipeline.ingest.feed import StreamProgress, StreamSummary, merged
+from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_loop, check_rate
+from framehop.pipeline.ingest.source_desk import SourceDesk
+from framehop.pipeline.ingest.source_work import SourceWork
+from framehop.pipeline.ingest.writer_thread import opened
+from framehop.pipeline.supervisor.roster import Roster
 from framehop.protocols import FrameWriter, Source, WritableLog
 from framehop.sources import check_distinct
-
-__all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamSummary", "ingest", "parse_rate"]
+from framehop.timing import Deadline, now_us
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +28,12 @@ SILENCE_S = 30.0  # a healthy log acknowledges within a second; only a full disk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestProgress:
-    """The progress of all sources. `stalled`: why the log takes nothing at the moment, such as a full disk; else empty."""
+    """The progress of all sources. `acked`: frames that came into the log since this ingest began, those of streams that have been
+    removed too. `stalled`: why the log takes nothing at the moment, such as a full disk; else empty."""
 
     streams: tuple[StreamProgress, ...]
+    acked: int
     stalled: str
-
-    @property
-    def acked(self) -> int:
-        """Number of frames, over all streams, that came into the log since this ingest began."""
-        return sum(stream.acked for stream in self.streams)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,132 +67,166 @@ def ingest(
     on_progress: ProgressCallback | None = None,
     stop: StopEvent | None = None,
     clock: Clock | None = None,
-    run_since_us: int | None = None,
-    unopened: Mapping[str, str] | None = None,
 ) -> IngestSummary:
-    """Append every picture of `sources` to `log`; return when all have ended and all is acknowledged, or after `stop`.
+    """Append every picture of `sources` to `log`; return when all have ended and all is acknowledged, or after `stop`. See Ingest.
 
     `rate`: `realtime` (each source's own pace), `max` (as fast as the log takes them), or pictures per second for
-    each. `loop`: passes over a finite source, each an epoch of its own; 0 for ever. `on_progress` is called from this
-    thread about twice a second and once at the end. After `stop` what is queued is flushed, for at most five seconds,
-    and unfinished streams are left so that the next ingest of the same source goes on with the next frame.
-    `run_since_us`: on a restart within a run, when that run began; sources that it had finished are not read again.
+    each. `loop`: passes over a finite source, each an epoch of its own; 0 for ever.
 
-    `unopened`: by stream id, why a source could not even be opened; logged at once, and repeated in the summary.
-
-    The error of a source is logged at once and reported in the summary; the other sources go on. Raises ConfigError (rate, loop,
-    two sources with one stream id) before anything is written, LogError when the log fails for good, MemoryError.
+    Raises ConfigError (rate, loop, two sources with one stream id) before anything is written, and what Ingest raises.
     """
     check_rate(rate)
     check_loop(loop)
     if not sources:
         raise ConfigError("nothing to ingest; name at least one source")
     check_distinct(sources)
-    stop = stop or threading.Event()
-    clock = clock or SystemClock()
-    for stream, error in (unopened or {}).items():
-        _tell(stream, error)
-    with log.writer() as writer:
-        feeds = [
-            Feed(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
+    roster = Roster()
+    since_us = now_us()
+    roster.add(
+        *(
+            SourceOrder(stream=source.stream, source=source.uri, rate=str(rate), loop=loop, since_us=since_us)
             for source in sources
-        ]
-        watch = _Watch(feeds, writer, clock, on_progress)
-        _run(feeds, watch, stop)
-        for feed in feeds:
-            feed.finish()
-        complete = _flush(writer, feeds, watch, clock, stop)
-        if complete:
-            for feed in feeds:
-                feed.confirm()
-        watch.report()
-        if not complete:
-            logger.warning("not all frames were acknowledged; the next ingest sends them again")
-    return IngestSummary(
-        streams={feed.stream: feed.summary() for feed in feeds},
-        stopped=any(feed.stopped for feed in feeds),
-        unopened=dict(unopened or {}),
+        )
     )
+    at_hand = {source.stream: source for source in sources}
+    return Ingest(log, roster, at_hand=at_hand, on_progress=on_progress, stop=stop, clock=clock).run()
 
 
-def check_loop(loop: int) -> None:
-    """Raise ConfigError for a negative number of passes."""
-    if loop < 0:
-        raise ConfigError(f"loop {loop} is out of range; use 1 or more passes, or 0 for ever")
+class Ingest:
+    """Reads the sources of `roster` into `log` in this process, while they come and go. Call `run` once.
 
+    It ends when all sources have ended and all is acknowledged, or after `stop`; not while one is paused, and not by itself once
+    there was a source without end. After a stop what is queued is flushed, for at most five seconds, and unfinished streams are
+    left so that the next ingest of the same source goes on with the next frame. Sources that have ended count as finished only
+    when all have.
 
-def _run(feeds: Sequence[Feed], watch: _Watch, stop: StopEvent) -> None:
-    with ThreadPoolExecutor(len(feeds), thread_name_prefix="ingest") as threads:
-        pending: set[Future[None]] = {threads.submit(feed.run) for feed in feeds}
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=PROGRESS_S, return_when=FIRST_COMPLETED)
-                for feed in done:
-                    feed.result()
-                watch.report()
-        except BaseException:
-            stop.set()  # after Ctrl-C or a lack of memory, as the executor's exit waits for the threads
-            raise
-
-
-def _tell(stream: str, error: str) -> None:
-    """Log an error at once, as the other sources may go on for days."""
-    logger.error("stream %s: %s", stream, error)
-
-
-def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, clock: Clock, stop: StopEvent) -> bool:
-    """Wait until all is acknowledged; False when the log stays silent for too long, and five seconds after a stop."""
-    acked, heard_s = -1, clock.monotonic()
-    stopped_s: float | None = None
-    while not writer.flush(PROGRESS_S):
-        watch.report()
-        now_s, now_acked = clock.monotonic(), sum(feed.acked for feed in feeds)
-        if now_acked != acked or writer.stalled:
-            acked, heard_s = now_acked, now_s
-        if stop.is_set() and stopped_s is None:
-            stopped_s = now_s - PROGRESS_S
-        if stopped_s is not None and (writer.stalled or now_s - stopped_s >= STOP_FLUSH_S):
-            return False
-        if now_s - heard_s >= SILENCE_S:
-            return False
-    return True
-
-
-class _Watch:
-    """Reports progress, and logs once when the log stalls, when it goes on, and when a source fails."""
+    The error of a source is logged at once and reported in the summary; the other sources go on. `run` raises LogError when the log
+    fails for good, MemoryError.
+    """
 
     def __init__(
-        self, feeds: Sequence[Feed], writer: FrameWriter, clock: Clock, on_progress: ProgressCallback | None
+        self,
+        log: WritableLog,
+        roster: Roster,
+        *,
+        at_hand: Mapping[str, Source] | None = None,
+        on_progress: ProgressCallback | None = None,
+        stop: StopEvent | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self._feeds = feeds
-        self._writer = writer
-        self._clock = clock
+        """`at_hand`: sources that are open already, by stream id. `on_progress` is called from the thread of `run`, about twice a
+        second and once at the end."""
+        self._log = log
+        self._roster = roster
+        self._clock = clock or SystemClock()
+        self._stop = stop or self._clock.event()
         self._on_progress = on_progress
-        self._stalled = ""
-        self._told: set[str] = set()
-        self._acked = [0] * len(feeds)
-        self._at_s = clock.monotonic()
+        self._at_hand = dict(at_hand or {})
+        self._left: dict[str, StreamSummary] = {}
+        self._acked: dict[str, int] = {}
+        self._at_s = self._clock.monotonic()
+        self.acked = 0
+        self.stalled = ""
 
-    def report(self) -> None:
-        stalled = self._writer.stalled
-        if stalled and not self._stalled:
-            logger.warning("the log takes no frames: %s; waiting", stalled)
-        elif self._stalled and not stalled:
-            logger.info("the log takes frames again")
-        self._stalled = stalled
-        for feed in self._feeds:
-            if feed.error and feed.stream not in self._told:
-                self._told.add(feed.stream)
-                _tell(feed.stream, feed.error)
-        if self._on_progress:
-            self._on_progress(IngestProgress(streams=self._streams(), stalled=stalled))
+    def run(self) -> IngestSummary:
+        with (
+            self._log.writer() as writer,
+            SourceDesk(opened(writer), holds=True, clock=self._clock, stop=self._stop) as desk,
+        ):
+            self._read(desk)
+            complete = self._finish(desk, writer)
+            self._tell(desk)
+            if not complete:
+                logger.warning("not all frames were acknowledged; the next ingest sends them again")
+            return self._summary(desk)
 
-    def _streams(self) -> tuple[StreamProgress, ...]:
+    # ---- reading
+
+    def _read(self, desk: SourceDesk) -> None:
+        for order in self._roster.begin():
+            desk.add(order, self._at_hand.pop(order.stream, None))
+        while True:
+            desk.clear_wake()
+            self._roster.tell(desk.apply)
+            desk.care()
+            self._tell(desk)
+            if self._over(desk):
+                return
+            select.select([desk.fileno(), self._roster.fileno()], [], [], PROGRESS_S)
+
+    def _over(self, desk: SourceDesk) -> bool:
+        if self._stop.is_set():
+            self._roster.close()
+            desk.stop_reading()
+            return not desk.reading
+        return not desk.reading and self._roster.try_close()
+
+    def _tell(self, desk: SourceDesk) -> None:
+        """Note the state of each source in the roster, and report the progress."""
+        self.acked, self.stalled = desk.acked, desk.stalled
+        for work in desk.take_gone():
+            self._keep_summary(work, left=True)
+            self._roster.note(work.news())
+        news = list(desk.news())
+        for item in news:
+            self._roster.note(item)
+        desk.told(news)
+        if self._on_progress is not None:
+            self._on_progress(self._progress(desk))
+
+    def _keep_summary(self, work: SourceWork, *, left: bool = False) -> None:
+        if work.feed is None:
+            return
+        now = work.feed.summary()
+        if left:  # its error was told when it came, and whoever took the source away knows of it
+            now = replace(now, error="")
+        before = self._left.get(work.order.stream)
+        self._left[work.order.stream] = merged(before, now) if before is not None else now
+
+    def _progress(self, desk: SourceDesk) -> IngestProgress:
         now_s = self._clock.monotonic()
         span_s = max(1e-3, now_s - self._at_s)
-        before, self._acked = self._acked, [feed.acked for feed in self._feeds]
+        before, self._acked = self._acked, {work.order.stream: work.acked for work in desk.works}
         self._at_s = now_s
-        return tuple(
-            feed.progress((acked - last) / span_s)
-            for feed, acked, last in zip(self._feeds, self._acked, before, strict=True)
+        streams = tuple(work.progress((work.acked - before.get(work.order.stream, 0)) / span_s) for work in desk.works)
+        return IngestProgress(streams=streams, acked=desk.acked, stalled=desk.stalled)
+
+    # ---- the end
+
+    def _finish(self, desk: SourceDesk, writer: FrameWriter) -> bool:
+        """Mark what has ended as finished, and see all of it into the log. False when that takes too long."""
+        desk.hand_over(Deadline.after(STOP_FLUSH_S))
+        for work in desk.works:
+            work.finish()
+        if not self._flush(desk, writer):
+            return False
+        for work in desk.works:
+            work.confirm(writer)
+        return True
+
+    def _flush(self, desk: SourceDesk, writer: FrameWriter) -> bool:
+        """Wait until all is acknowledged; False when the log stays silent for too long, and five seconds after a stop."""
+        acked, heard_s = -1, self._clock.monotonic()
+        stopped_s: float | None = None
+        while not writer.flush(PROGRESS_S):
+            desk.care()
+            self._tell(desk)
+            now_s, now_acked = self._clock.monotonic(), desk.acked
+            if now_acked != acked or writer.stalled:
+                acked, heard_s = now_acked, now_s
+            if self._stop.is_set() and stopped_s is None:
+                stopped_s = now_s - PROGRESS_S
+            if stopped_s is not None and (writer.stalled or now_s - stopped_s >= STOP_FLUSH_S):
+                return False
+            if now_s - heard_s >= SILENCE_S:
+                return False
+        return True
+
+    def _summary(self, desk: SourceDesk) -> IngestSummary:
+        for work in desk.works:
+            self._keep_summary(work)
+        return IngestSummary(
+            streams=self._left,
+            stopped=self._stop.is_set() and any(work.feed is not None and work.feed.stopped for work in desk.works),
+            unopened={work.order.stream: work.error for work in desk.works if work.feed is None and work.error},
         )

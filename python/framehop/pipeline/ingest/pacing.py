@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Literal, Protocol
 
@@ -20,10 +21,12 @@ class StopEvent(Protocol):
 
 
 class Clock(Protocol):
-    """A source of time. `monotonic`: seconds that only grow. `now_us`: wall clock, microseconds since 1970."""
+    """A source of time. `monotonic`: seconds that only grow. `now_us`: wall clock, microseconds since 1970. `event`: an event whose
+    waits go by this clock."""
 
     def monotonic(self) -> float: ...
     def now_us(self) -> int: ...
+    def event(self) -> StopEvent: ...
 
 
 class SystemClock:
@@ -33,6 +36,26 @@ class SystemClock:
     def now_us(self) -> int:
         return now_us()
 
+    def event(self) -> StopEvent:
+        return threading.Event()
+
+
+class EitherEvent:
+    """An event that is set when it is set itself, or when the `shared` one is. A wait ends at once only for its own: whoever sets
+    the shared one sets this one soon after."""
+
+    def __init__(self, own: StopEvent, shared: StopEvent) -> None:
+        self._own, self._shared = own, shared
+
+    def is_set(self) -> bool:
+        return self._own.is_set() or self._shared.is_set()
+
+    def set(self) -> None:
+        self._own.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.is_set() or self._own.wait(timeout) or self._shared.is_set()
+
 
 def parse_rate(text: str) -> Rate:
     """Parse `realtime`, `max`, or a number of pictures per second. Raises ConfigError."""
@@ -41,11 +64,12 @@ def parse_rate(text: str) -> Rate:
     if text == "max":
         return "max"
     try:
-        return check_rate(float(text))
+        rate = float(text)
     except ValueError as error:
         raise ConfigError(
             f"rate {text!r} is not understood; use realtime, max, or pictures per second, as in 12.5"
         ) from error
+    return check_rate(rate)
 
 
 def check_rate(rate: Rate) -> Rate:
@@ -55,6 +79,13 @@ def check_rate(rate: Rate) -> Rate:
     if not 0.001 <= rate <= 100_000:
         raise ConfigError(f"rate {rate} is out of range; use 0.001 to 100000 pictures per second, realtime or max")
     return rate
+
+
+def check_loop(loop: int) -> int:
+    """Return `loop` if it is a number of passes, else raise ConfigError."""
+    if loop < 0:
+        raise ConfigError(f"loop {loop} is out of range; use 1 or more passes, or 0 for ever")
+    return loop
 
 
 class Pacer:

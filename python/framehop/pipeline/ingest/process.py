@@ -19,6 +19,7 @@ from framehop.pipeline.control import (
     Settings,
 )
 from framehop.pipeline.ingest.source_desk import SourceDesk
+from framehop.pipeline.ingest.writer_thread import WriterThread
 from framehop.pipeline.supervisor_link import SupervisorLink
 from framehop.sources.pillow_picture import hush_pictures
 from framehop.timing import Deadline
@@ -30,18 +31,15 @@ LAST_WORDS_S = 5.0
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, IngestSettings)
     hush_pictures()
-    desk = SourceDesk(settings.log)
-    link = SupervisorLink(channel, desk.beat)
-    channel.send(Ready())
-    try:
+    with WriterThread(settings.log) as log, SourceDesk(log.writer) as desk:
+        link = SupervisorLink(channel, desk.beat)
+        channel.send(Ready())
         for order in settings.sources:
             desk.add(order)
         stopped = _serve(link, desk, stays=settings.stays)
         desk.care()
         desk.stop(Deadline.after(STOP_FLUSH_S))
         _say_all(link, desk)
-    finally:
-        desk.close()
     if not stopped:
         channel.send(Finished())
 
@@ -62,10 +60,8 @@ def _obey(link: SupervisorLink, desk: SourceDesk) -> bool:
     """Do what the supervisor says; return whether the process is to end."""
     for message in link.heard():
         match message:
-            case AddSource(order):
-                desk.add(order)
-            case RemoveSource(order):
-                desk.remove(order)
+            case AddSource() | RemoveSource():
+                desk.apply(message)
             case Drain():
                 return True
             case _:

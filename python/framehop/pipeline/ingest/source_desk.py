@@ -1,59 +1,80 @@
-"""Manages the sources of an ingest process, which come and go while it runs."""
+"""Manages the sources of an ingest, which come and go while it runs."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from typing import Self
 
-from framehop.budgets import DESK_CLOSE_S
-from framehop.log import LogAt
-from framehop.pipeline.control import Beat, SourceNews, SourceOrder
+from framehop.pipeline.control import AddSource, Beat, RemoveSource, SourceNews, SourceOrder
+from framehop.pipeline.ingest.pacing import Clock, EitherEvent, StopEvent, SystemClock
 from framehop.pipeline.ingest.source_work import SourceWork
 from framehop.pipeline.wake import Wake
-from framehop.protocols import FrameWriter
+from framehop.protocols import FrameWriter, Source
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
 
+CLOSE_S = 1.0  # twice what a source that is given up takes
+
 
 class SourceDesk:
-    """Opens the log in a thread of its own, so that nobody waits for a missing broker, and keeps one thread per source. Use from
-    one thread. `fileno` is readable when the state of a source has changed."""
+    """Keeps one thread per source. Use from one thread. `fileno` is readable when the state of a source has changed.
 
-    def __init__(self, at: LogAt) -> None:
-        self._at = at
+    A source that has ended gives up its stream at once. With `holds` it keeps the stream, and does not count as finished, until
+    `hand_over`: an ingest that is killed and started again with the same sources must not repeat those that ended before the
+    others.
+    """
+
+    def __init__(
+        self,
+        writer: Future[FrameWriter],
+        *,
+        holds: bool = False,
+        clock: Clock | None = None,
+        stop: StopEvent | None = None,
+    ) -> None:
+        """`writer`: may come later; the desk does not close it. `stop`: ends all sources too."""
+        self._clock = clock or SystemClock()
+        self._holds = holds
+        self._stop = stop or self._clock.event()
         self._wake = Wake()
         self._works: dict[str, SourceWork] = {}
         self._leaving: list[SourceWork] = []
+        self._gone: list[SourceWork] = []  # whose last news are not told yet
         self._next: dict[str, SourceOrder] = {}  # orders that wait for an earlier source to give up their stream
         self._told: dict[str, SourceNews] = {}
         self._acked_by_the_gone = 0
         self._stalled = ""
-        self._writer: Future[FrameWriter] = Future()
-        self._over = threading.Event()
-        self._opener = threading.Thread(target=self._open, name="ingest-log", daemon=True)
-        self._opener.start()
-
-    def _open(self) -> None:
-        try:
-            with self._at.open() as log, log.writer() as writer:
-                self._writer.set_result(writer)
-                self._over.wait()
-        except BaseException as error:
-            if self._writer.done():  # then closing failed, not opening
-                raise
-            self._writer.set_exception(error)
-            self._wake.ring()
+        self._writer = writer
+        writer.add_done_callback(lambda _writer: self._wake.ring())
 
     # ---- sources
 
-    def add(self, order: SourceOrder) -> None:
+    def apply(self, change: AddSource | RemoveSource) -> bool:
+        """Begin or stop reading a source; always True, for `Roster.tell`."""
+        match change:
+            case AddSource(order):
+                self.add(order)
+            case RemoveSource(order):
+                self.remove(order)
+        return True
+
+    def add(self, order: SourceOrder, source: Source | None = None) -> None:
+        """Begin to read a source. `source`: it, if it is open already."""
         if any(work.order.stream == order.stream and work.alive for work in self._leaving):
             self._next[order.stream] = order
             return
-        self._works[order.stream] = SourceWork(order, self._writer, self._wake.ring)
+        self._works[order.stream] = SourceWork(
+            order,
+            self._writer,
+            self._wake.ring,
+            source=source,
+            holds=self._holds,
+            clock=self._clock,
+            stop=EitherEvent(self._clock.event(), self._stop),
+        )
 
     def remove(self, order: SourceOrder) -> None:
         """Stop reading the source of this order; another order for the same stream stays."""
@@ -64,18 +85,22 @@ class SourceDesk:
             return
         del self._works[order.stream]
         self._told.pop(order.stream, None)
-        work.stop()
+        work.leave()
         self._leaving.append(work)
 
     def care(self) -> None:
         """Forget the sources that have ended, and begin those that waited for their streams. Raises an error of the log, which
-        would stop all sources."""
+        would stop all sources, and a lack of memory."""
         if self._writer.done():
             writer = self._writer.result()
             writer.flush(0.0)
             self._say_stalled(writer.stalled)
+        for work in self.works:
+            if work.failure is not None:
+                raise work.failure
         for work in [work for work in self._leaving if not work.alive]:
             self._leaving.remove(work)
+            self._gone.append(work)
             self._acked_by_the_gone += work.acked
             if work.order.stream in self._next:
                 self.add(self._next.pop(work.order.stream))
@@ -88,49 +113,105 @@ class SourceDesk:
         self._stalled = stalled
 
     @property
-    def at_work(self) -> bool:
-        return bool(self._next) or any(work.alive for work in [*self._works.values(), *self._leaving])
+    def works(self) -> list[SourceWork]:
+        """The sources that are read, and those that are about to leave."""
+        return [*self._leaving, *self._works.values()]
 
-    # ---- reports to the supervisor
+    @property
+    def at_work(self) -> bool:
+        """Whether any source is read, or has frames that are not in the log yet."""
+        return bool(self._next) or any(work.alive for work in self.works)
+
+    @property
+    def reading(self) -> bool:
+        """Whether any source gives more frames."""
+        return bool(self._next) or any(work.reading for work in self.works)
+
+    # ---- reports
 
     def fileno(self) -> int:
         return self._wake.fileno()
 
+    def wake(self) -> None:
+        """Make `fileno` readable. Safe in a signal handler."""
+        self._wake.ring()
+
     def clear_wake(self) -> None:
         self._wake.clear()
 
+    @property
+    def stalled(self) -> str:
+        return self._stalled
+
+    @property
+    def acked(self) -> int:
+        """Number of frames, of all sources so far, that are in the log."""
+        return self._acked_by_the_gone + sum(work.acked for work in self.works)
+
     def beat(self) -> Beat:
-        works = [*self._works.values(), *self._leaving]
-        return Beat(appended=self._acked_by_the_gone + sum(work.acked for work in works), stalled=self._stalled)
+        return Beat(appended=self.acked, stalled=self._stalled)
 
     def news(self) -> Iterator[SourceNews]:
-        """Iterate the sources whose state has changed since it was last `told`."""
+        """Iterate the sources whose state has changed since it was last `told`; those that have left give their last."""
+        yield from (work.news() for work in self._gone)
         for stream, work in self._works.items():
             news = work.news()
             if self._told.get(stream) != news:
                 yield news
 
+    def take_gone(self) -> list[SourceWork]:
+        """Return the sources that have left since the last call, instead of telling their last news."""
+        gone, self._gone = self._gone, []
+        return gone
+
     def told(self, news: list[SourceNews]) -> None:
         for item in news:
             self._told[item.stream] = item
+        said = {(item.stream, item.since_us) for item in news}
+        self._gone = [work for work in self._gone if (work.order.stream, work.order.since_us) not in said]
 
     # ---- the end
 
     def stop(self, deadline: Deadline) -> bool:
         """Stop reading, and wait for what was read to be in the log. False when it is not there by the deadline."""
-        works = [*self._works.values(), *self._leaving]
         self._next.clear()
-        for work in works:
+        for work in self.works:
+            work.leave()
+        return self._ended(deadline)
+
+    def stop_reading(self) -> None:
+        """Stop reading, and do not wait."""
+        self._next.clear()
+        for work in self.works:
             work.stop()
-        for work in works:
+
+    def hand_over(self, deadline: Deadline) -> None:
+        """Stop reading and end the threads of the sources that are held. Their streams stay open: the caller finishes them by their
+        works. Those that leave already go on with that."""
+        self.stop_reading()
+        for work in self._works.values():
+            work.hand_over()
+        for work in self._works.values():
             work.thread.join(deadline.remaining_s)
-        left = [work for work in works if work.alive]
+
+    def _ended(self, deadline: Deadline) -> bool:
+        for work in self.works:
+            work.thread.join(deadline.remaining_s)
+        left = [work for work in self.works if work.alive]
         for work in left:
             work.give_up()
         return not left
 
     def close(self) -> None:
-        """Close the log. Its writer waits up to five seconds for what is queued. Closing twice is harmless."""
-        self._over.set()
-        self._opener.join(DESK_CLOSE_S)
+        """End the threads, and do not wait for acknowledgements. Closing twice is harmless."""
+        for work in self.works:
+            work.hand_over()
+            work.give_up()
+        self._ended(Deadline.after(CLOSE_S))
         self._wake.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

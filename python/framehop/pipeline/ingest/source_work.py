@@ -9,10 +9,10 @@ from concurrent.futures import Future
 
 from framehop.errors import FramehopError, LogError, is_out_of_memory
 from framehop.pipeline.control import Phase, SourceNews, SourceOrder
-from framehop.pipeline.ingest.feed import Feed
-from framehop.pipeline.ingest.pacing import SystemClock, parse_rate
-from framehop.protocols import FrameWriter
-from framehop.sources import SourceOptions, SourceSpec
+from framehop.pipeline.ingest.feed import Feed, StreamProgress
+from framehop.pipeline.ingest.pacing import Clock, StopEvent, parse_rate
+from framehop.protocols import FrameWriter, Source
+from framehop.sources import SourceOptions, SourceSpec, hide_credentials, without_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -21,16 +21,36 @@ MAX_ERROR = 1000  # characters; messages between processes are bounded
 
 
 class SourceWork:
-    """Runs one source in a thread of its own. Its error is in `news`, so that the others go on; only a lack of memory is raised in
-    its thread. Thread-safe."""
+    """Runs one source in a thread of its own. Its error is in `news`, so that the others go on; only a lack of memory is in
+    `failure`, since that is not its fault. Thread-safe."""
 
-    def __init__(self, order: SourceOrder, writer: Future[FrameWriter], on_change: Callable[[], None]) -> None:
-        """`writer`: may come later. `on_change` is called from the thread, when the phase has changed or the thread ends."""
+    def __init__(
+        self,
+        order: SourceOrder,
+        writer: Future[FrameWriter],
+        on_change: Callable[[], None],
+        *,
+        source: Source | None,
+        holds: bool,
+        clock: Clock,
+        stop: StopEvent,
+    ) -> None:
+        """`writer`: may come later. `on_change` is called from the thread, when the phase has changed or the thread ends. `source`:
+        it, if it is open already. `holds`: whether to keep the stream at the source's end until told to leave or hand over."""
         self.order = order
         self._writer = writer
         self._on_change = on_change
-        self._stop = threading.Event()
+        self._source = source
+        self._clock = clock
+        self._stop = stop
         self._give_up = threading.Event()
+        self._turn = threading.Event()  # to do what comes after the reading
+        self._settles = True
+        if not holds:
+            self._turn.set()
+        self._since_us = None if holds else order.since_us  # who holds finishes nothing that it could read again
+        self._read_over = False
+        self.failure: Exception | None = None
         self._feed: Feed | None = None
         self._phase: Phase = "opening"
         self._error = ""
@@ -41,10 +61,37 @@ class SourceWork:
         """Stop reading. What was read still goes into the log, and the next ingest of an unfinished source goes on from there."""
         self._stop.set()
 
+    def leave(self) -> None:
+        """Stop reading, and give the stream up once what was read is in the log."""
+        self._stop.set()
+        self._turn.set()
+
+    def hand_over(self) -> None:
+        """Stop reading, and leave the stream to the caller, who calls `finish` and `confirm` once the thread has ended. A source
+        that gives up its stream already goes on with that."""
+        self._stop.set()
+        if not self._turn.is_set():
+            self._settles = False
+            self._turn.set()
+
     def give_up(self) -> None:
         """Stop reading, and do not wait for acknowledgements."""
         self._stop.set()
         self._give_up.set()
+
+    @property
+    def reading(self) -> bool:
+        """Whether more frames may come from it."""
+        return self.alive and not self._read_over
+
+    @property
+    def feed(self) -> Feed | None:
+        """What has been read; None before the source is open."""
+        return self._feed
+
+    @property
+    def error(self) -> str:
+        return self._error
 
     @property
     def alive(self) -> bool:
@@ -56,8 +103,8 @@ class SourceWork:
 
     def news(self) -> SourceNews:
         feed, phase = self._feed, self._phase
-        if phase == "opening" and feed is not None and feed.appended:
-            phase = "running"
+        if phase == "opening" and feed is not None and (feed.appended or self._held_at_its_end):
+            phase = "ended" if self._held_at_its_end and feed.acked == feed.appended else "running"
         return SourceNews(
             stream=self.order.stream,
             since_us=self.order.since_us,
@@ -67,6 +114,16 @@ class SourceWork:
             error=self._error[:MAX_ERROR],
         )
 
+    def progress(self, fps: float) -> StreamProgress:
+        """Return how far it is, of which `fps` is the pace."""
+        if self._feed is None:
+            return StreamProgress(stream=self.order.stream, appended=0, acked=0, total=None, fps=0.0, error=self._error)
+        return self._feed.progress(fps)
+
+    @property
+    def _held_at_its_end(self) -> bool:
+        return self._feed is not None and self._feed.ended and not self._turn.is_set()
+
     # ---- the thread
 
     def _run(self) -> None:
@@ -75,44 +132,51 @@ class SourceWork:
         writer = self._writer.result()
         try:
             self._read(writer)
-        except FramehopError as error:
-            self._fail(writer, str(error))
         except Exception as error:
             if is_out_of_memory(error):
-                raise
-            logger.error("source %s failed", self.order.source, exc_info=error)
-            self._fail(writer, f"{type(error).__name__}: {error}")
+                self.failure = error
+                return
+            if not isinstance(error, FramehopError):
+                logger.error("source %s failed", without_credentials(self.order.source), exc_info=error)
+            self._fail(writer, str(error) if isinstance(error, FramehopError) else f"{type(error).__name__}: {error}")
         finally:
+            self._read_over = True
             self._on_change()
 
     def _read(self, writer: FrameWriter) -> None:
-        options = SourceOptions(codec=self.order.codec)
-        source = SourceSpec(source=self.order.source, stream=self.order.stream).open(options)
-        self._feed = Feed(
-            source,
+        self._feed = feed = Feed(
+            self._source or self._open(),
             writer,
             rate=parse_rate(self.order.rate),
             loop=self.order.loop,
-            clock=SystemClock(),
+            clock=self._clock,
             stop=self._stop,
-            run_since_us=self.order.since_us,
+            run_since_us=self._since_us,
         )
-        self._feed.run()
-        if self._feed.error:
-            self._fail(writer, self._feed.error)
-        self._settle(self._feed, writer)
+        feed.run()
+        if feed.error:
+            self._fail(writer, feed.error)
+        self._read_over = True
+        self._on_change()
+        self._turn.wait()
+        if self._settles:
+            self._settle(feed, writer)
+
+    def _open(self) -> Source:
+        spec = SourceSpec(source=self.order.source, stream=self.order.stream)
+        return spec.open(SourceOptions(codec=self.order.codec))
 
     def _fail(self, writer: FrameWriter, error: str) -> None:
         """Log and report the error at once, while other sources go on. An error of the log is not the source's fault: ignore it."""
         if self._phase == "failed" or not _works(writer):
             return
-        self._error, self._phase = error, "failed"
-        logger.error("stream %s: %s", self.order.stream, error)
+        self._error, self._phase = hide_credentials(error, self.order.source), "failed"
+        logger.error("stream %s: %s", self.order.stream, self._error)
         self._on_change()
 
     def _settle(self, feed: Feed, writer: FrameWriter) -> None:
         """Wait until what was read is in the log, and give the stream up."""
-        feed.finish()
+        self.finish()
         while not writer.close_stream(self.order.stream, SETTLE_S):
             if self._give_up.is_set():
                 logger.warning(
@@ -121,10 +185,23 @@ class SourceWork:
                     feed.appended - feed.acked,
                 )
                 return
-        feed.confirm()
-        if feed.error:
-            self._fail(writer, feed.error)
-        elif feed.finished:
+        self.confirm(writer)
+
+    # ---- after the reading, in the thread or by whoever it was handed over to
+
+    def finish(self) -> None:
+        """Mark a source that came to its end as finished in the log."""
+        if self._feed is not None:
+            self._feed.finish()
+
+    def confirm(self, writer: FrameWriter) -> None:
+        """Note what became of the source, once nothing of it is queued."""
+        if self._feed is None:
+            return
+        self._feed.confirm()
+        if self._feed.error:
+            self._fail(writer, self._feed.error)
+        elif self._feed.finished:
             self._phase = "ended"
 
 

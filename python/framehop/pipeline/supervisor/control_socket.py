@@ -12,8 +12,19 @@ from typing import Self
 import zmq
 
 from framehop.errors import FramehopError, ProcessError, text_of
-from framehop.pipeline.control_plane import LARGEST_REQUEST, Answer, Refusal, Request, encode, parse_request
+from framehop.pipeline.control_plane import (
+    LARGEST_REQUEST,
+    PUBLICATION,
+    SOCKET,
+    Answer,
+    Publication,
+    Refusal,
+    Request,
+    encode,
+    parse_request,
+)
 from framehop.pipeline.wake import Wake
+from framehop.replacing import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -87,3 +98,15 @@ class ControlSocket:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def publish(directory: Path, publication: Publication, answer: Callable[[Request], Answer]) -> ControlSocket:
+    """Publish a pipeline in its runtime directory: from here on it can be found and asked. Raises ProcessError, OSError."""
+    control = ControlSocket(directory / SOCKET, answer)
+    try:
+        # The file comes last and in one step, so that whoever finds it finds it complete, and the socket too.
+        replace_file(directory / PUBLICATION, encode(publication))
+    except BaseException:
+        control.close()
+        raise
+    return control

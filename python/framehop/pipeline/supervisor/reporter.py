@@ -15,8 +15,6 @@ from framehop import _core
 from framehop.budgets import LAG_PATIENCE_S
 from framehop.errors import ClosedError, FramehopError, ProcessError
 from framehop.pipeline.control_plane import (
-    PUBLICATION,
-    SOCKET,
     Answer,
     PipelineReport,
     Publication,
@@ -25,13 +23,12 @@ from framehop.pipeline.control_plane import (
     StatusRequest,
     SwapLook,
     SwapRequest,
-    encode,
 )
-from framehop.pipeline.supervisor.control_socket import ControlSocket
+from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps, SwapReport
-from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
-from framehop.replacing import replace_file
+from framehop.pipeline.supervisor.stream_answers import answer_streams
+from framehop.pipeline.supervisor.streams import Streams
 from framehop.types import ModelInfo, PartitionLag
 
 RATE_S = 10.0
@@ -131,7 +128,7 @@ class Reporter:
         models: Callable[[], dict[str, ModelInfo]],
         swaps: ModelSwaps,
         stopping: Callable[[], bool],
-        roster: Roster,
+        streams: Streams,
         rings: list[_core.RingHost],
         members: list[str],
         rate: Rate,
@@ -139,16 +136,14 @@ class Reporter:
     ) -> None:
         self._publication = publication
         self._view, self._models, self._swaps, self._stopping = view, models, swaps, stopping
-        self._roster, self._rings, self._rate = roster, rings, rate
+        self._streams, self._rings, self._rate = streams, rings, rate
         self._members = {f"worker-{index}": name for index, name in enumerate(members)}
         self._lag = LagLook(lag)
         try:
-            self._socket = ControlSocket(directory / SOCKET, self._answer)
+            self._socket = publish(directory, publication, self._answer)
         except BaseException:
             self._lag.close()
             raise
-        # The file comes last and in one step, so that whoever finds it finds it complete, and the socket too.
-        replace_file(directory / PUBLICATION, encode(publication))
 
     def _answer(self, request: Request) -> Answer:
         match request:
@@ -158,6 +153,8 @@ class Reporter:
                 return self._swapping(self._begin_swap(model))
             case SwapLook(number):
                 return self._swapping(self._swaps.report(number))
+            case _:
+                return answer_streams(self._streams, self._publication, request)
 
     def _begin_swap(self, model: str) -> SwapReport:
         if self._stopping():
@@ -177,7 +174,7 @@ class Reporter:
             counters=counters,
             events_per_s=round(self._rate.per_s, 3),
             processes=list(processes),
-            streams=list(self._roster.statuses().values()),
+            streams=self._streams.statuses(),
             rings=[report for index, ring in enumerate(self._rings) if (report := _ring(index, ring)) is not None],
             members=self._members,
             model=next(iter(models.values()), None),

@@ -5,18 +5,22 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from framehop.errors import InvalidArgumentError, SourceError
+from msgspec import structs
+
+from framehop.errors import ClosedError, InvalidArgumentError, SourceError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.wake import Wake
+from framehop.sources import hide_credentials, without_credentials
+from framehop.timing import now_us
 
 Change = AddSource | RemoveSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStatus:
-    """One stream that is written by this pipeline.
+    """One stream that is written by this pipeline. `source`: as the user wrote it, without a password.
 
     `phase`: `waiting` for its process, `opening`, `running`, `retrying` (a live source that is away; `error` says why), `paused`,
     `ended` (a finite source, all of it in the log), `failed` with `error`; a pushed stream is `running`. `appended`: frames handed
@@ -38,7 +42,8 @@ class StreamStatus:
 
 
 class Roster:
-    """The sources of one pipeline. Thread-safe. `fileno` is readable while there are changes that ingest must be told.
+    """The sources of one pipeline. Thread-safe. `fileno` is readable while there are changes that ingest must be told. A source
+    that is paused keeps its order here, and ingest is told that it is removed.
 
     `on_change` is called at each change of a stream's phase, from the thread that notes the change and without a lock.
     """
@@ -49,21 +54,49 @@ class Roster:
         self._orders: dict[str, SourceOrder] = {}
         self._statuses: dict[str, StreamStatus] = {}
         self._untold: deque[Change] = deque()
+        self._paused: set[str] = set()
+        self._closed = False
+        self._endless = False
         self._on_change = on_change
 
     # ---- orders, from any thread
 
-    def add(self, order: SourceOrder) -> None:
-        """Add a source. Raises InvalidArgumentError when the stream has one already."""
+    def add(self, *orders: SourceOrder, endless: bool = False) -> None:
+        """Add sources, all or none. `endless`: one of them has no end, or others like them may come, so the pipeline goes on when
+        all have ended. Raises InvalidArgumentError when a stream has a source already, ClosedError once the pipeline ends."""
         with self._changed:
-            if order.stream in self._orders:
-                raise InvalidArgumentError(
-                    f"stream {order.stream} has the source {self._orders[order.stream].source} already: "
-                    "give this one another stream=, or remove that one first"
-                )
-            self._orders[order.stream] = order
-            self._statuses[order.stream] = StreamStatus(stream=order.stream, source=order.source, phase="waiting")
-            self._tell(AddSource(order))
+            self._check_open()
+            for order in orders:
+                self._check_free(order.stream)
+            self._endless = self._endless or endless
+            for order in orders:
+                self._orders[order.stream] = order
+                self._begin(order)
+
+    def check_open(self) -> None:
+        """Raise ClosedError once the pipeline ends."""
+        with self._changed:
+            self._check_open()
+
+    def check_free(self, stream: str) -> None:
+        """Raise InvalidArgumentError when the stream has a source."""
+        with self._changed:
+            self._check_free(stream)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this pipeline is ending and reads nothing more: start another one")
+
+    def _check_free(self, stream: str) -> None:
+        if stream in self._orders:
+            raise InvalidArgumentError(
+                f"stream {stream} has the source {without_credentials(self._orders[stream].source)} already: "
+                "give this one another stream id, or remove that one first"
+            )
+
+    def _begin(self, order: SourceOrder) -> None:
+        self._statuses[order.stream] = _status(order, "waiting")
+        self._tell(AddSource(order))
 
     def remove(self, stream: str) -> bool:
         """Remove a stream's source; False when there is none."""
@@ -72,9 +105,57 @@ class Roster:
             if order is None:
                 return False
             del self._statuses[stream]
+            self._paused.discard(stream)
             self._tell(RemoveSource(order))
             self._changed.notify_all()
             return True
+
+    def pause(self, stream: str) -> bool:
+        """Stop reading a stream's source, and keep its place; False when there is none. Raises InvalidArgumentError when it has
+        ended. Pausing twice is harmless."""
+        with self._changed:
+            order = self._orders.get(stream)
+            if order is None:
+                return False
+            if self._statuses[stream].phase == "ended":
+                raise InvalidArgumentError(f"stream {stream} has ended: there is nothing to pause")
+            if stream in self._paused:
+                return True
+            self._paused.add(stream)
+            status = self._statuses[stream] = _paused(self._statuses[stream])
+            self._tell(RemoveSource(order))
+            self._changed.notify_all()
+        self._say(status)
+        return True
+
+    def resume(self, stream: str) -> bool:
+        """Read a paused source again; False when the stream has no source. Harmless for one that is not paused. Raises ClosedError
+        once the pipeline ends."""
+        with self._changed:
+            order = self._orders.get(stream)
+            if order is None:
+                return False
+            if stream not in self._paused:
+                return True
+            self._check_open()
+            self._paused.discard(stream)
+            self._begin(order)
+            self._changed.notify_all()
+            status = self._statuses[stream]
+        self._say(status)
+        return True
+
+    def try_close(self) -> bool:
+        """Take no more sources, unless the pipeline has to go on: there is one that ingest has not been told of, one is paused, or
+        there was one without end."""
+        with self._changed:
+            self._closed = self._closed or not (self._endless or self._paused or self._wants_ingest)
+            return self._closed
+
+    def close(self) -> None:
+        """Take no more sources, because the pipeline ends."""
+        with self._changed:
+            self._closed = True
 
     def _tell(self, change: Change) -> None:
         self._untold.append(change)
@@ -98,14 +179,36 @@ class Roster:
     def wants_ingest(self) -> bool:
         """Whether there is a source that ingest has not been told of."""
         with self._changed:
-            return any(isinstance(change, AddSource) and change.order.stream in self._orders for change in self._untold)
+            return self._wants_ingest
+
+    @property
+    def _wants_ingest(self) -> bool:
+        return any(
+            isinstance(change, AddSource) and change.order.stream in self._orders.keys() - self._paused
+            for change in self._untold
+        )
+
+    @property
+    def stays(self) -> bool:
+        """Whether the pipeline goes on when all sources have ended: one is paused, or there was one without end."""
+        with self._changed:
+            return self._endless or bool(self._paused)
 
     def begin(self) -> list[SourceOrder]:
-        """Return all sources for an ingest process that begins, and forget the untold changes, which these include."""
+        """Return all sources for an ingest that begins, and forget the untold changes, which these include."""
         with self._changed:
             self._untold.clear()
             self._wake.clear()
-            return list(self._orders.values())
+            return [order for stream, order in self._orders.items() if stream not in self._paused]
+
+    def tell_again(self) -> None:
+        """Note that an ingest process has ended as agreed. One that was told of a source while it ended has never said anything of
+        it, so its successor has to be told."""
+        with self._changed:
+            told = {change.order.stream for change in self._untold if isinstance(change, AddSource)}
+            for stream, order in self._orders.items():
+                if self._statuses[stream].phase == "waiting" and stream not in told:
+                    self._tell(AddSource(order))
 
     def tell(self, say: Callable[[Change], bool]) -> None:
         """Hand the changes to `say` in order; those that it does not take stay for the next call."""
@@ -120,19 +223,19 @@ class Roster:
             order = self._orders.get(news.stream)
             if order is None or order.since_us != news.since_us:
                 return
-            before = self._statuses[news.stream].phase
-            status = StreamStatus(
-                stream=news.stream,
-                source=order.source,
-                phase=news.phase,
-                appended=news.appended,
-                acked=news.acked,
-                error=news.error,
-                health=news.health,
-            )
+            before = self._statuses[news.stream]
+            status = _status(order, news.phase, news)
+            if news.stream in self._paused and status.phase != "ended":
+                status = _paused(status, before.health.phase_since_us)
             self._statuses[news.stream] = status
+            if status.phase == "ended":
+                self._paused.discard(news.stream)
             self._changed.notify_all()
-        if self._on_change is not None and before != news.phase:
+        if before.phase != status.phase:
+            self._say(status)
+
+    def _say(self, status: StreamStatus) -> None:
+        if self._on_change is not None:
             self._on_change(status)
 
     # ---- views
@@ -141,6 +244,10 @@ class Roster:
         with self._changed:
             return dict(self._statuses)
 
+    def order(self, stream: str) -> SourceOrder | None:
+        with self._changed:
+            return self._orders.get(stream)
+
     def wait_for(self, stream: str, done: Callable[[StreamStatus], bool], timeout_s: float) -> StreamStatus:
         """Wait until the status is `done` or the time is up, and return it. Raises SourceError once the source has been removed."""
         with self._changed:
@@ -148,3 +255,23 @@ class Roster:
             if stream not in self._statuses:
                 raise SourceError(f"stream {stream} was removed")
             return self._statuses[stream]
+
+
+def _status(order: SourceOrder, phase: Phase, news: SourceNews | None = None) -> StreamStatus:
+    """Return what is known of a source, and no password with it."""
+    health = news.health if news is not None else SourceHealth(phase_since_us=now_us())
+    return StreamStatus(
+        stream=order.stream,
+        source=without_credentials(order.source),
+        phase=phase,
+        appended=news.appended if news is not None else 0,
+        acked=news.acked if news is not None else 0,
+        error=hide_credentials(news.error, order.source) if news is not None else "",
+        health=health,
+    )
+
+
+def _paused(status: StreamStatus, since_us: int = 0) -> StreamStatus:
+    """Return this status as that of a source that is not read at the moment."""
+    health = structs.replace(status.health, phase_since_us=since_us or now_us(), fps=0.0, next_try_us=0)
+    return replace(status, phase="paused", error="", health=health)

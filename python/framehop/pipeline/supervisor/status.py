@@ -18,16 +18,16 @@ class Status:
     poll and commit now. `stalled`: why nothing can be written at the moment, else empty. `found`: by stream, in how many
     frames there was an object; beyond 64 streams the others are counted together, under an empty name."""
 
-    frames_read: int
-    events: int
-    detected: int
-    skipped: int
-    failed: int
-    in_flight: int
-    resent: int
-    appended: int
-    restarts: int
-    stalled: str
+    frames_read: int = 0
+    events: int = 0
+    detected: int = 0
+    skipped: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    resent: int = 0
+    appended: int = 0
+    restarts: int = 0
+    stalled: str = ""
     found: ByStream = field(default_factory=dict)
 
 

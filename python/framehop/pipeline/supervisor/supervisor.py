@@ -34,9 +34,9 @@ from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.pipeline.supervisor.reporter import Rate, Reporter
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, Role, WorkerRole
-from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
+from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring
 from framehop.timing import Deadline, now_us
@@ -49,7 +49,7 @@ TICK_S = 1.0
 
 class Supervisor:
     """Runs a pipeline on this host until it is asked to stop. With `until_idle_s` it also ends when no frame came for so long; with
-    `ends_with_sources`, when the sources of `roster` are done and every frame of theirs has its event.
+    `ends_with_sources`, when the sources of `streams` are done and every frame of theirs has its event.
 
     Call `run` once, from one thread. The constructor starts nothing; it raises OutOfMemoryError when the rings do not fit,
     InvalidArgumentError when no ring can have that size, ModelError and ConfigError. `run` raises LogError, and ProcessError when a
@@ -61,7 +61,7 @@ class Supervisor:
         log: LogAt,
         options: DetectOptions,
         *,
-        roster: Roster,
+        streams: Streams,
         ends_with_sources: bool = False,
         until_idle_s: float | None = None,
         fail_at: FailPoint | None = None,
@@ -69,7 +69,8 @@ class Supervisor:
     ) -> None:
         self._log = log
         self._options = options
-        self._roster = roster
+        self._streams = streams
+        self._roster = streams.roster
         self._ends_with_sources = ends_with_sources
         self._until_idle_s = until_idle_s
         self._fail_at = fail_at
@@ -78,7 +79,7 @@ class Supervisor:
         load_model(options.model)  # refuses a missing file now, not in the detector
         check_conf(options.conf, options.class_conf)
         self._resources = Resources()
-        self._ingest = IngestRole(log, roster, stays=not ends_with_sources)
+        self._ingest = IngestRole(log, self._roster, stays=not ends_with_sources)
         self._workers = WorkerRole(log, options, self._resources)
         self._detectors = DetectorRole(options, self._resources, self._workers.serves)
         self._roles: tuple[Role, ...] = (self._ingest, self._workers, self._detectors)
@@ -119,12 +120,13 @@ class Supervisor:
                 log=self._log.url,
                 lane=self._options.lane,
                 version=_core.__version__,
+                kind="pipeline" if self._streams.takes_sources else "detect",
             ),
             view=lambda: self.view,
             models=lambda: self._detectors.models,
             swaps=self._detectors.swaps,
             stopping=lambda: stop.requested,
-            roster=self._roster,
+            streams=self._streams,
             rings=self._resources.rings,
             members=self._resources.members,
             rate=self._rate,
@@ -158,6 +160,7 @@ class Supervisor:
             self._wait(stop, self._next_wake_s(), progress)
             self._care()
             self._serve_sources()
+        self._roster.close()
 
     def _wait(self, stop: StopSignal, timeout_s: float, progress: GroupProgress | None = None) -> None:
         """Wait until a process says something or ends, a look at the log is done, a stop is requested, or the time is up."""
@@ -245,6 +248,8 @@ class Supervisor:
         if process.popen is None or process.popen.poll() is None:
             return
         self._hear(role, process)
+        if role is self._ingest:
+            self._roster.tell_again()
         incident = process.reap(role.held(process), progressed=self.status().events > process.events_at_start)
         # A process that died while draining may have had more in flight than its last beat said.
         unfinished = incident is not None or process.beat.in_flight > 0
@@ -267,8 +272,8 @@ class Supervisor:
         if look is None:
             progress.ask(quiet=self._quiet())
             return False
-        if self._until_idle_s is None:
-            return look.quiet and look.caught_up
+        if self._until_idle_s is None:  # a source may have been added since the look was asked for
+            return look.quiet and look.caught_up and self._ingest_is_over() and self._roster.try_close()
         if look.ends != self._ends or not (look.quiet and look.caught_up):
             self._busy_s, self._ends = time.monotonic(), look.ends
         return look.asked_s >= self._busy_s + self._until_idle_s
@@ -280,6 +285,8 @@ class Supervisor:
         return all(worker.ready and not worker.beat.in_flight for worker in self._workers.processes)
 
     def _ingest_is_over(self) -> bool:
+        if self._roster.stays:
+            return False
         ingest = self._ingest.process
         if ingest is None:
             return self._roster.empty

@@ -1,0 +1,97 @@
+"""Re-reads the streams of a configuration file when the process gets SIGHUP."""
+
+from __future__ import annotations
+
+import logging
+import select
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from framehop.cli.output import complain, note
+from framehop.errors import FramehopError
+from framehop.pipeline.stream_file import Changes, StreamFile
+from framehop.pipeline.wake import Wake
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 1.0
+
+
+@contextmanager
+def reread_on_hangup(file: StreamFile | None) -> Iterator[None]:
+    """Let SIGHUP have `file` read again while inside; without a file it keeps its meaning. Main thread only."""
+    if file is None:
+        yield
+        return
+    with _Rereader(file) as rereader:
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            rereader.ask()
+
+        before = signal.signal(signal.SIGHUP, handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+
+class _Rereader:
+    """Reads the file in a thread of its own, as a signal handler must not wait."""
+
+    def __init__(self, file: StreamFile) -> None:
+        self._file = file
+        self._wake = Wake()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="framehop-reread", daemon=True)
+        self._thread.start()
+
+    def ask(self) -> None:
+        """Have the file read again. Safe in a signal handler."""
+        self._wake.ring()
+
+    def _run(self) -> None:
+        while True:
+            select.select([self._wake], [], [])
+            self._wake.clear()
+            if self._closed:
+                return
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            changes = self._file.apply()
+        except FramehopError as error:
+            complain(f"{error}; the streams stay as they are")
+        except Exception:  # our bug must not end the re-reading
+            logger.exception("%s was not read again", self._file.path)
+        else:
+            note(f"{self._file.path} was read again: {_told(changes)}")
+
+    def __enter__(self) -> _Rereader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._closed = True
+        self._wake.ring()
+        self._thread.join(CLOSE_S)
+        if not self._thread.is_alive():
+            self._wake.close()
+
+
+def _told(changes: Changes) -> str:
+    parts = [
+        f"{what} {', '.join(streams)}"
+        for what, streams in (
+            ("added", changes.added),
+            ("removed", changes.removed),
+            ("replaced", changes.replaced),
+        )
+        if streams
+    ]
+    said = "; ".join(parts) or "no stream has changed"
+    return (
+        f"{said}. Only streams are read again: what else has changed waits for the next start" if changes.more else said
+    )

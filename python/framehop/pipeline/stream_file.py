@@ -1,0 +1,99 @@
+"""The streams of a configuration file in a pipeline that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from framehop.config import FileConfig, load_config
+from framehop.errors import ConfigError, FramehopError
+from framehop.pipeline.control import SourceOrder
+from framehop.pipeline.ingest.pacing import check_loop, parse_rate
+from framehop.pipeline.supervisor.streams import Streams
+from framehop.sources import StreamConfig, without_credentials
+from framehop.timing import now_us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """The streams that a file has changed, by id. `more`: whether something else in it has changed too."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    replaced: tuple[str, ...]
+    more: bool = False
+
+
+class StreamFile:
+    """Keeps the streams that a pipeline reads as a file says; streams that came another way stay. Use from one thread."""
+
+    def __init__(self, path: Path, streams: Streams) -> None:
+        """Starts nothing: `apply` does."""
+        self.path = path
+        self._streams = streams
+        self._before: FileConfig | None = None
+        self._names: frozenset[str] = frozenset()
+
+    def apply(self) -> Changes:
+        """Read the file; add what is new in it, remove what is gone, replace what is another. What is paused stays so. Raises
+        ConfigError, or ClosedError once the pipeline ends, and then nothing has changed."""
+        config = load_config(self.path)
+        wanted = self._orders(config.streams)
+        present = self._present(wanted)
+        changes = changes_between(present, wanted)
+        self._streams.check_open()
+        for stream in (*changes.removed, *changes.replaced):
+            self._streams.roster.remove(stream)
+        new = [wanted[stream] for stream in (*changes.added, *changes.replaced)]
+        self._streams.put(*new, endless=bool(wanted))
+        before, self._before, self._names = self._before, config, frozenset(wanted)
+        more = before is not None and replace(before, streams={}) != replace(config, streams={})
+        return Changes(added=changes.added, removed=changes.removed, replaced=changes.replaced, more=more)
+
+    def _present(self, wanted: Mapping[str, SourceOrder]) -> dict[str, SourceOrder]:
+        """Return the orders of this file that are in force. Raises ConfigError for a new stream that has another source."""
+        present = {stream: order for stream in self._names if (order := self._streams.roster.order(stream)) is not None}
+        for stream in wanted.keys() - present.keys():
+            try:
+                self._streams.check_free(stream)
+            except FramehopError as error:
+                raise self._at(stream, error) from error
+        return present
+
+    def _orders(self, streams: Mapping[str, StreamConfig]) -> dict[str, SourceOrder]:
+        orders = {}
+        for stream, config in streams.items():
+            try:
+                orders[stream] = _order(stream, config, self.path.parent)
+            except FramehopError as error:
+                raise self._at(stream, error) from error
+        return orders
+
+    def _at(self, stream: str, error: FramehopError) -> ConfigError:
+        return ConfigError(f"{self.path}: streams.{stream}: {without_credentials(str(error))}")
+
+
+def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:
+    return SourceOrder(
+        stream=stream,
+        source=config.spec(stream, root.absolute()).source,
+        rate=str(parse_rate(str(config.rate))),
+        loop=check_loop(config.loop),
+        codec=config.codec,
+        since_us=now_us(),
+    )
+
+
+def changes_between(present: Mapping[str, SourceOrder], wanted: Mapping[str, SourceOrder]) -> Changes:
+    """Return what turns the orders in force into the wanted ones. Orders that differ only in their time are the same."""
+    both = [stream for stream in wanted if stream in present]
+    return Changes(
+        added=tuple(stream for stream in wanted if stream not in present),
+        removed=tuple(sorted(present.keys() - wanted.keys())),
+        replaced=tuple(
+            stream for stream in both if replace(wanted[stream], since_us=0) != replace(present[stream], since_us=0)
+        ),
+    )

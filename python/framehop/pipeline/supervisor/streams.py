@@ -1,0 +1,110 @@
+"""The streams of a pipeline while it runs: they are added, paused, resumed and removed by the program, the command line and a file
+alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from framehop.errors import InvalidArgumentError
+from framehop.pipeline.control import SourceOrder
+from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
+from framehop.pipeline.supervisor.roster import Roster, StreamStatus
+from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, SourceSpec, check_codec, expand, open_specs
+from framehop.timing import now_us
+
+
+def _nobody(_stream: str) -> bool:
+    return False
+
+
+class Streams:
+    """Changes the sources of one pipeline. Thread-safe.
+
+    `pushed`: tells whether a program pushes pictures to a stream, which then has no source. `takes_sources`: whether there may be
+    sources at all; `framehop detect` only reads the log.
+    """
+
+    def __init__(self, roster: Roster, *, pushed: Callable[[str], bool] = _nobody, takes_sources: bool = True) -> None:
+        self.roster = roster
+        self.takes_sources = takes_sources
+        self._pushed = pushed
+
+    def add(
+        self,
+        sources: Iterable[str | SourceSpec],
+        *,
+        rate: Rate = "realtime",
+        loop: int = 1,
+        codec: Codec = DEFAULT_CODEC,
+    ) -> list[str]:
+        """Read these sources too; returns their stream ids. All or none are added, and one that cannot be read at the moment fails
+        later, unless none can. Raises SourceError, ConfigError, InvalidArgumentError when a stream has a source already,
+        ClosedError once the pipeline ends."""
+        check_rate(rate)
+        check_loop(loop)
+        check_codec(codec)
+        specs = expand(sources)
+        wanted = open_specs(specs, SourceOptions(codec=codec))
+        orders = [
+            SourceOrder(
+                stream=spec.stream, source=spec.source, rate=str(rate), loop=loop, since_us=now_us(), codec=codec
+            )
+            for spec in specs
+        ]
+        self.put(*orders, endless=any(not source.finite for source in wanted.sources))
+        return [order.stream for order in orders]
+
+    def put(self, *orders: SourceOrder, endless: bool) -> None:
+        """Read the sources of these orders too, and do not look at them first. Raises what `Roster.add` raises, and
+        InvalidArgumentError where there may be no source."""
+        self.check_open()
+        for order in orders:
+            self.check_free(order.stream)
+        self.roster.add(*orders, endless=endless)
+
+    def check_open(self) -> None:
+        """Raise InvalidArgumentError where there may be no source, ClosedError once the pipeline ends."""
+        if not self.takes_sources:
+            raise InvalidArgumentError(
+                "this is a detect, which reads no sources but what others put into the log: add them to a framehop ingest or run"
+            )
+        self.roster.check_open()
+
+    def check_free(self, stream: str) -> None:
+        """Raise InvalidArgumentError when a stream has a source already, or pictures are pushed to it."""
+        if self._pushed(stream):
+            raise InvalidArgumentError(f"pictures are pushed to {stream}: give the source another stream id")
+        self.roster.check_free(stream)
+
+    def remove(self, *streams: str) -> None:
+        """Stop reading these sources; what was read still goes into the log. Raises InvalidArgumentError, and then changes nothing,
+        when a stream has no source."""
+        self._check_known(streams)
+        for stream in streams:
+            self.roster.remove(stream)
+
+    def pause(self, *streams: str) -> None:
+        """Stop reading these sources, and keep their places. Raises InvalidArgumentError when a stream has no source, or has
+        ended."""
+        self._check_known(streams)
+        for stream in streams:
+            self.roster.pause(stream)
+
+    def resume(self, *streams: str) -> None:
+        """Read paused sources again: a file goes on with its next frame, a live source begins a new epoch. Raises
+        InvalidArgumentError when a stream has no source, ClosedError once the pipeline ends."""
+        self._check_known(streams)
+        for stream in streams:
+            self.roster.resume(stream)
+
+    def statuses(self, *streams: str) -> list[StreamStatus]:
+        """Return the state of these streams, or of all if none is named."""
+        found = self.roster.statuses()
+        return [status for name, status in found.items() if name in streams or not streams]
+
+    def _check_known(self, streams: Iterable[str]) -> None:
+        known = self.roster.statuses()
+        missing = [stream for stream in streams if stream not in known]
+        if missing:
+            there = ", ".join(sorted(known)[:20]) + (" …" if len(known) > 20 else "")
+            raise InvalidArgumentError(f"no stream {missing[0][:140]!r} is read here; there is {there or 'none'}")

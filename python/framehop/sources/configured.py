@@ -1,0 +1,44 @@
+"""A stream as a configuration file describes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from framehop.errors import ConfigError
+from framehop.sources.credentials import with_credentials, without_credentials
+from framehop.sources.expand import expand
+from framehop.sources.film import DEFAULT_CODEC, Codec
+from framehop.sources.spec import SourceSpec
+from framehop.types import check_stream
+
+
+class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of `streams` in a configuration file. `source`, `rate`, `loop` and `codec`: as the options of `framehop ingest`.
+    `username`, `password`: for an address that has no user in it."""
+
+    source: str
+    rate: str | float = "realtime"
+    loop: int = 1
+    codec: Codec = DEFAULT_CODEC
+    username: str = ""
+    password: str = ""
+
+    def __post_init__(self) -> None:
+        if self.password and not self.username:
+            raise ConfigError("password needs a username")
+
+    def __repr__(self) -> str:
+        return f"StreamConfig(source={without_credentials(self.source)!r})"
+
+    def spec(self, stream: str, root: Path) -> SourceSpec:
+        """Return the one source that this is. Relative paths start at `root`. Raises ConfigError, and SourceError or
+        InvalidArgumentError."""
+        address = with_credentials(self.source, self.username, self.password) if self.username else self.source
+        specs = expand([SourceSpec(source=address, stream=check_stream(stream)).absolute(root)])
+        if len(specs) > 1:
+            raise ConfigError(
+                f"{self.source} is {len(specs)} sources, and a stream has one: give each a stream of its own"
+            )
+        return specs[0]
