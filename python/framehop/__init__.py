@@ -6,7 +6,8 @@
         print(event.event_id, [(o.label, o.confidence) for o in event.objects])
 
 There are three verbs, `ingest`, `detect` and `run`; the `Pipeline` behind them, which your own program can start, feed and stop;
-and the pieces that it is made of. Names are loaded on first use: `import framehop` itself is quick and pulls in nothing heavy.
+`stream`, which takes pictures of your own; and the pieces that it is made of. Names are loaded on first use: `import framehop`
+itself is quick and pulls in nothing heavy.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from framehop.ops.audit import audit
     from framehop.pipeline.api import detect, ingest, run
     from framehop.pipeline.pipeline import Pipeline
+    from framehop.pipeline.stream import stream
     from framehop.types import Event, Frame, FrameKey
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "load_model",
     "open_log",
     "run",
+    "stream",
 ]
 
 _HOME = {
@@ -67,6 +70,7 @@ _HOME = {
     "load_model": "framehop.inference.engine",
     "open_log": "framehop.log",
     "run": "framehop.pipeline.api",
+    "stream": "framehop.pipeline.stream",
 }
 
 

@@ -60,10 +60,17 @@ def parse_rfc3339(text: str) -> int:
         raise InvalidArgumentError(f"not an RFC 3339 time: {text[:64]!r}") from error
     if moment.tzinfo is None:
         raise InvalidArgumentError(f"a time needs its zone, as in 2026-01-31T12:00:00Z: {text[:64]!r}")
+    return to_micros(moment)
+
+
+def to_micros(moment: datetime) -> int:
+    """Return a time that has its zone as microseconds since 1970. Raises InvalidArgumentError."""
+    if moment.tzinfo is None:
+        raise InvalidArgumentError(f"a time needs its zone, as datetime.now(UTC) has it: {moment.isoformat()}")
     try:
         delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     except OverflowError as error:  # a time in the last hours of year 9999 in another zone has no form in UTC
-        raise InvalidArgumentError(f"not a time from year 1 to 9999 in UTC: {text[:64]!r}") from error
+        raise InvalidArgumentError(f"not a time from year 1 to 9999 in UTC: {moment.isoformat()}") from error
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 

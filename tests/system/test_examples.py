@@ -86,6 +86,19 @@ def test_own_service(house: House) -> None:
     assert lines[0] == lines[2] != lines[1]
 
 
+def test_push_pictures(house: House) -> None:
+    names = [house.path / f"{seq}.jpg" for seq in range(3)]
+    for path, picture in zip(names, shapes().pictures(), strict=False):
+        path.write_bytes(picture.payload)
+    printed = python(house, ROOT / "examples" / "push_pictures.py", house.log, "gate-1", *names)
+    assert printed.splitlines() == [f"{path}: seq {seq}" for seq, path in enumerate(names)]
+    with framehop.open_log(house.log, create=False) as log:
+        metas = list(log.scan_frames())
+        found = [log.read_frame(meta.pointer) for meta in metas]
+    assert [meta.clock for meta in metas] == ["camera"] * 3
+    assert [bytes(record.payload or b"") for record in found if record] == [path.read_bytes() for path in names]
+
+
 def test_fastapi_service(house: House) -> None:
     """Under `--reload`: a new process takes over from the old one, and nothing of that stays."""
     port = free_port()
@@ -144,10 +157,13 @@ def _detects(client: httpx.Client) -> None:
 
 
 def test_the_python_of_the_page_on_embedding(house: House, clip: Path) -> None:
-    [code] = snippets("docs/embed.md")
+    code, pushing = snippets("docs/embed.md")
     assert f'"{clip.name}"' in code
     lines = python(house, "-c", code).splitlines()
     assert [line.split("/")[2] for line in lines] == [str(seq) for seq in range(COUNT)]
+    assert python(house, "-c", pushing) == ""
+    with framehop.open_log(house.path / "framehop-data", create=False) as log:
+        assert {meta.key.stream for meta in log.scan_frames()} == {"gate-1", "gate-2"}
 
 
 def test_every_example_is_run_here() -> None:

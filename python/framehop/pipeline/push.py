@@ -23,7 +23,7 @@ from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.protocols import Ack, FrameLog, FrameWriter
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
 from framehop.timing import Deadline, now_us
-from framehop.types import Frame, FrameKey, check_stream
+from framehop.types import Frame, FrameKey, check_stream, rfc3339
 
 Pushable = bytes | bytearray | memoryview | NDArray[np.uint8]
 
@@ -46,8 +46,18 @@ class _Stream:
 class Pusher:
     """Puts pushed pictures into the log, which it opens with the first. Thread-safe; streams do not wait for each other."""
 
-    def __init__(self, at: LogAt, *, quality: int = 85) -> None:
+    def __init__(
+        self,
+        at: LogAt,
+        *,
+        quality: int = 85,
+        create: bool = False,
+        over: str = "this pipeline has been stopped: make a new Pipeline",
+    ) -> None:
+        """Opens nothing yet. `create`: make a missing log. `over`: what a ClosedError says after `close`."""
         self._at = at
+        self._create = create
+        self._over = over
         self._quality = quality
         self._lock = threading.Lock()
         self._streams: dict[str, _Stream] = {}
@@ -57,17 +67,37 @@ class Pusher:
 
     def push(self, stream: str, picture: Pushable, *, captured_us: int | None, timeout_s: float) -> FrameKey:
         """Put one picture into the log; see Pipeline.push."""
-        deadline = Deadline.after(timeout_s)
+        key = self._put(stream, picture, captured_us, Deadline.after(timeout_s))
+        if key is None:
+            raise _too_slow(stream, timeout_s, self.stalled)
+        return key
+
+    def try_push(self, stream: str, picture: Pushable, *, captured_us: int | None) -> bool:
+        """Put one picture into the log if it has room now; see `stream`."""
+        return self._put(stream, picture, captured_us, Deadline.after(0.0)) is not None
+
+    def begin(self, stream: str) -> None:
+        """Open the log and begin the stream's epoch now, not with the first picture. Raises LogError, StreamBusyError."""
+        held = self._held(check_stream(stream), Deadline.after(0.0))
+        assert held is not None, "nobody else knows the stream yet"
+        try:
+            self._begin(held, self._opened())
+        finally:
+            held.lock.release()
+
+    def _put(self, stream: str, picture: Pushable, captured_us: int | None, deadline: Deadline) -> FrameKey | None:
+        """Return the key of the picture; None when the log had no room for it by the deadline."""
+        _check_time(captured_us)
         payload, width, height = self._encoded(picture)
         held = self._held(check_stream(stream), deadline)
         if held is None:
-            raise _too_slow(stream, timeout_s)
+            return None
         try:
             writer = self._opened()
             self._begin(held, writer)
             frame = _frame(held, payload, width, height, captured_us)
             if not writer.append(frame, held.on_ack, deadline.remaining_s):
-                raise _too_slow(stream, timeout_s, writer.stalled)
+                return None
             held.next_seq += 1
             return frame.key
         finally:
@@ -106,7 +136,7 @@ class Pusher:
         with self._lock:
             self._check_open()
             if self._writer is None:
-                self._log = self._at.open(create=False)
+                self._log = self._at.open(create=self._create)
                 self._writer = self._log.writer()
             return self._writer
 
@@ -126,7 +156,7 @@ class Pusher:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ClosedError("this pipeline has been stopped: make a new Pipeline")
+            raise ClosedError(self._over)
 
     # ---- giving up, waiting, looking
 
@@ -183,6 +213,15 @@ class Pusher:
         if writer is not None and log is not None:
             writer.close()
             log.close()
+
+
+def _check_time(captured_us: int | None) -> None:
+    try:
+        rfc3339(captured_us or 0)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidArgumentError(
+            f"{captured_us} is no time of a picture: give microseconds since 1970, in the years 1 to 9999"
+        ) from error
 
 
 def _frame(held: _Stream, payload: bytes, width: int, height: int, captured_us: int | None) -> Frame:
