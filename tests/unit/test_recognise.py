@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from framehop.errors import ModelError
 from framehop.inference import Network, load_model
-from framehop.inference.engine import Engine
+from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.head_overrides import HEAD_NAMES
 from framehop.inference.head_specs import Yolov8Spec
 from framehop.inference.recognise import Plan, recognise
@@ -142,7 +142,7 @@ def test_nanodet_in_one_output(tmp_path: Path, strides: tuple[int, ...], bins: i
     scores[0, at, 3], distances[0, at] = 0.9, -50
     distances[0, at, :, 2] = 50  # two cells to each side
     (tmp_path / "best.onnx").write_bytes(network({"output": joined(scores, distances.reshape(1, count, -1))}))
-    with Engine(load_model(tmp_path / "best.onnx"), provider="cpu", max_batch=1) as engine:
+    with Engine(load_model(tmp_path / "best.onnx"), EngineOptions(provider="cpu", max_batch=1)) as engine:
         assert (engine.plan.family, engine.plan.spec.input.colour) == (family, "BGR")
         [found] = engine.detect([np.zeros((SIDE, SIDE, 3), np.uint8)])
     centre = 16 if family == "NanoDet-Plus" else 16 + 7.5
@@ -261,7 +261,7 @@ def test_outputs_without_an_axis_for_the_batch_run_one_by_one(tmp_path: Path, ca
     rows = joined(ids(30), floats(1, 30, 1), cornered(30))[0]
     data = network({"rows": rows}, shape=("n", 3, SIDE, SIDE), extra={"im_shape": ["n", 2]})
     (tmp_path / "best.onnx").write_bytes(data)
-    with Engine(load_model(tmp_path / "best.onnx"), provider="cpu", max_batch=4) as engine:
+    with Engine(load_model(tmp_path / "best.onnx"), EngineOptions(provider="cpu", max_batch=4)) as engine:
         assert engine.plan.family == "PaddleDetection"
         assert engine.one_by_one
         alone, *others = engine.detect([np.zeros((SIDE, SIDE, 3), np.uint8)] * 3)

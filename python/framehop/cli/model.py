@@ -17,7 +17,7 @@ from framehop.cli.model_pictures import PictureObjects, check_out, draw, find_in
 from framehop.cli.output import note, out, write_json_line
 from framehop.errors import ConfigError
 from framehop.inference import BUILT_IN, Model, Network
-from framehop.inference.engine import Engine, load_model
+from framehop.inference.engine import Engine, EngineOptions, load_model
 from framehop.inference.recognise import Plan, as_yaml, recognise
 from framehop.inference.registry import sidecar_of
 from framehop.replacing import replace_file
@@ -65,8 +65,7 @@ def find(
     """Run a model on pictures, and print the objects that it finds."""
     check_out(out_path, pictures)
     usual, class_conf = options.thresholds(conf or [])
-    with Engine(
-        load_model(file),
+    wanted = EngineOptions(
         provider=provider,
         max_batch=1,
         conf=usual,
@@ -74,7 +73,8 @@ def find(
         classes=options.separate(classes or []),
         exclude=options.separate(exclude or []),
         tiles=tiles,
-    ) as engine:
+    )
+    with Engine(load_model(file), wanted) as engine:
         for path in pictures:
             found = find_in(path, engine, scaled=scaled)
             _report(found, json=json)

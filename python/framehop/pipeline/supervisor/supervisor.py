@@ -15,7 +15,6 @@ from framehop.budgets import DRAIN_GRACE_S
 from framehop.config import DetectOptions, FailPoint
 from framehop.errors import ProcessError
 from framehop.inference.engine import load_model
-from framehop.inference.postprocess import check_conf
 from framehop.log import LogAt
 from framehop.pipeline.control import (
     Beat,
@@ -76,7 +75,6 @@ class Supervisor:
         self._on_status = on_status
         check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
         load_model(options.model)  # refuses a missing file now, not in the detector
-        check_conf(options.conf, options.class_conf)
         self._resources = Resources()
         self._ingest = IngestRole(log, roster, stays=not ends_with_sources)
         self._workers = WorkerRole(log, options, self._resources)
