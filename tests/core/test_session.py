@@ -307,6 +307,9 @@ OUT_OF_MEMORY = [
     "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Failed to allocate memory for requested buffer of size 1073741824",
     "std::bad_alloc",
     "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED",
+    "TensorRT EP execution context enqueue failed. Error Code 2: OutOfMemory (no further information)",
+    "CUDA error cudaErrorMemoryAllocation",
+    "BFCArena::AllocateRawInternal Available memory of 104857600 is smaller than requested bytes of 209715200",
 ]
 
 

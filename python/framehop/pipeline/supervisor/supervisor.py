@@ -31,6 +31,7 @@ from framehop.pipeline.control_plane import Publication
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
+from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.reporter import Rate, Reporter
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, Role, WorkerRole
 from framehop.pipeline.supervisor.roster import Roster
@@ -39,7 +40,7 @@ from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status,
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring
 from framehop.timing import Deadline, now_us
-from framehop.types import Partition
+from framehop.types import ModelInfo, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,18 @@ class Supervisor:
         # The last known state. Any thread may read it, as it is always replaced as a whole.
         self.view: tuple[Status, tuple[ProcessStatus, ...]] = (self.status(), ())
 
+    # ---- another model, from any thread
+
+    @property
+    def swaps(self) -> ModelSwaps:
+        """The swaps of models, which any thread may ask for and wait for."""
+        return self._detectors.swaps
+
+    @property
+    def models(self) -> dict[str, ModelInfo]:
+        """The model that each detector runs now, by the process's name. Any thread may read it."""
+        return self._detectors.models
+
     # ---- the whole run
 
     def run(self, stop: StopSignal) -> Summary:
@@ -119,8 +132,8 @@ class Supervisor:
                 version=_core.__version__,
             ),
             view=lambda: self.view,
-            models=lambda: self._detectors.models,
-            swaps=self._detectors.swaps,
+            models=lambda: self.models,
+            swaps=self.swaps,
             stopping=lambda: stop.requested,
             roster=self._roster,
             rings=self._resources.rings,
