@@ -114,6 +114,11 @@ def nas(things: Sequence[Thing]) -> Picture:
     return {"s": filled([one_hot(t, t.score) for t in things], CLASSES, 20), "b": boxes}
 
 
+def nas_with_classes_first(things: Sequence[Thing]) -> Picture:
+    rows = nas(things)
+    return {"s": rows["s"].T, "b": rows["b"]}
+
+
 def ssd_with_background(things: Sequence[Thing]) -> Picture:
     """Scores of a softmax: each row sums to 1, and most of an empty one is background."""
     scores = np.tile(floats([[1, 0, 0, 0, 0]], 1 + CLASSES), (20, 1))
@@ -251,6 +256,11 @@ def paddle(things: Sequence[Thing]) -> Picture:
     return {"o": floats([[t.kind, t.score, *corner_pixels(t)] for t in things], 6)}
 
 
+def efficientdet(things: Sequence[Thing]) -> Picture:
+    """A number of the picture, which means nothing here, and y before x."""
+    return {"o": floats([[9, t.y1, t.x1, t.y2, t.x2, t.score, t.kind] for t in things], 7)}
+
+
 def centernet(things: Sequence[Thing]) -> Picture:
     return {"o": floats([[*(side / 4 for side in corner_pixels(t)), t.score, t.kind] for t in things], 6)}
 
@@ -260,11 +270,26 @@ def yolov7_end_to_end(things: Sequence[Thing]) -> Picture:
     return {"o": floats([[*corner_pixels(t), t.kind, t.score] for t in things], 6)}
 
 
+def yolo_nas_flat(things: Sequence[Thing]) -> Picture:
+    """Rows without column 0, the picture's index, which `stack` puts in."""
+    return {"o": floats([[*corner_pixels(t), t.score, t.kind] for t in things], 6)}
+
+
 def rtdetr(things: Sequence[Thing]) -> Picture:
     return {
         "labels": np.array([t.kind for t in things], np.int64),
         "boxes": floats([corner_pixels(t) for t in things], 4),
         "scores": np.array([t.score for t in things], np.float32),
+    }
+
+
+def rtdetr_in_columns(things: Sequence[Thing]) -> Picture:
+    """Lists of one number each, in shares, as of older DeepStream-Yolo, among anchors without an object."""
+    boxes = filled([centre_shares(t) for t in things], 4, 20)
+    return {
+        "labels": filled([[t.kind] for t in things], 1, 20),
+        "boxes": boxes,
+        "scores": filled([[t.score] for t in things], 1, 20),
     }
 
 
@@ -327,6 +352,17 @@ LAYOUTS = {
     ),
     "rows of paddle": Layout(spec=specs.RowsSpec(output="o", columns="class-score-box"), encode=paddle, suppress=False),
     "rows7": Layout(spec=specs.Rows7Spec(output="o"), encode=yolov7_end_to_end, suppress=False),
+    "rows7 of yolo-nas": Layout(
+        spec=specs.Rows7Spec(output="o", columns="score-class"), encode=yolo_nas_flat, suppress=False
+    ),
+    "rows of efficientdet": Layout(
+        spec=specs.RowsSpec(output="o", columns="image-box-score-class", box="yxyx"),
+        encode=efficientdet,
+        suppress=False,
+    ),
+    "rtdetr in columns": Layout(
+        spec=specs.RtdetrSpec(box="cxcywh", normalised=True, nms=True), encode=rtdetr_in_columns, suppress=True
+    ),
     "rtdetr": Layout(spec=specs.RtdetrSpec(), encode=rtdetr, suppress=False),
     "detr sigmoid": Layout(spec=specs.DetrSpec(), encode=detr_sigmoid, suppress=False, logits=True),
     "detr softmax": Layout(spec=specs.DetrSpec(scores="softmax"), encode=detr_softmax, suppress=False, logits=True),
@@ -335,6 +371,11 @@ LAYOUTS = {
     "efficientnms": Layout(spec=specs.EfficientNmsSpec(), encode=efficient_nms, suppress=False),
     "tf": Layout(spec=specs.TfSpec(), encode=tensorflow, suppress=False),
     "boxes-scores": Layout(spec=specs.BoxesScoresSpec(scores="s", boxes="b"), encode=nas, suppress=True),
+    "boxes-scores with classes first": Layout(
+        spec=specs.BoxesScoresSpec(scores="s", boxes="b", classes_first=True),
+        encode=nas_with_classes_first,
+        suppress=True,
+    ),
     "boxes-scores with background": Layout(
         spec=specs.BoxesScoresSpec(scores="s", boxes="b", normalised=True, background=True),
         encode=ssd_with_background,

@@ -50,6 +50,7 @@ class Layout:
 
 
 LABELS = {"labels.txt": "\n".join(NAMES)}
+FROM_ONE = {"labels.txt": "\n".join(["background", *NAMES])}
 
 
 def yolov8(metadata: Mapping[str, str] = ULTRALYTICS, picture: Picture = PLAIN) -> bytes:
@@ -171,6 +172,46 @@ def rows7(*, threshold: float = 0.05) -> bytes:
     return graph.build({"output": graph.op("Compress", graph.reshape(table, QUERIES, 7), good, axis=0)})
 
 
+def flat_of_yolo_nas(name: str) -> bytes:
+    """Rows above a threshold, with the score before the class."""
+    graph = Graph(Picture())
+    best, classes, at = graph.objects(QUERIES)
+    zeros = graph.const(np.zeros((1, QUERIES, 1)))
+    table = graph.join(zeros, graph.at(graph.xyxy(), at), best, graph.cast(classes, TensorProto.FLOAT))
+    good = graph.op("Greater", graph.reshape(best, QUERIES), graph.const(0.05))
+    return graph.build({name: graph.op("Compress", graph.reshape(table, QUERIES, 7), good, axis=0)})
+
+
+def efficientdet() -> bytes:
+    """Rows with y before x, a picture's number before them, and classes from 1."""
+    graph = Graph(BYTES)
+    best, classes, at = graph.objects(100)
+    boxes = graph.times(graph.at(graph.yxyx(), at), SIDE)
+    numbered = graph.op("Add", graph.cast(classes, TensorProto.FLOAT), graph.const(1.0))
+    return graph.build({"detections": graph.join(graph.const(np.zeros((1, 100, 1))), boxes, best, numbered)})
+
+
+def of_the_model_zoo() -> bytes:
+    graph = Graph(IMAGENET)
+    best, classes, at = graph.objects(QUERIES)
+    outputs = {
+        "bboxes": graph.at(graph.xyxy(pixels=False), at),
+        "labels": graph.reshape(graph.op("Add", classes, graph.ints(1)), 1, QUERIES),
+        "scores": graph.reshape(best, 1, QUERIES),
+    }
+    return graph.build(outputs, integers=["labels"])
+
+
+def lists_of_deepstream(box: str) -> bytes:
+    """Three lists, not suppressed, an entry per cell."""
+    graph = Graph(Picture(name="input"))
+    at = best_of_grid(graph)
+    best, classes = graph.labelled(graph.at(graph.scores, at))
+    boxes = graph.xyxy() if box == "xyxy" else graph.cxcywh()
+    values = {"boxes": graph.at(boxes, at), "scores": best, "classes": graph.cast(classes, TensorProto.FLOAT)}
+    return graph.build(values)
+
+
 def rtdetr(*, batch: bool = True) -> bytes:
     """Boxes in the unit of an input."""
     graph = Graph(Picture())
@@ -241,12 +282,13 @@ def tensorflow() -> bytes:
 
 
 def boxes_and_scores(kind: str) -> bytes:
-    """Boxes as [A, 1, 4], in pixels, or in shares; `background`: with a column before the classes."""
-    graph = Graph(Picture(scale=1.0) if kind != "pixels" else Picture())
+    """Boxes as [A, 1, 4], in pixels, or in shares; `background`: with a column before the classes; `turned`: scores [C, A]."""
+    graph = Graph(Picture() if kind in ("pixels", "turned") else Picture(scale=1.0))
     boxes = {
         "tensorflow": lambda: graph.reshape(graph.yxyx(), 1, ANCHORS, 1, 4),
         "background": lambda: graph.reshape(graph.yxyx(), 1, ANCHORS, 1, 4),
         "pixels": graph.xyxy,
+        "turned": graph.xyxy,
         "xyxy": lambda: graph.xyxy(pixels=False),
         "yxyx": graph.yxyx,
     }[kind]()
@@ -256,6 +298,8 @@ def boxes_and_scores(kind: str) -> bytes:
         scores = graph.op("Div", scores, graph.op("Max", total, graph.const(1.0)))
         rest = graph.op("Sub", graph.const(1.0), graph.op("ReduceSum", scores, graph.ints(2), keepdims=1))
         scores = graph.join(rest, scores)
+    if kind == "turned":
+        scores = graph.op("Transpose", scores, perm=[0, 2, 1])
     return graph.build({"boxes": boxes, "scores": scores})
 
 
@@ -363,6 +407,20 @@ LAYOUTS: dict[str, Layout] = {
     "deepstream": Layout(make=deepstream, head="rows", resize="letterbox", beside=LABELS),
     "paddle": Layout(make=paddle, head="rows", beside=LABELS),
     "yolov7 end to end": Layout(make=rows7, head="rows7", resize="letterbox", beside=LABELS),
+    "yolo-nas, flat": Layout(
+        make=lambda: flat_of_yolo_nas("graph2_flat_predictions"), head="rows7", resize="letterbox", beside=LABELS
+    ),
+    "yolo-nas, flat, of another name": Layout(
+        make=lambda: flat_of_yolo_nas("output"), head="rows7", resize="letterbox", beside=LABELS
+    ),
+    "efficientdet": Layout(make=efficientdet, head="rows", resize="letterbox-topleft", beside=FROM_ONE),
+    "SSD of the model zoo": Layout(make=of_the_model_zoo, head="rtdetr", beside=FROM_ONE),
+    "three lists of corners": Layout(
+        make=lambda: lists_of_deepstream("xyxy"), head="rtdetr", resize="letterbox", beside=LABELS
+    ),
+    "three lists of centres": Layout(
+        make=lambda: lists_of_deepstream("cxcywh"), head="rtdetr", resize="letterbox", beside=LABELS
+    ),
     "rtdetr": Layout(make=rtdetr, head="rtdetr", beside=LABELS),
     "rtdetr without batch": Layout(make=lambda: rtdetr(batch=False), head="rtdetr", beside=LABELS),
     "detr with softmax": Layout(make=lambda: detr("softmax"), head="detr"),
@@ -379,10 +437,13 @@ LAYOUTS: dict[str, Layout] = {
     "centernet": Layout(make=centernet, head="centernet", beside=LABELS),
     "nanodet": Layout(make=nanodet, head="nanodet"),
     "fastestdet": Layout(make=fastestdet, head="fastestdet"),
-    "tensorflow": Layout(make=tensorflow, head="tf", beside={"labels.txt": "\n".join(["background", *NAMES])}),
+    "tensorflow": Layout(make=tensorflow, head="tf", beside=FROM_ONE),
     "ssd": Layout(make=lambda: boxes_and_scores("tensorflow"), head="ssd"),
     "ssd with background": Layout(make=lambda: boxes_and_scores("background"), head="boxes-scores"),
     "boxes in pixels": Layout(make=lambda: boxes_and_scores("pixels"), head="boxes-scores", resize="letterbox"),
+    "boxes in pixels, classes first": Layout(
+        make=lambda: boxes_and_scores("turned"), head="boxes-scores", resize="letterbox"
+    ),
     "boxes in shares, x first": Layout(
         make=lambda: boxes_and_scores("xyxy"),
         head="boxes-scores",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.labels import Box, Sample
 from benchmarks.accuracy.scoring import Found
 from framehop import decode_jpeg
-from framehop.inference.engine import Engine
+from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.sidecar import Model
 
 LOWEST = 0.2
@@ -69,14 +69,14 @@ def find_with(
     settings: Settings, model: Model, samples: Sequence[Sample], threshold: float | None = None
 ) -> list[list[Found]]:
     """Return what `model` finds in each picture with these settings; without a threshold down to scores of LOWEST."""
-    with Engine(
-        settings.applied_to(model),
+    options = EngineOptions(
         provider="cpu",
         threads=_THREADS,
         max_batch=1,
         conf=LOWEST if threshold is None else threshold,
         tiles=settings.tiles,
-    ) as engine:
+    )
+    with Engine(settings.applied_to(model), options) as engine:
         return find(engine, samples, full=settings.decode == "full")
 
 

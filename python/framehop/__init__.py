@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framehop._core import JpegDecoder, Ring, RingReader, __version__, decode_jpeg, encode_jpeg
     from framehop.config import DetectOptions
     from framehop.errors import FramehopError
-    from framehop.inference.engine import Engine, load_model
+    from framehop.inference.engine import Engine, EngineOptions, load_model
     from framehop.log import open_log
     from framehop.ops.audit import audit
     from framehop.pipeline.api import detect, ingest, run
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DetectOptions",
     "Engine",
+    "EngineOptions",
     "Event",
     "Frame",
     "FrameKey",
@@ -53,6 +54,7 @@ __all__ = [
 _HOME = {
     "DetectOptions": "framehop.config",
     "Engine": "framehop.inference.engine",
+    "EngineOptions": "framehop.inference.engine",
     "Event": "framehop.types",
     "Frame": "framehop.types",
     "FrameKey": "framehop.types",

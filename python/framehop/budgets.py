@@ -21,6 +21,8 @@ ENGINE_S = (
 SWAP_LOAD_S = (
     600.0  # how long detectors may load and warm up the model of a swap: TensorRT builds an engine for minutes
 )
+# The end of a swap at the latest: a detector that died right after the decision is found dead, started, and loads the model anew.
+SWAP_END_S = SWAP_LOAD_S + HANG_S + START_S
 SWAP_ANSWER_S = 30.0  # what whoever asks for a swap waits for its beginning: the supervisor reads the whole file
 
 # ---- the end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import re
@@ -16,9 +17,8 @@ from msgspec.structs import replace
 
 from framehop.errors import ConfigError
 from framehop.inference import Provider
+from framehop.inference.engine_options import EngineOptions
 from framehop.inference.preprocess import Preprocess
-from framehop.inference.providers import EXPORT_FP16
-from framehop.inference.tiles import Tiles
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
 from framehop.regions import Regions, check_regions
@@ -114,15 +114,12 @@ class DetectOptions:
             raise ConfigError(
                 f"{self.lanes} lanes share one network, and each has one thread: infer_threads {self.infer_threads} needs lanes 1"
             )
-        if self.fp16 and self.provider != "tensorrt":
-            raise ConfigError(f"fp16 is for provider tensorrt, not {self.provider}: {EXPORT_FP16}")
         if not self.devices or min(self.devices) < 0:
             raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
         if not (math.isfinite(self.min_size_px) and self.min_size_px >= 0):
             raise ConfigError(f"min_size_px must be 0 or more source pixels, not {self.min_size_px}")
         check_regions(self.regions)
-        if self.tiles:
-            Tiles.parse(self.tiles)
+        _engine_options(self)
         if not 0 < self.sample <= 1:
             raise ConfigError(f"sample must be more than 0 and at most 1, as 0.1 for a tenth, not {self.sample}")
         if not _LANE.fullmatch(self.lane):
@@ -257,6 +254,31 @@ def fail_point() -> FailPoint | None:
     if name not in FAIL_POINTS or not (nth or "1").isdigit():
         raise ConfigError(f"FRAMEHOP_FAIL_AT={text!r} is not one of {', '.join(FAIL_POINTS)}, optionally with @n")
     return FailPoint(name=name, nth=int(nth or "1"))
+
+
+def engine_options(options: DetectOptions, device: int = 0, *, side_by_side: bool = False) -> EngineOptions:
+    """Return the options of the engine on one of the devices, and make its engine cache. `side_by_side`: see EngineOptions. Raises
+    ConfigError."""
+    return dataclasses.replace(
+        _engine_options(options), device=device, side_by_side=side_by_side, engine_cache=engine_cache(options, device)
+    )
+
+
+def _engine_options(options: DetectOptions) -> EngineOptions:
+    """Return the part of the options that is an engine's. Raises ConfigError for values that no engine takes."""
+    return EngineOptions(
+        provider=options.provider,
+        fp16=options.fp16,
+        allow_fallback=options.allow_fallback,
+        preprocess=options.preprocess,
+        threads=options.infer_threads,
+        max_batch=options.max_batch,
+        conf=options.conf,
+        class_conf=options.class_conf,
+        classes=options.classes,
+        exclude=options.exclude,
+        tiles=options.tiles,
+    )
 
 
 def engine_cache(options: DetectOptions, device: int) -> Path | None:

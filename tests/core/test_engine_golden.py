@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from framehop._core import decode_jpeg, encode_jpeg
-from framehop.inference.engine import Engine, load_model
+from framehop.inference.engine import Engine, EngineOptions, load_model
 
 PICTURES = {"astronaut": "person", "chelsea": "cat", "coffee": "cup", "motorcycle_left": "motorcycle"}
 YOLOX = os.environ.get("FRAMEHOP_TEST_YOLOX", "")
@@ -67,7 +67,7 @@ def bare() -> onnxruntime.InferenceSession:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with Engine(load_model("coco-ssd"), provider="cpu", threads=2, max_batch=3) as built:
+    with Engine(load_model("coco-ssd"), EngineOptions(provider="cpu", threads=2, max_batch=3)) as built:
         yield built
 
 
@@ -157,7 +157,7 @@ def test_yolox_by_its_file_alone_equals_the_reference(tmp_path: Path, name: str)
     """Another family: channels first, BGR, letterbox, one grid output, a fixed batch of one."""
     (tmp_path / "yolox.onnx").write_bytes(Path(YOLOX).read_bytes())
     picture = photograph(name)
-    with Engine(load_model(tmp_path / "yolox.onnx"), provider="cpu", threads=2, conf=0.5) as engine:
+    with Engine(load_model(tmp_path / "yolox.onnx"), EngineOptions(provider="cpu", threads=2, conf=0.5)) as engine:
         [ours] = engine.detect([picture])
         assert engine.labels[int(ours.label_ids[0])] == PICTURES[name]
     theirs = yolox_reference(onnxruntime.InferenceSession(YOLOX, providers=["CPUExecutionProvider"]), picture)

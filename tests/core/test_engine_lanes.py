@@ -17,7 +17,7 @@ import pytest
 from framehop._core import decode_jpeg
 from framehop.errors import ClosedError
 from framehop.inference import binding, load_model, onnx, sample_picture
-from framehop.inference.engine import Engine
+from framehop.inference.engine import Engine, EngineOptions
 from framehop.types import Detections
 from tests import tiny_model
 from tests.core.test_session import broken_cuda
@@ -34,7 +34,9 @@ def lanes_of(engine: Engine, count: int = LANES) -> Iterator[list[Engine]]:
 
 
 def tiny(directory: Path, **options: Any) -> Engine:
-    return Engine(load_model(tiny_model.write_model(directory)), **{"provider": "cpu", "threads": 1, **options})
+    return Engine(
+        load_model(tiny_model.write_model(directory)), EngineOptions(**{"provider": "cpu", "threads": 1, **options})
+    )
 
 
 class Sessions:
@@ -60,7 +62,7 @@ class Sessions:
 def test_lanes_at_once_find_what_one_engine_finds_alone() -> None:
     seen = decode_jpeg(sample_picture())
     views = [np.ascontiguousarray(np.roll(seen, 16 * shift, axis=1)) for shift in range(12)]
-    with Engine(load_model("coco-ssd"), provider="cpu", side_by_side=True) as engine:
+    with Engine(load_model("coco-ssd"), EngineOptions(provider="cpu", side_by_side=True)) as engine:
         alone = [engine.detect([view])[0] for view in views]
         with lanes_of(engine) as lanes, ThreadPoolExecutor(LANES) as pool:
 
@@ -141,7 +143,7 @@ def test_a_lane_takes_as_many_pictures_as_a_fixed_batch_has_room_for(
 ) -> None:
     """A picture alone would be filled up with blank ones, and cost as much as a whole batch."""
     model = load_model(tiny_model.write_model(tmp_path, tiny_model.ssd_network(batch=4)))
-    with Engine(model, provider="cpu", max_batch=max_batch, side_by_side=True) as engine:
+    with Engine(model, EngineOptions(provider="cpu", max_batch=max_batch, side_by_side=True)) as engine:
         assert engine.max_batch == pictures
 
 

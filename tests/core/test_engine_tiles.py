@@ -13,7 +13,7 @@ from PIL import Image
 
 from framehop.errors import ConfigError
 from framehop.inference import load_model, sample_picture
-from framehop.inference.engine import Engine
+from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.spec import NmsSpec
 from framehop.inference.tiles import Pixels, Size
 from framehop.inference.tiling import Tiling
@@ -36,7 +36,9 @@ def crowd() -> Pixels:
 
 
 def persons(tiles: str, seen: Pixels) -> NDArray[np.float32]:
-    with Engine(load_model("coco-ssd"), provider="cpu", threads=1, classes=["person"], conf=0.5, tiles=tiles) as engine:
+    with Engine(
+        load_model("coco-ssd"), EngineOptions(provider="cpu", threads=1, classes=["person"], conf=0.5, tiles=tiles)
+    ) as engine:
         [found] = engine.detect([seen])
     return found.boxes
 
@@ -63,7 +65,7 @@ def test_a_large_object_is_found_as_without_tiles() -> None:
 
 def engine(directory: Path, tiles: str, *, max_batch: int = 4) -> Engine:
     model = load_model(tiny_model.write_model(directory))
-    return Engine(model, provider="cpu", threads=1, max_batch=max_batch, tiles=tiles)
+    return Engine(model, EngineOptions(provider="cpu", threads=1, max_batch=max_batch, tiles=tiles))
 
 
 def test_boxes_of_a_tile_lie_in_the_sources_pixels(tmp_path: Path) -> None:

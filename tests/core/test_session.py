@@ -13,7 +13,7 @@ import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
 from framehop.inference import OnnxSession, Run, SessionOptions, binding, load_model, onnx
-from framehop.inference.engine import Engine
+from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.spec import ExtraInput, InputSpec
 from framehop.inference.tensors import DeviceTensor
 from tests import tiny_model
@@ -73,7 +73,7 @@ def test_the_engine_finds_the_same_through_every_dtype_and_layout(tmp_path: Path
     shape = (2, 4, 3) if layout == "NHWC" else (3, 2, 4)
     data = tiny_model.ssd_network(shape=shape, kind=KINDS[dtype])
     path = tiny_model.write_model(tmp_path, data, input=SPEC | {"layout": layout, "dtype": dtype})
-    with Engine(load_model(path), provider="cpu", threads=1, max_batch=2) as engine:
+    with Engine(load_model(path), EngineOptions(provider="cpu", threads=1, max_batch=2)) as engine:
         found = engine.detect([picture(*[shade] * 3) for shade in (204, 254, 153)])
     np.testing.assert_allclose([float(each.scores[0]) * 255 for each in found], [204, 254, 153], atol=1e-3)
 
@@ -234,7 +234,7 @@ def test_a_network_of_four_pictures_is_filled_up_with_blank_ones_and_says_so_onc
 
 def test_the_engine_uses_a_network_of_four_pictures(tmp_path: Path) -> None:
     path = tiny_model.write_model(tmp_path, tiny_model.ssd_network(batch=4))
-    with Engine(load_model(path), provider="cpu", threads=1, max_batch=3) as engine:
+    with Engine(load_model(path), EngineOptions(provider="cpu", threads=1, max_batch=3)) as engine:
         found = engine.detect([picture(shade) for shade in range(250, 243, -1)])
     assert [round(float(each.scores[0]) * 255) for each in found] == list(range(250, 243, -1))
 
@@ -307,6 +307,9 @@ OUT_OF_MEMORY = [
     "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Failed to allocate memory for requested buffer of size 1073741824",
     "std::bad_alloc",
     "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED",
+    "TensorRT EP execution context enqueue failed. Error Code 2: OutOfMemory (no further information)",
+    "CUDA error cudaErrorMemoryAllocation",
+    "BFCArena::AllocateRawInternal Available memory of 104857600 is smaller than requested bytes of 209715200",
 ]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError, is_out_of_memory
 from framehop.inference.device import Device
-from framehop.inference.engine import Engine, load_model
+from framehop.inference.engine import Engine, EngineOptions, load_model
 from framehop.inference.preprocess.dali import DaliPreprocessor
 from framehop.inference.preprocess.dali_runtime import gpu_count, import_dali, new_stream
 from framehop.inference.spec import InputSpec, ResizeSpec
@@ -125,8 +125,8 @@ def test_the_engine_finds_the_same_by_dali() -> None:
     pictures = [photograph(name) for name in PICTURES]
     model = load_model("coco-ssd")
     with (
-        Engine(model, provider="cpu", preprocess="native") as native,
-        Engine(model, provider="cpu", preprocess="dali") as dali,
+        Engine(model, EngineOptions(provider="cpu", preprocess="native")) as native,
+        Engine(model, EngineOptions(provider="cpu", preprocess="dali")) as dali,
     ):
         for ours, theirs in zip(dali.detect(pictures), native.detect(pictures), strict=True):
             assert ours.label_ids.tolist() == theirs.label_ids.tolist()
@@ -137,7 +137,7 @@ def test_the_engine_finds_the_same_by_dali() -> None:
 def test_batches_are_split_and_stay_in_order(tmp_path: Path) -> None:
     shades = list(range(255, 245, -1))
     model = load_model(tiny_model.write_model(tmp_path))
-    with Engine(model, provider="cpu", threads=1, max_batch=4, preprocess="dali") as engine:
+    with Engine(model, EngineOptions(provider="cpu", threads=1, max_batch=4, preprocess="dali")) as engine:
         results = engine.detect([picture(shade) for shade in shades])
     assert [round(float(found.scores[0]) * 255) for found in results] == shades
 
@@ -150,14 +150,14 @@ def test_one_by_one_takes_the_rows_of_dalis_tensor(tmp_path: Path, network: str)
     else:
         model = load_model(PINNED)
         pictures, expected = [np.zeros((32, 32, 3), np.uint8)] * 5, [[1, 2]] * 5
-    with Engine(model, provider="cpu", threads=1, max_batch=4, preprocess="dali") as engine:
+    with Engine(model, EngineOptions(provider="cpu", threads=1, max_batch=4, preprocess="dali")) as engine:
         assert engine.one_by_one
         assert [found.label_ids.tolist() for found in engine.detect(pictures)] == expected
 
 
 def test_auto_is_native_on_the_cpu_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "framehop.inference.preprocess")
-    with Engine(load_model("coco-ssd"), provider="cpu"):
+    with Engine(load_model("coco-ssd"), EngineOptions(provider="cpu")):
         pass
     [said] = [record.getMessage() for record in caplog.records if "preprocesses" in record.getMessage()]
     assert said == "the native kernel preprocesses; the network runs on the CPU"
@@ -189,6 +189,7 @@ def test_the_names_of_dali_that_only_a_gpu_needs_are_there() -> None:
 def test_nothing_imports_dali_before_it_is_asked_for() -> None:
     check = (
         "import sys, framehop.inference.engine as e;"
-        "e.Engine(e.load_model('coco-ssd'), provider='cpu', max_batch=1).close(); sys.exit('nvidia.dali' in sys.modules)"
+        "e.Engine(e.load_model('coco-ssd'), e.EngineOptions(provider='cpu', max_batch=1)).close();"
+        "sys.exit('nvidia.dali' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True, timeout=60)

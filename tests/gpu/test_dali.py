@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from framehop import _core
 from framehop.errors import CorruptPictureError
 from framehop.inference.device import Device
-from framehop.inference.engine import Engine, load_model
+from framehop.inference.engine import Engine, EngineOptions, load_model
 from framehop.inference.preprocess import InputTensor, dali_installed
 from framehop.inference.preprocess.dali import DaliPreprocessor
 from framehop.inference.preprocess.dali_jpeg import DaliJpegDecoder
@@ -55,7 +55,10 @@ def test_auto_is_dali_on_a_gpu_and_finds_what_the_native_kernel_finds(caplog: py
     caplog.set_level(logging.INFO, "framehop.inference.preprocess")
     photographs = [photograph(name) for name in PICTURES]
     model = load_model("coco-ssd")
-    with Engine(model, provider="cuda") as dali, Engine(model, provider="cuda", preprocess="native") as native:
+    with (
+        Engine(model, EngineOptions(provider="cuda")) as dali,
+        Engine(model, EngineOptions(provider="cuda", preprocess="native")) as native,
+    ):
         for _ in range(20):  # a tensor read before it is full would differ now and then
             for ours, theirs in zip(dali.detect(photographs), native.detect(photographs), strict=True):
                 assert ours.label_ids.tolist() == theirs.label_ids.tolist()
@@ -65,7 +68,7 @@ def test_auto_is_dali_on_a_gpu_and_finds_what_the_native_kernel_finds(caplog: py
 
 
 def test_one_by_one_takes_the_rows_of_the_devices_tensor() -> None:
-    with Engine(load_model(PINNED), provider="cuda", max_batch=4, preprocess="dali") as engine:
+    with Engine(load_model(PINNED), EngineOptions(provider="cuda", max_batch=4, preprocess="dali")) as engine:
         found = engine.detect([np.zeros((32, 32, 3), np.uint8)] * 5)
     assert [result.label_ids.tolist() for result in found] == [[1, 2]] * 5
 

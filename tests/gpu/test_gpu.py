@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from framehop.inference import OnnxSession, SessionOptions
-from framehop.inference.engine import Engine, load_model
+from framehop.inference.engine import Engine, EngineOptions, load_model
 from framehop.inference.page_locks import PageLocks
 from framehop.inference.spec import InputSpec
 from framehop.inference.tensors import DeviceTensor
@@ -56,8 +56,8 @@ def on_the_gpu(pixels: Any) -> DeviceTensor:
 def test_the_gpu_finds_what_the_cpu_finds(options: SessionOptions) -> None:
     pictures = [photograph(name) for name in PICTURES]
     with (
-        Engine(load_model("coco-ssd"), provider="cpu") as cpu,
-        Engine(load_model("coco-ssd"), provider=options.provider, fp16=options.fp16) as gpu,
+        Engine(load_model("coco-ssd"), EngineOptions(provider="cpu")) as cpu,
+        Engine(load_model("coco-ssd"), EngineOptions(provider=options.provider, fp16=options.fp16)) as gpu,
     ):
         assert gpu.info.provider == options.provider
         for ours, theirs in zip(gpu.detect(pictures), cpu.detect(pictures), strict=True):
@@ -69,7 +69,7 @@ def test_the_gpu_finds_what_the_cpu_finds(options: SessionOptions) -> None:
 def test_two_lanes_at_once_find_what_one_finds_alone() -> None:
     pictures = [photograph(name) for name in PICTURES]
     with (
-        Engine(load_model("coco-ssd"), provider="cuda", side_by_side=True) as engine,
+        Engine(load_model("coco-ssd"), EngineOptions(provider="cuda", side_by_side=True)) as engine,
         engine.lane() as other,
         ThreadPoolExecutor(2) as pool,
     ):
@@ -82,7 +82,7 @@ def test_two_lanes_at_once_find_what_one_finds_alone() -> None:
 
 
 def test_auto_takes_the_gpu() -> None:
-    with Engine(load_model("coco-ssd"), provider="auto") as engine:
+    with Engine(load_model("coco-ssd"), EngineOptions(provider="auto")) as engine:
         assert engine.info.provider == "cuda"
 
 
@@ -99,7 +99,7 @@ def test_a_batch_is_read_from_the_host_and_from_the_gpu(
 
 
 def test_memory_of_ours_is_page_locked_and_unlocked() -> None:
-    with Engine(load_model("coco-ssd"), provider="cuda"):
+    with Engine(load_model("coco-ssd"), EngineOptions(provider="cuda")):
         locks = PageLocks.of("cuda", 0)
         pixels = np.zeros(1 << 22, np.uint8)
         assert locks.lock(pixels.ctypes.data, pixels.nbytes) == ""

@@ -20,7 +20,7 @@ from framehop.pipeline.control_plane import (
     AddStreams,
     Change,
     ChangeStreams,
-    Found,
+    PublishedPipeline,
     Publication,
     StreamRequest,
     StreamsRequest,
@@ -45,7 +45,7 @@ class Asked:
     """A command that runs, and its streams as its control socket tells them: quicker than by another command."""
 
     process: subprocess.Popen[bytes]
-    found: Found
+    found: PublishedPipeline
 
     def _ask(self, request: StreamRequest) -> dict[str, StreamStatus]:
         return {status.stream: status for status in ask_streams(self.found, request, ANSWER_S).streams}
@@ -86,9 +86,9 @@ def running(house: House, command: str, *words: str | Path) -> Iterator[Asked]:
     assert b"Traceback" not in stderr, stderr.decode()
 
 
-def _found(house: House, process: subprocess.Popen[bytes]) -> list[Found]:
+def _found(house: House, process: subprocess.Popen[bytes]) -> list[PublishedPipeline]:
     published = [
-        Found(directory=path.parent, publication=Publication(**json.loads(path.read_bytes())))
+        PublishedPipeline(directory=path.parent, publication=Publication(**json.loads(path.read_bytes())))
         for path in house.runtime.glob(f"framehop-*/{PUBLICATION}")
     ]
     return [found for found in published if found.publication.pid == process.pid]

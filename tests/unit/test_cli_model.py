@@ -59,6 +59,33 @@ def test_inspect_gives_the_same_to_programs(best: Path) -> None:
     assert said["inputs"] == [{"name": "images", "dtype": "float32", "shape": [1, 3, 300, 300]}]
 
 
+def test_inspect_says_what_a_picture_costs(best: Path) -> None:
+    lines = {line.split()[0]: line for line in framehop("model", "inspect", best).stdout.splitlines()}
+    assert "1 run per picture" in lines["cost"]
+    assert "ms each on this CPU" in lines["cost"]
+    assert "1920" not in lines
+
+
+def test_inspect_says_what_tiles_cost(best: Path) -> None:
+    said = json.loads(framehop("model", "inspect", best, "--tiles", "3x2", "--json").stdout)["cost"]
+    assert (said["runs"], said["decode"]) == (7, [780, 540])
+    assert said["picture_ms"] == pytest.approx(7 * said["run_ms"], abs=0.01)
+    assert said["run_ms"] > 0
+    [full_hd] = [size for size in said["sizes"] if size["picture"] == [1920, 1080]]
+    assert (full_hd["runs"], full_hd["tile"], full_hd["pixels"]) == (7, [739, 600], [2.46, 2.0])
+
+    lines = framehop("model", "inspect", best, "--tiles", "3x2,whole=no").stdout.splitlines()
+    [cost] = [line for line in lines if line.startswith("cost")]
+    assert "6 runs per picture" in cost
+    assert "ms in all" in cost
+    [full_hd_line] = [line for line in lines if line.startswith("1920 x 1080")]
+    assert "tiles of 739 x 600; a pixel of the network is 2.5 x 2.0 of the picture" in full_hd_line
+
+    refused = framehop("model", "inspect", best, "--tiles", "3by2")
+    assert (refused.status, refused.stdout) == (1, "")
+    assert "tiles must be columns x rows" in refused.stderr
+
+
 def test_inspect_of_what_is_no_model_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "best.onnx").write_bytes(b"<html>login</html>")
     done = framehop("model", "inspect", tmp_path / "best.onnx")

@@ -12,7 +12,7 @@ from benchmarks.accuracy.report import Result, chosen_threshold
 from benchmarks.accuracy.scoring import Tally, total
 from benchmarks.accuracy.settings import find
 from benchmarks.harness.processes import ROOT
-from framehop.inference.engine import Engine, load_model
+from framehop.inference.engine import Engine, EngineOptions, load_model
 from framehop.sources.demo import demo_sources
 
 MEASURED = 0.598
@@ -23,7 +23,7 @@ KEPT = ROOT / "benchmarks" / "results" / "default-model-2026-11-29.json"
 @pytest.fixture(scope="module")
 def tallies() -> dict[str, Tally]:
     samples = read_samples()
-    with Engine(load_model("coco-ssd"), provider="cpu", threads=2, max_batch=1) as engine:
+    with Engine(load_model("coco-ssd"), EngineOptions(provider="cpu", threads=2, max_batch=1)) as engine:
         return by_stream([sample.picture for sample in samples], find(engine, samples), 0.0)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from framehop._core import decode_jpeg
 from framehop.inference import load_model, sample_picture
-from framehop.inference.engine import Engine
+from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.recognise import as_yaml
 from framehop.inference.spec import ResizeMode, ResizeOverrides
 from framehop.types import Detections
@@ -42,7 +42,7 @@ def expected(mode: ResizeMode) -> list[Detections]:
     model = load_model("coco-ssd")
     resize = ResizeOverrides(mode=mode, pad=114.0)
     model = replace(model, overrides=msgspec.structs.replace(model.overrides, resize=resize))
-    with Engine(model, provider="cpu", max_batch=1, conf=CONF) as engine:
+    with Engine(model, EngineOptions(provider="cpu", max_batch=1, conf=CONF)) as engine:
         return engine.detect(pictures())
 
 
@@ -69,7 +69,7 @@ def assert_same(engine: Engine, mode: ResizeMode) -> None:
 
 
 def engine_of(path: Path) -> Engine:
-    return Engine(load_model(path), provider="cpu", threads=1, max_batch=1, conf=CONF)
+    return Engine(load_model(path), EngineOptions(provider="cpu", threads=1, max_batch=1, conf=CONF))
 
 
 def test_the_reference_finds_something() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import pytest
@@ -12,6 +13,8 @@ from framehop.pipeline.facts import FIRST_MODEL
 from framehop.pipeline.supervisor import model_swaps
 from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.supervisor.model_swaps import DEATHS_LIMIT, KEPT, ModelSwaps
+
+PATIENCE_S = 30.0
 
 
 class Ear:
@@ -187,6 +190,23 @@ def test_the_end_of_a_swap_can_be_asked_for_until_many_came_after_it(house: Hous
     assert house.swaps.report(numbers[1]).phase == "failed"
     with pytest.raises(ProcessError, match=f"no swap {numbers[0]}"):
         house.swaps.report(numbers[0])
+
+
+def test_whoever_waits_for_the_end_of_a_swap_is_woken_by_it(house: House) -> None:
+    number = begin(house)
+    assert not house.swaps.ended(number, 0.0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(house.swaps.ended, number, PATIENCE_S)
+        house.loaded(number, 0, 1)
+        assert not waiting.done()
+        house.switched(number, 0, 1)
+        assert waiting.result(PATIENCE_S)
+        failing = begin(house, "newer")
+        waiting = pool.submit(house.swaps.ended, failing, PATIENCE_S)
+        house.swaps.hear(house.processes[0], SwapFailed(failing, "why"))
+        assert waiting.result(PATIENCE_S)
+    with pytest.raises(ProcessError, match="no swap 99"):
+        house.swaps.ended(99, 0.0)
 
 
 def test_words_about_another_swap_are_no_news(house: House) -> None:

@@ -13,7 +13,7 @@ import pytest
 from framehop.config import DetectOptions
 from framehop.errors import InvalidArgumentError, MissingExtraError
 from framehop.inference.device import Device
-from framehop.inference.engine import Engine, load_model
+from framehop.inference.engine import Engine, EngineOptions, load_model
 from framehop.inference.preprocess import InputTensor, Preprocessor, choosing, make_preprocessor, shared_stream
 from framehop.inference.spec import InputSpec, ResizeSpec
 from tests.commands import framehop
@@ -93,7 +93,7 @@ def test_without_dali_asking_for_it_names_the_extra() -> None:
     with pytest.raises(MissingExtraError, match=r"pip install '.*\[gpu\]' for CUDA 13, \[gpu-cu12\] for CUDA 12"):
         make("dali")
     with pytest.raises(MissingExtraError):
-        Engine(load_model("coco-ssd"), provider="cpu", max_batch=1, preprocess="dali")
+        Engine(load_model("coco-ssd"), EngineOptions(provider="cpu", max_batch=1, preprocess="dali"))
 
 
 def test_a_dali_that_does_not_load_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framehop.errors import InvalidArgumentError, ModelError
+from framehop.errors import ConfigError, ModelError
 from framehop.inference.providers import (
     CPU,
     CUDA,
@@ -46,13 +46,13 @@ def test_a_build_without_it_says_what_to_install(provider: Provider) -> None:
 
 
 def test_an_unknown_provider_lists_the_known_ones() -> None:
-    with pytest.raises(InvalidArgumentError, match="auto, cpu, cuda, tensorrt, openvino"):
+    with pytest.raises(ConfigError, match="auto, cpu, cuda, tensorrt, openvino"):
         SessionOptions(provider="gpu")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("provider", ["auto", "cpu", "cuda", "openvino"])
 def test_fp16_is_an_option_of_tensorrt(provider: Provider) -> None:
-    with pytest.raises(InvalidArgumentError, match=f"fp16 is for tensorrt, not {provider}"):
+    with pytest.raises(ConfigError, match=f"fp16 is for provider tensorrt, not {provider}"):
         SessionOptions(provider=provider, fp16=True)
 
 

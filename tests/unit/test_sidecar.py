@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from framehop.errors import ModelError
 from framehop.inference import BUILT_IN, load_model, read_sidecar, sidecar
-from framehop.inference.engine import Engine
+from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.sidecar import to_overrides
 from framehop.inference.spec import InputOverrides, NmsOverrides, Overrides, ResizeOverrides
 from tests import tiny_model
@@ -199,7 +199,7 @@ def test_a_network_that_is_not_pinned_is_taken_and_named_all_the_same(tmp_path: 
     model = load_model(path)
     digest = hashlib.sha256((tmp_path / "model.onnx").read_bytes()).hexdigest()
     assert (model.overrides.sha256, model.sha256) == ("", digest)
-    with Engine(read_sidecar(path), provider="cpu", max_batch=1) as engine:
+    with Engine(read_sidecar(path), EngineOptions(provider="cpu", max_batch=1)) as engine:
         assert engine.info.sha256 == digest
     (tmp_path / "model.onnx").write_bytes(b"another")
     with pytest.raises(ModelError, match="is not the file"):
@@ -226,7 +226,9 @@ def test_files_are_bounded_and_a_pipe_is_not_waited_for(tmp_path: Path, monkeypa
 
 def test_one_number_stands_for_all_channels(tmp_path: Path) -> None:
     changed = INPUT | {"scale": 0.5, "bias": [1, 2.5, 3]}
-    with Engine(read_sidecar(tiny_model.write_model(tmp_path, input=changed)), provider="cpu", max_batch=1) as engine:
+    with Engine(
+        read_sidecar(tiny_model.write_model(tmp_path, input=changed)), EngineOptions(provider="cpu", max_batch=1)
+    ) as engine:
         spec = engine.plan.spec.input
     assert (spec.scales, spec.biases) == ((0.5, 0.5, 0.5), (1.0, 2.5, 3.0))
 

@@ -51,18 +51,6 @@ def test_one_text_is_no_list_of_labels() -> None:
         Wanted.of(COCO, None, "person")
 
 
-@pytest.mark.parametrize("conf", [-0.1, 1.5, float("nan"), float("inf")])
-def test_a_confidence_that_cannot_be(conf: float) -> None:
-    with pytest.raises(ConfigError, match="between 0 and 1"):
-        Wanted.of(COCO, conf, [])
-
-
-@pytest.mark.parametrize("conf", [-0.1, 1.5, float("nan"), float("inf")])
-def test_a_confidence_of_one_label_that_cannot_be(conf: float) -> None:
-    with pytest.raises(ConfigError, match="conf of 'person' must be between 0 and 1"):
-        Wanted.of(COCO, class_conf={"person": conf})
-
-
 def test_unknown_labels_are_refused_wherever_they_are_typed() -> None:
     with pytest.raises(ConfigError, match="conf: the model has no label 'persn'; near to it: person"):
         Wanted.of(COCO, class_conf={"persn": 0.5})

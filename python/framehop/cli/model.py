@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,12 @@ from rich.table import Table
 from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.invocation import typed
+from framehop.cli.model_cost import Cost, cost_of
 from framehop.cli.model_pictures import PictureObjects, check_out, draw, find_in
 from framehop.cli.output import note, out, write_json_line
 from framehop.errors import ConfigError
 from framehop.inference import BUILT_IN, Model, Network
-from framehop.inference.engine import Engine, load_model
+from framehop.inference.engine import Engine, EngineOptions, load_model
 from framehop.inference.recognise import Plan, as_yaml, recognise
 from framehop.inference.registry import sidecar_of
 from framehop.replacing import replace_file
@@ -30,15 +32,17 @@ File = Annotated[
 
 
 @app.command()
-def inspect(file: File, json: options.Json = False, verbose: options.Verbose = 0) -> None:
-    """Show what a model is recognised as: family, input, resize, colour, range, labels, suppression, and why."""
+def inspect(file: File, tiles: options.Tiles = "", json: options.Json = False, verbose: options.Verbose = 0) -> None:
+    """Show what a model is recognised as: family, input, resize, colour, range, labels, suppression, and why; and what a picture
+    costs, with or without tiles."""
     model = load_model(file)
     with Network.open(model) as network:
         plan = recognise(network, model)
+        cost = cost_of(network, plan, tiles)
         if json:
-            write_json_line(msgspec.json.encode(_described(model, network, plan)))
+            write_json_line(msgspec.json.encode(_described(model, network, plan) | {"cost": cost.described()}))
         else:
-            _print(model, plan)
+            _print(model, plan, cost)
 
 
 @app.command("test")
@@ -65,8 +69,7 @@ def find(
     """Run a model on pictures, and print the objects that it finds."""
     check_out(out_path, pictures)
     usual, class_conf = options.thresholds(conf or [])
-    with Engine(
-        load_model(file),
+    wanted = EngineOptions(
         provider=provider,
         max_batch=1,
         conf=usual,
@@ -74,7 +77,8 @@ def find(
         classes=options.separate(classes or []),
         exclude=options.separate(exclude or []),
         tiles=tiles,
-    ) as engine:
+    )
+    with Engine(load_model(file), wanted) as engine:
         for path in pictures:
             found = find_in(path, engine, scaled=scaled)
             _report(found, json=json)
@@ -116,7 +120,7 @@ def _described(model: Model, network: Network, plan: Plan) -> dict[str, object]:
     }
 
 
-def _print(model: Model, plan: Plan) -> None:
+def _print(model: Model, plan: Plan, cost: Cost) -> None:
     spec = plan.spec
     out.print(
         f"[bold]{escape(model.file.name)}[/]: {escape(plan.family)}; {spec.name} {escape(spec.version)}", soft_wrap=True
@@ -124,7 +128,29 @@ def _print(model: Model, plan: Plan) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for reason in plan.reasons:
         table.add_row(escape(reason.key), escape(reason.value), f"[dim]{escape(reason.why)}[/]")
+    for row in _costs(cost):
+        table.add_row(*row)
     out.print(table)
+
+
+def _costs(cost: Cost) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows about the cost of a picture."""
+    in_all = f", {cost.picture_ms:.0f} ms in all" if cost.runs > 1 else ""
+    yield "cost", _runs(cost.runs), f"[dim]about {cost.run_ms:.1f} ms each on this CPU{in_all}[/]"
+    if cost.runs == 1:
+        return
+    for size in cost.sizes:
+        width, height = size.picture
+        across, down = size.pixels
+        yield (
+            f"{width} x {height}",
+            _runs(size.runs),
+            f"[dim]tiles of {size.tile[0]} x {size.tile[1]}; a pixel of the network is {across:.1f} x {down:.1f} of the picture[/]",
+        )
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'} per picture"
 
 
 def _count(found: PictureObjects) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from framehop._core import decode_jpeg
-from framehop.config import DetectOptions, engine_cache
+from framehop.config import DetectOptions, engine_options
 from framehop.errors import FramehopError, MissingExtraError
 from framehop.inference import sample_picture
 from framehop.inference.engine import Engine, load_model
@@ -37,16 +37,7 @@ def check_model(options: DetectOptions) -> Iterator[Check]:
         model = load_model(options.model)
         pinned = "as pinned" if model.overrides.sha256 else "not pinned by a sidecar"
         yield Check("model", "ok", f"{model.name} {model.version}, sha256 {model.sha256[:16]}… {pinned}")
-        with Engine(
-            model,
-            provider=options.provider,
-            fp16=options.fp16,
-            allow_fallback=options.allow_fallback,
-            engine_cache=engine_cache(options, 0),
-            max_batch=options.max_batch,
-            preprocess=options.preprocess,
-            tiles=options.tiles,
-        ) as engine:
+        with Engine(model, engine_options(options)) as engine:
             yield Check("family", "ok", f"{engine.plan.family}; framehop model inspect says what was chosen, and why")
             if options.tiles:
                 yield _tiles(engine, options.slot_bytes)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from framehop.budgets import ANSWER_S, HANG_S, START_S, SWAP_ANSWER_S, SWAP_LOAD_S
+from framehop.budgets import ANSWER_S, SWAP_ANSWER_S, SWAP_END_S
 from framehop.cli import options
 from framehop.cli.output import complain, note, out, write_json_line
 from framehop.errors import ProcessError
-from framehop.inference import BUILT_IN
-from framehop.pipeline.control_plane import Found, SwapLook, SwapRequest, ask_swap, the_pipeline
+from framehop.inference import from_anywhere
+from framehop.pipeline.control_plane import PublishedPipeline, SwapLook, SwapRequest, ask_swap, the_pipeline
 from framehop.pipeline.supervisor.model_swaps import SwapReport
 from framehop.timing import Deadline
 from framehop.types import ModelInfo
@@ -23,9 +22,6 @@ LOOK_S = 0.2
 LOOK_ANSWER_S = 2 * ANSWER_S  # somebody else's question may be answered first
 
 _DOES = {"loading": "loads it beside the model that runs", "loaded": "has loaded it", "switched": "has switched"}
-
-# A detector that died right after the decision is found dead, started, and loads the model anew.
-PATIENCE_S = SWAP_LOAD_S + HANG_S + START_S
 
 
 def swap(
@@ -38,7 +34,7 @@ def swap(
 ) -> None:
     """Have a running pipeline use another model, without a pause. If any detector cannot load it, all keep the one they have."""
     found = the_pipeline(pipeline, ("pipeline", "detect"))
-    report = ask_swap(found, SwapRequest(_from_anywhere(model)), SWAP_ANSWER_S)
+    report = ask_swap(found, SwapRequest(from_anywhere(model)), SWAP_ANSWER_S)
     before = report.models
     report = _followed(found, report)
     if json:
@@ -50,27 +46,22 @@ def swap(
         raise typer.Exit(1)
 
 
-def _from_anywhere(model: str) -> str:
-    """Return the name of a model for a process with another working directory."""
-    return model if model in BUILT_IN else str(Path(model).absolute())
-
-
-def _followed(found: Found, report: SwapReport) -> SwapReport:
+def _followed(found: PublishedPipeline, report: SwapReport) -> SwapReport:
     """Wait for the end of a swap, and note each change on the way. Raises ProcessError when the pipeline gives no answer any more,
     or when the swap takes too long."""
-    deadline, shown = Deadline.after(PATIENCE_S), ""
+    deadline, shown = Deadline.after(SWAP_END_S), ""
     while not report.over:
         if (now := _progress(report)) != shown:
             note(now)
             shown = now
         if deadline.expired:
-            raise ProcessError(f"the swap did not end within {PATIENCE_S:.0f} s: look at it with framehop status")
+            raise ProcessError(f"the swap did not end within {SWAP_END_S:.0f} s: look at it with framehop status")
         time.sleep(LOOK_S)
         report = _look(found, report.number)
     return report
 
 
-def _look(found: Found, number: int) -> SwapReport:
+def _look(found: PublishedPipeline, number: int) -> SwapReport:
     try:
         return ask_swap(found, SwapLook(number), LOOK_ANSWER_S)
     except ProcessError as error:

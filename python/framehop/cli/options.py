@@ -338,8 +338,6 @@ def thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:
             raise ConfigError(
                 f"--conf takes a number, as 0.3, or a label's, as person=0.35, not {text[:64]!r}"
             ) from error
-        if not 0.0 <= value <= 1.0:
-            raise ConfigError(f"--conf {text[:64]} is not between 0 and 1")
         if named:
             of_label[label] = value
         else:

@@ -3,7 +3,7 @@
 from framehop.inference.network import Network, TensorInfo
 from framehop.inference.onnx import OnnxSession, Run
 from framehop.inference.providers import Provider, SessionOptions
-from framehop.inference.registry import BUILT_IN, load_model, sample_picture
+from framehop.inference.registry import BUILT_IN, from_anywhere, load_model, sample_picture
 from framehop.inference.sidecar import Model, read_sidecar
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Run",
     "SessionOptions",
     "TensorInfo",
+    "from_anywhere",
     "load_model",
     "read_sidecar",
     "sample_picture",

@@ -6,7 +6,6 @@ import copy
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
@@ -14,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
-from framehop.inference import Model, Network, OnnxSession, Provider, Run, SessionOptions, load_model
+from framehop.inference import Model, Network, OnnxSession, Run, load_model
 from framehop.inference.device import Device
+from framehop.inference.engine_options import EngineOptions
 from framehop.inference.postprocess import (
     NO_CANDIDATES,
     NO_OBJECTS,
@@ -25,12 +25,12 @@ from framehop.inference.postprocess import (
     Wanted,
     finite,
 )
-from framehop.inference.preprocess import Preprocess, make_preprocessor, shared_stream
+from framehop.inference.preprocess import make_preprocessor, shared_stream
 from framehop.inference.recognise import Plan, recognise
 from framehop.inference.tiling import Tiling
 from framehop.types import BatchTimings, Detections, ModelInfo
 
-__all__ = ["Engine", "load_model"]
+__all__ = ["Engine", "EngineOptions", "load_model"]
 
 Size = tuple[int, int]
 
@@ -39,66 +39,34 @@ class Engine:
     """Finds objects in pictures; it is a :class:`framehop.protocols.Detector`. Use from one thread at a time; `lane` makes one
     of the same network for another thread.
 
-    with Engine(load_model("coco-ssd")) as engine:
+    with Engine(load_model("coco-ssd"), EngineOptions(conf=0.3)) as engine:
         [found] = engine.detect([decode_jpeg(data)])
     """
 
-    def __init__(
-        self,
-        model: Model,
-        *,
-        provider: Provider = "auto",
-        threads: int = 0,
-        max_batch: int = 8,
-        device: int = 0,
-        engine_cache: Path | None = None,
-        fp16: bool = False,
-        allow_fallback: bool = False,
-        preprocess: Preprocess = "auto",
-        conf: float | None = None,
-        classes: Sequence[str] = (),
-        class_conf: Mapping[str, float] = MappingProxyType({}),
-        exclude: Sequence[str] = (),
-        tiles: str = "",
-        side_by_side: bool = False,
-    ) -> None:
-        """Load and warm up `model`. `provider`, `threads`, `device`, `engine_cache`, `fp16`, `allow_fallback`: see SessionOptions.
-        `max_batch`: pictures per run of the network, 1–256; the input tensor has room for as many. `preprocess`: see
-        make_preprocessor. `conf`: the least score of a box, 0–1; None means the model's own. `class_conf`: the same for single
-        labels. `classes`: the only labels to look for, by name or label id; empty means all. `exclude`: labels to leave out.
-        `tiles`: cut each picture, as `3x2`; see Tiles.parse. Empty: do not. `side_by_side`: lanes will share the cores; where the
-        network turns out to run on the CPU, each has one thread and one picture at a time, or as many as the network insists on.
-
-        Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError, InvalidArgumentError.
-        """
-        if not 1 <= max_batch <= 256 or threads < 0:
-            raise InvalidArgumentError(f"max_batch must be 1 to 256 and threads 0 or more: {max_batch}, {threads}")
-        stream = shared_stream(preprocess, provider, device)
-        options = SessionOptions(
-            provider=provider,
-            threads=threads,
-            device=device,
-            engine_cache=engine_cache,
-            fp16=fp16,
-            allow_fallback=allow_fallback,
-            compute_stream=stream.handle if stream else 0,
-        )
+    def __init__(self, model: Model, options: EngineOptions | None = None) -> None:
+        """Load and warm up `model`. Raises MissingExtraError without ONNX Runtime, ModelError, ConfigError."""
+        options = options or EngineOptions()
+        stream = shared_stream(options.preprocess, options.provider, options.device)
         model = model if model.sha256 else model.checked()
-        with Network.open(model, 1 if side_by_side else threads) as network:
+        with Network.open(model, 1 if options.side_by_side else options.threads) as network:
             self._plan = recognise(network, model)
             self._spec = spec = self._plan.spec
-            wanted = Wanted.of(spec.labels, conf, classes, class_conf=class_conf, exclude=exclude)
-            self._tiling = Tiling.of(tiles, spec.nms, max_objects=spec.max_objects)
-            self._post = Postprocessor(spec, wanted)
+            self._tiling = Tiling.of(options.tiles, spec.nms, max_objects=spec.max_objects)
+            self._post = Postprocessor(spec, _wanted(spec.labels, options))
             session = OnnxSession(
-                model, spec.input, options, outputs=self._post.outputs, max_batch=max_batch, network=network
+                model,
+                spec.input,
+                options.session(stream.handle if stream else 0),
+                outputs=self._post.outputs,
+                max_batch=options.max_batch,
+                network=network,
             )
         self._provider = session.provider
-        alone = side_by_side and session.provider == "cpu"
-        self._max_batch = min(max_batch, max(1, session.fixed_batch)) if alone else max_batch
-        place = Device.of(session.provider, device, stream)
+        alone = options.side_by_side and session.provider == "cpu"
+        self._max_batch = min(options.max_batch, max(1, session.fixed_batch)) if alone else options.max_batch
+        place = Device.of(session.provider, options.device, stream)
         self._make_input = partial(
-            make_preprocessor, preprocess, spec.input, spec.resize, max_batch=self._max_batch, device=place
+            make_preprocessor, options.preprocess, spec.input, spec.resize, max_batch=self._max_batch, device=place
         )
         self._input = self._make_input()
         self._session: OnnxSession | None = session
@@ -251,6 +219,10 @@ class Engine:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _wanted(labels: Mapping[int, str], options: EngineOptions) -> Wanted:
+    return Wanted.of(labels, options.conf, options.classes, class_conf=options.class_conf, exclude=options.exclude)
 
 
 def _check_pictures(pictures: object) -> None:

@@ -48,28 +48,34 @@ class Yolov5Spec(_Head, frozen=True, tag="yolov5"):
 
 
 class RowsSpec(_Head, frozen=True, tag="rows"):
-    """Finished boxes, a row of six numbers each. `normalised`: the boxes are shares of the input's sides, not pixels. `nms`: they
-    still have to be suppressed."""
+    """Finished boxes, a row of six or seven numbers each. `normalised`: the boxes are shares of the input's sides, not pixels.
+    `nms`: they still have to be suppressed."""
 
     output: OutputName
-    box: Literal["xyxy", "cxcywh"] = "xyxy"
+    box: Literal["xyxy", "yxyx", "cxcywh"] = "xyxy"
     normalised: bool = False
-    columns: Literal["box-score-class", "class-score-box"] = "box-score-class"
+    columns: Literal["box-score-class", "class-score-box", "image-box-score-class"] = "box-score-class"
     nms: bool = False
 
 
 class Rows7Spec(_Head, frozen=True, tag="rows7"):
-    """YOLOv7 with its suppression inside: a row of seven numbers per box, of all pictures together."""
+    """YOLOv7 with its suppression inside, and YOLO-NAS in its flat format: a row of seven numbers per box, of all pictures
+    together. `columns`: which two come last."""
 
     output: OutputName
+    columns: Literal["class-score", "score-class"] = "class-score"
 
 
 class RtdetrSpec(_Head, frozen=True, tag="rtdetr"):
-    """RT-DETR, D-FINE and DEIM as deployed."""
+    """RT-DETR, D-FINE and DEIM as deployed, and others that give labels, boxes and scores in lists of their own. `normalised`:
+    the boxes are shares of the input's sides, not pixels. `nms`: they still have to be suppressed."""
 
     labels: OutputName = "labels"
     boxes: OutputName = "boxes"
     scores: OutputName = "scores"
+    box: Literal["xyxy", "cxcywh"] = "xyxy"
+    normalised: bool = False
+    nms: bool = False
 
 
 class DetrSpec(_Head, frozen=True, tag="detr"):
@@ -114,13 +120,15 @@ class TfSpec(_Head, frozen=True, tag="tf"):
 
 
 class BoxesScoresSpec(_Head, frozen=True, tag="boxes-scores"):
-    """A box and one score per class for each anchor. `background`: column 0 of the scores means "no object"."""
+    """A box and one score per class for each anchor. `background`: class 0 of the scores means "no object". `classes_first`: the
+    scores are [N, C, A]."""
 
     boxes: OutputName
     scores: OutputName
     box: Literal["xyxy", "yxyx"] = "xyxy"
     normalised: bool = False
     background: bool = False
+    classes_first: bool = False
 
 
 class NanodetSpec(_Head, frozen=True, tag="nanodet"):

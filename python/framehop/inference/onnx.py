@@ -253,4 +253,5 @@ def _check_outputs(infos: Sequence[TensorInfo], outputs: Sequence[str]) -> None:
 
 def _lacks_memory(error: ModelError) -> bool:
     """Return whether memory ran out, which says nothing about the network. The runtime has no error class for it, only words."""
-    return any(words in str(error).lower() for words in ("out of memory", "allocate", "bad_alloc", "alloc_failed"))
+    text = str(error).lower()
+    return any(words in text for words in ("out of memory", "outofmemory", "allocat", "bad_alloc", "alloc_failed"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from framehop.errors import InvalidArgumentError, ModelError
+from framehop.errors import ConfigError, ModelError
 from framehop.installing import install
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ class SessionOptions:
     build its engine. `threads`: threads of one inference on the CPU, 0 for one per core. `device`: index of the GPU.
     `engine_cache`: a directory for TensorRT's engines. They are machine code, so only this user may be able to write there.
     `fp16`: whether TensorRT may compute in float16. `allow_fallback`: whether another provider than the one asked for will do.
-    `compute_stream`: handle of the CUDA stream on which the network runs, alive as long as the session; 0 for one of its own."""
+    `compute_stream`: handle of the CUDA stream on which the network runs, alive as long as the session; 0 for one of its own.
+
+    Raises ConfigError for values that do not go together."""
 
     provider: Provider = "auto"
     threads: int = 0
@@ -46,12 +48,13 @@ class SessionOptions:
 
     def __post_init__(self) -> None:
         if self.provider not in {"auto", *_WANTED}:
-            raise InvalidArgumentError(f"there is no provider {self.provider!r}; there are: auto, {', '.join(_WANTED)}")
+            raise ConfigError(f"there is no provider {self.provider!r}; there are: auto, {', '.join(_WANTED)}")
+        if self.threads < 0:
+            raise ConfigError(f"threads must be 0 or more, not {self.threads}")
         if self.fp16 and self.provider != "tensorrt":
-            raise InvalidArgumentError(f"fp16 is for tensorrt, not {self.provider}: {EXPORT_FP16}")
-
-
-EXPORT_FP16 = "elsewhere a network computes in float16 if it was exported so"
+            raise ConfigError(
+                f"fp16 is for provider tensorrt, not {self.provider}: elsewhere a network computes in float16 if it was exported so"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

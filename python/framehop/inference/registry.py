@@ -25,6 +25,11 @@ def load_model(name_or_path: str | Path) -> Model:
     return _find(name_or_path).checked()
 
 
+def from_anywhere(name_or_path: str | Path) -> str:
+    """Return what names the same model in a process with another working directory."""
+    return str(name_or_path) if str(name_or_path) in BUILT_IN else str(Path(name_or_path).absolute())
+
+
 def sample_picture() -> bytes:
     """Return a JPEG of a person in a space suit, to try a network on. It is NASA's and in the public domain."""
     return (_MODELS / "astronaut.jpg").read_bytes()

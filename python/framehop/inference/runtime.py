@@ -23,6 +23,21 @@ _NO_EXTERNAL_DATA = "/dev/null/none"
 _TOO_NEW = ("is under development", "Unsupported model IR version")
 
 
+_TENSORRT = "is a plugin of TensorRT that ONNX Runtime lacks: export it without suppression, or with ONNX's own NonMaxSuppression"
+
+# Operators of others that exporters leave in a network, and what to do about them.
+_FOREIGN = {
+    "TFLite_Detection_PostProcess": (
+        "is TensorFlow Lite's and not in ONNX, and has the anchors in it: convert the model's SavedModel, not the .tflite file,"
+        " by python -m tf2onnx.convert --saved-model"
+    ),
+    "EfficientNMS_TRT": _TENSORRT,
+    "BatchedNMS_TRT": _TENSORRT,
+    "BatchedNMSDynamic_TRT": _TENSORRT,
+    "EfficientNMSX_TRT": _TENSORRT,
+}
+
+
 def import_runtime() -> ModuleType:
     """Import ONNX Runtime. Raises MissingExtraError, which names the extra."""
     try:
@@ -76,6 +91,9 @@ def _why_not(data: bytes, error: Exception, version: str) -> str:
             "keeps weights in other files, which is refused, as only the bytes of one file can be checked: save it as one, with"
             " onnx.save(onnx.load(FILE), NEW, save_as_external_data=False)"
         )
+    for operator, clause in _FOREIGN.items():
+        if operator in text:
+            return f"has the operator {operator}, which {clause}"
     if any(words in text for words in _TOO_NEW):
         return (
             f"{_versions(read_header(data))}: too new for the ONNX Runtime here, {version}. Export it with an older opset"

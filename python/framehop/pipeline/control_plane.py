@@ -157,17 +157,17 @@ def parse_request(data: bytes) -> Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class PublishedPipeline:
     """A pipeline of this user, with its directory."""
 
     directory: Path
     publication: Publication = field(repr=False)
 
 
-def published() -> Iterator[Found]:
+def published() -> Iterator[PublishedPipeline]:
     """Iterate this user's pipelines on this machine, oldest first. Directories of no pipeline, or of one that ends, are skipped."""
     found = [
-        Found(directory=directory, publication=publication)
+        PublishedPipeline(directory=directory, publication=publication)
         for parent in runtime_parents()
         for directory in parent.glob("framehop-*")
         if (publication := _read(directory)) is not None
@@ -175,7 +175,7 @@ def published() -> Iterator[Found]:
     yield from sorted(found, key=lambda one: one.publication.started_us)
 
 
-def the_pipeline(name: str, kinds: Collection[Kind]) -> Found:
+def the_pipeline(name: str, kinds: Collection[Kind]) -> PublishedPipeline:
     """Return the pipeline of that process number or lane. If `name` is empty, return the only one, or the only one of these kinds.
     Raises ProcessError that lists those of this user."""
     there = list(published())
@@ -209,22 +209,22 @@ def _read(directory: Path) -> Publication | None:
         return None
 
 
-def ask_status(found: Found) -> PipelineReport:
+def ask_status(found: PublishedPipeline) -> PipelineReport:
     """Return the pipeline's state. Raises ProcessError when there is no answer in time, or a refusal."""
     return _ask(found, StatusRequest(), PipelineReport, ANSWER_S)
 
 
-def ask_swap(found: Found, request: SwapRequest | SwapLook, timeout_s: float = ANSWER_S) -> SwapReport:
+def ask_swap(found: PublishedPipeline, request: SwapRequest | SwapLook, timeout_s: float = ANSWER_S) -> SwapReport:
     """Begin a swap, or look at one. Raises ProcessError when there is no answer in time, or a refusal."""
     return _ask(found, request, SwapReport, timeout_s)
 
 
-def ask_streams(found: Found, request: StreamRequest, timeout_s: float = ANSWER_S) -> StreamsReport:
+def ask_streams(found: PublishedPipeline, request: StreamRequest, timeout_s: float = ANSWER_S) -> StreamsReport:
     """Ask for streams, or have them changed. Raises ProcessError when there is no answer in time, or a refusal."""
     return _ask(found, request, StreamsReport, timeout_s)
 
 
-def _ask(found: Found, request: Request, wanted: type[_T], timeout_s: float) -> _T:
+def _ask(found: PublishedPipeline, request: Request, wanted: type[_T], timeout_s: float) -> _T:
     import zmq
 
     pid, message = found.publication.pid, encode(request)

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S
+from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S, SWAP_END_S
 from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
-from framehop.errors import ClosedError, InvalidArgumentError, ProcessError, SourceError
+from framehop.errors import ClosedError, InvalidArgumentError, ModelError, ProcessError, SourceError
+from framehop.inference import from_anywhere
 from framehop.log import KafkaOptions, LogAt, LogOptions
-from framehop.pipeline.aside import finished_aside
+from framehop.pipeline.aside import Aside, finished_aside, result_of
 from framehop.pipeline.events import Events
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pump import Pump
@@ -27,13 +28,14 @@ from framehop.pipeline.supervisor.streams import Streams
 from framehop.pipeline.supervisor.supervisor import Supervisor
 from framehop.sources import DEFAULT_CODEC, Codec, expand
 from framehop.timing import Deadline
-from framehop.types import Event, EventRecord, FrameKey
+from framehop.types import Event, EventRecord, FrameKey, ModelInfo
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 READY_POLL_S = 0.05
+LOOK_S = 0.5
 
 
 class Pipeline:
@@ -339,6 +341,37 @@ class Pipeline:
         self._check_process()
         return self._pusher.flush(timeout_s)
 
+    # ---- another model
+
+    def swap(self, model: str | Path, *, timeout_s: float = SWAP_END_S) -> dict[str, ModelInfo]:
+        """Have all detectors turn to another model while they work, and wait until they have; returns what each runs then, by its
+        process's name. No process is restarted, and every frame has its event. `model`: a built-in name or a path, as in
+        `DetectOptions`. All other options stay.
+
+        Raises ModelError when a detector cannot load it: then all keep the model they had. Raises ProcessError while there is
+        another swap, and after `timeout_s`, when the swap goes on all the same; ClosedError when the pipeline ends meanwhile.
+        """
+        self._check_running()
+        swaps, deadline = self._session.supervisor.swaps, Deadline.after(timeout_s)
+        number = swaps.request(from_anywhere(model)).number
+        while not swaps.ended(number, min(LOOK_S, deadline.remaining_s)):
+            self._check_running()
+            if deadline.expired:
+                raise ProcessError(
+                    f"the swap to {model} did not end within {timeout_s:.3g} s, and goes on: see framehop status"
+                )
+        if error := swaps.report(number).error:
+            raise ModelError(f"{error}; every detector keeps the model it had")
+        return self._session.supervisor.models
+
+    async def swap_async(self, model: str | Path, *, timeout_s: float = SWAP_END_S) -> dict[str, ModelInfo]:
+        """Do what `swap` does without blocking the event loop. If the task is cancelled, the swap goes on all the same."""
+        aside = Aside("framehop-swap")
+        try:
+            return await result_of(aside.submit(lambda: self.swap(model, timeout_s=timeout_s)))
+        finally:
+            aside.close()
+
     # ---- output
 
     def events(self) -> Events:
@@ -399,6 +432,14 @@ class Pipeline:
         self._check_process()
         if self._stopped or self._session.over:
             raise ClosedError("this pipeline has ended: make a new Pipeline")
+
+    def _check_running(self) -> None:
+        """Raise the error that ended the pipeline, or ClosedError unless it runs and nobody has asked for its end."""
+        self._check_begun()
+        if self._session.over:
+            self._raise_failure()
+        if self._session.over or self._session.stop_requested:
+            raise ClosedError("the pipeline has ended, or is just ending: make a new Pipeline")
 
     def _check_begun(self) -> None:
         self._check_process()

@@ -6,7 +6,7 @@ from framehop.inference.postprocess.heads import Head, make_head
 from framehop.inference.postprocess.nms import nms
 from framehop.inference.postprocess.objects import NO_OBJECTS, Objects, Postprocessor
 from framehop.inference.postprocess.rows import Outputs, Rows, finite
-from framehop.inference.postprocess.wanted import Wanted, check_conf
+from framehop.inference.postprocess.wanted import Wanted
 
 __all__ = [
     "NO_CANDIDATES",
@@ -18,7 +18,6 @@ __all__ = [
     "Postprocessor",
     "Rows",
     "Wanted",
-    "check_conf",
     "finite",
     "make_head",
     "nms",

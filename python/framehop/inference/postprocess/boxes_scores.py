@@ -10,8 +10,8 @@ from framehop.inference.spec import InputSpec
 
 
 class BoxesScoresHead:
-    """Reads `boxes`: [N, A, 4] or [N, A, 1, 4], in the form and unit that the spec says, and `scores`: [N, A, C], with a column
-    of the background before them if the spec says so."""
+    """Reads `boxes`: [N, A, 4] or [N, A, 1, 4], in the form and unit that the spec says, and `scores`: [N, A, C], or [N, C, A] if
+    the spec says so, with the background as class 0 if the spec says so."""
 
     suppress = True
 
@@ -32,6 +32,7 @@ class BoxesScoresHead:
     def candidates(self, rows: Rows, threshold: float) -> Candidates:
         spec, scores, boxes = self._spec, rows[self._spec.scores], rows[self._spec.boxes]
         expect(spec.scores, scores, (None, None))
+        scores = scores.T if spec.classes_first else scores
         expect(f"{spec.scores}[classes]", scores[:, self._classes], (len(scores), None))
         expect(spec.boxes, boxes, (len(scores), *((1, 4) if boxes.ndim == 3 else (4,))))
         chosen, classes, best = best_classes(floats(scores[:, self._classes]), threshold)

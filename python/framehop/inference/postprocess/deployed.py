@@ -5,25 +5,30 @@ from __future__ import annotations
 from framehop.inference.head_specs import MmdeploySpec, RtdetrSpec
 from framehop.inference.postprocess.candidates import Candidates, candidates, reaching
 from framehop.inference.postprocess.corners import PIXELS, corners
-from framehop.inference.postprocess.rows import Outputs, Rows, expect, split
+from framehop.inference.postprocess.rows import Array, Outputs, Rows, expect, output, split
 from framehop.inference.spec import InputSpec
 
 
 class RtdetrHead:
-    """Reads the outputs of RT-DETR, D-FINE and DEIM as deployed, which know the input's size. `labels`: [N, K]; `boxes`: [N, K, 4]:
-    x1, y1, x2, y2 in pixels; `scores`: [N, K]."""
-
-    suppress = False
+    """Reads labels, boxes and scores in lists of their own, as of RT-DETR, D-FINE and DEIM as deployed, which know the input's
+    size. `labels`, `scores`: [N, K] or [N, K, 1]; `boxes`: [N, K, 4], in the form and unit that the spec says."""
 
     def __init__(self, spec: RtdetrSpec, tensor: InputSpec) -> None:
         self._spec = spec
+        self._unit = (tensor.width, tensor.height) if spec.normalised else PIXELS
 
     @property
     def outputs(self) -> tuple[str, ...]:
         return (self._spec.labels, self._spec.boxes, self._spec.scores)
 
+    @property
+    def suppress(self) -> bool:
+        return self._spec.nms
+
     def rows(self, outputs: Outputs, count: int) -> list[Rows]:
-        return split(outputs, {self._spec.labels: 1, self._spec.boxes: 2, self._spec.scores: 1}, count)
+        spec, axes = self._spec, output(outputs, self._spec.boxes).ndim
+        lists = {name: _listed(output(outputs, name), axes) for name in (spec.labels, spec.scores)}
+        return split({**outputs, **lists}, {spec.labels: 1, spec.boxes: 2, spec.scores: 1}, count)
 
     def candidates(self, rows: Rows, threshold: float) -> Candidates:
         labels, boxes, scores = (rows[name] for name in self.outputs)
@@ -31,8 +36,14 @@ class RtdetrHead:
         expect(self._spec.boxes, boxes, (len(scores), 4))
         expect(self._spec.labels, labels, (len(scores),))
         likely = reaching(scores, threshold)
-        placed = corners(boxes[likely], "xyxy", PIXELS)
+        placed = corners(boxes[likely], self._spec.box, self._unit)
         return candidates(placed, scores[likely], labels[likely], self._spec.first_label_id)
+
+
+def _listed(value: Array, axes: int) -> Array:
+    """Return a list per picture, without the last axis of one number that some exporters leave, so that it has as many `axes` as
+    the boxes."""
+    return value[..., 0] if value.ndim == axes and value.shape[-1:] == (1,) else value
 
 
 class MmdeployHead:

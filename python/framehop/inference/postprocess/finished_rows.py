@@ -1,4 +1,4 @@
-"""Heads of networks that give finished boxes, one row of six numbers each."""
+"""Heads of networks that give finished boxes, a row of numbers each."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from framehop.inference.postprocess.corners import PIXELS, corners
 from framehop.inference.postprocess.rows import Outputs, Rows, expect, split
 from framehop.inference.spec import InputSpec
 
-_BOX_FIRST = slice(0, 4), 4, 5
-_BOX_LAST = slice(2, 6), 1, 0
+# Columns in all, and those of the box, the score and the class.
+_COLUMNS = {
+    "box-score-class": (6, slice(0, 4), 4, 5),
+    "class-score-box": (6, slice(2, 6), 1, 0),
+    "image-box-score-class": (7, slice(1, 5), 5, 6),
+}
 
 
 class RowsHead:
-    """Reads `output`: [N, K, 6]: a box, its score and its class, in the order and form that the spec says."""
+    """Reads `output`: [N, K, 6]: a box, its score and its class, in the order and form that the spec says; or [N, K, 7] with a
+    number of the picture before them, which means nothing here."""
 
     def __init__(self, spec: RowsSpec, tensor: InputSpec) -> None:
         self._spec = spec
         self._unit = (tensor.width, tensor.height) if spec.normalised else PIXELS
-        self._box, self._score, self._class = _BOX_FIRST if spec.columns == "box-score-class" else _BOX_LAST
+        self._columns, self._box, self._score, self._class = _COLUMNS[spec.columns]
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -33,7 +38,7 @@ class RowsHead:
 
     def candidates(self, rows: Rows, threshold: float) -> Candidates:
         raw = rows[self._spec.output]
-        expect(self._spec.output, raw, (None, 6), may_be_empty=True)
+        expect(self._spec.output, raw, (None, self._columns), may_be_empty=True)
         likely = raw[reaching(raw[:, self._score], threshold)]
         boxes = corners(likely[:, self._box], self._spec.box, self._unit)
         return candidates(boxes, likely[:, self._score], likely[:, self._class], self._spec.first_label_id)

@@ -1,4 +1,5 @@
-"""The head of YOLOv7 with its suppression inside, which gives the boxes of all pictures in one list."""
+"""The head of networks that suppress inside and give the boxes of all pictures in one list: YOLOv7, and YOLO-NAS in its flat
+format."""
 
 from __future__ import annotations
 
@@ -13,12 +14,14 @@ from framehop.inference.spec import InputSpec
 
 
 class Rows7Head:
-    """Reads `output`: [M, 7]: index of the picture in the batch, x1, y1, x2, y2 in pixels, class, score."""
+    """Reads `output`: [M, 7]: index of the picture in the batch, x1, y1, x2, y2 in pixels, then class and score in the order that
+    the spec says."""
 
     suppress = False
 
     def __init__(self, spec: Rows7Spec, tensor: InputSpec) -> None:
         self._spec = spec
+        self._class, self._score = (5, 6) if spec.columns == "class-score" else (6, 5)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -38,9 +41,9 @@ class Rows7Head:
     def candidates(self, rows: Rows, threshold: float) -> Candidates:
         raw = rows[self._spec.output]
         expect(self._spec.output, raw, (None, 7), may_be_empty=True)
-        likely = raw[reaching(raw[:, 6], threshold)]
+        likely = raw[reaching(raw[:, self._score], threshold)]
         boxes = corners(likely[:, 1:5], "xyxy", PIXELS)
-        return candidates(boxes, likely[:, 6], likely[:, 5], self._spec.first_label_id)
+        return candidates(boxes, likely[:, self._score], likely[:, self._class], self._spec.first_label_id)
 
 
 def _pictures(name: str, raw: Array, count: int) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -39,7 +38,6 @@ class Wanted:
     ) -> Wanted:
         """Make the filter from a user's input. `classes`, `exclude` and the keys of `class_conf`: names out of `labels`, in any
         case, or label ids. Empty `classes` means all. Raises ConfigError naming the labels that there are."""
-        check_conf(conf, class_conf)
         return cls(
             conf=conf,
             conf_of=_by_id(class_conf, labels),
@@ -70,14 +68,6 @@ class Wanted:
         for label_id, conf in self.conf_of.items():
             thresholds[label_ids == label_id] = conf
         return thresholds
-
-
-def check_conf(conf: float | None, class_conf: Mapping[str, float]) -> None:
-    """Raise ConfigError unless the thresholds are 0 to 1. Whether the labels exist is not known before the model is."""
-    named = {f"conf of {label[:64]!r}": of_label for label, of_label in class_conf.items()}
-    for name, value in (named if conf is None else {"conf": conf, **named}).items():
-        if not (math.isfinite(value) and 0.0 <= value <= 1.0):
-            raise ConfigError(f"{name} must be between 0 and 1, not {value}")
 
 
 def _by_id(class_conf: Mapping[str, float], labels: Mapping[int, str]) -> dict[int, float]:

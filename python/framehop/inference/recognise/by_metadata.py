@@ -10,6 +10,7 @@ from framehop.inference.recognise.values import are_shares, form
 
 
 def rtdetr_of_ultralytics(facts: Facts) -> Match | None:
+    """Find RT-DETR of newer Ultralytics: six numbers per box, and the note `head: RTDETRDecoder`."""
     name = _six_columns(facts)
     if name is None or facts.notes.head != "RTDETRDecoder":
         return None

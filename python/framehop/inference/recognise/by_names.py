@@ -13,23 +13,11 @@ _COCO_IDS = 91  # 0 to 90, where 90 is an object
 _PADDLE = ("scale_factor", "im_shape")
 
 
-def deployed_rtdetr(facts: Facts) -> Match | None:
-    names = facts.named("labels", "boxes", "scores")
-    if names is None or facts.outputs[names[1]].shape[-1] != 4 or are_shares(facts.outputs[names[1]]):
-        return None
-    if facts.named("num_dets"):  # MMYOLO's rows from the count on mean nothing
-        return None
-    by_input = "orig_target_sizes" in facts.extra
-    return Match(
-        head=dict(zip(("labels", "boxes", "scores"), names, strict=True)),
-        why="its outputs are called labels, boxes and scores" + (", its input orig_target_sizes" if by_input else ""),
-    )
-
-
 _SOFTMAX = frozenset({"detr", "yolos", "table-transformer"})
 
 
 def hugging_face(facts: Facts) -> Match | None:
+    """Find the DETR family of Hugging Face: `logits` [N, Q, C] and `pred_boxes` [N, Q, 4]."""
     names = facts.named("logits", "pred_boxes")
     if names is None or not facts.outputs[names[0]].size:
         return None
@@ -58,6 +46,7 @@ def _ends_in_no_object(facts: Facts, logits: str, columns: int) -> tuple[bool, s
 
 
 def detr_by_softmax(facts: Facts) -> Match | None:
+    """Find DETR, YOLOS and Table Transformer, whose last column of logits means "no object"."""
     match = hugging_face(facts)
     return match if match and match.head["scores"] == "softmax" else None
 
@@ -69,6 +58,7 @@ def detr_of_coco_ids(facts: Facts) -> Match | None:
 
 
 def detr_by_sigmoid(facts: Facts) -> Match | None:
+    """Find RT-DETR and D-FINE of Hugging Face, whose every column of logits is a class."""
     match = _by_sigmoid(facts)
     return match if match and match.classes != _COCO_IDS else None
 
@@ -79,6 +69,7 @@ def _by_sigmoid(facts: Facts) -> Match | None:
 
 
 def rfdetr(facts: Facts) -> Match | None:
+    """Find RF-DETR: `dets` [N, Q, 4] and `labels` [N, Q, C + 1]. MMDeploy's `dets` have five columns."""
     names = facts.named("dets", "labels")
     if names is None or facts.outputs[names[0]].shape[-1] != 4:
         return None
@@ -92,12 +83,24 @@ def rfdetr(facts: Facts) -> Match | None:
 
 
 def mmdeploy(facts: Facts) -> Match | None:
+    """Find MMDeploy's networks with suppression: `dets` [N, K, 5] and `labels` [N, K]."""
     names = facts.named("dets", "labels")
     if names is None or facts.outputs[names[0]].shape[-1] != 5:
         return None
     return Match(
         head={"dets": names[0], "labels": names[1]},
         why="its outputs are called dets and labels, and dets has five numbers per box",
+    )
+
+
+def flat_of_yolo_nas(facts: Facts) -> Match | None:
+    """Find YOLO-NAS in its flat format: `flat_predictions` [M, 7], with the score before the class."""
+    names = facts.named("flat_predictions")
+    if names is None or facts.outputs[names[0]].shape[1:] != (7,):
+        return None
+    return Match(
+        head={"output": names[0], "columns": "score-class"},
+        why="its output is called flat_predictions, which is [M, 7]: picture, corners, score and class",
     )
 
 
@@ -120,6 +123,7 @@ def efficient_nms(facts: Facts) -> Match | None:
 
 
 def tensorflow(facts: Facts) -> Match | None:
+    """Find TensorFlow's Object Detection API by its four names, and by boxes in shares."""
     names = facts.named(*_COUNTED[-1])
     if names is None or not are_shares(facts.outputs[names[1]]):
         return None

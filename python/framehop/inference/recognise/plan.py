@@ -14,6 +14,7 @@ from framehop.inference.postprocess import make_head
 from framehop.inference.recognise.beside import read_beside
 from framehop.inference.recognise.check import best_score, complaint
 from framehop.inference.recognise.choices import Choices, Reason
+from framehop.inference.recognise.choosing_head import choose_head
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
 from framehop.inference.recognise.find import RIVAL, SURE, Fit, family_of, find, likely_head
@@ -114,7 +115,7 @@ class _Recogniser:
         only = (
             {"output": next(iter(facts.outputs))} if reads_one_output(head["name"]) and len(facts.outputs) == 1 else {}
         )
-        return Fit(family_of(head), Match(head=only, why="its only output"))
+        return Fit(family_of(head), Match(head=only, why=f"{self._model.where.name} names its head"))
 
     def _sees(self, found: Fit, tried: Tried) -> float:
         """Return the best score on the bundled picture, prepared as the family asks."""
@@ -129,7 +130,7 @@ class _Recogniser:
         choices.take("family", None, found.family.title, found.match.why)
         tensor, resize = self._prepared(choices, tried, found)
         labelled = self._labels(found)
-        head = self._head(choices, found, labelled)
+        head = self._head(choices, tried, found, labelled)
         names = choices.take("labels", said.labels, labelled.names, labelled.why)
         return ModelSpec(
             name=model.name,
@@ -144,7 +145,7 @@ class _Recogniser:
                 "score_threshold", said.score_threshold, found.family.threshold, f"usual for {found.family.title}"
             ),
             nms=self._nms(choices, found, suppress=make_head(head, tensor).suppress),
-            max_objects=choices.take("max_objects", said.max_objects, 100, "usual"),
+            max_objects=choices.take("max_objects", said.max_objects, 100, "the default"),
         )
 
     def _prepared(self, choices: Choices, tried: Tried, found: Fit) -> tuple[InputSpec, ResizeSpec]:
@@ -161,15 +162,15 @@ class _Recogniser:
             first=first if isinstance(first, int) else None,
         )
 
-    def _head(self, choices: Choices, found: Fit, labelled: Labelled) -> HeadSpec:
-        said = self._said.head or {}
-        keys = {"first_label_id": labelled.first, **found.match.head, **said, "name": found.family.head}
-        head = make_head_spec(keys, where=str(self._model.where.name))
-        for key, value in keys_of(head).items():
-            choices.take(
-                f"head.{key}", said.get(key), value, found.match.why if key == "name" else "found in its outputs"
-            )
-        return head
+    def _head(self, choices: Choices, tried: Tried, found: Fit, labelled: Labelled) -> HeadSpec:
+        return choose_head(
+            choices,
+            self._said.head or {},
+            found,
+            labelled,
+            outputs=tried.outputs,
+            where=self._model.where.name,
+        )
 
     def _nms(self, choices: Choices, found: Fit, *, suppress: bool) -> NmsSpec:
         said, usual = self._said.nms, found.family.nms
@@ -180,7 +181,7 @@ class _Recogniser:
         return NmsSpec(
             iou=choices.take("nms.iou", said.iou, usual.iou, why),
             class_agnostic=choices.take("nms.class_agnostic", said.class_agnostic, usual.class_agnostic, why),
-            max_candidates=choices.take("nms.max_candidates", said.max_candidates, usual.max_candidates, "usual"),
+            max_candidates=choices.take("nms.max_candidates", said.max_candidates, usual.max_candidates, "the default"),
         )
 
     # ---- the check

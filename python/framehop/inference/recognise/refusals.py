@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from framehop.inference.network import TensorInfo
+from framehop.inference.recognise.by_rows import rows_of_seven
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Family
 from framehop.inference.recognise.picture_input import listed
+from framehop.inference.recognise.undecoded import undecoded
 from framehop.inference.tensors import Tensor
-
-_DFL = 64  # 4 sides × 16 bins
 
 
 def unknown(facts: Facts) -> str:
@@ -42,17 +42,6 @@ def _not_finite(facts: Facts) -> str:
     return f"its output {bad[0]!r} holds NaN or infinity for the bundled picture: export it with float32" if bad else ""
 
 
-def _distributions(facts: Facts) -> str:
-    bins = [value for value in facts.outputs.values() if value.ndim >= 3 and _DFL in value.shape[1:]]
-    long = [value for value in facts.outputs.values() if value.ndim == 4 and value.shape[1] > _DFL]
-    if bins or (len(long) == len(facts.outputs) and len(long) in {3, 4}):
-        return (
-            f"its outputs are undecoded distributions of a YOLOv8 or later: {_outputs(facts.outputs)}. Export the model for ONNX,"
-            " not for a chip: yolo export format=onnx"
-        )
-    return ""
-
-
 def _turned(facts: Facts) -> str:
     table = facts.table(3)
     if table is None or facts.grid(table[1].shape[1]) is None or table[1].shape[2] != 4 + (facts.labels or 80):
@@ -60,22 +49,19 @@ def _turned(facts: Facts) -> str:
     return f"its output is a YOLOv8's with its last two axes exchanged: {_outputs(facts.outputs)}. Export it without a transpose"
 
 
-def _grids(facts: Facts) -> str:
-    maps = [value for value in facts.outputs.values() if value.ndim == 5 and value.shape[1] == 3]
-    flat = [
-        value for value in facts.outputs.values() if value.ndim == 4 and value.shape[1] % 3 == 0 and value.shape[1] > 15
-    ]
-    if len(maps) == len(facts.outputs):
-        return (
-            f"its outputs are undecoded grids of a YOLOv5 or v7, which need anchors: {_outputs(facts.outputs)}. Export it decoded:"
-            " YOLOv5 without --train, YOLOv7 with --grid"
-        )
-    if flat and len(flat) == len(facts.outputs):
-        return (
-            f"its outputs are undecoded maps, as of Yolo-Fastest, YOLOv3 or v4, which need anchors: {_outputs(facts.outputs)}."
-            " Export it with its boxes decoded"
-        )
-    return ""
+def _undecoded(facts: Facts) -> str:
+    text = undecoded(facts)
+    return f"{text}. Its outputs: {_outputs(facts.outputs)}" if text else ""
+
+
+def _rows_of_seven(facts: Facts) -> str:
+    if rows_of_seven(facts) is None:
+        return ""
+    return (
+        "its rows are a picture, a box, a score and a class, as of EfficientDet, but the boxes are no corners:"
+        f" {_outputs(facts.outputs)}. They may be x, y, width and height, as older exports have them: export it with a newer one,"
+        " which gives ymin, xmin, ymax, xmax"
+    )
 
 
 def _classes(facts: Facts) -> str:
@@ -92,4 +78,4 @@ def _masks(facts: Facts) -> str:
     return ""
 
 
-_KINDS = (_nothing, _not_finite, _turned, _masks, _distributions, _grids, _classes)
+_KINDS = (_nothing, _not_finite, _turned, _masks, _undecoded, _rows_of_seven, _classes)

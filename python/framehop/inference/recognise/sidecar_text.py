@@ -9,6 +9,7 @@ import yaml
 
 from framehop.inference.recognise.plan import Plan
 
+_UNUSED: tuple[object, ...] = ("", [], (), {})
 _SECTIONS = ("input", "resize", "head", "nms")
 _MOST_LABELS = 2000
 _WIDEST = 100  # of a reason; an editor's line
@@ -34,7 +35,7 @@ def _section(section: str, content: object, why: Mapping[str, str]) -> Iterator[
     assert isinstance(content, dict)
     yield f"{section}:"
     for key, value in content.items():
-        if key != "extra" or value:
+        if value not in _UNUSED:
             yield "  " + _line(key, value, why.get(f"{section}.{key}", ""))
 
 

@@ -16,6 +16,11 @@ _LOGARITHM = 8  # of more cells than any picture has
 _UNDECODED_CELLS = 32  # an offset within a cell, counted in cells
 
 
+def of_one(value: Tensor) -> Tensor:
+    """Return one picture's values: without the axis of the batch, unless it is missing."""
+    return value[0] if value.ndim > 2 and len(value) == 1 else value
+
+
 def are_scores(values: Tensor) -> bool:
     """Return whether all values are probabilities."""
     return bool(values.size and np.all((values >= -_TOLERANCE) & (values <= 1 + _TOLERANCE)))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from framehop import _core
-from framehop.config import DetectOptions, engine_cache, usable_cores
+from framehop.config import DetectOptions, engine_options, usable_cores
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.page_locks import PageLocks
 from framehop.pipeline import child
@@ -112,24 +112,8 @@ def _load_beside(settings: DetectorSettings, order: Swap, lanes: int) -> LaneMod
 
 def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
     """Load and warm up a model, and describe it in its file."""
-    options = settings.options
-    engine = Engine(
-        load_model(model),
-        provider=options.provider,
-        fp16=options.fp16,
-        allow_fallback=options.allow_fallback,
-        engine_cache=engine_cache(options, settings.device),
-        preprocess=options.preprocess,
-        threads=options.infer_threads,
-        device=settings.device,
-        max_batch=options.max_batch,
-        conf=options.conf,
-        class_conf=options.class_conf,
-        classes=options.classes,
-        exclude=options.exclude,
-        tiles=options.tiles,
-        side_by_side=side_by_side(options),
-    )
+    options = engine_options(settings.options, settings.device, side_by_side=side_by_side(settings.options))
+    engine = Engine(load_model(model), options)
     try:
         write_facts(settings.facts, ModelFacts.of(engine, number))
     except BaseException:

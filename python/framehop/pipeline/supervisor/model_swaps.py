@@ -67,6 +67,10 @@ class _Swap:
     deaths: Counter[int] = field(default_factory=Counter)
     told_s: dict[int, float] = field(default_factory=dict)
 
+    @property
+    def over(self) -> bool:
+        return self.phase in ("done", "failed")
+
     def state(self, index: int) -> DetectorState:
         if index in self.switched:
             return "switched"
@@ -86,15 +90,15 @@ class _Swap:
 
 
 class ModelSwaps:
-    """Carries out swaps, one at a time. `request` and `report` may be called from any thread; the rest belongs to the supervisor's,
-    for which `fileno` is readable after a request."""
+    """Carries out swaps, one at a time. `request`, `report` and `ended` may be called from any thread; the rest belongs to the
+    supervisor's, for which `fileno` is readable after a request."""
 
     def __init__(self, model: str, detectors: Sequence[Process], check: Callable[[str], object]) -> None:
         """Prepare for swaps. `model`: what detectors start with. `check`: refuses a model that cannot be loaded by any detector."""
         self._model = model
         self._detectors = detectors
         self._check = check
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._wake = Wake()
         self._swaps: dict[int, _Swap] = {}
         self._last = FIRST_MODEL
@@ -105,7 +109,7 @@ class ModelSwaps:
         """Begin a swap, and return its first report. Raises ModelError for a model that is not there, ProcessError while there is
         another swap."""
         self._check(model)
-        with self._lock:
+        with self._changed:
             if (busy := self._current()) is not None:
                 raise ProcessError(f"a swap to {busy.model} is under way: wait for its end, framehop status shows it")
             self._last += 1
@@ -117,23 +121,32 @@ class ModelSwaps:
 
     def report(self, number: int) -> SwapReport:
         """Return the report of one of the last swaps. Raises ProcessError if there was none of that number."""
-        with self._lock:
-            if number not in self._swaps:
-                raise ProcessError(f"there is no swap {number} here")
-            return self._report(self._swaps[number])
+        with self._changed:
+            return self._report(self._known(number))
+
+    def ended(self, number: int, timeout_s: float) -> bool:
+        """Wait for the end of a swap; False when the time is up. Raises ProcessError if there was none of that number."""
+        with self._changed:
+            swap = self._known(number)
+            return self._changed.wait_for(lambda: swap.over, timeout_s)
 
     def under_way(self) -> SwapReport | None:
         """Return the report of the swap that is under way, None if there is none."""
-        with self._lock:
+        with self._changed:
             swap = self._current()
             return None if swap is None else self._report(swap)
 
     def fileno(self) -> int:
         return self._wake.fileno()
 
+    def _known(self, number: int) -> _Swap:
+        if number not in self._swaps:
+            raise ProcessError(f"there is no swap {number} here")
+        return self._swaps[number]
+
     def _current(self) -> _Swap | None:
         newest = self._swaps.get(self._last)
-        return newest if newest is not None and newest.phase in ("loading", "switching") else None
+        return newest if newest is not None and not newest.over else None
 
     def _report(self, swap: _Swap) -> SwapReport:
         return SwapReport(
@@ -155,7 +168,7 @@ class ModelSwaps:
     def tend(self) -> None:
         """Tell each detector what it is to do, and decide what can be decided. Call this whenever something may have changed."""
         self._wake.clear()
-        with self._lock:
+        with self._changed:
             swap = self._current()
             if swap is None:
                 return
@@ -165,7 +178,7 @@ class ModelSwaps:
                 slow = [process.name for process in self._detectors if process.index not in swap.loaded]
                 self._fail(swap, f"{', '.join(slow)} did not load it in time")
             if swap.phase == "switching" and len(swap.switched) == len(self._detectors):
-                swap.end("done")
+                self._end(swap, "done")
             self._tell(swap)
 
     def _tell(self, swap: _Swap) -> None:
@@ -174,14 +187,18 @@ class ModelSwaps:
             if order is not None and swap.is_due(process.index) and _send(process, order):
                 swap.told_s[process.index] = time.monotonic()
 
+    def _end(self, swap: _Swap, phase: Literal["done", "failed"], error: str = "") -> None:
+        swap.end(phase, error)
+        self._changed.notify_all()
+
     def _fail(self, swap: _Swap, error: str) -> None:
-        swap.end("failed", error)
+        self._end(swap, "failed", error)
         for process in self._detectors:
             _send(process, CancelSwap(swap.number))
 
     def hear(self, process: Process, message: SwapLoaded | SwapFailed) -> None:
         """Note what a detector says of the swap; words about another swap come too late to matter."""
-        with self._lock:
+        with self._changed:
             swap = self._current()
             if swap is None or swap.phase != "loading" or swap.number != message.number:
                 return
@@ -192,14 +209,14 @@ class ModelSwaps:
 
     def runs(self, process: Process, number: int) -> None:
         """Note that a detector answers with the model of this number. One that was started after the decision starts with it."""
-        with self._lock:
+        with self._changed:
             swap = self._current()
             if swap is not None and swap.phase == "switching" and number in (swap.number, FIRST_MODEL):
                 swap.switched.add(process.index)
 
     def died(self, process: Process) -> None:
         """Note that a detector died: its successor loads the model again, unless that seems to be what they die of."""
-        with self._lock:
+        with self._changed:
             swap = self._current()
             if swap is None or swap.phase != "loading":
                 return

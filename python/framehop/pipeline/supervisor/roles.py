@@ -26,6 +26,7 @@ from framehop.pipeline.control import (
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
 from framehop.pipeline.supervisor.crash_suspects import CrashSuspects
 from framehop.pipeline.supervisor.incarnations import Process
+from framehop.pipeline.supervisor.model_files import ModelFiles
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.types import ModelInfo
@@ -172,6 +173,7 @@ class DetectorRole:
         """`serves`: called when a detector answers, with its address, and when it answers no more, with None."""
         self._options, self._resources, self._serves = options, resources, serves
         self._facts: dict[int, ModelFacts] = {}
+        self._files = ModelFiles()
         start_s = ENGINE_S if options.provider == "tensorrt" else START_S
         self.processes = [
             Process("detector", "framehop.pipeline.detector.detector", index, start_s)
@@ -205,7 +207,9 @@ class DetectorRole:
 
     def introduce(self, process: Process, model: int) -> None:
         stem = self._stem(process, process.incarnation)
-        self._facts = {**self._facts, process.index: read_facts(stem, model)}
+        facts = read_facts(stem, model)
+        self._files.note(process.name, self.swaps.model, facts)
+        self._facts = {**self._facts, process.index: facts}
         self._serves(process.index, DetectorAt(self._address(process, process.incarnation), stem, model))
         self.swaps.runs(process, model)
 

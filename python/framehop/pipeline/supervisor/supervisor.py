@@ -15,7 +15,6 @@ from framehop.budgets import DRAIN_GRACE_S
 from framehop.config import DetectOptions, FailPoint
 from framehop.errors import ProcessError
 from framehop.inference.engine import load_model
-from framehop.inference.postprocess import check_conf
 from framehop.log import LogAt
 from framehop.pipeline.control import (
     Beat,
@@ -32,6 +31,7 @@ from framehop.pipeline.control_plane import Publication
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
+from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.reporter import Rate, Reporter
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, Role, WorkerRole
 from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
@@ -40,7 +40,7 @@ from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring
 from framehop.timing import Deadline, now_us
-from framehop.types import Partition
+from framehop.types import ModelInfo, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,6 @@ class Supervisor:
         self._on_status = on_status
         check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
         load_model(options.model)  # refuses a missing file now, not in the detector
-        check_conf(options.conf, options.class_conf)
         self._resources = Resources()
         self._ingest = IngestRole(log, self._roster, stays=not ends_with_sources)
         self._workers = WorkerRole(log, options, self._resources)
@@ -93,6 +92,18 @@ class Supervisor:
 
         # The last known state. Any thread may read it, as it is always replaced as a whole.
         self.view: tuple[Status, tuple[ProcessStatus, ...]] = (self.status(), ())
+
+    # ---- another model, from any thread
+
+    @property
+    def swaps(self) -> ModelSwaps:
+        """The swaps of models, which any thread may ask for and wait for."""
+        return self._detectors.swaps
+
+    @property
+    def models(self) -> dict[str, ModelInfo]:
+        """The model that each detector runs now, by the process's name. Any thread may read it."""
+        return self._detectors.models
 
     # ---- the whole run
 
@@ -123,8 +134,8 @@ class Supervisor:
                 kind="pipeline" if self._streams.takes_sources else "detect",
             ),
             view=lambda: self.view,
-            models=lambda: self._detectors.models,
-            swaps=self._detectors.swaps,
+            models=lambda: self.models,
+            swaps=self.swaps,
             stopping=lambda: stop.requested,
             streams=self._streams,
             rings=self._resources.rings,
