@@ -17,6 +17,7 @@ from framehop.cli.growth import Growth
 from framehop.cli.ingest_report import IngestLine
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
+from framehop.cli.policy_notes import BehindNote, policies_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.log import LogAt
 from framehop.pipeline.ingest.ingest import IngestProgress
@@ -82,6 +83,8 @@ def detect(
     exclude: options.Exclude = None,
     min_size: options.MinSize = 0.0,
     tiles: options.Tiles = "",
+    policy: options.Policies = None,
+    when: options.WhenToLook = None,
     lane: options.NewLane = "main",
     sample: options.Sample = 1.0,
     gpu: options.Gpus = None,
@@ -112,6 +115,8 @@ def detect(
         exclude=exclude,
         min_size=min_size,
         tiles=tiles,
+        policies=policy,
+        when=when,
         config=config,
         gpus=gpu,
         workers=workers,
@@ -142,6 +147,8 @@ def run(
     exclude: options.Exclude = None,
     min_size: options.MinSize = 0.0,
     tiles: options.Tiles = "",
+    policy: options.Policies = None,
+    when: options.WhenToLook = None,
     lane: options.NewLane = "main",
     gpu: options.Gpus = None,
     workers: options.Workers = 1,
@@ -169,6 +176,8 @@ def run(
         exclude=exclude,
         min_size=min_size,
         tiles=tiles,
+        policies=policy,
+        when=when,
         config=config,
         gpus=gpu,
         workers=workers,
@@ -195,10 +204,13 @@ def _work(
     codec: Codec = DEFAULT_CODEC,
     until_idle_s: float | None = None,
 ) -> None:
+    behind = BehindNote()
     with Growth(log) as growth, StatusLine() as line:
 
         def told(status: Status) -> None:
             growth.update(status.appended)
+            if rate != "max":
+                behind.update(status.behind_s)
             line.update(status)
 
         pipeline = Pipeline(
@@ -212,6 +224,8 @@ def _work(
             events_from_start=False,
         )
         pipeline.add_all(*sources, rate=rate, loop=loop, codec=codec)
+        if sources:
+            note(policies_line(pipeline.policies, pipeline.live))
         summary, stop = run_here(pipeline)
         told(summary.status)
     if report is not None:

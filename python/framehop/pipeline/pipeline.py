@@ -26,6 +26,7 @@ from framehop.pipeline.status import PipelinePhase, PipelineStatus
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.pipeline.supervisor.status import Status, Summary
 from framehop.pipeline.supervisor.supervisor import Supervisor
+from framehop.policies import Policy, StreamPolicies
 from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, check_codec, expand, open_specs
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, EventRecord, FrameKey
@@ -292,8 +293,8 @@ class Pipeline:
         check_rate(rate)
         check_loop(loop)
         specs = expand(map(str, sources))
-        if specs:
-            open_specs(specs, SourceOptions(codec=codec))
+        opened = open_specs(specs, SourceOptions(codec=codec)).sources if specs else []
+        live = {source.stream for source in opened if not source.finite}
         for spec in specs:
             if self._pusher.has(spec.stream):
                 raise InvalidArgumentError(f"pictures are pushed to {spec.stream}: give the source another stream=")
@@ -306,6 +307,7 @@ class Pipeline:
                     loop=loop,
                     since_us=now_us(),
                     codec=check_codec(codec),
+                    live=spec.stream in live,
                 )
             )
         return [spec.stream for spec in specs]
@@ -365,6 +367,17 @@ class Pipeline:
 
     def __aiter__(self) -> Events:
         return self.events()
+
+    @property
+    def live(self) -> frozenset[str]:
+        """The streams whose source has no end."""
+        return self._roster.live()
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """The policy of each stream that has a source."""
+        found = StreamPolicies(self._options.policies, self.live)
+        return {stream: found.of(stream) for stream in self._roster.statuses()}
 
     def status(self) -> PipelineStatus:
         """Return the state of now, without waiting for anything."""
