@@ -78,11 +78,18 @@ def test_a_frame_from_the_future_is_not_too_old() -> None:
 
 def test_each_stream_has_one_turn_before_any_has_another() -> None:
     room = room_of("busy=max_age_ms=9000", "latest")
-    put(room, *(frame(seq, "busy") for seq in range(20)), frame(0, "a"), frame(0, "b"))
-    assert [stream for stream, _, _ in jobs(room.turn(4, NOW_US))] == ["busy", "a", "b", "busy"]
-    put(room, frame(1, "a"))
-    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["busy"]
-    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["a"], "it waited for longer"
+    put(room, *(frame(seq, "busy") for seq in range(20)), frame(0, "a", age_ms=3), frame(0, "b", age_ms=2))
+    assert [stream for stream, _, _ in jobs(room.turn(2, NOW_US))] == ["busy", "b"]
+    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["a"]
+    assert [stream for stream, _, _ in jobs(room.turn(2, NOW_US))] == ["busy", "busy"], "it is alone now"
+
+
+def test_in_a_round_the_newest_frames_come_first_and_none_is_left_out() -> None:
+    room = room_of("latest")
+    put(room, frame(0, "old", age_ms=200), frame(0, "new"), frame(0, "middle", age_ms=100))
+    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["new"]
+    put(room, frame(1, "new", age_ms=-10))
+    assert [stream for stream, _, _ in jobs(room.turn(3, NOW_US))] == ["middle", "old", "new"]
 
 
 def test_a_film_comes_with_the_frames_that_its_wanted_one_may_need() -> None:

@@ -131,9 +131,7 @@ class VideoFrames:
             if stream is not None:
                 stream.cut = True
 
-    def _decode(
-        self, units: Sequence[tuple[DecodeJob, bool]], guards: list[_core.Slot], take_slot: TakeSlot
-    ) -> Rounds:
+    def _decode(self, units: Sequence[tuple[DecodeJob, bool]], guards: list[_core.Slot], take_slot: TakeSlot) -> Rounds:
         """Decode units, but not those that are spared. Meanwhile a slot per unit carries its name, so that the supervisor knows the
         suspects if the decoder dies."""
         jobs = [job for job, _ in units]

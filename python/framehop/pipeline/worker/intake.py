@@ -38,7 +38,6 @@ REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
 READ_AT_ONCE = 256  # frames of one poll where they wait in the worker
 LOOK_S = 0.05  # while frames wait for the detector, the log is asked this often for newer ones
-AHEAD = 2  # decoded pictures for each that is looked at: one is looked at, and one is ready when that is done
 
 
 class Intake:
@@ -99,7 +98,9 @@ class Intake:
     def _take_turns(self) -> None:
         """Let frames wait in the worker. Those that a lane will look at soon are decoded; a newer frame may come before that."""
         busy = not self._waiting.is_empty
-        ahead = AHEAD * self._models.at_once
+        ahead = self._models.at_once + max(
+            1, self._models.at_once // 2
+        )  # so that a lane finds its next picture decoded
         if busy:
             self._in_flight.wait_pictures_below(ahead, LOOK_S)
         full = self._in_flight.full or self._waiting.is_full

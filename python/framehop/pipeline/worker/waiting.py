@@ -66,6 +66,11 @@ class _Line:
                     return
                 self.refuse(place, reason)
 
+    @property
+    def next_received_us(self) -> int:
+        """When ingest had the first wanted frame, of which there is one."""
+        return next(job.record.meta.received_us for job in self.jobs if not job.unwanted)
+
     def take_wanted(self) -> list[DecodeJob]:
         """Take the first wanted frame and those before it; none if none is wanted."""
         taken: list[DecodeJob] = []
@@ -87,7 +92,8 @@ class WaitingRoom:
     def __init__(self, policies: StreamPolicies, inter_coded: InterCoded) -> None:
         """`inter_coded`: whether a frame's picture may need those before it."""
         self._policies, self._inter_coded = policies, inter_coded
-        self._lines: dict[Key, _Line] = {}  # the one whose turn it is comes first
+        self._lines: dict[Key, _Line] = {}
+        self._served: set[Key] = set()  # streams that have had their turn in this round
         self._bytes = 0
 
     @property
@@ -114,15 +120,15 @@ class WaitingRoom:
 
     def turn(self, pictures: int, now_us: int, only: Collection[Partition] | None = None) -> Turn:
         """Take out what is to be done now. `pictures`: how many frames may be looked at soon. Each stream with frames has one turn
-        before any has another. `now_us`: the worker's wall clock. `only`: of these partitions, None for all."""
+        before any has another, and those with the newest frames have theirs first. `now_us`: the worker's wall clock. `only`: of
+        these partitions, None for all."""
         turn = Turn(passed=self._expire(now_us))
-        keys = [key for key in self._lines if only is None or key[0] in only]
-        while keys and pictures > 0:
-            keys = [key for key in keys if self._lines[key].wanted]
-            for key in keys[:pictures]:
-                turn.jobs.extend(self._lines[key].take_wanted())
-                self._lines[key] = self._lines.pop(key)  # moves it to the end, for its next turn
-            pictures -= len(keys)
+        for _ in range(pictures):
+            key = self._next(only)
+            if key is None:
+                break
+            self._served.add(key)
+            turn.jobs.extend(self._lines[key].take_wanted())
         self._catch_up(turn, only)
         self._leave(turn)
         return turn
@@ -131,6 +137,14 @@ class WaitingRoom:
         """Begin the tenures of partitions that came, or came back. Forget their frames, as they are read anew."""
         for key in [key for key in self._lines if key[0] in tenures]:
             self._bytes -= sum(len(job.payload) for job in self._lines.pop(key).jobs)
+
+    def _next(self, only: Collection[Partition] | None) -> Key | None:
+        """Return the stream whose turn it is; None if no frame is wanted."""
+        wanted = [key for key, line in self._lines.items() if line.wanted and (only is None or key[0] in only)]
+        here = [key for key in wanted if key not in self._served]
+        if wanted and not here:
+            self._served.clear()
+        return max(here or wanted, key=lambda key: self._lines[key].next_received_us, default=None)
 
     def _expire(self, now_us: int) -> list[Passed]:
         passed: list[Passed] = []
