@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import yaml
@@ -20,6 +21,8 @@ from framehop.inference import Provider
 from framehop.inference.engine_options import EngineOptions
 from framehop.inference.preprocess import Preprocess
 from framehop.log import KafkaOptions, LogAt, LogOptions
+from framehop.motion import Motion, When
+from framehop.policies import Policy, check_policies
 from framehop.protocols import Start
 from framehop.regions import Regions, check_regions
 from framehop.sources import StreamConfig
@@ -62,6 +65,10 @@ class DetectOptions:
     `min_size_px`: source pixels that a box needs in width and in height. `regions`: where objects count, by pattern of stream ids;
     the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse.
 
+    What may be skipped, each with an event: `policies`: by pattern of stream ids, of which the first that fits holds; a stream that
+    none fits has `all`, or if it is a live source of this pipeline `max_age_ms=1000`. `when`: `motion` looks only at frames in
+    which something has changed. `motion`: how that is found out.
+
     How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
     picture after scaled decode. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a frame is given up
     after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on the CPU only
@@ -86,6 +93,9 @@ class DetectOptions:
     min_size_px: float = 0.0
     regions: dict[str, Regions] = field(default_factory=dict)
     tiles: str = ""
+    policies: dict[str, Policy] = field(default_factory=dict)
+    when: When = "always"
+    motion: Motion = field(default_factory=Motion)
     start: Start = "beginning"
     workers: int = 1
     slots: int = 32
@@ -120,12 +130,18 @@ class DetectOptions:
             raise ConfigError(f"min_size_px must be 0 or more source pixels, not {self.min_size_px}")
         check_regions(self.regions)
         _engine_options(self)
-        if not 0 < self.sample <= 1:
-            raise ConfigError(f"sample must be more than 0 and at most 1, as 0.1 for a tenth, not {self.sample}")
+        self._check_skipping()
         if not _LANE.fullmatch(self.lane):
             raise ConfigError(
                 f"lane {self.lane[:140]!r} is not allowed: use 1 to 100 of the characters A-Z a-z 0-9 . _ -"
             )
+
+    def _check_skipping(self) -> None:
+        check_policies(self.policies)
+        if self.when not in get_args(When):
+            raise ConfigError(f"when must be {' or '.join(get_args(When))}, not {self.when[:64]!r}")
+        if not 0 < self.sample <= 1:
+            raise ConfigError(f"sample must be more than 0 and at most 1, as 0.1 for a tenth, not {self.sample}")
 
     @property
     def group(self) -> str:
@@ -146,12 +162,20 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The detection's part of a configuration file. `regions`: as in DetectOptions."""
+    """The detection's part of a configuration file: as in DetectOptions, with policies as they are typed, by pattern."""
 
     regions: dict[str, Regions] = {}
+    policies: dict[str, str] = {}
+    when: When = "always"
+    motion: Motion = Motion()
 
     def __post_init__(self) -> None:
         check_regions(self.regions)
+        check_policies(self.parsed_policies)
+
+    @property
+    def parsed_policies(self) -> dict[str, Policy]:
+        return {pattern: Policy.parse(text) for pattern, text in self.policies.items()}
 
 
 class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

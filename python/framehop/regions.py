@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import translate
 from itertools import compress
 from typing import Literal, get_args
 
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ConfigError
+from framehop.patterns import FirstFit, check_patterns
 from framehop.types import DetectedObject
 
 logger = logging.getLogger(__name__)
@@ -31,11 +30,8 @@ Flags = NDArray[np.bool_]
 # Together they bound the work for a picture: an object is compared with at most 10,000 edges.
 MAX_POINTS = 200
 MAX_POLYGONS = 50
-MAX_PATTERNS = 1000
 MAX_SIDE = 65_535  # pixels; a JPEG has no more
-_STREAMS = 4096  # as many streams keep what was found out for them
 _UNITS, _ANCHORS = get_args(Units), get_args(Anchor)
-_PATTERN = re.compile(r"[A-Za-z0-9._*?-]{1,128}")
 
 
 class Regions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,13 +53,8 @@ class Regions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def check_regions(regions: Mapping[str, Regions]) -> None:
     """Raise ConfigError naming the pattern and the polygon that cannot be used. Keys are patterns of stream ids."""
-    if len(regions) > MAX_PATTERNS:
-        raise ConfigError(f"regions: {len(regions)} patterns of streams, and at most {MAX_PATTERNS} are allowed")
+    check_patterns("regions", regions)
     for pattern, each in regions.items():
-        if not _PATTERN.fullmatch(pattern):
-            raise ConfigError(
-                f"regions: {pattern[:140]!r} is no pattern of stream ids: use 1 to 128 of A-Z a-z 0-9 . _ - and * ?"
-            )
         _Area.of(pattern, each)
 
 
@@ -74,14 +65,13 @@ class ObjectFilter:
         """Filter by `regions`. Their keys are patterns of stream ids, with `*` and `?`; the first pattern that fits holds.
         `min_size_px`: source pixels that a box needs in width and in height. Raises ConfigError."""
         check_regions(regions)
-        self._areas = [(re.compile(translate(key)), _Area.of(key, each)) for key, each in regions.items()]
+        self._areas = FirstFit({key: _Area.of(key, each) for key, each in regions.items()})
         self._min_size_px = min_size_px
-        self._area_of = functools.lru_cache(maxsize=_STREAMS)(self._find_area)
         self._told: set[str] = set()
 
     def keep(self, stream: str, picture: Size, objects: list[DetectedObject]) -> list[DetectedObject]:
         """Return those `objects` that are large enough and lie where they count. `picture`: (width, height) in source pixels."""
-        area = self._area_of(stream)
+        area = self._areas.of(stream)
         if not objects or (area is None and self._min_size_px <= 0):
             return objects
         boxes = np.array([found.box for found in objects], np.float64)
@@ -90,9 +80,6 @@ class ObjectFilter:
             self._tell_if_outside(stream, area, picture)
             kept &= area.holds(boxes, picture)
         return list(compress(objects, kept))
-
-    def _find_area(self, stream: str) -> _Area | None:
-        return next((area for pattern, area in self._areas if pattern.fullmatch(stream)), None)
 
     def _tell_if_outside(self, stream: str, area: _Area, picture: Size) -> None:
         """Warn once of regions in pixels that were drawn for a larger picture: they would drop objects without a word."""
@@ -127,7 +114,7 @@ class _Area:
         limit = MAX_SIDE if regions.units == "pixels" else 1
         made = {
             name: tuple(
-                _polygon(points, f"regions: {pattern}: {name}[{index}]", limit)
+                checked_polygon(points, f"regions: {pattern}: {name}[{index}]", limit)
                 for index, points in enumerate(getattr(regions, name))
             )
             for name in ("include", "exclude")
@@ -147,8 +134,8 @@ class _Area:
         return kept & ~_in_any(anchors, self.exclude)
 
 
-def _polygon(points: Sequence[Point], where: str, limit: int) -> Values:
-    """Return float64 [n, 2]. Raises ConfigError, which begins with `where`."""
+def checked_polygon(points: Sequence[Point], where: str, limit: int) -> Values:
+    """Return float64 [n, 2], with coordinates from 0 to `limit`. Raises ConfigError, which begins with `where`."""
     try:
         polygon = np.array(points, np.float64)
     except (ValueError, TypeError, OverflowError) as error:

@@ -138,8 +138,27 @@ def test_the_size_to_scale_down_to_may_change_between_batches(ring: _core.Ring) 
 
 
 def test_a_worker_that_stops_gets_its_slots_back(ring: _core.Ring) -> None:
-    """All but the last frame have a slot, which it waits for in vain."""
-    free = ring.free_slots()
+    """One of two frames has a slot, and the other waits for one in vain."""
+    busy = [ring.try_acquire(_core.FrameTag("other", 1, seq)) for seq in range(ring.free_slots() - 1)]
     with DecodeStage.of(OPTIONS) as stage:
-        assert all_of(stage.decode(jobs_of(*["image/jpeg"] * (free + 1)), taker(ring))) == []
-    assert ring.free_slots() == free
+        assert all_of(stage.decode(jobs_of("image/jpeg", "image/jpeg"), taker(ring))) == []
+    assert ring.free_slots() == 1
+    assert all(busy)
+
+
+def test_more_frames_than_slots_are_decoded_as_their_pictures_are_taken(ring: _core.Ring) -> None:
+    found = []
+    with DecodeStage.of(OPTIONS) as stage:
+        for outcomes in stage.decode(jobs_of(*["image/jpeg"] * (2 * ring.slot_count)), taker(ring)):
+            for outcome in outcomes:
+                assert isinstance(outcome, Decoded)
+                found.append(outcome.record.meta.key.seq)
+                ring.retire(outcome.ref)
+    assert found == list(range(2 * ring.slot_count))
+
+
+def test_an_unwanted_jpeg_is_passed_and_takes_no_slot(ring: _core.Ring) -> None:
+    [job] = jobs_of("image/jpeg")
+    with DecodeStage.of(OPTIONS) as stage:
+        [passed] = all_of(stage.decode([replace(job, unwanted="sample")], lambda _record: None))
+    assert (passed.job.record, getattr(passed, "reason", "")) == (job.record, "sample")

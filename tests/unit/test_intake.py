@@ -14,6 +14,7 @@ from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
+from framehop.policies import StreamPolicies
 from framehop.protocols import FrameConsumer
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import FrameRecord
@@ -21,7 +22,9 @@ from tests.logs import read, write
 
 SETTINGS = cast(
     WorkerSettings,
-    SimpleNamespace(decode_threads=4, max_pixels=1000, suspects=[], max_attempts=3, lane="main", sample=1.0),
+    SimpleNamespace(
+        decode_threads=4, max_pixels=1000, suspects=[], max_attempts=3, lane="main", sample=1.0, when="always"
+    ),
 )
 
 
@@ -86,12 +89,17 @@ def records() -> list[FrameRecord]:
         return read(consumer, 2)
 
 
+def _intake(consumer: FrameConsumer, in_flight: InFlight, models: DetectorModels, settings: WorkerSettings) -> Intake:
+    ring, policies = cast(_core.Ring, _Ring()), StreamPolicies({})
+    return Intake(consumer, ring, in_flight, models, settings, policies=policies, resume=ResumePoints(), writer="w")
+
+
 def _run(records: list[FrameRecord], error: str, monkeypatch: pytest.MonkeyPatch) -> InFlight:
     monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: _Decoder(error))
     in_flight, models = InFlight(), DetectorModels()
     models.known.set()
     consumer = cast(FrameConsumer, _Consumer(records, in_flight))
-    Intake(consumer, cast(_core.Ring, _Ring()), in_flight, models, SETTINGS, resume=ResumePoints(), writer="w").run()
+    _intake(consumer, in_flight, models, SETTINGS).run()
     return in_flight
 
 
@@ -144,10 +152,7 @@ def test_no_frame_is_taken_before_the_model_is_known(
     with InFlight() as in_flight:
         models = DetectorModels()
         consumer = _Waiting(records, in_flight, models)
-        ring = cast(_core.Ring, _Ring())
-        Intake(
-            cast(FrameConsumer, consumer), ring, in_flight, models, SETTINGS, resume=ResumePoints(), writer="w"
-        ).run()
+        _intake(cast(FrameConsumer, consumer), in_flight, models, SETTINGS).run()
         in_flight.raise_failure()
     assert consumer.asked == [0, 0, 4, 4]
     assert decoder.sizes == [{"min_width": 30, "min_height": 20}]
@@ -163,9 +168,7 @@ def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(
         models = DetectorModels()
         models.known.set()
         consumer = cast(FrameConsumer, _Consumer(records, in_flight))
-        Intake(
-            consumer, cast(_core.Ring, _Ring()), in_flight, models, settings, resume=ResumePoints(), writer="w"
-        ).run()
+        _intake(consumer, in_flight, models, settings).run()
         in_flight.raise_failure()
         in_flight.stopping.clear()
         batch = in_flight.wait_batch()

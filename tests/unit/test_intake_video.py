@@ -19,6 +19,7 @@ from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event
+from framehop.policies import Policy, StreamPolicies
 from framehop.protocols import FrameConsumer, Tenure
 from framehop.types import Event, FramePointer, FrameRecord
 from tests.films import film, moved, with_meta
@@ -66,6 +67,7 @@ def take(ring: _core.Ring) -> Take:
         tenure: Tenure | None = None,
         idle: int = 1,
         resume: ResumePoints | None = None,
+        policies: dict[str, Policy] | None = None,
     ) -> tuple[dict[int, str], list[int]]:
         settings = SimpleNamespace(
             decode_threads=4,
@@ -74,6 +76,7 @@ def take(ring: _core.Ring) -> Take:
             max_attempts=3,
             lane="main",
             sample=1.0,
+            when="always",
         )
         resume, models = resume or ResumePoints(), DetectorModels()
         models.known.set()
@@ -82,7 +85,16 @@ def take(ring: _core.Ring) -> Take:
             resume.begin({partition: tenure or Tenure(number=1, offset=0)})
             in_flight.begin({partition: tenure or Tenure(number=1, offset=0)})
             consumer = cast(FrameConsumer, _Consumer([job.record for job in jobs], in_flight, idle=idle))
-            Intake(consumer, ring, in_flight, models, cast(WorkerSettings, settings), resume=resume, writer="w").run()
+            Intake(
+                consumer,
+                ring,
+                in_flight,
+                models,
+                cast(WorkerSettings, settings),
+                policies=StreamPolicies(policies or {}),
+                resume=resume,
+                writer="w",
+            ).run()
             in_flight.raise_failure()
             in_flight.stopping.clear()
             return _events(in_flight, decoded := in_flight.take_decoded()), [_offset(each) for each in decoded]

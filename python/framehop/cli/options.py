@@ -9,11 +9,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectOptions, load_config
+from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectConfig, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.inference.preprocess import Preprocess
 from framehop.log import LogAt
+from framehop.motion import When
+from framehop.policies import UNDERSTOOD, Policy, parse_policies
 
 
 def _checked_report(path: Path | None) -> Path | None:
@@ -91,7 +93,7 @@ Codec = Annotated[
     ),
 ]
 
-FINDING, MACHINE = "What is found", "How it runs"
+FINDING, SKIPPING, MACHINE = "What is found", "What may be skipped", "How it runs"
 Model = Annotated[
     str,
     typer.Option(
@@ -167,6 +169,27 @@ Sample = Annotated[
         metavar="SHARE",
         rich_help_panel=FINDING,
         help="Look at this share of the frames, as 0.1; the others get skipped events. For a second lane.",
+    ),
+]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy",
+        metavar="[STREAMS=]POLICY",
+        show_default=False,
+        rich_help_panel=SKIPPING,
+        help=f"What may be skipped, each frame with its event: {UNDERSTOOD}. For some streams as 'gate-*=fps=2'; may be repeated."
+        " Default: all; in run, max_age_ms=1000 for live sources.",
+    ),
+]
+WhenToLook = Annotated[
+    When | None,
+    typer.Option(
+        "--when",
+        metavar="always|motion",
+        show_default=False,
+        rich_help_panel=SKIPPING,
+        help="motion: look only at frames in which something has changed, and at one every 10 seconds. For fixed cameras.",
     ),
 ]
 Device = Annotated[
@@ -282,6 +305,8 @@ def detect_options(
     exclude: list[str] | None = None,
     min_size: float = 0.0,
     tiles: str = "",
+    policies: list[str] | None = None,
+    when: When | None = None,
     config: Path | None = None,
     gpus: list[int] | None = None,
     workers: int,
@@ -293,6 +318,7 @@ def detect_options(
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
     usual, class_conf = thresholds(conf or [])
+    from_file = load_config(config).detect if config else DetectConfig()
     return DetectOptions(
         model=model,
         provider=provider,
@@ -305,8 +331,11 @@ def detect_options(
         classes=separate(classes or []),
         exclude=separate(exclude or []),
         min_size_px=min_size,
-        regions=load_config(config).detect.regions if config else {},
+        regions=from_file.regions,
         tiles=tiles,
+        policies=_first(parse_policies(policies or []), from_file.parsed_policies),
+        when=when or from_file.when,
+        motion=from_file.motion,
         devices=tuple(gpus or [0]),
         workers=workers,
         slots=slots,
@@ -316,6 +345,11 @@ def detect_options(
         preprocess=preprocess,
         max_pixels=max_pixels,
     )
+
+
+def _first(typed: dict[str, Policy], from_file: dict[str, Policy]) -> dict[str, Policy]:
+    """Return both, so that what was typed is tried first."""
+    return typed | {pattern: policy for pattern, policy in from_file.items() if pattern not in typed}
 
 
 def lane_number(text: str) -> int:

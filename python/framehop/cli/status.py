@@ -11,6 +11,7 @@ from rich.table import Table
 
 from framehop.cli import options
 from framehop.cli.output import complain, note, out, write_json_line
+from framehop.cli.policy_notes import BEHIND_S, behind_line
 from framehop.cli.units import shown_age
 from framehop.errors import ProcessError
 from framehop.pipeline.control_plane import PipelineReport, ask_status, published
@@ -71,6 +72,8 @@ def _print(report: PipelineReport) -> None:
     if report.swap is not None:
         states = ", ".join(f"{name} {did}" for name, did in report.swap.states.items())
         out.print(f"  swap to {report.swap.model}, for {report.swap.took_s:.0f} s: {states}", style="yellow")
+    if counters.behind_s >= BEHIND_S:
+        out.print(f"  {behind_line(counters.behind_s)}", style="yellow")
     if counters.stalled:
         out.print(f"  waiting: {counters.stalled}", style="yellow")
     out.print(_processes(report))

@@ -19,6 +19,7 @@ from framehop.cli.hangup import reread_on_hangup
 from framehop.cli.ingest_report import IngestLine
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
+from framehop.cli.policy_notes import BehindNote, policies_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.errors import ConfigError
 from framehop.log import LogAt
@@ -101,6 +102,8 @@ def detect(
     exclude: options.Exclude = None,
     min_size: options.MinSize = 0.0,
     tiles: options.Tiles = "",
+    policy: options.Policies = None,
+    when: options.WhenToLook = None,
     lane: options.NewLane = "main",
     sample: options.Sample = 1.0,
     gpu: options.Gpus = None,
@@ -131,6 +134,8 @@ def detect(
         exclude=exclude,
         min_size=min_size,
         tiles=tiles,
+        policies=policy,
+        when=when,
         config=config,
         gpus=gpu,
         workers=workers,
@@ -161,6 +166,8 @@ def run(
     exclude: options.Exclude = None,
     min_size: options.MinSize = 0.0,
     tiles: options.Tiles = "",
+    policy: options.Policies = None,
+    when: options.WhenToLook = None,
     lane: options.NewLane = "main",
     gpu: options.Gpus = None,
     workers: options.Workers = 1,
@@ -187,6 +194,8 @@ def run(
         exclude=exclude,
         min_size=min_size,
         tiles=tiles,
+        policies=policy,
+        when=when,
         config=config,
         gpus=gpu,
         workers=workers,
@@ -201,7 +210,7 @@ def run(
     def begin(streams: Streams) -> StreamFile | None:
         return _begin(streams, texts, config, rate=rate, loop=loop, codec=codec)
 
-    _work(options.log_at(log, config), settings, begin, report=report, json=json)
+    _work(options.log_at(log, config), settings, begin, report=report, json=json, tells_lag=rate != "max")
 
 
 def _work(
@@ -212,12 +221,17 @@ def _work(
     report: Path | None,
     json: bool,
     until_idle_s: float | None = None,
+    tells_lag: bool = True,
 ) -> None:
-    """Run a pipeline to its end. `begin`: gives it its sources; None where it takes none."""
+    """Run a pipeline to its end. `begin`: gives it its sources; None where it takes none. `tells_lag`: whether to say how far it is
+    behind, as everybody is behind sources that are read as fast as can be."""
+    behind = BehindNote()
     with Growth(log) as growth, StatusLine() as line:
 
         def told(status: Status) -> None:
             growth.update(status.appended)
+            if tells_lag:
+                behind.update(status.behind_s)
             line.update(status)
 
         pipeline = Pipeline(
@@ -232,6 +246,8 @@ def _work(
             events_from_start=False,
         )
         file = begin(pipeline.streams) if begin is not None else None
+        if begin is not None:
+            note(policies_line(pipeline.policies, pipeline.live))
         with reread_on_hangup(file):
             summary, stop = run_here(pipeline)
         told(summary.status)

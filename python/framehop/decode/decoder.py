@@ -37,12 +37,13 @@ class DecodeOptions:
 class DecodeJob:
     """A frame to decode. `polled_us`: when it came out of the log, microseconds since 1970. `attempts`: how often its picture was
     decoded before and lost. `unwanted`: why nobody wants its picture, which is decoded only where other pictures need it; else
-    empty."""
+    empty. `alone`: of its stream only pictures are wanted that need no others, so an unwanted one is needed for nothing."""
 
     record: FrameRecord
     polled_us: int
     attempts: int = 0
     unwanted: str = ""
+    alone: bool = False
 
     @property
     def payload(self) -> memoryview:
@@ -119,12 +120,12 @@ class Decoder(Protocol):
         """Scale pictures that come out from now on down to no less than `min_size`; see DecodeOptions."""
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
-        """Take `jobs`, which may be none, and yield the outcomes that are known now, in rounds.
+        """Take `jobs`, which may be none and are of any number, and yield the outcomes that are known now, in rounds.
 
-        The caller hands the pictures of a round on before it asks for the next one, which may wait for their slots. At least as
-        many slots are free as there are jobs. `take_slot` waits for a slot, and returns None when the worker is stopping: then the
-        slots that were taken are given back, and frames without an outcome stay uncommitted, so that the worker's successor reads
-        them again. Raises DecoderError.
+        The caller hands the pictures of a round on before it asks for the next one, which may wait for their slots. A decoder holds
+        no more slots than its `room` at a time. `take_slot` waits for a slot, and returns None when the worker is stopping: then
+        the slots that were taken are given back, and frames without an outcome stay uncommitted, so that the worker's successor
+        reads them again. Raises DecoderError.
         """
 
     def drain(self, take_slot: TakeSlot) -> Rounds:

@@ -11,6 +11,7 @@ from framehop.decode.decoder import (
     DecodeJob,
     DecodeOptions,
     Outcome,
+    Passed,
     Rounds,
     Size,
     TakeSlot,
@@ -42,12 +43,19 @@ class JpegFrames:
         self._options = replace(self._options, min_size=min_size)
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
-        slots = take_all(jobs, take_slot)
-        if not slots:
-            return
+        yield [Passed(job=job, reason=job.unwanted) for job in jobs if job.unwanted]
+        wanted = [job for job in jobs if not job.unwanted]
+        for begin in range(0, len(wanted), self.room):
+            part = wanted[begin : begin + self.room]
+            slots = take_all(part, take_slot)
+            if slots is None:
+                return
+            yield self._decoded(part, slots)
+
+    def _decoded(self, jobs: Sequence[DecodeJob], slots: list[_core.Slot]) -> list[Outcome]:
         width, height = self._options.min_size
         results = self._decoder.decode(slots, [job.payload for job in jobs], min_width=width, min_height=height)
-        yield [self._outcome(job, result) for job, result in zip(jobs, results, strict=True)]
+        return [self._outcome(job, result) for job, result in zip(jobs, results, strict=True)]
 
     def _outcome(self, job: DecodeJob, result: _core.DecodeResult) -> Outcome:
         size = (result.source_width, result.source_height)

@@ -9,7 +9,8 @@ from typing import Self
 from framehop import _core
 from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, Size, TakeSlot, kind_of
 from framehop.decode.jpeg import JpegFrames
-from framehop.decode.video import CODECS, VideoFrames
+from framehop.decode.needs import CODECS
+from framehop.decode.video import VideoFrames
 from framehop.types import FrameMeta
 
 

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from framehop import _core
 from framehop.decode.decoder import (
@@ -22,12 +21,11 @@ from framehop.decode.decoder import (
     TakeSlot,
     kind_of,
 )
+from framehop.decode.needs import CODECS, Key, Needs, key_of
 from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
 from framehop.errors import FramehopError
-from framehop.types import Partition
 
-CODECS: dict[str, Literal["h264", "h265"]] = {"video/h264": "h264", "video/h265": "h265"}
 MAX_STREAMS = 256  # decoders per worker; each has up to 16 pictures of its stream
 HELD_FOR_S = 0.5  # a stream that stalls gives what it holds back after this time
 MOST_HELD = 64  # twice what a decoder reorders; a stream that forbids to show its pictures would hold back all of them
@@ -36,9 +34,6 @@ _PASSED = {"no_keyframe": "no-keyframe", "not_shown": "not-shown"}
 
 _ORIENTATION = re.compile(r";orientation=([1-8])$")
 _SIDEWAYS = frozenset({5, 6, 7, 8})
-
-# An epoch in its partition. A stream's next one may lie in another, which is read at its own pace.
-Key = tuple[tuple[Partition, str], int]
 
 
 def orientation_of(content_type: str) -> int:
@@ -50,7 +45,8 @@ def orientation_of(content_type: str) -> int:
 @dataclass(slots=True)
 class _Stream:
     """One decoder, and the jobs whose outcome it holds back, by a number of their own, since the log may hold a seq twice. All were
-    read under one tenure: in the next one frames come again, which must not meet those of the last."""
+    read under one tenure: in the next one frames come again, which must not meet those of the last. `cut`: the last frames were
+    left out, so that no picture comes that might overtake what is held back."""
 
     decoder: _core.VideoDecoder
     tenure: int
@@ -59,23 +55,28 @@ class _Stream:
     next_seq: int | None = None
     fed_s: float = 0.0
     damaged: bool = False
+    cut: bool = False
 
     def take(self, job: DecodeJob) -> tuple[int, int, memoryview]:
         """Note a job, and tell the decoder what is missing before it. Returns what the pool reads of it."""
-        meta = job.record.meta
-        if self.next_seq not in {None, meta.key.seq}:
-            self.decoder.note_gap()
-        self.next_seq = meta.key.seq + 1
-        self.fed_s = time.monotonic()
+        self.leave_out(job)
+        self.fed_s, self.cut = time.monotonic(), False
         self.taken += 1
         self.jobs[self.taken] = job
-        return self.taken, meta.captured_us, job.payload
+        return self.taken, job.record.meta.captured_us, job.payload
+
+    def leave_out(self, job: DecodeJob) -> None:
+        """Note a job that need not be decoded, without which nothing is missing; tell the decoder what is missing before it."""
+        seq = job.record.meta.key.seq
+        if self.next_seq not in {None, seq}:
+            self.decoder.note_gap()
+        self.next_seq = seq + 1
 
     @property
     def stalls(self) -> bool:
         """Whether what it holds back has waited for long enough. After damage nothing is shown until a key frame, which may never
         come."""
-        return self.damaged or len(self.jobs) > MOST_HELD or self.fed_s < time.monotonic() - HELD_FOR_S
+        return self.damaged or self.cut or len(self.jobs) > MOST_HELD or self.fed_s < time.monotonic() - HELD_FOR_S
 
     def answered(self, found: Sequence[_core.VideoOutcome]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
         self.damaged = any(outcome.result == "failed" for outcome in found)
@@ -91,6 +92,7 @@ class VideoFrames:
         self._min_size = options.min_size
         self._pool = _core.VideoPool(threads=options.threads)
         self._streams: dict[Key, _Stream] = {}  # the one fed last is the last
+        self._needs = Needs()
 
     @property
     def content_types(self) -> Collection[str]:
@@ -108,13 +110,33 @@ class VideoFrames:
         self._min_size = min_size
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
-        """Decode as the protocol says. While units are decoded a slot per unit carries its name, so that the supervisor knows
-        the suspects if the decoder dies."""
-        guards = take_all(jobs, take_slot)
-        if guards is None:
-            return
+        """Decode as the protocol says, `room` units at a time. A unit that nobody wants and none needs is passed."""
+        self._needs.keep(self._streams.keys())
+        alone = {place for place, job in enumerate(jobs) if job.alone and job.unwanted}
+        spared = {place for place in self._needs.unneeded(jobs) if place not in alone}
+        yield [Passed(job=jobs[place], reason=jobs[place].unwanted) for place in sorted(alone | spared)]
+        self._cut(jobs[place] for place in alone)
+        units = [(job, place in spared) for place, job in enumerate(jobs) if place not in alone]
+        for begin in range(0, max(1, len(units)), self.room):
+            part = units[begin : begin + self.room]
+            guards = take_all([job for job, spared in part if not spared], take_slot)
+            if guards is None:
+                return
+            yield from self._decode(part, guards, take_slot)
+
+    def _cut(self, jobs: Iterable[DecodeJob]) -> None:
+        """Note that frames are left out which later ones may need: all is missing up to the next key frame."""
+        for job in jobs:
+            stream = self._streams.get(key_of(job))
+            if stream is not None:
+                stream.cut = True
+
+    def _decode(self, units: Sequence[tuple[DecodeJob, bool]], guards: list[_core.Slot], take_slot: TakeSlot) -> Rounds:
+        """Decode units, but not those that are spared. Meanwhile a slot per unit carries its name, so that the supervisor knows the
+        suspects if the decoder dies."""
+        jobs = [job for job, _ in units]
         try:
-            fed = [pair for run in _runs(jobs) for pair in self._fed(run)]
+            fed = [pair for run in _runs(units) for pair in self._fed(run)]
             answered = fed + self._ended(jobs)
         finally:
             for guard in guards:
@@ -125,17 +147,21 @@ class VideoFrames:
         held = [pair for stream in self._streams.values() for pair in _held(stream)]
         yield from self._rounds(held, 1, take_slot)
 
-    def _fed(self, jobs: Sequence[DecodeJob]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
-        work: dict[Key, list[DecodeJob]] = {}
-        for job in jobs:
-            work.setdefault(_key(job), []).append(job)
-        streams = [self._stream(key, of[0]) for key, of in work.items()]
-        units = [[stream.take(job) for job in of] for stream, of in zip(streams, work.values(), strict=True)]
+    def _fed(self, run: Sequence[tuple[DecodeJob, bool]]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
+        work: dict[Key, tuple[_Stream, list[tuple[int, int, memoryview]]]] = {}
+        for job, spared in run:
+            key = key_of(job)
+            stream, units = work.get(key) or (self._stream(key, job), [])
+            work[key] = stream, units
+            if spared:
+                stream.leave_out(job)
+            else:
+                units.append(stream.take(job))
         try:
-            found = self._pool.decode([(stream.decoder, part) for stream, part in zip(streams, units, strict=True)])
+            found = self._pool.decode([(stream.decoder, units) for stream, units in work.values()])
         except FramehopError as error:  # no fault of the bytes: the worker's successor resumes at the key frames
-            raise DecoderError(jobs[0].record, str(error)) from error
-        return [pair for stream, part in zip(streams, found, strict=True) for pair in stream.answered(part)]
+            raise DecoderError(run[0][0].record, str(error)) from error
+        return [pair for (stream, _), part in zip(work.values(), found, strict=True) for pair in stream.answered(part)]
 
     def _stream(self, key: Key, first: DecodeJob) -> _Stream:
         """Return the stream's decoder, which is then the one fed last."""
@@ -152,7 +178,7 @@ class VideoFrames:
 
     def _ended(self, jobs: Sequence[DecodeJob]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
         """Close the decoders of epochs that are over, and of the streams that are too many; return what they held back."""
-        newest = dict(sorted(_key(job) for job in jobs))
+        newest = dict(sorted(key_of(job) for job in jobs))
         over = [key for key in self._streams if newest.get(key[0], key[1]) > key[1]]
         living = [key for key in self._streams if key not in over]
         over += living[: max(0, len(living) - MAX_STREAMS)]
@@ -197,22 +223,17 @@ class VideoFrames:
         self._streams.clear()
 
 
-def _key(job: DecodeJob) -> Key:
-    meta = job.record.meta
-    return (meta.pointer.topic_partition, meta.key.stream), meta.key.epoch
-
-
-def _runs(jobs: Iterable[DecodeJob]) -> Iterator[list[DecodeJob]]:
-    """Divide jobs, in their order: where frames of a stream are missing another run begins, as a decoder is told before a run."""
-    run: list[DecodeJob] = []
+def _runs(units: Iterable[tuple[DecodeJob, bool]]) -> Iterator[list[tuple[DecodeJob, bool]]]:
+    """Divide units, in their order: where frames of a stream are missing another run begins, as a decoder is told before a run."""
+    run: list[tuple[DecodeJob, bool]] = []
     next_seq: dict[Key, int] = {}
-    for job in jobs:
-        key, seq = _key(job), job.record.meta.key.seq
+    for unit in units:
+        key, seq = key_of(unit[0]), unit[0].record.meta.key.seq
         if next_seq.get(key, seq) != seq:
             yield run
             run, next_seq = [], {}
         next_seq[key] = seq + 1
-        run.append(job)
+        run.append(unit)
     yield run
 
 

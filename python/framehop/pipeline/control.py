@@ -17,7 +17,9 @@ from framehop.config import DetectOptions
 from framehop.errors import ProcessError
 from framehop.forks import abandon_in_children
 from framehop.log import LogAt
+from framehop.motion import Motion, When
 from framehop.pipeline.object_counts import ByStream
+from framehop.policies import Policy
 from framehop.protocols import Start
 from framehop.regions import Regions
 from framehop.sources import DEFAULT_CODEC, Codec, without_credentials
@@ -34,6 +36,8 @@ class Suspect(msgspec.Struct, frozen=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
+    """The settings of a worker. `live`: the streams that are live sources of this pipeline."""
+
     log: LogAt
     name: str
     group: str
@@ -48,6 +52,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     suspects: list[Suspect]
     drain_s: float
     sample: float
+    policies: dict[str, Policy]
+    live: list[str]
+    when: When
+    motion: Motion
 
 
 class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
@@ -63,7 +71,7 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
 class SourceOrder(msgspec.Struct, frozen=True):
     """One source that ingest is to read into `stream`. `source`: as the user wrote it, without a name. `codec`: how films go into
     the log. `since_us`: when it was asked for. This tells it from another order for the same stream, and a restarted ingest process
-    does not repeat passes finished since then."""
+    does not repeat passes finished since then. `live`: it has no end."""
 
     stream: str
     source: str
@@ -71,6 +79,7 @@ class SourceOrder(msgspec.Struct, frozen=True):
     loop: int
     since_us: int
     codec: Codec = DEFAULT_CODEC
+    live: bool = False
 
     def __repr__(self) -> str:
         return f"SourceOrder(stream={self.stream!r}, source={without_credentials(self.source)!r}, since_us={self.since_us})"
@@ -118,6 +127,12 @@ class DetectorAt(msgspec.Struct, frozen=True, tag="detector_at"):
     address: str
     facts: str
     model: int
+
+
+class Live(msgspec.Struct, frozen=True, tag="live"):
+    """This stream is a live source of the pipeline, so that its frames are of no use when they are old."""
+
+    stream: str
 
 
 class Drain(msgspec.Struct, frozen=True, tag="drain"):
@@ -221,7 +236,8 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """A sign of life from a process. Its counters count from the start of the process. `found`: of the events, by stream."""
+    """A sign of life from a process. Its counters count from the start of the process. `found`: of the events, by stream.
+    `behind_s`: how old the frames are that it begins with now, of streams in which nothing may be skipped."""
 
     frames_read: int = 0
     events: int = 0
@@ -232,6 +248,7 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     resent: int = 0
     appended: int = 0
     stalled: str = ""
+    behind_s: float = 0.0
     found: ByStream = {}
 
 
@@ -255,6 +272,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 Message = (
     DetectorAt
+    | Live
     | Drain
     | Swap
     | SwapLoaded

@@ -20,20 +20,22 @@ FIRST_MODEL = 1  # the number of the model that a detector starts with
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A loaded model. `number`: in the replies of its detector. `labels`: names by label id. `min_size`: (width, height) in pixels
-    below which a decoder should not scale a picture down."""
+    below which a decoder should not scale a picture down. `at_once`: how many pictures are looked at side by side."""
 
     number: int
     model: ModelInfo
     labels: dict[int, str]
     min_size: tuple[int, int]
+    at_once: int = 1
 
     @classmethod
-    def of(cls, detector: Detector, number: int) -> ModelFacts:
+    def of(cls, detector: Detector, number: int, at_once: int = 1) -> ModelFacts:
         return cls(
             number=number,
             model=detector.info,
             labels=dict(detector.labels),
             min_size=(detector.min_width, detector.min_height),
+            at_once=at_once,
         )
 
 

@@ -26,6 +26,7 @@ from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.pipeline.supervisor.status import Status, Summary
 from framehop.pipeline.supervisor.streams import Streams
 from framehop.pipeline.supervisor.supervisor import Supervisor
+from framehop.policies import Policy, StreamPolicies
 from framehop.sources import DEFAULT_CODEC, Codec, expand
 from framehop.timing import Deadline
 from framehop.types import Event, EventRecord, FrameKey, ModelInfo
@@ -394,6 +395,17 @@ class Pipeline:
 
     def __aiter__(self) -> Events:
         return self.events()
+
+    @property
+    def live(self) -> frozenset[str]:
+        """The streams whose source has no end."""
+        return self._roster.live()
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """The policy of each stream that has a source."""
+        found = StreamPolicies(self._options.policies, self.live)
+        return {stream: found.of(stream) for stream in self._roster.statuses()}
 
     def status(self) -> PipelineStatus:
         """Return the state of now, without waiting for anything."""

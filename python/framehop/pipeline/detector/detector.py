@@ -105,6 +105,12 @@ def _lanes_of(options: DetectOptions, provider: str) -> int:
     return lanes
 
 
+def _at_once(options: DetectOptions, engine: Engine) -> int:
+    """Return how many pictures all lanes together look at side by side."""
+    lanes = lane_count(options, engine.info.provider, usable_cores())
+    return lanes * max(1, engine.max_batch // engine.runs_per_picture)
+
+
 def _load_beside(settings: DetectorSettings, order: Swap, lanes: int) -> LaneModel:
     _core.failpoint("swap.load")
     return LaneModel.of(_load(settings, order.number, order.model), lanes)
@@ -115,7 +121,7 @@ def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
     options = engine_options(settings.options, settings.device, side_by_side=side_by_side(settings.options))
     engine = Engine(load_model(model), options)
     try:
-        write_facts(settings.facts, ModelFacts.of(engine, number))
+        write_facts(settings.facts, ModelFacts.of(engine, number, _at_once(settings.options, engine)))
     except BaseException:
         engine.close()
         raise

@@ -20,6 +20,7 @@ from framehop.pipeline.control import (
     DetectorAt,
     DetectorSettings,
     IngestSettings,
+    Live,
     Settings,
     WorkerSettings,
 )
@@ -110,8 +111,16 @@ class WorkerRole:
         {"decode.mid", "decode.done", "hop.sent", "event.produced", "offsets.stored"}
     )
 
-    def __init__(self, log: LogAt, options: DetectOptions, resources: Resources) -> None:
-        self._log, self._options, self._resources = log, options, resources
+    def __init__(
+        self,
+        log: LogAt,
+        options: DetectOptions,
+        resources: Resources,
+        live: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """`live`: returns the streams that are live sources of this pipeline now."""
+        self._log, self._options, self._resources, self._live = log, options, resources, live
+        self._told: dict[int, set[str]] = {}
         self.suspects = CrashSuspects()
         self._detectors: dict[int, DetectorAt] = {}
         self.processes = [
@@ -120,6 +129,7 @@ class WorkerRole:
 
     def settings(self, process: Process) -> Settings:
         options = self._options
+        told = self._told[process.index] = set(self._live())
         return WorkerSettings(
             log=self._log,
             name=self._resources.members[process.index],
@@ -135,6 +145,10 @@ class WorkerRole:
             suspects=self.suspects.listed(),
             drain_s=options.drain_s,
             sample=options.sample,
+            policies=options.policies,
+            live=sorted(told),
+            when=options.when,
+            motion=options.motion,
         )
 
     def serves(self, detector: int, at: DetectorAt | None) -> None:
@@ -146,6 +160,14 @@ class WorkerRole:
         for worker in self.processes:
             if worker.ready and self._detector_of(worker) == detector and worker.channel is not None:
                 worker.channel.send(at)
+
+    def tell_live(self) -> None:
+        """Tell the workers of live streams that have come since they began."""
+        live = set(self._live())
+        for worker in self.processes:
+            told = self._told.setdefault(worker.index, set())
+            if worker.ready and worker.channel is not None:
+                told |= {stream for stream in live - told if worker.channel.send(Live(stream))}
 
     def _detector_of(self, worker: Process) -> int:
         return worker.index % len(self._options.devices)

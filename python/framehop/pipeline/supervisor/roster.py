@@ -170,6 +170,11 @@ class Roster:
     def fileno(self) -> int:
         return self._wake.fileno()
 
+    def live(self) -> frozenset[str]:
+        """Return the streams whose source has no end."""
+        with self._changed:
+            return frozenset(order.stream for order in self._orders.values() if order.live)
+
     @property
     def empty(self) -> bool:
         with self._changed:

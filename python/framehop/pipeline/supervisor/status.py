@@ -15,8 +15,9 @@ _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent",
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The pipeline as a whole, from the latest beats. Counters count from the start of its supervisor. `in_flight`: frames between
-    poll and commit now. `stalled`: why nothing can be written at the moment, else empty. `found`: by stream, in how many
-    frames there was an object; beyond 64 streams the others are counted together, under an empty name."""
+    poll and commit now. `stalled`: why nothing can be written at the moment, else empty. `behind_s`: how old the frames are that
+    workers begin with, of streams in which nothing may be skipped. `found`: by stream, in how many frames there was an object;
+    beyond 64 streams the others are counted together, under an empty name."""
 
     frames_read: int = 0
     events: int = 0
@@ -28,6 +29,7 @@ class Status:
     appended: int = 0
     restarts: int = 0
     stalled: str = ""
+    behind_s: float = 0.0
     found: ByStream = field(default_factory=dict)
 
 
@@ -88,6 +90,7 @@ class Counters:
             appended=total.appended,
             restarts=self.restarts,
             stalled=next((beat.stalled for beat in beats if beat.stalled), ""),
+            behind_s=max((beat.behind_s for beat in beats), default=0.0),
             found=total.found,
         )
 

@@ -45,13 +45,20 @@ class Streams:
         check_codec(codec)
         specs = expand(sources)
         wanted = open_specs(specs, SourceOptions(codec=codec))
+        live = {source.stream for source in wanted.sources if not source.finite}
         orders = [
             SourceOrder(
-                stream=spec.stream, source=spec.source, rate=str(rate), loop=loop, since_us=now_us(), codec=codec
+                stream=spec.stream,
+                source=spec.source,
+                rate=str(rate),
+                loop=loop,
+                since_us=now_us(),
+                codec=codec,
+                live=spec.stream in live,
             )
             for spec in specs
         ]
-        self.put(*orders, endless=any(not source.finite for source in wanted.sources))
+        self.put(*orders, endless=bool(live))
         return [order.stream for order in orders]
 
     def put(self, *orders: SourceOrder, endless: bool) -> None:

@@ -38,6 +38,7 @@ class InFlight:
         self._tracker = CommitTracker(ahead=ahead)
         self._committing: frozenset[Partition] = frozenset()
         self._decoded: deque[Decoded] = deque()
+        self._pictures = 0
         self._again: deque[DecodeJob] = deque()
         self._failure: BaseException | None = None
         self._intake_open = True
@@ -82,7 +83,19 @@ class InFlight:
             return
         with self._lock:
             self._decoded.extend(frames)
+            self._pictures += len(frames)
         self.wake.ring()
+
+    @property
+    def pictures(self) -> int:
+        """Number of decoded frames that have no answer yet."""
+        with self._lock:
+            return self._pictures
+
+    def wait_pictures_below(self, count: int, timeout_s: float) -> bool:
+        """Wait until fewer than `count` decoded frames have no answer; False when the time is up."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._pictures < count or self.stopping.is_set(), timeout_s)
 
     def take_again(self) -> list[DecodeJob]:
         """Return the frames whose slot was lost and that must be decoded anew."""
@@ -117,6 +130,12 @@ class InFlight:
             self._decoded.clear()
             return frames
 
+    def answered(self) -> None:
+        """Note that the detector has answered for a decoded frame, whatever it said."""
+        with self._changed:
+            self._pictures -= 1
+            self._changed.notify_all()
+
     def decode_again(self, frame: Decoded) -> None:
         with self._lock:
             self._again.append(replace(frame.job, attempts=frame.job.attempts + 1))
@@ -127,13 +146,14 @@ class InFlight:
             if self._tracker.complete(event, tenure=tenure) and (self._tracker.completed == 1 or not self._gathers):
                 self._changed.notify_all()
 
-    def beat(self, *, frames_read: int, resent: int) -> Beat:
+    def beat(self, *, frames_read: int, resent: int, behind_s: float = 0.0) -> Beat:
         with self._lock:
             return Beat(
                 frames_read=frames_read,
                 resent=resent,
                 in_flight=self._tracker.in_flight,
                 stalled=self.stalled,
+                behind_s=behind_s,
                 found=dict(self._found),
                 **self._counts,
             )

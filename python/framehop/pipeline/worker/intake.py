@@ -1,38 +1,45 @@
-"""A worker's intake thread: polls the log, refuses what cannot be a picture, has the rest decoded into ring slots."""
+"""A worker's intake thread: polls the log, refuses what cannot be a picture, has the rest decoded into ring slots.
+
+Where every frame is looked at, frames are polled when there are slots for them, so that the log keeps those that wait. Where a
+policy skips frames for newer ones or for their age, all frames are polled as they come, and wait in the `WaitingRoom`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 
 from framehop import _core
+from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import (
     Decoded,
     DecodeJob,
     DecodeOptions,
     DecoderError,
     DecodeStage,
-    Outcome,
-    Passed,
-    Refused,
     Rounds,
 )
 from framehop.decode.resume import ResumePoints
 from framehop.pipeline.control import WorkerSettings
+from framehop.pipeline.worker.answers import Answers
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.models import DetectorModels
-from framehop.pipeline.worker.outcomes import make_event
+from framehop.pipeline.worker.motion_gate import MotionGate
 from framehop.pipeline.worker.skipping import Skipping
-from framehop.protocols import FrameConsumer
-from framehop.sources.identity import name_in, shown
+from framehop.pipeline.worker.waiting import WaitingRoom
+from framehop.policies import StreamPolicies
+from framehop.protocols import FrameConsumer, Tenure
 from framehop.timing import Deadline, now_us
-from framehop.types import FrameRecord
-from framehop.types import Outcome as EventOutcome
+from framehop.types import FrameRecord, Partition
 
 POLL_S = 1.0
 REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
 GATHER_S = 0.25
 GATHER_LOOK_S = 0.02
+READ_AT_ONCE = 256  # frames of one poll where they wait in the worker
+LOOK_S = 0.05  # while frames wait for the detector, the log is asked this often for newer ones
 
 
 class Intake:
@@ -46,6 +53,7 @@ class Intake:
         models: DetectorModels,
         settings: WorkerSettings,
         *,
+        policies: StreamPolicies,
         resume: ResumePoints,
         writer: str,
     ) -> None:
@@ -54,24 +62,86 @@ class Intake:
         self._in_flight = in_flight
         self._models = models
         self._resume = resume
-        self._settings = settings
-        self._writer = writer
+        self._answers = Answers(in_flight, settings, writer=writer)
         self._decoders = DecodeStage.of(DecodeOptions(threads=settings.decode_threads, max_pixels=settings.max_pixels))
-        self._skipping = Skipping(sample=settings.sample)
-        self.replayed = 0  # frames read again only to decode others; read by the main thread
-        self._suspects = {suspect.key: suspect.attempts for suspect in settings.suspects}
+        self._policies = policies
+        self._skipping = Skipping(policies, sample=settings.sample)
+        self._waiting = WaitingRoom(policies, self._decoders.inter_coded)
+        self._motion = (
+            MotionGate(settings.motion, ring, self._decoders.inter_coded, max_pixels=settings.max_pixels)
+            if settings.when == "motion"
+            else None
+        )
+        self.replayed = 0  # frames read again only to decode others; read by the main thread, as `behind_s` is
+        self.behind_s = 0.0  # see Beat
 
     def run(self) -> None:
-        with self._in_flight.failing(), self._decoders:
+        with self._in_flight.failing(), ExitStack() as opened:
+            opened.enter_context(self._decoders)
+            if self._motion is not None:
+                opened.enter_context(closing(self._motion))
             self._await_model()
             while self._in_flight.intake_open:
                 for job in self._in_flight.take_again():
                     self._decode_again(job)
-                self._await_window()
-                self._gather_room()
-                self._take(self._consumer.poll(self._room(), POLL_S))
-            self.drain()
+                self._step()
+            self._finish()
             self._hold_membership()
+
+    def _step(self) -> None:
+        """Poll frames and do what is to be done with them."""
+        if self._waiting.is_empty:
+            self._await_window()
+        if self._policies.waits or not self._waiting.is_empty:
+            self._take_turns()
+        else:
+            self._gather_room()
+            self._take(self._consumer.poll(self._room(), POLL_S))
+
+    def _take_turns(self) -> None:
+        """Let frames wait in the worker. Those that a lane will look at soon are decoded; a newer frame may come before that."""
+        busy = not self._waiting.is_empty
+        ahead = self._models.at_once + max(
+            1, self._models.at_once // 2
+        )  # so that a lane finds its next picture decoded
+        if busy:
+            self._in_flight.wait_pictures_below(ahead, LOOK_S)
+        full = self._in_flight.full or self._waiting.is_full
+        records = self._consumer.poll(0 if full else READ_AT_ONCE, 0.0 if busy else POLL_S)
+        for job in self._jobs(records):
+            self._answers.answer(self._waiting.put(job))
+        self._work_off(min(ahead - self._in_flight.pictures, self._decoders.room))
+        if not (records or busy):
+            self._behind(())
+            self.drain()
+
+    def _work_off(self, pictures: int, only: frozenset[Partition] | None = None) -> None:
+        """Decode frames whose turn it is, so that the lanes have `pictures` more to look at, and skip those that are too old."""
+        begun_us = now_us()
+        turn = self._waiting.turn(pictures, begun_us, only)
+        self._answers.answer(turn.passed)
+        if turn.jobs:
+            self._behind([job.record for job in turn.jobs])
+        for part in self._parts([replace(job, polled_us=begun_us) for job in turn.jobs]):
+            self._decode(part)
+
+    def _finish(self) -> None:
+        """Have the frames that were taken looked at."""
+        while not self._waiting.is_empty and not self._in_flight.stopping.is_set():
+            self._work_off(self._decoders.room)
+        self.drain()
+
+    def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
+        """Begin the tenures of partitions that came, or came back. Called by the thread that polls, as `hand_over` is."""
+        self._waiting.begin(tenures)
+
+    def hand_over(self, partitions: frozenset[Partition]) -> None:
+        """Have the frames looked at that wait of partitions that go to another worker, or that a decoder holds back. What is not
+        done in time is left to the next worker."""
+        deadline = Deadline.after(HANDOVER_FRAMES_S / 2)  # the rest is for their answers
+        while self._waiting.holds(partitions) and not (deadline.expired or self._in_flight.stopping.is_set()):
+            self._work_off(self._decoders.room, partitions)
+        self.drain()
 
     def _await_model(self) -> None:
         """Take no frames before the detector's model is known: what the decoder may scale down to depends on it."""
@@ -103,16 +173,26 @@ class Intake:
             self._consumer.poll(0, 0.0)
 
     def _take(self, records: list[FrameRecord]) -> None:
+        self._behind(records)
         if not records:
             self.drain()
             return
+        for part in self._parts(self._jobs(records)):
+            self._decode(part)
+
+    def _jobs(self, records: list[FrameRecord]) -> list[DecodeJob]:
+        """Return the work that polled frames make for decoders; complete those that make none."""
         new = [record for record in records if not self._resume.is_replayed(record)]
         self.replayed += len(records) - len(new)
         self._in_flight.add(new)
         polled_us = now_us()
-        jobs = [job for record in records if (job := self._job(record, polled_us)) is not None]
-        for part in self._parts(jobs):
-            self._decode(part)
+        return [job for record in records if (job := self._job(record, polled_us)) is not None]
+
+    def _behind(self, records: Sequence[FrameRecord]) -> None:
+        """Note how old the newest of these frames is, of streams in which nothing may be skipped; none when no frame came."""
+        received = [r.meta.received_us for r in records if self._policies.of(r.meta.key.stream).kind == "all"]
+        if received or not records:
+            self.behind_s = max(0.0, (now_us() - received[-1]) / 1e6) if received else 0.0
 
     def drain(self) -> None:
         """Have the pictures that decoders hold back looked at. Called by the thread that polls."""
@@ -122,7 +202,7 @@ class Intake:
         """Divide the jobs, in their order, so that each suspect is alone: if the decoder dies again, it was this frame."""
         part: list[DecodeJob] = []
         for job in jobs:
-            if job.record.meta.key in self._suspects:
+            if self._answers.is_suspect(job.record):
                 yield part
                 yield [job]
                 part = []
@@ -132,69 +212,41 @@ class Intake:
 
     def _job(self, record: FrameRecord, polled_us: int) -> DecodeJob | None:
         """Return the work for a decoder, or complete a frame that needs none. What is completed of a replayed frame is dropped."""
-        refused, inter_coded = self._refused(record), self._decoders.inter_coded(record.meta)
+        refused, inter_coded = self._answers.refuse(record), self._decoders.inter_coded(record.meta)
         self._resume.note(record, inter_coded=inter_coded and not refused)  # at a refused key frame nothing can begin
         if refused:
             return None
         unwanted = self._unwanted(record)
         if unwanted and not inter_coded:
-            self._complete(record, "skipped", unwanted)
+            self._answers.skip(record, unwanted)
             return None
-        return DecodeJob(record=record, polled_us=polled_us, unwanted=unwanted)
+        alone = inter_coded and self._skipping.needs_nothing(record)
+        return DecodeJob(record=record, polled_us=polled_us, unwanted=unwanted, alone=alone)
 
     def _unwanted(self, record: FrameRecord) -> str:
         """Return why nobody looks at a frame; empty if somebody does."""
-        return REPLAYED if self._resume.is_replayed(record) else self._skipping.reason(record.meta.key)
-
-    def _refused(self, record: FrameRecord) -> bool:
-        """Complete a frame as failed if it must not reach a decoder; return whether it was one."""
-        attempts = self._suspects.get(record.meta.key, 0)
-        if record.meta.error:
-            self._fail(record, record.meta.error)
-        elif record.payload is None:
-            self._fail(record, "lost_data: the log's checksum does not match the picture's bytes")
-        elif attempts >= self._settings.max_attempts:
-            self._fail(record, f"decoder_crash: the decoder died {attempts} times on this picture")
-        else:
-            return False
-        return True
-
-    def _fail(self, record: FrameRecord, reason: str, size: tuple[int, int] | None = None) -> None:
-        self._complete(record, "failed", reason, size)
-
-    def _complete(
-        self, record: FrameRecord, outcome: EventOutcome, reason: str, size: tuple[int, int] | None = None
-    ) -> None:
-        event = make_event(
-            record.meta, lane=self._settings.lane, writer=self._writer, outcome=outcome, reason=reason, size=size
-        )
-        self._in_flight.complete(event, record.tenure)
+        reason = self._skipping.reason(record)
+        return REPLAYED if self._resume.is_replayed(record) else reason
 
     def _decode(self, jobs: list[DecodeJob]) -> None:
         self._decoders.scale_to(self._models.min_size)
+        if self._motion is not None:
+            jobs, passed = self._motion.sift_jobs(jobs, self._acquire)
+            self._answers.answer(passed)
         self._hand_on(self._decoders.decode(jobs, self._acquire))
 
     def _decode_again(self, job: DecodeJob) -> None:
         """Decode a frame whose slot was lost. One that needs others is decoded again by our successor, from its key frame on."""
         if self._decoders.inter_coded(job.record.meta):
             raise DecoderError(job.record, "its slot was lost after it was decoded")
-        self._decode([job])
+        self._decoders.scale_to(self._models.min_size)
+        self._hand_on(self._decoders.decode([job], self._acquire))
 
     def _hand_on(self, rounds: Rounds) -> None:
-        for outcomes in rounds:
-            self._answer(outcomes)
+        for found in rounds:
+            outcomes = found if self._motion is None else self._motion.sift_pictures(found)
+            self._answers.answer(outcomes)
             self._in_flight.decoded([outcome for outcome in outcomes if isinstance(outcome, Decoded)])
-
-    def _answer(self, outcomes: Sequence[Outcome]) -> None:
-        """Complete the frames that have no picture to look at."""
-        for outcome in outcomes:
-            match outcome:
-                case Refused():
-                    record = outcome.job.record
-                    file = shown(name_in(record.meta.origin))  # set for a picture from a folder
-                    self._fail(record, ": ".join(filter(None, (outcome.error, file, outcome.why))), outcome.size)
-                case Passed():
-                    self._complete(outcome.job.record, "skipped", outcome.reason)
 
     def _acquire(self, record: FrameRecord) -> _core.Slot | None:
         """Wait for a slot; None when stopping. This wait is the back-pressure; the consumer's heartbeat goes on meanwhile."""

@@ -8,10 +8,10 @@ from framehop.pipeline.facts import ModelFacts, read_facts
 
 
 class DetectorModels:
-    """Looks up what the detector wrote of its models, each once. Used by the main thread, except `known` and `min_size`, which any
-    thread may read.
+    """Looks up what the detector wrote of its models, each once. Used by the main thread, except `known`, `min_size` and `at_once`,
+    which any thread may read.
 
-    `known`: set once there is a model. `min_size`: that of the detector's newest model, see ModelFacts.
+    `known`: set once there is a model. `min_size`, `at_once`: those of the detector's newest model, see ModelFacts.
     """
 
     def __init__(self) -> None:
@@ -19,6 +19,7 @@ class DetectorModels:
         self._facts: dict[int, ModelFacts] = {}
         self.known = threading.Event()
         self.min_size = (0, 0)
+        self.at_once = 1
 
     def follow(self, stem: str, number: int) -> None:
         """Turn to a detector, or hear of another model of the same one. Raises ProcessError."""
@@ -36,4 +37,4 @@ class DetectorModels:
     def _learn(self, facts: ModelFacts) -> None:
         self._facts[facts.number] = facts
         if facts.number == max(self._facts):
-            self.min_size = facts.min_size
+            self.min_size, self.at_once = facts.min_size, facts.at_once

@@ -27,6 +27,7 @@ from framehop.pipeline.control import (
     DetectorAt,
     Drain,
     Finished,
+    Live,
     Ready,
     Settings,
     Stumbled,
@@ -38,6 +39,7 @@ from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
+from framehop.policies import StreamPolicies
 from framehop.protocols import FrameConsumer, Tenure
 from framehop.regions import ObjectFilter
 from framehop.timing import Deadline, now_us
@@ -61,6 +63,7 @@ class Worker:
         self._in_flight = in_flight
         self._models = DetectorModels()
         self._filter = ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
+        self._policies = StreamPolicies(settings.policies, settings.live)
         self._resume = ResumePoints()
         self._intake: Intake | None = None
         self._ring = ring
@@ -91,6 +94,7 @@ class Worker:
                 self._in_flight,
                 self._models,
                 settings,
+                policies=self._policies,
                 resume=self._resume,
                 writer=self._writer,
             )
@@ -113,11 +117,13 @@ class Worker:
     def _begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         self._resume.begin(tenures)
         self._in_flight.begin(tenures)
+        if self._intake is not None:
+            self._intake.begin(tenures)
 
     def _revoked(self, partitions: frozenset[Partition]) -> None:
         """Finish the frames of partitions that go to another worker, those too that a decoder holds back."""
         if self._intake is not None:
-            self._intake.drain()
+            self._intake.hand_over(partitions)
         self._in_flight.wait_committed(partitions)
 
     @contextlib.contextmanager
@@ -167,6 +173,8 @@ class Worker:
             match message:
                 case DetectorAt():
                     newest = message
+                case Live(stream):
+                    self._policies.add_live(stream)
                 case Drain():
                     self._draining = self._draining or Deadline.after(self._settings.drain_s)
                 case _:
@@ -213,6 +221,7 @@ class Worker:
         if frame is None:
             return
         self._ring.retire(frame.ref)
+        self._in_flight.answered()
         if reply.status == "stale" and frame.job.attempts < STALE_LIMIT:
             self._in_flight.decode_again(frame)
             return
@@ -245,7 +254,9 @@ class Worker:
         link.beat()
 
     def _counters(self, consumer: FrameConsumer, intake: Intake) -> Beat:
-        return self._in_flight.beat(frames_read=consumer.frames_read - intake.replayed, resent=self._resent)
+        return self._in_flight.beat(
+            frames_read=consumer.frames_read - intake.replayed, resent=self._resent, behind_s=intake.behind_s
+        )
 
     def _commit_loop(self, consumer: FrameConsumer) -> None:
         """Commit whatever is complete as soon as the commit before it is durable. A full disk, a stopped process that holds

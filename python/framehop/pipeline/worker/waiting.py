@@ -1,0 +1,187 @@
+"""The frames that wait for a lane to look at them soon, by stream: the streams take turns, and old frames give way to new ones.
+
+Frames wait here encoded, not decoded in the ring: pictures in a ring grow old in it. They wait only where a policy judges them by
+their age or by what came after them; see `policies.Policy.waits`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from framehop.decode import DecodeJob, Passed
+from framehop.policies import Policy, SkipReason, StreamPolicies
+from framehop.protocols import Tenure
+from framehop.types import FrameMeta, Partition
+
+MOST_BYTES = 64 << 20  # encoded pictures that wait; from here on the log keeps the others
+CATCH_UP = 64  # frames decoded in one go that nobody looks at, so that those that somebody does are not held up
+
+NOT_NEWEST: SkipReason = "not-newest"
+TOO_OLD: SkipReason = "too-old"
+
+Key = tuple[Partition, str]
+InterCoded = Callable[[FrameMeta], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What is to be done now. `jobs`: to be decoded, those of a stream in its order, with the unwanted ones that they may need.
+    `passed`: to be skipped as they are."""
+
+    jobs: list[DecodeJob] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Line:
+    """The frames of one stream that wait, in the order of the log. `wanted`: how many of them are to be looked at."""
+
+    jobs: deque[DecodeJob] = field(default_factory=deque)
+    wanted: int = 0
+
+    def put(self, job: DecodeJob) -> None:
+        self.jobs.append(job)
+        self.wanted += not job.unwanted
+
+    def refuse(self, place: int, reason: str) -> None:
+        """Make a wanted frame an unwanted one."""
+        self.jobs[place] = replace(self.jobs[place], unwanted=reason)
+        self.wanted -= 1
+
+    def refuse_all(self, reason: str) -> None:
+        """Make every wanted frame an unwanted one."""
+        for place in reversed(range(len(self.jobs))):
+            if not self.wanted:
+                return
+            if not self.jobs[place].unwanted:
+                self.refuse(place, reason)
+
+    def refuse_before(self, received_us: int, reason: str) -> None:
+        """Make the first frames unwanted ones, up to one that ingest had at `received_us` or later."""
+        for place, job in enumerate(self.jobs):
+            if not job.unwanted:
+                if job.record.meta.received_us >= received_us:
+                    return
+                self.refuse(place, reason)
+
+    @property
+    def next_received_us(self) -> int:
+        """When ingest had the first wanted frame, of which there is one."""
+        return next(job.record.meta.received_us for job in self.jobs if not job.unwanted)
+
+    def take_wanted(self) -> list[DecodeJob]:
+        """Take the first wanted frame and those before it; none if none is wanted."""
+        taken: list[DecodeJob] = []
+        while self.wanted:
+            taken.append(self.jobs.popleft())
+            if not taken[-1].unwanted:
+                self.wanted -= 1
+                break
+        return taken
+
+    def take_unwanted(self, count: int) -> list[DecodeJob]:
+        """Take up to `count` frames if none is wanted."""
+        return [] if self.wanted else [self.jobs.popleft() for _ in range(min(count, len(self.jobs)))]
+
+
+class WaitingRoom:
+    """Holds frames until it is their turn. Used by one thread. Its caller stops putting frames in while `is_full`."""
+
+    def __init__(self, policies: StreamPolicies, inter_coded: InterCoded) -> None:
+        """`inter_coded`: whether a frame's picture may need those before it."""
+        self._policies, self._inter_coded = policies, inter_coded
+        self._lines: dict[Key, _Line] = {}
+        self._served: set[Key] = set()  # streams that have had their turn in this round
+        self._bytes = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._lines
+
+    @property
+    def is_full(self) -> bool:
+        return self._bytes >= MOST_BYTES
+
+    def holds(self, partitions: Collection[Partition]) -> bool:
+        """Return whether a frame of these partitions waits."""
+        return any(partition in partitions for partition, _ in self._lines)
+
+    def put(self, job: DecodeJob) -> list[Passed]:
+        """Let a frame wait; return those that are skipped for it. The frames of a stream come in the order of the log."""
+        key = _key(job)
+        line = self._lines.setdefault(key, _Line())
+        if not job.unwanted and self._policy(key).kind == "latest":
+            line.refuse_all(NOT_NEWEST)
+        line.put(job)
+        self._bytes += len(job.payload)
+        return self._passed(line)
+
+    def turn(self, pictures: int, now_us: int, only: Collection[Partition] | None = None) -> Turn:
+        """Take out what is to be done now. `pictures`: how many frames may be looked at soon. Each stream with frames has one turn
+        before any has another, and those with the newest frames have theirs first. `now_us`: the worker's wall clock. `only`: of
+        these partitions, None for all."""
+        turn = Turn(passed=self._expire(now_us))
+        for _ in range(pictures):
+            key = self._next(only)
+            if key is None:
+                break
+            self._served.add(key)
+            turn.jobs.extend(self._lines[key].take_wanted())
+        self._catch_up(turn, only)
+        self._leave(turn)
+        return turn
+
+    def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
+        """Begin the tenures of partitions that came, or came back. Forget their frames, as they are read anew."""
+        for key in [key for key in self._lines if key[0] in tenures]:
+            self._bytes -= sum(len(job.payload) for job in self._lines.pop(key).jobs)
+
+    def _next(self, only: Collection[Partition] | None) -> Key | None:
+        """Return the stream whose turn it is; None if no frame is wanted."""
+        wanted = [key for key, line in self._lines.items() if line.wanted and (only is None or key[0] in only)]
+        here = [key for key in wanted if key not in self._served]
+        if wanted and not here:
+            self._served.clear()
+        return max(here or wanted, key=lambda key: self._lines[key].next_received_us, default=None)
+
+    def _expire(self, now_us: int) -> list[Passed]:
+        passed: list[Passed] = []
+        for key, line in self._lines.items():
+            policy = self._policy(key)
+            if policy.kind == "max_age_ms":
+                line.refuse_before(now_us - int(policy.value * 1000), TOO_OLD)
+                passed += self._passed(line)
+        return passed
+
+    def _passed(self, line: _Line) -> list[Passed]:
+        """Take out the unwanted frames at the beginning of a line that no other frame needs."""
+        passed: list[Passed] = []
+        while line.jobs and line.jobs[0].unwanted and not self._inter_coded(line.jobs[0].record.meta):
+            job = line.jobs.popleft()
+            self._bytes -= len(job.payload)
+            passed.append(Passed(job=job, reason=job.unwanted))
+        return passed
+
+    def _catch_up(self, turn: Turn, only: Collection[Partition] | None) -> None:
+        """Add frames of streams that want none to be looked at: decoders have to follow them all the same."""
+        room = CATCH_UP
+        for key, line in self._lines.items():
+            if only is None or key[0] in only:
+                unwanted = line.take_unwanted(room)
+                room -= len(unwanted)
+                turn.jobs.extend(unwanted)
+
+    def _leave(self, turn: Turn) -> None:
+        self._bytes -= sum(len(job.payload) for job in turn.jobs)
+        for key in [key for key, line in self._lines.items() if not line.jobs]:
+            del self._lines[key]
+
+    def _policy(self, key: Key) -> Policy:
+        return self._policies.of(key[1])
+
+
+def _key(job: DecodeJob) -> Key:
+    meta = job.record.meta
+    return meta.pointer.topic_partition, meta.key.stream

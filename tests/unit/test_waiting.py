@@ -1,0 +1,185 @@
+"""The waiting room: streams take turns, newer frames take the place of older ones, old ones are skipped, nothing is forgotten."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from framehop.decode import DecodeJob
+from framehop.pipeline.worker import waiting
+from framehop.pipeline.worker.waiting import Turn, WaitingRoom
+from framehop.policies import StreamPolicies, parse_policies
+from framehop.protocols import Tenure
+from framehop.types import FrameMeta, Partition
+from tests.frames import job_of, record_of
+
+NOW_US = 1_700_000_000_000_000
+
+
+def room_of(*policies: str, films: str = "film") -> WaitingRoom:
+    def inter_coded(meta: FrameMeta) -> bool:
+        return meta.key.stream.startswith(films)
+
+    return WaitingRoom(StreamPolicies(parse_policies(policies)), inter_coded)
+
+
+def frame(seq: int, stream: str = "gate", *, age_ms: int = 0, unwanted: str = "", partition: int = 0) -> DecodeJob:
+    record = record_of(seq, stream=stream, received_us=NOW_US - age_ms * 1000, partition=partition, payload=b"12345")
+    return job_of(record, unwanted=unwanted)
+
+
+def put(room: WaitingRoom, *jobs: DecodeJob) -> list[tuple[int, str]]:
+    return [(passed.job.record.meta.key.seq, passed.reason) for job in jobs for passed in room.put(job)]
+
+
+def jobs(turn: Turn) -> list[tuple[str, int, str]]:
+    return [(job.record.meta.key.stream, job.record.meta.key.seq, job.unwanted) for job in turn.jobs]
+
+
+def skipped(turn: Turn) -> list[tuple[int, str]]:
+    return [(passed.job.record.meta.key.seq, passed.reason) for passed in turn.passed]
+
+
+def test_the_latest_frame_takes_the_place_of_the_one_that_waits() -> None:
+    room = room_of("latest")
+    assert put(room, frame(0), frame(1), frame(2)) == [(0, "not-newest"), (1, "not-newest")]
+    assert jobs(room.turn(5, NOW_US)) == [("gate", 2, "")]
+    assert room.is_empty
+
+
+def test_a_frame_that_nobody_wants_takes_no_other_ones_place() -> None:
+    room = room_of("latest")
+    assert put(room, frame(0, "film"), frame(1, "film", unwanted="sample")) == []
+    assert jobs(room.turn(1, NOW_US)) == [("film", 0, ""), ("film", 1, "sample")], "its decoder has to follow"
+
+
+def test_a_frame_is_too_old_when_its_turn_comes_and_not_before() -> None:
+    room = room_of("max_age_ms=500")
+    put(room, frame(0, age_ms=501), frame(1, age_ms=500), frame(2, age_ms=400))
+    turn = room.turn(1, NOW_US)
+    assert (skipped(turn), jobs(turn)) == ([(0, "too-old")], [("gate", 1, "")])
+    turn = room.turn(1, NOW_US + 100_001)
+    assert (skipped(turn), jobs(turn)) == ([(2, "too-old")], [])
+    assert room.is_empty
+
+
+def test_old_frames_are_skipped_even_if_no_lane_is_free() -> None:
+    room = room_of("max_age_ms=500")
+    put(room, *(frame(seq, age_ms=1000) for seq in range(3)))
+    assert skipped(room.turn(0, NOW_US)) == [(0, "too-old"), (1, "too-old"), (2, "too-old")]
+
+
+def test_a_frame_from_the_future_is_not_too_old() -> None:
+    room = room_of("max_age_ms=500")
+    put(room, frame(0, age_ms=-7_200_000))
+    assert jobs(room.turn(1, NOW_US)) == [("gate", 0, "")]
+
+
+def test_each_stream_has_one_turn_before_any_has_another() -> None:
+    room = room_of("busy=max_age_ms=9000", "latest")
+    put(room, *(frame(seq, "busy") for seq in range(20)), frame(0, "a", age_ms=3), frame(0, "b", age_ms=2))
+    assert [stream for stream, _, _ in jobs(room.turn(2, NOW_US))] == ["busy", "b"]
+    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["a"]
+    assert [stream for stream, _, _ in jobs(room.turn(2, NOW_US))] == ["busy", "busy"], "it is alone now"
+
+
+def test_in_a_round_the_newest_frames_come_first_and_none_is_left_out() -> None:
+    room = room_of("latest")
+    put(room, frame(0, "old", age_ms=200), frame(0, "new"), frame(0, "middle", age_ms=100))
+    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["new"]
+    put(room, frame(1, "new", age_ms=-10))
+    assert [stream for stream, _, _ in jobs(room.turn(3, NOW_US))] == ["middle", "old", "new"]
+
+
+def test_a_film_comes_with_the_frames_that_its_wanted_one_may_need() -> None:
+    room = room_of("latest")
+    assert put(room, *(frame(seq, "film") for seq in range(4))) == []
+    assert jobs(room.turn(1, NOW_US)) == [
+        ("film", 0, "not-newest"),
+        ("film", 1, "not-newest"),
+        ("film", 2, "not-newest"),
+        ("film", 3, ""),
+    ]
+
+
+def test_frames_of_a_film_wait_while_no_lane_is_free_for_the_one_that_is_wanted() -> None:
+    room = room_of("latest")
+    put(room, frame(0, "film"), frame(1, "film"))
+    assert jobs(room.turn(0, NOW_US)) == []
+    put(room, frame(2, "film"))
+    assert [unwanted for _, _, unwanted in jobs(room.turn(1, NOW_US))] == ["not-newest", "not-newest", ""]
+
+
+def test_a_film_that_is_too_old_is_decoded_on_so_that_it_catches_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "CATCH_UP", 3)
+    room = room_of("max_age_ms=500")
+    put(room, *(frame(seq, "film", age_ms=1000) for seq in range(5)))
+    assert jobs(room.turn(0, NOW_US)) == [("film", seq, "too-old") for seq in range(3)]
+    assert jobs(room.turn(0, NOW_US)) == [("film", seq, "too-old") for seq in (3, 4)]
+
+
+def test_only_frames_of_some_partitions() -> None:
+    room = room_of("latest")
+    here, there = Partition("frames", 0), Partition("frames", 1)
+    put(room, frame(0, "a"), frame(0, "b", partition=1), frame(0, "film-b", partition=1, unwanted="why"))
+    assert room.holds({here})
+    assert jobs(room.turn(9, NOW_US, {here})) == [("a", 0, "")]
+    assert (room.holds({here}), room.holds({there})) == (False, True)
+
+
+def test_frames_of_a_partition_that_comes_back_are_read_anew() -> None:
+    room = room_of("latest")
+    put(room, frame(0, "a"), frame(0, "b", partition=1))
+    room.begin({Partition("frames", 0): Tenure(number=2, offset=0)})
+    assert jobs(room.turn(9, NOW_US)) == [("b", 0, "")]
+    assert room.is_empty
+
+
+def test_it_is_full_by_bytes_and_empties_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "MOST_BYTES", 15)
+    room = room_of("max_age_ms=500", films="-")
+    put(room, frame(0), frame(1))
+    assert not room.is_full
+    put(room, frame(2))
+    assert room.is_full
+    room.turn(1, NOW_US)
+    assert not room.is_full
+    put(room, frame(3), frame(4))
+    assert room.is_full
+    room.turn(0, NOW_US + 600_000)
+    assert not room.is_full
+    latest = room_of("latest")
+    put(latest, *(frame(seq) for seq in range(1000)))
+    assert not latest.is_full, "of a stream whose newest frame counts one waits, at 1,000 frames a second too"
+
+
+def test_every_frame_comes_out_once_and_films_in_their_order() -> None:
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    room = room_of("*-l=latest", "*-m=max_age_ms=50", "all")
+    streams = [f"{kind}-{policy}" for kind in ("film", "jpeg") for policy in "lma"]
+    seqs, out = dict.fromkeys(streams, 0), dict[str, list[int]]()
+
+    def note(found: list[tuple[str, int]]) -> None:
+        for stream, seq in found:
+            out.setdefault(stream, []).append(seq)
+
+    for step in range(3000):
+        now_us = NOW_US + step * 10_000
+        if step < 2900:
+            stream = chance.choice(streams)
+            job = job_of(
+                record_of(seqs[stream], stream=stream, received_us=now_us),
+                unwanted="sample" if stream.startswith("film") and chance.random() < 0.3 else "",
+            )
+            seqs[stream] += 1
+            note([(p.job.record.meta.key.stream, p.job.record.meta.key.seq) for p in room.put(job)])
+        turn = room.turn(chance.choice([0, 0, 0, 1, 2]) if step < 2900 else 9, now_us)
+        note([(p.job.record.meta.key.stream, p.job.record.meta.key.seq) for p in turn.passed])
+        note([(stream, seq) for stream, seq, _ in jobs(turn)])
+    assert room.is_empty
+    for stream in streams:
+        found = out[stream] if stream.startswith("film") else sorted(out[stream])
+        assert found == list(range(seqs[stream]))
