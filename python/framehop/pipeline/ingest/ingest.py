@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from framehop.budgets import STOP_FLUSH_S
 from framehop.errors import ConfigError
 from framehop.pipeline.ingest.feed import Feed, StreamProgress, StreamSummary
+from framehop.pipeline.ingest.live_feed import feed_of
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
 from framehop.protocols import FrameWriter, Source, WritableLog
 from framehop.sources import check_distinct
@@ -94,7 +95,7 @@ def ingest(
         _tell(stream, error)
     with log.writer() as writer:
         feeds = [
-            Feed(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
+            feed_of(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
             for source in sources
         ]
         watch = _Watch(feeds, writer, clock, on_progress)

@@ -7,12 +7,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+import msgspec
+
 from framehop.errors import FramehopError, LogError, is_out_of_memory
-from framehop.pipeline.control import Phase, SourceNews, SourceOrder
+from framehop.pipeline.control import Phase, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.ingest.feed import Feed
+from framehop.pipeline.ingest.live_feed import feed_of
 from framehop.pipeline.ingest.pacing import SystemClock, parse_rate
 from framehop.protocols import FrameWriter
 from framehop.sources import SourceOptions, SourceSpec
+from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +31,7 @@ class SourceWork:
     def __init__(self, order: SourceOrder, writer: Future[FrameWriter], on_change: Callable[[], None]) -> None:
         """`writer`: may come later. `on_change` is called from the thread, when the phase has changed or the thread ends."""
         self.order = order
+        self._spec = SourceSpec(source=order.source, stream=order.stream)
         self._writer = writer
         self._on_change = on_change
         self._stop = threading.Event()
@@ -34,6 +39,7 @@ class SourceWork:
         self._feed: Feed | None = None
         self._phase: Phase = "opening"
         self._error = ""
+        self._since_us = now_us()
         self.thread = threading.Thread(target=self._run, name=f"ingest-{order.stream}", daemon=True)
         self.thread.start()
 
@@ -55,17 +61,26 @@ class SourceWork:
         return self._feed.acked if self._feed else 0
 
     def news(self) -> SourceNews:
-        feed, phase = self._feed, self._phase
-        if phase == "opening" and feed is not None and feed.appended:
-            phase = "running"
+        feed, phase, error = self._feed, self._phase, self._error
+        health = SourceHealth(phase_since_us=self._since_us)
+        if feed is not None:
+            health = feed.vitals.health()
+            if phase == "opening":
+                phase, error = feed.vitals.phase, feed.vitals.error
+            else:
+                health = msgspec.structs.replace(health, phase_since_us=self._since_us, next_try_us=0)
         return SourceNews(
             stream=self.order.stream,
             since_us=self.order.since_us,
             phase=phase,
             appended=feed.appended if feed else 0,
             acked=feed.acked if feed else 0,
-            error=self._error[:MAX_ERROR],
+            error=error[:MAX_ERROR],
+            health=health,
         )
+
+    def _turn(self, phase: Phase, error: str = "") -> None:
+        self._phase, self._error, self._since_us = phase, error, now_us()
 
     # ---- the thread
 
@@ -80,15 +95,15 @@ class SourceWork:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            logger.error("source %s failed", self.order.source, exc_info=error)
+            logger.error("source %s failed", self._spec.shown, exc_info=error)
             self._fail(writer, f"{type(error).__name__}: {error}")
         finally:
             self._on_change()
 
     def _read(self, writer: FrameWriter) -> None:
         options = SourceOptions(codec=self.order.codec)
-        source = SourceSpec(source=self.order.source, stream=self.order.stream).open(options)
-        self._feed = Feed(
+        source = self._spec.open(options)
+        self._feed = feed_of(
             source,
             writer,
             rate=parse_rate(self.order.rate),
@@ -106,7 +121,7 @@ class SourceWork:
         """Log and report the error at once, while other sources go on. An error of the log is not the source's fault: ignore it."""
         if self._phase == "failed" or not _works(writer):
             return
-        self._error, self._phase = error, "failed"
+        self._turn("failed", error)
         logger.error("stream %s: %s", self.order.stream, error)
         self._on_change()
 
@@ -125,7 +140,7 @@ class SourceWork:
         if feed.error:
             self._fail(writer, feed.error)
         elif feed.finished:
-            self._phase = "ended"
+            self._turn("ended")
 
 
 def _works(writer: FrameWriter) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from framehop.errors import InvalidArgumentError, SourceError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.wake import Wake
+from framehop.sources import SourceSpec
 
 Change = AddSource | RemoveSource
 
@@ -58,11 +59,11 @@ class Roster:
         with self._changed:
             if order.stream in self._orders:
                 raise InvalidArgumentError(
-                    f"stream {order.stream} has the source {self._orders[order.stream].source} already: "
+                    f"stream {order.stream} has the source {_shown(self._orders[order.stream])} already: "
                     "give this one another stream=, or remove that one first"
                 )
             self._orders[order.stream] = order
-            self._statuses[order.stream] = StreamStatus(stream=order.stream, source=order.source, phase="waiting")
+            self._statuses[order.stream] = StreamStatus(stream=order.stream, source=_shown(order), phase="waiting")
             self._tell(AddSource(order))
 
     def remove(self, stream: str) -> bool:
@@ -123,7 +124,7 @@ class Roster:
             before = self._statuses[news.stream].phase
             status = StreamStatus(
                 stream=news.stream,
-                source=order.source,
+                source=_shown(order),
                 phase=news.phase,
                 appended=news.appended,
                 acked=news.acked,
@@ -148,3 +149,8 @@ class Roster:
             if stream not in self._statuses:
                 raise SourceError(f"stream {stream} was removed")
             return self._statuses[stream]
+
+
+def _shown(order: SourceOrder) -> str:
+    """Return the source for people, without passwords."""
+    return SourceSpec(source=order.source).shown
