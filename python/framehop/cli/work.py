@@ -17,7 +17,7 @@ from framehop.cli.growth import Growth
 from framehop.cli.ingest_report import IngestLine
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
-from framehop.config import MAX_PIXELS, DetectOptions, fail_point
+from framehop.config import MAX_PIXELS, DetectOptions, expand_filled, fail_point
 from framehop.log import LogAt
 from framehop.pipeline.ingest.ingest import IngestProgress
 from framehop.pipeline.ingest.ingest import ingest as ingest_sources
@@ -25,7 +25,7 @@ from framehop.pipeline.ingest.pacing import Rate, parse_rate
 from framehop.pipeline.pipeline import Pipeline
 from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.pipeline.supervisor.status import Status, Summary
-from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, check_codec, open_sources
+from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, check_codec, open_specs
 from framehop.types import EventRecord
 
 
@@ -40,8 +40,8 @@ def ingest(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; resumes where it was interrupted."""
-    wanted = open_sources(options.named(sources, stream), SourceOptions(codec=check_codec(codec)))
+    """Put frames into the log: cameras, files, folders. Ends with its sources; resumes where it was interrupted."""
+    wanted = open_specs(expand_filled(options.named(sources, stream)), SourceOptions(codec=check_codec(codec)))
     pace = parse_rate(rate)
     if point := fail_point():
         arm_failpoint(point.name, point.nth)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from framehop.config import DEFAULT_LOG, DetectOptions
+from framehop.config import DEFAULT_LOG, DetectOptions, expand_filled
 from framehop.errors import ConfigError, SourceError
 from framehop.log import KafkaOptions, LogOptions, open_log
 from framehop.pipeline.ingest.ingest import IngestSummary
 from framehop.pipeline.ingest.ingest import ingest as ingest_sources
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pipeline import Pipeline
-from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, open_sources
+from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, open_specs
 from framehop.types import Event
 
 
@@ -26,13 +26,13 @@ def ingest(
 ) -> IngestSummary:
     """Put the frames of `sources` into `log`, and return when the sources have ended and every frame is acknowledged.
 
-    `sources`: paths, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`: `realtime`, `max`,
-    or pictures per second. `loop`: passes over finite sources, 0 for ever. `codec`: `copy` puts films into the log as they are,
-    `jpeg` encodes their pictures anew, `auto` copies what is H.264 or H.265. `log_options`: as for `open_log`. A source that cannot
-    be read is listed in the summary's `errors`, and the others are read all the same. Raises SourceError when no source can be
-    read, ConfigError, LogError.
+    `sources`: paths, cameras' addresses, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`:
+    `realtime`, `max`, or pictures per second. `loop`: passes over finite sources, 0 for ever. `codec`: `copy` puts films and
+    cameras into the log as they are, `jpeg` encodes their pictures anew, `auto` copies what can be, `default` is `auto` for cameras
+    and `jpeg` for films. `log_options`: as for `open_log`. A source that cannot be read is listed in the summary's `errors`, and
+    the others are read all the same. Raises SourceError when no source can be read, ConfigError, LogError.
     """
-    wanted = open_sources(map(str, sources), SourceOptions(codec=codec))
+    wanted = open_specs(expand_filled(map(str, sources)), SourceOptions(codec=codec))
     with open_log(log, options=log_options) as opened:
         return ingest_sources(opened, wanted.sources, rate=rate, loop=loop, unopened=wanted.failures)
 

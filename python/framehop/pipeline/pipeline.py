@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S
-from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
+from framehop.config import DEFAULT_LOG, DetectOptions, expand_filled, fail_point
 from framehop.errors import ClosedError, InvalidArgumentError, ProcessError, SourceError
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.aside import finished_aside
@@ -265,11 +265,11 @@ class Pipeline:
         """Read `source` from now on, or from the start of the pipeline; returns its stream id.
 
         `source`: as for `framehop ingest`. `stream`: its stream id; by default the source's own. `rate`: `realtime`, `max`, or
-        pictures per second. `loop`: passes over a finite source, 0 for ever. `codec`: how films go into the log, `copy` as they
-        are, `jpeg` encoded anew, `auto` as they are if they are H.264 or H.265. `wait_s`: wait so long for its first frame. Raises
-        SourceError when it cannot be read, InvalidArgumentError when the stream has a source already, ConfigError. Later errors
-        go to `on_stream` and `status().streams`; one that comes while waiting is raised as SourceError too, and the source stays
-        until it is removed.
+        pictures per second. `loop`: passes over a finite source, 0 for ever. `codec`: how films and cameras go into the log, `copy`
+        as they are, `jpeg` encoded anew, `auto` as they are where that can be, `default` as `auto` for cameras and `jpeg` for
+        films. `wait_s`: wait so long for its first frame. Raises SourceError when it cannot be read, InvalidArgumentError when the
+        stream has a source already, ConfigError. Later errors go to `on_stream` and `status().streams`; one that comes while
+        waiting is raised as SourceError too, and the source stays until it is removed.
         """
         text = f"{stream}={source}" if stream else str(source)
         names = [spec.stream for spec in expand([text])]
@@ -291,7 +291,7 @@ class Pipeline:
         self._check_open()
         check_rate(rate)
         check_loop(loop)
-        specs = expand(map(str, sources))
+        specs = expand_filled(map(str, sources))
         if specs:
             open_specs(specs, SourceOptions(codec=codec))
         for spec in specs:

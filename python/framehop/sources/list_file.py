@@ -10,13 +10,13 @@ from framehop.sources.address import is_address
 from framehop.sources.identity import shown
 
 PREFIX = "list:"
-SUFFIXES = (".txt", ".streams")
+SUFFIX = ".streams"
 _MOST_BYTES = 1 << 20
 
 
 def is_list(text: str) -> bool:
-    """Return whether `text` names a list: `list:FILE`, or a file that ends in .txt or .streams."""
-    return text.startswith(PREFIX) or (text.lower().endswith(SUFFIXES) and _is_file(text))
+    """Return whether `text` names a list: `list:FILE`, or a file that ends in .streams."""
+    return text.startswith(PREFIX) or (text.lower().endswith(SUFFIX) and _is_file(text))
 
 
 def list_path(text: str) -> Path:
