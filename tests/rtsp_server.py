@@ -3,6 +3,8 @@
 An empty USER:PASSWORD lets everybody in. Every client gets the pipeline from its beginning. Prints its port once it listens.
 """
 
+from __future__ import annotations
+
 import sys
 
 import gi
@@ -12,7 +14,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
 
-def protect(server, credentials):
+def protect(server: GstRtspServer.RTSPServer, credentials: str) -> None:
     """Ask every client for user and password, by RTSP's digest."""
     auth = GstRtspServer.RTSPAuth()
     auth.set_supported_methods(2)  # GST_RTSP_AUTH_DIGEST
@@ -23,7 +25,7 @@ def protect(server, credentials):
     server.set_auth(auth)
 
 
-def factory_of(pipeline, protected):
+def factory_of(pipeline: str, protected: bool) -> GstRtspServer.RTSPMediaFactory:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(f"( {pipeline} )")
     if protected:
@@ -34,7 +36,7 @@ def factory_of(pipeline, protected):
     return factory
 
 
-def main():
+def main() -> None:
     port, credentials, *mounts = sys.argv[1:]
     Gst.init(None)
     server = GstRtspServer.RTSPServer()

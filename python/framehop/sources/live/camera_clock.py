@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 MAX_OFF_US = 24 * 3_600_000_000  # beyond this it was never set; a wrong time zone is less
-MAX_JUMP_US = 2_000_000  # beyond this it was set meanwhile; drift between two reports is far less
+MAX_JUMP_US = 2_000_000  # beyond this it was set meanwhile, or stands still; drift is far less
+_SPAN_US = 60_000_000  # over which it is compared with the time stamps
 _REFERENCE = struct.Struct("=q")  # the first field of FFmpeg's AVProducerReferenceTime: microseconds since 1970
 
 
@@ -20,12 +21,12 @@ class CameraClock:
 
     def __init__(self) -> None:
         self.doubt = ""
-        self._last: tuple[int, int] | None = None  # the camera's time and the place on its timeline
+        self._since: tuple[int, int] | None = None  # an earlier time of the camera and the place on its timeline
 
     @property
     def believed(self) -> bool:
         """Whether the clock has told the time, and nothing is wrong with it."""
-        return self._last is not None and not self.doubt
+        return self._since is not None and not self.doubt
 
     def read(self, camera_us: int | None, pts_us: int | None, received_us: int) -> int | None:
         """Return when a picture was captured by the camera's clock, microseconds since 1970; None where it tells nothing that can
@@ -33,14 +34,15 @@ class CameraClock:
         if camera_us is None or pts_us is None or self.doubt:
             return None
         self.doubt = self._wrong(camera_us, pts_us, received_us)
-        self._last = camera_us, pts_us
+        if self._since is None or pts_us - self._since[1] > _SPAN_US:
+            self._since = camera_us, pts_us
         return None if self.doubt else camera_us
 
     def _wrong(self, camera_us: int, pts_us: int, received_us: int) -> str:
         if abs(camera_us - received_us) > MAX_OFF_US:
             days = (camera_us - received_us) / 86_400_000_000
             return f"is {abs(days):.0f} days {'ahead' if days > 0 else 'behind'}"
-        if self._last is None:
+        if self._since is None:
             return ""
-        jump_us = (camera_us - self._last[0]) - (pts_us - self._last[1])
+        jump_us = (camera_us - self._since[0]) - (pts_us - self._since[1])
         return f"jumped by {jump_us / 1_000_000:+.1f} s" if abs(jump_us) > MAX_JUMP_US else ""

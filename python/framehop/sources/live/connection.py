@@ -36,7 +36,6 @@ from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)
 
-OPEN_S = 10.0  # for connecting, and again for learning what is sent
 KEYFRAME_S = 60.0  # longer than the groups of pictures of any camera
 
 # A stream may name other addresses, as a playlist does, but never files.
@@ -51,11 +50,13 @@ _ANALYSE_US = 3_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting:
-    """What every connection to one source has in common. `name`: for messages, without secrets."""
+    """What every connection to one source has in common. `open_s`: for connecting, and again for learning what is sent. `stall_s`:
+    between two pictures. `name`: for messages, without secrets."""
 
     address: Address
     codec: Codec
     quality: int
+    open_s: float
     stall_s: float
     name: str
     losses: Losses
@@ -65,7 +66,7 @@ class Connecting:
 class Connection:
     """An open connection. Use it from one thread, as FFmpeg waits there; `facts` may be read from any.
 
-    Every wait inside FFmpeg ends by itself: after OPEN_S while it connects, after `stall_s` later."""
+    Every wait inside FFmpeg ends by itself: after `open_s` while it connects, after `stall_s` later."""
 
     def __init__(self, how: Connecting) -> None:
         """Connect. Raises SourceAwayError, and SourceError when trying again is no use."""
@@ -223,7 +224,7 @@ def _connected(how: Connecting, options: dict[str, str]) -> InputContainer:
         how.address.url,
         format_name=formats.get(how.address.kind),
         options=options,
-        open_s=OPEN_S,
+        open_s=how.open_s,
         read_s=how.stall_s,
     )
 
@@ -233,6 +234,8 @@ def _options(address: Address) -> dict[str, str]:
         "protocol_whitelist": _PROTOCOLS[address.kind],
         "format_whitelist": _FORMATS[address.kind],
         "analyzeduration": str(_ANALYSE_US),
+        "fpsprobesize": "0",  # by default it waits for 20 pictures, and for 50 where none has a time stamp
+        "max_ts_probe": "2",
     }
     return options | ({"rtsp_transport": address.transport} if address.kind == "rtsp" else {})
 
@@ -243,7 +246,7 @@ def _refusal(how: Connecting, error: Exception) -> SourceError:
             f"{how.name} refuses the user or the password: write them as rtsp://USER:PASSWORD@HOST/…", patient=True
         )
     if isinstance(error, ExitError):
-        return SourceAwayError(f"{how.name} has not answered within {OPEN_S:.0f} s")
+        return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")
     if how.address.kind == "device" and isinstance(error, PermissionError):
         return SourceError(
             f"{how.name} may not be opened: add the user to the group `video`, then start framehop again"

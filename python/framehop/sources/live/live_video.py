@@ -10,7 +10,7 @@ from framehop.errors import SourceAwayError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import Address
 from framehop.sources.film import Codec
-from framehop.sources.live.connection import OPEN_S, Connecting
+from framehop.sources.live.connection import Connecting
 from framehop.sources.live.losses import Losses
 from framehop.sources.live.makers import AS_JPEG
 from framehop.sources.live.reader import Reader
@@ -26,21 +26,34 @@ _RATE = 25.0
 class LiveVideo:
     """A LiveSource over FFmpeg. Use from one thread; `facts` may be read from any.
 
-    H.264, H.265 and Motion JPEG pass through unless `codec` is `jpeg`; other codecs are encoded to JPEG. `stall_s`: a camera that
-    sends no picture for so long has broken off."""
+    H.264, H.265 and Motion JPEG pass through unless `codec` is `jpeg`; other codecs are encoded to JPEG. `open_s`: a camera that
+    does not let itself be connected to within so long is away. `stall_s`: one that sends no picture for so long has broken off."""
 
     finite = False
     count = None
 
     def __init__(
-        self, address: Address, *, stream: str, codec: Codec = "auto", quality: int = 85, stall_s: float = 10.0
+        self,
+        address: Address,
+        *,
+        stream: str,
+        codec: Codec = "auto",
+        quality: int = 85,
+        open_s: float = 10.0,
+        stall_s: float = 10.0,
     ) -> None:
         self.stream = stream
         self.uri = address.shown
         self.rate = _RATE
         self._losses = Losses()
         self._how = Connecting(
-            address=address, codec=codec, quality=quality, stall_s=stall_s, name=address.shown, losses=self._losses
+            address=address,
+            codec=codec,
+            quality=quality,
+            open_s=open_s,
+            stall_s=stall_s,
+            name=address.shown,
+            losses=self._losses,
         )
         self._reader: Reader | None = None
         self._said: set[str] = set()
@@ -69,7 +82,7 @@ class LiveVideo:
             reader.close()
 
     def _taken(self, reader: Reader, stopped: Callable[[], bool]) -> Iterator[Picture]:
-        deadline = Deadline.after(2 * OPEN_S + self._how.stall_s + SLACK_S)
+        deadline = Deadline.after(2 * self._how.open_s + self._how.stall_s + SLACK_S)
         while not stopped():
             picture = reader.take(TICK_S)
             if picture is not None:
