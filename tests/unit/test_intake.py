@@ -89,9 +89,15 @@ def records() -> list[FrameRecord]:
         return read(consumer, 2)
 
 
-def _intake(consumer: FrameConsumer, in_flight: InFlight, models: DetectorModels, settings: WorkerSettings) -> Intake:
-    ring, policies = cast(_core.Ring, _Ring()), StreamPolicies({})
-    return Intake(consumer, ring, in_flight, models, settings, policies=policies, resume=ResumePoints(), writer="w")
+def _intake(
+    consumer: FrameConsumer,
+    in_flight: InFlight,
+    models: DetectorModels,
+    settings: WorkerSettings,
+    ring: _Ring | None = None,
+) -> Intake:
+    slots, policies = cast(_core.Ring, ring or _Ring()), StreamPolicies({})
+    return Intake(consumer, slots, in_flight, models, settings, policies=policies, resume=ResumePoints(), writer="w")
 
 
 def _run(records: list[FrameRecord], error: str, monkeypatch: pytest.MonkeyPatch) -> InFlight:
@@ -189,6 +195,6 @@ def test_frames_are_taken_in_groups_when_the_ring_was_full(monkeypatch: pytest.M
 
         models, consumer = DetectorModels(), cast(FrameConsumer, SimpleNamespace(poll=poll))
         models.known.set()
-        Intake(consumer, cast(_core.Ring, ring), in_flight, models, SETTINGS, resume=ResumePoints(), writer="w").run()
+        _intake(consumer, in_flight, models, SETTINGS, ring).run()
     assert rooms
     assert rooms[0] >= ring.slot_count // 4

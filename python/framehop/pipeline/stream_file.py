@@ -77,13 +77,15 @@ class StreamFile:
 
 
 def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:
+    spec = config.spec(stream, root.absolute())
     return SourceOrder(
         stream=stream,
-        source=config.spec(stream, root.absolute()).source,
+        source=spec.source,
         rate=str(parse_rate(str(config.rate))),
         loop=check_loop(config.loop),
         codec=config.codec,
         since_us=now_us(),
+        live=spec.is_live,
     )
 
 
