@@ -22,7 +22,12 @@ def news(stream: str, phase: Phase, *, since_us: int = 1, error: str = "", acked
 def told(roster: Roster) -> list[Change]:
     """What ingest is told now."""
     changes: list[Change] = []
-    roster.tell(lambda change: changes.append(change) is None)
+
+    def take(change: Change) -> bool:
+        changes.append(change)
+        return True
+
+    roster.tell(take)
     return changes
 
 
@@ -163,9 +168,9 @@ def test_a_source_that_an_ending_process_was_told_of_is_told_again() -> None:
     roster.note(news("a", "ended"))
     roster.add(order("b"))
     assert told(roster) == [AddSource(order("b"))], "which the process no longer hears"
-    assert not roster.wants_ingest
+    wanted = [roster.wants_ingest]
     roster.tell_again()
-    assert roster.wants_ingest
+    assert [*wanted, roster.wants_ingest] == [False, True]
     assert told(roster) == [AddSource(order("b"))]
 
 
