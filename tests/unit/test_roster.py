@@ -9,6 +9,7 @@ import pytest
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.supervisor.roster import Change, Roster, StreamStatus
+from framehop.sources.expand import MAX_SOURCES
 
 
 def order(stream: str, *, since_us: int = 1, source: str = "clip.mp4") -> SourceOrder:
@@ -59,6 +60,13 @@ def test_of_several_sources_all_or_none_are_added() -> None:
     with pytest.raises(InvalidArgumentError, match=r"stream b has the source rtsp://\*\*\*@gate/1 already"):
         roster.add(order("a"), order("b"))
     assert set(roster.statuses()) == {"b"}
+
+
+def test_there_is_a_bound() -> None:
+    roster = Roster()
+    roster.add(*(order(f"s{index}") for index in range(MAX_SOURCES)))
+    with pytest.raises(InvalidArgumentError, match="too many for one ingest"):
+        roster.add(order("more"))
 
 
 def test_a_paused_source_is_not_read_but_keeps_its_order() -> None:

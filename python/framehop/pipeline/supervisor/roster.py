@@ -13,6 +13,7 @@ from framehop.errors import ClosedError, InvalidArgumentError, SourceError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.wake import Wake
 from framehop.sources import hide_credentials, without_credentials
+from framehop.sources.expand import MAX_SOURCES
 from framehop.timing import now_us
 
 Change = AddSource | RemoveSource
@@ -63,9 +64,14 @@ class Roster:
 
     def add(self, *orders: SourceOrder, endless: bool = False) -> None:
         """Add sources, all or none. `endless`: one of them has no end, or others like them may come, so the pipeline goes on when
-        all have ended. Raises InvalidArgumentError when a stream has a source already, ClosedError once the pipeline ends."""
+        all have ended. Raises InvalidArgumentError when a stream has a source already or there would be too many, ClosedError once
+        the pipeline ends."""
         with self._changed:
             self._check_open()
+            if len(self._orders) + len(orders) > MAX_SOURCES:
+                raise InvalidArgumentError(
+                    f"more than {MAX_SOURCES} sources are too many for one ingest: start another one"
+                )
             for order in orders:
                 self._check_free(order.stream)
             self._endless = self._endless or endless
