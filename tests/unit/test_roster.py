@@ -144,13 +144,33 @@ def test_no_status_has_a_password() -> None:
 @pytest.mark.parametrize("why", ["endless", "paused", "untold"])
 def test_it_stays_open_while_the_pipeline_has_to_go_on(why: str) -> None:
     roster = Roster()
-    roster.add(order("a"), endless=why == "endless")
+    roster.add(order("a"), endless=["a"] if why == "endless" else [])
     if why != "untold":
         roster.begin()
     if why == "paused":
         roster.pause("a")
     assert not roster.try_close()
     roster.add(order("b"))
+
+
+@pytest.mark.parametrize(
+    ("fate", "stays"), [("ended", True), ("retrying", True), ("removed", True), ("replaced", True), ("failed", False)]
+)
+def test_a_source_without_end_keeps_the_pipeline_going_unless_it_fails(fate: str, stays: bool) -> None:
+    roster = Roster()
+    roster.add(order("a"), order("film"), endless=["a"])
+    roster.begin()
+    roster.note(news("film", "ended"))
+    match fate:
+        case "removed" | "replaced":
+            roster.remove("a")
+            if fate == "replaced":
+                roster.add(order("a", since_us=2))
+                roster.begin()
+        case "ended" | "retrying" | "failed":
+            roster.note(news("a", fate))
+    assert roster.stays == stays
+    assert roster.try_close() == (not stays)
 
 
 @pytest.mark.parametrize("asked", [True, False])

@@ -95,10 +95,9 @@ def ingest(
 class Ingest:
     """Reads the sources of `roster` into `log` in this process, while they come and go. Call `run` once.
 
-    It ends when all sources have ended and all is acknowledged, or after `stop`; not while one is paused, and not by itself once
-    there was a source without end. After a stop what is queued is flushed, for at most five seconds, and unfinished streams are
-    left so that the next ingest of the same source goes on with the next frame. Sources that have ended count as finished only
-    when all have.
+    It ends when all sources have ended and all is acknowledged, or after `stop`; not while one is paused, nor when one without end
+    has been removed. After a stop what is queued is flushed, for at most five seconds, and unfinished streams are left so that the
+    next ingest of the same source goes on with the next frame. Sources that have ended count as finished only when all have.
 
     The error of a source is logged at once and reported in the summary; the other sources go on. `run` raises LogError when the log
     fails for good, MemoryError.
