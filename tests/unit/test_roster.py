@@ -9,6 +9,7 @@ import pytest
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.supervisor.roster import Change, Roster, StreamStatus
+from framehop.sources.expand import MAX_SOURCES
 
 
 def order(stream: str, *, since_us: int = 1, source: str = "clip.mp4") -> SourceOrder:
@@ -22,7 +23,12 @@ def news(stream: str, phase: Phase, *, since_us: int = 1, error: str = "", acked
 def told(roster: Roster) -> list[Change]:
     """What ingest is told now."""
     changes: list[Change] = []
-    roster.tell(lambda change: changes.append(change) is None)
+
+    def take(change: Change) -> bool:
+        changes.append(change)
+        return True
+
+    roster.tell(take)
     return changes
 
 
@@ -54,6 +60,13 @@ def test_of_several_sources_all_or_none_are_added() -> None:
     with pytest.raises(InvalidArgumentError, match=r"stream b has the source rtsp://\*\*\*@gate/1 already"):
         roster.add(order("a"), order("b"))
     assert set(roster.statuses()) == {"b"}
+
+
+def test_there_is_a_bound() -> None:
+    roster = Roster()
+    roster.add(*(order(f"s{index}") for index in range(MAX_SOURCES)))
+    with pytest.raises(InvalidArgumentError, match="too many for one ingest"):
+        roster.add(order("more"))
 
 
 def test_a_paused_source_is_not_read_but_keeps_its_order() -> None:
@@ -131,13 +144,33 @@ def test_no_status_has_a_password() -> None:
 @pytest.mark.parametrize("why", ["endless", "paused", "untold"])
 def test_it_stays_open_while_the_pipeline_has_to_go_on(why: str) -> None:
     roster = Roster()
-    roster.add(order("a"), endless=why == "endless")
+    roster.add(order("a"), endless=["a"] if why == "endless" else [])
     if why != "untold":
         roster.begin()
     if why == "paused":
         roster.pause("a")
     assert not roster.try_close()
     roster.add(order("b"))
+
+
+@pytest.mark.parametrize(
+    ("fate", "stays"), [("ended", True), ("retrying", True), ("removed", True), ("replaced", True), ("failed", False)]
+)
+def test_a_source_without_end_keeps_the_pipeline_going_unless_it_fails(fate: str, stays: bool) -> None:
+    roster = Roster()
+    roster.add(order("a"), order("film"), endless=["a"])
+    roster.begin()
+    roster.note(news("film", "ended"))
+    match fate:
+        case "removed" | "replaced":
+            roster.remove("a")
+            if fate == "replaced":
+                roster.add(order("a", since_us=2))
+                roster.begin()
+        case "ended" | "retrying" | "failed":
+            roster.note(news("a", fate))
+    assert roster.stays == stays
+    assert roster.try_close() == (not stays)
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -163,9 +196,9 @@ def test_a_source_that_an_ending_process_was_told_of_is_told_again() -> None:
     roster.note(news("a", "ended"))
     roster.add(order("b"))
     assert told(roster) == [AddSource(order("b"))], "which the process no longer hears"
-    assert not roster.wants_ingest
+    wanted = [roster.wants_ingest]
     roster.tell_again()
-    assert roster.wants_ingest
+    assert [*wanted, roster.wants_ingest] == [False, True]
     assert told(roster) == [AddSource(order("b"))]
 
 

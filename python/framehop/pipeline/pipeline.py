@@ -73,12 +73,12 @@ class Pipeline:
         """Starts nothing yet. `log`, `log_options`: as for `open_log`. `create`: make a missing log.
         `takes_sources`: whether sources may be added, by `add` or by `framehop stream add`.
 
-        Only `stop` ends the pipeline, unless `ends_with_sources` is set, which ends it once all sources have ended and every frame
-        in the log has its event; not while a source is paused, and never once there was one without end. With
-        `until_idle_s` it ends when no frame came for so long. Threads of the pipeline make the
-        callbacks, and an exception from one ends the pipeline: `on_event` for each event of this lane, in the order of the log;
-        `on_record` likewise, with the JSON as stored; `on_stream` when a stream's phase changes; `on_status` about once a second.
-        `events_from_start`: let the first `events()` begin at the start.
+        Only `stop` ends the pipeline, unless `ends_with_sources` is set, which ends it once all sources have ended or failed and
+        every frame in the log has its event, but not while one is paused, nor when one without end has been removed; or
+        `until_idle_s`, which ends it when no frame came for so long. Threads of the pipeline make the callbacks, and an exception
+        from one ends the pipeline: `on_event` for each event of this lane, in the order of the log; `on_record` likewise, with the
+        JSON as stored; `on_stream` when a stream's phase changes; `on_status` about once a second. `events_from_start`: let the
+        first `events()` begin at the start.
 
         Raises OutOfMemoryError when the rings do not fit, ModelError, ConfigError.
         """

@@ -48,7 +48,7 @@ class StreamFile:
         for stream in (*changes.removed, *changes.replaced):
             self._streams.roster.remove(stream)
         new = [wanted[stream] for stream in (*changes.added, *changes.replaced)]
-        self._streams.put(*new, endless=bool(wanted))
+        self._streams.put(*new, endless=wanted)
         before, self._before, self._names = self._before, config, frozenset(wanted)
         more = before is not None and replace(before, streams={}) != replace(config, streams={})
         return Changes(added=changes.added, removed=changes.removed, replaced=changes.replaced, more=more)

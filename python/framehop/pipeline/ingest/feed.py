@@ -131,11 +131,6 @@ class Feed:
         """Whether the source came to its end, whatever the log has of it yet."""
         return self._ended or self.finished
 
-    @property
-    def stopped(self) -> bool:
-        """Whether the stop signal ended it: neither the source's end nor an error."""
-        return not self.finished and not self.error
-
     def run(self) -> None:
         """Append every pass of the source. An error is kept in `error`, so that the other sources go on. Only a lack of memory is
         raised: that is not the source's fault, and the source is not done."""

@@ -95,10 +95,9 @@ def ingest(
 class Ingest:
     """Reads the sources of `roster` into `log` in this process, while they come and go. Call `run` once.
 
-    It ends when all sources have ended and all is acknowledged, or after `stop`; not while one is paused, and not by itself once
-    there was a source without end. After a stop what is queued is flushed, for at most five seconds, and unfinished streams are
-    left so that the next ingest of the same source goes on with the next frame. Sources that have ended count as finished only
-    when all have.
+    It ends when all sources have ended and all is acknowledged, or after `stop`; not while one is paused, nor when one without end
+    has been removed. After a stop what is queued is flushed, for at most five seconds, and unfinished streams are left so that the
+    next ingest of the same source goes on with the next frame. Sources that have ended count as finished only when all have.
 
     The error of a source is logged at once and reported in the summary; the other sources go on. `run` raises LogError when the log
     fails for good, MemoryError.
@@ -135,7 +134,7 @@ class Ingest:
         ):
             self._read(desk)
             complete = self._finish(desk, writer)
-            self._tell(desk)
+            self._tell(desk, last=True)
             if not complete:
                 logger.warning("not all frames were acknowledged; the next ingest sends them again")
             return self._summary(desk)
@@ -161,7 +160,7 @@ class Ingest:
             return not desk.reading
         return not desk.reading and self._roster.try_close()
 
-    def _tell(self, desk: SourceDesk) -> None:
+    def _tell(self, desk: SourceDesk, *, last: bool = False) -> None:
         """Note the state of each source in the roster, and report the progress."""
         self.acked, self.stalled = desk.acked, desk.stalled
         for work in desk.take_gone():
@@ -171,7 +170,8 @@ class Ingest:
         for item in news:
             self._roster.note(item)
         desk.told(news)
-        if self._on_progress is not None:
+        due = last or self._clock.monotonic() - self._at_s >= PROGRESS_S
+        if due and self._on_progress is not None:
             self._on_progress(self._progress(desk))
 
     def _keep_summary(self, work: SourceWork, *, left: bool = False) -> None:
@@ -227,6 +227,6 @@ class Ingest:
             self._keep_summary(work)
         return IngestSummary(
             streams=self._left,
-            stopped=self._stop.is_set() and any(work.feed is not None and work.feed.stopped for work in desk.works),
+            stopped=self._stop.is_set() and any(not (one.finished or one.error) for one in self._left.values()),
             unopened={work.order.stream: work.error for work in desk.works if work.feed is None and work.error},
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from msgspec import structs
@@ -13,6 +13,7 @@ from framehop.errors import ClosedError, InvalidArgumentError, SourceError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.wake import Wake
 from framehop.sources import hide_credentials, without_credentials
+from framehop.sources.expand import MAX_SOURCES
 from framehop.timing import now_us
 
 Change = AddSource | RemoveSource
@@ -56,19 +57,25 @@ class Roster:
         self._untold: deque[Change] = deque()
         self._paused: set[str] = set()
         self._closed = False
-        self._endless = False
+        self._endless: set[str] = set()
+        self._endless_gone = False
         self._on_change = on_change
 
     # ---- orders, from any thread
 
-    def add(self, *orders: SourceOrder, endless: bool = False) -> None:
-        """Add sources, all or none. `endless`: one of them has no end, or others like them may come, so the pipeline goes on when
-        all have ended. Raises InvalidArgumentError when a stream has a source already, ClosedError once the pipeline ends."""
+    def add(self, *orders: SourceOrder, endless: Collection[str] = ()) -> None:
+        """Add sources, all or none. `endless`: the streams that have no end; the pipeline goes on while it has one that has not
+        failed, and also when one was removed, since another may come. Raises InvalidArgumentError when a stream has a source
+        already or there would be too many, ClosedError once the pipeline ends."""
         with self._changed:
             self._check_open()
+            if len(self._orders) + len(orders) > MAX_SOURCES:
+                raise InvalidArgumentError(
+                    f"more than {MAX_SOURCES} sources are too many for one ingest: start another one"
+                )
             for order in orders:
                 self._check_free(order.stream)
-            self._endless = self._endless or endless
+            self._endless.update(endless)
             for order in orders:
                 self._orders[order.stream] = order
                 self._begin(order)
@@ -106,6 +113,8 @@ class Roster:
                 return False
             del self._statuses[stream]
             self._paused.discard(stream)
+            self._endless_gone = self._endless_gone or stream in self._endless
+            self._endless.discard(stream)
             self._tell(RemoveSource(order))
             self._changed.notify_all()
             return True
@@ -146,10 +155,9 @@ class Roster:
         return True
 
     def try_close(self) -> bool:
-        """Take no more sources, unless the pipeline has to go on: there is one that ingest has not been told of, one is paused, or
-        there was one without end."""
+        """Take no more sources, unless the pipeline has to go on, or there is one that ingest has not been told of."""
         with self._changed:
-            self._closed = self._closed or not (self._endless or self._paused or self._wants_ingest)
+            self._closed = self._closed or not (self._stays or self._wants_ingest)
             return self._closed
 
     def close(self) -> None:
@@ -195,9 +203,15 @@ class Roster:
 
     @property
     def stays(self) -> bool:
-        """Whether the pipeline goes on when all sources have ended: one is paused, or there was one without end."""
+        """Whether the pipeline goes on although nothing is read: a source is paused, or one without end has gone by itself or by
+        request, and not by a failure."""
         with self._changed:
-            return self._endless or bool(self._paused)
+            return self._stays
+
+    @property
+    def _stays(self) -> bool:
+        living = any(self._statuses[stream].phase != "failed" for stream in self._endless)
+        return living or self._endless_gone or bool(self._paused)
 
     def begin(self) -> list[SourceOrder]:
         """Return all sources for an ingest that begins, and forget the untold changes, which these include."""

@@ -3,7 +3,7 @@ alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from framehop.config import expand_filled
 from framehop.errors import InvalidArgumentError
@@ -59,10 +59,10 @@ class Streams:
             )
             for spec in specs
         ]
-        self.put(*orders, endless=bool(live))
+        self.put(*orders, endless=live)
         return [order.stream for order in orders]
 
-    def put(self, *orders: SourceOrder, endless: bool) -> None:
+    def put(self, *orders: SourceOrder, endless: Collection[str]) -> None:
         """Read the sources of these orders too, and do not look at them first. Raises what `Roster.add` raises, and
         InvalidArgumentError where there may be no source."""
         self.check_open()
