@@ -269,9 +269,26 @@ def ts(path: Path, size: tuple[int, int]) -> bytes:
 def test_a_recording_ends_with_its_end(log: FrameLog, tmp_path: Path) -> None:
     write_film(tmp_path / "clip.mp4", 20, params=SECOND)
     with file_server(tmp_path) as port:
-        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")])
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")], rate="max")
     assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 20)
     check_epochs(epochs(log))
+
+
+def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path) -> None:
+    import av
+
+    film = write_film(tmp_path / "clip.mp4", 30, params="keyint=10:min-keyint=10:scenecut=0")
+    with av.open(str(film)) as source, av.open(str(tmp_path / "live.m3u8"), "w", format="hls") as playlist:
+        video = playlist.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                playlist.mux(packet)
+    with file_server(tmp_path) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/live.m3u8")], rate="max")
+    assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 30)
+    check_epochs(epochs(log))
+    assert {meta.content_type for meta in frames(log)} == {"video/h264"}
 
 
 def test_what_another_codec_sends_is_encoded_to_jpeg(
@@ -279,7 +296,7 @@ def test_what_another_codec_sends_is_encoded_to_jpeg(
 ) -> None:
     write_film(tmp_path / "clip.mkv", 20, codec="libvpx-vp9")
     with file_server(tmp_path) as port:
-        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mkv")])
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mkv")], rate="max")
     assert summary.streams["cam"].frames == 20
     assert {meta.content_type for meta in frames(log)} == {"image/jpeg"}
     assert caplog.text.count("it sends vp9, which is decoded and encoded to JPEG here") == 1
