@@ -180,18 +180,22 @@ def test_among_eight_cameras_bad_ones_touch_no_other(
         tcp_server(silent) as hanging,
         tcp_server(garbage) as broken,
     ):
-        bad = {"hangs": hanging, "garbage": broken, "refuses": 1}
         sources = [camera(server.url(f"/{name}"), name) for name in good]
-        sources += [camera(f"rtsp://127.0.0.1:{port}/x", name, open_s=1.0, stall_s=1.0) for name, port in bad.items()]
+        sources += [
+            camera(f"rtsp://127.0.0.1:{port}/x", name, open_s=600.0)
+            for name, port in {"hangs": hanging, "garbage": broken, "refuses": 1}.items()
+        ]
         with following(log, *sources) as end:
             until(lambda: all(len(frames(log, name)) > 50 for name in good), "frames of all good ones", 60)
-            until(lambda: all(f"stream {name}: " in caplog.text for name in bad), "a word about each bad one")
+            until(
+                lambda: all(f"stream {name}: " in caplog.text for name in ("garbage", "refuses")),
+                "a word about the bad ones",
+            )
             summary = end()
     for name in good:
         check_epochs(epochs(log, name))
-        waits = [b.received_us - a.received_us for a, b in pairwise(frames(log, name))]
-        assert max(waits) < 5_000_000
-    assert {name: summary.streams[name].frames for name in bad} == dict.fromkeys(bad, 0)
+    assert "stream hangs" not in caplog.text, "its own deadline is far, and no other has waited for it"
+    assert [summary.streams[name].frames for name in ("hangs", "garbage", "refuses")] == [0, 0, 0]
     assert not summary.errors
 
 

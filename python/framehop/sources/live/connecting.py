@@ -94,7 +94,8 @@ def _options(address: Address) -> dict[str, str]:
 def _refusal(how: Connecting, error: Exception, *, late: bool) -> SourceError:
     if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
         return SourceAwayError(
-            f"{how.name} refuses the user or the password: write them as rtsp://USER:PASSWORD@HOST/…", patient=True
+            f"{how.name} refuses the user or the password: write them as {how.address.scheme}://USER:PASSWORD@HOST/…",
+            patient=True,
         )
     if late or isinstance(error, ExitError):
         return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")

@@ -18,8 +18,8 @@ from framehop.sources.container import (
     rate_of,
 )
 from framehop.sources.live.camera_clock import CameraClock, reference_us
-from framehop.sources.live.makers import TOO_EARLY, Made, Shape, VideoPacket, base_of, maker_for
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
+from framehop.sources.live.makers import TOO_EARLY, Made, Shape, VideoPacket, base_of, maker_for
 from framehop.sources.live.screen_times import ScreenTimes
 from framehop.timing import now_us
 
@@ -163,5 +163,6 @@ class _Epoch:
             error=made.error,
             captured_us=self._times.place(moment.pts_us, moment.received_us if clock_us is None else clock_us),
             clock="ingest" if clock_us is None else "camera",
+            received_us=moment.received_us if moment.due_us is None else None,
             begins=begins,
         )
