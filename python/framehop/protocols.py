@@ -289,9 +289,9 @@ class Picture:
     file. Such a picture goes into the log like any other, with the original bytes as its payload if there are some that fit, and
     becomes a `failed` event with this reason. `origin`: see ListedSource.
 
-    From a LiveSource: `captured_us`: when it was captured, microseconds since 1970, by `clock`; None: when it comes. Within an
-    epoch the times are in the order of the screen. `begins`: this key frame continues nothing before it, so a new epoch begins with
-    it.
+    From a LiveSource: `captured_us`: when it was captured, microseconds since 1970, by `clock`; None: when it comes. `received_us`:
+    when it came; None: now. Within an epoch the times are in the order of the screen. `begins`: this key frame continues nothing
+    before it, so a new epoch begins with it.
     """
 
     payload: bytes
@@ -305,6 +305,7 @@ class Picture:
     origin: str = ""
     captured_us: int | None = None
     clock: CaptureClock = "ingest"
+    received_us: int | None = None
     begins: bool = False
 
 

@@ -180,18 +180,22 @@ def test_among_eight_cameras_bad_ones_touch_no_other(
         tcp_server(silent) as hanging,
         tcp_server(garbage) as broken,
     ):
-        bad = {"hangs": hanging, "garbage": broken, "refuses": 1}
         sources = [camera(server.url(f"/{name}"), name) for name in good]
-        sources += [camera(f"rtsp://127.0.0.1:{port}/x", name, open_s=1.0, stall_s=1.0) for name, port in bad.items()]
+        sources += [
+            camera(f"rtsp://127.0.0.1:{port}/x", name, open_s=600.0)
+            for name, port in {"hangs": hanging, "garbage": broken, "refuses": 1}.items()
+        ]
         with following(log, *sources) as end:
             until(lambda: all(len(frames(log, name)) > 50 for name in good), "frames of all good ones", 60)
-            until(lambda: all(f"stream {name}: " in caplog.text for name in bad), "a word about each bad one")
+            until(
+                lambda: all(f"stream {name}: " in caplog.text for name in ("garbage", "refuses")),
+                "a word about the bad ones",
+            )
             summary = end()
     for name in good:
         check_epochs(epochs(log, name))
-        waits = [b.received_us - a.received_us for a, b in pairwise(frames(log, name))]
-        assert max(waits) < 5_000_000
-    assert {name: summary.streams[name].frames for name in bad} == dict.fromkeys(bad, 0)
+    assert "stream hangs" not in caplog.text, "its own deadline is far, and no other has waited for it"
+    assert [summary.streams[name].frames for name in ("hangs", "garbage", "refuses")] == [0, 0, 0]
     assert not summary.errors
 
 
@@ -269,9 +273,26 @@ def ts(path: Path, size: tuple[int, int]) -> bytes:
 def test_a_recording_ends_with_its_end(log: FrameLog, tmp_path: Path) -> None:
     write_film(tmp_path / "clip.mp4", 20, params=SECOND)
     with file_server(tmp_path) as port:
-        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")])
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")], rate="max")
     assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 20)
     check_epochs(epochs(log))
+
+
+def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path) -> None:
+    import av
+
+    film = write_film(tmp_path / "clip.mp4", 30, params="keyint=10:min-keyint=10:scenecut=0")
+    with av.open(str(film)) as source, av.open(str(tmp_path / "live.m3u8"), "w", format="hls") as playlist:
+        video = playlist.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                playlist.mux(packet)
+    with file_server(tmp_path) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/live.m3u8")], rate="max")
+    assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 30)
+    check_epochs(epochs(log))
+    assert {meta.content_type for meta in frames(log)} == {"video/h264"}
 
 
 def test_what_another_codec_sends_is_encoded_to_jpeg(
@@ -279,7 +300,7 @@ def test_what_another_codec_sends_is_encoded_to_jpeg(
 ) -> None:
     write_film(tmp_path / "clip.mkv", 20, codec="libvpx-vp9")
     with file_server(tmp_path) as port:
-        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mkv")])
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mkv")], rate="max")
     assert summary.streams["cam"].frames == 20
     assert {meta.content_type for meta in frames(log)} == {"image/jpeg"}
     assert caplog.text.count("it sends vp9, which is decoded and encoded to JPEG here") == 1

@@ -11,7 +11,7 @@ from framehop.errors import SourceAwayError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import Address
 from framehop.sources.live import live_video, reader
-from framehop.sources.live.connection import Connecting
+from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.live_video import LiveVideo
 from framehop.sources.live.losses import Losses
 from framehop.sources.live.reader import TOO_SLOW, Reader

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from framehop.config import expand_filled
-from framehop.errors import ConfigError, SourceError
+from framehop.errors import ConfigError, SourceAwayError, SourceError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.supervisor.roster import Roster
-from framehop.sources import SourceSpec, expand
+from framehop.sources import SourceSpec, expand, open_sources
 from framehop.sources.address import Address, is_address, without_secrets
 
 
@@ -88,6 +88,18 @@ def test_user_and_password_may_come_from_the_environment(monkeypatch: pytest.Mon
     assert spec == SourceSpec(source="rtsp://ann:p%40ss%2Fw@cam/x?y={env:HOME}", stream="gate")
     with pytest.raises(ConfigError, match="the environment has no NO_SUCH"):
         expand_filled(["rtsp://{env:NO_SUCH}@cam/x"])
+
+
+def test_a_camera_that_is_not_there_can_be_opened_and_is_followed_later() -> None:
+    opened = open_sources(["gate=rtsp://ann:s3cret@127.0.0.1:1/x", "/dev/video4000"])
+    assert opened.failures == {}
+    assert [(source.stream, source.uri, source.finite) for source in opened.sources] == [
+        ("gate", "rtsp://ann@127.0.0.1:1/x", False),
+        ("video4000", "/dev/video4000", False),
+    ]
+    for source in opened.sources:
+        with pytest.raises(SourceAwayError, match=f"cannot connect to {source.uri}"):
+            next(source.pictures())
 
 
 def test_a_pipelines_state_shows_no_password() -> None:

@@ -283,7 +283,9 @@ class Pipeline:
             raise SourceError(f"{source} is {len(names)} sources, {names[0]} and others: add_all takes them")
         [name] = self.add_all(text, rate=rate, loop=loop, codec=codec)
         if wait_s:
-            status = self._roster.wait_for(name, lambda now: now.phase not in ("waiting", "opening"), wait_s)
+            status = self._roster.wait_for(
+                name, lambda now: now.phase not in ("waiting", "opening", "retrying"), wait_s
+            )
             if status.phase == "failed":
                 raise SourceError(f"{name}: {status.error}")
         return name

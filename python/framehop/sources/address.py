@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -80,6 +81,19 @@ class Address:
         parts = urlsplit(self.shown)
         text = f"{parts.hostname}{parts.path}{'?' if parts.query else ''}{parts.query}".replace(_HIDDEN, "")
         return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")[:_MOST] or self.kind
+
+    @property
+    def scheme(self) -> str:
+        return _scheme_of(self.shown)
+
+    @property
+    def host_is_known(self) -> bool:
+        """Whether the host's name can be resolved. Asks a name server, which may take seconds."""
+        try:
+            socket.getaddrinfo(urlsplit(self.shown).hostname, None)
+        except OSError:
+            return False
+        return True
 
 
 def _scheme_of(text: str) -> str:

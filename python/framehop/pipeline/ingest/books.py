@@ -51,9 +51,9 @@ class Books:
     def left_out_count(self) -> int:
         return sum(left.count for left in self.left_out)
 
-    def begin(self, state: StreamState) -> None:
-        """Begin another pass; the one before came to its end."""
-        self._keep("finished")
+    def begin(self, state: StreamState, ended: str = "finished") -> None:
+        """Begin another pass. `ended`: how the one before ended."""
+        self._keep(ended)
         if not self._source.finite:
             self._left_out_before = self.left_out
         self._state = state

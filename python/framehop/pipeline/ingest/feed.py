@@ -212,12 +212,12 @@ class Feed:
             raise SourceError(f"{self._source.uri} gave no pictures; check that it can be played")
         return True
 
-    def _start_pass(self, state: StreamState) -> None:
+    def _start_pass(self, state: StreamState, ended: str = "finished") -> None:
         self._epoch, self._first_seq, self._last_seq = state.epoch, None, None
         self._begun += 1
         self._pacer.start_pass()
         self._stamps.start_pass(state.epoch, self._pacer.behind_us)
-        self._books.begin(state)
+        self._books.begin(state, ended)
 
     def _pictures(self, state: StreamState) -> Iterator[Picture]:
         if not isinstance(self._source, ListedSource):

@@ -53,7 +53,7 @@ class LiveFeed(Feed):
         """Append what one connection gives. Return True at the end of a recording, False when stopped."""
         for picture in source.follow(self._stop.is_set):
             if retrying.came():
-                self.vitals.reconnected()
+                self.vitals.reconnected()  # until the picture is appended, `vitals.error` still says how the last epoch ended
             if not (self._in_epoch(picture) and self._due(picture) and self._append_picture(picture)):
                 return False
         return not self._stop.is_set()
@@ -85,7 +85,7 @@ class LiveFeed(Feed):
 
     def _begin_epoch(self, state: StreamState) -> None:
         self._state = state
-        self._start_pass(state)
+        self._start_pass(state, self.vitals.error or "finished")
 
     def _append_picture(self, picture: Picture) -> bool:
         seq = 0 if self._last_seq is None else self._last_seq + 1

@@ -28,7 +28,7 @@ class Stamps:
         """Return (captured_us, received_us). A file may be longer than it claimed: a picture is not captured later than now."""
         now_us = self._clock.now_us()
         if picture.captured_us is not None:
-            return picture.captured_us, now_us
+            return picture.captured_us, now_us if picture.received_us is None else picture.received_us
         if not self._source.finite:
             return now_us, now_us
         captured_us = self._begin_us + picture.media_us

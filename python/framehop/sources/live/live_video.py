@@ -10,7 +10,7 @@ from framehop.errors import SourceAwayError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import Address
 from framehop.sources.film import Codec
-from framehop.sources.live.connection import Connecting
+from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.losses import Losses
 from framehop.sources.live.makers import AS_JPEG
 from framehop.sources.live.reader import Reader

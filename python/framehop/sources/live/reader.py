@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from framehop.protocols import Picture, SourceFacts
-from framehop.sources.live.connection import Connecting, Connection
+from framehop.sources.live.connecting import Connecting
+from framehop.sources.live.connection import Connection
 
 QUEUE_BYTES = 8 << 20  # seconds of most cameras, and 64 of them take half a GiB while the log stands still
 QUEUE_PICTURES = 1024
