@@ -37,6 +37,8 @@ def ingest(
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
     codec: options.Codec = DEFAULT_CODEC,
+    spool: options.Spool = "",
+    spool_max: options.SpoolMax = "",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
@@ -45,8 +47,8 @@ def ingest(
     pace = parse_rate(rate)
     if point := fail_point():
         arm_failpoint(point.name, point.nth)
-    at = options.log_at(log, config)
-    with Growth(at) as growth, at.open() as opened, stop_on_signals() as stop, IngestLine() as line:
+    at = options.with_spool(options.log_at(log, config), spool, spool_max)
+    with Growth(at) as growth, at.writing() as opened, stop_on_signals() as stop, IngestLine() as line:
 
         def told(progress: IngestProgress) -> None:
             growth.update(progress.acked)
@@ -133,6 +135,8 @@ def run(
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
     codec: options.Codec = DEFAULT_CODEC,
+    spool: options.Spool = "",
+    spool_max: options.SpoolMax = "",
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
     fp16: options.Fp16 = False,
@@ -179,7 +183,7 @@ def run(
         preprocess=preprocess,
         max_pixels=max_pixels,
     )
-    at = options.log_at(log, config)
+    at = options.with_spool(options.log_at(log, config), spool, spool_max)
     _work(at, settings, texts, rate=pace, loop=loop, codec=check_codec(codec), report=report, json=json)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError, SourceError
-from framehop.log import KafkaOptions, LogOptions, open_log
+from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.ingest.ingest import IngestSummary
 from framehop.pipeline.ingest.ingest import ingest as ingest_sources
 from framehop.pipeline.ingest.pacing import Rate
@@ -33,7 +33,7 @@ def ingest(
     read, ConfigError, LogError.
     """
     wanted = open_sources(map(str, sources), SourceOptions(codec=codec))
-    with open_log(log, options=log_options) as opened:
+    with LogAt.of(log, log_options).writing() as opened:
         return ingest_sources(opened, wanted.sources, rate=rate, loop=loop, unopened=wanted.failures)
 
 

@@ -218,7 +218,8 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """A sign of life from a process. Its counters count from the start of the process. `found`: of the events, by stream."""
+    """A sign of life from a process. Its counters count from the start of the process.
+    `spooled_frames`, `spooled_bytes`: what waits in its spool. `found`: of the events, by stream."""
 
     frames_read: int = 0
     events: int = 0
@@ -229,6 +230,8 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     resent: int = 0
     appended: int = 0
     stalled: str = ""
+    spooled_frames: int = 0
+    spooled_bytes: int = 0
     found: ByStream = {}
 
 

@@ -12,7 +12,7 @@ from framehop.budgets import STOP_FLUSH_S
 from framehop.errors import ConfigError
 from framehop.pipeline.ingest.feed import Feed, StreamProgress, StreamSummary
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_rate, parse_rate
-from framehop.protocols import FrameWriter, Source, WritableLog
+from framehop.protocols import NO_BACKLOG, Backlog, FrameWriter, Source, Spools, WritableLog
 from framehop.sources import check_distinct
 
 __all__ = ["IngestProgress", "IngestSummary", "Rate", "StreamProgress", "StreamSummary", "ingest", "parse_rate"]
@@ -25,10 +25,12 @@ SILENCE_S = 30.0  # a healthy log acknowledges within a second; only a full disk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestProgress:
-    """The progress of all sources. `stalled`: why the log takes nothing at the moment, such as a full disk; else empty."""
+    """The progress of all sources. `stalled`: why the log takes nothing at the moment, such as a full disk; else empty. `spooled`:
+    what waits on this host's disk for the log."""
 
     streams: tuple[StreamProgress, ...]
     stalled: str
+    spooled: Backlog = NO_BACKLOG
 
     @property
     def acked(self) -> int:
@@ -106,7 +108,7 @@ def ingest(
             for feed in feeds:
                 feed.confirm()
         watch.report()
-        if not complete:
+        if not complete and not spooled_by(writer).frames:  # a spool says so itself
             logger.warning("not all frames were acknowledged; the next ingest sends them again")
     return IngestSummary(
         streams={feed.stream: feed.summary() for feed in feeds},
@@ -158,6 +160,11 @@ def _flush(writer: FrameWriter, feeds: Sequence[Feed], watch: _Watch, clock: Clo
     return True
 
 
+def spooled_by(writer: FrameWriter) -> Backlog:
+    """Return what a writer has on this host's disk and not in the log."""
+    return writer.backlog if isinstance(writer, Spools) else NO_BACKLOG
+
+
 class _Watch:
     """Reports progress, and logs once when the log stalls, when it goes on, and when a source fails."""
 
@@ -185,7 +192,9 @@ class _Watch:
                 self._told.add(feed.stream)
                 _tell(feed.stream, feed.error)
         if self._on_progress:
-            self._on_progress(IngestProgress(streams=self._streams(), stalled=stalled))
+            self._on_progress(
+                IngestProgress(streams=self._streams(), stalled=stalled, spooled=spooled_by(self._writer))
+            )
 
     def _streams(self) -> tuple[StreamProgress, ...]:
         now_s = self._clock.monotonic()

@@ -10,9 +10,10 @@ from concurrent.futures import Future
 from framehop.budgets import DESK_CLOSE_S
 from framehop.log import LogAt
 from framehop.pipeline.control import Beat, SourceNews, SourceOrder
+from framehop.pipeline.ingest.ingest import spooled_by
 from framehop.pipeline.ingest.source_work import SourceWork
 from framehop.pipeline.wake import Wake
-from framehop.protocols import FrameWriter
+from framehop.protocols import NO_BACKLOG, FrameWriter
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class SourceDesk:
         self._told: dict[str, SourceNews] = {}
         self._acked_by_the_gone = 0
         self._stalled = ""
+        self._spooled = NO_BACKLOG
         self._writer: Future[FrameWriter] = Future()
         self._over = threading.Event()
         self._opener = threading.Thread(target=self._open, name="ingest-log", daemon=True)
@@ -38,7 +40,7 @@ class SourceDesk:
 
     def _open(self) -> None:
         try:
-            with self._at.open() as log, log.writer() as writer:
+            with self._at.writing() as log, log.writer() as writer:
                 self._writer.set_result(writer)
                 self._over.wait()
         except BaseException as error:
@@ -74,6 +76,7 @@ class SourceDesk:
             writer = self._writer.result()
             writer.flush(0.0)
             self._say_stalled(writer.stalled)
+            self._spooled = spooled_by(writer)
         for work in [work for work in self._leaving if not work.alive]:
             self._leaving.remove(work)
             self._acked_by_the_gone += work.acked
@@ -101,7 +104,12 @@ class SourceDesk:
 
     def beat(self) -> Beat:
         works = [*self._works.values(), *self._leaving]
-        return Beat(appended=self._acked_by_the_gone + sum(work.acked for work in works), stalled=self._stalled)
+        return Beat(
+            appended=self._acked_by_the_gone + sum(work.acked for work in works),
+            stalled=self._stalled,
+            spooled_frames=self._spooled.frames,
+            spooled_bytes=self._spooled.bytes,
+        )
 
     def news(self) -> Iterator[SourceNews]:
         """Iterate the sources whose state has changed since it was last `told`."""

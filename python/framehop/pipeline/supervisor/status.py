@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from framehop.pipeline.control import Beat
 from framehop.pipeline.object_counts import ByStream, summed
 from framehop.pipeline.supervisor.incarnations import Incident, Process
+from framehop.protocols import NO_BACKLOG, Backlog
 
 _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent", "appended")
 
@@ -15,8 +16,9 @@ _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent",
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The pipeline as a whole, from the latest beats. Counters count from the start of its supervisor. `in_flight`: frames between
-    poll and commit now. `stalled`: why nothing can be written at the moment, else empty. `found`: by stream, in how many
-    frames there was an object; beyond 64 streams the others are counted together, under an empty name."""
+    poll and commit now. `stalled`: why nothing can be written at the moment, else empty. `spooled`: what waits in ingest's spool.
+    `found`: by stream, in how many frames there was an object; beyond 64 streams the others are counted together, under an empty
+    name."""
 
     frames_read: int
     events: int
@@ -28,6 +30,7 @@ class Status:
     appended: int
     restarts: int
     stalled: str
+    spooled: Backlog = NO_BACKLOG
     found: ByStream = field(default_factory=dict)
 
 
@@ -88,6 +91,9 @@ class Counters:
             appended=total.appended,
             restarts=self.restarts,
             stalled=next((beat.stalled for beat in beats if beat.stalled), ""),
+            spooled=Backlog(
+                frames=sum(beat.spooled_frames for beat in beats), bytes=sum(beat.spooled_bytes for beat in beats)
+            ),
             found=total.found,
         )
 
