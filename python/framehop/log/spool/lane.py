@@ -45,13 +45,14 @@ class Lane:
     `waiting`: frames of which neither log nor store has said yet that they have them. `stored`: the store knows the epoch.
     `recovered`: it is known how much of it a process that was killed has sent.
     `spooling`: frames go through the store. They may go straight into the log only while everything before them has been sent, so
-    the order holds. `sending`: who sends holds it, so that the two ways never cross.
+    the order holds. `own`: the source is one of this process. `sending`: who sends holds it, so that the two ways never cross.
     """
 
     stream: str
     epoch: int
     store: SpoolStore | None
     place: Place | None = None
+    own: bool = True
     open: bool = True
     spooling: bool = False
     recovered: bool = True

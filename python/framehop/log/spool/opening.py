@@ -46,6 +46,8 @@ class Opening:
                 return
             else:
                 self._note(ready=True)
+                if self._ending.is_set():  # nobody waited for it
+                    self.log.close()
                 return
 
     def _note(self, *, why: str = "", failure: FramehopError | None = None, ready: bool = False) -> None:

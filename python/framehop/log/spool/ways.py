@@ -62,11 +62,16 @@ class Ways:
                 return False
             before = lane.sent
             lane.take(frame, on_ack)
-        if self._send(lane, frame, before, timeout_s):
+        taken = False
+        try:
+            taken = self._send(lane, frame, before, timeout_s)
+        finally:
+            if not taken:
+                with self.changed:
+                    lane.take_back(frame)
+        if taken:
             lane.refused_s = None
             return True
-        with self.changed:
-            lane.take_back(frame)
         now_s = time.monotonic()
         lane.refused_s = now_s - timeout_s if lane.refused_s is None else lane.refused_s
         lane.spooling = lane.store is not None and now_s - lane.refused_s >= PATIENCE_S

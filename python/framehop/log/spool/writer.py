@@ -99,9 +99,8 @@ class SpoolingWriter:
         with self._ways.changed:
             self._ways.stores.append(store)
             for run in store.runs():
-                lane = Lane(
-                    stream=run.epoch[0], epoch=run.epoch[1], store=store, open=False, spooling=True, recovered=False
-                )
+                lane = Lane(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
+                lane.spooling, lane.recovered = True, False
                 lane.accepted, lane.sent, lane.removed, lane.stored = run.last, run.first - 1, run.first - 1, True
                 self._ways.lanes[lane.key] = lane
         if (left := store.backlog).frames:
@@ -273,7 +272,7 @@ class SpoolingWriter:
 
     def _all_done(self) -> bool:
         self._check()
-        return all(lane.done or lane.failure is not None for lane in self._ways.lanes.values() if lane.recovered)
+        return all(lane.done or lane.failure is not None for lane in self._ways.lanes.values() if lane.own)
 
     @property
     def backlog(self) -> Backlog:
@@ -322,14 +321,16 @@ class SpoolingWriter:
     def _end(self, drained: bool) -> None:
         if drained:
             self._drain.close()
+        with self._ways.changed:
+            there, self._ways.stores = self._store in self._ways.stores, []
         if self._store is not None:
             with suppress(FramehopError):  # a disk that is gone was reported
                 self._store.close()
         left = sum(lane.taken - lane.acked for lane in self._ways.lanes.values())
         if left:
-            logger.warning("%d frames were not acknowledged at close, and are in doubt: %s", left, self.stalled)
-        if (backlog := self.backlog).frames:
-            logger.warning("%d frames are in the spool; the next ingest here sends them", backlog.frames)
+            logger.warning("%d frames were not acknowledged at close, and are in doubt", left)
+        if there and self._store is not None and (frames := self._store.backlog.frames):
+            logger.warning("%d frames are in the spool; the next ingest here sends them", frames)
         for stream in list(self._live):
             self._book.end(stream)
         self._book.close()
