@@ -236,6 +236,8 @@ def _rooted(config: FileConfig, root: Path) -> FileConfig:
         kafka = replace(kafka, security=replace(kafka.security, **paths))
     if kafka.state_dir:
         kafka = replace(kafka, state_dir=str(root / kafka.state_dir))
+    if kafka.spool is not None and kafka.spool.dir:
+        kafka = replace(kafka, spool=replace(kafka.spool, dir=str(root / kafka.spool.dir)))
     return replace(config, log=replace(config.log, kafka=kafka))
 
 

@@ -52,10 +52,23 @@ BeginAt = Callable[[Tenure], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """A frame is in the log, at `pointer`. `duplicate`: it was there before, under the same key."""
+    """A frame is in the log, at `pointer`. `duplicate`: it was there before, under the same key. `spooled`: it is on the disk of
+    this host, at `pointer` of the spool, from where it goes into the log by itself."""
 
     pointer: FramePointer
     duplicate: bool = False
+    spooled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Frames that are on the disk of this host and not yet in the log, and their bytes."""
+
+    frames: int = 0
+    bytes: int = 0
+
+
+NO_BACKLOG = Backlog()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +126,14 @@ class FrameWriter(Protocol):
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
+
+
+@runtime_checkable
+class Spools(Protocol):
+    """A writer that keeps frames on this host's disk while the log is away."""
+
+    @property
+    def backlog(self) -> Backlog: ...
 
 
 class FrameConsumer(Protocol):

@@ -281,7 +281,8 @@ class DeadLetter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """Frames known to be missing: a range of offsets of one partition (retention) and, per stream, of seqs, with both ends
-    included."""
+    included. Frames that never came into the log, as their spool dropped them, have no offsets: `last_offset` is below
+    `first_offset`. `reason`: `retention`, `spool-full`, `spool-age` or `spool-lost`."""
 
     reason: str
     topic: str = ""

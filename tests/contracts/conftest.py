@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from framehop.log import KafkaOptions, LogOptions, open_log
+from framehop.log import KafkaOptions, LogOptions, SpoolOptions, open_log
+from framehop.log.kafka.behind import KafkaBehind
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
+from framehop.log.spool.behind import LogBehind
+from framehop.log.spool.spooled_log import SpooledLog
 from framehop.protocols import Delivery, FrameLog
 from framehop.testing.memory_log import MemoryLog
 from tests.broker import Cluster
+from tests.spools import MemoryBehind
 
 QUEUE_BYTES = 1 << 20
 
@@ -51,10 +57,29 @@ def _kafka(tmp_path: Path, cluster: Cluster, prefix: str, delivery: Delivery, *,
     return log
 
 
+@contextmanager
+def _with_spool(log: Any, behind: LogBehind, tmp_path: Path) -> Iterator[None]:
+    """Give the log's writers a spool."""
+    with SpooledLog(behind, tmp_path / "spool", SpoolOptions(), queue_bytes=QUEUE_BYTES) as spooled:
+        log.writer = spooled.writer
+        yield
+
+
+@contextmanager
+def _spooled_memory(tmp_path: Path) -> Iterator[FrameLog]:
+    with (
+        MemoryLog(partitions=8, queue_bytes=QUEUE_BYTES) as log,
+        _with_spool(log, MemoryBehind(log, queue_bytes=QUEUE_BYTES), tmp_path),
+    ):
+        yield log
+
+
 @pytest.fixture(
     params=[
         "embedded",
         "memory",
+        "spool-memory",
+        pytest.param("spool-kafka", marks=pytest.mark.kafka),
         pytest.param("kafka", marks=pytest.mark.kafka),
         pytest.param("kafka-exactly-once", marks=pytest.mark.kafka),
         pytest.param("kafka-topics", marks=pytest.mark.kafka),
@@ -66,7 +91,11 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def log(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FrameLog]:
-    if not store.startswith("kafka"):
+    if store == "spool-memory":
+        with _spooled_memory(tmp_path) as opened:
+            yield opened
+        return
+    if "kafka" not in store:
         with _embedded(tmp_path) if store == "embedded" else _memory(tmp_path) as opened:
             yield opened
         return
@@ -74,5 +103,10 @@ def log(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     prefix = f"contract-{uuid.uuid4()}"
     delivery: Delivery = "exactly-once" if store.endswith("exactly-once") else "at-least-once"
     with _kafka(tmp_path, cluster, prefix, delivery, sites=store == "kafka-topics") as opened:
-        yield opened
+        if store == "spool-kafka":
+            behind = KafkaBehind(opened.url, KafkaOptions(queue_bytes=QUEUE_BYTES, state_dir=str(tmp_path / "state")))
+            with _with_spool(opened, behind, tmp_path):
+                yield opened
+        else:
+            yield opened
     cluster.forget_topics(prefix)

@@ -190,6 +190,47 @@ def test_a_writer_that_is_out_of_order_with_itself_is_named(often: _Records) -> 
 # ---- what is missing
 
 
+def _spool_gap(first: int, last: int) -> Gap:
+    return Gap(
+        reason="spool-full",
+        topic="t.frames",
+        partition=1,
+        first_offset=0,
+        last_offset=-1,
+        stream="gate",
+        epoch=EPOCH,
+        first_seq=first,
+        last_seq=last,
+    )
+
+
+def test_what_a_spool_dropped_is_accounted_for_by_seq(often: _Records) -> None:
+    often.frames = [_meta(seq, offset=offset) for offset, seq in enumerate([0, 1, 5])]
+    often.written = [_event(meta) for meta in often.frames]
+    assert audit(often).missing == 3
+    often.removed = [_spool_gap(2, 4)]
+    report = audit(often)
+    assert (report.ok, report.missing, report.findings) == (True, 0, [])
+    often.removed = [_spool_gap(2, 3), _spool_gap(3, 3)]
+    assert audit(often).findings == [f"missing: gate/{EPOCH}/4, no frame and no gap"]
+
+
+def test_what_a_spool_dropped_hides_no_event_of_a_frame_that_came(often: _Records) -> None:
+    del often.written[3]
+    often.removed = [_spool_gap(2, 4)]
+    assert audit(often).findings == [f"missing: gate/{EPOCH}/3, no event"]
+
+
+def test_a_gap_of_a_spool_and_one_of_retention_do_not_mix(often: _Records) -> None:
+    often.frames = [_meta(seq, offset=offset) for offset, seq in enumerate([0, 1, 4, 5])]
+    often.written = [_event(meta) for meta in often.frames]
+    often.remove_frames(2)
+    often.removed.append(_spool_gap(2, 3))
+    assert audit(often).ok
+    often.ends = {Partition("t.frames", 1): 6}
+    assert audit(often).missing == 2, "two offsets were given out and hold nothing"
+
+
 def test_a_deleted_event_is_missing_whatever_is_promised(often: _Records) -> None:
     del often.written[3]
     report = audit(often)

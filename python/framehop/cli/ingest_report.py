@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from framehop.cli.output import complain, console, note
+from framehop.cli.units import shown_size
 from framehop.pipeline.ingest.feed import StreamProgress, StreamSummary
 from framehop.pipeline.ingest.ingest import IngestProgress, IngestSummary
 
@@ -51,6 +52,8 @@ def progress_text(progress: IngestProgress) -> str:
     parts = [f"{progress.acked} frames · {fps:.1f}/s", *(_stream_text(stream) for stream in streams[:NAMED])]
     if len(streams) > NAMED:
         parts.append(f"and {len(streams) - NAMED} more streams")
+    if progress.spooled.frames:
+        parts.append(f"{progress.spooled.frames} frames, {shown_size(progress.spooled.bytes)}, in the spool")
     if progress.stalled:
         parts.append(progress.stalled)
     return " · ".join(parts)

@@ -9,11 +9,12 @@ from typing import Annotated
 import msgspec
 import typer
 
+from framehop.cli.units import parse_size
 from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectConfig, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.inference.preprocess import Preprocess
-from framehop.log import LogAt
+from framehop.log import LogAt, SpoolOptions
 from framehop.motion import When
 from framehop.policies import UNDERSTOOD, Policy, parse_policies
 
@@ -52,6 +53,24 @@ Log = Annotated[
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings of the log, the streams and the detection, as YAML."),
+]
+Spool = Annotated[
+    str,
+    typer.Option(
+        "--spool",
+        metavar="DIR",
+        show_default=False,
+        help="While Kafka is away or slow, keep the frames of live sources in DIR on this disk. Default: what --config says.",
+    ),
+]
+SpoolMax = Annotated[
+    str,
+    typer.Option(
+        "--spool-max",
+        metavar="SIZE",
+        show_default=False,
+        help="The most that the spool takes, as 10GiB (default 1GiB); beyond it the oldest groups of pictures are dropped.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Pipeline = Annotated[
@@ -390,6 +409,24 @@ def log_at(log: str, config: Path | None) -> LogAt:
     """Return the log that `--log` and `--config` name together; `--log` wins."""
     at = load_config(config).log.at if config else LogAt(url="")
     return msgspec.structs.replace(at, url=log or at.url or DEFAULT_LOG)
+
+
+def with_spool(at: LogAt, directory: str, size: str) -> LogAt:
+    """Return the log with the spool of `--spool` and `--spool-max`. Raises ConfigError for a log that needs none."""
+    if not (directory or size):
+        return at
+    if not at.is_kafka:
+        raise ConfigError(
+            f"{at.url}: a spool is for a log in Kafka; a log in a directory is on this machine's disk already"
+        )
+    spool = at.kafka.spool or SpoolOptions()
+    if not (directory or at.kafka.spool):
+        raise ConfigError("--spool-max needs --spool DIR, or a spool in --config")
+    if directory:
+        spool = msgspec.structs.replace(spool, dir=str(Path(directory).absolute()))
+    if size:
+        spool = msgspec.structs.replace(spool, max_bytes=parse_size(size, "--spool-max"))
+    return msgspec.structs.replace(at, kafka=msgspec.structs.replace(at.kafka, spool=spool))
 
 
 def named(sources: list[str], stream: str) -> list[str]:

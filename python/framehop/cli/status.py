@@ -12,7 +12,7 @@ from rich.table import Table
 from framehop.cli import options
 from framehop.cli.output import complain, note, out, write_json_line
 from framehop.cli.policy_notes import BEHIND_S, behind_line
-from framehop.cli.units import shown_age
+from framehop.cli.units import shown_age, shown_size
 from framehop.errors import ProcessError
 from framehop.pipeline.control_plane import PipelineReport, ask_status, published
 from framehop.types import Partition
@@ -76,6 +76,10 @@ def _print(report: PipelineReport) -> None:
         out.print(f"  {behind_line(counters.behind_s)}", style="yellow")
     if counters.stalled:
         out.print(f"  waiting: {counters.stalled}", style="yellow")
+    if counters.spooled.frames:
+        out.print(
+            f"  in the spool: {counters.spooled.frames} frames, {shown_size(counters.spooled.bytes)}", style="yellow"
+        )
     out.print(_processes(report))
     if report.streams:
         out.print(_streams(report))

@@ -44,6 +44,8 @@ def ingest(
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
     codec: options.Codec = DEFAULT_CODEC,
+    spool: options.Spool = "",
+    spool_max: options.SpoolMax = "",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
@@ -53,8 +55,8 @@ def ingest(
     file = _begin(streams, options.named(sources or [], stream), config, rate=rate, loop=loop, codec=codec)
     if point := fail_point():
         arm_failpoint(point.name, point.nth)
-    at = options.log_at(log, config)
-    with Growth(at) as growth, at.open() as opened, stop_on_signals() as stop, IngestLine() as line:
+    at = options.with_spool(options.log_at(log, config), spool, spool_max)
+    with Growth(at) as growth, at.writing() as opened, stop_on_signals() as stop, IngestLine() as line:
 
         def told(progress: IngestProgress) -> None:
             growth.update(progress.acked)
@@ -157,6 +159,8 @@ def run(
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,
     codec: options.Codec = DEFAULT_CODEC,
+    spool: options.Spool = "",
+    spool_max: options.SpoolMax = "",
     model: options.Model = "coco-ssd",
     provider: options.Device = "auto",
     fp16: options.Fp16 = False,
@@ -210,7 +214,8 @@ def run(
     def begin(streams: Streams) -> StreamFile | None:
         return _begin(streams, texts, config, rate=rate, loop=loop, codec=codec)
 
-    _work(options.log_at(log, config), settings, begin, report=report, json=json, tells_lag=rate != "max")
+    at = options.with_spool(options.log_at(log, config), spool, spool_max)
+    _work(at, settings, begin, report=report, json=json, tells_lag=rate != "max")
 
 
 def _work(

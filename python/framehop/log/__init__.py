@@ -10,6 +10,7 @@ from framehop.log.embedded.embedded_log import EmbeddedLog
 from framehop.log.embedded.options import LogOptions
 from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.location import LogAt
+from framehop.log.spool.options import SpoolOptions
 from framehop.protocols import FrameLog
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "KafkaSecurity",
     "LogAt",
     "LogOptions",
+    "SpoolOptions",
     "open_log",
     "sqlite_version",
 ]

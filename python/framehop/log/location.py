@@ -11,6 +11,7 @@ from framehop.errors import ConfigError
 from framehop.log.embedded.embedded_log import EmbeddedLog
 from framehop.log.embedded.options import LogOptions
 from framehop.log.kafka.options import KafkaOptions
+from framehop.log.spool.spooled_log import SpooledLog
 from framehop.protocols import FrameLog
 
 if TYPE_CHECKING:
@@ -62,6 +63,15 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
         if not self.url:
             raise ConfigError("the log needs a directory, as in --log ./framehop-data, or kafka://HOST:PORT")
         return EmbeddedLog(Path(self.url), create=create, options=self.embedded)
+
+    def writing(self, *, create: bool = True) -> FrameLog | SpooledLog:
+        """Open the log to write frames. With a spool it may be away; else see `open_log`."""
+        if not self.is_kafka or self.kafka.spool is None:
+            return self.open(create=create)
+        from framehop.log.kafka.behind import KafkaBehind  # loads the Kafka client
+
+        behind = KafkaBehind(self.url, self.kafka)
+        return SpooledLog(behind, behind.spool_root, self.kafka.spool, queue_bytes=self.kafka.queue_bytes)
 
     def check_kafka(self) -> None:
         """Raise ConfigError when this log is not in Kafka."""

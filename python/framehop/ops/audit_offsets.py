@@ -50,7 +50,8 @@ class Offsets:
         """Return the open offsets. `twice`: by partition, how many frames are both among those seen and in `gaps`."""
         by_partition: defaultdict[Partition, list[Gap]] = defaultdict(list)
         for gap in gaps:
-            by_partition[gap.topic_partition].append(gap)
+            if gap.first_offset <= gap.last_offset:  # what a spool has dropped never had an offset
+                by_partition[gap.topic_partition].append(gap)
         return Sheet(
             {
                 partition: self._open(partition, end, by_partition[partition], twice[partition])

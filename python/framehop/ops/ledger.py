@@ -27,6 +27,15 @@ class _Seen:
     last_event: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Missing:
+    """The gaps of one epoch. `gone`: what retention removed; its events may be gone too. `never`: what did not come into the log;
+    of a frame that came all the same, everything is expected."""
+
+    gone: list[Range]
+    never: list[Range]
+
+
 class Ledger:
     """The books. Fill them with `event`, `frame` and `lost`, then call `close` once; `findings` and `outcomes` are the result."""
 
@@ -76,10 +85,12 @@ class Ledger:
     def close(self, gaps: Sequence[Gap], known: Mapping[str, Partition], lost_events: int) -> None:
         """Compare everything. `known`: streams that the log remembers, with their partition. `lost_events`: events that it can only
         count."""
-        by_pass, removed = _by_pass(gaps), Removed(gaps)
+        taken, never = [gap for gap in gaps if _had_offsets(gap)], [gap for gap in gaps if not _had_offsets(gap)]
+        by_pass, never_came, removed = _by_pass(taken), _by_pass(never), Removed(gaps)
         sheet = self.offsets.sheet(gaps, self._in_both(by_pass))
-        for key in sorted(self._passes.keys() | by_pass.keys()):
-            self._check(key, self._passes[key], by_pass.get(key, []), removed, sheet)
+        for key in sorted(self._passes.keys() | by_pass.keys() | never_came.keys()):
+            missing = _Missing(gone=by_pass.get(key, []), never=never_came.get(key, []))
+            self._check(key, self._passes[key], missing, removed, sheet)
         told_of = {stream for stream, _ in by_pass} | {
             name for name, count in self.findings.counts["frames"].items() if count
         }
@@ -106,13 +117,14 @@ class Ledger:
             return "no event"
         return f"committed without an event: does another application use group {self._group}, or were events deleted?"
 
-    def _check(self, key: Pass, seen: _Seen, gone: list[Range], removed: Removed, sheet: Sheet) -> None:
-        frames, events = seen.frames.ranges(), seen.events.ranges()
+    def _check(self, key: Pass, seen: _Seen, missing: _Missing, removed: Removed, sheet: Sheet) -> None:
+        gone, frames, events = missing.gone, seen.frames.ranges(), seen.events.ranges()
         for seq in _each(without(without(frames, events), gone)):
             # Retention may have removed the frame since it was read.
             if not removed.holds(seen.frames.place(seq)):
                 self.findings.of("missing", FrameKey(*key, seq), self._without_event(seen.frames.place(seq)))
-        for first, last in _holes(merged([*frames, *events, *gone]), removed.begin_of(seen.frames, seen.events)):
+        present = merged([*frames, *events, *gone, *missing.never])
+        for first, last in _holes(present, removed.begin_of(seen.frames, seen.events)):
             self.findings.of_run("missing", FrameKey(*key, first), last, "no frame and no gap")
             sheet.cross_off_between(*seen.frames.neighbours(first, last), last - first + 1)
         for seq in _each(without(without(events, frames), gone)):
@@ -166,6 +178,10 @@ def _by_pass(gaps: Iterable[Gap]) -> dict[Pass, list[Range]]:
         if gap.stream:
             found[gap.stream, gap.epoch].append((gap.first_seq, gap.last_seq))
     return {key: merged(ranges) for key, ranges in found.items()}
+
+
+def _had_offsets(gap: Gap) -> bool:
+    return gap.first_offset <= gap.last_offset
 
 
 def _each(ranges: Iterable[Range]) -> Iterable[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError, SourceError
-from framehop.log import KafkaOptions, LogOptions, open_log
+from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pipeline import Pipeline
@@ -37,7 +37,7 @@ def ingest(
         raise ConfigError("nothing to ingest; name at least one source")
     roster = Roster()
     Streams(roster).add(map(str, sources), rate=rate, loop=loop, codec=codec)
-    with open_log(log, options=log_options) as opened:
+    with LogAt.of(log, log_options).writing() as opened:
         return Ingest(opened, roster).run()
 
 

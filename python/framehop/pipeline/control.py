@@ -236,8 +236,9 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """A sign of life from a process. Its counters count from the start of the process. `found`: of the events, by stream.
-    `behind_s`: how old the frames are that it begins with now, of streams in which nothing may be skipped."""
+    """A sign of life from a process. Its counters count from the start of the process. `behind_s`: how old the frames are that it
+    begins with now, of streams in which nothing may be skipped. `spooled_frames`, `spooled_bytes`: what waits in its spool.
+    `found`: of the events, by stream."""
 
     frames_read: int = 0
     events: int = 0
@@ -249,6 +250,8 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     appended: int = 0
     stalled: str = ""
     behind_s: float = 0.0
+    spooled_frames: int = 0
+    spooled_bytes: int = 0
     found: ByStream = {}
 
 

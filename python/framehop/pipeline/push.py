@@ -18,6 +18,7 @@ from framehop.errors import (
     PictureTooLargeError,
 )
 from framehop.log import LogAt
+from framehop.log.spool.spooled_log import SpooledLog
 from framehop.pipeline.ingest.feed import new_traceparent
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.protocols import Ack, FrameLog, FrameWriter
@@ -61,7 +62,7 @@ class Pusher:
         self._quality = quality
         self._lock = threading.Lock()
         self._streams: dict[str, _Stream] = {}
-        self._log: FrameLog | None = None
+        self._log: FrameLog | SpooledLog | None = None
         self._writer: FrameWriter | None = None
         self._closed = False
 
@@ -136,7 +137,7 @@ class Pusher:
         with self._lock:
             self._check_open()
             if self._writer is None:
-                self._log = self._at.open(create=self._create)
+                self._log = self._at.writing(create=self._create)
                 self._writer = self._log.writer()
             return self._writer
 

@@ -188,8 +188,8 @@ class _Batch:
             rows(self._db, "UPDATE partitions SET next_offset=? WHERE partition=?", (offset, partition))
         return acks
 
-    def _check(self, stream: str, generation: int) -> None:
-        if (stream, generation) not in self._checked:
+    def _check(self, stream: str, generation: int | None) -> None:
+        if generation is not None and (stream, generation) not in self._checked:
             check_generation(self._db, stream, generation)
             self._checked.add((stream, generation))
 

@@ -15,11 +15,12 @@ from framehop.types import Frame
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingFrame:
-    """A frame on its way into the log."""
+    """A frame on its way into the log. `generation`: that of its stream's opening; None for a frame of a spool, whose key was made
+    elsewhere."""
 
     frame: Frame
     crc: int
-    generation: int
+    generation: int | None
     on_ack: Callable[[Ack], None] | None
 
     @property

@@ -74,11 +74,21 @@ class EmbeddedWriter:
         held = self._held(frame.key.stream).opened
         if frame.key.epoch != held.state.epoch:
             raise InvalidArgumentError(f"frame {frame.key} is not of the epoch being written, {held.state.epoch}")
+        return self._put(frame, held.generation, on_ack, timeout_s)
+
+    def spool(self, frame: Frame, on_ack: Callable[[Ack], None], timeout_s: float | None) -> bool:
+        """Append a frame whose key was made elsewhere; its stream need not be open. For a log that one process has for itself. Else
+        as `append`."""
+        return self._put(frame, None, on_ack, timeout_s)
+
+    def _put(
+        self, frame: Frame, generation: int | None, on_ack: Callable[[Ack], None] | None, timeout_s: float | None
+    ) -> bool:
         if len(frame.payload) > MAX_PAYLOAD_BYTES:
             raise InvalidArgumentError(
                 f"frame {frame.key} has {len(frame.payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed"
             )
-        item = PendingFrame(frame=frame, crc=crc32c(frame.payload), generation=held.generation, on_ack=on_ack)
+        item = PendingFrame(frame=frame, crc=crc32c(frame.payload), generation=generation, on_ack=on_ack)
         return self._queue.put(item, timeout_s)
 
     def taken(self, stream: str) -> frozenset[str]:

@@ -76,9 +76,9 @@ def only(config: dict[str, Any], *prefixes_not: str) -> dict[str, Any]:
 
 
 class Connection:
-    """The admin client of one log. It waits for a broker at its start."""
+    """The admin client of one log. It waits for a broker at its start, and says so unless `quiet` is set."""
 
-    def __init__(self, url: KafkaUrl, options: KafkaOptions) -> None:
+    def __init__(self, url: KafkaUrl, options: KafkaOptions, *, quiet: bool = False) -> None:
         self.url = url
         self.options = options
         self.causes = Causes()
@@ -90,10 +90,9 @@ class Connection:
             self.admin = AdminClient(settings(url, options, "admin", self.causes))
         except KafkaException as raised:
             raise _refused_setting(raised.args[0], url, options) from raised
-        self._wait_for_broker(Deadline.after(options.connect_timeout_s))
+        self._wait_for_broker(Deadline.after(options.connect_timeout_s), said=quiet)
 
-    def _wait_for_broker(self, deadline: Deadline) -> None:
-        said = False
+    def _wait_for_broker(self, deadline: Deadline, *, said: bool) -> None:
         while True:
             try:
                 self.admin.list_topics(

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Self, TypeVar
+from typing import Self
 
 from confluent_kafka import KafkaError
 
@@ -18,6 +18,7 @@ from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.errors import translated
 from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
+from framehop.log.kafka.link import KafkaLink
 from framehop.log.kafka.member_slots import MemberSlots
 from framehop.log.kafka.offset_queries import begins, ends
 from framehop.log.kafka.options import KafkaOptions
@@ -54,8 +55,6 @@ from framehop.types import (
 
 logger = logging.getLogger(__name__)
 
-_P = TypeVar("_P", KafkaWriter, KafkaConsumer, KafkaEventReader)
-
 
 class KafkaLog:
     """The FrameLog in Kafka. Thread-safe. `close` also closes the writers, consumers and readers made from it.
@@ -63,10 +62,11 @@ class KafkaLog:
     Opening it waits for a broker. Raises LogUnavailableError, LogAccessError, ConfigError.
     """
 
-    def __init__(self, url: str, *, options: KafkaOptions | None = None) -> None:
+    def __init__(self, url: str, *, options: KafkaOptions | None = None, quiet: bool = False) -> None:
+        """Open the log. `quiet`: say nothing while no broker answers."""
         self._url = KafkaUrl.parse(url)
         self._options = options or KafkaOptions()
-        self._connection = Connection(self._url, self._options)
+        self._connection = Connection(self._url, self._options, quiet=quiet)
         self._lock = threading.Lock()
         self._handles = Handles(self.url)
         self._slots = MemberSlots()
@@ -88,6 +88,11 @@ class KafkaLog:
     def writer(self) -> KafkaWriter:
         self._check_open()
         return self._handles.keep(KafkaWriter(self._connection))
+
+    def link(self) -> KafkaLink:
+        """Return the way of a spool's frames into the log."""
+        self._check_open()
+        return self._handles.keep(KafkaLink(self._connection))
 
     def consumer(
         self,

@@ -8,6 +8,7 @@ import msgspec
 
 from framehop.errors import ConfigError
 from framehop.log.kafka.template import check_frames_topic, check_labels
+from framehop.log.spool.options import SpoolOptions
 from framehop.protocols import Delivery
 
 MIB = 1 << 20
@@ -96,6 +97,7 @@ class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `frames_topic`: where frames lie, instead of `<prefix>.frames`: a name, or one with placeholders, such as `cams.{site}`.
     `{stream}` is the stream's id; a writer takes the others from `labels`, a reader takes every topic that fits.
     `state_dir`: where ingest remembers epochs and acknowledged seqs, and workers their slots; empty for the user's own.
+    `spool`: where live streams wait on this host's disk while the brokers are away or slow; None for no spool.
     `client`: any setting of librdkafka, by its own name.
     """
 
@@ -109,6 +111,7 @@ class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     frames_topic: str = ""
     labels: dict[str, str] = {}
     state_dir: str = ""
+    spool: SpoolOptions | None = None
     security: KafkaSecurity | None = None
     client: dict[str, ClientValue] = {}
 

@@ -145,7 +145,9 @@ def event_record(event: Event) -> Record:
 
 
 def gap_record(gap: Gap) -> Record:
-    identity = f"{gap.topic_partition}/{gap.first_offset}-{gap.last_offset}"
+    """Return the record of a gap, which is one of offsets, or of seqs if it names a stream."""
+    seqs = f"{gap.stream}/{gap.epoch}/{gap.first_seq}-{gap.last_seq}"
+    identity = seqs if gap.stream else f"{gap.topic_partition}/{gap.first_offset}-{gap.last_offset}"
     return msgspec.json.encode(gap), _json_headers(GAP, f"/topics/{gap.topic}/{gap.partition}", identity)
 
 

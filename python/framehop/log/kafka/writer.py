@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Self
 
@@ -15,10 +13,11 @@ from confluent_kafka import KafkaError, Message
 from framehop import _core
 from framehop.account import IngestAccount
 from framehop.budgets import WRITER_CLOSE_S
-from framehop.errors import FramehopError, InvalidArgumentError, LogUnavailableError
+from framehop.errors import InvalidArgumentError, LogUnavailableError
 from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.delivery_thread import OF_A_FATAL_ONE, DeliveryThread, why_silent
 from framehop.log.kafka.epochs import Epochs
-from framehop.log.kafka.errors import MISSING, Causes, explain, missing, translated
+from framehop.log.kafka.errors import MISSING, Causes, explain, missing
 from framehop.log.kafka.producers import TICK_S, Producers
 from framehop.log.kafka.send_queue import SendQueue
 from framehop.log.kafka.stream_ledger import Sent, StreamLedger
@@ -31,8 +30,6 @@ from framehop.types import Frame, Partition, StreamState, check_stream
 logger = logging.getLogger(__name__)
 
 PASS_S = 60.0
-# Once the client has failed for good, all other frames are reported with these codes; `poll` raises the reason.
-_OF_A_FATAL_ONE = {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
 
 class KafkaWriter:
@@ -57,9 +54,9 @@ class KafkaWriter:
         self._queue = SendQueue(connection.options.queue_bytes)
         self._lock = self._queue.lock
         self._written_s = time.monotonic()
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="kafka-writer", daemon=True)
-        self._thread.start()
+        self._thread = DeliveryThread(
+            connection, self._producers, self._queue, self._causes, name="kafka-writer", on_turn=self._write_down
+        )
 
     # ---- streams
 
@@ -167,7 +164,7 @@ class KafkaWriter:
     ) -> None:
         """Handle a delivery report. Called from the writer's thread, in order per stream. A frame counts as queued until its
         callback has returned, and after a client's failure until the reason is known."""
-        if error is not None and error.code() in _OF_A_FATAL_ONE:
+        if error is not None and error.code() in OF_A_FATAL_ONE:
             return
         if error is None:
             _core.failpoint("ingest.appended")
@@ -198,25 +195,12 @@ class KafkaWriter:
 
     # ---- the thread
 
-    def _serve(self) -> None:
-        """Take delivery reports, and keep the state on disk, at most twenty times a second."""
-        while not self._ending.is_set():
-            try:
-                with translated(self._url, self._causes, self._frames.text):
-                    self._producers.poll(self._ending)
-            except FramehopError as error:  # a fatal error, such as no right to write at all
-                self._fail(error)
-            if time.monotonic() - self._written_s >= TICK_S:
-                with self._lock:
-                    self._streams.write_down()
-                self._written_s = time.monotonic()
-
-    def _fail(self, error: FramehopError) -> None:
-        """End everything, because the client failed. If a frame was the cause, it is reported right afterwards."""
-        with suppress(FramehopError), translated(self._url, self._causes, self._frames.text):
-            self._producers.poll(self._ending)
-        with self._lock:
-            self._queue.fail(self._queue.refusal() or error)
+    def _write_down(self) -> None:
+        """Keep the state on disk, at most twenty times a second."""
+        if time.monotonic() - self._written_s >= TICK_S:
+            with self._lock:
+                self._streams.write_down()
+            self._written_s = time.monotonic()
 
     # ---- ends
 
@@ -234,11 +218,7 @@ class KafkaWriter:
     @property
     def stalled(self) -> str:
         """The true reason why nothing is acknowledged at the moment; else empty."""
-        since_s = self._queue.silent_since_s
-        if since_s is None:
-            return ""
-        cause = self._causes.refused or self._causes.since(since_s)
-        return str(explain(cause, self._url, self._frames.text)) if cause else "the broker does not acknowledge"
+        return why_silent(self._queue, self._causes, self._connection)
 
     def close(self) -> None:
         with self._lock:
@@ -248,8 +228,7 @@ class KafkaWriter:
             while self._queue.frames and not self._queue.failed and not deadline.expired:
                 self._queue.wait_quiet(TICK_S)
             left, why = self._queue.frames, self.stalled or "the time is up"
-        self._ending.set()
-        self._thread.join()
+        self._thread.stop()
         if left:
             logger.warning("%d frames were not acknowledged at close, and are in doubt: %s", left, why)
             self._producers.purge()

@@ -16,7 +16,7 @@ from framehop.pipeline.ingest.source_desk import SourceDesk
 from framehop.pipeline.ingest.source_work import SourceWork
 from framehop.pipeline.ingest.writer_thread import opened
 from framehop.pipeline.supervisor.roster import Roster
-from framehop.protocols import FrameWriter, Source, WritableLog
+from framehop.protocols import NO_BACKLOG, Backlog, FrameWriter, Source, WritableLog
 from framehop.sources import check_distinct
 from framehop.timing import Deadline, now_us
 
@@ -29,11 +29,13 @@ SILENCE_S = 30.0  # a healthy log acknowledges within a second; only a full disk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestProgress:
     """The progress of all sources. `acked`: frames that came into the log since this ingest began, those of streams that have been
-    removed too. `stalled`: why the log takes nothing at the moment, such as a full disk; else empty."""
+    removed too. `stalled`: why the log takes nothing at the moment, such as a full disk; else empty. `spooled`: what waits on this
+    host's disk for the log."""
 
     streams: tuple[StreamProgress, ...]
     acked: int
     stalled: str
+    spooled: Backlog = NO_BACKLOG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,7 @@ class Ingest:
             self._read(desk)
             complete = self._finish(desk, writer)
             self._tell(desk, last=True)
-            if not complete:
+            if not complete and not desk.spooled.frames:  # a spool says so itself
                 logger.warning("not all frames were acknowledged; the next ingest sends them again")
             return self._summary(desk)
 
@@ -189,7 +191,7 @@ class Ingest:
         before, self._acked = self._acked, {work.order.stream: work.acked for work in desk.works}
         self._at_s = now_s
         streams = tuple(work.progress((work.acked - before.get(work.order.stream, 0)) / span_s) for work in desk.works)
-        return IngestProgress(streams=streams, acked=desk.acked, stalled=desk.stalled)
+        return IngestProgress(streams=streams, acked=desk.acked, stalled=desk.stalled, spooled=desk.spooled)
 
     # ---- the end
 

@@ -11,7 +11,7 @@ from framehop.pipeline.control import AddSource, Beat, RemoveSource, SourceNews,
 from framehop.pipeline.ingest.pacing import Clock, EitherEvent, StopEvent, SystemClock
 from framehop.pipeline.ingest.source_work import SourceWork
 from framehop.pipeline.wake import Wake
-from framehop.protocols import FrameWriter, Source
+from framehop.protocols import NO_BACKLOG, FrameWriter, Source, Spools
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class SourceDesk:
         self._told: dict[str, SourceNews] = {}
         self._acked_by_the_gone = 0
         self._stalled = ""
+        self.spooled = NO_BACKLOG  # what waits on this host's disk for the log
         self._writer = writer
         writer.add_done_callback(lambda _writer: self._wake.ring())
 
@@ -95,6 +96,7 @@ class SourceDesk:
             writer = self._writer.result()
             writer.flush(0.0)
             self._say_stalled(writer.stalled)
+            self.spooled = writer.backlog if isinstance(writer, Spools) else NO_BACKLOG
         for work in self.works:
             if work.failure is not None:
                 raise work.failure
@@ -149,7 +151,12 @@ class SourceDesk:
         return self._acked_by_the_gone + sum(work.acked for work in self.works)
 
     def beat(self) -> Beat:
-        return Beat(appended=self.acked, stalled=self._stalled)
+        return Beat(
+            appended=self.acked,
+            stalled=self._stalled,
+            spooled_frames=self.spooled.frames,
+            spooled_bytes=self.spooled.bytes,
+        )
 
     def news(self) -> Iterator[SourceNews]:
         """Iterate the sources whose state has changed since it was last `told`; those that have left give their last."""

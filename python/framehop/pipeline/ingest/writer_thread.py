@@ -23,7 +23,7 @@ class WriterThread:
 
     def _open(self) -> None:
         try:
-            with self._at.open() as log, log.writer() as writer:
+            with self._at.writing() as log, log.writer() as writer:
                 self.writer.set_result(writer)
                 self._over.wait()
         except BaseException as error:

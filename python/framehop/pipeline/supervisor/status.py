@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from framehop.pipeline.control import Beat
 from framehop.pipeline.object_counts import ByStream, summed
 from framehop.pipeline.supervisor.incarnations import Incident, Process
+from framehop.protocols import NO_BACKLOG, Backlog
 
 _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent", "appended")
 
@@ -16,8 +17,8 @@ _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent",
 class Status:
     """The pipeline as a whole, from the latest beats. Counters count from the start of its supervisor. `in_flight`: frames between
     poll and commit now. `stalled`: why nothing can be written at the moment, else empty. `behind_s`: how old the frames are that
-    workers begin with, of streams in which nothing may be skipped. `found`: by stream, in how many frames there was an object;
-    beyond 64 streams the others are counted together, under an empty name."""
+    workers begin with, of streams in which nothing may be skipped. `spooled`: what waits in ingest's spool. `found`: by stream, in
+    how many frames there was an object; beyond 64 streams the others are counted together, under an empty name."""
 
     frames_read: int = 0
     events: int = 0
@@ -30,6 +31,7 @@ class Status:
     restarts: int = 0
     stalled: str = ""
     behind_s: float = 0.0
+    spooled: Backlog = NO_BACKLOG
     found: ByStream = field(default_factory=dict)
 
 
@@ -91,6 +93,9 @@ class Counters:
             restarts=self.restarts,
             stalled=next((beat.stalled for beat in beats if beat.stalled), ""),
             behind_s=max((beat.behind_s for beat in beats), default=0.0),
+            spooled=Backlog(
+                frames=sum(beat.spooled_frames for beat in beats), bytes=sum(beat.spooled_bytes for beat in beats)
+            ),
             found=total.found,
         )
 

@@ -1,0 +1,71 @@
+"""The thread that takes delivery reports from a writer's clients."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from confluent_kafka import KafkaError
+
+from framehop.errors import FramehopError
+from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.errors import Causes, explain, translated
+from framehop.log.kafka.producers import Producers
+from framehop.log.kafka.send_queue import SendQueue
+
+# Once a client has failed for good, all other frames are reported with these codes; `poll` raises the reason.
+OF_A_FATAL_ONE = {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
+
+
+def why_silent(queue: SendQueue, causes: Causes, connection: Connection) -> str:
+    """Return the true reason why nothing is acknowledged at the moment; else empty."""
+    since_s = queue.silent_since_s
+    if since_s is None:
+        return ""
+    cause = causes.refused or causes.since(since_s)
+    return str(explain(cause, connection.url, connection.frames.text)) if cause else "the broker does not acknowledge"
+
+
+class DeliveryThread:
+    """Polls the clients until `stop`, and fails the queue when a client has failed for good."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        producers: Producers,
+        queue: SendQueue,
+        causes: Causes,
+        *,
+        name: str,
+        on_turn: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_turn` is called from the thread after every look at the clients."""
+        self._connection, self._producers, self._queue, self._causes = connection, producers, queue, causes
+        self._on_turn = on_turn
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self._poll()
+            except FramehopError as error:  # a fatal error, such as no right to write at all
+                self._fail(error)
+            self._on_turn()
+
+    def _poll(self) -> None:
+        with translated(self._connection.url, self._causes, self._connection.frames.text):
+            self._producers.poll(self._ending)
+
+    def _fail(self, error: FramehopError) -> None:
+        """End everything, because the client failed. If a frame was the cause, it is reported right afterwards."""
+        with suppress(FramehopError):
+            self._poll()
+        with self._queue.lock:
+            self._queue.fail(self._queue.refusal() or error)

@@ -1,0 +1,239 @@
+"""The threads of a spool: one opens the log, one drains into it, one keeps the spool within its bounds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from framehop.errors import FramehopError, LogBusyError, LogError, LogFullError, LogUnavailableError
+from framehop.log.spool.allowance import Allowance
+from framehop.log.spool.behind import Link
+from framehop.log.spool.lane import Lane
+from framehop.log.spool.reports import Reports
+from framehop.log.spool.rows import Run
+from framehop.log.spool.store import SpoolStore
+from framehop.log.spool.ways import Ways
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.05
+KEEP_S = 0.1
+SETTLE_S = 0.25
+ORPHANS_S = 10.0
+AFTER_ERROR_S = 2.0
+SAY_S = 30.0
+
+
+class Drain:
+    """Sends what waits, oldest epoch first and streams in turn, and removes it once it has arrived. A thread of its own."""
+
+    def __init__(self, ways: Ways, adopt: Callable[[], list[SpoolStore]], allowance: Allowance) -> None:
+        """`adopt`: takes over what dead processes have left, and returns it."""
+        self._ways, self._adopt, self._allowance = ways, adopt, allowance
+        self._adopted: list[SpoolStore] = []
+        self._reports = Reports(ways)
+        self._settled_s = self._adopted_s = 0.0
+        self._rest_s: dict[tuple[str, int], float] = {}  # lanes that the log refuses, until when
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="spool-drain", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        self._ending.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                sent = self._round()
+            except LogError as error:
+                logger.warning("the spool does not drain for now: %s", error)
+                self._ending.wait(AFTER_ERROR_S)
+            else:
+                if not sent:
+                    self._ending.wait(TICK_S)
+
+    def _round(self) -> int:
+        link, now_s = self._ways.link, time.monotonic()
+        if link is None:
+            return 0
+        if now_s >= self._adopted_s:
+            self._adopted_s = now_s + ORPHANS_S
+            self._adopted += self._adopt()
+        sent = sum(self._drain(lane, link) for lane in self._lanes())
+        if not sent or now_s >= self._settled_s + SETTLE_S:
+            self._settled_s = now_s
+            self.settle()
+        return sent
+
+    def _lanes(self) -> list[Lane]:
+        with self._ways.changed:
+            return sorted(
+                (lane for lane in self._ways.lanes.values() if not lane.caught_up or not lane.recovered),
+                key=lambda lane: lane.epoch,
+            )
+
+    def _drain(self, lane: Lane, link: Link) -> int:
+        """Send some of a lane. The error of one lane leaves the others alone."""
+        if lane.failure is not None or time.monotonic() < self._rest_s.get(lane.key, 0.0):
+            return 0
+        try:
+            if lane.place is None or not lane.recovered:
+                self._find_place(lane, link)
+            return self._ways.feed(lane, self._allowance.take)
+        except LogError as error:
+            if lane.key not in self._rest_s or not isinstance(error, LogUnavailableError):
+                logger.warning("stream %s, epoch %d, waits in the spool: %s", lane.stream, lane.epoch, error)
+            self._rest_s[lane.key] = time.monotonic() + AFTER_ERROR_S
+            return 0
+
+    def _find_place(self, lane: Lane, link: Link) -> None:
+        """Find where the epoch lies, and what of it a process that was killed has sent already."""
+        place = lane.place or (lane.store.place(lane.key) if lane.store else None)
+        last = link.last_seq(lane.stream, lane.epoch, place) if place is not None and not lane.recovered else -1
+        if place is None:
+            place = link.place(lane.stream)
+            if lane.store is not None:
+                lane.store.keep_place(lane.key, place)
+        with self._ways.changed:
+            lane.place, lane.recovered = place, True
+            lane.accepted, lane.sent = max(lane.accepted, last), max(lane.sent, last)
+            lane.arrived = max(lane.arrived, last)
+
+    # ---- what has arrived
+
+    def settle(self) -> None:
+        """Remove from the stores what the log has, forget lanes that are done, and report gaps."""
+        with self._ways.changed:
+            lanes = list(self._ways.lanes.values())
+        for lane in lanes:
+            self._remove(lane)
+        self._reports.send()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close what was taken over from dead processes and is empty."""
+        with self._ways.changed:
+            used = {id(lane.store) for lane in self._ways.lanes.values()}
+        for store in [store for store in self._adopted if id(store) not in used]:
+            if not store.gaps():
+                self._adopted.remove(store)
+                with self._ways.changed:
+                    self._ways.stores.remove(store)
+                store.close()
+
+    def _remove(self, lane: Lane) -> None:
+        with self._ways.changed:
+            store, arrived, place = lane.store, lane.arrived, lane.place
+        try:
+            if store is not None and lane.stored and place is not None and arrived > lane.removed:
+                store.delivered(lane.key, arrived, place)
+                lane.removed = arrived
+            if store is not None and lane.stored:
+                self._forget_place(lane, store)
+        except (LogFullError, LogBusyError) as error:
+            logger.info("what has left the spool is removed later: %s", error)
+        except FramehopError as error:
+            if store is not None:
+                self._ways.lose(store, error)
+        self._forget(lane)
+
+    def _forget_place(self, lane: Lane, store: SpoolStore) -> None:
+        """Forget the place of an epoch of which nothing is in the store. Nobody may give it more meanwhile."""
+        if not lane.sending.acquire(blocking=False):
+            return
+        try:
+            with self._ways.changed:
+                over = lane.done and lane.given == lane.kept and lane.removed == lane.arrived
+            if over:
+                store.forget_place(lane.key)
+                lane.stored = False
+        finally:
+            lane.sending.release()
+
+    def _forget(self, lane: Lane) -> None:
+        """Forget an epoch that is over and of which nothing is left here."""
+        with self._ways.changed:
+            if not lane.open and lane.settled:
+                self._ways.lanes.pop(lane.key, None)
+
+    def close(self) -> None:
+        """Remove what has arrived, and leave what dead processes have left to the next. Call it after `stop`."""
+        with self._ways.changed:
+            lanes = list(self._ways.lanes.values())
+        for lane in lanes:
+            self._remove(lane)
+        for store in self._adopted:
+            store.close()
+
+
+class Keeper:
+    """Brings streams for which the log is slow to the disk, and drops the oldest groups when the spool is full. A thread of its
+    own, as the drain may wait for the log."""
+
+    def __init__(self, ways: Ways, stores: Callable[[], list[SpoolStore]]) -> None:
+        self._ways, self._stores = ways, stores
+        self._dropped, self._said_s = 0, -SAY_S
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="spool-keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        self._ending.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._ending.wait(KEEP_S):
+            self.keep_safe(only_slow=True)
+            for store in self._stores():
+                self._keep_within(store)
+
+    def keep_safe(self, *, only_slow: bool) -> bool:
+        """Give the store what only memory holds; return whether there is nothing left of it."""
+        with self._ways.changed:
+            lanes = [
+                lane
+                for lane in self._ways.lanes.values()
+                if lane.store is not None and (lane.is_slow or not only_slow) and lane.waiting
+            ]
+        handed_over = [self._hand_over(lane) for lane in lanes]  # all of them, though one may have to wait
+        return all(handed_over)
+
+    def _hand_over(self, lane: Lane) -> bool:
+        if not lane.sending.acquire(blocking=False):
+            return False
+        try:
+            lane.spooling = True
+            return self._ways.hand_over(lane)
+        finally:
+            lane.sending.release()
+
+    def _keep_within(self, store: SpoolStore) -> None:
+        try:
+            while store.backlog.frames and not self._ending.is_set():
+                reason = "spool-full" if store.too_much() else "spool-age" if store.too_old() else ""
+                with self._ways.changed:
+                    sent = {lane.key: lane.sent for lane in self._ways.lanes.values() if lane.store is store}
+                if not reason or not (runs := store.drop_oldest(sent, reason)):
+                    return
+                self._say(runs, reason)
+        except (LogFullError, LogBusyError) as error:
+            logger.info("the spool shrinks later: %s", error)
+        except FramehopError as error:
+            self._ways.lose(store, error)
+
+    def _say(self, runs: list[Run], reason: str) -> None:
+        self._dropped += sum(run.last - run.first + 1 for run in runs)
+        if time.monotonic() - self._said_s >= SAY_S:
+            self._said_s = time.monotonic()
+            why = "it is full" if reason == "spool-full" else "they are too old"
+            logger.warning(
+                "the spool drops its oldest frames, as %s: %d so far, lately of %s; the log will hold gap records, %s",
+                why,
+                self._dropped,
+                ", ".join(sorted({run.epoch[0] for run in runs})[:5]),
+                reason,
+            )

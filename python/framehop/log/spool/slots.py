@@ -1,0 +1,59 @@
+"""The directories of a spool: one for each process that writes, and those that dead processes have left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from framehop.errors import LogError
+from framehop.log.locks import FileLock
+from framehop.log.sqlite import translated
+
+MAX_SLOTS = 4096
+
+
+class Slot:
+    """One directory, which is this process's own as long as it holds the lock beside it."""
+
+    def __init__(self, path: Path, lock: FileLock) -> None:
+        self.path = path
+        self._lock = lock
+
+    def release(self) -> None:
+        """Leave the directory, with what is in it, to the next process."""
+        self._lock.release()
+
+    def discard(self) -> None:
+        """Remove the directory. Nothing may have it open."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.release()
+
+
+class Slots:
+    """The slots below one directory. Use from one thread at a time."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        with translated(root):
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def take(self) -> Slot:
+        """Return the first slot that is free, with what an earlier process may have left in it. Raises LogError."""
+        for number in range(MAX_SLOTS):
+            if (slot := self._try(number)) is not None:
+                return slot
+        raise LogError(f"{self._root}: {MAX_SLOTS} processes have a spool here already")
+
+    def take_orphans(self) -> Iterator[Slot]:
+        """Yield the slots of processes that are gone, as far as they hold something."""
+        with translated(self._root):
+            numbers = sorted(int(path.name) for path in self._root.iterdir() if path.name.isdigit())
+        for number in numbers:
+            if (slot := self._try(number)) is not None:
+                yield slot
+
+    def _try(self, number: int) -> Slot | None:
+        with translated(self._root):
+            lock = FileLock.try_acquire(self._root / f"{number}.lock")
+        return None if lock is None else Slot(self._root / str(number), lock)

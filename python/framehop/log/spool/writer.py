@@ -1,0 +1,346 @@
+"""A log's FrameWriter that brings live streams to disk while the log is away or slow, and from there into the log."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from framehop.account import IngestAccount
+from framehop.errors import (
+    ClosedError,
+    FramehopError,
+    InvalidArgumentError,
+    LogFullError,
+    LogUnavailableError,
+    StreamBusyError,
+)
+from framehop.log.spool.allowance import Allowance
+from framehop.log.spool.behind import LogBehind, OpenLog
+from framehop.log.spool.drain import Drain, Keeper
+from framehop.log.spool.lane import Lane
+from framehop.log.spool.opening import Opening
+from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.slots import Slots
+from framehop.log.spool.store import SpoolStore
+from framehop.log.spool.ways import Ways
+from framehop.protocols import Ack, Backlog, FrameWriter
+from framehop.timing import Deadline
+from framehop.types import Frame, FrameKey, StreamState, check_stream
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOOK_S = 2.0  # how long a stream that is opened waits to hear whether the log is there
+SLICE_S = 0.05
+LAND_S = 1.5  # what `close` waits for the log; what has not arrived then goes to disk
+SAFE_S = 2.0  # what it waits for the disk
+END_S = 1.0  # what it waits for the threads
+
+
+class SpoolingWriter:
+    """The writer. Thread-safe, with one thread per stream.
+
+    Sources that can wait, such as files, are appended to the log's own writer. A live stream goes straight into the log as long as
+    the log takes its frames within a second; else it goes to disk and from there into the log, in order, until it has caught up.
+    Its frames are acknowledged once either has them. `close` brings to disk what the log does not acknowledge; the next process
+    sends it. Memory: twice `queue_bytes`.
+
+    Its parts: `Ways` moves frames and owns the lock; `Drain` and `Keeper` are threads; a `SpoolStore` is a directory.
+    """
+
+    def __init__(self, behind: LogBehind, root: Path, options: SpoolOptions, *, queue_bytes: int) -> None:
+        """Open the spool below `root`, and the log when it answers. Raises LogError when the spool cannot be used; a full disk only
+        gives a warning."""
+        self._behind, self._options, self._queue_bytes = behind, options, queue_bytes
+        self._slots = Slots(root)
+        self._book = behind.book()
+        self._ways = Ways(self._keep_account)
+        self._live: dict[str, Lane] = {}
+        self._films: set[str] = set()
+        self._lock = threading.Lock()  # of these two
+        self._closed = False
+        try:
+            self._store = self._own_store()
+        except BaseException:
+            self._book.close()
+            raise
+        self._opening = Opening(behind, self._opened)
+        self._drain = Drain(self._ways, self._orphans, Allowance(options.drain_bytes_per_s))
+        self._keeper = Keeper(self._ways, lambda: list(self._ways.stores))
+
+    def _own_store(self) -> SpoolStore | None:
+        slot = self._slots.take()
+        try:
+            return self._adopt(SpoolStore(slot, self._options, self._queue_bytes))
+        except LogFullError as error:
+            slot.release()
+            logger.warning("there is no spool, and live streams wait for the log in memory: %s", error)
+            return None
+        except BaseException:
+            slot.release()
+            raise
+
+    def _orphans(self) -> list[SpoolStore]:
+        found = []
+        for slot in self._slots.take_orphans():
+            try:
+                found.append(self._adopt(SpoolStore(slot, self._options, self._queue_bytes)))
+            except FramehopError as error:
+                slot.release()
+                logger.warning("what a process left in the spool stays there: %s", error)
+        return found
+
+    def _adopt(self, store: SpoolStore) -> SpoolStore:
+        """Take over what an earlier process has left in a store."""
+        with self._ways.changed:
+            self._ways.stores.append(store)
+            for run in store.runs():
+                lane = Lane(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
+                lane.spooling, lane.recovered = True, False
+                lane.accepted, lane.sent, lane.removed, lane.stored = run.last, run.first - 1, run.first - 1, True
+                self._ways.lanes[lane.key] = lane
+        if (left := store.backlog).frames:
+            logger.warning("%d frames of an earlier process are in the spool, and go into the log now", left.frames)
+        return store
+
+    def _opened(self, log: OpenLog) -> None:
+        link = log.link()
+        with self._ways.changed:
+            self._ways.link = link
+            self._ways.changed.notify_all()
+
+    # ---- streams
+
+    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
+        """Begin an epoch of a live stream, whether the log is there or not. A source that can wait waits for the log."""
+        check_stream(stream)
+        self._check()
+        if finite:
+            state = self._log_writer().open_stream(stream, source=source, finite=True, run_since_us=run_since_us)
+            with self._lock:
+                self._films.add(stream)
+            return state
+        self._opening.wait(FIRST_LOOK_S)
+        self._check()
+        with self._lock:
+            if stream in self._live or stream in self._films:
+                raise StreamBusyError(
+                    f"stream {stream} is open in this writer already: give each source its own --stream"
+                )
+            lane = Lane(stream=stream, epoch=self._book.begin(stream, source), store=self._store_if_there())
+            self._live[stream] = lane
+        try:
+            self._place(lane)
+        except BaseException:
+            self._give_up(lane)
+            raise
+        with self._ways.changed:
+            self._ways.lanes[lane.key] = lane
+        return StreamState(stream=stream, epoch=lane.epoch, next_seq=0)
+
+    def _store_if_there(self) -> SpoolStore | None:
+        return self._store if self._store in self._ways.stores else None
+
+    def _place(self, lane: Lane) -> None:
+        link = self._ways.link
+        if link is not None and not link.stalled:
+            with suppress(LogUnavailableError):  # it goes to disk first
+                lane.place = link.place(lane.stream)
+
+    def _give_up(self, lane: Lane) -> None:
+        with self._lock:
+            self._live.pop(lane.stream, None)
+        self._book.end(lane.stream)
+
+    def taken(self, stream: str) -> frozenset[str]:
+        return frozenset() if self._is_live(stream) else self._log_writer().taken(stream)
+
+    def keep_account(self, account: IngestAccount) -> None:
+        if not self._is_live(account.stream):
+            self._log_writer().keep_account(account)
+            return
+        lane = self._lane(account.stream)
+        with self._ways.changed:
+            lane.account, lane.account_at = account, lane.taken
+        self._ways.settle_account(lane)
+
+    def _keep_account(self, account: IngestAccount) -> None:
+        try:
+            self._book.keep_account(account)
+        except FramehopError as error:  # a full disk; the next account is kept, or the one before stays
+            logger.warning("ingest's account of %s is not kept: %s", account.stream, error)
+
+    def finish_pass(self, stream: str) -> None:
+        if self._is_live(stream):  # it has no end that anybody would have to remember
+            self._lane(stream)
+        else:
+            self._log_writer().finish_pass(stream)
+
+    def next_pass(self, stream: str) -> StreamState:
+        if self._is_live(stream):
+            raise InvalidArgumentError(f"stream {stream} is live, and has no next pass")
+        return self._log_writer().next_pass(stream)
+
+    def close_stream(self, stream: str, timeout_s: float) -> bool:
+        """Give `stream` up once all of it is in the log or on disk. What is on disk goes on into the log."""
+        with self._lock:
+            lane, film = self._live.get(stream), stream in self._films
+        if film:
+            closed = self._log_writer().close_stream(stream, timeout_s)
+            if closed:
+                with self._lock:
+                    self._films.discard(stream)
+            return closed
+        if lane is None:
+            return True
+        with self._ways.changed:
+            done = self._ways.changed.wait_for(lambda: lane.taken == lane.acked or lane.failure is not None, timeout_s)
+        if not done:
+            return False
+        self._give_up(lane)
+        lane.open = False
+        if lane.failure is not None:
+            raise lane.failure
+        return True
+
+    # ---- frames
+
+    def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
+        self._check()
+        if frame.key.stream in self._films:
+            return self._log_writer().append(frame, on_ack, timeout_s)
+        lane = self._lane_of(frame.key)
+        deadline = Deadline.after(timeout_s) if timeout_s is not None else None
+        while True:
+            slice_s = SLICE_S if deadline is None else min(SLICE_S, deadline.remaining_s)
+            if self._ways.append(lane, frame, on_ack, slice_s):
+                return True
+            if deadline is not None and deadline.expired:
+                return False
+            with self._ways.changed:  # whoever drains needs the lane meanwhile
+                self._ways.changed.wait(slice_s)
+            self._check(lane)
+
+    def _lane_of(self, key: FrameKey) -> Lane:
+        lane = self._lane(key.stream)
+        if key.epoch != lane.epoch:
+            raise InvalidArgumentError(f"frame {key} is not of the epoch being written, {lane.epoch}")
+        return lane
+
+    def _lane(self, stream: str) -> Lane:
+        with self._lock:
+            lane = self._live.get(stream)
+        if lane is None:
+            raise InvalidArgumentError(f"stream {stream!r} is not open in this writer: call open_stream first")
+        self._check(lane)
+        return lane
+
+    def _is_live(self, stream: str) -> bool:
+        self._check()
+        with self._lock:
+            return stream in self._live or stream not in self._films
+
+    def _log_writer(self) -> FrameWriter:
+        """Return the log's own writer, as soon as the log is there. Raises LogUnavailableError."""
+        self._check()
+        return self._opening.writer(self._behind.patience_s)
+
+    def _check(self, lane: Lane | None = None) -> None:
+        if self._closed:
+            raise ClosedError("this writer of the log is closed")
+        if self._opening.failure is not None:
+            raise self._opening.failure
+        if lane is not None and lane.failure is not None:
+            raise lane.failure
+
+    # ---- looks
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything appended here is in the log; what is on disk alone is not there yet. Returns False when the time is
+        up. Raises LogError when the log has failed for good."""
+        deadline = Deadline.after(timeout_s)
+        self._check()
+        films = self._opening.opened_writer
+        if films is not None and not films.flush(deadline.remaining_s):
+            return False
+        with self._ways.changed:
+            return self._ways.changed.wait_for(self._all_done, deadline.remaining_s)
+
+    def _all_done(self) -> bool:
+        self._check()
+        return all(lane.done or lane.failure is not None for lane in self._ways.lanes.values() if lane.own)
+
+    @property
+    def backlog(self) -> Backlog:
+        found = [store.backlog for store in list(self._ways.stores)]
+        return Backlog(frames=sum(of.frames for of in found), bytes=sum(of.bytes for of in found))
+
+    @property
+    def stalled(self) -> str:
+        """The reason why the log takes nothing at the moment, and what becomes of live streams; else empty."""
+        films = self._opening.opened_writer
+        link = self._ways.link
+        why = (films.stalled if films is not None else "") or (link.stalled if link is not None else self._opening.why)
+        if not why:
+            return ""
+        store = self._store_if_there()
+        if store is None:
+            return why
+        return f"{why}; and the spool: {store.stalled}" if store.stalled else f"{why}; live streams go into the spool"
+
+    # ---- the end
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._land(Deadline.after(LAND_S))
+        self._keeper.stop(END_S)
+        self._make_safe(Deadline.after(SAFE_S))
+        stopped = self._drain.stop(END_S)
+        self._opening.close()
+        self._end(stopped)
+
+    def _land(self, deadline: Deadline) -> None:
+        """Wait until the log has what is on its way, unless it takes nothing."""
+        with self._ways.changed:
+            while not deadline.expired and any(lane.waiting for lane in self._ways.lanes.values()):
+                if self._ways.link is None or self._ways.link.stalled:
+                    return
+                self._ways.changed.wait(min(SLICE_S, deadline.remaining_s))
+
+    def _make_safe(self, deadline: Deadline) -> None:
+        while not self._keeper.keep_safe(only_slow=False) and not deadline.expired:
+            time.sleep(SLICE_S)
+
+    def _end(self, drained: bool) -> None:
+        if drained:
+            self._drain.close()
+        with self._ways.changed:
+            there, self._ways.stores = self._store in self._ways.stores, []
+        if self._store is not None:
+            with suppress(FramehopError):  # a disk that is gone was reported
+                self._store.close()
+        left = sum(lane.taken - lane.acked for lane in self._ways.lanes.values())
+        if left:
+            logger.warning("%d frames were not acknowledged at close, and are in doubt", left)
+        if there and self._store is not None and (frames := self._store.backlog.frames):
+            logger.warning("%d frames are in the spool; the next ingest here sends them", frames)
+        for stream in list(self._live):
+            self._book.end(stream)
+        self._book.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

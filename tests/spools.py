@@ -1,0 +1,156 @@
+"""A spool before a log in memory, and one before any log of the contracts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from framehop.account import IngestAccount
+from framehop.errors import LogUnavailableError, StreamBusyError
+from framehop.log.spool.behind import Place, Told
+from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.writer import SpoolingWriter
+from framehop.partitioning import partition_of
+from framehop.passes import next_epoch
+from framehop.protocols import Ack
+from framehop.testing.memory_log import MemoryLog
+from framehop.testing.memory_store import TOPIC, MemoryStore, MemoryStream
+from framehop.testing.memory_writer import MemoryWriter
+from framehop.types import Frame, Gap, Partition
+
+MIB = 1 << 20
+
+
+class MemoryLink(MemoryWriter):
+    """The Link to a log in memory. It takes frames while the log is full, as a Kafka client does, until its queue is full too."""
+
+    def __init__(self, store: MemoryStore, queue_bytes: int, behind: MemoryBehind) -> None:
+        super().__init__(store, queue_bytes)
+        self._behind = behind
+
+    def place(self, stream: str) -> Place:
+        self._behind.check()
+        number = partition_of(stream, len(self._store.frames))
+        return Place(partition=Partition(TOPIC, number), offset=self._store.ends[number])
+
+    def last_seq(self, stream: str, epoch: int, place: Place) -> int:
+        self._behind.check()
+        with self._store.changed:
+            found = self._store.frames[place.partition.number].items()
+            keys = [record.meta.key for offset, record in found if offset >= place.offset]
+        return max((key.seq for key in keys if (key.stream, key.epoch) == (stream, epoch)), default=-1)
+
+    def send(self, frame: Frame, to: Partition, told: Told, timeout_s: float) -> bool:
+        def store() -> Callable[[], None]:
+            ack = self._store.append(frame)
+            self._behind.sent.append(frame)
+            return lambda: told(ack)
+
+        return self._put(len(frame.payload), store, timeout_s)
+
+    def report(self, gap: Gap) -> None:
+        self._behind.check()
+        with self._store.changed:
+            self._store.gaps.append(gap)
+
+
+class MemoryBook:
+    """This host's memory, as the log in memory has it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._held: set[str] = set()
+
+    def begin(self, stream: str, source: str) -> int:
+        with self._store.changed:
+            row = self._store.streams.setdefault(stream, MemoryStream())
+            if row.writer is not None:
+                raise StreamBusyError(f"stream {stream} is being written already: give each source its own --stream")
+            row.writer, row.epoch, row.source, row.finished_us = self, next_epoch(row.epoch), source, 1
+            self._held.add(stream)
+            return row.epoch
+
+    def end(self, stream: str) -> None:
+        with self._store.changed:
+            if stream in self._held:
+                self._held.remove(stream)
+                self._store.streams[stream].writer = None
+
+    def keep_account(self, account: IngestAccount) -> None:
+        with self._store.changed:
+            self._store.accounts[account.stream, account.epoch] = account
+            own = sorted(key for key in self._store.accounts if key[0] == account.stream)
+            for key in own[:-50]:
+                del self._store.accounts[key]
+
+    def close(self) -> None:
+        for stream in list(self._held):
+            self.end(stream)
+
+
+class _Opened:
+    def __init__(self, log: MemoryLog, behind: MemoryBehind, queue_bytes: int) -> None:
+        self._link = MemoryLink(log._store, queue_bytes, behind)
+        self._writer = MemoryWriter(log._store, queue_bytes)
+
+    def link(self) -> MemoryLink:
+        return self._link
+
+    def writer(self) -> MemoryWriter:
+        return self._writer
+
+    def close(self) -> None:
+        with self._link._store.changed:  # give up at once on what is not acknowledged, as a Kafka client does
+            if self._link._store.full:
+                self._link._jobs.clear()
+                self._link._undone = 0
+        self._link.close()
+        self._writer.close()
+
+
+class MemoryBehind:
+    """A log in memory that stands behind a spool. `away`: it cannot be opened, and answers no questions. `sent`: what it was sent,
+    in order."""
+
+    def __init__(self, log: MemoryLog, *, queue_bytes: int = MIB) -> None:
+        self.log, self._queue_bytes = log, queue_bytes
+        self._away = threading.Event()
+        self.sent: list[Frame] = []
+
+    @property
+    def url(self) -> str:
+        return self.log.url
+
+    @property
+    def patience_s(self) -> float:
+        return 0.5
+
+    def leave(self) -> None:
+        """Be away: what is sent waits, until the queue is full."""
+        self._away.set()
+        self.log.faults.fill()
+
+    def come_back(self) -> None:
+        self._away.clear()
+        self.log.faults.fill(False)
+
+    def check(self) -> None:
+        if self._away.is_set():
+            raise LogUnavailableError("the log in memory is away")
+
+    def book(self) -> MemoryBook:
+        return MemoryBook(self.log._store)
+
+    def open(self) -> _Opened:
+        self.check()
+        return _Opened(self.log, self, self._queue_bytes)
+
+    def writer(self, root: Path, *, max_bytes: int = 64 * MIB, max_age_s: float | None = None) -> SpoolingWriter:
+        options = SpoolOptions(max_bytes=max_bytes, max_age_s=max_age_s)
+        return SpoolingWriter(self, root, options, queue_bytes=self._queue_bytes)
+
+
+def kinds(acks: list[Ack]) -> list[str]:
+    """Where each acknowledged frame was."""
+    return ["spool" if ack.spooled else "log" for ack in acks]
