@@ -105,6 +105,7 @@ def test_a_file_that_was_replaced_is_named_when_a_detector_starts_again(house: H
     old, new = hashes(house)
     [said] = [line for line in stderr.read_text().splitlines() if "was replaced meanwhile" in line]
     assert f"its SHA-256 was {old[:16]}… and now is {new[:16]}…" in said
+    assert house.framehop("detect", "--log", house.log, "--model", model, "--until-idle", "1").returncode == 0
     audit = house.framehop("audit", "--log", house.log, "--json")
     assert audit.returncode == 0, audit.stdout + audit.stderr
 

@@ -22,9 +22,11 @@ from tests.fixed_network import (
 )
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000, b"{}", b"null", b'{"id2label": 7}', b""])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"[" * 100_000, b"{}", b"null", b'{"id2label": 7}', b"Preprocess: 7", b""]
+)
 def test_files_beside_that_are_something_else_are_left_alone(tmp_path: Path, content: bytes) -> None:
-    for name in ("config.json", "preprocessor_config.json"):
+    for name in ("config.json", "preprocessor_config.json", "infer_cfg.yml"):
         (tmp_path / name).write_bytes(content)
     assert plan(tmp_path, network({"output0": raw(3)})).spec.labels == {}
 

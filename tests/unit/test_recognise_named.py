@@ -11,13 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from tests.fixed_network import (
-    cornered,
-    floats,
-    network,
-    plan,
-    refusal,
-)
+from tests.fixed_network import cornered, floats, ids, joined, network, plan, raw, refusal
 
 
 def test_detrs_of_one_class_are_told_by_their_columns(tmp_path: Path) -> None:
@@ -47,11 +41,48 @@ def test_hugging_faces_files_beside_the_network_are_read(tmp_path: Path) -> None
     assert spec.head.scores == "softmax"  # type: ignore[union-attr]
 
 
+PADDLE = """
+mode: paddle
+draw_threshold: 0.5
+Preprocess:
+- {{interp: 2, keep_ratio: {keep_ratio}, target_size: [96, 128], type: Resize}}
+- {{is_scale: true, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25], norm_type: {norm_type}, type: NormalizeImage}}
+- {{type: Permute}}
+label_list: [helmet, vest, 7]
+"""
+
+
+@pytest.mark.parametrize("name", ["infer_cfg.yml", "inference.yml"])
+@pytest.mark.parametrize(
+    ("norm_type", "keep_ratio", "scale", "bias", "mode"),
+    [("mean_std", "false", 4 / 255, -2.0, "stretch"), ("none", "true", 1 / 255, 0.0, "letterbox-topleft")],
+)
+def test_paddles_file_beside_the_network_is_read(
+    tmp_path: Path, name: str, norm_type: str, keep_ratio: str, scale: float, bias: float, mode: str
+) -> None:
+    (tmp_path / name).write_text(PADDLE.format(norm_type=norm_type, keep_ratio=keep_ratio))
+    rows = joined(ids(30), floats(1, 30, 1), cornered(30))[0]
+    data = network({"rows": rows}, shape=("n", 3, "h", "w"), extra={"im_shape": ["n", 2]})
+    found = plan(tmp_path, data)
+    spec, why = found.spec, {reason.key: reason.why for reason in found.reasons}
+    assert (spec.input.width, spec.input.height, spec.resize.mode) == (128, 96, mode)
+    assert spec.input.scale == pytest.approx(scale)
+    assert spec.input.bias == pytest.approx(bias)
+    assert spec.labels == {0: "helmet", 1: "vest", 2: "7"}
+    assert [why[key] for key in ("input.width", "input.scale", "resize.mode")] == [f"{name} says so"] * 3
+
+
+def test_paddles_file_is_of_no_account_for_another_family(tmp_path: Path) -> None:
+    (tmp_path / "inference.yml").write_text(PADDLE.format(norm_type="mean_std", keep_ratio="false"))
+    spec = plan(tmp_path, network({"output0": raw(3)})).spec
+    assert (spec.input.scale, spec.resize.mode) == (1 / 255, "letterbox")
+
+
 def test_tensorflows_further_outputs_tell_that_the_labels_are_cocos(tmp_path: Path) -> None:
     outputs: dict[str, NDArray[Any]] = {
         "num_detections": np.full(1, 10, np.float32),
-        "detection_boxes": np.sort(floats(1, 10, 2, 2), axis=2).reshape(1, 10, 4),
-        "detection_scores": floats(1, 10),
+        "detection_boxes": np.tile(np.array([0.1, 0.2, 0.6, 0.7], np.float32), (1, 10, 1)),
+        "detection_scores": np.full((1, 10), 0.9, np.float32),
         "detection_classes": np.ones((1, 10), np.float32),
         "raw_detection_scores": floats(1, 200, 91),
     }

@@ -21,7 +21,8 @@ def test_what_was_found_what_is_usual_and_what_was_said_are_told_apart(tmp_path:
     data = network({"output0": raw(3)})
     why = reasons(tmp_path, data)
     assert why["head.name"] == why["family"]
-    assert "boxes in pixels, then scores" in why["head.box"]
+    assert "boxes in pixels, then scores" in why["head.name"]
+    assert why["head.box"] == "found along with head.name"
     assert why["head.output"] == "its only output"
     assert why["head.first_label_id"].startswith("classes are counted from 0")
     assert why["max_objects"] == "the default"
@@ -34,11 +35,12 @@ def test_a_key_that_nothing_tells_is_said_to_be_usual(tmp_path: Path) -> None:
     rows = joined(cornered(300), floats(1, 300, 1), ids(300))
     why = reasons(tmp_path, network({"rows": rows, "features": floats(1, 3, 4, 5)}))
     assert why["head.output"] == "the output that fits"
-    assert "only corners explain" in why["head.normalised"]
+    assert "only corners explain" in why["head.name"]
+    assert why["head.normalised"] == "found along with head.name"
     assert [why["head.columns"], why["head.nms"]] == ["usual for the head rows"] * 2
     nothing = network({"output0": np.zeros((1, 300, 6), np.float32)})
     why = reasons(tmp_path, nothing, {"head": {"name": "rows", "box": "xyxy"}})
-    assert "nothing in it for the bundled picture" in why["head.normalised"]
+    assert "nothing in it for the bundled picture" in why["family"]
     why = reasons(tmp_path, nothing, {"head": {"name": "yolov8", "output": "output0"}})
     assert why["family"] == "best.yaml names its head"
     assert why["head.box"] == "usual for the head yolov8"

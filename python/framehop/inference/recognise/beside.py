@@ -1,4 +1,4 @@
-"""Reads the files beside a network that other tools put there: labels, and the configuration of Hugging Face's models."""
+"""Reads the files beside a network that other tools put there: labels, and the configuration of Hugging Face and Paddle."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import TypeVar
 import msgspec
 
 from framehop.errors import ModelError
+from framehop.inference.recognise.beside_paddle import PaddleConfig, read_paddle
 from framehop.inference.recognise.notes import MAX_LABELS, clean
 from framehop.inference.sidecar import read_bounded
+from framehop.inference.spec import ResizeMode
 
 MAX_FILE_BYTES = 4 << 20
+_PREPROCESSOR = "preprocessor_config.json"
 T = TypeVar("T")
 
 
@@ -54,28 +57,59 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """The facts in the files beside a network. `scale`, `bias`: per channel, RGB. `size`: (width, height)."""
+    """The facts in the files beside a network. `source`: the file that says how pictures are prepared. `scale`, `bias`: per
+    channel, RGB. `size`: (width, height)."""
 
     labels: Labels | None = None
     config: str = ""
+    source: str = ""
     scale: tuple[float, float, float] | None = None
     bias: tuple[float, float, float] | None = None
     size: tuple[int, int] | None = None
+    mode: ResizeMode | None = None
 
 
 def read_beside(network: Path, *, labels: bool) -> Beside:
     """Read what lies beside `network`. A file that is something else is left out. `labels`: whether labels are looked for.
     Raises ModelError for a label file that cannot be used."""
     config = _decoded(network, "config.json", _Config)
-    preprocessor = _decoded(network, "preprocessor_config.json", _Preprocessor)
+    preprocessor = _decoded(network, _PREPROCESSOR, _Preprocessor)
+    paddle = None if preprocessor else read_paddle(network)
+    named = (
+        (_from_config(config) or _from_text(network) or (_from_paddle(*paddle) if paddle else None)) if labels else None
+    )
+    if paddle is not None:
+        return _of_paddle(*paddle, labels=named)
     scale, bias = _normalisation(preprocessor) if preprocessor else (None, None)
     return Beside(
-        labels=_from_config(config) or _from_text(network) if labels else None,
+        labels=named,
         config=config.model_type[:64] if config else "",
+        source=_PREPROCESSOR,
         scale=scale,
         bias=bias,
         size=_canvas(preprocessor.size) if preprocessor else None,
     )
+
+
+def _of_paddle(config: PaddleConfig, source: str, *, labels: Labels | None) -> Beside:
+    normalise, resize = config.step("NormalizeImage"), config.step("Resize")
+    found = normalise.scale_and_bias if normalise else None
+    height, width = resize.target_size if resize and len(resize.target_size) == 2 else (0, 0)
+    return Beside(
+        labels=labels,
+        source=source,
+        scale=found[0] if found else None,
+        bias=found[1] if found else None,
+        size=_legal(width, height),
+        mode=("letterbox-topleft" if resize.keep_ratio else "stretch") if resize else None,
+    )
+
+
+def _from_paddle(config: PaddleConfig, source: str) -> Labels | None:
+    if len(config.labels) > MAX_LABELS:
+        return None
+    names = {index: name for index, label in enumerate(config.labels) if (name := clean(str(label)))}
+    return Labels(names=names, source=source) if names else None
 
 
 def _places(network: Path, name: str) -> Iterator[Path]:

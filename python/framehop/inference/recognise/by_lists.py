@@ -94,8 +94,9 @@ def _bound(names: tuple[str, ...]) -> dict[str, object]:
 
 
 def _lists(facts: Facts, names: tuple[str, ...] | None) -> Lists | None:
-    """Return the outputs `names`, labels, boxes and scores, if they are lists of the same boxes."""
-    if names is None:
+    """Return the outputs `names`, labels, boxes and scores, if they are lists of the same boxes, and there is nothing else: where
+    there is a count of boxes too, rows beyond it mean nothing."""
+    if names is None or len(facts.outputs) != len(names):
         return None
     labels, boxes, scores = (facts.outputs[name] for name in names)
     found = Lists(boxes.reshape(-1, boxes.shape[-1]), scores.reshape(-1), labels.reshape(-1))

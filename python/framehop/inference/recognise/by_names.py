@@ -127,9 +127,11 @@ def tensorflow(facts: Facts) -> Match | None:
     names = facts.named(*_COUNTED[-1])
     if names is None or not are_shares(facts.outputs[names[1]]):
         return None
+    seen = np.any(facts.outputs[names[1]])
+    shares = "its boxes are shares of the sides" if seen else "it finds nothing, so its boxes are taken for shares"
     return Match(
         head=dict(zip(_KEYS, names, strict=True)),
-        why=f"its outputs are called {', '.join(_COUNTED[-1])}, and its boxes are shares of the sides",
+        why=f"its outputs are called {', '.join(_COUNTED[-1])}, and {shares}",
         classes=_columns(facts),
     )
 

@@ -35,8 +35,10 @@ def choose_head(
 def _why(key: str, value: object, found: Fit, labelled: Labelled, outputs: Collection[str]) -> str:
     if key == "first_label_id" and key not in found.match.head:
         return labelled.why if labelled.first else "classes are counted from 0 unless something says otherwise"
-    if key != "name" and key not in found.match.head:
+    if key == "name":
+        return found.match.why
+    if key not in found.match.head:
         return f"usual for the head {found.family.head}"
     if isinstance(value, str) and value in outputs:
         return "its only output" if len(outputs) == 1 else "the output that fits"
-    return found.match.why
+    return "found along with head.name"

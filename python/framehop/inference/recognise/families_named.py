@@ -128,6 +128,8 @@ NAMED: tuple[Family, ...] = (
         preparation=STRETCH,
         nms=PER_CLASS,
         threshold=0.5,
+        configured=True,
+        ranges=((IMAGENET.scale, IMAGENET.bias),),
         keys={"columns": "class-score-box"},
     ),
     Family(

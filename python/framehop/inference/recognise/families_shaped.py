@@ -211,6 +211,7 @@ SHAPED: tuple[Family, ...] = (
         preparation=IMAGENET,
         nms=CLOSER,
         threshold=0.35,
+        configured=True,
         keys={"variant": "picodet"},
     ),
     Family(

@@ -42,10 +42,10 @@ Finder = Callable[[Facts], Match | None]
 class Family:
     """A row of the table. `find` returns how a network's outputs bind to the head, None if it is no such network.
 
-    `asked`: keys of `model.yaml` that no file of this family tells and that cannot be guessed. `configured`: a
-    `preprocessor_config.json` beside the network says how its pictures are prepared. `keys`: of its head, those that tell it from
-    other families with the same. `ranges`: other scales and biases in use, taken if only they show the network something on the
-    bundled picture.
+    `asked`: keys of `model.yaml` that no file of this family tells and that cannot be guessed. `configured`: a file beside the
+    network, of Hugging Face or Paddle, says how its pictures are prepared, if there is one. `keys`: of its head, those that tell
+    it from other families with the same. `ranges`: other scales and biases in use, taken if only they show the network something
+    on the bundled picture.
     """
 
     title: str
@@ -58,4 +58,4 @@ class Family:
     asked: tuple[str, ...] = ()
     configured: bool = False
     keys: Mapping[str, object] = field(default_factory=dict)
-    ranges: tuple[tuple[float, float], ...] = ()
+    ranges: tuple[tuple[PerChannel, PerChannel], ...] = ()

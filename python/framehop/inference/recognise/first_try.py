@@ -92,7 +92,7 @@ def _hints(network: Network, picture: PictureInput, notes: Notes, beside: Beside
     if notes.size is not None:
         yield notes.size, "the metadata says imgsz"
     if beside.size is not None:
-        yield beside.size, "preprocessor_config.json says so"
+        yield beside.size, f"{beside.source} says so"
     if picture.dtype == "uint8" and any("detection_boxes" in info.name for info in network.outputs):
         yield _TF_SIZE, "TensorFlow's networks of any size resize inside"
 

@@ -23,7 +23,7 @@ from framehop.inference.recognise.labels import Labelled, choose_labels
 from framehop.inference.recognise.notes import read_notes
 from framehop.inference.recognise.preparing import choose_input, choose_resize
 from framehop.inference.sidecar import Model
-from framehop.inference.spec import InputSpec, ModelSpec, NmsSpec, ResizeSpec
+from framehop.inference.spec import InputSpec, ModelSpec, NmsSpec, PerChannel, ResizeSpec
 from framehop.inference.tensors import Tensor
 
 
@@ -49,7 +49,7 @@ def recognise(network: Network, model: Model) -> Plan:
         raise ModelError(f"{model.where}: {error}") from error
 
 
-def _with_range(found: Fit, scale: float, bias: float) -> Fit:
+def _with_range(found: Fit, scale: PerChannel, bias: PerChannel) -> Fit:
     preparation = replace(found.family.preparation, scale=scale, bias=bias)
     return found._replace(family=replace(found.family, preparation=preparation))
 
@@ -150,7 +150,7 @@ class _Recogniser:
 
     def _prepared(self, choices: Choices, tried: Tried, found: Fit) -> tuple[InputSpec, ResizeSpec]:
         tensor = choose_input(choices, self._said, tried, found.family, self._beside)
-        return tensor, choose_resize(choices, self._said, found.family)
+        return tensor, choose_resize(choices, self._said, found.family, self._beside)
 
     def _labels(self, found: Fit) -> Labelled:
         first = (self._said.head or {}).get("first_label_id", found.match.head.get("first_label_id"))

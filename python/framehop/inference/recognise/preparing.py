@@ -9,8 +9,6 @@ from framehop.inference.recognise.family import Family
 from framehop.inference.recognise.first_try import Tried
 from framehop.inference.spec import InputOverrides, InputSpec, Overrides, PerChannel, ResizeSpec
 
-_BY_FILE = "preprocessor_config.json says so"
-
 
 def choose_input(choices: Choices, said: Overrides, tried: Tried, family: Family, beside: Beside) -> InputSpec:
     """Return the input. Raises ModelError for a normalisation that no file tells and that cannot be guessed."""
@@ -31,10 +29,12 @@ def choose_input(choices: Choices, said: Overrides, tried: Tried, family: Family
     )
 
 
-def choose_resize(choices: Choices, said: Overrides, family: Family) -> ResizeSpec:
+def choose_resize(choices: Choices, said: Overrides, family: Family, beside: Beside) -> ResizeSpec:
     """Return the way pictures are resized, which few files tell."""
     preparation, usual = family.preparation, f"usual for {family.title}"
-    mode = choices.take("resize.mode", said.resize.mode, preparation.mode, usual)
+    told = beside.mode if family.configured else None
+    why = f"{beside.source} says so" if told else usual
+    mode = choices.take("resize.mode", said.resize.mode, told or preparation.mode, why)
     if mode == "stretch" and said.resize.pad is None:
         return ResizeSpec(mode=mode)
     return ResizeSpec(mode=mode, pad=choices.take("resize.pad", said.resize.pad, preparation.pad, usual))
@@ -47,7 +47,7 @@ def _normalisation(
     if tensor.dtype == "uint8":
         return 1.0, 0.0, "the input takes bytes"
     if family.configured and beside.scale is not None and beside.bias is not None:
-        return _simple(beside.scale), _simple(beside.bias), _BY_FILE
+        return _simple(beside.scale), _simple(beside.bias), f"{beside.source} says so"
     if "input.scale" in family.asked:
         return said.scale, said.bias, ""
     preparation = family.preparation
