@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,12 +53,11 @@ def is_film(meta: object) -> bool:
     return getattr(meta, "content_type", "") != "image/jpeg"
 
 
-def frame(seq: int, payload: bytes = STILL, *, at_s: float | None = None, **changes: object) -> DecodeJob:
+def frame(seq: int, payload: bytes = STILL, *, at_s: float | None = None, **changes: Any) -> DecodeJob:
     at_us = EPOCH + round((seq / 5 if at_s is None else at_s) * SECOND_US)
     record = record_of(seq, epoch=EPOCH, payload=payload, captured_us=at_us, received_us=at_us)
     tenure = changes.pop("tenure", 1)
-    meta = replace(record.meta, **changes)  # type: ignore[arg-type]
-    return job_of(replace(record, meta=meta, tenure=tenure))  # type: ignore[arg-type]
+    return job_of(replace(record, meta=replace(record.meta, **changes), tenure=tenure))
 
 
 def looked_at(gate: MotionGate, ring: _core.Ring, jobs: list[DecodeJob]) -> list[int]:
@@ -94,9 +94,7 @@ def test_a_clock_that_jumps_back_is_no_reason_not_to_look(gate: MotionGate, ring
 
 
 @pytest.mark.parametrize("changes", [{"tenure": 2}, {"key": FrameKey("gate", 2, 9)}])
-def test_a_new_tenure_or_epoch_begins_by_looking(
-    gate: MotionGate, ring: _core.Ring, changes: dict[str, object]
-) -> None:
+def test_a_new_tenure_or_epoch_begins_by_looking(gate: MotionGate, ring: _core.Ring, changes: dict[str, Any]) -> None:
     seq = learnt(gate, ring)
     assert looked_at(gate, ring, [frame(seq)]) == []
     assert len(looked_at(gate, ring, [frame(seq + 1, **changes)])) == 1
