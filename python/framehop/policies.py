@@ -24,6 +24,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "fps": (0.001, 1000),
 }
 _WHOLE = frozenset({"max_age_ms", "every_n"})
+_LISTED = re.compile(r"[,;+&]")
 _SEVERAL = re.compile(r"[,;+&\s]")
 
 
@@ -131,7 +132,7 @@ def parse_policies(texts: Iterable[str]) -> dict[str, Policy]:
 
 def _parse_one(text: str) -> tuple[str, Policy]:
     pattern, given, rest = text.partition("=")
-    if not given or pattern.strip() in KINDS:
+    if not given or pattern.strip() in KINDS or _LISTED.search(text):
         return "*", Policy.parse(text)
     return pattern, Policy.parse(rest)
 

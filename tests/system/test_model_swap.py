@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 import framehop
-from framehop.pipeline.worker.skipping import Skipping
+from framehop.pipeline.worker.skipping import place_in_sample
 from framehop.types import Event
 from tests.system.harness import House
 from tests.tiny_model import ssd_network, write_model
@@ -94,6 +94,8 @@ def swapping(house: House, *args: str, fail_at: str = "") -> Iterator[Swapping]:
         models["red"],
         "--conf",
         "0",
+        "--policy",
+        "all",
         "--report",
         report,
         *args,
@@ -269,7 +271,7 @@ def finish_shadow(pipeline: Swapping, shadow: subprocess.Popen[bytes]) -> None:
     assert shadow.returncode == 0, stderr.decode()
     assert house.framehop(*shadow_of(pipeline), "--until-idle", "1").returncode == 0
     events = pipeline.events("shadow")
-    kept = [event for event in events if not Skipping(sample=0.25).reason(event.key)]
+    kept = [event for event in events if place_in_sample(event.key) < 0.25]
     assert {(event.outcome, event.reason) for event in events} == {("detected", ""), ("skipped", "sample")}
     assert [event.event_id for event in kept] == [event.event_id for event in events if event.outcome == "detected"]
     assert _names(events) == {"rouge"}

@@ -85,6 +85,7 @@ def test_frames_wait_in_the_worker_only_where_a_policy_compares_them(
     [
         (["latest", "all"], "latest and all of '*' exclude each other"),
         (["a=fps=2", "a=every_n=2"], "fps=2 and every_n=2 of 'a' exclude each other"),
+        (["latest,fps=2"], "exclude each other"),
         (["gate 1=latest"], "'gate 1' is no pattern of stream ids"),
         (["gate-1="], "policy '' is none"),
     ],

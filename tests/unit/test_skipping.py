@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from framehop.config import DetectOptions
@@ -19,7 +21,7 @@ def skipping(*policies: str, sample: float = 1.0) -> Skipping:
     return Skipping(StreamPolicies(parse_policies(policies)), sample=sample)
 
 
-def at(seq: int, us: int, **changes: object) -> FrameRecord:
+def at(seq: int, us: int, **changes: Any) -> FrameRecord:
     """Return a frame that was captured and received so many microseconds after the epoch began."""
     return record_of(seq, epoch=EPOCH, **{"captured_us": EPOCH + us, "received_us": EPOCH + us, **changes})
 
