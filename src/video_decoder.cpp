@@ -22,6 +22,7 @@
 #include "framehop/shm/ring.hpp"
 #include "framehop/video/decoder.hpp"
 #include "gil.hpp"
+#include "need.hpp"
 #include "pixel_count.hpp"
 
 namespace framehop::python {
@@ -124,9 +125,11 @@ struct Writing {
     std::string error;
     std::string message;
 
-    void run(codec::Size minimum) noexcept {
+    // libswscale scales to any size, so the smallest eighth that is enough costs the least.
+    void run(const Need& need) noexcept {
         try {
-            const codec::Size size = codec::scaled_size(codec::turned(picture->size(), orientation), minimum);
+            const codec::Size upright = codec::turned(picture->size(), orientation);
+            const codec::Size size = codec::scaled_size(upright, need.minimum(upright));
             picture->write(orientation, slot->image(size.width, size.height));
             failpoint("decode.mid");
             ref = slot->publish();
@@ -181,12 +184,13 @@ class VideoPool {
         return outcomes;
     }
 
-    std::vector<Writing> write(const py::sequence& work, std::int64_t min_width, std::int64_t min_height) {
-        const codec::Size minimum = minimum_size(min_width, min_height);
+    std::vector<Writing> write(const py::sequence& work, std::int64_t min_width, std::int64_t min_height,
+                               const std::string& fit) {
+        const Need need(min_width, min_height, fit);
         std::vector<Writing> writings;
         for (const py::handle item : work) writings.push_back(make_writing(item));
         const GilRelease release;
-        pool_.run(writings.size(), [&](std::size_t k) { writings[k].run(minimum); });
+        pool_.run(writings.size(), [&](std::size_t k) { writings[k].run(need); });
         return writings;
     }
 
@@ -235,7 +239,7 @@ void register_video_decoder(py::module_& module) {
         .def_property_readonly("threads", &VideoPool::threads)
         .def("decode", &VideoPool::decode, py::arg("work"))
         .def("write", &VideoPool::write, py::arg("work"), py::kw_only(), py::arg("min_width") = 0,
-             py::arg("min_height") = 0);
+             py::arg("min_height") = 0, py::arg("fit") = "stretch");
 }
 
 }  // namespace framehop::python

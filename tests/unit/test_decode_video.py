@@ -13,6 +13,7 @@ import pytest
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecoderError, Outcome, Refused, Rounds
 from framehop.errors import OutOfMemoryError
+from framehop.types import Need
 from tests.films import CLOSED, OPEN, Watcher, film, moved, taker, with_meta
 
 if not _core.VIDEO:
@@ -365,12 +366,23 @@ def test_pictures_are_scaled_to_the_smallest_eighth_that_is_enough(
     tmp_path: Path, frames: VideoFrames, decode: Decode, watcher: Watcher, ring: _core.Ring
 ) -> None:
     jobs = film(tmp_path / "film.mp4", 20, bframes=3)
-    frames.scale_to((70, 10))
+    frames.scale_to(Need(width=70, height=10))
     decode(jobs)
     watcher.watch(frames.drain(taker(ring)))
     sizes = {(each.ref.width, each.ref.height) for each in watcher.outcomes if isinstance(each, Decoded)}
     assert sizes == {(80, 32)}
     assert watcher.of(jobs) == numbers(jobs)
+
+
+def test_a_letterbox_needs_only_what_the_picture_covers_of_it(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    frames.scale_to(Need(width=70, height=70, fit="letterbox"))
+    decode(film(tmp_path / "film.mp4", 1))
+    watcher.watch(frames.drain(taker(ring)))
+    [decoded] = watcher.outcomes
+    assert isinstance(decoded, Decoded)
+    assert (decoded.ref.width, decoded.ref.height) == (80, 32), "70 x 28 of 160 x 64"
 
 
 def test_what_is_no_fault_of_the_bytes_is_raised(tmp_path: Path, frames: VideoFrames, ring: _core.Ring) -> None:
