@@ -125,11 +125,9 @@ struct Writing {
     std::string error;
     std::string message;
 
-    // libswscale scales to any size, so the smallest eighth that is enough costs the least.
     void run(const Need& need) noexcept {
         try {
-            const codec::Size upright = codec::turned(picture->size(), orientation);
-            const codec::Size size = codec::scaled_size(upright, need.minimum(upright));
+            const codec::Size size = size_for(need);
             picture->write(orientation, slot->image(size.width, size.height));
             failpoint("decode.mid");
             ref = slot->publish();
@@ -141,6 +139,13 @@ struct Writing {
     }
 
   private:
+    // libswscale converts a whole picture in a fifth of the time that it takes to convert and scale it.
+    [[nodiscard]] codec::Size size_for(const Need& need) const noexcept {
+        const codec::Size upright = codec::turned(picture->size(), orientation);
+        if (codec::rgb_bytes(upright) <= slot->bytes()) return upright;
+        return codec::scaled_size(upright, need.minimum(upright));
+    }
+
     void fail(std::string_view code, const char* why) noexcept {
         slot->abandon();
         error = code;

@@ -61,6 +61,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/preprocess.py", description="Tensors, by framehop and by others.")
     parser.add_argument("--rounds", type=_positive, default=5, help="everyone runs once in each [5]")
     parser.add_argument("--count", type=_positive, default=200, help="pictures per run [200]")
+    parser.add_argument(
+        "--cases", nargs="+", choices=CASES, default=list(CASES), metavar="NAME", help=f"some of {[*CASES]} [all]"
+    )
     parser.add_argument("--peers-python", default=sys.executable, help="an interpreter with OpenCV [this one]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/preprocess-DATE.json")
     parser.add_argument("--show", type=Path, metavar="FILE", help="print the tables of a result kept before")
@@ -69,9 +72,9 @@ def _arguments() -> argparse.Namespace:
 
 def _benchmark(options: argparse.Namespace, directory: Path, started_at: datetime) -> Result:
     _say("making pictures")
-    prepare(directory)
+    prepare(directory, options.cases)
     peers = _versions(options.peers_python)
-    ways = list(_ways(peers))
+    ways = list(_ways(options.cases, peers))
     warnings: list[str] = []
     rounds = []
     for number in range(options.rounds):
@@ -95,16 +98,17 @@ def _benchmark(options: argparse.Namespace, directory: Path, started_at: datetim
         started_at=started_at.isoformat(timespec="seconds"),
         machine=describe(("nvidia-dali-cuda130",), ROOT, {"framehop": framehop_build} | peers),
         pictures=list(PICTURES),
+        cases=options.cases,
         count=options.count,
         warnings=list(dict.fromkeys(warnings)),
         rounds=rounds,
     )
 
 
-def _ways(peers: dict[str, str]) -> Iterator[tuple[Work, str, str]]:
+def _ways(cases: list[str], peers: dict[str, str]) -> Iterator[tuple[Work, str, str]]:
     """Yield (work, case, who) of everyone that is installed."""
     for work in WORKS:
-        for case in CASES:
+        for case in cases:
             found = (OURS, LIMIT, *NUMPY[work])
             found += OPENCV[work] if "cv2" in peers else ()
             found += (DALI,) if dali_installed() else ()

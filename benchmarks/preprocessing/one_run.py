@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +31,13 @@ def measure(ways: Mapping[str, Way]) -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("count", type=int)
     options = parser.parse_args()
-    make = ways[options.who](CASES[options.case], options.work)
-    given = _given(options.directory, options.work)
-    kept = [make(each).copy() for each in given][:KEPT]  # type: ignore[operator]
+    make: Callable[[Any], Tensor] = ways[options.who](CASES[options.case], options.work)
+    given: Sequence[Any] = _given(options.directory, options.work)
+    kept = [make(each).copy() for each in given][:KEPT]
     np.save(options.directory / "tensors.npy", np.stack(kept))
     began, began_cpu = time.monotonic(), time.process_time()
     for turn in range(options.count):
-        make(given[turn % len(given)])  # type: ignore[operator]
+        make(given[turn % len(given)])
     used = {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - began_cpu}
     print(json.dumps({"pictures": options.count, **used}))
 

@@ -19,9 +19,11 @@ def _cv2() -> Any:
 
 def _resized(cv2: Any, case: Case, picture: Picture) -> Picture:
     x, y, width, height = case.placed
-    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+    small: Picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
     below, right = case.side - y - height, case.side - x - width
-    return cv2.copyMakeBorder(small, y, below, x, right, cv2.BORDER_CONSTANT, value=(PAD,) * 3) if y or x else small
+    if y or x:
+        small = cv2.copyMakeBorder(small, y, below, x, right, cv2.BORDER_CONSTANT, value=(PAD,) * 3)
+    return small
 
 
 def _decoder(cv2: Any, case: Case, *, reduced: bool) -> Any:
@@ -96,7 +98,8 @@ def _taps(source: int, resized: int) -> tuple[Any, Any, Any]:
 def _between(pixels: Any, taps: tuple[Any, Any, Any], axis: int) -> Tensor:
     first, second, weight = taps
     low, high = (np.take(pixels, index, axis).astype(np.float32) for index in (first, second))
-    return low + (high - low) * weight.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    between: Tensor = low + (high - low) * weight.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    return between
 
 
 if __name__ == "__main__":

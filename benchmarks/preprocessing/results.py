@@ -8,7 +8,7 @@ import msgspec
 
 from benchmarks.harness.machine import Load, Machine
 from benchmarks.harness.spread import Spread, spread
-from benchmarks.preprocessing.cases import CASES, WORKS
+from benchmarks.preprocessing.cases import WORKS
 
 OURS = "framehop"
 LIMIT = "limit"
@@ -46,6 +46,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str
     machine: Machine
     pictures: list[str]
+    cases: list[str]
     count: int
     warnings: list[str]
     rounds: list[Round]
@@ -73,20 +74,21 @@ def markdown(result: Result) -> str:
         "Median (lowest–highest).",
         *(["", f"**Not to be published: {'; '.join(dict.fromkeys(result.warnings))}.**"] if result.warnings else []),
     ]
-    return "\n".join([*head, *(line for work in WORKS for line in ("", *_table(result.rounds, work)))])
+    return "\n".join([*head, *(line for work in WORKS for line in ("", *_table(result, work)))])
 
 
-def _table(rounds: Sequence[Round], work: str) -> list[str]:
+def _table(result: Result, work: str) -> list[str]:
     """Rows are those who ran; the first one has framehop's own time, the others their CPU time over framehop's."""
+    rounds, cases = result.rounds, result.cases
     others = sorted({name.split(": ")[2] for name in rounds[0].runs if name.startswith(f"{work}: ")} - {OURS})
     return [
-        f"| {TITLES[work]}: CPU time ÷ framehop's | {' | '.join(CASES)} |",
-        f"| --- |{' --- |' * len(CASES)}",
+        f"| {TITLES[work]}: CPU time ÷ framehop's | {' | '.join(cases)} |",
+        f"| --- |{' --- |' * len(cases)}",
         _row(
             "(framehop, CPU-ms a picture)",
-            [spread(each.runs[key(work, case, OURS)].cpu_ms for each in rounds) for case in CASES],
+            [spread(each.runs[key(work, case, OURS)].cpu_ms for each in rounds) for case in cases],
         ),
-        *(_row(who, [ratio(rounds, work, case, who) for case in CASES]) for who in others),
+        *(_row(who, [ratio(rounds, work, case, who) for case in cases]) for who in others),
     ]
 
 

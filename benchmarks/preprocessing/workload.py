@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from framehop import decode_jpeg
 VIEWS = 8  # different pictures; more would only fall out of the caches of small machines
 
 
-def prepare(directory: Path) -> None:
-    """Write what each case and work is given into a directory of its own."""
-    for width, height in sorted({(case.width, case.height) for case in CASES.values()}):
+def prepare(directory: Path, names: Sequence[str]) -> None:
+    """Write what each of these cases and works is given into a directory of its own."""
+    cases = [CASES[name] for name in names]
+    for width, height in sorted({(case.width, case.height) for case in cases}):
         jpegs = list(islice(pictures(2, width, height), VIEWS))
-        for case in (case for case in CASES.values() if (case.width, case.height) == (width, height)):
+        for case in (case for case in cases if (case.width, case.height) == (width, height)):
             for number, jpeg in enumerate(jpegs):
                 _in(directory, "jpeg", case.name).joinpath(f"{number}.jpg").write_bytes(jpeg)
                 np.save(_in(directory, "pixels", case.name) / f"{number}.npy", decode_jpeg(jpeg))

@@ -625,8 +625,9 @@ class VideoPool:
         min_height: int = 0,
         fit: ResizeMode = "stretch",
     ) -> list[VideoWritten]:
-        """Write each picture as RGB into its slot, turned upright by its Exif orientation (1–8), and publish the slot. The size is
-        the smallest eighth that is enough to resize it into `min_width` x `min_height` by `fit`. GIL released."""
+        """Write each picture as RGB into its slot, turned upright by its Exif orientation (1–8), and publish the slot. It keeps
+        its size if the slot has room for it; else it is scaled to the smallest eighth that is enough to resize it into `min_width`
+        x `min_height` by `fit`. GIL released."""
 
 @final
 class HopServer:

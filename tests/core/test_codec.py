@@ -215,7 +215,7 @@ def test_forged_headers_are_refused() -> None:
 @pytest.mark.parametrize("argument", ["min_width", "min_height", "max_pixels"])
 def test_negative_sizes_are_refused(argument: str) -> None:
     with pytest.raises(InvalidArgumentError, match=argument):
-        _core.decode_jpeg(JPEG, **{argument: -1})
+        _core.decode_jpeg(JPEG, **{argument: -1})  # type: ignore[arg-type]
 
 
 def mutate(draw: st.DrawFn) -> bytes:

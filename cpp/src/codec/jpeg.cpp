@@ -23,10 +23,6 @@ Size scaled(Size source, std::uint32_t eighths) noexcept {
     return {side(source.width), side(source.height)};
 }
 
-std::uint64_t rgb_bytes(Size size) noexcept {
-    return std::uint64_t{size.width} * size.height * bytes_per_pixel(PixelFormat::rgb8);
-}
-
 std::string text(Size size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
 
 // Returns how many eighths of `source` give `wanted`: the most where small pictures leave a choice, 0 if none does.

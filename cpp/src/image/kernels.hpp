@@ -22,7 +22,7 @@ inline constexpr std::size_t kRowSlack = 4;
 // Where the pixels of a resized row come from: `left[x]` is the offset in floats of the first of two neighbours in a
 // row of the picture, `weight[x]` that of the second one, 0..1. Both are filled up with zeros to whole blocks.
 struct Taps {
-    std::vector<std::int32_t> left;
+    std::vector<std::uint32_t> left;
     std::vector<float> weight;
     std::size_t pixels;
 };

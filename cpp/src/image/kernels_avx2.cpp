@@ -50,14 +50,14 @@ FRAMEHOP_AVX2 inline __m256 two_pixels(const float* lower, const float* upper) {
 }
 
 template <int k>
-FRAMEHOP_AVX2 inline __m256 resized_pair(const float* row, const std::int32_t* left, __m256 weights) {
+FRAMEHOP_AVX2 inline __m256 resized_pair(const float* row, const std::uint32_t* left, __m256 weights) {
     const float* lower = row + left[k];
     const float* upper = row + left[k + 4];
     const __m256 weight = _mm256_permute_ps(weights, k * 0b01'01'01'01);
     return lerp(two_pixels(lower, upper), two_pixels(lower + 3, upper + 3), weight);
 }
 
-FRAMEHOP_AVX2 inline Pixels resized(const float* row, const std::int32_t* left, const float* weight) {
+FRAMEHOP_AVX2 inline Pixels resized(const float* row, const std::uint32_t* left, const float* weight) {
     const __m256 weights = _mm256_loadu_ps(weight);
     return {{resized_pair<0>(row, left, weights), resized_pair<1>(row, left, weights),
              resized_pair<2>(row, left, weights), resized_pair<3>(row, left, weights)}};
@@ -100,30 +100,45 @@ FRAMEHOP_AVX2 inline void store8(Element* to, __m256 values) {
 
 FRAMEHOP_AVX2 inline void store8(float* to, __m256 values) { _mm256_storeu_ps(to, values); }
 
+// What each channel is multiplied by. In registers: a store to floats might change what lies in memory.
+struct ChannelNormalise {
+    __m256 scale[3];
+    __m256 bias[3];
+};
+
+FRAMEHOP_AVX2 inline ChannelNormalise by_channel(const Normalise& normalise) {
+    ChannelNormalise by;
+    for (std::size_t c = 0; c < 3; ++c) {
+        by.scale[c] = _mm256_set1_ps(normalise.scale[c]);
+        by.bias[c] = _mm256_set1_ps(normalise.bias[c]);
+    }
+    return by;
+}
+
 // Writes eight elements to each of `channels`, which are in the picture's order.
 template <class Element>
-FRAMEHOP_AVX2 inline void write_block(const Pixels& pixels, const Normalise& normalise,
+FRAMEHOP_AVX2 inline void write_block(const Pixels& pixels, const ChannelNormalise& by,
                                       const std::array<Element*, 3>& channels) {
     const Rgb rgb = transposed(pixels);
     for (std::size_t c = 0; c < 3; ++c) {
-        const __m256 scaled = _mm256_mul_ps(rgb.channel[c], _mm256_set1_ps(normalise.scale[c]));
-        store8(channels[c], _mm256_add_ps(scaled, _mm256_set1_ps(normalise.bias[c])));
+        store8(channels[c], _mm256_add_ps(_mm256_mul_ps(rgb.channel[c], by.scale[c]), by.bias[c]));
     }
 }
 
 template <class Element>
 FRAMEHOP_AVX2 void write_planes(const float* row, const Taps& taps, const Normalise& normalise, Element* out,
                                 std::size_t plane) {
+    const ChannelNormalise by = by_channel(normalise);
     const std::size_t red = normalise.swap_red_blue ? 2 : 0;
     const std::array<Element*, 3> channels{out + red * plane, out + plane, out + (2 - red) * plane};
     std::size_t x = 0;
     for (; x + kBlock <= taps.pixels; x += kBlock) {
-        write_block<Element>(resized(row, taps.left.data() + x, taps.weight.data() + x), normalise,
+        write_block<Element>(resized(row, taps.left.data() + x, taps.weight.data() + x), by,
                              {channels[0] + x, channels[1] + x, channels[2] + x});
     }
     if (x == taps.pixels) return;
     std::array<std::array<Element, kBlock>, 3> last;
-    write_block<Element>(resized(row, taps.left.data() + x, taps.weight.data() + x), normalise,
+    write_block<Element>(resized(row, taps.left.data() + x, taps.weight.data() + x), by,
                          {last[0].data(), last[1].data(), last[2].data()});
     for (std::size_t c = 0; c < 3; ++c) std::copy_n(last[c].data(), taps.pixels - x, channels[c] + x);
 }

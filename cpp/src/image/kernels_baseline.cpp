@@ -22,7 +22,7 @@ void lerp_rows(const std::uint8_t* upper, const std::uint8_t* lower, float weigh
     }
 }
 
-void lerp_columns(const float* row, const std::int32_t* left, const float* weight, Part& out, std::size_t pixels) {
+void lerp_columns(const float* row, const std::uint32_t* left, const float* weight, Part& out, std::size_t pixels) {
     for (std::size_t x = 0; x < pixels; ++x) {
         Pixel first;
         Pixel second;

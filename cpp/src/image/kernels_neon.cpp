@@ -41,12 +41,12 @@ void lerp_rows(const std::uint8_t* upper, const std::uint8_t* lower, float weigh
     }
 }
 
-inline float32x4_t resized_pixel(const float* row, std::int32_t left, float weight) {
+inline float32x4_t resized_pixel(const float* row, std::uint32_t left, float weight) {
     return lerp(vld1q_f32(row + left), vld1q_f32(row + left + 3), vdupq_n_f32(weight));
 }
 
 // Red, green and blue of four pixels.
-inline std::array<float32x4_t, 3> resized_four(const float* row, const std::int32_t* left, const float* weight) {
+inline std::array<float32x4_t, 3> resized_four(const float* row, const std::uint32_t* left, const float* weight) {
     const float32x4_t a = resized_pixel(row, left[0], weight[0]);
     const float32x4_t b = resized_pixel(row, left[1], weight[1]);
     const float32x4_t c = resized_pixel(row, left[2], weight[2]);
@@ -62,7 +62,7 @@ inline float32x4_t scaled(float32x4_t value, float scale, float bias) {
 }
 
 // Eight pixels, normalised, by the model's channel order.
-inline Rgb resized(const float* row, const std::int32_t* left, const float* weight, const Normalise& normalise) {
+inline Rgb resized(const float* row, const std::uint32_t* left, const float* weight, const Normalise& normalise) {
     const std::array<float32x4_t, 3> first = resized_four(row, left, weight);
     const std::array<float32x4_t, 3> last = resized_four(row, left + 4, weight + 4);
     Rgb rgb;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,11 @@ Tap tap_at(std::uint32_t position, std::uint32_t source, std::uint32_t resized) 
 
 Taps taps_of(std::uint32_t source, std::uint32_t resized) {
     const std::size_t filled_up = (resized + kBlock - 1) / kBlock * kBlock;
-    Taps taps{.left = std::vector<std::int32_t>(filled_up), .weight = std::vector<float>(filled_up), .pixels = resized};
+    Taps taps{
+        .left = std::vector<std::uint32_t>(filled_up), .weight = std::vector<float>(filled_up), .pixels = resized};
     for (std::uint32_t x = 0; x < resized; ++x) {
         const Tap tap = tap_at(x, source, resized);
-        taps.left[x] = static_cast<std::int32_t>(3 * tap.first);
+        taps.left[x] = 3 * tap.first;
         taps.weight[x] = tap.weight;
     }
     return taps;
@@ -45,6 +47,19 @@ Normalise normalise_of(const PreprocessSpec& spec) {
         std::ranges::reverse(normalise.bias);
     }
     return normalise;
+}
+
+// Fills `count` elements, a multiple of the pattern's, with a pattern. Copying what is there already is the quickest
+// way on every processor, as long as it is in the nearest cache.
+template <std::size_t pattern, class Element>
+void repeat(const Element* values, Element* to, std::size_t count) {
+    constexpr std::size_t kMost = 1024 * pattern;
+    if (count == 0) return;
+    std::copy_n(values, pattern, to);
+    for (std::size_t done = pattern, more = 0; done < count; done += more) {
+        more = std::min({done, count - done, kMost});
+        std::memcpy(to + done, to, more * sizeof(Element));
+    }
 }
 
 // One input tensor, whatever its layout and its elements.
@@ -67,9 +82,9 @@ class Tensor {
         const std::array<Element, 3> value = padding();
         Element* to = at(x, y);
         if (spec_.layout == Layout::nhwc) {
-            for (std::size_t k = 0; k < pixels; ++k) std::copy_n(value.data(), 3, to + 3 * k);
+            repeat<3>(value.data(), to, 3 * pixels);
         } else {
-            for (std::size_t c = 0; c < 3; ++c) std::fill_n(to + c * plane(), pixels, value[c]);
+            for (std::size_t c = 0; c < 3; ++c) repeat<1>(&value[c], to + c * plane(), pixels);
         }
     }
 

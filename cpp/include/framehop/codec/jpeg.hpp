@@ -20,6 +20,11 @@ struct Size {
     friend bool operator==(const Size&, const Size&) = default;
 };
 
+// Returns the bytes of a picture of this size as RGB, rows without padding.
+[[nodiscard]] constexpr std::uint64_t rgb_bytes(Size size) noexcept {
+    return std::uint64_t{size.width} * size.height * bytes_per_pixel(PixelFormat::rgb8);
+}
+
 // Returns the size that the header of `bytes` claims, of the picture turned upright as its Exif segment says. Throws
 // Errc::corrupt_picture (no JPEG, damaged, cut off before its first scan, no pixels), unsupported_picture (CMYK, YCCK,
 // not 8 bits a sample, lossless, unusual components) and picture_too_large (a side above libjpeg's 65,500 pixels);
