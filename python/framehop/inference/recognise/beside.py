@@ -13,7 +13,7 @@ from framehop.errors import ModelError
 from framehop.inference.recognise.beside_paddle import PaddleConfig, read_paddle
 from framehop.inference.recognise.notes import MAX_LABELS, clean
 from framehop.inference.sidecar import read_bounded
-from framehop.inference.spec import ResizeMode
+from framehop.types import ResizeMode
 
 MAX_FILE_BYTES = 4 << 20
 _PREPROCESSOR = "preprocessor_config.json"

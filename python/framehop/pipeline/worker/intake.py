@@ -229,7 +229,7 @@ class Intake:
         return REPLAYED if self._resume.is_replayed(record) else reason
 
     def _decode(self, jobs: list[DecodeJob]) -> None:
-        self._decoders.scale_to(self._models.min_size)
+        self._decoders.scale_to(self._models.need)
         if self._motion is not None:
             jobs, passed = self._motion.sift_jobs(jobs, self._acquire)
             self._answers.answer(passed)
@@ -239,7 +239,7 @@ class Intake:
         """Decode a frame whose slot was lost. One that needs others is decoded again by our successor, from its key frame on."""
         if self._decoders.inter_coded(job.record.meta):
             raise DecoderError(job.record, "its slot was lost after it was decoded")
-        self._decoders.scale_to(self._models.min_size)
+        self._decoders.scale_to(self._models.need)
         self._hand_on(self._decoders.decode([job], self._acquire))
 
     def _hand_on(self, rounds: Rounds) -> None:

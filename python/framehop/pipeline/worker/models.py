@@ -5,20 +5,21 @@ from __future__ import annotations
 import threading
 
 from framehop.pipeline.facts import ModelFacts, read_facts
+from framehop.types import Need
 
 
 class DetectorModels:
-    """Looks up what the detector wrote of its models, each once. Used by the main thread, except `known`, `min_size` and `at_once`,
+    """Looks up what the detector wrote of its models, each once. Used by the main thread, except `known`, `need` and `at_once`,
     which any thread may read.
 
-    `known`: set once there is a model. `min_size`, `at_once`: those of the detector's newest model, see ModelFacts.
+    `known`: set once there is a model. `need`, `at_once`: those of the detector's newest model, see ModelFacts.
     """
 
     def __init__(self) -> None:
         self._stem = ""
         self._facts: dict[int, ModelFacts] = {}
         self.known = threading.Event()
-        self.min_size = (0, 0)
+        self.need = Need()
         self.at_once = 1
 
     def follow(self, stem: str, number: int) -> None:
@@ -37,4 +38,4 @@ class DetectorModels:
     def _learn(self, facts: ModelFacts) -> None:
         self._facts[facts.number] = facts
         if facts.number == max(self._facts):
-            self.min_size, self.at_once = facts.min_size, facts.at_once
+            self.need, self.at_once = facts.need, facts.at_once
