@@ -13,7 +13,7 @@ from framehop.errors import ConfigError, FramehopError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
 from framehop.pipeline.supervisor.streams import Streams
-from framehop.sources import StreamConfig, without_credentials
+from framehop.sources import StreamConfig, without_secrets
 from framehop.timing import now_us
 
 
@@ -73,7 +73,7 @@ class StreamFile:
         return orders
 
     def _at(self, stream: str, error: FramehopError) -> ConfigError:
-        return ConfigError(f"{self.path}: streams.{stream}: {without_credentials(str(error))}")
+        return ConfigError(f"{self.path}: streams.{stream}: {without_secrets(str(error))}")
 
 
 def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:

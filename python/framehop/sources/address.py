@@ -27,7 +27,7 @@ _PASSWORD = re.compile(r"(://[^\s:/@'\"]*):[^\s'\"]*@")  # up to the last @, as 
 _VALUE = re.compile(
     r"((?:pass|passwd|password|pwd|token|secret|key|sig|signature|auth|credential)[a-z]*=)[^&\s'\"/;]*", re.IGNORECASE
 )
-_HIDDEN = "***"
+HIDDEN = "***"
 _MOST = 100  # characters of a name
 
 
@@ -39,7 +39,7 @@ def is_address(text: str) -> bool:
 
 def without_secrets(text: str) -> str:
     """Return `text` without the passwords, tokens and keys of the URLs in it."""
-    return _VALUE.sub(rf"\1{_HIDDEN}", _PASSWORD.sub(r"\1@", text))
+    return _VALUE.sub(rf"\1{HIDDEN}", _PASSWORD.sub(r"\1@", text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Address:
         if self.kind == "device":
             return self.url.rpartition("/")[2]
         parts = urlsplit(self.shown)
-        text = f"{parts.hostname}{parts.path}{'?' if parts.query else ''}{parts.query}".replace(_HIDDEN, "")
+        text = f"{parts.hostname}{parts.path}{'?' if parts.query else ''}{parts.query}".replace(HIDDEN, "")
         return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")[:_MOST] or self.kind
 
     @property
@@ -117,4 +117,4 @@ def _transport(parts: SplitResult) -> tuple[SplitResult, Transport]:
 def _shown(parts: SplitResult) -> str:
     user, at, host = parts.netloc.rpartition("@")
     shown = parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}")
-    return _VALUE.sub(rf"\1{_HIDDEN}", urlunsplit(shown))
+    return _VALUE.sub(rf"\1{HIDDEN}", urlunsplit(shown))

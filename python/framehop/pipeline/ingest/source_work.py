@@ -15,7 +15,7 @@ from framehop.pipeline.ingest.feed import Feed, StreamProgress
 from framehop.pipeline.ingest.live_feed import feed_of
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, parse_rate
 from framehop.protocols import FrameWriter, Source
-from framehop.sources import SourceOptions, SourceSpec, hide_credentials, without_credentials
+from framehop.sources import SourceOptions, SourceSpec, hide_credentials, without_secrets
 from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class SourceWork:
                 self.failure = error
                 return
             if not isinstance(error, FramehopError):
-                logger.error("source %s failed", without_credentials(self.order.source), exc_info=error)
+                logger.error("source %s failed", without_secrets(self.order.source), exc_info=error)
             self._fail(writer, str(error) if isinstance(error, FramehopError) else f"{type(error).__name__}: {error}")
         finally:
             self._read_over = True
