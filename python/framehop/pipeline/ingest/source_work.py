@@ -48,11 +48,11 @@ class SourceWork:
         self._clock = clock
         self._stop = stop
         self._give_up = threading.Event()
-        self._turn = threading.Event()  # to do what comes after the reading
+        self._go_on = threading.Event()  # to do what comes after the reading
         self._settles = True
         if not holds:
-            self._turn.set()
-        self._since_us = None if holds else order.since_us  # who holds finishes nothing that it could read again
+            self._go_on.set()
+        self._run_since_us = None if holds else order.since_us  # who holds finishes nothing that it could read again
         self._read_over = False
         self.failure: Exception | None = None
         self._feed: Feed | None = None
@@ -69,15 +69,15 @@ class SourceWork:
     def leave(self) -> None:
         """Stop reading, and give the stream up once what was read is in the log."""
         self._stop.set()
-        self._turn.set()
+        self._go_on.set()
 
     def hand_over(self) -> None:
         """Stop reading, and leave the stream to the caller, who calls `finish` and `confirm` once the thread has ended. A source
         that gives up its stream already goes on with that."""
         self._stop.set()
-        if not self._turn.is_set():
+        if not self._go_on.is_set():
             self._settles = False
-            self._turn.set()
+            self._go_on.set()
 
     def give_up(self) -> None:
         """Stop reading, and do not wait for acknowledgements."""
@@ -135,7 +135,7 @@ class SourceWork:
 
     @property
     def _held_at_its_end(self) -> bool:
-        return self._feed is not None and self._feed.ended and not self._turn.is_set()
+        return self._feed is not None and self._feed.ended and not self._go_on.is_set()
 
     def _enter(self, phase: Phase, error: str = "") -> None:
         self._phase, self._error, self._phase_since_us = phase, error, now_us()
@@ -167,14 +167,14 @@ class SourceWork:
             loop=self.order.loop,
             clock=self._clock,
             stop=self._stop,
-            run_since_us=self._since_us,
+            run_since_us=self._run_since_us,
         )
         feed.run()
         if feed.error:
             self._fail(writer, feed.error)
         self._read_over = True
         self._on_change()
-        self._turn.wait()
+        self._go_on.wait()
         if self._settles:
             self._settle(feed, writer)
 
