@@ -115,6 +115,8 @@ def test_an_rtsp_cameras_pictures_pass_through_with_its_clock(log: FrameLog, cli
     assert [unit for unit in sent if unit not in whole] == []
     assert {(meta.width, meta.height, meta.content_type) for meta in frames(log)} == {(160, 64, "video/h264")}
     assert all(0 <= meta.received_us - meta.captured_us < 10_000_000 for meta in found[1])
+    steps = [b.captured_us - a.captured_us for a, b in pairwise(found[1])]
+    assert all(abs(step - 40_000) < 1000 for step in steps), "times of arrival are not as even as this"
     assert summary.streams["cam"].error == ""
 
 
@@ -235,8 +237,7 @@ def test_jpegs_without_tables_get_the_standard_ones(log: FrameLog) -> None:
         following(log, camera(f"http://127.0.0.1:{port}/video")),
     ):
         until(lambda: len(frames(log)) == 3, "three frames")
-    for meta, original in zip(frames(log), pictures, strict=True):
-        assert (_core.decode_jpeg(payload(log, meta)) == _core.decode_jpeg(original)).all()
+    assert [payload(log, meta) for meta in frames(log)] == pictures, "libjpeg had written the standard tables"
 
 
 def test_video_that_changes_its_size_in_mid_stream_begins_an_epoch(log: FrameLog, tmp_path: Path) -> None:
