@@ -14,6 +14,7 @@ import pytest
 from framehop.errors import ConfigError, InvalidArgumentError, LogUnavailableError
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.writer import SpoolingWriter
 from framehop.protocols import Ack, Spools
 from framehop.testing.memory_log import MemoryLog
@@ -168,6 +169,42 @@ def test_frames_that_are_only_in_memory_at_the_end_go_to_disk(
     with behind.writer(tmp_path / "spool") as writer:
         until(lambda: len(list(log.scan_frames())) == 3, "the frames of the last process")
     check_log(log, state, [0, 1, 2])
+
+
+def test_what_a_killed_process_had_sent_is_not_sent_again(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the log had it, and before it had left the spool."""
+    acks: list[Ack] = []
+    with monkeypatch.context() as patched:
+        for step in ("delivered", "forget_place"):
+            patched.setattr(SpoolStore, step, lambda *_: None)
+        with behind.writer(tmp_path / "spool") as writer:
+            state = opened(writer)
+            give(writer, state, range(5), acks)
+            all_acknowledged(acks, 5)
+            behind.leave()
+            give(writer, state, range(5, 40), acks)
+            all_acknowledged(acks, 40)
+            behind.come_back()
+            assert writer.flush(TIMEOUT_S)
+    assert len(behind.sent) == 40
+    with behind.writer(tmp_path / "spool") as writer:
+        until(lambda: writer.backlog.frames == 0, "an empty spool")
+    assert len(behind.sent) == 40, "it was sent again"
+    check_log(log, state, list(range(40)))
+
+
+def test_the_last_frames_of_a_camera_that_falls_silent_go_to_disk(behind: MemoryBehind, tmp_path: Path) -> None:
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        behind.leave()
+        give(writer, state, range(3), acks)
+        all_acknowledged(acks, 3)
+        assert kinds(acks) == ["spool"] * 3
+        behind.come_back()
+        assert writer.flush(TIMEOUT_S)
 
 
 def test_each_process_has_its_own_and_takes_over_from_the_dead(
