@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from framehop.errors import ConfigError, InvalidArgumentError, LogUnavailableError
+from framehop.errors import ConfigError, InvalidArgumentError, LogError, LogUnavailableError
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.store import SpoolStore
@@ -306,6 +306,65 @@ def test_a_spool_whose_disk_is_gone_is_said_and_accounted_for(
     found = list(log.scan_frames())
     assert [meta.key.seq for meta in found] == list(range(20))
     assert ["lost_data" in meta.error for meta in found][:10] == [True] * 10
+
+
+def test_a_spool_that_takes_no_more_is_said_and_still_drains(
+    behind: MemoryBehind,
+    log: MemoryLog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its disk has become read-only, say: what is on it goes into the log, what is in memory too, and in order."""
+    behind.leave()
+    acks: list[Ack] = []
+
+    def refuse(*_: object) -> bool:
+        raise LogError("of the test")
+
+    with caplog.at_level(logging.ERROR), behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        give(writer, state, range(30), acks)
+        all_acknowledged(acks, 30)
+        monkeypatch.setattr("framehop.log.embedded.writer.EmbeddedWriter.spool", refuse)
+        assert not writer.append(make_frame(state, 30), timeout_s=0.01)
+        behind.come_back()
+        give(writer, state, range(30, 60), acks)
+        assert writer.flush(TIMEOUT_S)
+        until(lambda: writer.backlog.frames == 0, "an empty spool")
+    assert caplog.text.count("the spool takes no more frames: of the test") == 1
+    check_log(log, state, list(range(60)))
+    assert log.gaps() == []
+
+
+def test_a_spool_that_cannot_be_read_leaves_a_gap(
+    behind: MemoryBehind,
+    log: MemoryLog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    behind.leave()
+    acks: list[Ack] = []
+
+    def broken(*_: object) -> Iterator[Frame]:
+        raise LogError("of the test")
+
+    with caplog.at_level(logging.ERROR), behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        give(writer, state, range(30), acks)
+        all_acknowledged(acks, 30)
+        monkeypatch.setattr(SpoolStore, "read", broken)
+        behind.come_back()
+        until(lambda: bool(log.gaps()), "a gap record")
+        give(writer, state, range(30, 40), acks)
+        assert writer.flush(TIMEOUT_S)
+    with behind.writer(tmp_path / "spool") as writer:
+        assert writer.backlog.frames == 0, "what was given up does not come later, behind the rest"
+    assert (tmp_path / "spool" / "lost-0").is_dir()
+    assert "30 frames that were only there are lost: of the test" in caplog.text
+    assert [(gap.reason, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [("spool-lost", 0, 29)]
+    check_log(log, state, list(range(30, 40)))
 
 
 # ---- pieces
