@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from framehop.pipeline.control import Beat
 from framehop.pipeline.control_plane import PUBLICATION, SOCKET, PipelineReport, Publication, encode
 from framehop.pipeline.supervisor.control_socket import ControlSocket
-from framehop.pipeline.supervisor.status import ProcessStatus, Status
+from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status
+from framehop.protocols import Backlog
 from framehop.types import PartitionLag
 from tests.commands import framehop
 
@@ -41,15 +45,15 @@ def _lag(topic: str, partition: int, owner: str) -> PartitionLag:
     return PartitionLag(topic=topic, partition=partition, end=0, committed=0, messages=0, seconds=None, owner=owner)
 
 
-def _shown(runtime: Path, *lag: PartitionLag) -> dict[str, str]:
-    """Return the partitions that status shows for each worker of a pipeline whose group has this lag."""
+def _printed(runtime: Path, *lag: PartitionLag, counters: Status = IDLE) -> list[str]:
+    """Return the lines that status shows of a pipeline with two workers."""
     directory = runtime / "framehop-1"
     directory.mkdir(mode=0o700)
     workers = ("worker-0", "worker-1")
     report = PipelineReport(
         publication=SAID,
         stopping=False,
-        counters=IDLE,
+        counters=counters,
         events_per_s=0.0,
         processes=[ProcessStatus(name=name, pid=1, ready=True, starts=1, in_flight=0) for name in workers],
         streams=[],
@@ -60,8 +64,12 @@ def _shown(runtime: Path, *lag: PartitionLag) -> dict[str, str]:
     )
     with ControlSocket(directory / SOCKET, lambda _request: report):
         (directory / PUBLICATION).write_bytes(encode(SAID))
-        lines = framehop("status").stdout.splitlines()
-    rows = [line.split(maxsplit=5) for line in lines if line.lstrip().startswith("worker-")]
+        return framehop("status").stdout.splitlines()
+
+
+def _shown(runtime: Path, *lag: PartitionLag) -> dict[str, str]:
+    """Return the partitions that status shows for each worker of a pipeline whose group has this lag."""
+    rows = [line.split(maxsplit=5) for line in _printed(runtime, *lag) if line.lstrip().startswith("worker-")]
     return {name: partitions.strip() for name, _pid, _state, _starts, _in_flight, partitions in rows}
 
 
@@ -79,3 +87,18 @@ def test_many_partitions_are_counted(runtime: Path) -> None:
     lag = [_lag("cams", number, f"host-{number % 10 // 9}") for number in range(20)]
     shown = _shown(runtime, *lag)
     assert shown == {"worker-0": "0, 1, 2, 3, 4, 5, 6, 7 and 10 more", "worker-1": "9, 19"}
+
+
+def test_what_waits_in_the_spool_is_shown(runtime: Path) -> None:
+    spooled = replace(IDLE, spooled=Backlog(frames=1234, bytes=56_000_000))
+    assert "  in the spool: 1234 frames, 56 MB" in _printed(runtime, counters=spooled)
+
+
+def test_an_empty_spool_is_not_mentioned(runtime: Path) -> None:
+    assert not any("spool" in line for line in _printed(runtime))
+
+
+def test_the_spools_of_all_processes_add_up() -> None:
+    beats = [Beat(spooled_frames=2, spooled_bytes=20), Beat(), Beat(spooled_frames=1, spooled_bytes=5)]
+    processes = [SimpleNamespace(beat=beat) for beat in beats]
+    assert Counters().status(processes).spooled == Backlog(frames=3, bytes=25)  # type: ignore[arg-type]

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from framehop.errors import ConfigError, InvalidArgumentError, LogUnavailableError
+from framehop.errors import ConfigError, InvalidArgumentError, LogError, LogUnavailableError
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.writer import SpoolingWriter
 from framehop.protocols import Ack, Spools
 from framehop.testing.memory_log import MemoryLog
@@ -170,6 +171,42 @@ def test_frames_that_are_only_in_memory_at_the_end_go_to_disk(
     check_log(log, state, [0, 1, 2])
 
 
+def test_what_a_killed_process_had_sent_is_not_sent_again(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the log had it, and before it had left the spool."""
+    acks: list[Ack] = []
+    with monkeypatch.context() as patched:
+        for step in ("delivered", "forget_place"):
+            patched.setattr(SpoolStore, step, lambda *_: None)
+        with behind.writer(tmp_path / "spool") as writer:
+            state = opened(writer)
+            give(writer, state, range(5), acks)
+            all_acknowledged(acks, 5)
+            behind.leave()
+            give(writer, state, range(5, 40), acks)
+            all_acknowledged(acks, 40)
+            behind.come_back()
+            assert writer.flush(TIMEOUT_S)
+    assert len(behind.sent) == 40
+    with behind.writer(tmp_path / "spool") as writer:
+        until(lambda: writer.backlog.frames == 0, "an empty spool")
+    assert len(behind.sent) == 40, "it was sent again"
+    check_log(log, state, list(range(40)))
+
+
+def test_the_last_frames_of_a_camera_that_falls_silent_go_to_disk(behind: MemoryBehind, tmp_path: Path) -> None:
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        behind.leave()
+        give(writer, state, range(3), acks)
+        all_acknowledged(acks, 3)
+        assert kinds(acks) == ["spool"] * 3
+        behind.come_back()
+        assert writer.flush(TIMEOUT_S)
+
+
 def test_each_process_has_its_own_and_takes_over_from_the_dead(
     behind: MemoryBehind, log: MemoryLog, tmp_path: Path
 ) -> None:
@@ -269,6 +306,65 @@ def test_a_spool_whose_disk_is_gone_is_said_and_accounted_for(
     found = list(log.scan_frames())
     assert [meta.key.seq for meta in found] == list(range(20))
     assert ["lost_data" in meta.error for meta in found][:10] == [True] * 10
+
+
+def test_a_spool_that_takes_no_more_is_said_and_still_drains(
+    behind: MemoryBehind,
+    log: MemoryLog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its disk has become read-only, say: what is on it goes into the log, what is in memory too, and in order."""
+    behind.leave()
+    acks: list[Ack] = []
+
+    def refuse(*_: object) -> bool:
+        raise LogError("of the test")
+
+    with caplog.at_level(logging.ERROR), behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        give(writer, state, range(30), acks)
+        all_acknowledged(acks, 30)
+        monkeypatch.setattr("framehop.log.embedded.writer.EmbeddedWriter.spool", refuse)
+        assert not writer.append(make_frame(state, 30), timeout_s=0.01)
+        behind.come_back()
+        give(writer, state, range(30, 60), acks)
+        assert writer.flush(TIMEOUT_S)
+        until(lambda: writer.backlog.frames == 0, "an empty spool")
+    assert caplog.text.count("the spool takes no more frames: of the test") == 1
+    check_log(log, state, list(range(60)))
+    assert log.gaps() == []
+
+
+def test_a_spool_that_cannot_be_read_leaves_a_gap(
+    behind: MemoryBehind,
+    log: MemoryLog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    behind.leave()
+    acks: list[Ack] = []
+
+    def broken(*_: object) -> Iterator[Frame]:
+        raise LogError("of the test")
+
+    with caplog.at_level(logging.ERROR), behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        give(writer, state, range(30), acks)
+        all_acknowledged(acks, 30)
+        monkeypatch.setattr(SpoolStore, "read", broken)
+        behind.come_back()
+        until(lambda: bool(log.gaps()), "a gap record")
+        give(writer, state, range(30, 40), acks)
+        assert writer.flush(TIMEOUT_S)
+    with behind.writer(tmp_path / "spool") as writer:
+        assert writer.backlog.frames == 0, "what was given up does not come later, behind the rest"
+    assert (tmp_path / "spool" / "lost-0").is_dir()
+    assert "30 frames that were only there are lost: of the test" in caplog.text
+    assert [(gap.reason, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [("spool-lost", 0, 29)]
+    check_log(log, state, list(range(30, 40)))
 
 
 # ---- pieces

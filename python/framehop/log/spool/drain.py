@@ -119,7 +119,7 @@ class Drain:
         with self._ways.changed:
             used = {id(lane.store) for lane in self._ways.lanes.values()}
         for store in [store for store in self._adopted if id(store) not in used]:
-            if not store.gaps():
+            if store in self._ways.stores and not store.gaps():
                 self._adopted.remove(store)
                 with self._ways.changed:
                     self._ways.stores.remove(store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from framehop.errors import LogAccessError, LogUnavailableError
+from framehop.errors import FramehopError, LogAccessError, LogUnavailableError
 from framehop.log.spool.behind import Link, Place
 from framehop.log.spool.rows import Run
 from framehop.log.spool.store import SpoolStore
@@ -43,7 +43,12 @@ class Reports:
             self._not_before_s = time.monotonic() + REFUSED_S
 
     def _of_store(self, store: SpoolStore, link: Link) -> None:
-        for number, reason, run in store.gaps():
+        try:
+            gaps = store.gaps()
+        except FramehopError as error:
+            self._ways.lose(store, error)
+            return
+        for number, reason, run in gaps:
             link.report(self._gap(run, reason, link, store))
             store.forget_gap(number, run.last)
 

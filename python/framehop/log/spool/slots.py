@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from framehop.errors import LogError
@@ -23,6 +24,16 @@ class Slot:
     def release(self) -> None:
         """Leave the directory, with what is in it, to the next process."""
         self._lock.release()
+
+    def set_aside(self) -> None:
+        """Rename the directory, so that no process takes it over; somebody may want to look at it."""
+        for number in range(MAX_SLOTS):
+            aside = self.path.with_name(f"lost-{number}")
+            if not aside.exists():
+                with suppress(OSError):  # the disk may be gone altogether
+                    self.path.rename(aside)
+                break
+        self.release()
 
     def discard(self) -> None:
         """Remove the directory. Nothing may have it open."""

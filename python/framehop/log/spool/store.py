@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import apsw
 
+from framehop.errors import FramehopError
 from framehop.log.embedded.disk_usage import usage
 from framehop.log.embedded.embedded_log import EmbeddedLog
 from framehop.log.embedded.frame_rows import meta_of, place_of
@@ -60,6 +61,7 @@ class SpoolStore:
             self._log.close()
             raise
         self._frames, self._bytes = frames, size
+        self._aside = False
 
     # ---- frames come
 
@@ -177,18 +179,26 @@ class SpoolStore:
 
     # ---- the end
 
+    def set_aside(self) -> None:
+        """Let no later process send what it holds: its frames were given up, and later ones of their epochs are in the log."""
+        self._aside = True
+
     def close(self) -> None:
         """Close it once what was queued is stored, and remove it if it holds nothing. What it holds goes to the next process."""
         if self._writer is not None:
             self._writer.close()
-        try:
-            with self._opened() as db:
-                empty = not spool_rows.totals(db)[0] and not spool_rows.noted_gaps(db)
-        finally:
-            with self._lock:
-                self._db.close()
-            self._log.close()
-        self._slot.discard() if empty else self._slot.release()
+        empty = False
+        with suppress(FramehopError), self._opened() as db:
+            empty = not spool_rows.totals(db)[0] and not spool_rows.noted_gaps(db)
+        with self._lock:
+            self._db.close()
+        self._log.close()
+        if self._aside:
+            self._slot.set_aside()
+        elif empty:
+            self._slot.discard()
+        else:
+            self._slot.release()
 
     @contextmanager
     def _opened(self) -> Iterator[apsw.Connection]:

@@ -36,7 +36,14 @@ class Ways:
         self.stores: list[SpoolStore] = []  # those whose disks are there
         self.link: Link | None = None
         self.lost: list[Run] = []  # what was on a disk that is gone, and nowhere else
+        self._refusing: list[SpoolStore] = []  # those that can be read at most
         self._keep_account = keep_account
+
+    @property
+    def writable(self) -> list[SpoolStore]:
+        """The stores that take frames, unless they are full."""
+        with self.changed:
+            return [store for store in self.stores if store not in self._refusing]
 
     # ---- from the source
 
@@ -112,7 +119,7 @@ class Ways:
 
     def _give(self, lane: Lane, frame: Frame) -> bool:
         store = lane.store
-        if store is None:
+        if store is None or store in self._refusing:
             return False
         try:
             if not lane.stored and lane.place is not None:
@@ -122,7 +129,12 @@ class Ways:
         except (LogFullError, LogBusyError):
             return False
         except FramehopError as error:
-            self.lose(store, error)
+            self._refusing.append(store)
+            logger.error(
+                "the spool takes no more frames: %s. Live streams wait for the log in memory from here on; what is on disk still "
+                "goes into the log",
+                error,
+            )
             return False
         if given:
             lane.given = frame.key.seq
@@ -136,7 +148,7 @@ class Ways:
         self._acknowledge(lane, waiting, replace(ack, spooled=True))
 
     def lose(self, store: SpoolStore, error: FramehopError) -> None:
-        """Go on without a store whose disk is gone. What was there and nowhere else is a gap."""
+        """Go on without a store that cannot be read. What was there and nowhere else is a gap."""
         lost = 0
         with self.changed:
             if store not in self.stores:
@@ -150,8 +162,10 @@ class Ways:
                     lost += last - lane.sent
                     lane.sent = last
             self.changed.notify_all()
+        store.set_aside()
         logger.error(
-            "the spool is gone, and %d frames that were only there: %s. Live streams wait for the log in memory from here on",
+            "the spool cannot be read, and %d frames that were only there are lost: %s. Live streams wait for the log in memory "
+            "from here on",
             lost,
             error,
         )

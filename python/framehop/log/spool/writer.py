@@ -143,7 +143,7 @@ class SpoolingWriter:
         return StreamState(stream=stream, epoch=lane.epoch, next_seq=0)
 
     def _store_if_there(self) -> SpoolStore | None:
-        return self._store if self._store in self._ways.stores else None
+        return self._store if self._store in self._ways.writable else None
 
     def _place(self, lane: Lane) -> None:
         link = self._ways.link
