@@ -106,11 +106,20 @@ def luma_of(pixels: NDArray[np.uint8], cells: tuple[int, int]) -> Cells:
     """Return float32 [rows, columns] from RGB, uint8 [H, W, 3]: the mean brightness of each cell, from two of its pixels each way.
     `cells`: (columns, rows), at most the picture's own size. Rows and columns that do not fill a cell are left out."""
     columns, rows = cells
-    height, width = pixels.shape[0] // rows, pixels.shape[1] // columns
-    whole = pixels[: rows * height, : columns * width].reshape(rows, height, columns, width, 3)
-    some = whole[:, :: -(-height // 2), :, :: -(-width // 2)]
-    mean: Cells = some.mean(axis=(1, 3), dtype=np.float32) @ _WEIGHTS
+    across = _places(columns, pixels.shape[1])
+    parts = [pixels[down][:, places] for down in _places(rows, pixels.shape[0]) for places in across]
+    total = parts[0].astype(np.float32)
+    for part in parts[1:]:
+        total += part
+    mean: Cells = total @ (_WEIGHTS / np.float32(len(parts)))
     return mean
+
+
+def _places(cells: int, pixels: int) -> list[NDArray[np.intp]]:
+    """Return intp [cells] for a place at the beginning of each cell, and for one in its middle if it has more than one pixel."""
+    side = pixels // cells
+    begins = np.arange(cells) * side
+    return [begins] if side == 1 else [begins, begins + side // 2]
 
 
 _WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
