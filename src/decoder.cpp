@@ -20,8 +20,8 @@
 namespace framehop::python {
 namespace {
 
-using shm::Slot;
-using SlotPtr = std::shared_ptr<Slot>;
+using shm::SlotWriter;
+using SlotPtr = std::shared_ptr<shm::Slot>;
 
 struct DecodeResult {
     std::optional<shm::SlotRef> ref;
@@ -32,21 +32,21 @@ struct DecodeResult {
 
 // One picture on its way into one slot. Its callbacks run on the decoder's threads, without the GIL.
 struct Job {
-    SlotPtr slot;
+    SlotWriter slot;
     BorrowedBytes picture;
     std::optional<shm::SlotRef> ref;
 
     void end(bool decoded) {
         if (decoded) {
-            ref = slot->publish();
+            ref = slot.publish();
         } else {
-            slot->abandon();
+            slot.abandon();
         }
     }
     [[nodiscard]] codec::DecodeTask task(codec::Size minimum) {
         return {.bytes = picture.bytes(),
                 .minimum = minimum,
-                .target = [this](std::uint32_t width, std::uint32_t height) { return slot->image(width, height); },
+                .target = [this](std::uint32_t width, std::uint32_t height) { return slot.image(width, height); },
                 .done = [this](bool decoded) { end(decoded); }};
     }
 };
@@ -68,7 +68,7 @@ std::vector<Job> make_jobs(std::vector<SlotPtr> slots, const py::sequence& pictu
     std::vector<Job> jobs;
     jobs.reserve(slots.size());
     for (std::size_t i = 0; i < slots.size(); ++i) {
-        jobs.push_back({std::move(slots[i]), BorrowedBytes(py::object(pictures[i])), std::nullopt});
+        jobs.push_back({SlotWriter(std::move(slots[i])), BorrowedBytes(py::object(pictures[i])), std::nullopt});
     }
     return jobs;
 }

@@ -118,7 +118,7 @@ void check_decoders(const std::vector<Batch>& batches) {
 // One picture on its way into one slot.
 struct Writing {
     PicturePtr picture;
-    SlotPtr slot;
+    shm::SlotWriter slot;
     codec::Orientation orientation = codec::Orientation::upright;
     std::optional<shm::SlotRef> ref;
     std::string error;
@@ -127,9 +127,9 @@ struct Writing {
     void run(codec::Size minimum) noexcept {
         try {
             const codec::Size size = codec::scaled_size(codec::turned(picture->size(), orientation), minimum);
-            picture->write(orientation, slot->image(size.width, size.height));
+            picture->write(orientation, slot.image(size.width, size.height));
             failpoint("decode.mid");
-            ref = slot->publish();
+            ref = slot.publish();
         } catch (const Error& failure) {
             fail(name(failure.code()), failure.what());
         } catch (const std::exception&) {
@@ -139,7 +139,7 @@ struct Writing {
 
   private:
     void fail(std::string_view code, const char* why) noexcept {
-        slot->abandon();
+        slot.abandon();
         error = code;
         message = why;
     }
@@ -152,7 +152,7 @@ Writing make_writing(const py::handle& item) {
         throw Error(Errc::invalid_argument, "orientation must be 1 to 8, not " + std::to_string(orientation));
     }
     return {.picture = std::move(picture),
-            .slot = std::move(slot),
+            .slot = shm::SlotWriter(std::move(slot)),
             .orientation = static_cast<codec::Orientation>(orientation),
             .ref = {},
             .error = {},

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from framehop._core import __version__
+from framehop._core import __version__, raise_descriptor_limit
 from framehop.cli import deadletter, demo, doctor, lag, model, model_swap, options, read, status, tail, topics, work
 from framehop.cli.commands import App
 from framehop.cli.output import complain
@@ -57,6 +57,7 @@ def main() -> None:
     """Run the command that the arguments ask for."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     hush_pictures()
+    raise_descriptor_limit()
     try:
         app()
     except FramehopError as error:
