@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import yaml
@@ -25,6 +26,8 @@ from framehop.regions import Regions, check_regions
 from framehop.strict import to_struct
 
 MIB = 1 << 20
+
+Hop = Literal["zmq", "shm"]
 MAX_PIXELS = 67_108_864  # 8192 x 8192
 MAX_LANES = 256  # threads of one detector; far more than cores would only be in each other's way
 
@@ -62,9 +65,10 @@ class DetectOptions:
     the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse.
 
     How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
-    picture after scaled decode. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a frame is given up
-    after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on the CPU only
-    their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+    picture after scaled decode. `hop`: what descriptors and boxes travel by between workers and detectors, ZeroMQ or shared
+    memory, which takes 32 MiB for each pair of them. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a
+    frame is given up after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on
+    the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
 
     Who gets the cores: `decode_threads`: of one worker; 0 splits the cores that this process may use among the workers. `lanes`:
     inferences side by side in one detector, 1 to 256. 0 is one on a GPU; on the CPU it splits the cores among the detectors. On the
@@ -90,6 +94,7 @@ class DetectOptions:
     slots: int = 32
     slot_bytes: int = 4 * MIB
     tap_quota: int = 2
+    hop: Hop = "zmq"
     max_batch: int = 8
     preprocess: Preprocess = "auto"
     max_pixels: int = MAX_PIXELS
@@ -120,6 +125,7 @@ class DetectOptions:
         if not (math.isfinite(self.min_size_px) and self.min_size_px >= 0):
             raise ConfigError(f"min_size_px must be 0 or more source pixels, not {self.min_size_px}")
         check_regions(self.regions)
+        _check_hop(self.hop)
         if self.tiles:
             Tiles.parse(self.tiles)
         if not 0 < self.sample <= 1:
@@ -135,6 +141,11 @@ class DetectOptions:
         return f"detect-{self.lane}"
 
 
+def _check_hop(hop: str) -> None:
+    if hop not in ("zmq", "shm"):
+        raise ConfigError(f"hop must be zmq or shm, not {hop}")
+
+
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The log's part of a configuration file. `url`: the value of `--log`."""
 
@@ -148,9 +159,10 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The detection's part of a configuration file. `regions`: as in DetectOptions."""
+    """The detection's part of a configuration file. `regions`, `hop`: as in DetectOptions."""
 
     regions: dict[str, Regions] = {}
+    hop: Hop = "zmq"
 
     def __post_init__(self) -> None:
         check_regions(self.regions)

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectOptions, load_config
+from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectConfig, DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.inference.preprocess import Preprocess
@@ -281,6 +281,7 @@ def detect_options(
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
     usual, class_conf = thresholds(conf or [])
+    detect = load_config(config).detect if config else DetectConfig()
     return DetectOptions(
         model=model,
         provider=provider,
@@ -293,7 +294,8 @@ def detect_options(
         classes=separate(classes or []),
         exclude=separate(exclude or []),
         min_size_px=min_size,
-        regions=load_config(config).detect.regions if config else {},
+        regions=detect.regions,
+        hop=detect.hop,
         tiles=tiles,
         devices=tuple(gpus or [0]),
         workers=workers,
