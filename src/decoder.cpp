@@ -21,8 +21,8 @@
 namespace framehop::python {
 namespace {
 
-using shm::Slot;
-using SlotPtr = std::shared_ptr<Slot>;
+using shm::SlotWriter;
+using SlotPtr = std::shared_ptr<shm::Slot>;
 
 struct DecodeResult {
     std::optional<shm::SlotRef> ref;
@@ -33,20 +33,20 @@ struct DecodeResult {
 
 // One picture on its way into one slot. Its callbacks run on the decoder's threads, without the GIL.
 struct Job {
-    SlotPtr slot;
+    SlotWriter slot;
     BorrowedBytes picture;
     std::optional<shm::SlotRef> ref;
 
     void end(bool decoded) {
         if (decoded) {
-            ref = slot->publish();
+            ref = slot.publish();
         } else {
-            slot->abandon();
+            slot.abandon();
         }
     }
-    [[nodiscard]] ImageView target(const Need& need, codec::Size source) const {
-        const codec::Size size = codec::quickest_size(source, need.minimum(source), slot->bytes());
-        return slot->image(size.width, size.height);
+    [[nodiscard]] ImageView target(const Need& need, codec::Size source) {
+        const codec::Size size = codec::quickest_size(source, need.minimum(source), slot.bytes());
+        return slot.image(size.width, size.height);
     }
     // `need` is borrowed until the task is done.
     [[nodiscard]] codec::DecodeTask task(const Need& need) {
@@ -73,7 +73,7 @@ std::vector<Job> make_jobs(std::vector<SlotPtr> slots, const py::sequence& pictu
     std::vector<Job> jobs;
     jobs.reserve(slots.size());
     for (std::size_t i = 0; i < slots.size(); ++i) {
-        jobs.push_back({std::move(slots[i]), BorrowedBytes(py::object(pictures[i])), std::nullopt});
+        jobs.push_back({SlotWriter(std::move(slots[i])), BorrowedBytes(py::object(pictures[i])), std::nullopt});
     }
     return jobs;
 }

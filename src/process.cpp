@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bindings.hpp"
+#include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/base/failpoint.hpp"
 
@@ -24,6 +25,7 @@ void die_with_parent(int parent_pid) {
 void register_process(py::module_& module) {
     module.def("arm_failpoint", &arm_failpoint, py::arg("name"), py::arg("nth") = 1);
     module.def("failpoint", &failpoint, py::arg("name"));
+    module.def("raise_descriptor_limit", &raise_descriptor_limit);
     module.def("die_with_parent", &die_with_parent, py::arg("parent_pid"));
 }
 

@@ -44,6 +44,7 @@ class ReaderHandle {
         auto lease = reader_.try_lease({slot, generation});
         return lease ? std::make_unique<LeaseHandle>(std::make_shared<const Lease>(std::move(*lease))) : nullptr;
     }
+    [[nodiscard]] const shm::RingReader& reader() const noexcept { return reader_; }
     void close() noexcept { reader_.close(); }
 
   private:
@@ -90,6 +91,9 @@ void register_ring_reader(py::module_& module) {
         .def_property_readonly("slot_count",
                                [](const ReaderHandle& self) { return self.membership().geometry().slot_count; })
         .def_property_readonly("pixel_memory", &pixel_memory)
+        .def_property_readonly("alive", [](const ReaderHandle& self) { return self.reader().alive(); })
+        .def_property_readonly("has_writer", [](const ReaderHandle& self) { return self.reader().has_writer(); })
+        .def("fileno", [](const ReaderHandle& self) { return self.reader().fd(); })
         .def("try_lease", &ReaderHandle::try_lease, py::arg("slot"), py::arg("generation"))
         .def("close", &ReaderHandle::close)
         .def("__enter__", [](py::object self) { return self; })

@@ -119,7 +119,7 @@ void check_decoders(const std::vector<Batch>& batches) {
 // One picture on its way into one slot.
 struct Writing {
     PicturePtr picture;
-    SlotPtr slot;
+    shm::SlotWriter slot;
     codec::Orientation orientation = codec::Orientation::upright;
     std::optional<shm::SlotRef> ref;
     std::string error;
@@ -128,9 +128,9 @@ struct Writing {
     void run(const Need& need) noexcept {
         try {
             const codec::Size size = size_for(need);
-            picture->write(orientation, slot->image(size.width, size.height));
+            picture->write(orientation, slot.image(size.width, size.height));
             failpoint("decode.mid");
-            ref = slot->publish();
+            ref = slot.publish();
         } catch (const Error& failure) {
             fail(name(failure.code()), failure.what());
         } catch (const std::exception&) {
@@ -142,12 +142,12 @@ struct Writing {
     // libswscale converts a whole picture in a fifth of the time that it takes to convert and scale it.
     [[nodiscard]] codec::Size size_for(const Need& need) const noexcept {
         const codec::Size upright = codec::turned(picture->size(), orientation);
-        if (codec::rgb_bytes(upright) <= slot->bytes()) return upright;
+        if (codec::rgb_bytes(upright) <= slot.bytes()) return upright;
         return codec::scaled_size(upright, need.minimum(upright));
     }
 
     void fail(std::string_view code, const char* why) noexcept {
-        slot->abandon();
+        slot.abandon();
         error = code;
         message = why;
     }
@@ -160,7 +160,7 @@ Writing make_writing(const py::handle& item) {
         throw Error(Errc::invalid_argument, "orientation must be 1 to 8, not " + std::to_string(orientation));
     }
     return {.picture = std::move(picture),
-            .slot = std::move(slot),
+            .slot = shm::SlotWriter(std::move(slot)),
             .orientation = static_cast<codec::Orientation>(orientation),
             .ref = {},
             .error = {},

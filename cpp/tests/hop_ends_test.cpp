@@ -1,5 +1,6 @@
 // Both ends over a real socket, against each other and against bare libzmq as a hostile peer.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +67,26 @@ std::vector<wire::Descriptor> pictures(std::uint32_t count) {
     return made;
 }
 
+// Whether neither end can be made with so many descriptors left, and both say why. 16 are enough for a client.
+bool both_ends_are_refused_with(rlim_t spare, const std::string& address) {
+    const int highest = ::dup(0);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = static_cast<rlim_t>(highest) + spare;
+    ::close(highest);
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+    const auto says_why = [](const auto& make) {
+        try {
+            make();
+        } catch (const Error& error) {
+            return error.code() == Errc::system && std::string(error.what()).find("ulimit -n") != std::string::npos;
+        }
+        return false;
+    };
+    const bool server = says_why([&] { const HopServer made(address, 4); });
+    return server && (spare > 16 || says_why([&] { const HopClient made(address, "/ring", kRing); }));
+}
+
 wire::Bytes text(std::string_view bytes) { return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}; }
 
 TEST_F(Hop, credits_decide_how_much_is_unanswered) {
@@ -119,14 +140,59 @@ TEST_F(Hop, the_server_drops_what_it_cannot_read) {
     auto foreign = pictures(1);
     foreign[0].detector_id = server.detector_id() + 1 == 0 ? 1 : server.detector_id() + 1;
     stranger.send(wire::serialise_descriptors(foreign));
-    auto beyond = pictures(3);
-    for (wire::Descriptor& descriptor : beyond) descriptor.detector_id = server.detector_id();
-    stranger.send(wire::serialise_descriptors(beyond));
     stranger.send(hello);
     run(&server, nullptr, [&] { return !seen.greetings.empty(); });
-    EXPECT_EQ(server.malformed(), 6U);
+    EXPECT_EQ(server.malformed(), 5U);
     EXPECT_TRUE(seen.requests.empty());
     EXPECT_TRUE(wire::parse_welcome(stranger.receive()));
+}
+
+// Descriptors that the server would look at, from a peer that never asked for credits.
+wire::Buffer claims(const HopServer& server, std::uint32_t count) {
+    auto made = pictures(count);
+    for (wire::Descriptor& descriptor : made) descriptor.detector_id = server.detector_id();
+    return wire::serialise_descriptors(made);
+}
+
+TEST_F(Hop, who_ignores_its_credits_is_disconnected_and_fills_nothing) {
+    HopServer server(address, 3);
+    HopClient client(address, "/ring", kRing);
+    greet(server, client);
+    RawSocket greedy(ZMQ_DEALER, address, false);
+    greedy.watch();
+    for (int i = 0; i < 1000; ++i) greedy.send(claims(server, 1));
+    run(&server, &client, [&] { return server.malformed() > 0; });
+    EXPECT_TRUE(greedy.is_lost());
+    auto one = pictures(1);
+    ASSERT_TRUE(client.try_send(one));
+    run(&server, nullptr, [&] { return seen.requests.size() >= 4; });
+    ASSERT_EQ(seen.requests.size(), 4U) << "three of the greedy one, one of the other";
+    EXPECT_TRUE(server.try_reply(seen.requests[3], {}, {}, ""));
+    run(&server, &client, [&] { return answers.replies.size() == 1; });
+    EXPECT_FALSE(client.lost());
+}
+
+TEST_F(Hop, answers_give_the_credits_back) {
+    HopServer server(address, 2);
+    RawSocket worker(ZMQ_DEALER, address, false);
+    for (std::size_t round = 0; round < 5; ++round) {
+        worker.send(claims(server, 2));
+        run(&server, nullptr, [&] { return seen.requests.size() == 2; });
+        for (const Request& request : seen.requests) EXPECT_TRUE(server.try_reply(request, {}, {}, ""));
+        seen = {};
+    }
+    EXPECT_EQ(server.malformed(), 0U);
+}
+
+TEST_F(Hop, too_few_descriptors_are_an_error_and_no_abort) {
+    for (const rlim_t spare : {2U, 6U, 20U}) {
+        const pid_t child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) ::_exit(both_ends_are_refused_with(spare, address) ? 0 : 1);
+        int status = -1;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_EQ(status, 0) << spare << " descriptors were left";
+    }
 }
 
 TEST_F(Hop, the_client_drops_what_it_cannot_read) {

@@ -172,6 +172,8 @@ TYPED_TEST_P(LinkConformance, a_client_may_come_first) {
     EXPECT_EQ(client->try_send(numbered(1)), Sent::yes);
     EXPECT_EQ(client->try_send(numbered(2)), Sent::yes);
     const auto server = this->links.serve();
+    std::vector<int> none;
+    (void)client->wait(100ms, {}, none);
     EXPECT_TRUE(this->brings(*server, 1));
     EXPECT_TRUE(this->brings(*server, 2));
     EXPECT_TRUE(this->until(*client, [&] { return client->connection() == Connection::connected; }));
@@ -235,6 +237,22 @@ TYPED_TEST_P(LinkConformance, a_server_sees_the_loss_of_a_client_and_keeps_the_o
     EXPECT_TRUE(this->brings(*other, 4));
 }
 
+TYPED_TEST_P(LinkConformance, the_server_ends_one_client_and_keeps_the_others) {
+    const auto both = this->pair();
+    const auto other = this->links.connect();
+    EXPECT_EQ(other->try_send(numbered(3)), Sent::yes);
+    std::string peer;
+    EXPECT_EQ(number_of(this->next(*both.server, &peer)), 3U);
+    EXPECT_EQ(both.client->try_send(numbered(5)), Sent::yes);
+    EXPECT_TRUE(this->brings(*both.server, 5));
+    both.server->end_last_sender();
+    EXPECT_TRUE(this->is_lost(*both.client));
+    EXPECT_TRUE(this->is_gone(*both.server, both.peer));
+    EXPECT_EQ(both.server->try_send(this->bytes(peer), numbered(4)), Sent::yes);
+    EXPECT_TRUE(this->brings(*other, 4));
+    EXPECT_EQ(other->connection(), Connection::connected);
+}
+
 TYPED_TEST_P(LinkConformance, a_killed_server_is_noticed) {
     // The child comes first: it must not inherit a link in use.
     OtherProcess child([this] {
@@ -255,6 +273,7 @@ TYPED_TEST_P(LinkConformance, a_killed_client_is_noticed) {
     OtherProcess child([this] {
         const auto client = this->links.connect();
         (void)client->try_send(numbered(1));
+        (void)this->until(*client, [&] { return client->connection() == Connection::connected; });
         for (;;) ::pause();
     });
     const auto server = this->links.serve();
@@ -421,7 +440,8 @@ TYPED_TEST_P(LinkConformance, a_forked_child_can_only_destroy_it) {
 
 REGISTER_TYPED_TEST_SUITE_P(LinkConformance, messages_arrive_whole_and_in_order_both_ways, a_client_may_come_first,
                             the_server_addresses_the_peer_it_means, a_client_sees_the_loss_of_its_server_for_good,
-                            a_server_sees_the_loss_of_a_client_and_keeps_the_others, a_killed_server_is_noticed,
+                            a_server_sees_the_loss_of_a_client_and_keeps_the_others,
+                            the_server_ends_one_client_and_keeps_the_others, a_killed_server_is_noticed,
                             a_killed_client_is_noticed, a_full_queue_refuses_and_keeps_what_it_took,
                             a_peer_that_does_not_read_costs_only_itself, wake_fds_end_a_wait_at_both_ends,
                             a_wait_ends_with_its_time_and_with_a_message, garbage_from_a_stranger_harms_nobody,

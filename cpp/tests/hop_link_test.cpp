@@ -1,6 +1,8 @@
 // The links that there are go through the one suite.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,8 +11,11 @@
 #include <string_view>
 
 #include "framehop/base/unique_fd.hpp"
+#include "framehop/shm/local_socket.hpp"
 #include "hop_link_conformance.hpp"
 #include "hop_raw_socket.hpp"
+#include "shm_channel.hpp"
+#include "shm_wait.hpp"
 
 namespace framehop::hop {
 namespace {
@@ -73,7 +78,58 @@ class ZmqLinks {
     std::vector<std::unique_ptr<RawSocket>> strangers_;  // they stay connected
 };
 
+// Shared memory, by address.
+class ShmLinks {
+  public:
+    explicit ShmLinks(const std::string& directory) : path_(directory + "/hop"), address_("shm://" + path_) {}
+
+    [[nodiscard]] std::unique_ptr<ServerLink> serve() const { return bind_link(address_); }
+    [[nodiscard]] std::unique_ptr<ClientLink> connect() const { return connect_link(address_); }
+
+    void harass() {
+        // The memory with every index and byte at its wildest, behind an introduction that is in order.
+        UniqueFd wild = make_channel_memory();
+        const std::vector<std::uint8_t> noise(8192, 0xEE);
+        EXPECT_EQ(::pwrite(wild.get(), noise.data(), noise.size(), 64), static_cast<ssize_t>(noise.size()));
+        UniqueFd sparse(::memfd_create("sparse", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+        EXPECT_EQ(::ftruncate(sparse.get(), 1 << 20), 0);
+        EXPECT_EQ(::fcntl(sparse.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+        const UniqueFd bell = make_bell();
+        const Handshake fine;
+        const Handshake other{.version = kChannelVersion + 1};
+        for (const int memory : {wild.get(), sparse.get(), bell.get()}) stranger(fine, {memory, bell.get()});
+        stranger(other, {wild.get(), bell.get()});
+        stranger(fine, {wild.get(), wild.get()});
+        stranger(fine, {});
+        for (int i = 0; i < 40; ++i) strangers_.push_back(shm::connect_to(path_));  // and say nothing
+    }
+
+    // It takes what the client hands over, and answers with a welcome that is none.
+    void impostor(std::chrono::milliseconds for_how_long) const {
+        const shm::Listener listener(path_);
+        const auto end = std::chrono::steady_clock::now() + for_how_long;
+        while (std::chrono::steady_clock::now() < end) {
+            if (!shm::wait_readable(listener.fd(), 50ms)) continue;
+            const UniqueFd caller = listener.try_accept();
+            const Handshake answer;
+            (void)shm::try_send(caller.get(), std::as_bytes(std::span(&answer, 1)), {});
+            (void)::poll(nullptr, 0, 10);
+        }
+    }
+
+  private:
+    void stranger(const Handshake& says, std::vector<int> fds) {
+        strangers_.push_back(shm::connect_to(path_));
+        EXPECT_TRUE(shm::try_send(strangers_.back().get(), std::as_bytes(std::span(&says, 1)), fds));
+    }
+
+    std::string path_;
+    std::string address_;
+    std::vector<UniqueFd> strangers_;  // they stay connected
+};
+
 INSTANTIATE_TYPED_TEST_SUITE_P(Zmq, LinkConformance, ZmqLinks);
+INSTANTIATE_TYPED_TEST_SUITE_P(Shm, LinkConformance, ShmLinks);
 
 }  // namespace
 }  // namespace framehop::hop

@@ -16,6 +16,8 @@ class RawSocket {
   public:
     RawSocket(int type, const std::string& address, bool bind) : socket_(zmq_socket(context_, type)) {
         const int linger = 0;
+        const int never = -1;
+        zmq_setsockopt(socket_, ZMQ_RECONNECT_IVL, &never, sizeof never);
         const int patience_ms = 20'000;
         zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);
         zmq_setsockopt(socket_, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms);
@@ -25,8 +27,21 @@ class RawSocket {
     RawSocket(const RawSocket&) = delete;
     RawSocket& operator=(const RawSocket&) = delete;
     ~RawSocket() {
+        if (events_ != nullptr) zmq_close(events_);
         zmq_close(socket_);
         zmq_ctx_term(context_);
+    }
+
+    // Makes `is_lost` possible.
+    void watch() {
+        EXPECT_EQ(zmq_socket_monitor(socket_, "inproc://raw", ZMQ_EVENT_DISCONNECTED), 0);
+        events_ = zmq_socket(context_, ZMQ_PAIR);
+        EXPECT_EQ(zmq_connect(events_, "inproc://raw"), 0);
+    }
+    // Waits for the end of the connection; false when it does not come.
+    [[nodiscard]] bool is_lost() const {
+        zmq_pollitem_t item{events_, 0, ZMQ_POLLIN, 0};
+        return zmq_poll(&item, 1, 20'000) == 1;
     }
 
     void send(wire::Bytes part, bool more = false) {
@@ -43,6 +58,7 @@ class RawSocket {
   private:
     void* context_ = zmq_ctx_new();
     void* socket_;
+    void* events_ = nullptr;
 };
 
 }  // namespace framehop::hop

@@ -19,8 +19,9 @@ std::vector<std::uint8_t> bytes_of(int fd, std::size_t from, std::size_t count) 
 }
 
 TEST(Layout, golden_version_sizes_and_offsets) {
-    EXPECT_EQ(kLayoutVersion, 1U);
+    EXPECT_EQ(kLayoutVersion, 2U);
     EXPECT_EQ(kSlotsOffset, 192U);
+    EXPECT_EQ(offsetof(ControlHeader, written), 132U);
     EXPECT_EQ(sizeof(SlotRecord), 256U);
     EXPECT_EQ(offsetof(SlotRecord, tag), 64U);
     EXPECT_EQ(offsetof(SlotRecord, picture), 240U);
@@ -35,7 +36,7 @@ TEST(Layout, golden_version_sizes_and_offsets) {
 
 TEST(Layout, golden_bytes_of_a_new_ring) {
     const TestRing ring({.slot_count = 3, .tap_quota = 1, .slot_bytes = 8192});
-    const std::vector<std::uint8_t> expected{'F', 'H', 'F', 'P', 'R', 'I', 'N', 'G', 1, 0, 0,  0, 3, 0,
+    const std::vector<std::uint8_t> expected{'F', 'H', 'F', 'P', 'R', 'I', 'N', 'G', 2, 0, 0,  0, 3, 0,
                                              0,   0,   0,   32,  0,   0,   0,   0,   0, 0, 77, 0, 0, 0,
                                              0,   0,   0,   0,   1,   0,   0,   0,   0, 0, 0,  0};
     EXPECT_EQ(bytes_of(ring.fds().control.get(), 0, expected.size()), expected);

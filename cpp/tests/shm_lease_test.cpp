@@ -86,8 +86,40 @@ TEST_F(LeaseTest, a_dead_taps_quota_comes_back) {
     const SlotId id = publish();
     const auto held = tap.try_lease(id);
     EXPECT_FALSE(other_tap.try_lease(id));
-    table.reclaim(2);
+    table.reclaim(only(2));
     EXPECT_TRUE(other_tap.try_lease(id));
+}
+
+TEST_F(LeaseTest, each_tap_has_a_ticket_that_no_other_takes) {
+    const TestRing three({.slot_count = 4, .tap_quota = 3, .slot_bytes = 4096});
+    TapQuota quota(*three.control);
+    ASSERT_TRUE(quota.keep_one_for(1));
+    ASSERT_TRUE(quota.keep_one_for(2));
+    EXPECT_TRUE(quota.try_take(1));
+    const auto shared = quota.try_take(1);
+    EXPECT_TRUE(shared);
+    EXPECT_FALSE(quota.try_take(1)) << "what is left is another's";
+    EXPECT_TRUE(quota.try_take(2));
+    EXPECT_FALSE(quota.try_take(2));
+    quota.give_back(*shared);
+    EXPECT_TRUE(quota.try_take(2));
+}
+
+TEST_F(LeaseTest, a_late_tap_inherits_the_first_ticket_that_comes_back) {
+    const TestRing two({.slot_count = 3, .tap_quota = 2, .slot_bytes = 4096});
+    TapQuota quota(*two.control);
+    ASSERT_TRUE(quota.keep_one_for(1));
+    ASSERT_TRUE(quota.try_take(1));
+    const auto greedy = quota.try_take(1);
+    ASSERT_TRUE(greedy);
+    ASSERT_TRUE(quota.keep_one_for(2));
+    EXPECT_FALSE(quota.keep_one_for(3)) << "each is kept for somebody";
+    EXPECT_FALSE(quota.try_take(2));
+    quota.give_back(*greedy);
+    EXPECT_FALSE(quota.try_take(1));
+    EXPECT_TRUE(quota.try_take(2));
+    quota.take_back(only(2));
+    EXPECT_TRUE(quota.keep_one_for(3));
 }
 
 TEST_F(LeaseTest, a_shape_that_does_not_fit_is_never_shown) {

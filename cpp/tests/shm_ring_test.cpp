@@ -2,6 +2,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "framehop/shm/ring.hpp"
 #include "shm_test_ring.hpp"
 
@@ -63,6 +65,47 @@ TEST_F(RingTest, closing_the_ring_drops_the_picture_that_was_not_published) {
     EXPECT_EQ(table.free_slots(), 2U);
     EXPECT_EQ(code_of([&] { static_cast<void>(ring.try_acquire(tag_of(2))); }), "closed");
     EXPECT_EQ(code_of([&] { ring.retire({0, 1}); }), "closed");
+}
+
+TEST_F(RingTest, closing_wakes_who_waits_and_hands_out_nothing_any_more) {
+    auto first = ring.try_acquire(tag_of(1));
+    const auto second = ring.try_acquire(tag_of(2));
+    std::string code;
+    {
+        const std::jthread waiter(
+            [&] { code = code_of([&] { static_cast<void>(ring.wait_acquire(tag_of(3), std::chrono::hours(1))); }); });
+        while (test_ring.control->header().bell.waiters.load() == 0) std::this_thread::yield();
+        ring.close();
+    }
+    EXPECT_EQ(code, "closed");
+    first.reset();
+    EXPECT_EQ(table.free_slots(), 1U) << "nobody took what came back";
+}
+
+TEST_F(RingTest, what_a_decoder_has_nobody_else_ends) {
+    const auto slot = ring.try_acquire(tag_of(1));
+    {
+        SlotWriter decoder(slot);
+        static_cast<void>(decoder.image(1, 1));
+        EXPECT_EQ(code_of([&] { slot->abandon(); }), "refused");
+        EXPECT_EQ(code_of([&] { static_cast<void>(slot->publish()); }), "refused");
+        EXPECT_EQ(code_of([&] { static_cast<void>(slot->image(1, 1)); }), "refused");
+        EXPECT_EQ(code_of([&] { const SlotWriter another(slot); }), "refused");
+        EXPECT_EQ(table.snapshot()[0].state, SlotState::filling);
+    }
+    EXPECT_NO_THROW(slot->abandon()) << "the decoder has left it";
+    EXPECT_EQ(table.free_slots(), 2U);
+}
+
+TEST_F(RingTest, a_decoder_ends_its_slot) {
+    const auto slot = ring.try_acquire(tag_of(1));
+    SlotWriter decoder(slot);
+    static_cast<void>(decoder.image(2, 2));
+    EXPECT_EQ(decoder.publish().width, 2U);
+    EXPECT_NO_THROW(slot->abandon());
+    EXPECT_EQ(table.snapshot()[0].state, SlotState::ready);
+    SlotWriter late(slot);
+    EXPECT_EQ(code_of([&] { static_cast<void>(late.image(1, 1)); }), "closed");
 }
 
 TEST_F(RingTest, a_reference_from_elsewhere_is_stale) { EXPECT_FALSE(ring.retire({99, 1})); }

@@ -13,7 +13,7 @@ constexpr Geometry kSmall{.slot_count = 3, .tap_quota = 1, .slot_bytes = 8192};
 
 UniqueFd memfd(std::uint64_t bytes, bool sealed) {
     UniqueFd fd(::memfd_create("forged", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    EXPECT_EQ(::ftruncate(fd.get(), static_cast<off_t>(bytes)), 0);
+    EXPECT_EQ(::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)), 0);
     const int seals = sealed ? F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL : 0;
     EXPECT_EQ(::fcntl(fd.get(), F_ADD_SEALS, seals), 0);
     return fd;
@@ -69,7 +69,7 @@ TEST(Segment, another_magic_version_or_size_is_refused) {
     wrong.magic += 1;
     EXPECT_EQ(control_code(wrong, bytes), "wrong_layout");
     wrong = identity_of(kSmall);
-    wrong.layout_version = 2;
+    wrong.layout_version = kLayoutVersion + 1;
     EXPECT_EQ(control_code(wrong, bytes), "wrong_layout");
     wrong = identity_of(kSmall);
     wrong.slot_count = 4000;
@@ -82,6 +82,14 @@ TEST(Segment, another_magic_version_or_size_is_refused) {
     EXPECT_EQ(control_code(wrong, bytes), "wrong_layout");
     EXPECT_EQ(control_code(identity_of(kSmall), bytes + 4096), "wrong_layout");
     EXPECT_EQ(control_code(identity_of(kSmall), 64), "wrong_layout");
+}
+
+TEST(Segment, memory_that_was_never_taken_is_refused) {
+    UniqueFd sparse(::memfd_create("sparse", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    ASSERT_EQ(::ftruncate(sparse.get(), static_cast<off_t>(kSmall.pixel_bytes())), 0);
+    ASSERT_EQ(::posix_fallocate(sparse.get(), 0, 4096), 0);
+    ASSERT_EQ(::fcntl(sparse.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+    EXPECT_EQ(code_of([&] { Pixels(sparse.get(), kSmall, Mapping::Access::read_only); }), "wrong_layout");
 }
 
 TEST(Segment, memory_that_could_shrink_under_us_is_refused) {

@@ -25,6 +25,7 @@ class SlotTableTest : public ::testing::Test {
 
     TestRing ring{{.slot_count = 2, .tap_quota = 0, .slot_bytes = 4096}};
     SlotTable table{ring.table()};
+    std::atomic<bool> over{false};
 };
 
 TEST_F(SlotTableTest, a_filling_slot_cannot_be_leased) {
@@ -64,7 +65,7 @@ TEST_F(SlotTableTest, when_all_are_in_use_nothing_is_acquired) {
     acquire(1);
     const SlotId second = acquire(2);
     EXPECT_EQ(table.try_acquire(tag_of(3)), std::nullopt);
-    EXPECT_EQ(table.wait_acquire(tag_of(3), 1ms), std::nullopt);
+    EXPECT_EQ(table.wait_acquire(tag_of(3), 1ms, over), std::nullopt);
     EXPECT_TRUE(table.abandon(second));
     EXPECT_EQ(acquire(3).slot, second.slot);
 }
@@ -76,7 +77,7 @@ TEST_F(SlotTableTest, a_waiting_writer_gets_the_slot_that_a_reader_gives_back) {
     ASSERT_TRUE(table.retire(id));
     std::optional<SlotId> got;
     {
-        const std::jthread writer([&] { got = table.wait_acquire(tag_of(3), 1h); });
+        const std::jthread writer([&] { got = table.wait_acquire(tag_of(3), 1h, over); });
         while (ring.control->header().bell.waiters.load() == 0) std::this_thread::yield();
         table.release(id.slot, 4);
     }
@@ -92,10 +93,53 @@ TEST_F(SlotTableTest, reclaim_takes_exactly_the_dead_holders_leases) {
     ASSERT_TRUE(table.try_lease(second, 5));
     ASSERT_TRUE(table.try_lease(second, 6));
     EXPECT_EQ(table.leases_of(5), 2U);
-    EXPECT_EQ(table.reclaim(5), 2U);
+    EXPECT_EQ(table.reclaim(only(5)), 2U);
     EXPECT_EQ(table.leases_of(5), 0U);
     EXPECT_EQ(table.leases_of(6), 1U);
-    EXPECT_EQ(table.reclaim(5), 0U);
+    EXPECT_EQ(table.reclaim(only(5)), 0U);
+}
+
+// A reader killed between dropping its bit and ringing.
+void drop_silently(const TestRing& ring, std::uint32_t slot, std::uint32_t holder) {
+    ring.control->slot(slot).word.fetch_and(~SlotWord::lease_bit(holder));
+}
+
+TEST_F(SlotTableTest, reclaim_wakes_the_writer_also_when_the_dead_had_dropped_its_lease) {
+    acquire(1);
+    const SlotId id = publish(2);
+    ASSERT_TRUE(table.try_lease(id, 4));
+    ASSERT_TRUE(table.retire(id));
+    std::optional<SlotId> got;
+    {
+        const std::jthread writer([&] { got = table.wait_acquire(tag_of(3), 1h, over); });
+        while (ring.control->header().bell.waiters.load() == 0) std::this_thread::yield();
+        drop_silently(ring, id.slot, 4);
+        EXPECT_EQ(table.reclaim(only(4)), 0U);
+    }
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->slot, id.slot);
+}
+
+TEST_F(SlotTableTest, a_wait_looks_once_more_at_its_end) {
+    acquire(1);
+    const SlotId id = publish(2);
+    ASSERT_TRUE(table.try_lease(id, 4));
+    ASSERT_TRUE(table.retire(id));
+    std::optional<SlotId> got;
+    {
+        const std::jthread writer([&] { got = table.wait_acquire(tag_of(3), 100ms, over); });
+        while (ring.control->header().bell.waiters.load() == 0) std::this_thread::yield();
+        drop_silently(ring, id.slot, 4);
+    }
+    EXPECT_TRUE(got);
+}
+
+TEST_F(SlotTableTest, reclaim_takes_the_bits_of_all_places_that_nobody_holds) {
+    const SlotId id = publish();
+    for (const std::uint32_t holder : {3U, 9U, 23U}) ASSERT_TRUE(table.try_lease(id, holder));
+    EXPECT_EQ(table.reclaim(~only(9)), 2U);
+    EXPECT_EQ(table.leases_of(9), 1U);
+    EXPECT_EQ(table.snapshot()[id.slot].leases, 1U);
 }
 
 TEST_F(SlotTableTest, adoption_frees_half_written_and_published_slots_but_keeps_leases) {

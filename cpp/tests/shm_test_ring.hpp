@@ -24,7 +24,7 @@ class TestRing {
     [[nodiscard]] std::shared_ptr<Membership> member(Role role, std::uint32_t holder) const {
         return std::make_shared<Membership>(
             control, pixels,
-            Membership::Seat{.role = role, .holder = holder, .incarnation = 1, .connection = UniqueFd()});
+            Membership::Seat{.role = role, .holder = holder, .incarnation = 1, .connection = HostConnection()});
     }
     [[nodiscard]] SlotTable table() const { return SlotTable(control); }
     [[nodiscard]] const SegmentFds& fds() const { return fds_; }

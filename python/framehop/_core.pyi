@@ -25,6 +25,9 @@ def arm_failpoint(name: str, nth: int = 1) -> None:
 def failpoint(name: str) -> None:
     """Mark the point `name`: does nothing unless the point is armed. Thread-safe."""
 
+def raise_descriptor_limit() -> None:
+    """Raise this process's limit of file descriptors as far as that goes without privileges, soft to hard. Thread-safe."""
+
 def die_with_parent(parent_pid: int) -> None:
     """Have the kernel kill this process when the thread that spawned it ends (PR_SET_PDEATHSIG, SIGKILL).
 
@@ -177,7 +180,8 @@ class Slot:
     def publish(self) -> SlotRef:
         """Make the picture leasable, with the size last given to `array` or decoded. Raises ClosedError if the slot has ended."""
     def abandon(self) -> None:
-        """Give the slot back unpublished. Harmless after `publish`, and when called twice."""
+        """Give the slot back unpublished. Harmless after `publish`, and when called twice. Like `array` and `publish` it raises
+        RefusedError while a decoder writes to the slot."""
 
 @final
 class Ring:
@@ -210,7 +214,8 @@ class Ring:
     def try_acquire(self, tag: FrameTag) -> Slot | None:
         """Take a free slot for `tag`, or None when all are in use. Never blocks."""
     def wait_acquire(self, tag: FrameTag, timeout_s: float) -> Slot | None:
-        """Like `try_acquire`, but wait for a slot up to `timeout_s` seconds. GIL released; Ctrl-C works."""
+        """Like `try_acquire`, but wait for a slot up to `timeout_s` seconds. GIL released; Ctrl-C works. Raises ClosedError when
+        the ring is closed meanwhile."""
     def retire(self, ref: SlotRef) -> bool:
         """Give up a published picture: its slot is free once its last lease ends. Returns False if `ref` is stale."""
     def close(self) -> None: ...
@@ -243,8 +248,9 @@ class RingReader:
 
     @staticmethod
     def attach(path: str, *, role: Literal["detector", "tap"] = "tap", timeout_s: float = 5.0) -> RingReader:
-        """Attach to a RingHost as a reader. Raises RefusedError for a ring of another user or with no place left for a holder,
-        WrongLayoutError, SystemCallError."""
+        """Attach to a RingHost as a reader. A tap has one slot of the ring's tap quota for itself, and more as long as others
+        leave some. Raises RefusedError for a ring of another user, with no place left for a holder, or whose tap quota is shared
+        out among other taps; WrongLayoutError; SystemCallError."""
     @property
     def path(self) -> str: ...
     @property
@@ -254,6 +260,15 @@ class RingReader:
     @property
     def pixel_memory(self) -> tuple[int, int]:
         """Address and bytes of the mapping of all pixels, for making them known to a device. It lives as long as this object."""
+    @property
+    def alive(self) -> bool:
+        """Whether the ring's host lives: without it no picture comes any more. Raises ClosedError."""
+    @property
+    def has_writer(self) -> bool:
+        """Whether a writer is attached. While there is none, a successor may be on its way. Raises ClosedError."""
+    def fileno(self) -> int:
+        """Return a descriptor to wait on: it becomes readable when a writer comes or goes, until `alive` is asked, and stays so
+        once the host is gone. Never read from it; it ends with `close`. Raises ClosedError."""
     def try_lease(self, slot: int, generation: int) -> Lease | None:
         """Lease the picture published in `slot` under `generation`; None when it is stale or a tap is over its quota, never
         other pixels. Raises InvalidArgumentError for a slot out of range."""
@@ -667,8 +682,8 @@ class HopServer:
         and not sent with status "ok"."""
     @property
     def malformed(self) -> int:
-        """Number of messages dropped so far: they do not parse, are for another incarnation, or have more descriptors than
-        `credits`."""
+        """Number of messages dropped so far: they do not parse, are for another incarnation, or leave their worker with more
+        than `credits` descriptors unanswered. Those of the last kind also end their worker's connection."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -30,6 +30,8 @@ from framehop.sources import SourceSpec, StreamConfig, expand
 from framehop.strict import to_struct
 
 MIB = 1 << 20
+
+Hop = Literal["zmq", "shm"]
 MAX_PIXELS = 67_108_864  # 8192 x 8192
 MAX_LANES = 256  # threads of one detector; far more than cores would only be in each other's way
 
@@ -71,9 +73,10 @@ class DetectOptions:
     which something has changed. `motion`: how that is found out.
 
     How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
-    picture after scaled decode. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a frame is given up
-    after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on the CPU only
-    their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+    picture after scaled decode. `hop`: what descriptors and boxes travel by between workers and detectors, ZeroMQ or shared
+    memory, which takes 32 MiB for each pair of them. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a
+    frame is given up after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on
+    the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
 
     Who gets the cores: `decode_threads`: of one worker; 0 splits the cores that this process may use among the workers. `lanes`:
     inferences side by side in one detector, 1 to 256. 0 is one on a GPU; on the CPU it splits the cores among the detectors. On the
@@ -102,6 +105,7 @@ class DetectOptions:
     slots: int = 32
     slot_bytes: int = 4 * MIB
     tap_quota: int = 2
+    hop: Hop = "zmq"
     max_batch: int = 8
     preprocess: Preprocess = "auto"
     max_pixels: int = MAX_PIXELS
@@ -132,6 +136,7 @@ class DetectOptions:
         check_regions(self.regions)
         _engine_options(self)
         self._check_skipping()
+        _check_hop(self.hop)
         if not _LANE.fullmatch(self.lane):
             raise ConfigError(
                 f"lane {self.lane[:140]!r} is not allowed: use 1 to 100 of the characters A-Z a-z 0-9 . _ -"
@@ -148,6 +153,11 @@ class DetectOptions:
     def group(self) -> str:
         """The consumer group of this lane."""
         return f"detect-{self.lane}"
+
+
+def _check_hop(hop: str) -> None:
+    if hop not in ("zmq", "shm"):
+        raise ConfigError(f"hop must be zmq or shm, not {hop}")
 
 
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -169,6 +179,7 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     policies: dict[str, str] = {}
     when: When = "always"
     motion: Motion = Motion()
+    hop: Hop = "zmq"
 
     def __post_init__(self) -> None:
         check_regions(self.regions)

@@ -108,6 +108,7 @@ def raw_socket(kind: int, address: str, *, bind: bool = False) -> Iterator[zmq.S
     context = zmq.Context()
     socket = context.socket(kind)
     socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RECONNECT_IVL, -1)
     socket.setsockopt(zmq.RCVTIMEO, int(PATIENCE_S * 1000))
     try:
         (socket.bind if bind else socket.connect)(address)

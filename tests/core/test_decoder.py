@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ from framehop._core import (
     decode_jpeg,
     encode_jpeg,
 )
-from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.errors import ClosedError, InvalidArgumentError, RefusedError
 
 SLOTS = 8
 SLOT_BYTES = 320 * 240 * 3
@@ -155,6 +155,23 @@ def test_an_ended_slot_fails_by_itself(ring: Ring, decoder: JpegDecoder) -> None
     slots[0].abandon()
     results = decoder.decode(slots, [picture(1), picture(2)])
     assert [result.error for result in results] == ["closed", ""]
+
+
+def test_what_a_decoder_has_nobody_else_ends(ring: Ring, decoder: JpegDecoder) -> None:
+    [slot] = take(ring, 1)
+
+    class Meddling(list[bytes]):
+        """Pictures whose owner does with the slot what it must not, once the decoder has it."""
+
+        def __getitem__(self, index: Any) -> Any:
+            for meddle in (slot.abandon, slot.publish, lambda: slot.array(1, 1), lambda: decoder.decode([slot], [b""])):
+                with pytest.raises(RefusedError, match="a decoder is writing"):
+                    meddle()
+            return super().__getitem__(index)
+
+    [result] = decoder.decode([slot], Meddling([picture(1)]))
+    assert result.ref is not None
+    assert (result.ref.slot, result.ref.generation) == (slot.index, slot.generation)
 
 
 def test_refused_batches_leave_the_slots_with_their_caller(ring: Ring, decoder: JpegDecoder) -> None:

@@ -41,7 +41,6 @@ def test_the_server_counts_and_drops_what_it_cannot_read(tmp_path: Path, server:
         good[:-1],
         good + b"\0",
         good + peers.descriptor(server.detector_id + 1),
-        good * 5,
         peers.hello()[:-1],
         peers.welcome(),
         peers.reply(3),
@@ -56,6 +55,35 @@ def test_the_server_counts_and_drops_what_it_cannot_read(tmp_path: Path, server:
     assert [(request.slot, request.generation) for request in requests] == [(3, 1)]
     assert server.malformed == len(hostile) + 1
     assert not (tmp_path / "mark").exists()
+
+
+def test_who_ignores_its_credits_fills_nothing_and_is_disconnected(tmp_path: Path, server: HopServer) -> None:
+    with (
+        raw_socket(zmq.DEALER, address(tmp_path)) as greedy,
+        greedy.get_monitor_socket(zmq.EVENT_DISCONNECTED) as monitor,
+        HopClient(address(tmp_path), ring_path="/r", ring_id=1) as client,
+    ):
+        greet(server, client)
+        for _ in range(1000):
+            greedy.send(peers.descriptor(server.detector_id))
+        taken = take_requests(server, 4)
+        until(lambda: (taken.extend(server.poll(0.1)[0]), server.malformed)[-1], what="the fifth was not refused")
+        assert monitor.poll(int(peers.PATIENCE_S * 1000)), "the server kept the connection"
+        greedy.disable_monitor()
+        assert client.send(refs(1), sizes(1))
+        until(lambda: (taken.extend(server.poll(0.1)[0]), taken[-1].slot == 1)[-1], what="the other's request")
+        assert len(taken) == 4 + 1
+
+
+def test_a_message_with_more_than_the_credits_counts_as_ignoring_them(tmp_path: Path, server: HopServer) -> None:
+    with (
+        raw_socket(zmq.DEALER, address(tmp_path)) as greedy,
+        greedy.get_monitor_socket(zmq.EVENT_DISCONNECTED) as monitor,
+    ):
+        greedy.send(peers.descriptor(server.detector_id) * 5)
+        until(lambda: server.poll(0.1) == ([], [], []) and server.malformed, what="it was not counted")
+        assert monitor.poll(int(peers.PATIENCE_S * 1000)), "the server kept the connection"
+        greedy.disable_monitor()
 
 
 def test_descriptors_doubled_and_reordered_are_only_claims(tmp_path: Path, server: HopServer) -> None:

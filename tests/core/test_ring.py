@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -177,13 +179,50 @@ def test_a_writable_array_keeps_its_slot(ring: Ring) -> None:
 
 def test_taps_cannot_take_the_pipelines_slots(ring: Ring) -> None:
     refs = [publish(ring), publish(ring)]
-    with RingReader.attach(ring.path, role="tap") as tap, RingReader.attach(ring.path, role="tap") as other:
+    with RingReader.attach(ring.path, role="tap") as tap:
         first = tap.try_lease(refs[0].slot, refs[0].generation)
         assert first is not None
         assert tap.try_lease(refs[1].slot, refs[1].generation) is None
-        assert other.try_lease(refs[1].slot, refs[1].generation) is None
         first.release()
-        assert other.try_lease(refs[1].slot, refs[1].generation) is not None
+        assert tap.try_lease(refs[1].slot, refs[1].generation) is not None
+
+
+def test_a_tap_that_could_never_see_a_picture_is_refused(ring: Ring) -> None:
+    with (
+        RingReader.attach(ring.path, role="tap"),
+        pytest.raises(RefusedError, match="1 slots for taps, and none is left"),
+    ):
+        RingReader.attach(ring.path, role="tap")
+    RingReader.attach(ring.path, role="tap").close()
+
+
+def test_a_tap_learns_that_writer_and_host_are_gone(path: str) -> None:
+    host = RingHost(path, slots=1, slot_bytes=4096, tap_quota=1)
+    with RingReader.attach(path, role="tap") as tap:
+        assert (tap.alive, tap.has_writer) == (True, False)
+        assert select.select([tap], [], [], 0) == ([], [], [])
+        with Ring.attach(path):
+            assert select.select([tap], [], [], 30) == ([tap], [], [])
+            assert (tap.alive, tap.has_writer) == (True, True)
+        assert select.select([tap], [], [], 30) == ([tap], [], [])
+        assert (tap.alive, tap.has_writer) == (True, False)
+        assert select.select([tap], [], [], 0) == ([], [], []), "it was asked"
+        host.close()
+        assert select.select([tap], [], [], 30) == ([tap], [], [])
+        assert not tap.alive
+    for use in (tap.fileno, lambda: tap.alive, lambda: tap.has_writer):
+        with pytest.raises(ClosedError, match="closed"):
+            use()
+
+
+def test_closing_a_ring_wakes_who_waits_for_a_slot(ring: Ring) -> None:
+    held = [ring.try_acquire(TAG) for _ in range(3)]
+    assert all(held)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ring.wait_acquire, TAG, 3600.0)
+        ring.close()
+        with pytest.raises(ClosedError, match="closed"):
+            waiting.result(60)
 
 
 def test_an_unknown_role(ring: Ring) -> None:

@@ -125,18 +125,32 @@ def test_a_stopped_tap_pins_its_quota_and_no_more(host: RingHost, ring: Ring) ->
 
 def test_a_dead_taps_quota_comes_back(host: RingHost, ring: Ring) -> None:
     refs = [publish(ring, seq) for seq in range(2)]
-    with peer(host.path, "tap") as tap, RingReader.attach(host.path, role="tap") as other:
+    with peer(host.path, "tap") as tap:
         for ref in refs:
             assert tap.ask(lease_line(ref)) != ["none"]
-        assert other.try_lease(refs[0].slot, refs[0].generation) is None
-        tap.kill()
-        until(lambda: other.try_lease(refs[0].slot, refs[0].generation) is not None, "the quota is back")
+        with RingReader.attach(host.path, role="tap") as other:
+            assert other.try_lease(refs[0].slot, refs[0].generation) is None
+            tap.kill()
+            until(lambda: other.try_lease(refs[0].slot, refs[0].generation) is not None, "the quota is back")
+
+
+def test_a_stopped_tap_starves_no_other(host: RingHost, ring: Ring) -> None:
+    refs = [publish(ring, seq) for seq in range(3)]
+    with peer(host.path, "tap") as stopped, RingReader.attach(host.path, role="tap") as other:
+        assert [stopped.ask(lease_line(ref)) == ["none"] for ref in refs] == [False, True, True]
+        stopped.signal(signal.SIGSTOP)
+        for ref in refs:
+            lease = other.try_lease(ref.slot, ref.generation)
+            assert lease is not None
+            assert np.all(lease.array() == colour(refs.index(ref)))
+            lease.release()
 
 
 # ---------------------------------------------------------------- a peer that speaks the protocol by hand
 
 ATTACH = struct.Struct("<8sII")
 MAGIC = b"FHATTACH"
+VERSION = 2
 DETECTOR = 2
 
 
@@ -151,7 +165,7 @@ def knock(path: str, message: bytes) -> tuple[bytes, list[int]]:
 
 
 def test_a_peer_cannot_write_to_pixels_or_change_the_size(host: RingHost) -> None:
-    answer, fds = knock(host.path, ATTACH.pack(MAGIC, 1, DETECTOR))
+    answer, fds = knock(host.path, ATTACH.pack(MAGIC, VERSION, DETECTOR))
     pixels, control = fds
     try:
         assert answer.startswith(MAGIC)
@@ -174,11 +188,11 @@ def test_a_peer_cannot_write_to_pixels_or_change_the_size(host: RingHost) -> Non
     [
         b"x",
         b"GET / HTTP/1.1\r\n\r\n",
-        ATTACH.pack(b"NOTFRAME", 1, DETECTOR),
-        ATTACH.pack(MAGIC, 2, DETECTOR),
-        ATTACH.pack(MAGIC, 1, 0),
-        ATTACH.pack(MAGIC, 1, 99),
-        ATTACH.pack(MAGIC, 1, DETECTOR) + b"more",
+        ATTACH.pack(b"NOTFRAME", VERSION, DETECTOR),
+        ATTACH.pack(MAGIC, VERSION + 1, DETECTOR),
+        ATTACH.pack(MAGIC, VERSION, 0),
+        ATTACH.pack(MAGIC, VERSION, 99),
+        ATTACH.pack(MAGIC, VERSION, DETECTOR) + b"more",
         bytes(100_000),
     ],
 )

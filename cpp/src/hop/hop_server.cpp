@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "accounts.hpp"
 #include "clock.hpp"
 #include "drain.hpp"
 #include "framehop/base/error.hpp"
@@ -28,6 +29,12 @@ std::uint32_t checked_credits(std::uint32_t credits) {
                 "credits must be 1 to " + std::to_string(wire::kMaxDescriptors) + ", not " + std::to_string(credits));
 }
 
+// Bad credits are refused before a predecessor's socket file is replaced.
+std::unique_ptr<ServerLink> bind_if_sound(const std::string& address, std::uint32_t credits) {
+    static_cast<void>(checked_credits(credits));
+    return bind_link(address);
+}
+
 wire::Bytes bytes_of(const std::string& text) noexcept {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -41,10 +48,15 @@ std::uint32_t microseconds_between(std::uint64_t from, std::uint64_t to) noexcep
 }  // namespace
 
 HopServer::HopServer(const std::string& address, std::uint32_t credits)
-    : detector_id_(random_id()), credits_(checked_credits(credits)), link_(bind_link(address)) {}
+    : HopServer(bind_if_sound(address, credits), credits) {}
 
 HopServer::HopServer(std::unique_ptr<ServerLink> link, std::uint32_t credits)
-    : detector_id_(random_id()), credits_(checked_credits(credits)), link_(std::move(link)) {}
+    : detector_id_(random_id()),
+      credits_(checked_credits(credits)),
+      link_(std::move(link)),
+      accounts_(std::make_unique<Accounts>(credits_)) {}
+
+HopServer::~HopServer() = default;
 
 bool HopServer::poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ServerEvents& events) {
     if (!events.requests.empty() || !events.greetings.empty()) timeout = std::chrono::nanoseconds(0);
@@ -79,10 +91,14 @@ bool HopServer::take_hello(wire::Bytes peer, wire::Bytes message, ServerEvents& 
 
 bool HopServer::take_frames(wire::Bytes peer, wire::Bytes message, ServerEvents& events) {
     const auto descriptors = wire::parse_descriptors(message);
-    if (!descriptors || descriptors->size() > credits_) return false;
+    if (!descriptors) return false;
     const auto is_ours = [this](const wire::Descriptor& descriptor) { return descriptor.detector_id == detector_id_; };
     if (!std::all_of(descriptors->begin(), descriptors->end(), is_ours)) return false;
     const std::string worker(peer.begin(), peer.end());
+    if (!accounts_->try_book(worker, descriptors->size())) {
+        link_->end_last_sender();
+        return false;
+    }
     const std::uint64_t now = monotonic_ns();
     for (const wire::Descriptor& descriptor : *descriptors) events.requests.push_back({worker, descriptor, now});
     return true;
@@ -97,6 +113,8 @@ bool HopServer::try_reply(const Request& request, wire::ReplyHeader header, std:
     header.slot = request.descriptor.slot;
     header.generation = request.descriptor.generation;
     header.hop_us = microseconds_between(request.descriptor.sent_ns, request.received_ns);
-    return link_->try_send(bytes_of(request.peer), wire::serialise_reply(header, boxes, text)) == Sent::yes;
+    const wire::Buffer reply = wire::serialise_reply(header, boxes, text);
+    accounts_->answered(request.peer);
+    return link_->try_send(bytes_of(request.peer), reply) == Sent::yes;
 }
 }  // namespace framehop::hop

@@ -13,6 +13,7 @@ class SocketFile {
     SocketFile() = default;
     // Takes `path`, which was just bound. Throws Errc::system if it is not there.
     void own(std::string path);
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }  // empty when nothing is owned
     // Removes the file, unless another process has bound the path since. Harmless when nothing is owned.
     void remove() noexcept;
 

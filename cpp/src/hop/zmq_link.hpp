@@ -36,6 +36,7 @@ class ZmqServerLink final : public ServerLink {
                             std::vector<int>& readable) override;
     [[nodiscard]] Received try_receive(Message& message) override;
     [[nodiscard]] Sent try_send(wire::Bytes peer, wire::Bytes message) override;
+    void end_last_sender() noexcept override { socket_.end_sender(incoming_); }
 
   private:
     ZmqSocket socket_;

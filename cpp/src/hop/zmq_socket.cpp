@@ -1,12 +1,16 @@
 #include "zmq_socket.hpp"
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
+#include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 
 namespace framehop::hop {
@@ -27,6 +31,11 @@ constexpr std::pair<int, int> kOptions[] = {
     {ZMQ_RECONNECT_IVL, kReconnectMs},
     {ZMQ_RECONNECT_IVL_MAX, kReconnectMaxMs},
 };
+// A context takes five descriptors, a socket one, the events of a connection two, and the connection one. libzmq aborts
+// the process when it gets none, also in the middle of its work.
+constexpr std::size_t kDescriptors = 16;
+// A bound socket takes one more for each peer, strangers too, for as long as it is bound.
+constexpr std::size_t kDescriptorsForPeers = 64;
 constexpr const char* kEventsAddress = "inproc://connection";  // the context holds one socket only
 
 [[noreturn]] void throw_zmq(const std::string& what) {
@@ -57,8 +66,9 @@ std::vector<zmq_pollitem_t> poll_items(void* socket, void* events, std::span<con
 
 }  // namespace
 
-ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes)
-    : owner_pid_(::getpid()), context_(zmq_ctx_new()) {
+ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes) : owner_pid_(::getpid()) {
+    need_descriptors(kDescriptors, "the hop's socket");
+    context_ = zmq_ctx_new();
     if (context_ == nullptr) throw_zmq("zmq_ctx_new");
     try {
         socket_ = zmq_socket(context_, socket_type);
@@ -100,6 +110,7 @@ void ZmqSocket::set_option(int option, Value value) {
 
 void ZmqSocket::bind(const std::string& address) {
     check_address(address);
+    need_descriptors(kDescriptorsForPeers, "serving the hop");
     if (zmq_bind(socket_, address.c_str()) != 0) throw_zmq("zmq_bind " + address);
     file_.own(address.substr(kScheme.size()));
 }
@@ -158,6 +169,26 @@ std::optional<ConnectionEvent> ZmqSocket::try_next_event() {
     std::uint16_t number = 0;  // libzmq's event, in host order; 32 bits of value follow
     std::memcpy(&number, event.bytes().data(), sizeof number);
     return number == ZMQ_EVENT_DISCONNECTED ? ConnectionEvent::ended : ConnectionEvent::ready;
+}
+
+namespace {
+
+// Whether the descriptor is a Unix socket that was accepted at `path`: its number may be another file's by now.
+bool was_accepted_at(int fd, const std::string& path) noexcept {
+    sockaddr_un name{};
+    socklen_t bytes = sizeof name;
+    return ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &bytes) == 0 && name.sun_family == AF_UNIX &&
+           path == std::string_view(name.sun_path, ::strnlen(name.sun_path, sizeof name.sun_path));
+}
+
+}  // namespace
+
+// libzmq has no call for this. Its thread finds the end of the stream and does the rest.
+void ZmqSocket::end_sender(Incoming& message) noexcept {
+    const char* text = zmq_msg_gets(message.second.raw(), "__fd");
+    int fd = -1;
+    if (text == nullptr || std::from_chars(text, text + std::strlen(text), fd).ec != std::errc()) return;
+    if (was_accepted_at(fd, file_.path())) ::shutdown(fd, SHUT_RDWR);
 }
 
 Sent ZmqSocket::try_send(wire::Bytes part, bool more) {

@@ -46,6 +46,7 @@ enum class ConnectionEvent { ready, ended };
 // One socket. Not thread-safe. In a forked child it can only be destroyed, which does not affect the parent's sockets.
 class ZmqSocket {
   public:
+    // Throws Errc::system when there are too few file descriptors left for it to work.
     explicit ZmqSocket(int socket_type, std::int64_t max_message_bytes);
     ~ZmqSocket();
     ZmqSocket(const ZmqSocket&) = delete;
@@ -62,6 +63,8 @@ class ZmqSocket {
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
     [[nodiscard]] bool try_receive(Incoming& message);
     [[nodiscard]] std::optional<ConnectionEvent> try_next_event();
+    // Ends the connection by which `message` came, which must be the last one received.
+    void end_sender(Incoming& message) noexcept;
     // Returns Sent::unreachable when a ROUTER's peer is gone.
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more = false);
 

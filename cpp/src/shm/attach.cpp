@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/shm/local_socket.hpp"
 
@@ -16,23 +17,25 @@ std::string text_of(const AttachReply& reply) { return {reply.text.begin(), std:
 AttachCall::AttachCall(std::string path, Role role)
     : path_(std::move(path)), role_(role), connection_(connect_to(path_)) {
     const AttachRequest request{.role = static_cast<std::uint32_t>(role)};
-    if (!try_send(connection_.get(), std::as_bytes(std::span(&request, 1)), {}))
+    if (!try_send(connection_.fd(), std::as_bytes(std::span(&request, 1)), {}))
         throw_errno("send to the ring host at " + path_);
 }
 
 bool AttachCall::wait(std::chrono::nanoseconds timeout) {
-    if (!wait_readable(connection_.get(), timeout)) return false;
-    auto received = try_receive(connection_.get(), std::as_writable_bytes(std::span(&reply_, 1)));
+    if (!wait_readable(connection_.fd(), timeout)) return false;
+    auto received = try_receive(connection_.fd(), std::as_writable_bytes(std::span(&reply_, 1)));
     if (!received) return false;
-    accept_answer(received->truncated ? 0 : received->bytes, received->fds.size());
+    // The kernel drops what a full process is sent, and closes it.
+    if (received->lost_fds && received->fds.size() < 2) throw_no_descriptor("the memory of the ring at " + path_);
+    accept_answer(*received);
     fds_ = {.pixels = std::move(received->fds[0]), .control = std::move(received->fds[1])};
     return true;
 }
 
-void AttachCall::accept_answer(std::size_t bytes, std::size_t fds) const {
-    if (bytes == 0)
+void AttachCall::accept_answer(const Received& received) const {
+    if (received.bytes == 0)
         throw Error(Errc::system, "the ring host at " + path_ + " hung up without an answer; is it closing?");
-    if (bytes != sizeof reply_ || reply_.magic != kAttachMagic) {
+    if (received.truncated || received.bytes != sizeof reply_ || reply_.magic != kAttachMagic) {
         throw Error(Errc::wrong_layout, "what answers at " + path_ + " is not a ring host of this framehop version");
     }
     switch (static_cast<Verdict>(reply_.verdict)) {
@@ -43,7 +46,7 @@ void AttachCall::accept_answer(std::size_t bytes, std::size_t fds) const {
         default:
             throw Error(Errc::wrong_layout, "the ring at " + path_ + " refused: " + text_of(reply_));
     }
-    if (fds != 2 || reply_.holder >= kMaxHolders) {
+    if (received.lost_fds || received.fds.size() != 2 || reply_.holder >= kMaxHolders) {
         throw Error(Errc::wrong_layout, "the ring host at " + path_ + " sent a welcome that makes no sense");
     }
 }

@@ -21,7 +21,7 @@ bool is_role(std::uint32_t role) noexcept {
 // Returns the role asked for; nullopt when the caller is refused or gone.
 std::optional<Role> check_request(int connection, const Received& received, const AttachRequest& request) noexcept {
     if (received.bytes == 0) return std::nullopt;
-    if (received.truncated || received.bytes != sizeof request || request.magic != kAttachMagic) {
+    if (received.truncated || received.lost_fds || received.bytes != sizeof request || request.magic != kAttachMagic) {
         refuse(connection, Verdict::wrong_version, "that was no attach request");
     } else if (request.version != kAttachVersion) {
         refuse(connection, Verdict::wrong_version,

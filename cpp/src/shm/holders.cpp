@@ -1,19 +1,33 @@
 #include "framehop/shm/holders.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <span>
+
+#include "framehop/shm/local_socket.hpp"
+#include "process_maps.hpp"
 
 namespace framehop::shm {
 namespace {
 
-bool is_over(int fd, short events) noexcept {
-    pollfd look{.fd = fd, .events = events, .revents = 0};
+bool died(const Holder& holder) noexcept {
+    pollfd look{.fd = holder.process.get(), .events = POLLIN, .revents = 0};
     return ::poll(&look, 1, 0) > 0;
 }
 
-bool died(const Holder& holder) noexcept { return is_over(holder.process.get(), POLLIN); }
+enum class Said { nothing, goodbye, nonsense };
 
-// Only the hang-up counts; messages of a holder after its attachment are never read.
-bool hung_up(const Holder& holder) noexcept { return is_over(holder.connection.get(), POLLRDHUP); }
+// Hears what a holder says after its attachment: goodbye. All else, a hang-up too, is nonsense.
+Said listen(int connection) noexcept {
+    Goodbye goodbye{.magic = 0};
+    const ssize_t bytes = ::recv(connection, &goodbye, sizeof goodbye, MSG_DONTWAIT);
+    if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return Said::nothing;
+    return bytes == sizeof goodbye && goodbye.magic == kGoodbyeMagic ? Said::goodbye : Said::nonsense;
+}
 
 }  // namespace
 
@@ -31,25 +45,48 @@ const Holder* Holders::writer() const noexcept {
     return nullptr;
 }
 
-Holders::Indices Holders::remove_departed(const HoldsSomething& holds_something) noexcept {
-    Indices departed;
-    for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
-        std::optional<Holder>& place = places_[i];
-        if (!place) continue;
-        // Close it at once, as an ended connection would wake the host for ever.
-        if (hung_up(*place)) place->connection.reset();
-        if (!died(*place) && (place->connection || holds_something(i, place->role))) continue;
-        departed.set(i);
+bool Holders::leaves(Holder& holder) const noexcept {
+    const Said said = holder.connection ? listen(holder.connection.get()) : Said::nothing;
+    // Close it at once, as an ended connection would wake the host for ever.
+    if (said == Said::nonsense) holder.connection.reset();
+    return said == Said::goodbye || died(holder) || (!holder.connection && surely_unmapped(holder.pid, control_));
+}
+
+bool Holders::remove_departed() noexcept {
+    bool any = false;
+    for (std::optional<Holder>& place : places_) {
+        if (!place || !leaves(*place)) continue;
         place.reset();
+        any = true;
     }
-    return departed;
+    return any;
+}
+
+HolderSet Holders::vacant() const noexcept {
+    HolderSet vacant;
+    for (std::uint32_t i = 0; i < kMaxHolders; ++i) vacant[i] = !places_[i];
+    return vacant;
+}
+
+bool Holders::any_lost() const noexcept {
+    return std::ranges::any_of(places_, [](const auto& place) { return place && !place->connection; });
+}
+
+// A reader that does not take its notes needs no more of them: its descriptor is readable.
+void Holders::note_to_readers() const noexcept {
+    constexpr std::array note{std::byte{1}};
+    for (const auto& place : places_) {
+        if (place && place->connection && place->role != Role::writer) {
+            try_send(place->connection.get(), std::span(note), {});
+        }
+    }
 }
 
 void Holders::watch(std::vector<pollfd>& watched) const {
     for (const auto& place : places_) {
         if (!place) continue;
         // poll(2) ignores a closed connection, as its descriptor is negative.
-        watched.push_back({.fd = place->connection.get(), .events = POLLRDHUP, .revents = 0});
+        watched.push_back({.fd = place->connection.get(), .events = POLLIN, .revents = 0});
         watched.push_back({.fd = place->process.get(), .events = POLLIN, .revents = 0});
     }
 }

@@ -3,14 +3,18 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <span>
+#include <system_error>
 
 #include "framehop/base/error.hpp"
 #include "framehop/shm/available_memory.hpp"
+#include "framehop/shm/tap_quota.hpp"
 
 namespace framehop::shm {
 namespace {
@@ -32,12 +36,20 @@ UniqueFd make_stop() {
     return fd;
 }
 
+ino_t inode_of(int fd) {
+    struct stat status{};
+    if (::fstat(fd, &status) != 0) throw_errno("fstat of the ring's memory");
+    return status.st_ino;
+}
+
 // Reserves room for all that can be watched, so that waiting never allocates and thus never fails.
 std::vector<pollfd> room_for_all() {
     std::vector<pollfd> watched;
     watched.reserve(2 + Door::kMaxWaiting + std::size_t{2} * kMaxHolders);
     return watched;
 }
+
+constexpr std::chrono::seconds kLookAtLost{1};
 
 // Returns milliseconds, -1 for ever. Rounds up, so that the deadline is over when the wait ends.
 int poll_timeout(const std::optional<Clock::time_point>& deadline) noexcept {
@@ -59,6 +71,7 @@ RingHost::RingHost(std::string path, const Geometry& geometry)
       table_(control_),
       stop_(make_stop()),
       watched_(room_for_all()),
+      holders_(inode_of(fds_.control.get())),
       forks_(*this),
       thread_(std::make_unique<std::thread>([this] { serve(); })) {}
 
@@ -112,11 +125,13 @@ bool RingHost::wait_for_events() noexcept {
     watched_.clear();
     watched_.push_back({.fd = stop_.get(), .events = POLLIN, .revents = 0});
     door_->watch(watched_, Clock::now());
+    std::optional<Clock::time_point> next = door_->next_deadline();
     {
         const std::lock_guard lock(mutex_);
         holders_.watch(watched_);
+        if (holders_.any_lost()) next = std::min(next.value_or(Clock::time_point::max()), Clock::now() + kLookAtLost);
     }
-    ::poll(watched_.data(), watched_.size(), poll_timeout(door_->next_deadline()));
+    ::poll(watched_.data(), watched_.size(), poll_timeout(next));
     return watched_.front().revents == 0;
 }
 
@@ -133,13 +148,16 @@ void RingHost::look_around() {
 }
 
 void RingHost::see_off_departed() noexcept {
-    const auto holds_something = [this](std::uint32_t holder, Role role) {
-        return role == Role::writer ? table_.any_filling() : table_.leases_of(holder) > 0;
-    };
-    const Holders::Indices departed = holders_.remove_departed(holds_something);
-    for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
-        if (departed[i]) reclaimed_ += table_.reclaim(i);
-    }
+    if (!holders_.remove_departed()) return;
+    // Of all places that nobody holds, so that a stray bit pins no slot for ever.
+    reclaimed_ += table_.reclaim(holders_.vacant());
+    if (holders_.writer() == nullptr) tell_of_writer(false);
+}
+
+void RingHost::tell_of_writer(bool attached) noexcept {
+    if (table_.has_writer() == attached) return;
+    table_.note_writer(attached);
+    holders_.note_to_readers();
 }
 
 void RingHost::admit(Caller caller) {
@@ -159,7 +177,14 @@ void RingHost::admit(Caller caller) {
     }
     UniqueFd process = peer_pidfd(caller.connection.get(), caller.peer.pid);
     if (!process) {
-        refuse(caller.connection.get(), Verdict::refused, "the host cannot watch your process");
+        refuse(caller.connection.get(), Verdict::refused,
+               "the host cannot watch your process: " + std::generic_category().message(errno));
+        return;
+    }
+    if (caller.role == Role::tap && !TapQuota(*control_).keep_one_for(*place)) {
+        refuse(caller.connection.get(), Verdict::refused,
+               "it has " + std::to_string(geometry().tap_quota) +
+                   " slots for taps, and none is left; detach a tap, or create the ring with a larger tap_quota");
         return;
     }
     welcome(std::move(caller), *place, std::move(process));
@@ -167,9 +192,14 @@ void RingHost::admit(Caller caller) {
 
 void RingHost::welcome(Caller caller, std::uint32_t place, UniqueFd process) {
     const bool writes = caller.role == Role::writer;
+    if (writes) reclaimed_ += table_.reclaim(holders_.vacant());
     const AttachReply reply{.holder = place, .incarnation = writes ? table_.adopt() : 0};
     const std::array fds{writes ? fds_.pixels.get() : readable_pixels_.get(), fds_.control.get()};
-    if (!try_send(caller.connection.get(), std::as_bytes(std::span(&reply, 1)), fds)) return;
+    if (!try_send(caller.connection.get(), std::as_bytes(std::span(&reply, 1)), fds)) {
+        TapQuota(*control_).take_back(only(place));
+        return;
+    }
+    if (writes) tell_of_writer(true);
     holders_.seat(place, {.pid = caller.peer.pid,
                           .role = caller.role,
                           .connection = std::move(caller.connection),

@@ -35,6 +35,18 @@ void LeaseBook::release(std::uint32_t slot) noexcept {
     entry.ticket.reset();
 }
 
+Lease::Lease(Membership::Use use, std::shared_ptr<LeaseBook> book, SlotId id) noexcept
+    : use_(std::move(use)), book_(std::move(book)) {
+    const PictureShape shape = use_.membership().table().shape(id.slot);
+    ref_ = {id.slot, id.generation, shape.width, shape.height, shape.stride};
+    fits_ = fits(shape, use_.membership().geometry().slot_bytes);
+}
+
+bool Lease::read_tag() {
+    tag_ = use_.membership().table().tag(ref_.id()).value_or(FrameTag{});
+    return fits_ && !tag_.stream.empty();
+}
+
 Lease::~Lease() {
     // book_ is empty in a moved-from lease; a forked child's copy gives back nothing of its parent's.
     if (book_ && use_.membership().ours()) book_->release(ref_.slot);

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 
 namespace framehop::shm {
@@ -37,6 +38,7 @@ sockaddr_un address_of(const std::string& path) {
 
 UniqueFd make_socket() {
     UniqueFd fd(::socket(AF_UNIX, kSocketKind, 0));
+    if (!fd && is_out_of_descriptors(errno)) throw_no_descriptor("a socket");
     if (!fd) throw_errno("socket(AF_UNIX)");
     return fd;
 }
@@ -170,8 +172,10 @@ std::optional<Received> try_receive(int socket, std::span<std::byte> buffer) {
     if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
     // Any other error means that the peer is gone, as an orderly end does.
     const std::size_t count = bytes < 0 ? 0 : static_cast<std::size_t>(bytes);
-    const bool truncated = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-    return Received{.bytes = count, .truncated = truncated, .fds = take_rights(header)};
+    return Received{.bytes = count,
+                    .truncated = (header.msg_flags & MSG_TRUNC) != 0,
+                    .lost_fds = (header.msg_flags & MSG_CTRUNC) != 0,
+                    .fds = take_rights(header)};
 }
 
 bool wait_readable(int fd, std::chrono::nanoseconds timeout) {

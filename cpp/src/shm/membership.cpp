@@ -1,6 +1,5 @@
 #include "framehop/shm/membership.hpp"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
@@ -19,10 +18,6 @@ Membership::Membership(std::shared_ptr<const Control> control, std::shared_ptr<c
       pid_(::getpid()),
       connection_(std::move(seat.connection)) {}
 
-Membership::~Membership() {
-    if (ours()) disconnect();
-}
-
 bool Membership::ours() const noexcept { return ::getpid() == pid_; }
 
 // Check `ours` first everywhere: in a forked child the mutex may be held for ever, by a thread that is not there.
@@ -37,29 +32,34 @@ Membership::Use Membership::use() {
     return Use(shared_from_this());
 }
 
-bool Membership::closed() const noexcept {
-    if (!ours()) return true;
-    const std::lock_guard lock(mutex_);
-    return closed_;
-}
+bool Membership::closed() const noexcept { return !ours() || closed_; }
 
 void Membership::close() noexcept {
     if (!ours()) return;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        if (uses_ == 0) connection_.part();
+    }
+    if (role_ == Role::writer) table_.wake_waiters();
+}
+
+bool Membership::host_lives() {
+    const Use in_use = use();
     const std::lock_guard lock(mutex_);
-    closed_ = true;
-    if (uses_ == 0) disconnect();
+    return connection_.host_lives();
+}
+
+int Membership::host_fd() {
+    const Use in_use = use();
+    const std::lock_guard lock(mutex_);
+    return connection_.fd();
 }
 
 void Membership::end_use() noexcept {
     if (!ours()) return;
     const std::lock_guard lock(mutex_);
-    if (--uses_ == 0 && closed_) disconnect();
-}
-
-// Calls shutdown before close, as a forked child may hold a copy of the descriptor.
-void Membership::disconnect() noexcept {
-    if (connection_) ::shutdown(connection_.get(), SHUT_RDWR);
-    connection_.reset();
+    if (--uses_ == 0 && closed_) connection_.part();
 }
 
 }  // namespace framehop::shm

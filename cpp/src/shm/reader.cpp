@@ -7,19 +7,22 @@ namespace framehop::shm {
 RingReader::RingReader(std::shared_ptr<Membership> membership)
     : membership_(std::move(membership)), book_(std::make_shared<LeaseBook>(*membership_)) {}
 
+bool RingReader::has_writer() const {
+    const Membership::Use use = membership_->use();
+    return membership_->table().has_writer();
+}
+
 std::optional<Lease> RingReader::try_lease(SlotId id) {
     Membership::Use use = membership_->use();
-    const Geometry& geometry = membership_->geometry();
-    if (id.slot >= geometry.slot_count) {
-        throw Error(Errc::invalid_argument, "slot " + std::to_string(id.slot) + " is out of range: this ring has " +
-                                                std::to_string(geometry.slot_count));
+    const std::uint32_t slots = membership_->geometry().slot_count;
+    if (id.slot >= slots) {
+        throw Error(Errc::invalid_argument,
+                    "slot " + std::to_string(id.slot) + " is out of range: this ring has " + std::to_string(slots));
     }
     if (!book_->try_lease(id)) return std::nullopt;
-    const PictureShape shape = membership_->table().shape(id.slot);
-    Lease lease(std::move(use), book_, {id.slot, id.generation, shape.width, shape.height, shape.stride},
-                membership_->table().tag(id).value_or(FrameTag{}));
-    // The writer misbehaves; `lease` gives the slot back.
-    if (!fits(shape, geometry.slot_bytes) || lease.tag().stream.empty()) return std::nullopt;
+    Lease lease(std::move(use), book_, id);
+    // Otherwise the writer misbehaves; `lease` gives the slot back.
+    if (!lease.read_tag()) return std::nullopt;
     return lease;
 }
 

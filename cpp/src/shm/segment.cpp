@@ -1,46 +1,26 @@
 #include "framehop/shm/segment.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <string>
-#include <system_error>
 
 #include "framehop/base/error.hpp"
+#include "framehop/shm/memory_file.hpp"
 
 namespace framehop::shm {
 namespace {
 
-constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+constexpr const char* kControl = "the control memory of a ring";
+constexpr const char* kPixels = "the pixel memory of a ring";
 
 [[noreturn]] void wrong_layout(const std::string& why) {
     throw Error(Errc::wrong_layout, "this is not a ring that this framehop can use: " + why);
 }
 
-void allocate(int fd, std::uint64_t bytes, const Geometry& geometry) {
-    int error = EINTR;
-    while (error == EINTR) error = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-    if (error == 0) return;
-    throw Error(Errc::no_memory, "a ring of " + std::to_string(geometry.slot_count) + " slots of " +
-                                     std::to_string(geometry.slot_bytes) + " bytes needs " +
-                                     std::to_string(geometry.total_bytes()) +
-                                     " bytes of memory: " + std::generic_category().message(error));
-}
-
-UniqueFd make_memfd(const char* name, std::uint64_t bytes, const Geometry& geometry) {
-    UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (!fd) throw_errno(std::string("memfd_create ") + name);
-    allocate(fd.get(), bytes, geometry);
-    // With mode 0400 nobody but root can reopen a reader's descriptor for writing through /proc.
-    if (::fchmod(fd.get(), 0400) != 0) throw_errno(std::string("fchmod ") + name);
-    return fd;
-}
-
-void seal(int fd) {
-    if (::fcntl(fd, F_ADD_SEALS, kSeals) != 0) throw_errno("fcntl(F_ADD_SEALS)");
+std::string describe(const Geometry& geometry) {
+    return "a ring of " + std::to_string(geometry.slot_count) + " slots of " + std::to_string(geometry.slot_bytes) +
+           " bytes (" + std::to_string(geometry.total_bytes()) + " bytes in all)";
 }
 
 void write_identity(int fd, const Geometry& geometry, std::uint64_t ring_id) {
@@ -54,17 +34,8 @@ void write_identity(int fd, const Geometry& geometry, std::uint64_t ring_id) {
     if (::pwrite(fd, &identity, sizeof identity, 0) != sizeof identity) throw_errno("pwrite of the ring's identity");
 }
 
-// Returns the size of a sealed file, which cannot change any more.
-std::uint64_t sealed_size(int fd) {
-    const int seals = ::fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & kSeals) != kSeals) wrong_layout("its memory is not sealed");
-    struct stat status{};
-    if (::fstat(fd, &status) != 0) throw_errno("fstat of a ring segment");
-    return static_cast<std::uint64_t>(status.st_size);
-}
-
 Mapping map_control(int fd) {
-    const std::uint64_t bytes = sealed_size(fd);
+    const std::uint64_t bytes = sealed_size(fd, kControl);
     if (bytes < kPageBytes) wrong_layout("its control segment has only " + std::to_string(bytes) + " bytes");
     return {fd, bytes, Mapping::Access::read_write};
 }
@@ -72,8 +43,8 @@ Mapping map_control(int fd) {
 }  // namespace
 
 SegmentFds create_segment(const Geometry& geometry, std::uint64_t ring_id) {
-    SegmentFds fds{.pixels = make_memfd("framehop-pixels", geometry.pixel_bytes(), geometry),
-                   .control = make_memfd("framehop-control", geometry.control_bytes(), geometry)};
+    SegmentFds fds{.pixels = make_memory_file("framehop-pixels", geometry.pixel_bytes(), describe(geometry)),
+                   .control = make_memory_file("framehop-control", geometry.control_bytes(), describe(geometry))};
     write_identity(fds.control.get(), geometry, ring_id);
     seal(fds.pixels.get());
     seal(fds.control.get());
@@ -103,7 +74,7 @@ Control::Control(int fd) : mapping_(map_control(fd)) {
 namespace {
 
 Mapping map_pixels(int fd, const Geometry& geometry, Mapping::Access access) {
-    if (sealed_size(fd) != geometry.pixel_bytes()) wrong_layout("its pixel segment has the wrong size");
+    if (sealed_size(fd, kPixels) != geometry.pixel_bytes()) wrong_layout("its pixel segment has the wrong size");
     return {fd, geometry.pixel_bytes(), access};
 }
 

@@ -1,5 +1,6 @@
 #include "framehop/shm/slot_table.hpp"
 
+#include "framehop/base/failpoint.hpp"
 #include "framehop/shm/futex.hpp"
 #include "framehop/shm/tag_cell.hpp"
 #include "framehop/shm/tap_quota.hpp"
@@ -51,16 +52,26 @@ std::optional<SlotId> SlotTable::try_acquire(const FrameTag& tag) noexcept {
     return std::nullopt;
 }
 
-std::optional<SlotId> SlotTable::wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout) noexcept {
+std::optional<SlotId> SlotTable::wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout,
+                                              const std::atomic<bool>& over) noexcept {
     using Clock = std::chrono::steady_clock;
     const auto deadline = Clock::now() + timeout;
     FreedBell& bell = control_->header().bell;
     const Sleeper sleeper(bell);
     for (;;) {
         const std::uint32_t sampled = bell.freed.load(std::memory_order_seq_cst);
+        if (over.load(std::memory_order_seq_cst)) return std::nullopt;
         if (const auto id = try_acquire(tag)) return id;
-        if (!wait_for_change(bell.freed, sampled, deadline - Clock::now())) return std::nullopt;
+        // The last look is for a slot whose reader was killed before it could ring, while the host has yet to see that.
+        if (!wait_for_change(bell.freed, sampled, deadline - Clock::now())) return try_acquire(tag);
     }
+}
+
+void SlotTable::wake_waiters() noexcept {
+    FreedBell& bell = control_->header().bell;
+    // seq_cst: pairs with the sample in wait_acquire, which comes before its look at `over`.
+    bell.freed.fetch_add(1, std::memory_order_seq_cst);
+    wake_all(bell.freed);
 }
 
 void SlotTable::set_shape(SlotId id, const PictureShape& shape) noexcept {
@@ -103,15 +114,13 @@ bool SlotTable::try_lease(SlotId id, std::uint32_t holder) noexcept {
     return false;
 }
 
-bool SlotTable::drop_lease(std::uint32_t slot, std::uint32_t holder) noexcept {
+void SlotTable::release(std::uint32_t slot, std::uint32_t holder) noexcept {
     const std::uint64_t bit = SlotWord::lease_bit(holder);
     const std::uint64_t before = word(slot).fetch_and(~bit, std::memory_order_release);
-    if ((before & bit) == 0) return false;
-    if (SlotWord(before & ~bit).reusable()) ring_freed();
-    return true;
+    // Who is killed here leaves a free slot and a sleeping writer, until the host reclaims.
+    failpoint("lease.dropped");
+    if ((before & bit) != 0 && SlotWord(before & ~bit).reusable()) ring_freed();
 }
-
-void SlotTable::release(std::uint32_t slot, std::uint32_t holder) noexcept { drop_lease(slot, holder); }
 
 bool SlotTable::is_ready(SlotId id) const noexcept {
     return SlotWord(word(id.slot).load(std::memory_order_relaxed)).is(SlotState::ready, id.generation);
@@ -121,12 +130,16 @@ PictureShape SlotTable::shape(std::uint32_t slot) const noexcept { return read_s
 
 std::optional<FrameTag> SlotTable::tag(SlotId id) const { return read_tag(control_->slot(id.slot).tag, id.generation); }
 
-std::uint32_t SlotTable::reclaim(std::uint32_t holder) noexcept {
-    std::uint32_t count = 0;
-    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) count += drop_lease(slot, holder) ? 1U : 0U;
+std::uint32_t SlotTable::reclaim(HolderSet gone) noexcept {
+    const std::uint64_t bits = SlotWord::lease_bits(gone);
+    int count = 0;
+    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {
+        count += std::popcount(word(slot).fetch_and(~bits, std::memory_order_release) & bits);
+    }
     // Tickets come after the slots, as a returned ticket lets another tap pin one more.
-    TapQuota(*control_).take_back(holder);
-    return count;
+    TapQuota(*control_).take_back(gone);
+    ring_freed();
+    return static_cast<std::uint32_t>(count);
 }
 
 void SlotTable::free_slot(std::uint32_t slot) noexcept {
@@ -134,6 +147,13 @@ void SlotTable::free_slot(std::uint32_t slot) noexcept {
     while (!word(slot).compare_exchange_weak(seen, SlotWord(seen).with_state(SlotState::free).bits(),
                                              std::memory_order_acq_rel, std::memory_order_relaxed)) {
     }
+}
+
+// relaxed, both: the host's note travels by a socket, and carries nothing else.
+bool SlotTable::has_writer() const noexcept { return control_->header().written.load(std::memory_order_relaxed) != 0; }
+
+void SlotTable::note_writer(bool attached) noexcept {
+    control_->header().written.store(attached ? 1 : 0, std::memory_order_relaxed);
 }
 
 std::uint32_t SlotTable::adopt() noexcept {
@@ -154,13 +174,6 @@ std::vector<SlotInfo> SlotTable::snapshot() const {
                        .tag = tag({slot, seen.generation()})};
     }
     return infos;
-}
-
-bool SlotTable::any_filling() const noexcept {
-    for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {
-        if (SlotWord(word(slot).load(std::memory_order_relaxed)).state() == SlotState::filling) return true;
-    }
-    return false;
 }
 
 std::uint32_t SlotTable::leases_of(std::uint32_t holder) const noexcept {

@@ -97,7 +97,7 @@ void die_often(Stress& stress, std::uint32_t holder, Role role) {
         if (role == Role::tap) static_cast<void>(quota.try_take(holder));
         for (int i = 0; i < 3; ++i) static_cast<void>(table.try_lease(stress.board.pick(random()), holder));
         std::this_thread::yield();
-        table.reclaim(holder);
+        table.reclaim(only(holder));
     }
 }
 

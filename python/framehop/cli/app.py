@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from framehop._core import __version__
+from framehop._core import __version__, raise_descriptor_limit
 from framehop.cli import (
     deadletter,
     demo,
@@ -72,6 +72,7 @@ def main() -> None:
     """Run the command that the arguments ask for."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     hush_pictures()
+    raise_descriptor_limit()
     try:
         app()
     except FramehopError as error:

@@ -353,6 +353,7 @@ def detect_options(
         exclude=separate(exclude or []),
         min_size_px=min_size,
         regions=from_file.regions,
+        hop=from_file.hop,
         tiles=tiles,
         policies=_first(parse_policies(policies or []), from_file.parsed_policies),
         when=when or from_file.when,

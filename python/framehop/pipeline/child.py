@@ -49,6 +49,7 @@ def main(body: Body) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _tie_to(options.parent)
+    _core.raise_descriptor_limit()  # libzmq aborts a process that has none left
     threading.excepthook = lambda args: end_by_fault(args.exc_value or args.exc_type())
     logging.basicConfig(level=options.log_level, format=f"%(levelname)s framehop.{options.name}: %(message)s")
     with Channel.from_fd(options.control_fd) as channel:

@@ -1,9 +1,30 @@
-"""A bell that a thread rings to wake another that waits on file descriptors."""
+"""Waits on file descriptors, and a bell that a thread rings to wake another that waits."""
 
 from __future__ import annotations
 
+import math
 import os
+import select
+from collections.abc import Iterable
 from contextlib import suppress
+
+
+def readable(fds: Iterable[int], timeout_s: float) -> set[int]:
+    """Wait up to `timeout_s` seconds until one of `fds` is readable or hung up, and return those that are. Unlike select(2) this
+    takes descriptors of any number, and there may be thousands."""
+    return _ready(fds, select.POLLIN, timeout_s)
+
+
+def wait_writable(fd: int, timeout_s: float) -> None:
+    """Wait up to `timeout_s` seconds until `fd` can be written to or its other side is gone."""
+    _ready([fd], select.POLLOUT, timeout_s)
+
+
+def _ready(fds: Iterable[int], event: int, timeout_s: float) -> set[int]:
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, event)
+    return {fd for fd, _ in poll.poll(math.ceil(timeout_s * 1000))}
 
 
 class Wake:

@@ -27,6 +27,8 @@ struct ServerEvents {
     std::vector<int> readable_fds;
 };
 
+class Accounts;
+
 // Use from one thread. Destroying it never lingers and removes the socket file.
 class HopServer {
   public:
@@ -35,12 +37,13 @@ class HopServer {
     HopServer(const std::string& address, std::uint32_t credits);
     // Takes a link that nobody has used yet, in place of the one that an address names.
     HopServer(std::unique_ptr<ServerLink> link, std::uint32_t credits);
-    ~HopServer() = default;
+    ~HopServer();
     HopServer(const HopServer&) = delete;
     HopServer& operator=(const HopServer&) = delete;
 
     [[nodiscard]] std::uint64_t detector_id() const noexcept { return detector_id_; }
-    // Number of messages dropped: they do not parse, are for another incarnation, or exceed the credits.
+    // Number of messages dropped: they do not parse, are for another incarnation, or exceed the credits. Those of the
+    // last kind also end their sender's connection, so that what waits here is bounded by the credits of all workers.
     [[nodiscard]] std::uint64_t malformed() const noexcept { return malformed_; }
 
     // Waits for requests, hellos (answered here) or one of `wake_fds`, and appends what has come; does not wait if
@@ -61,8 +64,8 @@ class HopServer {
 
     std::uint64_t detector_id_;
     std::uint32_t credits_;
-    // Declared after the credits, so that bad ones are refused before a predecessor's socket file is replaced.
     std::unique_ptr<ServerLink> link_;
+    std::unique_ptr<Accounts> accounts_;
     std::uint64_t malformed_ = 0;
 };
 

@@ -60,7 +60,8 @@ class Link {
 // The worker's end: one connection to one detector, which need not be there yet.
 class ClientLink : public Link {
   public:
-    // Takes all of `message` or nothing. Before the detector is there the message waits for it.
+    // Takes all of `message` or nothing. Before the detector is there the message waits for it, and leaves in a `wait`
+    // at the latest.
     [[nodiscard]] virtual Sent try_send(wire::Bytes message) = 0;
 
     // Returns the last known state of the connection. Messages that arrived before a loss can still be received.
@@ -72,10 +73,15 @@ class ServerLink : public Link {
   public:
     // Takes all of `message` or nothing. `peer`: that of a Message from this link.
     [[nodiscard]] virtual Sent try_send(wire::Bytes peer, wire::Bytes message) = 0;
+
+    // Ends the connection of the peer whose message was received last. What it sent before may still arrive.
+    virtual void end_last_sender() noexcept = 0;
 };
 
-// Makes the link that `address` names: ipc://PATH is ZeroMQ over a Unix socket. Binding replaces a socket file that a
-// dead predecessor left; closing removes it. Throws Errc::invalid_argument for any other address, Errc::system.
+// Makes the link that `address` names: ipc://PATH is ZeroMQ over a Unix socket, shm://PATH is shared memory, introduced
+// over a Unix socket in a directory of mode 0700. Binding replaces a socket file that a dead predecessor left; closing
+// removes it. Throws Errc::invalid_argument for any other address, Errc::system, and for shm:// the errors of
+// shm::Listener.
 [[nodiscard]] std::unique_ptr<ClientLink> connect_link(const std::string& address);
 [[nodiscard]] std::unique_ptr<ServerLink> bind_link(const std::string& address);
 

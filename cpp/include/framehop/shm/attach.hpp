@@ -12,7 +12,7 @@
 namespace framehop::shm {
 
 inline constexpr std::uint64_t kAttachMagic = 0x4843'4154'5441'4846;  // "FHATTACH" as bytes on the wire
-inline constexpr std::uint32_t kAttachVersion = 1;
+inline constexpr std::uint32_t kAttachVersion = 2;
 
 struct AttachRequest {
     std::uint64_t magic = kAttachMagic;
@@ -33,6 +33,8 @@ struct AttachReply {
 };
 static_assert(sizeof(AttachRequest) == 16 && sizeof(AttachReply) == 256);
 
+struct Received;
+
 // One attachment under way. Not thread-safe.
 class AttachCall {
   public:
@@ -40,18 +42,18 @@ class AttachCall {
     AttachCall(std::string path, Role role);
 
     // Returns true once the answer is there, false when `timeout` is over. Throws Errc::refused or Errc::wrong_layout
-    // with the host's reason, Errc::system when the host hung up.
+    // with the host's reason, Errc::system when the host hung up or no descriptor is left for the ring's memory.
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout);
 
     // Maps and checks the segments, once `wait` has returned true. Throws Errc::wrong_layout, Errc::no_memory.
     [[nodiscard]] std::shared_ptr<Membership> finish();
 
   private:
-    void accept_answer(std::size_t bytes, std::size_t fds) const;
+    void accept_answer(const Received& received) const;
 
     std::string path_;
     Role role_;
-    UniqueFd connection_;
+    HostConnection connection_;  // parts again unless a Membership takes it over
     AttachReply reply_;
     SegmentFds fds_;
 };

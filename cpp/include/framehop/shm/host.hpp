@@ -43,6 +43,7 @@ class RingHost final : private ForkWatcher {
     bool wait_for_events() noexcept;
     void look_around();
     void see_off_departed() noexcept;
+    void tell_of_writer(bool attached) noexcept;
     void admit(Caller caller);
     void welcome(Caller caller, std::uint32_t place, UniqueFd process);
     void check_open() const;

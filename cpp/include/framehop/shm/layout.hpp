@@ -13,7 +13,7 @@
 namespace framehop::shm {
 
 inline constexpr std::uint64_t kRingMagic = 0x474e'4952'5046'4846;  // "FHFPRING" as bytes in memory
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::uint64_t kPageBytes = 4096;
 
@@ -41,6 +41,7 @@ struct alignas(kCacheLine) ControlHeader {
     RingIdentity identity;
     FreedBell bell;
     alignas(kCacheLine) std::atomic<std::uint32_t> incarnation;  // of the writer; 0 before the first
+    std::atomic<std::uint32_t> written;                          // 1 while a writer is attached; the host says so
 };
 
 // A FrameTag that one process writes while others may read: a sequence lock over atomics (tag_cell.hpp).
@@ -67,7 +68,8 @@ struct SlotRecord {
     PictureCell picture;
 };
 
-// One right of a tap to pin a slot. Holds 0 when free, else its holder's index + 1.
+// One right of a tap to pin a slot: in the low half who uses it, in the high half whom it is kept for. Each is 0 for
+// nobody, else the holder's index + 1.
 using TapTicket = std::atomic<std::uint32_t>;
 
 inline constexpr std::size_t kSlotsOffset = sizeof(ControlHeader);
@@ -83,7 +85,7 @@ static_assert(std::is_standard_layout_v<SlotRecord> && std::is_trivially_destruc
 static_assert(sizeof(RingIdentity) == 64 && offsetof(RingIdentity, slot_bytes) == 16);
 static_assert(offsetof(RingIdentity, ring_id) == 24 && offsetof(RingIdentity, tap_quota) == 32);
 static_assert(sizeof(ControlHeader) == 192 && offsetof(ControlHeader, bell) == 64);
-static_assert(offsetof(ControlHeader, incarnation) == 128);
+static_assert(offsetof(ControlHeader, incarnation) == 128 && offsetof(ControlHeader, written) == 132);
 static_assert(sizeof(TagCell) == 176 && offsetof(TagCell, stream) == 48);
 static_assert(sizeof(SlotRecord) == 256 && offsetof(SlotRecord, tag) == 64 && offsetof(SlotRecord, picture) == 240);
 

@@ -35,8 +35,8 @@ class LeaseBook {
 // The right to read one slot, until destroyed. Move-only; const methods are thread-safe.
 class Lease {
   public:
-    Lease(Membership::Use use, std::shared_ptr<LeaseBook> book, SlotRef ref, FrameTag tag) noexcept
-        : use_(std::move(use)), book_(std::move(book)), ref_(ref), tag_(std::move(tag)) {}
+    // Takes over what `book` granted, before anything else can throw.
+    Lease(Membership::Use use, std::shared_ptr<LeaseBook> book, SlotId id) noexcept;
     Lease(Lease&&) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     Lease(const Lease&) = delete;
@@ -45,6 +45,8 @@ class Lease {
 
     [[nodiscard]] const SlotRef& ref() const noexcept { return ref_; }
     [[nodiscard]] const FrameTag& tag() const noexcept { return tag_; }
+    // Reads the tag from the slot; false when it makes no sense there, or the picture's shape does not.
+    [[nodiscard]] bool read_tag();
     // Borrowed: valid while the lease lives.
     [[nodiscard]] ConstImageView image() const noexcept;
 
@@ -53,6 +55,7 @@ class Lease {
     std::shared_ptr<LeaseBook> book_;
     SlotRef ref_;
     FrameTag tag_;
+    bool fits_ = false;
 };
 
 }  // namespace framehop::shm

@@ -57,6 +57,7 @@ bool try_send(int socket, std::span<const std::byte> message, std::span<const in
 struct Received {
     std::size_t bytes = 0;  // 0: the peer closed
     bool truncated = false;
+    bool lost_fds = false;  // more came than we take, or this process had no descriptor left for them
     std::vector<UniqueFd> fds;
 };
 // Receives a message; nullopt when there is none yet. Accepts at most two descriptors.

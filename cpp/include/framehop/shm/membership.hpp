@@ -3,18 +3,19 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
 
-#include "framehop/base/unique_fd.hpp"
+#include "framehop/shm/host_connection.hpp"
 #include "framehop/shm/slot_table.hpp"
 
 namespace framehop::shm {
 
 enum class Role : std::uint32_t { writer = 1, detector = 2, tap = 3 };
 
-// The connection ends when the membership was closed *and* its last use is over, so leases outlive close().
+// The place is given up when the membership was closed *and* its last use is over, so leases outlive close().
 // After a fork the child's copy does nothing: the child is not attached, and must not give back its parent's things.
 class Membership : public std::enable_shared_from_this<Membership> {
   public:
@@ -22,11 +23,11 @@ class Membership : public std::enable_shared_from_this<Membership> {
         Role role = Role::tap;
         std::uint32_t holder = 0;
         std::uint32_t incarnation = 0;
-        UniqueFd connection;  // may be empty, for tests on one mapping
+        HostConnection connection;
     };
 
     Membership(std::shared_ptr<const Control> control, std::shared_ptr<const Pixels> pixels, Seat seat);
-    ~Membership();
+    ~Membership() = default;
     Membership(const Membership&) = delete;
     Membership& operator=(const Membership&) = delete;
 
@@ -51,7 +52,11 @@ class Membership : public std::enable_shared_from_this<Membership> {
     [[nodiscard]] Use use();                     // throws Errc::closed after close() and in a forked child
     [[nodiscard]] bool closed() const noexcept;  // true in a forked child
     [[nodiscard]] bool ours() const noexcept;    // false in a forked child
-    void close() noexcept;
+    void close() noexcept;                       // wakes who waits for a slot
+    [[nodiscard]] const std::atomic<bool>& closing() const noexcept { return closed_; }
+    // Of the host, see HostConnection. These throw as `use` does.
+    [[nodiscard]] bool host_lives();
+    [[nodiscard]] int host_fd();
 
     [[nodiscard]] SlotTable& table() noexcept { return table_; }
     [[nodiscard]] const Control& control() const noexcept { return *control_; }
@@ -63,7 +68,6 @@ class Membership : public std::enable_shared_from_this<Membership> {
 
   private:
     void end_use() noexcept;
-    void disconnect() noexcept;
 
     const std::shared_ptr<const Control> control_;
     const std::shared_ptr<const Pixels> pixels_;
@@ -73,9 +77,9 @@ class Membership : public std::enable_shared_from_this<Membership> {
     const std::uint32_t incarnation_;
     const pid_t pid_;
     mutable std::mutex mutex_;
-    UniqueFd connection_;     // guarded by mutex_
-    std::uint32_t uses_ = 0;  // guarded by mutex_
-    bool closed_ = false;     // guarded by mutex_
+    HostConnection connection_;        // guarded by mutex_
+    std::uint32_t uses_ = 0;           // guarded by mutex_
+    std::atomic<bool> closed_{false};  // set under mutex_, so that no use begins afterwards
 };
 
 }  // namespace framehop::shm

@@ -23,6 +23,15 @@ class RingReader {
     // gives other pixels. Throws Errc::closed, and Errc::invalid_argument for a slot out of range.
     [[nodiscard]] std::optional<Lease> try_lease(SlotId id);
 
+    // Whether the host lives: without it no picture comes any more. False also when our descriptor was closed behind
+    // our back. Throws Errc::closed.
+    [[nodiscard]] bool alive() const { return membership_->host_lives(); }
+    // Whether a writer is attached; meanwhile a successor may be on its way. Only true to life while `alive`.
+    [[nodiscard]] bool has_writer() const;
+    // A descriptor that becomes readable when a writer comes or goes, until `alive` is asked, and stays so once the
+    // host is gone. Borrowed: valid until the reader is closed; never read from it. Throws Errc::closed.
+    [[nodiscard]] int fd() const { return membership_->host_fd(); }
+
     // Closes the reader. Leases stay valid; the place at the host is given up with the last of them.
     void close() noexcept { membership_->close(); }
 

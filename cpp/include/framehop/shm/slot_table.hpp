@@ -1,6 +1,7 @@
 // All changes of slots, as lock-free steps on the control segment. It knows no processes; a holder is an index.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -28,7 +29,10 @@ class SlotTable {
 
     // The writer's side.
     [[nodiscard]] std::optional<SlotId> try_acquire(const FrameTag& tag) noexcept;
-    [[nodiscard]] std::optional<SlotId> wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout) noexcept;
+    // Waits for a slot at most `timeout`, and only while `over` is false.
+    [[nodiscard]] std::optional<SlotId> wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout,
+                                                     const std::atomic<bool>& over) noexcept;
+    void wake_waiters() noexcept;                                   // set their `over` first
     void set_shape(SlotId id, const PictureShape& shape) noexcept;  // while filling
     bool publish(SlotId id) noexcept;                               // filling → ready; false if `id` is stale
     bool abandon(SlotId id) noexcept;                               // filling → free; likewise
@@ -41,13 +45,15 @@ class SlotTable {
     [[nodiscard]] bool is_ready(SlotId id) const noexcept;
     [[nodiscard]] PictureShape shape(std::uint32_t slot) const noexcept;  // under a lease
     [[nodiscard]] std::optional<FrameTag> tag(SlotId id) const;
+    [[nodiscard]] bool has_writer() const noexcept;  // as the host last said
 
     // The host's side.
-    std::uint32_t reclaim(
-        std::uint32_t holder) noexcept;  // takes back all of a dead holder's leases and tickets; returns the leases
-    std::uint32_t adopt() noexcept;      // for a new writer, while there is none; returns its incarnation
+    // Takes back all leases and tickets of `gone`, the places that nobody holds, and returns the number of leases.
+    // Wakes the writer even when there were none.
+    std::uint32_t reclaim(HolderSet gone) noexcept;
+    void note_writer(bool attached) noexcept;
+    std::uint32_t adopt() noexcept;  // for a new writer, while there is none; returns its incarnation
     [[nodiscard]] std::vector<SlotInfo> snapshot() const;
-    [[nodiscard]] bool any_filling() const noexcept;
     [[nodiscard]] std::uint32_t leases_of(std::uint32_t holder) const noexcept;
 
   private:
@@ -55,7 +61,6 @@ class SlotTable {
         return control_->slot(slot).word;
     }
     bool move(SlotId id, SlotState from, SlotState to) noexcept;
-    bool drop_lease(std::uint32_t slot, std::uint32_t holder) noexcept;
     void free_slot(std::uint32_t slot) noexcept;
     void ring_freed() noexcept;
 

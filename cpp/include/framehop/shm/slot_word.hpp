@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <bitset>
 #include <cstdint>
 
 namespace framehop::shm {
@@ -14,6 +15,11 @@ enum class SlotState : std::uint8_t {
 
 // The number of lease bits in a word.
 inline constexpr std::uint32_t kMaxHolders = 24;
+
+// Some of the holders, by their index.
+using HolderSet = std::bitset<kMaxHolders>;
+
+[[nodiscard]] inline HolderSet only(std::uint32_t holder) noexcept { return HolderSet(1UL << holder); }
 
 // A value of the slot word: bits 0–31 generation, 32–33 state, 40–63 one lease bit per holder. The shared word itself
 // is in layout.hpp.
@@ -49,6 +55,9 @@ class SlotWord {
 
     [[nodiscard]] static constexpr std::uint64_t lease_bit(std::uint32_t holder) noexcept {
         return std::uint64_t{1} << (kLeaseShift + holder);
+    }
+    [[nodiscard]] static std::uint64_t lease_bits(HolderSet holders) noexcept {
+        return std::uint64_t{holders.to_ulong()} << kLeaseShift;
     }
 
   private:

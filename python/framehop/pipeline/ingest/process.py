@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import sys
 
 from framehop.budgets import BEAT_S, STOP_FLUSH_S
@@ -21,6 +20,7 @@ from framehop.pipeline.control import (
 from framehop.pipeline.ingest.source_desk import SourceDesk
 from framehop.pipeline.ingest.writer_thread import WriterThread
 from framehop.pipeline.supervisor_link import SupervisorLink
+from framehop.pipeline.wake import readable, wait_writable
 from framehop.sources.pillow_picture import hush_pictures
 from framehop.timing import Deadline
 
@@ -48,7 +48,7 @@ def _serve(link: SupervisorLink, desk: SourceDesk, *, stays: bool) -> bool:
     """Serve until told to stop, and return True; or until there is nothing to do any more."""
     while stays or desk.at_work:
         _say(link, desk)
-        ready, _, _ = select.select([link.fileno(), desk.fileno()], [], [], BEAT_S)
+        ready = readable([link.fileno(), desk.fileno()], BEAT_S)
         desk.clear_wake()
         if link.fileno() in ready and _obey(link, desk):
             return True
@@ -85,7 +85,7 @@ def _say_all(link: SupervisorLink, desk: SourceDesk) -> None:
     """Send what is left to say, but give up after LAST_WORDS_S: the supervisor then learns only that we have ended."""
     deadline = Deadline.after(LAST_WORDS_S)
     while not _say(link, desk) and not deadline.expired:
-        select.select([], [link.fileno()], [], deadline.remaining_s)
+        wait_writable(link.fileno(), deadline.remaining_s)
 
 
 if __name__ == "__main__":

@@ -216,7 +216,8 @@ class DetectorRole:
 
     def _address(self, process: Process, incarnation: int) -> str:
         """Return an incarnation's own address, so that no descriptor for a dead one ever waits in its successor's queue."""
-        return f"ipc://{self._resources.sockets}/hop-{process.index}-{incarnation}.sock"
+        scheme = "shm" if self._options.hop == "shm" else "ipc"
+        return f"{scheme}://{self._resources.sockets}/hop-{process.index}-{incarnation}.sock"
 
     def _stem(self, process: Process, incarnation: int) -> str:
         return f"{self._resources.sockets}/model-{process.index}-{incarnation}"

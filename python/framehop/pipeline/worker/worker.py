@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import socket
 import sys
 import threading
@@ -34,6 +33,7 @@ from framehop.pipeline.control import (
     WorkerSettings,
 )
 from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
+from framehop.pipeline.wake import readable
 from framehop.pipeline.worker.commit_rule import Batch
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
@@ -157,9 +157,10 @@ class Worker:
         timeout_s = link.due_s if self._draining is None else min(link.due_s, DRAIN_LOOK_S)
         wakes = [self._in_flight.wake.fileno(), link.fileno()]
         if self._hop is None:
-            ready = select.select(wakes, [], [], timeout_s)[0]
+            ready = readable(wakes, timeout_s)
         else:
-            replies, ready = self._hop.poll(timeout_s, wakes)
+            replies, woken = self._hop.poll(timeout_s, wakes)
+            ready = set(woken)
             for reply in replies:
                 self._answer(reply)
             if self._hop.lost and self._detector is not None:

@@ -1,0 +1,161 @@
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "framehop/base/error.hpp"
+#include "shm_link.hpp"
+
+namespace framehop::hop {
+namespace {
+
+constexpr std::chrono::milliseconds kTryAgain{20};
+
+}  // namespace
+
+void check_owner(pid_t owner) {
+    if (::getpid() == owner) return;
+    throw Error(Errc::closed, "this end of the hop belongs to process " + std::to_string(owner) +
+                                  ": a forked child must open its own");
+}
+
+ShmClientLink::ShmClientLink(std::string path) : path_(std::move(path)), owner_(::getpid()), bell_(make_bell()) {}
+
+ShmClientLink::~ShmClientLink() {
+    if (::getpid() == owner_) part();
+}
+
+// Calls shutdown before close, as a forked child may hold a copy of the descriptor.
+void ShmClientLink::part() noexcept {
+    if (socket_) ::shutdown(socket_.get(), SHUT_RDWR);
+    socket_.reset();
+    server_process_.reset();
+}
+
+Connection ShmClientLink::connection() {
+    check_owner(owner_);
+    return connection_;
+}
+
+// One step on the way to the server.
+void ShmClientLink::advance() {
+    if (connection_ != Connection::pending) return;
+    if (!socket_ && Clock::now() >= next_try_) introduce();
+    if (socket_) hear();
+}
+
+// Nobody there, or somebody else, is no error: the server may come yet.
+void ShmClientLink::introduce() {
+    next_try_ = Clock::now() + kTryAgain;
+    try {
+        socket_ = shm::connect_to(path_);
+    } catch (const Error&) {
+        return;
+    }
+    const UniqueFd memory = make_channel_memory();
+    channel_.emplace(memory.get(), Side::worker);
+    for (const wire::Buffer& message : unconfirmed_) static_cast<void>(channel_->out.try_push(message));
+    const auto peer = shm::peer_of(socket_.get());
+    if (peer) server_process_ = shm::peer_pidfd(socket_.get(), peer->pid);
+    const Handshake handshake;
+    const std::array fds{memory.get(), bell_.get()};
+    if (!server_process_ || !shm::try_send(socket_.get(), std::as_bytes(std::span(&handshake, 1)), fds)) part();
+}
+
+void ShmClientLink::hear() {
+    if (!is_readable(socket_.get()) && !is_readable(server_process_.get())) return;
+    Handshake answer;
+    auto received = shm::try_receive(socket_.get(), std::as_writable_bytes(std::span(&answer, 1)));
+    const bool welcomes = received && received->bytes == sizeof answer && answer.magic == kChannelMagic &&
+                          answer.version == kChannelVersion && received->fds.size() == 1 &&
+                          is_bell(received->fds.front().get());
+    if (connection_ == Connection::pending && welcomes) return welcome(std::move(received->fds.front()));
+    // There is nothing else to hear but the end. Before the welcome somebody else may be the server.
+    if (connection_ == Connection::connected) connection_ = Connection::lost;
+    part();
+}
+
+void ShmClientLink::welcome(UniqueFd server_bell) {
+    connection_ = Connection::connected;
+    server_bell_ = std::move(server_bell);
+    unconfirmed_.clear();
+    ring(server_bell_);  // for what was sent since the introduction
+}
+
+Sent ShmClientLink::try_send(wire::Bytes message) {
+    check_owner(owner_);
+    advance();
+    if (connection_ == Connection::lost) return Sent::unreachable;
+    if (connection_ == Connection::pending) return queue(message);
+    if (!channel_->out.try_push(message)) return Sent::full;
+    if (channel_->out.reader_sleeps()) ring(server_bell_);
+    return Sent::yes;
+}
+
+Sent ShmClientLink::queue(wire::Bytes message) {
+    // Half of what the memory holds, so that all of it fits together with the lengths.
+    if (unconfirmed_bytes_ + message.size() + sizeof(std::uint64_t) * 2 > kToDetectorBytes / 2) return Sent::full;
+    unconfirmed_.emplace_back(message.begin(), message.end());
+    unconfirmed_bytes_ += message.size() + sizeof(std::uint64_t) * 2;
+    if (socket_) static_cast<void>(channel_->out.try_push(message));
+    return Sent::yes;
+}
+
+bool ShmClientLink::has_message() const noexcept {
+    return connection_ != Connection::pending && channel_ && !channel_->in.empty();
+}
+
+Received ShmClientLink::try_receive(Message& message) {
+    check_owner(owner_);
+    if (connection_ == Connection::pending || !channel_) return Received::nothing;
+    switch (channel_->in.try_pop(received_)) {
+        case Popped::message:
+            message = {.peer = {}, .bytes = received_};
+            return Received::message;
+        case Popped::nothing:
+            return Received::nothing;
+        case Popped::broken:
+            break;
+    }
+    channel_.reset();
+    connection_ = Connection::lost;
+    part();
+    return Received::malformed;
+}
+
+std::vector<pollfd> ShmClientLink::watched() const {
+    std::vector<pollfd> own;
+    // poll(2) ignores what is closed, as its descriptor is negative.
+    for (const UniqueFd* fd : {&bell_, &socket_, &server_process_}) {
+        own.push_back({.fd = fd->get(), .events = POLLIN, .revents = 0});
+    }
+    return own;
+}
+
+bool ShmClientLink::wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, std::vector<int>& readable) {
+    check_owner(owner_);
+    const auto deadline = Clock::now() + timeout;
+    for (;;) {
+        const Connection before = connection_;
+        advance();
+        std::chrono::nanoseconds left = std::max(deadline - Clock::now(), Clock::duration::zero());
+        if (connection_ == Connection::pending) left = std::min<std::chrono::nanoseconds>(left, kTryAgain);
+        // Say that we sleep before the last look at the queue: see shm_queue.cpp.
+        if (channel_) channel_->in.say_asleep(true);
+        const bool something = has_message() || connection_ != before;
+        std::vector<pollfd> own = watched();
+        const Woke woke = wait_for(own, wake_fds, something ? std::chrono::nanoseconds(0) : left, readable);
+        if (channel_) channel_->in.say_asleep(false);
+        if (own[0].revents != 0) silence(bell_);
+        if (socket_ && (own[1].revents != 0 || own[2].revents != 0)) hear();
+        if (something || woke == Woke::wake_fd || (woke == Woke::event && (has_message() || connection_ != before)) ||
+            !readable.empty()) {
+            return true;
+        }
+        if (woke == Woke::signal || Clock::now() >= deadline) return false;
+    }
+}
+
+}  // namespace framehop::hop

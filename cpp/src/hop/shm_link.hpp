@@ -1,0 +1,107 @@
+// The shared-memory link: descriptors and boxes lie in memory that worker and detector share, eventfds wake. The Unix
+// socket at the address only introduces the two, and its end and the peer's pidfd tell of its death. Both are of one
+// user.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framehop/hop/link.hpp"
+#include "framehop/shm/local_socket.hpp"
+#include "shm_channel.hpp"
+#include "shm_wait.hpp"
+
+namespace framehop::hop {
+
+// Throws Errc::closed in a process that is not `owner`.
+void check_owner(pid_t owner);
+
+class ShmClientLink final : public ClientLink {
+  public:
+    explicit ShmClientLink(std::string path);
+    ~ShmClientLink() override;
+
+    [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds,
+                            std::vector<int>& readable) override;
+    [[nodiscard]] Received try_receive(Message& message) override;
+    [[nodiscard]] Sent try_send(wire::Bytes message) override;
+    [[nodiscard]] Connection connection() override;
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    void advance();
+    void introduce();
+    void hear();
+    void welcome(UniqueFd server_bell);
+    void part() noexcept;
+    [[nodiscard]] Sent queue(wire::Bytes message);
+    [[nodiscard]] std::vector<pollfd> watched() const;
+    [[nodiscard]] bool has_message() const noexcept;
+
+    const std::string path_;
+    const pid_t owner_;
+    Connection connection_ = Connection::pending;
+    Clock::time_point next_try_{};
+    UniqueFd bell_;         // ours
+    UniqueFd server_bell_;  // the server's, once it has welcomed us
+    UniqueFd socket_;
+    UniqueFd server_process_;
+    std::optional<Channel> channel_;  // of the present socket
+    // What was sent before the welcome: an impostor may have taken it.
+    std::deque<wire::Buffer> unconfirmed_;
+    std::size_t unconfirmed_bytes_ = 0;
+    wire::Buffer received_;
+};
+
+class ShmServerLink final : public ServerLink {
+  public:
+    explicit ShmServerLink(const std::string& path);
+    ~ShmServerLink() override;
+
+    [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds,
+                            std::vector<int>& readable) override;
+    [[nodiscard]] Received try_receive(Message& message) override;
+    [[nodiscard]] Sent try_send(wire::Bytes peer, wire::Bytes message) override;
+    void end_last_sender() noexcept override;
+
+  private:
+    struct Worker {
+        std::string name;
+        UniqueFd socket;
+        UniqueFd process;
+        UniqueFd bell;
+        Channel channel;
+        bool gone = false;  // what it sent before can still be received
+    };
+
+    void look_around();
+    void accept_all();
+    void hear_strangers();
+    void admit(UniqueFd socket, shm::Received& request);
+    void say_asleep(bool asleep) noexcept;
+    [[nodiscard]] bool has_message() const noexcept;
+    [[nodiscard]] std::vector<pollfd> watched() const;
+    [[nodiscard]] Worker* find(wire::Bytes peer) noexcept;
+    [[nodiscard]] Received take_from(Worker& worker, Message& message);
+    static void end(Worker& worker) noexcept;
+
+    const pid_t owner_;
+    shm::Listener listener_;
+    UniqueFd bell_;
+    std::deque<UniqueFd> strangers_;  // connected, and have not introduced themselves yet
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::size_t next_ = 0;  // the worker to receive from first, so that none keeps the others waiting
+    std::uint64_t names_ = 0;
+    std::string last_sender_;
+    std::uint64_t refused_ = 0;  // strangers whose introduction made no sense, and of whom nobody has heard yet
+    wire::Buffer received_;
+};
+
+}  // namespace framehop::hop

@@ -1,0 +1,190 @@
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "framehop/base/error.hpp"
+#include "shm_link.hpp"
+
+namespace framehop::hop {
+namespace {
+
+constexpr std::size_t kMostStrangers = 16;
+
+bool introduces(const shm::Received& received, const Handshake& said) noexcept {
+    return received.bytes == sizeof said && !received.truncated && said.magic == kChannelMagic &&
+           said.version == kChannelVersion && received.fds.size() == 2 && is_bell(received.fds[1].get());
+}
+
+}  // namespace
+
+ShmServerLink::ShmServerLink(const std::string& path) : owner_(::getpid()), listener_(path), bell_(make_bell()) {}
+
+ShmServerLink::~ShmServerLink() {
+    if (::getpid() != owner_) {
+        listener_.disown();  // the socket's file is the parent's
+        return;
+    }
+    for (const auto& worker : workers_) end(*worker);
+}
+
+// Calls shutdown before close, as a forked child may hold a copy of the descriptor.
+void ShmServerLink::end(Worker& worker) noexcept {
+    ::shutdown(worker.socket.get(), SHUT_RDWR);
+    worker.gone = true;
+}
+
+void ShmServerLink::look_around() {
+    for (const auto& worker : workers_) {
+        // A worker says nothing more on its socket, so whatever there is to read is its end.
+        if (!worker->gone && (is_readable(worker->socket.get()) || is_readable(worker->process.get()))) end(*worker);
+    }
+    std::erase_if(workers_, [](const auto& worker) { return worker->gone && worker->channel.in.empty(); });
+    accept_all();
+    hear_strangers();
+}
+
+void ShmServerLink::accept_all() {
+    while (UniqueFd stranger = listener_.try_accept()) {
+        // The oldest had the most time: an honest one introduces itself as it connects.
+        if (strangers_.size() == kMostStrangers) strangers_.pop_front();
+        strangers_.push_back(std::move(stranger));
+    }
+}
+
+void ShmServerLink::hear_strangers() {
+    std::erase_if(strangers_, [this](UniqueFd& stranger) {
+        Handshake said;
+        auto received = shm::try_receive(stranger.get(), std::as_writable_bytes(std::span(&said, 1)));
+        if (!received) return false;
+        if (introduces(*received, said)) {
+            admit(std::move(stranger), *received);
+        } else if (received->bytes > 0) {
+            ++refused_;
+        }
+        return true;
+    });
+}
+
+void ShmServerLink::admit(UniqueFd socket, shm::Received& request) {
+    const auto peer = shm::peer_of(socket.get());
+    if (!peer || peer->uid != ::geteuid()) return;
+    UniqueFd process = shm::peer_pidfd(socket.get(), peer->pid);
+    if (!process) return;
+    try {
+        Channel channel(request.fds[0].get(), Side::detector);
+        std::string name(sizeof names_, '\0');
+        std::memcpy(name.data(), &++names_, sizeof names_);
+        const Handshake welcome;
+        const std::array fds{bell_.get()};
+        if (!shm::try_send(socket.get(), std::as_bytes(std::span(&welcome, 1)), fds)) return;
+        workers_.push_back(std::make_unique<Worker>(Worker{.name = std::move(name),
+                                                           .socket = std::move(socket),
+                                                           .process = std::move(process),
+                                                           .bell = std::move(request.fds[1]),
+                                                           .channel = std::move(channel)}));
+    } catch (const Error&) {
+        ++refused_;  // it sent memory that cannot be trusted, or there is none to map it
+    }
+}
+
+void ShmServerLink::say_asleep(bool asleep) noexcept {
+    for (const auto& worker : workers_) worker->channel.in.say_asleep(asleep);
+}
+
+bool ShmServerLink::has_message() const noexcept {
+    return refused_ > 0 ||
+           std::ranges::any_of(workers_, [](const auto& worker) { return !worker->channel.in.empty(); });
+}
+
+std::vector<pollfd> ShmServerLink::watched() const {
+    std::vector<pollfd> own;
+    const auto watch = [&own](const UniqueFd& fd) { own.push_back({.fd = fd.get(), .events = POLLIN, .revents = 0}); };
+    watch(bell_);
+    own.push_back({.fd = listener_.fd(), .events = POLLIN, .revents = 0});
+    for (const UniqueFd& stranger : strangers_) watch(stranger);
+    for (const auto& worker : workers_) {
+        if (worker->gone) continue;
+        watch(worker->socket);
+        watch(worker->process);
+    }
+    return own;
+}
+
+bool ShmServerLink::wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, std::vector<int>& readable) {
+    check_owner(owner_);
+    // Say that we sleep before the last look at the queues: see shm_queue.cpp.
+    say_asleep(true);
+    std::vector<pollfd> own = watched();
+    const bool something = has_message();
+    const Woke woke = wait_for(own, wake_fds, something ? std::chrono::nanoseconds(0) : timeout, readable);
+    say_asleep(false);
+    if (own.front().revents != 0) silence(bell_);
+    const auto others = std::span(own).subspan(1, own.size() - 1 - wake_fds.size());
+    if (std::ranges::any_of(others, [](const pollfd& each) { return each.revents != 0; })) look_around();
+    return something || woke == Woke::event || woke == Woke::wake_fd;
+}
+
+Received ShmServerLink::try_receive(Message& message) {
+    check_owner(owner_);
+    if (refused_ > 0) {
+        --refused_;
+        return Received::malformed;
+    }
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        Worker& worker = *workers_[(next_ + i) % workers_.size()];
+        const Received received = take_from(worker, message);
+        if (received == Received::nothing) continue;
+        next_ = workers_.empty() ? 0 : (next_ + i + 1) % workers_.size();
+        return received;
+    }
+    return Received::nothing;
+}
+
+Received ShmServerLink::take_from(Worker& worker, Message& message) {
+    switch (worker.channel.in.try_pop(received_)) {
+        case Popped::message:
+            last_sender_ = worker.name;
+            message = {.peer = {reinterpret_cast<const std::uint8_t*>(last_sender_.data()), last_sender_.size()},
+                       .bytes = received_};
+            return Received::message;
+        case Popped::nothing:
+            return Received::nothing;
+        case Popped::broken:
+            break;
+    }
+    end(worker);
+    std::erase_if(workers_, [&](const auto& each) { return each.get() == &worker; });
+    return Received::malformed;
+}
+
+ShmServerLink::Worker* ShmServerLink::find(wire::Bytes peer) noexcept {
+    const auto is_it = [peer](const auto& worker) {
+        return worker->name.size() == peer.size() && std::memcmp(worker->name.data(), peer.data(), peer.size()) == 0;
+    };
+    const auto found = std::ranges::find_if(workers_, is_it);
+    return found == workers_.end() || (*found)->gone ? nullptr : found->get();
+}
+
+Sent ShmServerLink::try_send(wire::Bytes peer, wire::Bytes message) {
+    check_owner(owner_);
+    Worker* worker = find(peer);
+    if (worker == nullptr) return Sent::unreachable;
+    if (!worker->channel.out.try_push(message)) return Sent::full;
+    if (worker->channel.out.reader_sleeps()) ring(worker->bell);
+    return Sent::yes;
+}
+
+void ShmServerLink::end_last_sender() noexcept {
+    const auto is_it = [this](const auto& worker) { return worker->name == last_sender_; };
+    const auto found = std::ranges::find_if(workers_, is_it);
+    if (found == workers_.end()) return;
+    end(**found);
+    workers_.erase(found);
+}
+
+}  // namespace framehop::hop
