@@ -370,9 +370,9 @@ def test_pictures_are_turned_as_the_content_type_says(
     ("ring", "need", "size"),
     [
         (WHOLE, Need(width=70, height=10), (160, 64)),
-        (WHOLE - 1, Need(width=70, height=10), (80, 32)),
-        (WHOLE - 1, Need(width=70, height=70), None),
-        (WHOLE - 1, Need(width=70, height=70, fit="letterbox"), (80, 32)),  # 70 x 28
+        (WHOLE // 2, Need(width=70, height=10), (80, 32)),
+        (WHOLE // 2, Need(width=70, height=70), None),
+        (WHOLE // 2, Need(width=70, height=70, fit="letterbox"), (80, 32)),  # 70 x 28
     ],
     indirect=["ring"],
     ids=["whole", "smallest eighth", "too large", "letterbox"],
