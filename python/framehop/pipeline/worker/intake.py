@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from framehop import _core
 from framehop.decode import (
@@ -24,8 +24,8 @@ from framehop.pipeline.worker.outcomes import make_event
 from framehop.pipeline.worker.skipping import Skipping
 from framehop.protocols import FrameConsumer
 from framehop.sources.identity import name_in, shown
-from framehop.timing import now_us
-from framehop.types import FrameRecord
+from framehop.timing import Deadline, now_us
+from framehop.types import FrameRecord, Partition
 from framehop.types import Outcome as EventOutcome
 
 POLL_S = 1.0
@@ -54,7 +54,11 @@ class Intake:
         self._resume = resume
         self._settings = settings
         self._writer = writer
-        self._decoders = DecodeStage.of(DecodeOptions(threads=settings.decode_threads, max_pixels=settings.max_pixels))
+        self._decoders = DecodeStage.of(
+            DecodeOptions(
+                threads=settings.decode_threads, max_pixels=settings.max_pixels, video_bytes=settings.video_bytes
+            )
+        )
         self._skipping = Skipping(sample=settings.sample)
         self.replayed = 0  # frames read again only to decode others; read by the main thread
         self._suspects = {suspect.key: suspect.attempts for suspect in settings.suspects}
@@ -106,6 +110,11 @@ class Intake:
     def drain(self) -> None:
         """Have the pictures that decoders hold back looked at. Called by the thread that polls."""
         self._hand_on(self._decoders.drain(self._acquire))
+
+    def release(self, partitions: Collection[Partition], deadline: Deadline) -> None:
+        """Have the pictures that decoders hold back of partitions that are given up looked at, as far as slots for them are free
+        by `deadline`. Called by the thread that polls."""
+        self._hand_on(self._decoders.release(partitions, lambda record: self._acquire(record, deadline)))
 
     def _parts(self, jobs: Sequence[DecodeJob]) -> Iterator[list[DecodeJob]]:
         """Divide the jobs, in their order, so that each suspect is alone: if the decoder dies again, it was this frame."""
@@ -185,12 +194,15 @@ class Intake:
                 case Passed():
                     self._complete(outcome.job.record, "skipped", outcome.reason)
 
-    def _acquire(self, record: FrameRecord) -> _core.Slot | None:
-        """Wait for a slot; None when stopping. This wait is the back-pressure; the consumer's heartbeat goes on meanwhile."""
+    def _acquire(self, record: FrameRecord, deadline: Deadline | None = None) -> _core.Slot | None:
+        """Wait for a slot; None when stopping, or at the deadline. Without one this wait is the back-pressure; the consumer's
+        heartbeat goes on meanwhile."""
         key, pointer = record.meta.key, record.meta.pointer
         tag = _core.FrameTag(key.stream, key.epoch, key.seq, pointer.partition, pointer.offset)
         while not self._in_flight.stopping.is_set():
-            slot = self._ring.wait_acquire(tag, SLOT_WAIT_S)
-            if slot is not None:
+            slot = self._ring.wait_acquire(
+                tag, SLOT_WAIT_S if deadline is None else min(SLOT_WAIT_S, deadline.remaining_s)
+            )
+            if slot is not None or (deadline is not None and deadline.expired):
                 return slot
         return None
