@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "array.hpp"
 #include "buffer.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/base/failpoint.hpp"
@@ -153,15 +154,20 @@ struct Writing {
     }
 };
 
-Writing make_writing(const py::handle& item) {
-    auto [picture, slot, orientation] = item.cast<std::tuple<PicturePtr, SlotPtr, int>>();
-    if (!picture || !slot) throw Error(Errc::invalid_argument, "a picture or its slot is None");
+codec::Orientation checked_orientation(int orientation) {
     if (orientation < 1 || orientation > 8) {
         throw Error(Errc::invalid_argument, "orientation must be 1 to 8, not " + std::to_string(orientation));
     }
+    return static_cast<codec::Orientation>(orientation);
+}
+
+Writing make_writing(const py::handle& item) {
+    auto [picture, slot, orientation] = item.cast<std::tuple<PicturePtr, SlotPtr, int>>();
+    if (!picture || !slot) throw Error(Errc::invalid_argument, "a picture or its slot is None");
+    const codec::Orientation turn = checked_orientation(orientation);
     return {.picture = std::move(picture),
             .slot = shm::SlotWriter(std::move(slot)),
-            .orientation = static_cast<codec::Orientation>(orientation),
+            .orientation = turn,
             .ref = {},
             .error = {},
             .message = {}};
@@ -203,6 +209,25 @@ class VideoPool {
     ThreadPool pool_;
 };
 
+std::shared_ptr<video::StreamDecoder> make_decoder(const std::string& codec, std::int64_t max_pixels,
+                                                   std::int64_t max_bytes) {
+    if (max_bytes < 1) throw Error(Errc::invalid_argument, "max_bytes must be 1 or more");
+    const video::Limits limits{pixel_cap(max_pixels), static_cast<std::uint64_t>(max_bytes)};
+    return std::make_shared<video::StreamDecoder>(video_codec(codec), limits);
+}
+
+py::array_t<std::uint8_t> rgb(const video::Picture& self, int orientation, std::int64_t min_width,
+                              std::int64_t min_height) {
+    const codec::Orientation turn = checked_orientation(orientation);
+    const codec::Size minimum = minimum_size(min_width, min_height);
+    const codec::Size size = codec::scaled_size(codec::turned(self.size(), turn), minimum);
+    py::array_t<std::uint8_t> pixels = owned_array<std::uint8_t>({size.height, size.width, 3});
+    const ImageView view{pixels.mutable_data(), size.width, size.height, size.width * 3, PixelFormat::rgb8};
+    const GilRelease release;
+    self.write(turn, view);
+    return pixels;
+}
+
 std::vector<VideoOutcome> take_held(video::StreamDecoder& self) {
     const GilRelease release;
     std::vector<video::Outcome> found;
@@ -219,7 +244,9 @@ void register_video_decoder(py::module_& module) {
     module.attr("VIDEO") = true;
     py::class_<video::Picture, PicturePtr>(module, "VideoPicture", py::is_final())
         .def_property_readonly("width", [](const video::Picture& self) { return self.size().width; })
-        .def_property_readonly("height", [](const video::Picture& self) { return self.size().height; });
+        .def_property_readonly("height", [](const video::Picture& self) { return self.size().height; })
+        .def("rgb", &rgb, py::kw_only(), py::arg("orientation") = 1, py::arg("min_width") = 0,
+             py::arg("min_height") = 0);
     py::class_<VideoOutcome>(module, "VideoOutcome", py::is_final())
         .def_readonly("key", &VideoOutcome::key)
         .def_property_readonly("result", &VideoOutcome::result_name)
@@ -232,11 +259,10 @@ void register_video_decoder(py::module_& module) {
         .def_readonly("error", &Writing::error)
         .def_readonly("message", &Writing::message);
     py::class_<video::StreamDecoder, std::shared_ptr<video::StreamDecoder>>(module, "VideoDecoder", py::is_final())
-        .def(py::init([](const std::string& codec, std::int64_t max_pixels) {
-                 return std::make_shared<video::StreamDecoder>(video_codec(codec), pixel_cap(max_pixels));
-             }),
-             py::arg("codec"), py::kw_only(), py::arg("max_pixels") = codec::kDefaultMaxPixels)
+        .def(py::init(&make_decoder), py::arg("codec"), py::kw_only(), py::arg("max_pixels") = codec::kDefaultMaxPixels,
+             py::arg("max_bytes") = video::Limits{}.bytes)
         .def_property_readonly("held", &video::StreamDecoder::held)
+        .def_property_readonly("bytes", &video::StreamDecoder::bytes)
         .def("take_held", &take_held)
         .def("note_gap", &video::StreamDecoder::note_gap);
     py::class_<VideoPool>(module, "VideoPool", py::is_final())

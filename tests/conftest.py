@@ -25,7 +25,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long soaks too: hundreds of rounds of random kills")
     parser.addoption(
-        "--rounds", type=int, help="so many rounds of kills during hand-overs, in place of 2, or of a soak's 100"
+        "--rounds", type=int, help="so many rounds of random kills, in place of a test's few, or of a soak's 100"
     )
 
 

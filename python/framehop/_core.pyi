@@ -572,6 +572,10 @@ class VideoPicture:
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    def rgb(self, *, orientation: int = 1, min_width: int = 0, min_height: int = 0) -> NDArray[np.uint8]:
+        """Return uint8 [H, W, 3], RGB, turned upright from `orientation` (1 to 8, as Exif counts), at the smallest eighth of its
+        size that is not below the minimum; (0, 0) for full size. Raises UnsupportedPictureError, InvalidArgumentError. GIL
+        released."""
 
 @final
 class VideoOutcome:
@@ -607,8 +611,12 @@ class VideoWritten:
 class VideoDecoder:
     """The decoder of one stream, without threads of its own. One call at a time."""
 
-    def __init__(self, codec: Literal["h264", "h265"], *, max_pixels: int = ...) -> None:
-        """Raises UnsupportedPictureError when the installed libavcodec lacks the codec, InvalidArgumentError."""
+    def __init__(self, codec: Literal["h264", "h265"], *, max_pixels: int = ..., max_bytes: int = ...) -> None:
+        """`max_pixels`: of a picture, as encoded. `max_bytes`: of all pictures that it keeps at a time; a unit that needs more
+        fails. Raises UnsupportedPictureError when the installed libavcodec lacks the codec, InvalidArgumentError."""
+    @property
+    def bytes(self) -> int:
+        """Number of bytes of memory that it takes, about, at most since the size of its pictures changed last."""
     @property
     def held(self) -> int:
         """Number of units whose picture is held back, because a later one may be shown before it."""

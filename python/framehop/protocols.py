@@ -48,7 +48,7 @@ class Tenure:
 
 
 TenuresCallback = Callable[[Mapping[Partition, Tenure]], None]
-BeginAt = Callable[[Tenure], int]
+BeginAt = Callable[[Partition, Tenure], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,9 +213,14 @@ class ConsumableLog(Protocol):
         """Join `group` as `member`.
 
         `begin_at`: returns the offset at which reading begins in a tenure, its own or an earlier one. Frames before the tenure's
-        offset count as done; those that retention has removed are no gap. It may be called from any thread. `poll` calls the other
-        callbacks. `on_assign`: a tenure begins; whatever is in flight of the partition belongs to an older one. `on_revoke`: a
-        partition is about to go to another member; finish or drop what is in flight, commit, return."""
+        offset count as done; those that retention has removed are no gap. It may be called from any thread, and may use
+        `look_back`. `poll` calls the other callbacks. `on_assign`: a tenure begins; whatever is in flight of the partition belongs
+        to an older one. `on_revoke`: a partition is about to go to another member; finish or drop what is in flight, commit,
+        return."""
+
+    def look_back(self, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
+        """Iterate over the frames of `partition` before `offset`, oldest first and without pictures, as far as the log took them at
+        most `within_us` before the last of them."""
 
     def members(self, group: str, count: int) -> list[str]:
         """Return names for `count` workers of this host in `group`. They are nobody else's until the log is closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Mapping
 
@@ -10,11 +11,12 @@ import pytest
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.protocols import FrameLog, Tenure
 from framehop.timing import Deadline
-from framehop.types import FrameKey, FrameRecord, Partition
+from framehop.types import FrameKey, FrameMeta, FrameRecord, Partition
 from tests.contracts.conftest import UNIQUE
 from tests.logs import TIMEOUT_S, home, is_whole, make_event, make_frame, marks_after, read, settle, tenures_of, write
 from tests.waiting import until
 
+MINUTE_US = 60_000_000
 SPREAD = ("cam-0", "cam-1", "cam-2", "cam-3", "cam-4", "cam-5", "cam-6", "cam-7")
 
 
@@ -257,7 +259,7 @@ def test_who_is_given_a_partition_learns_what_was_committed_of_it(log: FrameLog)
 def test_reading_may_begin_before_what_was_committed_and_moves_no_offset(log: FrameLog) -> None:
     asked: list[Tenure] = []
 
-    def begin(tenure: Tenure) -> int:
+    def begin(_partition: Partition, tenure: Tenure) -> int:
         asked.append(tenure)
         return int(tenure.metadata or tenure.offset)
 
@@ -289,11 +291,54 @@ def test_a_place_that_the_log_has_not_is_moved_into_it(log: FrameLog) -> None:
     with log.consumer("g", member="m") as consumer:
         done = read(consumer, 3)[:1]
         consumer.commit([make_event(record) for record in done], marks_after(done))
-    with log.consumer("g", member="n", begin_at=lambda _: -7) as consumer:
+    with log.consumer("g", member="n", begin_at=lambda _partition, _tenure: -7) as consumer:
         assert [record.meta.key.seq for record in read(consumer, 3)] == [0, 1, 2]
-    with log.consumer("g", member="o", begin_at=lambda _: 1 << 40) as consumer:
+    with log.consumer("g", member="o", begin_at=lambda _partition, _tenure: 1 << 40) as consumer:
         assert [record.meta.key.seq for record in read(consumer, 2)] == [1, 2]
     assert list(log.gaps()) == []
+
+
+def test_the_frames_before_a_place_can_be_looked_at(log: FrameLog) -> None:
+    """Also while the group is being given its partitions."""
+    found: list[FrameMeta] = []
+
+    def begin(partition: Partition, tenure: Tenure) -> int:
+        found.extend(log.look_back(partition, tenure.offset, MINUTE_US))
+        return tenure.offset
+
+    with log.writer() as writer:
+        write(writer, "a", 6)
+    with log.consumer("g", member="m") as consumer:
+        done = read(consumer, 6)[:4]
+        consumer.commit([make_event(record) for record in done], marks_after(done))
+    with log.consumer("g", member="n", begin_at=begin) as consumer:
+        assert [record.meta.key.seq for record in read(consumer, 2)] == [4, 5]
+    assert [meta.key.seq for meta in found] == [0, 1, 2, 3]
+    assert [meta.pointer.offset for meta in found] == [0, 1, 2, 3]
+
+
+def test_only_the_last_of_them_are_looked_at(log: FrameLog) -> None:
+    with log.writer() as writer:
+        state = write(writer, "a", 2)
+        partition = home(log, "a")
+        before_us = next(log.scan_frames()).appended_us
+
+        def later() -> bool:
+            """Append until the log's clock, which may count in milliseconds, has gone on."""
+            assert writer.append(make_frame(state, next(seqs)))
+            assert writer.flush(TIMEOUT_S)
+            *_, last = log.scan_frames()
+            return last.appended_us > before_us + 5_000
+
+        seqs = itertools.count(2)
+        until(later, "a later frame")
+    metas = list(log.scan_frames())
+    last = metas[-1]
+    wanted = [meta for meta in metas if meta.appended_us >= last.appended_us - 2_000]
+    assert 0 < len(wanted) < len(metas)
+    assert list(log.look_back(partition, len(metas), 2_000)) == wanted
+    assert list(log.look_back(partition, 0, MINUTE_US)) == []
+    assert [meta.key.seq for meta in log.look_back(partition, 1, 0)] == [0]
 
 
 def test_frames_read_again_belong_to_their_tenure(log: FrameLog) -> None:
@@ -304,7 +349,7 @@ def test_frames_read_again_belong_to_their_tenure(log: FrameLog) -> None:
     with log.consumer("g", member="a") as a:
         done = [record for record in read(a, 24) if record.meta.key.seq < 2]
         a.commit([make_event(record) for record in done], _contiguous(log, done))
-    with log.consumer("g", member="a", begin_at=lambda _: 0) as a:
+    with log.consumer("g", member="a", begin_at=lambda _partition, _tenure: 0) as a:
         before = read(a, 24)
         with log.consumer("g", member="b") as b:
             settle([a, b], log.partitions)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,10 +39,16 @@ ROUND_S = 6  # a kill, its restart, and progress after it
 Numbers = dict[int, int]
 
 
-def neighbours(partitions: int, count: int) -> list[str]:
+def neighbours(partitions: int, count: int, partition: int = 0) -> list[str]:
     """Return stream ids that share a partition."""
     names = (f"cam-{k}" for k in itertools.count())
-    return list(itertools.islice((name for name in names if partition_of(name, partitions) == 0), count))
+    return list(itertools.islice((name for name in names if partition_of(name, partitions) == partition), count))
+
+
+def rounds_of(request: pytest.FixtureRequest, few: int) -> int:
+    """Return how often to kill: as the command says, else 100 times in a soak."""
+    rounds: int | None = request.config.getoption("--rounds")
+    return rounds or (100 if request.config.getoption("--soak") else few)
 
 
 def order_on_screen(path: Path) -> Numbers:
@@ -69,21 +77,32 @@ def first_of_each(events: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]
 
 
 class Stage:
-    """Two films, with closed and with open groups, and a camera of JPEGs, all in one partition."""
+    """Two films, with closed and with open groups, and a camera of JPEGs, all in one partition; the same films in another one."""
 
     def __init__(self, house: House, *, seconds: int, partitions: int = 8) -> None:
         self.house = house
         one, two, three = neighbours(partitions, 3)
         closed = write_film(house.path / "closed.mp4", seconds * 25, params=LONG, bframes=3)
         opened = write_film(house.path / "open.mkv", seconds * 25, params=f"{LONG}:open-gop=1", bframes=3)
-        self.numbers = {one: order_on_screen(closed), two: order_on_screen(opened)}
+        four, five = neighbours(partitions, 2, partition=1)
+        films = {one: closed, two: opened, four: closed, five: opened}
+        self.numbers = {stream: order_on_screen(film) for stream, film in films.items()}
         self.jpegs = three
         self.count = seconds * 25
-        self.sources = [f"{one}={closed}", f"{two}={opened}", f"{three}=testsrc:?size=160x64&count={self.count}"]
+        self.sources = [f"{stream}={film}" for stream, film in films.items()]
+        self.sources.append(f"{three}=testsrc:?size=160x64&count={self.count}")
+        self.total = len(self.sources) * self.count
         folder = house.path / "model"
         folder.mkdir()
         self.words: list[str | Path] = [*self.sources, "--codec", "copy", "--model"]
         self.words += [write_columns_model(folder, BITS), "--rate", str(FPS)]
+
+    def ingested(self, *log: str | Path) -> str | Path:
+        """Put all into the log; return the model."""
+        *ingest, model, _, _ = [word for word in self.words if word != "--model"]
+        done = self.house.framehop("ingest", *ingest, "--rate", "max", *log)
+        assert done.returncode == 0, done.stderr
+        return model
 
     def events(self) -> list[dict[str, Any]]:
         with framehop.open_log(self.house.log, create=False) as log, log.events() as reader:
@@ -146,7 +165,7 @@ def kill_workers(house: House, running: subprocess.Popen[bytes], rounds: int, pr
 
 @pytest.mark.timeout(3600)
 def test_a_worker_may_die_anywhere_in_a_group(house: House, request: pytest.FixtureRequest) -> None:
-    rounds = 100 if request.config.getoption("--soak") else 4
+    rounds = rounds_of(request, 4)
     stage = Stage(house, seconds=_film_s(rounds))
     report = house.path / "report.json"
     running = house.start("run", *stage.words, "--log", house.log, "--report", report)
@@ -169,7 +188,7 @@ def test_a_worker_may_die_anywhere_in_a_group(house: House, request: pytest.Fixt
 def test_a_worker_may_die_anywhere_in_a_group_with_kafka(
     house: House, kafka_cluster: Cluster, request: pytest.FixtureRequest, delivery: str
 ) -> None:
-    rounds = 100 if request.config.getoption("--soak") else 3
+    rounds = rounds_of(request, 3)
     stage = Stage(house, seconds=_film_s(rounds), partitions=4)
     with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=4) as kafka:
         report = house.path / "report.json"
@@ -250,24 +269,85 @@ def _frame(state: StreamState, seq: int, picture: Picture) -> Frame:
 def test_a_partition_changes_hands_in_mid_group(house: House) -> None:
     """Its films go from one `framehop detect` to the next."""
     stage = Stage(house, seconds=40)
-    *ingest, model, _, _ = [word for word in stage.words if word != "--model"]
-    done = house.framehop("ingest", *ingest, "--rate", "max", "--log", house.log)
-    assert done.returncode == 0, done.stderr
+    model = stage.ingested("--log", house.log)
     before = 0
     for share in (0.1, 0.25, 0.4):
         running = house.start("detect", "--log", house.log, "--model", model)
-        until(lambda: committed(house) > share * 3 * stage.count, "progress", 60)  # noqa: B023
+        until(lambda: committed(house) > share * stage.total, "progress", 60)  # noqa: B023
         running.send_signal(signal.SIGTERM)
         assert running.wait(30) == 0
-        assert before < committed(house) < 3 * stage.count
+        assert before < committed(house) < stage.total
         before = committed(house)
     report = house.path / "report.json"
     rest = house.framehop("detect", "--log", house.log, "--model", model, "--until-idle", "0.5", "--report", report)
     assert rest.returncode == 0, rest.stderr
     status = json.loads(report.read_text())["status"]
-    assert status["frames_read"] == status["events"] == 3 * stage.count - before
+    assert status["frames_read"] == status["events"] == stage.total - before
     events = stage.events()
     stage.check(events)
     assert len({event["writer"] for event in events}) == 4
     found = audit(house)
     assert (found["missing"], found["duplicates"], found["out_of_order"]) == (0, 0, 0)
+
+
+def move_offsets_back(house: House, frames: int) -> None:
+    """Move the group as another program might, and take away the events that it is to write again."""
+    with contextlib.closing(sqlite3.connect(house.log / "index.db")) as index, index:
+        index.execute('UPDATE offsets SET metadata=\'\', "offset"=max(0, "offset" - ?)', (frames,))
+        for partition, offset in index.execute('SELECT partition, "offset" FROM offsets').fetchall():
+            index.execute(
+                "DELETE FROM events WHERE (stream, epoch, seq) IN"
+                ' (SELECT stream, epoch, seq FROM frames WHERE partition=? AND "offset">=?)',
+                (partition, offset),
+            )
+
+
+def test_offsets_that_another_client_has_moved(house: House) -> None:
+    """Its commit names no key frame: the log is looked at, and each frame has the picture that it would have had."""
+    stage = Stage(house, seconds=20)
+    model = stage.ingested("--log", house.log)
+    running = house.start("detect", "--log", house.log, "--model", model)
+    until(lambda: committed(house) > stage.total * 0.4, "progress", 60)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(30) == 0
+    move_offsets_back(house, 333)
+    rest = house.framehop("detect", "--log", house.log, "--model", model, "--until-idle", "0.5")
+    assert rest.returncode == 0, rest.stderr
+    assert "was not committed by framehop" in rest.stderr
+    stage.check(stage.events())
+
+
+@pytest.mark.kafka
+def test_offsets_that_another_client_has_moved_in_kafka(house: House, kafka_cluster: Cluster) -> None:
+    stage = Stage(house, seconds=12, partitions=4)
+    with KafkaHouse(house, kafka_cluster, partitions=4) as kafka:
+        model = stage.ingested(*kafka.at)
+        running = house.start("detect", *kafka.at, "--model", model)
+        kafka.wait_events(stage.total // 3)
+        running.send_signal(signal.SIGTERM)
+        ended_well(running)
+        moved = {partition: max(0, offset - 111) for partition, offset in kafka.committed().items()}
+        kafka.move_offsets(moved)
+        rest = house.framehop("detect", *kafka.at, "--model", model, "--until-idle", "1.5")
+        assert rest.returncode == 0, rest.stderr
+        assert "was not committed by framehop" in rest.stderr
+        ledger = kafka.ledger()
+        assert ledger.gaps == []
+    stage.check(ledger.events)  # also those that came twice
+    assert len(ledger.events) > stage.total
+
+
+@pytest.mark.kafka
+def test_partitions_are_added_while_films_run(house: House, kafka_cluster: Cluster) -> None:
+    """No group of pictures is split, and a worker that dies behind it goes on exactly."""
+    stage = Stage(house, seconds=2 * ROUND_S * FPS // 25, partitions=4)
+    with KafkaHouse(house, kafka_cluster, partitions=4) as kafka:
+        running = house.start("run", *stage.words, *kafka.at)
+        kafka.wait_events(stage.total // 10)
+        kafka.add_partitions(7)
+        kill_workers(house, running, 1, kafka.events)
+        ended_well(running, 300)
+        ledger = kafka.ledger()
+    stage.check(list(first_of_each(ledger.events).values()))
+    places = {(*frame.key[:2], frame.partition) for frame in ledger.frames}
+    assert len(places) == len(stage.sources)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from framehop.errors import ConfigError
-from framehop.sources.credentials import hide_credentials, with_credentials, without_secrets
+from framehop.sources.address import without_secrets
+from framehop.sources.credentials import hide_credentials, with_credentials
 
 
 @pytest.mark.parametrize(

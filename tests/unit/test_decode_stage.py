@@ -12,7 +12,7 @@ import pytest
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Outcome, Refused, Rounds, TakeSlot
 from framehop.testing.memory_log import MemoryLog
-from framehop.types import FrameRecord, Need
+from framehop.types import FrameRecord, Need, Partition
 from tests.logs import read, write
 
 JPEG = _core.encode_jpeg(np.zeros((48, 64, 3), np.uint8))
@@ -49,6 +49,10 @@ class LateDecoder:
     def drain(self, take_slot: TakeSlot) -> Rounds:
         late, self.held = [self._refused(job) for job in self.held.values()], {}
         yield late
+
+    def release(self, partitions: Collection[Partition], take_slot: TakeSlot) -> Rounds:
+        late = [job for job in self.held.values() if job.record.meta.pointer.topic_partition in partitions]
+        yield [self._refused(self.held.pop(job.record.meta.key.stream)) for job in late]
 
     def close(self) -> None:
         self.closed = True
@@ -123,6 +127,15 @@ def test_each_frame_goes_to_its_own_decoder_and_late_ones_come_out(ring: _core.R
         assert seqs(all_of(stage.drain(taker(ring)))) == [2]
         assert all_of(stage.drain(taker(ring))) == []
     assert late.closed
+
+
+def test_what_is_held_of_partitions_that_are_given_up_comes_out(ring: _core.Ring) -> None:
+    [job] = jobs_of("video/test")
+    partition = job.record.meta.pointer.topic_partition
+    with DecodeStage([*DecodeStage.of(OPTIONS).decoders, LateDecoder()]) as stage:
+        assert all_of(stage.decode([job], taker(ring))) == []
+        assert all_of(stage.release({Partition(partition.topic, partition.number + 1)}, taker(ring))) == []
+        assert seqs(all_of(stage.release({partition}, taker(ring)))) == [0]
 
 
 def test_the_size_to_scale_down_to_may_change_between_batches(ring: _core.Ring) -> None:

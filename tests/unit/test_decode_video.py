@@ -19,7 +19,7 @@ from tests.films import CLOSED, OPEN, Watcher, film, moved, taker, with_meta
 if not _core.VIDEO:
     pytest.skip("this build has no video decoder", allow_module_level=True)
 
-from framehop.decode import video
+from framehop.decode import streams
 from framehop.decode.video import VideoFrames
 
 OPTIONS = DecodeOptions(threads=2, max_pixels=1 << 20)
@@ -115,13 +115,13 @@ def test_a_stalled_stream_gives_what_it_holds_when_others_go_on(
 ) -> None:
     jobs = film(tmp_path / "film.mp4", 20, bframes=3)
     now = [1000.0]
-    monkeypatch.setattr(video, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(streams, "time", SimpleNamespace(monotonic=lambda: now[0]))
     watcher.watch(frames.decode(jobs[:3], taker(ring)))
     held = 3 - len(watcher.fates)
     watcher.watch(frames.decode([], taker(ring)))
     assert held
     assert len(watcher.fates) == 3 - held
-    now[0] += 2 * video.HELD_FOR_S
+    now[0] += 2 * streams.HELD_FOR_S
     watcher.watch(frames.decode([], taker(ring)))
     assert len(watcher.fates) == 3
     for job in jobs[3:]:
@@ -255,7 +255,7 @@ def test_a_frame_that_the_log_holds_twice_has_two_outcomes(
 def test_a_stream_that_shows_no_picture_does_not_hold_back_ever_more(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video, "MOST_HELD", 1)
+    monkeypatch.setattr(streams, "MOST_HELD", 1)
     jobs = film(tmp_path / "film.mp4", 20, bframes=3)
     for fed, job in enumerate(jobs, 1):
         watcher.watch(frames.decode([job], taker(ring)))
@@ -287,6 +287,38 @@ def test_frames_read_again_under_a_new_tenure_do_not_meet_the_old_ones(
     decode(again)
     watcher.watch(frames.drain(taker(ring)))
     assert watcher.of(again) == numbers(jobs)
+
+
+def test_what_is_held_of_partitions_that_are_given_up_comes_out_and_their_decoders_end(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    stays = [
+        with_meta(job, pointer=replace(job.record.meta.pointer, partition=1)) for job in moved(jobs, stream="stays")
+    ]
+    decode([job for pair in zip(jobs[:7], stays[:7], strict=True) for job in pair])
+    held = [job for job in jobs[:7] if job.record.meta.key not in watcher.fates]
+    before = len(watcher.fates)
+    assert held
+    watcher.watch(frames.release({jobs[0].record.meta.pointer.topic_partition}, taker(ring)))
+    assert len(watcher.fates) == before + len(held), "the other partition keeps what it holds"
+    assert watcher.of(jobs[:7]) == numbers(jobs)[:7]
+    decode([*stays[7:], *jobs[7:]])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(stays) == numbers(jobs)
+    assert watcher.of(jobs[7:10]) == [("no-keyframe", -1)] * 3, "its decoder begins anew"
+
+
+def test_what_finds_no_slot_when_partitions_are_given_up_has_no_outcome(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 10, bframes=3)
+    decode(jobs[:7])
+    before = dict(watcher.fates)
+    watcher.watch(frames.release({jobs[0].record.meta.pointer.topic_partition}, lambda _: None))
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.fates == before
+    assert ring.free_slots() == SLOTS
 
 
 def test_unwanted_frames_are_decoded_for_the_others_and_take_no_slot(
@@ -331,27 +363,6 @@ def test_a_worker_that_stops_gets_its_slots_back(tmp_path: Path, frames: VideoFr
     assert [outcome for outcomes in frames.decode(jobs[:2], taker(ring)) for outcome in outcomes] == []
     assert ring.free_slots() == 1
     assert all(busy)
-
-
-def test_the_stream_that_was_silent_for_longest_gives_way(
-    tmp_path: Path,
-    frames: VideoFrames,
-    ring: _core.Ring,
-    watcher: Watcher,
-    decode: Decode,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(video, "MAX_STREAMS", 2)
-    jobs = film(tmp_path / "film.mp4", 10, bframes=3)
-    streams = [moved(jobs, stream=name) for name in "abc"]
-    for each in streams:
-        decode(each[:6])
-    assert watcher.of(streams[0][:6]) == numbers(jobs)[:6], "what it held has come out"
-    decode(streams[1][6:] + streams[2][6:])
-    decode(streams[0][6:])
-    watcher.watch(frames.drain(taker(ring)))
-    assert watcher.of(streams[1]) == watcher.of(streams[2]) == numbers(jobs)
-    assert watcher.of(streams[0][6:]) == [("no-keyframe", -1)] * 4
 
 
 def test_pictures_are_turned_as_the_content_type_says(

@@ -23,7 +23,14 @@ from tests.logs import read, write
 SETTINGS = cast(
     WorkerSettings,
     SimpleNamespace(
-        decode_threads=4, max_pixels=1000, suspects=[], max_attempts=3, lane="main", sample=1.0, when="always"
+        decode_threads=4,
+        max_pixels=1000,
+        video_bytes=1 << 30,
+        suspects=[],
+        max_attempts=3,
+        lane="main",
+        sample=1.0,
+        when="always",
     ),
 )
 

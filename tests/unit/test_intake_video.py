@@ -72,6 +72,7 @@ def take(ring: _core.Ring) -> Take:
         settings = SimpleNamespace(
             decode_threads=4,
             max_pixels=1 << 20,
+            video_bytes=1 << 30,
             suspects=[Suspect(jobs[k].record.meta.key, n) for k, n in (suspects or {}).items()],
             max_attempts=3,
             lane="main",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import InvalidArgumentError, OutOfMemoryError
-from framehop.ring import RingPlan, check_memory, memory_limits, plan_ring
+from framehop.ring import RingPlan, check_memory, memory_limits, plan_ring, video_memory
 
 MIB = 1 << 20
 
@@ -44,6 +44,18 @@ def test_the_machines_memory(machine: Path) -> None:
         check_memory(ring(1000 * MIB + 1), root=machine)
     with pytest.raises(OutOfMemoryError, match=rf"{1000 * MIB + 2} bytes"):
         check_memory(ring(500 * MIB + 1), 2, root=machine)
+
+
+def test_decoders_of_films_get_half_of_what_the_rings_leave(machine: Path) -> None:
+    assert video_memory(ring(200 * MIB), 1, machine) == 400 * MIB
+    assert video_memory(ring(200 * MIB), 2, machine) == 150 * MIB
+    assert video_memory(ring(600 * MIB), 2, machine) == 0
+    write(
+        machine,
+        sys__fs__cgroup__memory_dot_max=f"{300 * MIB}\n",
+        sys__fs__cgroup__memory_dot_current=f"{50 * MIB}\n",
+    )
+    assert video_memory(ring(200 * MIB), 1, machine) == 25 * MIB
 
 
 def test_every_cgroup_up_to_the_root_counts(machine: Path) -> None:

@@ -6,14 +6,14 @@ import pytest
 
 from framehop.pipeline.facts import FIRST_MODEL, ModelFacts
 from framehop.pipeline.supervisor.model_files import ModelFiles
-from framehop.types import ModelInfo
+from framehop.types import ModelInfo, Need
 
 OLD, NEW = "0" * 64, "1" * 64
 
 
 def facts(sha256: str, number: int = FIRST_MODEL) -> ModelFacts:
     model = ModelInfo(name="m", version="1", sha256=sha256, provider="cpu")
-    return ModelFacts(number=number, model=model, labels={}, min_size=(1, 1))
+    return ModelFacts(number=number, model=model, labels={}, need=Need())
 
 
 def test_a_detector_that_finds_another_file_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from framehop.decode import resume
-from framehop.decode.resume import MAX_GROUP_US, ResumePoints
+from framehop.decode.resume import MAX_GROUP_US, ResumePoints, resume_offset
 from framehop.protocols import Tenure
 from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord, Partition
 
@@ -69,7 +71,7 @@ def test_a_frame_that_was_polled_under_an_old_tenure_is_not_of_the_next() -> Non
     assert kept(found, 11, tenure=2) == "v1:10"
 
 
-@pytest.mark.parametrize(("inter_coded", "left"), [(False, ""), (True, "v1:10")])
+@pytest.mark.parametrize(("inter_coded", "left"), [(False, "v1:11"), (True, "v1:10")])
 def test_a_film_that_ended_holds_nothing_back_while_its_partition_goes_on(inter_coded: bool, left: str) -> None:
     """Also if all the others are JPEGs, which need no others."""
     found = points()
@@ -89,6 +91,45 @@ def test_the_clocks_of_hosts_do_not_matter() -> None:
         found.note(record(offset), inter_coded=True)
         found.note(record(offset + 1, stream="ahead", received_us=NOW_US + 60 * MAX_GROUP_US), inter_coded=True)
     assert kept(found, 6) == "v1:0"
+
+
+def test_a_commit_that_needs_no_key_frame_says_so() -> None:
+    """Else it could not be told from one of another client."""
+    found = points()
+    found.note(record(0), inter_coded=False)
+    assert kept(found, 1) == "v1:1"
+
+
+def beginning(tenure: Tenure, records: list[FrameRecord]) -> int:
+    def look_back(partition: Partition, offset: int, within_us: int) -> list[FrameMeta]:
+        assert (partition, within_us) == (P, MAX_GROUP_US)
+        return [each.meta for each in records if each.meta.pointer.offset < offset]
+
+    return resume_offset(P, tenure, look_back)
+
+
+@pytest.mark.parametrize("metadata", ["", "v1:", "v1:-3", "v1:26", "v2:10", "somebody else's"])
+def test_where_the_last_commit_says_nothing_the_log_is_looked_at(metadata: str) -> None:
+    records = [record(offset) for offset in range(40)]
+    assert beginning(Tenure(number=3, offset=25, metadata=metadata), records) == 20
+    assert beginning(Tenure(number=3, offset=20, metadata=metadata), records) == 10
+
+
+def test_what_the_last_commit_says_is_believed() -> None:
+    assert beginning(Tenure(number=3, offset=25, metadata="v1:10"), []) == 10
+    assert beginning(Tenure(number=3, offset=25, metadata="v1:25"), [record(20)]) == 25
+
+
+def test_a_log_that_begins_after_the_key_frame_is_read_from_the_committed_offset() -> None:
+    assert beginning(Tenure(number=3, offset=25), [record(offset) for offset in range(21, 40)]) == 25
+
+
+def test_jpegs_and_what_is_no_picture_are_no_place_to_begin() -> None:
+    jpegs = [replace(each, meta=replace(each.meta, content_type="image/jpeg")) for each in map(record, range(25))]
+    assert beginning(Tenure(number=3, offset=25), jpegs) == 25
+    broken = record(20)
+    records = [*map(record, range(20)), replace(broken, meta=replace(broken.meta, error="corrupt_picture: x"))]
+    assert beginning(Tenure(number=3, offset=25), records) == 10
 
 
 def test_time_stamps_that_never_rise_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "av.hpp"
+#include "context.hpp"
 
 namespace framehop::video {
 namespace {
@@ -17,14 +17,10 @@ using codec::VideoCodec;
 // is older and was not shown never will be.
 constexpr std::size_t kMostHeld = 32;
 
-constexpr char kAfterDamage[] = "a picture that it needs could not be decoded; the next key frame heals it";
+// What libavcodec takes for a decoder without pictures, rounded up.
+constexpr std::uint64_t kOwnBytes = 1 << 20;
 
-std::string text_of(int status) {
-    char text[AV_ERROR_MAX_STRING_SIZE] = {};
-    av_strerror(status, text, sizeof text);
-    const std::string why = Complaints::first();
-    return why.empty() ? std::string(text) : why + " (" + text + ")";
-}
+constexpr char kAfterDamage[] = "a picture that it needs could not be decoded; the next key frame heals it";
 
 Outcome without_picture(std::uint64_t key, Result result) {
     return {.key = key, .result = result, .picture = {}, .error = {}, .message = {}};
@@ -46,102 +42,19 @@ bool is_whole(const AVFrame& frame) noexcept {
 
 }  // namespace
 
-// The decoder of libavcodec, without threads, and the memory that it took for the unit at hand.
-class StreamDecoder::Context {
-  public:
-    Context(VideoCodec codec, std::uint64_t max_pixels) : packet_(owned<PacketPtr>(av_packet_alloc())) {
-        Complaints::listen();
-        const AVCodec* found = avcodec_find_decoder(codec == VideoCodec::h264 ? AV_CODEC_ID_H264 : AV_CODEC_ID_HEVC);
-        if (found == nullptr) throw Error(Errc::unsupported_picture, "this libavcodec has no decoder for the stream");
-        context_ = owned<ContextPtr>(avcodec_alloc_context3(found));
-        context_->thread_count = 1;
-        context_->max_pixels = static_cast<std::int64_t>(max_pixels);
-        context_->opaque = this;
-        context_->get_buffer2 = &note_buffer;
-        const int status = avcodec_open2(context_.get(), found, nullptr);
-        if (status < 0) throw Error(Errc::system, "libavcodec cannot open its decoder: " + text_of(status));
-    }
-    Context(const Context&) = delete;
-    Context& operator=(const Context&) = delete;
-    ~Context() = default;
-
-    // Returns libavcodec's status. `begun_within`: see Complaints. It would take each complaint for an error, so
-    // whoever calls looks at those that are left.
-    int decode(Bytes unit, std::uint64_t key, bool begun_within) {
-        buffers_.clear();
-        shown_.clear();
-        Complaints::forget(begun_within);
-        context_->err_recognition = AV_EF_CRCCHECK | (begun_within ? 0 : AV_EF_EXPLODE);
-        fill(unit, key);
-        const int sent = avcodec_send_packet(context_.get(), packet_.get());
-        av_packet_unref(packet_.get());
-        const int received = receive();
-        return sent < 0 ? sent : received;
-    }
-
-    // The pictures that were begun by the last decode(): the unit's own, and those that stand in for missing ones.
-    [[nodiscard]] const std::vector<FramePtr>& buffers() const noexcept { return buffers_; }
-    // The unit's own one. H.264 fills gaps in the numbers of its pictures first; H.265 looks for the references of a
-    // picture that it has begun.
-    [[nodiscard]] const AVFrame& own() const noexcept {
-        return *(context_->codec_id == AV_CODEC_ID_H264 ? buffers_.back() : buffers_.front());
-    }
-    // The pictures whose turn on the screen came with it.
-    [[nodiscard]] const std::vector<FramePtr>& shown() const noexcept { return shown_; }
-
-    void flush() noexcept { avcodec_flush_buffers(context_.get()); }
-
-  private:
-    void fill(Bytes unit, std::uint64_t key) {
-        if (unit.size() > std::numeric_limits<int>::max() / 2) throw Error(Errc::corrupt_picture, "too many bytes");
-        if (av_new_packet(packet_.get(), static_cast<int>(unit.size())) < 0) {
-            throw Error(Errc::no_memory, "no memory for an access unit of " + std::to_string(unit.size()) + " bytes");
-        }
-        std::memcpy(packet_->data, unit.data(), unit.size());
-        packet_->pts = static_cast<std::int64_t>(key);  // comes back with the unit's picture, unchanged
-    }
-
-    int receive() {
-        for (;;) {
-            auto frame = owned<FramePtr>(av_frame_alloc());
-            const int status = avcodec_receive_frame(context_.get(), frame.get());
-            if (status < 0) return status == AVERROR(EAGAIN) ? 0 : status;
-            shown_.push_back(std::move(frame));
-        }
-    }
-
-    // Keeps a reference to the pixels. libavcodec catches nothing, so nothing may be thrown here.
-    static int note_buffer(AVCodecContext* context, AVFrame* frame, int flags) {
-        const int status = avcodec_default_get_buffer2(context, frame, flags);
-        if (status < 0) return status;
-        FramePtr own(av_frame_clone(frame));
-        if (!own) return AVERROR(ENOMEM);
-        own->width = context->width;  // what is shown; the memory has whole blocks
-        own->height = context->height;
-        try {
-            static_cast<Context*>(context->opaque)->buffers_.push_back(std::move(own));
-        } catch (const std::bad_alloc&) {
-            return AVERROR(ENOMEM);
-        }
-        return 0;
-    }
-
-    PacketPtr packet_;
-    std::vector<FramePtr> buffers_;
-    std::vector<FramePtr> shown_;
-    ContextPtr context_;  // last, so that it ends first
-};
-
-StreamDecoder::StreamDecoder(VideoCodec codec, std::uint64_t max_pixels) : codec_(codec) {
-    if (max_pixels == 0 || max_pixels > std::numeric_limits<std::int64_t>::max()) {
+StreamDecoder::StreamDecoder(VideoCodec codec, const Limits& limits) : codec_(codec) {
+    if (limits.pixels == 0 || limits.pixels > std::numeric_limits<std::int64_t>::max()) {
         throw Error(Errc::invalid_argument, "max_pixels must be 1 or more");
     }
-    context_ = std::make_unique<Context>(codec, max_pixels);
+    if (limits.bytes == 0) throw Error(Errc::invalid_argument, "max_bytes must be 1 or more");
+    context_ = std::make_unique<Context>(codec, limits);
 }
 
 StreamDecoder::~StreamDecoder() = default;
 
 std::size_t StreamDecoder::held() const noexcept { return held_.size(); }
+
+std::uint64_t StreamDecoder::bytes() const noexcept { return kOwnBytes + context_->memory().bytes(); }
 
 void StreamDecoder::note_gap() noexcept {
     if (begun_) broken_ = "frames are missing before it; the next key frame heals it";
@@ -198,6 +111,7 @@ void StreamDecoder::pass_over(Bytes unit, std::uint64_t key, std::vector<Outcome
 
 // Says what became of the unit at hand, if that is known without its picture being shown.
 void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status, std::vector<Outcome>& outcomes) {
+    if (context_->exceeded()) return exceed(key, outcomes);
     if (status == AVERROR(ENOMEM)) throw Error(Errc::no_memory, "no memory to decode a picture");
     const std::string why = complaint_of(status, facts);
     if (!why.empty()) {
@@ -208,6 +122,15 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
     } else {
         held_.back().own = std::make_unique<Picture>(context_->own());
     }
+}
+
+void StreamDecoder::exceed(std::uint64_t key, std::vector<Outcome>& outcomes) {
+    broken_ = kAfterDamage;
+    settle(key,
+           failed(key, Errc::picture_too_large,
+                  "its decoder would keep more pictures than fit into the " +
+                      std::to_string(context_->memory().limit() >> 20) + " MiB that it may have"),
+           outcomes);
 }
 
 // Why the unit at hand could not be decoded; empty when it could.

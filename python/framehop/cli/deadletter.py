@@ -9,12 +9,15 @@ import msgspec
 import typer
 from rich.markup import escape
 
+from framehop._core import encode_jpeg
 from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import complain, note, out, write_json_line
+from framehop.content import VIDEO, kind_of
 from framehop.errors import ConfigError
 from framehop.ops.requeue import requeue as requeue_letters
 from framehop.protocols import FrameLog
+from framehop.sinks.film import film_picture
 from framehop.types import DeadLetter
 
 app = App(help="Look at frames that failed, and detect them once more.")
@@ -56,7 +59,13 @@ def show(
     log: options.Log = "",
     config: options.Config = None,
     save: Annotated[
-        Path | None, typer.Option("--save", metavar="FILE", show_default=False, help="Write the picture to this file.")
+        Path | None,
+        typer.Option(
+            "--save",
+            metavar="FILE",
+            show_default=False,
+            help="Write the picture to this file, as it is in the log; of a film FILE.jpg gives the picture decoded.",
+        ),
     ] = None,
     json: options.Json = False,
     verbose: options.Verbose = 0,
@@ -64,7 +73,7 @@ def show(
     """Show one dead letter with the event it became."""
     with options.log_at(log, config).open(create=False) as opened:
         (letter,) = _chosen(opened, [identity])
-        picture = _picture(opened, letter) if save is not None else b""
+        picture = _picture(opened, letter, decoded=_is_jpeg(save)) if save is not None else b""
     if json:
         write_json_line(msgspec.json.encode(letter))
     else:
@@ -84,12 +93,19 @@ def print_letter(letter: DeadLetter) -> None:
         out.print(f"  {name:<9} {value}", markup=False, soft_wrap=True)
 
 
-def _picture(log: FrameLog, letter: DeadLetter) -> bytes:
+def _is_jpeg(file: Path) -> bool:
+    return file.suffix.lower() in {".jpg", ".jpeg"}
+
+
+def _picture(log: FrameLog, letter: DeadLetter, *, decoded: bool) -> bytes:
+    """Return the bytes to save. `decoded`: as a JPEG, also if it is an access unit of a film."""
     record = log.read_frame(letter.record)
     if record is None:
         raise ConfigError(f"--save: the log has no frame for {letter.id}: retention has taken it, or it never was one")
     if record.payload is None:
         raise ConfigError(f"--save: the log has no picture of {letter.id}: it was damaged, or too large to be taken")
+    if decoded and kind_of(record.meta.content_type) in VIDEO:
+        return encode_jpeg(film_picture(log, record.meta).pixels(0, 0))
     return bytes(record.payload)
 
 

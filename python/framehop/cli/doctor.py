@@ -20,7 +20,7 @@ from framehop.config import DetectOptions, usable_cores
 from framehop.errors import FramehopError
 from framehop.installing import install
 from framehop.log import sqlite_version
-from framehop.ring import check_memory, memory_limits, plan_ring
+from framehop.ring import check_memory, memory_limits, plan_ring, video_memory
 
 PACKAGES = (
     *("numpy", "apsw", "pyzmq", "confluent-kafka", "av", "pillow"),
@@ -56,7 +56,7 @@ def doctor(
         max_batch=max_batch,
         preprocess=preprocess,
     )
-    checks = [*_versions(), *_memory(settings), *check_runtimes(settings), *_video(), *check_model(settings)]
+    checks = [*_versions(), *_memory(settings), *check_runtimes(settings), *_video(settings), *check_model(settings)]
     if json:
         write_json_line(msgspec.json.encode(checks))
     else:
@@ -94,11 +94,15 @@ def _memory(settings: DetectOptions) -> Iterator[Check]:
         yield Check("rings", "ok", f"{needed / (1 << 20):,.0f} MiB for {settings.workers} × {settings.slots} slots")
 
 
-def _video() -> Iterator[Check]:
+def _video(settings: DetectOptions) -> Iterator[Check]:
     if importlib.util.find_spec("av") is None:
         yield Check("video", "note", f"video files cannot be read: {install('video')}")
     if _core.VIDEO:
-        yield Check("decoder", "ok", "H.264 and H.265 in the log are decoded here")
+        plan = plan_ring(settings.slots, settings.slot_bytes, settings.tap_quota)
+        room = video_memory(plan, settings.workers) / (1 << 20)
+        yield Check(
+            "decoder", "ok", f"H.264 and H.265 in the log are decoded here, in up to {room:,.0f} MiB per worker"
+        )
     else:
         yield Check(
             "decoder",

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from framehop._core import Slot, SlotRef
 from framehop.errors import FramehopError
-from framehop.types import FrameRecord, Need
+from framehop.types import FrameRecord, Need, Partition
 
 Size = tuple[int, int]
 TakeSlot = Callable[[FrameRecord], Slot | None]
@@ -25,11 +25,12 @@ class DecoderError(FramehopError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeOptions:
     """The options of decoding. `threads`: number of pictures decoded at a time. `max_pixels`: the largest picture to decode, in
-    pixels as encoded. `need`: the pixels to which a decoder may scale a picture down. It is the only one that changes while frames
-    come, by `Decoder.scale_to`."""
+    pixels as encoded. `video_bytes`: memory for the decoders of films, all together. `need`: the pixels to which a decoder may
+    scale a picture down. It is the only one that changes while frames come, by `Decoder.scale_to`."""
 
     threads: int
     max_pixels: int
+    video_bytes: int = 1 << 30
     need: Need = field(default_factory=Need)
 
 
@@ -82,7 +83,7 @@ class Refused:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
     """A frame without a picture to look at, which is nobody's fault. `reason`: `no-keyframe` (it came before the first key frame),
-    `not-shown` (it has no picture of its own), or why it was unwanted."""
+    `not-shown` (it has no picture of its own), `no-decoder` (too many streams are decoded at a time), or why it was unwanted."""
 
     job: DecodeJob
     reason: str
@@ -90,11 +91,6 @@ class Passed:
 
 Outcome = Decoded | Refused | Passed
 Rounds = Iterator[list[Outcome]]
-
-
-def kind_of(content_type: str) -> str:
-    """Return the content type without its parameters."""
-    return content_type.partition(";")[0]
 
 
 class Decoder(Protocol):
@@ -129,8 +125,11 @@ class Decoder(Protocol):
         """
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
-        """Yield the outcomes that were held back, as `decode` does. Called when no new frame has come for a while, and before
-        partitions are given up."""
+        """Yield the outcomes that were held back, as `decode` does. Called when no new frame has come for a while."""
+
+    def release(self, partitions: Collection[Partition], take_slot: TakeSlot) -> Rounds:
+        """Forget the streams of partitions that are given up, and yield the outcomes that were held back of them, as `decode`
+        does. Those that find no slot are not yielded: the partitions' next owner reads their frames again."""
 
     def close(self) -> None:
         """Free threads and memory. Closing twice is harmless."""

@@ -17,7 +17,7 @@ from framehop.decode.decoder import (
 )
 from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
-from framehop.types import Need
+from framehop.types import Need, Partition
 
 
 class JpegFrames:
@@ -66,6 +66,9 @@ class JpegFrames:
         return refused(job, result.error, result.message, size, self._options)
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
+        return iter(())
+
+    def release(self, partitions: Collection[Partition], take_slot: TakeSlot) -> Rounds:
         return iter(())
 
     def close(self) -> None:

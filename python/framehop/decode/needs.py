@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal
 
 from framehop import _core
-from framehop.decode.decoder import DecodeJob, kind_of
+from framehop.content import VIDEO, VideoCodec, kind_of
+from framehop.decode.decoder import DecodeJob
 from framehop.errors import FramehopError
 from framehop.types import Partition
-
-VideoCodec = Literal["h264", "h265"]
-CODECS: dict[str, VideoCodec] = {"video/h264": "h264", "video/h265": "h265"}
 
 _SPS = 33  # the type of a sequence parameter set of H.265
 _HEADER = 2  # bytes of a unit of H.265 before its content
@@ -71,7 +68,7 @@ class Needs:
 
 
 def _codec(job: DecodeJob) -> VideoCodec:
-    return CODECS[kind_of(job.record.meta.content_type)]
+    return VIDEO[kind_of(job.record.meta.content_type)]
 
 
 def _read(job: DecodeJob) -> _core.AccessUnit | None:

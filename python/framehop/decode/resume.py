@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from framehop.content import VIDEO, kind_of
 from framehop.protocols import Tenure
 from framehop.types import FrameMeta, FrameRecord, Partition
+
+logger = logging.getLogger(__name__)
 
 MAX_GROUP_US = 60_000_000  # a stream that is silent for longer, while its partition goes on, holds it back no more
 MAX_KEYS = 1 << 14  # above the frames that are in flight at once: reached only if a stream's time stamps never rise
 _METADATA = re.compile(r"v1:([0-9]{1,18})")
 
+# The frames of a partition before an offset, of so many microseconds; see ConsumableLog.look_back.
+LookBack = Callable[[Partition, int, int], Iterable[FrameMeta]]
 
-def resume_offset(tenure: Tenure) -> int:
-    """Return the offset at which reading has to begin in `tenure`, so that its first frame can be decoded: an earlier one than the
-    tenure's own if the last commit named it, else that. Metadata that others wrote counts as none."""
+
+def resume_offset(partition: Partition, tenure: Tenure, look_back: LookBack) -> int:
+    """Return the offset at which reading has to begin in `tenure`, so that its first frame can be decoded: as the last commit says.
+    Where it says nothing, because another client has moved the group, the log itself is looked at."""
     found = _METADATA.fullmatch(tenure.metadata)
-    return min(int(found[1]), tenure.offset) if found else tenure.offset
+    if found and int(found[1]) <= tenure.offset:
+        return int(found[1])
+    offset = _found_in_log(tenure, look_back(partition, tenure.offset, MAX_GROUP_US))
+    if offset < tenure.offset:
+        logger.warning(
+            "%s: the group's offset %d was not committed by framehop; decoding begins at the key frame at %d",
+            partition,
+            tenure.offset,
+            offset,
+        )
+    return offset
+
+
+def _found_in_log(tenure: Tenure, before: Iterable[FrameMeta]) -> int:
+    """Return the offset of the oldest key frame that a frame at the tenure's offset or later may need."""
+    passed = _Tenure(tenure.number, tenure.offset)
+    for meta in before:
+        passed.pass_by(meta)
+        if kind_of(meta.content_type) in VIDEO and not meta.error:
+            passed.note(meta)
+    oldest = passed.oldest(tenure.offset)
+    return tenure.offset if oldest is None else oldest
 
 
 @dataclass(slots=True)
@@ -119,15 +147,16 @@ class ResumePoints:
                     tenure.note(record.meta)
 
     def metadata(self, marks: Mapping[Partition, int], tenures: Mapping[Partition, int]) -> dict[Partition, str]:
-        """Return what a commit of `marks` is to keep, by partition; partitions that need nothing are absent. `tenures`: of the
-        marks. A mark of a tenure that has ended must not count in the next one, whose frames below it are not answered."""
+        """Return what a commit of `marks` is to keep, by partition: where its successor begins, which is the mark itself if no key
+        frame is needed. `tenures`: of the marks. Partitions whose tenure has ended are absent: its mark must not count in the next
+        one, whose frames below it are not answered."""
         with self._lock:
             found = {
-                partition: tenure.oldest(mark)
+                partition: (mark, tenure.oldest(mark))
                 for partition, mark in marks.items()
                 if (tenure := self._current(partition, tenures[partition])) is not None
             }
-        return {partition: f"v1:{offset}" for partition, offset in found.items() if offset is not None}
+        return {partition: f"v1:{mark if oldest is None else oldest}" for partition, (mark, oldest) in found.items()}
 
     def _current(self, partition: Partition, number: int) -> _Tenure | None:
         """Return what is known of a tenure; None when it has ended. Call under the lock."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
 from typing import Self
 
 from framehop import _core
-from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, TakeSlot, kind_of
+from framehop.content import VIDEO, kind_of
+from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, TakeSlot
 from framehop.decode.jpeg import JpegFrames
-from framehop.decode.needs import CODECS
 from framehop.decode.video import VideoFrames
-from framehop.types import FrameMeta, Need
+from framehop.types import FrameMeta, Need, Partition
 
 
 class DecodeStage:
@@ -57,6 +57,11 @@ class DecodeStage:
         for decoder in self.decoders:
             yield from decoder.drain(take_slot)
 
+    def release(self, partitions: Collection[Partition], take_slot: TakeSlot) -> Rounds:
+        """Give up partitions as `Decoder.release` does, in all decoders."""
+        for decoder in self.decoders:
+            yield from decoder.release(partitions, take_slot)
+
     def close(self) -> None:
         self._open.close()
 
@@ -73,6 +78,6 @@ def _type(job: DecodeJob) -> str:
 
 def _unknown(job: DecodeJob, known: dict[str, Decoder]) -> Refused:
     why = f"{_type(job)[:64]!r} is not {' or '.join(known)}"
-    if not _core.VIDEO and _type(job) in CODECS:
+    if not _core.VIDEO and _type(job) in VIDEO:
         why += "; this build of framehop decodes no video, see framehop doctor"
     return Refused(job=job, error="unsupported_content", why=why)

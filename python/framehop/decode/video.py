@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from framehop import _core
+from framehop.content import VIDEO, kind_of, orientation_of
 from framehop.decode.decoder import (
     Decoded,
     DecodeJob,
@@ -18,69 +16,21 @@ from framehop.decode.decoder import (
     Refused,
     Rounds,
     TakeSlot,
-    kind_of,
 )
-from framehop.decode.needs import CODECS, Key, Needs, key_of
+from framehop.decode.needs import Key, Needs, key_of
 from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
+from framehop.decode.streams import Answered, Stream, Streams
 from framehop.errors import FramehopError
-from framehop.types import Need
+from framehop.types import Need, Partition
 
-MAX_STREAMS = 256  # decoders per worker; each has up to 16 pictures of its stream
-HELD_FOR_S = 0.5  # a stream that stalls gives what it holds back after this time
-MOST_HELD = 64  # twice what a decoder reorders; a stream that forbids to show its pictures would hold back all of them
+NO_DECODER = "no-decoder"
 
 _PASSED = {"no_keyframe": "no-keyframe", "not_shown": "not-shown"}
 
-_ORIENTATION = re.compile(r";orientation=([1-8])$")
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
-
-def orientation_of(content_type: str) -> int:
-    """Return how the pictures are to be turned, as an Exif orientation: 6 of `video/h264;orientation=6`, else 1."""
-    found = _ORIENTATION.search(content_type)
-    return int(found[1]) if found else 1
-
-
-@dataclass(slots=True)
-class _Stream:
-    """One decoder, and the jobs whose outcome it holds back, by a number of their own, since the log may hold a seq twice. All were
-    read under one tenure: in the next one frames come again, which must not meet those of the last. `cut`: the last frames were
-    left out, so that no picture comes that might overtake what is held back."""
-
-    decoder: _core.VideoDecoder
-    tenure: int
-    jobs: dict[int, DecodeJob] = field(default_factory=dict)
-    taken: int = 0
-    next_seq: int | None = None
-    fed_s: float = 0.0
-    damaged: bool = False
-    cut: bool = False
-
-    def take(self, job: DecodeJob) -> tuple[int, int, memoryview]:
-        """Note a job, and tell the decoder what is missing before it. Returns what the pool reads of it."""
-        self.leave_out(job)
-        self.fed_s, self.cut = time.monotonic(), False
-        self.taken += 1
-        self.jobs[self.taken] = job
-        return self.taken, job.record.meta.captured_us, job.payload
-
-    def leave_out(self, job: DecodeJob) -> None:
-        """Note a job that need not be decoded, without which nothing is missing; tell the decoder what is missing before it."""
-        seq = job.record.meta.key.seq
-        if self.next_seq not in {None, seq}:
-            self.decoder.note_gap()
-        self.next_seq = seq + 1
-
-    @property
-    def stalls(self) -> bool:
-        """Whether what it holds back has waited for long enough. After damage nothing is shown until a key frame, which may never
-        come."""
-        return self.damaged or self.cut or len(self.jobs) > MOST_HELD or self.fed_s < time.monotonic() - HELD_FOR_S
-
-    def answered(self, found: Sequence[_core.VideoOutcome]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
-        self.damaged = any(outcome.result == "failed" for outcome in found)
-        return [(self.jobs.pop(outcome.key), outcome) for outcome in found]
+Unit = tuple[DecodeJob, bool]  # an access unit, and whether it is spared: nobody wants its picture, and none needs it
 
 
 class VideoFrames:
@@ -91,12 +41,12 @@ class VideoFrames:
         self._options = options
         self._need = options.need
         self._pool = _core.VideoPool(threads=options.threads)
-        self._streams: dict[Key, _Stream] = {}  # the one fed last is the last
+        self._streams = Streams(options.video_bytes, self._decoder)
         self._needs = Needs()
 
     @property
     def content_types(self) -> Collection[str]:
-        return tuple(CODECS)
+        return tuple(VIDEO)
 
     @property
     def room(self) -> int:
@@ -115,7 +65,7 @@ class VideoFrames:
         alone = {place for place, job in enumerate(jobs) if job.alone and job.unwanted}
         spared = {place for place in self._needs.unneeded(jobs) if place not in alone}
         yield [Passed(job=jobs[place], reason=jobs[place].unwanted) for place in sorted(alone | spared)]
-        self._cut(jobs[place] for place in alone)
+        self._streams.cut(key_of(jobs[place]) for place in alone)
         units = [(job, place in spared) for place, job in enumerate(jobs) if place not in alone]
         for begin in range(0, max(1, len(units)), self.room):
             part = units[begin : begin + self.room]
@@ -124,71 +74,63 @@ class VideoFrames:
                 return
             yield from self._decode(part, guards, take_slot)
 
-    def _cut(self, jobs: Iterable[DecodeJob]) -> None:
-        """Note that frames are left out which later ones may need: all is missing up to the next key frame."""
-        for job in jobs:
-            stream = self._streams.get(key_of(job))
-            if stream is not None:
-                stream.cut = True
-
-    def _decode(self, units: Sequence[tuple[DecodeJob, bool]], guards: list[_core.Slot], take_slot: TakeSlot) -> Rounds:
+    def _decode(self, units: Sequence[Unit], guards: list[_core.Slot], take_slot: TakeSlot) -> Rounds:
         """Decode units, but not those that are spared. Meanwhile a slot per unit carries its name, so that the supervisor knows the
         suspects if the decoder dies."""
-        jobs = [job for job, _ in units]
+        turned_away: list[Outcome] = []
         try:
-            fed = [pair for run in _runs(units) for pair in self._fed(run)]
-            answered = fed + self._ended(jobs)
+            answered = [pair for run in _runs(units) for pair in self._fed(run, turned_away)]
+            self._streams.end(self._streams.over(job for job, _ in units))
         finally:
             for guard in guards:
                 guard.abandon()
-        yield from self._rounds(answered + self._stalled(), max(1, len(jobs)), take_slot)
+        yield turned_away
+        answered += self._streams.take_left() + self._streams.stalled()
+        yield from self._rounds(answered, max(1, len(units)), take_slot)
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
-        held = [pair for stream in self._streams.values() for pair in _held(stream)]
-        yield from self._rounds(held, 1, take_slot)
+        yield from self._rounds(self._streams.held(), 1, take_slot)
 
-    def _fed(self, run: Sequence[tuple[DecodeJob, bool]]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
-        work: dict[Key, tuple[_Stream, list[tuple[int, int, memoryview]]]] = {}
-        for job, spared in run:
-            key = key_of(job)
-            stream, units = work.get(key) or (self._stream(key, job), [])
-            work[key] = stream, units
-            if spared:
-                stream.leave_out(job)
-            else:
-                units.append(stream.take(job))
+    def release(self, partitions: Collection[Partition], take_slot: TakeSlot) -> Rounds:
+        self._streams.end(self._streams.of(partitions))
+        yield from self._rounds(self._streams.take_left(), 1, take_slot)
+
+    def _fed(self, run: Sequence[Unit], turned_away: list[Outcome]) -> Answered:
+        """Decode units. Those of streams for which there is no decoder are added to `turned_away`."""
+        work: dict[Key, list[Unit]] = {}
+        for unit in run:
+            work.setdefault(key_of(unit[0]), []).append(unit)
+        streams = self._streams.feed({key: units[0][0] for key, units in work.items()})
+        turned_away += [
+            Passed(job=job, reason=NO_DECODER)
+            for key, units in work.items()
+            if key not in streams
+            for job, spared in units
+            if not spared
+        ]
+        fed = [(streams[key], units) for key, units in work.items() if key in streams]
+        answered = self._decoded_by(fed) if fed else []
+        self._streams.trim()
+        return answered
+
+    def _decoded_by(self, fed: Sequence[tuple[Stream, list[Unit]]]) -> Answered:
+        work = [(stream.decoder, stream.take_all(units)) for stream, units in fed]
         try:
-            found = self._pool.decode([(stream.decoder, units) for stream, units in work.values()])
+            found = self._pool.decode(work)
         except FramehopError as error:  # no fault of the bytes: the worker's successor resumes at the key frames
-            raise DecoderError(run[0][0].record, str(error)) from error
-        return [pair for (stream, _), part in zip(work.values(), found, strict=True) for pair in stream.answered(part)]
+            raise DecoderError(fed[0][1][0][0].record, str(error)) from error
+        return [pair for (stream, _), part in zip(fed, found, strict=True) for pair in stream.answered(part)]
 
-    def _stream(self, key: Key, first: DecodeJob) -> _Stream:
-        """Return the stream's decoder, which is then the one fed last."""
-        stream = self._streams.pop(key, None)
-        if stream is None or stream.tenure != first.record.tenure:
-            codec = CODECS[kind_of(first.record.meta.content_type)]
-            try:
-                decoder = _core.VideoDecoder(codec, max_pixels=self._options.max_pixels)
-            except FramehopError as error:
-                raise DecoderError(first.record, str(error)) from error
-            stream = _Stream(decoder, first.record.tenure)
-        self._streams[key] = stream
-        return stream
+    def _decoder(self, first: DecodeJob) -> _core.VideoDecoder:
+        codec = VIDEO[kind_of(first.record.meta.content_type)]
+        try:
+            return _core.VideoDecoder(
+                codec, max_pixels=self._options.max_pixels, max_bytes=max(1, self._options.video_bytes)
+            )
+        except FramehopError as error:
+            raise DecoderError(first.record, str(error)) from error
 
-    def _ended(self, jobs: Sequence[DecodeJob]) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
-        """Close the decoders of epochs that are over, and of the streams that are too many; return what they held back."""
-        newest = dict(sorted(key_of(job) for job in jobs))
-        over = [key for key in self._streams if newest.get(key[0], key[1]) > key[1]]
-        living = [key for key in self._streams if key not in over]
-        over += living[: max(0, len(living) - MAX_STREAMS)]
-        return [pair for key in over for pair in _held(self._streams.pop(key))]
-
-    def _stalled(self) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
-        """Return what is held back by streams that have had no frame for a while, though others have, or that hold too much."""
-        return [pair for stream in self._streams.values() if stream.stalls for pair in _held(stream)]
-
-    def _rounds(self, answered: list[tuple[DecodeJob, _core.VideoOutcome]], size: int, take_slot: TakeSlot) -> Rounds:
+    def _rounds(self, answered: Answered, size: int, take_slot: TakeSlot) -> Rounds:
         """Yield the outcomes, with `size` pictures a round at most."""
         yield [_without_picture(job, found) for job, found in answered if found.picture is None or job.unwanted]
         shown = [(job, found) for job, found in answered if found.picture is not None and not job.unwanted]
@@ -199,7 +141,7 @@ class VideoFrames:
                 return
             yield self._written(part, slots)
 
-    def _written(self, shown: list[tuple[DecodeJob, _core.VideoOutcome]], slots: list[_core.Slot]) -> list[Outcome]:
+    def _written(self, shown: Answered, slots: list[_core.Slot]) -> list[Outcome]:
         need = self._need
         work = [
             (found.picture, slot, orientation_of(job.record.meta.content_type))
@@ -220,12 +162,12 @@ class VideoFrames:
         return refused(job, written.error, written.message, size, self._options)
 
     def close(self) -> None:
-        self._streams.clear()
+        self._streams.close()
 
 
-def _runs(units: Iterable[tuple[DecodeJob, bool]]) -> Iterator[list[tuple[DecodeJob, bool]]]:
+def _runs(units: Iterable[Unit]) -> Iterator[list[Unit]]:
     """Divide units, in their order: where frames of a stream are missing another run begins, as a decoder is told before a run."""
-    run: list[tuple[DecodeJob, bool]] = []
+    run: list[Unit] = []
     next_seq: dict[Key, int] = {}
     for unit in units:
         key, seq = key_of(unit[0]), unit[0].record.meta.key.seq
@@ -235,10 +177,6 @@ def _runs(units: Iterable[tuple[DecodeJob, bool]]) -> Iterator[list[tuple[Decode
         next_seq[key] = seq + 1
         run.append(unit)
     yield run
-
-
-def _held(stream: _Stream) -> list[tuple[DecodeJob, _core.VideoOutcome]]:
-    return stream.answered(stream.decoder.take_held()) if stream.jobs else []
 
 
 def _without_picture(job: DecodeJob, found: _core.VideoOutcome) -> Outcome:

@@ -46,6 +46,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     ring_path: str
     decode_threads: int
     max_pixels: int
+    video_bytes: int
     max_attempts: int
     regions: dict[str, Regions]
     min_size_px: float

@@ -1,7 +1,7 @@
 """The ring of decoded pictures in shared memory, and the memory that it needs."""
 
 from framehop._core import FrameTag, Lease, Ring, RingHost, RingReader, Slot, SlotRef
-from framehop.ring.memory import MemoryLimit, RingPlan, check_memory, memory_limits, plan_ring
+from framehop.ring.memory import MemoryLimit, RingPlan, check_memory, memory_limits, plan_ring, video_memory
 
 __all__ = [
     "FrameTag",
@@ -16,4 +16,5 @@ __all__ = [
     "check_memory",
     "memory_limits",
     "plan_ring",
+    "video_memory",
 ]

@@ -17,6 +17,7 @@ from framehop.errors import OutOfMemoryError
 
 _ROOT = Path("/")
 _MIB = 1 << 20
+_MOST_VIDEO = 4 << 30
 # Version 1 writes "no limit" as the largest multiple of a page in 63 bits.
 _V1_UNLIMITED = 1 << 62
 
@@ -57,6 +58,13 @@ def check_memory(plan: RingPlan, rings: int = 1, root: Path = _ROOT) -> None:
     """
     _check("the rings need", plan.total_bytes * rings, memory_limits(root))
     _check("each ring needs", plan.total_bytes, _file_size())
+
+
+def video_memory(plan: RingPlan, workers: int, root: Path = _ROOT) -> int:
+    """Return how many bytes each worker's decoders of films may take: together half of what the tightest limit leaves beside the
+    rings, since detectors need memory too."""
+    left = min((limit.free_bytes for limit in memory_limits(root)), default=2 * _MOST_VIDEO * workers)
+    return min(_MOST_VIDEO, max(0, left - plan.total_bytes * workers) // (2 * workers))
 
 
 def _check(who_needs: str, needed_bytes: int, limits: Iterable[MemoryLimit]) -> None:

@@ -36,7 +36,8 @@ def annotate(
     size, colours = _film_size(log, shots), Colours()
     with Mp4Writer(Path(out_path), size, rate=_rate(shots)) as film:
         for done, shot in enumerate(shots, 1):
-            picture = annotated_picture(log.read_frame(shot.pointer), shot.event, size=size, colours=colours)
+            record = log.read_frame(shot.pointer)
+            picture = annotated_picture(record, shot.event, size=size, colours=colours, film=shot.film)
             film.write(picture, shot.at_us)
             if on_progress:
                 on_progress(done, len(shots))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from framehop._core import decode_jpeg, read_jpeg_header
+from framehop.content import JPEG, VIDEO, kind_of
 from framehop.errors import PictureError
 from framehop.sinks.colours import Colours
 from framehop.sinks.drawing import Size, draw_caption, draw_objects, grey_card
+from framehop.sinks.film import Film, JpegStill, Still
 from framehop.sinks.pillow import Image
 from framehop.types import Event, FrameRecord
 
@@ -14,19 +15,26 @@ CARD_SIZE: Size = (640, 360)
 
 
 def annotated_picture(
-    record: FrameRecord | None, event: Event | None, *, size: Size | None = None, colours: Colours | None = None
+    record: FrameRecord | None,
+    event: Event | None,
+    *,
+    size: Size | None = None,
+    colours: Colours | None = None,
+    film: Film | None = None,
 ) -> Image.Image:
     """Return the frame with its event's boxes, labels and confidences, or a grey card with the reason when it failed or cannot be
     shown.
 
     `size`: the picture's, which the frame fills as far as its shape allows; None for the frame's own, reduced when it is over
-    1920x1080. `record` None: retention has removed the frame. `colours`: those of the film. Never raises for a bad picture.
+    1920x1080. `record` None: retention has removed the frame. `colours`: those of the film that is made. `film`:
+    that of the frame, if its picture needs others. Never raises for a bad picture.
     """
-    problem = _problem(record, event)
+    problem = _problem(record, event, film)
     if problem or record is None or record.payload is None:
         return grey_card(size or CARD_SIZE, problem)
     try:
-        image, scale = _decoded(record.payload, size or MAX_SIZE, enlarge=size is not None)
+        still = JpegStill(record.payload) if _is_jpeg(record) or film is None else film.still(record.meta.key)
+        image, scale = _fitted(still, size or MAX_SIZE, enlarge=size is not None)
     except PictureError as error:
         return grey_card(size or CARD_SIZE, f"cannot be shown: {error}")
     if event is None:
@@ -38,30 +46,32 @@ def annotated_picture(
     return image if size is None else _centred(image, size)
 
 
-def _problem(record: FrameRecord | None, event: Event | None) -> str:
+def _is_jpeg(record: FrameRecord) -> bool:
+    return kind_of(record.meta.content_type) == JPEG
+
+
+def _problem(record: FrameRecord | None, event: Event | None, film: Film | None) -> str:
     if event is not None and event.outcome == "failed":
         return f"failed: {event.reason}"
     if record is None:
         return "no longer in the log"
     if record.payload is None:
         return "lost data"
-    if record.meta.content_type != "image/jpeg":
-        kind = record.meta.content_type.partition(";")[0]
-        video = "; ingested with --codec jpeg it can be" if kind.startswith("video/") else ""
-        return f"cannot be shown: {kind}{video}"
-    return ""
+    kind = kind_of(record.meta.content_type)
+    if _is_jpeg(record) or (kind in VIDEO and film is not None):
+        return ""
+    return f"cannot be shown: {kind}" + ("; this build of framehop decodes no video" if kind in VIDEO else "")
 
 
-def _decoded(payload: memoryview, room: Size, *, enlarge: bool) -> tuple[Image.Image, tuple[float, float]]:
+def _fitted(still: Still, room: Size, *, enlarge: bool) -> tuple[Image.Image, tuple[float, float]]:
     """Return the picture fitted into `room`, and its scale (x, y)."""
-    header = read_jpeg_header(payload)
-    factor = min(room[0] / header.width, room[1] / header.height)
+    factor = min(room[0] / still.size[0], room[1] / still.size[1])
     factor = factor if enlarge else min(1.0, factor)
-    width, height = max(1, round(header.width * factor)), max(1, round(header.height * factor))
-    image = Image.fromarray(decode_jpeg(payload, min_width=width, min_height=height))
+    width, height = max(1, round(still.size[0] * factor)), max(1, round(still.size[1] * factor))
+    image = Image.fromarray(still.pixels(width, height))
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return image, (width / header.width, height / header.height)
+    return image, (width / still.size[0], height / still.size[1])
 
 
 def _centred(image: Image.Image, size: Size) -> Image.Image:

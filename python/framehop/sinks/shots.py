@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from framehop import _core
+from framehop.content import VIDEO, kind_of
 from framehop.protocols import FrameLog
+from framehop.sinks.film import Film
 from framehop.types import Event, FrameKey, FrameMeta, FramePointer
 
 LANE = "main"
@@ -16,21 +19,31 @@ ODD_STEP_US = 40_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One frame and its event. `at_us`: when it is shown, microseconds from its stream's first."""
+    """One frame and its event. `at_us`: when it is shown, microseconds from its stream's first. `film`: what its picture is decoded
+    with, if it needs others."""
 
     pointer: FramePointer
     at_us: int
     event: Event | None
+    film: Film | None = None
 
 
 def shots_by_stream(
     log: FrameLog, streams: Collection[str] | None = None, lane: str = LANE, since_us: int = 0
 ) -> dict[str, list[Shot]]:
-    """Return the last epoch of each stream, in the log's order and without pictures; with `streams` None, of all streams that have
-    frames. `since_us`: only frames captured then or later."""
-    metas = _last_epochs((meta for meta in log.scan_frames() if meta.captured_us >= since_us), streams)
+    """Return the last epoch of each stream, in the log's order, or that of the screen, and without pictures; with `streams` None,
+    of all streams that have frames. `since_us`: only frames captured then or later."""
+    metas = _last_epochs(log.scan_frames(), streams)
     events = _first_events(log, {(stream, frames[0].key.epoch) for stream, frames in metas.items()}, lane)
-    return {stream: _placed(frames, events) for stream, frames in metas.items()}
+    found = {stream: _shots(log, frames, events, since_us) for stream, frames in metas.items()}
+    return {stream: shots for stream, shots in found.items() if shots}
+
+
+def _shots(log: FrameLog, frames: list[FrameMeta], events: dict[FrameKey, Event], since_us: int) -> list[Shot]:
+    """Return an epoch's shots. All its frames may be needed to decode those since a moment."""
+    film = Film(log, frames) if _core.VIDEO and any(kind_of(meta.content_type) in VIDEO for meta in frames) else None
+    wanted = [meta for meta in frames if meta.captured_us >= since_us]
+    return _placed(sorted(wanted, key=lambda meta: meta.captured_us) if film else wanted, events, film)
 
 
 def _last_epochs(frames: Iterable[FrameMeta], streams: Collection[str] | None) -> dict[str, list[FrameMeta]]:
@@ -57,7 +70,7 @@ def _first_events(log: FrameLog, epochs: Collection[tuple[str, int]], lane: str)
     return events
 
 
-def _placed(frames: list[FrameMeta], events: dict[FrameKey, Event]) -> list[Shot]:
+def _placed(frames: list[FrameMeta], events: dict[FrameKey, Event], film: Film | None) -> list[Shot]:
     """Place frames at their capture times, always advancing and never standing still for long."""
     shots: list[Shot] = []
     at_us = 0
@@ -65,5 +78,5 @@ def _placed(frames: list[FrameMeta], events: dict[FrameKey, Event]) -> list[Shot
         if index:
             step_us = meta.captured_us - frames[index - 1].captured_us
             at_us += min(step_us, MAX_PAUSE_US) if step_us > 0 else ODD_STEP_US
-        shots.append(Shot(pointer=meta.pointer, at_us=at_us, event=events.get(meta.key)))
+        shots.append(Shot(pointer=meta.pointer, at_us=at_us, event=events.get(meta.key), film=film))
     return shots

@@ -107,7 +107,8 @@ class _Tile:
     def _show(self, canvas: Image.Image, index: int) -> None:
         shot = self._shots[index]
         size = (self._box[2] - self._box[0], self._box[3] - self._box[1])
-        picture = annotated_picture(self._log.read_frame(shot.pointer), shot.event, size=size, colours=self._colours)
+        record = self._log.read_frame(shot.pointer)
+        picture = annotated_picture(record, shot.event, size=size, colours=self._colours, film=shot.film)
         draw_caption(picture, f"{self._stream} · {_pace(self._shots, index)} · {_age(shot)}")
         canvas.paste(picture, self._box[:2])
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from framehop._core import parameter_sets, read_access_unit
 from framehop.account import LeftOut
+from framehop.content import VideoCodec
 from framehop.errors import CorruptPictureError, SourceError
 from framehop.protocols import Picture
 from framehop.sources.container import (
@@ -29,8 +30,6 @@ from framehop.sources.container import (
 from framehop.sources.identity import shown, version_of
 from framehop.sources.left_out import Tally
 from framehop.sources.raster import MAX_PIXELS
-
-VideoCodec = Literal["h264", "h265"]
 
 CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "h265"}
 _TO_ANNEX_B = {"h264": "h264_mp4toannexb", "h265": "hevc_mp4toannexb"}

@@ -176,8 +176,8 @@ class MemoryConsumer:
                 offset=self._group.offsets[partition],
                 metadata=self._group.metadata.get(partition, ""),
             )
-            self._positions[partition] = max(0, min(tenure.offset, self._begin_at(tenure)))
-            gained[Partition(TOPIC, partition)] = tenure
+            gained[place := Partition(TOPIC, partition)] = tenure
+            self._positions[partition] = max(0, min(tenure.offset, self._begin_at(place, tenure)))
         return gained
 
     def _take(self, max_frames: int) -> list[FrameRecord]:
@@ -223,7 +223,7 @@ def _places(numbers: Iterable[int]) -> frozenset[Partition]:
     return frozenset(Partition(TOPIC, number) for number in numbers)
 
 
-def _offset_of(tenure: Tenure) -> int:
+def _offset_of(_partition: Partition, tenure: Tenure) -> int:
     """Return the tenure's own offset: reading begins where the tenure does."""
     return tenure.offset
 

@@ -106,6 +106,13 @@ class MemoryLog:
             )
         )
 
+    def look_back(self, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
+        self._check_open()
+        with self._store.changed:
+            stored = self._store.frames[partition.number]
+            found = [stored[at].meta for at in sorted(stored) if at < offset]
+        yield from (meta for meta in found if meta.appended_us >= found[-1].appended_us - within_us)
+
     def members(self, group: str, count: int) -> list[str]:
         return [f"{group}-{index}" for index in range(count)]
 

@@ -65,13 +65,20 @@ struct Outcome {
     std::string message;
 };
 
+// What a decoder may take. `pixels`: of a picture as encoded. `bytes`: of all pictures that it keeps at a time, its own
+// and those that it has given.
+struct Limits {
+    std::uint64_t pixels = codec::kDefaultMaxPixels;
+    std::uint64_t bytes = std::uint64_t{1} << 30;
+};
+
 // Turns the access units of one stream, in the order of the stream, into outcomes, one per unit, in any order. Uses no
 // threads of its own. Not thread-safe, but any thread may call it.
 class StreamDecoder {
   public:
-    // Throws Errc::unsupported_picture when this libavcodec lacks the codec, no_memory, invalid_argument for a cap of
+    // Throws Errc::unsupported_picture when this libavcodec lacks the codec, no_memory, invalid_argument for a limit of
     // 0.
-    StreamDecoder(codec::VideoCodec codec, std::uint64_t max_pixels);
+    StreamDecoder(codec::VideoCodec codec, const Limits& limits);
     StreamDecoder(const StreamDecoder&) = delete;
     StreamDecoder& operator=(const StreamDecoder&) = delete;
     ~StreamDecoder();
@@ -90,6 +97,9 @@ class StreamDecoder {
     // Units whose outcome is held back.
     [[nodiscard]] std::size_t held() const noexcept;
 
+    // The memory that it takes at most since the size of its pictures changed last.
+    [[nodiscard]] std::uint64_t bytes() const noexcept;
+
     // Notes that units are missing before the next one, so that what may need them fails until the next key frame.
     void note_gap() noexcept;
 
@@ -106,6 +116,7 @@ class StreamDecoder {
     void pass_over(Bytes unit, std::uint64_t key, std::vector<Outcome>& outcomes);
     [[nodiscard]] std::string complaint_of(int status, const codec::AccessUnit& facts) const;
     void judge(const codec::AccessUnit& facts, std::uint64_t key, int status, std::vector<Outcome>& outcomes);
+    void exceed(std::uint64_t key, std::vector<Outcome>& outcomes);
     void take_shown(const AVFrame& frame, std::vector<Outcome>& outcomes);
     void settle(std::uint64_t key, Outcome&& outcome, std::vector<Outcome>& outcomes);
     void forget_unshown(std::uint64_t shown, std::vector<Outcome>& outcomes);

@@ -147,10 +147,14 @@ class EmbeddedConsumer:
     def _rebalance(self) -> None:
         gained = self._ownership.refresh(lambda numbers: self._on_revoke(_partitions(numbers)))
         if gained:
+            tenures = {Partition(TOPIC, number): tenure for number, tenure in gained.items()}
             self._fetcher.seek(
-                {number: min(tenure.offset, self._begin_at(tenure)) for number, tenure in gained.items()}
+                {
+                    partition.number: min(tenure.offset, self._begin_at(partition, tenure))
+                    for partition, tenure in tenures.items()
+                }
             )
-            self._on_assign({Partition(TOPIC, number): tenure for number, tenure in gained.items()})
+            self._on_assign(tenures)
 
     def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:
         """Insert events; return how many ids the log had already, since the first event per id wins."""
@@ -172,7 +176,7 @@ def _partitions(numbers: Iterable[int]) -> frozenset[Partition]:
     return frozenset(Partition(TOPIC, number) for number in numbers)
 
 
-def _offset_of(tenure: Tenure) -> int:
+def _offset_of(_partition: Partition, tenure: Tenure) -> int:
     """Return the tenure's own offset: reading begins where the tenure does."""
     return tenure.offset
 

@@ -58,6 +58,10 @@ _P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
 _CHUNK = 512
 _AFTER = f'SELECT {SELECTED} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
 _ONE = f'SELECT {SELECTED} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
+_BEFORE = 'SELECT "offset", appended_us FROM frames WHERE partition=? AND "offset"<? ORDER BY "offset" DESC LIMIT 1'
+_OLDER = """
+SELECT "offset" FROM frames WHERE partition=? AND "offset"<? AND appended_us<? ORDER BY "offset" DESC LIMIT 1
+"""
 _NEXT = 'SELECT "offset", appended_us FROM frames WHERE partition=? AND "offset">=? ORDER BY "offset" LIMIT 1'
 _LOST_EVENTS = """
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name='events'), 0)
@@ -127,6 +131,17 @@ class EmbeddedLog:
                 on_revoke=on_revoke,
             )
         )
+
+    def look_back(self, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
+        newest = self._rows(_BEFORE, (partition.number, offset))
+        if not newest:
+            return
+        last, appended_us = newest[0]
+        older = self._rows(_OLDER, (partition.number, last, appended_us - within_us))
+        at: tuple[Any, ...] = (partition.number, older[0][0] if older else -1)
+        while at[1] < last and (found := self._rows(_AFTER, (*at, min(_CHUNK, last - at[1])))):
+            yield from (meta for meta in map(meta_of, found) if meta.pointer.offset <= last)
+            at = found[-1][:2]
 
     def members(self, group: str, count: int) -> list[str]:
         """Return names that belong to this process. Its partitions are free the moment it dies, so no later process needs the

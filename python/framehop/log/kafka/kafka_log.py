@@ -22,7 +22,7 @@ from framehop.log.kafka.link import KafkaLink
 from framehop.log.kafka.member_slots import MemberSlots
 from framehop.log.kafka.offset_queries import begins, ends
 from framehop.log.kafka.options import KafkaOptions
-from framehop.log.kafka.partition_scan import PartitionScan
+from framehop.log.kafka.partition_scan import PartitionScan, frames_before
 from framehop.log.kafka.reader import KafkaEventReader
 from framehop.log.kafka.stream_store import accounts_of, state_directory
 from framehop.log.kafka.topic_checks import Finding, check_topics
@@ -118,6 +118,11 @@ class KafkaLog:
                 on_revoke=on_revoke,
             )
         )
+
+    def look_back(self, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
+        """Iterate as the protocol says. Kafka cannot read a record without its value, so their pictures come over the network."""
+        self._check_open()
+        return frames_before(self._connection, partition, offset, within_us)
 
     def members(self, group: str, count: int) -> list[str]:
         """Return names made of host and slot. A supervisor that restarts on this host gets the same names, so that the broker knows

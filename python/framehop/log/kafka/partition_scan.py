@@ -10,10 +10,10 @@ from confluent_kafka import Consumer, KafkaError, Message
 
 from framehop.log.kafka.connection import Connection, settings
 from framehop.log.kafka.errors import MISSING, Causes, explain, translated
-from framehop.log.kafka.offset_queries import begins, ends, to_client
-from framehop.log.kafka.wire import NotOursError, origin_of, parse_frame
+from framehop.log.kafka.offset_queries import begins, ends, offsets_at, to_client
+from framehop.log.kafka.wire import NotOursError, appended_at, origin_of, parse_frame
 from framehop.timing import Deadline
-from framehop.types import Partition
+from framehop.types import FrameMeta, Partition
 
 POLL_S = 0.5
 SILENCE_S = 30.0  # a broker that gives nothing for so long, although there is more, is unreachable
@@ -121,3 +121,26 @@ def find_last_seq(
                 if origin := origin_of(message):
                     origins.append((seq, origin))
     return seq, offset, origins
+
+
+def frames_before(connection: Connection, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
+    """Iterate over the frames before `offset` that the broker took at most `within_us` before the last of them, oldest first."""
+    oldest = begins(connection, [partition]).get(partition, offset)
+    last_us = _taken_us(connection, partition, offset - 1) if oldest < offset else None
+    if last_us is None:
+        return
+    start = offsets_at(connection, [partition], last_us - within_us).get(partition, oldest)
+    with PartitionScan(connection, {partition: max(oldest, start)}) as scan:
+        for message in scan:
+            if (message.offset() or 0) >= offset:
+                return
+            try:
+                yield parse_frame(message)
+            except NotOursError:
+                continue
+
+
+def _taken_us(connection: Connection, partition: Partition, offset: int) -> int | None:
+    """Return when the broker took the first record at or after `offset`, microseconds since 1970; None if there is none."""
+    with PartitionScan(connection, {partition: offset}) as scan:
+        return next((appended_at(message) for message in scan), None)

@@ -87,15 +87,18 @@ class Rebalance:
             if start.gap_from is not None
         ]
         gained = self._member.progress.gain(starts, gaps)
-        begins = {start.partition: self._begin(start, gained[start.partition]) for start in starts}
+        begins = {start.partition: self._patient_begin(start, gained[start.partition]) for start in starts}
         self._member.progress.read_again(begins)
         consumer.incremental_assign([to_client(partition, begin) for partition, begin in begins.items()])
         self._moved()
         self._member.handoff.announce(Notice(gained=gained))
 
+    def _patient_begin(self, start: StartOffset, tenure: Tenure) -> int:
+        return self._member.ending.patiently(lambda: self._begin(start, tenure), default=tenure.offset)
+
     def _begin(self, start: StartOffset, tenure: Tenure) -> int:
         """Return the offset at which reading begins: the tenure's, or an earlier one that the log still has."""
-        wanted = tenure.offset if self._begin_at is None else self._begin_at(tenure)
+        wanted = tenure.offset if self._begin_at is None else self._begin_at(start.partition, tenure)
         return min(tenure.offset, max(start.oldest, wanted))
 
     def _starts(self, partitions: list[Partition]) -> list[StartOffset]:

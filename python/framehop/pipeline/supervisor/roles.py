@@ -36,11 +36,12 @@ from framehop.types import ModelInfo
 @dataclass(slots=True)
 class Resources:
     """The things that the processes of a run share; filled when it begins. `sockets`: the runtime directory. `members`: the
-    workers' names in the log's group. `rings`: one per worker."""
+    workers' names in the log's group. `rings`: one per worker. `video_bytes`: memory for each worker's decoders of films."""
 
     sockets: Path = Path()
     members: list[str] = field(default_factory=list)
     rings: list[_core.RingHost] = field(default_factory=list)
+    video_bytes: int = 0
 
 
 def _slots_used(rings: Iterable[_core.RingHost]) -> int:
@@ -139,6 +140,7 @@ class WorkerRole:
             ring_path=self._resources.rings[process.index].path,
             decode_threads=options.decode_threads or max(1, usable_cores() // options.workers),
             max_pixels=options.max_pixels,
+            video_bytes=self._resources.video_bytes,
             max_attempts=options.max_attempts,
             regions=options.regions,
             min_size_px=options.min_size_px,

@@ -38,7 +38,7 @@ from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
 from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import FrameLog
-from framehop.ring import check_memory, plan_ring
+from framehop.ring import check_memory, plan_ring, video_memory
 from framehop.timing import Deadline, now_us
 from framehop.types import ModelInfo, Partition
 
@@ -75,9 +75,10 @@ class Supervisor:
         self._until_idle_s = until_idle_s
         self._fail_at = fail_at
         self._on_status = on_status
-        check_memory(plan_ring(options.slots, options.slot_bytes, options.tap_quota), options.workers)
+        plan = plan_ring(options.slots, options.slot_bytes, options.tap_quota)
+        check_memory(plan, options.workers)
         load_model(options.model)  # refuses a missing file now, not in the detector
-        self._resources = Resources()
+        self._resources = Resources(video_bytes=video_memory(plan, options.workers))
         self._ingest = IngestRole(log, self._roster, stays=not ends_with_sources)
         self._workers = WorkerRole(log, options, self._resources, self._roster.live)
         self._detectors = DetectorRole(options, self._resources, self._workers.serves)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Self
 
-from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import Decoded, DecodeJob
 from framehop.pipeline.control import Beat
 from framehop.pipeline.object_counts import ByStream, ObjectCount, add
@@ -104,9 +103,8 @@ class InFlight:
             self._again.clear()
             return jobs
 
-    def wait_committed(self, partitions: frozenset[Partition]) -> None:
-        """Wait until the frames of partitions that are handed over are committed, HANDOVER_FRAMES_S at most; drop the rest."""
-        deadline = Deadline.after(HANDOVER_FRAMES_S)
+    def wait_committed(self, partitions: frozenset[Partition], deadline: Deadline) -> None:
+        """Wait until the frames of partitions that are handed over are committed, until `deadline` at most; drop the rest."""
         with self._changed:
             while (
                 self._tracker.in_flight_of(partitions) or self._committing & partitions

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 
 from framehop import _core
-from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import (
     Decoded,
     DecodeJob,
@@ -63,7 +63,11 @@ class Intake:
         self._models = models
         self._resume = resume
         self._answers = Answers(in_flight, settings, writer=writer)
-        self._decoders = DecodeStage.of(DecodeOptions(threads=settings.decode_threads, max_pixels=settings.max_pixels))
+        self._decoders = DecodeStage.of(
+            DecodeOptions(
+                threads=settings.decode_threads, max_pixels=settings.max_pixels, video_bytes=settings.video_bytes
+            )
+        )
         self._policies = policies
         self._skipping = Skipping(policies, sample=settings.sample)
         self._waiting = WaitingRoom(policies, self._decoders.inter_coded)
@@ -115,7 +119,9 @@ class Intake:
             self._behind(())
             self.drain()
 
-    def _work_off(self, pictures: int, only: frozenset[Partition] | None = None) -> None:
+    def _work_off(
+        self, pictures: int, only: frozenset[Partition] | None = None, deadline: Deadline | None = None
+    ) -> None:
         """Decode frames whose turn it is, so that the lanes have `pictures` more to look at, and skip those that are too old."""
         begun_us = now_us()
         turn = self._waiting.turn(pictures, begun_us, only)
@@ -123,7 +129,7 @@ class Intake:
         if turn.jobs:
             self._behind([job.record for job in turn.jobs])
         for part in self._parts([replace(job, polled_us=begun_us) for job in turn.jobs]):
-            self._decode(part)
+            self._decode(part, deadline)
 
     def _finish(self) -> None:
         """Have the frames that were taken looked at."""
@@ -135,13 +141,13 @@ class Intake:
         """Begin the tenures of partitions that came, or came back. Called by the thread that polls, as `hand_over` is."""
         self._waiting.begin(tenures)
 
-    def hand_over(self, partitions: frozenset[Partition]) -> None:
+    def hand_over(self, partitions: frozenset[Partition], deadline: Deadline) -> None:
         """Have the frames looked at that wait of partitions that go to another worker, or that a decoder holds back. What is not
-        done in time is left to the next worker."""
-        deadline = Deadline.after(HANDOVER_FRAMES_S / 2)  # the rest is for their answers
-        while self._waiting.holds(partitions) and not (deadline.expired or self._in_flight.stopping.is_set()):
-            self._work_off(self._decoders.room, partitions)
-        self.drain()
+        done in half of the time is left to the next worker: the rest is for their answers."""
+        half = Deadline.after(deadline.remaining_s / 2)
+        while self._waiting.holds(partitions) and not (half.expired or self._in_flight.stopping.is_set()):
+            self._work_off(self._decoders.room, partitions, half)
+        self._hand_on(self._decoders.release(partitions, partial(self._acquire, deadline=half)))
 
     def _await_model(self) -> None:
         """Take no frames before the detector's model is known: what the decoder may scale down to depends on it."""
@@ -228,12 +234,13 @@ class Intake:
         reason = self._skipping.reason(record)
         return REPLAYED if self._resume.is_replayed(record) else reason
 
-    def _decode(self, jobs: list[DecodeJob]) -> None:
+    def _decode(self, jobs: list[DecodeJob], deadline: Deadline | None = None) -> None:
+        acquire = partial(self._acquire, deadline=deadline)
         self._decoders.scale_to(self._models.need)
         if self._motion is not None:
-            jobs, passed = self._motion.sift_jobs(jobs, self._acquire)
+            jobs, passed = self._motion.sift_jobs(jobs, acquire)
             self._answers.answer(passed)
-        self._hand_on(self._decoders.decode(jobs, self._acquire))
+        self._hand_on(self._decoders.decode(jobs, acquire))
 
     def _decode_again(self, job: DecodeJob) -> None:
         """Decode a frame whose slot was lost. One that needs others is decoded again by our successor, from its key frame on."""
@@ -248,12 +255,15 @@ class Intake:
             self._answers.answer(outcomes)
             self._in_flight.decoded([outcome for outcome in outcomes if isinstance(outcome, Decoded)])
 
-    def _acquire(self, record: FrameRecord) -> _core.Slot | None:
-        """Wait for a slot; None when stopping. This wait is the back-pressure; the consumer's heartbeat goes on meanwhile."""
+    def _acquire(self, record: FrameRecord, deadline: Deadline | None = None) -> _core.Slot | None:
+        """Wait for a slot; None when stopping, or at the deadline. Without one this wait is the back-pressure; the consumer's
+        heartbeat goes on meanwhile."""
         key, pointer = record.meta.key, record.meta.pointer
         tag = _core.FrameTag(key.stream, key.epoch, key.seq, pointer.partition, pointer.offset)
         while not self._in_flight.stopping.is_set():
-            slot = self._ring.wait_acquire(tag, SLOT_WAIT_S)
-            if slot is not None:
+            slot = self._ring.wait_acquire(
+                tag, SLOT_WAIT_S if deadline is None else min(SLOT_WAIT_S, deadline.remaining_s)
+            )
+            if slot is not None or (deadline is not None and deadline.expired):
                 return slot
         return None

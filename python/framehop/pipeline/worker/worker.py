@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from framehop import _core
+from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import Decoded, DecoderError
 from framehop.decode.resume import ResumePoints, resume_offset
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError
@@ -83,7 +84,7 @@ class Worker:
                 settings.group,
                 member=settings.name,
                 start=settings.start,
-                begin_at=resume_offset,
+                begin_at=lambda partition, tenure: resume_offset(partition, tenure, log.look_back),
                 on_assign=self._begin,
                 on_revoke=self._revoked,
             ) as consumer,
@@ -121,10 +122,11 @@ class Worker:
             self._intake.begin(tenures)
 
     def _revoked(self, partitions: frozenset[Partition]) -> None:
-        """Finish the frames of partitions that go to another worker, those too that a decoder holds back."""
+        """Finish the frames of partitions that go to another worker, those too that a decoder holds back, as far as time allows."""
+        deadline = Deadline.after(HANDOVER_FRAMES_S)
         if self._intake is not None:
-            self._intake.hand_over(partitions)
-        self._in_flight.wait_committed(partitions)
+            self._intake.hand_over(partitions, deadline)
+        self._in_flight.wait_committed(partitions, deadline)
 
     @contextlib.contextmanager
     def _beside(self, name: str, work: Callable[[], None], consumer: FrameConsumer) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from framehop import _core
 from framehop._core import encode_jpeg, parameter_sets
+from framehop.content import VideoCodec
 from framehop.errors import CorruptPictureError, SourceError
 from framehop.protocols import NO_PICTURE
 from framehop.sources.container import (
@@ -24,7 +25,7 @@ from framehop.sources.container import (
 from framehop.sources.film import NO_DECODER, Codec
 from framehop.sources.live.jpegs import size_of, with_tables
 from framehop.sources.live.losses import Losses
-from framehop.sources.passthrough import CODECS, Units, VideoCodec, content_type_of
+from framehop.sources.passthrough import CODECS, Units, content_type_of
 from framehop.sources.raster import JPEG_MAGIC
 from framehop.sources.video import Upright
 

@@ -1,0 +1,84 @@
+#include "context.hpp"
+
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace framehop::video {
+
+std::string text_of(int status) {
+    char text[AV_ERROR_MAX_STRING_SIZE] = {};
+    av_strerror(status, text, sizeof text);
+    const std::string why = Complaints::first();
+    return why.empty() ? std::string(text) : why + " (" + text + ")";
+}
+
+StreamDecoder::Context::Context(codec::VideoCodec codec, const Limits& limits)
+    : packet_(owned<PacketPtr>(av_packet_alloc())), memory_(std::make_shared<PictureMemory>(limits.bytes)) {
+    Complaints::listen();
+    const AVCodec* found = avcodec_find_decoder(codec == codec::VideoCodec::h264 ? AV_CODEC_ID_H264 : AV_CODEC_ID_HEVC);
+    if (found == nullptr) throw Error(Errc::unsupported_picture, "this libavcodec has no decoder for the stream");
+    context_ = owned<ContextPtr>(avcodec_alloc_context3(found));
+    context_->thread_count = 1;
+    context_->max_pixels = static_cast<std::int64_t>(limits.pixels);
+    context_->opaque = this;
+    context_->get_buffer2 = &note_buffer;
+    const int status = avcodec_open2(context_.get(), found, nullptr);
+    if (status < 0) throw Error(Errc::system, "libavcodec cannot open its decoder: " + text_of(status));
+}
+
+int StreamDecoder::Context::decode(Bytes unit, std::uint64_t key, bool begun_within) {
+    buffers_.clear();
+    shown_.clear();
+    exceeded_ = false;
+    Complaints::forget(begun_within);
+    context_->err_recognition = AV_EF_CRCCHECK | (begun_within ? 0 : AV_EF_EXPLODE);
+    fill(unit, key);
+    const int sent = avcodec_send_packet(context_.get(), packet_.get());
+    av_packet_unref(packet_.get());
+    const int received = receive();
+    return sent < 0 ? sent : received;
+}
+
+void StreamDecoder::Context::fill(Bytes unit, std::uint64_t key) {
+    if (unit.size() > std::numeric_limits<int>::max() / 2) throw Error(Errc::corrupt_picture, "too many bytes");
+    if (av_new_packet(packet_.get(), static_cast<int>(unit.size())) < 0) {
+        throw Error(Errc::no_memory, "no memory for an access unit of " + std::to_string(unit.size()) + " bytes");
+    }
+    std::memcpy(packet_->data, unit.data(), unit.size());
+    packet_->pts = static_cast<std::int64_t>(key);  // comes back with the unit's picture, unchanged
+}
+
+int StreamDecoder::Context::receive() {
+    for (;;) {
+        auto frame = owned<FramePtr>(av_frame_alloc());
+        const int status = avcodec_receive_frame(context_.get(), frame.get());
+        if (status < 0) return status == AVERROR(EAGAIN) ? 0 : status;
+        shown_.push_back(std::move(frame));
+    }
+}
+
+int StreamDecoder::Context::note_buffer(AVCodecContext* context, AVFrame* frame, int flags) {
+    return static_cast<Context*>(context->opaque)->note(*frame, flags);
+}
+
+// Keeps a reference to the pixels. libavcodec catches nothing, so nothing may be thrown here.
+int StreamDecoder::Context::note(AVFrame& frame, int flags) {
+    exceeded_ = exceeded_ || !memory_->has_room_for(frame);
+    if (exceeded_) return AVERROR(ENOMEM);
+    int status = avcodec_default_get_buffer2(context_.get(), &frame, flags);
+    if (status >= 0) status = memory_->count(frame);
+    if (status < 0) return status;
+    FramePtr own(av_frame_clone(&frame));
+    if (!own) return AVERROR(ENOMEM);
+    own->width = context_->width;  // what is shown; the memory has whole blocks
+    own->height = context_->height;
+    try {
+        buffers_.push_back(std::move(own));
+    } catch (const std::bad_alloc&) {
+        return AVERROR(ENOMEM);
+    }
+    return 0;
+}
+
+}  // namespace framehop::video

@@ -1,0 +1,59 @@
+// The decoder of libavcodec that a StreamDecoder drives.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "av.hpp"
+#include "framehop/video/decoder.hpp"
+#include "memory.hpp"
+
+namespace framehop::video {
+
+// What libavcodec's status means, with its first complaint of this thread, if there is one.
+[[nodiscard]] std::string text_of(int status);
+
+// A decoder without threads, and the memory that it took for the unit at hand.
+class StreamDecoder::Context {
+  public:
+    Context(codec::VideoCodec codec, const Limits& limits);
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+    ~Context() = default;
+
+    // Returns libavcodec's status. `begun_within`: see Complaints. It would take each complaint for an error, so
+    // whoever calls looks at those that are left.
+    int decode(Bytes unit, std::uint64_t key, bool begun_within);
+
+    // The pictures that were begun by the last decode(): the unit's own, and those that stand in for missing ones.
+    [[nodiscard]] const std::vector<FramePtr>& buffers() const noexcept { return buffers_; }
+    // The unit's own one. H.264 fills gaps in the numbers of its pictures first; H.265 looks for the references of a
+    // picture that it has begun.
+    [[nodiscard]] const AVFrame& own() const noexcept {
+        return *(context_->codec_id == AV_CODEC_ID_H264 ? buffers_.back() : buffers_.front());
+    }
+    // The pictures whose turn on the screen came with it.
+    [[nodiscard]] const std::vector<FramePtr>& shown() const noexcept { return shown_; }
+    // Whether the last decode() wanted more memory than the decoder may have.
+    [[nodiscard]] bool exceeded() const noexcept { return exceeded_; }
+    [[nodiscard]] const PictureMemory& memory() const noexcept { return *memory_; }
+
+    void flush() noexcept { avcodec_flush_buffers(context_.get()); }
+
+  private:
+    void fill(Bytes unit, std::uint64_t key);
+    int receive();
+    static int note_buffer(AVCodecContext* context, AVFrame* frame, int flags);
+    int note(AVFrame& frame, int flags);
+
+    PacketPtr packet_;
+    std::shared_ptr<PictureMemory> memory_;
+    bool exceeded_ = false;
+    std::vector<FramePtr> buffers_;
+    std::vector<FramePtr> shown_;
+    ContextPtr context_;  // last, so that it ends first
+};
+
+}  // namespace framehop::video
