@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -277,6 +278,22 @@ def test_a_recording_ends_with_its_end(log: FrameLog, tmp_path: Path) -> None:
     with file_server(tmp_path) as port:
         summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")], rate="max")
     assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 20)
+    check_epochs(epochs(log))
+
+
+def test_a_recording_that_breaks_off_fails(log: FrameLog, tmp_path: Path) -> None:
+    whole = write_film(tmp_path / "clip.mkv", 500, params=SECOND).read_bytes()
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(
+            f"HTTP/1.0 200 OK\r\nContent-Length: {len(whole)}\r\n\r\n".encode() + whole[: len(whole) // 2]
+        )
+
+    with tcp_server(serve) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mkv")], rate="max")
+    assert 0 < summary.streams["cam"].frames < 500
+    assert "before its end" in summary.errors["cam"]
     check_epochs(epochs(log))
 
 
