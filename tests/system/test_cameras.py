@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -174,6 +175,18 @@ def test_h265_passes_through(log: FrameLog, tmp_path: Path) -> None:
     assert {meta.content_type for meta in frames(log)} == {"video/h265"}
 
 
+def test_another_clock_waits_for_a_key_frame_that_needs_nothing_before_it(log: FrameLog, tmp_path: Path) -> None:
+    """With open groups there is none: a new epoch would lack the pictures that lead its key frame on the screen."""
+    params = "keyint=10:min-keyint=10:scenecut=0:open-gop=1"
+    film = write_film(tmp_path / "clip.mp4", 1000, params=params, bframes=2)
+    with RtspServer({"/cam": film}) as server, following(log, camera(server.url("/cam"))):
+        until(lambda: len(frames(log)) > 125, "five seconds, in which it has told its clock")
+    [found] = epochs(log)
+    assert {meta.clock for meta in found} == {"ingest"}
+    assert sum(meta.keyframe for meta in found) > 10
+    assert any(a.captured_us > b.captured_us for a, b in pairwise(found))
+
+
 def test_among_eight_cameras_bad_ones_touch_no_other(
     log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -277,6 +290,22 @@ def test_a_recording_ends_with_its_end(log: FrameLog, tmp_path: Path) -> None:
     with file_server(tmp_path) as port:
         summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")], rate="max")
     assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 20)
+    check_epochs(epochs(log))
+
+
+def test_a_recording_that_breaks_off_fails(log: FrameLog, tmp_path: Path) -> None:
+    whole = write_film(tmp_path / "clip.mkv", 500, params=SECOND).read_bytes()
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(
+            f"HTTP/1.0 200 OK\r\nContent-Length: {len(whole)}\r\n\r\n".encode() + whole[: len(whole) // 2]
+        )
+
+    with tcp_server(serve) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mkv")], rate="max")
+    assert 0 < summary.streams["cam"].frames < 500
+    assert "before its end" in summary.errors["cam"]
     check_epochs(epochs(log))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from framehop.errors import SourceAwayError
+from framehop.errors import SourceAwayError, SourceError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.container import (
     ExitError,
@@ -60,11 +60,12 @@ class Connection:
 
     def pictures(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
         """Yield pictures from the first key frame on, until `stopped`, or until a recording ends. A picture `begins` where what is
-        sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks."""
+        sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks, and SourceError
+        when a recording breaks off, which would come again from its beginning."""
         epoch: _Epoch | None = None
         began_s = time.monotonic()
         for made, moment in self._made(stopped):
-            begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made.shape, self._clock))
+            begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made, self._clock))
             if begins:
                 epoch = _Epoch(made.shape, self._clock)
                 self._tell(made.shape)
@@ -113,10 +114,15 @@ class Connection:
         except FFmpegError as error:
             if lacks_memory(error):
                 raise
-            raise SourceAwayError(f"{self._how.name} has broken off: {words_of(error)}") from None
+            raise self._broken(f"has broken off: {words_of(error)}") from None
 
-    def _stalled(self) -> SourceAwayError:
-        return SourceAwayError(f"{self._how.name} has sent no picture for {self._how.stall_s:g} s")
+    def _stalled(self) -> SourceError:
+        return self._broken(f"has sent no picture for {self._how.stall_s:g} s")
+
+    def _broken(self, what: str) -> SourceError:
+        if self.is_recording:
+            return SourceError(f"{self._how.name} {what}, before its end; ingest it again from the beginning")
+        return SourceAwayError(f"{self._how.name} {what}")
 
     def close(self) -> None:
         self._container.close()
@@ -146,9 +152,12 @@ class _Epoch:
         self._by_camera = clock.believed
         self._times = ScreenTimes()
 
-    def goes_on(self, shape: Shape, clock: CameraClock) -> bool:
-        """Return whether a key frame continues the epoch."""
-        return shape == self._shape and clock.believed == self._by_camera
+    def goes_on(self, key: Made, clock: CameraClock) -> bool:
+        """Return whether a key frame continues the epoch. A new clock alone waits for one behind which no picture needs what came
+        before it, since the next epoch would lack that."""
+        if key.shape != self._shape:
+            return False
+        return clock.believed == self._by_camera or not (key.clean or not self._times.reordered)
 
     def picture(self, made: Made, moment: _Moment, *, begins: bool) -> Picture:
         clock_us = moment.by_camera_us if self._by_camera else None
