@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,11 @@ class Layout:
 
 
 LABELS = {"labels.txt": "\n".join(NAMES)}
+OF_PADDLE = """
+Preprocess:
+- {type: Resize, target_size: [300, 300], keep_ratio: false}
+- {type: NormalizeImage, is_scale: true, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}
+"""
 FROM_ONE = {"labels.txt": "\n".join(["background", *NAMES])}
 
 
@@ -150,8 +155,8 @@ def deepstream() -> bytes:
     return graph.build({"output": graph.join(graph.at(graph.xyxy(), at), best, graph.cast(classes, TensorProto.FLOAT))})
 
 
-def paddle() -> bytes:
-    graph = Graph(Picture(name="image"))
+def paddle(picture: Picture = PLAIN) -> bytes:
+    graph = Graph(replace(picture, name="image"))
     graph.extra_input("scale_factor", TensorProto.FLOAT, [1, 2])
     graph.extra_input("im_shape", TensorProto.FLOAT, [1, 2])
     best, classes, at = graph.objects(QUERIES)
@@ -406,6 +411,9 @@ LAYOUTS: dict[str, Layout] = {
     "RT-DETR of Ultralytics, older": Layout(make=lambda: rows("cxcywh"), head="rows"),
     "deepstream": Layout(make=deepstream, head="rows", resize="letterbox", beside=LABELS),
     "paddle": Layout(make=paddle, head="rows", beside=LABELS),
+    "paddle with its file beside": Layout(
+        make=lambda: paddle(IMAGENET), head="rows", beside={**LABELS, "infer_cfg.yml": OF_PADDLE}
+    ),
     "yolov7 end to end": Layout(make=rows7, head="rows7", resize="letterbox", beside=LABELS),
     "yolo-nas, flat": Layout(
         make=lambda: flat_of_yolo_nas("graph2_flat_predictions"), head="rows7", resize="letterbox", beside=LABELS

@@ -59,4 +59,4 @@ class Family:
     asked: tuple[str, ...] = ()
     configured: bool = False
     keys: Mapping[str, object] = field(default_factory=dict)
-    ranges: tuple[tuple[PerChannel, PerChannel], ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()

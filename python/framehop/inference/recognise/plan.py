@@ -23,7 +23,7 @@ from framehop.inference.recognise.labels import Labelled, choose_labels
 from framehop.inference.recognise.notes import read_notes
 from framehop.inference.recognise.preparing import choose_input, choose_resize
 from framehop.inference.sidecar import Model
-from framehop.inference.spec import InputSpec, ModelSpec, NmsSpec, PerChannel, ResizeSpec
+from framehop.inference.spec import InputSpec, ModelSpec, NmsSpec, ResizeSpec
 from framehop.inference.tensors import Tensor
 
 
@@ -49,7 +49,7 @@ def recognise(network: Network, model: Model) -> Plan:
         raise ModelError(f"{model.where}: {error}") from error
 
 
-def _with_range(found: Fit, scale: PerChannel, bias: PerChannel) -> Fit:
+def _with_range(found: Fit, scale: float, bias: float) -> Fit:
     preparation = replace(found.family.preparation, scale=scale, bias=bias)
     return found._replace(family=replace(found.family, preparation=preparation))
 

@@ -20,6 +20,11 @@ NANODET = Preparation(
 )
 LETTERBOX = Preparation(mode="letterbox")
 STRETCH = Preparation(mode="stretch")
+# Nothing in the network tells: one that wants ImageNet's sees objects without it too, and the other way round.
+PADDLE = Preparation(
+    mode="stretch",
+    why="usual for PP-YOLOE+ and RT-DETR; PicoDet wants ImageNet's, as infer_cfg.yml beside it would tell",
+)
 PIXELS = Preparation(mode="stretch", scale=1.0)
 YOLOX = Preparation(mode="letterbox-topleft", colour="BGR", scale=1.0)
 
