@@ -46,6 +46,8 @@ class _Decoder:
 
 
 class _Ring:
+    slot_count = 4
+
     def free_slots(self) -> int:
         return 4
 
@@ -67,6 +69,19 @@ class _Consumer:
         return records
 
 
+class _FillingRing(_Ring):
+    """A ring of eight slots that come free one by one."""
+
+    slot_count = 8
+
+    def __init__(self) -> None:
+        self.free = 0
+
+    def free_slots(self) -> int:
+        self.free += 1
+        return self.free
+
+
 @pytest.fixture
 def records() -> list[FrameRecord]:
     with MemoryLog() as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
@@ -74,9 +89,15 @@ def records() -> list[FrameRecord]:
         return read(consumer, 2)
 
 
-def _intake(consumer: FrameConsumer, in_flight: InFlight, models: DetectorModels, settings: WorkerSettings) -> Intake:
-    ring, policies = cast(_core.Ring, _Ring()), StreamPolicies({})
-    return Intake(consumer, ring, in_flight, models, settings, policies=policies, resume=ResumePoints(), writer="w")
+def _intake(
+    consumer: FrameConsumer,
+    in_flight: InFlight,
+    models: DetectorModels,
+    settings: WorkerSettings,
+    ring: _Ring | None = None,
+) -> Intake:
+    place, policies = cast(_core.Ring, ring or _Ring()), StreamPolicies({})
+    return Intake(consumer, place, in_flight, models, settings, policies=policies, resume=ResumePoints(), writer="w")
 
 
 def _run(records: list[FrameRecord], error: str, monkeypatch: pytest.MonkeyPatch) -> InFlight:
@@ -160,3 +181,20 @@ def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(
     assert batch is not None
     assert [(event.outcome, event.reason, event.model) for event in batch.events] == [("skipped", "sample", None)] * 2
     assert decoder.sizes == []
+
+
+def test_frames_are_taken_in_groups_when_the_ring_was_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring, rooms = _FillingRing(), []
+    monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: _Decoder("corrupt_picture"))
+    with InFlight() as in_flight:
+
+        def poll(max_frames: int, timeout_s: float) -> list[FrameRecord]:
+            rooms.append(max_frames)
+            in_flight.stop()
+            return []
+
+        models, consumer = DetectorModels(), cast(FrameConsumer, SimpleNamespace(poll=poll))
+        models.known.set()
+        _intake(consumer, in_flight, models, SETTINGS, ring).run()
+    assert rooms
+    assert rooms[0] >= ring.slot_count // 4

@@ -113,6 +113,10 @@ class Slots:
 
     site: Site
 
+    @property
+    def slot_count(self) -> int:
+        return 0  # a full ring is waited for by `wait_acquire` alone
+
     def free_slots(self) -> int:
         return self.site.ring.free_slots()
 

@@ -21,6 +21,10 @@ from framehop.types import Event, FrameRecord, Partition
 
 BATCH = 128  # events of one commit; after a crash no more than this many durable but uncommitted ones are done again
 WINDOW = 8192  # frames from which on no more are polled; above the slots of the largest ring, which bounds frames with pictures
+# A commit costs as much as decoding a picture. Nobody waits for the event of one frame while so many others wait to be looked at.
+MANY = 16  # frames in flight
+GATHER = 8  # events of a commit while there are many
+GATHER_S = 0.05
 BACKSTOP_S = 1.0  # every change is notified; if one were missed, this would bound the delay
 
 
@@ -31,6 +35,7 @@ class InFlight:
         """`ahead`: see CommitTracker."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._looked_at = threading.Condition(self._lock)  # apart, so that an answer wakes no commit
         self._tracker = CommitTracker(ahead=ahead)
         self._committing: frozenset[Partition] = frozenset()
         self._decoded: deque[Decoded] = deque()
@@ -90,8 +95,8 @@ class InFlight:
 
     def wait_pictures_below(self, count: int, timeout_s: float) -> bool:
         """Wait until fewer than `count` decoded frames have no answer; False when the time is up."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._pictures < count or self.stopping.is_set(), timeout_s)
+        with self._looked_at:
+            return self._looked_at.wait_for(lambda: self._pictures < count or self.stopping.is_set(), timeout_s)
 
     def take_again(self) -> list[DecodeJob]:
         """Return the frames whose slot was lost and that must be decoded anew."""
@@ -128,9 +133,9 @@ class InFlight:
 
     def answered(self) -> None:
         """Note that the detector has answered for a decoded frame, whatever it said."""
-        with self._changed:
+        with self._looked_at:
             self._pictures -= 1
-            self._changed.notify_all()
+            self._looked_at.notify_all()
 
     def decode_again(self, frame: Decoded) -> None:
         with self._lock:
@@ -139,7 +144,7 @@ class InFlight:
     def complete(self, event: Event, tenure: int) -> None:
         """Note the outcome of a frame that was read under `tenure`; drop it when the tenure has ended."""
         with self._changed:
-            if self._tracker.complete(event, tenure=tenure):
+            if self._tracker.complete(event, tenure=tenure) and (self._tracker.completed == 1 or not self._gathers):
                 self._changed.notify_all()
 
     def beat(self, *, frames_read: int, resent: int, behind_s: float = 0.0) -> Beat:
@@ -160,12 +165,24 @@ class InFlight:
         """Wait for the next completed frames, in log order per partition; None once stopping."""
         with self._changed:
             while not self.stopping.is_set():
+                self._gather()
                 batch = self._tracker.take(BATCH)
                 if batch.events or batch.marks:
                     self._committing = frozenset(batch.marks) | {event.frame.topic_partition for event in batch.events}
                     return batch
                 self._changed.wait(BACKSTOP_S)
             return None
+
+    @property
+    def _gathers(self) -> bool:
+        """Whether there are events, and more should come before they are committed."""
+        return self._tracker.in_flight > MANY and 0 < self._tracker.completed < GATHER
+
+    def _gather(self) -> None:
+        """While many frames are in flight, wait a moment for more events, so that they share a commit."""
+        deadline = Deadline.after(GATHER_S)
+        while self._gathers and not deadline.expired and not self.stopping.is_set():
+            self._changed.wait(deadline.remaining_s)
 
     def committed(self, batch: Batch, result: CommitResult) -> None:
         with self._changed:
@@ -199,8 +216,9 @@ class InFlight:
 
     def stop(self) -> None:
         self.stopping.set()
-        with self._changed:
+        with self._lock:
             self._changed.notify_all()
+            self._looked_at.notify_all()
         self.wake.ring()
 
     def close(self) -> None:

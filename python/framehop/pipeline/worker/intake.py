@@ -38,6 +38,8 @@ REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
 READ_AT_ONCE = 256  # frames of one poll where they wait in the worker
 LOOK_S = 0.05  # while frames wait for the detector, the log is asked this often for newer ones
+GATHER_S = 0.25
+GATHER_LOOK_S = 0.02
 
 
 class Intake:
@@ -93,21 +95,19 @@ class Intake:
         if self._policies.waits or not self._waiting.is_empty:
             self._take_turns()
         else:
+            self._gather_room()
             self._take(self._consumer.poll(self._room(), POLL_S))
 
     def _take_turns(self) -> None:
         """Let frames wait in the worker. Those that a lane will look at soon are decoded; a newer frame may come before that."""
         busy = not self._waiting.is_empty
-        ahead = self._models.at_once + max(
-            1, self._models.at_once // 2
-        )  # so that a lane finds its next picture decoded
         if busy:
-            self._in_flight.wait_pictures_below(ahead, LOOK_S)
+            self._in_flight.wait_pictures_below(self._models.ahead, LOOK_S)
         full = self._in_flight.full or self._waiting.is_full
         records = self._consumer.poll(0 if full else READ_AT_ONCE, 0.0 if busy else POLL_S)
         for job in self._jobs(records):
             self._answers.answer(self._waiting.put(job))
-        self._work_off(min(ahead - self._in_flight.pictures, self._decoders.room))
+        self._work_off(min(self._models.ahead - self._in_flight.pictures, self._decoders.room))
         if not (records or busy):
             self._behind(())
             self.drain()
@@ -151,6 +151,14 @@ class Intake:
         while self._in_flight.full and not self._in_flight.stopping.wait(SLOT_WAIT_S):
             self.drain()
             self._consumer.poll(0, 0.0)
+
+    def _gather_room(self) -> None:
+        """While most of the ring waits to be looked at, wait a moment for a quarter of it to be free: frames that are taken one by
+        one, as slots come free, wake this thread and a decode thread each time, in the middle of somebody's inference."""
+        quarter, deadline = self._ring.slot_count // 4, Deadline.after(GATHER_S)
+        while self._ring.free_slots() < quarter and not deadline.expired:
+            if self._in_flight.stopping.wait(GATHER_LOOK_S):
+                return
 
     def _room(self) -> int:
         """Return how many frames to poll: as many as can be decoded at once, but one at least, which waits if the ring is full."""
