@@ -12,7 +12,6 @@ from framehop.errors import ConfigError
 from framehop.patterns import FirstFit, check_patterns
 
 PolicyKind = Literal["all", "latest", "max_age_ms", "every_n", "fps", "key-frames-only"]
-SkipReason = Literal["too-old", "not-newest", "every-n", "over-fps", "not-a-key-frame"]
 
 KINDS: tuple[PolicyKind, ...] = get_args(PolicyKind)
 UNDERSTOOD = "all, latest, max_age_ms=N, every_n=N, fps=F or key-frames-only"

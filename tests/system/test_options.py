@@ -80,7 +80,7 @@ def test_what_cannot_be_is_refused_at_once(house: House, options: tuple[str, str
 def test_a_label_that_the_model_does_not_have_is_refused_once_it_is_loaded(house: House) -> None:
     done = house.framehop("run", "testsrc:?rate=5", "--log", house.log, "--classes", "persn")
     assert done.returncode == 1
-    [policy, line] = done.stderr.splitlines()
+    policy, *_, line = done.stderr.splitlines()
     assert policy.startswith("policy: ")
     assert line.startswith("error: classes: the model has no label 'persn'; near to it: person")
     assert house.events() == 0

@@ -332,6 +332,29 @@ def test_unwanted_frames_are_decoded_for_the_others_and_take_no_slot(
     assert watcher.of(jobs[9:]) == [("picture", 9)]
 
 
+def test_where_only_key_frames_are_decoded_each_comes_out_with_the_frame_after_it(
+    tmp_path: Path, watcher: Watcher, decode: Decode
+) -> None:
+    """No picture comes that might overtake it on the screen."""
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    decode([replace(jobs[0], alone=True)])
+    assert jobs[0].record.meta.key not in watcher.fates, "it is held back"
+    decode([replace(jobs[1], alone=True, unwanted="why")])
+    assert watcher.of(jobs[:2]) == [("picture", 0), ("why", -1)]
+
+
+def test_what_is_missing_before_a_frame_that_is_left_out_is_noted(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    left_out = next(k for k in range(2, 9) if not _core.read_access_unit("h264", jobs[k].payload).reference)
+    decode(jobs[: left_out - 1])
+    decode([replace(jobs[left_out], unwanted="why")])
+    decode(jobs[left_out + 1 : 10])
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs[left_out + 1 : 10]) == [("corrupt_picture", -1)] * (9 - left_out)
+
+
 def test_a_picture_above_the_cap_is_refused_and_says_what_to_do(tmp_path: Path, ring: _core.Ring) -> None:
     frames = VideoFrames(DecodeOptions(threads=1, max_pixels=160 * 64 - 1))
     job = film(tmp_path / "film.mp4", 1)[0]

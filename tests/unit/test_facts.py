@@ -98,3 +98,11 @@ def test_the_numbers_of_another_detector_are_other_models(tmp_path: Path, stem: 
     assert models.need == need(4)
     with pytest.raises(ProcessError, match="model 2"):
         models.of(2)
+
+
+def test_workers_know_how_many_pictures_are_looked_at_side_by_side(stem: str) -> None:
+    models = DetectorModels()
+    with FakeModel() as model:
+        write_facts(stem, ModelFacts.of(model, 1, 6))
+    models.follow(stem, 1)
+    assert models.at_once == 6

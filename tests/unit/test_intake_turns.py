@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from framehop import _core
-from framehop.decode import Decoded
+from framehop.decode import Decoded, DecodeJob
 from framehop.decode.resume import ResumePoints
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker import intake as intake_module
@@ -43,6 +43,7 @@ class Site(InFlight):
     now_us: int = BEGIN_US
     events: list[Event] = field(default_factory=list)
     looked_us: dict[str, int] = field(default_factory=dict)
+    intake: Intake | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -112,6 +113,10 @@ class Slots:
 
     site: Site
 
+    @property
+    def slot_count(self) -> int:
+        return 0  # a full ring is waited for by `wait_acquire` alone
+
     def free_slots(self) -> int:
         return self.site.ring.free_slots()
 
@@ -160,7 +165,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
                 sample=1.0,
                 when="always",
             )
-            Intake(
+            site.intake = Intake(
                 cast(FrameConsumer, log),
                 cast(_core.Ring, Slots(site)),
                 site,
@@ -169,7 +174,8 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
                 policies=StreamPolicies(parse_policies(policies)),
                 resume=ResumePoints(),
                 writer="w",
-            ).run()
+            )
+            site.intake.run()
             site.raise_failure()
             assert sorted(event.frame.offset for event in site.events) == list(range(len(line))), "an event for each"
             return site, log
@@ -272,6 +278,35 @@ def test_a_clock_that_is_hours_off_breaks_only_its_own_stream(work: Work, skew_u
     site, _ = work([off, camera("good", 5, 5)], "max_age_ms=500", capacity=40)
     assert share(site, "good") == 1.0
     assert share(site, "off") == (1.0 if skew_us > 0 else 0.0)
+
+
+def test_what_waits_of_a_partition_that_goes_to_another_worker_is_looked_at(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[bool] = []
+    polls = Log.poll
+
+    def revoked_in_the_middle(self: Log, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        intake = self.site.intake
+        assert intake is not None
+        if self.given > 60 and not left and intake._waiting.holds({P}):
+            intake.hand_over(frozenset({P}))
+            left.append(intake._waiting.holds({P}))
+        return polls(self, max_frames, timeout_s)
+
+    monkeypatch.setattr(Log, "poll", revoked_in_the_middle)
+    work([camera(f"cam-{k}", 5, 5, phase_us=k * 20_011) for k in range(10)], "max_age_ms=300", capacity=20)
+    assert left == [False]
+
+
+def test_what_waits_of_a_partition_that_comes_back_is_forgotten_as_it_is_read_anew(work: Work) -> None:
+    """Its frames of the old tenure must not be looked at beside those of the new one."""
+    site, _ = work([camera("cam", 5, 1)], "latest", capacity=40)
+    intake = site.intake
+    assert intake is not None
+    intake._waiting.put(DecodeJob(record=record_of(99), polled_us=1))
+    intake.begin({P: Tenure(number=2, offset=0)})
+    assert intake._waiting.is_empty
 
 
 def test_what_waits_when_the_worker_is_asked_to_end_is_looked_at(work: Work) -> None:

@@ -19,8 +19,9 @@ from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event
-from framehop.policies import Policy, StreamPolicies
+from framehop.policies import Policy, StreamPolicies, parse_policies
 from framehop.protocols import FrameConsumer, Tenure
+from framehop.timing import now_us
 from framehop.types import Event, FramePointer, FrameRecord
 from tests.films import film, moved, with_meta
 
@@ -184,6 +185,55 @@ def test_frames_of_a_group_whose_key_frame_is_gone_are_skipped(tmp_path: Path, t
     events, _ = take(jobs[4:])
     assert [events[offset] for offset in range(4, 10)] == ["skipped no-keyframe"] * 6
     assert [events[offset] for offset in range(10, 20)] == ["detected"] * 10
+
+
+def test_of_a_film_every_third_frame_is_looked_at(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    events, decoded = take(jobs, policies=parse_policies(["every_n=3"]))
+    assert sorted(decoded) == list(range(0, 20, 3))
+    assert events == {k: "skipped every-n" if k % 3 else "detected" for k in range(20)}
+
+
+def test_of_a_film_only_key_frames_are_looked_at_and_come_out_at_once(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 30, bframes=3)
+    events, decoded = take(jobs, policies=parse_policies(["key-frames-only"]))
+    assert decoded == [0, 10, 20]
+    assert events == {k: "skipped not-a-key-frame" if k % 10 else "detected" for k in range(30)}
+
+
+def test_of_a_film_that_is_late_the_newest_frames_are_looked_at(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 30, bframes=3)
+    events, decoded = take(jobs, policies=parse_policies(["latest"]))
+    assert set(events) == set(range(30)), "each has its event"
+    assert set(events.values()) == {"detected", "skipped not-newest"}
+    assert {k for k, event in events.items() if event == "detected"} == set(decoded)
+    assert 29 in decoded
+
+
+def test_frames_that_were_answered_are_decoded_again_under_a_policy_too(tmp_path: Path, take: Take) -> None:
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    events, decoded = take(
+        jobs, tenure=Tenure(number=1, offset=7, metadata="v1:0"), policies=parse_policies(["latest"])
+    )
+    assert set(events) == set(range(7, 20))
+    assert min(decoded) >= 7
+
+
+def test_frames_of_a_film_that_are_too_old_are_all_skipped_and_those_of_another_are_not(
+    tmp_path: Path, take: Take
+) -> None:
+    old = film(tmp_path / "film.mp4", 20, bframes=3)
+    fresh = [
+        with_meta(job, received_us=now_us() + 60_000_000) for job in moved(old, stream="fresh")
+    ]  # however slow this machine is
+    line = [with_meta(job, pointer=_at(job, k)) for k, job in enumerate(_in_turn(old, fresh))]
+    events, decoded = take(line, policies=parse_policies(["max_age_ms=1000"]))
+    assert events == {k: "detected" if k % 2 else "skipped too-old" for k in range(40)}
+    assert sorted(decoded) == list(range(1, 40, 2))
+
+
+def _in_turn(one: list[DecodeJob], other: list[DecodeJob]) -> list[DecodeJob]:
+    return [job for pair in zip(one, other, strict=True) for job in pair]
 
 
 def _at(job: DecodeJob, offset: int) -> FramePointer:

@@ -14,7 +14,7 @@ from framehop.config import FAIL_POINTS, DetectOptions
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.log import LogAt
-from framehop.pipeline.control import Begin, Channel, DetectorAt, DetectorSettings, Message, WorkerSettings
+from framehop.pipeline.control import Begin, Channel, DetectorAt, DetectorSettings, Live, Message, WorkerSettings
 from framehop.pipeline.facts import ModelFacts, write_facts
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, WorkerRole
 from framehop.regions import Regions
@@ -148,3 +148,23 @@ def test_a_detector_of_tensorrt_has_time_to_build_its_engine(
     [detector] = detectors.processes
     detector.started_s = 100.0
     assert detector.deadline_s() == 100.0 + start_s
+
+
+def test_workers_hear_once_of_each_live_stream_that_comes_after_their_start(tmp_path: Path) -> None:
+    live = ["gate"]
+    resources = Resources(
+        sockets=tmp_path,
+        members=["m-0", "m-1"],
+        rings=cast("list[_core.RingHost]", [SimpleNamespace(path=f"ring-{k}", slots=list) for k in range(2)]),
+    )
+    role = WorkerRole(LogAt(url="log"), DetectOptions(workers=2), resources, lambda: live)
+    begun = [role.settings(process) for process in role.processes]
+    assert [each.live for each in begun if isinstance(each, WorkerSettings)] == [["gate"], ["gate"]]
+    ears = [listening(role, index) for index in range(2)]
+    live.append("yard")
+    role.tell_live()
+    role.tell_live()
+    assert [ear.heard for ear in ears] == [[Live("yard")]] * 2
+    again = role.settings(role.processes[0])
+    assert isinstance(again, WorkerSettings)
+    assert again.live == ["gate", "yard"]

@@ -34,6 +34,7 @@ class InFlight:
         """`ahead`: see CommitTracker."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._looked_at = threading.Condition(self._lock)  # apart, so that an answer wakes no commit
         self._tracker = CommitTracker(ahead=ahead)
         self._committing: frozenset[Partition] = frozenset()
         self._decoded: deque[Decoded] = deque()
@@ -93,8 +94,8 @@ class InFlight:
 
     def wait_pictures_below(self, count: int, timeout_s: float) -> bool:
         """Wait until fewer than `count` decoded frames have no answer; False when the time is up."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._pictures < count or self.stopping.is_set(), timeout_s)
+        with self._looked_at:
+            return self._looked_at.wait_for(lambda: self._pictures < count or self.stopping.is_set(), timeout_s)
 
     def take_again(self) -> list[DecodeJob]:
         """Return the frames whose slot was lost and that must be decoded anew."""
@@ -130,9 +131,9 @@ class InFlight:
 
     def answered(self) -> None:
         """Note that the detector has answered for a decoded frame, whatever it said."""
-        with self._changed:
+        with self._looked_at:
             self._pictures -= 1
-            self._changed.notify_all()
+            self._looked_at.notify_all()
 
     def decode_again(self, frame: Decoded) -> None:
         with self._lock:
@@ -213,8 +214,9 @@ class InFlight:
 
     def stop(self) -> None:
         self.stopping.set()
-        with self._changed:
+        with self._lock:
             self._changed.notify_all()
+            self._looked_at.notify_all()
         self.wake.ring()
 
     def close(self) -> None:

@@ -105,16 +105,13 @@ class Intake:
     def _take_turns(self) -> None:
         """Let frames wait in the worker. Those that a lane will look at soon are decoded; a newer frame may come before that."""
         busy = not self._waiting.is_empty
-        ahead = self._models.at_once + max(
-            1, self._models.at_once // 2
-        )  # so that a lane finds its next picture decoded
         if busy:
-            self._in_flight.wait_pictures_below(ahead, LOOK_S)
+            self._in_flight.wait_pictures_below(self._models.ahead, LOOK_S)
         full = self._in_flight.full or self._waiting.is_full
         records = self._consumer.poll(0 if full else READ_AT_ONCE, 0.0 if busy else POLL_S)
         for job in self._jobs(records):
             self._answers.answer(self._waiting.put(job))
-        self._work_off(min(ahead - self._in_flight.pictures, self._decoders.room))
+        self._work_off(min(self._models.ahead - self._in_flight.pictures, self._decoders.room))
         if not (records or busy):
             self._behind(())
             self.drain()

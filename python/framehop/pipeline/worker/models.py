@@ -22,6 +22,12 @@ class DetectorModels:
         self.need = Need()
         self.at_once = 1
 
+    @property
+    def ahead(self) -> int:
+        """How many pictures are to be decoded and not answered, so that a lane that is done finds its next one. Any thread may read
+        it."""
+        return self.at_once + max(1, self.at_once // 2)
+
     def follow(self, stem: str, number: int) -> None:
         """Turn to a detector, or hear of another model of the same one. Raises ProcessError."""
         if stem != self._stem:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from framehop.policies import SkipReason, StreamPolicies
+from framehop.policies import StreamPolicies
 from framehop.types import FrameKey, FrameMeta, FrameRecord, Partition
 
 _BYTES = 6  # 48 bits are exact in a float
@@ -31,11 +30,11 @@ class Skipping:
         policy = self._policies.of(meta.key.stream)
         match policy.kind:
             case "every_n" if meta.key.seq % int(policy.value):
-                return _as_reason("every-n")
+                return "every-n"
             case "fps" if not self._seconds_of(record).takes(moment_us(meta), policy.value):
-                return _as_reason("over-fps")
+                return "over-fps"
             case "key-frames-only" if not meta.keyframe:
-                return _as_reason("not-a-key-frame")
+                return "not-a-key-frame"
         return "" if self._sample >= 1 or place_in_sample(meta.key) < self._sample else "sample"
 
     def needs_nothing(self, record: FrameRecord) -> bool:
@@ -52,9 +51,6 @@ class Skipping:
         if len(self._seconds) > _STREAMS:
             del self._seconds[next(iter(self._seconds))]
         return seconds
-
-
-_as_reason: Callable[[SkipReason], str] = str
 
 
 @dataclass(slots=True)

@@ -11,15 +11,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from framehop.decode import DecodeJob, Passed
-from framehop.policies import Policy, SkipReason, StreamPolicies
+from framehop.policies import Policy, StreamPolicies
 from framehop.protocols import Tenure
 from framehop.types import FrameMeta, Partition
 
 MOST_BYTES = 64 << 20  # encoded pictures that wait; from here on the log keeps the others
 CATCH_UP = 64  # frames decoded in one go that nobody looks at, so that those that somebody does are not held up
 
-NOT_NEWEST: SkipReason = "not-newest"
-TOO_OLD: SkipReason = "too-old"
+NOT_NEWEST = "not-newest"
+TOO_OLD = "too-old"
 
 Key = tuple[Partition, str]
 InterCoded = Callable[[FrameMeta], bool]
