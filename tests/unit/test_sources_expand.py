@@ -122,8 +122,8 @@ def test_more_sources_than_threads_are_refused() -> None:
 
 def test_one_that_cannot_be_opened_keeps_no_other_from_starting(place: Callable[..., Path]) -> None:
     root = place("yard/north.mp4", "yard/notes.txt")
-    opened = open_sources(
-        [str(root / "yard" / "north.mp4"), str(root / "gone.mp4"), f"notes={root / 'yard/notes.txt'}"]
+    opened = open_specs(
+        expand([str(root / "yard" / "north.mp4"), str(root / "gone.mp4"), f"notes={root / 'yard/notes.txt'}"])
     )
     assert [source.stream for source in opened.sources] == ["north"]
     assert set(opened.failures) == {"gone", "notes"}
@@ -132,7 +132,7 @@ def test_one_that_cannot_be_opened_keeps_no_other_from_starting(place: Callable[
 
 def test_when_none_can_be_opened_all_are_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as refused:
-        open_sources([str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4")])
+        open_specs(expand([str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4")]))
     assert "a.mp4" in str(refused.value)
     assert "b.mp4" in str(refused.value)
 
