@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -59,8 +60,12 @@ def _kafka(tmp_path: Path, cluster: Cluster, prefix: str, delivery: Delivery, *,
 
 @contextmanager
 def _with_spool(log: Any, behind: LogBehind, tmp_path: Path) -> Iterator[None]:
-    """Give the log's writers a spool."""
-    with SpooledLog(behind, tmp_path / "spool", SpoolOptions(), queue_bytes=QUEUE_BYTES) as spooled:
+    """Give the log's writers a spool. No log is to be taken for slow here, however slow the machine."""
+    with (
+        mock.patch("framehop.log.spool.lane.SLOW_S", 60.0),
+        mock.patch("framehop.log.spool.ways.PATIENCE_S", 60.0),
+        SpooledLog(behind, tmp_path / "spool", SpoolOptions(), queue_bytes=QUEUE_BYTES) as spooled,
+    ):
         log.writer = spooled.writer
         yield
 
