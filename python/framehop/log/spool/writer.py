@@ -15,18 +15,18 @@ from framehop.errors import (
     ClosedError,
     FramehopError,
     InvalidArgumentError,
-    LogFullError,
     LogUnavailableError,
-    StreamBusyError,
 )
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import LogBehind, OpenLog
-from framehop.log.spool.drain import Drain, Keeper
+from framehop.log.spool.drain import Drain
+from framehop.log.spool.keeper import Keeper
 from framehop.log.spool.lane import Lane
 from framehop.log.spool.opening import Opening
 from framehop.log.spool.options import SpoolOptions
-from framehop.log.spool.slots import Slots
 from framehop.log.spool.store import SpoolStore
+from framehop.log.spool.stores import Stores
+from framehop.log.spool.streams import OpenStreams
 from framehop.log.spool.ways import Ways
 from framehop.protocols import Ack, Backlog, FrameWriter
 from framehop.timing import Deadline
@@ -55,57 +55,20 @@ class SpoolingWriter:
     def __init__(self, behind: LogBehind, root: Path, options: SpoolOptions, *, queue_bytes: int) -> None:
         """Open the spool below `root`, and the log when it answers. Raises LogError when the spool cannot be used; a full disk only
         gives a warning."""
-        self._behind, self._options, self._queue_bytes = behind, options, queue_bytes
-        self._slots = Slots(root)
-        self._book = behind.book()
-        self._ways = Ways(self._keep_account)
-        self._live: dict[str, Lane] = {}
-        self._films: set[str] = set()
-        self._lock = threading.Lock()  # of these two
+        self._behind = behind
+        self._streams = OpenStreams(behind.book())
+        self._ways = Ways(self._streams.keep_account)
+        self._lock = threading.Lock()
         self._closed = False
+        stores = Stores(self._ways, root, options, queue_bytes)
         try:
-            self._store = self._own_store()
+            self._store = stores.own()
         except BaseException:
-            self._book.close()
+            self._streams.close()
             raise
         self._opening = Opening(behind, self._opened)
-        self._drain = Drain(self._ways, self._orphans, Allowance(options.drain_bytes_per_s))
-        self._keeper = Keeper(self._ways, lambda: list(self._ways.stores))
-
-    def _own_store(self) -> SpoolStore | None:
-        slot = self._slots.take()
-        try:
-            return self._adopt(SpoolStore(slot, self._options, self._queue_bytes))
-        except LogFullError as error:
-            slot.release()
-            logger.warning("there is no spool, and live streams wait for the log in memory: %s", error)
-            return None
-        except BaseException:
-            slot.release()
-            raise
-
-    def _orphans(self) -> list[SpoolStore]:
-        found = []
-        for slot in self._slots.take_orphans():
-            try:
-                found.append(self._adopt(SpoolStore(slot, self._options, self._queue_bytes)))
-            except FramehopError as error:
-                slot.release()
-                logger.warning("what a process left in the spool stays there: %s", error)
-        return found
-
-    def _adopt(self, store: SpoolStore) -> SpoolStore:
-        """Take over what an earlier process has left in a store."""
-        with self._ways.changed:
-            self._ways.stores.append(store)
-            for run in store.runs():
-                lane = Lane(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
-                lane.spooling, lane.recovered = True, False
-                lane.accepted, lane.sent, lane.removed, lane.stored = run.last, run.first - 1, run.first - 1, True
-                self._ways.lanes[lane.key] = lane
-        if (left := store.backlog).frames:
-            logger.warning("%d frames of an earlier process are in the spool, and go into the log now", left.frames)
-        return store
+        self._drain = Drain(self._ways, stores.orphans, Allowance(options.drain_bytes_per_s))
+        self._keeper = Keeper(self._ways)
 
     def _opened(self, log: OpenLog) -> None:
         link = log.link()
@@ -121,22 +84,15 @@ class SpoolingWriter:
         self._check()
         if finite:
             state = self._log_writer().open_stream(stream, source=source, finite=True, run_since_us=run_since_us)
-            with self._lock:
-                self._films.add(stream)
+            self._streams.add_film(stream)
             return state
         self._opening.wait(FIRST_LOOK_S)
         self._check()
-        with self._lock:
-            if stream in self._live or stream in self._films:
-                raise StreamBusyError(
-                    f"stream {stream} is open in this writer already: give each source its own --stream"
-                )
-            lane = Lane(stream=stream, epoch=self._book.begin(stream, source), store=self._store_if_there())
-            self._live[stream] = lane
+        lane = self._streams.begin(stream, source, self._store_if_there())
         try:
             self._place(lane)
         except BaseException:
-            self._give_up(lane)
+            self._streams.end(lane)
             raise
         with self._ways.changed:
             self._ways.lanes[lane.key] = lane
@@ -151,11 +107,6 @@ class SpoolingWriter:
             with suppress(LogUnavailableError):  # it goes to disk first
                 lane.place = link.place(lane.stream)
 
-    def _give_up(self, lane: Lane) -> None:
-        with self._lock:
-            self._live.pop(lane.stream, None)
-        self._book.end(lane.stream)
-
     def taken(self, stream: str) -> frozenset[str]:
         return frozenset() if self._is_live(stream) else self._log_writer().taken(stream)
 
@@ -167,12 +118,6 @@ class SpoolingWriter:
         with self._ways.changed:
             lane.account, lane.account_at = account, lane.taken
         self._ways.settle_account(lane)
-
-    def _keep_account(self, account: IngestAccount) -> None:
-        try:
-            self._book.keep_account(account)
-        except FramehopError as error:  # a full disk; the next account is kept, or the one before stays
-            logger.warning("ingest's account of %s is not kept: %s", account.stream, error)
 
     def finish_pass(self, stream: str) -> None:
         if self._is_live(stream):  # it has no end that anybody would have to remember
@@ -187,22 +132,19 @@ class SpoolingWriter:
 
     def close_stream(self, stream: str, timeout_s: float) -> bool:
         """Give `stream` up once all of it is in the log or on disk. What is on disk goes on into the log."""
-        with self._lock:
-            lane, film = self._live.get(stream), stream in self._films
-        if film:
+        if self._streams.is_film(stream):
             closed = self._log_writer().close_stream(stream, timeout_s)
             if closed:
-                with self._lock:
-                    self._films.discard(stream)
+                self._streams.forget_film(stream)
             return closed
+        lane = self._streams.find(stream)
         if lane is None:
             return True
         with self._ways.changed:
             done = self._ways.changed.wait_for(lambda: lane.taken == lane.acked or lane.failure is not None, timeout_s)
         if not done:
             return False
-        self._give_up(lane)
-        lane.open = False
+        self._streams.end(lane)
         if lane.failure is not None:
             raise lane.failure
         return True
@@ -211,7 +153,7 @@ class SpoolingWriter:
 
     def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
         self._check()
-        if frame.key.stream in self._films:
+        if self._streams.is_film(frame.key.stream):
             return self._log_writer().append(frame, on_ack, timeout_s)
         lane = self._lane_of(frame.key)
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
@@ -232,8 +174,7 @@ class SpoolingWriter:
         return lane
 
     def _lane(self, stream: str) -> Lane:
-        with self._lock:
-            lane = self._live.get(stream)
+        lane = self._streams.find(stream)
         if lane is None:
             raise InvalidArgumentError(f"stream {stream!r} is not open in this writer: call open_stream first")
         self._check(lane)
@@ -241,8 +182,7 @@ class SpoolingWriter:
 
     def _is_live(self, stream: str) -> bool:
         self._check()
-        with self._lock:
-            return stream in self._live or stream not in self._films
+        return not self._streams.is_film(stream)
 
     def _log_writer(self) -> FrameWriter:
         """Return the log's own writer, as soon as the log is there. Raises LogUnavailableError."""
@@ -331,9 +271,7 @@ class SpoolingWriter:
             logger.warning("%d frames were not acknowledged at close, and are in doubt", left)
         if there and self._store is not None and (frames := self._store.backlog.frames):
             logger.warning("%d frames are in the spool; the next ingest here sends them", frames)
-        for stream in list(self._live):
-            self._book.end(stream)
-        self._book.close()
+        self._streams.close()
 
     @property
     def closed(self) -> bool:

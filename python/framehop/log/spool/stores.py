@@ -1,0 +1,60 @@
+"""The stores of a writer with a spool: its own, and those that dead processes have left."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from framehop.errors import FramehopError, LogFullError
+from framehop.log.spool.lane import Lane
+from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.slots import Slot, Slots
+from framehop.log.spool.store import SpoolStore
+from framehop.log.spool.ways import Ways
+
+logger = logging.getLogger(__name__)
+
+
+class Stores:
+    """Opens them, and puts what lies in them on its way. Use from one thread at a time."""
+
+    def __init__(self, ways: Ways, root: Path, options: SpoolOptions, queue_bytes: int) -> None:
+        self._ways, self._options, self._queue_bytes = ways, options, queue_bytes
+        self._slots = Slots(root)
+
+    def own(self) -> SpoolStore | None:
+        """Return the store of this process; None, with a warning, if its disk is full. Raises LogError."""
+        slot = self._slots.take()
+        try:
+            return self._opened(slot)
+        except LogFullError as error:
+            slot.release()
+            logger.warning("there is no spool, and live streams wait for the log in memory: %s", error)
+            return None
+        except BaseException:
+            slot.release()
+            raise
+
+    def orphans(self) -> list[SpoolStore]:
+        """Return the stores of processes that are gone, which are ours now."""
+        found = []
+        for slot in self._slots.take_orphans():
+            try:
+                found.append(self._opened(slot))
+            except FramehopError as error:
+                slot.release()
+                logger.warning("what a process left in the spool stays there: %s", error)
+        return found
+
+    def _opened(self, slot: Slot) -> SpoolStore:
+        store = SpoolStore(slot, self._options, self._queue_bytes)
+        with self._ways.changed:
+            self._ways.stores.append(store)
+            for run in store.runs():
+                lane = Lane(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
+                lane.spooling, lane.recovered = True, False
+                lane.accepted, lane.sent, lane.removed, lane.stored = run.last, run.first - 1, run.first - 1, True
+                self._ways.lanes[lane.key] = lane
+        if (left := store.backlog).frames:
+            logger.warning("%d frames of an earlier process are in the spool, and go into the log now", left.frames)
+        return store

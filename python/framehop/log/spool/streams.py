@@ -1,0 +1,71 @@
+"""The streams that are open in a writer with a spool: live ones, and those of sources that can wait."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from framehop.account import IngestAccount
+from framehop.errors import FramehopError, StreamBusyError
+from framehop.log.spool.behind import Book
+from framehop.log.spool.lane import Lane
+from framehop.log.spool.store import SpoolStore
+
+logger = logging.getLogger(__name__)
+
+
+class OpenStreams:
+    """The streams by name, and the book of the live ones, which it owns. Thread-safe."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._live: dict[str, Lane] = {}
+        self._films: set[str] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, stream: str, source: str, store: SpoolStore | None) -> Lane:
+        """Become the one writer of a live stream, and begin an epoch of it. Raises StreamBusyError, LogError."""
+        with self._lock:
+            if stream in self._live or stream in self._films:
+                raise StreamBusyError(
+                    f"stream {stream} is open in this writer already: give each source its own --stream"
+                )
+            lane = Lane(stream=stream, epoch=self._book.begin(stream, source), store=store)
+            self._live[stream] = lane
+            return lane
+
+    def end(self, lane: Lane) -> None:
+        """Give a live stream up. What of its epoch is on disk goes on into the log."""
+        lane.open = False
+        with self._lock:
+            self._live.pop(lane.stream, None)
+            self._book.end(lane.stream)
+
+    def find(self, stream: str) -> Lane | None:
+        """Return a live stream if it is open here."""
+        with self._lock:
+            return self._live.get(stream)
+
+    def keep_account(self, account: IngestAccount) -> None:
+        try:
+            self._book.keep_account(account)
+        except FramehopError as error:  # a full disk; the next account is kept, or the one before stays
+            logger.warning("ingest's account of %s is not kept: %s", account.stream, error)
+
+    # ---- films, which the log's own writer has
+
+    def add_film(self, stream: str) -> None:
+        with self._lock:
+            self._films.add(stream)
+
+    def forget_film(self, stream: str) -> None:
+        with self._lock:
+            self._films.discard(stream)
+
+    def is_film(self, stream: str) -> bool:
+        with self._lock:
+            return stream in self._films
+
+    def close(self) -> None:
+        with self._lock:
+            self._book.close()
