@@ -119,7 +119,10 @@ def _versions(python: str) -> dict[str, str]:
     """Return the versions of NumPy and OpenCV that the peers run with; without OpenCV it is left out, and said."""
     found = {}
     for name in ("numpy", "cv2"):
-        done = subprocess.run([python, "-c", _VERSION.format(name)], capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run([python, "-c", _VERSION.format(name)], capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise BenchmarkError(f"--peers-python {python} does not run: {error}") from error
         if done.returncode == 0:
             found[name] = done.stdout.strip()
         else:

@@ -115,14 +115,19 @@ FRAMEHOP_AVX2 inline ChannelNormalise by_channel(const Normalise& normalise) {
     return by;
 }
 
-// Writes eight elements to each of `channels`, which are in the picture's order.
+FRAMEHOP_AVX2 inline __m256 scaled(__m256 values, __m256 scale, __m256 bias) {
+    return _mm256_add_ps(_mm256_mul_ps(values, scale), bias);
+}
+
+// Writes eight elements to each of `channels`, which are in the picture's order. Without a loop, which some compilers
+// leave as one, with all values in memory.
 template <class Element>
 FRAMEHOP_AVX2 inline void write_block(const Pixels& pixels, const ChannelNormalise& by,
                                       const std::array<Element*, 3>& channels) {
     const Rgb rgb = transposed(pixels);
-    for (std::size_t c = 0; c < 3; ++c) {
-        store8(channels[c], _mm256_add_ps(_mm256_mul_ps(rgb.channel[c], by.scale[c]), by.bias[c]));
-    }
+    store8(channels[0], scaled(rgb.channel[0], by.scale[0], by.bias[0]));
+    store8(channels[1], scaled(rgb.channel[1], by.scale[1], by.bias[1]));
+    store8(channels[2], scaled(rgb.channel[2], by.scale[2], by.bias[2]));
 }
 
 template <class Element>
@@ -159,17 +164,26 @@ FRAMEHOP_AVX2 inline PixelNormalise by_pixel(const Normalise& normalise) {
     return {twice(normalise.scale), twice(normalise.bias), _mm256_setr_epi32(red, 1, 2 - red, 3, red, 1, 2 - red, 3)};
 }
 
+FRAMEHOP_AVX2 inline __m256 in_order(__m256 pair, const PixelNormalise& by) {
+    return _mm256_permutevar_ps(scaled(pair, by.scale, by.bias), by.order);
+}
+
 // Writes eight pixels and one element beyond. Each pixel is stored with one element too many, which the next one
 // overwrites: so they are stored in their order.
 template <class Element>
-FRAMEHOP_AVX2 inline void write_block(const Pixels& pixels, const PixelNormalise& normalise, Element* out) {
-    Pixels values;
-    for (std::size_t k = 0; k < 4; ++k) {
-        const __m256 scaled = _mm256_add_ps(_mm256_mul_ps(pixels.pair[k], normalise.scale), normalise.bias);
-        values.pair[k] = _mm256_permutevar_ps(scaled, normalise.order);
-        store4(out + 3 * k, _mm256_castps256_ps128(values.pair[k]));
-    }
-    for (std::size_t k = 0; k < 4; ++k) store4(out + 3 * (k + 4), _mm256_extractf128_ps(values.pair[k], 1));
+FRAMEHOP_AVX2 inline void write_block(const Pixels& pixels, const PixelNormalise& by, Element* out) {
+    const __m256 pair0 = in_order(pixels.pair[0], by);
+    const __m256 pair1 = in_order(pixels.pair[1], by);
+    const __m256 pair2 = in_order(pixels.pair[2], by);
+    const __m256 pair3 = in_order(pixels.pair[3], by);
+    store4(out, _mm256_castps256_ps128(pair0));
+    store4(out + 3, _mm256_castps256_ps128(pair1));
+    store4(out + 6, _mm256_castps256_ps128(pair2));
+    store4(out + 9, _mm256_castps256_ps128(pair3));
+    store4(out + 12, _mm256_extractf128_ps(pair0, 1));
+    store4(out + 15, _mm256_extractf128_ps(pair1, 1));
+    store4(out + 18, _mm256_extractf128_ps(pair2, 1));
+    store4(out + 21, _mm256_extractf128_ps(pair3, 1));
 }
 
 template <class Element>
