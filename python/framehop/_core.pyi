@@ -498,14 +498,14 @@ class HopReply:
 
 @final
 class HopClient:
-    """A worker's end of the hop (ZeroMQ DEALER): one connection to one incarnation of a detector, from hello to loss.
+    """A worker's end of the hop: one connection to one incarnation of a detector, from hello to loss.
     A lost client stays lost: send what is unanswered again through a new client. Use it from one thread, and
     not in a forked child (ClosedError). Closing does not linger."""
 
     def __init__(self, address: str, *, ring_path: str, ring_id: int) -> None:
-        """`address`: `ipc://…`; the detector need not be there yet. `ring_path`: 1–107 bytes. Sends a hello that names this
-        worker's ring at once. The high-water marks are so high that only `credits` limits what is under way. Raises
-        InvalidArgumentError, SystemCallError."""
+        """`address`: as HopServer takes it; the detector need not be there yet. `ring_path`: 1–107 bytes. Sends a hello that names
+        this worker's ring at once. The queues are so large that only `credits` limits what is under way. Raises
+        InvalidArgumentError, SystemCallError, also when too few file descriptors are left, and OutOfMemoryError."""
     @property
     def credits(self) -> int:
         """Number of descriptors that may be unanswered at once, from the detector's welcome; 0 before it and after the loss."""
@@ -517,7 +517,7 @@ class HopClient:
         """Number of descriptors sent and not answered yet."""
     @property
     def lost(self) -> bool:
-        """Whether the connection ended: the detector died, closed, or was silent for 3 s. Only `poll` updates it."""
+        """Whether the connection ended: the detector died, closed, or, over ZeroMQ, was silent for 3 s. Only `poll` updates it."""
     def send(self, refs: Sequence[SlotRef], sizes: Sequence[tuple[int, int]]) -> bool:
         """Send one descriptor per ref, with the source picture's (width, height), in one message. Returns False, with nothing
         sent, when that would exceed `credits` or there is no detector: try after the next answers. Never blocks. Raises
@@ -654,12 +654,14 @@ class VideoPool:
 
 @final
 class HopServer:
-    """The detector's end of the hop (ZeroMQ ROUTER, mandatory). It answers each hello with a welcome. Use it from one thread,
-    and not in a forked child (ClosedError)."""
+    """The detector's end of the hop. It answers each hello with a welcome. Use it from one thread, and not in a forked child
+    (ClosedError)."""
 
     def __init__(self, address: str, *, credits: int = 64) -> None:
-        """`address`: `ipc://…`, in a directory that exists; a socket file left by a dead process is replaced, and `close`
-        removes ours. `credits`: 1–4096 per worker. Raises InvalidArgumentError, SystemCallError."""
+        """`address`: `ipc://PATH` for ZeroMQ or, in a directory of mode 0700, `shm://PATH` for shared memory. The directory
+        exists; a socket file left by a dead process is replaced, and `close` removes ours. `credits`: 1–4096 per worker. Raises
+        InvalidArgumentError, SystemCallError, also when too few file descriptors are left, and RefusedError for a directory that
+        is open to others or, over shared memory, a path that a living process serves."""
     @property
     def detector_id(self) -> int: ...
     def poll(

@@ -52,6 +52,18 @@ def test_killed_at_a_point(house: House, point: str, process: str) -> None:
     assert audit(house)["missing"] == 0
 
 
+@pytest.mark.parametrize(
+    ("point", "process"), [("hop.sent@3", "worker-0"), ("infer.mid@3", "detector-0")], ids=["worker", "detector"]
+)
+def test_killed_at_a_point_over_shared_memory(house: House, point: str, process: str) -> None:
+    (house.path / "framehop.yaml").write_text("detect:\n  hop: shm\n")
+    report = house.run(SOURCES, "--config", "framehop.yaml", fail_at=point)
+    deaths = [incident for incident in report["incidents"] if incident["process"] == process]
+    assert [death["signal"] for death in deaths] == ["SIGKILL"]
+    check_ledger(house.log, expected())
+    assert audit(house)["missing"] == 0
+
+
 def test_detector_death_reads_no_frame_twice(house: House) -> None:
     report = house.run(SOURCES, fail_at="infer.mid@4")
     assert report["incidents"][0]["process"] == "detector-0"

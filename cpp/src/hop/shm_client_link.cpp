@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 
+#include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "shm_link.hpp"
 
@@ -12,6 +13,7 @@ namespace framehop::hop {
 namespace {
 
 constexpr std::chrono::milliseconds kTryAgain{20};
+constexpr std::size_t kDescriptors = 8;  // two bells, socket, memory, process, and some to spare
 
 }  // namespace
 
@@ -21,7 +23,11 @@ void check_owner(pid_t owner) {
                                   ": a forked child must open its own");
 }
 
-ShmClientLink::ShmClientLink(std::string path) : path_(std::move(path)), owner_(::getpid()), bell_(make_bell()) {}
+// Looks ahead, as a client without descriptors would only find nobody, for ever.
+ShmClientLink::ShmClientLink(std::string path) : path_(std::move(path)), owner_(::getpid()) {
+    need_descriptors(kDescriptors, "the hop's socket");
+    bell_ = make_bell();
+}
 
 ShmClientLink::~ShmClientLink() {
     if (::getpid() == owner_) part();

@@ -83,6 +83,7 @@ class ShmServerLink final : public ServerLink {
 
     void look_around();
     void accept_all();
+    [[nodiscard]] bool is_shut() const noexcept;
     void hear_strangers();
     void admit(UniqueFd socket, shm::Received& request);
     void say_asleep(bool asleep) noexcept;
@@ -95,6 +96,8 @@ class ShmServerLink final : public ServerLink {
     const pid_t owner_;
     shm::Listener listener_;
     UniqueFd bell_;
+    // Set when descriptors ran out: the listener stays readable, so looking at it again at once would spin.
+    std::chrono::steady_clock::time_point shut_until_{};
     std::deque<UniqueFd> strangers_;  // connected, and have not introduced themselves yet
     std::vector<std::unique_ptr<Worker>> workers_;
     std::size_t next_ = 0;  // the worker to receive from first, so that none keeps the others waiting

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <span>
 #include <utility>
 
+#include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "shm_link.hpp"
 
@@ -14,6 +16,7 @@ namespace framehop::hop {
 namespace {
 
 constexpr std::size_t kMostStrangers = 16;
+constexpr std::chrono::milliseconds kShutFor{200};
 
 bool introduces(const shm::Received& received, const Handshake& said) noexcept {
     return received.bytes == sizeof said && !received.truncated && said.magic == kChannelMagic &&
@@ -49,12 +52,16 @@ void ShmServerLink::look_around() {
 }
 
 void ShmServerLink::accept_all() {
+    if (is_shut()) return;
     while (UniqueFd stranger = listener_.try_accept()) {
         // The oldest had the most time: an honest one introduces itself as it connects.
         if (strangers_.size() == kMostStrangers) strangers_.pop_front();
         strangers_.push_back(std::move(stranger));
     }
+    if (is_out_of_descriptors(errno)) shut_until_ = std::chrono::steady_clock::now() + kShutFor;
 }
+
+bool ShmServerLink::is_shut() const noexcept { return std::chrono::steady_clock::now() < shut_until_; }
 
 void ShmServerLink::hear_strangers() {
     std::erase_if(strangers_, [this](UniqueFd& stranger) {
@@ -105,7 +112,7 @@ std::vector<pollfd> ShmServerLink::watched() const {
     std::vector<pollfd> own;
     const auto watch = [&own](const UniqueFd& fd) { own.push_back({.fd = fd.get(), .events = POLLIN, .revents = 0}); };
     watch(bell_);
-    own.push_back({.fd = listener_.fd(), .events = POLLIN, .revents = 0});
+    own.push_back({.fd = is_shut() ? -1 : listener_.fd(), .events = POLLIN, .revents = 0});
     for (const UniqueFd& stranger : strangers_) watch(stranger);
     for (const auto& worker : workers_) {
         if (worker->gone) continue;
