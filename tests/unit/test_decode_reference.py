@@ -71,7 +71,7 @@ def textured(number: int, size: tuple[int, int]) -> Pixels:
     y, x = np.mgrid[:height, :width]
     waves = 20 * np.sin((x + 5 * number) / 7) + 20 * np.cos((y - 3 * number) / 5)
     ground = np.kron(numbered(number), np.ones((2, 2, 1), np.uint8))[:height, :width].astype(float)
-    return np.clip(ground + waves[..., None] * (1, -1, 0.5), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(ground + waves[..., None] * (1, -1, 0.5), 0, 255), np.uint8)
 
 
 def _options(kind: Kind) -> dict[str, str]:
@@ -166,6 +166,8 @@ def test_a_size_that_changes_in_mid_stream(tmp_path: Path) -> None:
                 frame.pts, frame.time_base = k, Fraction(1, 25)
             for packet in [each for frame in [*frames, None] for each in encoder.encode(frame)]:
                 packet.stream = stream
+                assert packet.pts is not None
+                assert packet.dts is not None
                 packet.pts, packet.dts = packet.pts + 12 * part + 4, packet.dts + 12 * part + 4
                 packet.time_base = Fraction(1, 25)
                 container.mux(packet)

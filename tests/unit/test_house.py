@@ -142,10 +142,10 @@ def test_a_component_knows_only_itself_base_and_what_it_stands_on(component: str
     assert [(file, name) for file, name in found if name.startswith("framehop/") and not name.startswith(allowed)] == []
 
 
-def test_presets_are_the_six_of_the_house() -> None:
+def test_presets_are_those_of_the_house() -> None:
     presets = json.loads((ROOT / "CMakePresets.json").read_text())
     shown = [preset["name"] for preset in presets["configurePresets"] if not preset.get("hidden")]
-    assert shown == ["dev", "release", "asan", "tsan", "tidy", "bench"]
+    assert shown == ["dev", "release", "asan", "tsan", "fuzz", "tidy", "bench"]
 
 
 def test_the_python_package_brings_no_cpp() -> None:
@@ -188,7 +188,7 @@ def test_the_map_fits_a_screen() -> None:
 
 def test_apt_packages_are_named_once_each() -> None:
     lines = (ROOT / "scripts" / "apt-packages.txt").read_text().splitlines()
-    assert [line for line in lines if line.startswith("[")] == ["[base]", "[build]", "[kafka]", "[cameras]"]
+    assert [line for line in lines if line.startswith("[")] == ["[base]", "[build]", "[kafka]", "[cameras]", "[fuzz]"]
     packages = [line for line in lines if not line.startswith(("#", "["))]
     assert [line for line in packages if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", line)] == []
     assert len(set(packages)) == len(packages)

@@ -30,10 +30,11 @@ Outcome failed(std::uint64_t key, Errc error, std::string why) {
     return {.key = key, .result = Result::failed, .picture = {}, .error = error, .message = std::move(why)};
 }
 
-// libavcodec tells a picture above the cap by its log alone.
+// libavcodec tells by its log alone that a picture is above the cap, or above its own of 2^28 pixels.
 Errc code_of(const std::string& why) {
-    return why.find("exceeds specified max pixel count") != std::string::npos ? Errc::picture_too_large
-                                                                              : Errc::corrupt_picture;
+    const bool too_large = why.find("exceeds specified max pixel count") != std::string::npos ||
+                           (why.starts_with("Picture size") && why.find("is invalid") != std::string::npos);
+    return too_large ? Errc::picture_too_large : Errc::corrupt_picture;
 }
 
 bool is_whole(const AVFrame& frame) noexcept {
