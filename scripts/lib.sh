@@ -137,7 +137,7 @@ root_prefix() {
 }
 
 # What shows that a section is there, where there is no apt to ask.
-declare -A tools_of=([base]="" [build]="cmake ninja c++ pkg-config" [kafka]="java mvn openssl kcat")
+declare -A tools_of=([base]="" [build]="cmake ninja c++ pkg-config" [kafka]="java mvn openssl kcat" [cameras]="")
 
 # ensure_packages SECTION…
 ensure_packages() {

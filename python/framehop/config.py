@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 import yaml
@@ -22,7 +24,7 @@ from framehop.inference.tiles import Tiles
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.protocols import Start
 from framehop.regions import Regions, check_regions
-from framehop.sources import StreamConfig
+from framehop.sources import SourceSpec, StreamConfig, expand
 from framehop.strict import to_struct
 
 MIB = 1 << 20
@@ -238,6 +240,26 @@ def _resolved(value: object, path: Path, key: str) -> object:
                 name: _resolved(inner, path, f"{key}.{name}" if key else str(name)) for name, inner in value.items()
             }
     return value
+
+
+_FROM_ENV = re.compile(r"\{env:([^}]*)\}")
+
+
+def expand_filled(sources: Iterable[str | SourceSpec]) -> list[SourceSpec]:
+    """Return the sources that the texts name, as `expand` does. `{env:NAME}` in the user or password of an address, as in
+    rtsp://{env:CAM_USER}:{env:CAM_PASSWORD}@HOST/PATH, becomes that variable's value. Raises also ConfigError."""
+    return [_filled(spec) if spec.is_live else spec for spec in expand(sources)]
+
+
+def _filled(spec: SourceSpec) -> SourceSpec:
+    user, at, rest = spec.source.rpartition("@")
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in os.environ:
+            raise ConfigError(f"{spec.shown}: the environment has no {found[1]}; set it before framehop is started")
+        return quote(os.environ[found[1]], safe="")
+
+    return dataclasses.replace(spec, source=f"{_FROM_ENV.sub(value, user)}{at}{rest}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,15 @@
     ├── InvalidArgumentError (ValueError)       ├── ConfigError (ValueError)
     ├── ClosedError (ValueError)                ├── MissingExtraError (ImportError)
     ├── SystemCallError (OSError)               ├── SourceError
-    ├── OutOfMemoryError (MemoryError)          ├── ModelError
-    ├── WrongLayoutError                        ├── ProcessError
-    ├── RefusedError (PermissionError)          └── LogError
-    ├── PictureError (ValueError)                   ├── LogNotFoundError (FileNotFoundError)
-    │   ├── CorruptPictureError                     ├── NotALogError
-    │   ├── UnsupportedPictureError                 ├── LogVersionError
-    │   └── PictureTooLargeError                    ├── LogFullError (OSError)
-    └── BadMessageError (ValueError)                ├── LogBusyError
+    ├── OutOfMemoryError (MemoryError)          │   └── SourceAwayError
+    ├── WrongLayoutError                        ├── ModelError
+    ├── RefusedError (PermissionError)          ├── ProcessError
+    ├── PictureError (ValueError)               └── LogError
+    │   ├── CorruptPictureError                     ├── LogNotFoundError (FileNotFoundError)
+    │   ├── UnsupportedPictureError                 ├── NotALogError
+    │   └── PictureTooLargeError                    ├── LogVersionError
+    └── BadMessageError (ValueError)                ├── LogFullError (OSError)
+                                                    ├── LogBusyError
                                                     ├── LogUnavailableError
                                                     ├── LogAccessError (PermissionError)
                                                     ├── StreamBusyError
@@ -108,6 +109,15 @@ class MissingExtraError(FramehopError, ImportError):
 
 class SourceError(FramehopError):
     """A source that is unknown or cannot be read."""
+
+
+class SourceAwayError(SourceError):
+    """A live source cannot be reached, or has broken off; it may come back. `patient`: trying again soon would not help, because it
+    is not the network that refuses."""
+
+    def __init__(self, message: str, *, patient: bool = False) -> None:
+        super().__init__(message)
+        self.patient = patient
 
 
 class ModelError(FramehopError):

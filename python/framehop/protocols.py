@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from framehop.account import IngestAccount, LeftOut
 from framehop.types import (
+    CaptureClock,
     DeadLetter,
     Detections,
     Event,
@@ -287,6 +288,10 @@ class Picture:
     `error`: why there are no pixels, as in `unreadable: a.jpg: Permission denied`: a code, a colon, and a reason that names the
     file. Such a picture goes into the log like any other, with the original bytes as its payload if there are some that fit, and
     becomes a `failed` event with this reason. `origin`: see ListedSource.
+
+    From a LiveSource: `captured_us`: when it was captured, microseconds since 1970, by `clock`; None: when it comes. `received_us`:
+    when it came; None: now. Within an epoch the times are in the order of the screen. `begins`: this key frame continues nothing
+    before it, so a new epoch begins with it.
     """
 
     payload: bytes
@@ -298,6 +303,10 @@ class Picture:
     keyframe: bool = True
     error: str = ""
     origin: str = ""
+    captured_us: int | None = None
+    clock: CaptureClock = "ingest"
+    received_us: int | None = None
+    begins: bool = False
 
 
 class Source(Protocol):
@@ -336,6 +345,32 @@ class ListedSource(Protocol):
     def pictures_besides(self, taken: Collection[str], start_seq: int) -> Iterator[Picture]:
         """Yield every picture whose `origin` is not in `taken`. Each picture has an origin of its own: for a file its name, size
         and time. `start_seq`: the number that the first one gets. Raises SourceError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """What a live source is sending. `codec`: such as `h264`; `width`, `height`: in pixels; `rate`: pictures per second as it
+    declares them. Whatever is not known is empty or 0."""
+
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    rate: float = 0.0
+
+
+@runtime_checkable
+class LiveSource(Protocol):
+    """A source that may go away and come back, such as a camera. Opening it connects to nothing."""
+
+    @property
+    def facts(self) -> SourceFacts:
+        """What it sends, as far as that is known. May be read from any thread."""
+
+    def follow(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
+        """Connect, and yield pictures until `stopped` returns True; it is asked several times a second. The first picture `begins`.
+        Pictures of a recording have `due_us` and are to be held to it; those of a camera come when they are captured. Ends where a
+        recording ends. Raises SourceAwayError when the source cannot be reached or has broken off: follow it again later; and
+        SourceError when it can never be read."""
 
 
 @runtime_checkable

@@ -169,6 +169,19 @@ def test_a_live_source_never_goes_on_in_its_epoch(log: FrameLog) -> None:
     assert second.next_seq == 0
 
 
+def test_a_live_source_that_comes_back_begins_another_epoch(log: FrameLog) -> None:
+    with log.writer() as writer:
+        first = writer.open_stream("cam", source="rtsp://cam/x", finite=False)
+        assert writer.append(make_frame(first, 0))
+        second = writer.next_pass("cam")
+        assert (second.epoch > first.epoch, second.next_seq) == (True, 0)
+        assert writer.append(make_frame(second, 0))
+        assert writer.flush(TIMEOUT_S)
+    with log.writer() as writer:
+        third = writer.open_stream("cam", source="rtsp://cam/x", finite=False)
+        assert (third.epoch > second.epoch, third.next_seq, third.replaced) == (True, 0, False)
+
+
 def test_a_finished_pass_is_not_resumed(log: FrameLog) -> None:
     with log.writer() as writer:
         first = writer.open_stream("clip", source="file:clip.mp4", finite=True)

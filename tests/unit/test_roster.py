@@ -57,7 +57,7 @@ def test_what_is_not_taken_comes_again_in_order() -> None:
 def test_of_several_sources_all_or_none_are_added() -> None:
     roster = Roster()
     roster.add(order("b", source="rtsp://ward:secret@gate/1"))
-    with pytest.raises(InvalidArgumentError, match=r"stream b has the source rtsp://\*\*\*@gate/1 already"):
+    with pytest.raises(InvalidArgumentError, match=r"stream b has the source rtsp://ward@gate/1 already"):
         roster.add(order("a"), order("b"))
     assert set(roster.statuses()) == {"b"}
 
@@ -136,8 +136,8 @@ def test_no_status_has_a_password() -> None:
     roster.add(order("a", source=address))
     roster.note(news("a", "failed", error=f"cannot open {address}: s@cret is refused"))
     status: StreamStatus = roster.statuses()["a"]
-    assert status.source == "rtsp://***@gate/1"
-    assert status.error == "cannot open rtsp://***@gate/1: *** is refused"
+    assert status.source == "rtsp://ward@gate/1"
+    assert status.error == "cannot open rtsp://ward@gate/1: *** is refused"
     assert "cret" not in repr(status)
 
 

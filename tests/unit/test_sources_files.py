@@ -107,7 +107,7 @@ def test_a_named_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) 
         parse_source(str(tmp_path / "pipe.jpg"))
 
 
-@pytest.mark.parametrize("text", ["nowhere.mp4", "rtsp://camera/1", "", "gate=nowhere.jpg", "x" * 5000, "a\0b"])
+@pytest.mark.parametrize("text", ["nowhere.mp4", "ftp://camera/1", "", "gate=nowhere.jpg", "x" * 5000, "a\0b"])
 def test_what_is_not_there_says_what_is_understood(text: str) -> None:
     with pytest.raises(SourceError, match=r"understood: a video file, a picture, a folder"):
         parse_source(text)

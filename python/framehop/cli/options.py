@@ -66,8 +66,8 @@ Sources = Annotated[
     typer.Argument(
         metavar="SOURCE",
         show_default=False,
-        help="Film, picture, folder of either, a pattern in quotes, pan:PICTURE or testsrc; NAME=SOURCE sets the stream id. "
-        "Besides those that --config names under streams.",
+        help="Camera (rtsp://, http://, /dev/video0), film, picture, folder, a pattern in quotes, list:FILE, testsrc;"
+        " NAME=SOURCE sets the stream id. Besides those that --config names under streams.",
     ),
 ]
 Stream = Annotated[
@@ -87,7 +87,9 @@ Codec = Annotated[
     typer.Option(
         "--codec",
         metavar="auto|copy|jpeg",
-        help="How films go into the log: as they are (copy), as JPEGs, or auto: as they are if H.264 or H.265.",
+        show_default=False,
+        help="How films and cameras go into the log: as they are (copy), as JPEGs, or auto: as they are where that can be."
+        " Default: auto for cameras, jpeg for films.",
     ),
 ]
 

@@ -46,7 +46,7 @@ def ingest(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Put frames into the log: files, folders, synthetic cameras. Ends with its sources; resumes where it was interrupted."""
+    """Put frames into the log: cameras, files, folders. Ends with its sources; resumes where it was interrupted."""
     roster = Roster()
     streams = Streams(roster)
     file = _begin(streams, options.named(sources or [], stream), config, rate=rate, loop=loop, codec=codec)

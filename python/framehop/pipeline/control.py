@@ -20,7 +20,7 @@ from framehop.log import LogAt
 from framehop.pipeline.object_counts import ByStream
 from framehop.protocols import Start
 from framehop.regions import Regions
-from framehop.sources import DEFAULT_CODEC, Codec, without_credentials
+from framehop.sources import DEFAULT_CODEC, Codec, without_secrets
 from framehop.types import FrameKey
 
 MAX_PACKET = 1 << 17
@@ -73,7 +73,7 @@ class SourceOrder(msgspec.Struct, frozen=True):
     codec: Codec = DEFAULT_CODEC
 
     def __repr__(self) -> str:
-        return f"SourceOrder(stream={self.stream!r}, source={without_credentials(self.source)!r}, since_us={self.since_us})"
+        return f"SourceOrder(stream={self.stream!r}, source={without_secrets(self.source)!r}, since_us={self.since_us})"
 
 
 class IngestSettings(msgspec.Struct, frozen=True, tag="ingest"):

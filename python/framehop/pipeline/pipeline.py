@@ -268,11 +268,11 @@ class Pipeline:
         """Read `source` from now on, or from the start of the pipeline; returns its stream id.
 
         `source`: as for `framehop ingest`. `stream`: its stream id; by default the source's own. `rate`: `realtime`, `max`, or
-        pictures per second. `loop`: passes over a finite source, 0 for ever. `codec`: how films go into the log, `copy` as they
-        are, `jpeg` encoded anew, `auto` as they are if they are H.264 or H.265. `wait_s`: wait so long for its first frame. Raises
-        SourceError when it cannot be read, InvalidArgumentError when the stream has a source already, ConfigError. Later errors
-        go to `on_stream` and `status().streams`; one that comes while waiting is raised as SourceError too, and the source stays
-        until it is removed.
+        pictures per second. `loop`: passes over a finite source, 0 for ever. `codec`: how films and cameras go into the log, `copy`
+        as they are, `jpeg` encoded anew, `auto` as they are where that can be, `default` as `auto` for cameras and `jpeg` for
+        films. `wait_s`: wait so long for its first frame. Raises SourceError when it cannot be read, InvalidArgumentError when the
+        stream has a source already, ConfigError. Later errors go to `on_stream` and `status().streams`; one that comes while
+        waiting is raised as SourceError too, and the source stays until it is removed.
         """
         text = f"{stream}={source}" if stream else str(source)
         names = [spec.stream for spec in expand([text])]
@@ -280,7 +280,9 @@ class Pipeline:
             raise SourceError(f"{source} is {len(names)} sources, {names[0]} and others: add_all takes them")
         [name] = self.add_all(text, rate=rate, loop=loop, codec=codec)
         if wait_s:
-            status = self._roster.wait_for(name, lambda now: now.phase not in ("waiting", "opening"), wait_s)
+            status = self._roster.wait_for(
+                name, lambda now: now.phase not in ("waiting", "opening", "retrying"), wait_s
+            )
             if status.phase == "failed":
                 raise SourceError(f"{name}: {status.error}")
         return name

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from framehop.config import FileConfig, load_config
+from framehop.config import FileConfig, expand_filled, load_config
 from framehop.errors import ConfigError, FramehopError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
 from framehop.pipeline.supervisor.streams import Streams
-from framehop.sources import StreamConfig, without_credentials
+from framehop.sources import StreamConfig, without_secrets
 from framehop.timing import now_us
 
 
@@ -73,13 +73,14 @@ class StreamFile:
         return orders
 
     def _at(self, stream: str, error: FramehopError) -> ConfigError:
-        return ConfigError(f"{self.path}: streams.{stream}: {without_credentials(str(error))}")
+        return ConfigError(f"{self.path}: streams.{stream}: {without_secrets(str(error))}")
 
 
 def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:
+    [spec] = expand_filled([config.spec(stream, root.absolute())])
     return SourceOrder(
         stream=stream,
-        source=config.spec(stream, root.absolute()).source,
+        source=spec.source,
         rate=str(parse_rate(str(config.rate))),
         loop=check_loop(config.loop),
         codec=config.codec,

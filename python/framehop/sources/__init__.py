@@ -1,7 +1,8 @@
 """The sources of pictures: video files, pictures, a pan over a still picture, a test card."""
 
+from framehop.sources.address import without_secrets
 from framehop.sources.configured import StreamConfig
-from framehop.sources.credentials import hide_credentials, without_credentials
+from framehop.sources.credentials import hide_credentials
 from framehop.sources.expand import expand
 from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec
 from framehop.sources.opening import (
@@ -29,5 +30,5 @@ __all__ = [
     "open_specs",
     "parse_source",
     "parse_sources",
-    "without_credentials",
+    "without_secrets",
 ]

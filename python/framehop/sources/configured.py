@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from framehop.errors import ConfigError
-from framehop.sources.credentials import with_credentials, without_credentials
+from framehop.sources.address import without_secrets
+from framehop.sources.credentials import with_credentials
 from framehop.sources.expand import expand
 from framehop.sources.film import DEFAULT_CODEC, Codec
 from framehop.sources.spec import SourceSpec
@@ -30,7 +31,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ConfigError("password needs a username")
 
     def __repr__(self) -> str:
-        return f"StreamConfig(source={without_credentials(self.source)!r})"
+        return f"StreamConfig(source={without_secrets(self.source)!r})"
 
     def spec(self, stream: str, root: Path) -> SourceSpec:
         """Return the one source that this is. Relative paths start at `root`. Raises ConfigError, and SourceError or

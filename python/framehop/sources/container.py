@@ -18,10 +18,12 @@ from framehop.sources.understood import UNDERSTOOD
 
 try:
     import av
+    from av import CodecContext
     from av.bitstream import BitStreamFilterContext
     from av.container import InputContainer
-    from av.error import FFmpegError
+    from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError
     from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
@@ -29,8 +31,12 @@ except ImportError as error:
     raise MissingExtraError(f"reading video files needs PyAV: {install('video')}") from error
 
 __all__ = [
+    "FILE_FORMATS",
     "BitStreamFilterContext",
+    "ExitError",
     "FFmpegError",
+    "HTTPForbiddenError",
+    "HTTPUnauthorizedError",
     "InputContainer",
     "Matrix",
     "Packet",
@@ -40,17 +46,19 @@ __all__ = [
     "VideoStream",
     "lacks_memory",
     "matrix_of",
+    "open_address",
     "open_video",
     "orientation_of",
     "packets_of",
     "rate_of",
     "reason_of",
+    "shape_in",
 ]
 
 Matrix = tuple[int, int, int, int]
 
 # A hostile file may be a playlist that names other files or hosts, so only containers with their own pictures are opened.
-_FORMATS = (
+FILE_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,ogg,flv,asf,ivf,mjpeg,h264,hevc,gif,apng,y4m,"
     "yuv4mpegpipe,mxf,dv,dhav"
 )
@@ -65,7 +73,7 @@ _TURNS = {-90: (0, 1, -1, 0), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), -180: (-1,
 def open_video(path: Path, *, threads: int = 1, max_pixels: int = MAX_PIXELS) -> InputContainer:
     """Open a file that has a video stream which can be decoded. `threads`: for FFmpeg's decoder. `max_pixels`: a file that claims
     larger pictures is refused. Raises SourceError."""
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "file"}
     try:
         # Tags may have any encoding, and none is read here.
         container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
@@ -80,6 +88,28 @@ def open_video(path: Path, *, threads: int = 1, max_pixels: int = MAX_PIXELS) ->
     except BaseException:
         container.close()
         raise
+
+
+def open_address(
+    url: str, *, format_name: str | None, options: dict[str, str], open_s: float, read_s: float
+) -> InputContainer:
+    """Connect to what is not a file. Opening ends after `open_s`, and so does every later read that takes longer than `read_s`.
+    Raises FFmpegError, whose text may hold the URL and thus a password."""
+    return av.open(url, format=format_name, options=options, timeout=(open_s, read_s), metadata_errors="replace")
+
+
+def shape_in(codec: str, unit: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int, float]:
+    """Return what a key frame says of itself, by decoding it: width, height, and pictures per second, 0 if it does not tell. All
+    are 0 if it cannot be decoded. `codec`: FFmpeg's name."""
+    decoder = CodecContext.create(codec, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1
+    decoder.options = {"max_pixels": str(max_pixels)}
+    try:
+        frames = [*decoder.decode(Packet(unit)), *decoder.decode(None)]
+    except FFmpegError:
+        return 0, 0, 0.0
+    return (frames[0].width, frames[0].height, float(decoder.framerate or 0)) if frames else (0, 0, 0.0)
 
 
 def _checked(container: InputContainer, path: Path, threads: int, max_pixels: int) -> InputContainer:

@@ -6,11 +6,10 @@ import re
 from urllib.parse import quote, unquote
 
 from framehop.errors import ConfigError
-
-HIDDEN = "***"
+from framehop.sources.address import HIDDEN, without_secrets
 
 # The user part ends at the last @ before the path, since people write passwords with an @ in them as they are.
-_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s]*)@")
+_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^/?#\s]*)@")
 
 
 def with_credentials(address: str, username: str, password: str) -> str:
@@ -25,15 +24,10 @@ def with_credentials(address: str, username: str, password: str) -> str:
     return f"{scheme}://{user}@{rest}"
 
 
-def without_credentials(text: str) -> str:
-    """Return `text` with the user part of every address in it hidden, so that it can be shown."""
-    return _USER.sub(rf"\g<scheme>{HIDDEN}@", text)
-
-
 def hide_credentials(text: str, address: str) -> str:
-    """Return `text` without any user part, and without the password of `address` wherever else it stands in it."""
+    """Return `text` without secrets, and without the password of `address` wherever else it stands in it."""
     found = _USER.search(address)
     _, _, password = found["user"].partition(":") if found else ("", "", "")
     for secret in {password, unquote(password)} - {""}:
         text = text.replace(secret, HIDDEN)
-    return without_credentials(text)
+    return without_secrets(text)

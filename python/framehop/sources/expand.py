@@ -12,6 +12,7 @@ from pathlib import Path
 from framehop.errors import ConfigError, SourceError
 from framehop.sources.folder import File, is_video, look
 from framehop.sources.identity import legal_stream, shown
+from framehop.sources.list_file import is_list, lines_of, list_path
 from framehop.sources.raster import is_picture
 from framehop.sources.spec import PICTURES, SourceSpec, exists
 
@@ -24,7 +25,8 @@ def expand(texts: Iterable[str | SourceSpec]) -> list[SourceSpec]:
     """Return the sources that each text names, with their stream ids. A folder or a pattern such as `clips/*.mp4` gives its
     pictures as one source and every video as another. Nothing is opened; a missing source is noticed later.
 
-    Raises SourceError for a pattern without a match, ConfigError for too many sources or two with one stream id.
+    A list file gives the sources of its lines. Raises SourceError for a pattern without a match or a list that cannot be read,
+    ConfigError for too many sources or two with one stream id.
     """
     found = [spec for text in texts for spec in _expanded(SourceSpec.parse(text) if isinstance(text, str) else text)]
     if len(found) > MAX_SOURCES:
@@ -37,12 +39,34 @@ def expand(texts: Iterable[str | SourceSpec]) -> list[SourceSpec]:
 
 
 def _expanded(spec: SourceSpec) -> Sequence[SourceSpec]:
+    if spec.is_live:
+        return [_told_live(spec.named(), by_user=bool(spec.stream))]
     if spec.is_synthetic:
         return [spec.named()]
+    if is_list(spec.source):
+        return _listed(spec)
     if not exists(spec.source):
         return _fitting(spec) if _is_pattern(spec.source) else [spec.named()]
     path = Path(spec.source)
     return _of_folder(spec, path) if path.is_dir() else [_told(spec.named(), path, by_user=bool(spec.stream))]
+
+
+def _listed(spec: SourceSpec) -> list[SourceSpec]:
+    """Return the sources of a list file; a name in front of it is the first part of theirs."""
+    path = list_path(spec.source)
+    found: list[SourceSpec] = []
+    for number, line in lines_of(path):
+        try:
+            found += _expanded(SourceSpec.parse(line))
+        except SourceError as error:
+            raise SourceError(f"{shown(path)}, line {number}: {error}") from None
+    return [replace(part, stream=f"{spec.stream}-{part.stream}") for part in found] if spec.stream else found
+
+
+def _told_live(spec: SourceSpec, *, by_user: bool) -> SourceSpec:
+    if not by_user:
+        logger.info("%s is the stream %s; NAME=SOURCE gives it another", spec.shown, spec.stream)
+    return spec
 
 
 def _of_folder(spec: SourceSpec, folder: Path) -> list[SourceSpec]:
@@ -134,7 +158,7 @@ def _check_distinct(specs: Sequence[SourceSpec]) -> None:
     for spec in specs:
         if other := seen.get(spec.stream):
             raise ConfigError(
-                f"two sources have the stream id {spec.stream!r}: {shown(other.source)} and {shown(spec.source)}; "
+                f"two sources have the stream id {spec.stream!r}: {shown(other.shown)} and {shown(spec.shown)}; "
                 f"name one of them, as in other-{spec.stream[:100]}=SOURCE"
             )
         seen[spec.stream] = spec

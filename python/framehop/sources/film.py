@@ -9,11 +9,12 @@ from framehop import _core
 from framehop.errors import ConfigError, SourceError
 from framehop.protocols import Source
 
-Codec = Literal["auto", "copy", "jpeg"]
+Codec = Literal["default", "auto", "copy", "jpeg"]
 
-DEFAULT_CODEC: Codec = "jpeg"  # whoever reads the log may be a program that knows no video
+# JPEGs for films: whoever reads the log may be a program that knows no video. As it comes for cameras, of which there are many.
+DEFAULT_CODEC: Codec = "default"
 
-_NO_DECODER = "this build of framehop does not decode H.264 and H.265 (see `framehop doctor`); use --codec jpeg"
+NO_DECODER = "this build of framehop does not decode H.264 and H.265 (see `framehop doctor`); use --codec jpeg"
 
 
 def check_codec(text: str) -> Codec:
@@ -24,9 +25,9 @@ def check_codec(text: str) -> Codec:
 
 
 def open_film(path: Path, *, stream: str, codec: Codec, quality: int, threads: int) -> Source:
-    """Open a film. `copy`: as it is, or SourceError says why that cannot be. `jpeg`: decoded and encoded to JPEG. `auto`: as it is
-    where that can be. Raises SourceError, MissingExtraError."""
-    if codec != "jpeg" and (passed := _passed(path, stream, codec)) is not None:
+    """Open a film. `copy`: as it is, or SourceError says why that cannot be. `jpeg`, `default`: decoded and encoded to JPEG.
+    `auto`: as it is where that can be. Raises SourceError, MissingExtraError."""
+    if codec in {"auto", "copy"} and (passed := _passed(path, stream, codec)) is not None:
         return passed
     from framehop.sources.video import VideoSource
 
@@ -36,7 +37,7 @@ def open_film(path: Path, *, stream: str, codec: Codec, quality: int, threads: i
 def _passed(path: Path, stream: str, codec: Codec) -> Source | None:
     from framehop.sources.passthrough import PassedVideo, obstacle
 
-    why = obstacle(path) if _core.VIDEO else _NO_DECODER
+    why = obstacle(path) if _core.VIDEO else NO_DECODER
     if not why:
         return PassedVideo(path, stream=stream)
     if codec == "copy":

@@ -91,7 +91,7 @@ class PassedVideo:
         with open_video(self._path, max_pixels=self._max_pixels) as container:
             video = container.streams.video[0]
             clock = _Times(Timeline(_base(video), round(1_000_000 / self.rate)), self._delay_us)
-            units = _Units(self._codec, video, shown(self._path.name))
+            units = Units(self._codec, video, shown(self._path.name))
             seq = -1
             for seq, (packet, dts) in enumerate(self._dated(container, video)):
                 due_us, media_us = clock.place(packet.pts, dts)  # before the filter, which empties the packet
@@ -105,7 +105,7 @@ class PassedVideo:
         if (absent := (self.count or 0) - seen) > 0:
             self._tally.add(_ABSENT, shown(self._path.name), absent)
 
-    def _picture(self, unit: _Unit, due_us: int, media_us: int) -> Picture:
+    def _picture(self, unit: Unit, due_us: int, media_us: int) -> Picture:
         width, height = self._size if self._orientation < 5 else self._size[::-1]
         return Picture(
             payload=unit.payload,
@@ -189,38 +189,41 @@ class _Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Unit:
+class Unit:
+    """An access unit in Annex B form. `error`: why it is none; the payload is then what came."""
+
     payload: bytes
     keyframe: bool = False
     error: str = ""
 
 
 @dataclass(slots=True)
-class _Units:
-    """Turns packets into access units in Annex B form. A unit that is none becomes a frame with an error."""
+class Units:
+    """Turns packets into access units in Annex B form. A unit that is none becomes a frame with an error. `sets`: the parameter
+    sets for key frames that have none."""
 
     codec: VideoCodec
     video: VideoStream
     name: str
-    _sets: bytes = b""
+    sets: bytes = b""
     _filter: BitStreamFilterContext = field(init=False)
 
     def __post_init__(self) -> None:
         self._filter = BitStreamFilterContext(_TO_ANNEX_B[self.codec], self.video)
 
-    def read(self, packet: _Packet) -> _Unit:
+    def read(self, packet: _Packet) -> Unit:
         original = bytes(packet)
         try:
             data = b"".join(bytes(part) for part in self._filter.filter(packet))
             return self._read(data)
         except (FFmpegError, CorruptPictureError) as error:
             self._filter.flush()
-            return _Unit(payload=original, error=f"corrupt_picture: {self.name}: {reason_of(error)}")
+            return Unit(payload=original, error=f"corrupt_picture: {self.name}: {reason_of(error)}")
 
-    def _read(self, data: bytes) -> _Unit:
+    def _read(self, data: bytes) -> Unit:
         facts = read_access_unit(self.codec, data)
         if facts.parameter_sets:
-            self._sets = parameter_sets(self.codec, data)
+            self.sets = parameter_sets(self.codec, data)
         elif facts.keyframe:
-            data = self._sets + data
-        return _Unit(payload=data, keyframe=facts.keyframe)
+            data = self.sets + data
+        return Unit(payload=data, keyframe=facts.keyframe)

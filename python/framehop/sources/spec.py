@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framehop.errors import ConfigError, SourceError
 from framehop.protocols import Source
+from framehop.sources.address import Address, is_address, without_secrets
 from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec, open_film
 from framehop.sources.folder import is_video
 from framehop.sources.identity import legal_stream
@@ -27,12 +28,13 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 class SourceOptions:
     """Options for all sources. `quality`: of JPEGs encoded here, 1 to 100. `folder_rate`: pictures per second of a folder.
     `video_threads`: FFmpeg's decoder threads per video file, 0 for FFmpeg's own choice. `codec`: how films go into the log, see
-    `open_film`."""
+    `open_film`. `stall_s`: a camera that sends no picture for so long has broken off."""
 
     quality: int = 85
     folder_rate: float = 10.0
     video_threads: int = 1
     codec: Codec = DEFAULT_CODEC
+    stall_s: float = 10.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
@@ -41,6 +43,8 @@ class SourceOptions:
             raise ConfigError(f"folder_rate {self.folder_rate} is out of range; use 0.001 to 1000 pictures per second")
         if not 0 <= self.video_threads <= 64:
             raise ConfigError(f"video_threads {self.video_threads} is out of range; use 0 to 64")
+        if not 0.1 <= self.stall_s <= 3600:
+            raise ConfigError(f"stall_s {self.stall_s} is out of range; use 0.1 to 3600 seconds")
         check_codec(self.codec)
 
 
@@ -63,8 +67,20 @@ class SourceSpec:
         return bool(_MADE.match(self.source)) and not exists(self.source)
 
     @property
+    def is_live(self) -> bool:
+        """Whether the source is a camera, or anything else behind a URL."""
+        return is_address(self.source)
+
+    @property
+    def shown(self) -> str:
+        """The source for people, without passwords."""
+        return without_secrets(self.source)
+
+    @property
     def name(self) -> str:
-        """The stream's name unless the user gives one; not always legal."""
+        """The stream's name unless the user gives one; not always legal. Raises SourceError for an address that is none."""
+        if self.is_live:
+            return Address.parse(self.source).name
         if self.is_synthetic and self.source.startswith("testsrc"):
             return "testsrc"
         if self.is_synthetic and self.source.startswith("pan:"):
@@ -82,7 +98,7 @@ class SourceSpec:
     def absolute(self, root: Path) -> SourceSpec:
         """Return this spec for a process with another working directory: a relative path starts at `root`. The path need not
         exist."""
-        if self.source.startswith("testsrc") and self.is_synthetic:
+        if self.is_live or (self.source.startswith("testsrc") and self.is_synthetic):
             return self
         kind = next((kind for kind in ("pan:", PICTURES) if self.source.startswith(kind) and self.is_synthetic), "")
         path = self.source.removeprefix(kind)
@@ -94,6 +110,8 @@ class SourceSpec:
         """Check the source and read enough to tell its rate and size. Raises SourceError, MissingExtraError."""
         options = options or SourceOptions()
         stream = self.named().stream
+        if self.is_live:
+            return _open_live(self.source, stream, options)
         if not self.is_synthetic:
             return self._open_path(stream, options)
         if self.source.startswith("testsrc"):
@@ -119,7 +137,7 @@ class SourceSpec:
     def _open_path(self, stream: str, options: SourceOptions) -> Source:
         if not exists(self.source):
             what = "unknown source" if _SCHEME.match(self.source) else "no such file or folder:"
-            raise SourceError(f"{what} {self.source[:200]!r}; {UNDERSTOOD}")
+            raise SourceError(f"{what} {self.shown[:200]!r}; {UNDERSTOOD}")
         path = Path(self.source)
         if path.is_dir():
             return _folder(path, stream, options)
@@ -143,6 +161,18 @@ def _folder(
         quality=options.quality,
         pattern=pattern,
         videos_apart=videos_apart,
+    )
+
+
+def _open_live(text: str, stream: str, options: SourceOptions) -> Source:
+    from framehop.sources.live.live_video import LiveVideo  # loads FFmpeg
+
+    return LiveVideo(
+        Address.parse(text),
+        stream=stream,
+        codec="auto" if options.codec == "default" else options.codec,
+        quality=options.quality,
+        stall_s=options.stall_s,
     )
 
 

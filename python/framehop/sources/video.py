@@ -72,7 +72,7 @@ class VideoSource:
         with open_video(self._path, threads=self._threads, max_pixels=self._max_pixels) as container:
             video = container.streams.video[0]
             timeline = Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate))
-            upright = _Upright()
+            upright = Upright()
             for frame in self._frames(container, video):
                 media_us = timeline.place(frame.pts)
                 seen += 1
@@ -98,7 +98,7 @@ class VideoSource:
                 continue
             yield from frames
 
-    def _picture(self, frame: VideoFrame, upright: _Upright, media_us: int) -> Picture:
+    def _picture(self, frame: VideoFrame, upright: Upright, media_us: int) -> Picture:
         """Encode a frame. A fault in it affects no other frame."""
         try:
             return self._encoded(upright.pixels(frame), media_us)
@@ -119,7 +119,7 @@ class VideoSource:
         )
 
 
-class _Upright:
+class Upright:
     """Converts frames to RGB pixels, turned and mirrored as the file asks: a phone stores its clip lying on its side, and some
     cameras mirror. Use from one thread.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from framehop.account import IngestAccount, LeftOut
 from framehop.errors import FramehopError
@@ -28,6 +29,7 @@ class Books:
         self._appended = 0
         self._keep_at_s = 0.0
         self._said: Sequence[LeftOut] = ()
+        self._left_out_before: Sequence[LeftOut] = ()
         self._failed_before = 0  # in earlier passes
         self._failed = 0
 
@@ -49,9 +51,11 @@ class Books:
     def left_out_count(self) -> int:
         return sum(left.count for left in self.left_out)
 
-    def begin(self, state: StreamState) -> None:
-        """Begin another pass; the one before came to its end."""
-        self._keep("finished")
+    def begin(self, state: StreamState, ended: str = "finished") -> None:
+        """Begin another pass. `ended`: how the one before ended."""
+        self._keep(ended)
+        if not self._source.finite:
+            self._left_out_before = self.left_out
         self._state = state
         self._begun_us = self._clock.now_us()
         self._failed_before, self._failed, self._appended = self.failed, 0, 0
@@ -94,6 +98,13 @@ class Books:
             before=state.next_seq,
             appended=self._appended,
             failed=self._failed,
-            left_out=tuple(self.left_out),
+            left_out=tuple(self._left_out_now()),
             ended=ended,
         )
+
+    def _left_out_now(self) -> Iterator[LeftOut]:
+        """Iterate what was left out in this pass. A finite source counts anew in each pass, a live one goes on counting."""
+        before = {left.reason: left.count for left in self._left_out_before}
+        for left in self.left_out:
+            if (count := left.count - before.get(left.reason, 0)) > 0:
+                yield replace(left, count=count)

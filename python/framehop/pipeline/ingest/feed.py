@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from framehop.account import LeftOut, versioned
 from framehop.errors import FramehopError, SourceError, is_out_of_memory
 from framehop.pipeline.ingest.books import Books
+from framehop.pipeline.ingest.health import Vitals
 from framehop.pipeline.ingest.pacing import Clock, Pacer, Rate, StopEvent
 from framehop.pipeline.ingest.stamps import Stamps
 from framehop.protocols import Ack, FrameWriter, ListedSource, Picture, Source, Versioned
@@ -103,15 +104,17 @@ class Feed:
         self._source = source
         self._writer = writer
         self._loop = loop
+        self._clock = clock
         self._stop = stop
         self._run_since_us = run_since_us
         self._pacer = Pacer(rate, source_rate=source.rate, clock=clock, stop=stop)
         self._stamps = Stamps(source, rate, clock)
         self._books = Books(source, writer, clock)
+        self.vitals = Vitals(source, clock)
         self._epoch = 0
         self._first_seq: int | None = None
         self._last_seq: int | None = None
-        self._passes = 0
+        self._begun = 0
         self._bytes = 0
         self._ended = False
         self.appended = 0
@@ -184,21 +187,21 @@ class Feed:
                 self._source.uri,
                 state.epoch,
             )
+        return self._passes(state)
+
+    def _passes(self, state: StreamState) -> bool:
+        """Append pass after pass. Return True at the end of the last one, False when stopped."""
         while self._pass_through(state):
             if not self._source.finite:
                 raise SourceError(f"{self._source.uri} ended, although it has no end; ingest it again to go on")
             if self._loop and state.pass_index + 1 >= self._loop:
                 return True
-            state = self._writer.next_pass(stream)
+            state = self._writer.next_pass(state.stream)
         return False
 
     def _pass_through(self, state: StreamState) -> bool:
         """Append one pass from `state` on. Return True at the source's end, False when stopped."""
-        self._epoch, self._first_seq, self._last_seq = state.epoch, None, None
-        self._passes += 1
-        self._pacer.start_pass()
-        self._stamps.start_pass(state.epoch, self._pacer.behind_us)
-        self._books.begin(state)
+        self._start_pass(state)
         for seq, picture in enumerate(self._pictures(state), state.next_seq):
             if not (
                 self._pacer.wait(picture.media_us if picture.due_us is None else picture.due_us)
@@ -208,6 +211,13 @@ class Feed:
         if self._last_seq is None and state.next_seq == 0:
             raise SourceError(f"{self._source.uri} gave no pictures; check that it can be played")
         return True
+
+    def _start_pass(self, state: StreamState, ended: str = "finished") -> None:
+        self._epoch, self._first_seq, self._last_seq = state.epoch, None, None
+        self._begun += 1
+        self._pacer.start_pass()
+        self._stamps.start_pass(state.epoch, self._pacer.behind_us)
+        self._books.begin(state, ended)
 
     def _pictures(self, state: StreamState) -> Iterator[Picture]:
         if not isinstance(self._source, ListedSource):
@@ -222,7 +232,7 @@ class Feed:
             payload=picture.payload,
             captured_us=captured_us,
             received_us=received_us,
-            clock="ingest",
+            clock=picture.clock,
             content_type=picture.content_type,
             keyframe=picture.keyframe,
             width=picture.width,
@@ -242,6 +252,7 @@ class Feed:
         self._bytes += len(frame.payload)
         self.appended += 1
         self._books.count(frame)
+        self.vitals.saw(frame)
         return True
 
     def _on_ack(self, _ack: Ack) -> None:
@@ -274,7 +285,7 @@ class Feed:
             epoch=self._epoch,
             first_seq=self._first_seq,
             last_seq=self._last_seq,
-            passes=self._passes,
+            passes=self._begun,
             finished=self.finished,
             error=self.error,
         )

@@ -7,12 +7,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+import msgspec
+
 from framehop.errors import FramehopError, LogError, is_out_of_memory
-from framehop.pipeline.control import Phase, SourceNews, SourceOrder
+from framehop.pipeline.control import Phase, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.ingest.feed import Feed, StreamProgress
+from framehop.pipeline.ingest.live_feed import feed_of
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, parse_rate
 from framehop.protocols import FrameWriter, Source
-from framehop.sources import SourceOptions, SourceSpec, hide_credentials, without_credentials
+from framehop.sources import SourceOptions, SourceSpec, hide_credentials
+from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ class SourceWork:
         """`writer`: may come later. `on_change` is called from the thread, when the phase has changed or the thread ends. `source`:
         it, if it is open already. `holds`: whether to keep the stream at the source's end until told to leave or hand over."""
         self.order = order
+        self._spec = SourceSpec(source=order.source, stream=order.stream)
         self._writer = writer
         self._on_change = on_change
         self._source = source
@@ -54,6 +59,7 @@ class SourceWork:
         self._feed: Feed | None = None
         self._phase: Phase = "opening"
         self._error = ""
+        self._since_us = now_us()
         self.thread = threading.Thread(target=self._run, name=f"ingest-{order.stream}", daemon=True)
         self.thread.start()
 
@@ -102,16 +108,24 @@ class SourceWork:
         return self._feed.acked if self._feed else 0
 
     def news(self) -> SourceNews:
-        feed, phase = self._feed, self._phase
-        if phase == "opening" and feed is not None and (feed.appended or self._held_at_its_end):
-            phase = "ended" if self._held_at_its_end and feed.acked == feed.appended else "running"
+        feed, phase, error = self._feed, self._phase, self._error
+        health = SourceHealth(phase_since_us=self._since_us)
+        if feed is not None:
+            health = feed.vitals.health()
+            if phase == "opening" and self._held_at_its_end and feed.acked == feed.appended:
+                phase = "ended"
+            elif phase == "opening":
+                phase, error = feed.vitals.phase, feed.vitals.error
+            else:
+                health = msgspec.structs.replace(health, phase_since_us=self._since_us, next_try_us=0)
         return SourceNews(
             stream=self.order.stream,
             since_us=self.order.since_us,
             phase=phase,
             appended=feed.appended if feed else 0,
             acked=feed.acked if feed else 0,
-            error=self._error[:MAX_ERROR],
+            error=error[:MAX_ERROR],
+            health=health,
         )
 
     def progress(self, fps: float) -> StreamProgress:
@@ -123,6 +137,9 @@ class SourceWork:
     @property
     def _held_at_its_end(self) -> bool:
         return self._feed is not None and self._feed.ended and not self._go_on.is_set()
+
+    def _turn(self, phase: Phase, error: str = "") -> None:
+        self._phase, self._error, self._since_us = phase, error, now_us()
 
     # ---- the thread
 
@@ -137,15 +154,15 @@ class SourceWork:
                 self.failure = error
                 return
             if not isinstance(error, FramehopError):
-                logger.error("source %s failed", without_credentials(self.order.source), exc_info=error)
+                logger.error("source %s failed", self._spec.shown, exc_info=error)
             self._fail(writer, str(error) if isinstance(error, FramehopError) else f"{type(error).__name__}: {error}")
         finally:
             self._read_over = True
             self._on_change()
 
     def _read(self, writer: FrameWriter) -> None:
-        self._feed = feed = Feed(
-            self._source or self._open(),
+        self._feed = feed = feed_of(
+            self._source or self._spec.open(SourceOptions(codec=self.order.codec)),
             writer,
             rate=parse_rate(self.order.rate),
             loop=self.order.loop,
@@ -162,15 +179,11 @@ class SourceWork:
         if self._settles:
             self._settle(feed, writer)
 
-    def _open(self) -> Source:
-        spec = SourceSpec(source=self.order.source, stream=self.order.stream)
-        return spec.open(SourceOptions(codec=self.order.codec))
-
     def _fail(self, writer: FrameWriter, error: str) -> None:
         """Log and report the error at once, while other sources go on. An error of the log is not the source's fault: ignore it."""
         if self._phase == "failed" or not _works(writer):
             return
-        self._error, self._phase = hide_credentials(error, self.order.source), "failed"
+        self._turn("failed", hide_credentials(error, self.order.source))
         logger.error("stream %s: %s", self.order.stream, self._error)
         self._on_change()
 
@@ -202,7 +215,7 @@ class SourceWork:
         if self._feed.error:
             self._fail(writer, self._feed.error)
         elif self._feed.finished:
-            self._phase = "ended"
+            self._turn("ended")
 
 
 def _works(writer: FrameWriter) -> bool:

@@ -7,9 +7,9 @@ from framehop.protocols import Picture, Source, Timed
 
 
 class Stamps:
-    """Gives each picture its times. A live source's picture is captured when it comes. A file's picture has its place on the file's
-    timeline, however late it is read or sent again. At the file's own pace that timeline begins with the pass; at any other pace,
-    which may read an hour in a minute, it ends where the pass begins. Use from one thread.
+    """Gives each picture its times. A live source's picture is captured when it comes, or when the source says. A file's picture
+    has its place on the file's timeline, however late it is read or sent again. At the file's own pace that timeline begins with
+    the pass; at any other pace, which may read an hour in a minute, it ends where the pass begins. Use from one thread.
 
     Times of pictures that are not sent in the order of the screen also tell that order, on which decoding depends. They are kept
     whatever happens, even if a film is longer than it claims."""
@@ -27,6 +27,8 @@ class Stamps:
     def of(self, picture: Picture) -> tuple[int, int]:
         """Return (captured_us, received_us). A file may be longer than it claimed: a picture is not captured later than now."""
         now_us = self._clock.now_us()
+        if picture.captured_us is not None:
+            return picture.captured_us, now_us if picture.received_us is None else picture.received_us
         if not self._source.finite:
             return now_us, now_us
         captured_us = self._begin_us + picture.media_us

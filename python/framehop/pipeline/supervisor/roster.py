@@ -12,7 +12,7 @@ from msgspec import structs
 from framehop.errors import ClosedError, InvalidArgumentError, SourceError
 from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.wake import Wake
-from framehop.sources import hide_credentials, without_credentials
+from framehop.sources import hide_credentials, without_secrets
 from framehop.sources.expand import MAX_SOURCES
 from framehop.timing import now_us
 
@@ -97,7 +97,7 @@ class Roster:
     def _check_free(self, stream: str) -> None:
         if stream in self._orders:
             raise InvalidArgumentError(
-                f"stream {stream} has the source {without_credentials(self._orders[stream].source)} already: "
+                f"stream {stream} has the source {without_secrets(self._orders[stream].source)} already: "
                 "give this one another stream id, or remove that one first"
             )
 
@@ -276,7 +276,7 @@ def _status(order: SourceOrder, phase: Phase, news: SourceNews | None = None) ->
     health = news.health if news is not None else SourceHealth(phase_since_us=now_us())
     return StreamStatus(
         stream=order.stream,
-        source=without_credentials(order.source),
+        source=without_secrets(order.source),
         phase=phase,
         appended=news.appended if news is not None else 0,
         acked=news.acked if news is not None else 0,

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+from framehop.config import expand_filled
 from framehop.errors import InvalidArgumentError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
-from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, SourceSpec, check_codec, expand, open_specs
+from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, SourceSpec, check_codec, open_specs
 from framehop.timing import now_us
 
 
@@ -43,7 +44,7 @@ class Streams:
         check_rate(rate)
         check_loop(loop)
         check_codec(codec)
-        specs = expand(sources)
+        specs = expand_filled(sources)
         wanted = open_specs(specs, SourceOptions(codec=codec))
         orders = [
             SourceOrder(

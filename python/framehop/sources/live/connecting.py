@@ -1,0 +1,134 @@
+"""Connects to cameras by FFmpeg, and says why that failed in words that hold no secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from errno import EIO
+
+from framehop.errors import SourceAwayError, SourceError
+from framehop.sources.address import Address, without_secrets
+from framehop.sources.container import (
+    FILE_FORMATS,
+    ExitError,
+    HTTPForbiddenError,
+    HTTPUnauthorizedError,
+    InputContainer,
+    VideoStream,
+    lacks_memory,
+    open_address,
+    reason_of,
+)
+from framehop.sources.film import Codec
+from framehop.sources.live.losses import Losses
+from framehop.sources.raster import MAX_PIXELS
+from framehop.timing import Deadline
+
+# A stream may name other addresses, as a playlist does, but never files.
+_PROTOCOLS = {
+    "rtsp": "rtsp,rtp,srtp,udp,tcp,tls,http,https",
+    "rtmp": "rtmp,rtmps,rtmpt,tcp,tls",
+    "http": "http,https,tcp,tls,httpproxy,crypto",
+}
+_FORMATS = {"rtsp": "rtsp", "rtmp": "flv,live_flv", "http": f"{FILE_FORMATS},hls,mpjpeg"}
+_ANALYSE_US = 3_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connecting:
+    """What every connection to one source has in common. `open_s`: for connecting, and again for learning what is sent. `stall_s`:
+    between two pictures. `name`: for messages, without secrets."""
+
+    address: Address
+    codec: Codec
+    quality: int
+    open_s: float
+    stall_s: float
+    name: str
+    losses: Losses
+    max_pixels: int = MAX_PIXELS
+
+
+def opened(how: Connecting) -> InputContainer:
+    """Connect, and learn what is sent. Raises SourceAwayError, and SourceError when trying again is no use."""
+    deadline = Deadline.after(how.open_s)
+    try:
+        if how.address.kind == "device":
+            return _opened_device(how)
+        return _connected(how, _options(how.address))
+    except Exception as error:  # a demuxer may raise anything for what a hostile host sends
+        if lacks_memory(error):
+            raise
+        raise _refusal(how, error, late=deadline.expired) from None  # its text may hold the password
+
+
+def _opened_device(how: Connecting) -> InputContainer:
+    """Ask a device for JPEGs, and for anything else if it has none: that is many times larger, and has to be encoded here."""
+    try:
+        return _connected(how, {"input_format": "mjpeg"})
+    except ValueError:
+        return _connected(how, {})
+
+
+def _connected(how: Connecting, options: dict[str, str]) -> InputContainer:
+    formats = {"rtsp": "rtsp", "device": "v4l2"}
+    return open_address(
+        how.address.url,
+        format_name=formats.get(how.address.kind),
+        options=options,
+        open_s=how.open_s,
+        read_s=how.stall_s,
+    )
+
+
+def _options(address: Address) -> dict[str, str]:
+    options = {
+        "protocol_whitelist": _PROTOCOLS[address.kind],
+        "format_whitelist": _FORMATS[address.kind],
+        "analyzeduration": str(_ANALYSE_US),
+        "fpsprobesize": "0",  # by default it waits for 20 pictures, and for 50 where none has a time stamp
+        "max_ts_probe": "2",
+    }
+    return options | ({"rtsp_transport": address.transport} if address.kind == "rtsp" else {})
+
+
+def _refusal(how: Connecting, error: Exception, *, late: bool) -> SourceError:
+    if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
+        return SourceAwayError(
+            f"{how.name} refuses the user or the password: write them as {how.address.scheme}://USER:PASSWORD@HOST/…",
+            patient=True,
+        )
+    if late or isinstance(error, ExitError):
+        return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")
+    if how.address.kind == "device" and isinstance(error, PermissionError):
+        return SourceError(
+            f"{how.name} may not be opened: add the user to the group `video`, then start framehop again"
+        )
+    if isinstance(error, ValueError):  # FFmpeg's for data that are not what they should be
+        return SourceAwayError(f"{how.name} does not answer as such a source does: check protocol, port and path")
+    why = words_of(error)
+    if isinstance(error, OSError) and error.errno == EIO:
+        why = "it gives no answer that is understood" if how.address.host_is_known else "no such host"
+    return SourceAwayError(f"cannot connect to {how.name}: {why}")
+
+
+def words_of(error: Exception) -> str:
+    """Return FFmpeg's words for an error, without secrets; never the file name that its text ends with."""
+    return without_secrets(reason_of(error))
+
+
+def video_of(container: InputContainer, how: Connecting) -> VideoStream:
+    """Return the video stream, which can be decoded. Raises SourceAwayError."""
+    if not container.streams.video:
+        raise SourceAwayError(f"{how.name} sends no video", patient=True)
+    video = container.streams.video[0]
+    if video.codec_context is None:
+        raise SourceAwayError(
+            f"{how.name} sends a codec for which there is no decoder here: set it to H.264", patient=True
+        )
+    if video.codec_context.width * video.codec_context.height > how.max_pixels:
+        raise SourceAwayError(
+            f"{how.name} sends pictures of more than {how.max_pixels} pixels, the limit", patient=True
+        )
+    video.codec_context.thread_count = 1
+    video.codec_context.options = {"max_pixels": str(how.max_pixels)}
+    return video

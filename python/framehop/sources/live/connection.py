@@ -1,0 +1,168 @@
+"""One connection to a camera: opened by FFmpeg, and read as pictures with their times until it breaks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from framehop.errors import SourceAwayError
+from framehop.protocols import Picture, SourceFacts
+from framehop.sources.container import (
+    ExitError,
+    FFmpegError,
+    Packet,
+    Timeline,
+    lacks_memory,
+    rate_of,
+)
+from framehop.sources.live.camera_clock import CameraClock, reference_us
+from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
+from framehop.sources.live.makers import TOO_EARLY, Made, Shape, VideoPacket, base_of, maker_for
+from framehop.sources.live.screen_times import ScreenTimes
+from framehop.timing import now_us
+
+KEYFRAME_S = 60.0  # longer than the groups of pictures of any camera
+
+
+class Connection:
+    """An open connection. Use it from one thread, as FFmpeg waits there; `facts` may be read from any.
+
+    Every wait inside FFmpeg ends by itself: after `open_s` while it connects, after `stall_s` later."""
+
+    def __init__(self, how: Connecting) -> None:
+        """Connect. Raises SourceAwayError, and SourceError when trying again is no use."""
+        self._how = how
+        self._clock = CameraClock()
+        self._container = opened(how)
+        try:
+            self._video = video_of(self._container, how)
+            self._maker = maker_for(self._video, how.codec, name=how.name, quality=how.quality, losses=how.losses)
+        except BaseException:
+            self._container.close()
+            raise
+        self._base = base_of(self._video)
+        self.is_recording = how.address.kind == "http" and bool(self._container.duration)
+        context = self._video.codec_context
+        declared = self._video.average_rate or self._video.guessed_rate
+        self.facts = SourceFacts(
+            codec=self._maker.codec,
+            width=context.width,
+            height=context.height,
+            rate=rate_of(self._video) if declared else 0.0,
+        )
+
+    @property
+    def doubt(self) -> str:
+        """Why the camera's clock is not believed; empty while nothing is wrong with it."""
+        return self._clock.doubt
+
+    def pictures(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
+        """Yield pictures from the first key frame on, until `stopped`, or until a recording ends. A picture `begins` where what is
+        sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks."""
+        epoch: _Epoch | None = None
+        began_s = time.monotonic()
+        for made, moment in self._made(stopped):
+            begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made.shape, self._clock))
+            if begins:
+                epoch = _Epoch(made.shape, self._clock)
+                self._tell(made.shape)
+            if epoch is not None:
+                yield epoch.picture(made, moment, begins=begins)
+            else:
+                self._too_early(began_s)
+
+    def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, _Moment]]:
+        timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video)))
+        for packet in self._packets(stopped):
+            camera_us = reference_us(bytes(packet.get_sidedata("prft"))) if packet.has_sidedata("prft") else None
+            due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts) if self.is_recording else None
+            for made in self._maker.make(packet):
+                pts_us = None if made.pts is None else round(made.pts * self._base * 1_000_000)
+                received_us = now_us()
+                by_camera_us = self._clock.read(camera_us, pts_us, received_us)
+                yield made, _Moment(pts_us=pts_us, by_camera_us=by_camera_us, received_us=received_us, due_us=due_us)
+
+    def _tell(self, shape: Shape) -> None:
+        self.facts = replace(self.facts, width=shape.width, height=shape.height, rate=shape.rate or self.facts.rate)
+
+    def _too_early(self, began_s: float) -> None:
+        self._how.losses.add(TOO_EARLY)
+        if time.monotonic() - began_s > KEYFRAME_S:
+            raise SourceAwayError(f"{self._how.name} has sent no key frame for {KEYFRAME_S:.0f} s", patient=True)
+
+    def _packets(self, stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
+        """Yield the packets of the video stream. Those of others, such as sound, do not count as a sign of life."""
+        heard_s = time.monotonic()
+        packets = self._container.demux()
+        while not stopped() and (packet := self._next(packets)) is not None:
+            if packet.stream_index == self._video.index and packet.size:
+                heard_s = time.monotonic()
+                yield packet
+            elif time.monotonic() - heard_s > self._how.stall_s:
+                raise self._stalled()
+        if not self.is_recording and not stopped():
+            raise SourceAwayError(f"{self._how.name} has closed the connection")
+
+    def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
+        try:
+            return next(packets, None)
+        except ExitError:
+            raise self._stalled() from None
+        except FFmpegError as error:
+            if lacks_memory(error):
+                raise
+            raise SourceAwayError(f"{self._how.name} has broken off: {words_of(error)}") from None
+
+    def _stalled(self) -> SourceAwayError:
+        return SourceAwayError(f"{self._how.name} has sent no picture for {self._how.stall_s:g} s")
+
+    def close(self) -> None:
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """When a picture is: on the screen, by the camera's clock if that is believed, by ours, and in a recording."""
+
+    pts_us: int | None
+    by_camera_us: int | None
+    received_us: int
+    due_us: int | None
+
+
+class _Epoch:
+    """What holds for one epoch: the shape of its pictures, whose clock tells the time, and their times."""
+
+    def __init__(self, shape: Shape, clock: CameraClock) -> None:
+        self._shape = shape
+        self._by_camera = clock.believed
+        self._times = ScreenTimes()
+
+    def goes_on(self, shape: Shape, clock: CameraClock) -> bool:
+        """Return whether a key frame continues the epoch."""
+        return shape == self._shape and clock.believed == self._by_camera
+
+    def picture(self, made: Made, moment: _Moment, *, begins: bool) -> Picture:
+        clock_us = moment.by_camera_us if self._by_camera else None
+        return Picture(
+            payload=made.payload,
+            media_us=moment.due_us or 0,
+            due_us=moment.due_us,
+            width=made.shape.width,
+            height=made.shape.height,
+            content_type=made.content_type,
+            keyframe=made.keyframe,
+            error=made.error,
+            captured_us=self._times.place(moment.pts_us, moment.received_us if clock_us is None else clock_us),
+            clock="ingest" if clock_us is None else "camera",
+            received_us=moment.received_us if moment.due_us is None else None,
+            begins=begins,
+        )

@@ -1,0 +1,111 @@
+"""A camera as a source: connected to when it is followed, and told apart from other sources by its address."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+from framehop.account import LeftOut
+from framehop.errors import SourceAwayError
+from framehop.protocols import Picture, SourceFacts
+from framehop.sources.address import Address
+from framehop.sources.film import Codec
+from framehop.sources.live.connecting import Connecting
+from framehop.sources.live.losses import Losses
+from framehop.sources.live.makers import AS_JPEG
+from framehop.sources.live.reader import Reader
+from framehop.timing import Deadline
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.2  # how often `stopped` is asked while nothing comes
+SLACK_S = 5.0  # what a reader gets beyond the deadlines inside FFmpeg, which a look-up of a name may not keep
+_RATE = 25.0
+
+
+class LiveVideo:
+    """A LiveSource over FFmpeg. Use from one thread; `facts` may be read from any.
+
+    H.264, H.265 and Motion JPEG pass through unless `codec` is `jpeg`; other codecs are encoded to JPEG. `open_s`: a camera that
+    does not let itself be connected to within so long is away. `stall_s`: one that sends no picture for so long has broken off."""
+
+    finite = False
+    count = None
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        stream: str,
+        codec: Codec = "auto",
+        quality: int = 85,
+        open_s: float = 10.0,
+        stall_s: float = 10.0,
+    ) -> None:
+        self.stream = stream
+        self.uri = address.shown
+        self.rate = _RATE
+        self._losses = Losses()
+        self._how = Connecting(
+            address=address,
+            codec=codec,
+            quality=quality,
+            open_s=open_s,
+            stall_s=stall_s,
+            name=address.shown,
+            losses=self._losses,
+        )
+        self._reader: Reader | None = None
+        self._said: set[str] = set()
+
+    @property
+    def facts(self) -> SourceFacts:
+        return self._reader.facts if self._reader is not None else SourceFacts()
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """Everything left out since the source was made."""
+        return self._losses.so_far
+
+    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
+        """Yield what one connection gives. A camera has no pictures of the past, so `start_seq` tells nothing."""
+        return self.follow(lambda: False)
+
+    def follow(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
+        """Follow the camera, as LiveSource says."""
+        if self._reader is not None and self._reader.alive:  # one connection at a time, however it hangs
+            raise SourceAwayError(f"the last connection to {self.uri} still hangs")
+        reader = self._reader = Reader(self._how)
+        try:
+            yield from self._taken(reader, stopped)
+        finally:
+            reader.close()
+
+    def _taken(self, reader: Reader, stopped: Callable[[], bool]) -> Iterator[Picture]:
+        deadline = Deadline.after(2 * self._how.open_s + self._how.stall_s + SLACK_S)
+        while not stopped():
+            picture = reader.take(TICK_S)
+            if picture is not None:
+                self._say(reader)
+                yield picture
+                deadline = Deadline.after(self._how.stall_s + SLACK_S)
+            elif reader.over:
+                return
+            elif deadline.expired:
+                raise SourceAwayError(f"{self.uri} hangs")
+
+    def _say(self, reader: Reader) -> None:
+        """Say what is worth knowing of the connection, and has not been said of an earlier one."""
+        if reader.doubt:
+            self._once("clock", f"the camera's clock {reader.doubt}; capture times are those of this host")
+        if reader.facts.codec.endswith(AS_JPEG) and self._how.codec != "jpeg":
+            codec = reader.facts.codec.removesuffix(AS_JPEG)
+            self._once(
+                "codec",
+                f"it sends {codec}, which is decoded and encoded to JPEG here; H.264 would cost next to nothing",
+            )
+
+    def _once(self, what: str, text: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            logger.warning("stream %s: %s", self.stream, text)

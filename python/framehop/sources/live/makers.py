@@ -1,0 +1,173 @@
+"""Turns the packets of a connection into what goes into the log: as they are where that can be, else as JPEGs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol, TypeAlias
+
+from framehop import _core
+from framehop._core import encode_jpeg, parameter_sets
+from framehop.errors import CorruptPictureError, SourceError
+from framehop.protocols import NO_PICTURE
+from framehop.sources.container import FFmpegError, Packet, VideoFrame, VideoStream, lacks_memory, reason_of, shape_in
+from framehop.sources.film import NO_DECODER, Codec
+from framehop.sources.live.jpegs import size_of, with_tables
+from framehop.sources.live.losses import Losses
+from framehop.sources.passthrough import CODECS, Units, VideoCodec
+from framehop.sources.raster import JPEG_MAGIC
+from framehop.sources.video import Upright
+
+UNDECODED = "packets that cannot be decoded"
+AS_JPEG = " as jpeg"  # behind the name of a codec that is decoded and encoded here
+TOO_EARLY = "pictures before the first key frame of a connection"
+
+VideoPacket: TypeAlias = "Packet[VideoStream]"  # no generic at run time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a new epoch begins with when it changes. In pixels and pictures per second; 0 is unknown."""
+
+    width: int = 0
+    height: int = 0
+    rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A picture for the log, without its times. `pts`: its place on the screen, in the stream's time base."""
+
+    payload: bytes
+    pts: int | None
+    content_type: str = "image/jpeg"
+    keyframe: bool = True
+    shape: Shape = Shape()
+    error: str = ""
+
+
+class Maker(Protocol):
+    """Turns packets into pictures. `codec`: what the source sends, for people. Use from one thread."""
+
+    @property
+    def codec(self) -> str: ...
+    def make(self, packet: VideoPacket) -> Iterator[Made]: ...
+
+
+def maker_for(video: VideoStream, codec: Codec, *, name: str, quality: int, losses: Losses) -> Maker:
+    """Choose by what the stream is encoded with. Raises SourceError when `codec` is `copy` and that cannot be."""
+    found = video.codec_context.name
+    if codec == "jpeg" and found != "mjpeg":
+        return _Encoded(video, quality, name, losses)
+    if found == "mjpeg":
+        return _Jpegs(name)
+    if found in CODECS and _core.VIDEO:
+        return _Passed(video, CODECS[found], name)
+    if codec == "copy":
+        why = NO_DECODER if found in CODECS else f"it sends {found}, not H.264, H.265 or Motion JPEG; use --codec auto"
+        raise SourceError(f"{name} cannot go into the log as it is: {why}")
+    return _Encoded(video, quality, name, losses)
+
+
+class _Passed:
+    """H.264 and H.265 as access units. The size is looked up when the parameter sets change."""
+
+    def __init__(self, video: VideoStream, codec: VideoCodec, name: str) -> None:
+        self.codec = codec
+        self._ffmpeg_name = video.codec_context.name
+        self._units = Units(codec, video, name, _sets_of(codec, video))
+        self._sets = b""
+        self._shape = Shape(width=video.codec_context.width, height=video.codec_context.height)
+
+    def make(self, packet: VideoPacket) -> Iterator[Made]:
+        pts = packet.pts  # before the filter, which empties the packet
+        unit = self._units.read(packet)
+        if unit.keyframe:
+            self._look(unit.payload)
+        yield Made(
+            payload=unit.payload,
+            pts=pts,
+            content_type=f"video/{self.codec}",
+            keyframe=unit.keyframe,
+            shape=self._shape,
+            error=unit.error,
+        )
+
+    def _look(self, unit: bytes) -> None:
+        sets = parameter_sets(self.codec, unit)
+        if sets != self._sets:
+            self._sets = sets
+            width, height, rate = shape_in(self._ffmpeg_name, unit)
+            self._shape = Shape(width=width, height=height, rate=rate) if width else self._shape
+
+
+def _sets_of(codec: VideoCodec, video: VideoStream) -> bytes:
+    """Return the parameter sets that came with the description of the stream and not in it, as cameras may send them."""
+    try:
+        return parameter_sets(codec, video.codec_context.extradata or b"")
+    except CorruptPictureError:  # in another form, from which the filter takes them
+        return b""
+
+
+class _Jpegs:
+    """Motion JPEG, byte for byte."""
+
+    codec = "mjpeg"
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def make(self, packet: VideoPacket) -> Iterator[Made]:
+        payload = bytes(packet)
+        if payload.startswith(JPEG_MAGIC):
+            width, height = size_of(payload)
+            yield Made(payload=with_tables(payload), pts=packet.pts, shape=Shape(width=width, height=height))
+        elif payload:
+            error = f"corrupt_picture: {self._name}: a picture does not begin as a JPEG does"
+            yield Made(payload=payload, pts=packet.pts, content_type=NO_PICTURE, error=error)
+
+
+class _Encoded:
+    """Any other codec: decoded and encoded to JPEG here, which costs far more than passing it through."""
+
+    def __init__(self, video: VideoStream, quality: int, name: str, losses: Losses) -> None:
+        found = video.codec_context.name
+        self.codec = f"{CODECS.get(found, found)}{AS_JPEG}"
+        self._quality = quality
+        self._name = name
+        self._losses = losses
+        self._upright = Upright()
+        self._begun = False
+
+    def make(self, packet: VideoPacket) -> Iterator[Made]:
+        self._begun |= packet.is_keyframe
+        if not self._begun:  # some decoders would make grey pictures of it
+            self._losses.add(TOO_EARLY)
+            return
+        try:
+            frames = packet.decode()
+        except FFmpegError as error:
+            if lacks_memory(error):
+                raise
+            self._losses.add(UNDECODED)
+            return
+        for frame in frames:
+            yield self._picture(frame)
+
+    def _picture(self, frame: VideoFrame) -> Made:
+        try:
+            pixels = self._upright.pixels(frame)
+            height, width = pixels.shape[:2]
+            payload = encode_jpeg(pixels, quality=self._quality)
+            return Made(payload=payload, pts=frame.pts, shape=Shape(width=width, height=height))
+        except Exception as error:  # FFmpeg's scaler and PyAV may raise anything for a hostile stream
+            if lacks_memory(error):
+                raise
+            why = f"corrupt_picture: {self._name}: {reason_of(error)}"
+            return Made(payload=b"", pts=frame.pts, content_type=NO_PICTURE, error=why)
+
+
+def base_of(video: VideoStream) -> Fraction:
+    """Return the seconds of one step of the stream's time stamps."""
+    return video.time_base or Fraction(1, 90_000)

@@ -1,0 +1,144 @@
+"""Cameras for tests: a real RTSP server, and small HTTP and TCP servers that do what cameras do, good and bad."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import signal
+import socket
+import socketserver
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Self
+
+SERVER = Path(__file__).with_name("rtsp_server.py")
+SYSTEM_PYTHON = "/usr/bin/python3"  # GStreamer's bindings are the system's
+BOUNDARY = "frontier"
+
+Serve = Callable[[socket.socket], None]
+
+
+class RtspServer:
+    """GStreamer's RTSP server with clips, in a process of its own, which may be killed, started again, stopped and continued."""
+
+    def __init__(self, clips: dict[str, Path], *, credentials: str = "") -> None:
+        """`clips`: by path, as /cam. `credentials`: USER:PASSWORD, which it then asks for."""
+        self._clips = clips
+        self._credentials = credentials
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again on its port if it had one."""
+        mounts = [f"{path}={_pipeline(clip)}" for path, clip in self._clips.items()]
+        command = [SYSTEM_PYTHON, "-I", str(SERVER), str(self.port), self._credentials, *mounts]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the RTSP server has not started; is gir1.2-gst-rtsp-server-1.0 installed?"
+        self.port = int(line)
+
+    def url(self, path: str, user: str = "") -> str:
+        return f"rtsp://{user}{'@' if user else ''}127.0.0.1:{self.port}{path}"
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+
+def _pipeline(clip: Path) -> str:
+    codec = "h265" if "265" in clip.name else "h264"
+    return f"filesrc location={clip} ! qtdemux ! {codec}parse config-interval=-1 ! rtp{codec[0]}{codec[1:]}pay name=pay0 pt=96"
+
+
+class _Tcp(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+
+
+@contextlib.contextmanager
+def tcp_server(serve: Serve) -> Iterator[int]:
+    """A server on a free port, which it gives. `serve` gets each connection, in a thread of its own."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                serve(self.request)
+
+    with _Tcp(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def silent(connection: socket.socket) -> None:
+    """Take whatever comes and answer nothing, as a camera that hangs."""
+    while connection.recv(4096):
+        pass
+
+
+def garbage(connection: socket.socket) -> None:
+    """Answer with what is no protocol at all."""
+    connection.recv(4096)
+    connection.sendall(bytes(range(256)) * 64)
+
+
+def answering(kind: str, body: Iterable[bytes], *, then: Serve | None = None) -> Serve:
+    """Return what answers an HTTP request with the parts of `body`, of the content type `kind`, and then does `then`."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode())
+        for part in body:
+            connection.sendall(part)
+        if then is not None:
+            then(connection)
+
+    return serve
+
+
+def mjpeg(jpegs: Iterable[bytes], *, then: Serve | None = None) -> Serve:
+    """Return what sends JPEGs as cameras do over HTTP."""
+    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: "
+    parts = (f"{head}{len(jpeg)}\r\n\r\n".encode() + jpeg + b"\r\n" for jpeg in jpegs)
+    return answering(f"multipart/x-mixed-replace;boundary={BOUNDARY}", parts, then=then)
+
+
+@contextlib.contextmanager
+def file_server(folder: Path) -> Iterator[int]:
+    """Serve the files of a folder over HTTP, with ranges unsupported, as simple servers do; gives the port."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,315 @@
+"""Cameras, over real connections: what they send is in the log, they come back, and a bad one touches no other."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise, repeat
+from pathlib import Path
+
+import pytest
+
+from framehop import _core
+from framehop.ops.audit import audit
+from framehop.pipeline.ingest.ingest import IngestSummary, ingest
+from framehop.protocols import FrameLog, Source
+from framehop.sources.address import Address
+from framehop.sources.live.live_video import LiveVideo
+from framehop.sources.live.makers import TOO_EARLY
+from framehop.sources.passthrough import PassedVideo
+from framehop.testing.memory_log import MemoryLog
+from framehop.testing.synthetic import jpeg
+from framehop.types import FrameMeta
+from tests.cameras import RtspServer, answering, file_server, garbage, mjpeg, silent, tcp_server
+from tests.clips import write_film
+from tests.waiting import until
+
+if not _core.VIDEO:
+    pytest.skip("this build has no video decoder", allow_module_level=True)
+
+SECOND = "keyint=25:min-keyint=25:scenecut=0"  # groups of pictures of one second
+PASSWORD = "p@ss:w/rd#1"
+ESCAPED = "p%40ss%3Aw%2Frd%231"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of 40 seconds."""
+    return write_film(tmp_path_factory.mktemp("clips") / "clip.mp4", 1000, params=SECOND)
+
+
+@pytest.fixture
+def log() -> Iterator[FrameLog]:
+    with MemoryLog() as opened:
+        yield opened
+
+
+def camera(url: str, stream: str = "cam", *, open_s: float = 20.0, stall_s: float = 20.0) -> LiveVideo:
+    return LiveVideo(Address.parse(url), stream=stream, open_s=open_s, stall_s=stall_s)
+
+
+@contextlib.contextmanager
+def following(log: FrameLog, *sources: Source) -> Iterator[Callable[[], IngestSummary]]:
+    """Ingest until the end of the block, or until what this gives is called."""
+    stop, done = threading.Event(), list[IngestSummary]()
+    thread = threading.Thread(target=lambda: done.append(ingest(log, sources, stop=stop)))
+    thread.start()
+
+    def end() -> IngestSummary:
+        stop.set()
+        thread.join(60)
+        assert done, "the ingest does not end"
+        return done[0]
+
+    try:
+        yield end
+    finally:
+        end()
+
+
+def frames(log: FrameLog, stream: str = "cam") -> list[FrameMeta]:
+    return sorted((meta for meta in log.scan_frames() if meta.key.stream == stream), key=lambda meta: meta.key)
+
+
+def epochs(log: FrameLog, stream: str = "cam") -> list[list[FrameMeta]]:
+    """Return the frames by epoch, in order."""
+    found: dict[int, list[FrameMeta]] = {}
+    for meta in frames(log, stream):
+        found.setdefault(meta.key.epoch, []).append(meta)
+    return list(found.values())
+
+
+def payload(log: FrameLog, meta: FrameMeta) -> bytes:
+    record = log.read_frame(meta.pointer)
+    assert record is not None
+    assert record.payload is not None
+    return bytes(record.payload)
+
+
+def check_epochs(found: Sequence[Sequence[FrameMeta]]) -> None:
+    """Every epoch counts from 0 without a gap, begins with a key frame, and goes on in time."""
+    for epoch in found:
+        assert [meta.key.seq for meta in epoch] == list(range(len(epoch)))
+        assert epoch[0].keyframe
+        assert all(a.captured_us < b.captured_us for a, b in pairwise(epoch))
+
+
+# ---------------------------------------------------------------- RTSP
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_an_rtsp_cameras_pictures_pass_through_with_its_clock(log: FrameLog, clip: Path, transport: str) -> None:
+    with RtspServer({"/cam": clip}) as server, following(log, camera(server.url(f"/cam?transport={transport}"))) as end:
+        until(lambda: any(meta.clock == "camera" for meta in frames(log)), "the camera's clock")
+        until(lambda: len(epochs(log)[-1]) > 30, "a group of pictures by the camera's clock")
+        summary = end()
+    found = epochs(log)
+    check_epochs(found)
+    assert [{meta.clock for meta in epoch} for epoch in found] == [{"ingest"}, {"camera"}]
+    whole = {picture.payload for picture in PassedVideo(clip, stream="cam").pictures()}
+    sent = [
+        payload(log, meta) for meta in frames(log) if not meta.keyframe
+    ]  # key frames get parameter sets on their way
+    assert [unit for unit in sent if unit not in whole] == []
+    assert {(meta.width, meta.height, meta.content_type) for meta in frames(log)} == {(160, 64, "video/h264")}
+    assert all(0 <= meta.received_us - meta.captured_us < 10_000_000 for meta in found[1])
+    assert summary.streams["cam"].error == ""
+
+
+def test_a_server_that_is_started_again_begins_a_new_epoch(
+    log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with RtspServer({"/cam": clip}) as server, following(log, camera(server.url("/cam"))) as end:
+        until(lambda: frames(log), "the first frame")
+        server.kill()
+        until(lambda: "next try in" in caplog.text, "that it is away")
+        before = len(epochs(log))
+        server.start()
+        until(lambda: len(epochs(log)) > before, "an epoch after the restart", 60)
+        end()
+    check_epochs(epochs(log))
+    assert caplog.text.count("stream cam: back after") == 1
+    assert [account.ended for account in log.ingest_accounts()][-1] == "stopped"
+
+
+def test_a_server_that_hangs_has_broken_off(log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        RtspServer({"/cam": clip}) as server,
+        following(log, camera(server.url("/cam"), open_s=10.0, stall_s=2.0)) as end,
+    ):
+        until(lambda: frames(log), "the first frame")
+        server.freeze()
+        until(lambda: "has sent no picture for 2 s" in caplog.text, "that it hangs")
+        before = len(epochs(log))
+        server.thaw()
+        until(lambda: len(epochs(log)) > before, "an epoch afterwards", 60)
+        end()
+    check_epochs(epochs(log))
+
+
+def test_a_wrong_password_is_said_and_never_shown(log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with RtspServer({"/cam": clip}, credentials=f"ann:{PASSWORD}") as server:
+        with following(log, camera(server.url("/cam", "ann:wrong-secret"))) as end:
+            until(lambda: "refuses the user or the password" in caplog.text, "the refusal")
+            summary = end()
+        with following(log, camera(server.url("/cam", f"ann:{ESCAPED}"), "right")):
+            until(lambda: frames(log, "right"), "a frame with the right password")
+    assert frames(log) == []
+    shown = caplog.text + repr(summary) + repr(log.ingest_accounts())
+    assert "ann@127.0.0.1" in shown
+    assert [secret for secret in ("wrong-secret", PASSWORD, ESCAPED) if secret in shown] == []
+
+
+def test_h265_passes_through(log: FrameLog, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "clip.h265.mp4", 200, codec="libx265", params="keyint=10:min-keyint=10:scenecut=0")
+    with RtspServer({"/cam": film}) as server, following(log, camera(server.url("/cam"))):
+        until(lambda: len(frames(log)) > 20, "frames")
+    check_epochs(epochs(log))
+    assert {meta.content_type for meta in frames(log)} == {"video/h265"}
+
+
+def test_among_eight_cameras_bad_ones_touch_no_other(
+    log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = [f"cam-{number}" for number in range(5)]
+    with (
+        RtspServer({f"/{name}": clip for name in good}) as server,
+        tcp_server(silent) as hanging,
+        tcp_server(garbage) as broken,
+    ):
+        sources = [camera(server.url(f"/{name}"), name) for name in good]
+        sources += [
+            camera(f"rtsp://127.0.0.1:{port}/x", name, open_s=600.0)
+            for name, port in {"hangs": hanging, "garbage": broken, "refuses": 1}.items()
+        ]
+        with following(log, *sources) as end:
+            until(lambda: all(len(frames(log, name)) > 50 for name in good), "frames of all good ones", 60)
+            until(
+                lambda: all(f"stream {name}: " in caplog.text for name in ("garbage", "refuses")),
+                "a word about the bad ones",
+            )
+            summary = end()
+    for name in good:
+        check_epochs(epochs(log, name))
+    assert "stream hangs" not in caplog.text, "its own deadline is far, and no other has waited for it"
+    assert [summary.streams[name].frames for name in ("hangs", "garbage", "refuses")] == [0, 0, 0]
+    assert not summary.errors
+
+
+# ---------------------------------------------------------------- HTTP
+
+
+def shades(*sizes: tuple[int, int]) -> list[bytes]:
+    return [jpeg(*size, shade=number % 256) for number, size in enumerate(sizes)]
+
+
+def without_tables(data: bytes) -> bytes:
+    """Take the Huffman tables out, as cameras on USB do."""
+    at = data.index(b"\xff\xc4")
+    while data[at : at + 2] == b"\xff\xc4":
+        data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4]) :]
+    return data
+
+
+def test_motion_jpeg_passes_byte_for_byte_and_a_change_of_size_begins_an_epoch(log: FrameLog) -> None:
+    pictures = shades(*repeat((64, 48), 5), *repeat((32, 32), 5))
+    with (
+        tcp_server(mjpeg(pictures, then=silent)) as port,
+        following(log, camera(f"http://127.0.0.1:{port}/video")),
+    ):
+        until(lambda: len(frames(log)) == 10, "ten frames")
+    found = epochs(log)
+    check_epochs(found)
+    assert [[(meta.width, meta.height) for meta in epoch] for epoch in found] == [[(64, 48)] * 5, [(32, 32)] * 5]
+    assert [payload(log, meta) for meta in frames(log)] == pictures
+
+
+def test_jpegs_without_tables_get_the_standard_ones(log: FrameLog) -> None:
+    pictures = shades(*repeat((320, 240), 3))
+    bare = [without_tables(data) for data in pictures]
+    with (
+        tcp_server(mjpeg(bare, then=silent)) as port,
+        following(log, camera(f"http://127.0.0.1:{port}/video")),
+    ):
+        until(lambda: len(frames(log)) == 3, "three frames")
+    for meta, original in zip(frames(log), pictures, strict=True):
+        assert (_core.decode_jpeg(payload(log, meta)) == _core.decode_jpeg(original)).all()
+
+
+def test_video_that_changes_its_size_in_mid_stream_begins_an_epoch(log: FrameLog, tmp_path: Path) -> None:
+    parts = [ts(tmp_path / f"{number}.ts", size) for number, size in enumerate([(160, 64), (320, 128)])]
+    with (
+        tcp_server(answering("video/mp2t", parts, then=silent)) as port,
+        following(log, camera(f"http://127.0.0.1:{port}/video")),
+    ):
+        until(lambda: len(epochs(log)) == 2 and len(epochs(log)[1]) >= 15, "both sizes")
+    found = epochs(log)
+    check_epochs(found)
+    assert [{(meta.width, meta.height) for meta in epoch} for epoch in found] == [{(160, 64)}, {(320, 128)}]
+
+
+def ts(path: Path, size: tuple[int, int]) -> bytes:
+    """Return a second of H.264 of this size as a camera multiplexes it, without an end."""
+    import av
+    import numpy as np
+    from av.video.stream import VideoStream
+
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("libx264", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.options = {"x264-params": "keyint=10:bframes=0", "preset": "veryfast"}
+        for number in range(25):
+            pixels = np.full((size[1], size[0], 3), number * 10, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return path.read_bytes()
+
+
+def test_a_recording_ends_with_its_end(log: FrameLog, tmp_path: Path) -> None:
+    write_film(tmp_path / "clip.mp4", 20, params=SECOND)
+    with file_server(tmp_path) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")], rate="max")
+    assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 20)
+    check_epochs(epochs(log))
+
+
+def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path) -> None:
+    import av
+
+    film = write_film(tmp_path / "clip.mp4", 30, params="keyint=10:min-keyint=10:scenecut=0")
+    with av.open(str(film)) as source, av.open(str(tmp_path / "live.m3u8"), "w", format="hls") as playlist:
+        video = playlist.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                playlist.mux(packet)
+    with file_server(tmp_path) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/live.m3u8")], rate="max")
+    assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 30)
+    check_epochs(epochs(log))
+    assert {meta.content_type for meta in frames(log)} == {"video/h264"}
+
+
+def test_what_another_codec_sends_is_encoded_to_jpeg(
+    log: FrameLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_film(tmp_path / "clip.mkv", 20, codec="libvpx-vp9")
+    with file_server(tmp_path) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mkv")], rate="max")
+    assert summary.streams["cam"].frames == 20
+    assert {meta.content_type for meta in frames(log)} == {"image/jpeg"}
+    assert caplog.text.count("it sends vp9, which is decoded and encoded to JPEG here") == 1
+
+
+def test_an_audit_of_what_cameras_sent_is_clean(clip: Path) -> None:
+    with MemoryLog() as log, RtspServer({"/cam": clip}) as server:
+        with following(log, camera(server.url("/cam"))):
+            until(lambda: len(epochs(log)) == 2, "two epochs")
+        report = audit(log, rows_only=True)
+    assert (report.missing, report.out_of_order, report.lost) == (report.frames, 0, 0), "only events are missing"
+    assert [left.reason for account in report.sources for left in account.left_out] in ([], [TOO_EARLY])

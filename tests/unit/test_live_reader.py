@@ -1,0 +1,179 @@
+"""Tests of the thread that reads a camera: what its queue holds, and what becomes of what it cannot hold."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from framehop.errors import SourceAwayError
+from framehop.protocols import Picture, SourceFacts
+from framehop.sources.address import Address
+from framehop.sources.live import live_video, reader
+from framehop.sources.live.connecting import Connecting
+from framehop.sources.live.live_video import LiveVideo
+from framehop.sources.live.losses import Losses
+from framehop.sources.live.reader import TOO_SLOW, Reader
+from tests.waiting import until
+
+CAM = Address.parse("rtsp://cam/x")
+
+
+def how() -> Connecting:
+    return Connecting(address=CAM, codec="auto", quality=85, open_s=1.0, stall_s=1.0, name=CAM.shown, losses=Losses())
+
+
+class Scripted:
+    """A connection that gives pictures, and then does what it is told."""
+
+    facts = SourceFacts(codec="h264")
+    doubt = ""
+
+    def __init__(self, pictures: Iterator[Picture], end: Callable[[], None] = lambda: None) -> None:
+        self._pictures, self._end = pictures, end
+        self.closed = False
+
+    def pictures(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
+        yield from self._pictures
+        self._end()
+
+    def __enter__(self) -> Scripted:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.closed = True
+
+
+def numbered(count: int, *, group: int = 5, due: bool = False) -> Iterator[Picture]:
+    for number in range(count):
+        yield Picture(
+            payload=bytes([number]),
+            media_us=number,
+            keyframe=number % group == 0,
+            begins=number == 0,
+            due_us=number if due else None,
+        )
+
+
+def reading(scripted: Scripted, of: Connecting | None = None) -> Reader:
+    return Reader(of or how(), lambda _how: scripted)  # type: ignore[arg-type,return-value]
+
+
+def all_of(thread: Reader, found: list[Picture] | None = None) -> list[Picture]:
+    """Take everything, into `found` even if an error ends it."""
+    found = [] if found is None else found
+    while not thread.over:
+        if (picture := thread.take(10.0)) is not None:
+            found.append(picture)
+    return found
+
+
+def test_what_was_read_comes_before_what_ended_it() -> None:
+    def breaks() -> None:
+        raise SourceAwayError("broken off")
+
+    thread = reading(Scripted(numbered(3), breaks))
+    found: list[Picture] = []
+    with pytest.raises(SourceAwayError, match="broken off"):
+        all_of(thread, found)
+    assert [picture.media_us for picture in found] == [0, 1, 2]
+
+
+def test_what_finds_no_room_is_counted_up_to_the_next_key_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "QUEUE_PICTURES", 3)
+    monkeypatch.setattr(reader, "PATIENCE_S", 0.0)
+    room, full, of = threading.Event(), threading.Event(), how()
+
+    def held_up() -> Iterator[Picture]:
+        for picture in numbered(12):
+            if picture.media_us == 7:
+                full.set()
+                assert room.wait(30)
+            yield picture
+
+    thread = reading(Scripted(held_up()), of)
+    assert full.wait(30)
+    found = [thread.take(10.0) for _ in range(3)]
+    room.set()
+    found += all_of(thread)
+    assert [(picture.media_us, picture.begins) for picture in found if picture] == [
+        (0, True),
+        (1, False),
+        (2, False),
+        (10, True),
+        (11, False),
+    ]
+    assert [(left.reason, left.count) for left in of.losses.so_far] == [(TOO_SLOW, 7)]
+
+
+def test_a_recording_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "QUEUE_PICTURES", 2)
+    monkeypatch.setattr(reader, "PATIENCE_S", 0.0)
+    of = how()
+    thread = reading(Scripted(numbered(20, due=True)), of)
+    assert [picture.media_us for picture in all_of(thread)] == list(range(20))
+    assert list(of.losses.so_far) == []
+
+
+def test_the_bytes_in_the_queue_are_bounded_and_one_picture_always_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "QUEUE_BYTES", 10)
+    monkeypatch.setattr(reader, "PATIENCE_S", 0.0)
+    large = (Picture(payload=bytes(100), media_us=number, begins=number == 0) for number in range(3))
+    of = how()
+    thread = reading(Scripted(large), of)
+    until(lambda: not thread.alive, "the end of the connection")
+    assert [picture.media_us for picture in all_of(thread)] == [0]
+    assert sum(left.count for left in of.losses.so_far) == 2
+
+
+def test_a_reader_that_is_closed_ends_and_closes_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "QUEUE_PICTURES", 1)
+    monkeypatch.setattr(reader, "PATIENCE_S", 1000.0)
+    scripted = Scripted(numbered(3))
+    thread = reading(scripted)
+    assert thread.take(10.0) is not None
+    thread.close()
+    until(lambda: not thread.alive, "the end of the thread")
+    assert scripted.closed
+
+
+# ---------------------------------------------------------------- a camera that hangs for ever
+
+
+@pytest.fixture
+def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A connection that never comes about, whatever its deadline says, until this is set."""
+    release = threading.Event()
+
+    def never(_how: Connecting) -> Scripted:
+        assert release.wait(60)
+        raise SourceAwayError("released")
+
+    monkeypatch.setattr(live_video, "Reader", lambda of: Reader(of, never))  # type: ignore[arg-type]
+    yield release
+    release.set()
+
+
+def test_a_stop_does_not_wait_for_what_hangs(hang: threading.Event) -> None:
+    camera = LiveVideo(CAM, stream="cam", open_s=1000.0, stall_s=1000.0)
+    assert list(camera.follow(lambda: True)) == []
+    with pytest.raises(SourceAwayError, match="still hangs"):
+        next(camera.follow(lambda: False))
+    hang.set()
+    until(lambda: _ends(camera), "another try once the first is over")
+
+
+def test_what_hangs_beyond_its_deadlines_is_given_up(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_video, "SLACK_S", 0.0)
+    camera = LiveVideo(CAM, stream="cam", open_s=0.0, stall_s=0.1)
+    with pytest.raises(SourceAwayError, match="rtsp://cam/x hangs"):
+        next(camera.follow(lambda: False))
+
+
+def _ends(camera: LiveVideo) -> bool:
+    try:
+        next(camera.follow(lambda: False))
+    except SourceAwayError as error:
+        return str(error) == "released"
+    return False
