@@ -68,6 +68,11 @@ class Asked:
     def wait_for(self, stream: str, done: Callable[[StreamStatus], bool]) -> None:
         until(lambda: done(self.streams()[stream]), f"stream {stream}", 60)
 
+    @property
+    def named(self) -> tuple[str, str]:
+        """The option that names it, as other pipelines of this user may run."""
+        return "--pipeline", str(self.process.pid)
+
     def line(self, text: str) -> str:
         """Return the next line of its stderr that has this text."""
         assert self.process.stderr is not None
@@ -173,10 +178,10 @@ def test_an_ingest_is_found_and_changed_by_the_commands(house: House) -> None:
         for stream, source, message in (("b", "/no-such.mp4", "no such file"), ("a", "testsrc:", "a has the source")):
             with pytest.raises(ProcessError, match=message):
                 ingest.add(stream, source)
-        assert house.framehop("stream", "add", f"b={LIVE}").returncode == 0
+        assert house.framehop("stream", "add", f"b={LIVE}", *ingest.named).returncode == 0
         ingest.wait_for("b", running_with_frames)
-        assert house.framehop("stream", "pause", "a").returncode == 0
-        listed = json.loads(house.framehop("stream", "list", "--json").stdout)["streams"]
+        assert house.framehop("stream", "pause", "a", *ingest.named).returncode == 0
+        listed = json.loads(house.framehop("stream", "list", "--json", *ingest.named).stdout)["streams"]
         assert {status["stream"]: status["phase"] for status in listed} == {"a": "paused", "b": "running"}
         ingest.change("remove", "a")
         ingest.process.send_signal(signal.SIGINT)
