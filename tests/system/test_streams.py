@@ -231,7 +231,7 @@ def test_a_camera_of_a_file_shows_its_health_and_never_its_password(house: House
             ingest.wait_for("cam", running_with_frames)
             server.kill()
             ingest.wait_for("cam", lambda status: status.phase == "retrying" and status.health.next_try_us > 0)
-            shown = house.framehop("stream", "list")
+            shown = house.framehop("stream", "list", *ingest.named)
             assert "next try in" in shown.stdout
             server.start()
             ingest.wait_for("cam", lambda status: status.phase == "running" and status.health.reconnects == 1)
