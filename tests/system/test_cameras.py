@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise, repeat
@@ -115,6 +117,8 @@ def test_an_rtsp_cameras_pictures_pass_through_with_its_clock(log: FrameLog, cli
     assert [unit for unit in sent if unit not in whole] == []
     assert {(meta.width, meta.height, meta.content_type) for meta in frames(log)} == {(160, 64, "video/h264")}
     assert all(0 <= meta.received_us - meta.captured_us < 10_000_000 for meta in found[1])
+    steps = [b.captured_us - a.captured_us for a, b in pairwise(found[1])]
+    assert all(abs(step - 40_000) < 1000 for step in steps), "times of arrival are not as even as this"
     assert summary.streams["cam"].error == ""
 
 
@@ -235,8 +239,7 @@ def test_jpegs_without_tables_get_the_standard_ones(log: FrameLog) -> None:
         following(log, camera(f"http://127.0.0.1:{port}/video")),
     ):
         until(lambda: len(frames(log)) == 3, "three frames")
-    for meta, original in zip(frames(log), pictures, strict=True):
-        assert (_core.decode_jpeg(payload(log, meta)) == _core.decode_jpeg(original)).all()
+    assert [payload(log, meta) for meta in frames(log)] == pictures, "libjpeg had written the standard tables"
 
 
 def test_video_that_changes_its_size_in_mid_stream_begins_an_epoch(log: FrameLog, tmp_path: Path) -> None:
@@ -276,6 +279,44 @@ def test_a_recording_ends_with_its_end(log: FrameLog, tmp_path: Path) -> None:
         summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")], rate="max")
     assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 20)
     check_epochs(epochs(log))
+
+
+def test_a_recording_that_breaks_off_fails(log: FrameLog, tmp_path: Path) -> None:
+    whole = write_film(tmp_path / "clip.mkv", 500, params=SECOND).read_bytes()
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(
+            f"HTTP/1.0 200 OK\r\nContent-Length: {len(whole)}\r\n\r\n".encode() + whole[: len(whole) // 2]
+        )
+
+    with tcp_server(serve) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mkv")], rate="max")
+    assert 0 < summary.streams["cam"].frames < 500
+    assert "before its end" in summary.errors["cam"]
+    check_epochs(epochs(log))
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180])
+def test_a_recording_is_upright_as_the_same_file_is(log: FrameLog, tmp_path: Path, degrees: int) -> None:
+    film = turned(write_film(tmp_path / "clip.mp4", 5, params=SECOND), degrees)
+    with file_server(tmp_path) as port:
+        ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")], rate="max")
+    expected = [
+        (picture.content_type, picture.width, picture.height) for picture in PassedVideo(film, stream="s").pictures()
+    ]
+    assert ("orientation" in expected[0][0]) == (degrees > 0)
+    assert [(meta.content_type, meta.width, meta.height) for meta in frames(log)] == expected
+
+
+def turned(film: Path, degrees: int) -> Path:
+    """Write the matrix of a rotation into the header of the only track, as a phone does."""
+    data = film.read_bytes()
+    at = data.index(b"tkhd") + 4 + 4 + 36
+    turn = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[degrees]
+    a, b, c, d = (value << 16 for value in turn)
+    film.write_bytes(data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[at + 36 :])
+    return film
 
 
 def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path) -> None:

@@ -121,6 +121,18 @@ def test_a_log_that_is_away_when_an_epoch_begins_is_waited_for(log: FrameLog, mo
     assert len(epochs(log)) == 2
 
 
+def test_a_frame_that_is_never_acknowledged_does_not_hold_up_the_next_epoch_for_ever(
+    log: FrameLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = MemoryWriter.append
+    monkeypatch.setattr(MemoryWriter, "append", lambda writer, frame, *_rest, **_named: append(writer, frame))
+    clock = ManualClock()
+    stop = ManualEvent(clock)
+    summary = ingest(log, [Script(([1, 1], None), on_end=stop.set)], stop=stop, clock=clock)
+    assert summary.streams["cam"].in_doubt == 2
+    assert len(epochs(log)) == 2
+
+
 def test_a_stop_ends_the_wait_for_the_next_try(log: FrameLog) -> None:
     stop = threading.Event()
 

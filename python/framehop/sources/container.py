@@ -48,6 +48,7 @@ __all__ = [
     "matrix_of",
     "open_address",
     "open_video",
+    "orientation_in",
     "orientation_of",
     "packets_of",
     "rate_of",
@@ -192,6 +193,17 @@ def orientation_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> int:
         except FFmpegError:
             frame = None
         return 1 if frame is None else _exif(matrix_of(frame))
+
+
+def orientation_in(packet: Packet[VideoStream]) -> int:
+    """Return the same by the key frame in `packet`, which stays as it is. Resets the stream's own decoder."""
+    decoder = packet.stream.codec_context
+    try:
+        frames = [*decoder.decode(packet), *decoder.decode(None)]
+    except FFmpegError:
+        frames = []
+    decoder.flush_buffers()
+    return _exif(matrix_of(frames[0])) if frames else 1
 
 
 def _exif(matrix: Matrix) -> int:

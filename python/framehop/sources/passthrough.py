@@ -82,8 +82,7 @@ class PassedVideo:
     @property
     def content_type(self) -> str:
         """The content type of each frame, with the orientation if pictures are to be turned."""
-        turned = f";orientation={self._orientation}" if self._orientation != 1 else ""
-        return f"video/{self._codec}{turned}"
+        return content_type_of(self._codec, self._orientation)
 
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
         """Yield access units, always read from the file's start, so that a seq is the same unit every time."""
@@ -161,6 +160,11 @@ def _obstacle_in(container: InputContainer, video: VideoStream) -> str:
     except FFmpegError as error:
         return reason_of(error)
     return "it has no time stamps; use --codec jpeg, or put it into a container such as mp4"
+
+
+def content_type_of(codec: VideoCodec, orientation: int) -> str:
+    """Return the content type of access units whose pictures are to be turned as Exif's `orientation` says."""
+    return f"video/{codec}" + (f";orientation={orientation}" if orientation != 1 else "")
 
 
 def _base(video: VideoStream) -> Fraction:

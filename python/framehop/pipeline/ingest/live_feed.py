@@ -15,6 +15,7 @@ from framehop.types import StreamState
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 0.25  # between two looks whether an epoch is in the log
+SETTLED_S = 30.0  # after which it never will be: what is not acknowledged by then was refused
 
 
 def feed_of(
@@ -71,9 +72,10 @@ class LiveFeed(Feed):
     def _next_state(self) -> StreamState | None:
         """Return the state of the next epoch; None when stopped. A log that is away is waited for: the reader of the source holds
         back what comes, and counts what it cannot hold."""
+        settled_at_s = self._clock.monotonic() + SETTLED_S
         while not self._stop.is_set():
             self._writer.flush(0.0)  # raises the reason when the log has failed for good
-            if self.acked < self.appended:
+            if self.acked < self.appended and (self._writer.stalled or self._clock.monotonic() < settled_at_s):
                 self._stop.wait(SETTLE_S)
                 continue
             try:

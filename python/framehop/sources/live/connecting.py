@@ -10,6 +10,7 @@ from framehop.sources.address import Address, without_secrets
 from framehop.sources.container import (
     FILE_FORMATS,
     ExitError,
+    FFmpegError,
     HTTPForbiddenError,
     HTTPUnauthorizedError,
     InputContainer,
@@ -65,7 +66,7 @@ def _opened_device(how: Connecting) -> InputContainer:
     """Ask a device for JPEGs, and for anything else if it has none: that is many times larger, and has to be encoded here."""
     try:
         return _connected(how, {"input_format": "mjpeg"})
-    except ValueError:
+    except FFmpegError:
         return _connected(how, {})
 
 

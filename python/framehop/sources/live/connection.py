@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from framehop.errors import SourceAwayError
+from framehop.errors import SourceAwayError, SourceError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.container import (
     ExitError,
@@ -60,7 +60,8 @@ class Connection:
 
     def pictures(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
         """Yield pictures from the first key frame on, until `stopped`, or until a recording ends. A picture `begins` where what is
-        sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks."""
+        sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks, and SourceError
+        when a recording breaks off, which would come again from its beginning."""
         epoch: _Epoch | None = None
         began_s = time.monotonic()
         for made, moment in self._made(stopped):
@@ -113,10 +114,15 @@ class Connection:
         except FFmpegError as error:
             if lacks_memory(error):
                 raise
-            raise SourceAwayError(f"{self._how.name} has broken off: {words_of(error)}") from None
+            raise self._broken(f"has broken off: {words_of(error)}") from None
 
-    def _stalled(self) -> SourceAwayError:
-        return SourceAwayError(f"{self._how.name} has sent no picture for {self._how.stall_s:g} s")
+    def _stalled(self) -> SourceError:
+        return self._broken(f"has sent no picture for {self._how.stall_s:g} s")
+
+    def _broken(self, what: str) -> SourceError:
+        if self.is_recording:
+            return SourceError(f"{self._how.name} {what}, before its end; ingest it again from the beginning")
+        return SourceAwayError(f"{self._how.name} {what}")
 
     def close(self) -> None:
         self._container.close()

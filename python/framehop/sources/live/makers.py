@@ -11,11 +11,20 @@ from framehop import _core
 from framehop._core import encode_jpeg, parameter_sets
 from framehop.errors import CorruptPictureError, SourceError
 from framehop.protocols import NO_PICTURE
-from framehop.sources.container import FFmpegError, Packet, VideoFrame, VideoStream, lacks_memory, reason_of, shape_in
+from framehop.sources.container import (
+    FFmpegError,
+    Packet,
+    VideoFrame,
+    VideoStream,
+    lacks_memory,
+    orientation_in,
+    reason_of,
+    shape_in,
+)
 from framehop.sources.film import NO_DECODER, Codec
 from framehop.sources.live.jpegs import size_of, with_tables
 from framehop.sources.live.losses import Losses
-from framehop.sources.passthrough import CODECS, Units, VideoCodec
+from framehop.sources.passthrough import CODECS, Units, VideoCodec, content_type_of
 from framehop.sources.raster import JPEG_MAGIC
 from framehop.sources.video import Upright
 
@@ -79,16 +88,19 @@ class _Passed:
         self._units = Units(codec, video, name, _sets_of(codec, video))
         self._sets = b""
         self._shape = Shape(width=video.codec_context.width, height=video.codec_context.height)
+        self._orientation = 0  # not known yet
 
     def make(self, packet: VideoPacket) -> Iterator[Made]:
         pts = packet.pts  # before the filter, which empties the packet
+        if packet.is_keyframe and not self._orientation:
+            self._orientation = orientation_in(packet)
         unit = self._units.read(packet)
         if unit.keyframe:
             self._look(unit.payload)
         yield Made(
             payload=unit.payload,
             pts=pts,
-            content_type=f"video/{self.codec}",
+            content_type=content_type_of(self.codec, self._orientation or 1),
             keyframe=unit.keyframe,
             shape=self._shape,
             error=unit.error,
@@ -99,6 +111,7 @@ class _Passed:
         if sets != self._sets:
             self._sets = sets
             width, height, rate = shape_in(self._ffmpeg_name, unit)
+            width, height = (width, height) if self._orientation < 5 else (height, width)
             self._shape = Shape(width=width, height=height, rate=rate) if width else self._shape
 
 
