@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import ConfigError, SourceError
-from framehop.sources import SourceSpec, expand, open_sources, parse_source
+from framehop.sources import SourceSpec, expand, open_specs, parse_source
 from framehop.sources.expand import MAX_SOURCES
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
@@ -49,7 +49,7 @@ def test_a_folder_of_pictures_is_one_source(place: Callable[..., Path]) -> None:
 def test_of_a_mixed_folder_the_pictures_are_one_source_and_each_video_another(place: Callable[..., Path]) -> None:
     folder = place("yard/a.jpg", "yard/north.mp4", "yard/south.mp4", "yard/notes.txt") / "yard"
     assert streams(folder) == ["yard", "north", "south"]
-    opened = open_sources([str(folder)])
+    opened = open_specs(expand([str(folder)]))
     assert opened.failures == {}
     assert [len(list(source.pictures())) for source in opened.sources] == [1, FRAMES, FRAMES]
 
@@ -67,7 +67,7 @@ def test_videos_that_differ_in_their_suffix_alone_keep_it(place: Callable[..., P
 def test_a_pattern_names_videos_and_of_each_folder_the_pictures(place: Callable[..., Path]) -> None:
     root = place("clips/a.mp4", "clips/b.mp4", "east/1.jpg", "east/2.jpg", "east/skip.png", "west/3.jpg")
     assert streams(root / "clips" / "*.mp4") == ["a", "b"]
-    opened = open_sources([str(root / "*" / "*.jpg")])
+    opened = open_specs(expand([str(root / "*" / "*.jpg")]))
     assert [(source.stream, len(list(source.pictures()))) for source in opened.sources] == [("east", 2), ("west", 1)]
 
 
@@ -122,8 +122,8 @@ def test_more_sources_than_threads_are_refused() -> None:
 
 def test_one_that_cannot_be_opened_keeps_no_other_from_starting(place: Callable[..., Path]) -> None:
     root = place("yard/north.mp4", "yard/notes.txt")
-    opened = open_sources(
-        [str(root / "yard" / "north.mp4"), str(root / "gone.mp4"), f"notes={root / 'yard/notes.txt'}"]
+    opened = open_specs(
+        expand([str(root / "yard" / "north.mp4"), str(root / "gone.mp4"), f"notes={root / 'yard/notes.txt'}"])
     )
     assert [source.stream for source in opened.sources] == ["north"]
     assert set(opened.failures) == {"gone", "notes"}
@@ -132,7 +132,7 @@ def test_one_that_cannot_be_opened_keeps_no_other_from_starting(place: Callable[
 
 def test_when_none_can_be_opened_all_are_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as refused:
-        open_sources([str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4")])
+        open_specs(expand([str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4")]))
     assert "a.mp4" in str(refused.value)
     assert "b.mp4" in str(refused.value)
 

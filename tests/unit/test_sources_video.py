@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from framehop._core import decode_jpeg
 from framehop.errors import MissingExtraError, SourceError
 from framehop.protocols import Picture
-from framehop.sources import SourceOptions, open_sources, parse_source
+from framehop.sources import SourceOptions, expand, open_specs, parse_source
 from framehop.sources.container import Timeline
 from framehop.sources.video import VideoSource
 
@@ -183,7 +183,7 @@ def test_a_file_that_claims_more_than_all_memory_is_at_fault_itself(
     monkeypatch.setattr(av, "open", refuse)
     with pytest.raises(SourceError, match=r"cannot open .*clip\.mp4 as video"):
         VideoSource(clip, stream="clip")
-    opened = open_sources(["good=testsrc:?count=1", str(clip)])
+    opened = open_specs(expand(["good=testsrc:?count=1", str(clip)]))
     assert ([source.stream for source in opened.sources], list(opened.failures)) == (["good"], ["clip"])
     monkeypatch.setattr("framehop.sources.container._ROOM", 1 << 60)  # there is truly none left
     with pytest.raises(MemoryError):
@@ -193,5 +193,5 @@ def test_a_file_that_claims_more_than_all_memory_is_at_fault_itself(
 @pytest.mark.parametrize("name", ["std::bad_alloc.mp4", "Failed to allocate memory.mp4", "Cannot allocate memory.jpg"])
 def test_the_name_of_a_broken_file_is_no_lack_of_memory(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"neither")
-    opened = open_sources(["good=testsrc:?count=1", str(tmp_path / name)])
+    opened = open_specs(expand(["good=testsrc:?count=1", str(tmp_path / name)]))
     assert "good" in [source.stream for source in opened.sources]

@@ -8,7 +8,6 @@ from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec
 from framehop.sources.opening import (
     OpenedSources,
     check_distinct,
-    open_sources,
     open_specs,
     parse_source,
     parse_sources,
@@ -26,7 +25,6 @@ __all__ = [
     "check_distinct",
     "expand",
     "hide_credentials",
-    "open_sources",
     "open_specs",
     "parse_source",
     "parse_sources",

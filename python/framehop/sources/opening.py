@@ -20,11 +20,6 @@ class OpenedSources:
     failures: dict[str, str]
 
 
-def open_sources(sources: Iterable[str | SourceSpec], options: SourceOptions | None = None) -> OpenedSources:
-    """Open the sources that the texts name; see `open_specs`. Raises also what `expand` raises."""
-    return open_specs(expand(sources), options)
-
-
 def open_specs(specs: Sequence[SourceSpec], options: SourceOptions | None = None) -> OpenedSources:
     """Open every source that can be opened, so that a bad one keeps no other from starting. Raises SourceError when none can."""
     opened: list[Source] = []
