@@ -175,6 +175,18 @@ def test_h265_passes_through(log: FrameLog, tmp_path: Path) -> None:
     assert {meta.content_type for meta in frames(log)} == {"video/h265"}
 
 
+def test_another_clock_waits_for_a_key_frame_that_needs_nothing_before_it(log: FrameLog, tmp_path: Path) -> None:
+    """With open groups there is none: a new epoch would lack the pictures that lead its key frame on the screen."""
+    params = "keyint=10:min-keyint=10:scenecut=0:open-gop=1"
+    film = write_film(tmp_path / "clip.mp4", 1000, params=params, bframes=2)
+    with RtspServer({"/cam": film}) as server, following(log, camera(server.url("/cam"))):
+        until(lambda: len(frames(log)) > 125, "five seconds, in which it has told its clock")
+    [found] = epochs(log)
+    assert {meta.clock for meta in found} == {"ingest"}
+    assert sum(meta.keyframe for meta in found) > 10
+    assert any(a.captured_us > b.captured_us for a, b in pairwise(found))
+
+
 def test_among_eight_cameras_bad_ones_touch_no_other(
     log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

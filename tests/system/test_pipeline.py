@@ -140,7 +140,8 @@ def test_an_idle_pipeline_sleeps(house: House) -> None:
     ("args", "says"),
     [
         (["ingest", "no-such-file.mp4"], "no-such-file.mp4"),
-        (["ingest", "rtsp://camera/1"], "unknown source"),
+        (["ingest", "ftp://camera/1"], "unknown source"),
+        (["ingest", "rtsp://ann:s3#cret@camera/1"], "%23 for #"),
         (["run", "README.txt"], "README.txt"),
         (["run", SHAPES, "--model", "no-such-model"], "coco-ssd"),
         (["run", SHAPES, "--rate", "fast"], "realtime"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from urllib.parse import quote
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 from framehop.config import expand_filled
@@ -66,6 +70,22 @@ def test_an_address_that_is_none_is_refused_without_showing_it(text: str) -> Non
         Address.parse(text)
     assert not {"s3", "cret", "ann"} & set(str(caught.value).replace("/", " ").split())
     assert "s3cret" not in str(caught.value)
+
+
+@hypothesis.given(st.text(min_size=1), st.text(min_size=1))
+def test_any_password_goes_to_ffmpeg_and_nowhere_else(user: str, password: str) -> None:
+    quoted = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    address = Address.parse(f"rtsp://{quoted}@cam:554/x?transport=udp")
+    assert address.url == f"rtsp://{quoted}@cam:554/x"
+    assert address.shown == f"rtsp://{quote(user, safe='')}@cam:554/x"
+    assert without_secrets(address.url) == address.shown
+
+
+@hypothesis.given(st.text())
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    for address in (f"rtsp://{text}", f"http://ann:p@{text}"):
+        with contextlib.suppress(SourceError):
+            assert "ann:p" not in Address.parse(address).shown
 
 
 def test_the_transport_is_taken_out_of_the_address() -> None:

@@ -194,10 +194,12 @@ class _Times:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """An access unit in Annex B form. `error`: why it is none; the payload is then what came."""
+    """An access unit in Annex B form. `clean`: no picture that is shown before this key frame comes after it. `error`: why it is no
+    access unit; the payload is then what came."""
 
     payload: bytes
     keyframe: bool = False
+    clean: bool = False
     error: str = ""
 
 
@@ -230,4 +232,4 @@ class Units:
             self.sets = parameter_sets(self.codec, data)
         elif facts.keyframe:
             data = self.sets + data
-        return Unit(payload=data, keyframe=facts.keyframe)
+        return Unit(payload=data, keyframe=facts.keyframe, clean=facts.clean)

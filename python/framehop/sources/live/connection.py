@@ -65,7 +65,7 @@ class Connection:
         epoch: _Epoch | None = None
         began_s = time.monotonic()
         for made, moment in self._made(stopped):
-            begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made.shape, self._clock))
+            begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made, self._clock))
             if begins:
                 epoch = _Epoch(made.shape, self._clock)
                 self._tell(made.shape)
@@ -152,9 +152,12 @@ class _Epoch:
         self._by_camera = clock.believed
         self._times = ScreenTimes()
 
-    def goes_on(self, shape: Shape, clock: CameraClock) -> bool:
-        """Return whether a key frame continues the epoch."""
-        return shape == self._shape and clock.believed == self._by_camera
+    def goes_on(self, key: Made, clock: CameraClock) -> bool:
+        """Return whether a key frame continues the epoch. A new clock alone waits for one behind which no picture needs what came
+        before it, since the next epoch would lack that."""
+        if key.shape != self._shape:
+            return False
+        return clock.believed == self._by_camera or not (key.clean or not self._times.reordered)
 
     def picture(self, made: Made, moment: _Moment, *, begins: bool) -> Picture:
         clock_us = moment.by_camera_us if self._by_camera else None

@@ -46,12 +46,14 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A picture for the log, without its times. `pts`: its place on the screen, in the stream's time base."""
+    """A picture for the log, without its times. `pts`: its place on the screen, in the stream's time base. `clean`: no picture that
+    is shown before this key frame comes after it."""
 
     payload: bytes
     pts: int | None
     content_type: str = "image/jpeg"
     keyframe: bool = True
+    clean: bool = True
     shape: Shape = Shape()
     error: str = ""
 
@@ -102,6 +104,7 @@ class _Passed:
             pts=pts,
             content_type=content_type_of(self.codec, self._orientation or 1),
             keyframe=unit.keyframe,
+            clean=unit.clean,
             shape=self._shape,
             error=unit.error,
         )

@@ -17,6 +17,7 @@ class ScreenTimes:
 
     def __init__(self) -> None:
         self._recent: list[tuple[int, int]] = []  # (place on the screen, capture time), both in microseconds and rising
+        self.reordered = False  # whether a picture has come later than one that is shown after it
         self._shift_us = 0
         self._trimmed = False
 
@@ -27,7 +28,9 @@ class ScreenTimes:
             self._recent.append((pts_us or 0, clock_us))
             return clock_us
         pts_us = self._free(self._continued(pts_us))
-        captured_us = self._after(pts_us, clock_us) if pts_us > self._recent[-1][0] else self._between(pts_us)
+        late = pts_us < self._recent[-1][0]
+        captured_us = self._between(pts_us) if late else self._after(pts_us, clock_us)
+        self.reordered |= late
         insort(self._recent, (pts_us, captured_us))
         if len(self._recent) > _KEPT:
             del self._recent[0]
