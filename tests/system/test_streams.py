@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import framehop
+from framehop import _core
 from framehop.errors import ProcessError
 from framehop.pipeline.control_plane import (
     PUBLICATION,
@@ -31,6 +32,8 @@ from framehop.pipeline.control_plane import (
 )
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.sources import SourceSpec
+from tests.cameras import RtspServer
+from tests.clips import write_film
 from tests.system.harness import House, check_ledger, pictures_of
 from tests.tiny_model import write_model
 from tests.waiting import until
@@ -209,3 +212,35 @@ def test_a_file_of_streams_is_read_again_on_sighup(house: House) -> None:
             assert f"{path}: streams.c: Object contains unknown field `sauce`" in said
             assert set(asked.streams()) == {"b", "c"}
     assert house.framehop("audit", "--log", house.log).returncode == 0
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+def test_a_camera_of_a_file_shows_its_health_and_never_its_password(house: House) -> None:
+    film = write_film(house.path / "clip.mp4", 1000, params="keyint=25:min-keyint=25:scenecut=0")
+    house.env["CAM_PASSWORD"] = password = "p@ss:w/rd"
+    config = house.path / "framehop.yaml"
+    with RtspServer({"/cam": film}, credentials=f"ann:{password}") as server:
+        _says(config, f"cam: {{source: '{server.url('/cam')}', username: ann, password: {{env: CAM_PASSWORD}}}}")
+        with running(house, "ingest", "--config", config) as ingest:
+            ingest.wait_for("cam", lambda status: running_with_frames(status) and status.health.fps > 0)
+            health = ingest.streams()["cam"].health
+            assert (health.codec, health.width, health.height) == ("h264", 160, 64)
+            assert min(health.phase_since_us, health.last_frame_us, health.bytes) > 0
+            ingest.change("pause", "cam")
+            ingest.change("resume", "cam")
+            ingest.wait_for("cam", running_with_frames)
+            server.kill()
+            ingest.wait_for("cam", lambda status: status.phase == "retrying" and status.health.next_try_us > 0)
+            shown = house.framehop("stream", "list", *ingest.named)
+            assert "next try in" in shown.stdout
+            server.start()
+            ingest.wait_for("cam", lambda status: status.phase == "running" and status.health.reconnects == 1)
+            ingest.process.terminate()
+            stdout, stderr = ingest.process.communicate(timeout=60)
+            said = f"{shown}{stdout.decode()}{stderr.decode()}"
+    with framehop.open_log(house.log) as log:
+        assert len({meta.key.epoch for meta in log.scan_frames()}) >= 2, "a camera that was paused begins a new epoch"
+    written = b"".join(path.read_bytes() for path in house.log.rglob("*") if path.is_file())
+    for secret in (password, "p%40ss%3Aw%2Frd"):
+        assert secret not in said
+        assert secret.encode() not in written

@@ -14,7 +14,7 @@ from framehop.config import expand_filled
 from framehop.errors import ConfigError, SourceAwayError, SourceError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.supervisor.roster import Roster
-from framehop.sources import SourceSpec, expand, open_sources
+from framehop.sources import SourceSpec, expand, open_specs
 from framehop.sources.address import Address, is_address, without_secrets
 
 
@@ -111,7 +111,7 @@ def test_user_and_password_may_come_from_the_environment(monkeypatch: pytest.Mon
 
 
 def test_a_camera_that_is_not_there_can_be_opened_and_is_followed_later() -> None:
-    opened = open_sources(["gate=rtsp://ann:s3cret@127.0.0.1:1/x", "/dev/video4000"])
+    opened = open_specs(expand(["gate=rtsp://ann:s3cret@127.0.0.1:1/x", "/dev/video4000"]))
     assert opened.failures == {}
     assert [(source.stream, source.uri, source.finite) for source in opened.sources] == [
         ("gate", "rtsp://ann@127.0.0.1:1/x", False),

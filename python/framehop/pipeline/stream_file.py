@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from framehop.config import FileConfig, load_config
+from framehop.config import FileConfig, expand_filled, load_config
 from framehop.errors import ConfigError, FramehopError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
@@ -77,7 +77,7 @@ class StreamFile:
 
 
 def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:
-    spec = config.spec(stream, root.absolute())
+    [spec] = expand_filled([config.spec(stream, root.absolute())])
     return SourceOrder(
         stream=stream,
         source=spec.source,

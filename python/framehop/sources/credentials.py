@@ -9,7 +9,7 @@ from framehop.errors import ConfigError
 from framehop.sources.address import HIDDEN, without_secrets
 
 # The user part ends at the last @ before the path, since people write passwords with an @ in them as they are.
-_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s]*)@")
+_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^/?#\s]*)@")
 
 
 def with_credentials(address: str, username: str, password: str) -> str:

@@ -98,7 +98,7 @@ class SourceSpec:
     def absolute(self, root: Path) -> SourceSpec:
         """Return this spec for a process with another working directory: a relative path starts at `root`. The path need not
         exist."""
-        if self.source.startswith("testsrc") and self.is_synthetic:
+        if self.is_live or (self.source.startswith("testsrc") and self.is_synthetic):
             return self
         kind = next((kind for kind in ("pan:", PICTURES) if self.source.startswith(kind) and self.is_synthetic), "")
         path = self.source.removeprefix(kind)
