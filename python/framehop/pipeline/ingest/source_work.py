@@ -15,7 +15,7 @@ from framehop.pipeline.ingest.feed import Feed, StreamProgress
 from framehop.pipeline.ingest.live_feed import feed_of
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, parse_rate
 from framehop.protocols import FrameWriter, Source
-from framehop.sources import hide_credentials, without_secrets
+from framehop.sources import SourceOptions, SourceSpec, hide_credentials, without_secrets
 from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)
