@@ -25,8 +25,10 @@ def main(*pictures: str) -> None:
             slot = ring.wait_acquire(FrameTag("my-camera", 0, seq), timeout_s=1.0)
             if slot is None:
                 raise TimeoutError("no free slot: somebody holds them all")
-            size = {"min_width": engine.min_width, "min_height": engine.min_height}
-            [decoded] = decoder.decode([slot], [Path(picture).read_bytes()], **size)
+            need = engine.need
+            [decoded] = decoder.decode(
+                [slot], [Path(picture).read_bytes()], min_width=need.width, min_height=need.height, fit=need.fit
+            )
             if decoded.ref is None:
                 print(f"{picture}: {decoded.message}")
                 continue

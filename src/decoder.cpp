@@ -15,6 +15,7 @@
 #include "framehop/codec/batch.hpp"
 #include "framehop/shm/ring.hpp"
 #include "gil.hpp"
+#include "need.hpp"
 #include "pixel_count.hpp"
 
 namespace framehop::python {
@@ -43,10 +44,14 @@ struct Job {
             slot->abandon();
         }
     }
-    [[nodiscard]] codec::DecodeTask task(codec::Size minimum) {
+    [[nodiscard]] ImageView target(const Need& need, codec::Size source) const {
+        const codec::Size size = codec::quickest_size(source, need.minimum(source), slot->bytes());
+        return slot->image(size.width, size.height);
+    }
+    // `need` is borrowed until the task is done.
+    [[nodiscard]] codec::DecodeTask task(const Need& need) {
         return {.bytes = picture.bytes(),
-                .minimum = minimum,
-                .target = [this](std::uint32_t width, std::uint32_t height) { return slot->image(width, height); },
+                .target = [this, &need](codec::Size source) { return target(need, source); },
                 .done = [this](bool decoded) { end(decoded); }};
     }
 };
@@ -73,11 +78,11 @@ std::vector<Job> make_jobs(std::vector<SlotPtr> slots, const py::sequence& pictu
     return jobs;
 }
 
-std::vector<codec::DecodeOutcome> run_jobs(codec::BatchDecoder& decoder, std::vector<Job>& jobs, codec::Size minimum) {
+std::vector<codec::DecodeOutcome> run_jobs(codec::BatchDecoder& decoder, std::vector<Job>& jobs, const Need& need) {
     const GilRelease release;
     std::vector<codec::DecodeTask> tasks;
     tasks.reserve(jobs.size());
-    for (Job& job : jobs) tasks.push_back(job.task(minimum));
+    for (Job& job : jobs) tasks.push_back(job.task(need));
     std::vector<codec::DecodeOutcome> outcomes(jobs.size());
     decoder.decode(tasks, outcomes);
     return outcomes;
@@ -119,12 +124,12 @@ class DecoderHandle {
 };
 
 std::vector<DecodeResult> decode(const DecoderHandle& self, std::vector<SlotPtr> slots, const py::sequence& pictures,
-                                 std::int64_t min_width, std::int64_t min_height) {
+                                 std::int64_t min_width, std::int64_t min_height, const std::string& fit) {
     const std::shared_ptr<codec::BatchDecoder> decoder = self.open();
-    const codec::Size minimum = minimum_size(min_width, min_height);
+    const Need need(min_width, min_height, fit);
     check_slots(slots, pictures.size());
     std::vector<Job> jobs = make_jobs(std::move(slots), pictures);
-    std::vector<codec::DecodeOutcome> outcomes = run_jobs(*decoder, jobs, minimum);
+    std::vector<codec::DecodeOutcome> outcomes = run_jobs(*decoder, jobs, need);
     std::vector<DecodeResult> results;
     results.reserve(jobs.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) results.push_back({jobs[i].ref, std::move(outcomes[i])});
@@ -146,7 +151,7 @@ void register_decoder(py::module_& module) {
              py::arg("max_pixels") = codec::kDefaultMaxPixels)
         .def_property_readonly("threads", &DecoderHandle::threads)
         .def("decode", &decode, py::arg("slots"), py::arg("pictures"), py::kw_only(), py::arg("min_width") = 0,
-             py::arg("min_height") = 0)
+             py::arg("min_height") = 0, py::arg("fit") = "stretch")
         .def("close", &DecoderHandle::close)
         .def("__enter__", [](py::object self) { return self; })
         .def("__exit__", [](DecoderHandle& self, const py::args&) { self.close(); });

@@ -11,10 +11,12 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
+#include "choice.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/image/placement.hpp"
 #include "framehop/image/preprocess.hpp"
 #include "gil.hpp"
+#include "need.hpp"
 #include "picture.hpp"
 #include "pixel_count.hpp"
 
@@ -24,36 +26,16 @@ namespace {
 using image::Colour;
 using image::Layout;
 using image::Preprocessor;
-using image::ResizeMode;
 
-template <class Value>
-struct Named {
-    const char* name;
-    Value value;
-};
-
-constexpr Named<ResizeMode> kModes[] = {{"stretch", ResizeMode::stretch},
-                                        {"letterbox", ResizeMode::letterbox},
-                                        {"letterbox-topleft", ResizeMode::letterbox_topleft}};
 constexpr Named<Layout> kLayouts[] = {{"NHWC", Layout::nhwc}, {"NCHW", Layout::nchw}};
 constexpr Named<Colour> kColours[] = {{"RGB", Colour::rgb}, {"BGR", Colour::bgr}};
-
-template <class Value, std::size_t N>
-Value choose(const char* what, const Named<Value> (&choices)[N], const std::string& name) {
-    std::string known;
-    for (const Named<Value>& choice : choices) {
-        if (name == choice.name) return choice.value;
-        known += known.empty() ? choice.name : std::string(", ") + choice.name;
-    }
-    throw Error(Errc::invalid_argument, std::string(what) + " must be one of " + known + ", not " + name);
-}
 
 Preprocessor make(std::int64_t width, std::int64_t height, const std::string& mode, const std::string& layout,
                   const std::string& colour, const std::array<float, 3>& scale, const std::array<float, 3>& bias,
                   float pad) {
     return Preprocessor({.width = pixel_count("width", width),
                          .height = pixel_count("height", height),
-                         .mode = choose("mode", kModes, mode),
+                         .mode = resize_mode("mode", mode),
                          .layout = choose("layout", kLayouts, layout),
                          .colour = choose("colour", kColours, colour),
                          .scale = scale,
@@ -152,7 +134,7 @@ py::tuple place(const std::string& mode, std::int64_t width, std::int64_t height
                 std::int64_t input_height) {
     constexpr std::uint32_t kMost = std::numeric_limits<std::int32_t>::max();
     const image::Placement placed =
-        image::place(choose("mode", kModes, mode), side("width", width, kMost), side("height", height, kMost),
+        image::place(resize_mode("mode", mode), side("width", width, kMost), side("height", height, kMost),
                      side("input_width", input_width, image::kMaxInputSide),
                      side("input_height", input_height, image::kMaxInputSide));
     return py::make_tuple(placed.x, placed.y, placed.width, placed.height);

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "framehop/base/error.hpp"
-#include "framehop/codec/jpeg.hpp"
 
 namespace framehop::python {
 
@@ -16,10 +15,6 @@ inline std::uint32_t pixel_count(const char* what, std::int64_t value) {
         throw Error(Errc::invalid_argument, std::string(what) + " cannot be " + std::to_string(value) + " pixels");
     }
     return static_cast<std::uint32_t>(value);
-}
-
-inline codec::Size minimum_size(std::int64_t min_width, std::int64_t min_height) {
-    return {pixel_count("min_width", min_width), pixel_count("min_height", min_height)};
 }
 
 inline std::uint64_t pixel_cap(std::int64_t max_pixels) {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from framehop.inference import load_model
-from framehop.inference.spec import ResizeMode
+from framehop.types import ResizeMode
 from tests.rewritten import ANCHORS, CLASSES, SIDE, Graph, Picture
 
 STRIDES = (8, 16, 32)

@@ -15,6 +15,7 @@ from benchmarks.accuracy.scoring import Found
 from framehop import decode_jpeg
 from framehop.inference.engine import Engine
 from framehop.inference.sidecar import Model
+from framehop.types import Need
 
 LOWEST = 0.2
 _THREADS = 2
@@ -82,11 +83,11 @@ def find_with(
 
 def find(engine: Engine, samples: Sequence[Sample], *, full: bool = False) -> list[list[Found]]:
     """Return what `engine` finds in each picture, decoded as the pipeline would, or at full size."""
-    return [_found(engine, sample, (0, 0) if full else (engine.min_width, engine.min_height)) for sample in samples]
+    return [_found(engine, sample, Need() if full else engine.need) for sample in samples]
 
 
-def _found(engine: Engine, sample: Sample, minimum: tuple[int, int]) -> list[Found]:
-    pixels = decode_jpeg(sample.payload, min_width=minimum[0], min_height=minimum[1])
+def _found(engine: Engine, sample: Sample, need: Need) -> list[Found]:
+    pixels = decode_jpeg(sample.payload, min_width=need.width, min_height=need.height, fit=need.fit)
     [seen] = engine.detect([pixels], [(sample.picture.width, sample.picture.height)])
     return [
         Found(engine.labels[int(label)], round(float(score), 4), _box(box))

@@ -29,6 +29,7 @@ from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor
 from framehop.inference.preprocess import InputTensor
 from framehop.inference.recognise import recognise
 from framehop.inference.tensors import InputArray
+from framehop.types import Need
 
 Picture = NDArray[np.uint8]
 Decoded = tuple[Picture, tuple[int, int]]
@@ -41,7 +42,8 @@ class Parts:
         model = load_model(MODEL)
         with Network.open(model) as network:
             self.spec = recognise(network, model).spec
-        self.jpeg = TurboJpeg(self.spec.input.width, self.spec.input.height)
+        self.need = Need(width=self.spec.input.width, height=self.spec.input.height, fit=self.spec.resize.mode)
+        self.jpeg = TurboJpeg(self.need)
         self.tensor = InputTensor(self.spec.input, self.spec.resize, max_batch=batch)
         self.post = Postprocessor(self.spec)
         self.session = onnxruntime.InferenceSession(
@@ -121,9 +123,9 @@ def ahead(parts: Parts, items: Sequence[Item], batch: int, threads: int) -> Iter
 def check_pixels(parts: Parts, items: Sequence[Item]) -> None:
     """Bare TurboJPEG and framehop's decoder give the same bytes."""
     [buffer] = buffers_for(parts, items, 1)
-    width, height = parts.spec.input.width, parts.spec.input.height
+    need = parts.need
     for item in items:
-        ours = decode_jpeg(item.payload, min_width=width, min_height=height)
+        ours = decode_jpeg(item.payload, min_width=need.width, min_height=need.height, fit=need.fit)
         assert np.array_equal(parts.decode(item.payload, buffer)[0], ours), f"other pixels in {item.frame}"
 
 

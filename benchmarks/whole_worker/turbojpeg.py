@@ -8,16 +8,21 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from framehop._core import place
+from framehop.types import Need
+
 LIBRARY = "libturbojpeg.so.0"
 _RGB = 0  # TJPF_RGB
 _EIGHTHS = 8
+_QUICK_EIGHTHS = (1, 2, 4)  # those for which libjpeg-turbo has vector code
 
 
 class TurboJpeg:
-    """Decodes at the smallest DCT scale not below a minimum size. One handle per thread; they live as long as the process."""
+    """Decodes at the smallest of the quick DCT scales that is enough for a model. One handle per thread; they live as long as the
+    process."""
 
-    def __init__(self, min_width: int, min_height: int) -> None:
-        self._minimum = (min_width, min_height)
+    def __init__(self, need: Need) -> None:
+        self._need = need
         self._mine = threading.local()
         self._library = ctypes.CDLL(LIBRARY)
         self._library.tjInitDecompress.restype = ctypes.c_void_p
@@ -43,9 +48,13 @@ class TurboJpeg:
 
     def scaled(self, size: tuple[int, int]) -> tuple[int, int]:
         """(width, height) after decoding."""
-        for eighths in range(1, _EIGHTHS):
+        need = self._need
+        _, _, *least = place(
+            mode=need.fit, width=size[0], height=size[1], input_width=need.width, input_height=need.height
+        )
+        for eighths in _QUICK_EIGHTHS:
             width, height = (-(-side * eighths // _EIGHTHS) for side in size)
-            if width >= self._minimum[0] and height >= self._minimum[1]:
+            if width >= least[0] and height >= least[1]:
                 return width, height
         return size
 

@@ -34,7 +34,7 @@ def make_log(path: Path, *, frames: int, streams: int, width: int, height: int) 
     total = 0
     with open_log(path) as log, log.writer() as writer:
         epochs = {name: writer.open_stream(name, source="benchmark", finite=True).epoch for name in _names(streams)}
-        for place, payload in enumerate(islice(_pictures(streams, width, height), frames)):
+        for place, payload in enumerate(islice(pictures(streams, width, height), frames)):
             stream = _names(streams)[place % streams]
             key = FrameKey(stream, epochs[stream], place // streams)
             frame = Frame(
@@ -70,7 +70,7 @@ def _names(streams: int) -> list[str]:
     return [f"camera-{number:03}" for number in range(streams)]
 
 
-def _pictures(streams: int, width: int, height: int) -> Iterator[bytes]:
+def pictures(streams: int, width: int, height: int) -> Iterator[bytes]:
     pans = [parse_source(f"pan:{_installed(name)}?size={width}x{height}") for name in PICTURES]
     for seq, views in enumerate(zip(*(pan.pictures() for pan in pans), strict=True)):
         for stream in range(streams):

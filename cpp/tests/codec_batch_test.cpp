@@ -27,10 +27,10 @@ class Batch {
         Entry& entry = entries_.emplace_back();
         entry.jpeg = jpeg;
         tasks_.push_back({.bytes = entry.jpeg,
-                          .minimum = minimum,
                           .target =
-                              [&entry](std::uint32_t width, std::uint32_t height) {
-                                  entry.picture.emplace(width, height);
+                              [&entry, minimum](Size source) {
+                                  const Size size = scaled_size(source, minimum);
+                                  entry.picture.emplace(size.width, size.height);
                                   return entry.picture->view();
                               },
                           .done = [&entry](bool ok) { entry.done += ok ? 1 : 100; }});
@@ -102,7 +102,7 @@ TEST(BatchDecoder, a_bomb_gets_no_target) {
     BatchDecoder decoder(2, kDefaultMaxPixels);
     Batch batch;
     batch.add(testing::bomb());
-    batch.task(0).target = [](std::uint32_t, std::uint32_t) -> ImageView {
+    batch.task(0).target = [](Size) -> ImageView {
         ADD_FAILURE() << "memory was asked for";
         return {};
     };
@@ -115,10 +115,8 @@ TEST(BatchDecoder, what_callbacks_throw_becomes_the_outcome) {
     BatchDecoder decoder(2, kDefaultMaxPixels);
     Batch batch;
     for (int k = 0; k < 4; ++k) batch.add(make_jpeg(64, 48));
-    batch.task(0).target = [](std::uint32_t, std::uint32_t) -> ImageView {
-        throw Error(Errc::picture_too_large, "the slot has 10 bytes");
-    };
-    batch.task(1).target = [](std::uint32_t, std::uint32_t) -> ImageView { throw std::bad_alloc(); };
+    batch.task(0).target = [](Size) -> ImageView { throw Error(Errc::picture_too_large, "the slot has 10 bytes"); };
+    batch.task(1).target = [](Size) -> ImageView { throw std::bad_alloc(); };
     bool abandoned = false;
     batch.task(2).done = [&abandoned](bool ok) {
         if (ok) throw Error(Errc::closed, "the slot is gone");
@@ -185,9 +183,9 @@ struct Progress {
         Batch batch;
         for (std::size_t k = 0; k < 8; ++k) {
             batch.add(make_jpeg(64, 48));
-            batch.task(k).target = [&progress, target = batch.task(k).target](std::uint32_t w, std::uint32_t h) {
+            batch.task(k).target = [&progress, target = batch.task(k).target](Size source) {
                 ++progress.targets;
-                return target(w, h);
+                return target(source);
             };
             batch.task(k).done = [&progress](bool) { ++progress.done; };
         }

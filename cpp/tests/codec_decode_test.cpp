@@ -33,6 +33,28 @@ TEST(ScaledSize, is_the_smallest_not_below_the_minimum) {
     EXPECT_EQ(scaled_size({1, 1}, {1, 1}), (Size{1, 1}));
 }
 
+TEST(QuickestSize, is_one_that_libjpeg_turbo_is_quick_at) {
+    constexpr std::uint64_t kAny = UINT64_MAX;
+    const Size hd{1280, 720};
+    EXPECT_EQ(quickest_size(hd, {300, 300}, kAny), (Size{640, 360}));
+    EXPECT_EQ(quickest_size(hd, {640, 640}, kAny), hd) << "8/8 is quicker than 5/8 to 7/8";
+    EXPECT_EQ(quickest_size(hd, {161, 0}, kAny), (Size{320, 180}));
+    EXPECT_EQ(quickest_size(hd, {160, 90}, kAny), (Size{160, 90}));
+    EXPECT_EQ(quickest_size(hd, {0, 0}, kAny), hd);
+    EXPECT_EQ(quickest_size(hd, {5000, 5000}, kAny), hd);
+    EXPECT_EQ(quickest_size({1, 1}, {1, 1}, kAny), (Size{1, 1}));
+}
+
+TEST(QuickestSize, is_the_smallest_that_is_enough_where_a_quick_one_has_too_many_bytes) {
+    const Size full_hd{1920, 1080};
+    EXPECT_EQ(quickest_size(full_hd, {1137, 640}, 1920 * 1080 * 3), full_hd);
+    EXPECT_EQ(quickest_size(full_hd, {1137, 640}, 1920 * 1080 * 3 - 1), (Size{1200, 675}));
+    EXPECT_EQ(quickest_size(full_hd, {700, 0}, 960 * 540 * 3 - 1), (Size{720, 405}));
+    EXPECT_EQ(quickest_size(full_hd, {0, 0}, 10), full_hd) << "whoever has the memory refuses it";
+    EXPECT_EQ(quickest_size(full_hd, {300, 0}, 10), (Size{480, 270}));
+    EXPECT_EQ(quickest_size({65'500, 65'500}, {0, 0}, UINT64_MAX), (Size{65'500, 65'500}));
+}
+
 TEST(ScaledSize, agrees_with_turbojpeg_for_every_scale) {
     for (const int side : {1, 2, 7, 8, 9, 15, 16, 17, 99, 640, 1079, 1080, 65'500}) {
         for (int k = 1; k <= 8; ++k) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -188,6 +189,72 @@ bool is_invalid(Action action) {
         return error.code() == Errc::invalid_argument;
     }
     return false;
+}
+
+template <class Element>
+std::vector<Element> filled(const Picture& picture, const PreprocessSpec& spec, Simd level) {
+    const Preprocessor preprocessor(spec, level);
+    std::vector<Element> tensor(preprocessor.tensor_size());
+    (void)preprocessor.run(picture.view(), tensor);
+    return tensor;
+}
+
+template <class Element>
+void expect_same_bits(const Picture& picture, const PreprocessSpec& spec, Simd level) {
+    const std::vector<Element> plain = filled<Element>(picture, spec, Simd::baseline);
+    const std::vector<Element> found = filled<Element>(picture, spec, level);
+    ASSERT_EQ(std::memcmp(plain.data(), found.data(), plain.size() * sizeof(Element)), 0)
+        << name(level) << ", " << sizeof(Element) << " bytes an element: " << picture.width << "x" << picture.height
+        << " to " << spec.width << "x" << spec.height << ", mode " << static_cast<int>(spec.mode) << ", layout "
+        << static_cast<int>(spec.layout) << ", colour " << static_cast<int>(spec.colour);
+}
+
+// Values of all magnitudes, so that rounding, clamping and overflow are met.
+PreprocessSpec any_spec(std::mt19937& random) {
+    const auto side = [&] { return 1 + static_cast<std::uint32_t>(random() % 70); };
+    const auto value = [&](float most) { return std::uniform_real_distribution<float>(-most, most)(random); };
+    PreprocessSpec spec{.width = side(),
+                        .height = side(),
+                        .mode = kModes[random() % 3],
+                        .layout = kLayouts[random() % 2],
+                        .colour = kColours[random() % 2]};
+    for (std::size_t c = 0; c < 3; ++c) {
+        spec.scale[c] = value(random() % 4 == 0 ? 1e30F : 3.0F);
+        spec.bias[c] = value(random() % 2 == 0 ? 0.01F : 300.0F);
+    }
+    return spec;
+}
+
+TEST(Preprocessor, every_instruction_set_gives_the_same_bits) {
+    std::mt19937 random(20261129);
+    const auto upto = [&](std::uint32_t most) { return static_cast<std::uint32_t>(random()) % (most + 1); };
+    for (const Simd level : simd_levels()) {
+        for (int k = 0; k < 400; ++k) {
+            const Picture picture(1 + upto(129), 1 + upto(59), upto(4));
+            const PreprocessSpec spec = any_spec(random);
+            expect_same_bits<float>(picture, spec, level);
+            expect_same_bits<Half>(picture, spec, level);
+            expect_same_bits<std::uint8_t>(picture, spec, level);
+        }
+    }
+}
+
+TEST(Preprocessor, numbers_beyond_the_range_are_the_same_for_every_instruction_set) {
+    const float huge = 3e38F;
+    const PreprocessSpec spec{.width = 19, .height = 3, .scale = {huge, -huge, 1e-42F}, .bias = {-huge, huge, -0.0F}};
+    for (const Simd level : simd_levels()) {
+        expect_same_bits<float>(Picture(19, 3), spec, level);
+        expect_same_bits<Half>(Picture(19, 3), spec, level);
+        expect_same_bits<std::uint8_t>(Picture(19, 3), spec, level);
+    }
+}
+
+TEST(Preprocessor, refuses_instructions_that_this_processor_lacks) {
+    EXPECT_EQ(simd_levels().front(), Simd::baseline);
+    for (const Simd level : {Simd::avx2, Simd::neon}) {
+        if (std::ranges::find(simd_levels(), level) != simd_levels().end()) continue;
+        EXPECT_TRUE(is_invalid([&] { Preprocessor({.width = 3, .height = 3}, level); })) << name(level);
+    }
 }
 
 TEST(Preprocessor, refuses_senseless_specs) {

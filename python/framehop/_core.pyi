@@ -280,13 +280,26 @@ def read_jpeg_header(data: Buffer) -> JpegInfo:
     """Read a picture's size. Raises CorruptPictureError, UnsupportedPictureError, and PictureTooLargeError for a side above
     65,500 pixels."""
 
+def scaled_size(
+    width: int, height: int, *, min_width: int = 0, min_height: int = 0, fit: ResizeMode = "stretch"
+) -> tuple[int, int]:
+    """Return (width, height) of the smallest eighth of an upright picture of `width` x `height` pixels that is enough as
+    `decode_jpeg` has it, rounded up; the picture's own where none is. Raises InvalidArgumentError."""
+
 def decode_jpeg(
-    data: Buffer, *, min_width: int = 0, min_height: int = 0, max_pixels: int = 67_108_864
+    data: Buffer,
+    *,
+    min_width: int = 0,
+    min_height: int = 0,
+    fit: ResizeMode = "stretch",
+    max_pixels: int = 67_108_864,
 ) -> NDArray[np.uint8]:
     """Decode to uint8 [H, W, 3], RGB, turned upright as its Exif orientation says.
 
-    The picture is decoded at the smallest DCT scale (1/8 … 8/8) that is not below `min_width` or `min_height`. A minimum of 0
-    demands nothing; if both are 0, or the picture is smaller than they ask, it comes at full size. GIL released; thread-safe.
+    The picture is decoded at the scale that is decoded soonest (1/8, 2/8, 4/8 or 8/8) of those that are enough to resize it into
+    `min_width` x `min_height` pixels by `fit`: with `stretch` it is not below either of them, with a letterbox not below what it
+    covers. A minimum of 0 demands nothing; if both are 0, or the picture is smaller than they ask, it comes at full size. GIL
+    released; thread-safe.
     Raises PictureTooLargeError if the header claims more than `max_pixels`, before anything is allocated;
     CorruptPictureError if pixels are missing or wrong (stray bytes between two markers or a missing end are tolerated);
     UnsupportedPictureError; OutOfMemoryError, which does not mean that the picture is bad.
@@ -328,11 +341,19 @@ class JpegDecoder:
     @property
     def threads(self) -> int: ...
     def decode(
-        self, slots: Sequence[Slot], pictures: Sequence[Buffer], *, min_width: int = 0, min_height: int = 0
+        self,
+        slots: Sequence[Slot],
+        pictures: Sequence[Buffer],
+        *,
+        min_width: int = 0,
+        min_height: int = 0,
+        fit: ResizeMode = "stretch",
     ) -> list[DecodeResult]:
-        """Decode `pictures[i]` into `slots[i]` and publish it. A slot whose picture fails is abandoned; the others are not
-        affected. One GIL release for the whole batch. Never raises for a bad picture. Raises InvalidArgumentError when the
-        lengths differ or a slot is given twice (the slots then stay with the caller), ClosedError after close."""
+        """Decode `pictures[i]` into `slots[i]` and publish it. `min_width`, `min_height`, `fit`: as `decode_jpeg` takes them;
+        where no quick scale fits the slot, the picture is decoded at the smallest eighth that is enough. A slot whose picture
+        fails is abandoned; the others are not affected. One GIL release for the whole batch. Never raises for a bad picture.
+        Raises InvalidArgumentError when the lengths differ or a slot is given twice (the slots then stay with the caller),
+        ClosedError after close."""
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -597,10 +618,16 @@ class VideoPool:
         unit may have its outcome in a later call. Raises what is no fault of the bytes, as OutOfMemoryError: the decoders must
         then be dropped. GIL released."""
     def write(
-        self, work: Sequence[tuple[VideoPicture, Slot, int]], *, min_width: int = 0, min_height: int = 0
+        self,
+        work: Sequence[tuple[VideoPicture, Slot, int]],
+        *,
+        min_width: int = 0,
+        min_height: int = 0,
+        fit: ResizeMode = "stretch",
     ) -> list[VideoWritten]:
-        """Write each picture as RGB into its slot, turned upright by its Exif orientation (1–8), and publish the slot. The size is
-        the smallest eighth that is not below the minimum, as for JPEGs. GIL released."""
+        """Write each picture as RGB into its slot, turned upright by its Exif orientation (1–8), and publish the slot. It keeps
+        its size if the slot has room for it; else it is scaled to the smallest eighth that is enough to resize it into `min_width`
+        x `min_height` by `fit`. GIL released."""
 
 @final
 class HopServer:

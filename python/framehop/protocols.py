@@ -19,6 +19,7 @@ from framehop.types import (
     Gap,
     LostPicture,
     ModelInfo,
+    Need,
     Partition,
     PartitionLag,
     StreamState,
@@ -380,11 +381,8 @@ class Detector(Protocol):
         """The number of pictures run at once; larger batches are split."""
 
     @property
-    def min_width(self) -> int:
-        """The least width in pixels to which a decoder should scale a picture down; `min_height` likewise."""
-
-    @property
-    def min_height(self) -> int: ...
+    def need(self) -> Need:
+        """The pixels to which a decoder may scale a picture down."""
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[tuple[int, int]] | None = None

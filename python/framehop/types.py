@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CaptureClock = Literal["camera", "ingest"]
 Outcome = Literal["detected", "skipped", "failed"]
+ResizeMode = Literal["stretch", "letterbox", "letterbox-topleft"]
 
 SCHEMA_VERSION = 1
 _STREAM = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -81,6 +82,16 @@ class FrameKey:
 
     def __str__(self) -> str:
         return f"{self.stream}/{self.epoch}/{self.seq}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """The pixels that a model needs of a picture: enough to resize it into `width` x `height` pixels by `fit`. A letterbox needs
+    only what the picture covers of it. 0 x 0 means all pixels that the picture has."""
+
+    width: int = 0
+    height: int = 0
+    fit: ResizeMode = "stretch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -23,6 +23,9 @@ from framehop.errors import (
     PictureTooLargeError,
     UnsupportedPictureError,
 )
+
+if TYPE_CHECKING:
+    from framehop._core import ResizeMode
 
 Pixels = NDArray[np.uint8]
 
@@ -88,16 +91,32 @@ def test_the_array_is_the_callers_own() -> None:
     ("minimum", "expected"),
     [
         ((0, 0), (1080, 1920)),
-        ((300, 300), (405, 720)),
+        ((300, 300), (540, 960)),
         ((240, 135), (135, 240)),
         ((241, 0), (270, 480)),
         ((0, 136), (270, 480)),
         ((5000, 5000), (1080, 1920)),
     ],
 )
-def test_smallest_scale_not_below_the_minimum(minimum: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_the_quick_scale_not_below_the_minimum(minimum: tuple[int, int], expected: tuple[int, int]) -> None:
     jpeg = _core.encode_jpeg(np.zeros((1080, 1920, 3), np.uint8))
     assert _core.decode_jpeg(jpeg, min_width=minimum[0], min_height=minimum[1]).shape == (*expected, 3)
+
+
+@pytest.mark.parametrize(
+    ("fit", "expected"),
+    [("stretch", (720, 1280)), ("letterbox", (360, 640)), ("letterbox-topleft", (360, 640))],
+)
+def test_a_letterbox_needs_only_what_the_picture_covers_of_it(fit: ResizeMode, expected: tuple[int, int]) -> None:
+    wide = _core.encode_jpeg(np.zeros((720, 1280, 3), np.uint8))
+    assert _core.decode_jpeg(wide, min_width=416, min_height=416, fit=fit).shape == (*expected, 3)
+    high = _core.encode_jpeg(np.zeros((1280, 720, 3), np.uint8))
+    assert _core.decode_jpeg(high, min_width=416, min_height=416, fit=fit).shape == (*expected[::-1], 3)
+
+
+def test_an_unknown_fit_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="fit must be one of stretch, letterbox"):
+        _core.decode_jpeg(JPEG, min_width=8, min_height=8, fit=cast("ResizeMode", "crop"))
 
 
 @pytest.mark.parametrize("wrap", [bytes, bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8)])
@@ -196,7 +215,7 @@ def test_forged_headers_are_refused() -> None:
 @pytest.mark.parametrize("argument", ["min_width", "min_height", "max_pixels"])
 def test_negative_sizes_are_refused(argument: str) -> None:
     with pytest.raises(InvalidArgumentError, match=argument):
-        _core.decode_jpeg(JPEG, **{argument: -1})
+        _core.decode_jpeg(JPEG, **{argument: -1})  # type: ignore[arg-type]
 
 
 def mutate(draw: st.DrawFn) -> bytes:

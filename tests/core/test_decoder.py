@@ -96,6 +96,24 @@ def test_decoded_at_the_smallest_sufficient_scale(ring: Ring, reader: RingReader
     assert np.array_equal(pixels(reader, result), decode_jpeg(jpeg, min_width=100, min_height=100))
 
 
+def test_a_slot_too_small_for_a_quick_scale_gets_the_smallest_that_is_enough(ring: Ring, decoder: JpegDecoder) -> None:
+    jpeg = picture(1, 400, 320)
+    assert 250 * 200 * 3 <= SLOT_BYTES < 400 * 320 * 3
+    [result] = decoder.decode(take(ring, 1), [jpeg], min_width=240, min_height=200)
+    assert result.ref is not None, result.message
+    assert (result.ref.width, result.ref.height) == (250, 200)
+
+
+def test_a_letterbox_is_decoded_for_the_place_that_it_has(ring: Ring, reader: RingReader, decoder: JpegDecoder) -> None:
+    jpegs = [picture(1, 320, 160), picture(1, 160, 320)]
+    results = decoder.decode(take(ring, 2), jpegs, min_width=160, min_height=160, fit="letterbox")
+    sizes = [(result.ref.width, result.ref.height) for result in results if result.ref is not None]
+    assert sizes == [(160, 80), (80, 160)]
+    for jpeg, result in zip(jpegs, results, strict=True):
+        expected = decode_jpeg(jpeg, min_width=160, min_height=160, fit="letterbox")
+        assert np.array_equal(pixels(reader, result), expected)
+
+
 def test_poison_leaves_its_neighbours_alone(ring: Ring, reader: RingReader, decoder: JpegDecoder) -> None:
     good = picture(1)
     jpegs = [good, b"", good, good[:-30], good, b"\xff\xd8 noise", forged(good, 30_000, 30_000), good]

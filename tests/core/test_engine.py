@@ -14,6 +14,7 @@ from framehop.errors import ClosedError, ConfigError, InvalidArgumentError, Miss
 from framehop.inference import Model
 from framehop.inference.engine import Engine, load_model
 from framehop.protocols import Detector
+from framehop.types import Need
 from tests import tiny_model
 from tests.tiny_model import picture
 
@@ -34,7 +35,7 @@ def test_boxes_scores_and_names_come_out_in_source_pixels(tmp_path: Path) -> Non
         )
         assert detector.info.provider == "cpu"
         assert (detector.info.name, detector.info.version) == ("tiny", "7")
-        assert (detector.min_width, detector.min_height) == (4, 2)
+        assert detector.need == Need(width=4, height=2)
         names = [detector.labels[int(found.label_ids[0])] for found in (red, green)]
     assert names == ["red", "green"]
     assert red.boxes.tolist() == [[2, 0, 4, 2]]

@@ -17,7 +17,7 @@ from framehop.inference.engine import Engine
 from framehop.inference.spec import NmsSpec
 from framehop.inference.tiles import Pixels, Size
 from framehop.inference.tiling import Tiling
-from framehop.types import BatchTimings, Detections
+from framehop.types import BatchTimings, Detections, Need
 from tests import tiny_model
 from tests.tiny_model import picture
 
@@ -77,10 +77,10 @@ def test_boxes_of_a_tile_lie_in_the_sources_pixels(tmp_path: Path) -> None:
 
 def test_the_decoder_leaves_enough_pixels_for_every_tile(tmp_path: Path) -> None:
     with engine(tmp_path, "3x2,overlap=0.5") as detector:
-        assert (detector.min_width, detector.min_height) == (8, 3)
+        assert detector.need == Need(width=8, height=3)
         assert detector.runs_per_picture == 7
     with engine(tmp_path, "") as detector:
-        assert (detector.min_width, detector.min_height, detector.runs_per_picture) == (4, 2, 1)
+        assert (detector.need, detector.runs_per_picture) == (Need(width=4, height=2), 1)
 
 
 def test_pictures_keep_their_order_and_a_bad_tile_fails_its_own_alone(tmp_path: Path) -> None:

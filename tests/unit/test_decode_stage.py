@@ -12,7 +12,7 @@ import pytest
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Outcome, Refused, Rounds, TakeSlot
 from framehop.testing.memory_log import MemoryLog
-from framehop.types import FrameRecord
+from framehop.types import FrameRecord, Need
 from tests.logs import read, write
 
 JPEG = _core.encode_jpeg(np.zeros((48, 64, 3), np.uint8))
@@ -29,10 +29,10 @@ class LateDecoder:
     def __init__(self) -> None:
         self.held: dict[str, DecodeJob] = {}
         self.closed = False
-        self.min_size = (0, 0)
+        self.need = Need()
 
-    def scale_to(self, min_size: tuple[int, int]) -> None:
-        self.min_size = min_size
+    def scale_to(self, need: Need) -> None:
+        self.need = need
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         late = []
@@ -129,12 +129,12 @@ def test_the_size_to_scale_down_to_may_change_between_batches(ring: _core.Ring) 
     late = LateDecoder()
     with DecodeStage([*DecodeStage.of(OPTIONS).decoders, late]) as stage:
         [full] = all_of(stage.decode(jobs_of("image/jpeg"), taker(ring)))
-        stage.scale_to((16, 12))
+        stage.scale_to(Need(width=16, height=12))
         [scaled] = all_of(stage.decode(jobs_of("image/jpeg"), taker(ring)))
     assert isinstance(full, Decoded)
     assert isinstance(scaled, Decoded)
     assert [(full.ref.width, full.ref.height), (scaled.ref.width, scaled.ref.height)] == [(64, 48), (16, 12)]
-    assert late.min_size == (16, 12)
+    assert late.need == Need(width=16, height=12)
 
 
 def test_a_worker_that_stops_gets_its_slots_back(ring: _core.Ring) -> None:

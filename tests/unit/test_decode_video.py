@@ -13,6 +13,7 @@ import pytest
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecoderError, Outcome, Refused, Rounds
 from framehop.errors import OutOfMemoryError
+from framehop.types import Need
 from tests.films import CLOSED, OPEN, Watcher, film, moved, taker, with_meta
 
 if not _core.VIDEO:
@@ -22,13 +23,15 @@ from framehop.decode import video
 from framehop.decode.video import VideoFrames
 
 OPTIONS = DecodeOptions(threads=2, max_pixels=1 << 20)
+WHOLE = 160 * 64 * 3  # bytes of a picture of the films
 SLOTS = 6  # four, and two on top for those who only look
 Decode = Callable[[list[DecodeJob]], None]
 
 
 @pytest.fixture
-def ring(tmp_path: Path) -> Iterator[_core.Ring]:
-    with _core.Ring.create(str(tmp_path / "ring"), slots=4, slot_bytes=1 << 16) as ring:
+def ring(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[_core.Ring]:
+    """A ring whose slots have room for a whole picture, or as many bytes as a test asks for."""
+    with _core.Ring.create(str(tmp_path / "ring"), slots=4, slot_bytes=getattr(request, "param", WHOLE)) as ring:
         yield ring
 
 
@@ -361,16 +364,34 @@ def test_pictures_are_turned_as_the_content_type_says(
     assert (decoded.ref.width, decoded.ref.height) == (64, 160)
 
 
-def test_pictures_are_scaled_to_the_smallest_eighth_that_is_enough(
-    tmp_path: Path, frames: VideoFrames, decode: Decode, watcher: Watcher, ring: _core.Ring
+@pytest.mark.parametrize(
+    ("ring", "need", "size"),
+    [
+        (WHOLE, Need(width=70, height=10), (160, 64)),
+        (WHOLE // 2, Need(width=70, height=10), (80, 32)),
+        (WHOLE // 2, Need(width=70, height=70), None),
+        (WHOLE // 2, Need(width=70, height=70, fit="letterbox"), (80, 32)),  # 70 x 28
+    ],
+    indirect=["ring"],
+    ids=["whole", "smallest eighth", "too large", "letterbox"],
+)
+def test_pictures_are_whole_where_there_is_room_else_the_smallest_eighth_that_is_enough(
+    tmp_path: Path,
+    frames: VideoFrames,
+    decode: Decode,
+    watcher: Watcher,
+    ring: _core.Ring,
+    need: Need,
+    size: tuple[int, int] | None,
 ) -> None:
     jobs = film(tmp_path / "film.mp4", 20, bframes=3)
-    frames.scale_to((70, 10))
+    frames.scale_to(need)
     decode(jobs)
     watcher.watch(frames.drain(taker(ring)))
     sizes = {(each.ref.width, each.ref.height) for each in watcher.outcomes if isinstance(each, Decoded)}
-    assert sizes == {(80, 32)}
-    assert watcher.of(jobs) == numbers(jobs)
+    assert sizes == ({size} if size else set())
+    if size:
+        assert watcher.of(jobs) == numbers(jobs)
 
 
 def test_what_is_no_fault_of_the_bytes_is_raised(tmp_path: Path, frames: VideoFrames, ring: _core.Ring) -> None:

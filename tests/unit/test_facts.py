@@ -10,12 +10,16 @@ from framehop.errors import ProcessError
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts, write_facts
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.testing.fake_model import BLOB, FakeModel
-from framehop.types import ModelInfo
+from framehop.types import ModelInfo, Need
 
 
-def facts(number: int, name: str = "m", min_size: tuple[int, int] = (4, 2)) -> ModelFacts:
+def need(side: int) -> Need:
+    return Need(width=side, height=side, fit="letterbox")
+
+
+def facts(number: int, name: str = "m", side: int = 4) -> ModelFacts:
     model = ModelInfo(name=name, version="1", sha256="0", provider="cpu")
-    return ModelFacts(number=number, model=model, labels={5: "red"}, min_size=min_size)
+    return ModelFacts(number=number, model=model, labels={5: "red"}, need=need(side))
 
 
 @pytest.fixture
@@ -24,15 +28,15 @@ def stem(tmp_path: Path) -> str:
 
 
 def test_facts_are_those_of_the_loaded_detector(stem: str) -> None:
-    with FakeModel(min_width=30, min_height=20) as model:
+    with FakeModel(need=need(30)) as model:
         write_facts(stem, ModelFacts.of(model, 7))
         read = read_facts(stem, 7)
-        assert (read.model, read.labels, read.min_size) == (model.info, {BLOB: "blob"}, (30, 20))
+        assert (read.model, read.labels, read.need) == (model.info, {BLOB: "blob"}, model.need)
 
 
 def test_labels_may_be_longer_than_a_control_message(stem: str) -> None:
     labels = {number: f"label {number} " + "x" * 100 for number in range(5000)}
-    write_facts(stem, ModelFacts(number=1, model=facts(1).model, labels=labels, min_size=(1, 1)))
+    write_facts(stem, ModelFacts(number=1, model=facts(1).model, labels=labels, need=Need()))
     assert read_facts(stem, 1).labels == labels
 
 
@@ -64,33 +68,33 @@ def test_only_the_files_of_one_incarnation_are_removed(tmp_path: Path, stem: str
 def test_a_worker_knows_each_model_by_its_number_and_decodes_for_the_newest(stem: str) -> None:
     models = DetectorModels()
     assert not models.known.is_set()
-    write_facts(stem, facts(1, "old", (4, 2)))
+    write_facts(stem, facts(1, "old", 4))
     models.follow(stem, 1)
     assert models.known.is_set()
-    write_facts(stem, facts(2, "new", (8, 6)))
+    write_facts(stem, facts(2, "new", 8))
     assert models.of(2).model.name == "new"  # a reply may come before the message
-    assert models.min_size == (8, 6)
+    assert models.need == need(8)
     models.follow(stem, 2)
     assert models.of(1).model.name == "old"  # a late reply
-    assert models.min_size == (8, 6)
+    assert models.need == need(8)
 
 
 def test_an_old_model_learned_late_does_not_set_the_size(stem: str) -> None:
     models = DetectorModels()
-    write_facts(stem, facts(1, "old", (4, 2)))
-    write_facts(stem, facts(2, "new", (8, 6)))
+    write_facts(stem, facts(1, "old", 4))
+    write_facts(stem, facts(2, "new", 8))
     models.follow(stem, 2)
     models.of(1)
-    assert models.min_size == (8, 6)
+    assert models.need == need(8)
 
 
 def test_the_numbers_of_another_detector_are_other_models(tmp_path: Path, stem: str) -> None:
     models, successor = DetectorModels(), str(tmp_path / "model-0-2")
-    write_facts(stem, facts(2, "new", (8, 6)))
+    write_facts(stem, facts(2, "new", 8))
     models.follow(stem, 2)
-    write_facts(successor, facts(1, "old", (4, 2)))
+    write_facts(successor, facts(1, "old", 4))
     models.follow(successor, 1)
     assert models.of(1).model.name == "old"
-    assert models.min_size == (4, 2)
+    assert models.need == need(4)
     with pytest.raises(ProcessError, match="model 2"):
         models.of(2)

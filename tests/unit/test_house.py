@@ -20,7 +20,15 @@ from framehop import _core, errors
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "framehop"
-COMPONENTS = {"base": (), "shm": (), "codec": (), "image": (), "video": ("codec",), "wire": (), "hop": ("wire", "shm")}
+COMPONENTS = {
+    "base": (),
+    "shm": (),
+    "codec": (),
+    "image": (),
+    "video": ("codec", "image"),
+    "wire": (),
+    "hop": ("wire", "shm"),
+}
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
 HEAVY = "numpy apsw av confluent_kafka msgspec nvidia onnxruntime rich typer yaml zmq"
 

@@ -16,7 +16,7 @@ from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.protocols import FrameConsumer
 from framehop.testing.memory_log import MemoryLog
-from framehop.types import FrameRecord
+from framehop.types import FrameRecord, Need
 from tests.logs import read, write
 
 SETTINGS = cast(
@@ -32,9 +32,9 @@ class _Decoder:
 
     def __init__(self, error: str) -> None:
         self._error = error
-        self.sizes: list[dict[str, int]] = []
+        self.sizes: list[dict[str, object]] = []
 
-    def decode(self, slots: list[object], pictures: list[object], **sizes: int) -> list[SimpleNamespace]:
+    def decode(self, slots: list[object], pictures: list[object], **sizes: object) -> list[SimpleNamespace]:
         self.sizes.append(sizes)
         failed = SimpleNamespace(ref=None, error=self._error, message="why", source_width=0, source_height=0)
         return [failed] * len(pictures)
@@ -131,7 +131,7 @@ class _Waiting(_Consumer):
         if max_frames:
             return super().poll(max_frames, timeout_s)
         if len(self.asked) == 2:
-            self._models.min_size = (30, 20)
+            self._models.need = Need(width=30, height=20, fit="letterbox")
             self._models.known.set()
         return []
 
@@ -150,7 +150,7 @@ def test_no_frame_is_taken_before_the_model_is_known(
         ).run()
         in_flight.raise_failure()
     assert consumer.asked == [0, 0, 4, 4]
-    assert decoder.sizes == [{"min_width": 30, "min_height": 20}]
+    assert decoder.sizes == [{"min_width": 30, "min_height": 20, "fit": "letterbox"}]
 
 
 def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(

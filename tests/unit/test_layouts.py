@@ -17,8 +17,8 @@ from framehop._core import decode_jpeg
 from framehop.inference import load_model, sample_picture
 from framehop.inference.engine import Engine
 from framehop.inference.recognise import as_yaml
-from framehop.inference.spec import ResizeMode, ResizeOverrides
-from framehop.types import Detections
+from framehop.inference.spec import ResizeOverrides
+from framehop.types import Detections, ResizeMode
 from tests.core.test_engine_golden import overlap, photograph
 from tests.layouts import LAYOUTS
 

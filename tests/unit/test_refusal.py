@@ -10,8 +10,9 @@ import pytest
 from framehop import _core
 from framehop.decode.decoder import DecodeOptions
 from framehop.decode.refusal import advice
+from framehop.types import Need
 
-MIN_SIZE = (300, 300)
+NEED = Need(width=300, height=300, fit="letterbox")
 
 
 def _jpeg(width: int, height: int) -> bytes:
@@ -25,12 +26,12 @@ def _decode(ring_path: Path, data: bytes, *, slot_bytes: int, max_pixels: int) -
     ):
         slot = ring.wait_acquire(_core.FrameTag("cam", 1, 0, 0, 0), 1.0)
         assert slot is not None
-        [result] = decoder.decode([slot], [data], min_width=MIN_SIZE[0], min_height=MIN_SIZE[1])
+        [result] = decoder.decode([slot], [data], min_width=NEED.width, min_height=NEED.height, fit=NEED.fit)
         return result
 
 
 def _reason(result: _core.DecodeResult, max_pixels: int) -> str:
-    options = DecodeOptions(threads=1, max_pixels=max_pixels, min_size=MIN_SIZE)
+    options = DecodeOptions(threads=1, max_pixels=max_pixels, need=NEED)
     return result.message + advice(result.error, (result.source_width, result.source_height), options)
 
 

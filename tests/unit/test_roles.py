@@ -18,10 +18,10 @@ from framehop.pipeline.control import Begin, Channel, DetectorAt, DetectorSettin
 from framehop.pipeline.facts import ModelFacts, write_facts
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, WorkerRole
 from framehop.regions import Regions
-from framehop.types import ModelInfo
+from framehop.types import ModelInfo, Need
 
 MODEL = ModelInfo(name="m", version="1", sha256="0", provider="cpu")
-FACTS = ModelFacts(number=1, model=MODEL, labels={}, min_size=(1, 1))
+FACTS = ModelFacts(number=1, model=MODEL, labels={}, need=Need())
 
 
 class Ear:

@@ -22,8 +22,7 @@ std::uint32_t microseconds_since(Clock::time_point start) {
 void decode_into_target(const DecodeTask& task, std::uint64_t max_pixels, Size& source) {
     source = read_header(task.bytes);
     check_pixels(source, max_pixels);
-    const Size size = scaled_size(source, task.minimum);
-    decode(task.bytes, source, task.target(size.width, size.height));
+    decode(task.bytes, source, task.target(source));
 }
 
 // No exception may leave this, as the batch is on the stack of decode() and other threads work on it.

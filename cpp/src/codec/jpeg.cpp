@@ -12,7 +12,8 @@
 namespace framehop::codec {
 namespace {
 
-constexpr std::uint32_t kFullScale = 8;  // scales are eighths
+constexpr std::uint32_t kFullScale = 8;                  // scales are eighths
+constexpr std::uint32_t kQuickEighths[] = {1, 2, 4, 8};  // those for which libjpeg-turbo has vector code
 
 // Computes the same as libjpeg's jpeg_calc_output_dimensions.
 Size scaled(Size source, std::uint32_t eighths) noexcept {
@@ -120,6 +121,16 @@ Size scaled_size(Size source, Size minimum) noexcept {
         if (size.width >= minimum.width && size.height >= minimum.height) return size;
     }
     return source;
+}
+
+Size quickest_size(Size source, Size minimum, std::uint64_t most_bytes) noexcept {
+    const Size least = scaled_size(source, minimum);
+    for (const std::uint32_t k : kQuickEighths) {
+        const Size size = scaled(source, k);
+        const bool enough = size.width >= least.width && size.height >= least.height;
+        if (enough && rgb_bytes(size) <= most_bytes) return size;
+    }
+    return least;
 }
 
 void decode(Bytes bytes, Size source, const ImageView& view) {

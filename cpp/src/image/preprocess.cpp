@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "framehop/base/error.hpp"
 #include "kernels.hpp"
+#include "rounding.hpp"
 
 namespace framehop::image {
 namespace {
@@ -26,92 +27,83 @@ Tap tap_at(std::uint32_t position, std::uint32_t source, std::uint32_t resized) 
     return {first, std::min(first + 1, source - 1), static_cast<float>(at - first)};
 }
 
-// The taps of a row in the form that lerp_columns takes, with offsets in floats.
-struct ColumnTaps {
-    std::vector<std::int32_t> left;
-    std::vector<std::int32_t> right;
-    std::vector<float> weight;
-
-    ColumnTaps(std::uint32_t source, std::uint32_t resized) : left(resized), right(resized), weight(resized) {
-        for (std::uint32_t x = 0; x < resized; ++x) {
-            const Tap tap = tap_at(x, source, resized);
-            left[x] = static_cast<std::int32_t>(3 * tap.first);
-            right[x] = static_cast<std::int32_t>(3 * tap.second);
-            weight[x] = tap.weight;
-        }
+Taps taps_of(std::uint32_t source, std::uint32_t resized) {
+    const std::size_t filled_up = (resized + kBlock - 1) / kBlock * kBlock;
+    Taps taps{
+        .left = std::vector<std::uint32_t>(filled_up), .weight = std::vector<float>(filled_up), .pixels = resized};
+    for (std::uint32_t x = 0; x < resized; ++x) {
+        const Tap tap = tap_at(x, source, resized);
+        taps.left[x] = 3 * tap.first;
+        taps.weight[x] = tap.weight;
     }
-};
+    return taps;
+}
+
+// The spec's scale and bias are by the model's channel order.
+Normalise normalise_of(const PreprocessSpec& spec) {
+    Normalise normalise{spec.scale, spec.bias, spec.colour == Colour::bgr};
+    if (normalise.swap_red_blue) {
+        std::ranges::reverse(normalise.scale);
+        std::ranges::reverse(normalise.bias);
+    }
+    return normalise;
+}
+
+// Fills `count` elements, a multiple of the pattern's, with a pattern. Copying what is there already is the quickest
+// way on every processor, as long as it is in the nearest cache.
+template <std::size_t pattern, class Element>
+void repeat(const Element* values, Element* to, std::size_t count) {
+    constexpr std::size_t kMost = 1024 * pattern;
+    if (count == 0) return;
+    std::copy_n(values, pattern, to);
+    for (std::size_t done = pattern, more = 0; done < count; done += more) {
+        more = std::min({done, count - done, kMost});
+        std::memcpy(to + done, to, more * sizeof(Element));
+    }
+}
 
 // One input tensor, whatever its layout and its elements.
 template <class Element>
 class Tensor {
   public:
-    Tensor(const PreprocessSpec& spec, Element* data)
+    Tensor(const PreprocessSpec& spec, const RowWriters<Element>& writers, Element* data)
         : spec_(spec),
           data_(data),
-          normalise_{spec.scale, spec.bias, spec.colour == Colour::bgr},
-          row_(kIsFloat ? 0 : std::size_t{3} * spec.width) {}
+          normalise_(normalise_of(spec)),
+          write_row_(spec.layout == Layout::nhwc ? writers.interleaved : writers.planes) {}
 
-    void write(std::uint32_t x, std::uint32_t y, const float* rgb, std::size_t pixels) {
-        if (spec_.layout == Layout::nhwc) {
-            write_row(rgb, data_ + 3 * index(x, y), pixels);
-        } else {
-            write_rows(rgb, data_ + index(x, y), pixels);
-        }
+    // Writes a row of resized pixels from (x, y) on. `row`: of the picture, with its slack.
+    void write(std::uint32_t x, std::uint32_t y, const float* row, const Taps& taps) const {
+        write_row_(row, taps, normalise_, at(x, y), plane());
     }
 
     // Writes normalised padding from (x, y) on along the rows.
     void pad(std::uint32_t x, std::uint32_t y, std::size_t pixels) const {
         const std::array<Element, 3> value = padding();
-        Element* to = data_ + (spec_.layout == Layout::nhwc ? 3 * index(x, y) : index(x, y));
+        Element* to = at(x, y);
         if (spec_.layout == Layout::nhwc) {
-            for (std::size_t k = 0; k < pixels; ++k) std::copy_n(value.data(), 3, to + 3 * k);
+            repeat<3>(value.data(), to, 3 * pixels);
         } else {
-            for (std::size_t c = 0; c < 3; ++c) std::fill_n(to + c * plane(), pixels, value[c]);
+            for (std::size_t c = 0; c < 3; ++c) repeat<1>(&value[c], to + c * plane(), pixels);
         }
     }
 
   private:
-    static constexpr bool kIsFloat = std::is_same_v<Element, float>;
-
-    void write_row(const float* rgb, Element* to, std::size_t pixels) {
-        if constexpr (kIsFloat) {
-            write_interleaved(rgb, normalise_, to, pixels);
-        } else {
-            write_interleaved(rgb, normalise_, row_.data(), pixels);
-            round_to(row_.data(), to, 3 * pixels);
-        }
-    }
-
-    void write_rows(const float* rgb, Element* to, std::size_t pixels) {
-        if constexpr (kIsFloat) {
-            write_planes(rgb, normalise_, to, plane(), pixels);
-        } else {
-            write_planes(rgb, normalise_, row_.data(), pixels, pixels);
-            for (std::size_t c = 0; c < 3; ++c) round_to(row_.data() + c * pixels, to + c * plane(), pixels);
-        }
-    }
-
     [[nodiscard]] std::size_t plane() const noexcept { return std::size_t{spec_.width} * spec_.height; }
-    [[nodiscard]] std::size_t index(std::uint32_t x, std::uint32_t y) const noexcept {
-        return std::size_t{y} * spec_.width + x;
+    [[nodiscard]] Element* at(std::uint32_t x, std::uint32_t y) const noexcept {
+        const std::size_t pixel = std::size_t{y} * spec_.width + x;
+        return data_ + (spec_.layout == Layout::nhwc ? 3 * pixel : pixel);
     }
     [[nodiscard]] std::array<Element, 3> padding() const noexcept {
-        std::array<float, 3> value{};
-        for (std::size_t c = 0; c < 3; ++c) value[c] = spec_.pad * spec_.scale[c] + spec_.bias[c];
-        if constexpr (kIsFloat) {
-            return value;
-        } else {
-            std::array<Element, 3> rounded{};
-            round_to(value.data(), rounded.data(), 3);
-            return rounded;
-        }
+        std::array<Element, 3> value{};
+        for (std::size_t c = 0; c < 3; ++c) round_to(spec_.pad * spec_.scale[c] + spec_.bias[c], value[c]);
+        return value;
     }
 
     const PreprocessSpec& spec_;
     Element* data_;
     Normalise normalise_;
-    std::vector<float> row_;  // one row before it is rounded; stays in the nearest cache
+    WriteRow<Element> write_row_;
 };
 
 // Pads all parts of the input that the picture does not cover: above, below, and on both sides.
@@ -127,18 +119,17 @@ void write_padding(const PreprocessSpec& spec, const Placement& placed, const Te
     }
 }
 
+// Columns first, over a whole row of the picture, which stays in the nearest cache: then its row is resized.
 template <class Element>
-void write_picture(const ConstImageView& picture, const Placement& placed, Tensor<Element>& tensor) {
-    const ColumnTaps columns(picture.width, placed.width);
+void write_picture(const Kernels& kernels, const ConstImageView& picture, const Placement& placed,
+                   const Tensor<Element>& tensor) {
+    const Taps taps = taps_of(picture.width, placed.width);
     const std::size_t row_floats = std::size_t{3} * picture.width;
     std::vector<float> row(row_floats + kRowSlack);
-    std::vector<float> resized(std::size_t{3} * placed.width + kRowSlack);
     for (std::uint32_t y = 0; y < placed.height; ++y) {
         const Tap tap = tap_at(y, picture.height, placed.height);
-        lerp_rows(picture.row(tap.first), picture.row(tap.second), tap.weight, row.data(), row_floats);
-        lerp_columns(row.data(), columns.left.data(), columns.right.data(), columns.weight.data(), resized.data(),
-                     placed.width);
-        tensor.write(placed.x, placed.y + y, resized.data(), placed.width);
+        kernels.lerp_rows(picture.row(tap.first), picture.row(tap.second), tap.weight, row.data(), row_floats);
+        tensor.write(placed.x, placed.y + y, row.data(), taps);
     }
 }
 
@@ -153,9 +144,15 @@ void check_finite(const char* what, const std::array<float, 3>& values) {
     throw Error(Errc::invalid_argument, std::string(what) + " must be three finite numbers");
 }
 
+void check_runs_here(Simd level) {
+    if (std::ranges::find(simd_levels(), level) != simd_levels().end()) return;
+    throw Error(Errc::invalid_argument, "this processor does not run " + std::string(name(level)));
+}
+
 }  // namespace
 
-Preprocessor::Preprocessor(const PreprocessSpec& spec) : spec_(spec) {
+Preprocessor::Preprocessor(const PreprocessSpec& spec, Simd level) : spec_(spec), level_(level) {
+    check_runs_here(level);
     check_side("width", spec.width);
     check_side("height", spec.height);
     check_finite("scale", spec.scale);
@@ -192,9 +189,10 @@ Transform Preprocessor::fill(const ConstImageView& picture, std::span<Element> t
                                                 " elements; the input has " + std::to_string(tensor_size()));
     }
     const Placement placed = place(spec_.mode, picture.width, picture.height, spec_.width, spec_.height);
-    Tensor<Element> to(spec_, tensor.data());
+    const Kernels& kernels = kernels_for(level_);
+    const Tensor<Element> to(spec_, kernels.writers(tensor.data()), tensor.data());
     write_padding(spec_, placed, to);
-    write_picture(picture, placed, to);
+    write_picture(kernels, picture, placed, to);
     return transform_of(placed, picture.width, picture.height);
 }
 

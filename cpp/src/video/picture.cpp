@@ -1,8 +1,12 @@
 #include <array>
 #include <cstddef>
+#include <cstring>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "av.hpp"
+#include "framehop/image/preprocess.hpp"
 #include "framehop/video/decoder.hpp"
 
 namespace framehop::video {
@@ -35,11 +39,10 @@ bool is_full_range(const AVFrame& frame) noexcept {
 }
 
 // One converter per thread: consecutive pictures mostly have the same shape.
-SwsContext& scaler_for(const AVFrame& frame, Size target) {
+SwsContext& converter_for(const AVFrame& frame) {
     thread_local ScalerPtr scaler;
-    SwsContext* made = sws_getCachedContext(scaler.release(), frame.width, frame.height, format_of(frame),
-                                            static_cast<int>(target.width), static_cast<int>(target.height),
-                                            AV_PIX_FMT_RGB24, SWS_BILINEAR, nullptr, nullptr, nullptr);
+    SwsContext* made = sws_getCachedContext(scaler.release(), frame.width, frame.height, format_of(frame), frame.width,
+                                            frame.height, AV_PIX_FMT_RGB24, SWS_BILINEAR, nullptr, nullptr, nullptr);
     scaler.reset(made);
     if (made == nullptr)
         throw Error(Errc::unsupported_picture, "its pixels cannot be converted: " + Complaints::first());
@@ -49,13 +52,53 @@ SwsContext& scaler_for(const AVFrame& frame, Size target) {
     return *made;
 }
 
-void convert(const AVFrame& frame, const ImageView& view) {
-    SwsContext& scaler = scaler_for(frame, {view.width, view.height});
+void convert_whole(const AVFrame& frame, const ImageView& view) {
+    SwsContext& scaler = converter_for(frame);
     const std::array<std::uint8_t*, 4> planes{view.data, nullptr, nullptr, nullptr};
     const std::array<int, 4> strides{static_cast<int>(view.stride), 0, 0, 0};
     if (sws_scale(&scaler, frame.data, frame.linesize, 0, frame.height, planes.data(), strides.data()) < 0) {
         throw Error(Errc::unsupported_picture, "its pixels cannot be converted: " + Complaints::first());
     }
+}
+
+// Memory for `size` pixels in rows of `columns`, which stays with the thread. `use`: a buffer for each, as one picture
+// may be made from another.
+template <int use>
+ImageView scratch(Size size, std::uint32_t columns) {
+    thread_local std::vector<std::uint8_t> pixels;
+    const std::uint32_t stride = columns * bytes_per_pixel(PixelFormat::rgb8);
+    pixels.resize(std::size_t{stride} * size.height);
+    return {pixels.data(), size.width, size.height, stride, PixelFormat::rgb8};
+}
+
+// libswscale's vector code takes so many columns at once. Where a row ends within them and the next one begins, it
+// either writes beyond the end or leaves out the last columns.
+constexpr std::uint32_t kColumns = 32;
+
+ImageView convert_to_scratch(const AVFrame& frame) {
+    const Size size{static_cast<std::uint32_t>(frame.width), static_cast<std::uint32_t>(frame.height)};
+    const ImageView whole = scratch<0>(size, (size.width + kColumns - 1) / kColumns * kColumns);
+    convert_whole(frame, whole);
+    return whole;
+}
+
+void copy_rows(const ImageView& from, const ImageView& to) {
+    const std::size_t bytes = std::size_t{from.width} * bytes_per_pixel(from.format);
+    for (std::uint32_t y = 0; y < from.height; ++y) std::memcpy(to.row(y), from.row(y), bytes);
+}
+
+// libswscale takes five times as long to convert and scale as to convert alone, so the scaling is left to our kernel.
+void scale(const ImageView& from, const ImageView& to) {
+    const image::Preprocessor kernel({.width = to.width, .height = to.height});
+    (void)kernel.run(as_const(from), std::span(to.data, to.size_bytes()));
+}
+
+void convert(const AVFrame& frame, const ImageView& view) {
+    const bool whole = std::cmp_equal(view.width, frame.width) && std::cmp_equal(view.height, frame.height);
+    if (whole && view.width % kColumns == 0) return convert_whole(frame, view);
+    const ImageView converted = convert_to_scratch(frame);
+    if (whole) return copy_rows(converted, view);
+    scale(converted, view);
 }
 
 }  // namespace
@@ -73,9 +116,7 @@ Size Picture::size() const noexcept {
 void Picture::write(codec::Orientation orientation, const ImageView& view) const {
     if (orientation == codec::Orientation::upright) return convert(*frame_, view);
     const Size stored = codec::turned({view.width, view.height}, orientation);
-    thread_local std::vector<std::uint8_t> pixels;
-    pixels.resize(std::size_t{3} * stored.width * stored.height);
-    const ImageView turned{pixels.data(), stored.width, stored.height, stored.width * 3, PixelFormat::rgb8};
+    const ImageView turned = scratch<1>(stored, stored.width);
     convert(*frame_, turned);
     codec::place_rows(as_const(turned), 0, orientation, view);
 }

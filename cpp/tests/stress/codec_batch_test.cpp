@@ -23,10 +23,10 @@ TEST(BatchDecoderStress, callers_and_workers_hand_over_cleanly) {
         std::vector<DecodeTask> tasks;
         for (std::size_t k = 0; k < 5; ++k) {
             tasks.push_back({.bytes = jpeg.bytes().first(k == 2 ? 50 : jpeg.bytes().size()),
-                             .minimum = {},
                              .target =
-                                 [&memory, k](std::uint32_t width, std::uint32_t height) {
-                                     return ImageView{memory.data() + k * 32 * 24 * 3, width, height, width * 3};
+                                 [&memory, k](Size size) {
+                                     std::uint8_t* const pixels_at = memory.data() + k * 32 * 24 * 3;
+                                     return ImageView{pixels_at, size.width, size.height, size.width * 3};
                                  },
                              .done = [&decoded](bool ok) { decoded += ok ? 1 : 0; }});
         }

@@ -77,8 +77,9 @@ def _run(engine: Engine) -> Check:
 
 def _tiles(engine: Engine, slot_bytes: int) -> Check:
     """Say what tiles cost, and whether the pictures that they need fit the ring."""
-    needed = engine.min_width * engine.min_height * 3
-    cost = f"{engine.runs_per_picture} runs of the network per picture, of {engine.min_width} x {engine.min_height} pixels or more"
+    need = engine.need
+    needed = need.width * need.height * 3
+    cost = f"{engine.runs_per_picture} runs of the network per picture, of {need.width} x {need.height} pixels or more"
     if needed > slot_bytes:
         return Check("tiles", "note", f"{cost}: they need at least --slot-mib {math.ceil(needed / (1 << 20))}")
     return Check("tiles", "ok", cost)

@@ -88,7 +88,9 @@ def _decoded(data: bytes, engine: Engine, *, scaled: bool) -> tuple[NDArray[np.u
         return pixels, (pixels.shape[1], pixels.shape[0])
     jpeg = data if data.startswith(JPEG_MAGIC) else encode_jpeg(decode_picture(data))
     header = read_jpeg_header(jpeg)
-    return decode_jpeg(jpeg, min_width=engine.min_width, min_height=engine.min_height), (header.width, header.height)
+    need = engine.need
+    pixels = decode_jpeg(jpeg, min_width=need.width, min_height=need.height, fit=need.fit)
+    return pixels, (header.width, header.height)
 
 
 def _objects(result: Detections, engine: Engine) -> list[DetectedObject]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from framehop._core import Slot, SlotRef
 from framehop.errors import FramehopError
-from framehop.types import FrameRecord
+from framehop.types import FrameRecord, Need
 
 Size = tuple[int, int]
 TakeSlot = Callable[[FrameRecord], Slot | None]
@@ -25,12 +25,12 @@ class DecoderError(FramehopError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeOptions:
     """The options of decoding. `threads`: number of pictures decoded at a time. `max_pixels`: the largest picture to decode, in
-    pixels as encoded. `min_size`: (width, height) below which a decoder does not scale down; (0, 0) means no scaling. It is the
-    only one that changes while frames come, by `Decoder.scale_to`."""
+    pixels as encoded. `need`: the pixels to which a decoder may scale a picture down. It is the only one that changes while frames
+    come, by `Decoder.scale_to`."""
 
     threads: int
     max_pixels: int
-    min_size: Size = (0, 0)
+    need: Need = field(default_factory=Need)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +115,8 @@ class Decoder(Protocol):
     def room(self) -> int:
         """Number of jobs that it decodes at once; further ones would wait for a second round."""
 
-    def scale_to(self, min_size: Size) -> None:
-        """Scale pictures that come out from now on down to no less than `min_size`; see DecodeOptions."""
+    def scale_to(self, need: Need) -> None:
+        """Scale pictures that come out from now on down to no less than `need`; see DecodeOptions."""
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         """Take `jobs`, which may be none, and yield the outcomes that are known now, in rounds.

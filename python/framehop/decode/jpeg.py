@@ -1,4 +1,4 @@
-"""Decodes batches of JPEGs on the core's threads, each at the smallest scale that is not below the model's input size."""
+"""Decodes batches of JPEGs on the core's threads, each at the quickest scale that is enough for the model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from framehop.decode.decoder import (
     DecodeOptions,
     Outcome,
     Rounds,
-    Size,
     TakeSlot,
 )
 from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
+from framehop.types import Need
 
 
 class JpegFrames:
@@ -38,15 +38,17 @@ class JpegFrames:
     def room(self) -> int:
         return self._decoder.threads
 
-    def scale_to(self, min_size: Size) -> None:
-        self._options = replace(self._options, min_size=min_size)
+    def scale_to(self, need: Need) -> None:
+        self._options = replace(self._options, need=need)
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         slots = take_all(jobs, take_slot)
         if not slots:
             return
-        width, height = self._options.min_size
-        results = self._decoder.decode(slots, [job.payload for job in jobs], min_width=width, min_height=height)
+        need = self._options.need
+        results = self._decoder.decode(
+            slots, [job.payload for job in jobs], min_width=need.width, min_height=need.height, fit=need.fit
+        )
         yield [self._outcome(job, result) for job, result in zip(jobs, results, strict=True)]
 
     def _outcome(self, job: DecodeJob, result: _core.DecodeResult) -> Outcome:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from framehop import _core
 from framehop.decode.decoder import DecodeJob, DecodeOptions, DecoderError, Refused, Size
 from framehop.errors import BY_CODE, PictureError
-
-_EIGHTHS = 8  # a JPEG decodes at any eighth of its size
+from framehop.types import Need
 
 _PICTURES_FAULT = frozenset(code for code, error in BY_CODE.items() if issubclass(error, PictureError))
 
@@ -28,16 +28,12 @@ def advice(error: str, size: Size, options: DecodeOptions) -> str:
         return ""
     if math.prod(size) > options.max_pixels:
         return f"; --max-pixels {math.prod(size)} takes it"
-    return f"; --slot-mib {_slot_mib(_decoded_size(size, options.min_size))} takes it"
+    return f"; --slot-mib {_slot_mib(_least_size(size, options.need))} takes it"
 
 
-def _decoded_size(size: Size, min_size: Size) -> Size:
-    """Return the size at the smallest eighth that is not below `min_size`, as the decoder chooses it, or the full size."""
-    for eighths in range(1, _EIGHTHS):
-        scaled = (math.ceil(size[0] * eighths / _EIGHTHS), math.ceil(size[1] * eighths / _EIGHTHS))
-        if any(min_size) and scaled[0] >= min_size[0] and scaled[1] >= min_size[1]:
-            return scaled
-    return size
+def _least_size(size: Size, need: Need) -> Size:
+    """Return the size to which a decoder goes where a slot leaves it no larger one."""
+    return _core.scaled_size(*size, min_width=need.width, min_height=need.height, fit=need.fit)
 
 
 def _slot_mib(size: Size) -> int:

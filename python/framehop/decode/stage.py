@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 from typing import Self
 
 from framehop import _core
-from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, Size, TakeSlot, kind_of
+from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, TakeSlot, kind_of
 from framehop.decode.jpeg import JpegFrames
 from framehop.decode.video import CODECS, VideoFrames
-from framehop.types import FrameMeta
+from framehop.types import FrameMeta, Need
 
 
 class DecodeStage:
@@ -38,10 +38,10 @@ class DecodeStage:
         decoder = self._by_type.get(kind_of(meta.content_type))
         return decoder is not None and decoder.inter_coded
 
-    def scale_to(self, min_size: Size) -> None:
+    def scale_to(self, need: Need) -> None:
         """Scale as `Decoder.scale_to` does, in all decoders."""
         for decoder in self.decoders:
-            decoder.scale_to(min_size)
+            decoder.scale_to(need)
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         """Decode as `Decoder.decode` does, each job in the decoder for its content. The other decoders give what they have held for

@@ -18,14 +18,13 @@ from framehop.decode.decoder import (
     Passed,
     Refused,
     Rounds,
-    Size,
     TakeSlot,
     kind_of,
 )
 from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
 from framehop.errors import FramehopError
-from framehop.types import Partition
+from framehop.types import Need, Partition
 
 CODECS: dict[str, Literal["h264", "h265"]] = {"video/h264": "h264", "video/h265": "h265"}
 MAX_STREAMS = 256  # decoders per worker; each has up to 16 pictures of its stream
@@ -88,7 +87,7 @@ class VideoFrames:
 
     def __init__(self, options: DecodeOptions) -> None:
         self._options = options
-        self._min_size = options.min_size
+        self._need = options.need
         self._pool = _core.VideoPool(threads=options.threads)
         self._streams: dict[Key, _Stream] = {}  # the one fed last is the last
 
@@ -104,8 +103,8 @@ class VideoFrames:
     def inter_coded(self) -> bool:
         return True
 
-    def scale_to(self, min_size: Size) -> None:
-        self._min_size = min_size
+    def scale_to(self, need: Need) -> None:
+        self._need = need
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         """Decode as the protocol says. While units are decoded a slot per unit carries its name, so that the supervisor knows
@@ -174,13 +173,13 @@ class VideoFrames:
             yield self._written(part, slots)
 
     def _written(self, shown: list[tuple[DecodeJob, _core.VideoOutcome]], slots: list[_core.Slot]) -> list[Outcome]:
-        width, height = self._min_size
+        need = self._need
         work = [
             (found.picture, slot, orientation_of(job.record.meta.content_type))
             for (job, found), slot in zip(shown, slots, strict=True)
             if found.picture is not None
         ]
-        written = self._pool.write(work, min_width=width, min_height=height)
+        written = self._pool.write(work, min_width=need.width, min_height=need.height, fit=need.fit)
         return [self._decoded(job, found, place) for (job, found), place in zip(shown, written, strict=True)]
 
     def _decoded(self, job: DecodeJob, found: _core.VideoOutcome, written: _core.VideoWritten) -> Outcome:

@@ -28,7 +28,7 @@ from framehop.inference.postprocess import (
 from framehop.inference.preprocess import Preprocess, make_preprocessor, shared_stream
 from framehop.inference.recognise import Plan, recognise
 from framehop.inference.tiling import Tiling
-from framehop.types import BatchTimings, Detections, ModelInfo
+from framehop.types import BatchTimings, Detections, ModelInfo, Need
 
 __all__ = ["Engine", "load_model"]
 
@@ -131,18 +131,10 @@ class Engine:
         return self._one_by_one
 
     @property
-    def min_width(self) -> int:
-        """Width in pixels below which a decoder should not scale down: the input's. A letterboxed picture needs less on one
-        side, but which depends on its shape; both together are enough for every shape. Tiles make it larger."""
-        return self._decode_size[0]
-
-    @property
-    def min_height(self) -> int:
-        return self._decode_size[1]
-
-    @property
-    def _decode_size(self) -> Size:
-        return self._tiling.decode_size((self._spec.input.width, self._spec.input.height))
+    def need(self) -> Need:
+        """The pixels to which a decoder may scale a picture down: those of the input, or more for tiles."""
+        width, height = self._tiling.decode_size((self._spec.input.width, self._spec.input.height))
+        return Need(width=width, height=height, fit=self._spec.resize.mode)
 
     @property
     def runs_per_picture(self) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from framehop.inference.head_specs import HeadSpec, LabelId
+from framehop.types import ResizeMode
 
 PerChannel = float | tuple[float, float, float]
 Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
@@ -27,7 +28,6 @@ Objects = Annotated[int, msgspec.Meta(ge=1, le=4096)]  # one answer of the hop c
 Layout = Literal["NHWC", "NCHW"]
 Colour = Literal["RGB", "BGR"]
 Dtype = Literal["float32", "float16", "uint8"]
-ResizeMode = Literal["stretch", "letterbox", "letterbox-topleft"]
 ExtraInput = Literal["canvas-wh", "canvas-hw", "scale-factor-one", "ones-mask"]
 
 

@@ -13,19 +13,19 @@ import msgspec
 from framehop.errors import ProcessError
 from framehop.protocols import Detector
 from framehop.replacing import replace_file
-from framehop.types import ModelInfo
+from framehop.types import ModelInfo, Need
 
 FIRST_MODEL = 1  # the number of the model that a detector starts with
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A loaded model. `number`: in the replies of its detector. `labels`: names by label id. `min_size`: (width, height) in pixels
-    below which a decoder should not scale a picture down."""
+    """A loaded model. `number`: in the replies of its detector. `labels`: names by label id. `need`: the pixels to which a
+    decoder may scale a picture down."""
 
     number: int
     model: ModelInfo
     labels: dict[int, str]
-    min_size: tuple[int, int]
+    need: Need
 
     @classmethod
     def of(cls, detector: Detector, number: int) -> ModelFacts:
@@ -33,7 +33,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
             number=number,
             model=detector.info,
             labels=dict(detector.labels),
-            min_size=(detector.min_width, detector.min_height),
+            need=detector.need,
         )
 
 

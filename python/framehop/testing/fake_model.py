@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.types import BatchTimings, Detections, ModelInfo
+from framehop.types import BatchTimings, Detections, ModelInfo, Need
 
 BLOB = 1
+_LITTLE = Need(width=1, height=1)
 
 Box = tuple[float, float, float, float]
 
@@ -41,8 +42,7 @@ class FakeModel:
         script: Iterable[Detections] | None = None,
         threshold: int = 200,
         max_batch: int = 8,
-        min_width: int = 1,
-        min_height: int = 1,
+        need: Need = _LITTLE,
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
         """Make a detector. `on_batch` is called with the size before each batch, in the caller's thread: to wait, to raise, to
@@ -50,8 +50,7 @@ class FakeModel:
         self._script: Iterator[Detections] | None = None if script is None else iter(script)
         self._threshold = threshold
         self._max_batch = max_batch
-        self._min_width = min_width
-        self._min_height = min_height
+        self._need = need
         self._on_batch = on_batch
         self._batches: list[int] = []
         self._closed = False
@@ -74,12 +73,8 @@ class FakeModel:
         return self._max_batch
 
     @property
-    def min_width(self) -> int:
-        return self._min_width
-
-    @property
-    def min_height(self) -> int:
-        return self._min_height
+    def need(self) -> Need:
+        return self._need
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], source_sizes: Sequence[tuple[int, int]] | None = None

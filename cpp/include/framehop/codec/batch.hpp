@@ -15,11 +15,10 @@ namespace framehop::codec {
 
 // One picture to decode. The callbacks run on any thread of the pool and throw only what derives from std::exception.
 struct DecodeTask {
-    Bytes bytes;   // borrowed until decode() returns
-    Size minimum;  // as in scaled_size
-    // Returns the memory for a picture of exactly this size. Called after the header check; may throw Error, such as
-    // picture_too_large when its memory is too small.
-    std::function<ImageView(std::uint32_t width, std::uint32_t height)> target;
+    Bytes bytes;  // borrowed until decode() returns
+    // Returns the memory for `source`, at the size that it shall be decoded to: one of scaled_size or quickest_size.
+    // Called after the header check; may throw Error, such as picture_too_large when its memory is too small.
+    std::function<ImageView(Size source)> target;
     // Called once: with true when every pixel is written, else with false. done(false) must not throw; if done(true)
     // throws, the picture has failed and done(false) follows.
     std::function<void(bool ok)> done;

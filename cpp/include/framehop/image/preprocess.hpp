@@ -8,6 +8,7 @@
 //     value = V[i] + (V[j] - V[i]) * f_x                         then the row
 //     out[c] = value[channel c] * scale[c] + bias[c]             c in the model's order, RGB or BGR
 // and outside the placement out[c] = pad * scale[c] + bias[c]. Positions are computed in double, pixels in float32.
+// Every sum and product is rounded by itself: no processor gives other bits.
 // A tensor of another element gets out[c] rounded once: binary16 to the nearest, ties to even, and to infinity beyond
 // its range; bytes to the nearest, ties to even, and clamped to 0..255.
 #pragma once
@@ -20,6 +21,7 @@
 #include "framehop/base/image_view.hpp"
 #include "framehop/image/half.hpp"
 #include "framehop/image/placement.hpp"
+#include "framehop/image/simd.hpp"
 
 namespace framehop::image {
 
@@ -42,8 +44,9 @@ struct PreprocessSpec {
 // Immutable; thread-safe.
 class Preprocessor {
   public:
-    // Throws Errc::invalid_argument for a side, pad value, scale or bias out of range or not finite.
-    explicit Preprocessor(const PreprocessSpec& spec);
+    // `level`: the instructions to use; all give the same bits. Throws Errc::invalid_argument for a side, pad value,
+    // scale or bias out of range or not finite, and for a level that this processor does not run.
+    explicit Preprocessor(const PreprocessSpec& spec, Simd level = simd_levels().back());
 
     [[nodiscard]] const PreprocessSpec& spec() const noexcept { return spec_; }
     // Elements per picture: width * height * 3.
@@ -60,6 +63,7 @@ class Preprocessor {
     Transform fill(const ConstImageView& picture, std::span<Element> tensor) const;
 
     PreprocessSpec spec_;
+    Simd level_;
 };
 
 }  // namespace framehop::image

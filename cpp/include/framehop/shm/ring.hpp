@@ -21,6 +21,8 @@ class Slot {
     Slot& operator=(const Slot&) = delete;
 
     [[nodiscard]] SlotId id() const noexcept { return id_; }
+    // The memory that it has for pixels.
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return slot_bytes_; }
     // Returns the memory for the pixels, RGB, rows without padding. It is valid while the slot object lives, and must
     // not be written after `publish`. Throws Errc::picture_too_large naming both sizes, Errc::invalid_argument for 0,
     // Errc::closed when the slot has ended.

@@ -36,9 +36,10 @@ class Picture {
     // The shown pixels, as stored: not turned.
     [[nodiscard]] Size size() const noexcept;
 
-    // Converts to RGB at the view's size, which may be smaller, and turns it upright. Colours follow the stream's own
+    // Converts to RGB at the view's size, which may be smaller (bilinear, as image::Preprocessor does; rows without
+    // padding then), and turns it upright. Colours follow the stream's own
     // description; where it has none, BT.709 from 1280 columns or 577 rows on, else BT.601, as players do. Throws
-    // Errc::unsupported_picture for pixels that cannot be converted, no_memory.
+    // Errc::unsupported_picture for pixels that cannot be converted, no_memory, invalid_argument for padded rows.
     void write(codec::Orientation orientation, const ImageView& view) const;
 
   private:

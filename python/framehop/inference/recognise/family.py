@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from framehop.inference.recognise.facts import Facts
-from framehop.inference.spec import Colour, NmsSpec, PerChannel, ResizeMode
+from framehop.inference.spec import Colour, NmsSpec, PerChannel
+from framehop.types import ResizeMode
 
 Evidence = Literal["metadata", "names", "shapes"]
 

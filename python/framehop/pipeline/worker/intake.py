@@ -171,7 +171,7 @@ class Intake:
         self._in_flight.complete(event, record.tenure)
 
     def _decode(self, jobs: list[DecodeJob]) -> None:
-        self._decoders.scale_to(self._models.min_size)
+        self._decoders.scale_to(self._models.need)
         self._hand_on(self._decoders.decode(jobs, self._acquire))
 
     def _decode_again(self, job: DecodeJob) -> None:

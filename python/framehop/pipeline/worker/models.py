@@ -5,20 +5,21 @@ from __future__ import annotations
 import threading
 
 from framehop.pipeline.facts import ModelFacts, read_facts
+from framehop.types import Need
 
 
 class DetectorModels:
-    """Looks up what the detector wrote of its models, each once. Used by the main thread, except `known` and `min_size`, which any
+    """Looks up what the detector wrote of its models, each once. Used by the main thread, except `known` and `need`, which any
     thread may read.
 
-    `known`: set once there is a model. `min_size`: that of the detector's newest model, see ModelFacts.
+    `known`: set once there is a model. `need`: that of the detector's newest model, see ModelFacts.
     """
 
     def __init__(self) -> None:
         self._stem = ""
         self._facts: dict[int, ModelFacts] = {}
         self.known = threading.Event()
-        self.min_size = (0, 0)
+        self.need = Need()
 
     def follow(self, stem: str, number: int) -> None:
         """Turn to a detector, or hear of another model of the same one. Raises ProcessError."""
@@ -36,4 +37,4 @@ class DetectorModels:
     def _learn(self, facts: ModelFacts) -> None:
         self._facts[facts.number] = facts
         if facts.number == max(self._facts):
-            self.min_size = facts.min_size
+            self.need = facts.need

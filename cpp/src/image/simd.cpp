@@ -1,0 +1,55 @@
+#include "framehop/image/simd.hpp"
+
+#include <array>
+
+#include "kernels.hpp"
+
+namespace framehop::image {
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::array kLevels{Simd::baseline, Simd::avx2};
+#elif defined(__aarch64__)
+constexpr std::array kLevels{Simd::baseline, Simd::neon};
+#else
+constexpr std::array kLevels{Simd::baseline};
+#endif
+
+bool runs_all() noexcept {
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("f16c") != 0;
+#else
+    return true;
+#endif
+}
+
+}  // namespace
+
+std::span<const Simd> simd_levels() noexcept {
+    static const bool all = runs_all();
+    return std::span(kLevels).first(all ? kLevels.size() : 1);
+}
+
+std::string_view name(Simd level) noexcept {
+    switch (level) {
+        case Simd::avx2:
+            return "avx2";
+        case Simd::neon:
+            return "neon";
+        case Simd::baseline:
+            break;
+    }
+    return "baseline";
+}
+
+const Kernels& kernels_for(Simd level) noexcept {
+#if defined(__x86_64__)
+    if (level == Simd::avx2) return kAvx2Kernels;
+#elif defined(__aarch64__)
+    if (level == Simd::neon) return kNeonKernels;
+#endif
+    static_cast<void>(level);
+    return kBaselineKernels;
+}
+
+}  // namespace framehop::image
