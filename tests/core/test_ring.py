@@ -236,7 +236,10 @@ def test_a_second_writer_is_refused_by_name(ring: Ring) -> None:
 
 
 def test_a_successor_adopts_the_ring(path: str) -> None:
-    with RingHost(path, slots=2, slot_bytes=4096, tap_quota=0) as host, RingReader.attach(path) as reader:
+    with (
+        RingHost(path, slots=2, slot_bytes=4096, tap_quota=0) as host,
+        RingReader.attach(path, role="detector") as reader,
+    ):
         first = Ring.attach(path)
         ref = publish(first)
         assert first.incarnation == 1
