@@ -21,7 +21,7 @@ from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event
 from framehop.policies import Policy, StreamPolicies, parse_policies
 from framehop.protocols import FrameConsumer, Tenure
-from framehop.timing import now_us
+from framehop.timing import Deadline, now_us
 from framehop.types import Event, FramePointer, FrameRecord
 from tests.films import film, moved, with_meta
 
@@ -234,6 +234,46 @@ def test_frames_of_a_film_that_are_too_old_are_all_skipped_and_those_of_another_
 
 def _in_turn(one: list[DecodeJob], other: list[DecodeJob]) -> list[DecodeJob]:
     return [job for pair in zip(one, other, strict=True) for job in pair]
+
+
+def test_partitions_are_given_up_in_time_though_no_slot_is_free(tmp_path: Path, ring: _core.Ring) -> None:
+    """As when the detector is dead: what is held back is left to the partitions' next owner."""
+    jobs = film(tmp_path / "film.mp4", 8, bframes=3)
+    partition = jobs[0].record.meta.pointer.topic_partition
+    settings = SimpleNamespace(
+        decode_threads=1,
+        max_pixels=1 << 20,
+        video_bytes=1 << 30,
+        suspects=[],
+        max_attempts=3,
+        lane="main",
+        sample=1.0,
+        when="always",
+    )
+    resume, models = ResumePoints(), DetectorModels()
+    with InFlight() as in_flight:
+        resume.begin({partition: Tenure(number=1, offset=0)})
+        in_flight.begin({partition: Tenure(number=1, offset=0)})
+        consumer = cast(FrameConsumer, _Consumer([], in_flight, idle=0))
+        intake = Intake(
+            consumer,
+            ring,
+            in_flight,
+            models,
+            cast(WorkerSettings, settings),
+            policies=StreamPolicies({}),
+            resume=resume,
+            writer="w",
+        )
+        intake._take([job.record for job in jobs])
+        before = len(in_flight.take_decoded())
+        assert before < len(jobs)
+        taken = [ring.try_acquire(_core.FrameTag("other", 1, k, 0, 0)) for k in range(ring.free_slots())]
+        assert ring.free_slots() == 0
+        intake.hand_over(frozenset({partition}), Deadline.after(0.0))
+        in_flight.wait_committed(frozenset({partition}), Deadline.after(0.0))
+        assert (in_flight.take_decoded(), in_flight.idle) == ([], True)
+        del taken
 
 
 def _at(job: DecodeJob, offset: int) -> FramePointer:

@@ -15,7 +15,7 @@ constexpr int kAlign = 64;  // of rows, as libavcodec's own
 std::uint64_t bytes_of(const AVFrame& frame) noexcept {
     const int bytes =
         av_image_get_buffer_size(static_cast<AVPixelFormat>(frame.format), frame.width, frame.height, kAlign);
-    // Motion vectors and the like come on top: a third, measured with libavcodec 5.1.
+    // Motion vectors and the like come on top: about a third with libavcodec 5.1.
     return bytes < 0 ? 0 : static_cast<std::uint64_t>(bytes) / 3 * 4;
 }
 
