@@ -24,6 +24,7 @@ from framehop.pipeline.worker.outcomes import make_event
 from framehop.policies import StreamPolicies, parse_policies
 from framehop.protocols import FrameConsumer, Tenure
 from framehop.testing.synthetic import jpeg
+from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
 from tests.frames import record_of
 
@@ -290,7 +291,7 @@ def test_what_waits_of_a_partition_that_goes_to_another_worker_is_looked_at(
         intake = self.site.intake
         assert intake is not None
         if self.given > 60 and not left and intake._waiting.holds({P}):
-            intake.hand_over(frozenset({P}))
+            intake.hand_over(frozenset({P}), Deadline.after(60))
             left.append(intake._waiting.holds({P}))
         return polls(self, max_frames, timeout_s)
 
