@@ -1,0 +1,1 @@
+"""Instruction counts of the core's hot loops: cpp/bench run under valgrind."""

@@ -1,0 +1,1 @@
+"""JPEG or pixels to tensor: framehop's decoder and kernel beside other people's."""
