@@ -45,6 +45,8 @@ class _Decoder:
 
 
 class _Ring:
+    slot_count = 4
+
     def free_slots(self) -> int:
         return 4
 
@@ -64,6 +66,19 @@ class _Consumer:
         if not records:
             self._in_flight.stop()
         return records
+
+
+class _FillingRing(_Ring):
+    """A ring of eight slots that come free one by one."""
+
+    slot_count = 8
+
+    def __init__(self) -> None:
+        self.free = 0
+
+    def free_slots(self) -> int:
+        self.free += 1
+        return self.free
 
 
 @pytest.fixture
@@ -159,3 +174,20 @@ def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(
     assert batch is not None
     assert [(event.outcome, event.reason, event.model) for event in batch.events] == [("skipped", "sample", None)] * 2
     assert decoder.sizes == []
+
+
+def test_frames_are_taken_in_groups_when_the_ring_was_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring, rooms = _FillingRing(), []
+    monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: _Decoder("corrupt_picture"))
+    with InFlight() as in_flight:
+
+        def poll(max_frames: int, timeout_s: float) -> list[FrameRecord]:
+            rooms.append(max_frames)
+            in_flight.stop()
+            return []
+
+        models, consumer = DetectorModels(), cast(FrameConsumer, SimpleNamespace(poll=poll))
+        models.known.set()
+        Intake(consumer, cast(_core.Ring, ring), in_flight, models, SETTINGS, resume=ResumePoints(), writer="w").run()
+    assert rooms
+    assert rooms[0] >= ring.slot_count // 4

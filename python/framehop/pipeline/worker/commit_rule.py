@@ -51,6 +51,12 @@ class CommitTracker:
         self._ahead = ahead
         self._lines: dict[Partition, _Line] = {}
         self._in_flight = 0
+        self._completed = 0
+
+    @property
+    def completed(self) -> int:
+        """Number of events noted since events were last taken."""
+        return self._completed
 
     @property
     def in_flight(self) -> int:
@@ -89,11 +95,13 @@ class CommitTracker:
         if entry is None or entry.event is not None:
             return False
         entry.event = event
+        self._completed += 1
         return True
 
     def take(self, limit: int = 1 << 30) -> Batch:
         """Remove and return what may be committed, in log order per partition; at most `limit` events, partitions in turn."""
         batch = Batch(events=[], marks={}, tenures={})
+        self._completed = 0
         for partition, line in list(self._lines.items()):
             self._lines[partition] = self._lines.pop(partition)  # moves it to the end, for the next call
             batch.tenures[partition] = line.tenure

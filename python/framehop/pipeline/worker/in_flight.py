@@ -20,6 +20,10 @@ from framehop.types import Event, FrameRecord, Partition
 
 BATCH = 128  # events of one commit; after a crash no more than this many durable but uncommitted ones are done again
 WINDOW = 8192  # frames from which on no more are polled; above the slots of the largest ring, which bounds frames with pictures
+# A commit costs as much as decoding a picture. Nobody waits for the event of one frame while so many others wait to be looked at.
+MANY = 16  # frames in flight
+GATHER = 8  # events of a commit while there are many
+GATHER_S = 0.05
 BACKSTOP_S = 1.0  # every change is notified; if one were missed, this would bound the delay
 
 
@@ -118,7 +122,7 @@ class InFlight:
     def complete(self, event: Event, tenure: int) -> None:
         """Note the outcome of a frame that was read under `tenure`; drop it when the tenure has ended."""
         with self._changed:
-            if self._tracker.complete(event, tenure=tenure):
+            if self._tracker.complete(event, tenure=tenure) and (self._tracker.completed == 1 or not self._gathers):
                 self._changed.notify_all()
 
     def beat(self, *, frames_read: int, resent: int) -> Beat:
@@ -138,12 +142,24 @@ class InFlight:
         """Wait for the next completed frames, in log order per partition; None once stopping."""
         with self._changed:
             while not self.stopping.is_set():
+                self._gather()
                 batch = self._tracker.take(BATCH)
                 if batch.events or batch.marks:
                     self._committing = frozenset(batch.marks) | {event.frame.topic_partition for event in batch.events}
                     return batch
                 self._changed.wait(BACKSTOP_S)
             return None
+
+    @property
+    def _gathers(self) -> bool:
+        """Whether there are events, and more should come before they are committed."""
+        return self._tracker.in_flight > MANY and 0 < self._tracker.completed < GATHER
+
+    def _gather(self) -> None:
+        """While many frames are in flight, wait a moment for more events, so that they share a commit."""
+        deadline = Deadline.after(GATHER_S)
+        while self._gathers and not deadline.expired and not self.stopping.is_set():
+            self._changed.wait(deadline.remaining_s)
 
     def committed(self, batch: Batch, result: CommitResult) -> None:
         with self._changed:

@@ -31,6 +31,8 @@ from framehop.types import Outcome as EventOutcome
 POLL_S = 1.0
 REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
+GATHER_S = 0.25
+GATHER_LOOK_S = 0.02
 
 
 class Intake:
@@ -70,6 +72,7 @@ class Intake:
                 for job in self._in_flight.take_again():
                     self._decode_again(job)
                 self._await_window()
+                self._gather_room()
                 self._take(self._consumer.poll(self._room(), POLL_S))
             self.drain()
             self._hold_membership()
@@ -85,6 +88,14 @@ class Intake:
         while self._in_flight.full and not self._in_flight.stopping.wait(SLOT_WAIT_S):
             self.drain()
             self._consumer.poll(0, 0.0)
+
+    def _gather_room(self) -> None:
+        """While most of the ring waits to be looked at, wait a moment for a quarter of it to be free: frames that are taken one by
+        one, as slots come free, wake this thread and a decode thread each time, in the middle of somebody's inference."""
+        quarter, deadline = self._ring.slot_count // 4, Deadline.after(GATHER_S)
+        while self._ring.free_slots() < quarter and not deadline.expired:
+            if self._in_flight.stopping.wait(GATHER_LOOK_S):
+                return
 
     def _room(self) -> int:
         """Return how many frames to poll: as many as can be decoded at once, but one at least, which waits if the ring is full."""

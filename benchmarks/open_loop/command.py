@@ -1,0 +1,175 @@
+"""benchmarks/cameras.py: every load once in each round, everyone in turns, and the tables."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.harness.brokers import Brokers
+from benchmarks.harness.machine import Others, before, describe, during, look
+from benchmarks.harness.processes import ROOT, BenchmarkError, run_fresh
+from benchmarks.open_loop.ours import Job
+from benchmarks.open_loop.report import markdown
+from benchmarks.open_loop.results import Latency, Result, Round, Run, Workload, latency_of
+from benchmarks.open_loop.schedule import Offer
+from benchmarks.whole_worker.workload import MODEL, make_log
+from framehop._core import __version__ as framehop_build
+
+BARE = "bare, a thread per core"
+PACKAGE = "benchmarks.open_loop"
+PICTURES = 64  # offered again and again
+VERSIONS = ("onnxruntime", "numpy", "pyzmq", "apsw", "confluent-kafka", "scikit-image")
+
+NewLog = Callable[[], str]
+
+
+def main() -> int:
+    options = arguments()
+    if options.show:
+        print(markdown(msgspec.json.decode(options.show.read_bytes(), type=Result)))
+        return 0
+    started_at = datetime.now(UTC)
+    try:
+        with tempfile.TemporaryDirectory(prefix="framehop-bench-") as directory:
+            result = benchmark(options, Path(directory), started_at)
+    except BenchmarkError as error:
+        say(f"benchmarks/cameras.py: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted: nothing is kept")
+        return 130
+    path = options.json or ROOT / "benchmarks" / "results" / f"cameras-{started_at:%Y-%m-%d}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    print(markdown(result))
+    say(f"kept in {path}")
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks/cameras.py", description="How many cameras, and how late.")
+    parser.add_argument("--cameras", type=_numbers, default=[6, 8, 10, 12, 13, 14], metavar="N,…")
+    parser.add_argument("--fps", type=float, default=5.0, help="of each camera [5]")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each run [20]")
+    parser.add_argument("--rounds", type=int, default=3, help="every load comes once in each [3]")
+    parser.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="of the JPEGs [1280x720]")
+    parser.add_argument("--seed", type=int, default=1, help="of the cameras' phases [1]")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="OPTIONS",
+        help="framehop once more, with these options of framehop detect, such as '--lanes 1'; may be repeated",
+    )
+    parser.add_argument("--kafka", action="store_true", help="through a broker of scripts/kafka, for this run alone")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/cameras-DATE.json")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="print the tables of a result kept before")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(each) for each in text.split(",")]
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    return int(width), int(height)
+
+
+def benchmark(options: argparse.Namespace, directory: Path, started_at: datetime) -> Result:
+    width, height = options.size
+    pictures = directory / "pictures"
+    made = make_log(pictures, frames=PICTURES, streams=1, width=width, height=height)
+    warnings: list[str] = []
+    rounds: list[Round] = []
+    with ExitStack() as stack:
+        new_log = _in_kafka(stack) if options.kafka else _in_directories(directory)
+        for number in range(options.rounds):
+            for cameras in options.cameras:
+                seen = look()
+                warnings += before(seen, first=not rounds)
+                say(f"round {number + 1} of {options.rounds}: {cameras} cameras")
+                offer = Offer(cameras=cameras, fps=options.fps, seconds=options.seconds, seed=options.seed + number)
+                runs, others = one_round(options, pictures, offer, new_log, backwards=bool(number % 2))
+                warnings += during(others)
+                rounds.append(Round(cameras=cameras, load=seen, order=list(runs), runs=runs, others_busy_cores=others))
+    return Result(
+        started_at=started_at.isoformat(timespec="seconds"),
+        machine=describe(VERSIONS, ROOT, {"framehop": framehop_build}),
+        workload=Workload(
+            fps=options.fps,
+            seconds=options.seconds,
+            width=width,
+            height=height,
+            mean_bytes=made // PICTURES,
+            model=MODEL,
+            seed=options.seed,
+            through="Kafka" if options.kafka else "a directory",
+        ),
+        warnings=warnings,
+        rounds=rounds,
+    )
+
+
+def one_round(
+    options: argparse.Namespace, pictures: Path, offer: Offer, new_log: NewLog, *, backwards: bool
+) -> tuple[dict[str, Latency], float]:
+    """Everyone once with this load, each in a fresh process; return the latencies by name, and the cores that others used."""
+    ours = {"framehop": "", **{f"framehop {more}": more for more in options.also}}
+    order = [*ours, BARE]
+    found: dict[str, Latency] = {}
+    with Others() as others:
+        for name in reversed(order) if backwards else order:
+            if name == BARE:
+                printed = run_fresh(
+                    f"{PACKAGE}.bare", str(pictures), str(PICTURES), msgspec.json.encode(offer).decode()
+                )
+            else:
+                printed = run_fresh(f"{PACKAGE}.ours", _job(options, pictures, offer, new_log(), ours[name]))
+            found[name] = latency_of(msgspec.json.decode(printed, type=Run), offer.frames)
+            say(f"  {name}: p50 {found[name].p50:.1f} ms, p99 {found[name].p99:.1f} ms")
+    return found, others.busy_cores
+
+
+def _job(options: argparse.Namespace, pictures: Path, offer: Offer, log: str, more: str) -> str:
+    job = Job(
+        pictures=str(pictures),
+        count=PICTURES,
+        log=log,
+        size=options.size,
+        offer=offer,
+        options=["--model", MODEL, "--provider", "cpu", *more.split()],
+    )
+    return msgspec.json.encode(job).decode()
+
+
+def _in_directories(directory: Path) -> NewLog:
+    return lambda: tempfile.mkdtemp(prefix="log-", dir=directory)
+
+
+def _in_kafka(stack: ExitStack) -> NewLog:
+    brokers, made = stack.enter_context(Brokers()), 0
+
+    def new_log() -> str:
+        nonlocal made
+        made += 1
+        url = f"kafka://{brokers.bootstrap}/run{made}"
+        create = [sys.executable, "-m", "framehop", "topics", "create", "--log", url]
+        done = subprocess.run(create, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BenchmarkError(f"{url}: {done.stderr}")
+        return url
+
+    return new_log
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

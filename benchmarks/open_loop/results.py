@@ -1,0 +1,96 @@
+"""The results of a run, as they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from benchmarks.harness.machine import Load, Machine
+
+ON_TIME_MS = 100.0
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of a process that ran. `late_ms`: of each picture that was looked at, from the moment at which it was due.
+    `skipped`: pictures that a policy left out, with an event that says so."""
+
+    late_ms: list[float]
+    cpu_s: float
+    skipped: int = 0
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """The latencies of one run in milliseconds, of the pictures that were looked at. `on_time`: the share of all pictures that was
+    looked at within 100 ms. `unanswered`: pictures that were neither looked at nor skipped."""
+
+    frames: int
+    skipped: int
+    unanswered: int
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    longest: float
+    on_time: float
+    cpu_ms_per_frame: float
+
+    @property
+    def holds(self) -> bool:
+        return self.p99 <= ON_TIME_MS and not self.unanswered
+
+
+def latency_of(run: Run, frames: int) -> Latency:
+    late = sorted(run.late_ms)
+    return Latency(
+        frames=frames,
+        skipped=run.skipped,
+        unanswered=frames - len(late) - run.skipped,
+        p50=_percentile(late, 0.50),
+        p90=_percentile(late, 0.90),
+        p99=_percentile(late, 0.99),
+        p999=_percentile(late, 0.999),
+        longest=_percentile(late, 1.0),
+        on_time=round(sum(each <= ON_TIME_MS for each in late) / frames, 4),
+        cpu_ms_per_frame=round(1000 * run.cpu_s / frames, 2),
+    )
+
+
+def _percentile(ascending: Sequence[float], share: float) -> float:
+    """Return the value that `share` of all values do not exceed; infinity if there are none."""
+    if not ascending:
+        return float("inf")
+    return round(ascending[min(len(ascending) - 1, int(share * len(ascending)))], 3)
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """One load, everyone once. `runs`: by name."""
+
+    cameras: int
+    load: Load
+    order: list[str]
+    runs: dict[str, Latency]
+    others_busy_cores: float
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    fps: float
+    seconds: float
+    width: int
+    height: int
+    mean_bytes: int
+    model: str
+    seed: int
+    through: str
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that is kept. `warnings`: why the figures must not be published; empty for a quiet machine."""
+
+    benchmark: str = "cameras"
+    schema: int = 1
+    started_at: str
+    machine: Machine
+    workload: Workload
+    warnings: list[str]
+    rounds: list[Round]

@@ -1,0 +1,32 @@
+"""benchmarks/cameras.py offers pictures and keeps what it measures. Never: how fast anything is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchmarks.open_loop.results import Result
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, str(ROOT / "benchmarks" / "cameras.py"), *map(str, args)]
+    return subprocess.run(program, capture_output=True, text=True, timeout=170, check=False)
+
+
+def test_one_command_measures_and_keeps(tmp_path: Path) -> None:
+    kept = tmp_path / "cameras.json"
+    small = ["--cameras", "2", "--seconds", "1", "--rounds", "1", "--size", "64x48", "--also=--lanes 1"]
+    done = command(*small, "--json", kept)
+    assert done.returncode == 0, done.stderr
+    [taken] = msgspec.json.decode(kept.read_bytes(), type=Result).rounds
+    assert set(taken.runs) == {"framehop", "framehop --lanes 1", "bare, a thread per core"}
+    assert all(run.frames == 10 and not run.unanswered for run in taken.runs.values())
+    assert command("--show", kept).stdout == done.stdout
