@@ -160,6 +160,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
             settings = SimpleNamespace(
                 decode_threads=2,
                 max_pixels=1 << 20,
+                video_bytes=1 << 30,
                 suspects=[],
                 max_attempts=3,
                 lane="main",
