@@ -6,11 +6,14 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from framehop.account import LeftOut
 from framehop.errors import LogUnavailableError, SourceAwayError, SourceError
+from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.spooled_log import SpooledLog
 from framehop.pipeline.ingest.health import Vitals
 from framehop.pipeline.ingest.ingest import ingest
 from framehop.pipeline.ingest.live_feed import LiveFeed, feed_of
@@ -22,6 +25,7 @@ from framehop.testing.memory_log import MemoryLog
 from framehop.testing.memory_writer import MemoryWriter
 from framehop.testing.synthetic import ListSource
 from framehop.types import Frame, FrameKey, FrameMeta, StreamState
+from tests.spools import MIB, MemoryBehind
 
 
 class Script:
@@ -119,6 +123,16 @@ def test_a_log_that_is_away_when_an_epoch_begins_is_waited_for(log: FrameLog, mo
     monkeypatch.setattr(MemoryWriter, "next_pass", flaky)
     follow(log, ([1, 1], None))
     assert len(epochs(log)) == 2
+
+
+def test_every_connection_begins_an_epoch_in_a_spool_too(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with MemoryLog() as log:
+        behind = MemoryBehind(log)
+        with SpooledLog(behind, tmp_path, SpoolOptions(), queue_bytes=MIB) as spooled:
+            summary = ingest(spooled, [Script(([2, 1], None), on_end=stop.set)], stop=stop)
+        assert summary.errors == {}
+        assert [[meta.key.seq for meta in epoch] for epoch in epochs(log)] == [[0, 1], [0]]
 
 
 def test_a_frame_that_is_never_acknowledged_does_not_hold_up_the_next_epoch_for_ever(

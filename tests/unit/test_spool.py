@@ -252,6 +252,47 @@ def test_a_stream_is_given_up_and_opened_again_while_it_waits(
     check_log(log, second, list(range(5)))
 
 
+def test_the_next_epoch_of_a_camera_comes_after_the_last_one(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path
+) -> None:
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        states = [opened(writer)]
+        behind.leave()
+        give(writer, states[0], range(4 * FITS), acks)
+        for _ in range(2):
+            states.append(writer.next_pass("cam"))
+            give(writer, states[-1], range(5), acks)
+        all_acknowledged(acks, 4 * FITS + 10)
+        with pytest.raises(InvalidArgumentError, match="epoch"):
+            writer.append(make_frame(states[0], 4 * FITS))
+        behind.come_back()
+        states.append(writer.next_pass("cam"))
+        give(writer, states[-1], range(5), acks)
+        assert writer.flush(TIMEOUT_S)
+        assert writer.close_stream("cam", TIMEOUT_S)
+    keys = [(frame.key.epoch, frame.key.seq) for frame in behind.sent]
+    assert keys == sorted(keys), "two epochs of a stream at once would take each other's decoder"
+    for state, count in zip(states, (4 * FITS, 5, 5, 5), strict=True):
+        check_log(log, state, list(range(count)))
+
+
+def test_an_epoch_that_nobody_has_yet_is_not_followed_by_another(
+    behind: MemoryBehind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framehop.log.spool.writer.NEXT_S", 0.01)
+    monkeypatch.setattr("framehop.log.spool.lane.SLOW_S", TIMEOUT_S)  # so it does not go to disk
+    with behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        behind.leave()
+        give(writer, state, range(1), [])
+        with pytest.raises(LogUnavailableError, match="neither in the log nor in the spool"):
+            writer.next_pass("cam")
+        behind.come_back()
+        assert writer.flush(TIMEOUT_S)
+        assert writer.next_pass("cam").epoch > state.epoch
+
+
 # ---- bounds
 
 

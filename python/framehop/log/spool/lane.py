@@ -45,13 +45,15 @@ class Lane:
     `waiting`: frames of which neither log nor store has said yet that they have them. `stored`: the store knows the epoch.
     `recovered`: it is known how much of it a process that was killed has sent.
     `spooling`: frames go through the store. They may go straight into the log only while everything before them has been sent, so
-    the order holds. `own`: the source is one of this process. `sending`: who sends holds it, so that the two ways never cross.
+    the order holds. `before`: an earlier epoch of the stream that may have to be sent first. `own`: the source is one of this
+    process. `sending`: who sends holds it, so that the two ways never cross.
     """
 
     stream: str
     epoch: int
     store: SpoolStore | None
     place: Place | None = None
+    before: Lane | None = None
     own: bool = True
     open: bool = True
     spooling: bool = False
@@ -82,6 +84,13 @@ class Lane:
     def caught_up(self) -> bool:
         """Whether the log's client has every frame."""
         return self.sent == self.accepted
+
+    @property
+    def is_next(self) -> bool:
+        """Whether every earlier epoch of its stream was sent, or has failed: a decoder follows one epoch of a stream at a time."""
+        while self.before is not None and (self.before.caught_up or self.before.failure is not None):
+            self.before = self.before.before
+        return self.before is None
 
     @property
     def done(self) -> bool:

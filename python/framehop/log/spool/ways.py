@@ -45,6 +45,16 @@ class Ways:
         with self.changed:
             return [store for store in self.stores if store not in self._refusing]
 
+    def add(self, lane: Lane) -> None:
+        """Take a lane. It goes through the store while an earlier epoch of its stream does."""
+        with self.changed:
+            earlier = [
+                other for other in self.lanes.values() if other.stream == lane.stream and other.epoch < lane.epoch
+            ]
+            lane.before = max(earlier, key=lambda other: other.epoch, default=None)
+            lane.spooling = lane.spooling or not lane.is_next
+            self.lanes[lane.key] = lane
+
     # ---- from the source
 
     def append(self, lane: Lane, frame: Frame, on_ack: Callable[[Ack], None] | None, timeout_s: float) -> bool:
@@ -59,7 +69,13 @@ class Ways:
 
     def _may_go_straight(self, lane: Lane) -> bool:
         with self.changed:
-            return self.link is not None and lane.place is not None and lane.caught_up and not lane.is_slow
+            return (
+                self.link is not None
+                and lane.place is not None
+                and lane.is_next
+                and lane.caught_up
+                and not lane.is_slow
+            )
 
     def _straight(self, lane: Lane, frame: Frame, on_ack: Callable[[Ack], None] | None, timeout_s: float) -> bool:
         """Send a frame; a stream that has to wait for too long goes through the store from here on."""
