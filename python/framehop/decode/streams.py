@@ -207,10 +207,18 @@ class Streams:
         """Return what is held back by all."""
         return [pair for stream in self._open.values() for pair in stream.held()]
 
+    def leave(self, pairs: Answered) -> None:
+        """Keep pictures that could not be given now for the next `take_left`."""
+        self._left += pairs
+
     def take_left(self) -> Answered:
-        """Return what was held back by streams that are no longer there."""
+        """Return what was held back by streams that are no longer there, and what could not be given before."""
         left, self._left = self._left, []
         return left
+
+    def forget_left(self, partitions: Collection[Partition]) -> None:
+        """Forget what is left of partitions that are given up."""
+        self._left = [pair for pair in self._left if pair[0].record.meta.pointer.topic_partition not in partitions]
 
     def close(self) -> None:
         self._open.clear()
