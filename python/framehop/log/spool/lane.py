@@ -38,7 +38,7 @@ class Flight(NamedTuple):
 
 @dataclass(slots=True)
 class Lane:
-    """The way of one epoch. All of it is guarded by the writer's lock, except `sending`, which is taken first.
+    """The way of one epoch. All of it is guarded by the writer's lock, except `sending` and `telling`, which are taken first.
 
     Seqs: `accepted` is the last that the source gave, `sent` the last that the log's client got, `arrived` the last that the log
     has and `removed` the last that has left the store since, `given` the last that the store got and `kept` the last that it has.
@@ -46,7 +46,8 @@ class Lane:
     `recovered`: it is known how much of it a process that was killed has sent.
     `spooling`: frames go through the store. They may go straight into the log only while everything before them has been sent, so
     the order holds. `before`: an earlier epoch of the stream that may have to be sent first. `own`: the source is one of this
-    process. `sending`: who sends holds it, so that the two ways never cross.
+    process. `sending`: who sends holds it, so that the two ways never cross. `telling`: who tells the source holds it, as the
+    log's thread and the store's both do, and a source is told by one at a time.
     """
 
     stream: str
@@ -75,6 +76,7 @@ class Lane:
     account: IngestAccount | None = None
     account_at: int = 0
     sending: threading.Lock = field(default_factory=threading.Lock)
+    telling: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def key(self) -> Epoch:

@@ -259,11 +259,8 @@ class Ways:
         """Tell the source, unless it was told before."""
         if waiting is None:
             return
-        if waiting.on_ack is not None:
-            try:
-                waiting.on_ack(ack)
-            except Exception:
-                logger.exception("the acknowledgement callback of %s failed", waiting.frame.key)
+        with lane.telling:
+            _call_back(waiting, ack)
         with self.changed:
             lane.acked += 1
             self.changed.notify_all()
@@ -276,3 +273,12 @@ class Ways:
                 return
             account, lane.account = lane.account, None
         self._keep_account(account)
+
+
+def _call_back(waiting: Waiting, ack: Ack) -> None:
+    if waiting.on_ack is None:
+        return
+    try:
+        waiting.on_ack(ack)
+    except Exception:
+        logger.exception("the acknowledgement callback of %s failed", waiting.frame.key)
