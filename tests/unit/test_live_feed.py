@@ -125,6 +125,34 @@ def test_a_log_that_is_away_when_an_epoch_begins_is_waited_for(log: FrameLog, mo
     assert len(epochs(log)) == 2
 
 
+def test_a_log_that_is_away_when_the_source_begins_is_waited_for(
+    log: FrameLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_stream, tries = MemoryWriter.open_stream, [LogUnavailableError("no broker answers")] * 3
+
+    def flaky(writer: MemoryWriter, stream: str, *, source: str, finite: bool, run_since_us: int | None) -> StreamState:
+        if tries:
+            raise tries.pop()
+        return open_stream(writer, stream, source=source, finite=finite, run_since_us=run_since_us)
+
+    monkeypatch.setattr(MemoryWriter, "open_stream", flaky)
+    follow(log, ([2], None))
+    assert [len(epoch) for epoch in epochs(log)] == [2]
+    assert caplog.text.count("waits for the log: no broker answers") == 1
+
+
+def test_a_stop_ends_the_wait_for_a_log_that_is_away(log: FrameLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+
+    def away(*_args: object, **_options: object) -> StreamState:
+        stop.set()
+        raise LogUnavailableError("no broker answers")
+
+    monkeypatch.setattr(MemoryWriter, "open_stream", away)
+    summary = ingest(log, [Script(on_end=lambda: None)], stop=stop)
+    assert (summary.frames, summary.errors) == (0, {})
+
+
 def test_every_connection_begins_an_epoch_in_a_spool_too(tmp_path: Path) -> None:
     stop = threading.Event()
     with MemoryLog() as log:
