@@ -197,6 +197,11 @@ class Roster:
         with self._changed:
             return frozenset(order.stream for order in self._orders.values() if order.live)
 
+    def kinds(self) -> dict[str, bool]:
+        """Return of each stream that has a source whether that is live."""
+        with self._changed:
+            return {stream: order.live for stream, order in self._orders.items()}
+
     @property
     def empty(self) -> bool:
         with self._changed:
