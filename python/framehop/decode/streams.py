@@ -134,11 +134,13 @@ class Streams:
 
     def _of(self, key: Key, first: DecodeJob) -> Stream | None:
         stream = self._open.get(key)
-        if stream is None or stream.tenure != first.record.tenure:
+        if stream is not None and stream.tenure != first.record.tenure:
+            stream = None
+            del self._open[key]  # what it holds back is read anew, and it must not be in the way of its successor
+        if stream is None:
             if not self._may_open(key, first.record.meta):
                 return None
             self._without.pop(key, None)
-            self._open.pop(key, None)
             stream = self._open[key] = Stream(self._opened(first), first.record.tenure, time.monotonic())
         return stream
 
