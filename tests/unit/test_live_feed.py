@@ -166,6 +166,7 @@ def test_every_connection_begins_an_epoch_in_a_spool_too(tmp_path: Path) -> None
             summary = ingest(spooled, [Script(([2, 1], None), on_end=stop.set)], stop=stop)
         assert summary.errors == {}
         assert [[meta.key.seq for meta in epoch] for epoch in epochs(log)] == [[0, 1], [0]]
+        assert [account.appended for account in log.ingest_accounts()] == [2, 1]
 
 
 def test_an_ingest_by_itself_tells_those_who_ask_what_is_in_its_spool(
