@@ -96,9 +96,9 @@ class StreamPolicies:
     def of(self, stream: str) -> Policy:
         return self._given.of(stream) or (LIVE if stream in self._live else ALL)
 
-    def add_live(self, stream: str) -> None:
-        """Note that a stream is live."""
-        self._live |= {stream}
+    def set_live(self, stream: str, live: bool) -> None:
+        """Note whether a stream is live from now on."""
+        self._live = self._live | {stream} if live else self._live - {stream}
 
     @property
     def waits(self) -> bool:

@@ -311,6 +311,16 @@ def test_what_waits_of_a_partition_that_comes_back_is_forgotten_as_it_is_read_an
     assert intake._waiting.is_empty
 
 
+def test_what_waits_of_a_partition_that_goes_is_not_looked_at_when_the_time_is_up(work: Work) -> None:
+    """It is the next worker's, and our lanes are for what stays."""
+    site, _ = work([camera("cam", 5, 1)], "latest", capacity=40)
+    intake = site.intake
+    assert intake is not None
+    intake._waiting.put(DecodeJob(record=record_of(99), polled_us=1))
+    intake.hand_over(frozenset({P}), Deadline.after(0))
+    assert intake._waiting.is_empty
+
+
 def test_what_waits_when_the_worker_is_asked_to_end_is_looked_at(work: Work) -> None:
     site, _ = work([camera(f"cam-{k}", 1, 1) for k in range(20)], "latest", capacity=10)
     assert reasons(site) == set()

@@ -60,8 +60,10 @@ def test_the_first_pattern_that_fits_holds() -> None:
 def test_a_live_stream_without_a_policy_skips_what_is_old_and_any_other_skips_nothing() -> None:
     policies = StreamPolicies({}, live=["camera"])
     assert (policies.of("camera"), policies.of("film")) == (LIVE, ALL)
-    policies.add_live("film")
+    policies.set_live("film", True)
     assert policies.of("film") == LIVE
+    policies.set_live("camera", False)
+    assert policies.of("camera") == ALL
 
 
 @pytest.mark.parametrize(

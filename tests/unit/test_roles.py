@@ -151,20 +151,42 @@ def test_a_detector_of_tensorrt_has_time_to_build_its_engine(
 
 
 def test_workers_hear_once_of_each_live_stream_that_comes_after_their_start(tmp_path: Path) -> None:
-    live = ["gate"]
+    kinds = {"gate": True, "film": False}
     resources = Resources(
         sockets=tmp_path,
         members=["m-0", "m-1"],
         rings=cast("list[_core.RingHost]", [SimpleNamespace(path=f"ring-{k}", slots=list) for k in range(2)]),
     )
-    role = WorkerRole(LogAt(url="log"), DetectOptions(workers=2), resources, lambda: live)
+    role = WorkerRole(LogAt(url="log"), DetectOptions(workers=2), resources, lambda: kinds)
     begun = [role.settings(process) for process in role.processes]
     assert [each.live for each in begun if isinstance(each, WorkerSettings)] == [["gate"], ["gate"]]
     ears = [listening(role, index) for index in range(2)]
-    live.append("yard")
-    role.tell_live()
-    role.tell_live()
+    kinds["yard"] = True
+    role.tell_kinds()
+    role.tell_kinds()
     assert [ear.heard for ear in ears] == [[Live("yard")]] * 2
     again = role.settings(role.processes[0])
     assert isinstance(again, WorkerSettings)
     assert again.live == ["gate", "yard"]
+
+
+def test_workers_hear_that_a_film_takes_the_place_of_a_camera(tmp_path: Path) -> None:
+    """Else its frames would be skipped as too old."""
+    kinds = {"gate": True}
+    resources = Resources(
+        sockets=tmp_path,
+        members=["m-0"],
+        rings=cast("list[_core.RingHost]", [SimpleNamespace(path="ring-0", slots=list)]),
+    )
+    role = WorkerRole(LogAt(url="log"), DetectOptions(workers=1), resources, lambda: kinds)
+    role.settings(role.processes[0])
+    ear = listening(role, 0)
+    del kinds["gate"]
+    role.tell_kinds()
+    assert ear.heard == [], "what is left of the camera in the log is still old"
+    kinds["gate"] = False
+    role.tell_kinds()
+    kinds["gate"] = True
+    role.tell_kinds()
+    role.tell_kinds()
+    assert ear.heard == [Live("gate", False), Live("gate", True)]

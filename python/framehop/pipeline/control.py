@@ -131,9 +131,11 @@ class DetectorAt(msgspec.Struct, frozen=True, tag="detector_at"):
 
 
 class Live(msgspec.Struct, frozen=True, tag="live"):
-    """This stream is a live source of the pipeline, so that its frames are of no use when they are old."""
+    """This stream has a live source in the pipeline now, so that its frames are of no use when they are old. Not `live`: it has
+    another source instead, such as a film."""
 
     stream: str
+    live: bool = True
 
 
 class Drain(msgspec.Struct, frozen=True, tag="drain"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from framehop.config import FileConfig, expand_filled, load_config
-from framehop.errors import ConfigError, FramehopError
+from framehop.errors import ConfigError, FramehopError, InvalidArgumentError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
 from framehop.pipeline.supervisor.streams import Streams
@@ -44,11 +44,11 @@ class StreamFile:
         wanted = self._orders(config.streams)
         present = self._present(wanted)
         changes = changes_between(present, wanted)
-        self._streams.check_open()
-        for stream in (*changes.removed, *changes.replaced):
-            self._streams.roster.remove(stream)
         new = [wanted[stream] for stream in (*changes.added, *changes.replaced)]
-        self._streams.put(*new, endless=wanted)
+        try:
+            self._streams.exchange((*changes.removed, *changes.replaced), *new, endless=wanted)
+        except InvalidArgumentError as error:
+            raise ConfigError(f"{self.path}: streams: {error}") from error
         before, self._before, self._names = self._before, config, frozenset(wanted)
         more = before is not None and replace(before, streams={}) != replace(config, streams={})
         return Changes(added=changes.added, removed=changes.removed, replaced=changes.replaced, more=more)

@@ -6,7 +6,7 @@ in which it lists them, and starts them in the reverse order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -117,10 +117,10 @@ class WorkerRole:
         log: LogAt,
         options: DetectOptions,
         resources: Resources,
-        live: Callable[[], Iterable[str]] = tuple,
+        kinds: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
-        """`live`: returns the streams that are live sources of this pipeline now."""
-        self._log, self._options, self._resources, self._live = log, options, resources, live
+        """`kinds`: returns of each stream that has a source in this pipeline now whether that is live."""
+        self._log, self._options, self._resources, self._kinds = log, options, resources, kinds
         self._told: dict[int, set[str]] = {}
         self.suspects = CrashSuspects()
         self._detectors: dict[int, DetectorAt] = {}
@@ -130,7 +130,7 @@ class WorkerRole:
 
     def settings(self, process: Process) -> Settings:
         options = self._options
-        told = self._told[process.index] = set(self._live())
+        told = self._told[process.index] = {stream for stream, live in self._kinds().items() if live}
         return WorkerSettings(
             log=self._log,
             name=self._resources.members[process.index],
@@ -163,13 +163,15 @@ class WorkerRole:
             if worker.ready and self._detector_of(worker) == detector and worker.channel is not None:
                 worker.channel.send(at)
 
-    def tell_live(self) -> None:
-        """Tell the workers of live streams that have come since they began."""
-        live = set(self._live())
+    def tell_kinds(self) -> None:
+        """Tell the workers of streams that have got a live source since they began, or a film in place of one. A stream whose live
+        source is gone stays live: frames of it may still be in the log."""
+        kinds = self._kinds()
         for worker in self.processes:
             told = self._told.setdefault(worker.index, set())
             if worker.ready and worker.channel is not None:
-                told |= {stream for stream in live - told if worker.channel.send(Live(stream))}
+                news = [(stream, live) for stream, live in kinds.items() if live != (stream in told)]
+                told ^= {stream for stream, live in news if worker.channel.send(Live(stream, live))}
 
     def _detector_of(self, worker: Process) -> int:
         return worker.index % len(self._options.devices)

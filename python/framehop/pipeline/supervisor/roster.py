@@ -67,18 +67,29 @@ class Roster:
         """Add sources, all or none. `endless`: the streams that have no end; the pipeline goes on while it has one that has not
         failed, and also when one was removed, since another may come. Raises InvalidArgumentError when a stream has a source
         already or there would be too many, ClosedError once the pipeline ends."""
+        self.exchange((), *orders, endless=endless)
+
+    def exchange(self, gone: Collection[str], *orders: SourceOrder, endless: Collection[str] = ()) -> None:
+        """Remove the sources of the streams `gone`, and add sources as `add` does: all of it or nothing."""
         with self._changed:
-            self._check_open()
-            if len(self._orders) + len(orders) > MAX_SOURCES:
-                raise InvalidArgumentError(
-                    f"more than {MAX_SOURCES} sources are too many for one ingest: start another one"
-                )
-            for order in orders:
-                self._check_free(order.stream)
+            self._check_fits(gone, orders)
+            for stream in gone:
+                self._remove(stream)
             self._endless.update(endless)
             for order in orders:
                 self._orders[order.stream] = order
                 self._begin(order)
+
+    def _check_fits(self, gone: Collection[str], orders: Collection[SourceOrder]) -> None:
+        self._check_open()
+        stays = self._orders.keys() - set(gone)
+        if len(stays) + len(orders) > MAX_SOURCES:
+            raise InvalidArgumentError(
+                f"more than {MAX_SOURCES} sources are too many for one ingest: start another one"
+            )
+        for order in orders:
+            if order.stream in stays:
+                self._check_free(order.stream)
 
     def check_open(self) -> None:
         """Raise ClosedError once the pipeline ends."""
@@ -108,16 +119,19 @@ class Roster:
     def remove(self, stream: str) -> bool:
         """Remove a stream's source; False when there is none."""
         with self._changed:
-            order = self._orders.pop(stream, None)
-            if order is None:
-                return False
-            del self._statuses[stream]
-            self._paused.discard(stream)
-            self._endless_gone = self._endless_gone or stream in self._endless
-            self._endless.discard(stream)
-            self._tell(RemoveSource(order))
-            self._changed.notify_all()
-            return True
+            return self._remove(stream)
+
+    def _remove(self, stream: str) -> bool:
+        order = self._orders.pop(stream, None)
+        if order is None:
+            return False
+        del self._statuses[stream]
+        self._paused.discard(stream)
+        self._endless_gone = self._endless_gone or stream in self._endless
+        self._endless.discard(stream)
+        self._tell(RemoveSource(order))
+        self._changed.notify_all()
+        return True
 
     def pause(self, stream: str) -> bool:
         """Stop reading a stream's source, and keep its place; False when there is none. Raises InvalidArgumentError when it has
@@ -182,6 +196,11 @@ class Roster:
         """Return the streams whose source has no end."""
         with self._changed:
             return frozenset(order.stream for order in self._orders.values() if order.live)
+
+    def kinds(self) -> dict[str, bool]:
+        """Return of each stream that has a source whether that is live."""
+        with self._changed:
+            return {stream: order.live for stream, order in self._orders.items()}
 
     @property
     def empty(self) -> bool:

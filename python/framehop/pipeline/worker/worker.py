@@ -176,8 +176,8 @@ class Worker:
             match message:
                 case DetectorAt():
                     newest = message
-                case Live(stream):
-                    self._policies.add_live(stream)
+                case Live(stream, live):
+                    self._policies.set_live(stream, live)
                 case Drain():
                     self._draining = self._draining or Deadline.after(self._settings.drain_s)
                 case _:
