@@ -60,8 +60,19 @@ def test_the_first_pattern_that_fits_holds() -> None:
 def test_a_live_stream_without_a_policy_skips_what_is_old_and_any_other_skips_nothing() -> None:
     policies = StreamPolicies({}, live=["camera"])
     assert (policies.of("camera"), policies.of("film")) == (LIVE, ALL)
-    policies.add_live("film")
-    assert policies.of("film") == LIVE
+    policies.note("film", live=True, policy=None)
+    policies.note("camera", live=False, policy=None)
+    assert (policies.of("camera"), policies.of("film")) == (ALL, LIVE)
+
+
+def test_a_policy_of_the_streams_own_holds_before_all_patterns_until_it_is_taken_back() -> None:
+    policies = StreamPolicies(parse_policies(["gate-*=fps=2"]))
+    policies.note("gate-1", live=False, policy=Policy.parse("latest"))
+    assert [str(policies.of(stream)) for stream in ("gate-1", "gate-2")] == ["latest", "fps=2"]
+    assert policies.waits
+    policies.note("gate-1", live=False, policy=None)
+    assert str(policies.of("gate-1")) == "fps=2"
+    assert not policies.waits
 
 
 @pytest.mark.parametrize(

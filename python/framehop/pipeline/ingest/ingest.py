@@ -128,6 +128,7 @@ class Ingest:
         self._at_s = self._clock.monotonic()
         self.acked = 0
         self.stalled = ""
+        self.spooled = NO_BACKLOG
 
     def run(self) -> IngestSummary:
         with (
@@ -164,7 +165,7 @@ class Ingest:
 
     def _tell(self, desk: SourceDesk, *, last: bool = False) -> None:
         """Note the state of each source in the roster, and report the progress."""
-        self.acked, self.stalled = desk.acked, desk.stalled
+        self.acked, self.stalled, self.spooled = desk.acked, desk.stalled, desk.spooled
         for work in desk.take_gone():
             self._keep_summary(work, left=True)
             self._roster.note(work.news())

@@ -48,7 +48,7 @@ def _state(said: Publication, ingest: Ingest, streams: Streams, *, stopping: boo
     return PipelineReport(
         publication=said,
         stopping=stopping,
-        counters=Status(appended=ingest.acked, stalled=ingest.stalled),
+        counters=Status(appended=ingest.acked, stalled=ingest.stalled, spooled=ingest.spooled),
         events_per_s=0.0,
         processes=[ProcessStatus(name="ingest", pid=said.pid, ready=True, starts=1, in_flight=0)],
         streams=streams.statuses(),

@@ -20,8 +20,8 @@ from framehop.pipeline.control import (
     DetectorAt,
     DetectorSettings,
     IngestSettings,
-    Live,
     Settings,
+    SourceTraits,
     WorkerSettings,
 )
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
@@ -117,11 +117,11 @@ class WorkerRole:
         log: LogAt,
         options: DetectOptions,
         resources: Resources,
-        live: Callable[[], Iterable[str]] = tuple,
+        traits: Callable[[], Iterable[SourceTraits]] = tuple,
     ) -> None:
-        """`live`: returns the streams that are live sources of this pipeline now."""
-        self._log, self._options, self._resources, self._live = log, options, resources, live
-        self._told: dict[int, set[str]] = {}
+        """`traits`: returns what workers have to know of the sources that this pipeline has now."""
+        self._log, self._options, self._resources, self._traits = log, options, resources, traits
+        self._told: dict[int, dict[str, SourceTraits]] = {}
         self.suspects = CrashSuspects()
         self._detectors: dict[int, DetectorAt] = {}
         self.processes = [
@@ -130,7 +130,7 @@ class WorkerRole:
 
     def settings(self, process: Process) -> Settings:
         options = self._options
-        told = self._told[process.index] = set(self._live())
+        told = self._told[process.index] = {traits.stream: traits for traits in self._traits()}
         return WorkerSettings(
             log=self._log,
             name=self._resources.members[process.index],
@@ -148,7 +148,7 @@ class WorkerRole:
             drain_s=options.drain_s,
             sample=options.sample,
             policies=options.policies,
-            live=sorted(told),
+            traits=list(told.values()),
             when=options.when,
             motion=options.motion,
         )
@@ -163,13 +163,15 @@ class WorkerRole:
             if worker.ready and self._detector_of(worker) == detector and worker.channel is not None:
                 worker.channel.send(at)
 
-    def tell_live(self) -> None:
-        """Tell the workers of live streams that have come since they began."""
-        live = set(self._live())
+    def tell_traits(self) -> None:
+        """Tell the workers of sources that have come, or are judged in another way, since they began. What is gone they keep, as
+        its frames may still be in the log."""
+        known = list(self._traits())
         for worker in self.processes:
-            told = self._told.setdefault(worker.index, set())
+            told = self._told.setdefault(worker.index, {})
             if worker.ready and worker.channel is not None:
-                told |= {stream for stream in live - told if worker.channel.send(Live(stream))}
+                new = [traits for traits in known if told.get(traits.stream) != traits]
+                told |= {traits.stream: traits for traits in new if worker.channel.send(traits)}
 
     def _detector_of(self, worker: Process) -> int:
         return worker.index % len(self._options.devices)

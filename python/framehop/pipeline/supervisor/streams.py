@@ -3,13 +3,14 @@ alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from framehop.config import expand_filled
 from framehop.errors import InvalidArgumentError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
+from framehop.policies import Policy
 from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, SourceSpec, check_codec, open_specs
 from framehop.timing import now_us
 
@@ -62,13 +63,13 @@ class Streams:
         self.put(*orders, endless=live)
         return [order.stream for order in orders]
 
-    def put(self, *orders: SourceOrder, endless: Collection[str]) -> None:
+    def put(self, *orders: SourceOrder, endless: Collection[str], policies: Mapping[str, Policy] | None = None) -> None:
         """Read the sources of these orders too, and do not look at them first. Raises what `Roster.add` raises, and
         InvalidArgumentError where there may be no source."""
         self.check_open()
         for order in orders:
             self.check_free(order.stream)
-        self.roster.add(*orders, endless=endless)
+        self.roster.add(*orders, endless=endless, policies=policies)
 
     def check_open(self) -> None:
         """Raise InvalidArgumentError where there may be no source, ClosedError once the pipeline ends."""
