@@ -107,17 +107,29 @@ def test_two_policies_of_one_stream_and_other_mistakes(typed: list[str], expecte
     assert expected in str(caught.value)
 
 
-def _options(config: Path | None, *policies: str, when: str | None = None) -> DetectOptions:
+def _options(config: Path | None, *policies: str, when: str | None = None, with_streams: bool = False) -> DetectOptions:
     return detect_options(
         model="coco-ssd",
         policies=list(policies),
         when=when,  # type: ignore[arg-type]
         config=config,
+        with_streams=with_streams,
         workers=1,
         slots=8,
         slot_mib=1,
         max_batch=1,
     )
+
+
+def test_a_detect_tries_the_policies_of_the_files_streams_first_and_a_run_tells_its_workers(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "streams: {gate-1: {source: 'testsrc:', policy: latest}, gate-2: {source: 'testsrc:'}}\n"
+        "detect: {policies: {'gate-1': all, 'gate-*': fps=2}}"
+    )
+    of = StreamPolicies(_options(file, "gate-?=every_n=3", with_streams=True).policies).of
+    assert [str(of(stream)) for stream in ("gate-1", "gate-2", "gate-10")] == ["latest", "every_n=3", "fps=2"]
+    assert "latest" not in map(str, _options(file).policies.values())
 
 
 def test_what_is_typed_is_tried_before_what_the_configuration_says(tmp_path: Path) -> None:

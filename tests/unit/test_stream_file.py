@@ -87,6 +87,17 @@ def test_a_stream_has_the_policy_and_the_patience_of_the_file(site: Site) -> Non
     assert (gate.stall_s, plain.stall_s) == (2.5, 10.0)
 
 
+def test_an_endless_stream_of_the_file_is_live(site: Site) -> None:
+    site.says(
+        GATE,
+        "cam: {source: 'rtsp://gate/1'}",
+        "card: {source: 'testsrc:?count=3'}",
+        "film: {source: a.mp4}",
+        "gone: {source: 'pan:no.png'}",
+    )
+    assert site.roster.live() == {"gate", "cam"}
+
+
 def test_another_policy_alone_does_not_interrupt_the_stream(site: Site) -> None:
     site.says("gate: {source: 'testsrc:', policy: latest}", GATE.replace("gate", "hall"))
     before = site.roster.order("gate")

@@ -48,7 +48,7 @@ class StreamFile:
         wanted = self._orders(config.streams)
         present = self._present(wanted)
         changes = changes_between(present, wanted)
-        policies = {name: policy for name, stream in config.streams.items() if (policy := stream.parsed_policy)}
+        policies = config.stream_policies
         self._streams.check_open()
         for stream in (*changes.removed, *changes.replaced):
             self._streams.roster.remove(stream)
@@ -98,7 +98,7 @@ def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:
         codec=config.codec,
         stall_s=config.stall_s,
         since_us=now_us(),
-        live=spec.is_live,
+        live=spec.is_live or spec.is_endless,
     )
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from framehop.errors import ConfigError, SourceError
+from framehop.errors import ConfigError, FramehopError, SourceError
 from framehop.protocols import Source
 from framehop.sources.address import Address, is_address, without_secrets
 from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec, open_film
@@ -76,6 +76,14 @@ class SourceSpec:
     def is_live(self) -> bool:
         """Whether the source is a camera, or anything else behind a URL."""
         return is_address(self.source)
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether the source is made here and has no end; False also where it cannot be made now."""
+        try:
+            return self.is_synthetic and not self.open().finite
+        except FramehopError:
+            return False
 
     @property
     def shown(self) -> str:
