@@ -10,6 +10,7 @@ from framehop.cli.options import detect_options
 from framehop.config import DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.policies import ALL, LIVE, Policy, StreamPolicies, parse_policies
+from tests.commands import framehop
 
 
 @pytest.mark.parametrize(
@@ -107,13 +108,12 @@ def test_two_policies_of_one_stream_and_other_mistakes(typed: list[str], expecte
     assert expected in str(caught.value)
 
 
-def _options(config: Path | None, *policies: str, when: str | None = None, with_streams: bool = False) -> DetectOptions:
+def _options(config: Path | None, *policies: str, when: str | None = None) -> DetectOptions:
     return detect_options(
         model="coco-ssd",
         policies=list(policies),
         when=when,  # type: ignore[arg-type]
         config=config,
-        with_streams=with_streams,
         workers=1,
         slots=8,
         slot_mib=1,
@@ -121,15 +121,21 @@ def _options(config: Path | None, *policies: str, when: str | None = None, with_
     )
 
 
-def test_a_detect_tries_the_policies_of_the_files_streams_first_and_a_run_tells_its_workers(tmp_path: Path) -> None:
+def test_a_detect_tries_the_policies_of_the_files_streams_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[DetectOptions] = []
+    monkeypatch.setattr("framehop.cli.work._work", lambda _log, settings, _begin, **_rest: begun.append(settings))
     file = tmp_path / "c.yaml"
     file.write_text(
         "streams: {gate-1: {source: 'testsrc:', policy: latest}, gate-2: {source: 'testsrc:'}}\n"
         "detect: {policies: {'gate-1': all, 'gate-*': fps=2}}"
     )
-    of = StreamPolicies(_options(file, "gate-?=every_n=3", with_streams=True).policies).of
+    for command in ("detect", "run"):
+        assert framehop(command, "--config", str(file), "--policy", "gate-?=every_n=3").status == 0
+    of = StreamPolicies(begun[0].policies).of
     assert [str(of(stream)) for stream in ("gate-1", "gate-2", "gate-10")] == ["latest", "every_n=3", "fps=2"]
-    assert "latest" not in map(str, _options(file).policies.values())
+    assert "latest" not in map(str, begun[1].policies.values()), "its workers are told of each stream"
 
 
 def test_what_is_typed_is_tried_before_what_the_configuration_says(tmp_path: Path) -> None:
