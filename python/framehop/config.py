@@ -197,6 +197,11 @@ class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     streams: dict[str, StreamConfig] = {}
     detect: DetectConfig = DetectConfig()
 
+    @property
+    def stream_policies(self) -> dict[str, Policy]:
+        """The policies that streams have of their own, by stream id."""
+        return {name: policy for name, stream in self.streams.items() if (policy := stream.parsed_policy)}
+
 
 def load_config(path: Path) -> FileConfig:
     """Read a YAML file. A value may be `{env: NAME}` or `{file: PATH}`, so that secrets stay where they are kept; relative paths

@@ -85,25 +85,28 @@ LIVE = Policy(
 
 
 class StreamPolicies:
-    """The policy of each stream: that of the first pattern that fits, else LIVE for live streams and ALL for the others.
-    Thread-safe."""
+    """The policy of each stream: its own, else that of the first pattern that fits, else LIVE for live streams and ALL for the
+    others. Thread-safe, with one thread that notes."""
 
     def __init__(self, policies: Mapping[str, Policy], live: Iterable[str] = ()) -> None:
         self._given = FirstFit(policies)
         self._waits = any(policy.waits for policy in policies.values())
         self._live = frozenset(live)
+        self._own: dict[str, Policy] = {}
 
     def of(self, stream: str) -> Policy:
-        return self._given.of(stream) or (LIVE if stream in self._live else ALL)
+        return self._own.get(stream) or self._given.of(stream) or (LIVE if stream in self._live else ALL)
 
-    def set_live(self, stream: str, live: bool) -> None:
-        """Note whether a stream is live from now on."""
+    def note(self, stream: str, *, live: bool, policy: Policy | None) -> None:
+        """Note what is known of a stream's source now. `policy`: the stream's own; None where the patterns decide."""
+        others = {name: known for name, known in self._own.items() if name != stream}  # readers keep the dict they have
+        self._own = others if policy is None else {**others, stream: policy}
         self._live = self._live | {stream} if live else self._live - {stream}
 
     @property
     def waits(self) -> bool:
         """Whether a frame of any stream may be judged only when its turn comes."""
-        return self._waits or any(self.of(stream).waits for stream in self._live)
+        return self._waits or any(self.of(stream).waits for stream in self._live | self._own.keys())
 
 
 def _number(name: str, text: str) -> float:

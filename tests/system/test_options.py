@@ -66,7 +66,7 @@ def test_a_picture_that_is_too_large_names_the_option(house: House) -> None:
     ("options", "expected"),
     [
         (("--lane", "a/b"), "lane 'a/b' is not allowed"),
-        (("--conf", "1.5"), "--conf"),
+        (("--conf", "1.5"), "conf must be between 0 and 1, not 1.5"),
         (("--max-pixels", "0"), "--max-pixels"),
     ],
 )

@@ -214,6 +214,26 @@ def test_a_file_of_streams_is_read_again_on_sighup(house: House) -> None:
     assert house.framehop("audit", "--log", house.log).returncode == 0
 
 
+def _answers(house: House) -> list[str]:
+    """What became of each frame so far: the reason, or the outcome where there is none."""
+    with framehop.open_log(house.log, create=False) as log, log.events() as reader:
+        return [record.event.reason or record.event.outcome for record in reader]
+
+
+def test_a_stream_of_a_file_has_its_own_policy_and_is_read_on_with_another_one(house: House) -> None:
+    path = house.path / "run.yaml"
+    _says(path, f"a: {{source: '{LIVE}', policy: every_n=1000000}}")
+    with running(house, "run", "--config", path, "--policy", "all") as run:
+        until(lambda: _answers(house).count("every-n") > 5, "frames that are skipped", 60)
+        assert "detected" not in _answers(house)[1:]
+        _says(path, f"a: {{source: '{LIVE}'}}")
+        run.process.send_signal(signal.SIGHUP)
+        assert f"{path} was read again: other policy for a" in run.line("was read again")
+        until(lambda: _answers(house)[-5:] == ["detected"] * 5, "frames that are looked at", 60)
+    assert len(events(house)["a"]) == 1, "the source was interrupted"
+    assert house.framehop("audit", "--log", house.log).returncode == 0
+
+
 @pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
 def test_a_camera_of_a_file_shows_its_health_and_never_its_password(house: House) -> None:
     film = write_film(house.path / "clip.mp4", 1000, params="keyint=25:min-keyint=25:scenecut=0")

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from framehop.pipeline.control import Beat
 from framehop.pipeline.control_plane import PUBLICATION, SOCKET, PipelineReport, Publication, encode
+from framehop.pipeline.ingest.ingest import Ingest
+from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.supervisor.control_socket import ControlSocket
+from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status
+from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import Backlog
 from framehop.types import PartitionLag
 from tests.commands import framehop
@@ -92,6 +97,18 @@ def test_many_partitions_are_counted(runtime: Path) -> None:
 def test_what_waits_in_the_spool_is_shown(runtime: Path) -> None:
     spooled = replace(IDLE, spooled=Backlog(frames=1234, bytes=56_000_000))
     assert "  in the spool: 1234 frames, 56 MB" in _printed(runtime, counters=spooled)
+
+
+def test_what_an_ingest_has_in_its_spool_is_shown(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    work = SimpleNamespace(acked=3, stalled="no broker answers", spooled=Backlog(frames=12, bytes=5000))
+    with published(cast(Ingest, work), Streams(Roster()), log=SAID.log, stopping=lambda: False):
+        shown = framehop("status").stdout.splitlines()
+    assert shown[1:4] == [
+        "  running, 3 frames put into the log",
+        "  waiting: no broker answers",
+        "  in the spool: 12 frames, 5 kB",
+    ]
 
 
 def test_an_empty_spool_is_not_mentioned(runtime: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from framehop.account import IngestAccount, LeftOut
 from framehop.errors import LogFullError
@@ -15,7 +16,8 @@ from framehop.log import open_log
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary, ingest
 from framehop.pipeline.supervisor.roster import Roster
-from framehop.protocols import FrameLog, Picture
+from framehop.protocols import Backlog, FrameLog, Picture
+from framehop.sources import SourceOptions, SourceSpec
 from framehop.sources.left_out import NAMES, OTHER, REASONS, Tally
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.memory_writer import MemoryWriter
@@ -155,6 +157,30 @@ def test_what_cannot_be_opened_is_told_at_once_and_is_an_error(log: FrameLog, ca
 
 def _order(stream: str, source: str) -> SourceOrder:
     return SourceOrder(stream=stream, source=source, rate="max", loop=1, since_us=1)
+
+
+def test_a_source_is_opened_with_the_patience_of_its_order(log: FrameLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[SourceOptions] = []
+
+    def opened(spec: SourceSpec, options: SourceOptions) -> ListSource:
+        asked.append(options)
+        return ListSource([b"x"], stream=spec.stream)
+
+    monkeypatch.setattr(SourceSpec, "open", opened)
+    roster = Roster()
+    roster.add(replace(_order("cam", "rtsp://cam/1"), stall_s=2.5, codec="copy"))
+    Ingest(log, roster).run()
+    assert [(options.stall_s, options.codec) for options in asked] == [(2.5, "copy")]
+
+
+def test_an_ingest_tells_what_its_spool_holds(log: FrameLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Backlog(frames=2, bytes=20)
+    monkeypatch.setattr(MemoryWriter, "backlog", held, raising=False)
+    roster = Roster()
+    roster.add(_order("cam", "testsrc:"))
+    ingest = Ingest(log, roster, at_hand={"cam": ListSource([b"x"], stream="cam")})
+    ingest.run()
+    assert ingest.spooled == held
 
 
 def test_a_source_that_fails_is_told_while_the_others_go_on(log: FrameLog, caplog: pytest.LogCaptureFixture) -> None:

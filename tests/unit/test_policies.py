@@ -10,6 +10,7 @@ from framehop.cli.options import detect_options
 from framehop.config import DetectOptions, load_config
 from framehop.errors import ConfigError
 from framehop.policies import ALL, LIVE, Policy, StreamPolicies, parse_policies
+from tests.commands import framehop
 
 
 @pytest.mark.parametrize(
@@ -60,10 +61,19 @@ def test_the_first_pattern_that_fits_holds() -> None:
 def test_a_live_stream_without_a_policy_skips_what_is_old_and_any_other_skips_nothing() -> None:
     policies = StreamPolicies({}, live=["camera"])
     assert (policies.of("camera"), policies.of("film")) == (LIVE, ALL)
-    policies.set_live("film", True)
-    assert policies.of("film") == LIVE
-    policies.set_live("camera", False)
-    assert policies.of("camera") == ALL
+    policies.note("film", live=True, policy=None)
+    policies.note("camera", live=False, policy=None)
+    assert (policies.of("camera"), policies.of("film")) == (ALL, LIVE)
+
+
+def test_a_policy_of_the_streams_own_holds_before_all_patterns_until_it_is_taken_back() -> None:
+    policies = StreamPolicies(parse_policies(["gate-*=fps=2"]))
+    policies.note("gate-1", live=False, policy=Policy.parse("latest"))
+    assert [str(policies.of(stream)) for stream in ("gate-1", "gate-2")] == ["latest", "fps=2"]
+    assert policies.waits
+    policies.note("gate-1", live=False, policy=None)
+    assert str(policies.of("gate-1")) == "fps=2"
+    assert not policies.waits
 
 
 @pytest.mark.parametrize(
@@ -109,6 +119,23 @@ def _options(config: Path | None, *policies: str, when: str | None = None) -> De
         slot_mib=1,
         max_batch=1,
     )
+
+
+def test_a_detect_tries_the_policies_of_the_files_streams_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[DetectOptions] = []
+    monkeypatch.setattr("framehop.cli.work._work", lambda _log, settings, _begin, **_rest: begun.append(settings))
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "streams: {gate-1: {source: 'testsrc:', policy: latest}, gate-2: {source: 'testsrc:'}}\n"
+        "detect: {policies: {'gate-1': all, 'gate-*': fps=2}}"
+    )
+    for command in ("detect", "run"):
+        assert framehop(command, "--config", str(file), "--policy", "gate-?=every_n=3").status == 0
+    of = StreamPolicies(begun[0].policies).of
+    assert [str(of(stream)) for stream in ("gate-1", "gate-2", "gate-10")] == ["latest", "every_n=3", "fps=2"]
+    assert "latest" not in map(str, begun[1].policies.values()), "its workers are told of each stream"
 
 
 def test_what_is_typed_is_tried_before_what_the_configuration_says(tmp_path: Path) -> None:

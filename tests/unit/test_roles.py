@@ -14,9 +14,18 @@ from framehop.config import FAIL_POINTS, DetectOptions
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.log import LogAt
-from framehop.pipeline.control import Begin, Channel, DetectorAt, DetectorSettings, Live, Message, WorkerSettings
+from framehop.pipeline.control import (
+    Begin,
+    Channel,
+    DetectorAt,
+    DetectorSettings,
+    Message,
+    SourceTraits,
+    WorkerSettings,
+)
 from framehop.pipeline.facts import ModelFacts, write_facts
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, WorkerRole
+from framehop.policies import Policy
 from framehop.regions import Regions
 from framehop.types import ModelInfo, Need
 
@@ -150,43 +159,23 @@ def test_a_detector_of_tensorrt_has_time_to_build_its_engine(
     assert detector.deadline_s() == 100.0 + start_s
 
 
-def test_workers_hear_once_of_each_live_stream_that_comes_after_their_start(tmp_path: Path) -> None:
-    kinds = {"gate": True, "film": False}
+def test_workers_hear_once_of_each_source_that_comes_or_is_judged_anew_after_their_start(tmp_path: Path) -> None:
+    sources = {"gate": SourceTraits("gate", live=True), "film": SourceTraits("film")}
     resources = Resources(
         sockets=tmp_path,
         members=["m-0", "m-1"],
         rings=cast("list[_core.RingHost]", [SimpleNamespace(path=f"ring-{k}", slots=list) for k in range(2)]),
     )
-    role = WorkerRole(LogAt(url="log"), DetectOptions(workers=2), resources, lambda: kinds)
+    role = WorkerRole(LogAt(url="log"), DetectOptions(workers=2), resources, sources.values)
     begun = [role.settings(process) for process in role.processes]
-    assert [each.live for each in begun if isinstance(each, WorkerSettings)] == [["gate"], ["gate"]]
+    assert [each.traits for each in begun if isinstance(each, WorkerSettings)] == [[*sources.values()]] * 2
     ears = [listening(role, index) for index in range(2)]
-    kinds["yard"] = True
-    role.tell_kinds()
-    role.tell_kinds()
-    assert [ear.heard for ear in ears] == [[Live("yard")]] * 2
+    sources["yard"] = SourceTraits("yard", live=True)
+    sources["gate"] = SourceTraits("gate", live=True, policy=Policy.parse("latest"))
+    del sources["film"]
+    role.tell_traits()
+    role.tell_traits()
+    assert [ear.heard for ear in ears] == [[sources["gate"], sources["yard"]]] * 2
     again = role.settings(role.processes[0])
     assert isinstance(again, WorkerSettings)
-    assert again.live == ["gate", "yard"]
-
-
-def test_workers_hear_that_a_film_takes_the_place_of_a_camera(tmp_path: Path) -> None:
-    """Else its frames would be skipped as too old."""
-    kinds = {"gate": True}
-    resources = Resources(
-        sockets=tmp_path,
-        members=["m-0"],
-        rings=cast("list[_core.RingHost]", [SimpleNamespace(path="ring-0", slots=list)]),
-    )
-    role = WorkerRole(LogAt(url="log"), DetectOptions(workers=1), resources, lambda: kinds)
-    role.settings(role.processes[0])
-    ear = listening(role, 0)
-    del kinds["gate"]
-    role.tell_kinds()
-    assert ear.heard == [], "what is left of the camera in the log is still old"
-    kinds["gate"] = False
-    role.tell_kinds()
-    kinds["gate"] = True
-    role.tell_kinds()
-    role.tell_kinds()
-    assert ear.heard == [Live("gate", False), Live("gate", True)]
+    assert again.traits == [sources["gate"], sources["yard"]]

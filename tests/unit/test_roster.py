@@ -7,8 +7,17 @@ import select
 import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
+from framehop.pipeline.control import (
+    AddSource,
+    Phase,
+    RemoveSource,
+    SourceHealth,
+    SourceNews,
+    SourceOrder,
+    SourceTraits,
+)
 from framehop.pipeline.supervisor.roster import Change, Roster, StreamStatus
+from framehop.policies import Policy
 from framehop.sources.expand import MAX_SOURCES
 
 
@@ -200,6 +209,21 @@ def test_a_source_that_an_ending_process_was_told_of_is_told_again() -> None:
     roster.tell_again()
     assert [*wanted, roster.wants_ingest] == [False, True]
     assert told(roster) == [AddSource(order("b"))]
+
+
+def test_a_policy_goes_with_its_source_and_ingest_is_not_told_of_it() -> None:
+    roster = Roster()
+    latest, slow = Policy.parse("latest"), Policy.parse("fps=2")
+    roster.add(order("a"), order("b"), policies={"a": latest})
+    roster.begin()
+    assert roster.traits() == [SourceTraits("a", policy=latest), SourceTraits("b")]
+    assert roster.judge("b", slow)
+    assert select.select([roster], [], [], 0)[0], "the supervisor is woken, as workers have to be told"
+    assert told(roster) == []
+    roster.remove("a")
+    assert not roster.judge("a", slow)
+    roster.add(order("a", since_us=2))
+    assert roster.traits() == [SourceTraits("b", policy=slow), SourceTraits("a")]
 
 
 def test_health_is_shown_as_ingest_knows_it() -> None:

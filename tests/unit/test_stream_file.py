@@ -13,6 +13,7 @@ from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.stream_file import Changes, StreamFile, changes_between
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.streams import Streams
+from framehop.policies import Policy
 
 GATE = "gate: {source: 'testsrc:?size=96x64'}"
 YARD = "yard: {source: clips/yard.mp4, rate: max, loop: 2, codec: copy}"
@@ -77,6 +78,44 @@ def test_a_stream_that_was_removed_by_hand_comes_back_with_the_file(site: Site) 
     assert site.says(GATE).added == ("gate",)
 
 
+def test_a_stream_has_the_policy_and_the_patience_of_the_file(site: Site) -> None:
+    site.says("gate: {source: 'rtsp://gate/1', policy: latest, stall_s: 2.5}", GATE.replace("gate", "plain"))
+    assert (site.roster.policy("gate"), site.roster.policy("plain")) == (Policy.parse("latest"), None)
+    gate, plain = site.roster.order("gate"), site.roster.order("plain")
+    assert gate is not None
+    assert plain is not None
+    assert (gate.stall_s, plain.stall_s) == (2.5, 10.0)
+
+
+def test_an_endless_stream_of_the_file_is_live(site: Site) -> None:
+    site.says(
+        GATE,
+        "cam: {source: 'rtsp://gate/1'}",
+        "card: {source: 'testsrc:?count=3'}",
+        "film: {source: a.mp4}",
+        "gone: {source: 'pan:no.png'}",
+    )
+    assert site.roster.live() == {"gate", "cam"}
+
+
+def test_another_policy_alone_does_not_interrupt_the_stream(site: Site) -> None:
+    site.says("gate: {source: 'testsrc:', policy: latest}", GATE.replace("gate", "hall"))
+    before = site.roster.order("gate")
+    changes = site.says("gate: {source: 'testsrc:', policy: fps=2}", GATE.replace("gate", "hall"))
+    assert changes == Changes(added=(), removed=(), replaced=(), judged=("gate",))
+    assert site.roster.policy("gate") == Policy.parse("fps=2")
+    assert site.says("gate: {source: 'testsrc:'}", GATE.replace("gate", "hall")).judged == ("gate",)
+    assert site.roster.policy("gate") is None
+    assert site.roster.order("gate") == before
+
+
+def test_a_replaced_stream_has_its_policy_from_its_first_frame(site: Site) -> None:
+    site.says("gate: {source: 'testsrc:', policy: latest}", YARD)
+    changes = site.says("gate: {source: 'testsrc:', rate: 5, policy: fps=2}")
+    assert changes == Changes(added=(), removed=("yard",), replaced=("gate",))
+    assert site.roster.policy("gate") == Policy.parse("fps=2")
+
+
 def test_other_changes_of_the_file_are_noticed(site: Site) -> None:
     assert not site.says(GATE).more
     assert site.says(GATE, more="log: {url: elsewhere}").more
@@ -93,6 +132,11 @@ def test_other_changes_of_the_file_are_noticed(site: Site) -> None:
         ("gate: {source: x, loop: -1}", "streams.gate: loop -1 is out of range"),
         ("gate: {source: x, codec: mjpeg}", "streams.gate: codec: Invalid enum value 'mjpeg'"),
         ("gate: {source: x, password: hush}", "streams.gate: password needs a username"),
+        ("gate: {source: x, policy: newest}", "streams.gate: policy 'newest' is none: use all, latest"),
+        ("gate: {source: x, policy: gate=latest}", "streams.gate: policy 'gate=latest' is none"),
+        ("gate: {source: x, policy: fps=0}", "streams.gate: policy fps takes a number from"),
+        ("gate: {source: x, stall_s: 0}", "streams.gate: stall_s 0.0 is out of range"),
+        ("gate: {source: x, stall_s: .nan}", "streams.gate: stall_s nan is out of range"),
         ("gate: {source: 'clips/*.mp4'}", "streams.gate: nothing fits"),
         ("a/b: {source: x}", "streams.a/b: stream id 'a/b' is not allowed"),
         ("pushed: {source: x}", "streams.pushed: pictures are pushed to pushed"),

@@ -88,6 +88,7 @@ def _told(changes: Changes) -> str:
             ("added", changes.added),
             ("removed", changes.removed),
             ("replaced", changes.replaced),
+            ("other policy for", changes.judged),
         )
         if streams
     ]

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from framehop.cli.units import parse_size
-from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectConfig, DetectOptions, load_config
+from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectOptions, FileConfig, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.inference.preprocess import Preprocess
@@ -329,6 +329,7 @@ def detect_options(
     policies: list[str] | None = None,
     when: When | None = None,
     config: Path | None = None,
+    with_streams: bool = False,
     gpus: list[int] | None = None,
     workers: int,
     slots: int,
@@ -338,8 +339,12 @@ def detect_options(
     preprocess: Preprocess = "auto",
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
+    """Return what was typed over what the file says. `with_streams`: whether the policies of the file's streams are meant too, as
+    where other programs read those. Raises ConfigError."""
     usual, class_conf = thresholds(conf or [])
-    from_file = load_config(config).detect if config else DetectConfig()
+    file = load_config(config) if config else FileConfig()
+    from_file = file.detect
+    by_pattern = _first(parse_policies(policies or []), from_file.parsed_policies)
     return DetectOptions(
         model=model,
         provider=provider,
@@ -355,7 +360,7 @@ def detect_options(
         regions=from_file.regions,
         hop=from_file.hop,
         tiles=tiles,
-        policies=_first(parse_policies(policies or []), from_file.parsed_policies),
+        policies=_first(file.stream_policies, by_pattern) if with_streams else by_pattern,
         when=when or from_file.when,
         motion=from_file.motion,
         devices=tuple(gpus or [0]),
@@ -369,9 +374,9 @@ def detect_options(
     )
 
 
-def _first(typed: dict[str, Policy], from_file: dict[str, Policy]) -> dict[str, Policy]:
-    """Return both, so that what was typed is tried first."""
-    return typed | {pattern: policy for pattern, policy in from_file.items() if pattern not in typed}
+def _first(first: dict[str, Policy], then: dict[str, Policy]) -> dict[str, Policy]:
+    """Return both, in the order in which they are tried."""
+    return first | {pattern: policy for pattern, policy in then.items() if pattern not in first}
 
 
 def lane_number(text: str) -> int:

@@ -15,6 +15,7 @@ from framehop.cli.policy_notes import BEHIND_S, behind_line
 from framehop.cli.units import shown_age, shown_size
 from framehop.errors import ProcessError
 from framehop.pipeline.control_plane import PipelineReport, ask_status, published
+from framehop.pipeline.supervisor.status import Status
 from framehop.types import Partition
 
 NAMED = 8  # partitions of a worker that are named; the others are counted
@@ -74,12 +75,7 @@ def _print(report: PipelineReport) -> None:
         out.print(f"  swap to {report.swap.model}, for {report.swap.took_s:.0f} s: {states}", style="yellow")
     if counters.behind_s >= BEHIND_S:
         out.print(f"  {behind_line(counters.behind_s)}", style="yellow")
-    if counters.stalled:
-        out.print(f"  waiting: {counters.stalled}", style="yellow")
-    if counters.spooled.frames:
-        out.print(
-            f"  in the spool: {counters.spooled.frames} frames, {shown_size(counters.spooled.bytes)}", style="yellow"
-        )
+    _print_waiting(counters)
     out.print(_processes(report))
     if report.streams:
         out.print(_streams(report))
@@ -89,9 +85,18 @@ def _print_ingest(report: PipelineReport, age: str) -> None:
     said = report.publication
     out.print(f"{said.log} · ingest · process {said.pid}, for {age}", style="bold")
     out.print(f"  {'stopping' if report.stopping else 'running'}, {report.counters.appended} frames put into the log")
-    if report.counters.stalled:
-        out.print(f"  waiting: {report.counters.stalled}", style="yellow")
+    _print_waiting(report.counters)
     out.print(_streams(report))
+
+
+def _print_waiting(counters: Status) -> None:
+    """Say what waits for the log."""
+    if counters.stalled:
+        out.print(f"  waiting: {counters.stalled}", style="yellow")
+    if counters.spooled.frames:
+        out.print(
+            f"  in the spool: {counters.spooled.frames} frames, {shown_size(counters.spooled.bytes)}", style="yellow"
+        )
 
 
 def _models(report: PipelineReport) -> str:

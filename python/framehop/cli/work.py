@@ -139,6 +139,7 @@ def detect(
         policies=policy,
         when=when,
         config=config,
+        with_streams=True,
         gpus=gpu,
         workers=workers,
         slots=slots,

@@ -22,7 +22,7 @@ from framehop.pipeline.object_counts import ByStream
 from framehop.policies import Policy
 from framehop.protocols import Start
 from framehop.regions import Regions
-from framehop.sources import DEFAULT_CODEC, Codec, without_secrets
+from framehop.sources import DEFAULT_CODEC, STALL_S, Codec, without_secrets
 from framehop.types import FrameKey
 
 MAX_PACKET = 1 << 17
@@ -35,8 +35,17 @@ class Suspect(msgspec.Struct, frozen=True):
     attempts: int
 
 
+class SourceTraits(msgspec.Struct, frozen=True, tag="source_traits"):
+    """What workers have to know of the source of a stream. `live`: it has no end, so its frames are of no use when they are old.
+    `policy`: the stream's own; None where the patterns of `DetectOptions.policies` decide."""
+
+    stream: str
+    live: bool = False
+    policy: Policy | None = None
+
+
 class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
-    """The settings of a worker. `live`: the streams that are live sources of this pipeline."""
+    """The settings of a worker. `traits`: of the sources of this pipeline."""
 
     log: LogAt
     name: str
@@ -54,7 +63,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     drain_s: float
     sample: float
     policies: dict[str, Policy]
-    live: list[str]
+    traits: list[SourceTraits]
     when: When
     motion: Motion
 
@@ -72,7 +81,7 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
 class SourceOrder(msgspec.Struct, frozen=True):
     """One source that ingest is to read into `stream`. `source`: as the user wrote it, without a name. `codec`: how films go into
     the log. `since_us`: when it was asked for. This tells it from another order for the same stream, and a restarted ingest process
-    does not repeat passes finished since then. `live`: it has no end."""
+    does not repeat passes finished since then. `live`: it has no end. `stall_s`: as in SourceOptions."""
 
     stream: str
     source: str
@@ -81,6 +90,7 @@ class SourceOrder(msgspec.Struct, frozen=True):
     since_us: int
     codec: Codec = DEFAULT_CODEC
     live: bool = False
+    stall_s: float = STALL_S
 
     def __repr__(self) -> str:
         return f"SourceOrder(stream={self.stream!r}, source={without_secrets(self.source)!r}, since_us={self.since_us})"
@@ -128,14 +138,6 @@ class DetectorAt(msgspec.Struct, frozen=True, tag="detector_at"):
     address: str
     facts: str
     model: int
-
-
-class Live(msgspec.Struct, frozen=True, tag="live"):
-    """This stream has a live source in the pipeline now, so that its frames are of no use when they are old. Not `live`: it has
-    another source instead, such as a film."""
-
-    stream: str
-    live: bool = True
 
 
 class Drain(msgspec.Struct, frozen=True, tag="drain"):
@@ -278,7 +280,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 Message = (
     DetectorAt
-    | Live
+    | SourceTraits
     | Drain
     | Swap
     | SwapLoaded

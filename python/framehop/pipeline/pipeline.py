@@ -407,8 +407,10 @@ class Pipeline:
     @property
     def policies(self) -> dict[str, Policy]:
         """The policy of each stream that has a source."""
-        found = StreamPolicies(self._options.policies, self.live)
-        return {stream: found.of(stream) for stream in self._roster.statuses()}
+        known, found = self._roster.traits(), StreamPolicies(self._options.policies)
+        for traits in known:
+            found.note(traits.stream, live=traits.live, policy=traits.policy)
+        return {traits.stream: found.of(traits.stream) for traits in known}
 
     def status(self) -> PipelineStatus:
         """Return the state of now, without waiting for anything."""

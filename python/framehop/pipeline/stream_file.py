@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from framehop.config import FileConfig, expand_filled, load_config
 from framehop.errors import ConfigError, FramehopError, InvalidArgumentError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
 from framehop.pipeline.supervisor.streams import Streams
+from framehop.policies import Policy
 from framehop.sources import StreamConfig, without_secrets
 from framehop.timing import now_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """The streams that a file has changed, by id. `more`: whether something else in it has changed too."""
+    """The streams that a file has changed, by id. `judged`: those that are read on with another policy. `more`: whether something
+    else in the file has changed too."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
     replaced: tuple[str, ...]
+    judged: tuple[str, ...] = ()
     more: bool = False
 
 
@@ -38,20 +41,29 @@ class StreamFile:
         self._names: frozenset[str] = frozenset()
 
     def apply(self) -> Changes:
-        """Read the file; add what is new in it, remove what is gone, replace what is another. What is paused stays so. Raises
-        ConfigError, or ClosedError once the pipeline ends, and then nothing has changed."""
+        """Read the file; add what is new in it, remove what is gone, replace what is another. A stream of which only the policy
+        has changed is read on. What is paused stays so. Raises ConfigError, or ClosedError once the pipeline ends, and then
+        nothing has changed."""
         config = load_config(self.path)
         wanted = self._orders(config.streams)
         present = self._present(wanted)
         changes = changes_between(present, wanted)
         new = [wanted[stream] for stream in (*changes.added, *changes.replaced)]
+        policies = config.stream_policies
         try:
-            self._streams.exchange((*changes.removed, *changes.replaced), *new, endless=wanted)
+            self._streams.exchange((*changes.removed, *changes.replaced), *new, endless=wanted, policies=policies)
         except InvalidArgumentError as error:
             raise ConfigError(f"{self.path}: streams: {error}") from error
+        judged = self._judge({stream: policies.get(stream) for stream in wanted})
         before, self._before, self._names = self._before, config, frozenset(wanted)
-        more = before is not None and replace(before, streams={}) != replace(config, streams={})
-        return Changes(added=changes.added, removed=changes.removed, replaced=changes.replaced, more=more)
+        more = before is not None and structs.replace(before, streams={}) != structs.replace(config, streams={})
+        return replace(changes, judged=judged, more=more)
+
+    def _judge(self, policies: Mapping[str, Policy | None]) -> tuple[str, ...]:
+        """Give streams their own policies; return those that had another one."""
+        roster = self._streams.roster
+        other = {stream: policy for stream, policy in policies.items() if roster.policy(stream) != policy}
+        return tuple(stream for stream, policy in other.items() if roster.judge(stream, policy))
 
     def _present(self, wanted: Mapping[str, SourceOrder]) -> dict[str, SourceOrder]:
         """Return the orders of this file that are in force. Raises ConfigError for a new stream that has another source."""
@@ -84,8 +96,9 @@ def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:
         rate=str(parse_rate(str(config.rate))),
         loop=check_loop(config.loop),
         codec=config.codec,
+        stall_s=config.stall_s,
         since_us=now_us(),
-        live=spec.is_live,
+        live=spec.is_live or spec.is_endless,
     )
 
 
@@ -96,6 +109,8 @@ def changes_between(present: Mapping[str, SourceOrder], wanted: Mapping[str, Sou
         added=tuple(stream for stream in wanted if stream not in present),
         removed=tuple(sorted(present.keys() - wanted.keys())),
         replaced=tuple(
-            stream for stream in both if replace(wanted[stream], since_us=0) != replace(present[stream], since_us=0)
+            stream
+            for stream in both
+            if structs.replace(wanted[stream], since_us=0) != structs.replace(present[stream], since_us=0)
         ),
     )

@@ -12,10 +12,11 @@ from framehop.sources.opening import (
     parse_source,
     parse_sources,
 )
-from framehop.sources.spec import SourceOptions, SourceSpec
+from framehop.sources.spec import STALL_S, SourceOptions, SourceSpec
 
 __all__ = [
     "DEFAULT_CODEC",
+    "STALL_S",
     "Codec",
     "OpenedSources",
     "SourceOptions",

@@ -7,17 +7,19 @@ from pathlib import Path
 import msgspec
 
 from framehop.errors import ConfigError
+from framehop.policies import Policy
 from framehop.sources.address import without_secrets
 from framehop.sources.credentials import with_credentials
 from framehop.sources.expand import expand
 from framehop.sources.film import DEFAULT_CODEC, Codec
-from framehop.sources.spec import SourceSpec
+from framehop.sources.spec import STALL_S, SourceSpec, check_stall
 from framehop.types import check_stream
 
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of `streams` in a configuration file. `source`, `rate`, `loop` and `codec`: as the options of `framehop ingest`.
-    `username`, `password`: for an address that has no user in it."""
+    `username`, `password`: for an address that has no user in it. `policy`: what may be skipped, as `Policy.parse` takes it; empty
+    where the patterns decide. `stall_s`: as in SourceOptions."""
 
     source: str
     rate: str | float = "realtime"
@@ -25,13 +27,23 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     codec: Codec = DEFAULT_CODEC
     username: str = ""
     password: str = ""
+    policy: str = ""
+    stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
         if self.password and not self.username:
             raise ConfigError("password needs a username")
+        check_stall(self.stall_s)
+        if self.policy:
+            Policy.parse(self.policy)
 
     def __repr__(self) -> str:
         return f"StreamConfig(source={without_secrets(self.source)!r})"
+
+    @property
+    def parsed_policy(self) -> Policy | None:
+        """The stream's own policy; None where the patterns decide. Raises ConfigError."""
+        return Policy.parse(self.policy) if self.policy else None
 
     def spec(self, stream: str, root: Path) -> SourceSpec:
         """Return the one source that this is. Relative paths start at `root`. Raises ConfigError, and SourceError or

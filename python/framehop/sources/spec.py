@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from framehop.errors import ConfigError, SourceError
+from framehop.errors import ConfigError, FramehopError, SourceError
 from framehop.protocols import Source
 from framehop.sources.address import Address, is_address, without_secrets
 from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec, open_film
@@ -19,6 +19,7 @@ from framehop.sources.testsrc import ShapesSource
 from framehop.sources.understood import UNDERSTOOD
 
 _NAMED = re.compile(r"([A-Za-z0-9._-]{1,128})=(.+)", re.DOTALL)
+STALL_S = 10.0
 PICTURES = "pictures:"  # the pictures of a folder, without its videos
 _MADE = re.compile(r"pan:|pictures:|testsrc(?=[:?]|$)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -34,7 +35,7 @@ class SourceOptions:
     folder_rate: float = 10.0
     video_threads: int = 1
     codec: Codec = DEFAULT_CODEC
-    stall_s: float = 10.0
+    stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
@@ -43,9 +44,14 @@ class SourceOptions:
             raise ConfigError(f"folder_rate {self.folder_rate} is out of range; use 0.001 to 1000 pictures per second")
         if not 0 <= self.video_threads <= 64:
             raise ConfigError(f"video_threads {self.video_threads} is out of range; use 0 to 64")
-        if not 0.1 <= self.stall_s <= 3600:
-            raise ConfigError(f"stall_s {self.stall_s} is out of range; use 0.1 to 3600 seconds")
+        check_stall(self.stall_s)
         check_codec(self.codec)
+
+
+def check_stall(stall_s: float) -> None:
+    """Raise ConfigError for a time that no camera may be silent."""
+    if not 0.1 <= stall_s <= 3600:
+        raise ConfigError(f"stall_s {stall_s} is out of range; use 0.1 to 3600 seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,14 @@ class SourceSpec:
     def is_live(self) -> bool:
         """Whether the source is a camera, or anything else behind a URL."""
         return is_address(self.source)
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether the source is made here and has no end; False also where it cannot be made now."""
+        try:
+            return self.is_synthetic and not self.open().finite
+        except FramehopError:
+            return False
 
     @property
     def shown(self) -> str:

@@ -180,7 +180,7 @@ class SourceWork:
 
     def _open(self) -> Source:
         spec = SourceSpec(source=self.order.source, stream=self.order.stream)
-        return spec.open(SourceOptions(codec=self.order.codec))
+        return spec.open(SourceOptions(codec=self.order.codec, stall_s=self.order.stall_s))
 
     def _fail(self, writer: FrameWriter, error: str) -> None:
         """Log and report the error at once, while other sources go on. An error of the log is not the source's fault: ignore it."""

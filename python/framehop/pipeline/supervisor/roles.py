@@ -6,7 +6,7 @@ in which it lists them, and starts them in the reverse order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -20,8 +20,8 @@ from framehop.pipeline.control import (
     DetectorAt,
     DetectorSettings,
     IngestSettings,
-    Live,
     Settings,
+    SourceTraits,
     WorkerSettings,
 )
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
@@ -117,11 +117,11 @@ class WorkerRole:
         log: LogAt,
         options: DetectOptions,
         resources: Resources,
-        kinds: Callable[[], Mapping[str, bool]] = dict,
+        traits: Callable[[], Iterable[SourceTraits]] = tuple,
     ) -> None:
-        """`kinds`: returns of each stream that has a source in this pipeline now whether that is live."""
-        self._log, self._options, self._resources, self._kinds = log, options, resources, kinds
-        self._told: dict[int, set[str]] = {}
+        """`traits`: returns what workers have to know of the sources that this pipeline has now."""
+        self._log, self._options, self._resources, self._traits = log, options, resources, traits
+        self._told: dict[int, dict[str, SourceTraits]] = {}
         self.suspects = CrashSuspects()
         self._detectors: dict[int, DetectorAt] = {}
         self.processes = [
@@ -130,7 +130,7 @@ class WorkerRole:
 
     def settings(self, process: Process) -> Settings:
         options = self._options
-        told = self._told[process.index] = {stream for stream, live in self._kinds().items() if live}
+        told = self._told[process.index] = {traits.stream: traits for traits in self._traits()}
         return WorkerSettings(
             log=self._log,
             name=self._resources.members[process.index],
@@ -148,7 +148,7 @@ class WorkerRole:
             drain_s=options.drain_s,
             sample=options.sample,
             policies=options.policies,
-            live=sorted(told),
+            traits=list(told.values()),
             when=options.when,
             motion=options.motion,
         )
@@ -163,15 +163,15 @@ class WorkerRole:
             if worker.ready and self._detector_of(worker) == detector and worker.channel is not None:
                 worker.channel.send(at)
 
-    def tell_kinds(self) -> None:
-        """Tell the workers of streams that have got a live source since they began, or a film in place of one. A stream whose live
-        source is gone stays live: frames of it may still be in the log."""
-        kinds = self._kinds()
+    def tell_traits(self) -> None:
+        """Tell the workers of sources that have come, or are judged in another way, since they began. What is gone they keep, as
+        its frames may still be in the log."""
+        known = list(self._traits())
         for worker in self.processes:
-            told = self._told.setdefault(worker.index, set())
+            told = self._told.setdefault(worker.index, {})
             if worker.ready and worker.channel is not None:
-                news = [(stream, live) for stream, live in kinds.items() if live != (stream in told)]
-                told ^= {stream for stream, live in news if worker.channel.send(Live(stream, live))}
+                new = [traits for traits in known if told.get(traits.stream) != traits]
+                told |= {traits.stream: traits for traits in new if worker.channel.send(traits)}
 
     def _detector_of(self, worker: Process) -> int:
         return worker.index % len(self._options.devices)

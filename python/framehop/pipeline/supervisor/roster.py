@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
 from framehop.errors import ClosedError, InvalidArgumentError, SourceError
-from framehop.pipeline.control import AddSource, Phase, RemoveSource, SourceHealth, SourceNews, SourceOrder
+from framehop.pipeline.control import (
+    AddSource,
+    Phase,
+    RemoveSource,
+    SourceHealth,
+    SourceNews,
+    SourceOrder,
+    SourceTraits,
+)
 from framehop.pipeline.wake import Wake
+from framehop.policies import Policy
 from framehop.sources import hide_credentials, without_secrets
 from framehop.sources.expand import MAX_SOURCES
 from framehop.timing import now_us
@@ -56,6 +65,7 @@ class Roster:
         self._statuses: dict[str, StreamStatus] = {}
         self._untold: deque[Change] = deque()
         self._paused: set[str] = set()
+        self._policies: dict[str, Policy] = {}
         self._closed = False
         self._endless: set[str] = set()
         self._endless_gone = False
@@ -63,13 +73,21 @@ class Roster:
 
     # ---- orders, from any thread
 
-    def add(self, *orders: SourceOrder, endless: Collection[str] = ()) -> None:
+    def add(
+        self, *orders: SourceOrder, endless: Collection[str] = (), policies: Mapping[str, Policy] | None = None
+    ) -> None:
         """Add sources, all or none. `endless`: the streams that have no end; the pipeline goes on while it has one that has not
-        failed, and also when one was removed, since another may come. Raises InvalidArgumentError when a stream has a source
-        already or there would be too many, ClosedError once the pipeline ends."""
-        self.exchange((), *orders, endless=endless)
+        failed, and also when one was removed, since another may come. `policies`: of streams that have one of their own. Raises
+        InvalidArgumentError when a stream has a source already or there would be too many, ClosedError once the pipeline ends."""
+        self.exchange((), *orders, endless=endless, policies=policies)
 
-    def exchange(self, gone: Collection[str], *orders: SourceOrder, endless: Collection[str] = ()) -> None:
+    def exchange(
+        self,
+        gone: Collection[str],
+        *orders: SourceOrder,
+        endless: Collection[str] = (),
+        policies: Mapping[str, Policy] | None = None,
+    ) -> None:
         """Remove the sources of the streams `gone`, and add sources as `add` does: all of it or nothing."""
         with self._changed:
             self._check_fits(gone, orders)
@@ -78,6 +96,7 @@ class Roster:
             self._endless.update(endless)
             for order in orders:
                 self._orders[order.stream] = order
+                self._judge(order.stream, (policies or {}).get(order.stream))
                 self._begin(order)
 
     def _check_fits(self, gone: Collection[str], orders: Collection[SourceOrder]) -> None:
@@ -126,12 +145,28 @@ class Roster:
         if order is None:
             return False
         del self._statuses[stream]
+        self._policies.pop(stream, None)
         self._paused.discard(stream)
         self._endless_gone = self._endless_gone or stream in self._endless
         self._endless.discard(stream)
         self._tell(RemoveSource(order))
         self._changed.notify_all()
         return True
+
+    def judge(self, stream: str, policy: Policy | None) -> bool:
+        """Give a stream another policy of its own, or None of its own, and read on; False when it has no source."""
+        with self._changed:
+            if stream not in self._orders:
+                return False
+            self._judge(stream, policy)
+            self._wake.ring()
+            return True
+
+    def _judge(self, stream: str, policy: Policy | None) -> None:
+        if policy is None:
+            self._policies.pop(stream, None)
+        else:
+            self._policies[stream] = policy
 
     def pause(self, stream: str) -> bool:
         """Stop reading a stream's source, and keep its place; False when there is none. Raises InvalidArgumentError when it has
@@ -197,10 +232,12 @@ class Roster:
         with self._changed:
             return frozenset(order.stream for order in self._orders.values() if order.live)
 
-    def kinds(self) -> dict[str, bool]:
-        """Return of each stream that has a source whether that is live."""
+    def traits(self) -> list[SourceTraits]:
+        """Return what workers have to know of each source."""
         with self._changed:
-            return {stream: order.live for stream, order in self._orders.items()}
+            return [
+                SourceTraits(stream, order.live, self._policies.get(stream)) for stream, order in self._orders.items()
+            ]
 
     @property
     def empty(self) -> bool:
@@ -281,6 +318,11 @@ class Roster:
     def statuses(self) -> dict[str, StreamStatus]:
         with self._changed:
             return dict(self._statuses)
+
+    def policy(self, stream: str) -> Policy | None:
+        """Return the stream's own policy; None when it has none."""
+        with self._changed:
+            return self._policies.get(stream)
 
     def order(self, stream: str) -> SourceOrder | None:
         with self._changed:

@@ -3,13 +3,14 @@ alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from framehop.config import expand_filled
 from framehop.errors import InvalidArgumentError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
+from framehop.policies import Policy
 from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, SourceSpec, check_codec, open_specs
 from framehop.timing import now_us
 
@@ -62,14 +63,20 @@ class Streams:
         self.exchange((), *orders, endless=live)
         return [order.stream for order in orders]
 
-    def exchange(self, gone: Collection[str], *orders: SourceOrder, endless: Collection[str]) -> None:
+    def exchange(
+        self,
+        gone: Collection[str],
+        *orders: SourceOrder,
+        endless: Collection[str],
+        policies: Mapping[str, Policy] | None = None,
+    ) -> None:
         """Stop reading the streams `gone`, and read the sources of these orders, which are not looked at first: all of it or
         nothing. Raises what `Roster.add` raises, and InvalidArgumentError where there may be no source."""
         self.check_open()
         for order in orders:
             if order.stream not in gone:
                 self.check_free(order.stream)
-        self.roster.exchange(gone, *orders, endless=endless)
+        self.roster.exchange(gone, *orders, endless=endless, policies=policies)
 
     def check_open(self) -> None:
         """Raise InvalidArgumentError where there may be no source, ClosedError once the pipeline ends."""

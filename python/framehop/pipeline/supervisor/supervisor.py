@@ -80,7 +80,7 @@ class Supervisor:
         load_model(options.model)  # refuses a missing file now, not in the detector
         self._resources = Resources(video_bytes=video_memory(plan, options.workers))
         self._ingest = IngestRole(log, self._roster, stays=not ends_with_sources)
-        self._workers = WorkerRole(log, options, self._resources, self._roster.kinds)
+        self._workers = WorkerRole(log, options, self._resources, self._roster.traits)
         self._detectors = DetectorRole(options, self._resources, self._workers.serves)
         self._roles: tuple[Role, ...] = (self._ingest, self._workers, self._detectors)
         self._counters = Counters()
@@ -211,7 +211,7 @@ class Supervisor:
     def _serve_sources(self) -> None:
         """Tell ingest which sources came and went. It is started for the first source, and again for one that comes after its end.
         If it is about to be restarted, it begins with the sources that there are then."""
-        self._workers.tell_kinds()
+        self._workers.tell_traits()
         ingest = self._ingest.process
         if ingest is not None and ingest.channel is not None:
             self._roster.tell(ingest.channel.send)

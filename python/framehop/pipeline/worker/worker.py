@@ -27,9 +27,9 @@ from framehop.pipeline.control import (
     DetectorAt,
     Drain,
     Finished,
-    Live,
     Ready,
     Settings,
+    SourceTraits,
     Stumbled,
     WorkerSettings,
 )
@@ -64,7 +64,9 @@ class Worker:
         self._in_flight = in_flight
         self._models = DetectorModels()
         self._filter = ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
-        self._policies = StreamPolicies(settings.policies, settings.live)
+        self._policies = StreamPolicies(settings.policies)
+        for traits in settings.traits:
+            self._policies.note(traits.stream, live=traits.live, policy=traits.policy)
         self._resume = ResumePoints()
         self._intake: Intake | None = None
         self._ring = ring
@@ -176,8 +178,8 @@ class Worker:
             match message:
                 case DetectorAt():
                     newest = message
-                case Live(stream, live):
-                    self._policies.set_live(stream, live)
+                case SourceTraits(stream, live, policy):
+                    self._policies.note(stream, live=live, policy=policy)
                 case Drain():
                     self._draining = self._draining or Deadline.after(self._settings.drain_s)
                 case _:
