@@ -184,7 +184,7 @@ def test_a_paused_film_goes_on_at_its_next_frame_and_is_counted_as_one(log: Memo
         ingest.wait_for("film", 5)
         ingest.streams.pause("film")
         ingest.streams.resume("film")
-        pace.due.release(35)
+        pace.due.release(1000)  # a reader that is stopped may have taken one for nothing
         summary = ingest.summary()
     film = summary.streams["film"]
     assert [key.seq for key in ingest.keys] == list(range(40))
