@@ -71,6 +71,12 @@ class MemoryBook:
             self._held.add(stream)
             return row.epoch
 
+    def next(self, stream: str) -> int:
+        with self._store.changed:
+            row = self._store.streams[stream]
+            row.epoch = next_epoch(row.epoch)
+            return row.epoch
+
     def end(self, stream: str) -> None:
         with self._store.changed:
             if stream in self._held:

@@ -108,7 +108,8 @@ class FrameWriter(Protocol):
         ordered with `append`."""
 
     def next_pass(self, stream: str) -> StreamState:
-        """Start the next pass over a finite source: a new epoch, with `pass_index` one higher. Ordered with `append`."""
+        """Start the next pass over a finite source: a new epoch, with `pass_index` one higher. Or the next epoch of a live one,
+        such as after a reconnect. Ordered with `append`. Raises LogUnavailableError; ask again later."""
 
     def close_stream(self, stream: str, timeout_s: float) -> bool:
         """Give `stream` up, so that any writer may open it again. Waits until everything appended to it is acknowledged and

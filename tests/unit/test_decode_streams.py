@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -129,6 +130,17 @@ def test_where_no_stream_is_silent_the_newcomer_waits_for_a_key_frame_with_room(
     assert "2 decoders" in said
     clock.now_s += 2 * streams.IDLE_S
     assert run.take(b[20:21] + c[5:12]) == [*pictures(20), *[NO_DECODER] * 5, *pictures(10, 11)]
+
+
+def test_a_decoder_of_an_older_tenure_is_not_in_the_way_of_its_successor(
+    tmp_path: Path, watcher: tuple[_core.Ring, Watcher], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MAX_STREAMS", 1)
+    jobs = film(tmp_path / "film.mp4", 6)
+    run = worker(watcher)
+    assert run.take(jobs[:3]) == pictures(0, 1, 2)
+    watcher[1].fates.clear()
+    assert run.take([replace(job, record=replace(job.record, tenure=2)) for job in jobs]) == pictures(*range(6))
 
 
 def test_a_camera_that_sends_a_frame_every_few_seconds_is_not_silent(

@@ -20,6 +20,7 @@ if not _core.VIDEO:
     pytest.skip("this build has no video decoder", allow_module_level=True)
 
 from framehop.decode import streams
+from framehop.decode.needs import key_of
 from framehop.decode.video import VideoFrames
 
 OPTIONS = DecodeOptions(threads=2, max_pixels=1 << 20)
@@ -319,6 +320,24 @@ def test_what_finds_no_slot_when_partitions_are_given_up_has_no_outcome(
     watcher.watch(frames.drain(taker(ring)))
     assert watcher.fates == before
     assert ring.free_slots() == SLOTS
+
+
+def test_what_finds_no_slot_while_other_partitions_are_given_up_comes_out_later(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    """Of a partition that stays, a stalled stream gives what it holds just when there is no more time for the one that goes."""
+    jobs = film(tmp_path / "film.mp4", 10, bframes=3)
+    goes = [with_meta(job, pointer=replace(job.record.meta.pointer, partition=1)) for job in moved(jobs, stream="goes")]
+    decode(jobs[:7])
+    assert len(watcher.fates) < 7
+    frames._streams.cut([key_of(jobs[0])])  # it stalls
+    guards = iter([taker(ring)(goes[0].record)])
+    watcher.watch(frames.decode(goes[:1], lambda _: next(guards, None)))
+    watcher.watch(frames.release({goes[0].record.meta.pointer.topic_partition}, lambda _: None))
+    assert len(watcher.fates) < 7
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs[:7]) == numbers(jobs)[:7]
+    assert len(watcher.fates) == 7, "what went is somebody else's"
 
 
 def test_unwanted_frames_are_decoded_for_the_others_and_take_no_slot(

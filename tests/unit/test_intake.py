@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from framehop import _core
-from framehop.decode import DecoderError
+from framehop.decode import Decoded, DecodeJob, DecoderError
 from framehop.decode.resume import ResumePoints
 from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
@@ -205,3 +205,39 @@ def test_frames_are_taken_in_groups_when_the_ring_was_full(monkeypatch: pytest.M
         _intake(consumer, in_flight, models, SETTINGS, ring).run()
     assert rooms
     assert rooms[0] >= ring.slot_count // 4
+
+
+class _Losing:
+    """Tells, when it is asked while the window is full, that the slot of a frame was lost."""
+
+    def __init__(self, lost: Decoded, in_flight: InFlight) -> None:
+        self._lost = lost
+        self._in_flight = in_flight
+        self.asked = 0
+
+    def poll(self, max_frames: int, timeout_s: float) -> list[FrameRecord]:
+        assert max_frames == 0
+        self.asked += 1
+        if self.asked == 1:
+            self._in_flight.decode_again(self._lost)
+        elif self.asked == 3:
+            self._in_flight.stop()
+        return []
+
+
+def test_a_lost_frame_is_decoded_again_also_while_all_wait_for_it(
+    records: list[FrameRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = _Decoder("corrupt_picture")
+    monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: decoder)
+    monkeypatch.setattr("framehop.pipeline.worker.in_flight.WINDOW", 1)
+    monkeypatch.setattr("framehop.pipeline.worker.intake.SLOT_WAIT_S", 0.001)
+    job = DecodeJob(record=records[0], polled_us=0)
+    with InFlight() as in_flight:
+        models = DetectorModels()
+        models.known.set()
+        in_flight.add(records[:1])
+        lost = Decoded(job=job, ref=cast(_core.SlotRef, None), size=(8, 8), decode_us=0)
+        _intake(cast(FrameConsumer, _Losing(lost, in_flight)), in_flight, models, SETTINGS).run()
+        in_flight.raise_failure()
+    assert len(decoder.sizes) == 1

@@ -160,6 +160,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
             settings = SimpleNamespace(
                 decode_threads=2,
                 max_pixels=1 << 20,
+                video_bytes=1 << 30,
                 suspects=[],
                 max_attempts=3,
                 lane="main",
@@ -307,6 +308,16 @@ def test_what_waits_of_a_partition_that_comes_back_is_forgotten_as_it_is_read_an
     assert intake is not None
     intake._waiting.put(DecodeJob(record=record_of(99), polled_us=1))
     intake.begin({P: Tenure(number=2, offset=0)})
+    assert intake._waiting.is_empty
+
+
+def test_what_waits_of_a_partition_that_goes_is_not_looked_at_when_the_time_is_up(work: Work) -> None:
+    """It is the next worker's, and our lanes are for what stays."""
+    site, _ = work([camera("cam", 5, 1)], "latest", capacity=40)
+    intake = site.intake
+    assert intake is not None
+    intake._waiting.put(DecodeJob(record=record_of(99), polled_us=1))
+    intake.hand_over(frozenset({P}), Deadline.after(0))
     assert intake._waiting.is_empty
 
 

@@ -6,15 +6,23 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from framehop.account import LeftOut
 from framehop.errors import LogUnavailableError, SourceAwayError, SourceError
+from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.spooled_log import SpooledLog
+from framehop.pipeline import control_plane
+from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.health import Vitals
-from framehop.pipeline.ingest.ingest import ingest
+from framehop.pipeline.ingest.ingest import Ingest, ingest
 from framehop.pipeline.ingest.live_feed import LiveFeed, feed_of
+from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.ingest.retrying import PATIENT_S, STEADY_S, Retrying
+from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import FrameLog, Picture, Source, SourceFacts
 from framehop.sources.live.losses import Losses
 from framehop.testing.clock import ManualClock, ManualEvent
@@ -22,6 +30,7 @@ from framehop.testing.memory_log import MemoryLog
 from framehop.testing.memory_writer import MemoryWriter
 from framehop.testing.synthetic import ListSource
 from framehop.types import Frame, FrameKey, FrameMeta, StreamState
+from tests.spools import MIB, MemoryBehind
 
 
 class Script:
@@ -119,6 +128,63 @@ def test_a_log_that_is_away_when_an_epoch_begins_is_waited_for(log: FrameLog, mo
     monkeypatch.setattr(MemoryWriter, "next_pass", flaky)
     follow(log, ([1, 1], None))
     assert len(epochs(log)) == 2
+
+
+def test_a_log_that_is_away_when_the_source_begins_is_waited_for(
+    log: FrameLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_stream, tries = MemoryWriter.open_stream, [LogUnavailableError("no broker answers")] * 3
+
+    def flaky(writer: MemoryWriter, stream: str, *, source: str, finite: bool, run_since_us: int | None) -> StreamState:
+        if tries:
+            raise tries.pop()
+        return open_stream(writer, stream, source=source, finite=finite, run_since_us=run_since_us)
+
+    monkeypatch.setattr(MemoryWriter, "open_stream", flaky)
+    follow(log, ([2], None))
+    assert [len(epoch) for epoch in epochs(log)] == [2]
+    assert caplog.text.count("waits for the log: no broker answers") == 1
+
+
+def test_a_stop_ends_the_wait_for_a_log_that_is_away(log: FrameLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+
+    def away(*_args: object, **_options: object) -> StreamState:
+        stop.set()
+        raise LogUnavailableError("no broker answers")
+
+    monkeypatch.setattr(MemoryWriter, "open_stream", away)
+    summary = ingest(log, [Script(on_end=lambda: None)], stop=stop)
+    assert (summary.frames, summary.errors) == (0, {})
+
+
+def test_every_connection_begins_an_epoch_in_a_spool_too(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with MemoryLog() as log:
+        behind = MemoryBehind(log)
+        with SpooledLog(behind, tmp_path, SpoolOptions(), queue_bytes=MIB) as spooled:
+            summary = ingest(spooled, [Script(([2, 1], None), on_end=stop.set)], stop=stop)
+        assert summary.errors == {}
+        assert [[meta.key.seq for meta in epoch] for epoch in epochs(log)] == [[0, 1], [0]]
+        assert [account.appended for account in log.ingest_accounts()] == [2, 1]
+
+
+def test_an_ingest_by_itself_tells_those_who_ask_what_is_in_its_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("framehop.pipeline.ingest.retrying.FIRST_S", 0.01)
+    stop, roster = threading.Event(), Roster()
+    with MemoryLog() as log:
+        behind = MemoryBehind(log)
+        behind.leave()
+        with SpooledLog(behind, tmp_path / "spool", SpoolOptions(), queue_bytes=MIB) as spooled:
+            roster.add(SourceOrder(stream="cam", source="rtsp://cam/x", rate="realtime", loop=1, since_us=1))
+            work = Ingest(spooled, roster, at_hand={"cam": Script(([3], AWAY), on_end=stop.set)}, stop=stop)
+            with published(work, Streams(roster), log=log.url, stopping=stop.is_set):
+                work.run()
+                [there] = control_plane.published()
+                assert control_plane.ask_status(there).counters.spooled.frames == 3
 
 
 def test_a_frame_that_is_never_acknowledged_does_not_hold_up_the_next_epoch_for_ever(

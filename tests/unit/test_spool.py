@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ import pytest
 
 from framehop.errors import ConfigError, InvalidArgumentError, LogError, LogUnavailableError
 from framehop.log.spool.allowance import Allowance
+from framehop.log.spool.lane import Lane, Waiting
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.store import SpoolStore
+from framehop.log.spool.ways import Ways
 from framehop.log.spool.writer import SpoolingWriter
 from framehop.protocols import Ack, Spools
 from framehop.testing.memory_log import MemoryLog
-from framehop.types import Frame, StreamState
+from framehop.types import Frame, FramePointer, StreamState
 from tests.logs import TIMEOUT_S, is_whole, make_frame
 from tests.spools import MIB, MemoryBehind, kinds
 from tests.waiting import until
@@ -250,6 +253,74 @@ def test_a_stream_is_given_up_and_opened_again_while_it_waits(
         assert writer.flush(TIMEOUT_S)
     check_log(log, first, list(range(5)))
     check_log(log, second, list(range(5)))
+
+
+def test_the_next_epoch_of_a_camera_comes_after_the_last_one(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path
+) -> None:
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        states = [opened(writer)]
+        behind.leave()
+        give(writer, states[0], range(4 * FITS), acks)
+        for _ in range(2):
+            states.append(writer.next_pass("cam"))
+            give(writer, states[-1], range(5), acks)
+        all_acknowledged(acks, 4 * FITS + 10)
+        with pytest.raises(InvalidArgumentError, match="epoch"):
+            writer.append(make_frame(states[0], 4 * FITS))
+        behind.come_back()
+        states.append(writer.next_pass("cam"))
+        give(writer, states[-1], range(5), acks)
+        assert writer.flush(TIMEOUT_S)
+        assert writer.close_stream("cam", TIMEOUT_S)
+    keys = [(frame.key.epoch, frame.key.seq) for frame in behind.sent]
+    assert keys == sorted(keys), "two epochs of a stream at once would take each other's decoder"
+    for state, count in zip(states, (4 * FITS, 5, 5, 5), strict=True):
+        check_log(log, state, list(range(count)))
+
+
+def test_a_source_is_told_by_one_thread_at_a_time() -> None:
+    """The log's thread and the store's both tell it, and it counts without a lock."""
+    ways, lane = Ways(lambda _: None), Lane(stream="cam", epoch=1, store=None)
+    state = StreamState(stream="cam", epoch=1, next_seq=0)
+    inside, entered, overlaps = threading.Semaphore(1), threading.Event(), []
+
+    def on_ack(_: Ack) -> None:
+        alone = inside.acquire(blocking=False)
+        overlaps.append(not alone)
+        if alone:
+            entered.wait(0.1)  # another thread would come in here
+            inside.release()
+        entered.set()
+
+    ack = Ack(pointer=FramePointer(topic="frames", partition=0, offset=0))
+    threads = [
+        threading.Thread(target=ways._acknowledge, args=(lane, Waiting(make_frame(state, seq), on_ack), ack))
+        for seq in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+    assert overlaps == [False, False]
+    assert lane.acked == 2
+
+
+def test_an_epoch_that_nobody_has_yet_is_not_followed_by_another(
+    behind: MemoryBehind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framehop.log.spool.writer.NEXT_S", 0.01)
+    monkeypatch.setattr("framehop.log.spool.lane.SLOW_S", TIMEOUT_S)  # so it does not go to disk
+    with behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        behind.leave()
+        give(writer, state, range(1), [])
+        with pytest.raises(LogUnavailableError, match="neither in the log nor in the spool"):
+            writer.next_pass("cam")
+        behind.come_back()
+        assert writer.flush(TIMEOUT_S)
+        assert writer.next_pass("cam").epoch > state.epoch
 
 
 # ---- bounds

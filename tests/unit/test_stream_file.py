@@ -155,6 +155,16 @@ def test_a_broken_file_is_refused_whole_and_says_where(site: Site, stream: str, 
     assert "hush" not in said
 
 
+def test_too_many_streams_are_refused_whole(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.pipeline.supervisor.roster.MAX_SOURCES", 3)
+    site.streams.add(["other=testsrc:"])
+    site.says(GATE, "hall: {source: 'testsrc:'}")
+    said = site.refuses(GATE, "hall: {source: 'testsrc:', rate: 5}", "door: {source: 'testsrc:'}")
+    assert "more than 3 sources" in said
+    assert str(site.path) in said
+    assert site.says(GATE, "door: {source: 'testsrc:'}").removed == ("hall",)
+
+
 def test_a_file_that_is_gone_changes_nothing(site: Site) -> None:
     site.says(GATE)
     site.path.unlink()

@@ -119,9 +119,10 @@ class Decoder(Protocol):
         """Take `jobs`, which may be none and are of any number, and yield the outcomes that are known now, in rounds.
 
         The caller hands the pictures of a round on before it asks for the next one, which may wait for their slots. A decoder holds
-        no more slots than its `room` at a time. `take_slot` waits for a slot, and returns None when the worker is stopping: then
-        the slots that were taken are given back, and frames without an outcome stay uncommitted, so that the worker's successor
-        reads them again. Raises DecoderError.
+        no more slots than its `room` at a time. `take_slot` waits for a slot, and returns None when the worker is stopping, or is
+        giving up the partitions of `jobs` and has no more time: then the slots that were taken are given back, and jobs without an
+        outcome stay uncommitted, so that their next owner reads them again. What was held back of other partitions is kept, and
+        comes out later. Raises DecoderError.
         """
 
     def drain(self, take_slot: TakeSlot) -> Rounds:

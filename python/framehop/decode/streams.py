@@ -134,11 +134,13 @@ class Streams:
 
     def _of(self, key: Key, first: DecodeJob) -> Stream | None:
         stream = self._open.get(key)
-        if stream is None or stream.tenure != first.record.tenure:
+        if stream is not None and stream.tenure != first.record.tenure:
+            stream = None
+            del self._open[key]  # what it holds back is read anew, and it must not be in the way of its successor
+        if stream is None:
             if not self._may_open(key, first.record.meta):
                 return None
             self._without.pop(key, None)
-            self._open.pop(key, None)
             stream = self._open[key] = Stream(self._opened(first), first.record.tenure, time.monotonic())
         return stream
 
@@ -207,10 +209,18 @@ class Streams:
         """Return what is held back by all."""
         return [pair for stream in self._open.values() for pair in stream.held()]
 
+    def leave(self, pairs: Answered) -> None:
+        """Keep pictures that could not be given now for the next `take_left`."""
+        self._left += pairs
+
     def take_left(self) -> Answered:
-        """Return what was held back by streams that are no longer there."""
+        """Return what was held back by streams that are no longer there, and what could not be given before."""
         left, self._left = self._left, []
         return left
+
+    def forget_left(self, partitions: Collection[Partition]) -> None:
+        """Forget what is left of partitions that are given up."""
+        self._left = [pair for pair in self._left if pair[0].record.meta.pointer.topic_partition not in partitions]
 
     def close(self) -> None:
         self._open.clear()

@@ -89,11 +89,12 @@ class VideoFrames:
         yield from self._rounds(answered, max(1, len(units)), take_slot)
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
-        yield from self._rounds(self._streams.held(), 1, take_slot)
+        yield from self._rounds(self._streams.take_left() + self._streams.held(), 1, take_slot)
 
     def release(self, partitions: Collection[Partition], take_slot: TakeSlot) -> Rounds:
         self._streams.end(self._streams.of(partitions))
         yield from self._rounds(self._streams.take_left(), 1, take_slot)
+        self._streams.forget_left(partitions)
 
     def _fed(self, run: Sequence[Unit], turned_away: list[Outcome]) -> Answered:
         """Decode units. Those of streams for which there is no decoder are added to `turned_away`."""
@@ -131,13 +132,14 @@ class VideoFrames:
             raise DecoderError(first.record, str(error)) from error
 
     def _rounds(self, answered: Answered, size: int, take_slot: TakeSlot) -> Rounds:
-        """Yield the outcomes, with `size` pictures a round at most."""
+        """Yield the outcomes, with `size` pictures a round at most. Pictures that find no slot are left for the next call."""
         yield [_without_picture(job, found) for job, found in answered if found.picture is None or job.unwanted]
         shown = [(job, found) for job, found in answered if found.picture is not None and not job.unwanted]
         for begin in range(0, len(shown), size):
             part = shown[begin : begin + size]
             slots = take_all([job for job, _ in part], take_slot)
             if slots is None:
+                self._streams.leave(shown[begin:])
                 return
             yield self._written(part, slots)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import structs
 
 from framehop.config import FileConfig, expand_filled, load_config
-from framehop.errors import ConfigError, FramehopError
+from framehop.errors import ConfigError, FramehopError, InvalidArgumentError
 from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
 from framehop.pipeline.supervisor.streams import Streams
@@ -49,11 +49,12 @@ class StreamFile:
         present = self._present(wanted)
         changes = changes_between(present, wanted)
         policies = config.stream_policies
-        self._streams.check_open()
-        for stream in (*changes.removed, *changes.replaced):
-            self._streams.roster.remove(stream)
         new = [wanted[stream] for stream in (*changes.added, *changes.replaced)]
-        self._streams.put(*new, endless=wanted, policies=policies)
+        gone = (*changes.removed, *changes.replaced)
+        try:
+            self._streams.exchange(gone, *new, endless=wanted, policies=policies)
+        except InvalidArgumentError as error:
+            raise ConfigError(f"{self.path}: streams: {error}") from error
         judged = self._judge({stream: policies.get(stream) for stream in wanted})
         before, self._before, self._names = self._before, config, frozenset(wanted)
         more = before is not None and structs.replace(before, streams={}) != structs.replace(config, streams={})

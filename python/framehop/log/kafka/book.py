@@ -26,23 +26,32 @@ class KafkaBook:
         with self._lock:
             lock = self._store.lock(stream)
             try:
-                last = self._store.load(stream)
-                row = StreamRow(
-                    epoch=next_epoch(last.epoch if last else 0),
-                    source=source,
-                    pass_index=0,
-                    finished_us=ENDED,
-                    topic="",
-                    partition=0,
-                    seq=-1,
-                    offset=-1,
-                )
-                self._store.save(stream, row)
+                epoch = self._begin(stream, source)
             except BaseException:
                 lock.release()
                 raise
             self._locks[stream] = lock
-            return row.epoch
+            return epoch
+
+    def next(self, stream: str) -> int:
+        with self._lock:
+            last = self._store.load(stream)
+            return self._begin(stream, last.source if last else "")
+
+    def _begin(self, stream: str, source: str) -> int:
+        last = self._store.load(stream)
+        row = StreamRow(
+            epoch=next_epoch(last.epoch if last else 0),
+            source=source,
+            pass_index=0,
+            finished_us=ENDED,
+            topic="",
+            partition=0,
+            seq=-1,
+            offset=-1,
+        )
+        self._store.save(stream, row)
+        return row.epoch
 
     def end(self, stream: str) -> None:
         with self._lock:

@@ -28,6 +28,9 @@ class Book(Protocol):
     def begin(self, stream: str, source: str) -> int:
         """Become the stream's one writer on this host, and return a new epoch. Raises StreamBusyError, LogError."""
 
+    def next(self, stream: str) -> int:
+        """Return the next epoch of a stream that was begun and not ended. Raises LogError."""
+
     def end(self, stream: str) -> None:
         """Give the stream up."""
 

@@ -69,7 +69,11 @@ class Drain:
     def _lanes(self) -> list[Lane]:
         with self._ways.changed:
             return sorted(
-                (lane for lane in self._ways.lanes.values() if not lane.caught_up or not lane.recovered),
+                (
+                    lane
+                    for lane in self._ways.lanes.values()
+                    if lane.is_next and not (lane.caught_up and lane.recovered)
+                ),
                 key=lambda lane: lane.epoch,
             )
 

@@ -38,20 +38,23 @@ class Flight(NamedTuple):
 
 @dataclass(slots=True)
 class Lane:
-    """The way of one epoch. All of it is guarded by the writer's lock, except `sending`, which is taken first.
+    """The way of one epoch. All of it is guarded by the writer's lock, except `sending` and `telling`, which are taken first.
 
     Seqs: `accepted` is the last that the source gave, `sent` the last that the log's client got, `arrived` the last that the log
     has and `removed` the last that has left the store since, `given` the last that the store got and `kept` the last that it has.
     `waiting`: frames of which neither log nor store has said yet that they have them. `stored`: the store knows the epoch.
     `recovered`: it is known how much of it a process that was killed has sent.
     `spooling`: frames go through the store. They may go straight into the log only while everything before them has been sent, so
-    the order holds. `own`: the source is one of this process. `sending`: who sends holds it, so that the two ways never cross.
+    the order holds. `before`: an earlier epoch of the stream that may have to be sent first. `own`: the source is one of this
+    process. `sending`: who sends holds it, so that the two ways never cross. `telling`: who tells the source holds it, as the
+    log's thread and the store's both do, and a source is told by one at a time.
     """
 
     stream: str
     epoch: int
     store: SpoolStore | None
     place: Place | None = None
+    before: Lane | None = None
     own: bool = True
     open: bool = True
     spooling: bool = False
@@ -73,6 +76,7 @@ class Lane:
     account: IngestAccount | None = None
     account_at: int = 0
     sending: threading.Lock = field(default_factory=threading.Lock)
+    telling: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def key(self) -> Epoch:
@@ -82,6 +86,13 @@ class Lane:
     def caught_up(self) -> bool:
         """Whether the log's client has every frame."""
         return self.sent == self.accepted
+
+    @property
+    def is_next(self) -> bool:
+        """Whether every earlier epoch of its stream was sent, or has failed: a decoder follows one epoch of a stream at a time."""
+        while self.before is not None and (self.before.caught_up or self.before.failure is not None):
+            self.before = self.before.before
+        return self.before is None
 
     @property
     def done(self) -> bool:

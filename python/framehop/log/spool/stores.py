@@ -54,7 +54,7 @@ class Stores:
                 lane = Lane(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
                 lane.spooling, lane.recovered = True, False
                 lane.accepted, lane.sent, lane.removed, lane.stored = run.last, run.first - 1, run.first - 1, True
-                self._ways.lanes[lane.key] = lane
+                self._ways.add(lane)
         if (left := store.backlog).frames:
             logger.warning("%d frames of an earlier process are in the spool, and go into the log now", left.frames)
         return store

@@ -34,6 +34,14 @@ class OpenStreams:
             self._live[stream] = lane
             return lane
 
+    def follow(self, before: Lane, store: SpoolStore | None) -> Lane:
+        """Begin the next epoch of a live stream. What of the one before is on disk goes on into the log. Raises LogError."""
+        with self._lock:
+            lane = Lane(stream=before.stream, epoch=self._book.next(before.stream), store=store)
+            before.open = False
+            self._live[lane.stream] = lane
+            return lane
+
     def end(self, lane: Lane) -> None:
         """Give a live stream up. What of its epoch is on disk goes on into the log."""
         lane.open = False

@@ -45,6 +45,16 @@ class Ways:
         with self.changed:
             return [store for store in self.stores if store not in self._refusing]
 
+    def add(self, lane: Lane) -> None:
+        """Take a lane. It goes through the store while an earlier epoch of its stream does."""
+        with self.changed:
+            earlier = [
+                other for other in self.lanes.values() if other.stream == lane.stream and other.epoch < lane.epoch
+            ]
+            lane.before = max(earlier, key=lambda other: other.epoch, default=None)
+            lane.spooling = lane.spooling or not lane.is_next
+            self.lanes[lane.key] = lane
+
     # ---- from the source
 
     def append(self, lane: Lane, frame: Frame, on_ack: Callable[[Ack], None] | None, timeout_s: float) -> bool:
@@ -59,7 +69,13 @@ class Ways:
 
     def _may_go_straight(self, lane: Lane) -> bool:
         with self.changed:
-            return self.link is not None and lane.place is not None and lane.caught_up and not lane.is_slow
+            return (
+                self.link is not None
+                and lane.place is not None
+                and lane.is_next
+                and lane.caught_up
+                and not lane.is_slow
+            )
 
     def _straight(self, lane: Lane, frame: Frame, on_ack: Callable[[Ack], None] | None, timeout_s: float) -> bool:
         """Send a frame; a stream that has to wait for too long goes through the store from here on."""
@@ -243,11 +259,8 @@ class Ways:
         """Tell the source, unless it was told before."""
         if waiting is None:
             return
-        if waiting.on_ack is not None:
-            try:
-                waiting.on_ack(ack)
-            except Exception:
-                logger.exception("the acknowledgement callback of %s failed", waiting.frame.key)
+        with lane.telling:
+            _call_back(waiting, ack)
         with self.changed:
             lane.acked += 1
             self.changed.notify_all()
@@ -260,3 +273,12 @@ class Ways:
                 return
             account, lane.account = lane.account, None
         self._keep_account(account)
+
+
+def _call_back(waiting: Waiting, ack: Ack) -> None:
+    if waiting.on_ack is None:
+        return
+    try:
+        waiting.on_ack(ack)
+    except Exception:
+        logger.exception("the acknowledgement callback of %s failed", waiting.frame.key)

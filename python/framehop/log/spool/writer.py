@@ -35,6 +35,7 @@ from framehop.types import Frame, FrameKey, StreamState, check_stream
 logger = logging.getLogger(__name__)
 
 FIRST_LOOK_S = 2.0  # how long a stream that is opened waits to hear whether the log is there
+NEXT_S = 1.0  # how long the next epoch waits for the last one; whoever asks looks whether to stop, and asks again
 SLICE_S = 0.05
 LAND_S = 1.5  # what `close` waits for the log; what has not arrived then goes to disk
 SAFE_S = 2.0  # what it waits for the disk
@@ -88,15 +89,16 @@ class SpoolingWriter:
             return state
         self._opening.wait(FIRST_LOOK_S)
         self._check()
-        lane = self._streams.begin(stream, source, self._store_if_there())
+        return self._begun(self._streams.begin(stream, source, self._store_if_there()))
+
+    def _begun(self, lane: Lane) -> StreamState:
         try:
             self._place(lane)
         except BaseException:
             self._streams.end(lane)
             raise
-        with self._ways.changed:
-            self._ways.lanes[lane.key] = lane
-        return StreamState(stream=stream, epoch=lane.epoch, next_seq=0)
+        self._ways.add(lane)
+        return StreamState(stream=lane.stream, epoch=lane.epoch, next_seq=0)
 
     def _store_if_there(self) -> SpoolStore | None:
         return self._store if self._store in self._ways.writable else None
@@ -126,9 +128,22 @@ class SpoolingWriter:
             self._log_writer().finish_pass(stream)
 
     def next_pass(self, stream: str) -> StreamState:
-        if self._is_live(stream):
-            raise InvalidArgumentError(f"stream {stream} is live, and has no next pass")
-        return self._log_writer().next_pass(stream)
+        """Begin the next epoch of a live stream, once the log or the disk has the last one. Raises LogUnavailableError after a
+        second, and what the log's own writer raises of a film."""
+        if not self._is_live(stream):
+            return self._log_writer().next_pass(stream)
+        before = self._lane(stream)
+        if not self._is_safe(before, NEXT_S):
+            raise LogUnavailableError(
+                f"the last epoch of {stream} is neither in the log nor in the spool: {self.stalled}"
+            )
+        self._check(before)
+        return self._begun(self._streams.follow(before, self._store_if_there()))
+
+    def _is_safe(self, lane: Lane, timeout_s: float) -> bool:
+        """Wait until the source may forget what it gave, or has to, as the lane has failed; False when the time is up."""
+        with self._ways.changed:
+            return self._ways.changed.wait_for(lambda: lane.taken == lane.acked or lane.failure is not None, timeout_s)
 
     def close_stream(self, stream: str, timeout_s: float) -> bool:
         """Give `stream` up once all of it is in the log or on disk. What is on disk goes on into the log."""
@@ -140,9 +155,7 @@ class SpoolingWriter:
         lane = self._streams.find(stream)
         if lane is None:
             return True
-        with self._ways.changed:
-            done = self._ways.changed.wait_for(lambda: lane.taken == lane.acked or lane.failure is not None, timeout_s)
-        if not done:
+        if not self._is_safe(lane, timeout_s):
             return False
         self._streams.end(lane)
         if lane.failure is not None:

@@ -173,10 +173,10 @@ class Feed:
             self.finish()  # sets a more exact error if the log has one
 
     def _passes_through(self) -> bool:
-        stream = check_stream(self._source.stream)
-        state = self._writer.open_stream(
-            stream, source=source_name(self._source), finite=self._source.finite, run_since_us=self._run_since_us
-        )
+        check_stream(self.stream)
+        state = self._open_stream()
+        if state is None:
+            return False
         if state.done:
             self.finished = True
             return False
@@ -188,6 +188,12 @@ class Feed:
                 state.epoch,
             )
         return self._passes(state)
+
+    def _open_stream(self) -> StreamState | None:
+        """Return where to begin; None when stopped before that was known."""
+        return self._writer.open_stream(
+            self.stream, source=source_name(self._source), finite=self._source.finite, run_since_us=self._run_since_us
+        )
 
     def _passes(self, state: StreamState) -> bool:
         """Append pass after pass. Return True at the end of the last one, False when stopped."""

@@ -79,19 +79,36 @@ class Roster:
         """Add sources, all or none. `endless`: the streams that have no end; the pipeline goes on while it has one that has not
         failed, and also when one was removed, since another may come. `policies`: of streams that have one of their own. Raises
         InvalidArgumentError when a stream has a source already or there would be too many, ClosedError once the pipeline ends."""
+        self.exchange((), *orders, endless=endless, policies=policies)
+
+    def exchange(
+        self,
+        gone: Collection[str],
+        *orders: SourceOrder,
+        endless: Collection[str] = (),
+        policies: Mapping[str, Policy] | None = None,
+    ) -> None:
+        """Remove the sources of the streams `gone`, and add sources as `add` does: all of it or nothing."""
         with self._changed:
-            self._check_open()
-            if len(self._orders) + len(orders) > MAX_SOURCES:
-                raise InvalidArgumentError(
-                    f"more than {MAX_SOURCES} sources are too many for one ingest: start another one"
-                )
-            for order in orders:
-                self._check_free(order.stream)
+            self._check_fits(gone, orders)
+            for stream in gone:
+                self._remove(stream)
             self._endless.update(endless)
             for order in orders:
                 self._orders[order.stream] = order
                 self._judge(order.stream, (policies or {}).get(order.stream))
                 self._begin(order)
+
+    def _check_fits(self, gone: Collection[str], orders: Collection[SourceOrder]) -> None:
+        self._check_open()
+        stays = self._orders.keys() - set(gone)
+        if len(stays) + len(orders) > MAX_SOURCES:
+            raise InvalidArgumentError(
+                f"more than {MAX_SOURCES} sources are too many for one ingest: start another one"
+            )
+        for order in orders:
+            if order.stream in stays:
+                self._check_free(order.stream)
 
     def check_open(self) -> None:
         """Raise ClosedError once the pipeline ends."""
@@ -121,17 +138,20 @@ class Roster:
     def remove(self, stream: str) -> bool:
         """Remove a stream's source; False when there is none."""
         with self._changed:
-            order = self._orders.pop(stream, None)
-            if order is None:
-                return False
-            del self._statuses[stream]
-            self._policies.pop(stream, None)
-            self._paused.discard(stream)
-            self._endless_gone = self._endless_gone or stream in self._endless
-            self._endless.discard(stream)
-            self._tell(RemoveSource(order))
-            self._changed.notify_all()
-            return True
+            return self._remove(stream)
+
+    def _remove(self, stream: str) -> bool:
+        order = self._orders.pop(stream, None)
+        if order is None:
+            return False
+        del self._statuses[stream]
+        self._policies.pop(stream, None)
+        self._paused.discard(stream)
+        self._endless_gone = self._endless_gone or stream in self._endless
+        self._endless.discard(stream)
+        self._tell(RemoveSource(order))
+        self._changed.notify_all()
+        return True
 
     def judge(self, stream: str, policy: Policy | None) -> bool:
         """Give a stream another policy of its own, or None of its own, and read on; False when it has no source."""

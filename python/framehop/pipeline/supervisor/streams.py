@@ -60,16 +60,23 @@ class Streams:
             )
             for spec in specs
         ]
-        self.put(*orders, endless=live)
+        self.exchange((), *orders, endless=live)
         return [order.stream for order in orders]
 
-    def put(self, *orders: SourceOrder, endless: Collection[str], policies: Mapping[str, Policy] | None = None) -> None:
-        """Read the sources of these orders too, and do not look at them first. Raises what `Roster.add` raises, and
-        InvalidArgumentError where there may be no source."""
+    def exchange(
+        self,
+        gone: Collection[str],
+        *orders: SourceOrder,
+        endless: Collection[str],
+        policies: Mapping[str, Policy] | None = None,
+    ) -> None:
+        """Stop reading the streams `gone`, and read the sources of these orders, which are not looked at first: all of it or
+        nothing. Raises what `Roster.add` raises, and InvalidArgumentError where there may be no source."""
         self.check_open()
         for order in orders:
-            self.check_free(order.stream)
-        self.roster.add(*orders, endless=endless, policies=policies)
+            if order.stream not in gone:
+                self.check_free(order.stream)
+        self.roster.exchange(gone, *orders, endless=endless, policies=policies)
 
     def check_open(self) -> None:
         """Raise InvalidArgumentError where there may be no source, ClosedError once the pipeline ends."""

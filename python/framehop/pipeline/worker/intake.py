@@ -86,8 +86,7 @@ class Intake:
                 opened.enter_context(closing(self._motion))
             self._await_model()
             while self._in_flight.intake_open:
-                for job in self._in_flight.take_again():
-                    self._decode_again(job)
+                self._decode_lost()
                 self._step()
             self._finish()
             self._hold_membership()
@@ -144,6 +143,7 @@ class Intake:
         half = Deadline.after(deadline.remaining_s / 2)
         while self._waiting.holds(partitions) and not (half.expired or self._in_flight.stopping.is_set()):
             self._work_off(self._decoders.room, partitions, half)
+        self._waiting.forget(partitions)
         self._hand_on(self._decoders.release(partitions, partial(self._acquire, deadline=half)))
 
     def _await_model(self) -> None:
@@ -153,8 +153,9 @@ class Intake:
 
     def _await_window(self) -> None:
         """Take no frames while very many wait for their commit: skipped ones hold no slot, so the ring does not bound them. All may
-        wait for one that a decoder holds back."""
+        wait for one that a decoder holds back, or whose slot was lost."""
         while self._in_flight.full and not self._in_flight.stopping.wait(SLOT_WAIT_S):
+            self._decode_lost()
             self.drain()
             self._consumer.poll(0, 0.0)
 
@@ -238,6 +239,10 @@ class Intake:
             jobs, passed = self._motion.sift_jobs(jobs, acquire)
             self._answers.answer(passed)
         self._hand_on(self._decoders.decode(jobs, acquire))
+
+    def _decode_lost(self) -> None:
+        for job in self._in_flight.take_again():
+            self._decode_again(job)
 
     def _decode_again(self, job: DecodeJob) -> None:
         """Decode a frame whose slot was lost. One that needs others is decoded again by our successor, from its key frame on."""

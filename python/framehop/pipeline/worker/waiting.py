@@ -135,7 +135,11 @@ class WaitingRoom:
 
     def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         """Begin the tenures of partitions that came, or came back. Forget their frames, as they are read anew."""
-        for key in [key for key in self._lines if key[0] in tenures]:
+        self.forget(tenures)
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Forget the frames of partitions that are given up: they are their next owner's."""
+        for key in [key for key in self._lines if key[0] in partitions]:
             self._bytes -= sum(len(job.payload) for job in self._lines.pop(key).jobs)
 
     def _next(self, only: Collection[Partition] | None) -> Key | None:
