@@ -219,8 +219,9 @@ std::shared_ptr<video::StreamDecoder> make_decoder(const std::string& codec, std
 py::array_t<std::uint8_t> rgb(const video::Picture& self, int orientation, std::int64_t min_width,
                               std::int64_t min_height) {
     const codec::Orientation turn = checked_orientation(orientation);
-    const codec::Size minimum = minimum_size(min_width, min_height);
-    const codec::Size size = codec::scaled_size(codec::turned(self.size(), turn), minimum);
+    const Need need(min_width, min_height, "stretch");
+    const codec::Size upright = codec::turned(self.size(), turn);
+    const codec::Size size = codec::scaled_size(upright, need.minimum(upright));
     py::array_t<std::uint8_t> pixels = owned_array<std::uint8_t>({size.height, size.width, 3});
     const ImageView view{pixels.mutable_data(), size.width, size.height, size.width * 3, PixelFormat::rgb8};
     const GilRelease release;

@@ -67,6 +67,11 @@ def refusal(directory: Path, data: bytes, sidecar: Mapping[str, object] | None =
 random = np.random.default_rng(7)
 
 
+def begin_anew() -> None:
+    """Have the numbers of a test depend on nothing but the test, whichever ones run before it in this process."""
+    random.bit_generator.state = np.random.default_rng(7).bit_generator.state
+
+
 def floats(*shape: int) -> NDArray[np.float32]:
     """Numbers of 0 to 1."""
     return random.random(shape).astype(np.float32)

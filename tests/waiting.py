@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
+def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     """Call `condition` until it is true. Its deadline only ever comes when the test fails, which then names what did not come.
 
     The longer a call takes the fewer there are: who waits leaves the processor to those who are waited for."""

@@ -37,6 +37,7 @@ struct Picture {
 
     // Smooth in both directions, with a little noise: as costly for a JPEG as a photograph.
     Picture(std::uint32_t w, std::uint32_t h) : width(w), height(h), bytes(std::size_t{3} * w * h) {
+        // NOLINTNEXTLINE(bugprone-random-generator-seed,cert-msc32-c,cert-msc51-cpp): the same each time
         std::mt19937 random(7);
         for (std::size_t k = 0; k < bytes.size(); ++k) {
             const std::size_t x = k / 3 % width;
@@ -77,6 +78,7 @@ Loop turn() {
 }
 
 Loop suppress() {
+    // NOLINTNEXTLINE(bugprone-random-generator-seed,cert-msc32-c,cert-msc51-cpp): the same each time
     std::mt19937 random(11);
     std::uniform_real_distribution<float> place(0.0F, 600.0F);
     std::vector<float> boxes;

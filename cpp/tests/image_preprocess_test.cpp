@@ -226,6 +226,7 @@ PreprocessSpec any_spec(std::mt19937& random) {
 }
 
 TEST(Preprocessor, every_instruction_set_gives_the_same_bits) {
+    // NOLINTNEXTLINE(bugprone-random-generator-seed,cert-msc32-c,cert-msc51-cpp): the same each time
     std::mt19937 random(20261129);
     const auto upto = [&](std::uint32_t most) { return static_cast<std::uint32_t>(random()) % (most + 1); };
     for (const Simd level : simd_levels()) {

@@ -36,7 +36,8 @@ Picture grey(int width, int height, int first, int step = 0) {
         }
     }
     for (const int plane : {1, 2}) {
-        std::memset(frame->data[plane], 128, static_cast<std::size_t>(frame->linesize[plane] * ((height + 1) / 2)));
+        std::memset(frame->data[plane], 128,
+                    static_cast<std::size_t>(frame->linesize[plane]) * static_cast<std::size_t>((height + 1) / 2));
     }
     return Picture(*frame);
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framehop import _core
@@ -100,11 +100,19 @@ def interleaved(streams: list[list[DecodeJob]], order: list[int]) -> list[Decode
     return [with_meta(job, pointer=replace(job.record.meta.pointer, offset=k)) for k, job in enumerate(jobs)]
 
 
-@given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(1800)
 def test_a_successor_gives_each_frame_the_fate_it_would_have_had(
-    data: st.DataObject, films: list[list[DecodeJob]], place: tuple[_core.Ring, _core.RingReader]
+    films: list[list[DecodeJob]], place: tuple[_core.Ring, _core.RingReader], request: pytest.FixtureRequest
 ) -> None:
+    @settings(max_examples=400 if request.config.getoption("--soak") else 25)
+    @given(data=st.data())
+    def for_any_deaths(data: st.DataObject) -> None:
+        check_fates(data, films, place)
+
+    for_any_deaths()
+
+
+def check_fates(data: st.DataObject, films: list[list[DecodeJob]], place: tuple[_core.Ring, _core.RingReader]) -> None:
     kinds = data.draw(st.lists(st.integers(0, len(films) - 1), min_size=1, max_size=3), label="films")
     again = data.draw(st.booleans(), label="a second epoch of the first stream")
     streams = [moved(films[kind], stream=f"cam-{k}") for k, kind in enumerate(kinds)]

@@ -107,16 +107,16 @@ class House:
         return found
 
     def assert_nothing_left(self) -> None:
-        until(lambda: not self.processes(), f"the end of {self._commands()}", 10)
+        until(lambda: not self.processes(), f"the end of {self._commands()}", 30)
         until(
             lambda: not list(self.runtime.iterdir()),
             f"an empty runtime directory, not {list(self.runtime.rglob('*'))}",
-            10,
+            30,
         )
 
     def assert_only_runs(self, command: str) -> None:
         """Assert that no other process of ours is left, but for the one that removes the command's runtime directory."""
-        until(lambda: self._only_runs(command), f"the end of all but {command}", 10)
+        until(lambda: self._only_runs(command), f"the end of all but {command}", 30)
 
     def _only_runs(self, command: str) -> bool:
         lines = self._commands()

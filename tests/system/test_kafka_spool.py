@@ -126,7 +126,7 @@ def test_the_only_broker_is_away_and_ingest_is_killed_meanwhile(house: House, ka
         check_audit(kafka)
 
 
-def kill_while_it_drains(kafka: KafkaHouse, seed: int) -> None:
+def kill_while_it_drains(kafka: KafkaHouse, seed: int, kills: int) -> None:
     """Fill the spool while the broker is away, then kill ingest at random instants until it has drained."""
     dice = random.Random(seed)
     acknowledged: dict[Epoch, int] = {}
@@ -134,7 +134,7 @@ def kill_while_it_drains(kafka: KafkaHouse, seed: int) -> None:
     ingest = start_ingest(kafka)
     wait_spooled(kafka, 40)
     kafka.cluster.start()
-    for _ in range(3):
+    for _ in range(kills):
         before = in_spool(kafka)
         acknowledged |= {key: last for key, (_, last) in before.items()}
         some = sum(last - first + 1 for first, last in before.values()) * dice.uniform(0.1, 0.9)
@@ -143,12 +143,14 @@ def kill_while_it_drains(kafka: KafkaHouse, seed: int) -> None:
         ingest.communicate()
         ingest = start_ingest(kafka)
     wait_drained(kafka)
+    drained = kafka.count("frames")  # maybe by the one before, and the last one has just been started
+    until(lambda: kafka.count("frames") > drained, "frames of the last one", PATIENCE_S)
     check_frames(kafka, acknowledged | last_of(stop(ingest)))
 
 
 def test_ingest_is_killed_while_it_drains(house: House, kafka_cluster: Cluster) -> None:
     with KafkaHouse(house, kafka_cluster) as kafka:
-        kill_while_it_drains(kafka, seed=1)
+        kill_while_it_drains(kafka, seed=1, kills=2)
         check_audit(kafka)
 
 
@@ -156,7 +158,7 @@ def test_ingest_is_killed_while_it_drains(house: House, kafka_cluster: Cluster) 
 def test_ingest_is_killed_while_it_drains_many_times(house: House, kafka_cluster: Cluster) -> None:
     with KafkaHouse(house, kafka_cluster) as kafka:
         for seed in range(10):
-            kill_while_it_drains(kafka, seed)
+            kill_while_it_drains(kafka, seed, kills=3)
         check_audit(kafka)
 
 

@@ -123,7 +123,7 @@ def test_one_that_is_killed_is_not_there_any_more(house: House) -> None:
     with running(house) as run:
         run.kill()
         run.communicate(timeout=30)
-        until(lambda: not sockets(house), "the end of the directory", 10)
+        until(lambda: not sockets(house), "the end of the directory", 30)
         _, pipelines, unanswered = asked(house)
         assert run.pid not in pipelines
         assert str(run.pid) not in unanswered

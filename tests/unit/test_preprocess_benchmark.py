@@ -27,6 +27,7 @@ def command(*args: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.system
 def test_one_command_measures_compares_and_keeps(tmp_path: Path) -> None:
     kept = tmp_path / "results" / "preprocess.json"
     done = command(*SMALL, "--json", kept)

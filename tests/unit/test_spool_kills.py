@@ -15,6 +15,8 @@ from tests.logs import is_whole
 from tests.spools import MemoryBehind
 from tests.waiting import until
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[2]
 CAMERAS = 3
 ROUNDS = 3

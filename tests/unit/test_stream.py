@@ -87,7 +87,8 @@ def test_many_threads_may_push(tmp_path: Path) -> None:
     assert [meta.key.seq for meta in metas(tmp_path / "log")] == list(range(80))
 
 
-def test_a_log_that_is_behind_refuses_and_loses_no_number(tmp_path: Path) -> None:
+def test_a_log_that_is_behind_refuses_and_loses_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.log.embedded.writer.WRITER_CLOSE_S", 0.1)  # what it waits for will not come
     options = LogOptions(queue_bytes=1, reserve_bytes=1 << 62)  # it never has room on its disk
     with framehop.stream("gate-1", log=tmp_path / "log", log_options=options) as gate:
         assert gate.try_push(JPEG), "an empty queue takes one"

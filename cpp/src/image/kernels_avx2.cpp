@@ -12,6 +12,8 @@
 
 #define FRAMEHOP_AVX2 [[gnu::target("avx2,f16c")]]
 
+// NOLINTBEGIN(portability-simd-intrinsics): this is the file for one processor
+
 namespace framehop::image {
 namespace {
 
@@ -209,5 +211,7 @@ const Kernels kAvx2Kernels{
 };
 
 }  // namespace framehop::image
+
+// NOLINTEND(portability-simd-intrinsics)
 
 #endif

@@ -33,13 +33,13 @@ void lerp_columns(const float* row, const std::uint32_t* left, const float* weig
     }
 }
 
-// Normalises one channel of interleaved RGB; its elements lie `step` apart in `out`.
+// Normalises one channel of interleaved RGB; its elements lie `to_pixel` apart in `out`.
 template <class Element>
 void write_channel(const Part& rgb, std::size_t channel, const Normalise& normalise, Element* __restrict out,
-                   std::size_t step, std::size_t pixels) {
+                   std::size_t to_pixel, std::size_t count) {
     const float scale = normalise.scale[channel];
     const float bias = normalise.bias[channel];
-    for (std::size_t x = 0; x < pixels; ++x) round_to(rgb[3 * x + channel] * scale + bias, out[step * x]);
+    for (std::size_t x = 0; x < count; ++x) round_to(rgb[3 * x + channel] * scale + bias, out[to_pixel * x]);
 }
 
 // `to_channel`: elements from one channel to the next; `to_pixel`: from one pixel to the next.

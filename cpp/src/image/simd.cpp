@@ -7,7 +7,7 @@
 namespace framehop::image {
 namespace {
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 constexpr std::array kLevels{Simd::baseline, Simd::avx2};
 #elif defined(__aarch64__)
 constexpr std::array kLevels{Simd::baseline, Simd::neon};
@@ -17,7 +17,7 @@ constexpr std::array kLevels{Simd::baseline};
 
 bool runs_all() noexcept {
 #ifdef __x86_64__
-    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("f16c") != 0;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
 #else
     return true;
 #endif
@@ -43,7 +43,7 @@ std::string_view name(Simd level) noexcept {
 }
 
 const Kernels& kernels_for(Simd level) noexcept {
-#if defined(__x86_64__)
+#ifdef __x86_64__
     if (level == Simd::avx2) return kAvx2Kernels;
 #elif defined(__aarch64__)
     if (level == Simd::neon) return kNeonKernels;

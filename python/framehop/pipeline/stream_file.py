@@ -48,11 +48,10 @@ class StreamFile:
         wanted = self._orders(config.streams)
         present = self._present(wanted)
         changes = changes_between(present, wanted)
-        policies = config.stream_policies
         new = [wanted[stream] for stream in (*changes.added, *changes.replaced)]
-        gone = (*changes.removed, *changes.replaced)
+        policies = config.stream_policies
         try:
-            self._streams.exchange(gone, *new, endless=wanted, policies=policies)
+            self._streams.exchange((*changes.removed, *changes.replaced), *new, endless=wanted, policies=policies)
         except InvalidArgumentError as error:
             raise ConfigError(f"{self.path}: streams: {error}") from error
         judged = self._judge({stream: policies.get(stream) for stream in wanted})

@@ -95,6 +95,8 @@ class Intake:
         """Poll frames and do what is to be done with them."""
         if self._waiting.is_empty:
             self._await_window()
+        if self._in_flight.stopping.is_set():
+            return
         if self._policies.waits or not self._waiting.is_empty:
             self._take_turns()
         else:
