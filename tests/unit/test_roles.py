@@ -179,3 +179,25 @@ def test_workers_hear_once_of_each_source_that_comes_or_is_judged_anew_after_the
     again = role.settings(role.processes[0])
     assert isinstance(again, WorkerSettings)
     assert again.traits == [sources["gate"], sources["yard"]]
+
+
+def test_workers_hear_that_a_film_takes_the_place_of_a_camera(tmp_path: Path) -> None:
+    """Else its frames would be skipped as too old."""
+    sources = {"gate": SourceTraits("gate", live=True)}
+    resources = Resources(
+        sockets=tmp_path,
+        members=["m-0"],
+        rings=cast("list[_core.RingHost]", [SimpleNamespace(path="ring-0", slots=list)]),
+    )
+    role = WorkerRole(LogAt(url="log"), DetectOptions(workers=1), resources, sources.values)
+    role.settings(role.processes[0])
+    ear = listening(role, 0)
+    camera = sources.pop("gate")
+    role.tell_traits()
+    assert ear.heard == [], "what is left of the camera in the log is still old"
+    film = sources["gate"] = SourceTraits("gate")
+    role.tell_traits()
+    sources["gate"] = camera
+    role.tell_traits()
+    role.tell_traits()
+    assert ear.heard == [film, camera]
