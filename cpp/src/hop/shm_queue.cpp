@@ -22,7 +22,7 @@ template <class Copy>
 void for_pieces(const QueueMemory& memory, std::uint64_t from, std::uint64_t bytes, Copy copy) {
     const std::uint64_t at = from & (memory.capacity - 1);
     const std::uint64_t first = std::min(bytes, memory.capacity - at);
-    copy(memory.data + at, 0, first);
+    if (first > 0) copy(memory.data + at, 0, first);  // an empty message has no bytes to point to
     if (bytes > first) copy(memory.data, first, bytes - first);
 }
 
