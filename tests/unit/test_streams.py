@@ -183,8 +183,9 @@ def test_a_paused_film_goes_on_at_its_next_frame_and_is_counted_as_one(log: Memo
         pace.due.release(5)
         ingest.wait_for("film", 5)
         ingest.streams.pause("film")
+        until(lambda: "ingest-film" not in {thread.name for thread in threading.enumerate()}, "the reader's end")
         ingest.streams.resume("film")
-        pace.due.release(1000)  # a reader that is stopped may have taken one for nothing
+        pace.due.release(1000)  # the reader that was stopped may have taken one for nothing
         summary = ingest.summary()
     film = summary.streams["film"]
     assert [key.seq for key in ingest.keys] == list(range(40))
