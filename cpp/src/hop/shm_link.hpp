@@ -26,6 +26,8 @@ class ShmClientLink final : public ClientLink {
   public:
     explicit ShmClientLink(std::string path);
     ~ShmClientLink() override;
+    ShmClientLink(const ShmClientLink&) = delete;
+    ShmClientLink& operator=(const ShmClientLink&) = delete;
 
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds,
                             std::vector<int>& readable) override;
@@ -48,7 +50,7 @@ class ShmClientLink final : public ClientLink {
     const std::string path_;
     const pid_t owner_;
     Connection connection_ = Connection::pending;
-    Clock::time_point next_try_{};
+    Clock::time_point next_try_;
     UniqueFd bell_;         // ours
     UniqueFd server_bell_;  // the server's, once it has welcomed us
     UniqueFd socket_;
@@ -64,6 +66,8 @@ class ShmServerLink final : public ServerLink {
   public:
     explicit ShmServerLink(const std::string& path);
     ~ShmServerLink() override;
+    ShmServerLink(const ShmServerLink&) = delete;
+    ShmServerLink& operator=(const ShmServerLink&) = delete;
 
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds,
                             std::vector<int>& readable) override;
@@ -97,7 +101,7 @@ class ShmServerLink final : public ServerLink {
     shm::Listener listener_;
     UniqueFd bell_;
     // Set when descriptors ran out: the listener stays readable, so looking at it again at once would spin.
-    std::chrono::steady_clock::time_point shut_until_{};
+    std::chrono::steady_clock::time_point shut_until_;
     std::deque<UniqueFd> strangers_;  // connected, and have not introduced themselves yet
     std::vector<std::unique_ptr<Worker>> workers_;
     std::size_t next_ = 0;  // the worker to receive from first, so that none keeps the others waiting

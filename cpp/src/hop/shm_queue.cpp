@@ -49,7 +49,7 @@ bool QueueWriter::reader_sleeps() const noexcept {
 
 bool QueueReader::empty() const noexcept { return memory_.indices->head.load(std::memory_order_seq_cst) == tail_; }
 
-void QueueReader::say_asleep(bool asleep) noexcept {
+void QueueReader::say_asleep(bool asleep) const noexcept {
     memory_.indices->asleep.store(asleep ? 1 : 0, std::memory_order_seq_cst);
 }
 

@@ -54,7 +54,7 @@ class QueueReader {
     [[nodiscard]] Popped try_pop(wire::Buffer& message);
     [[nodiscard]] bool empty() const noexcept;
     // Say true before you look whether the queue is empty and sleep; false when awake again.
-    void say_asleep(bool asleep) noexcept;
+    void say_asleep(bool asleep) const noexcept;
 
   private:
     QueueMemory memory_;

@@ -64,12 +64,18 @@ std::vector<zmq_pollitem_t> poll_items(void* socket, void* events, std::span<con
     return items;
 }
 
+// libzmq aborts the process when it gets no descriptor, so they are counted first.
+void* new_context() {
+    need_descriptors(kDescriptors, "the hop's socket");
+    void* context = zmq_ctx_new();
+    if (context == nullptr) throw_zmq("zmq_ctx_new");
+    return context;
+}
+
 }  // namespace
 
-ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes) : owner_pid_(::getpid()) {
-    need_descriptors(kDescriptors, "the hop's socket");
-    context_ = zmq_ctx_new();
-    if (context_ == nullptr) throw_zmq("zmq_ctx_new");
+ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes)
+    : owner_pid_(::getpid()), context_(new_context()) {
     try {
         socket_ = zmq_socket(context_, socket_type);
         if (socket_ == nullptr) throw_zmq("zmq_socket");

@@ -11,7 +11,11 @@ namespace {
 // A line of /proc/PID/maps: addresses, rights, offset, device, inode, path.
 bool maps_memfd(const std::string& line, ino_t inode) {
     std::istringstream fields(line);
-    std::string addresses, rights, offset, device, path;
+    std::string addresses;
+    std::string rights;
+    std::string offset;
+    std::string device;
+    std::string path;
     ino_t mapped = 0;
     fields >> addresses >> rights >> offset >> device >> mapped >> path;
     return mapped == inode && path.starts_with("/memfd:");

@@ -34,7 +34,7 @@ bool PictureMemory::has_room_for(const AVFrame& frame) const noexcept {
 // Puts a reference of our own around the first plane: when its last user ends, the picture does.
 int PictureMemory::count(AVFrame& frame) noexcept {
     const std::uint64_t bytes = bytes_of(frame);
-    std::unique_ptr<Counted> counted(new (std::nothrow) Counted{shared_from_this(), bytes, frame.buf[0]});
+    std::unique_ptr<Counted> counted(new (std::nothrow) Counted{weak_from_this().lock(), bytes, frame.buf[0]});
     if (!counted || counted->pixels == nullptr) return AVERROR(ENOMEM);
     AVBufferRef* around =
         av_buffer_create(counted->pixels->data, counted->pixels->size, &PictureMemory::end, counted.get(), 0);
