@@ -1,11 +1,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <thread>
 
 #include "framehop/video/decoder.hpp"
 #include "video_clips.hpp"
+
+extern "C" {
+#include <libavutil/mem.h>
+}
 
 // x265 leaks its own parameters; what is under test does not.
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions();  // NOLINT
@@ -278,6 +283,18 @@ TEST(StreamDecoder, keeps_within_its_memory) {
     EXPECT_GT(std::ranges::count(cut, std::optional(Errc::picture_too_large), &Outcome::error), 0);
     EXPECT_EQ(std::ranges::count(cut, Result::no_keyframe, &Outcome::result), 0);
     EXPECT_EQ(std::ranges::find(cut, 0U, &Outcome::key)->result, Result::decoded) << "a key frame needs no other";
+}
+
+TEST(StreamDecoder, a_lack_of_memory_costs_nothing_that_was_held) {
+    const Clip clip({.frames = 12, .params = kBFrames});
+    Decoding run;
+    run.feed(clip, 0, 5);
+    av_max_alloc(16);
+    EXPECT_THROW(run.feed(clip, 5, 6), Error);
+    av_max_alloc(std::numeric_limits<int>::max());
+    run.take_held();
+    EXPECT_EQ(run.outcomes().size(), 5U);
+    for (std::size_t k = 0; k < 5; ++k) EXPECT_EQ(run.result(k), Result::decoded);
 }
 
 TEST(StreamDecoder, a_picture_that_is_kept_counts_after_its_decoder) {
