@@ -440,7 +440,7 @@ TYPED_TEST_P(LinkConformance, a_forked_child_can_only_destroy_it) {
 
 TYPED_TEST_P(LinkConformance, a_forked_child_of_a_killed_server_keeps_no_successor_away) {
     int over[2];   // the child's child lives until its writing end is closed
-    int ready[2];  // the child is served
+    int ready[2];  // the child's child says here that it lives
     ASSERT_EQ(::pipe(over), 0);
     ASSERT_EQ(::pipe(ready), 0);
     OtherProcess first([&] {
@@ -449,9 +449,9 @@ TYPED_TEST_P(LinkConformance, a_forked_child_of_a_killed_server_keeps_no_success
         char byte = 0;
         if (::fork() == 0) {
             ::alarm(60);
+            if (::write(ready[1], &byte, 1) != 1) ::_exit(1);
             ::_exit(::read(over[0], &byte, 1) == 0 ? 0 : 1);
         }
-        if (::write(ready[1], &byte, 1) != 1) ::_exit(1);
         for (;;) ::pause();
     });
     ::close(ready[1]);
