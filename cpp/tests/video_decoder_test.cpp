@@ -110,12 +110,12 @@ TEST(StreamDecoder, gives_each_unit_its_own_picture_of_h265) {
 
 TEST(StreamDecoder, crops_to_what_is_shown) { expect_every_picture_is_its_own({.width = 150, .height = 90}); }
 
-TEST(StreamDecoder, a_stalled_stream_gives_what_was_held_and_goes_on) {
-    const Clip clip({.frames = 36, .params = kBFrames});
-    Decoding whole;
+void expect_the_same_pictures_of_a_stalled_stream(const ClipOptions& options) {
+    const Clip clip(options);
+    Decoding whole(options.codec);
     whole.feed(clip, 0, clip.units().size());
     whole.take_held();
-    Decoding stalled;
+    Decoding stalled(options.codec);
     for (std::size_t k = 0; k < clip.units().size(); ++k) {
         stalled.feed(clip.units()[k], k, clip.frames()[k]);
         if (k % 5 != 4) continue;
@@ -129,6 +129,18 @@ TEST(StreamDecoder, a_stalled_stream_gives_what_was_held_and_goes_on) {
         EXPECT_EQ(rgb(*stalled.outcomes().at(k).picture, size), rgb(*whole.outcomes().at(k).picture, size)) << k;
     }
     EXPECT_EQ(stalled.decoder().held(), 0U);
+}
+
+TEST(StreamDecoder, a_stalled_stream_gives_what_was_held_and_goes_on) {
+    expect_the_same_pictures_of_a_stalled_stream({.frames = 36, .params = kBFrames});
+}
+
+TEST(StreamDecoder, what_was_held_is_cropped_on_all_sides) {
+    for (const char* crop : {":crop-rect=32,8,6,2", ":crop-rect=2,2,0,0"}) {
+        expect_the_same_pictures_of_a_stalled_stream({.frames = 36, .params = std::string(kBFrames) + crop});
+    }
+    expect_the_same_pictures_of_a_stalled_stream(
+        {.codec = VideoCodec::h265, .width = 150, .height = 90, .frames = 36, .params = kBFrames});
 }
 
 TEST(StreamDecoder, what_comes_before_the_first_key_frame_is_named_so) {
