@@ -135,6 +135,28 @@ TEST(StreamDecoder, a_stalled_stream_gives_what_was_held_and_goes_on) {
     expect_the_same_pictures_of_a_stalled_stream({.frames = 36, .params = kBFrames});
 }
 
+// x264 encodes the same with a crop and without, and the clip's colours are the same everywhere.
+TEST(StreamDecoder, begins_where_the_stream_says) {
+    constexpr std::uint32_t kLeft = 6;
+    constexpr std::uint32_t kTop = 4;
+    const ClipOptions all{.frames = 3};
+    Decoding whole;
+    whole.feed(Clip(all), 0, 3);
+    Decoding cropped;
+    cropped.feed(Clip({.frames = 3, .params = all.params + ":crop-rect=6,4,0,0"}), 0, 3);
+    for (std::uint64_t k = 0; k < 3; ++k) {
+        const Picture& picture = *cropped.outcomes().at(k).picture;
+        ASSERT_EQ(picture.size(), (Size{160 - kLeft, 96 - kTop}));
+        const auto found = rgb(picture, picture.size());
+        const auto from = rgb(*whole.outcomes().at(k).picture, {160, 96});
+        for (std::size_t y = 0; y < 96 - kTop; ++y) {
+            const std::size_t row = 3 * std::size_t{160 - kLeft};
+            const auto* expected = from.data() + 3 * ((y + kTop) * 160 + kLeft);
+            ASSERT_TRUE(std::equal(expected, expected + row, found.data() + y * row)) << "row " << y << " of " << k;
+        }
+    }
+}
+
 TEST(StreamDecoder, what_was_held_is_cropped_on_all_sides) {
     for (const char* crop : {":crop-rect=32,8,6,2", ":crop-rect=2,2,0,0"}) {
         expect_the_same_pictures_of_a_stalled_stream({.frames = 36, .params = std::string(kBFrames) + crop});

@@ -13,7 +13,7 @@ namespace {
 int crop(AVFrame& own, int width, int height) noexcept {
     const bool said = std::cmp_equal(own.width - width, own.crop_left + own.crop_right) &&
                       std::cmp_equal(own.height - height, own.crop_top + own.crop_bottom);
-    if (said) return av_frame_apply_cropping(&own, 0);
+    if (said) return av_frame_apply_cropping(&own, AV_FRAME_CROP_UNALIGNED);
     own.width = width;
     own.height = height;
     return 0;
@@ -36,6 +36,7 @@ StreamDecoder::Context::Context(codec::VideoCodec codec, const Limits& limits)
     context_ = owned<ContextPtr>(avcodec_alloc_context3(found));
     context_->thread_count = 1;
     context_->max_pixels = static_cast<std::int64_t>(limits.pixels);
+    context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else it crops on the left in steps of up to 64 columns only
     context_->opaque = this;
     context_->get_buffer2 = &note_buffer;
     const int status = avcodec_open2(context_.get(), found, nullptr);
