@@ -14,6 +14,8 @@ namespace framehop::hop {
 namespace {
 
 constexpr std::chrono::milliseconds kTryAgain{20};
+// After somebody was there and is no server of ours, perhaps for good: each introduction takes and clears the memory.
+constexpr std::chrono::milliseconds kAfterRefusal{500};
 constexpr std::size_t kDescriptors = 8;  // two bells, socket, memory, process, and some to spare
 
 }  // namespace
@@ -84,6 +86,7 @@ void ShmClientLink::hear() {
     if (connection_ == Connection::pending && welcomes) return welcome(std::move(received->fds.front()));
     // There is nothing else to hear but the end. Before the welcome somebody else may be the server.
     if (connection_ == Connection::connected) connection_ = Connection::lost;
+    next_try_ = Clock::now() + kAfterRefusal;
     part();
 }
 
