@@ -45,7 +45,8 @@ bool wait_in_slices(double timeout_s, WaitSlice wait_slice) {
         }
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         if (done) return true;
-        if (left <= slice) return false;
+        // Not by `left`, as a signal of another thread may have ended the wait before its time.
+        if (Clock::now() >= deadline) return false;
     }
 }
 

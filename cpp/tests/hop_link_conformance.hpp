@@ -438,6 +438,33 @@ TYPED_TEST_P(LinkConformance, a_forked_child_can_only_destroy_it) {
     EXPECT_TRUE(this->brings(*both.server, 3)) << "the address is still served";
 }
 
+TYPED_TEST_P(LinkConformance, a_forked_child_of_a_killed_server_keeps_no_successor_away) {
+    int over[2];   // the child's child lives until its writing end is closed
+    int ready[2];  // the child's child says here that it lives
+    ASSERT_EQ(::pipe(over), 0);
+    ASSERT_EQ(::pipe(ready), 0);
+    OtherProcess first([&] {
+        ::close(over[1]);
+        const auto server = this->links.serve();
+        char byte = 0;
+        if (::fork() == 0) {
+            ::alarm(60);
+            if (::write(ready[1], &byte, 1) != 1) ::_exit(1);
+            ::_exit(::read(over[0], &byte, 1) == 0 ? 0 : 1);
+        }
+        for (;;) ::pause();
+    });
+    ::close(ready[1]);
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    first.kill();
+    const auto successor = this->links.serve();
+    const auto client = this->links.connect();
+    EXPECT_EQ(client->try_send(numbered(1)), Sent::yes);
+    EXPECT_TRUE(this->brings(*successor, 1));
+    for (const int fd : {over[0], over[1], ready[0]}) ::close(fd);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(LinkConformance, messages_arrive_whole_and_in_order_both_ways, a_client_may_come_first,
                             the_server_addresses_the_peer_it_means, a_client_sees_the_loss_of_its_server_for_good,
                             a_server_sees_the_loss_of_a_client_and_keeps_the_others,
@@ -445,6 +472,7 @@ REGISTER_TYPED_TEST_SUITE_P(LinkConformance, messages_arrive_whole_and_in_order_
                             a_killed_client_is_noticed, a_full_queue_refuses_and_keeps_what_it_took,
                             a_peer_that_does_not_read_costs_only_itself, wake_fds_end_a_wait_at_both_ends,
                             a_wait_ends_with_its_time_and_with_a_message, garbage_from_a_stranger_harms_nobody,
-                            an_impostor_is_no_server, a_forked_child_can_only_destroy_it);
+                            an_impostor_is_no_server, a_forked_child_can_only_destroy_it,
+                            a_forked_child_of_a_killed_server_keeps_no_successor_away);
 
 }  // namespace framehop::hop

@@ -2,7 +2,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -127,6 +129,64 @@ class ShmLinks {
     std::string address_;
     std::vector<UniqueFd> strangers_;  // they stay connected
 };
+
+TEST(ShmLink, a_bell_that_could_block_is_none) {
+    const UniqueFd bell = make_bell();
+    const UniqueFd blocking(::eventfd(0, EFD_CLOEXEC));
+    const UniqueFd memory = make_channel_memory();
+    EXPECT_TRUE(is_bell(bell.get()));
+    EXPECT_FALSE(is_bell(blocking.get()));
+    EXPECT_FALSE(is_bell(memory.get()));
+    EXPECT_FALSE(is_bell(-1));
+}
+
+// Whether both waits say that no descriptor is left: there is one for the socket, and none for the memory.
+int failures_without_descriptors(ClientLink& client) {
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const int lowest = ::dup(0);
+    ::close(lowest);
+    const rlimit low{.rlim_cur = static_cast<rlim_t>(lowest) + 1, .rlim_max = before.rlim_max};
+    int failures = ::setrlimit(RLIMIT_NOFILE, &low) == 0 ? 0 : 1;
+    for (int i = 0; i < 2; ++i) {
+        std::vector<int> none;
+        try {
+            (void)client.wait(kLinkPatience, {}, none);
+            ++failures;
+        } catch (const Error& error) {
+            failures += error.code() != Errc::system;
+        }
+    }
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    return failures;
+}
+
+int failures_of_a_client_that_ran_out_half_way(const std::string& address) {
+    ::alarm(60);
+    const auto server = bind_link(address);
+    const auto client = connect_link(address);
+    int failures = failures_without_descriptors(*client);
+    failures += client->try_send(numbered(7)) != Sent::yes;
+    std::vector<int> none;
+    Message message;
+    while (server->try_receive(message) != Received::message) {
+        (void)client->wait(5ms, {}, none);
+        (void)server->wait(5ms, {}, none);
+    }
+    return failures + (number_of(message.bytes) != 7);
+}
+
+TEST(ShmLink, a_lack_of_descriptors_half_way_is_said_and_got_over) {
+    std::string directory = testing::TempDir() + "framehop-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) ::_exit(failures_of_a_client_that_ran_out_half_way("shm://" + directory + "/hop"));
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    std::filesystem::remove_all(directory);
+}
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Zmq, LinkConformance, ZmqLinks);
 INSTANTIATE_TYPED_TEST_SUITE_P(Shm, LinkConformance, ShmLinks);

@@ -1,11 +1,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <thread>
 
 #include "framehop/video/decoder.hpp"
 #include "video_clips.hpp"
+
+extern "C" {
+#include <libavutil/mem.h>
+}
 
 // x265 leaks its own parameters; what is under test does not.
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions();  // NOLINT
@@ -105,12 +110,12 @@ TEST(StreamDecoder, gives_each_unit_its_own_picture_of_h265) {
 
 TEST(StreamDecoder, crops_to_what_is_shown) { expect_every_picture_is_its_own({.width = 150, .height = 90}); }
 
-TEST(StreamDecoder, a_stalled_stream_gives_what_was_held_and_goes_on) {
-    const Clip clip({.frames = 36, .params = kBFrames});
-    Decoding whole;
+void expect_the_same_pictures_of_a_stalled_stream(const ClipOptions& options) {
+    const Clip clip(options);
+    Decoding whole(options.codec);
     whole.feed(clip, 0, clip.units().size());
     whole.take_held();
-    Decoding stalled;
+    Decoding stalled(options.codec);
     for (std::size_t k = 0; k < clip.units().size(); ++k) {
         stalled.feed(clip.units()[k], k, clip.frames()[k]);
         if (k % 5 != 4) continue;
@@ -124,6 +129,40 @@ TEST(StreamDecoder, a_stalled_stream_gives_what_was_held_and_goes_on) {
         EXPECT_EQ(rgb(*stalled.outcomes().at(k).picture, size), rgb(*whole.outcomes().at(k).picture, size)) << k;
     }
     EXPECT_EQ(stalled.decoder().held(), 0U);
+}
+
+TEST(StreamDecoder, a_stalled_stream_gives_what_was_held_and_goes_on) {
+    expect_the_same_pictures_of_a_stalled_stream({.frames = 36, .params = kBFrames});
+}
+
+// x264 encodes the same with a crop and without, and the clip's colours are the same everywhere.
+TEST(StreamDecoder, begins_where_the_stream_says) {
+    constexpr std::uint32_t kLeft = 6;
+    constexpr std::uint32_t kTop = 4;
+    const ClipOptions all{.frames = 3};
+    Decoding whole;
+    whole.feed(Clip(all), 0, 3);
+    Decoding cropped;
+    cropped.feed(Clip({.frames = 3, .params = all.params + ":crop-rect=6,4,0,0"}), 0, 3);
+    for (std::uint64_t k = 0; k < 3; ++k) {
+        const Picture& picture = *cropped.outcomes().at(k).picture;
+        ASSERT_EQ(picture.size(), (Size{160 - kLeft, 96 - kTop}));
+        const auto found = rgb(picture, picture.size());
+        const auto from = rgb(*whole.outcomes().at(k).picture, {160, 96});
+        for (std::size_t y = 0; y < 96 - kTop; ++y) {
+            const std::size_t row = 3 * std::size_t{160 - kLeft};
+            const auto* expected = from.data() + 3 * ((y + kTop) * 160 + kLeft);
+            ASSERT_TRUE(std::equal(expected, expected + row, found.data() + y * row)) << "row " << y << " of " << k;
+        }
+    }
+}
+
+TEST(StreamDecoder, what_was_held_is_cropped_on_all_sides) {
+    for (const char* crop : {":crop-rect=32,8,6,2", ":crop-rect=2,2,0,0"}) {
+        expect_the_same_pictures_of_a_stalled_stream({.frames = 36, .params = std::string(kBFrames) + crop});
+    }
+    expect_the_same_pictures_of_a_stalled_stream(
+        {.codec = VideoCodec::h265, .width = 150, .height = 90, .frames = 36, .params = kBFrames});
 }
 
 TEST(StreamDecoder, what_comes_before_the_first_key_frame_is_named_so) {
@@ -278,6 +317,18 @@ TEST(StreamDecoder, keeps_within_its_memory) {
     EXPECT_GT(std::ranges::count(cut, std::optional(Errc::picture_too_large), &Outcome::error), 0);
     EXPECT_EQ(std::ranges::count(cut, Result::no_keyframe, &Outcome::result), 0);
     EXPECT_EQ(std::ranges::find(cut, 0U, &Outcome::key)->result, Result::decoded) << "a key frame needs no other";
+}
+
+TEST(StreamDecoder, a_lack_of_memory_costs_nothing_that_was_held) {
+    const Clip clip({.frames = 12, .params = kBFrames});
+    Decoding run;
+    run.feed(clip, 0, 5);
+    av_max_alloc(16);
+    EXPECT_THROW(run.feed(clip, 5, 6), Error);
+    av_max_alloc(std::numeric_limits<int>::max());
+    run.take_held();
+    EXPECT_EQ(run.outcomes().size(), 5U);
+    for (std::size_t k = 0; k < 5; ++k) EXPECT_EQ(run.result(k), Result::decoded);
 }
 
 TEST(StreamDecoder, a_picture_that_is_kept_counts_after_its_decoder) {

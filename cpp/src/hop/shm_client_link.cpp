@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
@@ -13,6 +14,8 @@ namespace framehop::hop {
 namespace {
 
 constexpr std::chrono::milliseconds kTryAgain{20};
+// After somebody was there and is no server of ours, perhaps for good: each introduction takes and clears the memory.
+constexpr std::chrono::milliseconds kAfterRefusal{500};
 constexpr std::size_t kDescriptors = 8;  // two bells, socket, memory, process, and some to spare
 
 }  // namespace
@@ -52,16 +55,19 @@ void ShmClientLink::advance() {
     if (socket_) hear();
 }
 
-// Nobody there, or somebody else, is no error: the server may come yet.
+// Nobody there, or somebody else, is no error: the server may come yet. A lack of memory or descriptors is one, and
+// leaves no connection without a channel behind, so that the next step begins anew.
 void ShmClientLink::introduce() {
     next_try_ = Clock::now() + kTryAgain;
+    UniqueFd socket;
     try {
-        socket_ = shm::connect_to(path_);
+        socket = shm::connect_to(path_);
     } catch (const Error&) {
         return;
     }
     const UniqueFd memory = make_channel_memory();
     channel_.emplace(memory.get(), Side::worker);
+    socket_ = std::move(socket);
     for (const wire::Buffer& message : unconfirmed_) static_cast<void>(channel_->out.try_push(message));
     const auto peer = shm::peer_of(socket_.get());
     if (peer) server_process_ = shm::peer_pidfd(socket_.get(), peer->pid);
@@ -80,6 +86,7 @@ void ShmClientLink::hear() {
     if (connection_ == Connection::pending && welcomes) return welcome(std::move(received->fds.front()));
     // There is nothing else to hear but the end. Before the welcome somebody else may be the server.
     if (connection_ == Connection::connected) connection_ = Connection::lost;
+    next_try_ = Clock::now() + kAfterRefusal;
     part();
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "framehop/base/fork_watch.hpp"
 #include "framehop/hop/link.hpp"
 #include "framehop/shm/local_socket.hpp"
 #include "shm_channel.hpp"
@@ -62,7 +63,7 @@ class ShmClientLink final : public ClientLink {
     wire::Buffer received_;
 };
 
-class ShmServerLink final : public ServerLink {
+class ShmServerLink final : public ServerLink, private ForkWatcher {
   public:
     explicit ShmServerLink(const std::string& path);
     ~ShmServerLink() override;
@@ -97,6 +98,11 @@ class ShmServerLink final : public ServerLink {
     [[nodiscard]] Received take_from(Worker& worker, Message& message);
     static void end(Worker& worker) noexcept;
 
+    // There is nothing to lock: the listener changes only while no fork is told to us.
+    void before_fork() noexcept override {}
+    void after_fork_in_parent() noexcept override {}
+    void after_fork_in_child() noexcept override { listener_.disown(); }
+
     const pid_t owner_;
     shm::Listener listener_;
     UniqueFd bell_;
@@ -109,6 +115,7 @@ class ShmServerLink final : public ServerLink {
     std::string last_sender_;
     std::uint64_t refused_ = 0;  // strangers whose introduction made no sense, and of whom nobody has heard yet
     wire::Buffer received_;
+    ForkWatch forks_;  // last, as it uses the listener
 };
 
 }  // namespace framehop::hop

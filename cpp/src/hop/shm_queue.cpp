@@ -57,8 +57,10 @@ Popped QueueReader::try_pop(wire::Buffer& message) {
     const std::uint64_t available = memory_.indices->head.load(std::memory_order_acquire) - tail_;
     if (available == 0) return Popped::nothing;
     if (available > memory_.capacity || available < sizeof(Length)) return Popped::broken;
-    Length length = 0;
-    std::memcpy(&length, memory_.data + (tail_ & (memory_.capacity - 1)), sizeof length);
+    // relaxed: `head` has carried it. Atomic, so that it is read once: a writer that changes it after the check changes
+    // nothing.
+    auto& place_of_length = *reinterpret_cast<Length*>(memory_.data + (tail_ & (memory_.capacity - 1)));
+    const Length length = std::atomic_ref(place_of_length).load(std::memory_order_relaxed);
     if (length > most_ || record_bytes(length) > available) return Popped::broken;
     message.resize(length);
     for_pieces(memory_, tail_ + sizeof length, length,

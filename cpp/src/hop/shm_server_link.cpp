@@ -25,13 +25,11 @@ bool introduces(const shm::Received& received, const Handshake& said) noexcept {
 
 }  // namespace
 
-ShmServerLink::ShmServerLink(const std::string& path) : owner_(::getpid()), listener_(path), bell_(make_bell()) {}
+ShmServerLink::ShmServerLink(const std::string& path)
+    : owner_(::getpid()), listener_(path), bell_(make_bell()), forks_(*this) {}
 
 ShmServerLink::~ShmServerLink() {
-    if (::getpid() != owner_) {
-        listener_.disown();  // the socket's file is the parent's
-        return;
-    }
+    if (::getpid() != owner_) return;
     for (const auto& worker : workers_) end(*worker);
 }
 

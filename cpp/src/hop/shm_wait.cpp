@@ -1,5 +1,6 @@
 #include "shm_wait.hpp"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -37,7 +38,9 @@ bool is_bell(int fd) noexcept {
     char path[32];
     static_cast<void>(std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd));
     const ssize_t bytes = ::readlink(path, name.data(), name.size());
-    return bytes > 0 && std::string_view(name.data(), static_cast<std::size_t>(bytes)) == kName;
+    if (bytes <= 0 || std::string_view(name.data(), static_cast<std::size_t>(bytes)) != kName) return false;
+    const int flags = ::fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_NONBLOCK) != 0;
 }
 
 bool is_readable(int fd) noexcept {

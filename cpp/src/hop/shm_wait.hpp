@@ -14,7 +14,8 @@ namespace framehop::hop {
 [[nodiscard]] UniqueFd make_bell();
 void ring(const UniqueFd& bell) noexcept;
 void silence(const UniqueFd& bell) noexcept;
-// Whether a stranger's descriptor is an eventfd: writing to anything else could block or harm.
+// Whether a stranger's descriptor is an eventfd that never blocks: writing to a full one that does would take for ever,
+// and to anything else could harm.
 [[nodiscard]] bool is_bell(int fd) noexcept;
 
 enum class Woke { event, wake_fd, timeout, signal };

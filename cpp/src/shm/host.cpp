@@ -49,6 +49,15 @@ std::vector<pollfd> room_for_all() {
     return watched;
 }
 
+template <class Work>
+std::unique_ptr<std::thread> start(Work work) {
+    try {
+        return std::make_unique<std::thread>(work);
+    } catch (const std::system_error& error) {
+        throw Error(Errc::system, std::string("cannot start the thread of a ring host: ") + error.what());
+    }
+}
+
 constexpr std::chrono::seconds kLookAtLost{1};
 
 // Returns milliseconds, -1 for ever. Rounds up, so that the deadline is over when the wait ends.
@@ -73,7 +82,7 @@ RingHost::RingHost(std::string path, const Geometry& geometry)
       watched_(room_for_all()),
       holders_(inode_of(fds_.control.get())),
       forks_(*this),
-      thread_(std::make_unique<std::thread>([this] { serve(); })) {}
+      thread_(start([this] { serve(); })) {}
 
 RingHost::~RingHost() {
     if (::getpid() == pid_) {

@@ -3,8 +3,23 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
 
 namespace framehop::video {
+namespace {
+
+// Leaves of a picture what is shown, as libavcodec does with those that it gives: the memory has whole blocks, and a
+// stream may begin anywhere in them. Its H.265 decoder says where only later, and is taken to begin at the top left.
+int crop(AVFrame& own, int width, int height) noexcept {
+    const bool said = std::cmp_equal(own.width - width, own.crop_left + own.crop_right) &&
+                      std::cmp_equal(own.height - height, own.crop_top + own.crop_bottom);
+    if (said) return av_frame_apply_cropping(&own, AV_FRAME_CROP_UNALIGNED);
+    own.width = width;
+    own.height = height;
+    return 0;
+}
+
+}  // namespace
 
 std::string text_of(int status) {
     char text[AV_ERROR_MAX_STRING_SIZE] = {};
@@ -21,6 +36,7 @@ StreamDecoder::Context::Context(codec::VideoCodec codec, const Limits& limits)
     context_ = owned<ContextPtr>(avcodec_alloc_context3(found));
     context_->thread_count = 1;
     context_->max_pixels = static_cast<std::int64_t>(limits.pixels);
+    context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else it crops on the left in steps of up to 64 columns only
     context_->opaque = this;
     context_->get_buffer2 = &note_buffer;
     const int status = avcodec_open2(context_.get(), found, nullptr);
@@ -71,8 +87,8 @@ int StreamDecoder::Context::note(AVFrame& frame, int flags) {
     if (status < 0) return status;
     FramePtr own(av_frame_clone(&frame));
     if (!own) return AVERROR(ENOMEM);
-    own->width = context_->width;  // what is shown; the memory has whole blocks
-    own->height = context_->height;
+    status = crop(*own, context_->width, context_->height);
+    if (status < 0) return status;
     try {
         buffers_.push_back(std::move(own));
     } catch (const std::bad_alloc&) {

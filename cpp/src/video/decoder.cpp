@@ -74,8 +74,14 @@ void StreamDecoder::decode(Bytes unit, std::uint64_t key, std::int64_t shown_at,
     if (!begun_ || !broken_.empty() || !facts.has_picture) return refuse(facts, key, outcomes);
     if (shown_at < first_shown_at_) return pass_over(unit, key, outcomes);
     held_.push_back({key, nullptr});
-    judge(facts, key, context_->decode(unit, key, begun_within_), outcomes);
-    for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
+    try {
+        judge(facts, key, context_->decode(unit, key, begun_within_), outcomes);
+        for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
+    } catch (...) {
+        // The unit has no outcome and perhaps no picture. What else is held back can still be taken.
+        std::erase_if(held_, [key](const Held& held) { return held.key == key; });
+        throw;
+    }
 }
 
 // After damage nothing of the old pictures is left in the decoder, which would be taken for references.

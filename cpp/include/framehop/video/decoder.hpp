@@ -87,7 +87,7 @@ class StreamDecoder {
     // clock that follows the order on the screen. Appends the outcomes that are known now; a picture that a later unit
     // may still overtake is held back. Once a unit has failed, all that may need its picture fail, until the next key
     // frame: no grey or smeared picture is ever passed off as real. Throws Errc::no_memory and system, which are no
-    // fault of the bytes: the unit may be decoded again by a new decoder.
+    // fault of the bytes: the unit has no outcome and may be decoded again by a new decoder.
     void decode(Bytes unit, std::uint64_t key, std::int64_t shown_at, std::vector<Outcome>& outcomes);
 
     // Appends the outcomes of all units that were held back, as of a camera that has stalled. Decoding goes on
