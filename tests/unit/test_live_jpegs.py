@@ -23,6 +23,14 @@ def test_a_picture_with_tables_stays_as_it_is() -> None:
         assert with_tables(data) == data
 
 
+def test_a_picture_that_is_nothing_but_markers_is_not_looked_through() -> None:
+    whole = jpeg()
+    bare = whole[whole.index(b"\xff\xda") :]
+    few, many = (b"\xff\xd8" + b"\xff\xe0\x00\x02" * count + bare for count in (100, 2000))
+    assert with_tables(few) != few
+    assert with_tables(many) == many
+
+
 def test_the_size_is_that_of_the_header() -> None:
     assert size_of(jpeg(64, 48)) == (64, 48)
     assert size_of(b"\xff\xd8 no header") == (0, 0)
