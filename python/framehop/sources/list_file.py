@@ -41,9 +41,6 @@ def lines_of(path: Path) -> Sequence[tuple[int, str]]:
     found = [(number, _rooted(line, path.parent)) for number, line in lines if line and not line.startswith("#")]
     if not found:
         raise SourceError(f"the list {shown(path)} names no source: put one on each line, as NAME=rtsp://HOST/PATH")
-    for number, line in found:
-        if is_list(line.partition("=")[2] or line):
-            raise SourceError(f"{shown(path)}, line {number}: a list holds sources, not other lists")
     return found
 
 
