@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from framehop.log.locks import FileLock
 from framehop.log.sqlite import translated
 
 MAX_SLOTS = 4096
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,3}")  # other names are not ours
 
 
 class Slot:
@@ -49,22 +51,26 @@ class Slots:
         with translated(root):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def take(self) -> Slot:
-        """Return the first slot that is free, with what an earlier process may have left in it. Raises LogError."""
+    def take(self, besides: Collection[Path] = ()) -> Slot:
+        """Return the first slot that is free, with what an earlier process may have left in it. `besides`: the paths of slots that
+        are left alone. Raises LogError."""
         for number in range(MAX_SLOTS):
-            if (slot := self._try(number)) is not None:
+            if self._path(number) not in besides and (slot := self._try(number)) is not None:
                 return slot
         raise LogError(f"{self._root}: {MAX_SLOTS} processes have a spool here already")
 
-    def take_orphans(self) -> Iterator[Slot]:
-        """Yield the slots of processes that are gone, as far as they hold something."""
+    def take_orphans(self, besides: Collection[Path] = ()) -> Iterator[Slot]:
+        """Yield the slots of processes that are gone, as far as they hold something. `besides`: as in `take`."""
         with translated(self._root):
-            numbers = sorted(int(path.name) for path in self._root.iterdir() if path.name.isdigit())
+            numbers = sorted(int(path.name) for path in self._root.iterdir() if _NUMBER.fullmatch(path.name))
         for number in numbers:
-            if (slot := self._try(number)) is not None:
+            if self._path(number) not in besides and (slot := self._try(number)) is not None:
                 yield slot
+
+    def _path(self, number: int) -> Path:
+        return self._root / str(number)
 
     def _try(self, number: int) -> Slot | None:
         with translated(self._root):
             lock = FileLock.try_acquire(self._root / f"{number}.lock")
-        return None if lock is None else Slot(self._root / str(number), lock)
+        return None if lock is None else Slot(self._path(number), lock)
