@@ -11,8 +11,18 @@ from typing import cast
 
 import pytest
 
+from framehop.errors import ProcessError
 from framehop.pipeline.control import Beat
-from framehop.pipeline.control_plane import PUBLICATION, SOCKET, PipelineReport, Publication, encode
+from framehop.pipeline.control_plane import (
+    PUBLICATION,
+    SOCKET,
+    PipelineReport,
+    Publication,
+    PublishedPipeline,
+    Refusal,
+    ask_status,
+    encode,
+)
 from framehop.pipeline.ingest.ingest import Ingest
 from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.supervisor.control_socket import ControlSocket
@@ -86,6 +96,20 @@ def test_partitions_of_one_topic_are_named_by_number(runtime: Path) -> None:
 def test_partitions_of_several_topics_are_named_with_them(runtime: Path) -> None:
     shown = _shown(runtime, _lag("east", 0, "host-0"), _lag("west", 0, "host-1"), _lag("west", 1, "host-0"))
     assert shown == {"worker-0": "east/0, west/1", "worker-1": "west/0"}
+
+
+def test_an_answer_that_cannot_be_sent_is_a_refusal_and_the_next_request_is_answered(
+    runtime: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = runtime / "framehop-1"
+    directory.mkdir(mode=0o700)
+    answers = iter([Refusal(error="gate\udce9.mp4"), Refusal(error="of the test")])
+    found = PublishedPipeline(directory=directory, publication=SAID)
+    with ControlSocket(directory / SOCKET, lambda _request: next(answers)):
+        with pytest.raises(ProcessError, match="this request failed here"):
+            ask_status(found)
+        with pytest.raises(ProcessError, match="of the test"):
+            ask_status(found)
 
 
 def test_many_partitions_are_counted(runtime: Path) -> None:
