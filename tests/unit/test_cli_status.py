@@ -16,11 +16,13 @@ from framehop.pipeline.control import Beat
 from framehop.pipeline.control_plane import (
     PUBLICATION,
     SOCKET,
+    AddStreams,
     PipelineReport,
     Publication,
     PublishedPipeline,
     Refusal,
     ask_status,
+    ask_streams,
     encode,
 )
 from framehop.pipeline.ingest.ingest import Ingest
@@ -30,6 +32,7 @@ from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status
 from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import Backlog
+from framehop.sources import SourceSpec
 from framehop.types import PartitionLag
 from tests.commands import framehop
 
@@ -110,6 +113,13 @@ def test_an_answer_that_cannot_be_sent_is_a_refusal_and_the_next_request_is_answ
             ask_status(found)
         with pytest.raises(ProcessError, match="of the test"):
             ask_status(found)
+
+
+def test_a_request_that_cannot_be_sent_is_refused(runtime: Path) -> None:
+    found = PublishedPipeline(directory=runtime / "framehop-1", publication=SAID)
+    request = AddStreams(sources=[SourceSpec(source="/gate\udce9.mp4", stream="gate")])
+    with pytest.raises(ProcessError, match="is not UTF-8"):
+        ask_streams(found, request)
 
 
 def test_many_partitions_are_counted(runtime: Path) -> None:

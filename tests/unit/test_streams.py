@@ -16,6 +16,7 @@ from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.streams import Streams
 from framehop.sources import SourceSpec
 from framehop.testing.memory_log import MemoryLog
+from framehop.testing.synthetic import jpeg
 from framehop.types import FrameKey
 from tests.waiting import until
 
@@ -42,6 +43,14 @@ def test_of_several_sources_all_or_none_are_added() -> None:
 def test_one_that_cannot_be_read_keeps_no_other_from_being_read() -> None:
     streams = Streams(Roster())
     assert streams.add(["no-such.mp4", "testsrc:"]) == ["no-such", "testsrc"]
+
+
+def test_a_name_that_another_process_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gate\udce9.jpg"
+    path.write_bytes(jpeg())
+    with pytest.raises(InvalidArgumentError, match=r"gate\\udce9.jpg is not UTF-8"):
+        Streams(Roster(), elsewhere=True).add([f"gate={path}"])
+    assert Streams(Roster()).add([f"gate={path}"]) == ["gate"], "this process can read it"
 
 
 def test_of_several_changes_all_or_none_are_made() -> None:

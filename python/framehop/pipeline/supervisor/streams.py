@@ -11,7 +11,16 @@ from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.policies import Policy
-from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, SourceSpec, check_codec, open_specs
+from framehop.sources import (
+    DEFAULT_CODEC,
+    Codec,
+    SourceOptions,
+    SourceSpec,
+    check_codec,
+    open_specs,
+    without_secrets,
+)
+from framehop.sources.identity import shown
 from framehop.timing import now_us
 
 
@@ -19,17 +28,35 @@ def _nobody(_stream: str) -> bool:
     return False
 
 
+def _check_utf8(source: str) -> None:
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(
+            f"the name {shown(without_secrets(source))} is not UTF-8, and a pipeline reads no such file: rename it, or ingest it "
+            "by framehop ingest"
+        ) from error
+
+
 class Streams:
     """Changes the sources of one pipeline. Thread-safe.
 
     `pushed`: tells whether a program pushes pictures to a stream, which then has no source. `takes_sources`: whether there may be
-    sources at all; `framehop detect` only reads the log.
+    sources at all; `framehop detect` only reads the log. `elsewhere`: another process reads them, and is told their names in UTF-8.
     """
 
-    def __init__(self, roster: Roster, *, pushed: Callable[[str], bool] = _nobody, takes_sources: bool = True) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        *,
+        pushed: Callable[[str], bool] = _nobody,
+        takes_sources: bool = True,
+        elsewhere: bool = False,
+    ) -> None:
         self.roster = roster
         self.takes_sources = takes_sources
         self._pushed = pushed
+        self._elsewhere = elsewhere
 
     def add(
         self,
@@ -71,9 +98,11 @@ class Streams:
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
         """Stop reading the streams `gone`, and read the sources of these orders, which are not looked at first: all of it or
-        nothing. Raises what `Roster.add` raises, and InvalidArgumentError where there may be no source."""
+        nothing. Raises what `Roster.add` raises, and InvalidArgumentError where there may be no source, or none of this name."""
         self.check_open()
         for order in orders:
+            if self._elsewhere:
+                _check_utf8(order.source)
             if order.stream not in gone:
                 self.check_free(order.stream)
         self.roster.exchange(gone, *orders, endless=endless, policies=policies)
