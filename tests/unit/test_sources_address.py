@@ -152,6 +152,11 @@ def test_a_list_file_gives_its_sources(tmp_path: Path) -> None:
     assert [spec.stream for spec in expand([f"north=list:{listed}"])] == ["north-gate", "north-cam-2", "north-clip"]
 
 
+def test_a_list_file_may_come_from_windows(tmp_path: Path) -> None:
+    (tmp_path / "site.streams").write_bytes(b"\xef\xbb\xbfgate=rtsp://cam/1\r\nyard=rtsp://cam/2\r\n")
+    assert [spec.stream for spec in expand([str(tmp_path / "site.streams")])] == ["gate", "yard"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -13,7 +13,7 @@ from framehop.errors import ClosedError, ConfigError, InvalidArgumentError, Sour
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, SystemClock
 from framehop.pipeline.supervisor.roster import Roster
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.supervisor.streams import MOST_BYTES, Streams
 from framehop.sources import SourceSpec
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.synthetic import jpeg
@@ -51,6 +51,13 @@ def test_a_name_that_another_process_cannot_be_told_is_refused(tmp_path: Path) -
     with pytest.raises(InvalidArgumentError, match=r"gate\\udce9.jpg is not UTF-8"):
         Streams(Roster(), elsewhere=True).add([f"gate={path}"])
     assert Streams(Roster()).add([f"gate={path}"]) == ["gate"], "this process can read it"
+
+
+def test_a_source_that_fits_into_no_message_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="a source of 16385 bytes is no path"):
+        Streams(Roster(), elsewhere=True).add(["gate=rtsp://cam/" + "x" * (MOST_BYTES - len("rtsp://cam/") + 1)])
+    source = "rtsp://cam/" + "x" * (MOST_BYTES - len("rtsp://cam/"))
+    assert Streams(Roster(), elsewhere=True).add([f"gate={source}"]) == ["gate"]
 
 
 def test_of_several_changes_all_or_none_are_made() -> None:

@@ -30,7 +30,7 @@ def lines_of(path: Path) -> Sequence[tuple[int, str]]:
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
-        text = data.decode()
+        text = data.decode("utf-8-sig")  # editors of Windows begin a file with a mark
     except OSError as error:
         raise SourceError(f"cannot read the list {shown(path)}: {error.strerror}") from error
     except ValueError as error:

@@ -23,19 +23,24 @@ from framehop.sources import (
 from framehop.sources.identity import shown
 from framehop.timing import now_us
 
+MOST_BYTES = 16 << 10  # of a source: four times the longest path, and a small part of a message between processes
+
 
 def _nobody(_stream: str) -> bool:
     return False
 
 
-def _check_utf8(source: str) -> None:
+def _check_tellable(source: str) -> None:
+    """Raise InvalidArgumentError for a source that no message to another process can name."""
     try:
-        source.encode()
+        size = len(source.encode())
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(
             f"the name {shown(without_secrets(source))} is not UTF-8, and a pipeline reads no such file: rename it, or ingest it "
             "by framehop ingest"
         ) from error
+    if size > MOST_BYTES:
+        raise InvalidArgumentError(f"a source of {size} bytes is no path and no address: {MOST_BYTES} are the limit")
 
 
 class Streams:
@@ -102,7 +107,7 @@ class Streams:
         self.check_open()
         for order in orders:
             if self._elsewhere:
-                _check_utf8(order.source)
+                _check_tellable(order.source)
             if order.stream not in gone:
                 self.check_free(order.stream)
         self.roster.exchange(gone, *orders, endless=endless, policies=policies)
