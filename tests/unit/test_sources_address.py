@@ -106,6 +106,10 @@ def test_a_quote_does_not_end_the_password_of_an_address(password: str) -> None:
     assert without_secrets(f"rtsp://ann:{password}@cam/x") == "rtsp://ann@cam/x"
 
 
+def test_a_source_is_shown_without_its_password() -> None:
+    assert repr(SourceSpec(source="rtsp://ann:s3cret@cam/x")) == "SourceSpec(source='rtsp://ann@cam/x', stream='')"
+
+
 def test_what_looks_like_a_pattern_is_refused_without_its_password() -> None:
     with pytest.raises(SourceError, match=r"nothing fits .rtps://ann@cam/x\?channel=1"):
         expand(["rtps://ann:s3cret@cam/x?channel=1"])

@@ -53,6 +53,14 @@ def test_a_name_that_another_process_cannot_be_told_is_refused(tmp_path: Path) -
     assert Streams(Roster()).add([f"gate={path}"]) == ["gate"], "this process can read it"
 
 
+@pytest.mark.parametrize("stream", ["../gate", "gate\n", "g" * 60_000])
+def test_what_is_no_stream_id_is_refused_before_anybody_is_told(stream: str) -> None:
+    streams = Streams(Roster())
+    with pytest.raises(InvalidArgumentError, match="stream"):
+        streams.add(["testsrc:", SourceSpec(source="testsrc:", stream=stream)])
+    assert streams.statuses() == []
+
+
 def test_a_source_that_fits_into_no_message_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="a source of 16385 bytes is no path"):
         Streams(Roster(), elsewhere=True).add(["gate=rtsp://cam/" + "x" * (MOST_BYTES - len("rtsp://cam/") + 1)])

@@ -22,6 +22,7 @@ from framehop.sources import (
 )
 from framehop.sources.identity import shown
 from framehop.timing import now_us
+from framehop.types import check_stream
 
 MOST_BYTES = 16 << 10  # of a source: four times the longest path, and a small part of a message between processes
 
@@ -106,6 +107,7 @@ class Streams:
         nothing. Raises what `Roster.add` raises, and InvalidArgumentError where there may be no source, or none of this name."""
         self.check_open()
         for order in orders:
+            check_stream(order.stream)
             if self._elsewhere:
                 _check_tellable(order.source)
             if order.stream not in gone:
