@@ -24,6 +24,7 @@ from framehop.pipeline.control_plane import (
     ask_status,
     ask_streams,
     encode,
+    parse_request,
 )
 from framehop.pipeline.ingest.ingest import Ingest
 from framehop.pipeline.ingest.reporter import published
@@ -113,6 +114,12 @@ def test_an_answer_that_cannot_be_sent_is_a_refusal_and_the_next_request_is_answ
             ask_status(found)
         with pytest.raises(ProcessError, match="of the test"):
             ask_status(found)
+
+
+@pytest.mark.parametrize("data", [b"", b"[" * 60_000, b'{"type":"status","x":' + b"[" * 60_000, b'{"type":"\xff"}'])
+def test_a_hostile_request_is_refused(data: bytes) -> None:
+    with pytest.raises(ProcessError, match="this request is not understood"):
+        parse_request(data)
 
 
 def test_a_request_that_cannot_be_sent_is_refused(runtime: Path) -> None:

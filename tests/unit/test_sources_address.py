@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -154,6 +155,12 @@ def test_a_list_file_gives_its_sources(tmp_path: Path) -> None:
         ("clip", str(tmp_path / "clip.mp4")),
     ]
     assert [spec.stream for spec in expand([f"north=list:{listed}"])] == ["north-gate", "north-cam-2", "north-clip"]
+
+
+def test_a_pipe_is_no_list_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="is not a regular file"):
+        expand([f"list:{tmp_path / 'pipe'}"])
 
 
 def test_a_list_file_may_come_from_windows(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def parse_request(data: bytes) -> Request:
     """Parse a request. Raises ProcessError."""
     try:
         request: Request = _requests.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProcessError(f"this request is not understood: {error}") from error
     return request
 

@@ -28,6 +28,8 @@ def lines_of(path: Path) -> Sequence[tuple[int, str]]:
     """Return the sources with the numbers of their lines. Empty lines and those that begin with # say nothing; paths begin at the
     list's folder. Raises SourceError."""
     try:
+        if path.exists() and not path.is_file():  # before open: a pipe would block
+            raise SourceError(f"the list {shown(path)} is not a regular file")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
         text = data.decode("utf-8-sig")  # editors of Windows begin a file with a mark
