@@ -482,6 +482,20 @@ def test_what_is_called_otherwise_is_no_slot(tmp_path: Path) -> None:
         slot.release()
 
 
+def test_a_slot_that_cannot_be_locked_keeps_nobody_from_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("5", "6"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "5.lock").symlink_to("elsewhere")
+    slots = Slots(tmp_path)
+    for _ in range(2):
+        [slot] = slots.take_orphans()
+        assert slot.path.name == "6"
+        slot.release()
+    assert caplog.text.count("stays there for now") == 1
+
+
 def deliver(store: SpoolStore) -> None:
     store.delivered(("cam", 1), 0, Place(partition=Partition("frames", 0), offset=1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from collections.abc import Collection, Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from framehop.errors import LogError
 from framehop.log.locks import FileLock
 from framehop.log.sqlite import translated
+
+logger = logging.getLogger(__name__)
 
 MAX_SLOTS = 4096
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,3}")  # other names are not ours
@@ -48,6 +51,7 @@ class Slots:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._refused: set[int] = set()
         with translated(root):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -64,8 +68,18 @@ class Slots:
         with translated(self._root):
             numbers = sorted(int(path.name) for path in self._root.iterdir() if _NUMBER.fullmatch(path.name))
         for number in numbers:
-            if self._path(number) not in besides and (slot := self._try(number)) is not None:
+            if self._path(number) not in besides and (slot := self._try_orphan(number)) is not None:
                 yield slot
+
+    def _try_orphan(self, number: int) -> Slot | None:
+        """Lock a slot. One that cannot be, such as another user's, keeps nobody from the others, and is said once."""
+        try:
+            return self._try(number)
+        except LogError as error:
+            if number not in self._refused:
+                self._refused.add(number)
+                logger.warning("what a process left in the spool stays there for now: %s", error)
+            return None
 
     def _path(self, number: int) -> Path:
         return self._root / str(number)
