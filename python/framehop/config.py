@@ -207,7 +207,7 @@ def load_config(path: Path) -> FileConfig:
     """Read a YAML file. A value may be `{env: NAME}` or `{file: PATH}`, so that secrets stay where they are kept; relative paths
     start at the configuration's directory. Raises ConfigError naming the file, the key and what is allowed."""
     try:
-        data = _resolved(yaml.safe_load(_read(path)) or {}, path, "")
+        data = _resolved(_parsed(path) or {}, path, "")
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
@@ -255,6 +255,14 @@ def _rooted(config: FileConfig, root: Path) -> FileConfig:
     if kafka.spool is not None and kafka.spool.dir:
         kafka = replace(kafka, spool=replace(kafka.spool, dir=str(root / kafka.spool.dir)))
     return replace(config, log=replace(config.log, kafka=kafka))
+
+
+def _parsed(path: Path) -> object:
+    text = _read(path)
+    try:
+        return yaml.safe_load(text)
+    except (ValueError, LookupError, AttributeError):  # PyYAML's, and its text has the value, which may be a password
+        raise ConfigError(f"--config {path} is not YAML: a value is no date, or does not fit its !!tag") from None
 
 
 def _resolved(value: object, path: Path, key: str) -> object:

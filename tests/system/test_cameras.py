@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from framehop import _core
+from framehop.errors import SourceAwayError
 from framehop.ops.audit import audit
 from framehop.pipeline.ingest.ingest import IngestSummary, ingest
 from framehop.protocols import FrameLog, Source
@@ -346,6 +347,28 @@ def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path
     assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 30)
     check_epochs(epochs(log))
     assert {meta.content_type for meta in frames(log)} == {"video/h264"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "#EXTINF:1,\n{there}.ts",
+        "#EXTINF:1,\nfile:{there}.ts",
+        "#EXTINF:1,\nconcat:{there}.ts",
+        "#EXTINF:1,\ncrypto:{there}.ts",
+        "#EXTINF:1,\nsubfile,,start,0,end,0,,:{there}.ts",
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\nfile://{there}.m3u8",
+    ],
+)
+def test_a_playlist_cannot_have_files_of_this_host_read(tmp_path: Path, line: str) -> None:
+    served, there = tmp_path / "served", tmp_path / "there"
+    served.mkdir()
+    write_film(there.with_suffix(".ts"), 10)
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n{}\n#EXT-X-ENDLIST\n"
+    there.with_suffix(".m3u8").write_text(playlist.format(f"#EXTINF:1,\n{there}.ts"))
+    (served / "live.m3u8").write_text(playlist.format(line.format(there=there)))
+    with file_server(served) as port, pytest.raises(SourceAwayError):
+        next(camera(f"http://127.0.0.1:{port}/live.m3u8").follow(lambda: False))
 
 
 def test_what_another_codec_sends_is_encoded_to_jpeg(

@@ -11,8 +11,21 @@ from typing import cast
 
 import pytest
 
+from framehop.errors import ProcessError
 from framehop.pipeline.control import Beat
-from framehop.pipeline.control_plane import PUBLICATION, SOCKET, PipelineReport, Publication, encode
+from framehop.pipeline.control_plane import (
+    PUBLICATION,
+    SOCKET,
+    AddStreams,
+    PipelineReport,
+    Publication,
+    PublishedPipeline,
+    Refusal,
+    ask_status,
+    ask_streams,
+    encode,
+    parse_request,
+)
 from framehop.pipeline.ingest.ingest import Ingest
 from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.supervisor.control_socket import ControlSocket
@@ -20,6 +33,7 @@ from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status
 from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import Backlog
+from framehop.sources import SourceSpec
 from framehop.types import PartitionLag
 from tests.commands import framehop
 
@@ -86,6 +100,33 @@ def test_partitions_of_one_topic_are_named_by_number(runtime: Path) -> None:
 def test_partitions_of_several_topics_are_named_with_them(runtime: Path) -> None:
     shown = _shown(runtime, _lag("east", 0, "host-0"), _lag("west", 0, "host-1"), _lag("west", 1, "host-0"))
     assert shown == {"worker-0": "east/0, west/1", "worker-1": "west/0"}
+
+
+def test_an_answer_that_cannot_be_sent_is_a_refusal_and_the_next_request_is_answered(
+    runtime: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = runtime / "framehop-1"
+    directory.mkdir(mode=0o700)
+    answers = iter([Refusal(error="gate\udce9.mp4"), Refusal(error="of the test")])
+    found = PublishedPipeline(directory=directory, publication=SAID)
+    with ControlSocket(directory / SOCKET, lambda _request: next(answers)):
+        with pytest.raises(ProcessError, match="this request failed here"):
+            ask_status(found)
+        with pytest.raises(ProcessError, match="of the test"):
+            ask_status(found)
+
+
+@pytest.mark.parametrize("data", [b"", b"[" * 60_000, b'{"type":"status","x":' + b"[" * 60_000, b'{"type":"\xff"}'])
+def test_a_hostile_request_is_refused(data: bytes) -> None:
+    with pytest.raises(ProcessError, match="this request is not understood"):
+        parse_request(data)
+
+
+def test_a_request_that_cannot_be_sent_is_refused(runtime: Path) -> None:
+    found = PublishedPipeline(directory=runtime / "framehop-1", publication=SAID)
+    request = AddStreams(sources=[SourceSpec(source="/gate\udce9.mp4", stream="gate")])
+    with pytest.raises(ProcessError, match="is not UTF-8"):
+        ask_streams(found, request)
 
 
 def test_many_partitions_are_counted(runtime: Path) -> None:

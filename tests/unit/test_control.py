@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline.control import MAX_PACKET, Beat, Channel, Drain, Ready
+from framehop.pipeline.control import MAX_PACKET, Beat, Channel, Drain, News, Ready, SourceNews
+from framehop.pipeline.ingest.process import NEWS_IN_A_PACKET
+from framehop.pipeline.ingest.source_work import _short
 
 
 @pytest.fixture
@@ -39,6 +41,15 @@ def test_a_peer_that_does_not_read_does_not_block(pair: tuple[Channel, Channel])
             sent += 1
         assert sent > 0
         assert len(theirs.receive() or []) == sent
+
+
+def test_the_news_of_many_sources_fit_into_a_packet_whatever_their_errors_are(pair: tuple[Channel, Channel]) -> None:
+    ours, theirs = pair
+    with ours, theirs:
+        for letter in ("\N{CJK UNIFIED IDEOGRAPH-9580}", "\udce9", "\x01", '"', "\n"):
+            news = SourceNews(stream="s" * 128, since_us=1 << 60, phase="failed", error=_short(letter * 2000))
+            assert ours.send(News([news] * NEWS_IN_A_PACKET))
+            assert theirs.receive() == [News([news] * NEWS_IN_A_PACKET)]
 
 
 def test_garbage_is_refused() -> None:

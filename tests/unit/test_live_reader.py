@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -166,9 +167,20 @@ def test_a_stop_does_not_wait_for_what_hangs(hang: threading.Event) -> None:
 
 def test_what_hangs_beyond_its_deadlines_is_given_up(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_video, "SLACK_S", 0.0)
+    monkeypatch.setattr(live_video, "KEYFRAME_S", 0.0)
     camera = LiveVideo(CAM, stream="cam", open_s=0.0, stall_s=0.1)
     with pytest.raises(SourceAwayError, match="rtsp://cam/x hangs"):
         next(camera.follow(lambda: False))
+
+
+def test_a_camera_whose_first_key_frame_is_late_does_not_hang(
+    hang: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its other pictures come, and are no use before that one: the connection itself says when it has taken too long."""
+    monkeypatch.setattr(live_video, "SLACK_S", 0.0)
+    monkeypatch.setattr(live_video, "TICK_S", 0.01)
+    camera, asked = LiveVideo(CAM, stream="cam", open_s=0.0, stall_s=0.0), itertools.count()
+    assert list(camera.follow(lambda: next(asked) == 5)) == []
 
 
 def _ends(camera: LiveVideo) -> bool:

@@ -23,7 +23,8 @@ from tests.fixed_network import (
 
 
 @pytest.mark.parametrize(
-    "content", [b"\xff\xfe", b"[" * 100_000, b"{}", b"null", b'{"id2label": 7}', b"Preprocess: 7", b""]
+    "content",
+    [b"\xff\xfe", b"[" * 100_000, b"{}", b"null", b'{"id2label": 7}', b"Preprocess: 7", b"a: !!bool maybe", b""],
 )
 def test_files_beside_that_are_something_else_are_left_alone(tmp_path: Path, content: bytes) -> None:
     for name in ("config.json", "preprocessor_config.json", "infer_cfg.yml"):

@@ -169,6 +169,8 @@ def test_a_wrong_sidecar_names_file_key_and_what_is_allowed(
         "[" * 5_000,
         "\x00",
         "2026-99-99",
+        "!!bool maybe",
+        "!!timestamp never",
     ],
 )
 def test_what_is_no_sidecar_at_all_is_refused(tmp_path: Path, text: str) -> None:

@@ -121,6 +121,13 @@ def test_a_frame_whose_key_frame_is_gone_says_so_and_the_next_group_is_shown(tmp
     assert shown(film, metas[6].key) == 10
 
 
+def test_a_key_frame_that_is_no_film_begins_none(tmp_path: Path, log: MemoryLog) -> None:
+    ingest(log, write_film(tmp_path / "film.mp4", COUNT, params=CLOSED))
+    metas = [replace(meta, content_type="image/jpeg") if meta.key.seq == 0 else meta for meta in log.scan_frames()]
+    with pytest.raises(PictureError, match="does not have its key frame"):
+        Film(log, metas).still(metas[1].key)
+
+
 def test_a_lost_frame_spoils_what_needs_it_and_nothing_else(tmp_path: Path, log: MemoryLog) -> None:
     ingest(log, write_film(tmp_path / "film.mp4", COUNT, params=CLOSED))
     metas = list(log.scan_frames())

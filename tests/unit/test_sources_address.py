@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -101,6 +102,20 @@ def test_secrets_are_taken_out_of_any_text() -> None:
     assert without_secrets(text) == "cannot open 'rtsp://ann@cam/x' and http://h/?password=***&x=1; see https://h/a"
 
 
+@pytest.mark.parametrize("password", ["pa'ss", 'pa"ss', "p@'a"])
+def test_a_quote_does_not_end_the_password_of_an_address(password: str) -> None:
+    assert without_secrets(f"rtsp://ann:{password}@cam/x") == "rtsp://ann@cam/x"
+
+
+def test_a_source_is_shown_without_its_password() -> None:
+    assert repr(SourceSpec(source="rtsp://ann:s3cret@cam/x")) == "SourceSpec(source='rtsp://ann@cam/x', stream='')"
+
+
+def test_what_looks_like_a_pattern_is_refused_without_its_password() -> None:
+    with pytest.raises(SourceError, match=r"nothing fits .rtps://ann@cam/x\?channel=1"):
+        expand(["rtps://ann:s3cret@cam/x?channel=1"])
+
+
 def test_user_and_password_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAM_USER", "ann")
     monkeypatch.setenv("CAM_PASSWORD", "p@ss/w")
@@ -142,6 +157,17 @@ def test_a_list_file_gives_its_sources(tmp_path: Path) -> None:
     assert [spec.stream for spec in expand([f"north=list:{listed}"])] == ["north-gate", "north-cam-2", "north-clip"]
 
 
+def test_a_pipe_is_no_list_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="is not a regular file"):
+        expand([f"list:{tmp_path / 'pipe'}"])
+
+
+def test_a_list_file_may_come_from_windows(tmp_path: Path) -> None:
+    (tmp_path / "site.streams").write_bytes(b"\xef\xbb\xbfgate=rtsp://cam/1\r\nyard=rtsp://cam/2\r\n")
+    assert [spec.stream for spec in expand([str(tmp_path / "site.streams")])] == ["gate", "yard"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -159,3 +185,12 @@ def test_a_list_file_that_cannot_be_used_is_refused(tmp_path: Path, content: byt
         expand([f"list:{listed}"])
     with pytest.raises(SourceError, match="cannot read the list"):
         expand(["list:/no/such/file"])
+
+
+@pytest.mark.parametrize("name", ["site.streams", "a=b.streams", "x=1/site.streams"])
+def test_a_list_file_that_names_itself_is_refused(tmp_path: Path, name: str) -> None:
+    listed = tmp_path / name
+    listed.parent.mkdir(exist_ok=True)
+    listed.write_text(f"{listed.name}\n")
+    with pytest.raises(SourceError, match="line 1: a list holds sources, not other lists"):
+        expand([str(listed)])

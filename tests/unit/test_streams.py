@@ -13,9 +13,10 @@ from framehop.errors import ClosedError, ConfigError, InvalidArgumentError, Sour
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, SystemClock
 from framehop.pipeline.supervisor.roster import Roster
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.supervisor.streams import MOST_BYTES, Streams
 from framehop.sources import SourceSpec
 from framehop.testing.memory_log import MemoryLog
+from framehop.testing.synthetic import jpeg
 from framehop.types import FrameKey
 from tests.waiting import until
 
@@ -42,6 +43,29 @@ def test_of_several_sources_all_or_none_are_added() -> None:
 def test_one_that_cannot_be_read_keeps_no_other_from_being_read() -> None:
     streams = Streams(Roster())
     assert streams.add(["no-such.mp4", "testsrc:"]) == ["no-such", "testsrc"]
+
+
+def test_a_name_that_another_process_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gate\udce9.jpg"
+    path.write_bytes(jpeg())
+    with pytest.raises(InvalidArgumentError, match=r"gate\\udce9.jpg is not UTF-8"):
+        Streams(Roster(), elsewhere=True).add([f"gate={path}"])
+    assert Streams(Roster()).add([f"gate={path}"]) == ["gate"], "this process can read it"
+
+
+@pytest.mark.parametrize("stream", ["../gate", "gate\n", "g" * 60_000])
+def test_what_is_no_stream_id_is_refused_before_anybody_is_told(stream: str) -> None:
+    streams = Streams(Roster())
+    with pytest.raises(InvalidArgumentError, match="stream"):
+        streams.add(["testsrc:", SourceSpec(source="testsrc:", stream=stream)])
+    assert streams.statuses() == []
+
+
+def test_a_source_that_fits_into_no_message_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="a source of 16385 bytes is no path"):
+        Streams(Roster(), elsewhere=True).add(["gate=rtsp://cam/" + "x" * (MOST_BYTES - len("rtsp://cam/") + 1)])
+    source = "rtsp://cam/" + "x" * (MOST_BYTES - len("rtsp://cam/"))
+    assert Streams(Roster(), elsewhere=True).add([f"gate={source}"]) == ["gate"]
 
 
 def test_of_several_changes_all_or_none_are_made() -> None:

@@ -137,7 +137,7 @@ def test_frames_of_a_partition_that_comes_back_are_read_anew() -> None:
 
 
 def test_it_is_full_by_bytes_and_empties_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MOST_BYTES", 15)
+    monkeypatch.setattr(waiting, "MOST_BYTES", 3 * (5 + waiting.OVERHEAD))
     room, full = room_of("max_age_ms=500", films="-"), list[bool]()
     for seq in range(3):
         put(room, frame(seq))
@@ -151,8 +151,18 @@ def test_it_is_full_by_bytes_and_empties_again(monkeypatch: pytest.MonkeyPatch) 
     assert full == [False, False, True, False, True, False]
 
 
+def test_frames_without_bytes_fill_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "MOST_BYTES", 10_000)
+    room = room_of("max_age_ms=500")
+    put(room, *(job_of(record_of(seq, stream="film", received_us=NOW_US, payload=b"")) for seq in range(10)))
+    assert room.is_full
+    room.turn(10, NOW_US)
+    assert room.is_empty
+    assert not room.is_full
+
+
 def test_of_a_stream_whose_newest_frame_counts_one_waits_at_any_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MOST_BYTES", 15)
+    monkeypatch.setattr(waiting, "MOST_BYTES", 3 * (5 + waiting.OVERHEAD))
     room = room_of("latest")
     put(room, *(frame(seq) for seq in range(1000)))
     assert not room.is_full

@@ -104,7 +104,7 @@ def read_yaml(path: Path) -> object:
     data = read_bounded(path, MAX_SIDECAR_BYTES)
     try:
         return yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:  # of a wrong !!tag
         raise ModelError(f"{path} is not YAML: {' '.join(str(error).split())[:200]}") from error
 
 

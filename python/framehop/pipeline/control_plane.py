@@ -148,7 +148,7 @@ def parse_request(data: bytes) -> Request:
     """Parse a request. Raises ProcessError."""
     try:
         request: Request = _requests.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProcessError(f"this request is not understood: {error}") from error
     return request
 
@@ -224,10 +224,19 @@ def ask_streams(found: PublishedPipeline, request: StreamRequest, timeout_s: flo
     return _ask(found, request, StreamsReport, timeout_s)
 
 
+def _encoded(request: Request) -> bytes:
+    try:
+        return encode(request)
+    except UnicodeEncodeError as error:
+        raise ProcessError(
+            "a name in this request is not UTF-8: rename the file, or the folder that it is in"
+        ) from error
+
+
 def _ask(found: PublishedPipeline, request: Request, wanted: type[_T], timeout_s: float) -> _T:
     import zmq
 
-    pid, message = found.publication.pid, encode(request)
+    pid, message = found.publication.pid, _encoded(request)
     if len(message) > LARGEST_REQUEST:
         raise ProcessError(f"this is too much for one request, {len(message)} bytes: ask for it in parts")
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:

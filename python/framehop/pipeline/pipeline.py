@@ -92,7 +92,7 @@ class Pipeline:
         self._events_from_start = events_from_start
         self._roster = Roster(on_stream)
         self._pusher = Pusher(self._at)
-        self.streams = Streams(self._roster, pushed=self._pusher.has, takes_sources=takes_sources)
+        self.streams = Streams(self._roster, pushed=self._pusher.has, takes_sources=takes_sources, elsewhere=True)
         supervisor = Supervisor(
             self._at,
             self._options,

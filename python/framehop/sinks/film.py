@@ -112,9 +112,12 @@ class Film:
         """Return the place of the last key frame that is not shown after the unit, which may need what lies before such a one."""
         at_us = self._frames[place].captured_us
         for earlier in range(place, max(-1, place - LONGEST_GROUP), -1):
-            if self._frames[earlier].keyframe and self._frames[earlier].captured_us <= at_us:
+            if self._is_key(self._frames[earlier]) and self._frames[earlier].captured_us <= at_us:
                 return earlier
         raise CorruptPictureError(_WHY["no_keyframe"])
+
+    def _is_key(self, meta: FrameMeta) -> bool:
+        return meta.keyframe and kind_of(meta.content_type) in VIDEO
 
     def _begin(self, place: int) -> None:
         self._decoder = _core.VideoDecoder(VIDEO[kind_of(self._frames[place].content_type)])

@@ -23,6 +23,9 @@ _KINDS: dict[str, Kind] = {
 }
 _DEVICE = re.compile(r"/dev/video[0-9]{1,4}")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_WHOLE = re.compile(
+    r"\A(?=\S*\Z)([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):\S*@"
+)  # nothing but a URL: quotes are its password's
 _PASSWORD = re.compile(r"(://[^\s:/@'\"]*):[^\s'\"]*@")  # up to the last @, as an unescaped password may have one
 _VALUE = re.compile(
     r"((?:pass|passwd|password|pwd|token|secret|key|sig|signature|auth|credential)[a-z]*=)[^&\s'\"/;]*", re.IGNORECASE
@@ -39,7 +42,7 @@ def is_address(text: str) -> bool:
 
 def without_secrets(text: str) -> str:
     """Return `text` without the passwords, tokens and keys of the URLs in it."""
-    return _VALUE.sub(rf"\1{HIDDEN}", _PASSWORD.sub(r"\1@", text))
+    return _VALUE.sub(rf"\1{HIDDEN}", _PASSWORD.sub(r"\1@", _WHOLE.sub(r"\1@", text)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

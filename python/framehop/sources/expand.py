@@ -57,10 +57,17 @@ def _listed(spec: SourceSpec) -> list[SourceSpec]:
     found: list[SourceSpec] = []
     for number, line in lines_of(path):
         try:
-            found += _expanded(SourceSpec.parse(line))
+            found += _expanded(_no_list(SourceSpec.parse(line)))
         except SourceError as error:
             raise SourceError(f"{shown(path)}, line {number}: {error}") from None
     return [replace(part, stream=f"{spec.stream}-{part.stream}") for part in found] if spec.stream else found
+
+
+def _no_list(spec: SourceSpec) -> SourceSpec:
+    """Return a source of a list. Raises SourceError for another list, which may be the same one."""
+    if is_list(spec.source):
+        raise SourceError("a list holds sources, not other lists")
+    return spec
 
 
 def _told_live(spec: SourceSpec, *, by_user: bool) -> SourceSpec:
@@ -94,7 +101,7 @@ def _fitting(spec: SourceSpec) -> list[SourceSpec]:
     """Return what fits a pattern. The pictures that fit are one source per folder, as in a folder."""
     paths = [Path(name) for name in sorted(glob.glob(spec.source, recursive=True))]  # noqa: PTH207  it takes absolute patterns too
     if not paths:
-        raise SourceError(f"nothing fits {spec.source!r}: check the pattern, or name a file or folder")
+        raise SourceError(f"nothing fits {spec.shown!r}: check the pattern, or name a file or folder")
     pattern = Path(spec.source).name
     parts: dict[str, None] = {}
     rest = []

@@ -28,9 +28,11 @@ def lines_of(path: Path) -> Sequence[tuple[int, str]]:
     """Return the sources with the numbers of their lines. Empty lines and those that begin with # say nothing; paths begin at the
     list's folder. Raises SourceError."""
     try:
+        if path.exists() and not path.is_file():  # before open: a pipe would block
+            raise SourceError(f"the list {shown(path)} is not a regular file")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
-        text = data.decode()
+        text = data.decode("utf-8-sig")  # editors of Windows begin a file with a mark
     except OSError as error:
         raise SourceError(f"cannot read the list {shown(path)}: {error.strerror}") from error
     except ValueError as error:
@@ -41,9 +43,6 @@ def lines_of(path: Path) -> Sequence[tuple[int, str]]:
     found = [(number, _rooted(line, path.parent)) for number, line in lines if line and not line.startswith("#")]
     if not found:
         raise SourceError(f"the list {shown(path)} names no source: put one on each line, as NAME=rtsp://HOST/PATH")
-    for number, line in found:
-        if is_list(line.partition("=")[2] or line):
-            raise SourceError(f"{shown(path)}, line {number}: a list holds sources, not other lists")
     return found
 
 

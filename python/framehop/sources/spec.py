@@ -61,6 +61,9 @@ class SourceSpec:
     source: str
     stream: str = ""
 
+    def __repr__(self) -> str:
+        return f"SourceSpec(source={self.shown!r}, stream={self.stream!r})"
+
     @classmethod
     def parse(cls, text: str) -> SourceSpec:
         """Parse `NAME=SOURCE` or `SOURCE`. The path of an existing file is never split, whatever characters it has."""

@@ -57,6 +57,6 @@ def read_paddle(network: Path) -> tuple[PaddleConfig, str] | None:
     try:
         content = yaml.safe_load(read_bounded(path, MAX_SIDECAR_BYTES))
         found = msgspec.convert(content, PaddleConfig)
-    except (yaml.YAMLError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError, ModelError):
-        return None
+    except (yaml.YAMLError, msgspec.MsgspecError, RecursionError, ValueError, LookupError, AttributeError, ModelError):
+        return None  # PyYAML raises any of them for a value that does not fit its !!tag
     return (found, path.name) if found.steps or found.labels else None

@@ -46,7 +46,7 @@ class Drain:
         while not self._ending.is_set():
             try:
                 sent = self._round()
-            except LogError as error:
+            except FramehopError as error:
                 logger.warning("the spool does not drain for now: %s", error)
                 self._ending.wait(AFTER_ERROR_S)
             else:

@@ -8,6 +8,7 @@ from framehop.errors import ConfigError
 
 GIB = 1 << 30
 MIN_BYTES = 1 << 20
+MAX_AGE_S = 100 * 365 * 86_400.0
 
 
 class SpoolOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +28,10 @@ class SpoolOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def __post_init__(self) -> None:
         _check(self.max_bytes >= MIN_BYTES, f"max_bytes must be {MIN_BYTES} or more, not {self.max_bytes}")
-        _check(self.max_age_s is None or self.max_age_s > 0, "max_age_s must be above 0, or null")
+        _check(
+            self.max_age_s is None or 0 < self.max_age_s <= MAX_AGE_S,
+            f"max_age_s must be above 0 and at most {MAX_AGE_S:.0f}, or null",
+        )
         _check(
             self.drain_bytes_per_s is None or self.drain_bytes_per_s > 0, "drain_bytes_per_s must be above 0, or null"
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +13,10 @@ from framehop.errors import LogError
 from framehop.log.locks import FileLock
 from framehop.log.sqlite import translated
 
+logger = logging.getLogger(__name__)
+
 MAX_SLOTS = 4096
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,3}")  # other names are not ours
 
 
 class Slot:
@@ -46,25 +51,40 @@ class Slots:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._refused: set[int] = set()
         with translated(root):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def take(self) -> Slot:
-        """Return the first slot that is free, with what an earlier process may have left in it. Raises LogError."""
+    def take(self, besides: Collection[Path] = ()) -> Slot:
+        """Return the first slot that is free, with what an earlier process may have left in it. `besides`: the paths of slots that
+        are left alone. Raises LogError."""
         for number in range(MAX_SLOTS):
-            if (slot := self._try(number)) is not None:
+            if self._path(number) not in besides and (slot := self._try(number)) is not None:
                 return slot
         raise LogError(f"{self._root}: {MAX_SLOTS} processes have a spool here already")
 
-    def take_orphans(self) -> Iterator[Slot]:
-        """Yield the slots of processes that are gone, as far as they hold something."""
+    def take_orphans(self, besides: Collection[Path] = ()) -> Iterator[Slot]:
+        """Yield the slots of processes that are gone, as far as they hold something. `besides`: as in `take`."""
         with translated(self._root):
-            numbers = sorted(int(path.name) for path in self._root.iterdir() if path.name.isdigit())
+            numbers = sorted(int(path.name) for path in self._root.iterdir() if _NUMBER.fullmatch(path.name))
         for number in numbers:
-            if (slot := self._try(number)) is not None:
+            if self._path(number) not in besides and (slot := self._try_orphan(number)) is not None:
                 yield slot
+
+    def _try_orphan(self, number: int) -> Slot | None:
+        """Lock a slot. One that cannot be, such as another user's, keeps nobody from the others, and is said once."""
+        try:
+            return self._try(number)
+        except LogError as error:
+            if number not in self._refused:
+                self._refused.add(number)
+                logger.warning("what a process left in the spool stays there for now: %s", error)
+            return None
+
+    def _path(self, number: int) -> Path:
+        return self._root / str(number)
 
     def _try(self, number: int) -> Slot | None:
         with translated(self._root):
             lock = FileLock.try_acquire(self._root / f"{number}.lock")
-        return None if lock is None else Slot(self._root / str(number), lock)
+        return None if lock is None else Slot(self._path(number), lock)

@@ -101,23 +101,27 @@ class SpoolStore:
     def delivered(self, epoch: Epoch, up_to: int, place: Place) -> None:
         """Remove the frames that the log has; `place`: where the next ones will lie."""
         with self._changed() as db:
-            self._forget(spool_rows.delete_run(db, Run(epoch=epoch, first=0, last=up_to)))
+            gone = spool_rows.delete_run(db, Run(epoch=epoch, first=0, last=up_to))
             spool_rows.keep_place(db, epoch, place)
+        self._forget(gone)
         self._drop_segments()
 
     def drop_oldest(self, sent: Mapping[Epoch, int], reason: str) -> list[Run]:
         """Drop the oldest groups of pictures and note their gaps. `sent`: by epoch, the last frame that is on its way."""
         with self._changed() as db:
             runs = spool_rows.oldest_groups(db, sent)
+            gone = [spool_rows.delete_run(db, run) for run in runs]
             for run in runs:
-                self._forget(spool_rows.delete_run(db, run))
                 spool_rows.note_gap(db, run, reason)
+        self._forget(*gone)
         self._drop_segments()
         return runs
 
-    def _forget(self, gone: tuple[int, int]) -> None:
-        self._frames -= gone[0]
-        self._bytes -= gone[1]
+    def _forget(self, *gone: tuple[int, int]) -> None:
+        """Count frames and bytes as removed. Call it once they are: a full disk may refuse that, again and again."""
+        with self._lock:
+            self._frames -= sum(frames for frames, _ in gone)
+            self._bytes -= sum(size for _, size in gone)
 
     def _drop_segments(self) -> None:
         """Remove the files in which nothing is left. The row goes first: a file without one is only waste."""

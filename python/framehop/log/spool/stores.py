@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from framehop.errors import FramehopError, LogFullError
+from framehop.errors import FramehopError, LogCorruptError, LogFullError, LogVersionError, NotALogError
 from framehop.log.spool.lane import Lane
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.slots import Slot, Slots
@@ -14,6 +14,8 @@ from framehop.log.spool.ways import Ways
 
 logger = logging.getLogger(__name__)
 
+_UNUSABLE = (NotALogError, LogCorruptError, LogVersionError)  # trying again would not help
+
 
 class Stores:
     """Opens them, and puts what lies in them on its way. Use from one thread at a time."""
@@ -21,36 +23,54 @@ class Stores:
     def __init__(self, ways: Ways, root: Path, options: SpoolOptions, queue_bytes: int) -> None:
         self._ways, self._options, self._queue_bytes = ways, options, queue_bytes
         self._slots = Slots(root)
+        self._spoilt: set[Path] = set()
 
     def own(self) -> SpoolStore | None:
-        """Return the store of this process; None, with a warning, if its disk is full. Raises LogError."""
-        slot = self._slots.take()
-        try:
-            return self._opened(slot)
-        except LogFullError as error:
-            slot.release()
-            logger.warning("there is no spool, and live streams wait for the log in memory: %s", error)
-            return None
-        except BaseException:
-            slot.release()
-            raise
+        """Return the store of this process; None, with a warning, if its disk is full. A damaged one, as after a loss of power, is
+        left alone, and cameras are read all the same. Raises LogError."""
+        while True:
+            slot = self._slots.take(self._spoilt)
+            try:
+                return self._opened(slot)
+            except _UNUSABLE as error:
+                self._leave(slot, error)
+            except LogFullError as error:
+                slot.release()
+                logger.warning("there is no spool, and live streams wait for the log in memory: %s", error)
+                return None
+            except BaseException:
+                slot.release()
+                raise
 
     def orphans(self) -> list[SpoolStore]:
         """Return the stores of processes that are gone, which are ours now."""
         found = []
-        for slot in self._slots.take_orphans():
+        for slot in self._slots.take_orphans(self._spoilt):
             try:
                 found.append(self._opened(slot))
+            except _UNUSABLE as error:
+                self._leave(slot, error)
             except FramehopError as error:
                 slot.release()
-                logger.warning("what a process left in the spool stays there: %s", error)
+                logger.warning("what a process left in the spool stays there for now: %s", error)
         return found
+
+    def _leave(self, slot: Slot, error: FramehopError) -> None:
+        """Leave alone what nobody can read, and say so once."""
+        self._spoilt.add(slot.path)
+        slot.release()
+        logger.error("what lies in the spool at %s cannot be read, and stays there: %s", slot.path, error)
 
     def _opened(self, slot: Slot) -> SpoolStore:
         store = SpoolStore(slot, self._options, self._queue_bytes)
+        try:
+            runs = store.runs()
+        except BaseException:
+            store.close()
+            raise
         with self._ways.changed:
             self._ways.stores.append(store)
-            for run in store.runs():
+            for run in runs:
                 lane = Lane(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
                 lane.spooling, lane.recovered = True, False
                 lane.accepted, lane.sent, lane.removed, lane.stored = run.last, run.first - 1, run.first - 1, True

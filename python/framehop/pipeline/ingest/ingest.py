@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import select
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +15,7 @@ from framehop.pipeline.ingest.source_desk import SourceDesk
 from framehop.pipeline.ingest.source_work import SourceWork
 from framehop.pipeline.ingest.writer_thread import opened
 from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.wake import readable
 from framehop.protocols import NO_BACKLOG, Backlog, FrameWriter, Source, WritableLog
 from framehop.sources import check_distinct
 from framehop.timing import Deadline, now_us
@@ -154,7 +154,7 @@ class Ingest:
             self._tell(desk)
             if self._over(desk):
                 return
-            select.select([desk.fileno(), self._roster.fileno()], [], [], PROGRESS_S)
+            readable([desk.fileno(), self._roster.fileno()], PROGRESS_S)
 
     def _over(self, desk: SourceDesk) -> bool:
         if self._stop.is_set():

@@ -16,12 +16,13 @@ from framehop.pipeline.ingest.live_feed import feed_of
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, parse_rate
 from framehop.protocols import FrameWriter, Source
 from framehop.sources import SourceOptions, SourceSpec, hide_credentials, without_secrets
+from framehop.sources.identity import shown
 from framehop.timing import now_us
 
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 0.5  # the longest that waiting for acknowledgements may overlook `give_up`
-MAX_ERROR = 1000  # characters; messages between processes are bounded
+MAX_ERROR = 1000  # bytes; messages between processes are bounded
 
 
 class SourceWork:
@@ -123,7 +124,7 @@ class SourceWork:
             phase=phase,
             appended=feed.appended if feed else 0,
             acked=feed.acked if feed else 0,
-            error=error[:MAX_ERROR],
+            error=_short(error),
             health=health,
         )
 
@@ -219,6 +220,12 @@ class SourceWork:
             self._fail(writer, self._feed.error)
         elif self._feed.finished:
             self._enter("ended")
+
+
+def _short(error: str) -> str:
+    """Return an error as UTF-8 that fits, whatever names of files are in it."""
+    text = "\n".join(shown(line) for line in error.split("\n"))
+    return text.encode()[:MAX_ERROR].decode(errors="ignore")
 
 
 def _works(writer: FrameWriter) -> bool:

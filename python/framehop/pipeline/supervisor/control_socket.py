@@ -71,16 +71,20 @@ class ControlSocket:
         self._socket.close()
 
     def _serve(self, parts: list[bytes]) -> None:
-        self._socket.send(encode(self._answered(parts)))
+        self._socket.send(self._answered(parts))
 
-    def _answered(self, parts: list[bytes]) -> Answer:
+    def _answered(self, parts: list[bytes]) -> bytes:
+        try:
+            return encode(self._tried(parts))
+        except Exception as error:  # our bug must not end the pipeline, nor this thread
+            logger.exception("a request was not answered")
+            return encode(Refusal(error=f"this request failed here: {text_of(error)!a}"))
+
+    def _tried(self, parts: list[bytes]) -> Answer:
         try:
             return self._answer(parse_request(b"".join(parts)))
         except FramehopError as error:
             return Refusal(error=str(error))
-        except Exception as error:  # our bug must not end the pipeline
-            logger.exception("a request was not answered")
-            return Refusal(error=f"this request failed here: {text_of(error)}")
 
     def close(self) -> None:
         if self._wake.fileno() < 0:

@@ -23,6 +23,7 @@ from framehop.pipeline.wake import Wake
 from framehop.policies import Policy
 from framehop.sources import hide_credentials, without_secrets
 from framehop.sources.expand import MAX_SOURCES
+from framehop.sources.identity import shown
 from framehop.timing import now_us
 
 Change = AddSource | RemoveSource
@@ -342,7 +343,7 @@ def _status(order: SourceOrder, phase: Phase, news: SourceNews | None = None) ->
     health = news.health if news is not None else SourceHealth(phase_since_us=now_us())
     return StreamStatus(
         stream=order.stream,
-        source=without_secrets(order.source),
+        source=shown(without_secrets(order.source)),
         phase=phase,
         appended=news.appended if news is not None else 0,
         acked=news.acked if news is not None else 0,

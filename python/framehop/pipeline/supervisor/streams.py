@@ -11,25 +11,58 @@ from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.policies import Policy
-from framehop.sources import DEFAULT_CODEC, Codec, SourceOptions, SourceSpec, check_codec, open_specs
+from framehop.sources import (
+    DEFAULT_CODEC,
+    Codec,
+    SourceOptions,
+    SourceSpec,
+    check_codec,
+    open_specs,
+    without_secrets,
+)
+from framehop.sources.identity import shown
 from framehop.timing import now_us
+from framehop.types import check_stream
+
+MOST_BYTES = 16 << 10  # of a source: four times the longest path, and a small part of a message between processes
 
 
 def _nobody(_stream: str) -> bool:
     return False
 
 
+def _check_tellable(source: str) -> None:
+    """Raise InvalidArgumentError for a source that no message to another process can name."""
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(
+            f"the name {shown(without_secrets(source))} is not UTF-8, and a pipeline reads no such file: rename it, or ingest it "
+            "by framehop ingest"
+        ) from error
+    if size > MOST_BYTES:
+        raise InvalidArgumentError(f"a source of {size} bytes is no path and no address: {MOST_BYTES} are the limit")
+
+
 class Streams:
     """Changes the sources of one pipeline. Thread-safe.
 
     `pushed`: tells whether a program pushes pictures to a stream, which then has no source. `takes_sources`: whether there may be
-    sources at all; `framehop detect` only reads the log.
+    sources at all; `framehop detect` only reads the log. `elsewhere`: another process reads them, and is told their names in UTF-8.
     """
 
-    def __init__(self, roster: Roster, *, pushed: Callable[[str], bool] = _nobody, takes_sources: bool = True) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        *,
+        pushed: Callable[[str], bool] = _nobody,
+        takes_sources: bool = True,
+        elsewhere: bool = False,
+    ) -> None:
         self.roster = roster
         self.takes_sources = takes_sources
         self._pushed = pushed
+        self._elsewhere = elsewhere
 
     def add(
         self,
@@ -71,9 +104,12 @@ class Streams:
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
         """Stop reading the streams `gone`, and read the sources of these orders, which are not looked at first: all of it or
-        nothing. Raises what `Roster.add` raises, and InvalidArgumentError where there may be no source."""
+        nothing. Raises what `Roster.add` raises, and InvalidArgumentError where there may be no source, or none of this name."""
         self.check_open()
         for order in orders:
+            check_stream(order.stream)
+            if self._elsewhere:
+                _check_tellable(order.source)
             if order.stream not in gone:
                 self.check_free(order.stream)
         self.roster.exchange(gone, *orders, endless=endless, policies=policies)

@@ -16,6 +16,7 @@ from framehop.protocols import Tenure
 from framehop.types import FrameMeta, Partition
 
 MOST_BYTES = 64 << 20  # encoded pictures that wait; from here on the log keeps the others
+OVERHEAD = 1024  # bytes of what is known of a frame: a film of a still view has pictures far smaller than that
 CATCH_UP = 64  # frames decoded in one go that nobody looks at, so that those that somebody does are not held up
 
 NOT_NEWEST = "not-newest"
@@ -115,7 +116,7 @@ class WaitingRoom:
         if not job.unwanted and self._policy(key).kind == "latest":
             line.refuse_all(NOT_NEWEST)
         line.put(job)
-        self._bytes += len(job.payload)
+        self._bytes += _size(job)
         return self._passed(line)
 
     def turn(self, pictures: int, now_us: int, only: Collection[Partition] | None = None) -> Turn:
@@ -140,7 +141,7 @@ class WaitingRoom:
     def forget(self, partitions: Collection[Partition]) -> None:
         """Forget the frames of partitions that are given up: they are their next owner's."""
         for key in [key for key in self._lines if key[0] in partitions]:
-            self._bytes -= sum(len(job.payload) for job in self._lines.pop(key).jobs)
+            self._bytes -= sum(_size(job) for job in self._lines.pop(key).jobs)
 
     def _next(self, only: Collection[Partition] | None) -> Key | None:
         """Return the stream whose turn it is; None if no frame is wanted."""
@@ -164,7 +165,7 @@ class WaitingRoom:
         passed: list[Passed] = []
         while line.jobs and line.jobs[0].unwanted and not self._inter_coded(line.jobs[0].record.meta):
             job = line.jobs.popleft()
-            self._bytes -= len(job.payload)
+            self._bytes -= _size(job)
             passed.append(Passed(job=job, reason=job.unwanted))
         return passed
 
@@ -178,12 +179,16 @@ class WaitingRoom:
                 turn.jobs.extend(unwanted)
 
     def _leave(self, turn: Turn) -> None:
-        self._bytes -= sum(len(job.payload) for job in turn.jobs)
+        self._bytes -= sum(_size(job) for job in turn.jobs)
         for key in [key for key, line in self._lines.items() if not line.jobs]:
             del self._lines[key]
 
     def _policy(self, key: Key) -> Policy:
         return self._policies.of(key[1])
+
+
+def _size(job: DecodeJob) -> int:
+    return len(job.payload) + OVERHEAD
 
 
 def _key(job: DecodeJob) -> Key:

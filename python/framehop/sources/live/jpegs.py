@@ -10,6 +10,7 @@ from framehop._core import encode_jpeg, read_jpeg_header
 from framehop.errors import PictureError
 
 _SOS, _DHT = 0xDA, 0xC4
+_MOST_MARKERS = 1024  # in front of a picture's first scan; fill bytes count too
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 
 
@@ -30,9 +31,11 @@ def size_of(jpeg: bytes) -> tuple[int, int]:
 
 
 def _look(jpeg: bytes) -> tuple[int, bytes]:
-    """Return where the first scan begins, 0 if nowhere, and the Huffman tables in front of it."""
+    """Return where the first scan begins, 0 if nowhere within so many markers, and the Huffman tables in front of it."""
     at, tables = 2, b""
-    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
+    for _ in range(_MOST_MARKERS):
+        if at + 4 > len(jpeg) or jpeg[at] != 0xFF:
+            break
         marker = jpeg[at + 1]
         if marker == _SOS:
             return at, tables

@@ -11,6 +11,7 @@ from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import Address
 from framehop.sources.film import Codec
 from framehop.sources.live.connecting import Connecting
+from framehop.sources.live.connection import KEYFRAME_S
 from framehop.sources.live.losses import Losses
 from framehop.sources.live.makers import AS_JPEG
 from framehop.sources.live.reader import Reader
@@ -82,13 +83,15 @@ class LiveVideo:
             reader.close()
 
     def _taken(self, reader: Reader, stopped: Callable[[], bool]) -> Iterator[Picture]:
-        deadline = Deadline.after(2 * self._how.open_s + self._how.stall_s + SLACK_S)
+        # A camera that sends pictures, but no key frame yet, hangs no more than one that waits for one after a loss.
+        patience_s = max(self._how.stall_s, KEYFRAME_S) + SLACK_S
+        deadline = Deadline.after(2 * self._how.open_s + patience_s)
         while not stopped():
             picture = reader.take(TICK_S)
             if picture is not None:
                 self._say(reader)
                 yield picture
-                deadline = Deadline.after(self._how.stall_s + SLACK_S)
+                deadline = Deadline.after(patience_s)
             elif reader.over:
                 return
             elif deadline.expired:

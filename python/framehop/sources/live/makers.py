@@ -26,7 +26,7 @@ from framehop.sources.film import NO_DECODER, Codec
 from framehop.sources.live.jpegs import size_of, with_tables
 from framehop.sources.live.losses import Losses
 from framehop.sources.passthrough import CODECS, Units, content_type_of
-from framehop.sources.raster import JPEG_MAGIC
+from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
 from framehop.sources.video import Upright
 
 UNDECODED = "packets that cannot be decoded"
@@ -73,13 +73,28 @@ def maker_for(video: VideoStream, codec: Codec, *, name: str, quality: int, loss
     if codec == "jpeg" and found != "mjpeg":
         return _Encoded(video, quality, name, losses)
     if found == "mjpeg":
-        return _Jpegs(name)
+        return _Bounded(_Jpegs(name), name)
     if found in CODECS and _core.VIDEO:
-        return _Passed(video, CODECS[found], name)
+        return _Bounded(_Passed(video, CODECS[found], name), name)
     if codec == "copy":
         why = NO_DECODER if found in CODECS else f"it sends {found}, not H.264, H.265 or Motion JPEG; use --codec auto"
         raise SourceError(f"{name} cannot go into the log as it is: {why}")
     return _Encoded(video, quality, name, losses)
+
+
+class _Bounded:
+    """Another maker, without packets that are larger than any picture: a log may refuse one, and with it all that follows."""
+
+    def __init__(self, maker: Maker, name: str) -> None:
+        self.codec = maker.codec
+        self._maker, self._name = maker, name
+
+    def make(self, packet: VideoPacket) -> Iterator[Made]:
+        if packet.size <= MAX_FILE_BYTES:
+            yield from self._maker.make(packet)
+            return
+        why = f"picture_too_large: {self._name}: {packet.size} bytes, and {MAX_FILE_BYTES} are allowed"
+        yield Made(payload=b"", pts=packet.pts, content_type=NO_PICTURE, keyframe=False, error=why)
 
 
 class _Passed:
