@@ -144,7 +144,7 @@ def _work_and_read(site: Site, house: House, *, mtls: bool = False, **kafka: Any
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    stream = f"cam-{mtls}"
+    stream = f"cam-{uuid4().hex[:8]}"  # other tests have written to the same topics
     run("ingest", "ingest", f"{stream}={pictures(house)}", "--rate", "max")
     behind = json.loads(run("reader", "lag", "--json"))
     run("worker", "detect", "--model", model(house), "--until-idle", "0.5")

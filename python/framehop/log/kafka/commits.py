@@ -76,6 +76,8 @@ class Commits:
             # The generation is read before the ownership: with a newer one the broker would accept events of a partition lost in
             # between.
             generation = self._generation
+            if self._exactly_once and generation is None:  # frames may come before the thread has looked
+                raise StaleGenerationError(f"group {self._member.group}: its generation is not known yet")
             ours, outputs = self._admit(records, tenures)
             mine = {partition: mark for partition, mark in marks.items() if partition in ours}
             self._deliver(outputs, self._progress.due_with(mine, metadata) if self._exactly_once else {}, generation)
