@@ -1,4 +1,4 @@
-"""What a frame's content type says of it."""
+"""Read a frame's content type: whether it is a JPEG or a film, and how its pictures are to be turned."""
 
 from __future__ import annotations
 

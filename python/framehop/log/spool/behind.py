@@ -1,4 +1,4 @@
-"""What the spool needs of the log behind it, and of this host's memory of its streams."""
+"""The interface of the log behind a spool, and of this host's memory of its streams."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class SourceWork:
 
     @property
     def feed(self) -> Feed | None:
-        """What has been read; None before the source is open."""
+        """The feed that reads the source; None before it is open."""
         return self._feed
 
     @property

@@ -24,7 +24,7 @@ _GLOBAL = 0.5  # share of the cells: a change of so many is one of light, and be
 
 
 class Scene:
-    """What is known of one camera's view. Its memory is four floats per cell. Used by one thread."""
+    """The memory of one camera's view. Its memory is four floats per cell. Used by one thread."""
 
     def __init__(self, watched: Flags) -> None:
         """`watched`: bool [rows, columns], the cells in which motion counts."""
