@@ -36,8 +36,8 @@ class Suspect(msgspec.Struct, frozen=True):
 
 
 class SourceTraits(msgspec.Struct, frozen=True, tag="source_traits"):
-    """The traits of a stream's source that workers have to know. `live`: it has no end, so its frames are of no use when they are old.
-    `policy`: the stream's own; None where the patterns of `DetectOptions.policies` decide."""
+    """The traits of a stream's source that workers have to know. `live`: it has no end, so its frames are of no use when they are
+    old. `policy`: the stream's own; None where the patterns of `DetectOptions.policies` decide."""
 
     stream: str
     live: bool = False
@@ -198,7 +198,7 @@ Phase = Literal["waiting", "opening", "running", "retrying", "paused", "ended", 
 
 
 class SourceHealth(msgspec.Struct, frozen=True):
-    """The health of a source, which ingest knows beside its phase. Times are microseconds since 1970, and 0 where there is none yet.
+    """The health of a source, which ingest knows beside its phase. Times are microseconds since 1970, 0 where there is none yet.
 
     `phase_since_us`: when the phase began. `fps`: measured over the last seconds, `declared_fps`: as the source says. `bytes`:
     handed to the log. `reconnects`: successful ones. `next_try_us`: when a source that is `retrying` is tried again.

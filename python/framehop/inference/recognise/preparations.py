@@ -20,7 +20,7 @@ NANODET = Preparation(
 )
 LETTERBOX = Preparation(mode="letterbox")
 STRETCH = Preparation(mode="stretch")
-# Nothing in the network tells: one that wants ImageNet's sees objects without it too, and the other way round.
+# The network itself does not tell: one that wants ImageNet's sees objects without it too, and the other way round.
 PADDLE = Preparation(
     mode="stretch",
     why="usual for PP-YOLOE+ and RT-DETR; PicoDet wants ImageNet's, as infer_cfg.yml beside it would tell",
