@@ -6,7 +6,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import msgspec
 
 from benchmarks.films.make import write_film
 from benchmarks.films.runs import Programs, Run
+from benchmarks.harness.carrying_out import carry_out, say
 from benchmarks.harness.machine import Machine, Others, before, describe, during, look
-from benchmarks.harness.processes import ROOT, BenchmarkError
+from benchmarks.harness.processes import ROOT
 from benchmarks.harness.spread import spread
 
 VERSIONS = ("framehop", "av", "onnxruntime")
@@ -49,21 +50,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> int:
     options = arguments()
-    if options.show:
-        print(markdown(msgspec.json.decode(options.show.read_bytes(), type=Result)))
-        return 0
-    started_at = datetime.now(UTC)
-    try:
+
+    def measure(started_at: datetime) -> Result:
         with tempfile.TemporaryDirectory() as directory:
-            result = benchmark(options, started_at, Path(directory))
-    except BenchmarkError as error:
-        print(f"benchmarks/video.py: {error}", file=sys.stderr)
-        return 1
-    path = options.json or ROOT / "benchmarks" / "results" / f"video-{started_at:%Y-%m-%d}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
-    print(markdown(result))
-    return 0
+            return benchmark(options, started_at, Path(directory))
+
+    return carry_out("video", options, Result, measure, markdown)
 
 
 def arguments() -> argparse.Namespace:
@@ -122,10 +114,6 @@ def one_round(work: dict[str, Callable[[], Run]], order: Sequence[str]) -> Round
             runs[name] = work[name]()
             say(f"  {name}: {runs[name].cpu_ms:.3g} CPU-ms a frame")
     return Round(runs=runs, others_busy_cores=others.busy_cores)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def markdown(result: Result) -> str:

@@ -11,15 +11,16 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.harness.brokers import Brokers
+from benchmarks.harness.carrying_out import carry_out, say
 from benchmarks.harness.machine import Machine, Others, before, describe, during, look
-from benchmarks.harness.processes import ROOT, BenchmarkError
+from benchmarks.harness.processes import ROOT
 from benchmarks.harness.spread import Spread, spread
 from benchmarks.kafka_io.runs import JAVA, LIMIT, OURS, PEERS, RAW, SYSTEM, Programs, Run
 from framehop.log.kafka.kafka_log import KafkaLog
@@ -53,22 +54,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> int:
     options = arguments()
-    if options.show:
-        print(markdown(msgspec.json.decode(options.show.read_bytes(), type=Result)))
-        return 0
-    started_at = datetime.now(UTC)
-    try:
+
+    def measure(started_at: datetime) -> Result:
         with broker(options) as bootstrap, tempfile.TemporaryDirectory() as directory:
             programs = Programs(bootstrap, options.peers_python, jars(), Path(directory))
-            result = benchmark(options, programs, started_at)
-    except BenchmarkError as error:
-        print(f"benchmarks/kafka.py: {error}", file=sys.stderr)
-        return 1
-    path = options.json or ROOT / "benchmarks" / "results" / f"kafka-{started_at:%Y-%m-%d}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
-    print(markdown(result))
-    return 0
+            return benchmark(options, programs, started_at)
+
+    return carry_out("kafka", options, Result, measure, markdown)
 
 
 def arguments() -> argparse.Namespace:
@@ -201,10 +193,6 @@ def forget(bootstrap: str, url: KafkaUrl) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for gone in admin.delete_topics([url.frames, url.detections, url.deadletter]).values():
         gone.result(TOPICS_S)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 # ---------------------------------------------------------------- tables

@@ -8,12 +8,13 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.harness.brokers import Brokers
+from benchmarks.harness.carrying_out import carry_out, say
 from benchmarks.harness.machine import Others, before, describe, during, look
 from benchmarks.harness.processes import ROOT, BenchmarkError, run_fresh
 from benchmarks.open_loop.ours import Job
@@ -33,25 +34,12 @@ NewLog = Callable[[], str]
 
 def main() -> int:
     options = arguments()
-    if options.show:
-        print(markdown(msgspec.json.decode(options.show.read_bytes(), type=Result)))
-        return 0
-    started_at = datetime.now(UTC)
-    try:
+
+    def measure(started_at: datetime) -> Result:
         with tempfile.TemporaryDirectory(prefix="framehop-bench-") as directory:
-            result = benchmark(options, Path(directory), started_at)
-    except BenchmarkError as error:
-        say(f"benchmarks/cameras.py: {error}")
-        return 1
-    except KeyboardInterrupt:
-        say("interrupted: nothing is kept")
-        return 130
-    path = options.json or ROOT / "benchmarks" / "results" / f"cameras-{started_at:%Y-%m-%d}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    print(markdown(result))
-    say(f"kept in {path}")
-    return 0
+            return benchmark(options, Path(directory), started_at)
+
+    return carry_out("cameras", options, Result, measure, markdown)
 
 
 def arguments() -> argparse.Namespace:
@@ -169,7 +157,3 @@ def _in_kafka(stack: ExitStack) -> NewLog:
         return url
 
     return new_log
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

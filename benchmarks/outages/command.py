@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.harness.brokers import Brokers
+from benchmarks.harness.carrying_out import carry_out, say
 from benchmarks.harness.machine import Machine, before, describe, look
-from benchmarks.harness.processes import ROOT, BenchmarkError
+from benchmarks.harness.processes import ROOT
 from benchmarks.outages.cases import CASES, Taken
 from benchmarks.outages.site import Workload
 
@@ -35,24 +35,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> int:
     options = arguments()
-    if options.show:
-        print(markdown(msgspec.json.decode(options.show.read_bytes(), type=Result)))
-        return 0
-    started_at = datetime.now(UTC)
-    try:
-        result = benchmark(options, started_at)
-    except BenchmarkError as error:
-        say("\n".join([f"benchmarks/recovery.py: {error}", *getattr(error, "__notes__", ())]))
-        return 1
-    except KeyboardInterrupt:
-        say("interrupted: nothing is kept")
-        return 130
-    path = options.json or ROOT / "benchmarks" / "results" / f"recovery-{started_at:%Y-%m-%d}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    print(markdown(result))
-    say(f"kept in {path}")
-    return 0
+    return carry_out("recovery", options, Result, lambda started_at: benchmark(options, started_at), markdown)
 
 
 def arguments() -> argparse.Namespace:
@@ -114,10 +97,6 @@ def run_all(
             for name in names:
                 taken[name] = CASES[name].run(brokers, load, chance)
                 say(f"round {number} of {len(rounds)}: {name}: {taken[name].last:.2f} s")
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 # ---------------------------------------------------------------- the table

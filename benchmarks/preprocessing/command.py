@@ -9,12 +9,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from benchmarks.harness.carrying_out import carry_out, say
 from benchmarks.harness.machine import Others, before, describe, during, look
 from benchmarks.harness.processes import ROOT, BenchmarkError
 from benchmarks.preprocessing.cases import CASES, WORKS, Work
@@ -36,25 +37,12 @@ _VERSION = "import {0}; print({0}.__version__)"
 
 def main() -> int:
     options = _arguments()
-    if options.show:
-        print(markdown(msgspec.json.decode(options.show.read_bytes(), type=Result)))
-        return 0
-    started_at = datetime.now(UTC)
-    try:
+
+    def measure(started_at: datetime) -> Result:
         with tempfile.TemporaryDirectory(prefix="framehop-bench-") as directory:
-            result = _benchmark(options, Path(directory), started_at)
-    except BenchmarkError as error:
-        _say(str(error))
-        return 1
-    except KeyboardInterrupt:
-        _say("interrupted: nothing is kept")
-        return 130
-    path = options.json or ROOT / "benchmarks" / "results" / f"preprocess-{started_at:%Y-%m-%d}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    print(markdown(result))
-    _say(f"kept in {path}")
-    return 0
+            return _benchmark(options, Path(directory), started_at)
+
+    return carry_out("preprocess", options, Result, measure, markdown)
 
 
 def _arguments() -> argparse.Namespace:
@@ -71,7 +59,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _benchmark(options: argparse.Namespace, directory: Path, started_at: datetime) -> Result:
-    _say("making pictures")
+    say("making pictures")
     prepare(directory, options.cases)
     peers = _versions(options.peers_python)
     ways = list(_ways(options.cases, peers))
@@ -80,7 +68,7 @@ def _benchmark(options: argparse.Namespace, directory: Path, started_at: datetim
     for number in range(options.rounds):
         load = look()
         warnings += before(load, first=number == 0)
-        _say(f"round {number + 1} of {options.rounds}")
+        say(f"round {number + 1} of {options.rounds}")
         with Others() as others:
             order = ways if number % 2 == 0 else ways[::-1]
             runs, tensors = _round(order, directory, options)
@@ -126,7 +114,7 @@ def _versions(python: str) -> dict[str, str]:
         if done.returncode == 0:
             found[name] = done.stdout.strip()
         else:
-            _say(f"{python} has no {name}: it is left out (benchmarks/preprocessing/requirements.txt)")
+            say(f"{python} has no {name}: it is left out (benchmarks/preprocessing/requirements.txt)")
     return found
 
 
@@ -138,7 +126,7 @@ def _round(
         place = place_of(directory, work, case)
         runs[key(work, case, who)] = run = _run(who, work, case, place, options)
         tensors[work, case, who] = np.load(place / "tensors.npy")
-        _say(f"  {key(work, case, who)}: {run.cpu_ms:.2f} CPU-ms a picture")
+        say(f"  {key(work, case, who)}: {run.cpu_ms:.2f} CPU-ms a picture")
     return runs, tensors
 
 
@@ -168,7 +156,3 @@ def _positive(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import tempfile
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from benchmarks.harness.carrying_out import carry_out, say
 from benchmarks.harness.machine import Load, Others, before, describe, during, look
 from benchmarks.harness.processes import ROOT, BenchmarkError, run_fresh
 from benchmarks.whole_worker.boxes import SCORE_TOLERANCE, SIDE_TOLERANCE, compare
@@ -35,32 +35,12 @@ VERSIONS = ("onnxruntime", "numpy", "pyzmq", "apsw", "msgspec", "scikit-image")
 
 def main() -> int:
     options = arguments()
-    if options.show:
-        print(markdown(msgspec.json.decode(options.show.read_bytes(), type=Result)))
-        return 0
-    started_at = datetime.now(UTC)
-    path = options.json or fresh_path(started_at)
-    try:
+
+    def measure(started_at: datetime) -> Result:
         with tempfile.TemporaryDirectory(prefix="framehop-bench-") as directory:
-            result = benchmark(options, Path(directory) / "log", started_at)
-    except BenchmarkError as error:
-        say(str(error))
-        return 1
-    except KeyboardInterrupt:
-        say("interrupted: nothing is kept")
-        return 130
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    print(markdown(result))
-    say(f"kept in {path}")
-    return 0
+            return benchmark(options, Path(directory) / "log", started_at)
 
-
-def fresh_path(started_at: datetime) -> Path:
-    """Return the result's path: it has the date, and the time as well if there is a result of that day."""
-    results = ROOT / "benchmarks" / "results"
-    path = results / f"pipeline-{started_at:%Y-%m-%d}.json"
-    return results / f"pipeline-{started_at:%Y-%m-%d-%H%M%S}.json" if path.exists() else path
+    return carry_out("pipeline", options, Result, measure, markdown)
 
 
 def arguments() -> argparse.Namespace:
@@ -195,7 +175,3 @@ def _positive(text: str) -> int:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     return _positive(width), _positive(height)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
