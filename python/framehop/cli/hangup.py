@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,11 +12,12 @@ from types import FrameType
 from framehop.cli.output import complain, note
 from framehop.errors import FramehopError
 from framehop.pipeline.stream_file import Changes, StreamFile
-from framehop.pipeline.wake import Wake
+from framehop.pipeline.wake import Wake, readable
 
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 1.0
+LOOK_S = 5.0  # a wake that was missed would be noticed by then
 
 
 @contextmanager
@@ -53,12 +53,11 @@ class _Rereader:
         self._wake.ring()
 
     def _run(self) -> None:
-        while True:
-            select.select([self._wake], [], [])
-            self._wake.clear()
-            if self._closed:
-                return
-            self._read()
+        while not self._closed:
+            if readable([self._wake.fileno()], LOOK_S):
+                self._wake.clear()
+                if not self._closed:
+                    self._read()
 
     def _read(self) -> None:
         try:

@@ -36,8 +36,8 @@ from framehop.types import FrameRecord, Partition
 POLL_S = 1.0
 REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
-GATHER_S = 0.25
-GATHER_LOOK_S = 0.02
+GATHER_S = 0.25  # the longest wait for room; slots that a tap or a dead detector holds may never come free
+GATHER_LOOK_S = 0.02  # a fraction of what the queue before these frames takes
 READ_AT_ONCE = 256  # frames of one poll where they wait in the worker
 LOOK_S = 0.05  # while frames wait for the detector, the log is asked this often for newer ones
 
