@@ -164,11 +164,18 @@ class KafkaHouse:
             done.result(30)
 
     def move_offsets(self, offsets: Mapping[Partition, int]) -> None:
-        """Set the offsets of the workers' group as another client does, without metadata."""
+        """Set the offsets of the workers' group as another client does, without metadata. The broker refuses that while it still
+        counts a worker that has ended as a member."""
         wanted = [TopicPartition(found.topic, found.number, offset) for found, offset in offsets.items()]
         group = ConsumerGroupTopicPartitions(f"{self.prefix}.detect-main", wanted)
         admin = self._admin()
-        admin.alter_consumer_group_offsets([group])[group.group_id].result(30)
+
+        def moved() -> bool:
+            answer = admin.alter_consumer_group_offsets([group])[group.group_id].result(30)
+            return all(partition.error is None for partition in answer.topic_partitions)
+
+        until(moved, "the group's offsets where another client has set them")
+        assert self.committed() == offsets
 
     def add_partitions(self, total: int) -> None:
         topic = f"{self.prefix}.frames"

@@ -26,23 +26,22 @@ from framehop.pipeline.control import Begin, Channel, Failed, Settings
 logger = logging.getLogger(__name__)
 
 UNAVAILABLE = 4  # exit status of a process that found no broker
+REPLACED = 5  # exit status of a worker whose name another member has taken
 
 Body = Callable[[Channel, Settings], None]
 
 
 FAULT = 3
 
-# A missing right is still missing after a restart. A member whose name another took must not take it back, or the two would end
-# each other for ever.
-FINAL = (LogAccessError, MemberReplacedError)
+FINAL = LogAccessError  # a missing right is still missing after a restart
 
 
 def main(body: Body) -> int:
     """Run `body` as a child and return its exit status: 0 when it ended by itself, 1 when it said why it cannot work, 4
-    (UNAVAILABLE) when no broker answered, 3 (FAULT) after anything else.
+    (UNAVAILABLE) when no broker answered, 5 (REPLACED) when another member has its name, 3 (FAULT) after anything else.
 
     Status 1 stands for an error that would come again: one of framehop's own before `Ready`, or a FINAL one at any time. The
-    supervisor passes it on and ends. After 3 or 4 it starts another process: a broker may come back, and a fault, in whatever
+    supervisor passes it on and ends. After 3, 4 or 5 it starts another process: a broker may come back, and a fault, in whatever
     thread, may pass, as a lack of memory does.
     """
     options = _arguments()
@@ -61,6 +60,9 @@ def main(body: Body) -> int:
         except LogUnavailableError as error:
             logger.error("%s", error)
             return UNAVAILABLE
+        except MemberReplacedError as error:
+            channel.send(Failed(message=str(error), replaced=True))
+            return REPLACED
         except FramehopError as error:
             final = isinstance(error, FINAL)
             if is_out_of_memory(error) or (channel.said_ready and not final):

@@ -272,10 +272,12 @@ class Stumbled(msgspec.Struct, frozen=True, tag="stumbled"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The process cannot do its work, and starting it again would not help. `final`: this holds even if it has worked before."""
+    """The process cannot do its work, and starting it again would not help. `final`: this holds even if it has worked before.
+    `replaced`: the log's group has another member under its name; that may be a mistake, so it does help once."""
 
     message: str
     final: bool = False
+    replaced: bool = False
 
 
 Message = (

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from framehop.budgets import HANG_S, START_S
 from framehop.config import FailPoint
 from framehop.errors import ProcessError
-from framehop.pipeline.child import UNAVAILABLE
+from framehop.pipeline.child import REPLACED, UNAVAILABLE
 from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Message, Settings
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,8 @@ STEADY_S = 10.0  # after an incarnation that lived this long the back-off begins
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
 STILLBORN_LIMIT = 5
+REPLACED_LIMIT = 3
+REPLACED_WITHIN_S = 120.0
 KILL_S = 5.0  # a killed process ends at once, unless it hangs in a disk or a device
 
 
@@ -82,6 +84,7 @@ class Process:
     restart_at_s: float | None = None
     delay_s: float = 0.0
     stillborn: int = 0
+    replaced_s: list[float] = field(default_factory=list)
     events_at_start: int = 0
 
     @property
@@ -125,6 +128,17 @@ class Process:
         if messages:
             self.heard_s = time.monotonic()
         return messages
+
+    def note_replaced(self, why: str) -> None:
+        """Note that another member has its name in the log's group. That may be itself: when a broker was away for longer than a
+        session, a commit of the old membership can arrive after the new one has joined, and the broker takes them for two processes.
+        So it joins again. Raises ProcessError the third time within two minutes: then there is another process, which joins again
+        too, and the two would end each other for ever."""
+        now_s = time.monotonic()
+        self.replaced_s = [s for s in self.replaced_s if s > now_s - REPLACED_WITHIN_S] + [now_s]
+        if len(self.replaced_s) >= REPLACED_LIMIT:
+            raise ProcessError(why)
+        logger.warning("%s: %s; it joins again, in case that was itself before a broker was away", self.name, why)
 
     def drain(self) -> None:
         """Let it finish what is in flight and end, and do not start it again."""
@@ -183,8 +197,9 @@ class Process:
 
     def _plan_restart(self, lived_s: float, code: int, progressed: bool) -> None:
         """Plan the next start: at once the first time, then after doubling pauses. Five deaths in a row without an event end the
-        pipeline. A SIGKILL once it was ready comes from outside and does not count, and neither does a missing broker."""
-        passing = (self.ready and code == -signal.SIGKILL) or code == UNAVAILABLE
+        pipeline. A SIGKILL once it was ready comes from outside and does not count; neither does a missing broker or a name that
+        another has."""
+        passing = (self.ready and code == -signal.SIGKILL) or code in {UNAVAILABLE, REPLACED}
         self.stillborn = 0 if progressed else self.stillborn + (not passing)
         if self.stillborn >= STILLBORN_LIMIT:
             how = signal_name(-code) if code < 0 else f"status {code}"

@@ -250,6 +250,8 @@ class Supervisor:
                     process.finished = message
                 case Stumbled(key):
                     self._workers.suspects.add(key)
+                case Failed(text, replaced=True):
+                    process.note_replaced(text)
                 case Failed(text, final):
                     if final or not process.proven:
                         raise ProcessError(text)
