@@ -33,6 +33,7 @@ MIB = 1 << 20
 
 Hop = Literal["zmq", "shm"]
 MAX_PIXELS = 67_108_864  # 8192 x 8192
+MAX_WAIT_MS = 1000.0  # longer, and workers run out of slots while pictures wait
 MAX_LANES = 256  # threads of one detector; far more than cores would only be in each other's way
 
 FAIL_POINTS = (
@@ -80,8 +81,9 @@ class DetectOptions:
 
     Who gets the cores: `decode_threads`: of one worker; 0 splits the cores that this process may use among the workers. `lanes`:
     inferences side by side in one detector, 1 to 256. 0 is one on a GPU; on the CPU it splits the cores among the detectors. On the
-    CPU each of several lanes has one thread and takes one picture. `max_batch`: pictures per inference otherwise. `infer_threads`:
-    of one inference on the CPU where there is one lane; 0 takes one per core, more than 1 makes `lanes` 0 mean one.
+    CPU each of several lanes has one thread and takes one picture. `max_batch`: pictures per inference otherwise, and
+    `max_wait_ms`: how long a picture may wait for others to fill a batch, 0 to 1000. `infer_threads`: of one inference on the CPU
+    where there is one lane; 0 takes one per core, more than 1 makes `lanes` 0 mean one.
     """
 
     model: str = "coco-ssd"
@@ -107,6 +109,7 @@ class DetectOptions:
     tap_quota: int = 2
     hop: Hop = "zmq"
     max_batch: int = 8
+    max_wait_ms: float = 0.0
     preprocess: Preprocess = "auto"
     max_pixels: int = MAX_PIXELS
     max_attempts: int = 3
@@ -123,6 +126,8 @@ class DetectOptions:
         for name in ("decode_threads", "infer_threads", "lanes", "tap_quota", "drain_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if not 0 <= self.max_wait_ms <= MAX_WAIT_MS:
+            raise ConfigError(f"max_wait_ms must be 0 to {MAX_WAIT_MS:g} milliseconds, not {self.max_wait_ms}")
         if self.lanes > MAX_LANES:
             raise ConfigError(f"lanes must be at most {MAX_LANES}, not {self.lanes}")
         if self.lanes > 1 < self.infer_threads:

@@ -88,3 +88,9 @@ def test_more_lanes_than_pictures_in_the_rings_are_warned_of(caplog: pytest.LogC
     [warning] = said(caplog, options, 9, "cuda")
     assert "rings hold 8 pictures" in warning
     assert "--slots" in warning
+
+
+@pytest.mark.parametrize("wait_ms", [-1.0, 1001.0, float("nan")])
+def test_a_wait_for_batches_that_is_none(wait_ms: float) -> None:
+    with pytest.raises(ConfigError, match="max_wait_ms must be 0 to 1000 milliseconds"):
+        DetectOptions(max_wait_ms=wait_ms)

@@ -10,7 +10,10 @@ import pytest
 
 from framehop.budgets import HANG_S
 from framehop.errors import ProcessError
+from framehop.pipeline.control import Failed
 from framehop.pipeline.supervisor.incarnations import REPLACED_LIMIT, Process
+
+REPLACED = Failed(message="another process works under this worker's name", replaced=True)
 
 
 @dataclass
@@ -42,12 +45,12 @@ def test_a_hung_process_is_killed_and_told_of_once(caplog: pytest.LogCaptureFixt
 def test_a_worker_whose_name_another_has_joins_again_but_not_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     worker = Process("worker", "framehop.no_module", 0)
     for _ in range(REPLACED_LIMIT - 1):
-        worker.note_replaced("another process works under this worker's name")
+        worker.note_failure(REPLACED)
     assert len(caplog.messages) == REPLACED_LIMIT - 1
     with pytest.raises(ProcessError, match="another process works under this worker's name"):
-        worker.note_replaced("another process works under this worker's name")
+        worker.note_failure(REPLACED)
 
 
 def test_names_taken_long_ago_do_not_count() -> None:
     worker = Process("worker", "framehop.no_module", 0, replaced_s=[-1e9] * REPLACED_LIMIT)
-    worker.note_replaced("another process works under this worker's name")
+    worker.note_failure(REPLACED)

@@ -112,8 +112,8 @@ def numbers_of(runs: Sequence[Looked]) -> list[list[int]]:
 
 
 @contextmanager
-def lanes_of(desk: Desk, count: int, *, max_batch: int = 1) -> Iterator[Lanes]:
-    with closing(Lanes(model_of(desk, count, max_batch=max_batch))) as lanes:
+def lanes_of(desk: Desk, count: int, *, max_batch: int = 1, max_wait_s: float = 0.0) -> Iterator[Lanes]:
+    with closing(Lanes(model_of(desk, count, max_batch=max_batch), max_wait_s=max_wait_s)) as lanes:
         yield lanes
 
 
@@ -173,6 +173,29 @@ def test_one_lane_takes_what_is_at_hand_up_to_its_batch(desk: Desk) -> None:
         runs = taken(lanes, 3)
         assert numbers_of(runs) == [[1], [2, 3, 4], [5, 6]]
         assert [len(run.found) for run in runs] == [1, 3, 2]
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_pictures_wait_for_others_until_the_batch_is_full(desk: Desk, lanes: int) -> None:
+    with lanes_of(desk, lanes, max_batch=3, max_wait_s=10 * PATIENCE_S) as at:
+        for number in (1, 2, 3):
+            assert at.looked() == []
+            at.put(pictures(number))
+        assert numbers_of(taken(at, 1)) == [[1, 2, 3]]
+
+
+def test_pictures_wait_no_longer_than_they_may(desk: Desk) -> None:
+    with lanes_of(desk, 1, max_batch=3, max_wait_s=0.01) as lanes:
+        lanes.put(pictures(1))
+        assert numbers_of(taken(lanes, 1)) == [[1]]
+
+
+def test_pictures_that_wait_for_others_are_released_at_the_end(desk: Desk) -> None:
+    [left] = pictures(1)
+    with lanes_of(desk, 1, max_batch=3, max_wait_s=10 * PATIENCE_S) as lanes:
+        lanes.put([left])
+    assert cast(FakeLease, left[1]).released
+    assert desk.order == []
 
 
 @pytest.mark.parametrize(("count", "max_batch", "room"), [(1, 1, 2), (2, 1, 4), (1, 8, 16)])

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from framehop.cli.units import parse_size
-from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, DetectOptions, FileConfig, load_config
+from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, MAX_WAIT_MS, DetectOptions, FileConfig, load_config
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.inference.preprocess import Preprocess
@@ -281,6 +281,17 @@ MaxBatch = Annotated[
         help="Most pictures in one inference. On the CPU only with --lanes 1: several lanes take one each.",
     ),
 ]
+MaxWait = Annotated[
+    float,
+    typer.Option(
+        "--max-wait-ms",
+        min=0.0,
+        max=MAX_WAIT_MS,
+        metavar="MS",
+        rich_help_panel=MACHINE,
+        help="How long a picture may wait for others to fill a batch, where a lane takes several.",
+    ),
+]
 Lanes = Annotated[
     str,
     typer.Option(
@@ -335,6 +346,7 @@ def detect_options(
     slots: int,
     slot_mib: float,
     max_batch: int,
+    max_wait_ms: float = 0.0,
     lanes: str = "auto",
     preprocess: Preprocess = "auto",
     max_pixels: int = MAX_PIXELS,
@@ -368,6 +380,7 @@ def detect_options(
         slots=slots,
         slot_bytes=int(slot_mib * (1 << 20)),
         max_batch=max_batch,
+        max_wait_ms=max_wait_ms,
         lanes=lane_number(lanes),
         preprocess=preprocess,
         max_pixels=max_pixels,

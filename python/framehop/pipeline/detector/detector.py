@@ -86,7 +86,8 @@ def body(channel: Channel, settings: Settings) -> None:
     loader = SideLoader(lambda order: _load_beside(settings, order, lanes))
     with _core.HopServer(settings.address, credits=credits_of(lanes, first.pictures)) as server:
         locks = PageLocks.of(engine.info.provider, settings.device)
-        loop = DetectorLoop(server, Lanes(first), ring_dir=Path(settings.ring_dir), locks=locks)
+        running = Lanes(first, max_wait_s=settings.options.max_wait_ms / 1000)
+        loop = DetectorLoop(server, running, ring_dir=Path(settings.ring_dir), locks=locks)
         del engine, first  # so that their memory goes with a swap
         channel.send(Ready(FIRST_MODEL))
         try:

@@ -45,15 +45,24 @@ class _InUse:
     running: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A picture that no lane has begun. `until_s`: how long it may wait for others, by the monotonic clock."""
+
+    picture: Leased
+    until_s: float
+
+
 class Lanes:
     """One thread per detector of the model. The main thread alone calls the methods: it puts pictures in while there is `room`, and
     takes out what was `looked` at whenever `fileno` is readable. Lanes take the oldest pictures first."""
 
-    def __init__(self, loaded: LaneModel, *, hang_s: float = HANG_S) -> None:
-        """Start the threads. `loaded`: becomes ours to close. `hang_s`: how long one run of the network may take at most."""
-        self._hang_s = hang_s
+    def __init__(self, loaded: LaneModel, *, max_wait_s: float = 0.0, hang_s: float = HANG_S) -> None:
+        """Start the threads. `loaded`: becomes ours to close. `max_wait_s`: how long a picture waits at most for a batch to fill.
+        `hang_s`: how long one run of the network may take at most."""
+        self._hang_s, self._max_wait_s = hang_s, max_wait_s
         self._changed = threading.Condition()
-        self._waiting: deque[Leased] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._model = _InUse(loaded, FIRST_MODEL)
         self._stopping = False
         self._wake = Wake()
@@ -81,8 +90,9 @@ class Lanes:
 
     def put(self, pictures: Sequence[Leased]) -> None:
         """Put in pictures, oldest first, `room` at most. They are handed back by `looked`, or released by `close`."""
+        until_s = time.monotonic() + self._max_wait_s
         with self._changed:
-            self._waiting.extend(pictures)
+            self._waiting.extend(_Waiting(picture, until_s) for picture in pictures)
             self._changed.notify(len(pictures))
 
     def looked(self) -> list[Looked]:
@@ -113,8 +123,8 @@ class Lanes:
             self._stopping = True
             waiting, self._waiting = self._waiting, deque()
             self._changed.notify_all()
-        for _, lease in waiting:
-            lease.release()
+        for left in waiting:
+            left.picture[1].release()
         deadline = Deadline.after(LANES_END_S)
         for thread in self._threads:
             thread.join(deadline.remaining_s)
@@ -144,14 +154,28 @@ class Lanes:
     def _take(self) -> tuple[_InUse, list[Leased]] | None:
         """Wait for pictures; return them with the model that is to look at them, or None when the lanes end."""
         with self._changed:
-            while not (self._waiting or self._stopping):
-                self._changed.wait()
-            if self._stopping:
-                return None
-            model = self._model
-            model.running += 1
-            batch = [self._waiting.popleft() for _ in range(min(model.loaded.pictures, len(self._waiting)))]
-            return model, batch
+            while not self._stopping:
+                patience_s = self._patience_s()
+                if patience_s == 0:
+                    return self._begin()
+                self._changed.wait(patience_s)
+            return None
+
+    def _patience_s(self) -> float | None:
+        """Return how long to wait before a batch begins: not at all if it is full or its oldest picture has waited long enough, and
+        without end if there is no picture. Call under the lock."""
+        if not self._waiting:
+            return None
+        if len(self._waiting) >= self._model.loaded.pictures:
+            return 0
+        return max(0, self._waiting[0].until_s - time.monotonic())
+
+    def _begin(self) -> tuple[_InUse, list[Leased]]:
+        """Take the oldest pictures and the model. Call under the lock."""
+        model = self._model
+        model.running += 1
+        count = min(model.loaded.pictures, len(self._waiting))
+        return model, [self._waiting.popleft().picture for _ in range(count)]
 
     def _look(self, lane: int, model: _InUse, batch: list[Leased]) -> None:
         started_ns = time.monotonic_ns()

@@ -15,7 +15,7 @@ from framehop.budgets import HANG_S, START_S
 from framehop.config import FailPoint
 from framehop.errors import ProcessError
 from framehop.pipeline.child import REPLACED, UNAVAILABLE
-from framehop.pipeline.control import Beat, Begin, Channel, Drain, Finished, Message, Settings
+from framehop.pipeline.control import Beat, Begin, Channel, Drain, Failed, Finished, Message, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -129,16 +129,24 @@ class Process:
             self.heard_s = time.monotonic()
         return messages
 
-    def note_replaced(self, why: str) -> None:
-        """Note that another member has its name in the log's group. That may be itself: when a broker was away for longer than a
-        session, a commit of the old membership can arrive after the new one has joined, and the broker takes them for two processes.
-        So it joins again. Raises ProcessError the third time within two minutes: then there is another process, which joins again
-        too, and the two would end each other for ever."""
+    def note_failure(self, failed: Failed) -> None:
+        """Note why it cannot work. Raises ProcessError if it will not help to start it again.
+
+        A worker whose name another member has joins again. That other may be itself: when a broker was away for longer than a
+        session, a commit of the old membership can arrive after the new one has joined. The third time within two minutes there is
+        another process, which joins again too, and the two would end each other for ever.
+        """
+        if failed.replaced and not self._replaced_too_often():
+            logger.warning("%s: %s; it joins again, in case that is itself from before", self.name, failed.message)
+        elif failed.final or failed.replaced or not self.proven:
+            raise ProcessError(failed.message)
+        else:
+            logger.error("%s: %s", self.name, failed.message)
+
+    def _replaced_too_often(self) -> bool:
         now_s = time.monotonic()
-        self.replaced_s = [s for s in self.replaced_s if s > now_s - REPLACED_WITHIN_S] + [now_s]
-        if len(self.replaced_s) >= REPLACED_LIMIT:
-            raise ProcessError(why)
-        logger.warning("%s: %s; it joins again, in case that was itself before a broker was away", self.name, why)
+        self.replaced_s = [at_s for at_s in self.replaced_s if at_s > now_s - REPLACED_WITHIN_S] + [now_s]
+        return len(self.replaced_s) >= REPLACED_LIMIT
 
     def drain(self) -> None:
         """Let it finish what is in flight and end, and do not start it again."""

@@ -250,12 +250,8 @@ class Supervisor:
                     process.finished = message
                 case Stumbled(key):
                     self._workers.suspects.add(key)
-                case Failed(text, replaced=True):
-                    process.note_replaced(text)
-                case Failed(text, final):
-                    if final or not process.proven:
-                        raise ProcessError(text)
-                    logger.error("%s: %s", process.name, text)
+                case Failed():
+                    process.note_failure(message)
                 case _:
                     raise ProcessError(f"{process.name} sent an unexpected {type(message).__name__}")
 
