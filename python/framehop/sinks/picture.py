@@ -6,7 +6,8 @@ from framehop.content import JPEG, VIDEO, kind_of
 from framehop.errors import PictureError
 from framehop.sinks.colours import Colours
 from framehop.sinks.drawing import Size, draw_caption, draw_objects, grey_card
-from framehop.sinks.film import Film, JpegStill, Still
+from framehop.sinks.film import Film
+from framehop.sinks.film_decoder import JpegStill, Still
 from framehop.sinks.pillow import Image
 from framehop.types import Event, FrameRecord
 
