@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -43,6 +43,27 @@ class Aside:
         self._calls.put(None)
 
 
+class OneCall(Generic[T]):
+    """One kind of blocking call made aside, again and again. If its waiter is cancelled, the next one waits for the call under way,
+    so that no result is lost. Use from one task at a time."""
+
+    def __init__(self, name: str) -> None:
+        self._aside = Aside(name)
+        self._pending: Future[T] | None = None
+
+    async def result_of(self, call: Callable[[], T]) -> T:
+        """Return the result of `call`, or of the earlier call whose waiter was cancelled. Raises what that raises."""
+        if self._pending is None:
+            self._pending = self._aside.submit(call)
+        await _done(pending := self._pending)  # a cancellation leaves it pending, even if it came with the result
+        self._pending = None
+        return pending.result()
+
+    def close(self) -> None:
+        """End the thread after the call under way. Closing twice is harmless."""
+        self._aside.close()
+
+
 def _run(calls: queue.SimpleQueue[Callable[[], None] | None]) -> None:
     while (work := calls.get()) is not None:
         work()
@@ -63,6 +84,11 @@ async def finished_aside(call: Callable[[], T]) -> T:
 
 async def result_of(future: Future[T]) -> T:
     """Wait for `future` in the running loop. Cancelling this does not cancel the call: wait for the same future again."""
+    await _done(future)
+    return future.result()
+
+
+async def _done(future: Future[T]) -> None:
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
 
@@ -72,4 +98,3 @@ async def result_of(future: Future[T]) -> T:
 
     future.add_done_callback(wake)
     await woken.wait()
-    return future.result()

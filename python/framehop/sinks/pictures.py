@@ -6,12 +6,14 @@ from collections import OrderedDict
 
 from framehop import _core
 from framehop.content import JPEG, VIDEO, kind_of
-from framehop.errors import CorruptPictureError, UnsupportedPictureError
+from framehop.errors import CorruptPictureError, PictureError, UnsupportedPictureError
 from framehop.protocols import FrameLog
 from framehop.sinks.film_decoder import JpegStill, Still
 from framehop.sinks.growing_film import GrowingFilm
-from framehop.types import FramePointer, FrameRecord, Partition
+from framehop.sinks.seen import Seen
+from framehop.types import Event, FramePointer, FrameRecord, Partition
 
+GONE = "no longer in the log"
 MAX_FILMS = 64
 MAX_BYTES = 512 << 20
 
@@ -29,6 +31,22 @@ class Pictures:
         self._max_films, self._max_bytes = max_films, max_bytes
         self._films: OrderedDict[_Key, GrowingFilm] = OrderedDict()
         self._pool: _core.VideoPool | None = None
+
+    def seen(self, event: Event) -> Seen:
+        """Return the event with its picture, or with the reason why there is none. Raises LogError."""
+        if event.outcome == "failed":  # its bytes may be what ended a worker
+            return Seen(event, None, f"failed: {event.reason}")
+        record = self._log.read_frame(event.frame)
+        if record is None:
+            return Seen(event, None, GONE)
+        try:
+            if record.meta.key != event.key:  # topics were deleted and made again
+                raise CorruptPictureError(f"its place in the log holds frame {record.meta.key}")
+            picture = self.still_of(record).pixels(0, 0)
+        except PictureError as error:
+            return Seen(event, None, f"cannot be shown: {error}")
+        picture.flags.writeable = False
+        return Seen(event, picture)
 
     def still(self, pointer: FramePointer) -> Still | None:
         """Return the picture of the frame at `pointer`; None when the log does not have that frame any more. Raises PictureError

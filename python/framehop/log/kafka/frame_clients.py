@@ -20,6 +20,7 @@ KEPT = 4  # each stays in the partition that it read last
 NEAR = (
     64  # records that a client reads and drops on the way to the next frame, where it would else turn to another place
 )
+END_OF_OFFSETS = 1 << 63
 SLICE_S = 0.1  # Ctrl-C and the log's end are noticed between two slices
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 # Who reads one frame mostly does not read what follows at once: a client fetches ahead little, and goes on soon.
@@ -123,7 +124,7 @@ class FrameClients:
 
     def read(self, pointer: FramePointer) -> Message | None:
         """Return the record at `pointer`; None when retention has removed it or it never was. Raises LogError, ClosedError."""
-        if not self._knows(pointer.topic_partition):
+        if not 0 <= pointer.offset < END_OF_OFFSETS or not self._knows(pointer.topic_partition):
             return None
         client = self._taken(pointer) or FrameClient(self._connection)
         try:
