@@ -36,7 +36,7 @@ def test_boxes_are_drawn_on_a_copy(empty: Event) -> None:
     event, picture = replace(empty, objects=[replace(CAT, box=(100, 80, 200, 180))]), black()
     picture.flags.writeable = False
     drawn = framehop.draw(picture, event)
-    assert (drawn.dtype, drawn.shape, drawn.flags.writeable) == (np.uint8, (240, 320, 3), True)
+    assert (str(drawn.dtype), drawn.shape, drawn.flags.writeable) == ("uint8", (240, 320, 3), True)
     assert tuple(drawn[130, 200]) == tuple(drawn[180, 150]) == label_colour("cat")
     assert not drawn[130, 150].any(), "nothing is drawn inside"
     assert not picture.any()
@@ -93,7 +93,7 @@ def test_for_supervision_there_is_a_row_per_object(empty: Event) -> None:
     assert found["tracker_id"] is not None
     assert found["tracker_id"].tolist() == [-1, 7]
     assert found["data"]["class_name"].tolist() == ["cat", "dog"]
-    assert (found["xyxy"].dtype, found["confidence"].dtype) == (np.float32, np.float32)
+    assert {str(found["xyxy"].dtype), str(found["confidence"].dtype)} == {"float32"}
 
 
 def test_without_tracks_supervision_gets_none(empty: Event) -> None:

@@ -10,6 +10,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from framehop.errors import ClosedError
+
 T = TypeVar("T")
 
 
@@ -21,12 +23,16 @@ class Aside:
         self._name = name
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Queue `call`. Use from one thread at a time, and wait for one call before the next, so that the queue stays short."""
+        """Queue `call`. Use from one thread at a time, and wait for one call before the next, so that the queue stays short. Raises
+        ClosedError after `close`, when nobody would make the call."""
         future: Future[T] = Future()
 
         def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(call())
             except BaseException as error:  # noqa: BLE001  the waiter gets it
@@ -36,10 +42,13 @@ class Aside:
             self._thread = threading.Thread(target=_run, args=(self._calls,), name=self._name, daemon=True)
             self._thread.start()
         self._calls.put(work)
+        if self._closed and future.cancel():  # the thread may have ended before it came to this
+            raise ClosedError(f"{self._name} is closed")
         return future
 
     def close(self) -> None:
-        """End the thread after the call under way. Closing twice is harmless."""
+        """End the thread after the calls that are queued. Closing twice is harmless."""
+        self._closed = True
         self._calls.put(None)
 
 
@@ -52,9 +61,13 @@ class OneCall(Generic[T]):
         self._pending: Future[T] | None = None
 
     async def result_of(self, call: Callable[[], T]) -> T:
-        """Return the result of `call`, or of the earlier call whose waiter was cancelled. Raises what that raises."""
+        """Return the result of `call`, or of the earlier call whose waiter was cancelled. Raises what that raises. After `close` it
+        is made here: by then it must have nothing to wait for."""
         if self._pending is None:
-            self._pending = self._aside.submit(call)
+            try:
+                self._pending = self._aside.submit(call)
+            except ClosedError:
+                return call()
         await _done(pending := self._pending)  # a cancellation leaves it pending, even if it came with the result
         self._pending = None
         return pending.result()

@@ -144,18 +144,18 @@ class Live:
                 self._pictures = self._pictures or PictureLog(self._at)
                 self._events = Events(self._at, self._lane, over=lambda: False, start=self._start)
             opened = self._events, self._pictures
-        if self._closed:  # meanwhile
-            self._release()
+        self._release_if_closed()
         return opened
 
     def close(self) -> None:
         """End the iteration, also one under way in another thread or task. Closing twice is harmless."""
         self._closed = True
         self._looking.close()
-        self._release()
+        self._release_if_closed()
 
-    def _release(self) -> None:
-        if os.getpid() != self._pid:  # what is open is the parent's
+    def _release_if_closed(self) -> None:
+        """Close what is open if this is closed. Who opens it calls this too, since `close` does not wait for them."""
+        if not self._closed or os.getpid() != self._pid:  # what is open in a forked child is the parent's
             return
         for part in (self._events, self._pictures):
             if part is not None:

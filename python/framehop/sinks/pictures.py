@@ -73,7 +73,8 @@ class Pictures:
         key = (record.meta.pointer.topic_partition, record.meta.key.stream, record.meta.key.epoch)
         if self._pool is None:
             self._pool = _core.VideoPool(threads=1)
-        film = self._films[key] = self._films.pop(key, None) or GrowingFilm(self._log, self._pool)
+        film = self._films.pop(key) if key in self._films else GrowingFilm(self._log, self._pool)
+        self._films[key] = film
         self._make_room()
         return film
 
