@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 import uuid
 import weakref
@@ -351,3 +354,54 @@ def test_what_comes_again_is_passed_over_and_a_new_epoch_is_newer(event: Event) 
     assert queue.dropped == 3, "1/5, 1/6 and 1/7; what came again was counted"
     queue.put(keyed(event, "gate", 2, 0))
     assert not queue
+
+
+# ---------------------------------------------------------------- a program that ends around it
+
+ENDINGS = {
+    "a daemon thread iterates": """
+        def watch():
+            for seen in live:
+                began.set()
+        threading.Thread(target=watch, daemon=True).start()
+        assert began.wait(60)
+        """,
+    "Ctrl-C while it waits": """
+        next(live)
+        try:
+            threading.Timer(0.2, lambda: signal.raise_signal(signal.SIGINT)).start()
+            next(live)
+        except KeyboardInterrupt:
+            pass
+        """,
+    "an event loop that closes under it": """
+        async def main():
+            await anext(live)
+            asyncio.ensure_future(anext(live))
+            await asyncio.sleep(0)
+        asyncio.run(main())
+        """,
+    "a cycle keeps it": """
+        class Holder:
+            pass
+        holder = Holder()
+        holder.me, holder.live = holder, live
+        next(live)
+        del holder, live
+        """,
+}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_program_ends_whatever_it_waits_for(here: Place, name: str) -> None:
+    here.feeder.feed("gate", 1)
+    head = "import asyncio, signal, sys, threading, framehop\nbegan = threading.Event()\n"
+    body = head + "live = framehop.live(sys.argv[1], start='beginning')\n" + textwrap.dedent(ENDINGS[name])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", body, here.url],
+        capture_output=True,
+        text=True,
+        timeout=LONG_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
