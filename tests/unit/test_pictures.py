@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from framehop import _core
-from framehop.errors import LogUnavailableError, PictureError
+from framehop.errors import LogUnavailableError, OutOfMemoryError, PictureError
 from framehop.protocols import NO_PICTURE, FrameLog
 from framehop.sinks.pictures import Pictures
 from framehop.sources.passthrough import PassedVideo
@@ -198,6 +198,29 @@ def test_after_an_error_of_the_log_the_same_picture_can_be_shown(tmp_path: Path,
         pictures.still_of(record)
     watched.away = False
     assert shown(pictures, numbers[8]) == 8
+
+
+@NEEDS_VIDEO
+def test_after_a_lack_of_memory_decoding_begins_anew(
+    tmp_path: Path, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a decoder holds then is unknown."""
+    ingest(log, write_film(tmp_path / "film.mp4", COUNT, params=CLOSED))
+    numbers, failures = list(numbers_of(log)), [False] * 6 + [True]
+    pool = _core.VideoPool(threads=1)
+
+    class FailingPool:
+        def decode(self, work: object) -> object:
+            if failures and failures.pop(0):
+                raise OutOfMemoryError("of the test")
+            return pool.decode(work)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_core, "VideoPool", lambda **_options: FailingPool())
+    pictures = Pictures(log)
+    assert shown(pictures, numbers[3]) == 3
+    with pytest.raises(OutOfMemoryError):
+        pictures.still(numbers[8])
+    assert [shown(pictures, numbers[place]) for place in (8, 9)] == [8, 9]
 
 
 def test_an_event_is_seen_with_its_picture(log: MemoryLog) -> None:
