@@ -19,6 +19,7 @@ export class EventsView {
   #cursor = null;
   #loading = false;
   #newer = 0;
+  #newestUs = Number.NaN; // of the events that are listed
   #closed = new AbortController();
   #filters;
   #table = el("table", { class: "events", "aria-label": "Events" },
@@ -102,6 +103,7 @@ export class EventsView {
 
   #add({ events, next_cursor: cursor }) {
     this.#cursor = cursor;
+    if (events.length && !this.#table.tBodies.length) this.#newestUs = micros(events[0].captured_at);
     if (events.length) this.#table.append(el("tbody", {}, events.map(row)));
     this.#bound();
     const links = [...this.#table.querySelectorAll("tbody a")];
@@ -127,7 +129,7 @@ export class EventsView {
   }
 
   #hear(events) {
-    this.#newer += events.filter((event) => fits(event, this.#params)).length;
+    this.#newer += events.filter((event) => micros(event.captured_at) > this.#newestUs && fits(event, this.#params)).length;
     if (this.#newer) this.#offerNewest(`${this.#newer > 999 ? "More than 999 new events" : plural(this.#newer, "new event")}`);
   }
 

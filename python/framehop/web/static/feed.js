@@ -84,7 +84,7 @@ export class Feed extends EventTarget {
     this.#heardAt = performance.now();
     this.#waitMs = FIRST_WAIT_MS;
     this.setServerTime(said.now_us);
-    this.streams = said.streams;
+    this.streams = this.#only ? merged(this.streams, said.streams) : said.streams;
     this.#enter("open");
     this.dispatchEvent(new Event("streams"));
   }
@@ -118,6 +118,13 @@ export class Feed extends EventTarget {
     this.state = state;
     this.dispatchEvent(new Event("state"));
   }
+}
+
+/** All streams that were ever told, with the news of some: whoever comes back to the wall finds it complete. */
+function merged(streams, news) {
+  const fresh = new Map(news.map((one) => [one.stream, one]));
+  const kept = streams.map((one) => fresh.get(one.stream) ?? one);
+  return [...kept, ...news.filter((one) => !streams.some((known) => known.stream === one.stream))];
 }
 
 function parsed(text) {

@@ -7,7 +7,7 @@ export const LONG = 80;
 
 /** Text from outside, cut for one line. The whole of it stays in the event's JSON. */
 export function clip(text, length = LONG) {
-  const line = String(text ?? "").replace(/\s+/g, " ");
+  const line = String(text ?? "").slice(0, 4 * length).replace(/\s+/g, " ");
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }
 

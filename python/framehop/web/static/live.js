@@ -65,6 +65,7 @@ export class LiveView {
       this.#queue.add(tile);
     } else {
       this.#queue.remove(tile);
+      tile.rest();
     }
   }
 
@@ -82,14 +83,22 @@ export class LiveView {
     const kept = new Map(names.map((name) => [name, this.#tiles.get(name) ?? new Tile(name)]));
     for (const [name, tile] of this.#tiles) if (!kept.has(name)) this.#drop(tile);
     this.#tiles = kept;
-    this.#grid.replaceChildren(...[...kept.values()].map((tile) => tile.root));
+    this.#place([...kept.values()].map((tile) => tile.root));
     this.#grid.dataset.many = String(Math.min(names.length, 7));
     for (const tile of kept.values()) this.#seen.observe(tile.root);
     const links = this.#links();
     if (links.length && !links.some((link) => link.tabIndex === 0)) links[0].tabIndex = 0;
   }
 
+  /** Moves only what is not in its place, so that the focus stays where it is. */
+  #place(roots) {
+    roots.forEach((root, i) => {
+      if (this.#grid.children[i] !== root) this.#grid.insertBefore(root, this.#grid.children[i] ?? null);
+    });
+  }
+
   #drop(tile) {
+    tile.root.remove();
     this.#queue.remove(tile);
     this.#seen.unobserve(tile.root);
     tile.close();

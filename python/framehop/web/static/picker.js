@@ -35,11 +35,21 @@ export class Picker {
   /** Offers these values. What is chosen is offered too, even if the server does not know it. */
   offer(values, chosen) {
     const all = [...new Set([...values, ...chosen])];
-    this.#boxes = all.map((value) => el("input", { type: "checkbox", value }));
+    if (all.length && all.join("\n") === this.#boxes.map((box) => box.value).join("\n")) this.#check(chosen);
+    else this.#build(all, chosen);
+    this.#name();
+  }
+
+  /** Leaves the boxes in their places: one of them may have the focus. */
+  #check(chosen) {
     for (const box of this.#boxes) box.checked = chosen.includes(box.value);
+  }
+
+  #build(all, chosen) {
+    this.#boxes = all.map((value) => el("input", { type: "checkbox", value }));
+    this.#check(chosen);
     const lines = this.#boxes.map((box) => el("label", { title: clip(box.value, 200) }, box, el("span", {}, clip(box.value, 60))));
     this.#list.replaceChildren(...(lines.length ? lines : [el("p", { class: "muted" }, "nothing yet")]));
-    this.#name();
   }
 
   choose(chosen) {

@@ -13,6 +13,7 @@ export class SystemView {
   #feed;
   #closed = new AbortController();
   #timer;
+  #asking = false;
   #cards = new Map();
   #figures = el("div", { class: "figures" });
   #note = el("p", { class: "note", role: "status", hidden: true });
@@ -51,7 +52,8 @@ export class SystemView {
 
   async #ask() {
     clearTimeout(this.#timer);
-    if (document.hidden) return;
+    if (document.hidden || this.#asking) return;
+    this.#asking = true;
     try {
       const { signal } = this.#closed;
       const [system, lag] = await Promise.all([getJson("system", signal), getJson("lag", signal)]);
@@ -60,6 +62,8 @@ export class SystemView {
     } catch (error) {
       if (isAbort(error)) return;
       this.#say(`${clip(error.message, 300)}; asked again every two seconds.`);
+    } finally {
+      this.#asking = false;
     }
     this.#timer = setTimeout(() => this.#ask(), EVERY_MS);
   }

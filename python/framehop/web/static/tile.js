@@ -81,6 +81,13 @@ export class Tile {
     return `${this.stream}, ${health.word}${health.reason ? `: ${clip(health.reason)}` : ""}${found ? `, ${found}` : ""}`;
   }
 
+  /** Gives the memory of its picture back, since hundreds may be out of sight. */
+  rest() {
+    this.close();
+    this.shown = "";
+    this.#canvas.width = 1;
+  }
+
   close() {
     this.#bitmap?.close();
     this.#bitmap = null;
