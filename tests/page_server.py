@@ -24,7 +24,7 @@ POLICY = (
 PIPELINE: dict[str, Any] = {
     "publication": {
         "pid": 4711,
-        "started_us": 0,
+        "started_us": now_us(),
         "log": "/data/log",
         "lane": "main",
         "version": "0.1.0",
@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
             while not self.world.gone:
                 self.wfile.write(f"event: streams\ndata: {json.dumps(self._all(query))}\n\n".encode())
                 self._tell_events(query)
-                time.sleep(0.5)
+                time.sleep(1)
         except OSError:
             return  # the page has gone
 

@@ -150,13 +150,13 @@ class World:
         self.add(Stream(name="gate-1"), Stream(name="gate-2", label="person"))
 
     def events(self, wanted: dict[str, list[str]]) -> list[Json]:
-        """The last 600 events of every stream, newest first, by stream, label, outcome and confidence."""
+        """The last 320 events of every stream, newest first, by stream, label, outcome and confidence."""
         least = float(wanted.get("min_confidence", ["0"])[0])
         found = [
             event
             for stream in self.streams.values()
             if stream.name in wanted.get("stream", [stream.name])
-            for event in map(stream.event, range(max(0, stream.seq - 600), stream.seq))
+            for event in map(stream.event, range(max(0, stream.seq - 320), stream.seq))
             if event["outcome"] in wanted.get("outcome", [event["outcome"]])
             and any(
                 one["label"] in wanted.get("label", [one["label"]]) and one["confidence"] >= least

@@ -126,7 +126,7 @@ const seconds = () => Math.max(1, Math.ceil((feed.retryAt - performance.now()) /
 
 feed.addEventListener("state", () => {
   showBanner();
-  if (feed.state === "lost" && !loggedOut) checkSession(); // an EventSource does not say that it was refused
+  if (["lost", "open"].includes(feed.state) && !loggedOut) checkSession(); // an EventSource does not say that it was refused
 });
 session.addEventListener("unauthorized", askForToken);
 at("logout").addEventListener("click", logOut);

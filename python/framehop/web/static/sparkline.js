@@ -25,7 +25,7 @@ export class Sparkline {
   push(values, shown = String) {
     this.#values.push(...values.filter(Number.isFinite));
     this.#values = this.#values.slice(-this.#limit);
-    if (!this.#values.length) return;
+    if (this.#values.length < 2) return; // one value is no line
     const highest = Math.max(...this.#values);
     const points = this.#values.map((value, i) => this.#point(value, i, highest));
     this.#line.setAttribute("points", points.join(" "));

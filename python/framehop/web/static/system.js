@@ -7,6 +7,7 @@ import { batches, gaps, lags, pipelines, reasons, stageTable } from "./system_pa
 import { Sparkline } from "./sparkline.js";
 
 const EVERY_MS = 2000;
+const CLOCK_OFF_US = 5e6;
 
 export class SystemView {
   title = "System";
@@ -27,8 +28,8 @@ export class SystemView {
       this.#note, this.#figures, this.#body);
     this.#card("in", "Frames in", "/s", true);
     this.#card("out", "Events out", "/s", true);
-    this.#card("lag", "Behind", "frames", true);
-    this.#card("lag_s", "Behind", "s", true);
+    this.#card("lag", "Frames behind", "", true);
+    this.#card("lag_s", "Time behind", "s", true);
     this.#card("detected", "Detected", "");
     this.#card("skipped", "Skipped", "");
     this.#card("failed", "Failed", "");
@@ -44,7 +45,7 @@ export class SystemView {
 
   #card(key, name, unit, line = false) {
     const value = el("span", { class: "figure" }, "–");
-    const spark = line ? new Sparkline(`${name} (${unit})`) : null;
+    const spark = line ? new Sparkline(unit ? `${name} (${unit})` : name) : null;
     this.#cards.set(key, { value, spark, root: el("div", { class: "card", "data-figure": key }, el("h2", {}, name),
       el("p", {}, value, el("span", { class: "unit" }, unit)), spark?.root) });
     this.#figures.append(this.#cards.get(key).root);
@@ -58,7 +59,7 @@ export class SystemView {
       const { signal } = this.#closed;
       const [system, lag] = await Promise.all([getJson("system", signal), getJson("lag", signal)]);
       this.#show(system, lag);
-      this.#say(lag.error ? `The lag is not known: ${clip(lag.error, 300)}` : "");
+      this.#say(lag.error ? `The lag is not known: ${clip(lag.error, 300)}` : this.#clockNote());
     } catch (error) {
       if (isAbort(error)) return;
       this.#say(`${clip(error.message, 300)}; asked again every two seconds.`);
@@ -78,13 +79,12 @@ export class SystemView {
     for (const key of ["detected", "skipped", "failed"]) this.#set(key, outcomes[key] ?? 0, count);
     this.#cards.get("failed").root.dataset.tone = outcomes.failed ? "bad" : "ok";
     this.#cards.get("lag_s").root.dataset.tone = figures.lag_seconds > 5 ? "warn" : "ok";
-    this.#panel("Time by stage", stageTable(figures.stages_ms ?? {}));
     this.#panel("Processes", pipelines(system.pipelines ?? [], system.now_us), true);
+    this.#panel("Time by stage", stageTable(figures.stages_ms ?? {}));
     this.#panel("Batch sizes", batches(figures.batch_sizes ?? {}));
     this.#panel("Skipped and failed, by reason", reasons(figures.reasons ?? []));
     this.#panel("Lag by partition", lags(lag.partitions ?? [], system.pipelines ?? []));
     this.#panel("Gaps", gaps(figures.gaps ?? []));
-    this.#panel("This page", this.#ownClock());
   }
 
   #set(key, value, shown) {
@@ -104,11 +104,10 @@ export class SystemView {
     if (!panel.contains(document.activeElement)) panel.replaceChildren(content);
   }
 
-  #ownClock() {
+  #clockNote() {
     const off = this.#feed.offsetUs;
-    const text = Math.abs(off) < 2e6 ? "This browser's clock agrees with the server's."
-      : `This browser's clock is ${span(Math.abs(off))} ${off > 0 ? "behind" : "ahead of"} the server's. Ages are counted by the server's.`;
-    return el("p", { class: "muted" }, text);
+    if (Math.abs(off) < CLOCK_OFF_US) return "";
+    return `This browser's clock is ${span(Math.abs(off))} ${off > 0 ? "behind" : "ahead of"} the server's. Ages are counted by the server's.`;
   }
 
   #say(text) {

@@ -18,12 +18,13 @@ export class Tile {
   #canvas = el("canvas", { "aria-hidden": "true" });
   #word = el("span", { class: "chip" });
   #age = el("span", { class: "age" });
-  #reason = el("p", { class: "tile-reason" });
+  #reason = el("span", { class: "tile-reason" });
+  #found = el("span", { class: "hidden" });
 
   constructor(stream, { large = false } = {}) {
     this.stream = stream;
-    const body = [this.#canvas, this.#reason, el("div", { class: "tile-line" },
-      el("span", { class: "tile-name", title: stream }, stream), this.#age, this.#word)];
+    const body = [this.#canvas, el("span", { class: "tile-line" },
+      el("span", { class: "tile-name", title: stream }, stream), this.#age, this.#word), this.#reason, this.#found];
     this.link = large ? el("div", { class: "tile-body" }, body)
       : el("a", { class: "tile-body", href: toStream(stream), tabindex: "-1" }, body);
     this.root = el(large ? "div" : "li", { class: "tile", "data-stream": stream }, this.link);
@@ -62,7 +63,7 @@ export class Tile {
     setText(this.#age, Number.isFinite(age) ? `${span(age)} ago` : "");
     setAttribute(this.#age, "data-old", String(age > OLD_US));
     setText(this.#reason, clip(this.#sentence(health), 200));
-    if (this.link.tagName === "A") setAttribute(this.link, "aria-label", this.#name(health));
+    setText(this.#found, foundIn(this.#event));
     return health;
   }
 
@@ -74,11 +75,6 @@ export class Tile {
   #sentence(health) {
     if (health.tone !== "ok") return health.reason;
     return this.#error || clockNote(this.#event);
-  }
-
-  #name(health) {
-    const found = foundIn(this.#event);
-    return `${this.stream}, ${health.word}${health.reason ? `: ${clip(health.reason)}` : ""}${found ? `, ${found}` : ""}`;
   }
 
   /** Gives the memory of its picture back, since hundreds may be out of sight. */
