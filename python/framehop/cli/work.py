@@ -63,7 +63,7 @@ def ingest(
             line.update(progress)
 
         work = Ingest(opened, roster, on_progress=told, stop=stop.event)
-        with published(work, streams, log=at.url, stopping=lambda: stop.requested), reread_on_hangup(file):
+        with published(work, streams, log=opened.url, stopping=lambda: stop.requested), reread_on_hangup(file):
             summary = work.run()
     if json:
         write_json_line(msgspec.json.encode(summary))
