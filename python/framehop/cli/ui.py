@@ -11,7 +11,8 @@ import typer
 
 from framehop.cli import options
 from framehop.cli.commands import end_if_interrupted
-from framehop.cli.output import note, write_json_line
+from framehop.cli.output import write_json_line
+from framehop.cli.page import tell_page
 from framehop.pipeline.stop import stop_on_signals
 
 
@@ -63,16 +64,10 @@ def ui(
     address = Address(host=host, port=port, token=read_token(token_file) if token_file else "")
     with stop_on_signals() as stop:
         with PageServer(options.log_at(log, config), address) as page:
-            tell(page.url, "" if token_file else page.token, json=json)
+            made = "" if token_file else page.token
+            if json:
+                write_json_line(msgspec.json.encode(Served(url=page.url, token=made)))
+            else:
+                tell_page(page.url, made)
             select.select([stop], [], [])
         end_if_interrupted(stop)
-
-
-def tell(url: str, token: str, *, json: bool) -> None:
-    """Print the address, and a token that was made for it."""
-    if json:
-        write_json_line(msgspec.json.encode(Served(url=url, token=token)))
-        return
-    note(f"the page: {url}")
-    if token:
-        note(f"its token: {token}")

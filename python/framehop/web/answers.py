@@ -10,16 +10,16 @@ from framehop.web.figures import Percentiles
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer in JSON."""
+    """An answer in JSON; each kind is a struct below."""
 
 
-class Failure(Answer):
+class Failure(Answer, frozen=True, kw_only=True):
     """Why there is no answer, and what to do."""
 
     error: str
 
 
-class IndexState(Answer):
+class IndexState(Answer, frozen=True, kw_only=True):
     """The index of events, from which pages are read. `error`: why it takes no events now."""
 
     events: int
@@ -29,7 +29,7 @@ class IndexState(Answer):
     error: str = ""
 
 
-class Session(Answer):
+class Session(Answer, frozen=True, kw_only=True):
     """Whom the page talks to. `log_error`: why the log cannot be read now; it is tried again by itself. Without a login only
     `version` and `authenticated` say something."""
 
@@ -42,13 +42,13 @@ class Session(Answer):
     index: IndexState
 
 
-class Login(Answer):
+class Login(Answer, frozen=True, kw_only=True):
     """The body of a login."""
 
     token: str
 
 
-class StreamRow(Answer):
+class StreamRow(Answer, frozen=True, kw_only=True):
     """One stream. `state`: as `framehop stream list` says it, or `seen` if only its events are known. `stalled`: it should be
     giving frames and gives none, or they fail; `reason` says why. `events`, `failed`, `skipped`: since the page began to look.
     `frames`, `bytes`, `reconnects`: of the ingest that reads it."""
@@ -77,19 +77,19 @@ class StreamRow(Answer):
     skipped: int
 
 
-class StreamList(Answer):
+class StreamList(Answer, frozen=True, kw_only=True):
     streams: list[StreamRow]
     now_us: int
 
 
-class EventPage(Answer):
+class EventPage(Answer, frozen=True, kw_only=True):
     """Events, the newest first. `next_cursor`: of the next page, None at the end."""
 
     events: list[msgspec.Raw]
     next_cursor: str | None
 
 
-class Choices(Answer):
+class Choices(Answer, frozen=True, kw_only=True):
     """What events can be filtered by: what was seen, at most 500 of each."""
 
     labels: list[str]
@@ -98,20 +98,20 @@ class Choices(Answer):
     outcomes: list[str]
 
 
-class LagAnswer(Answer):
+class LagAnswer(Answer, frozen=True, kw_only=True):
     """How far detection is behind. `error`: why there is nothing newer."""
 
     partitions: list[PartitionLag]
     error: str
 
 
-class ReasonCount(Answer):
+class ReasonCount(Answer, frozen=True, kw_only=True):
     outcome: str
     reason: str
     count: int
 
 
-class GapRow(Answer):
+class GapRow(Answer, frozen=True, kw_only=True):
     """Frames known to be missing: offsets of a partition, both ends included."""
 
     topic: str
@@ -122,7 +122,7 @@ class GapRow(Answer):
     stream: str
 
 
-class Figures(Answer):
+class Figures(Answer, frozen=True, kw_only=True):
     """The last 60 s. `stages_ms`: how long frames took, by stage. `batch_sizes`: frames by the size of their batch."""
 
     frames_per_s_in: float
@@ -136,7 +136,7 @@ class Figures(Answer):
     gaps: list[GapRow]
 
 
-class System(Answer):
+class System(Answer, frozen=True, kw_only=True):
     """The pipelines of this host that work on the log, as `framehop status --json` shows them, and the figures of the log."""
 
     pipelines: list[PipelineReport]
@@ -144,7 +144,7 @@ class System(Answer):
     now_us: int
 
 
-class NewEvents(Answer):
+class NewEvents(Answer, frozen=True, kw_only=True):
     """New events, the oldest first. `dropped`: how many were left out before them, as they were not read in time."""
 
     events: list[msgspec.Raw]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from urllib.parse import quote
 
 import msgspec
@@ -32,6 +33,8 @@ from framehop.web.system import system_of
 
 PATIENCE_S = 1.5  # what a request waits for a fresh look at what is slow
 IMMUTABLE = "private, max-age=3600, immutable"
+LARGEST_IN_HEADER = 32 << 10
+KEPT_OBJECTS, LONGEST_LABEL = 100, 100  # of an event that is larger
 NOBODY = IndexState(events=0, oldest_us=0, newest_us=0, catching_up=False)
 
 
@@ -79,14 +82,17 @@ class Api:
     # ---- streams and events
 
     async def streams(self, request: Request) -> Response:
-        return raw_json(await self._rows(PATIENCE_S))
+        return raw_json(await self._rows())
 
-    async def _rows(self, patience_s: float = 0.0) -> bytes:
-        return await self._desk.pool.run(lambda: self._list(patience_s))
+    async def _rows(self) -> bytes:
+        return await self._desk.pool.run(self._list)
 
-    def _list(self, patience_s: float) -> bytes:
-        pipelines, now = self._desk.pipelines.latest(patience_s).value, now_us()
-        return encoded(StreamList(streams=stream_rows(pipelines.reports, self._desk.live.streams(), now), now_us=now))
+    def _list(self) -> bytes:
+        looked = self._desk.pipelines.latest(PATIENCE_S)
+        now = now_us()
+        asked = now - int((looked.age_s or 0.0) * 1e6)
+        rows = stream_rows(looked.value.reports, self._desk.live.streams(), now, asked)
+        return encoded(StreamList(streams=rows, now_us=now))
 
     async def events(self, request: Request) -> Response:
         asked = request.query_params
@@ -136,7 +142,7 @@ class Api:
         event = record.event
         made = await self._desk.pictures.shown(event.frame, width=width, source_width=event.width)
         response = picture(made.jpeg, width=made.width, height=made.height, cache="no-store")
-        response.headers["x-framehop-event"] = quote(record.raw, safe="{}[]:,.-/ ")
+        response.headers["x-framehop-event"] = in_header(record)
         return response
 
     async def _newer(self, stream: str, after: str, wait_s: float) -> EventRecord | None:
@@ -195,6 +201,16 @@ class Api:
         lag = self._desk.lag()
         text = await self._desk.pool.run(lambda: exposition(self._desk, lag, PATIENCE_S))
         return Response(text, media_type=CONTENT_TYPE)
+
+
+def in_header(record: EventRecord) -> str:
+    """Return an event's JSON as it goes into a header. One that is too large for a browser keeps its strongest objects."""
+    raw = record.raw
+    if len(raw) > LARGEST_IN_HEADER:
+        strongest = sorted(record.event.objects, key=lambda found: -found.confidence)[:KEPT_OBJECTS]
+        short = [replace(found, label=found.label[:LONGEST_LABEL]) for found in strongest]
+        raw = msgspec.json.encode(replace(record.event, objects=short, reason=record.event.reason[:LONGEST_LABEL]))
+    return quote(raw, safe="{}[]:,.-/")
 
 
 def _session(*, log: str, version: str, authenticated: bool, log_error: str, index: IndexState) -> Session:

@@ -77,7 +77,9 @@ class Desk:
     def close(self) -> None:
         """End the threads, without waiting for a log that does not answer. Closing twice is harmless."""
         self.follower.close()
-        for look in (self.pipelines, self.gaps, *self._lags.values()):
+        self.pipelines.close()
+        self.gaps.close()
+        for look in self._lags.values():
             look.close()
         self.pool.close()
         self.picture_pool.close()

@@ -82,7 +82,7 @@ class IndexFile:
         with translated(self.path):
             db = apsw.Connection(str(self.path))
             try:
-                rows(db, "PRAGMA journal_mode=WAL")
+                rows(db, "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL")
                 rows(db, f"BEGIN;{TABLES};PRAGMA user_version={VERSION};COMMIT")
             finally:
                 db.close()
@@ -93,7 +93,7 @@ class IndexFile:
         db = self.connect()
         try:
             with translated(self.path):
-                return value(db, "PRAGMA user_version") == VERSION
+                return int(value(db, "PRAGMA user_version")) == VERSION
         finally:
             db.close()
 
@@ -101,7 +101,7 @@ class IndexFile:
         with translated(self.path):
             db = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
             db.set_busy_timeout(BUSY_TIMEOUT_MS)
-            rows(db, "PRAGMA synchronous=NORMAL")
+            rows(db, "PRAGMA synchronous=OFF")  # what a power loss damages is read from the log again
         return db
 
     def close(self) -> None:

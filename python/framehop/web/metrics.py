@@ -141,7 +141,7 @@ def _sources(reports: Iterable[PipelineReport]) -> Iterator[Metric]:
     )
 
 
-def _by_stream(family: Metric, values: dict[str, float]) -> Metric:
+def _by_stream(family: GaugeMetricFamily | CounterMetricFamily, values: dict[str, float]) -> Metric:
     for stream, value in values.items():
         family.add_metric([stream], value)
     return family

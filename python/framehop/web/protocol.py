@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_S = 20.0  # from the connection to the end of the first request's head
@@ -20,7 +21,7 @@ class ImpatientProtocol(H11Protocol):
         self._cut = self.loop.call_later(REQUEST_S, self._cut_idle)
 
     def _cut_idle(self) -> None:
-        if self.cycle is None:
+        if self.conn.their_state is h11.IDLE:
             self.transport.abort()
 
     def pause_writing(self) -> None:

@@ -18,15 +18,18 @@ INTERVALS = 3  # a slow stream is stalled when so many of its usual intervals ha
 GIVEN_UP_US = 60_000_000  # a stream of which only events are known is not waited for any longer than this
 
 
-def stream_rows(reports: Iterable[PipelineReport], seen: Mapping[str, StreamSeen], now_us: int) -> list[StreamRow]:
-    """Return a row per stream, by name. Pushed streams and those of other hosts are known by their events alone."""
+def stream_rows(
+    reports: Iterable[PipelineReport], seen: Mapping[str, StreamSeen], now_us: int, asked_us: int
+) -> list[StreamRow]:
+    """Return a row per stream, by name. Pushed streams and those of other hosts are known by their events alone. `asked_us`: when
+    the pipelines said what they report."""
     read = {status.stream: status for report in reports for status in report.streams}
     names = sorted(read.keys() | seen.keys())
-    return [_row(name, read.get(name), seen.get(name), now_us) for name in names]
+    return [_row(name, read.get(name), seen.get(name), now_us, asked_us) for name in names]
 
 
-def _row(name: str, status: StreamStatus | None, seen: StreamSeen | None, now_us: int) -> StreamRow:
-    reason = stall_reason(status, seen, now_us)
+def _row(name: str, status: StreamStatus | None, seen: StreamSeen | None, now_us: int, asked_us: int) -> StreamRow:
+    reason = stall_reason(status, seen, now_us, asked_us)
     health = status.health if status else None
     last = seen.last.event if seen else None
     return StreamRow(
@@ -63,24 +66,25 @@ def _received_us(seen: StreamSeen | None) -> int:
         return 0
 
 
-def stall_reason(status: StreamStatus | None, seen: StreamSeen | None, now_us: int) -> str:
-    """Return why a stream that should be giving frames gives none; empty if all is well, or nothing is to be expected of it."""
+def stall_reason(status: StreamStatus | None, seen: StreamSeen | None, now_us: int, asked_us: int) -> str:
+    """Return why a stream that should be giving frames gives none; empty if all is well, or nothing is to be expected of it.
+    `asked_us`: when its pipeline said how it is."""
     if status is not None and status.phase in ("retrying", "failed"):
         return status.error or f"its source is {status.phase}"
     if status is not None and status.phase not in ("running", "opening"):
         return ""
-    if status is not None and (silent := _silent_source(status, now_us)):
+    if status is not None and (silent := _silent_source(status, asked_us)):
         return silent
     if seen is not None and seen.failing >= FAILED_IN_A_ROW:
         return f"its last {seen.failing} frames failed: {seen.last.event.reason[:200]}"
     return _silent_events(seen, now_us, read_here=status is not None)
 
 
-def _silent_source(status: StreamStatus, now_us: int) -> str:
+def _silent_source(status: StreamStatus, asked_us: int) -> str:
     health = status.health
     since_us = max(health.last_frame_us, health.phase_since_us)
     rate = health.fps or health.declared_fps
-    silent_us = now_us - since_us
+    silent_us = asked_us - since_us
     if not since_us or silent_us <= _patience_us(1e6 / rate if rate else 0.0):
         return ""
     what = "is being opened" if status.phase == "opening" else "has given no frame"
