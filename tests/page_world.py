@@ -134,12 +134,13 @@ class Stream:
 @dataclass(kw_only=True)
 class World:
     """All that the made-up server knows. `token`: what it asks for, if anything. `gone`: it answers nothing any more. `asked`: the
-    streams whose newest picture was asked for."""
+    streams whose newest picture was asked for. `kept`: how many events of each stream there are."""
 
     streams: dict[str, Stream] = field(default_factory=dict)
     token: str = ""
     log_error: str = ""
     gone: bool = False
+    kept: int = 320
     asked: list[str] = field(default_factory=list)
 
     def add(self, *streams: Stream) -> None:
@@ -150,13 +151,13 @@ class World:
         self.add(Stream(name="gate-1"), Stream(name="gate-2", label="person"))
 
     def events(self, wanted: dict[str, list[str]]) -> list[Json]:
-        """The last 320 events of every stream, newest first, by stream, label, outcome and confidence."""
+        """The last events of every stream, newest first, by stream, label, outcome and confidence."""
         least = float(wanted.get("min_confidence", ["0"])[0])
         found = [
             event
             for stream in self.streams.values()
             if stream.name in wanted.get("stream", [stream.name])
-            for event in map(stream.event, range(max(0, stream.seq - 320), stream.seq))
+            for event in map(stream.event, range(max(0, stream.seq - self.kept), stream.seq))
             if event["outcome"] in wanted.get("outcome", [event["outcome"]])
             and any(
                 one["label"] in wanted.get("label", [one["label"]]) and one["confidence"] >= least

@@ -32,7 +32,7 @@ def page_of(house: House, *sources: str) -> Iterator[str]:
     ui = house.start("ui", "--log", house.log, "--port", "0", "--json", stderr=subprocess.DEVNULL)
     assert ui.stdout is not None
     try:
-        yield json.loads(ui.stdout.readline())["address"]
+        yield json.loads(ui.stdout.readline())["url"]
     finally:
         for process in (ui, run):
             process.terminate()

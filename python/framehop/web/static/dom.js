@@ -36,6 +36,6 @@ export function svg(tag, attributes = {}, ...children) {
 export function table(caption, headings, rows) {
   const head = headings.map((heading) => el("th", { scope: "col", class: heading.number && "number" }, heading.title));
   const body = rows.map((row) => el("tr", {}, row.map((cell, i) => el("td", { class: headings[i].number && "number" }, cell))));
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
     el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)));
 }

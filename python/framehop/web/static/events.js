@@ -19,6 +19,7 @@ export class EventsView {
   #cursor = null;
   #loading = false;
   #newer = 0;
+  #scrolledOn = false; // so far that the newest page was taken away
   #newestUs = Number.NaN; // of the events that are listed
   #closed = new AbortController();
   #filters;
@@ -69,6 +70,7 @@ export class EventsView {
   #restart() {
     for (const body of [...this.#table.tBodies]) body.remove();
     this.#newer = 0;
+    this.#scrolledOn = false;
     this.#news.hidden = true;
     this.#cursor = null;
     this.#end.unobserve(this.#more);
@@ -124,18 +126,21 @@ export class EventsView {
       const { height } = first.getBoundingClientRect();
       first.remove();
       scrollBy({ top: -height, behavior: "instant" });
-      this.#offerNewest("Back to the newest");
+      this.#scrolledOn = true;
+      this.#offerNewest();
     }
   }
 
   #hear(events) {
     this.#newer += events.filter((event) => micros(event.captured_at) > this.#newestUs && fits(event, this.#params)).length;
-    if (this.#newer) this.#offerNewest(`${this.#newer > 999 ? "More than 999 new events" : plural(this.#newer, "new event")}`);
+    this.#offerNewest();
   }
 
-  #offerNewest(text) {
-    setText(this.#news, text);
-    this.#news.hidden = false;
+  /** A way back to the top, where there is something that is not listed. */
+  #offerNewest() {
+    const news = this.#newer > 999 ? "More than 999 new events" : plural(this.#newer, "new event");
+    setText(this.#news, this.#scrolledOn ? "Back to the newest" : news);
+    this.#news.hidden = !this.#scrolledOn && !this.#newer;
   }
 
   #say(text, again = false) {

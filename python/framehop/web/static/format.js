@@ -22,7 +22,7 @@ export function rate(value) {
 
 export function ms(value) {
   if (!Number.isFinite(value)) return "–";
-  if (value >= 10_000) return `${(value / 1000).toFixed(1)} s`;
+  if (value >= 1000) return `${(value / 1000).toFixed(value >= 10_000 ? 1 : 2)} s`;
   return value >= 100 ? `${Math.round(value)} ms` : `${value.toFixed(value >= 10 ? 1 : 2)} ms`;
 }
 

@@ -1,9 +1,10 @@
 /** Says in a word and a sentence how a stream does. `tone`: ok, warn, bad or off. `seenUs`: when the newest picture on the page came,
  * which the server's last word may not know yet. */
 
-import { span } from "./format.js";
+import { micros, span } from "./format.js";
 
 const SILENT_US = 2.2e6; // with what the feed and the page's own clock add it shows within three seconds
+const BEHIND_US = 3e6;
 const LONG_SILENT_US = 60e6;
 
 const PHASES = {
@@ -37,9 +38,9 @@ function runningHealth(stream, nowUs, seenUs) {
   }
   if (stream.stalled) return { tone: "bad", word: "stalled", reason: reasonOf(stream, nowUs) || silentFor(silent) };
   if (silent > allowedUs(stream)) return { tone: "bad", word: "stalled", reason: silentFor(silent) };
-  const behind = nowUs - Math.max(stream.last_event_us || 0, seenUs || 0);
-  if (stream.last_event_us && behind > allowedUs(stream)) {
-    return { tone: "warn", word: "behind", reason: `its newest event is ${span(behind)} old` };
+  const behind = nowUs - Math.max(micros(stream.last_event?.received_at) || 0, seenUs || 0);
+  if (stream.last_event && behind > Math.max(BEHIND_US, allowedUs(stream))) {
+    return { tone: "warn", word: "behind", reason: `its newest picture with an event is ${span(behind)} old` };
   }
   return { tone: "ok", word: "live", reason: "" };
 }

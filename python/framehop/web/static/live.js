@@ -6,6 +6,10 @@ import { arrowsIn } from "./keys.js";
 import { PictureQueue } from "./pictures.js";
 import { Tile } from "./tile.js";
 
+const GAP = 12; // as in live.css
+const UNDER = 16; // what stays free beneath the wall
+const NARROWEST = 280;
+
 let opened = ""; // the stream that was opened last: whoever comes back finds the focus there
 
 export class LiveView {
@@ -20,7 +24,7 @@ export class LiveView {
   #summary = el("p", { class: "summary" });
   #empty = el("p", { class: "empty", hidden: true });
   #seen = new IntersectionObserver((entries) => entries.forEach((entry) => this.#turn(entry)), { rootMargin: "80px" });
-  #sizes = new ResizeObserver(() => this.#tiles.forEach((tile) => tile.redraw()));
+  #sizes = new ResizeObserver(() => this.#spread());
 
   constructor({ feed }) {
     this.#feed = feed;
@@ -84,10 +88,17 @@ export class LiveView {
     for (const [name, tile] of this.#tiles) if (!kept.has(name)) this.#drop(tile);
     this.#tiles = kept;
     this.#place([...kept.values()].map((tile) => tile.root));
-    this.#grid.dataset.many = String(Math.min(names.length, 7));
+    this.#spread();
     for (const tile of kept.values()) this.#seen.observe(tile.root);
     const links = this.#links();
     if (links.length && !links.some((link) => link.tabIndex === 0)) links[0].tabIndex = 0;
+  }
+
+  #spread() {
+    const top = this.#grid.getBoundingClientRect().top + scrollY;
+    const [columns, width] = spreadOf(this.#tiles.size, this.#grid.clientWidth, innerHeight - top - UNDER);
+    this.#grid.style.gridTemplateColumns = `repeat(${columns}, minmax(0, ${width ? `${width}px` : "1fr"}))`;
+    for (const tile of this.#tiles.values()) tile.redraw();
   }
 
   /** Moves only what is not in its place, so that the focus stays where it is. */
@@ -117,6 +128,20 @@ export class LiveView {
     else if (this.#filter.value) setText(this.#empty, "No stream has this in its name.");
     else setText(this.#empty, "No streams yet. Start one with framehop run SOURCE; it appears here by itself.");
   }
+}
+
+/** How many columns make the tiles largest while all fit the screen, and their width; if they do not fit, as many columns as can still
+ * be read, and no width of their own. */
+function spreadOf(number, width, height) {
+  const most = Math.max(1, Math.floor((width + GAP) / (NARROWEST + GAP)));
+  let best = [most, 0];
+  for (let columns = 1; columns <= Math.min(most, number); columns += 1) {
+    const rows = Math.ceil(number / columns);
+    const wide = (width - GAP * (columns - 1)) / columns;
+    const fitting = Math.floor(Math.min(wide, ((height - GAP * (rows - 1)) / rows) * (16 / 9)));
+    if (fitting >= NARROWEST && fitting > best[1]) best = [columns, fitting];
+  }
+  return best;
 }
 
 const byName = (a, b) => a.localeCompare(b, "en", { numeric: true });

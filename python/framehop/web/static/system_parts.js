@@ -17,7 +17,7 @@ export function stageTable(stages) {
   const rows = Object.entries(stages).filter(([name]) => name !== "batch");
   if (!rows.length) return none("No event in the last 60 seconds.");
   const longest = Math.max(...rows.filter(([name]) => name !== "total").map(([, stage]) => stage.p99), 1e-3);
-  const headings = [{ title: "Stage" }, { title: "Half within" }, { title: "90 %", number: true }, { title: "99 %", number: true }];
+  const headings = [{ title: "Stage" }, { title: "p50" }, { title: "p90", number: true }, { title: "p99", number: true }];
   return table("Time by stage", headings, rows.map(([name, stage]) => [
     name, name === "total" ? el("strong", { class: "number" }, ms(stage.p50)) : meter(stage.p50 / longest, ms(stage.p50)), ms(stage.p90), ms(stage.p99),
   ]));

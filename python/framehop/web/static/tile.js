@@ -15,6 +15,7 @@ export class Tile {
   #bitmap = null;
   #event = null;
   #error = "";
+  #large;
   #canvas = el("canvas", { "aria-hidden": "true" });
   #word = el("span", { class: "chip" });
   #age = el("span", { class: "age" });
@@ -27,6 +28,7 @@ export class Tile {
       el("span", { class: "tile-name", title: stream }, stream), this.#age, this.#word), this.#reason, this.#found];
     this.link = large ? el("div", { class: "tile-body" }, body)
       : el("a", { class: "tile-body", href: toStream(stream), tabindex: "-1" }, body);
+    this.#large = large;
     this.root = el(large ? "div" : "li", { class: "tile", "data-stream": stream }, this.link);
   }
 
@@ -40,6 +42,7 @@ export class Tile {
     this.#bitmap?.close();
     [this.#bitmap, this.#event, this.#error] = [bitmap, event, ""];
     this.shown = event?.event_id ?? "";
+    if (this.#large) this.link.style.aspectRatio = `${bitmap.width} / ${bitmap.height}`;
     this.redraw();
     setAttribute(this.root, "data-event", this.shown);
   }
