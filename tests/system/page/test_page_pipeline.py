@@ -24,15 +24,15 @@ LARGEST = 150_000  # bytes of a picture in docs/
 
 
 @contextmanager
-def page_of(house: House, *sources: str) -> Iterator[str]:
-    """Run a pipeline on these sources, and the page beside it. Yields its address."""
+def page_of(house: House, *sources: str) -> Iterator[tuple[str, int]]:
+    """Run a pipeline on these sources, and the page beside it. Yields its address, and the pipeline's process."""
     run = house.start(
         "run", *sources, "--log", house.log, "--loop", "0", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     ui = house.start("ui", "--log", house.log, "--port", "0", "--json", stderr=subprocess.DEVNULL)
     assert ui.stdout is not None
     try:
-        yield json.loads(ui.stdout.readline())["url"]
+        yield json.loads(ui.stdout.readline())["url"], run.pid
     finally:
         for process in (ui, run):
             process.terminate()
@@ -44,7 +44,7 @@ def page_of(house: House, *sources: str) -> Iterator[str]:
 def test_a_real_pipeline_is_shown(house: House, browser: Browser) -> None:
     astronaut = next(spec.source for spec in demo_sources() if spec.stream == "astronaut")
     with (
-        page_of(house, f"hall={astronaut}", "shapes=testsrc:?size=320x180&rate=5") as address,
+        page_of(house, f"hall={astronaut}", "shapes=testsrc:?size=320x180&rate=5") as (address, pipeline),
         visiting(browser) as page,
     ):
         page.set_default_timeout(90_000)
@@ -57,7 +57,7 @@ def test_a_real_pipeline_is_shown(house: House, browser: Browser) -> None:
         page.locator("tbody a").first.click()
         page.wait_for_selector(".picture[data-event^='hall/']")
         _look_at_the_system(page, address)
-        assert house.framehop("stream", "pause", "shapes").returncode == 0
+        assert house.framehop("stream", "pause", "shapes", "--pipeline", str(pipeline)).returncode == 0
         page.goto(f"{address}#/live")
         expect(page.locator(f"{tile('shapes')} .chip")).to_have_text("paused", timeout=90_000)
         expect(page.locator(f"{tile('hall')} .chip")).to_have_text("live", timeout=90_000)
@@ -89,7 +89,7 @@ SHOTS = {
 def test_pictures_of_the_documents_can_be_taken(house: House, browser: Browser, pytestconfig: pytest.Config) -> None:
     if not pytestconfig.getoption("--screenshots"):
         pytest.skip("only with --screenshots: writes the pictures of docs/ anew")
-    with page_of(house, *(f"{spec.stream}={spec.source}" for spec in demo_sources())) as address:
+    with page_of(house, *(f"{spec.stream}={spec.source}" for spec in demo_sources())) as (address, _):
         for name, (view, colours, (width, height), ready) in SHOTS.items():
             viewport = {"width": width, "height": height}
             scale = 2 if width < 640 else 1
