@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from framehop.errors import FramehopError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -64,6 +67,9 @@ class Look(Generic[T]):
             return (self._read(),), ""
         except FramehopError as error:
             return None, str(error)
+        except Exception as error:  # one fault must not end the thread, or nothing would be seen any more
+            logger.exception("a look of %s failed", self._thread.name)
+            return None, f"this failed here: {error}; see the output of framehop"
 
     def _wait(self) -> bool:
         with self._changed:

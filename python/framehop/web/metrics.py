@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -10,14 +10,15 @@ from prometheus_client.registry import Collector
 
 from framehop._core import __version__
 from framehop.pipeline.control_plane import PipelineReport
+from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
+from framehop.web.figures import OTHER
 from framehop.web.look import Look, Seen
 from framehop.web.pipelines import works
 from framehop.web.totals import BOUNDS_S, END_TO_END, MAX_LABELLED, Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-OTHER = "other"
 
 
 def exposition(desk: Desk, lag: Look[list[PartitionLag]], patience_s: float) -> bytes:
@@ -47,16 +48,18 @@ class _Collector(Collector):
     def _events(self) -> Iterator[Metric]:
         frames = CounterMetricFamily(
             "framehop_frames",
-            "Frames that got their event, since this page began.",
-            labels=["stream", "lane", "outcome"],
+            "Frames: that ingest put into the log since its start, and that got their event since this page's.",
+            labels=["stream", "lane", "stage", "outcome"],
         )
         objects = CounterMetricFamily("framehop_objects", "Objects found, since this page began.", labels=["label"])
         stages = HistogramMetricFamily("framehop_stage_seconds", "What a stage took of one frame.", labels=["stage"])
         whole = HistogramMetricFamily("framehop_end_to_end_seconds", "From ingest of a frame to its event.", labels=[])
+        for stream, count in _by_stream(self._reports, lambda status: status.acked).items():
+            frames.add_metric([stream, "", "ingest", "appended"], count)
         with self._desk.live.lock:
             totals = self._desk.live.totals
-            for labels, count in totals.frames.items():
-                frames.add_metric(list(labels), count)
+            for (stream, lane, outcome), count in totals.frames.items():
+                frames.add_metric([stream, lane, "detect", outcome], count)
             for label, count in totals.objects.items():
                 objects.add_metric([label], count)
             for stage, histogram in totals.stages.items():
@@ -90,58 +93,55 @@ def _lag(seen: Seen[list[PartitionLag]]) -> Iterator[Metric]:
 
 
 def _pipelines(reports: Iterable[PipelineReport]) -> Iterator[Metric]:
-    """Yield what the pipelines of this host say. Their lanes tell them apart."""
-    depth = GaugeMetricFamily("framehop_queue_depth", "Frames between poll and commit.", labels=["lane", "process"])
-    slots = GaugeMetricFamily("framehop_ring_slots", "Slots of a worker's ring.", labels=["lane", "worker", "state"])
-    restarts = CounterMetricFamily("framehop_restarts", "Processes that were started again.", labels=["lane"])
-    ready = GaugeMetricFamily("framehop_process_ready", "1 if a process works.", labels=["lane", "process"])
-    behind = GaugeMetricFamily(
-        "framehop_behind_seconds", "How old the frames are that are begun with.", labels=["lane"]
-    )
+    """Yield what the pipelines of this host say. `pipeline`: the process number, as two may work in one lane."""
+    of = ["pipeline", "lane"]
+    depth = GaugeMetricFamily("framehop_queue_depth", "Frames between poll and commit.", labels=[*of, "process"])
+    slots = GaugeMetricFamily("framehop_ring_slots", "Slots of a worker's ring.", labels=[*of, "worker", "state"])
+    restarts = CounterMetricFamily("framehop_restarts", "Processes that were started again.", labels=of)
+    ready = GaugeMetricFamily("framehop_process_ready", "1 if a process works.", labels=[*of, "process"])
+    behind = GaugeMetricFamily("framehop_behind_seconds", "How old the frames are that are begun with.", labels=of)
     model = GaugeMetricFamily(
-        "framehop_model_info", "The model that runs.", labels=["lane", "process", "name", "version", "provider"]
+        "framehop_model_info", "The model that runs.", labels=[*of, "process", "name", "version", "provider"]
     )
     for report in reports:
-        lane = report.publication.lane
-        restarts.add_metric([lane], report.counters.restarts)
-        behind.add_metric([lane], report.counters.behind_s)
+        mine = [str(report.publication.pid), report.publication.lane]
+        restarts.add_metric(mine, report.counters.restarts)
+        behind.add_metric(mine, report.counters.behind_s)
         for process in report.processes:
-            ready.add_metric([lane, process.name], float(process.ready))
-            depth.add_metric([lane, process.name], process.in_flight)
+            ready.add_metric([*mine, process.name], float(process.ready))
+            depth.add_metric([*mine, process.name], process.in_flight)
         for ring in report.rings:
-            slots.add_metric([lane, ring.worker, "used"], ring.used)
-            slots.add_metric([lane, ring.worker, "free"], ring.slots - ring.used)
+            slots.add_metric([*mine, ring.worker, "used"], ring.used)
+            slots.add_metric([*mine, ring.worker, "free"], ring.slots - ring.used)
         for name, found in report.models.items():
-            model.add_metric([lane, name, found.name[:100], found.version[:100], found.provider], 1.0)
+            model.add_metric([*mine, name, found.name[:100], found.version[:100], found.provider], 1.0)
     yield from (depth, slots, restarts, ready, behind, model)
 
 
 def _sources(reports: Iterable[PipelineReport]) -> Iterator[Metric]:
-    """Yield what is known of sources. Beyond the first MAX_LABELLED streams they are counted together."""
-    up: dict[str, float] = {}
-    appended: dict[str, float] = {}
-    reconnects: dict[str, float] = {}
-    spooled = 0.0
-    for report in reports:
-        spooled += report.counters.spooled.bytes
-        for status in report.streams:
-            label = status.stream if status.stream in up or len(up) < MAX_LABELLED else OTHER
-            up[label] = min(up.get(label, 1.0), float(status.phase in ("running", "ended", "paused")))
-            appended[label] = appended.get(label, 0.0) + status.acked
-            reconnects[label] = reconnects.get(label, 0.0) + status.health.reconnects
+    """Yield what is known of sources."""
+    reports = list(reports)
+    spooled = float(sum(report.counters.spooled.bytes for report in reports))
     yield GaugeMetricFamily("framehop_spool_bytes", "What waits on this host's disk for the log.", value=spooled)
-    yield _by_stream(
-        GaugeMetricFamily("framehop_source_up", "1 if a source gives frames or is done.", labels=["stream"]), up
+    up = GaugeMetricFamily(
+        "framehop_source_up", "Sources of the stream that give frames, or are done.", labels=["stream"]
     )
-    yield _by_stream(
-        CounterMetricFamily("framehop_frames_ingested", "Frames put into the log.", labels=["stream"]), appended
-    )
-    yield _by_stream(
-        CounterMetricFamily("framehop_reconnects", "How often a source came back.", labels=["stream"]), reconnects
-    )
+    for stream, count in _by_stream(reports, _is_up).items():
+        up.add_metric([stream], count)
+    back = CounterMetricFamily("framehop_reconnects", "How often a source came back.", labels=["stream"])
+    for stream, count in _by_stream(reports, lambda status: status.health.reconnects).items():
+        back.add_metric([stream], count)
+    yield from (up, back)
 
 
-def _by_stream(family: GaugeMetricFamily | CounterMetricFamily, values: dict[str, float]) -> Metric:
-    for stream, value in values.items():
-        family.add_metric([stream], value)
-    return family
+def _is_up(status: StreamStatus) -> int:
+    return int(status.phase in ("running", "ended", "paused"))
+
+
+def _by_stream(reports: Iterable[PipelineReport], of: Callable[[StreamStatus], int]) -> dict[str, int]:
+    """Return a figure by stream. Beyond the first MAX_LABELLED streams they are summed."""
+    found: dict[str, int] = {}
+    for status in (status for report in reports for status in report.streams):
+        label = status.stream if status.stream in found or len(found) < MAX_LABELLED else OTHER
+        found[label] = found.get(label, 0) + of(status)
+    return found

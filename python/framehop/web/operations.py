@@ -40,7 +40,7 @@ class Operation:
 STREAM = Parameter(name="stream", kind="string", text="Only of this stream; repeated, of any of them.", many=True)
 LANE = Parameter(name="lane", kind="string", text="Only of this lane; for a frame or a lag, `main` if it is not named.")
 WIDTH = Parameter(
-    name="width", kind="integer", text="The least width, in pixels. The picture is reduced in eighths of its own."
+    name="width", kind="integer", text="The least width, in pixels: the picture is halved as often as it stays so wide."
 )
 
 OPERATIONS = (

@@ -15,7 +15,8 @@ from framehop.types import Event, FramePointer, FrameRecord
 from framehop.web.errors import ApiError
 
 QUALITY = 80
-EIGHTHS = 8  # sizes that a picture is reduced to, in eighths of its own
+EIGHTHS = 8
+SIZES = (1, 2, 4, 8)  # what pictures are reduced to, in eighths of their own: those at which a JPEG is decoded soonest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def eighths_for(width: int, source_width: int) -> int:
     """Return how many eighths of the source are at least `width` wide: 8 for 0, or for a picture that is smaller."""
     if not 0 < width < source_width:
         return EIGHTHS
-    return max(1, -(-width * EIGHTHS // source_width))
+    return next(size for size in SIZES if source_width * size >= width * EIGHTHS)
 
 
 def _reduced(still: Still, eighths: int) -> tuple[int, int]:
