@@ -89,6 +89,19 @@ def test_the_keyboard_reaches_everything(page: Page, address: str) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+def test_rows_are_walked_by_arrows_and_found_again(page: Page, address: str) -> None:
+    page.goto(f"{address}#/events?stream=gate-1")
+    row = page.locator("tbody a").nth(1)
+    page.locator("tbody a").first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(row).to_be_focused()
+    opened = str(row.get_attribute("href"))
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".legend")
+    page.keyboard.press("Escape")
+    expect(page.locator(f"tbody a[href='{opened}']")).to_be_focused()
+
+
 @pytest.mark.parametrize(("colours", "rules"), [("light", ()), ("dark", ("color-contrast",))], ids=["light", "dark"])
 def test_contrast_names_and_roles_are_right(
     browser: Browser, address: str, world: World, colours: str, rules: tuple[str, ...]
