@@ -65,7 +65,7 @@ def test_a_stream_that_stops_is_marked_within_three_seconds(page: Page, address:
         tile("gate-1"),
     )
     assert took <= 3000 + 2 * late
-    expect(page.locator(f"{tile('gate-1')} .tile-reason")).to_contain_text("no ")
+    expect(page.locator(f"{tile('gate-1')} .tile-reason")).to_contain_text("no picture for")
     expect(page.locator(".summary")).to_contain_text("1 in trouble")
     expect(page.locator(tile("gate-2"))).to_have_attribute("data-tone", "ok")
 
@@ -96,7 +96,7 @@ def test_of_300_streams_only_those_that_can_be_seen_are_asked_for(page: Page, ad
     visible = page.locator(".tile").evaluate_all(
         "(tiles) => tiles.filter((tile) => tile.getBoundingClientRect().top < innerHeight).map((tile) => tile.dataset.stream)"
     )
-    until(lambda: set(visible) <= set(world.asked), "a picture of every tile in sight")
+    until(lambda: all(world.asked.count(name) > 2 for name in visible), "several pictures of every tile in sight")
     assert len(set(world.asked)) < 60
     assert "cam-299" not in world.asked
     page.keyboard.press("End")
