@@ -83,7 +83,7 @@ def test_a_run_is_seen_and_ends_its_page(house: House) -> None:
     url = next(found[0] for line in lines if (found := re.search(r"http://\S+", line)))
     with client_of(url) as client:
         until(lambda: client.get("/api/v1/streams").json()["streams"], "a stream", 60)
-        after, seqs = "", []
+        after, seqs = "", list[int]()
         while len(seqs) < 5:
             answer = client.get(f"/api/v1/latest/gate?after={after}&wait_s=10")
             if answer.status_code == 200:

@@ -10,9 +10,10 @@ from framehop._core import encode_jpeg
 from framehop.content import JPEG, VIDEO, kind_of
 from framehop.errors import UnsupportedPictureError
 from framehop.protocols import FrameLog
-from framehop.sinks.film import JpegStill, Still, film_picture
+from framehop.sinks.film import JpegStill, Still
 from framehop.types import Event, FramePointer, FrameRecord
 from framehop.web.errors import ApiError
+from framehop.web.reels import Reels
 
 QUALITY = 80
 EIGHTHS = 8
@@ -28,7 +29,7 @@ class Shown:
     height: int
 
 
-def still_of(log: FrameLog, pointer: FramePointer) -> tuple[FrameRecord, Still]:
+def still_of(log: FrameLog, pointer: FramePointer, reels: Reels) -> tuple[FrameRecord, Still]:
     """Read a frame's picture. Raises ApiError (410) when it is no longer in the log, PictureError when it cannot be shown."""
     record = log.read_frame(pointer)
     if record is None:
@@ -41,7 +42,7 @@ def still_of(log: FrameLog, pointer: FramePointer) -> tuple[FrameRecord, Still]:
     if kind == JPEG:
         return record, JpegStill(record.payload)
     if kind in VIDEO:
-        return record, film_picture(log, record.meta)
+        return record, reels.still(log, record.meta)
     raise UnsupportedPictureError(f"this frame is {kind[:64]!r}, which cannot be shown")
 
 

@@ -1,0 +1,80 @@
+"""Films that somebody looks at live: each picture is its own frame's, and is decoded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from framehop import _core
+from framehop.protocols import FrameLog
+from framehop.testing.memory_log import MemoryLog
+from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord
+from framehop.web import reels as reels_module
+from framehop.web.reels import Reels
+from tests.clips import number_in, write_film
+from tests.films import CLOSED, OPEN
+from tests.unit.test_sinks_films import ingest, numbers_of
+
+if not _core.VIDEO:
+    pytest.skip("this build has no video decoder", allow_module_level=True)
+
+COUNT = 34
+
+
+class Counting(MemoryLog):
+    """A log that counts what is read of it."""
+
+    reads = 0
+
+    def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
+        self.reads += 1
+        return super().read_frame(pointer)
+
+
+def filled(path: Path, params: str, bframes: int) -> tuple[Counting, list[FrameMeta], dict[FrameKey, int]]:
+    """Return a log with a film among frames of another stream, its frames, and the number that each shows."""
+    log = Counting(partitions=1)
+    ingest(log, write_film(path / "film.mp4", COUNT, params=params, bframes=bframes))
+    ingest(log, write_film(path / "other.mp4", 12, params=CLOSED), stream="other")
+    metas = [meta for meta in log.scan_frames() if meta.key.stream == "cam"]
+    return log, metas, numbers_of(metas)
+
+
+@pytest.mark.parametrize(("params", "bframes"), [(CLOSED, 0), (OPEN, 3)])
+@pytest.mark.parametrize("step", [1, 3, 7])
+def test_pictures_are_those_of_their_frames(tmp_path: Path, params: str, bframes: int, step: int) -> None:
+    log, metas, numbers = filled(tmp_path, params, bframes)
+    reels = Reels()
+    with log:
+        for meta in [*metas[::step], metas[2]]:  # the last one is far behind
+            picture = reels.still(cast(FrameLog, log), meta).pixels(0, 0)
+            assert number_in(picture) == numbers[meta.key]
+
+
+def test_whoever_follows_a_film_has_each_unit_decoded_once(tmp_path: Path) -> None:
+    log, metas, _ = filled(tmp_path, CLOSED, 0)
+    reels = Reels()
+    with log:
+        for meta in metas:
+            reels.still(cast(FrameLog, log), meta)
+    assert log.reads == COUNT
+
+
+def test_a_film_that_nobody_looks_at_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, metas, _ = filled(tmp_path, CLOSED, 0)
+    reels = Reels()
+    with log:
+        reels.still(cast(FrameLog, log), metas[0])
+        assert reels.sweep()
+        monkeypatch.setattr(reels_module, "IDLE_S", -1.0)
+        assert not reels.sweep()
+
+
+def test_a_reel_is_not_of_the_log_that_was_there_before(tmp_path: Path) -> None:
+    reels = Reels()
+    for _ in range(2):
+        log, metas, numbers = filled(tmp_path, CLOSED, 0)
+        with log:
+            assert number_in(reels.still(cast(FrameLog, log), metas[5]).pixels(0, 0)) == numbers[metas[5].key]
