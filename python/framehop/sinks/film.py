@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from framehop import _core
@@ -86,18 +86,9 @@ class Film:
         self._held: set[int] = set()
         self._known: dict[int, _core.VideoOutcome] = {}
 
-    def extend(self, frames: Iterable[FrameMeta]) -> None:
-        """Add access units that have come since, in the order of the log; those that are known are left out."""
-        for meta in frames:
-            if meta.key not in self._places:
-                self._places[meta.key] = len(self._frames)
-                self._frames.append(meta)
-
     def still(self, key: FrameKey) -> Still:
         """Return a frame's picture. Raises PictureError when it cannot be shown."""
-        place = self._places.get(key)
-        if place is None:
-            raise CorruptPictureError("its bytes are not in the log")
+        place = self._places[key]
         self._reach(place)
         found = self._known.pop(place, None)
         if found is None:
