@@ -49,7 +49,8 @@ class Page:
 def ui(house: House, *words: str | Path) -> Iterator[Page]:
     """`framehop ui` on any free port, until Ctrl-C."""
     house.env["XDG_CACHE_HOME"] = str(house.path / "cache")
-    process = house.start("ui", "--log", house.log, "--port", "0", "--json", *words)
+    where = () if "--log" in words else ("--log", house.log)
+    process = house.start("ui", *where, "--port", "0", "--json", *words)
     assert process.stdout is not None
     said = json.loads(process.stdout.readline())
     with client_of(said["url"]) as client:
