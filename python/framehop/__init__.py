@@ -6,8 +6,8 @@
         print(event.event_id, [(o.label, o.confidence) for o in event.objects])
 
 There are three verbs, `ingest`, `detect` and `run`; the `Pipeline` behind them, which your own program can start, feed and stop;
-`stream`, which takes pictures of your own; and the pieces that it is made of. Names are loaded on first use: `import framehop`
-itself is quick and pulls in nothing heavy.
+`stream`, which takes pictures of your own; `live` and `draw`, which show what is found as it is found; and the pieces that all of
+it is made of. Names are loaded on first use: `import framehop` itself is quick and pulls in nothing heavy.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from framehop.log import open_log
     from framehop.ops.audit import audit
     from framehop.pipeline.api import detect, ingest, run
+    from framehop.pipeline.live import live
     from framehop.pipeline.pipeline import Pipeline
     from framehop.pipeline.stream import stream
+    from framehop.sinks.draw import draw
     from framehop.types import Event, Frame, FrameKey
 
 __all__ = [
@@ -43,8 +45,10 @@ __all__ = [
     "audit",
     "decode_jpeg",
     "detect",
+    "draw",
     "encode_jpeg",
     "ingest",
+    "live",
     "load_model",
     "open_log",
     "run",
@@ -67,8 +71,10 @@ _HOME = {
     "audit": "framehop.ops.audit",
     "decode_jpeg": "framehop._core",
     "detect": "framehop.pipeline.api",
+    "draw": "framehop.sinks.draw",
     "encode_jpeg": "framehop._core",
     "ingest": "framehop.pipeline.api",
+    "live": "framehop.pipeline.live",
     "load_model": "framehop.inference.engine",
     "open_log": "framehop.log",
     "run": "framehop.pipeline.api",

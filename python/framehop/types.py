@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from framehop.bridges import CocoAnnotation, SupervisionArguments, coco_annotations, supervision_arguments
 from framehop.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -259,6 +260,16 @@ class Event:
     @property
     def key(self) -> FrameKey:
         return FrameKey(self.stream, self.epoch, self.seq)
+
+    def to_supervision(self) -> SupervisionArguments:
+        """Return the objects as `supervision.Detections(**event.to_supervision())` takes them, a row per object in their order.
+        Needs no supervision itself. Of tracked and untracked objects together the untracked ones have the track -1."""
+        return supervision_arguments(self.objects)
+
+    def to_coco(self, image_id: int) -> list[CocoAnnotation]:
+        """Return the objects as COCO's results have them, with `bbox` as x, y, width and height in source pixels, and the label id
+        as the category. `image_id`: the picture's number in your data set."""
+        return coco_annotations(self.objects, image_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

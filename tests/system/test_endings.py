@@ -70,7 +70,7 @@ def test_a_worker_that_dies_in_the_drain_is_not_started_again(house: House) -> N
 @pytest.mark.parametrize("wrong", [{"loop": -1}, {"rate": 0.0}])
 def test_options_that_cannot_be_are_refused_before_anything_starts(house: House, wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="out of range"):
-        framehop.run(SHAPES, log=house.log, **wrong)  # type: ignore[arg-type]
+        framehop.run(SHAPES, log=house.log, **wrong)  # type: ignore[call-overload]
     assert not house.log.exists()
 
 

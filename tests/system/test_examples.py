@@ -15,6 +15,8 @@ import av
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 import framehop
 from framehop.sources import parse_source
@@ -105,7 +107,17 @@ def test_fastapi_service(house: House) -> None:
     shutil.copy(ROOT / "examples" / "fastapi_service.py", house.path)
     env = house.env | {"FRAMEHOP_LOG": str(house.log), "FRAMEHOP_MODEL": str(write_model(house.path))}
     service = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "fastapi_service:app", "--reload", "--port", str(port)],
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "fastapi_service:app",
+            "--reload",
+            "--timeout-graceful-shutdown",
+            "2",
+            "--port",
+            str(port),
+        ],
         cwd=house.path,
         env=env,
         stderr=subprocess.PIPE,
@@ -114,6 +126,7 @@ def test_fastapi_service(house: House) -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             before = _processes(client, [])
             _detects(client)
+            _shows_cameras(client)
             (house.path / "fastapi_service.py").touch()
             after = _processes(client, before)
             assert not set(after) & set(before)
@@ -148,19 +161,54 @@ def _processes(client: httpx.Client, others: list[int]) -> list[int]:
 
 
 def _detects(client: httpx.Client) -> None:
-    answer = client.post("/streams/gate", content=next(shapes().pictures()).payload)
+    answer = client.post("/streams/gate-1", content=next(shapes().pictures()).payload)
     assert answer.status_code == 200, answer.text
     assert answer.json()["outcome"] == "detected"
-    refused = client.post("/streams/gate", content=b"no picture")
+    refused = client.post("/streams/gate-1", content=b"no picture")
     assert refused.status_code == 422
     assert "do not begin as a JPEG does" in refused.json()["detail"]
 
 
+def _shows_cameras(client: httpx.Client) -> None:
+    """Each camera has boxes and a live picture, which changes."""
+    for camera in ("door", "yard", "gate"):
+        event = _newest_boxes(client, camera)
+        assert str(event["event_id"]).startswith(f"{camera}/")
+        assert event["outcome"] in {"detected", "skipped"}
+    one, two = _live_pictures(client, "yard", 2)
+    assert one.shape == two.shape == (360, 640, 3)
+    assert not np.array_equal(one, two)
+    assert client.get("/cameras/cellar/live").status_code == 404
+
+
+def _newest_boxes(client: httpx.Client, camera: str) -> dict[str, object]:
+    def there() -> bool:
+        return client.get(f"/cameras/{camera}/boxes").status_code == 200
+
+    until(there, f"boxes of {camera}")
+    found: dict[str, object] = client.get(f"/cameras/{camera}/boxes").json()
+    return found
+
+
+def _live_pictures(client: httpx.Client, camera: str, count: int) -> list[NDArray[np.uint8]]:
+    """Read so many parts of a camera's Motion JPEG, and go."""
+    with client.stream("GET", f"/cameras/{camera}/live") as answer:
+        assert answer.headers["content-type"].startswith("multipart/x-mixed-replace")
+        received = b""
+        for chunk in answer.iter_bytes():
+            received += chunk
+            if received.count(b"--frame\r\n") > count:
+                break
+    parts = received.split(b"--frame\r\n")[1 : count + 1]
+    return [framehop.decode_jpeg(part.partition(b"\r\n\r\n")[2]) for part in parts]
+
+
 def test_the_python_of_the_page_on_embedding(house: House, clip: Path) -> None:
-    code, pushing = snippets("docs/embed.md")
+    code, pushing, watching = snippets("docs/embed.md")
     assert f'"{clip.name}"' in code
     lines = python(house, "-c", code).splitlines()
     assert [line.split("/")[2] for line in lines] == [str(seq) for seq in range(COUNT)]
+    assert python(house, "-c", watching).splitlines() == [f"gate-1 {COUNT - 1} (240, 320, 3)"]
     assert python(house, "-c", pushing) == ""
     with framehop.open_log(house.path / "framehop-data", create=False) as log:
         assert {meta.key.stream for meta in log.scan_frames()} == {"gate-1", "gate-2"}
@@ -172,10 +220,13 @@ def test_every_example_is_run_here() -> None:
 
 
 def test_the_python_of_readme(house: House, clip: Path) -> None:
-    [code] = snippets("README.md")
+    code, watching = snippets("README.md")
     assert f'"{clip.name}"' in code
     lines = python(house, "-c", code).splitlines()
     assert [line.split("/")[2] for line in lines] == [str(seq) for seq in range(COUNT)]
+    python(house, "-c", watching)
+    with Image.open(house.path / "newest.jpg") as picture:
+        assert picture.size == (320, 240)
 
 
 def test_the_python_of_the_page_on_the_log(house: House) -> None:

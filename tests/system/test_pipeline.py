@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import framehop
@@ -15,6 +16,7 @@ from framehop.sources import parse_source
 from framehop.sources.demo import demo_sources
 from framehop.sources.pan import PanSource
 from framehop.testing.synthetic import forged_jpeg
+from tests.clips import number_in, write_film
 from tests.system.harness import House, check_ledger, pictures_of
 from tests.tiny_model import write_model
 from tests.waiting import until
@@ -215,3 +217,29 @@ def test_api_iterates_events_and_can_be_left_early(house: House) -> None:
     rest = [event.seq for event in framehop.run(many, log=house.log, rate="max", options=quick)]
     assert 0 < rest[0] < rest[-1] == 399
     check_ledger(house.log, {"testsrc": pictures_of(many)})
+
+
+def seq_in(picture: NDArray[np.uint8]) -> int:
+    """Read the seq that the test card has along its upper edge, 32 fields."""
+    field = picture.shape[1] // 32
+    fields = picture[1, field // 2 :: field][:32].mean(axis=-1) > 127
+    return int("".join("1" if field else "0" for field in fields), 2)
+
+
+def test_run_yields_each_event_with_its_own_picture(house: House) -> None:
+    """Of a film as it is too, whose pictures do not come in the order of the screen; and the loop can be left early."""
+    film = write_film(house.path / "film.mp4", 20, bframes=3)
+    quick = framehop.DetectOptions(model=str(write_model(house.path)))
+    shown: dict[str, list[tuple[str, int]]] = {"testsrc": [], "film": []}
+    sources = ("testsrc:?size=320x240&count=20", film)
+    for event, picture in framehop.run(*sources, log=house.log, rate="max", codec="copy", options=quick, pictures=True):
+        assert picture is not None
+        assert not picture.flags.writeable
+        number = seq_in(picture) if event.stream == "testsrc" else number_in(picture)
+        shown[event.stream].append((event.captured_at, number))
+    for stream, found in shown.items():
+        assert [number for _, number in sorted(found)] == list(range(20)), stream
+    assert [number for _, number in shown["film"]] != list(range(20)), "it has pictures that are shown later"
+    for event, _ in framehop.run("left=testsrc:?count=400", log=house.log, rate=20.0, options=quick, pictures=True):
+        assert event.stream == "left"
+        break

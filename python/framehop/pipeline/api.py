@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import itertools
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Literal, overload
 
 from framehop.config import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError, SourceError
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Rate
+from framehop.pipeline.picture_log import PictureLog
 from framehop.pipeline.pipeline import Pipeline
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.streams import Streams
+from framehop.sinks.seen import Seen
 from framehop.sources import DEFAULT_CODEC, Codec
 from framehop.types import Event
 
@@ -59,6 +64,7 @@ def detect(
     return _events_of(pipeline)
 
 
+@overload
 def run(
     *sources: str | Path,
     log: str | Path = DEFAULT_LOG,
@@ -67,8 +73,32 @@ def run(
     codec: Codec = DEFAULT_CODEC,
     options: DetectOptions | None = None,
     log_options: LogOptions | KafkaOptions | None = None,
-) -> Iterator[Event]:
+    pictures: Literal[False] = False,
+) -> Iterator[Event]: ...
+@overload
+def run(
+    *sources: str | Path,
+    log: str | Path = DEFAULT_LOG,
+    rate: Rate = "realtime",
+    loop: int = 1,
+    codec: Codec = DEFAULT_CODEC,
+    options: DetectOptions | None = None,
+    log_options: LogOptions | KafkaOptions | None = None,
+    pictures: Literal[True],
+) -> Iterator[Seen]: ...
+def run(
+    *sources: str | Path,
+    log: str | Path = DEFAULT_LOG,
+    rate: Rate = "realtime",
+    loop: int = 1,
+    codec: Codec = DEFAULT_CODEC,
+    options: DetectOptions | None = None,
+    log_options: LogOptions | KafkaOptions | None = None,
+    pictures: bool = False,
+) -> Iterator[Event] | Iterator[Seen]:
     """Ingest and detect in one call: iterate the events until finite sources are done and every frame has its event.
+
+    `pictures`: iterate `(event, picture)` instead, each frame in the order of the log, as `live` does with `newest=False`.
 
     When a source fails the others go on, and a SourceError is raised after the last event. Raises ConfigError or SourceError at
     once if the run cannot be started, and while iterating what `detect` raises.
@@ -77,10 +107,21 @@ def run(
         raise ConfigError("run needs at least one source, such as clip.mp4")
     pipeline = Pipeline(log, options=options, log_options=log_options, ends_with_sources=True)
     pipeline.add_all(*map(str, sources), rate=rate, loop=loop, codec=codec)
-    return _events_of(pipeline)
+    return _seen_of(pipeline, LogAt.of(log, log_options)) if pictures else _events_of(pipeline)
 
 
-def _events_of(pipeline: Pipeline) -> Iterator[Event]:
+def _seen_of(pipeline: Pipeline, at: LogAt) -> Iterator[Seen]:
+    """Do as `_events_of` does, with the picture of each event."""
+    with contextlib.closing(_events_of(pipeline)) as events:
+        first = next(events, None)  # before it there may be no log
+        if first is None:
+            return
+        with PictureLog(at) as pictures:
+            for event in itertools.chain([first], events):
+                yield pictures.seen(event)
+
+
+def _events_of(pipeline: Pipeline) -> Generator[Event, None, None]:
     """Start the pipeline and iterate its events. Closing the iterator drains it. Raises SourceError after the last event."""
     with pipeline:
         yield from pipeline.events()

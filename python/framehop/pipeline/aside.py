@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+from framehop.errors import ClosedError
 
 T = TypeVar("T")
 
@@ -21,12 +23,16 @@ class Aside:
         self._name = name
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Queue `call`. Use from one thread at a time, and wait for one call before the next, so that the queue stays short."""
+        """Queue `call`. Use from one thread at a time, and wait for one call before the next, so that the queue stays short. Raises
+        ClosedError after `close`, when nobody would make the call."""
         future: Future[T] = Future()
 
         def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(call())
             except BaseException as error:  # noqa: BLE001  the waiter gets it
@@ -36,11 +42,39 @@ class Aside:
             self._thread = threading.Thread(target=_run, args=(self._calls,), name=self._name, daemon=True)
             self._thread.start()
         self._calls.put(work)
+        if self._closed and future.cancel():  # the thread may have ended before it came to this
+            raise ClosedError(f"{self._name} is closed")
         return future
 
     def close(self) -> None:
-        """End the thread after the call under way. Closing twice is harmless."""
+        """End the thread after the calls that are queued. Closing twice is harmless."""
+        self._closed = True
         self._calls.put(None)
+
+
+class OneCall(Generic[T]):
+    """One kind of blocking call made aside, again and again. If its waiter is cancelled, the next one waits for the call under way,
+    so that no result is lost. Use from one task at a time."""
+
+    def __init__(self, name: str) -> None:
+        self._aside = Aside(name)
+        self._pending: Future[T] | None = None
+
+    async def result_of(self, call: Callable[[], T]) -> T:
+        """Return the result of `call`, or of the earlier call whose waiter was cancelled. Raises what that raises. After `close` it
+        is made here: by then it must have nothing to wait for."""
+        if self._pending is None:
+            try:
+                self._pending = self._aside.submit(call)
+            except ClosedError:
+                return call()
+        await _done(pending := self._pending)  # a cancellation leaves it pending, even if it came with the result
+        self._pending = None
+        return pending.result()
+
+    def close(self) -> None:
+        """End the thread after the call under way. Closing twice is harmless."""
+        self._aside.close()
 
 
 def _run(calls: queue.SimpleQueue[Callable[[], None] | None]) -> None:
@@ -63,6 +97,11 @@ async def finished_aside(call: Callable[[], T]) -> T:
 
 async def result_of(future: Future[T]) -> T:
     """Wait for `future` in the running loop. Cancelling this does not cancel the call: wait for the same future again."""
+    await _done(future)
+    return future.result()
+
+
+async def _done(future: Future[T]) -> None:
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
 
@@ -72,4 +111,3 @@ async def result_of(future: Future[T]) -> T:
 
     future.add_done_callback(wake)
     await woken.wait()
-    return future.result()

@@ -6,14 +6,15 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Self
 
 from framehop.log import LogAt
-from framehop.pipeline.aside import Aside, result_of
+from framehop.pipeline.aside import OneCall
+from framehop.protocols import Start
 from framehop.types import Event, EventRecord
 
 POLL_S = 0.25
+AT_ONCE_S = 1e-6  # with 0 a reader of Kafka first asks where the end is
 BATCH = 256  # the most events that are read ahead
 
 
@@ -31,8 +32,10 @@ class Events:
         lane: str,
         *,
         over: Callable[[], bool],
+        start: Start = "latest",
     ) -> None:
-        """Begins after the newest event there is now. `over`: says whether the pipeline has ended. Raises LogError."""
+        """Begins at `start`: after the newest event there is now, or at the oldest. `over`: says whether the pipeline has ended.
+        Raises LogError."""
         self._lane = lane
         self._over = over
         self._check: Callable[[], None] = lambda: None
@@ -41,11 +44,10 @@ class Events:
         self._found: deque[EventRecord] = deque()
         self._using = threading.Lock()  # held by the reader's user, who also closes it if another thread calls close()
         self._closed = False
-        self._aside = Aside("events")
-        self._pending: Future[bool] | None = None
+        self._fetching = OneCall[bool]("framehop-events")
         self._log = at.open(create=False)
         try:
-            self._reader = self._log.events(start="latest")
+            self._reader = self._log.events(start=start)
         except BaseException:
             self._log.close()
             raise
@@ -71,33 +73,34 @@ class Events:
                 raise StopIteration
         return self._found.popleft()
 
+    def take(self, wait_s: float) -> list[EventRecord]:
+        """Return the next events in order, as many as can be had; wait up to `wait_s` for the first. None come after the end."""
+        if not self._found:
+            self._fetch_within(wait_s)
+        found = list(self._found)
+        self._found.clear()
+        return found
+
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
         while not self._found:
-            if not await self._fetch_aside():
+            if not await self._fetching.result_of(self._fetch):
                 self._end()
                 raise StopAsyncIteration
         return self._found.popleft().event
 
-    async def _fetch_aside(self) -> bool:
-        """Fetch in the other thread. After a cancellation the next call waits for the same fetch, so its events are not lost."""
-        if self._pending is None:
-            self._pending = self._aside.submit(self._fetch)
-        try:
-            return await result_of(self._pending)
-        finally:
-            if self._pending is not None and self._pending.done():
-                self._pending = None
-
     def _fetch(self) -> bool:
         """Wait up to POLL_S for more events; False when none will come any more."""
+        return self._fetch_within(POLL_S)
+
+    def _fetch_within(self, wait_s: float) -> bool:
         with self._using:
             if self._closed:
                 return False
             last_look = self._over()
-            records = self._reader.poll(BATCH, 0.0 if last_look else POLL_S)
+            records = self._reader.poll(BATCH, 0.0 if last_look else wait_s)
             self._found.extend(record for record in records if record.event.lane == self._lane)
         self._close_if_left()
         return bool(records) or not last_look
@@ -113,7 +116,7 @@ class Events:
     def close(self) -> None:
         """End the iteration, also one under way in another thread. The pipeline goes on. Thread-safe; closing twice is harmless."""
         self._closed = True
-        self._aside.close()
+        self._fetching.close()
         self._close_if_left()
 
     def _close_if_left(self) -> None:

@@ -1,1 +1,1 @@
-"""Films of a log, to look at. Needs the extra `video`, which is imported only when used."""
+"""Pictures and films of a log, to look at. Drawing and films need the extra `video`, which is imported only when used."""

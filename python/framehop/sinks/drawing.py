@@ -10,7 +10,7 @@ from functools import lru_cache
 from framehop.sinks.colours import Colours
 from framehop.sinks.pillow import Image, ImageDraw, ImageFont
 from framehop.sinks.tags import Rect, place_tag
-from framehop.types import DetectedObject
+from framehop.types import DetectedObject, Event
 
 Size = tuple[int, int]
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -18,6 +18,20 @@ _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _BLACK, _WHITE, _GREY = (0, 0, 0), (255, 255, 255), (96, 96, 96)
 _MAX_TAGS = 200  # only the strongest boxes; each looks for a place among all before it
 _MAX_TEXT = 400  # a reason may quote hostile bytes
+_MAX_LABEL = 100
+
+
+def draw_event(
+    image: Image.Image, event: Event | None, scale: tuple[float, float], colours: Colours | None = None
+) -> None:
+    """Draw what an event found onto `image`, or a caption that says why it found nothing. `scale`, `colours`: as for
+    `draw_objects`."""
+    if event is None:
+        draw_caption(image, "no event yet")
+    elif event.outcome == "detected":
+        draw_objects(image, event.objects, scale, colours)
+    else:
+        draw_caption(image, f"{event.outcome}: {event.reason}")
 
 
 def draw_objects(
@@ -56,7 +70,7 @@ def _draw_tags(
     font = _font(_text_height(size[1]))
     taken: list[Rect] = []
     for found, box in placed[:_MAX_TAGS]:
-        text = f"{found.label} {found.confidence:.2f}"
+        text = _tag_text(found)
         left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
         place = place_tag(box, (right - left + 6, bottom - top + 6), taken, size)
         taken.append(place)
@@ -64,6 +78,11 @@ def _draw_tags(
         draw.rectangle(place, fill=fill, outline=_BLACK)
         bright = fill[0] * 299 + fill[1] * 587 + fill[2] * 114 > 128_000
         draw.text((place[0] + 3 - left, place[1] + 3 - top), text, fill=_BLACK if bright else _WHITE, font=font)
+
+
+def _tag_text(found: DetectedObject) -> str:
+    track = "" if found.track_id is None else f" #{found.track_id}"
+    return f"{found.label[:_MAX_LABEL]}{track} {found.confidence:.2f}"
 
 
 def _within(at: float, side: int) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from framehop.content import JPEG, VIDEO, kind_of
 from framehop.errors import PictureError
 from framehop.sinks.colours import Colours
-from framehop.sinks.drawing import Size, draw_caption, draw_objects, grey_card
-from framehop.sinks.film import Film, JpegStill, Still
+from framehop.sinks.drawing import Size, draw_event, grey_card
+from framehop.sinks.film import Film
+from framehop.sinks.film_decoder import JpegStill, Still
+from framehop.sinks.pictures import GONE
 from framehop.sinks.pillow import Image
 from framehop.types import Event, FrameRecord
 
@@ -37,12 +39,7 @@ def annotated_picture(
         image, scale = _fitted(still, size or MAX_SIZE, enlarge=size is not None)
     except PictureError as error:
         return grey_card(size or CARD_SIZE, f"cannot be shown: {error}")
-    if event is None:
-        draw_caption(image, "no event yet")
-    elif event.outcome == "skipped":
-        draw_caption(image, f"skipped: {event.reason}")
-    else:
-        draw_objects(image, event.objects, scale, colours)
+    draw_event(image, event, scale, colours)
     return image if size is None else _centred(image, size)
 
 
@@ -54,7 +51,7 @@ def _problem(record: FrameRecord | None, event: Event | None, film: Film | None)
     if event is not None and event.outcome == "failed":
         return f"failed: {event.reason}"
     if record is None:
-        return "no longer in the log"
+        return GONE
     if record.payload is None:
         return "lost data"
     kind = kind_of(record.meta.content_type)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from framehop.protocols import FrameLog
 from framehop.types import Event, FramePointer
 from framehop.web.pool import Pool
+from framehop.web.reels import IDLE_S, Reels
 from framehop.web.stills import Shown, boxed, eighths_for, shown, still_of
 
 KEPT_BYTES = 64 << 20
@@ -34,6 +35,8 @@ class Pictures:
         self._kept: OrderedDict[_Key, Shown] = OrderedDict()
         self._bytes = 0
         self._making: dict[_Key, asyncio.Task[Shown]] = {}
+        self._reels = Reels()
+        self._sweep: asyncio.TimerHandle | None = None
 
     async def shown(self, pointer: FramePointer, *, width: int = 0, lane: str = "", source_width: int = 0) -> Shown:
         """Return the picture at `pointer`, at least `width` wide, with the boxes of `lane` if one is named. `source_width`: its own
@@ -51,6 +54,8 @@ class Pictures:
     async def _make(self, key: _Key, width: int) -> Shown:
         made = await self._pool.run(lambda: self._read(key.pointer, width, key.lane), MADE_S)
         self._keep(key, made)
+        if self._sweep is None:
+            self._sweep_later()
         return made
 
     def _made(self, key: _Key, task: asyncio.Task[Shown]) -> None:
@@ -59,10 +64,16 @@ class Pictures:
             task.exception()  # if all who waited are gone, nobody else takes note of it
 
     def _read(self, pointer: FramePointer, width: int, lane: str) -> Shown:
-        record, still = still_of(self._log(), pointer)
+        record, still = still_of(self._log(), pointer, self._reels)
         if lane:
             return boxed(still, self._event_of(record.meta.key.event_id(lane)), width)
         return shown(record, still, width)
+
+    def _sweep_later(self) -> None:
+        """Have films let go once nobody looks at them, without a thread of its own for it."""
+        self._sweep = None
+        if self._reels.sweep():
+            self._sweep = asyncio.get_running_loop().call_later(IDLE_S, self._sweep_later)
 
     def _keep(self, key: _Key, made: Shown) -> None:
         self._kept[key] = made

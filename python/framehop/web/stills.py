@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from framehop._core import encode_jpeg
-from framehop.content import JPEG, VIDEO, kind_of
+from framehop.content import JPEG, kind_of
 from framehop.errors import UnsupportedPictureError
 from framehop.protocols import FrameLog
-from framehop.sinks.film import JpegStill, Still, film_picture
+from framehop.sinks.film_decoder import JpegStill, Still
 from framehop.types import Event, FramePointer, FrameRecord
 from framehop.web.errors import ApiError
+from framehop.web.reels import Reels
 
 QUALITY = 80
 EIGHTHS = 8
@@ -28,7 +27,7 @@ class Shown:
     height: int
 
 
-def still_of(log: FrameLog, pointer: FramePointer) -> tuple[FrameRecord, Still]:
+def still_of(log: FrameLog, pointer: FramePointer, reels: Reels) -> tuple[FrameRecord, Still]:
     """Read a frame's picture. Raises ApiError (410) when it is no longer in the log, PictureError when it cannot be shown."""
     record = log.read_frame(pointer)
     if record is None:
@@ -37,12 +36,9 @@ def still_of(log: FrameLog, pointer: FramePointer) -> tuple[FrameRecord, Still]:
         raise ApiError(410, "this frame's picture is lost: its bytes were damaged, or too large to be taken")
     if record.meta.error:
         raise UnsupportedPictureError(f"this frame has no picture: {record.meta.error}")
-    kind = kind_of(record.meta.content_type)
-    if kind == JPEG:
+    if kind_of(record.meta.content_type) == JPEG:
         return record, JpegStill(record.payload)
-    if kind in VIDEO:
-        return record, film_picture(log, record.meta)
-    raise UnsupportedPictureError(f"this frame is {kind[:64]!r}, which cannot be shown")
+    return record, reels.still(log, record)
 
 
 def shown(record: FrameRecord, still: Still, width: int) -> Shown:
@@ -55,18 +51,10 @@ def shown(record: FrameRecord, still: Still, width: int) -> Shown:
 
 def boxed(still: Still, event: Event | None, width: int) -> Shown:
     """Return the picture with the boxes of its event drawn in. Raises PictureError, MissingExtraError without Pillow."""
-    from framehop.sinks.drawing import draw_caption, draw_objects
-    from framehop.sinks.pillow import Image
+    from framehop.sinks.draw import draw
 
     pixels = still.pixels(*_reduced(still, eighths_for(width, still.size[0])))
-    image = Image.fromarray(pixels)
-    if event is None:
-        draw_caption(image, "no event yet")
-    elif event.outcome != "detected":
-        draw_caption(image, f"{event.outcome}: {event.reason}")
-    else:
-        draw_objects(image, event.objects, (image.width / still.size[0], image.height / still.size[1]))
-    return _of(still, encode_jpeg(np.asarray(image), quality=QUALITY))
+    return _of(still, encode_jpeg(pixels if event is None else draw(pixels, event), quality=QUALITY))
 
 
 def eighths_for(width: int, source_width: int) -> int:

@@ -276,7 +276,8 @@ class EmbeddedLog:
         if not self._handles.close(failed=failed):
             return
         self._context.maintenance.close()
-        self._db.close()
+        with self._lock:  # another thread may be reading a frame
+            self._db.close()
         self._context.bell.close()
         if self._copy is not None:
             self._copy.close()

@@ -16,6 +16,7 @@ from framehop.handles import Handles
 from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.errors import translated
+from framehop.log.kafka.frame_clients import FrameClients
 from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.link import KafkaLink
@@ -71,6 +72,7 @@ class KafkaLog:
         self._handles = Handles(self.url)
         self._slots = MemberSlots()
         self._groups: dict[str, GroupOffsets] = {}
+        self._frames = FrameClients(self._connection)
 
     @property
     def url(self) -> str:
@@ -164,22 +166,16 @@ class KafkaLog:
         return {}
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
+        """Read one frame, quickest when it is among the next ones after a frame that was read before."""
         self._check_open()
-        partition = pointer.topic_partition
-        if partition not in self._connection.frame_partitions():
+        message = self._frames.read(pointer)
+        if message is None:
             return None
-        if pointer.offset < begins(self._connection, [partition]).get(partition, pointer.offset):
+        try:
+            meta = parse_frame(message)
+        except NotOursError:
             return None
-        with PartitionScan(self._connection, {partition: pointer.offset}) as scan:
-            for message in scan:
-                if message.offset() != pointer.offset:
-                    return None
-                try:
-                    meta = parse_frame(message)
-                except NotOursError:
-                    return None
-                return FrameRecord(meta=meta, payload=payload_of(message, meta))
-        return None
+        return FrameRecord(meta=meta, payload=payload_of(message, meta))
 
     def ingest_accounts(self) -> list[IngestAccount]:
         self._check_open()
@@ -300,6 +296,7 @@ class KafkaLog:
     def _close(self, *, failed: bool) -> None:
         if not self._handles.close(failed=failed):
             return
+        self._frames.close()
         for offsets in self._groups.values():
             offsets.close()
         self._slots.release()

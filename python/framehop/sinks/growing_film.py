@@ -1,0 +1,122 @@
+"""Shows pictures of a film that is still being written: its decoder goes on from one picture to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from framehop import _core
+from framehop.content import VIDEO, kind_of
+from framehop.errors import CorruptPictureError
+from framehop.protocols import FrameLog
+from framehop.sinks.film import LONGEST_GROUP, LONGEST_GROUP_US, may_begin
+from framehop.sinks.film_decoder import WHY, FilmDecoder, Still
+from framehop.types import FrameMeta, FramePointer, FrameRecord
+
+NEAR = 512  # records of the partition that are read at most to go on, before a key frame is looked for from behind
+LOOKS_US = (
+    2_000_000,
+    10_000_000,
+    LONGEST_GROUP_US,
+)  # most groups are short, and in Kafka looking back costs their bytes
+
+
+class GrowingFilm:
+    """The film of one epoch in one partition. Whoever asks for pictures in the order of the log has each unit read and decoded
+    once; whoever leaves some out, only from the last key frame on. Use from one thread."""
+
+    def __init__(self, log: FrameLog, pool: _core.VideoPool) -> None:
+        self._log = log
+        self._pool = pool
+        self._decoder: FilmDecoder | None = None
+        self._next: int | None = None  # the offset after the last record that was read
+        self._seq = -1  # of the unit that was decoded last
+
+    @property
+    def bytes(self) -> int:
+        """Number of bytes of memory that its decoder takes, about."""
+        return self._decoder.bytes if self._decoder is not None else 0
+
+    def still(self, wanted: FrameRecord) -> Still:
+        """Return the picture of a frame that has its bytes. Raises PictureError when it cannot be shown, LogError."""
+        seq = wanted.meta.key.seq
+        if self._decoder is None or not self._decoder.has(seq):
+            self._reach(wanted)
+        if self._decoder is None:
+            raise CorruptPictureError(WHY["no_keyframe"])
+        return self._decoder.still(seq, wanted.meta.content_type)
+
+    def _reach(self, wanted: FrameRecord) -> None:
+        """Decode up to the unit. After an error decoding begins anew."""
+        offset = wanted.meta.pointer.offset
+        try:
+            for unit in self._units_up_to(wanted):
+                self._feed(unit, wanted.meta)
+        except BaseException:
+            self._decoder = self._next = None
+            raise
+        self._next = offset + 1
+
+    def _units_up_to(self, wanted: FrameRecord) -> Iterable[FrameRecord]:
+        offset = wanted.meta.pointer.offset
+        if self._next is not None and self._next <= offset <= self._next + NEAR:
+            return self._new_units(self._next, wanted)
+        self._decoder = None
+        return self._group(wanted)
+
+    def _new_units(self, begin: int, wanted: FrameRecord) -> list[FrameRecord]:
+        """Return what there is to decode from offset `begin` on. With a key frame after the first unit all before it is left out,
+        and a new decoder begins there."""
+        units: list[FrameRecord] = []
+        for record in self._between(begin, wanted):
+            if units and may_begin(record.meta, wanted.meta.captured_us):
+                units.clear()
+                self._decoder = None
+            units.append(record)
+        return units
+
+    def _between(self, begin: int, wanted: FrameRecord) -> Iterator[FrameRecord]:
+        pointer = wanted.meta.pointer
+        for offset in range(begin, pointer.offset):
+            at = FramePointer(topic=pointer.topic, partition=pointer.partition, offset=offset)
+            record = self._log.read_frame(at)
+            if record is not None and _same_film(record.meta, wanted.meta):
+                yield record
+        yield wanted
+
+    def _group(self, wanted: FrameRecord) -> Iterator[FrameRecord]:
+        """Yield the units from the wanted one's key frame on; only itself when the log does not have that."""
+        for meta in self._metas_since_key_frame(wanted.meta):
+            record = wanted if meta.pointer == wanted.meta.pointer else self._log.read_frame(meta.pointer)
+            if record is not None:
+                yield record
+
+    def _metas_since_key_frame(self, wanted: FrameMeta) -> list[FrameMeta]:
+        if may_begin(wanted, wanted.captured_us):
+            return [wanted]
+        pointer = wanted.pointer
+        for within_us in LOOKS_US:
+            found = self._log.look_back(pointer.topic_partition, pointer.offset + 1, within_us)
+            metas = [meta for meta in found if _same_film(meta, wanted)][-LONGEST_GROUP:]
+            for place in reversed(range(len(metas))):
+                if may_begin(metas[place], wanted.captured_us):
+                    return metas[place:]
+        return [wanted]
+
+    def _feed(self, unit: FrameRecord, wanted: FrameMeta) -> None:
+        """Decode one unit. One without bytes is left out, and the next one is told so by its number."""
+        meta = unit.meta
+        if self._decoder is None and may_begin(meta, wanted.captured_us):
+            self._decoder = FilmDecoder(self._pool, VIDEO[kind_of(meta.content_type)])
+            self._seq = meta.key.seq - 1
+        if self._decoder is None or meta.key.seq <= self._seq:  # a log may hold a frame twice
+            return
+        if unit.payload is None or meta.error or kind_of(meta.content_type) not in VIDEO:
+            return
+        if meta.key.seq != self._seq + 1:
+            self._decoder.note_gap()
+        self._seq = meta.key.seq
+        self._decoder.feed(meta.key.seq, meta.captured_us, unit.payload, wanted.key.seq)
+
+
+def _same_film(one: FrameMeta, other: FrameMeta) -> bool:
+    return (one.key.stream, one.key.epoch) == (other.key.stream, other.key.epoch)

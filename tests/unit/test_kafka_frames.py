@@ -1,0 +1,97 @@
+"""Single frames of a log in Kafka: what retention has removed, clients that hold too much, and a log that closes meanwhile."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from framehop.errors import ClosedError
+from framehop.log import KafkaOptions
+from framehop.log.kafka import frame_client, frame_clients
+from framehop.log.kafka.frame_client import FrameClient
+from framehop.log.kafka.kafka_log import KafkaLog
+from framehop.log.kafka.topics import TopicPlan
+from framehop.types import FramePointer
+from tests.broker import Cluster
+from tests.logs import TIMEOUT_S, is_whole, write
+
+COUNT = 20
+
+
+@pytest.fixture
+def log(kafka_cluster: Cluster, tmp_path: Path) -> Iterator[KafkaLog]:
+    prefix = f"frames-{uuid.uuid4()}"
+    with KafkaLog(f"kafka://{kafka_cluster.bootstrap}/{prefix}", options=KafkaOptions(state_dir=str(tmp_path))) as log:
+        log.create_topics(TopicPlan(partitions=4))
+        with log.writer() as writer:
+            for stream in ("a", "b", "c", "d", "e"):
+                write(writer, stream, COUNT)
+        yield log
+    kafka_cluster.forget_topics(prefix)
+
+
+def by_turns(log: KafkaLog) -> list[tuple[FramePointer, int]]:
+    """Return the places and seqs of all frames, one of each stream in turn."""
+    metas = sorted(log.scan_frames(), key=lambda meta: (meta.key.seq, meta.key.stream))
+    assert len({meta.pointer.partition for meta in metas}) > 1
+    return [(meta.pointer, meta.key.seq) for meta in metas]
+
+
+def seq_at(log: KafkaLog, pointer: FramePointer) -> int:
+    record = log.read_frame(pointer)
+    assert record is not None
+    assert is_whole(record)
+    return record.meta.key.seq
+
+
+def test_a_frame_that_retention_has_removed_is_none(log: KafkaLog, kafka_cluster: Cluster) -> None:
+    first = by_turns(log)[0][0]
+    fifth = replace(first, offset=5)
+    assert log.read_frame(first) is not None
+    begin = TopicPartition(first.topic, first.partition, 5)
+    admin = AdminClient(kafka_cluster.client())  # kept: without it nobody answers
+    admin.delete_records([begin])[begin].result(TIMEOUT_S)
+    for _ in range(2):
+        assert log.read_frame(first) is None
+        assert log.read_frame(fifth) is not None, "the client is of use all the same"
+
+
+@pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_FOLLOWED"])
+def test_a_client_that_holds_too_much_leaves_partitions_and_finds_them_again(
+    log: KafkaLog, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(frame_client, limit, 1)
+    found = by_turns(log)[:40]
+    assert [seq_at(log, pointer) for pointer, _ in found] == [seq for _, seq in found]
+
+
+def test_one_client_reads_for_one_thread(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[FrameClient] = []
+
+    class Counted(FrameClient):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args)  # type: ignore[arg-type]
+            made.append(self)
+
+    monkeypatch.setattr(frame_clients, "FrameClient", Counted)
+    found = by_turns(log)
+    assert [seq_at(log, pointer) for pointer, _ in found] == [seq for _, seq in found]
+    assert len(made) == 1
+
+
+def test_closing_the_log_ends_a_read_that_waits(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    pointer = by_turns(log)[-1][0]
+
+    def polled(_client: FrameClient) -> None:
+        log.close()  # as another thread may, while no broker gives the record
+
+    monkeypatch.setattr(FrameClient, "_polled", polled)
+    monkeypatch.setattr(FrameClient, "_is_there", lambda _client, _pointer: True)
+    with pytest.raises(ClosedError, match="was closed while it was read"):
+        log.read_frame(pointer)
