@@ -17,6 +17,7 @@ hypothesis.settings.load_profile("no deadline")
 
 CLUSTERS = {"kafka_cluster", "three_brokers", "secure_cluster"}
 SYSTEM = Path(__file__).parent / "system"
+PAGE = SYSTEM / "page"
 
 # A shell that starts us in the background has SIGINT ignored, and so would every program that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,17 +28,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rounds", type=int, help="so many rounds of random kills, in place of a test's few, or of a soak's 100"
     )
+    parser.addoption(
+        "--screenshots", action="store_true", help="write the page's pictures of docs/ anew, by a browser test"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests with a cluster are marked so, and so are those of whole pipelines, by their folder. Soak-marked tests are left out,
+    """Tests with a cluster are marked so; those of whole pipelines and of the page by their folder. Soak-marked tests are left out,
     not skipped, unless asked for."""
     for item in items:
         if isinstance(item, pytest.Function) and CLUSTERS.intersection(item.fixturenames):
             item.add_marker(pytest.mark.kafka)
         if SYSTEM in item.path.parents:
             item.add_marker(pytest.mark.system)
+        if PAGE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
     if config.getoption("--soak"):
         return
     kept = [item for item in items if not item.get_closest_marker("soak")]

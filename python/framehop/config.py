@@ -358,20 +358,26 @@ def _engine_options(options: DetectOptions) -> EngineOptions:
 
 
 def engine_cache(options: DetectOptions, device: int) -> Path | None:
-    """Make a directory for TensorRT's engines of this GPU in $XDG_CACHE_HOME or ~/.cache; None for other providers. Engines are
-    machine code, so raises ConfigError for a directory in which others may write."""
+    """Make a directory for TensorRT's engines of this GPU in the user's cache; None for other providers. Engines are machine code,
+    so raises ConfigError for a directory in which others may write."""
     if options.provider != "tensorrt":
         return None
-    path = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "framehop" / "tensorrt" / f"gpu-{device}"
+    return cache_dir("tensorrt", f"gpu-{device}")
+
+
+def cache_dir(*names: str) -> Path:
+    """Make a directory of mode 0700 in $XDG_CACHE_HOME or ~/.cache, below `framehop`. Raises ConfigError when that is not possible,
+    or when others may write there."""
+    path = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().joinpath("framehop", *names)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
     except OSError as error:
         raise ConfigError(
-            f"{path} for TensorRT's engines: {error.strerror}; set XDG_CACHE_HOME to a directory"
+            f"{path} for {names[0]}: {error.strerror}; set XDG_CACHE_HOME to a directory that you can write"
         ) from error
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise ConfigError(f"{path} may be written by others, and engines in it are machine code: remove it")
+        raise ConfigError(f"{path} may be written by others, who could change what framehop keeps there: remove it")
     return path
 
 

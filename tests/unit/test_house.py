@@ -188,7 +188,14 @@ def test_the_map_fits_a_screen() -> None:
 
 def test_apt_packages_are_named_once_each() -> None:
     lines = (ROOT / "scripts" / "apt-packages.txt").read_text().splitlines()
-    assert [line for line in lines if line.startswith("[")] == ["[base]", "[build]", "[kafka]", "[cameras]", "[fuzz]"]
+    assert [line for line in lines if line.startswith("[")] == [
+        "[base]",
+        "[build]",
+        "[kafka]",
+        "[cameras]",
+        "[browser]",
+        "[fuzz]",
+    ]
     packages = [line for line in lines if not line.startswith(("#", "["))]
     assert [line for line in packages if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", line)] == []
     assert len(set(packages)) == len(packages)

@@ -22,6 +22,7 @@ from framehop.cli import (
     stream,
     tail,
     topics,
+    ui,
     work,
 )
 from framehop.cli.commands import App
@@ -60,6 +61,7 @@ app.command()(read.annotate)
 app.command()(read.audit)
 app.command()(lag.lag)
 app.command()(status.status)
+app.command()(ui.ui)
 app.command()(doctor.doctor)
 model.app.command()(model_swap.swap)
 app.add_typer(deadletter.app, name="deadletter")

@@ -14,9 +14,10 @@ from framehop.cli.commands import end_if_interrupted
 from framehop.cli.demo_report import Tally, print_next, print_report
 from framehop.cli.first_boxes import FirstBoxes
 from framehop.cli.output import console, note
+from framehop.cli.page import PageBeside, PagePlace, place_of
 from framehop.cli.read import print_audit
 from framehop.cli.work import StatusLine, print_summary, run_here
-from framehop.errors import ConfigError
+from framehop.errors import ConfigError, MissingExtraError
 from framehop.log import LogAt
 from framehop.ops.audit import audit
 from framehop.pipeline.pipeline import Pipeline
@@ -31,24 +32,42 @@ def demo(
     directory: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Where the demo puts its log and its video.")
     ] = Path("framehop-demo"),
+    ui: Annotated[
+        bool | None,
+        typer.Option(
+            "--ui/--no-ui", show_default=False, help="Show it in the browser meanwhile; on a terminal by default."
+        ),
+    ] = None,
     verbose: options.Verbose = 0,
 ) -> None:
     """Detect objects in four streams at once, audit the log, and write a video wall with the boxes. Takes about half a minute."""
+    page = _page(ui)
     sources = demo_sources()
     streams = [spec.stream for spec in sources]
     directory = directory.absolute()
     _start_afresh(directory)
     at = LogAt.of(directory / "log")
     note(f"four streams at their own pace: {', '.join(streams)}")
-    _detect(at, sources, FirstBoxes(at, streams, directory / "first.jpg"))
-    with at.open(create=False) as log:
-        _draw_wall(log, streams, directory / "wall.mp4")
-        print_report(Tally.of(log))
-        report = audit(log)
+    with PageBeside(at, page):
+        _detect(at, sources, FirstBoxes(at, streams, directory / "first.jpg"))
+        with at.open(create=False) as log:
+            _draw_wall(log, streams, directory / "wall.mp4")
+            print_report(Tally.of(log))
+            report = audit(log)
     print_audit(report)
     print_next(directory)
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _page(ui: bool | None) -> PagePlace | None:
+    """Return where the page is to be. It is no part of the demo where nobody asked for it and its extra is missing."""
+    try:
+        return place_of(ui=console.is_terminal if ui is None else ui, address="")
+    except MissingExtraError:
+        if ui:
+            raise
+        return None
 
 
 def _detect(at: LogAt, sources: list[SourceSpec], first: FirstBoxes) -> None:

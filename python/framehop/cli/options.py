@@ -114,6 +114,17 @@ Codec = Annotated[
     ),
 ]
 
+Ui = Annotated[bool, typer.Option("--ui", help="Show it in the browser meanwhile, and print the address.")]
+UiAddress = Annotated[
+    str,
+    typer.Option(
+        "--ui-address",
+        metavar="HOST[:PORT]",
+        show_default=False,
+        help="The same at another address than 127.0.0.1:8642, as 0.0.0.0:8642; a token is made then, and printed.",
+    ),
+]
+
 FINDING, SKIPPING, MACHINE = "What is found", "What may be skipped", "How it runs"
 Model = Annotated[
     str,

@@ -19,6 +19,7 @@ from framehop.cli.hangup import reread_on_hangup
 from framehop.cli.ingest_report import IngestLine
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
+from framehop.cli.page import PageBeside, PagePlace, place_of
 from framehop.cli.policy_notes import BehindNote, policies_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.errors import ConfigError
@@ -63,7 +64,7 @@ def ingest(
             line.update(progress)
 
         work = Ingest(opened, roster, on_progress=told, stop=stop.event)
-        with published(work, streams, log=at.url, stopping=lambda: stop.requested), reread_on_hangup(file):
+        with published(work, streams, log=opened.url, stopping=lambda: stop.requested), reread_on_hangup(file):
             summary = work.run()
     if json:
         write_json_line(msgspec.json.encode(summary))
@@ -185,12 +186,15 @@ def run(
     lanes: options.Lanes = "auto",
     preprocess: options.Preprocessing = "auto",
     max_pixels: options.MaxPixels = MAX_PIXELS,
+    ui: options.Ui = False,
+    ui_address: options.UiAddress = "",
     report: options.Report = None,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Ingest and detect in one command. Ends when finite sources are done and every frame has its event."""
     texts = options.named(sources or [], stream)
+    page = place_of(ui=ui, address=ui_address)
     settings = options.detect_options(
         model=model,
         provider=provider,
@@ -220,7 +224,7 @@ def run(
         return _begin(streams, texts, config, rate=rate, loop=loop, codec=codec)
 
     at = options.with_spool(options.log_at(log, config), spool, spool_max)
-    _work(at, settings, begin, report=report, json=json, tells_lag=rate != "max")
+    _work(at, settings, begin, page=page, report=report, json=json, tells_lag=rate != "max")
 
 
 def _work(
@@ -230,11 +234,12 @@ def _work(
     *,
     report: Path | None,
     json: bool,
+    page: PagePlace | None = None,
     until_idle_s: float | None = None,
     tells_lag: bool = True,
 ) -> None:
-    """Run a pipeline to its end. `begin`: gives it its sources; None where it takes none. `tells_lag`: whether to say how far it is
-    behind, as everybody is behind sources that are read as fast as can be."""
+    """Run a pipeline to its end. `begin`: gives it its sources; None where it takes none. `page`: where it is shown, if anywhere.
+    `tells_lag`: whether to say how far it is behind, as everybody is behind sources that are read as fast as can be."""
     behind = BehindNote()
     with Growth(log) as growth, StatusLine() as line:
 
@@ -258,7 +263,7 @@ def _work(
         file = begin(pipeline.streams) if begin is not None else None
         if begin is not None:
             note(policies_line(pipeline.policies, pipeline.live))
-        with reread_on_hangup(file):
+        with reread_on_hangup(file), PageBeside(log, page):
             summary, stop = run_here(pipeline)
         told(summary.status)
     if report is not None:

@@ -1,0 +1,114 @@
+"""The page of a command that works: a process beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from typing import IO, Self
+
+import msgspec
+
+from framehop.cli.output import complain, note
+from framehop.errors import ConfigError
+from framehop.log import LogAt
+
+LOOPBACK = "127.0.0.1"
+END_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagePlace:
+    """Where the page is to be. `port`: None for the usual one or the next that is free."""
+
+    host: str = LOOPBACK
+    port: int | None = None
+
+
+def place_of(*, ui: bool, address: str) -> PagePlace | None:
+    """Return what `--ui` and `--ui-address` ask for; None for no page. Raises ConfigError, MissingExtraError."""
+    if not (ui or address):
+        return None
+    import framehop.web  # noqa: F401  says which extra is missing, before anything starts
+
+    host, port = _parsed(address)
+    return PagePlace(host=host, port=port)
+
+
+def _parsed(address: str) -> tuple[str, int | None]:
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(address.strip("[]"))), None
+    host, colon, port = address.rpartition(":")
+    if not colon:
+        return address or LOOPBACK, None
+    if not (port.isascii() and port.isdigit() and int(port[:6]) <= 65535):
+        raise ConfigError(f"--ui-address takes HOST:PORT, as 0.0.0.0:8642, not {address[:128]!r}")
+    return host.strip("[]") or LOOPBACK, int(port)
+
+
+class PageBeside:
+    """Serves the page of `log` in a process of its own while inside, and says where. Nobody waits for it, and a page that fails is
+    one line on stderr. Enter it in the main thread."""
+
+    def __init__(self, log: LogAt, place: PagePlace | None) -> None:
+        """`place`: None for no page at all."""
+        self._log, self._place = log, place
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        if self._place is not None:
+            self._start(self._place)
+        return self
+
+    def _start(self, place: PagePlace) -> None:
+        from framehop.web.child import PageSettings
+
+        command = [sys.executable, "-m", "framehop.web.child"]
+        # In a group of its own, as Ctrl-C is for us; the end of its input ends it, however we end.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        settings = PageSettings(log=self._log, host=place.host, port=place.port)
+        with contextlib.suppress(BrokenPipeError):  # it has died, and says so on stderr
+            self._process.stdin.write(msgspec.json.encode(settings) + b"\n")
+            self._process.stdin.flush()
+        threading.Thread(target=_tell, args=(self._process.stdout,), name="framehop-page", daemon=True).start()
+
+    def __exit__(self, *exc: object) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()  # which ends it
+        try:
+            process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(END_S)
+
+
+def _tell(output: IO[bytes]) -> None:
+    """Print where the page is, once its process says so."""
+    from framehop.web.child import PageAt
+
+    with output:
+        line = output.readline()
+    try:
+        said = msgspec.json.decode(line, type=PageAt)
+    except msgspec.MsgspecError:
+        return  # it died before it said anything
+    if said.error:
+        complain(f"there is no page: {said.error}")
+    else:
+        tell_page(said.url, said.token)
+
+
+def tell_page(url: str, token: str) -> None:
+    """Print the page's address, and a token that was made for it."""
+    note(f"the page: {url}")
+    if token:
+        note(f"its token: {token}")

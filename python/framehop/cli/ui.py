@@ -1,0 +1,73 @@
+"""The command ui: the page of a log."""
+
+from __future__ import annotations
+
+import select
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from framehop.cli import options
+from framehop.cli.commands import end_if_interrupted
+from framehop.cli.output import write_json_line
+from framehop.cli.page import tell_page
+from framehop.pipeline.stop import stop_on_signals
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the page is. `token`: made for it, empty if there is none or it came from a file."""
+
+    url: str
+    token: str
+
+
+def ui(
+    log: options.Log = "",
+    config: options.Config = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Where to serve it: an address or name of this host; 0.0.0.0 is all. Any but 127.0.0.1 needs a token to look.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            metavar="N",
+            show_default=False,
+            help="Default: 8642, or the next one that is free; 0: any that is free.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            show_default=False,
+            help="Have everybody log in with the token on the file's first line. Without it, one is made where it is needed.",
+        ),
+    ] = None,
+    json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Show a log in the browser: live pictures with their boxes, events, figures. Waits for a log that is not there yet."""
+    from framehop.web.access import read_token  # the other commands do not need the extra `web`
+    from framehop.web.server import Address, PageServer
+
+    address = Address(host=host, port=port, token=read_token(token_file) if token_file else "")
+    with stop_on_signals() as stop:
+        with PageServer(options.log_at(log, config), address) as page:
+            made = "" if token_file else page.token
+            if json:
+                write_json_line(msgspec.json.encode(Served(url=page.url, token=made)))
+            else:
+                tell_page(page.url, made)
+            select.select([stop], [], [])
+        end_if_interrupted(stop)

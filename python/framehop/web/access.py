@@ -1,0 +1,112 @@
+"""Who may look: the token, the logins made with it, and how often somebody may try."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections import OrderedDict, deque
+from pathlib import Path
+
+from framehop.errors import ConfigError
+from framehop.web.errors import ApiError
+
+SHORTEST_TOKEN = 16
+LONGEST_TOKEN = 512
+MAX_SESSIONS = 1024
+SESSION_S = 30 * 86_400
+TRIES = 5  # wrong tokens from one address in a minute
+TRIES_OF_ALL = 60
+TRIES_S = 60.0
+MAX_ADDRESSES = 1024
+
+
+def make_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def read_token(path: Path) -> str:
+    """Return the first line of a file. Raises ConfigError when it is no token that is hard to guess."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST_TOKEN + 2).decode("ascii").partition("\n")[0].strip()
+    except OSError as error:
+        raise ConfigError(f"--token-file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"--token-file {path} is not ASCII text: put a token on its first line") from error
+    if not SHORTEST_TOKEN <= len(text) <= LONGEST_TOKEN:
+        raise ConfigError(
+            f"--token-file {path} has a token of {len(text)} characters: use {SHORTEST_TOKEN} to {LONGEST_TOKEN}, "
+            "as openssl rand -hex 24 makes them"
+        )
+    return text
+
+
+class Access:
+    """Checks tokens and keeps the sessions of those who have logged in. Use in the event loop."""
+
+    def __init__(self, token: str = "") -> None:
+        """`token`: empty where everybody who can reach the page may look."""
+        self._digest = _digest(token) if token else None
+        self._sessions: OrderedDict[bytes, float] = OrderedDict()
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+        self._wrong_of_all: deque[float] = deque(maxlen=TRIES_OF_ALL)
+
+    @property
+    def needed(self) -> bool:
+        return self._digest is not None
+
+    def allows(self, cookie: str, bearer: str, address: str) -> bool:
+        """Return whether a request with this cookie or this bearer token may look. Raises ApiError (429) after too many wrong
+        tokens."""
+        if self._digest is None or self._has_session(cookie):
+            return True
+        return bool(bearer) and self._is_token(bearer, address)
+
+    def login(self, token: str, address: str) -> str:
+        """Return the value of a new session's cookie. Raises ApiError: 401, or 429 after too many wrong tokens."""
+        if not self._is_token(token, address):
+            raise ApiError(
+                401, "this is not the token: framehop printed it when it started, or it is in the --token-file"
+            )
+        cookie = secrets.token_urlsafe(32)
+        self._sessions[_digest(cookie)] = time.monotonic() + SESSION_S
+        while len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        return cookie
+
+    def logout(self, cookie: str) -> None:
+        self._sessions.pop(_digest(cookie), None)
+
+    def _has_session(self, cookie: str) -> bool:
+        # Looked up by digest: the time that takes tells nothing of the sessions there are.
+        return bool(cookie) and self._sessions.get(_digest(cookie), 0.0) > time.monotonic()
+
+    def _is_token(self, token: str, address: str) -> bool:
+        self._check_tries(address)
+        if self._digest is None or hmac.compare_digest(_digest(token), self._digest):
+            return True
+        self._note_wrong(address)
+        return False
+
+    def _check_tries(self, address: str) -> None:
+        now = time.monotonic()
+        for tries, allowed in ((self._wrong.get(address, deque()), TRIES), (self._wrong_of_all, TRIES_OF_ALL)):
+            while tries and tries[0] <= now - TRIES_S:
+                tries.popleft()
+            if len(tries) >= allowed:
+                wait_s = int(tries[0] + TRIES_S - now) + 1
+                raise ApiError(429, f"too many wrong tokens: try again in {wait_s} s", retry_after_s=wait_s)
+
+    def _note_wrong(self, address: str) -> None:
+        now = time.monotonic()
+        self._wrong.setdefault(address, deque(maxlen=TRIES)).append(now)
+        self._wrong.move_to_end(address)
+        self._wrong_of_all.append(now)
+        if len(self._wrong) > MAX_ADDRESSES:
+            self._wrong.popitem(last=False)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).digest()

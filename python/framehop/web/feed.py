@@ -1,0 +1,126 @@
+"""Tells whoever looks what is new. Each has a queue of a bounded size; one that reads slowly loses the oldest and is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from framehop.types import EventRecord
+from framehop.web.errors import ApiError
+
+MAX_SUBSCRIBERS = 128
+MAX_EVENTS = 512  # of one queue
+MAX_BYTES = 2 << 20
+MAX_PENDING = 4096  # on the way to the event loop
+
+
+class Subscriber:
+    """The queue of one client. Use in the event loop."""
+
+    def __init__(self, streams: Collection[str]) -> None:
+        self._streams = frozenset(streams)
+        self._events: deque[bytes] = deque()
+        self._bytes = self._dropped = 0
+        self.ready = asyncio.Event()
+
+    def offer(self, records: Sequence[EventRecord]) -> None:
+        for record in records:
+            if not self._streams or record.event.stream in self._streams:
+                self._push(record.raw)
+        if self._events:
+            self.ready.set()
+
+    def _push(self, raw: bytes) -> None:
+        self._events.append(raw)
+        self._bytes += len(raw)
+        while len(self._events) > MAX_EVENTS or (self._bytes > MAX_BYTES and len(self._events) > 1):
+            self._bytes -= len(self._events.popleft())
+            self._dropped += 1
+
+    def take(self) -> tuple[list[bytes], int]:
+        """Return the JSON of what is new, oldest first, and how many events were dropped before it."""
+        taken, dropped = list(self._events), self._dropped
+        self._events.clear()
+        self._bytes = self._dropped = 0
+        self.ready.clear()
+        return taken, dropped
+
+
+class Feed:
+    """Spreads new events from the thread that reads the log to the clients in the event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: deque[EventRecord] = deque(maxlen=MAX_PENDING)
+        self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._subscribers: set[Subscriber] = set()
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self.closed = asyncio.Event()
+
+    def bind(self) -> None:
+        """Take the running loop as the one of the clients."""
+        self._loop = asyncio.get_running_loop()
+
+    def publish(self, records: Sequence[EventRecord]) -> None:
+        """Hand events to the clients. Thread-safe, and never waits for them."""
+        with self._lock:
+            self._pending.extend(records)
+            if self._scheduled or self._loop is None or not records:
+                return
+            self._scheduled = True
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the clients with it
+            self._loop.call_soon_threadsafe(self._spread)
+
+    def _spread(self) -> None:
+        with self._lock:
+            records = list(self._pending)
+            self._pending.clear()
+            self._scheduled = False
+        for subscriber in self._subscribers:
+            subscriber.offer(records)
+        for stream in {record.event.stream for record in records} & self._waiting.keys():
+            for future in self._waiting[stream]:
+                if not future.done():
+                    future.set_result(None)
+
+    @contextmanager
+    def subscribed(self, streams: Collection[str]) -> Iterator[Subscriber]:
+        """Give a client its queue. `streams`: only events of these; empty for all. Raises ApiError when there are too many."""
+        if len(self._subscribers) >= MAX_SUBSCRIBERS:
+            raise ApiError(503, f"{MAX_SUBSCRIBERS} pages look already: close one of them", retry_after_s=10)
+        subscriber = Subscriber(streams)
+        self._subscribers.add(subscriber)
+        try:
+            yield subscriber
+        finally:
+            self._subscribers.discard(subscriber)
+
+    async def wait_for(self, stream: str, timeout_s: float) -> None:
+        """Wait for the stream's next event, up to `timeout_s`."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(stream, set())
+        waiting.add(future)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await future
+        except TimeoutError:
+            pass
+        finally:
+            waiting.discard(future)
+            if not waiting:
+                self._waiting.pop(stream, None)
+
+    def close(self) -> None:
+        """Have every client's stream end. Call it in the loop."""
+        self.closed.set()
+        for subscriber in self._subscribers:
+            subscriber.ready.set()
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_result(None)

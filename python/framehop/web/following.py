@@ -1,0 +1,145 @@
+"""Follows the events of a log, through its absence too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from framehop.errors import FramehopError, LogNotFoundError, LogUnavailableError
+from framehop.log import LogAt
+from framehop.protocols import FrameLog
+from framehop.types import EventRecord
+from framehop.web.errors import ApiError
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.25
+BATCH = 256
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+CLOSE_S = 2.0
+SILENT_S = 5.0  # a log that gives nothing for so long is asked whether it is there
+
+
+class Taker(Protocol):
+    """Takes what a log gives. Everything is called from one thread."""
+
+    def begin(self) -> int:
+        """Return since when events are wanted, microseconds since 1970 by the log's clock."""
+
+    def take(self, records: list[EventRecord]) -> None: ...
+
+    def caught_up(self) -> bool:
+        """Note that the end of the log is reached. Returns False if the log has to be read anew, from another `begin`."""
+
+
+class Follower:
+    """A thread that reads a log's events and hands them on. While the log is away it looks again and again, ever more rarely."""
+
+    def __init__(self, at: LogAt, taker: Taker) -> None:
+        self._at, self._taker = at, taker
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._log: FrameLog | None = None
+        self._error = f"{at.url} is being opened"
+        self._catching_up = True
+        self._thread = threading.Thread(target=self._run, name="framehop-ui-log", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def error(self) -> str:
+        """Why the log cannot be read now; empty if it can."""
+        return self._error
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether there are events in the log that were not read yet."""
+        return self._catching_up
+
+    def log(self) -> FrameLog:
+        """Return the open log. Raises ApiError with the reason when there is none."""
+        with self._lock:
+            if self._log is None:
+                raise ApiError(503, f"the log cannot be read: {self._error}; it is tried again by itself")
+            return self._log
+
+    def close(self) -> None:
+        """End the thread, but do not wait long for a broker that does not answer. Closing twice is harmless."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_S)
+
+    def _run(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._stop.wait(0):
+            began_s = time.monotonic()
+            try:
+                self._follow()
+            except FramehopError as error:
+                self._error = str(error)
+            except Exception as error:  # the page says so, and the log is tried again
+                logger.exception("reading %s failed", self._at.url)
+                self._error = f"reading the log failed here: {error}; see the output of framehop"
+            self._catching_up = True
+            pause_s = (
+                FIRST_PAUSE_S if time.monotonic() - began_s > LONGEST_PAUSE_S else min(2 * pause_s, LONGEST_PAUSE_S)
+            )
+            self._stop.wait(pause_s)
+
+    def _follow(self) -> None:
+        """Read until we are stopped, or the log has to be opened again."""
+        with self._at.open(create=False) as log, self._opened(log):
+            place = _place_of(self._at)
+            with log.events(since_us=self._taker.begin()) as reader:
+                last_s = time.monotonic()
+                while not self._stop.is_set():
+                    if records := reader.poll(BATCH, POLL_S):
+                        self._taker.take(records)
+                        last_s, self._error = time.monotonic(), ""
+                    elif not self._at_end(place):
+                        return
+                    elif self._at.is_kafka and time.monotonic() - last_s > SILENT_S:
+                        self._check_answers(log)
+                        last_s = time.monotonic()
+
+    def _at_end(self, place: tuple[int, int] | None) -> bool:
+        self._catching_up = False
+        if _place_of(self._at) != place:
+            raise LogNotFoundError(f"{self._at.url} is no longer there, or another log is in its place")
+        return self._taker.caught_up()
+
+    def _check_answers(self, log: FrameLog) -> None:
+        """Note whether a silent log still answers. Its client connects again by itself, so the reader stays."""
+        try:
+            log.end_offsets()
+            self._error = ""
+        except LogUnavailableError as error:
+            self._error = str(error)
+
+    @contextmanager
+    def _opened(self, log: FrameLog) -> Iterator[None]:
+        with self._lock:
+            self._log, self._error = log, ""
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._log = None
+
+
+def _place_of(at: LogAt) -> tuple[int, int] | None:
+    """Return what tells a log's directory from another one under its name; None for a log in Kafka, zeros when it is gone."""
+    if at.is_kafka:
+        return None
+    try:
+        found = Path(at.url).stat()
+    except OSError:
+        return (0, 0)
+    return found.st_dev, found.st_ino

@@ -1,0 +1,88 @@
+"""The pictures that pages look at: each is made once, however many look at it, and none when nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from framehop.protocols import FrameLog
+from framehop.types import Event, FramePointer
+from framehop.web.pool import Pool
+from framehop.web.reels import IDLE_S, Reels
+from framehop.web.stills import Shown, boxed, eighths_for, shown, still_of
+
+KEPT_BYTES = 64 << 20
+MADE_S = 20.0  # a film's picture takes the decoding of all pictures since its key frame
+
+
+class _Key(NamedTuple):
+    """One picture. `width`: in eighths of the source where that is known, so that near sizes are one. `lane`: whose boxes are drawn
+    in; empty without boxes."""
+
+    pointer: FramePointer
+    width: int
+    lane: str
+
+
+class Pictures:
+    """Makes pictures in a pool of threads and keeps the newest of them. Use in the event loop."""
+
+    def __init__(self, pool: Pool, log: Callable[[], FrameLog], event_of: Callable[[str], Event | None]) -> None:
+        """`log`: the open log, or ApiError. `event_of`: the event of an id, if it is known; both are called in the pool."""
+        self._pool, self._log, self._event_of = pool, log, event_of
+        self._kept: OrderedDict[_Key, Shown] = OrderedDict()
+        self._bytes = 0
+        self._making: dict[_Key, asyncio.Task[Shown]] = {}
+        self._reels = Reels()
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def shown(self, pointer: FramePointer, *, width: int = 0, lane: str = "", source_width: int = 0) -> Shown:
+        """Return the picture at `pointer`, at least `width` wide, with the boxes of `lane` if one is named. `source_width`: its own
+        width, 0 if it is not known. Raises ApiError, PictureError, LogError, MissingExtraError."""
+        key = _Key(pointer, _size(width, source_width), lane)
+        if (kept := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
+            return kept
+        task = self._making.get(key)
+        if task is None:
+            task = self._making[key] = asyncio.create_task(self._make(key, width))
+            task.add_done_callback(lambda done: self._made(key, done))
+        return await asyncio.shield(task)
+
+    async def _make(self, key: _Key, width: int) -> Shown:
+        made = await self._pool.run(lambda: self._read(key.pointer, width, key.lane), MADE_S)
+        self._keep(key, made)
+        if self._sweep is None:
+            self._sweep_later()
+        return made
+
+    def _made(self, key: _Key, task: asyncio.Task[Shown]) -> None:
+        self._making.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # if all who waited are gone, nobody else takes note of it
+
+    def _read(self, pointer: FramePointer, width: int, lane: str) -> Shown:
+        record, still = still_of(self._log(), pointer, self._reels)
+        if lane:
+            return boxed(still, self._event_of(record.meta.key.event_id(lane)), width)
+        return shown(record, still, width)
+
+    def _sweep_later(self) -> None:
+        """Have films let go once nobody looks at them, without a thread of its own for it."""
+        self._sweep = None
+        if self._reels.sweep():
+            self._sweep = asyncio.get_running_loop().call_later(IDLE_S, self._sweep_later)
+
+    def _keep(self, key: _Key, made: Shown) -> None:
+        self._kept[key] = made
+        self._bytes += len(made.jpeg)
+        while self._bytes > KEPT_BYTES and self._kept:
+            _, gone = self._kept.popitem(last=False)
+            self._bytes -= len(gone.jpeg)
+
+
+def _size(width: int, source_width: int) -> int:
+    """Return what tells sizes apart: eighths where the source is known, else the width itself."""
+    return eighths_for(width, source_width) if source_width else -width

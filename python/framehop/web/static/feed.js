@@ -1,0 +1,136 @@
+/** What the server sends by itself: the state of all streams once a second, and events as they come. It connects anew with back-off,
+ * and not at all while nobody looks at the page. */
+
+const SILENCE_MS = 6000; // streams come once a second: after this the connection is dead, whatever TCP says
+const LATE_MS = 1500;
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 15_000;
+
+/** Fires `streams`, `events` (detail: the events) and `state`. `state`: connecting, open, lost or closed. */
+export class Feed extends EventTarget {
+  streams = [];
+  state = "closed";
+  retryAt = 0;
+  #only = "";
+  #source = null;
+  #waitMs = FIRST_WAIT_MS;
+  #timer = 0;
+  #heardAt = 0;
+  #offsetUs = 0;
+  #wanted = false;
+
+  constructor() {
+    super();
+    document.addEventListener("visibilitychange", () => this.#lookAgain());
+    setInterval(() => this.#checkSilence(), 1000);
+  }
+
+  /** Begins, or goes on with another set of streams: one, or all if `only` is empty. */
+  open(only = "") {
+    if (this.#wanted && only === this.#only) return;
+    this.#wanted = true;
+    this.#only = only;
+    this.#connect();
+  }
+
+  close() {
+    this.#wanted = false;
+    this.#end("closed");
+  }
+
+  /** The server's time, µs since 1970: what all ages are counted by, however wrong this browser's clock is. */
+  nowUs() {
+    return Date.now() * 1000 + this.#offsetUs;
+  }
+
+  /** The time up to which the server's word holds: silence of the server is no silence of its streams. */
+  toldUs() {
+    return this.nowUs() - 1000 * Math.max(0, performance.now() - this.#heardAt - LATE_MS);
+  }
+
+  /** How far this browser's clock is behind the server's, in µs; negative if it is ahead. */
+  get offsetUs() {
+    return this.#offsetUs;
+  }
+
+  setServerTime(us) {
+    if (Number.isFinite(us)) this.#offsetUs = us - Date.now() * 1000;
+  }
+
+  find(stream) {
+    return this.streams.find((one) => one.stream === stream);
+  }
+
+  #lookAgain() {
+    if (!this.#wanted) return;
+    if (document.hidden) this.#end("closed");
+    else this.#connect();
+  }
+
+  #connect() {
+    this.#end("connecting");
+    if (document.hidden) return;
+    this.#heardAt = performance.now();
+    const query = this.#only ? `?stream=${encodeURIComponent(this.#only)}` : "";
+    this.#source = new EventSource(`api/v1/live${query}`);
+    this.#source.addEventListener("streams", (message) => this.#hearStreams(message));
+    this.#source.addEventListener("events", (message) => this.#hearEvents(message));
+    this.#source.addEventListener("error", () => this.#lose());
+  }
+
+  #hearStreams(message) {
+    const said = parsed(message.data);
+    if (!Array.isArray(said?.streams)) return;
+    this.#heardAt = performance.now();
+    this.#waitMs = FIRST_WAIT_MS;
+    this.setServerTime(said.now_us);
+    this.streams = this.#only ? merged(this.streams, said.streams) : said.streams;
+    this.#enter("open");
+    this.dispatchEvent(new Event("streams"));
+  }
+
+  #hearEvents(message) {
+    const said = parsed(message.data);
+    if (Array.isArray(said?.events)) this.dispatchEvent(new CustomEvent("events", { detail: said.events }));
+  }
+
+  #checkSilence() {
+    if (this.#source && performance.now() - this.#heardAt > SILENCE_MS) this.#lose();
+  }
+
+  #lose() {
+    const wait = this.#waitMs * (0.75 + Math.random() / 2); // many pages must not all come back at the same moment
+    this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
+    this.retryAt = performance.now() + wait;
+    this.#end("lost");
+    this.#timer = setTimeout(() => this.#connect(), wait);
+  }
+
+  #end(state) {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+    this.#enter(state);
+  }
+
+  #enter(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}
+
+/** All streams that were ever told, with the news of some: whoever comes back to the wall finds it complete. */
+function merged(streams, news) {
+  const fresh = new Map(news.map((one) => [one.stream, one]));
+  const kept = streams.map((one) => fresh.get(one.stream) ?? one);
+  return [...kept, ...news.filter((one) => !streams.some((known) => known.stream === one.stream))];
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

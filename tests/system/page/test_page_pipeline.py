@@ -1,0 +1,106 @@
+"""The page over a real pipeline: `framehop run` and `framehop ui` on one log."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from framehop.sources.demo import demo_sources
+from tests.browser import expect, visiting
+from tests.system.harness import House
+from tests.system.page.places import tile
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+LARGEST = 150_000  # bytes of a picture in docs/
+
+
+@contextmanager
+def page_of(house: House, *sources: str) -> Iterator[tuple[str, int]]:
+    """Run a pipeline on these sources, and the page beside it. Yields its address, and the pipeline's process."""
+    run = house.start(
+        "run", *sources, "--log", house.log, "--loop", "0", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    ui = house.start("ui", "--log", house.log, "--port", "0", "--json", stderr=subprocess.DEVNULL)
+    assert ui.stdout is not None
+    try:
+        yield json.loads(ui.stdout.readline())["url"], run.pid
+    finally:
+        for process in (ui, run):
+            process.terminate()
+        for process in (ui, run):
+            process.wait(timeout=60)
+
+
+@pytest.mark.timeout(240)
+def test_a_real_pipeline_is_shown(house: House, browser: Browser) -> None:
+    astronaut = next(spec.source for spec in demo_sources() if spec.stream == "astronaut")
+    with (
+        page_of(house, f"hall={astronaut}", "shapes=testsrc:?size=320x180&rate=5") as (address, pipeline),
+        visiting(browser) as page,
+    ):
+        page.set_default_timeout(90_000)
+        page.goto(address)
+        page.wait_for_selector(f"{tile('hall')}[data-tone=ok][data-event]")
+        page.wait_for_selector(f"{tile('shapes')}[data-tone=ok][data-event]")
+        page.goto(f"{address}#/live/hall")
+        expect(page.locator(".objects")).to_contain_text("person", timeout=90_000)
+        page.goto(f"{address}#/events?stream=hall")
+        page.locator("tbody a").first.click()
+        page.wait_for_selector(".picture[data-event^='hall/']")
+        _look_at_the_system(page, address)
+        assert house.framehop("stream", "pause", "shapes", "--pipeline", str(pipeline)).returncode == 0
+        page.goto(f"{address}#/live")
+        expect(page.locator(f"{tile('shapes')} .chip")).to_have_text("paused", timeout=90_000)
+        expect(page.locator(f"{tile('hall')} .chip")).to_have_text("live", timeout=90_000)
+
+
+def _look_at_the_system(page: Page, address: str) -> None:
+    page.goto(f"{address}#/system")
+    expect(page.locator("[data-figure=detected] .figure")).not_to_have_text("–", timeout=90_000)
+    for text in ("worker-0", "coco-ssd", "infer", "ready"):
+        expect(page.locator(".panels")).to_contain_text(text, timeout=90_000)
+    page.goto(f"{address}#/streams")
+    expect(page.locator("tbody")).to_contain_text("hall", timeout=90_000)
+
+
+# ---------------------------------------------------------------- the pictures of the documents
+
+SHOTS = {
+    "ui-live-light": ("#/live", "light", (1280, 800), f"{tile('bikes')}[data-event]"),
+    "ui-live-dark": ("#/live", "dark", (1280, 800), f"{tile('bikes')}[data-event]"),
+    "ui-phone": ("#/live", "dark", (390, 844), f"{tile('bikes')}[data-event]"),
+    "ui-events": ("#/events?outcome=detected", "light", (1280, 800), "tbody a"),
+    "ui-event": ("#/events?stream=chelsea", "dark", (1280, 800), "tbody a"),
+    "ui-system": ("#/system", "dark", (1280, 1000), ".panels .meter"),
+    "ui-stream": ("#/live/motorcycle", "light", (1280, 800), ".recent a"),
+}
+
+
+@pytest.mark.timeout(240)
+def test_pictures_of_the_documents_can_be_taken(house: House, browser: Browser, pytestconfig: pytest.Config) -> None:
+    if not pytestconfig.getoption("--screenshots"):
+        pytest.skip("only with --screenshots: writes the pictures of docs/ anew")
+    with page_of(house, *(f"{spec.stream}={spec.source}" for spec in demo_sources())) as (address, _):
+        for name, (view, colours, (width, height), ready) in SHOTS.items():
+            viewport = {"width": width, "height": height}
+            scale = 2 if width < 640 else 1
+            with visiting(browser, color_scheme=colours, viewport=viewport, device_scale_factor=scale) as page:
+                page.set_default_timeout(90_000)
+                page.goto(f"{address}{view}")
+                page.wait_for_selector(ready)
+                if name == "ui-event":
+                    page.locator("tbody a").first.click()
+                    page.wait_for_selector(".picture[data-event]")
+                page.wait_for_timeout(6000)  # lines and figures need some seconds of history to look like themselves
+                shot = page.screenshot(type="jpeg", quality=72 if scale == 2 else 80)
+            assert len(shot) <= LARGEST
+            (DOCS / f"{name}.jpg").write_bytes(shot)

@@ -1,0 +1,269 @@
+"""Tests of the HTTP API over an embedded log."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import msgspec
+import pytest
+
+from framehop._core import decode_jpeg, read_jpeg_header
+from framehop.testing.synthetic import jpeg, truncated_jpeg
+from framehop.types import Event
+from tests.pages import Filled, client_of, until_indexed
+from tests.waiting import until
+
+HOSTILE = '<img src=x onerror="alert(1)">' + "é" * 5000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr("framehop.pipeline.control_plane.runtime_parents", list)
+        yield
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Filled:
+    return Filled(tmp_path / "log")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    """A log of two streams, one of which has failed frames only."""
+    return two_streams(tmp_path_factory.mktemp("filled") / "log")
+
+
+def two_streams(path: Path) -> Filled:
+    log = Filled(path)
+    log.put("gate", pictures=[jpeg(shade=shade) for shade in (10, 20, 30)])
+    log.put("yard", pictures=[jpeg(), truncated_jpeg()], outcome="failed", reason="corrupt picture", labels=())
+    return log
+
+
+@pytest.fixture(scope="module")
+def page(filled: Filled) -> Iterator[httpx.Client]:
+    with client_of(filled.path) as client:
+        until_indexed(client, 5)
+        yield client
+
+
+def got(page: httpx.Client, path: str, status: int = 200) -> Any:
+    answer = page.get(path)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def place(event: Event) -> str:
+    return f"/api/v1/frames/{event.frame.topic}/{event.frame.partition}/{event.frame.offset}"
+
+
+def test_the_session_says_what_is_looked_at(page: httpx.Client, filled: Filled) -> None:
+    said = got(page, "/api/v1/session")
+    assert said["log"] == str(filled.path)
+    assert (said["authenticated"], said["read_only"], said["log_error"]) == (True, True, "")
+    assert 0 < said["index"]["oldest_us"] <= said["index"]["newest_us"] <= said["now_us"]
+
+
+def test_events_are_those_of_the_log(page: httpx.Client, filled: Filled) -> None:
+    found = got(page, "/api/v1/events?stream=gate")
+    assert found["next_cursor"] is None
+    assert msgspec.convert(found["events"], list[Event]) == [
+        event for event in reversed(filled.events) if event.stream == "gate"
+    ]
+
+
+def test_pages_of_events_are_turned(page: httpx.Client) -> None:
+    first = got(page, "/api/v1/events?limit=3")
+    second = got(page, f"/api/v1/events?limit=3&cursor={first['next_cursor']}")
+    ids = [event["event_id"] for event in first["events"] + second["events"]]
+    assert (len(ids), len(set(ids)), second["next_cursor"]) == (5, 5, None)
+
+
+def test_an_event_has_an_address(page: httpx.Client, filled: Filled) -> None:
+    event = filled.events[1]
+    assert got(page, f"/api/v1/events/{event.event_id}")["seq"] == event.seq
+    assert "there never was one" in got(page, "/api/v1/events/gate/1/2/main", 404)["error"]
+
+
+def test_labels_are_what_was_seen(page: httpx.Client) -> None:
+    assert got(page, "/api/v1/labels") == {
+        "labels": ["car"],
+        "streams": ["gate", "yard"],
+        "lanes": ["main"],
+        "outcomes": ["detected", "failed"],
+    }
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=x", "limit=201", "min_confidence=2", "min_confidence=nan", "from=yesterday", "to=12"),
+        *("cursor=;", "stream=a/b", "stream=" + "x" * 200),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_a_sentence(page: httpx.Client, query: str) -> None:
+    assert len(got(page, f"/api/v1/events?{query}", 400)["error"]) > 20
+
+
+def test_a_frame_comes_as_it_is_in_the_log(page: httpx.Client, filled: Filled) -> None:
+    answer = page.get(place(filled.events[1]))
+    assert answer.content == jpeg(shade=20)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "private, max-age=3600, immutable"
+    assert (answer.headers["x-framehop-width"], answer.headers["x-framehop-height"]) == ("64", "48")
+
+
+@pytest.mark.parametrize(("asked", "width"), [(8, 8), (20, 32), (64, 64), (9999, 64)])
+def test_a_frame_is_reduced_but_no_further_than_asked(
+    page: httpx.Client, filled: Filled, asked: int, width: int
+) -> None:
+    answer = page.get(f"{place(filled.events[0])}?width={asked}")
+    assert (read_jpeg_header(answer.content).width, answer.headers["x-framehop-width"]) == (width, "64")
+
+
+def test_boxes_are_drawn_where_the_event_has_them(page: httpx.Client, filled: Filled) -> None:
+    plain, boxed = (
+        decode_jpeg(page.get(f"{place(filled.events[0])}{end}").content).astype(int) for end in ("", "?boxes=1")
+    )
+    changed = abs(plain - boxed).max(axis=2) > 60
+    assert changed[16:30, 4].mean() > 0.9  # its left side, below the label
+    assert not changed[40:, 50:].any()
+
+
+def test_a_frame_that_is_not_there_is_gone(page: httpx.Client, filled: Filled) -> None:
+    where = place(filled.events[0]).rpartition("/")[0]
+    assert "retention has taken it" in got(page, f"{where}/4000", 410)["error"]
+
+
+@pytest.mark.parametrize("end", ["x/0/0?width=0", "x/0/0?width=-1", "x/y/0", "x/0/-1", "x/0/99999999999999999999"])
+def test_a_place_that_is_none_is_refused(page: httpx.Client, end: str) -> None:
+    assert page.get(f"/api/v1/frames/{end}").status_code == 400
+
+
+def test_a_frame_that_is_no_picture_cannot_be_shown(page: httpx.Client, filled: Filled) -> None:
+    assert got(page, place(filled.events[4]), 415)["error"]
+
+
+def test_the_latest_picture_has_its_event(page: httpx.Client, filled: Filled) -> None:
+    answer = page.get("/api/v1/latest/gate?width=32")
+    event = json.loads(unquote(answer.headers["x-framehop-event"]))
+    assert event["event_id"] == filled.events[2].event_id
+    assert read_jpeg_header(answer.content).width == 32
+    assert page.get(f"/api/v1/latest/gate?after={event['event_id']}").status_code == 204
+
+
+@pytest.mark.parametrize("stream", ["yard", "nobody"])
+def test_a_stream_without_a_picture_has_no_latest(page: httpx.Client, stream: str) -> None:
+    assert page.get(f"/api/v1/latest/{stream}").status_code == 204
+
+
+def test_who_waits_for_the_next_picture_gets_it(log: Filled) -> None:
+    (event,) = log.put("gate")
+    with client_of(log.path) as page:
+        until_indexed(page, 1)
+        put = threading.Thread(target=log.put, args=("gate",))
+        put.start()
+        answer = page.get(f"/api/v1/latest/gate?after={event.event_id}&wait_s=10")
+        put.join()
+    assert answer.status_code == 200
+    assert json.loads(unquote(answer.headers["x-framehop-event"]))["epoch"] > event.epoch
+
+
+def test_a_hostile_label_stays_text(log: Filled) -> None:
+    log.put("gate", labels=(HOSTILE,))
+    with client_of(log.path) as page:
+        until_indexed(page, 1)
+        answer = page.get("/api/v1/events")
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.json()["events"][0]["objects"][0]["label"] == HOSTILE
+        (label,) = got(page, "/api/v1/labels")["labels"]
+        assert (len(label), HOSTILE.startswith(label)) == (200, True)
+        assert len(page.get("/api/v1/events", params={"label": label}).json()["events"]) == 1
+
+
+def test_streams_are_known_by_their_events(page: httpx.Client) -> None:
+    gate, yard = got(page, "/api/v1/streams")["streams"]
+    assert (gate["stream"], gate["state"], gate["source"]) == ("gate", "seen", "")
+    assert (gate["width"], gate["height"], gate["last_event"]["seq"]) == (64, 48, 2)
+    assert (yard["failed"], yard["last_event"]["outcome"]) == (2, "failed")
+
+
+def test_figures_are_of_the_last_minute(page: httpx.Client) -> None:
+    figures = got(page, "/api/v1/system")["figures"]
+    assert figures["outcomes"] == {"detected": 3, "failed": 2, "skipped": 0}
+    assert figures["reasons"] == [{"outcome": "failed", "reason": "corrupt picture", "count": 2}]
+    assert figures["batch_sizes"] == {"2": 5}
+    assert figures["stages_ms"]["infer"]["count"] == 5
+    assert figures["stages_ms"]["infer"]["p50"] == pytest.approx(20.0, rel=0.1)
+    assert figures["lag_messages"] == 0
+
+
+def test_the_lag_is_that_of_the_log(page: httpx.Client) -> None:
+    lag = got(page, "/api/v1/lag")
+    assert lag["error"] == ""
+    assert sum(partition["end"] for partition in lag["partitions"]) == 5
+    assert got(page, "/api/v1/lag?lane=nobody", 400)
+
+
+def test_a_pipeline_that_nobody_runs_is_not_ready(page: httpx.Client) -> None:
+    answer = page.get("/readyz")
+    assert answer.status_code == 503
+    assert "partitions are read by nobody" in answer.text
+    assert page.get("/healthz").text == "ok\n"
+
+
+def test_a_log_that_is_not_there_yet_is_waited_for(log: Filled) -> None:
+    with client_of(log.path) as page:
+        until(lambda: "log_error" in page.get("/api/v1/session").text, "a session")
+        assert str(log.path) in got(page, "/api/v1/session")["log_error"]
+        assert got(page, "/api/v1/events")["events"] == []
+        assert "tried again by itself" in got(page, "/api/v1/frames/frames/0/0", 503)["error"]
+        assert page.get("/readyz").status_code == 503
+        log.put("gate")
+        until_indexed(page, 1)
+        assert got(page, "/api/v1/session")["log_error"] == ""
+
+
+def test_another_log_in_its_place_is_read_anew(log: Filled) -> None:
+    log.put("gate")
+    with client_of(log.path) as page:
+        until_indexed(page, 1)
+        shutil.rmtree(log.path)
+        until(lambda: got(page, "/api/v1/session")["log_error"], "what became of the log")
+        log.put("roof")
+        until(lambda: got(page, "/api/v1/labels")["streams"] == ["roof"], "the new log alone")
+        assert [row["stream"] for row in got(page, "/api/v1/streams")["streams"]] == ["roof"]
+
+
+def test_the_index_goes_on_where_it_was(log: Filled) -> None:
+    for count in (1, 2):
+        log.put("gate")
+        with client_of(log.path) as page:
+            until_indexed(page, count)
+            assert got(page, "/api/v1/session")["index"]["events"] == count
+
+
+def test_the_document_of_the_api_is_there(page: httpx.Client) -> None:
+    assert got(page, "/api/v1/openapi.json")["openapi"] == "3.1.0"
+
+
+def test_unknown_paths_and_methods_get_a_sentence(page: httpx.Client) -> None:
+    assert "openapi.json" in got(page, "/api/v1/nothing", 404)["error"]
+    assert page.post("/api/v1/streams").status_code == 405
+
+
+def test_a_fault_of_ours_is_a_sentence_too(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.web.index.EventIndex.names", lambda *_: 1 / 0)
+    answer = page.get("/api/v1/labels")
+    assert (answer.status_code, answer.json()["error"].partition(":")[0]) == (500, "this request failed here")
+    assert "Traceback" not in answer.text
