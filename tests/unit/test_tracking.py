@@ -153,7 +153,7 @@ def test_ids_count_from_one_and_the_largest_is_told() -> None:
     followed = follow(scene.events)
     given = [number for each in followed for number in ids(each) if number is not None]
     assert sorted(set(given)) == list(range(1, max(given) + 1))
-    largest = list(itertools.accumulate((max(ids(each), default=0) or 0 for each in followed), max))
+    largest = list(itertools.accumulate((max((n or 0 for n in ids(each)), default=0) for each in followed), max))
     assert [each.last_track_id for each in followed] == largest
 
 

@@ -12,10 +12,14 @@ def best_pairs(gains: Floats) -> list[tuple[int, int]]:
     """Return pairs (row, column) with the greatest sum of gains, each row and each column at most once. `gains`: float64 [N, M], 0
     or more; 0 means that the two do not belong together, and such a pair is never returned. The same gains give the same pairs."""
     fits = gains > 0
+    if not fits.any():
+        return []
     alone = fits & (fits.sum(axis=1) == 1)[:, None] & (fits.sum(axis=0) == 1)
     pairs = [(int(row), int(column)) for row, column in np.argwhere(alone)]
     # Whoever fits nobody else is not in anybody's way: mostly there is nothing left to be solved.
     open_ = fits & ~alone
+    if not open_.any():
+        return pairs
     rows, columns = np.flatnonzero(open_.any(axis=1)), np.flatnonzero(open_.any(axis=0))
     solved = _cheapest(gains[np.ix_(rows, columns)].max(initial=0.0) - gains[np.ix_(rows, columns)])
     found = [(int(rows[row]), int(columns[column])) for row, column in solved]

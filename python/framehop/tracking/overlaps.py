@@ -11,9 +11,10 @@ Floats = NDArray[np.float64]
 def overlaps(first: Floats, second: Floats) -> Floats:
     """Return float64 [N, M], 0 to 1: intersection over union of each box of `first` with each of `second`. Boxes: float64 [N, 4],
     x1, y1, x2, y2 in pixels."""
-    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
-    bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    common = np.clip(bottom_right - top_left, 0, None).prod(axis=2)
+    (ax1, ay1, ax2, ay2), (bx1, by1, bx2, by2) = first.T[:, :, None], second.T[:, None, :]
+    width = np.maximum(np.minimum(ax2, bx2) - np.maximum(ax1, bx1), 0)
+    height = np.maximum(np.minimum(ay2, by2) - np.maximum(ay1, by1), 0)
+    common: Floats = width * height
     union = _areas(first)[:, None] + _areas(second) - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
@@ -26,5 +27,5 @@ def grown(boxes: Floats, share: float) -> Floats:
 
 
 def _areas(boxes: Floats) -> Floats:
-    sizes: Floats = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    sizes: Floats = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     return sizes

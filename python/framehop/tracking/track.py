@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Box = tuple[float, float, float, float]
 
 HISTORY_US = 1_000_000  # how far back its speed is taken from
-MOST_SEEN = 12
+MOST_SEEN = 8
 
 
 class Seen(NamedTuple):
@@ -41,27 +40,20 @@ class Track:
 
     def expected(self, at_us: int) -> Box:
         """Return where the object should be at a time: where it was at the nearest one, moved on at its speed."""
-        nearest = min(reversed(self.seen), key=lambda each: abs(each.at_us - at_us))
+        nearest = self.seen[-1]
+        if at_us < nearest.at_us:  # a film's picture that is shown before one that came earlier
+            nearest = min(reversed(self.seen), key=lambda each: abs(each.at_us - at_us))
         dx, dy = self._speed()
         ahead = at_us - nearest.at_us
         x1, y1, x2, y2 = nearest.box
         return x1 + dx * ahead, y1 + dy * ahead, x2 + dx * ahead, y2 + dy * ahead
 
     def _speed(self) -> tuple[float, float]:
-        """Return pixels per microsecond: between the older half of what is remembered and the newer, as single boxes tremble."""
+        """Return pixels per microsecond: from the older half of what is remembered to the newer, as single boxes tremble."""
         half = len(self.seen) // 2
-        if not half:
-            return 0.0, 0.0
-        first_us = self.seen[0].at_us  # the clock of another process begins elsewhere, and no digit may depend on that
-        (t0, x0, y0), (t1, x1, y1) = _middle(self.seen[:half], first_us), _middle(self.seen[-half:], first_us)
-        return ((x1 - x0) / (t1 - t0), (y1 - y0) / (t1 - t0)) if t1 > t0 else (0.0, 0.0)
-
-
-def _middle(seen: Sequence[Seen], since_us: int) -> tuple[float, float, float]:
-    """Return the mean of the time since `since_us` and of the centre."""
-    count = len(seen)
-    return (
-        sum(each.at_us - since_us for each in seen) / count,
-        sum(each.box[0] + each.box[2] for each in seen) / (2 * count),
-        sum(each.box[1] + each.box[3] for each in seen) / (2 * count),
-    )
+        passed, across, down = 0, 0.0, 0.0
+        for old, new in zip(self.seen[:half], self.seen[-half:], strict=True) if half else ():
+            passed += new.at_us - old.at_us
+            across += new.box[0] + new.box[2] - old.box[0] - old.box[2]
+            down += new.box[1] + new.box[3] - old.box[1] - old.box[3]
+        return (across / (2 * passed), down / (2 * passed)) if passed else (0.0, 0.0)

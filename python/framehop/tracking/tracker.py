@@ -103,7 +103,7 @@ class _Matching:
     def __init__(self, at_us: int, tracks: Sequence[Track], objects: Sequence[DetectedObject]) -> None:
         """Neither may be empty."""
         self._tracks = tracks
-        self._expected = np.array([track.expected(at_us) for track in tracks])
+        self._expected = np.array([track.expected(at_us) for track in tracks], np.float64)
         self._boxes = np.array([found.box for found in objects], np.float64)
         labels = {label: number for number, label in enumerate({track.label for track in tracks})}
         wanted = np.array([labels[track.label] for track in tracks])
@@ -115,7 +115,8 @@ class _Matching:
     def ids(self) -> dict[int, int]:
         plain = overlaps(self._expected, self._boxes)
         self._pair(plain, STRONG_OVERLAP, self._strong)
-        self._pair(plain, WEAK_OVERLAP, ~self._strong & self._recent[:, None])
+        if not self._strong.all():
+            self._pair(plain, WEAK_OVERLAP, ~self._strong & self._recent[:, None])
         if (self._fits & self._strong).any():
             larger = overlaps(grown(self._expected, GROWTH), grown(self._boxes, GROWTH))
             self._pair(larger, GROWN_OVERLAP, self._strong & self._recent[:, None])
@@ -130,4 +131,13 @@ class _Matching:
 
 
 def _numbered(objects: Sequence[DetectedObject], ids: dict[int, int]) -> list[DetectedObject]:
-    return [replace(found, track_id=ids.get(place)) for place, found in enumerate(objects)]
+    return [
+        DetectedObject(
+            label=found.label,
+            label_id=found.label_id,
+            confidence=found.confidence,
+            box=found.box,
+            track_id=ids.get(place),
+        )
+        for place, found in enumerate(objects)
+    ]
