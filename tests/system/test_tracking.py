@@ -53,7 +53,7 @@ def writers(found: Iterable[Event]) -> set[str]:
 @pytest.mark.timeout(900)
 def test_ids_over_kills_are_those_of_an_uninterrupted_run(house: House, request: pytest.FixtureRequest) -> None:
     kills = 20 if request.config.getoption("--soak") else 5
-    count = 80 * kills
+    count = 60 * kills
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -79,16 +79,17 @@ def test_ids_over_kills_are_those_of_an_uninterrupted_run(house: House, request:
     ("delivery", "point"), [("at-least-once", "event.produced@8"), ("exactly-once", "offsets.stored@8")]
 )
 def test_ids_over_kills_on_kafka(house: House, kafka_cluster: Cluster, delivery: str, point: str) -> None:
-    """The first worker dies between its events and their offsets, the second at any moment."""
-    count = 200
-    model = write_columns_model(house.path, COLUMNS)
+    """The first worker dies between its events and their offsets, the next at any moment of their work."""
+    count = 300
     with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=2) as kafka, kafka.watch() as watcher:
-        words: list[str | Path] = ["run", *cards(count), *kafka.at, "--model", model, "--rate", "25", "--track", "byte"]
+        model = write_columns_model(house.path, COLUMNS)
+        words: list[str | Path] = ["run", *cards(count), *kafka.at, "--model", model, "--rate", "50", "--track", "byte"]
         supervisor = house.start(*words, fail_at=point)
-        watcher.wait_for(STREAMS * 60)
-        for process in house.processes("worker-0"):
-            process.send_signal(signal.SIGKILL)
-        assert supervisor.poll() is None, "the work was over before the kill was"
+        for _ in range(2):
+            watcher.wait_for(watcher.seen + 100)
+            for process in house.processes("worker-0"):
+                process.send_signal(signal.SIGKILL)
+        assert supervisor.poll() is None, "the work was over before the kills were"
         _, said = supervisor.communicate(timeout=300)
         assert supervisor.returncode == 0, said.decode()
         with kafka.open() as log, log.events() as reader:
