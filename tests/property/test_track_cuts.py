@@ -65,6 +65,19 @@ def test_ids_of_a_scene_after_every_cut(seed: int, fps: int) -> None:
         check(scene.events, cut)
 
 
+def test_a_hidden_object_is_expected_by_all_that_was_remembered_of_it() -> None:
+    """It ran, stood for half a second, and was hidden for nearly two: where it is expected then follows from before it stood."""
+    xs = [0, 40, 80, 120, 160, 160, 160, 160]
+    seen = [[thing((x + 0.0, 0.0, x + 50.0, 50.0))] for x in xs]
+    back = thing((535.0, 0.0, 585.0, 50.0))
+    events = [
+        event(seq, objects, at_us=BEGIN_US + 125_000 * seq) for seq, objects in enumerate([*seen, *([[]] * 14), [back]])
+    ]
+    tracker = StreamTracker()
+    assert [ids(tracker.follow(each)) for each in events][-1] == [1], "else this says nothing"
+    check(events, len(events) - 1)
+
+
 @settings(max_examples=30, deadline=None)
 @given(found=frames)
 def test_ids_are_unique_in_a_frame_and_never_smaller_than_new_ones_before(

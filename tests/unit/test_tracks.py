@@ -133,22 +133,23 @@ def test_ids_over_many_deaths_are_those_of_an_uninterrupted_run(unique: bool, se
 
 
 def test_events_that_left_ahead_of_another_stream_are_done_again_with_their_ids() -> None:
-    """The mark waits for a frame of a stream that stands still, for longer than any track is remembered."""
-    quick = scene(400, stream="quick")
-    events = [
-        event(0, [thing(BOX)], stream="still"),
-        *(replace(e, frame=replace(e.frame, offset=1 + e.seq)) for e in quick),
-    ]
+    """The mark waits for frames of a slow stream, behind which another is ahead for longer than a track is remembered."""
+    slow = {20, 100, 180}
+    quick = iter(scene(400, stream="quick"))
+    still = iter(scene(3, stream="slow"))
+    found = [next(still if offset in slow else quick) for offset in range(300)]
+    events = [replace(each, frame=replace(each.frame, offset=offset)) for offset, each in enumerate(found)]
     log = Log(unique=False)
     worker = Worker(log, 1)
-    worker.commit([], 0)
-    for k in range(1, 300, 20):
-        worker.commit(events[k : k + 20])
+    worker.commit(events[:20], 20)
+    worker.commit([each for each in events[20:] if each.stream == "quick"])
+    worker.commit([events[20]], 100)
+    worker.commit([events[100]], 180)
     worker = Worker(log, 2)
-    worker.commit(events[:150], 150)
-    worker = Worker(log, 3)
-    worker.commit(events[150:], len(events))
+    worker.commit(events[180:240], 240)
+    Worker(log, 3).commit(events[240:], 300)
     assert log.first == uninterrupted(events)
+    assert all(record.event == log.first[record.event.event_id] for record in log.events), "what came again is the same"
 
 
 def test_what_was_found_otherwise_the_second_time_counts_as_it_was_the_first_time() -> None:
@@ -236,10 +237,10 @@ def test_lanes_do_not_know_each_other() -> None:
     worker, kept = Worker(log, 1), (0, "")
     beside = Worker(log, 1, lane="other")
     for at in range(0, 40, 10):
+        beside.commit(other[at : at + 10], at + 10)
         log.offset, log.metadata = kept
         worker.commit(events[at : at + 10], at + 10)
         kept = log.offset, log.metadata
-        beside.commit(other[at : at + 10], at + 10)
     log.offset, log.metadata = kept
     Worker(log, 2).commit(events[40:], 60)
     found = {event_id: each for event_id, each in log.first.items() if each.lane == "main"}
