@@ -199,6 +199,12 @@ class DetectedObject:
     box: tuple[float, float, float, float]
     track_id: int | None = None
 
+    @property
+    def shown(self) -> str:
+        """The object in one word or two, as `person 0.87`, or `person #7 0.87` where it has a track."""
+        track = "" if self.track_id is None else f"#{self.track_id} "
+        return f"{self.label} {track}{self.confidence:.2f}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:

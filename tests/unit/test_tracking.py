@@ -148,6 +148,19 @@ def test_another_label_is_another_track() -> None:
     assert (ids(first), ids(second)) == ([1], [2])
 
 
+def test_another_model_goes_on_with_the_tracks_of_the_same_words() -> None:
+    scene = play([Actor(at=(50, 180), speed=(1, 0)), Actor(at=(400, 180), label="dog")], 40)
+    swapped = [replace(found, label_id=found.label_id + 70) for found in scene.events[20].objects]
+    followed = follow([*scene.events[:20], replace(scene.events[20], objects=swapped)])
+    before, after = ({found.label: found.track_id for found in each.objects} for each in followed[19:])
+    assert after == before
+
+
+def test_an_object_is_shown_with_its_id() -> None:
+    found = thing((0.0, 0.0, 1.0, 1.0), confidence=0.87)
+    assert (found.shown, replace(found, track_id=7).shown) == ("person 0.87", "person #7 0.87")
+
+
 def test_ids_count_from_one_and_the_largest_is_told() -> None:
     scene = play(STREET, 300)
     followed = follow(scene.events)

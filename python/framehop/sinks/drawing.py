@@ -56,7 +56,7 @@ def _draw_tags(
     font = _font(_text_height(size[1]))
     taken: list[Rect] = []
     for found, box in placed[:_MAX_TAGS]:
-        text = f"{found.label} {found.confidence:.2f}"
+        text = found.shown
         left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
         place = place_tag(box, (right - left + 6, bottom - top + 6), taken, size)
         taken.append(place)
