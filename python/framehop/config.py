@@ -28,6 +28,7 @@ from framehop.protocols import Start
 from framehop.regions import Regions, check_regions
 from framehop.sources import SourceSpec, StreamConfig, expand
 from framehop.strict import to_struct
+from framehop.tracked import Track, Written, check_tracks, parse_track
 
 MIB = 1 << 20
 
@@ -67,7 +68,8 @@ class DetectOptions:
     1; the others get `skipped` events. `conf`: the least score of a box, 0 to 1; None for the model's own. `class_conf`: the same
     for single labels. `classes`: the only labels to look for, by name or label id; none for all. `exclude`: labels to leave out.
     `min_size_px`: source pixels that a box needs in width and in height. `regions`: where objects count, by pattern of stream ids;
-    the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse.
+    the first that fits holds. `tiles`: cut each picture, as `3x2`; see Tiles.parse. `track`: by pattern of stream ids, of which the
+    first that fits holds, whose objects get ids; none have them where no pattern fits.
 
     What may be skipped, each with an event: `policies`: by pattern of stream ids, of which the first that fits holds; a stream that
     none fits has `all`, or if it is a live source of this pipeline `max_age_ms=1000`. `when`: `motion` looks only at frames in
@@ -99,6 +101,7 @@ class DetectOptions:
     min_size_px: float = 0.0
     regions: dict[str, Regions] = field(default_factory=dict)
     tiles: str = ""
+    track: dict[str, Track] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     when: When = "always"
     motion: Motion = field(default_factory=Motion)
@@ -139,6 +142,7 @@ class DetectOptions:
         if not (math.isfinite(self.min_size_px) and self.min_size_px >= 0):
             raise ConfigError(f"min_size_px must be 0 or more source pixels, not {self.min_size_px}")
         check_regions(self.regions)
+        check_tracks(self.track)
         _engine_options(self)
         self._check_skipping()
         _check_hop(self.hop)
@@ -178,9 +182,11 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The detection's part of a configuration file: as in DetectOptions, with policies as they are typed, by pattern."""
+    """The detection's part of a configuration file: as in DetectOptions, with policies as they are typed, by pattern. `track`: of
+    all streams, or by pattern."""
 
     regions: dict[str, Regions] = {}
+    track: Written | dict[str, Written] = {}
     policies: dict[str, str] = {}
     when: When = "always"
     motion: Motion = Motion()
@@ -189,6 +195,12 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def __post_init__(self) -> None:
         check_regions(self.regions)
         check_policies(self.parsed_policies)
+        check_tracks(self.parsed_tracks)
+
+    @property
+    def parsed_tracks(self) -> dict[str, Track]:
+        given = self.track if isinstance(self.track, dict) else {"*": self.track}
+        return {pattern: parse_track(written) for pattern, written in given.items()}
 
     @property
     def parsed_policies(self) -> dict[str, Policy]:
@@ -206,6 +218,11 @@ class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def stream_policies(self) -> dict[str, Policy]:
         """The policies that streams have of their own, by stream id."""
         return {name: policy for name, stream in self.streams.items() if (policy := stream.parsed_policy)}
+
+    @property
+    def stream_tracks(self) -> dict[str, Track]:
+        """Whether streams that say it themselves are tracked, by stream id."""
+        return {name: track for name, stream in self.streams.items() if (track := stream.parsed_track)}
 
 
 def load_config(path: Path) -> FileConfig:

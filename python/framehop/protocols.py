@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from framehop.account import IngestAccount, LeftOut
@@ -75,10 +75,12 @@ NO_BACKLOG = Backlog()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitResult:
     """The result of a commit. `lost`: partitions that this member no longer owns; nothing was written for them. `duplicates`:
-    events that were not written again because the log had their ids already."""
+    events that were not written again because the log had their ids already. `offsets`: by event id, the place in the log of each
+    event that was written now; absent where the log did not tell."""
 
     lost: frozenset[Partition] = frozenset()
     duplicates: int = 0
+    offsets: Mapping[str, int] = field(default_factory=dict)
 
 
 class FrameWriter(Protocol):
@@ -238,6 +240,15 @@ class EventLog(Protocol):
         Groups are independent. Use one reader per group at a time, since two would both get everything. Raises
         InvalidArgumentError.
         """
+
+    def events_of(self, partition: Partition, since: int) -> Iterator[EventRecord]:
+        """Iterate over the events of the frames of `partition`, of all lanes, from the events' offset `since` to their present
+        end, in the order of the log. What is there already of a transaction is waited for. Events that retention has removed are
+        absent."""
+
+    def events_end(self, partition: Partition) -> int:
+        """Return an offset that no event of a frame of `partition` has yet, though events written later may have it or larger ones;
+        see CommitResult.offsets."""
 
     def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
         """Iterate over what has failed so far, each id once. With a `lane`, only its failures are given; without, those of all

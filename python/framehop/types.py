@@ -191,13 +191,20 @@ class LostPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectedObject:
-    """One box. `box`: (x1, y1, x2, y2) in source pixels. `confidence`: 0–1."""
+    """One box. `box`: (x1, y1, x2, y2) in source pixels. `confidence`: 0–1. `track_id`: the same number for the same object in the
+    frames of one stream and epoch, from 1; None where the stream is not tracked, and for a weak box that continues no track."""
 
     label: str
     label_id: int
     confidence: float
     box: tuple[float, float, float, float]
     track_id: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """The object in one word or two, as `person 0.87`, or `person #7 0.87` where it has a track."""
+        track = "" if self.track_id is None else f"#{self.track_id} "
+        return f"{self.label} {track}{self.confidence:.2f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +241,8 @@ class Detections:
 class Event:
     """The outcome of exactly one frame in one lane. Readers ignore fields they do not know, so added fields keep `schema_version`.
     `reason` is empty when detected. `stages_ms`: milliseconds by stage. `writer` names the worker incarnation. `attempts`: how
-    often the frame was tried, if that is known to be more than once."""
+    often the frame was tried, if that is known to be more than once. `last_track_id`: the largest track id that the stream and
+    epoch have given so far; None where the stream is not tracked."""
 
     schema_version: int = SCHEMA_VERSION
     event_id: str
@@ -256,6 +264,7 @@ class Event:
     stages_ms: dict[str, float] = field(default_factory=dict)
     trace_id: str = ""
     attempts: int = 1
+    last_track_id: int | None = None
 
     @property
     def key(self) -> FrameKey:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 
 import pytest
+from msgspec import structs
 
 from framehop.errors import ClosedError, InvalidArgumentError
 from framehop.pipeline.control import (
@@ -224,6 +225,12 @@ def test_a_policy_goes_with_its_source_and_ingest_is_not_told_of_it() -> None:
     assert not roster.judge("a", slow)
     roster.add(order("a", since_us=2))
     assert roster.traits() == [SourceTraits("b", policy=slow), SourceTraits("a")]
+
+
+def test_workers_hear_whether_a_source_says_itself_that_it_is_tracked() -> None:
+    roster = Roster()
+    roster.add(structs.replace(order("a"), track="byte"), order("b"))
+    assert roster.traits() == [SourceTraits("a", track="byte"), SourceTraits("b")]
 
 
 def test_health_is_shown_as_ingest_knows_it() -> None:

@@ -87,6 +87,13 @@ def test_a_stream_has_the_policy_and_the_patience_of_the_file(site: Site) -> Non
     assert (gate.stall_s, plain.stall_s) == (2.5, 10.0)
 
 
+def test_a_stream_that_is_to_be_tracked_from_now_on_is_replaced(site: Site) -> None:
+    site.says("gate: {source: 'testsrc:', track: byte}", YARD)
+    assert [traits.track for traits in site.roster.traits()] == ["byte", None]
+    assert site.says("gate: {source: 'testsrc:', track: off}", YARD).replaced == ("gate",)
+    assert {traits.stream: traits.track for traits in site.roster.traits()} == {"gate": "off", "yard": None}
+
+
 def test_an_endless_stream_of_the_file_is_live(site: Site) -> None:
     site.says(
         GATE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
@@ -16,7 +16,10 @@ from framehop.inference import Provider
 from framehop.inference.preprocess import Preprocess
 from framehop.log import LogAt, SpoolOptions
 from framehop.motion import When
-from framehop.policies import UNDERSTOOD, Policy, parse_policies
+from framehop.policies import UNDERSTOOD, parse_policies
+from framehop.tracked import parse_tracks
+
+T = TypeVar("T")
 
 
 def _checked_report(path: Path | None) -> Path | None:
@@ -185,6 +188,16 @@ Tiles = Annotated[
         help="Look for small objects in parts of the picture too, as 3x2; costs a run of the network each.",
     ),
 ]
+Tracking = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="[STREAMS=]byte|off",
+        show_default=False,
+        rich_help_panel=FINDING,
+        help="byte: give an object the same id from frame to frame. For some streams as 'gate-*=byte'; may be repeated.",
+    ),
+]
 NewLane = Annotated[
     str,
     typer.Option(
@@ -348,6 +361,7 @@ def detect_options(
     exclude: list[str] | None = None,
     min_size: float = 0.0,
     tiles: str = "",
+    track: list[str] | None = None,
     policies: list[str] | None = None,
     when: When | None = None,
     config: Path | None = None,
@@ -362,12 +376,13 @@ def detect_options(
     preprocess: Preprocess = "auto",
     max_pixels: int = MAX_PIXELS,
 ) -> DetectOptions:
-    """Return what was typed over what the file says. `with_streams`: whether the policies of the file's streams are meant too, as
-    where other programs read those. Raises ConfigError."""
+    """Return what was typed over what the file says. `with_streams`: whether what the file's streams say themselves is meant too,
+    as where other programs read those. Raises ConfigError."""
     usual, class_conf = thresholds(conf or [])
     file = load_config(config) if config else FileConfig()
     from_file = file.detect
     by_pattern = _first(parse_policies(policies or []), from_file.parsed_policies)
+    tracks = _first(parse_tracks(track or []), from_file.parsed_tracks)
     return DetectOptions(
         model=model,
         provider=provider,
@@ -383,6 +398,7 @@ def detect_options(
         regions=from_file.regions,
         hop=from_file.hop,
         tiles=tiles,
+        track=_first(file.stream_tracks, tracks) if with_streams else tracks,
         policies=_first(file.stream_policies, by_pattern) if with_streams else by_pattern,
         when=when or from_file.when,
         motion=from_file.motion,
@@ -398,9 +414,9 @@ def detect_options(
     )
 
 
-def _first(first: dict[str, Policy], then: dict[str, Policy]) -> dict[str, Policy]:
+def _first(first: dict[str, T], then: dict[str, T]) -> dict[str, T]:
     """Return both, in the order in which they are tried."""
-    return first | {pattern: policy for pattern, policy in then.items() if pattern not in first}
+    return first | {pattern: value for pattern, value in then.items() if pattern not in first}
 
 
 def lane_number(text: str) -> int:

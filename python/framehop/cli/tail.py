@@ -111,7 +111,7 @@ def _print_line(line: str, style: str = "") -> None:
 
 def _event_line(record: EventRecord) -> str:
     event = record.event
-    objects = ", ".join(f"{found.label} {found.confidence:.2f}" for found in event.objects) or event.reason or "–"
+    objects = ", ".join(found.shown for found in event.objects) or event.reason or "–"
     total = event.stages_ms.get("total")
     took = f"{total:.0f} ms" if total is not None else ""
     return _line(event.captured_at[11:23], event.stream, str(event.seq), event.outcome, took, objects)

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 MAX_GROUP_US = 60_000_000  # a stream that is silent for longer, while its partition goes on, holds it back no more
 MAX_KEYS = 1 << 14  # above the frames that are in flight at once: reached only if a stream's time stamps never rise
-_METADATA = re.compile(r"v1:([0-9]{1,18})")
+_METADATA = re.compile(r"v1:([0-9]{1,18})(?:;.*)?")  # behind a semicolon lies what others keep; see worker/tracks.py
 
 # The frames of a partition before an offset, of so many microseconds; see ConsumableLog.look_back.
 LookBack = Callable[[Partition, int, int], Iterable[FrameMeta]]

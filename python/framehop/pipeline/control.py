@@ -23,6 +23,7 @@ from framehop.policies import Policy
 from framehop.protocols import Start
 from framehop.regions import Regions
 from framehop.sources import DEFAULT_CODEC, STALL_S, Codec, without_secrets
+from framehop.tracked import Track
 from framehop.types import FrameKey
 
 MAX_PACKET = 1 << 17
@@ -37,11 +38,12 @@ class Suspect(msgspec.Struct, frozen=True):
 
 class SourceTraits(msgspec.Struct, frozen=True, tag="source_traits"):
     """The traits of a stream's source that workers have to know. `live`: it has no end, so its frames are of no use when they are
-    old. `policy`: the stream's own; None where the patterns of `DetectOptions.policies` decide."""
+    old. `policy`, `track`: the stream's own; None where the patterns of DetectOptions decide."""
 
     stream: str
     live: bool = False
     policy: Policy | None = None
+    track: Track | None = None
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
@@ -63,6 +65,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, tag="worker"):
     drain_s: float
     sample: float
     policies: dict[str, Policy]
+    track: dict[str, Track]
     traits: list[SourceTraits]
     when: When
     motion: Motion
@@ -81,7 +84,8 @@ class DetectorSettings(msgspec.Struct, frozen=True, tag="detector"):
 class SourceOrder(msgspec.Struct, frozen=True):
     """One source that ingest is to read into `stream`. `source`: as the user wrote it, without a name. `codec`: how films go into
     the log. `since_us`: when it was asked for. This tells it from another order for the same stream, and a restarted ingest process
-    does not repeat passes finished since then. `live`: it has no end. `stall_s`: as in SourceOptions."""
+    does not repeat passes finished since then. `live`: it has no end. `stall_s`: as in SourceOptions. `track`: as in
+    SourceTraits."""
 
     stream: str
     source: str
@@ -91,6 +95,7 @@ class SourceOrder(msgspec.Struct, frozen=True):
     codec: Codec = DEFAULT_CODEC
     live: bool = False
     stall_s: float = STALL_S
+    track: Track | None = None
 
     def __repr__(self) -> str:
         return f"SourceOrder(stream={self.stream!r}, source={without_secrets(self.source)!r}, since_us={self.since_us})"

@@ -99,6 +99,7 @@ def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:
         stall_s=config.stall_s,
         since_us=now_us(),
         live=spec.is_live or spec.is_endless,
+        track=config.parsed_track,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from framehop.sinks.colours import Colours
@@ -81,8 +82,7 @@ def _draw_tags(
 
 
 def _tag_text(found: DetectedObject) -> str:
-    track = "" if found.track_id is None else f" #{found.track_id}"
-    return f"{found.label[:_MAX_LABEL]}{track} {found.confidence:.2f}"
+    return replace(found, label=found.label[:_MAX_LABEL]).shown
 
 
 def _within(at: float, side: int) -> float:

@@ -13,13 +13,14 @@ from framehop.sources.credentials import with_credentials
 from framehop.sources.expand import expand
 from framehop.sources.film import DEFAULT_CODEC, Codec
 from framehop.sources.spec import STALL_S, SourceSpec, check_stall
+from framehop.tracked import Track, Written, parse_track
 from framehop.types import check_stream
 
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of `streams` in a configuration file. `source`, `rate`, `loop` and `codec`: as the options of `framehop ingest`.
     `username`, `password`: for an address that has no user in it. `policy`: what may be skipped, as `Policy.parse` takes it; empty
-    where the patterns decide. `stall_s`: as in SourceOptions."""
+    where the patterns decide. `track`: `byte` or `off`, empty where the patterns decide. `stall_s`: as in SourceOptions."""
 
     source: str
     rate: str | float = "realtime"
@@ -28,6 +29,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     username: str = ""
     password: str = ""
     policy: str = ""
+    track: Written = ""
     stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
@@ -36,6 +38,8 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         check_stall(self.stall_s)
         if self.policy:
             Policy.parse(self.policy)
+        if self.track != "":
+            parse_track(self.track)
 
     def __repr__(self) -> str:
         return f"StreamConfig(source={without_secrets(self.source)!r})"
@@ -44,6 +48,11 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def parsed_policy(self) -> Policy | None:
         """The stream's own policy; None where the patterns decide. Raises ConfigError."""
         return Policy.parse(self.policy) if self.policy else None
+
+    @property
+    def parsed_track(self) -> Track | None:
+        """Whether the stream is tracked; None where the patterns decide. Raises ConfigError."""
+        return None if self.track == "" else parse_track(self.track)
 
     def spec(self, stream: str, root: Path) -> SourceSpec:
         """Return the one source that this is. Relative paths start at `root`. Raises ConfigError, and SourceError or

@@ -83,13 +83,14 @@ class MemoryConsumer:
             touched = frozenset(place.number for place in marks) | {event.frame.partition for event in events}
             gone = frozenset(partition for partition in touched if not self._is_mine(partition))
             lost = gone | {partition for partition in touched - gone if not self._is_in(partition, tenures)}
-            duplicates = sum(not self._add(event) for event in events if event.frame.partition not in lost)
+            kept = [event for event in events if event.frame.partition not in lost]
+            offsets = {event.event_id: offset for event in kept if (offset := self._add(event)) is not None}
             for place in frozenset(marks) - _places(lost):
                 self._group.offsets[place.number] = max(self._group.offsets[place.number], marks[place])
                 self._group.metadata[place.number] = (metadata or {}).get(place, "")
             self._drop(gone)
             self._store.changed.notify_all()
-        return CommitResult(lost=_places(lost), duplicates=duplicates)
+        return CommitResult(lost=_places(lost), duplicates=len(kept) - len(offsets), offsets=offsets)
 
     def positions(self) -> dict[Partition, int]:
         with self._store.changed:
@@ -199,14 +200,15 @@ class MemoryConsumer:
                 found.append(replace(record, tenure=self._claims[partition]))
         return found
 
-    def _add(self, event: Event) -> bool:
+    def _add(self, event: Event) -> int | None:
+        """Keep an event and return its offset; None when its id is there already."""
         if event.event_id in self._store.event_ids:
-            return False
+            return None
         offset = self._store.events[-1].offset + 1 if self._store.events else 1
         raw = msgspec.json.encode(event)
         self._store.events.append(EventRecord(event=event, raw=raw, offset=offset, appended_us=now_us()))
         self._store.event_ids.add(event.event_id)
-        return True
+        return offset
 
 
 def _new_group(store: MemoryStore, start: Start) -> MemoryGroup:

@@ -24,6 +24,7 @@ from framehop.testing.memory_writer import MemoryWriter
 from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
+    EventRecord,
     FrameMeta,
     FramePointer,
     FrameRecord,
@@ -120,6 +121,17 @@ class MemoryLog:
         return self._handles.keep(
             MemoryEventReader(self._store, start, since_us, check_reader_group(group) if group else "")
         )
+
+    def events_of(self, partition: Partition, since: int) -> Iterator[EventRecord]:
+        self._check_open()
+        with self._store.changed:
+            found = [record for record in self._store.events if record.offset >= since]
+        yield from (record for record in found if record.event.frame.topic_partition == partition)
+
+    def events_end(self, partition: Partition) -> int:
+        self._check_open()
+        with self._store.changed:
+            return self._store.events[-1].offset + 1 if self._store.events else 1
 
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         self._check_open()

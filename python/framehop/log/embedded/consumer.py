@@ -97,7 +97,8 @@ class EmbeddedConsumer:
             self._check_open()
             with transaction(self._commit_db, self._context.paths.index):
                 lost = self._ownership.drop_lost(self._commit_db, touched, numbers)
-                duplicates = self._insert([pair for pair in encoded if pair[0].frame.partition not in lost])
+                kept = [pair for pair in encoded if pair[0].frame.partition not in lost]
+                offsets = self._insert(kept)
                 _core.failpoint("event.produced")
                 self._move(
                     {partition: mark for partition, mark in marks.items() if partition.number not in lost}, metadata
@@ -105,7 +106,7 @@ class EmbeddedConsumer:
                 _core.failpoint("offsets.stored")
         self._context.maintenance.mark()
         self._context.bell.ring()
-        return CommitResult(lost=_partitions(lost), duplicates=duplicates)
+        return CommitResult(lost=_partitions(lost), duplicates=len(kept) - len(offsets), offsets=offsets)
 
     def positions(self) -> dict[Partition, int]:
         with self._commit_lock:
@@ -156,14 +157,15 @@ class EmbeddedConsumer:
             )
             self._on_assign(tenures)
 
-    def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> int:
-        """Insert events; return how many ids the log had already, since the first event per id wins."""
-        duplicates = 0
+    def _insert(self, encoded: Sequence[tuple[Event, bytes]]) -> dict[str, int]:
+        """Insert events and return the offsets of those whose ids the log did not have, since the first event per id wins."""
+        offsets: dict[str, int] = {}
         appended = now_us()
         for event, raw in encoded:
             rows(self._commit_db, _INSERT_EVENT, (event.stream, event.epoch, event.seq, event.lane, appended, raw))
-            duplicates += self._commit_db.changes() == 0
-        return duplicates
+            if self._commit_db.changes():
+                offsets[event.event_id] = self._commit_db.last_insert_rowid()
+        return offsets
 
     def _move(self, marks: Mapping[Partition, int], metadata: Mapping[Partition, str] | None) -> None:
         for partition, mark in marks.items():

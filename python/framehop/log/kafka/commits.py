@@ -80,7 +80,8 @@ class Commits:
                 raise StaleGenerationError(f"group {self._member.group}: its generation is not known yet")
             ours, outputs = self._admit(records, tenures)
             mine = {partition: mark for partition, mark in marks.items() if partition in ours}
-            self._deliver(outputs, self._progress.due_with(mine, metadata) if self._exactly_once else {}, generation)
+            due = self._progress.due_with(mine, metadata) if self._exactly_once else {}
+            offsets = self._deliver(outputs, due, generation)
             if not self._exactly_once:
                 _core.failpoint("event.produced")
             # This is noted last, since the thread commits what is finished.
@@ -88,7 +89,8 @@ class Commits:
         if behind or not self._interval_s:
             self._progress.wait_committed(mine, COMMIT_S)
         return CommitResult(
-            lost=frozenset(marks.keys() | {event.frame.topic_partition for event, _ in records}) - ours.keys()
+            lost=frozenset(marks.keys() | {event.frame.topic_partition for event, _ in records}) - ours.keys(),
+            offsets={event.event_id: offsets[event.event_id] for event, _ in records if event.event_id in offsets},
         )
 
     def _admit(
@@ -107,11 +109,14 @@ class Commits:
         outputs += [self._member.outputs.letter_of_event(event) for event, _ in admitted if event.outcome == "failed"]
         return ours, outputs
 
-    def _deliver(self, outputs: list[Output], due: Mapping[Partition, tuple[int, str]], generation: object) -> None:
-        """Deliver outputs together with the thread's own. Call under the delivery lock."""
+    def _deliver(
+        self, outputs: list[Output], due: Mapping[Partition, tuple[int, str]], generation: object
+    ) -> dict[str, int]:
+        """Deliver outputs together with the thread's own; return the offsets by identity. Call under the delivery lock."""
         own = self._progress.outputs()
-        self._delivery.deliver([*own, *outputs], to_commit(due), generation)
+        offsets = self._delivery.deliver([*own, *outputs], to_commit(due), generation)
         self._progress.delivered(len(own), {partition: offset for partition, (offset, _) in due.items()})
+        return offsets
 
     # ---- the consumer's thread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -30,10 +30,10 @@ INIT_S = 30.0
 class EventDelivery(Protocol):
     """Makes outputs and offsets durable. Used by one thread at a time."""
 
-    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
-        """Return once `outputs` are durable. `generation`: the consumer's group metadata, by which the broker refuses a member that
-        was replaced. Raises LogUnavailableError when the broker does not answer; call again with the same outputs, nothing is
-        doubled. A LogError ends the worker."""
+    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> dict[str, int]:
+        """Return once `outputs` are durable, with their offsets by identity, as far as the broker told them. `generation`: the
+        consumer's group metadata, by which the broker refuses a member that was replaced. Raises LogUnavailableError when the
+        broker does not answer; call again with the same outputs, nothing is doubled. A LogError ends the worker."""
 
     def close(self) -> None: ...
 
@@ -58,33 +58,33 @@ class AtLeastOnce:
     def __init__(self, connection: Connection, instance: str, *, largest: int = DEFAULT_LARGEST) -> None:
         self._url = connection.url
         self._causes = Causes()
-        self._sent: dict[str, bool] = {}  # identity → delivered, for outputs that the last call did not finish
+        # The offset by identity, None until it is delivered, of outputs that the last call did not finish.
+        self._sent: dict[str, int | None] = {}
         self._failure: FramehopError | None = None
         with translated(self._url, self._causes):
             self._producer = Producer(producer_settings(connection, self._causes, largest))
 
-    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
+    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> dict[str, int]:
         for output in outputs:
             if output.identity not in self._sent:
                 with translated(self._url, self._causes, output.topic):
                     produce(self._producer, output, self._report(output.identity), self._url)
-                self._sent[output.identity] = False
+                self._sent[output.identity] = None
         self._wait([output.identity for output in outputs])
-        for output in outputs:
-            self._sent.pop(output.identity, None)
+        return _told({output.identity: self._sent.pop(output.identity, None) for output in outputs})
 
     def _report(self, identity: str) -> Callable[[KafkaError | None, Message], None]:
-        def report(error: KafkaError | None, _message: Message) -> None:
+        def report(error: KafkaError | None, message: Message) -> None:
             if error is not None:
                 self._failure = explain(error, self._url, self._url.detections)
             elif identity in self._sent:
-                self._sent[identity] = True
+                self._sent[identity] = _offset_of(message)
 
         return report
 
     def _wait(self, identities: Sequence[str]) -> None:
         began_s, deadline = time.monotonic(), Deadline.after(STALL_S)
-        while not all(self._sent[identity] for identity in identities):
+        while any(self._sent[identity] is None for identity in identities):
             with translated(self._url, self._causes, self._url.detections):
                 self._producer.poll(TICK_S)  # raises a fatal error, such as no right to write at all
             if self._failure is not None:
@@ -125,14 +125,15 @@ class ExactlyOnce:
             )
             self._producer.init_transactions(INIT_S)
 
-    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
+    def deliver(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> dict[str, int]:
         if not (outputs or marks):
-            return
+            return {}
         if self._hung:
             raise LogError(f"{self._url}: a transaction hangs")
         time.sleep(max(0.0, self._last_s + self._interval_s - time.monotonic()))
+        offsets: dict[str, int | None] = {}
         try:
-            self._fill(outputs, marks, generation)
+            self._fill(outputs, marks, generation, offsets)
         except KafkaException as raised:
             self._abort(raised)
         try:
@@ -145,11 +146,19 @@ class ExactlyOnce:
                 "finds out"
             ) from raised
         self._last_s = time.monotonic()
+        return _told(offsets)
 
-    def _fill(self, outputs: Sequence[Output], marks: Sequence[TopicPartition], generation: object) -> None:
+    def _fill(
+        self,
+        outputs: Sequence[Output],
+        marks: Sequence[TopicPartition],
+        generation: object,
+        offsets: dict[str, int | None],
+    ) -> None:
+        """Fill the transaction. `offsets`: gets those of the outputs, which the client tells before it has committed."""
         self._producer.begin_transaction()
         for output in outputs:
-            produce(self._producer, output, None, self._url)
+            produce(self._producer, output, _reporter(offsets, output.identity), self._url)
         _core.failpoint("event.produced")
         if marks:
             self._send_offsets(marks, generation)
@@ -199,6 +208,26 @@ class ExactlyOnce:
         """Do nothing: no transaction is open between two calls."""
 
 
+def _reporter(offsets: dict[str, int | None], identity: str) -> Callable[[KafkaError | None, Message], None]:
+    """Return what notes the offset of an output; whether it is durable the transaction tells."""
+
+    def report(error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            offsets[identity] = _offset_of(message)
+
+    return report
+
+
+def _offset_of(message: Message) -> int:
+    """Return the offset of a delivered record; less than 0 when the client was not told it."""
+    offset = message.offset()
+    return -1 if offset is None else offset
+
+
+def _told(offsets: Mapping[str, int | None]) -> dict[str, int]:
+    return {identity: offset for identity, offset in offsets.items() if offset is not None and offset >= 0}
+
+
 def producer_settings(connection: Connection, causes: Causes, largest: int) -> dict[str, Any]:
     """Return a producer's settings. `largest`: bytes that the topics take at a time. The client fills batches up to it, and the
     broker counts a batch as one record."""
@@ -213,13 +242,10 @@ def producer_settings(connection: Connection, causes: Causes, largest: int) -> d
     }
 
 
-def produce(
-    producer: Producer, output: Output, report: Callable[[KafkaError | None, Message], None] | None, url: Any
-) -> None:
+def produce(producer: Producer, output: Output, report: Callable[[KafkaError | None, Message], None], url: Any) -> None:
     """Put an output into the producer's queue, waiting while it is full; it drains at the broker's pace."""
     deadline = Deadline.after(STALL_S)
     value, headers = output.record
-    more: dict[str, Any] = {} if report is None else {"on_delivery": report}
     while True:
         try:
             producer.produce(
@@ -228,7 +254,7 @@ def produce(
                 key=output.key,
                 partition=output.partition,
                 headers=headers,
-                **more,
+                on_delivery=report,
             )
         except BufferError as error:
             producer.poll(TICK_S)

@@ -17,6 +17,7 @@ from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.errors import translated
 from framehop.log.kafka.frame_clients import FrameClients
+from framehop.log.kafka.event_scan import events_end, events_of
 from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.link import KafkaLink
@@ -43,6 +44,7 @@ from framehop.protocols import (
 from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
+    EventRecord,
     FrameMeta,
     FramePointer,
     FrameRecord,
@@ -139,6 +141,14 @@ class KafkaLog:
         return self._handles.keep(
             KafkaEventReader(self._connection, start, since_us, check_reader_group(group) if group else "")
         )
+
+    def events_of(self, partition: Partition, since: int) -> Iterator[EventRecord]:
+        self._check_open()
+        return events_of(self._connection, partition, since)
+
+    def events_end(self, partition: Partition) -> int:
+        self._check_open()
+        return events_end(self._connection, partition)
 
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         """Iterate over all frames. Kafka cannot read a record without its value, so every picture comes over the network."""

@@ -17,17 +17,20 @@ OVERHEAD_BYTES = 1024  # overhead of a batch of one record; rounded up
 DEFAULT_LARGEST = 1_000_000
 
 
-def offsets(connection: Connection, partitions: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
-    """Return an offset by partition, in one request. Records of open transactions do not count yet. A partition is absent if its
-    topic has vanished and was allowed to."""
+def offsets(
+    connection: Connection,
+    partitions: Iterable[Partition],
+    spec: OffsetSpec,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> dict[Partition, int]:
+    """Return an offset by partition, in one request. Records of open transactions do not count yet, unless `isolation` says so. A
+    partition is absent if its topic has vanished and was allowed to."""
     wanted = {to_client(partition): spec for partition in partitions}
     if not wanted:
         return {}
 
     def ask() -> dict[Partition, int]:
-        futures = connection.admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_S
-        )
+        futures = connection.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=REQUEST_S)
         found = {
             partition: _offset(connection, partition, future) for partition, future in _by_partition(futures).items()
         }
@@ -74,6 +77,11 @@ def begins(connection: Connection, partitions: Iterable[Partition]) -> dict[Part
 def ends(connection: Connection, partitions: Iterable[Partition]) -> dict[Partition, int]:
     """Return the next offset, by partition."""
     return offsets(connection, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def written_ends(connection: Connection, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    """Return the next offset, by partition, behind the records of open transactions too."""
+    return offsets(connection, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)  # type: ignore[no-untyped-call]
 
 
 def range_of(connection: Connection, partition: Partition) -> tuple[int, int] | None:

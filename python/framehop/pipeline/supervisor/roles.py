@@ -148,6 +148,7 @@ class WorkerRole:
             drain_s=options.drain_s,
             sample=options.sample,
             policies=options.policies,
+            track=options.track,
             traits=list(told.values()),
             when=options.when,
             motion=options.motion,

@@ -237,7 +237,8 @@ class Roster:
         """Return what workers have to know of each source."""
         with self._changed:
             return [
-                SourceTraits(stream, order.live, self._policies.get(stream)) for stream, order in self._orders.items()
+                SourceTraits(stream, order.live, self._policies.get(stream), order.track)
+                for stream, order in self._orders.items()
             ]
 
     @property

@@ -40,10 +40,12 @@ from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
+from framehop.pipeline.worker.tracks import Tracks
 from framehop.policies import StreamPolicies
 from framehop.protocols import FrameConsumer, Tenure
 from framehop.regions import ObjectFilter
 from framehop.timing import Deadline, now_us
+from framehop.tracked import TrackedStreams
 from framehop.types import DetectedObject, Event, Partition
 
 logger = logging.getLogger(__name__)
@@ -65,9 +67,11 @@ class Worker:
         self._models = DetectorModels()
         self._filter = ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
         self._policies = StreamPolicies(settings.policies)
+        self._tracked = TrackedStreams(settings.track)
         for traits in settings.traits:
-            self._policies.note(traits.stream, live=traits.live, policy=traits.policy)
+            self._note(traits)
         self._resume = ResumePoints()
+        self._tracks: Tracks | None = None
         self._intake: Intake | None = None
         self._ring = ring
         self._hop: _core.HopClient | None = None
@@ -91,6 +95,7 @@ class Worker:
                 on_revoke=self._revoked,
             ) as consumer,
         ):
+            self._tracks = tracks = Tracks(log, settings.lane, self._tracked)
             self._intake = intake = Intake(
                 consumer,
                 self._ring,
@@ -105,7 +110,7 @@ class Worker:
             self._channel.send(Ready())
             try:
                 with (
-                    self._beside("commit", lambda: self._commit_loop(consumer), consumer),
+                    self._beside("commit", lambda: self._commit_loop(consumer, tracks), consumer),
                     self._beside("intake", intake.run, consumer),
                 ):
                     self._loop(link)
@@ -120,6 +125,8 @@ class Worker:
     def _begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         self._resume.begin(tenures)
         self._in_flight.begin(tenures)
+        if self._tracks is not None:
+            self._tracks.begin(tenures)
         if self._intake is not None:
             self._intake.begin(tenures)
 
@@ -178,14 +185,18 @@ class Worker:
             match message:
                 case DetectorAt():
                     newest = message
-                case SourceTraits(stream, live, policy):
-                    self._policies.note(stream, live=live, policy=policy)
+                case SourceTraits():
+                    self._note(message)
                 case Drain():
                     self._draining = self._draining or Deadline.after(self._settings.drain_s)
                 case _:
                     raise unexpected(message)
         if newest is not None:
             self._turn_to(newest)
+
+    def _note(self, traits: SourceTraits) -> None:
+        self._policies.note(traits.stream, live=traits.live, policy=traits.policy)
+        self._tracked.note(traits.stream, traits.track)
 
     def _turn_to(self, detector: DetectorAt) -> None:
         before, self._detector = self._detector, detector
@@ -263,19 +274,23 @@ class Worker:
             frames_read=consumer.frames_read - intake.replayed, resent=self._resent, behind_s=intake.behind_s
         )
 
-    def _commit_loop(self, consumer: FrameConsumer) -> None:
+    def _commit_loop(self, consumer: FrameConsumer, tracks: Tracks) -> None:
         """Commit whatever is complete as soon as the commit before it is durable. A full disk, a stopped process that holds
         the log's lock, or a missing broker suspends it until that is over."""
         with self._in_flight.failing():
             while (batch := self._in_flight.wait_batch()) is not None:
-                self._commit(consumer, batch)
+                self._commit(consumer, tracks, batch)
 
-    def _commit(self, consumer: FrameConsumer, batch: Batch) -> None:
+    def _commit(self, consumer: FrameConsumer, tracks: Tracks, batch: Batch) -> None:
         """Commit one batch. If the worker stops before that is possible, our successor reads the frames again."""
+        events: list[Event] | None = None  # ids are given once, however often the commit is tried
         while not self._in_flight.stopping.is_set():
             try:
-                metadata = self._resume.metadata(batch.marks, batch.tenures)
-                result = consumer.commit(batch.events, batch.marks, metadata, batch.tenures)
+                if events is None:
+                    events = tracks.follow(batch)
+                metadata = tracks.metadata(self._resume.metadata(batch.marks, batch.tenures), batch.tenures)
+                result = consumer.commit(events, batch.marks, metadata, batch.tenures)
+                tracks.committed(batch, result)
                 self._in_flight.committed(batch, result)
                 return
             except (LogFullError, LogBusyError, LogUnavailableError) as error:

@@ -1,0 +1,100 @@
+"""What is known of the tracks of one partition in one tenure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from framehop.pipeline.worker.track_places import Place, TrackPlaces
+from framehop.tracking import IDS_PER_FRAME, StreamTracker
+from framehop.types import Event, EventRecord, parse_rfc3339
+
+SILENT_US = (
+    60_000_000  # a stream that is silent for longer, while its partition goes on, begins new tracks after a crash
+)
+MOST_STREAMS = 4096  # of a partition; those silent for longest begin new tracks
+
+Key = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A stream in one epoch. `received_us`: when ingest had its last frame."""
+
+    tracker: StreamTracker
+    places: TrackPlaces = field(default_factory=TrackPlaces)
+    received_us: int = 0
+
+
+class TenureTracks:
+    """The trackers of a partition's streams. `end`: every event that is not known here lies at it or behind it. Use from one
+    thread."""
+
+    def __init__(self, offset: int, end: int, *, fresh: bool) -> None:
+        """`offset`: the first frame that this tenure answers. `fresh`: no stream of the partition was ever tracked in this lane."""
+        self.end = end
+        self._offset, self._fresh = offset, fresh
+        self._streams: dict[Key, _Stream] = {}
+        self._written: dict[str, EventRecord] = {}  # events that the log has already of frames that are done again
+        self._newest_us = 0
+
+    @property
+    def begin(self) -> int:
+        """The offset of the first event that matters to a successor."""
+        alive = [stream for stream in self._streams.values() if stream.received_us >= self._newest_us - SILENT_US]
+        return min((stream.places.first(self.end) for stream in alive), default=self.end)
+
+    def recall(self, record: EventRecord) -> None:
+        """Take over an event of before. Those of the partition come in the order of the log; one without ids tells nothing."""
+        event = record.event
+        self.end = max(self.end, record.offset + 1)
+        if event.last_track_id is None:
+            return
+        if event.frame.offset >= self._offset:
+            self._written.setdefault(event.event_id, record)
+            return
+        stream = self._stream(event, 0)
+        stream.tracker.recall(event)
+        stream.places.note(_place(event, stream, record.offset))
+        stream.places.move(self._offset)
+
+    def follow(self, event: Event) -> tuple[Event, Place | None]:
+        """Return the event with its ids, and the place to fill in once it is written. The events of a stream come in the order of
+        its frames. One that the log has already stays as it is, since the first one counts; its place is known then, and None."""
+        record = self._written.pop(event.event_id, None)
+        stream = self._stream(event, self._unknown_ids(event) if record is None else 0)
+        if record is not None:
+            stream.tracker.recall(record.event)
+            stream.places.note(_place(event, stream, record.offset))
+            return replace(record.event, writer=event.writer, frame=event.frame), None
+        followed = stream.tracker.follow(event)
+        place = _place(event, stream, self.end)
+        stream.places.note(place)
+        return followed, place
+
+    def finish(self, mark: int) -> None:
+        """Note that frames below `mark` are done."""
+        for stream in self._streams.values():
+            stream.places.move(mark)
+        started = {name: epoch for (name, epoch), stream in sorted(self._streams.items()) if stream.places.done}
+        over = [(name, epoch) for name, epoch in self._streams if epoch < started.get(name, 0)]
+        for key in over + list(self._streams)[: max(0, len(self._streams) - len(over) - MOST_STREAMS)]:
+            self._streams.pop(key, None)
+            self._fresh = False
+
+    def _unknown_ids(self, event: Event) -> int:
+        """Return the largest id that may have been given in a stream and epoch of which nothing is known."""
+        return 0 if self._fresh else event.seq * IDS_PER_FRAME
+
+    def _stream(self, event: Event, last_id: int) -> _Stream:
+        """Return what is known of the event's stream; if that is nothing, it begins with `last_id`."""
+        key = (event.stream, event.epoch)
+        stream = self._streams.pop(key, None) or _Stream(StreamTracker(last_id))
+        self._streams[key] = stream  # the one that had an event last is the last
+        stream.received_us = parse_rfc3339(event.received_at)
+        self._newest_us = max(self._newest_us, stream.received_us)
+        return stream
+
+
+def _place(event: Event, stream: _Stream, offset: int) -> Place:
+    looked = event.outcome == "detected"
+    return Place(frame=event.frame.offset, at_us=stream.tracker.now_us, looked=looked, event=offset)

@@ -1,0 +1,143 @@
+"""ByteTrack without a Kalman filter: what it knows is in the last events of a stream, so it goes on exactly after a crash.
+
+Zhang et al., ByteTrack, ECCV 2022: strong boxes are paired with tracks first, then weak ones with the tracks that are left, as an
+object that is half hidden scores low. Yang et al., C-BIoU, WACV 2023: what is left is compared once more with larger boxes, as an
+object that is looked at twice a second has left its box each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framehop.tracking.assignment import best_pairs
+from framehop.tracking.look_clock import STEP_US, LookClock, moment_of
+from framehop.tracking.overlaps import Floats, grown, overlaps
+from framehop.tracking.track import HISTORY_US, Seen, Track
+from framehop.types import DetectedObject, Event
+
+STRONG = 0.5  # from this score on a box may begin a track
+LOST_US = 2_000_000  # a track ends when it was not seen for longer, by the tracker's clock
+KEPT_US = (
+    LOST_US + HISTORY_US + STEP_US
+)  # events older than that change nothing; one pause more than what is remembered
+STRONG_OVERLAP, WEAK_OVERLAP, GROWN_OVERLAP = 0.2, 0.5, 0.2
+GROWTH = 0.5  # of width and height, to each side
+MOST_OBJECTS = 300  # of one frame, the strongest first; others get no id
+MOST_TRACKS = 1000  # the ones seen last; more are there only where boxes flicker
+IDS_PER_FRAME = 1000  # above MOST_OBJECTS
+
+
+class StreamTracker:
+    """Gives the objects of one stream and epoch their track ids. Events come in the order of their seqs; one that comes again, or
+    too late, changes nothing. Use from one thread.
+
+    All that it knows follows from the events of the last KEPT_US of its clock, with their ids: one that recalls them gives the ids
+    that one which followed them gives.
+    """
+
+    def __init__(self, last_id: int = 0) -> None:
+        """`last_id`: the largest id that may have been given before."""
+        self.last_id = last_id
+        self._clock = LookClock()
+        self._seq = -1
+        self._tracks: dict[int, Track] = {}
+
+    @property
+    def now_us(self) -> int:
+        """The time of the tracker's clock, microseconds since the first frame that was looked at."""
+        return self._clock.now_us
+
+    def follow(self, event: Event) -> Event:
+        """Return the event with the ids of its objects, and with the largest id so far."""
+        if event.outcome == "detected" and event.seq > self._seq:
+            at_us = self._look(event)
+            ids = self._ids(at_us, event.objects[:MOST_OBJECTS])
+            event = replace(event, objects=_numbered(event.objects, ids))
+            self._note(at_us, event)
+        return replace(event, last_track_id=self.last_id)
+
+    def recall(self, event: Event) -> None:
+        """Take over an event that has its ids. One without, from when its stream was not tracked, changes nothing."""
+        if event.last_track_id is None:
+            return
+        self.last_id = max(self.last_id, event.last_track_id)
+        if event.outcome == "detected" and event.seq > self._seq:
+            self._note(self._look(event), event)
+
+    def _look(self, event: Event) -> int:
+        """Go on to a frame that was looked at; return its time."""
+        self._seq = event.seq
+        at_us = self._clock.at(moment_of(event))
+        oldest = self._clock.now_us - LOST_US
+        self._tracks = {number: track for number, track in self._tracks.items() if track.last_us >= oldest}
+        return at_us
+
+    def _note(self, at_us: int, event: Event) -> None:
+        """Note where the frame's objects are."""
+        for found in event.objects:
+            if found.track_id is not None:
+                track = self._tracks.setdefault(found.track_id, Track(found.track_id, found.label))
+                track.note(Seen(at_us, event.seq, found.box))
+        if len(self._tracks) > MOST_TRACKS:
+            by_age = sorted(self._tracks.values(), key=lambda track: (track.last_us, track.number))
+            self._tracks = {track.number: track for track in by_age[-MOST_TRACKS:]}
+
+    def _ids(self, at_us: int, objects: Sequence[DetectedObject]) -> dict[int, int]:
+        """Return the track id by the object's place; weak objects that fit no track have none."""
+        tracks = [self._tracks[number] for number in sorted(self._tracks)]
+        ids = _Matching(at_us, tracks, objects).ids() if tracks and objects else {}
+        for place, found in enumerate(objects):
+            if place not in ids and found.confidence >= STRONG:
+                self.last_id += 1
+                ids[place] = self.last_id
+        return ids
+
+
+class _Matching:
+    """Pairs the objects of a frame with tracks."""
+
+    def __init__(self, at_us: int, tracks: Sequence[Track], objects: Sequence[DetectedObject]) -> None:
+        """Neither may be empty."""
+        self._tracks = tracks
+        self._expected = np.array([track.expected(at_us) for track in tracks], np.float64)
+        self._boxes = np.array([found.box for found in objects], np.float64)
+        labels = {label: number for number, label in enumerate({track.label for track in tracks})}
+        wanted = np.array([labels[track.label] for track in tracks])
+        self._fits = wanted[:, None] == np.array([labels.get(found.label, -1) for found in objects])
+        self._strong = np.array([found.confidence >= STRONG for found in objects])
+        self._recent = np.array([track.last_us >= at_us - STEP_US for track in tracks])
+        self._ids: dict[int, int] = {}
+
+    def ids(self) -> dict[int, int]:
+        plain = overlaps(self._expected, self._boxes)
+        self._pair(plain, STRONG_OVERLAP, self._strong)
+        if not self._strong.all():
+            self._pair(plain, WEAK_OVERLAP, ~self._strong & self._recent[:, None])
+        if (self._fits & self._strong).any():
+            larger = overlaps(grown(self._expected, GROWTH), grown(self._boxes, GROWTH))
+            self._pair(larger, GROWN_OVERLAP, self._strong & self._recent[:, None])
+        return self._ids
+
+    def _pair(self, shares: Floats, least: float, allowed: NDArray[np.bool_]) -> None:
+        """Pair what fits, is allowed and overlaps by `least`; who has found a partner takes part no more."""
+        for row, column in best_pairs(np.where(self._fits & allowed & (shares >= least), shares, 0.0)):
+            self._ids[column] = self._tracks[row].number
+            self._fits[row, :] = False
+            self._fits[:, column] = False
+
+
+def _numbered(objects: Sequence[DetectedObject], ids: dict[int, int]) -> list[DetectedObject]:
+    return [
+        DetectedObject(
+            label=found.label,
+            label_id=found.label_id,
+            confidence=found.confidence,
+            box=found.box,
+            track_id=ids.get(place),
+        )
+        for place, found in enumerate(objects)
+    ]
