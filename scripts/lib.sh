@@ -5,6 +5,9 @@
 venv=${FRAMEHOP_VENV:-$PWD/.venv}
 logs=$PWD/build/logs
 
+# Hundreds of interpreters start in one run of the tests: they keep what they compile, as they do for users.
+unset PYTHONDONTWRITEBYTECODE
+
 say() { printf '%s\n' "$*"; }
 fail() {
     printf '%s: %s\n' "${0##*/}" "$1" >&2
@@ -114,10 +117,13 @@ needed_packages() {
 }
 
 missing_packages() {
-    local package
-    for package in $(needed_packages "$@"); do
-        [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || say "$package"
-    done
+    local -a needed
+    mapfile -t needed < <(needed_packages "$@")
+    # Those that it knows are in the answer even when it fails because of others.
+    { dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${needed[@]}" 2>/dev/null || true; } |
+        awk -v needed="${needed[*]}" '
+            $1 == "installed" { installed[$2] }
+            END { count = split(needed, names, " "); for (i = 1; i <= count; i++) if (!(names[i] in installed)) print names[i] }'
 }
 
 have() {

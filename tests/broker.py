@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from tests.waiting import until
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "kafka"
+# Our brokers start often and work little: the quick compiler alone, and a collector of one thread.
+JAVA = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 SCRIPT_TIMEOUT_S = 170.0  # a start's own deadline comes first; within pytest's for a test
 
 
@@ -97,6 +100,7 @@ class Cluster:
             capture_output=True,
             text=True,
             check=False,
+            env=os.environ | JAVA,
             timeout=SCRIPT_TIMEOUT_S,
         )
         assert done.returncode in may_be, f"scripts/kafka {command}: {done.stderr}"

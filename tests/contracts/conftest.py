@@ -44,6 +44,7 @@ def _kafka(tmp_path: Path, cluster: Cluster, prefix: str, delivery: Delivery, *,
         delivery=delivery,
         membership="dynamic",  # who leaves gives its partitions up at once
         session_timeout_s=20.0,
+        client={"heartbeat.interval.ms": 100},  # by which a member learns that another has come
         commit_interval_s=0.0,
         queue_bytes=QUEUE_BYTES,
         state_dir=str(tmp_path / "state"),

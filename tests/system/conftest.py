@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,28 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     """A place to run framehop in; at the end nothing of ours may be left: no process, no socket, no directory. After a failure
     every process says where it stood."""
+    with _built(tmp_path, lambda: request.node.stash.get(FAILED, False)) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def shared_house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house for all tests of a file that leave what runs there as they found it."""
+
+    def failed() -> bool:
+        return any(item.stash.get(FAILED, False) for item in request.session.items if item.path == request.path)
+
+    with _built(tmp_path_factory.mktemp("shared"), failed) as place:
+        yield place
+
+
+@contextmanager
+def _built(path: Path, failed: Callable[[], bool]) -> Iterator[House]:
     runtime = Path(tempfile.mkdtemp(prefix="fh"))  # short: socket paths have 107 bytes
-    place = House(tmp_path, runtime)
+    place = House(path, runtime)
     try:
         yield place
-        if request.node.stash.get(FAILED, False):
+        if failed():
             place.tell_everything()
         else:
             place.assert_nothing_left()

@@ -6,7 +6,6 @@ import signal
 
 from tests.system.harness import House, check_ledger, pictures_of
 from tests.tiny_model import write_model
-from tests.waiting import until
 
 SHAPES = "testsrc:?size=320x240&count=30"
 ENDLESS = "testsrc:?size=320x240&rate=20"
@@ -20,19 +19,6 @@ def test_a_signal_while_the_processes_start_is_a_drain(house: House) -> None:
     assert supervisor.returncode == 130, stderr.decode()
     assert b"status" not in stderr, stderr.decode()
     assert b"Traceback" not in stderr, stderr.decode()
-
-
-def test_a_worker_that_dies_while_draining_is_not_started_again(house: House) -> None:
-    supervisor = house.start("run", ENDLESS, "--log", house.log)
-    until(lambda: house.events() > 3, "first events", 60)
-    worker = house.wait_for("worker-0")
-    worker.suspend()
-    supervisor.send_signal(signal.SIGTERM)
-    until(lambda: not house.processes("ingest-0"), "the end of ingest, which drains first", 10)
-    worker.kill()
-    _, stderr = supervisor.communicate(timeout=5)
-    assert supervisor.returncode == 1
-    assert b"the next start goes on there" in stderr
 
 
 def test_settings_may_be_larger_than_a_packet(house: House) -> None:

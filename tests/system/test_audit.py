@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,16 @@ REORDERED = ['UPDATE events SET "offset"=(SELECT max("offset")+1 FROM events) WH
 COMMITTED = "committed without an event: does another application use group detect-main, or were events deleted?"
 
 
+@pytest.fixture(scope="module")
+def ran(shared_house: House) -> Path:
+    """The log of a run, which each test gets a copy of."""
+    shared_house.run(SOURCES)
+    return shared_house.log
+
+
 @pytest.fixture
-def house(house: House) -> House:
-    house.run(SOURCES)
+def house(house: House, ran: Path) -> House:
+    shutil.copytree(ran, house.log)
     return house
 
 

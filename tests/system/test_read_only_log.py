@@ -19,6 +19,19 @@ SHAPES = "testsrc:?size=320x240&count=12"
 SEALED = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
 
 
+@pytest.fixture(scope="module")
+def ran(shared_house: House) -> Path:
+    """The log of a run, which each test gets a copy of."""
+    shared_house.run([f"cam={SHAPES}"])
+    return shared_house.log
+
+
+@pytest.fixture
+def house(house: House, ran: Path) -> House:
+    shutil.copytree(ran, house.log)
+    return house
+
+
 @pytest.fixture
 def sealed(house: House) -> list[str]:
     """Return the prefix of a command that is to find the log's disk read-only."""
@@ -30,7 +43,6 @@ def sealed(house: House) -> list[str]:
 
 
 def test_everything_that_reads_works(house: House, sealed: list[str]) -> None:
-    house.run([f"cam={SHAPES}"])
     before = sorted(path.name for path in house.log.rglob("*"))
     at = ("--log", house.log)
     audit = house.framehop("audit", *at, "--json", under=sealed)
@@ -45,7 +57,6 @@ def test_everything_that_reads_works(house: House, sealed: list[str]) -> None:
 
 
 def test_what_writes_says_why_it_cannot(house: House, sealed: list[str]) -> None:
-    house.run([f"cam={SHAPES}"])
     for command in (("ingest", SHAPES), ("detect", "--until-idle", "1")):
         done = house.framehop(*command, "--log", house.log, under=sealed)
         assert done.returncode == 1
@@ -55,7 +66,6 @@ def test_what_writes_says_why_it_cannot(house: House, sealed: list[str]) -> None
 
 def test_commits_that_are_in_the_write_ahead_log_alone_are_read(house: House, sealed: list[str]) -> None:
     """Nobody closed this log; it looks like one on a disk that was pulled out."""
-    house.run([f"cam={SHAPES}"])
     with framehop.open_log(house.log) as log, log.writer() as writer:
         writer.open_stream("late", source="test:", finite=False)
         assert (house.log / "index.db-wal").stat().st_size
@@ -67,7 +77,6 @@ def test_commits_that_are_in_the_write_ahead_log_alone_are_read(house: House, se
 
 
 def test_no_copy_stays(house: House, sealed: list[str], tmp_path: Path) -> None:
-    house.run([f"cam={SHAPES}"])
     house.env["TMPDIR"] = str(tmp_path / "tmp")
     (tmp_path / "tmp").mkdir()
     assert house.framehop("audit", "--log", house.log, under=sealed).returncode == 0
@@ -75,7 +84,6 @@ def test_no_copy_stays(house: House, sealed: list[str], tmp_path: Path) -> None:
 
 
 def test_a_log_that_another_user_owns_is_read_and_not_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.run([f"cam={SHAPES}"])
     monkeypatch.setattr("framehop.log.embedded.embedded_log.is_read_only", lambda _root: True)
     with framehop.open_log(house.log) as log:
         assert framehop.audit(log).ok

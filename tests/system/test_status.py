@@ -166,8 +166,8 @@ def test_the_socket_is_this_users_alone(shared_run: tuple[House, Path]) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.fixture
-def shared_run(house: House) -> Iterator[tuple[House, Path]]:
-    with running(house):
-        [path] = sockets(house)
-        yield house, path
+@pytest.fixture(scope="module")
+def shared_run(shared_house: House) -> Iterator[tuple[House, Path]]:
+    with running(shared_house):
+        [path] = sockets(shared_house)
+        yield shared_house, path

@@ -1,8 +1,9 @@
-"""Runs blocking calls for an event loop, one after another, in a thread that the interpreter does not wait for when it exits."""
+"""Runs blocking calls for an event loop, one after another, in a thread that the interpreter does not wait for when it exits.
+
+asyncio is loaded by who waits: its import takes as long as ours, and commands have no event loop."""
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections.abc import Callable
@@ -85,12 +86,14 @@ def _run(calls: queue.SimpleQueue[Callable[[], None] | None]) -> None:
 
 async def finished_aside(call: Callable[[], T]) -> T:
     """Return the result of one blocking call. If the task is cancelled meanwhile, wait for the call all the same."""
+    from asyncio import CancelledError
+
     aside = Aside("framehop-aside")
     future = aside.submit(call)
     aside.close()
     try:
         return await result_of(future)
-    except asyncio.CancelledError:
+    except CancelledError:
         await result_of(future)
         raise
 
@@ -102,8 +105,10 @@ async def result_of(future: Future[T]) -> T:
 
 
 async def _done(future: Future[T]) -> None:
-    loop = asyncio.get_running_loop()
-    woken = asyncio.Event()
+    from asyncio import Event, get_running_loop
+
+    loop = get_running_loop()
+    woken = Event()
 
     def wake(_future: Future[T]) -> None:
         with suppress(RuntimeError):  # a closed loop has no waiters
