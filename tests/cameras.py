@@ -16,6 +16,7 @@ from typing import Self
 SERVER = Path(__file__).with_name("rtsp_server.py")
 SYSTEM_PYTHON = "/usr/bin/python3"  # GStreamer's bindings are the system's
 BOUNDARY = "frontier"
+GARBAGE = bytes(range(256))
 
 Serve = Callable[[socket.socket], None]
 
@@ -61,8 +62,9 @@ class RtspServer:
 
 
 def _pipeline(clip: Path) -> str:
+    demuxer = "tsdemux" if clip.suffix == ".ts" else "qtdemux"
     codec = "h265" if "265" in clip.name else "h264"
-    return f"filesrc location={clip} ! qtdemux ! {codec}parse config-interval=-1 ! rtp{codec[0]}{codec[1:]}pay name=pay0 pt=96"
+    return f"filesrc location={clip} ! {demuxer} ! {codec}parse config-interval=-1 ! rtp{codec[0]}{codec[1:]}pay name=pay0 pt=96"
 
 
 class _Tcp(socketserver.ThreadingTCPServer):
@@ -99,7 +101,28 @@ def silent(connection: socket.socket) -> None:
 def garbage(connection: socket.socket) -> None:
     """Answer with what is no protocol at all."""
     connection.recv(4096)
-    connection.sendall(bytes(range(256)) * 64)
+    connection.sendall(GARBAGE * 64)
+
+
+def through(port: int, spoilt: threading.Event) -> Serve:
+    """Return what passes on all that the camera at `port` sends, and garbage in its place while `spoilt` is set."""
+
+    def serve(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as camera:
+            threading.Thread(target=_pass_on, args=(connection, camera), daemon=True).start()
+            while data := camera.recv(65536):
+                connection.sendall(
+                    (GARBAGE * (len(data) // len(GARBAGE) + 1))[: len(data)] if spoilt.is_set() else data
+                )
+
+    return serve
+
+
+def _pass_on(client: socket.socket, camera: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := client.recv(65536):
+            camera.sendall(data)
+        camera.shutdown(socket.SHUT_WR)
 
 
 def answering(kind: str, body: Iterable[bytes], *, then: Serve | None = None) -> Serve:
@@ -121,6 +144,14 @@ def mjpeg(jpegs: Iterable[bytes], *, then: Serve | None = None) -> Serve:
     head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: "
     parts = (f"{head}{len(jpeg)}\r\n\r\n".encode() + jpeg + b"\r\n" for jpeg in jpegs)
     return answering(f"multipart/x-mixed-replace;boundary={BOUNDARY}", parts, then=then)
+
+
+def without_tables(data: bytes) -> bytes:
+    """Take the Huffman tables out, as cameras on USB do."""
+    at = data.index(b"\xff\xc4")
+    while data[at : at + 2] == b"\xff\xc4":
+        data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4]) :]
+    return data
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise, repeat
@@ -25,8 +24,8 @@ from framehop.sources.passthrough import PassedVideo
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.synthetic import jpeg
 from framehop.types import FrameMeta
-from tests.cameras import RtspServer, answering, file_server, garbage, mjpeg, silent, tcp_server
-from tests.clips import write_film
+from tests.cameras import RtspServer, answering, file_server, garbage, mjpeg, silent, tcp_server, without_tables
+from tests.clips import turned, write_film
 from tests.waiting import until
 
 if not _core.VIDEO:
@@ -223,14 +222,6 @@ def shades(*sizes: tuple[int, int]) -> list[bytes]:
     return [jpeg(*size, shade=number % 256) for number, size in enumerate(sizes)]
 
 
-def without_tables(data: bytes) -> bytes:
-    """Take the Huffman tables out, as cameras on USB do."""
-    at = data.index(b"\xff\xc4")
-    while data[at : at + 2] == b"\xff\xc4":
-        data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4]) :]
-    return data
-
-
 def test_motion_jpeg_passes_byte_for_byte_and_a_change_of_size_begins_an_epoch(log: FrameLog) -> None:
     pictures = shades(*repeat((64, 48), 5), *repeat((32, 32), 5))
     with (
@@ -320,16 +311,6 @@ def test_a_recording_is_upright_as_the_same_file_is(log: FrameLog, tmp_path: Pat
     ]
     assert ("orientation" in expected[0][0]) == (degrees > 0)
     assert [(meta.content_type, meta.width, meta.height) for meta in frames(log)] == expected
-
-
-def turned(film: Path, degrees: int) -> Path:
-    """Write the matrix of a rotation into the header of the only track, as a phone does."""
-    data = film.read_bytes()
-    at = data.index(b"tkhd") + 4 + 4 + 36
-    turn = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[degrees]
-    a, b, c, d = (value << 16 for value in turn)
-    film.write_bytes(data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[at + 36 :])
-    return film
 
 
 def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path) -> None:

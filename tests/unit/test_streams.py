@@ -219,6 +219,24 @@ def test_a_paused_film_goes_on_at_its_next_frame_and_is_counted_as_one(log: Memo
     assert not summary.stopped
 
 
+def test_a_film_that_is_paused_at_its_very_end_is_not_read_again(log: MemoryLog) -> None:
+    pace = Pace()
+    with running(log, "film=testsrc:?size=32x32&count=6", pace) as ingest:
+        pace.due.release(3)
+        ingest.wait_for("film", 3)
+        log.faults.fill()
+        pace.due.release(1000)
+        until(lambda: ingest.roster.statuses()["film"].appended == 6, "all pictures on their way")
+        ingest.streams.pause("film")
+        ingest.streams.resume("film")
+        log.faults.fill(False)
+        summary = ingest.summary()
+    assert [key.seq for key in ingest.keys] == list(range(6))
+    assert len({key.epoch for key in ingest.keys}) == 1
+    film = summary.streams["film"]
+    assert (film.frames, film.finished, film.error) == (6, True, "")
+
+
 def test_a_paused_camera_begins_a_new_epoch(log: MemoryLog) -> None:
     with running(log, "a=testsrc:?size=32x32") as ingest:
         ingest.wait_for("a", 3)

@@ -28,7 +28,7 @@ from framehop.sources.container import (
     reason_of,
 )
 from framehop.sources.identity import shown, version_of
-from framehop.sources.left_out import Tally
+from framehop.sources.left_out import ABSENT, Tally
 from framehop.sources.raster import MAX_PIXELS
 
 CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "h265"}
@@ -37,7 +37,6 @@ _LOOK = 300  # packets from which the order on the screen is learned: more than 
 _MAX_REORDER_US = 10_000_000
 # Packets at a file's start without a decoding time: as many as pictures may be out of order, and more.
 _MAX_UNDATED = 32
-_ABSENT = "a picture that the file announces and does not have"
 
 _Packet: TypeAlias = "Packet[VideoStream]"  # no generic at run time
 
@@ -101,7 +100,7 @@ class PassedVideo:
     def _miss(self, seen: int) -> None:
         """Count pictures that the container's index announces and that never came."""
         if (absent := (self.count or 0) - seen) > 0:
-            self._tally.add(_ABSENT, shown(self._path.name), absent)
+            self._tally.add(ABSENT, shown(self._path.name), absent)
 
     def _picture(self, unit: Unit, due_us: int, media_us: int) -> Picture:
         width, height = self._size if self._orientation < 5 else self._size[::-1]
@@ -152,13 +151,13 @@ def obstacle(path: Path, *, max_pixels: int = MAX_PIXELS) -> str:
 
 def _obstacle_in(container: InputContainer, video: VideoStream) -> str:
     if video.codec_context.name not in CODECS:
-        return f"it is encoded with {video.codec_context.name}, not H.264 or H.265; use --codec jpeg"
+        return f"it is encoded with {video.codec_context.name}, not H.264, H.265 or Motion JPEG"
     try:
         if all(packet.pts is not None for packet in islice(container.demux(video), _LOOK) if packet.size):
             return ""
     except FFmpegError as error:
         return reason_of(error)
-    return "it has no time stamps; use --codec jpeg, or put it into a container such as mp4"
+    return "it has no time stamps, which a container such as mp4 would give it"
 
 
 def content_type_of(codec: VideoCodec, orientation: int) -> str:

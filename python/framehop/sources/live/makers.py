@@ -23,7 +23,7 @@ from framehop.sources.container import (
     shape_in,
 )
 from framehop.sources.film import NO_DECODER, Codec
-from framehop.sources.live.jpegs import size_of, with_tables
+from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.live.losses import Losses
 from framehop.sources.passthrough import CODECS, Units, content_type_of
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
@@ -77,7 +77,8 @@ def maker_for(video: VideoStream, codec: Codec, *, name: str, quality: int, loss
     if found in CODECS and _core.VIDEO:
         return _Bounded(_Passed(video, CODECS[found], name), name)
     if codec == "copy":
-        why = NO_DECODER if found in CODECS else f"it sends {found}, not H.264, H.265 or Motion JPEG; use --codec auto"
+        why = f"it sends {found}, not H.264, H.265 or Motion JPEG; use --codec auto"
+        why = f"{NO_DECODER}; use --codec jpeg" if found in CODECS else why
         raise SourceError(f"{name} cannot go into the log as it is: {why}")
     return _Encoded(video, quality, name, losses)
 
