@@ -42,8 +42,8 @@ class SourceWork:
         stop: StopEvent,
     ) -> None:
         """`writer`: may come later. `on_change` is called from the thread, when the phase has changed or the thread ends. `source`:
-        it, if it is open already. `holds`: whether to keep the stream at the source's end until told to leave or hand over. `again`:
-        this process has read by the same order before, and given it up."""
+        it, if it is open already. `holds`: whether to keep the stream at the source's end until told to leave or hand over.
+        `again`: this process has read by the same order before, and given it up."""
         self.order = order
         self._writer = writer
         self._on_change = on_change
