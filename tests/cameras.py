@@ -24,9 +24,11 @@ Serve = Callable[[socket.socket], None]
 class RtspServer:
     """GStreamer's RTSP server with clips, in a process of its own, which may be killed, started again, stopped and continued."""
 
-    def __init__(self, clips: dict[str, Path], *, credentials: str = "") -> None:
-        """`clips`: by path, as /cam. `credentials`: USER:PASSWORD, which it then asks for."""
+    def __init__(self, clips: dict[str, Path], *, credentials: str = "", certificate: Path | None = None) -> None:
+        """`clips`: by path, as /cam. `credentials`: USER:PASSWORD, which it then asks for. `certificate`: with its key,
+        for TLS, which needs credentials."""
         self._clips = clips
+        self._certificate = certificate
         self._credentials = credentials
         self.port = 0
         self.start()
@@ -34,7 +36,15 @@ class RtspServer:
     def start(self) -> None:
         """Start it, again on its port if it had one."""
         mounts = [f"{path}={_pipeline(clip)}" for path, clip in self._clips.items()]
-        command = [SYSTEM_PYTHON, "-I", str(SERVER), str(self.port), self._credentials, *mounts]
+        command = [
+            SYSTEM_PYTHON,
+            "-I",
+            str(SERVER),
+            str(self.port),
+            self._credentials,
+            str(self._certificate or ""),
+            *mounts,
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -42,7 +52,7 @@ class RtspServer:
         self.port = int(line)
 
     def url(self, path: str, user: str = "") -> str:
-        return f"rtsp://{user}{'@' if user else ''}127.0.0.1:{self.port}{path}"
+        return f"rtsp{'s' if self._certificate else ''}://{user}{'@' if user else ''}127.0.0.1:{self.port}{path}"
 
     def kill(self) -> None:
         self._process.kill()
@@ -123,6 +133,16 @@ def _pass_on(client: socket.socket, camera: socket.socket) -> None:
         while data := client.recv(65536):
             camera.sendall(data)
         camera.shutdown(socket.SHUT_WR)
+
+
+def redirecting(protocol: str, to: str) -> Serve:
+    """Return what sends every client elsewhere. `protocol`: as HTTP/1.0."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(f"{protocol} 302 Found\r\nCSeq: 1\r\nLocation: {to}\r\n\r\n".encode())
+
+    return serve
 
 
 def answering(kind: str, body: Iterable[bytes], *, then: Serve | None = None) -> Serve:

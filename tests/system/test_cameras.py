@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import subprocess
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise, repeat
 from pathlib import Path
@@ -24,7 +26,17 @@ from framehop.sources.passthrough import PassedVideo
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.synthetic import jpeg
 from framehop.types import FrameMeta
-from tests.cameras import RtspServer, answering, file_server, garbage, mjpeg, silent, tcp_server, without_tables
+from tests.cameras import (
+    RtspServer,
+    answering,
+    file_server,
+    garbage,
+    mjpeg,
+    redirecting,
+    silent,
+    tcp_server,
+    without_tables,
+)
 from tests.clips import turned, write_film
 from tests.waiting import until
 
@@ -165,6 +177,32 @@ def test_a_wrong_password_is_said_and_never_shown(log: FrameLog, clip: Path, cap
     shown = caplog.text + repr(summary) + repr(log.ingest_accounts())
     assert "ann@127.0.0.1" in shown
     assert [secret for secret in ("wrong-secret", PASSWORD, ESCAPED) if secret in shown] == []
+
+
+def test_a_camera_behind_tls(log: FrameLog, clip: Path, tmp_path: Path) -> None:
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=cam",
+        "-keyout",
+        "key",
+        "-out",
+        "cert",
+    ]
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    both = tmp_path / "both.pem"
+    both.write_bytes((tmp_path / "cert").read_bytes() + (tmp_path / "key").read_bytes())
+    with (
+        RtspServer({"/cam": clip}, credentials="ann:secret", certificate=both) as server,
+        following(log, camera(server.url("/cam", "ann:secret"))),
+    ):
+        until(lambda: len(frames(log)) > 20, "frames")
+    check_epochs(epochs(log))
 
 
 def test_h265_passes_through(log: FrameLog, tmp_path: Path) -> None:
@@ -350,6 +388,54 @@ def test_a_playlist_cannot_have_files_of_this_host_read(tmp_path: Path, line: st
     (served / "live.m3u8").write_text(playlist.format(line.format(there=there)))
     with file_server(served) as port, pytest.raises(SourceAwayError):
         next(camera(f"http://127.0.0.1:{port}/live.m3u8").follow(lambda: False))
+
+
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "RTSP/1.0"])
+@pytest.mark.parametrize(
+    "to", ["file:{0}", "file://{0}", "{0}", "concat:{0}", "crypto:file:{0}", "subfile,,start,0,end,0,,:{0}"]
+)
+def test_a_redirection_cannot_have_files_of_this_host_read(tmp_path: Path, protocol: str, to: str) -> None:
+    there = write_film(tmp_path / "there.ts", 10)
+    scheme = protocol[:4].lower()
+    with tcp_server(redirecting(protocol, to.format(there))) as port, pytest.raises(SourceAwayError):
+        next(camera(f"{scheme}://127.0.0.1:{port}/live.ts", open_s=5.0).follow(lambda: False))
+
+
+def refusing(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "rtmp", "http", "https"])
+def test_no_word_about_a_camera_has_its_secrets(
+    log: FrameLog, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], scheme: str
+) -> None:
+    """Whatever goes wrong: neither what is said, nor an error with all that led to it, nor what is kept with the log."""
+    caplog.set_level(logging.DEBUG)
+    serves = {
+        "hangs": silent,
+        "garbage": garbage,
+        "404": refusing,
+        "away": redirecting("HTTP/1.0", "http://ann:s3cr3t@no.invalid/x"),
+    }
+    with contextlib.ExitStack() as stack:
+        at = {name: f"127.0.0.1:{stack.enter_context(tcp_server(serve))}" for name, serve in serves.items()}
+        at |= {"refuses": "127.0.0.1:1", "unknown": "no.invalid"}
+        urls = {name: f"{scheme}://ann:s3cr3t@{host}/live?token=t0k3n" for name, host in at.items()}
+        shown = [_why(camera(url, open_s=1.0, stall_s=1.0)) for url in urls.values()]
+        with following(log, *(camera(url, name, open_s=1.0, stall_s=1.0) for name, url in urls.items())) as end:
+            until(lambda: all(f"stream {name}: " in caplog.text for name in urls), "a word about each")
+            shown += [repr(end()), repr(log.ingest_accounts())]
+    said = "".join([*shown, caplog.text, *capfd.readouterr()])
+    assert "ann@127.0.0.1" in said
+    assert [secret for secret in ("s3cr3t", "t0k3n") if secret in said] == []
+
+
+def _why(source: LiveVideo) -> str:
+    """Return how a connection fails, with everything that a traceback would show."""
+    with pytest.raises(SourceAwayError) as failure:
+        next(source.follow(lambda: False))
+    return "".join(traceback.format_exception(failure.value)) + repr(source.__dict__)
 
 
 def test_what_another_codec_sends_is_encoded_to_jpeg(

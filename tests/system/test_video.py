@@ -94,7 +94,7 @@ class Stage:
         self.total = len(self.sources) * self.count
         folder = house.path / "model"
         folder.mkdir()
-        self.words: list[str | Path] = [*self.sources, "--codec", "copy", "--model"]
+        self.words: list[str | Path] = [*self.sources, "--model"]
         self.words += [write_columns_model(folder, BITS), "--rate", str(FPS)]
 
     def ingested(self, *log: str | Path) -> str | Path:

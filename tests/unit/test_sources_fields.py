@@ -37,9 +37,6 @@ def test_a_picture_of_two_fields_is_one_frame(tmp_path: Path, name: str, apart: 
     assert obstacle(path) == ""
     source = PassedVideo(path, stream="s")
     pictures = list(source.pictures())
-    assert [picture.payload for picture in pictures] == [field_of(n, 0) + field_of(n, 1) for n in range(COUNT)] or len(
-        pictures
-    ) == COUNT
     assert [picture.media_us for picture in pictures] == [40_000 * number for number in range(COUNT)]
     assert [seq for seq, picture in enumerate(pictures) if picture.keyframe] == list(range(0, COUNT, PERIOD))
     assert source.left_out == []
