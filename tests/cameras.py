@@ -13,8 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
+from tests.waiting import until
+
 SERVER = Path(__file__).with_name("rtsp_server.py")
 SYSTEM_PYTHON = "/usr/bin/python3"  # GStreamer's bindings are the system's
+NGINX = "/usr/sbin/nginx"
+RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 BOUNDARY = "frontier"
 GARBAGE = bytes(range(256))
 
@@ -193,3 +197,28 @@ def file_server(folder: Path) -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def rtmp_server(clip: Path) -> Iterator[str]:
+    """A real RTMP server, nginx's, which plays a clip at its own pace; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = clip.parent / "nginx.conf"
+    config.write_text(
+        f"load_module {RTMP_MODULE}; daemon off; master_process off; pid {clip.parent}/pid; events {{ }}\n"
+        f"rtmp {{ server {{ listen 127.0.0.1:{port}; application cams {{ play {clip.parent}; }} }} }}\n"
+    )
+    command = [NGINX, "-e", "stderr", "-p", clip.parent, "-c", config]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        try:
+            until(lambda: server.poll() is None and _answers(port), "that nginx listens")
+            yield f"rtmp://127.0.0.1:{port}/cams/{clip.name}"
+        finally:
+            server.kill()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False

@@ -64,6 +64,7 @@ def write_changing(path: Path, sizes: Sequence[tuple[int, int]], count: int) -> 
     multiples of SIZE."""
     with av.open(str(path), "w", format="mpegts") as container:
         stream = container.add_mux_stream("h264", rate=25)
+        assert isinstance(stream, VideoStream)
         for part, size in enumerate(sizes):
             for packet in _encoded(range(part * count, (part + 1) * count), size):
                 packet.stream = stream
@@ -71,7 +72,7 @@ def write_changing(path: Path, sizes: Sequence[tuple[int, int]], count: int) -> 
     return path
 
 
-def _encoded(numbers: Iterable[int], size: tuple[int, int]) -> Iterator[av.Packet]:
+def _encoded(numbers: Iterable[int], size: tuple[int, int]) -> Iterator[av.Packet[VideoStream]]:
     """Encode numbered pictures to H.264 with a key frame each second."""
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height = size

@@ -27,12 +27,14 @@ from framehop.testing.memory_log import MemoryLog
 from framehop.testing.synthetic import jpeg
 from framehop.types import FrameMeta
 from tests.cameras import (
+    RTMP_MODULE,
     RtspServer,
     answering,
     file_server,
     garbage,
     mjpeg,
     redirecting,
+    rtmp_server,
     silent,
     tcp_server,
     without_tables,
@@ -203,6 +205,19 @@ def test_a_camera_behind_tls(log: FrameLog, clip: Path, tmp_path: Path) -> None:
     ):
         until(lambda: len(frames(log)) > 20, "frames")
     check_epochs(epochs(log))
+
+
+@pytest.mark.skipif(
+    not RTMP_MODULE.exists(), reason="it needs nginx with libnginx-mod-rtmp, which would start a web server"
+)
+def test_a_camera_by_rtmp(log: FrameLog, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "clip.mp4", 500, params=SECOND, bframes=2)
+    with rtmp_server(film) as url, following(log, camera(url)):
+        until(lambda: len(frames(log)) > 50, "frames")
+    [found, *_] = epochs(log)
+    whole = [picture.payload for picture in PassedVideo(film, stream="cam").pictures()]
+    assert [payload(log, meta) for meta in found] == whole[: len(found)]
+    assert {(meta.width, meta.height, meta.content_type) for meta in found} == {(160, 64, "video/h264")}
 
 
 def test_h265_passes_through(log: FrameLog, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def film_of(path: Path, jpegs: Sequence[bytes], *, size: tuple[int, int] = SIZE)
     """Write a film of these JPEGs, 25 a second. `size`: as the container has it."""
     with av.open(str(path), "w") as container:
         stream = container.add_mux_stream("mjpeg", rate=25, width=size[0], height=size[1])
+        stream.time_base = Fraction(1, 25)
         for number, data in enumerate(jpegs):
             packet = av.Packet(data)
             packet.stream = stream

@@ -220,19 +220,20 @@ def test_a_paused_film_goes_on_at_its_next_frame_and_is_counted_as_one(log: Memo
 
 
 def test_a_film_that_is_paused_at_its_very_end_is_not_read_again(log: MemoryLog) -> None:
-    pace = Pace()
-    with running(log, "film=testsrc:?size=32x32&count=6", pace) as ingest:
-        pace.due.release(3)
-        ingest.wait_for("film", 3)
+    with running(log, "a=testsrc:?size=32x32") as ingest:
+        ingest.wait_for("a", 3)
         log.faults.fill()
-        pace.due.release(1000)
+        ingest.streams.add(["film=testsrc:?size=32x32&count=6"], rate="max")
         until(lambda: ingest.roster.statuses()["film"].appended == 6, "all pictures on their way")
         ingest.streams.pause("film")
         ingest.streams.resume("film")
         log.faults.fill(False)
+        until(lambda: ingest.roster.statuses()["film"].phase == "ended", "its end")
+        ingest.stop.set()
         summary = ingest.summary()
-    assert [key.seq for key in ingest.keys] == list(range(6))
-    assert len({key.epoch for key in ingest.keys}) == 1
+    keys = [key for key in ingest.keys if key.stream == "film"]
+    assert [key.seq for key in keys] == list(range(6))
+    assert len({key.epoch for key in keys}) == 1
     film = summary.streams["film"]
     assert (film.frames, film.finished, film.error) == (6, True, "")
 

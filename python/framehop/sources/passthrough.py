@@ -28,7 +28,8 @@ from framehop.sources.container import (
 from framehop.sources.identity import shown, version_of
 from framehop.sources.left_out import ABSENT, Tally
 from framehop.sources.raster import MAX_PIXELS
-from framehop.sources.units import Unit, Units
+from framehop.sources.unit import Unit
+from framehop.sources.units import Units
 
 CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "h265"}
 _LOOK = 300  # packets from which the order on the screen is learned: more than a group of pictures of most cameras
