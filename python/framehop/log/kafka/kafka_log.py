@@ -16,8 +16,8 @@ from framehop.handles import Handles
 from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.errors import translated
-from framehop.log.kafka.frame_clients import FrameClients
 from framehop.log.kafka.event_scan import events_end, events_of
+from framehop.log.kafka.frame_clients import FrameClients
 from framehop.log.kafka.groups import GroupOffsets, owners_of
 from framehop.log.kafka.lag import oldest_times
 from framehop.log.kafka.link import KafkaLink
