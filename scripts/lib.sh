@@ -210,7 +210,6 @@ ensure_venv() {
         run "python -m venv" "$python" -m venv --clear "$venv"
         stamp venv "$made_for"
     fi
-    unset PYTHONDONTWRITEBYTECODE # without it each of the thousands of processes that tests start would compile framehop anew
     export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 }
 
