@@ -150,9 +150,10 @@ def test_a_frame_that_is_not_there_is_gone(page: httpx.Client, filled: Filled) -
 
 def test_a_frame_that_retention_took_is_gone(log: Filled) -> None:
     log.options = LogOptions(segment_bytes=4096)
-    first, *_, last = log.put("gate", pictures=[jpeg(shade=shade) for shade in range(60)])
+    first, *_ = log.put("gate", pictures=[jpeg(shade=shade) for shade in range(60)])
+    (last,) = log.put("gate")  # in a segment of its own
     with client_of(log.path) as page:
-        until_indexed(page, 60)
+        until_indexed(page, 61)
         db = connect(log.path / "index.db")
         Retention(LogPaths(log.path), LogOptions(segment_bytes=4096, retain_bytes=20_000)).apply(db)
         db.close()
