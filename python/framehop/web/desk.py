@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Self
 
 import msgspec
 
 from framehop.errors import FramehopError
 from framehop.log import LogAt
+from framehop.pipeline.supervisor.reporter import Rate
 from framehop.types import Event, Gap, PartitionLag
 from framehop.web.feed import Feed
 from framehop.web.following import Follower
@@ -43,6 +45,7 @@ class Desk:
         self.pictures = Pictures(self.picture_pool, self.follower.log, self.event)
         self.pipelines = Look("framehop-ui-status", lambda: look_at_pipelines(at), Pipelines())
         self.gaps = Look("framehop-ui-gaps", self._read_gaps, list[Gap](), every_s=GAPS_EVERY_S)
+        self.ends = Rate()  # of the frames that the log takes
         self._lags: dict[str, Look[list[PartitionLag]]] = {}
 
     def start(self) -> None:
@@ -59,7 +62,10 @@ class Desk:
         return self._lags[lane]
 
     def _read_lag(self, lane: str) -> list[PartitionLag]:
-        return self.follower.log().lag(f"detect-{lane}")
+        found = self.follower.log().lag(f"detect-{lane}")
+        if lane == LANE:
+            self.ends.note(time.monotonic(), sum(partition.end for partition in found))
+        return found
 
     def _read_gaps(self) -> list[Gap]:
         return self.follower.log().gaps()
