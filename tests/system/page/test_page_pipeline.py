@@ -27,7 +27,16 @@ LARGEST = 150_000  # bytes of a picture in docs/
 def page_of(house: House, *sources: str) -> Iterator[tuple[str, int]]:
     """Run a pipeline on these sources, and the page beside it. Yields its address, and the pipeline's process."""
     run = house.start(
-        "run", *sources, "--log", house.log, "--loop", "0", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        "run",
+        *sources,
+        "--log",
+        house.log,
+        "--policy",
+        "latest",
+        "--loop",
+        "0",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     ui = house.start("ui", "--log", house.log, "--port", "0", "--json", stderr=subprocess.DEVNULL)
     assert ui.stdout is not None

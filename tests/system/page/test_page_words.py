@@ -23,7 +23,7 @@ STREAMS: list[tuple[dict[str, Any], str, str]] = [
     (SILENT, "stalled", "no picture for 4.0 s"),
     (SILENT | {"fps": 0.5}, "live", ""),
     (SILENT | {"stalled": True, "reason": "the camera is silent"}, "stalled", "the camera is silent"),
-    (FRESH | {"last_event": EVENT | {"received_at": "2001-09-09T01:46:20Z"}}, "behind", "20 s old"),
+    (FRESH | {"last_event": EVENT | {"received_at": "2001-09-09T01:46:20Z"}}, "behind", "20 s behind"),
     (FRESH | {"stalled": True, "last_event": EVENT | {"outcome": "failed", "reason": "poison"}}, "failing", "poison"),
     (SILENT | {"state": "seen", "last_frame_us": 0, "last_event_us": NOW - 300_000_000}, "quiet", "5 min old"),
     ({"state": "retrying", "error": "refused", "next_try_us": NOW + 8_000_000}, "away", "refused; next try in 8.0 s"),

@@ -74,7 +74,8 @@ function facts(event) {
   const { frame: place, model } = event;
   const rows = [
     ["Stream", el("a", { href: toStream(event.stream) }, event.stream)],
-    ["Captured", `${moment(micros(event.captured_at))} (${event.clock === "camera" ? "the camera's clock" : "on arrival"})`],
+    ["Captured", moment(micros(event.captured_at))],
+    ["By the clock of", clockNote(event) || (event.clock === "camera" ? "the camera" : "ingest, on arrival")],
     ["Number", `${event.seq} of pass ${event.epoch}`],
     ["Size", `${event.width} × ${event.height}`],
     ["In the log", `${place.topic}/${place.partition} at ${place.offset}`],
@@ -82,8 +83,6 @@ function facts(event) {
     ["Model", model ? `${clip(model.name, 60)} ${clip(model.version, 20)} on ${clip(model.provider, 30)}` : "–"],
     ["Tried", event.attempts > 1 ? `${event.attempts} times` : "once"],
   ];
-  const note = clockNote(event);
-  if (note) rows.push(["Clock", note]);
   return el("dl", { class: "facts" }, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 

@@ -112,8 +112,7 @@ export class EventsView {
     if (links.length && !links.some((link) => link.tabIndex === 0)) links[0].tabIndex = 0;
     links.find((link) => link.hash === opened)?.focus();
     opened = "";
-    if (!links.length) this.#say(this.#params.size ? "No event fits these filters." : "No events yet.");
-    else this.#say(cursor ? "" : "That was the oldest one.");
+    this.#say(endOf(links.length, cursor, this.#params.size));
     this.#more.hidden = !cursor;
     this.#end.unobserve(this.#more);
     if (cursor) this.#end.observe(this.#more);
@@ -148,6 +147,13 @@ export class EventsView {
     this.#state.hidden = !text;
     if (again) this.#more.hidden = false;
   }
+}
+
+/** A page may be empty and have a next one: the server looks through so many rows at a time. */
+function endOf(listed, cursor, filtered) {
+  if (cursor) return listed ? "" : "Looking through older events …";
+  if (listed) return "That was the oldest one.";
+  return filtered ? "No event fits these filters." : "No events yet.";
 }
 
 function row(event) {

@@ -16,8 +16,8 @@ export class Filters {
   #pickers;
   #confidence = el("input", { type: "range", min: "0", max: "95", step: "5", value: "0", id: "confidence" });
   #confidenceNow = el("output", { for: "confidence" });
-  #from = el("input", { type: "datetime-local", step: "1", id: "from" });
-  #to = el("input", { type: "datetime-local", step: "1", id: "to" });
+  #from = el("input", { type: "datetime-local", id: "from" });
+  #to = el("input", { type: "datetime-local", id: "to" });
   #clear = el("button", { type: "button", class: "quiet" }, "Clear");
 
   /** `changed` is called with the new query. */
@@ -49,16 +49,24 @@ export class Filters {
     stream.offer(streams, stream.chosen);
     label.offer(labels, label.chosen);
     lane.offer(lanes, lane.chosen);
+    this.#hideLane();
   }
 
   /** Shows a query. */
   set(params) {
     for (const [key, picker] of Object.entries(this.#pickers)) picker.choose(params.getAll(key));
     if (!params.has("outcome")) this.#pickers.outcome.offer(OUTCOMES, []);
+    this.#hideLane();
     this.#confidence.value = String(Math.round(Number(params.get("min_confidence") ?? 0) * 100) || 0);
     this.#from.value = forField(micros(params.get("from") ?? ""));
     this.#to.value = forField(micros(params.get("to") ?? ""));
     this.#name();
+  }
+
+  /** Most logs have one lane, which is nothing to choose. */
+  #hideLane() {
+    const { lane } = this.#pickers;
+    lane.root.hidden = lane.offered < 2 && !lane.chosen.length;
   }
 
   query() {

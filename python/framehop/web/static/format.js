@@ -60,7 +60,7 @@ export function day(us) {
 export const moment = (us) => `${day(us)} ${timeOfDay(us)}`;
 
 /** The value that a datetime-local field wants for a time. */
-export const forField = (us) => (Number.isFinite(us) ? `${day(us)}T${timeOfDay(us).slice(0, 8)}` : "");
+export const forField = (us) => (Number.isFinite(us) ? `${day(us)}T${timeOfDay(us).slice(0, 5)}` : "");
 
 export function plural(number, one, many = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : many}`;

@@ -40,7 +40,7 @@ function runningHealth(stream, nowUs, seenUs) {
   if (silent > allowedUs(stream)) return { tone: "bad", word: "stalled", reason: silentFor(silent) };
   const behind = nowUs - Math.max(micros(stream.last_event?.received_at) || 0, seenUs || 0);
   if (stream.last_event && behind > Math.max(BEHIND_US, allowedUs(stream))) {
-    return { tone: "warn", word: "behind", reason: `its newest picture with an event is ${span(behind)} old` };
+    return { tone: "warn", word: "behind", reason: `detection is ${span(behind)} behind` };
   }
   return { tone: "ok", word: "live", reason: "" };
 }

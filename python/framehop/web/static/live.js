@@ -135,6 +135,7 @@ export class LiveView {
 function spreadOf(number, width, height) {
   const most = Math.max(1, Math.floor((width + GAP) / (NARROWEST + GAP)));
   let best = [most, 0];
+  if (most === 1) return best; // a phone
   for (let columns = 1; columns <= Math.min(most, number); columns += 1) {
     const rows = Math.ceil(number / columns);
     const wide = (width - GAP * (columns - 1)) / columns;

@@ -32,6 +32,11 @@ export class Picker {
     return this.#boxes.filter((box) => box.checked).map((box) => box.value);
   }
 
+  /** How many values there are. */
+  get offered() {
+    return this.#boxes.length;
+  }
+
   /** Offers these values. What is chosen is offered too, even if the server does not know it. */
   offer(values, chosen) {
     const all = [...new Set([...values, ...chosen])];

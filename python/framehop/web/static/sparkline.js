@@ -33,9 +33,8 @@ export class Sparkline {
     this.root.setAttribute("aria-label", `${this.name}: now ${shown(this.#values.at(-1))}, highest ${shown(highest)}`);
   }
 
-  /** The newest value is at the right edge. */
   #x(index) {
-    return WIDTH - ((this.#values.length - 1 - index) / Math.max(1, this.#limit - 1)) * WIDTH;
+    return (index / (this.#values.length - 1)) * WIDTH;
   }
 
   #point(value, index, highest) {

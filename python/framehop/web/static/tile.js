@@ -24,8 +24,8 @@ export class Tile {
 
   constructor(stream, { large = false } = {}) {
     this.stream = stream;
-    const body = [this.#canvas, el("span", { class: "tile-line" },
-      el("span", { class: "tile-name", title: stream }, stream), this.#age, this.#word), this.#reason, this.#found];
+    const line = el("span", { class: "tile-line" }, el("span", { class: "tile-name", title: stream }, stream), this.#age, this.#word);
+    const body = [this.#canvas, el("span", { class: "tile-foot" }, line, this.#reason, this.#found)];
     this.link = large ? el("div", { class: "tile-body" }, body)
       : el("a", { class: "tile-body", href: toStream(stream), tabindex: "-1" }, body);
     this.#large = large;
