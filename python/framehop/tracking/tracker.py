@@ -21,9 +21,7 @@ from framehop.types import DetectedObject, Event
 
 STRONG = 0.5  # from this score on a box may begin a track
 LOST_US = 2_000_000  # a track ends when it was not seen for longer, by the tracker's clock
-KEPT_US = (
-    LOST_US + HISTORY_US + STEP_US
-)  # events older than that change nothing; one pause more than what is remembered
+KEPT_US = LOST_US + HISTORY_US + STEP_US  # older events change nothing: what is remembered, and a pause more
 STRONG_OVERLAP, WEAK_OVERLAP, GROWN_OVERLAP = 0.2, 0.5, 0.2
 GROWTH = 0.5  # of width and height, to each side
 MOST_OBJECTS = 300  # of one frame, the strongest first; others get no id
@@ -35,8 +33,8 @@ class StreamTracker:
     """Gives the objects of one stream and epoch their track ids. Events come in the order of their seqs; one that comes again, or
     too late, changes nothing. Use from one thread.
 
-    All that it knows follows from the events of the last KEPT_US of its clock, with their ids: one that recalls them gives the ids
-    that one which followed them gives.
+    All that it knows follows from the events of the last KEPT_US of its clock and their ids. So another one that recalls these goes
+    on with the ids that this one would give.
     """
 
     def __init__(self, last_id: int = 0) -> None:

@@ -16,6 +16,7 @@ from framehop.handles import Handles
 from framehop.log.embedded.consumer import EmbeddedConsumer
 from framehop.log.embedded.context import LogContext
 from framehop.log.embedded.disk_usage import Usage, usage
+from framehop.log.embedded.event_scan import events_end, events_of
 from framehop.log.embedded.frame_rows import SELECTED, meta_of, place_of
 from framehop.log.embedded.layout import LogPaths, find_or_create
 from framehop.log.embedded.maintenance import Maintenance
@@ -27,7 +28,6 @@ from framehop.log.embedded.reader import EmbeddedEventReader
 from framehop.log.embedded.schema import TOPIC
 from framehop.log.embedded.segments import read_cold
 from framehop.log.embedded.writer import EmbeddedWriter
-from framehop.log.event_codec import decode_event
 from framehop.log.locks import is_held
 from framehop.log.source_rows import load_accounts
 from framehop.log.sqlite import connect, rows, transaction, translated
@@ -59,8 +59,6 @@ from framehop.types import (
 _P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
 _CHUNK = 512
 _AFTER = f'SELECT {SELECTED} FROM frames WHERE (partition, "offset")>(?,?) ORDER BY partition, "offset" LIMIT ?'  # noqa: S608
-_EVENTS = 'SELECT "offset", appended_us, json FROM events WHERE "offset">=? ORDER BY "offset" LIMIT ?'
-_EVENTS_END = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name='events'), 0) + 1"
 _ONE = f'SELECT {SELECTED} FROM frames WHERE partition=? AND "offset"=?'  # noqa: S608
 _BEFORE = 'SELECT "offset", appended_us FROM frames WHERE partition=? AND "offset"<? ORDER BY "offset" DESC LIMIT 1'
 _OLDER = """
@@ -161,15 +159,10 @@ class EmbeddedLog:
         )
 
     def events_of(self, partition: Partition, since: int) -> Iterator[EventRecord]:
-        while found := self._rows(_EVENTS, (since, _CHUNK)):
-            for offset, appended, raw in found:
-                event = decode_event(raw, offset)
-                if event.frame.topic_partition == partition:
-                    yield EventRecord(event=event, raw=raw, offset=offset, appended_us=appended)
-            since = found[-1][0] + 1
+        return events_of(self._rows, partition, since)
 
     def events_end(self, partition: Partition) -> int:
-        return int(self._rows(_EVENTS_END)[0][0])
+        return events_end(self._rows)
 
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         at: tuple[Any, ...] = (-1, -1)
