@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 import typer
 
 from framehop.cli import tail
-from framehop.cli.app import app
+from framehop.cli.app import make_app
 from framehop.log import LogAt, open_log
 from tests.commands import framehop
 from tests.logs import make_event, marks_after, read, write
@@ -25,7 +27,7 @@ def _commands(group: typer.core.TyperGroup, *names: str) -> Iterator[tuple[str, 
             yield (*names, name)
 
 
-ROOT = typer.main.get_command(app)
+ROOT = typer.main.get_command(make_app())
 assert isinstance(ROOT, typer.core.TyperGroup)
 COMMANDS = list(_commands(ROOT))
 
@@ -33,6 +35,25 @@ COMMANDS = list(_commands(ROOT))
 def test_there_are_commands() -> None:
     assert len(COMMANDS) > 10
     assert ("deadletter", "list") in COMMANDS
+
+
+def test_the_help_and_a_mistyped_command_know_every_command() -> None:
+    """Also behind an option: `framehop --help audit` asks for the program's help."""
+    assert isinstance(ROOT, typer.core.TyperGroup)
+    for words in (("--help",), ("--help", "audit"), ("-v", "-h")):
+        told = framehop(*words).stdout
+        assert [name for name in ROOT.commands if f" {name} " not in told] == []
+    assert "'audot'" in framehop("audot").stderr
+    assert "Did you mean" in framehop("audot").stderr
+
+
+@pytest.mark.parametrize("words", [("lag",), ("-v", "status"), ("--verbose", "-vv", "stream", "list")], ids=" ".join)
+def test_a_command_loads_its_own_modules_alone(words: tuple[str, ...]) -> None:
+    program = f"import sys; sys.argv = {['framehop', *words, '--help']}; from framehop.cli import main\n"
+    program += "try: main()\nexcept SystemExit: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    foreign = {"framehop.cli.work", "framehop.cli.model", "framehop.pipeline.pipeline", "asyncio"}
+    assert foreign.intersection(done.stdout.split()) == set()
 
 
 @pytest.mark.parametrize("names", [(), ("topics",), ("deadletter",), *COMMANDS], ids=" ".join)

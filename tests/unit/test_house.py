@@ -251,10 +251,10 @@ def command_lines() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("document", "line"), command_lines())
 def test_a_command_line_in_a_document_parses(document: str, line: str) -> None:
     """The line is parsed, not run. A command's bare name, as in a sentence, only has to exist."""
-    from framehop.cli.app import app
+    from framehop.cli.app import make_app
 
     name, arguments = "framehop", shlex.split(line)
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(make_app())
     while arguments and (commands := getattr(command, "commands", None)):
         name, *arguments = arguments
         assert name in commands

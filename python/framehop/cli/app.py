@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import re
 import sys
 
 import typer
 
 from framehop._core import __version__, raise_descriptor_limit
-from framehop.cli import (
-    deadletter,
-    demo,
-    doctor,
-    lag,
-    model,
-    model_swap,
-    options,
-    read,
-    status,
-    stream,
-    tail,
-    topics,
-    ui,
-    work,
-)
+from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
 from framehop.sources.pillow_picture import hush_pictures
 
-app = App(
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Detect objects on many video streams: frames into a durable log, one durable event per frame out.",
-)
+# In the order of the help: each command or group of commands, and the module here that has it.
+_HOME = {
+    "demo": "demo",
+    "ingest": "work",
+    "detect": "work",
+    "run": "work",
+    "tail": "tail",
+    "annotate": "read",
+    "audit": "read",
+    "lag": "lag",
+    "status": "status",
+    "ui": "ui",
+    "doctor": "doctor",
+    "deadletter": "deadletter",
+    "model": "model",
+    "stream": "stream",
+    "topics": "topics",
+}
+_GROUPS = {"deadletter", "model", "stream", "topics"}
 
 
-@app.callback(invoke_without_command=True)
+def make_app(wanted: str = "") -> App:
+    """Make the program with the command or group `wanted` alone, whose modules are all that is loaded; with every command if there
+    is none of that name, for the help and for the error that names them."""
+    app = App(
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Detect objects on many video streams: frames into a durable log, one durable event per frame out.",
+    )
+    app.callback(invoke_without_command=True)(common)
+    for name in [wanted] if wanted in _HOME else _HOME:
+        module = importlib.import_module(f"framehop.cli.{_HOME[name]}")
+        if name in _GROUPS:
+            app.add_typer(module.app, name=name)
+        else:
+            app.command()(getattr(module, name))
+    return app
+
+
 def common(
     context: typer.Context,
     verbose: options.Verbose = 0,
@@ -52,22 +70,10 @@ def common(
         raise typer.Exit(2)
 
 
-app.command()(demo.demo)
-app.command()(work.ingest)
-app.command()(work.detect)
-app.command()(work.run)
-app.command()(tail.tail)
-app.command()(read.annotate)
-app.command()(read.audit)
-app.command()(lag.lag)
-app.command()(status.status)
-app.command()(ui.ui)
-app.command()(doctor.doctor)
-model.app.command()(model_swap.swap)
-app.add_typer(deadletter.app, name="deadletter")
-app.add_typer(model.app, name="model")
-app.add_typer(stream.app, name="stream")
-app.add_typer(topics.app, name="topics")
+def _wanted(words: list[str]) -> str:
+    """Return the command that the program's arguments ask for: the first word behind how much to say. Anything else before it may
+    need every command."""
+    return next((word for word in words if not re.fullmatch("-v+|--verbose", word)), "")
 
 
 def main() -> None:
@@ -76,7 +82,7 @@ def main() -> None:
     hush_pictures()
     raise_descriptor_limit()
     try:
-        app()
+        make_app(_wanted(sys.argv[1:]))()
     except FramehopError as error:
         complain(str(error))
         sys.exit(1)

@@ -16,6 +16,7 @@ from framehop.cli.commands import App
 from framehop.cli.invocation import typed
 from framehop.cli.model_cost import Cost, cost_of
 from framehop.cli.model_pictures import PictureObjects, check_out, draw, find_in
+from framehop.cli.model_swap import swap
 from framehop.cli.output import note, out, write_json_line
 from framehop.errors import ConfigError
 from framehop.inference import BUILT_IN, Model, Network
@@ -104,6 +105,9 @@ def init(
         plan = recognise(network, model)
     replace_file(path, as_yaml(plan).encode())
     note(f"{typed(path)} is written: {plan.family}")
+
+
+app.command()(swap)
 
 
 def _described(model: Model, network: Network, plan: Plan) -> dict[str, object]:
