@@ -10,6 +10,7 @@ import typer
 
 from framehop._core import __version__, raise_descriptor_limit
 from framehop.cli import (
+    bench,
     deadletter,
     demo,
     doctor,
@@ -18,6 +19,7 @@ from framehop.cli import (
     model_swap,
     options,
     read,
+    ring,
     status,
     stream,
     tail,
@@ -62,8 +64,10 @@ app.command()(lag.lag)
 app.command()(status.status)
 app.command()(doctor.doctor)
 model.app.command()(model_swap.swap)
+app.add_typer(bench.app, name="bench")
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(model.app, name="model")
+app.add_typer(ring.app, name="ring")
 app.add_typer(stream.app, name="stream")
 app.add_typer(topics.app, name="topics")
 
