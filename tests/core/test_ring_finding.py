@@ -78,7 +78,13 @@ def test_a_look_at_something_else(runtime: Path) -> None:
         with pytest.raises(SystemCallError, match="did not answer in time"):
             _core.look_at_ring(path, timeout_s=0.05)
         other.accept()[0].close()  # that look has hung up
-        answering = threading.Thread(target=lambda: other.accept()[0].send(b"HTTP/1.1 400"))
+
+        def answer() -> None:
+            with other.accept()[0] as caller:
+                caller.recv(64)
+                caller.send(b"HTTP/1.1 400")
+
+        answering = threading.Thread(target=answer)
         answering.start()
         with pytest.raises(WrongLayoutError, match="the same framehop on both sides"):
             _core.look_at_ring(path)

@@ -52,8 +52,8 @@ def memory_limits(root: Path = _ROOT) -> list[MemoryLimit]:
 
 
 def check_memory(plan: RingPlan, rings: int = 1, root: Path = _ROOT, *, link_bytes: int = 0) -> None:
-    """Raise OutOfMemoryError if so many rings do not fit, naming the size and the limit that leaves the least. `link_bytes`: what the
-    link of each ring's worker to its detector takes beside it.
+    """Raise OutOfMemoryError if so many rings do not fit, naming the size and the limit that leaves the least. `link_bytes`: what
+    the link of each ring's worker to its detector takes beside it.
 
     The address space belongs to each process: its limit is compared with this process's use, though others will map the rings.
     """
