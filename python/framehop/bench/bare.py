@@ -156,7 +156,9 @@ def pipes(*, pictures: bool, readers: int = 1) -> Way:
             doors = [stack.enter_context(Listener(str(place / f"pipe-{i}"), "AF_UNIX")) for i in range(readers)]
             lines: list[Connection[Any, Any]] = []
             connect = _Once(lambda: lines.extend(stack.enter_context(door.accept()) for door in doors))
-            payload: Any = picture() if pictures else _DESCRIPTOR
+            payload: Any = (
+                picture().reshape(-1) if pictures else _DESCRIPTOR
+            )  # send_bytes counts in the first dimension
 
             def trip() -> None:
                 for line in lines:
