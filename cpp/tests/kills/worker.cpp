@@ -33,7 +33,7 @@ class Worker {
     }
 
     void run() {
-        while (!ledger_.over || !unsent_.empty() || !sent_.empty()) {
+        while (more() || !unsent_.empty() || !sent_.empty()) {
             if (!client_ || client_->lost()) connect();
             write();
             send();
@@ -42,6 +42,9 @@ class Worker {
     }
 
   private:
+    // Once it is over, what a killed predecessor has published is left to do.
+    [[nodiscard]] bool more() const { return next_ < (ledger_.over ? ledger_.sent.load() : kMostFrames); }
+
     // What the lost detector has not answered goes to its successor, from the slots.
     void connect() {
         for (const auto& [key, frame] : sent_) unsent_.push_front(frame);
@@ -51,7 +54,7 @@ class Worker {
     }
 
     void write() {
-        while (!ledger_.over && next_ < kMostFrames && unsent_.size() + sent_.size() < kInFlight) {
+        while (more() && unsent_.size() + sent_.size() < kInFlight) {
             if (ledger_.has(next_)) {
                 ++next_;
                 continue;
