@@ -41,7 +41,8 @@ def _bells_near(place: Path) -> Iterator[Trips]:
 
         def trips(count: int) -> Sequence[int]:
             welcome()
-            return bells.time_trips(count).tolist()
+            taken: list[int] = bells.time_trips(count).tolist()
+            return taken
 
         yield trips
 
