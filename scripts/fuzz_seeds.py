@@ -1,7 +1,11 @@
-"""Writes the seeds of cpp/fuzz: small films of every kind as the targets read them, and a picture. Needs framehop[dev]."""
+"""Writes the seeds of cpp/fuzz: small films of every kind as the targets read them, a picture, the hop's messages, and the
+memory of a ring and of a link. Needs framehop[dev]."""
 
 from __future__ import annotations
 
+import os
+import socket
+import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -38,6 +42,50 @@ def main() -> None:
             for suffix, more in {"": 0, "_taken": 2, "_gaps": 4}.items():
                 _write("video_decoder", name + suffix, bytes([options | more]) + b"".join(map(_sized, units)))
     _write("jpeg_header", "grey.jpg", _core.encode_jpeg(np.full((24, 32, 3), 90, np.uint8)))
+    _write_hop()
+    _write_ring()
+
+
+def _write_hop() -> None:
+    """Write each message of the hop, and a queue of the link's memory that holds some of them."""
+    from tests.core import hop_peers as peers
+
+    messages = {
+        "hello": peers.hello(),
+        "welcome": peers.welcome(),
+        "descriptors": peers.descriptor(9, 1) + peers.descriptor(9, 2),
+        "reply": peers.reply(3, boxes=2),
+        "failure": peers.failure(3, "no such network"),
+    }
+    for name, message in messages.items():
+        _write("hop_messages", name, message)
+    records = b"".join(
+        len(message).to_bytes(8, "little") + message for message in messages.values() if len(message) % 8 == 0
+    )
+    _write("link_memory", "messages", struct.pack("<QQI4x", len(records), 0, 1) + records)
+
+
+def _write_ring() -> None:
+    """Write the control memory of a ring with a picture in it, as a reader gets it."""
+    from framehop import _core
+    from tests.core.test_ring_faults import ATTACH, DETECTOR, MAGIC, VERSION
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/ring"
+        with (
+            _core.Ring.create(path, slots=2, slot_bytes=4096, tap_quota=1) as ring,
+            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as reader,
+        ):
+            slot = ring.try_acquire(_core.FrameTag("gate-1", 1, 42))
+            assert slot is not None
+            slot.array(8, 8)[:] = 0
+            slot.publish()
+            reader.connect(path)
+            reader.send(ATTACH.pack(MAGIC, VERSION, DETECTOR))
+            _, (pixels, control), _, _ = socket.recv_fds(reader, 4096, 2)
+            _write("ring_layout", "one_picture", os.pread(control, 1 << 16, 0))
+            os.close(pixels)
+            os.close(control)
 
 
 def _sized(unit: bytes) -> bytes:

@@ -1,6 +1,7 @@
 #include "hop.hpp"
 
 #include "bindings.hpp"
+#include "framehop/hop/link.hpp"
 
 namespace framehop::python {
 
@@ -24,8 +25,10 @@ wire::Status status_from_name(const std::string& name) {
 }
 
 void register_hop(py::module_& module) {
+    module.attr("SHM_LINK_BYTES") = hop::kShmLinkBytes;
     register_hop_client(module);
     register_hop_server(module);
+    register_hop_trips(module);
 }
 
 }  // namespace framehop::python

@@ -19,6 +19,7 @@ namespace py = pybind11;
 
 void register_hop_client(py::module_& module);
 void register_hop_server(py::module_& module);
+void register_hop_trips(py::module_& module);
 
 // The names are "ok", "stale" and "failed". from_name throws Errc::invalid_argument for any other.
 [[nodiscard]] const char* status_name(wire::Status status) noexcept;

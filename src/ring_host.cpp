@@ -1,8 +1,10 @@
 #include <pybind11/stl.h>
 
 #include "framehop/shm/host.hpp"
+#include "framehop/shm/look.hpp"
 #include "gil.hpp"
 #include "ring_bindings.hpp"
+#include "wait.hpp"
 
 namespace framehop::python {
 namespace {
@@ -45,6 +47,30 @@ void close(RingHost& host) {
     host.close();
 }
 
+shm::RingLook look_at(const std::string& path, double timeout_s) {
+    shm::LookCall call(path);
+    if (!wait_in_slices(timeout_s, [&](std::chrono::nanoseconds slice) { return call.wait(slice); })) {
+        shm::throw_no_answer(path);
+    }
+    return call.look();
+}
+
+void register_look(py::module_& module) {
+    using shm::RingLook;
+    py::class_<RingLook>(module, "RingLook", py::is_final())
+        .def_readonly("ring_id", &RingLook::ring_id)
+        .def_property_readonly("slot_count", [](const RingLook& self) { return self.geometry.slot_count; })
+        .def_property_readonly("slot_bytes", [](const RingLook& self) { return self.geometry.slot_bytes; })
+        .def_property_readonly("tap_quota", [](const RingLook& self) { return self.geometry.tap_quota; })
+        .def_readonly("host", &RingLook::host)
+        .def_readonly("free", &RingLook::free)
+        .def_readonly("filling", &RingLook::filling)
+        .def_readonly("ready", &RingLook::ready)
+        .def_readonly("pinned", &RingLook::pinned)
+        .def_readonly("holders", &RingLook::holders);
+    module.def("look_at_ring", &look_at, py::arg("path"), py::kw_only(), py::arg("timeout_s") = 5.0);
+}
+
 void register_infos(py::module_& module) {
     py::class_<SlotInfo>(module, "SlotInfo", py::is_final())
         .def_readonly("slot", &SlotInfo::slot)
@@ -63,6 +89,7 @@ void register_infos(py::module_& module) {
 
 void register_ring_host(py::module_& module) {
     register_infos(module);
+    register_look(module);
     module.def(
         "ring_bytes",
         [](std::uint32_t slots, std::uint64_t slot_bytes, std::uint32_t tap_quota) {

@@ -63,6 +63,20 @@ SlotPtr wait_acquire(RingHandle& self, const FrameTag& tag, double timeout_s) {
     return slot;
 }
 
+shm::Overflow overflow_from_name(const std::string& name) {
+    if (name == "block") return shm::Overflow::block;
+    if (name == "drop-oldest-unpinned") return shm::Overflow::drop_oldest_unpinned;
+    if (name == "reject") return shm::Overflow::reject;
+    throw Error(Errc::invalid_argument,
+                "overflow is 'block', 'drop-oldest-unpinned' or 'reject', not '" + name.substr(0, 32) + "'");
+}
+
+SlotPtr acquire(RingHandle& self, const FrameTag& tag, const std::string& overflow, double timeout_s) {
+    const shm::Overflow chosen = overflow_from_name(overflow);
+    if (chosen == shm::Overflow::block) return wait_acquire(self, tag, timeout_s);
+    return self.ring().acquire(tag, chosen);
+}
+
 // The array keeps the slot alive, so that it is not given back while somebody may still write to it.
 py::array_t<std::uint8_t> slot_array(const SlotPtr& slot, std::uint32_t height, std::uint32_t width) {
     const ImageView view = slot->image(width, height);
@@ -98,6 +112,7 @@ void register_ring_writer(py::module_& module) {
             "try_acquire", [](RingHandle& self, const FrameTag& tag) { return self.ring().try_acquire(tag); },
             py::arg("tag"))
         .def("wait_acquire", &wait_acquire, py::arg("tag"), py::arg("timeout_s"))
+        .def("acquire", &acquire, py::arg("tag"), py::kw_only(), py::arg("overflow"), py::arg("timeout_s") = 5.0)
         .def(
             "retire", [](RingHandle& self, const shm::SlotRef& ref) { return self.ring().retire(ref.id()); },
             py::arg("ref"))

@@ -191,6 +191,45 @@ TEST(ShmLink, a_lack_of_descriptors_half_way_is_said_and_got_over) {
     std::filesystem::remove_all(directory);
 }
 
+// Strangers take all descriptors that are left and more; once there are some again, an honest client is served.
+int failures_of_a_server_that_strangers_exhaust(const std::string& path) {
+    ::alarm(60);
+    const auto server = bind_link("shm://" + path);
+    std::vector<UniqueFd> strangers;
+    for (int i = 0; i < 12; ++i) strangers.push_back(shm::connect_to(path));
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const int lowest = ::dup(0);
+    ::close(lowest);
+    const rlimit low{.rlim_cur = static_cast<rlim_t>(lowest) + 6, .rlim_max = before.rlim_max};
+    int failures = ::setrlimit(RLIMIT_NOFILE, &low) == 0 ? 0 : 1;
+    std::vector<int> none;
+    for (int i = 0; i < 20; ++i) (void)server->wait(5ms, {}, none);
+    failures += ::dup(0) >= 0;  // the strangers have taken them all
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    strangers.clear();
+    const auto client = connect_link("shm://" + path);
+    failures += client->try_send(numbered(7)) != Sent::yes;
+    Message message;
+    while (server->try_receive(message) != Received::message) {
+        (void)client->wait(5ms, {}, none);
+        (void)server->wait(5ms, {}, none);
+    }
+    return failures + (number_of(message.bytes) != 7);
+}
+
+TEST(ShmLink, strangers_beyond_the_last_descriptor_end_nobody) {
+    std::string directory = testing::TempDir() + "framehop-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) ::_exit(failures_of_a_server_that_strangers_exhaust(directory + "/hop"));
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    std::filesystem::remove_all(directory);
+}
+
 INSTANTIATE_TYPED_TEST_SUITE_P(Zmq, LinkConformance, ZmqLinks);
 INSTANTIATE_TYPED_TEST_SUITE_P(Shm, LinkConformance, ShmLinks);
 

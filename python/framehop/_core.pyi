@@ -94,6 +94,7 @@ class SlotRef:
         """Bytes per row."""
 
 SlotState = Literal["free", "filling", "ready"]
+Overflow = Literal["block", "drop-oldest-unpinned", "reject"]
 
 @final
 class SlotInfo:
@@ -124,6 +125,36 @@ class HolderInfo:
     def role(self) -> Literal["writer", "detector", "tap"]: ...
     @property
     def leases(self) -> int: ...
+
+@final
+class RingLook:
+    """What a ring's host says of it. A snapshot, not a lease. `host`: the pid of the process that owns it."""
+
+    @property
+    def ring_id(self) -> int: ...
+    @property
+    def slot_count(self) -> int: ...
+    @property
+    def slot_bytes(self) -> int: ...
+    @property
+    def tap_quota(self) -> int: ...
+    @property
+    def host(self) -> int: ...
+    @property
+    def free(self) -> int: ...
+    @property
+    def filling(self) -> int: ...
+    @property
+    def ready(self) -> int: ...
+    @property
+    def pinned(self) -> int:
+        """Number of slots that hold no picture any more and are leased all the same."""
+    @property
+    def holders(self) -> list[HolderInfo]: ...
+
+def look_at_ring(path: str, *, timeout_s: float = 5.0) -> RingLook:
+    """Ask the host of the ring at `path`; takes no place in the ring. GIL released; Ctrl-C works. Raises SystemCallError when there
+    is no host or it does not answer, RefusedError for another user's, WrongLayoutError for another version."""
 
 def ring_bytes(*, slots: int, slot_bytes: int, tap_quota: int = 2) -> int:
     """Return the bytes that such a ring takes, both segments together. Creates nothing. Raises InvalidArgumentError."""
@@ -216,6 +247,10 @@ class Ring:
     def wait_acquire(self, tag: FrameTag, timeout_s: float) -> Slot | None:
         """Like `try_acquire`, but wait for a slot up to `timeout_s` seconds. GIL released; Ctrl-C works. Raises ClosedError when
         the ring is closed meanwhile."""
+    def acquire(self, tag: FrameTag, *, overflow: Overflow, timeout_s: float = 5.0) -> Slot | None:
+        """Take a slot for `tag`, and when none is free do what `overflow` says: `block` waits for one up to `timeout_s` seconds, as
+        `wait_acquire` does; `drop-oldest-unpinned` retires the picture that was published first of those that nobody leases, and
+        takes its slot; `reject` does without, as `try_acquire` does. None when that gives no slot. Only `block` waits."""
     def retire(self, ref: SlotRef) -> bool:
         """Give up a published picture: its slot is free once its last lease ends. Returns False if `ref` is stale."""
     def close(self) -> None: ...
@@ -652,6 +687,9 @@ class VideoPool:
         its size if the slot has room for it; else it is scaled to the smallest eighth that is enough to resize it into `min_width`
         x `min_height` by `fit`. GIL released."""
 
+SHM_LINK_BYTES: Final[int]
+"""Bytes of memory that a worker's link to its detector takes over shared memory."""
+
 @final
 class HopServer:
     """The detector's end of the hop. It answers each hello with a welcome. Use it from one thread, and not in a forked child
@@ -699,3 +737,34 @@ class HopServer:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+# ---------------------------------------------------------------- trips, for `framehop bench hop`
+
+def time_hop_trips(client: HopClient, count: int) -> NDArray[np.int64]:
+    """Send so many descriptors, one at a time, and wait for the answer of each; return int64 [count]: nanoseconds of each trip. The
+    other side is in `answer_hop_trips`. GIL released; it cannot be interrupted, and gives up after 20 s without an answer: raises
+    SystemCallError."""
+
+def answer_hop_trips(server: HopServer, count: int) -> None:
+    """Answer so many descriptors, without boxes. As `time_hop_trips`."""
+
+@final
+class BareBells:
+    """One side of trips through shared memory with eventfds as the wake, and nothing else: the least that they could cost. It
+    notices no death, and waits without an end: end the process."""
+
+    def __init__(self, memory: int, *, mine: int, theirs: int) -> None:
+        """`memory`: a memfd of 128 bytes at least. `mine`, `theirs`: eventfds that block. All are borrowed. Raises
+        SystemCallError."""
+    def time_trips(self, count: int) -> NDArray[np.int64]:
+        """Make trips of 64 bytes; return int64 [count]: nanoseconds of each. GIL released."""
+    def answer_trips(self, count: int) -> None: ...
+
+@final
+class BareZmq:
+    """One side of trips over libzmq alone: a DEALER, or with `bind` a ROUTER, at an ipc:// address. Raises SystemCallError."""
+
+    def __init__(self, address: str, *, bind: bool) -> None: ...
+    def time_trips(self, count: int) -> NDArray[np.int64]:
+        """Make trips of 64 bytes; return int64 [count]: nanoseconds of each. GIL released; gives up after 20 s."""
+    def answer_trips(self, count: int) -> None: ...

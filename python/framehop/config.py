@@ -17,6 +17,7 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
+from framehop import _core
 from framehop.errors import ConfigError
 from framehop.inference import Provider
 from framehop.inference.engine_options import EngineOptions
@@ -162,6 +163,11 @@ class DetectOptions:
     def group(self) -> str:
         """The consumer group of this lane."""
         return f"detect-{self.lane}"
+
+    @property
+    def link_bytes(self) -> int:
+        """Bytes of memory that each worker's link to its detector takes from the start."""
+        return _core.SHM_LINK_BYTES if self.hop == "shm" else 0
 
 
 def _check_hop(hop: str) -> None:

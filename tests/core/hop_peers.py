@@ -68,6 +68,11 @@ def reply(slot: int, generation: int = 1, *, ring_id: int = 7, boxes: int = 1) -
     return preamble(REPLY) + struct.pack("<Q12I", ring_id, *fields) + box() * boxes
 
 
+def failure(slot: int, text: str) -> bytes:
+    fields = (slot, 1, FAILED, 1, 10, 11, 12, 13, 14, 0, len(text), 0)
+    return preamble(REPLY) + struct.pack("<Q12I", 7, *fields) + text.encode()
+
+
 def greet(server: HopServer, *clients: HopClient) -> None:
     """Poll until every client has its welcome."""
 

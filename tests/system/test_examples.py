@@ -229,6 +229,11 @@ def test_the_python_of_readme(house: House, clip: Path) -> None:
         assert picture.size == (320, 240)
 
 
+def test_the_python_of_the_page_on_rings(house: House) -> None:
+    [code] = snippets("docs/ring.md")
+    assert python(house, "-c", code) == "gate-1 7.0\n"
+
+
 def test_the_python_of_the_page_on_the_log(house: House) -> None:
     [code] = snippets("docs/log.md")
     done = house.framehop("run", SHAPES, "--log", house.path / "framehop-data", "--rate", "max")

@@ -44,12 +44,16 @@ def test_the_machines_memory(machine: Path) -> None:
         check_memory(ring(1000 * MIB + 1), root=machine)
     with pytest.raises(OutOfMemoryError, match=rf"{1000 * MIB + 2} bytes"):
         check_memory(ring(500 * MIB + 1), 2, root=machine)
+    check_memory(ring(468 * MIB), 2, root=machine, link_bytes=32 * MIB)
+    with pytest.raises(OutOfMemoryError, match="the rings and the links to detectors need"):
+        check_memory(ring(468 * MIB + 1), 2, root=machine, link_bytes=32 * MIB)
 
 
 def test_decoders_of_films_get_half_of_what_the_rings_leave(machine: Path) -> None:
     assert video_memory(ring(200 * MIB), 1, machine) == 400 * MIB
     assert video_memory(ring(200 * MIB), 2, machine) == 150 * MIB
     assert video_memory(ring(600 * MIB), 2, machine) == 0
+    assert video_memory(ring(200 * MIB), 2, machine, link_bytes=50 * MIB) == 125 * MIB
     write(
         machine,
         sys__fs__cgroup__memory_dot_max=f"{300 * MIB}\n",

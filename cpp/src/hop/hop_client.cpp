@@ -64,6 +64,8 @@ void HopClient::drain(ClientEvents& events) {
         const Received received = link_->try_receive(message);
         if (received == Received::nothing) return;
         if (received == Received::malformed || !take(message.bytes, events)) ++malformed_;
+        // With all answers in there is nothing to come, and a look for it is not free.
+        if (unanswered_.empty() && !events.replies.empty()) return;
     }
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "framehop/base/error.hpp"
+#include "framehop/hop/link.hpp"
 #include "framehop/shm/memory_file.hpp"
 
 namespace framehop::hop {
@@ -20,7 +21,7 @@ struct Header {
 
 constexpr std::uint64_t kHeaderBytes = 4096;
 constexpr std::uint64_t kChannelBytes = kHeaderBytes + kToDetectorBytes + kToWorkerBytes;
-static_assert(sizeof(Header) <= kHeaderBytes);
+static_assert(sizeof(Header) <= kHeaderBytes && kChannelBytes == kShmLinkBytes);
 
 shm::Mapping map(int memory) {
     if (shm::sealed_size(memory, kWhat) != kChannelBytes)

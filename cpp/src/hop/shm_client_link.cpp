@@ -1,5 +1,4 @@
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -20,20 +19,14 @@ constexpr std::size_t kDescriptors = 8;  // two bells, socket, memory, process, 
 
 }  // namespace
 
-void check_owner(pid_t owner) {
-    if (::getpid() == owner) return;
-    throw Error(Errc::closed, "this end of the hop belongs to process " + std::to_string(owner) +
-                                  ": a forked child must open its own");
-}
-
 // Looks ahead, as a client without descriptors would only find nobody, for ever.
-ShmClientLink::ShmClientLink(std::string path) : path_(std::move(path)), owner_(::getpid()) {
+ShmClientLink::ShmClientLink(std::string path) : path_(std::move(path)) {
     need_descriptors(kDescriptors, "the hop's socket");
     bell_ = make_bell();
 }
 
 ShmClientLink::~ShmClientLink() {
-    if (::getpid() == owner_) part();
+    if (owner_.is_us()) part();
 }
 
 // Calls shutdown before close, as a forked child may hold a copy of the descriptor.
@@ -44,7 +37,7 @@ void ShmClientLink::part() noexcept {
 }
 
 Connection ShmClientLink::connection() {
-    check_owner(owner_);
+    owner_.check();
     return connection_;
 }
 
@@ -98,7 +91,7 @@ void ShmClientLink::welcome(UniqueFd server_bell) {
 }
 
 Sent ShmClientLink::try_send(wire::Bytes message) {
-    check_owner(owner_);
+    owner_.check();
     advance();
     if (connection_ == Connection::lost) return Sent::unreachable;
     if (connection_ == Connection::pending) return queue(message);
@@ -121,7 +114,7 @@ bool ShmClientLink::has_message() const noexcept {
 }
 
 Received ShmClientLink::try_receive(Message& message) {
-    check_owner(owner_);
+    owner_.check();
     if (connection_ == Connection::pending || !channel_) return Received::nothing;
     switch (channel_->in.try_pop(received_)) {
         case Popped::message:
@@ -148,7 +141,7 @@ std::vector<pollfd> ShmClientLink::watched() const {
 }
 
 bool ShmClientLink::wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, std::vector<int>& readable) {
-    check_owner(owner_);
+    owner_.check();
     const auto deadline = Clock::now() + timeout;
     for (;;) {
         const Connection before = connection_;

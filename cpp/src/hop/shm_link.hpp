@@ -3,8 +3,6 @@
 // user.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -15,13 +13,11 @@
 #include "framehop/base/fork_watch.hpp"
 #include "framehop/hop/link.hpp"
 #include "framehop/shm/local_socket.hpp"
+#include "owner.hpp"
 #include "shm_channel.hpp"
 #include "shm_wait.hpp"
 
 namespace framehop::hop {
-
-// Throws Errc::closed in a process that is not `owner`.
-void check_owner(pid_t owner);
 
 class ShmClientLink final : public ClientLink {
   public:
@@ -49,7 +45,7 @@ class ShmClientLink final : public ClientLink {
     [[nodiscard]] bool has_message() const noexcept;
 
     const std::string path_;
-    const pid_t owner_;
+    const Owner owner_;
     Connection connection_ = Connection::pending;
     Clock::time_point next_try_;
     UniqueFd bell_;         // ours
@@ -103,7 +99,7 @@ class ShmServerLink final : public ServerLink, private ForkWatcher {
     void after_fork_in_parent() noexcept override {}
     void after_fork_in_child() noexcept override { listener_.disown(); }
 
-    const pid_t owner_;
+    const Owner owner_;
     shm::Listener listener_;
     UniqueFd bell_;
     // Set when descriptors ran out: the listener stays readable, so looking at it again at once would spin.

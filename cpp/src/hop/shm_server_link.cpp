@@ -25,11 +25,10 @@ bool introduces(const shm::Received& received, const Handshake& said) noexcept {
 
 }  // namespace
 
-ShmServerLink::ShmServerLink(const std::string& path)
-    : owner_(::getpid()), listener_(path), bell_(make_bell()), forks_(*this) {}
+ShmServerLink::ShmServerLink(const std::string& path) : listener_(path), bell_(make_bell()), forks_(*this) {}
 
 ShmServerLink::~ShmServerLink() {
-    if (::getpid() != owner_) return;
+    if (!owner_.is_us()) return;
     for (const auto& worker : workers_) end(*worker);
 }
 
@@ -121,7 +120,7 @@ std::vector<pollfd> ShmServerLink::watched() const {
 }
 
 bool ShmServerLink::wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, std::vector<int>& readable) {
-    check_owner(owner_);
+    owner_.check();
     // Say that we sleep before the last look at the queues: see shm_queue.cpp.
     say_asleep(true);
     std::vector<pollfd> own = watched();
@@ -135,7 +134,7 @@ bool ShmServerLink::wait(std::chrono::nanoseconds timeout, std::span<const int> 
 }
 
 Received ShmServerLink::try_receive(Message& message) {
-    check_owner(owner_);
+    owner_.check();
     if (refused_ > 0) {
         --refused_;
         return Received::malformed;
@@ -176,7 +175,7 @@ ShmServerLink::Worker* ShmServerLink::find(wire::Bytes peer) noexcept {
 }
 
 Sent ShmServerLink::try_send(wire::Bytes peer, wire::Bytes message) {
-    check_owner(owner_);
+    owner_.check();
     Worker* worker = find(peer);
     if (worker == nullptr) return Sent::unreachable;
     if (!worker->channel.out.try_push(message)) return Sent::full;

@@ -12,9 +12,10 @@ bool ZmqClientLink::wait(std::chrono::nanoseconds timeout, std::span<const int> 
 }
 
 Received ZmqClientLink::try_receive(Message& message) {
-    if (!socket_.try_receive(incoming_)) return Received::nothing;
-    if (incoming_.parts != 1) return Received::malformed;
-    message = {.peer = {}, .bytes = incoming_.first.bytes()};
+    Incoming* const incoming = socket_.try_receive();
+    if (incoming == nullptr) return Received::nothing;
+    if (incoming->parts != 1) return Received::malformed;
+    message = {.peer = {}, .bytes = incoming->first.bytes()};
     return Received::message;
 }
 
@@ -42,9 +43,10 @@ bool ZmqServerLink::wait(std::chrono::nanoseconds timeout, std::span<const int> 
 }
 
 Received ZmqServerLink::try_receive(Message& message) {
-    if (!socket_.try_receive(incoming_)) return Received::nothing;
-    if (incoming_.parts != 2) return Received::malformed;
-    message = {.peer = incoming_.first.bytes(), .bytes = incoming_.second.bytes()};
+    Incoming* const incoming = socket_.try_receive();
+    if (incoming == nullptr) return Received::nothing;
+    if (incoming->parts != 2) return Received::malformed;
+    message = {.peer = incoming->first.bytes(), .bytes = incoming->second.bytes()};
     return Received::message;
 }
 

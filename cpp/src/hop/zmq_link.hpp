@@ -23,7 +23,6 @@ class ZmqClientLink final : public ClientLink {
 
   private:
     ZmqSocket socket_;
-    Incoming incoming_;
     Connection connection_ = Connection::pending;
 };
 
@@ -36,11 +35,10 @@ class ZmqServerLink final : public ServerLink {
                             std::vector<int>& readable) override;
     [[nodiscard]] Received try_receive(Message& message) override;
     [[nodiscard]] Sent try_send(wire::Bytes peer, wire::Bytes message) override;
-    void end_last_sender() noexcept override { socket_.end_sender(incoming_); }
+    void end_last_sender() noexcept override { socket_.end_last_sender(); }
 
   private:
     ZmqSocket socket_;
-    Incoming incoming_;
 };
 
 }  // namespace framehop::hop

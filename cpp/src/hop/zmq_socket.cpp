@@ -2,8 +2,8 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -12,6 +12,7 @@
 
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
+#include "shm_wait.hpp"
 
 namespace framehop::hop {
 namespace {
@@ -53,15 +54,11 @@ void check_address(std::string_view address) {
     }
 }
 
-int poll_milliseconds(std::chrono::nanoseconds timeout) noexcept {
-    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(timeout).count());
-}
-
-std::vector<zmq_pollitem_t> poll_items(void* socket, void* events, std::span<const int> fds) {
-    std::vector<zmq_pollitem_t> items{{socket, 0, ZMQ_POLLIN, 0}};
-    if (events != nullptr) items.push_back({events, 0, ZMQ_POLLIN, 0});
-    for (const int fd : fds) items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
-    return items;
+int descriptor_of(void* socket) {
+    int fd = -1;
+    std::size_t bytes = sizeof fd;
+    if (zmq_getsockopt(socket, ZMQ_FD, &fd, &bytes) != 0) throw_zmq("zmq_getsockopt ZMQ_FD");
+    return fd;
 }
 
 // libzmq aborts the process when it gets no descriptor, so they are counted first.
@@ -74,14 +71,14 @@ void* new_context() {
 
 }  // namespace
 
-ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes)
-    : owner_pid_(::getpid()), context_(new_context()) {
+ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes) : context_(new_context()) {
     try {
         socket_ = zmq_socket(context_, socket_type);
         if (socket_ == nullptr) throw_zmq("zmq_socket");
         for (const auto& [option, value] : kOptions) set_option(option, value);
         if (socket_type == ZMQ_ROUTER) set_option(ZMQ_ROUTER_MANDATORY, 1);
         set_option(ZMQ_MAXMSGSIZE, max_message_bytes);
+        socket_fd_ = descriptor_of(socket_);
     } catch (...) {
         close();
         throw;
@@ -93,18 +90,12 @@ ZmqSocket::~ZmqSocket() { close(); }
 void ZmqSocket::close() noexcept {
     // A forked child has no libzmq threads that could answer, so terminating would wait for ever; and the socket file
     // is the parent's.
-    if (::getpid() != owner_pid_) return;
+    if (!owner_.is_us()) return;
     file_.remove();
     if (events_ != nullptr) zmq_close(events_);
     if (socket_ != nullptr) zmq_close(socket_);
     while (zmq_ctx_term(context_) != 0 && errno == EINTR) {
     }
-}
-
-void ZmqSocket::check_owner() const {
-    if (::getpid() == owner_pid_) return;
-    throw Error(Errc::closed, "this end of the hop belongs to process " + std::to_string(owner_pid_) +
-                                  ": a forked child must open its own");
 }
 
 template <class Value>
@@ -133,33 +124,58 @@ void ZmqSocket::watch_connection() {
     events_ = zmq_socket(context_, ZMQ_PAIR);
     if (events_ == nullptr) throw_zmq("zmq_socket(ZMQ_PAIR)");
     if (zmq_connect(events_, kEventsAddress) != 0) throw_zmq("zmq_connect(connection events)");
+    events_fd_ = descriptor_of(events_);
+    events_came_ = true;  // those before this line
+}
+
+std::vector<pollfd> ZmqSocket::watched() const {
+    // poll(2) ignores what is not there, as its descriptor is negative.
+    return {{.fd = socket_fd_, .events = POLLIN, .revents = 0}, {.fd = events_fd_, .events = POLLIN, .revents = 0}};
 }
 
 bool ZmqSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable) {
-    check_owner();
-    // Use zmq_poll on the socket itself: its descriptor (ZMQ_FD) is edge-triggered and does not show messages at hand.
-    std::vector<zmq_pollitem_t> items = poll_items(socket_, events_, fds);
-    const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), poll_milliseconds(timeout));
-    if (ready < 0 && errno != EINTR) throw_zmq("zmq_poll");
-    if (ready <= 0) return false;
-    for (const zmq_pollitem_t& item : items) {
-        // Any revents count, not only POLLIN: after a hang-up there is the end of file to read.
-        if (item.socket == nullptr && item.revents != 0) readable.push_back(item.fd);
+    using Clock = std::chrono::steady_clock;
+    owner_.check();
+    const auto deadline = Clock::now() + timeout;
+    const bool something = take_ahead();
+    if (something && fds.empty()) return true;
+    for (std::chrono::nanoseconds left = something ? std::chrono::nanoseconds(0) : timeout;;) {
+        std::vector<pollfd> own = watched();
+        const Woke woke = wait_for(own, fds, left, readable);
+        events_came_ = events_came_ || own[1].revents != 0;
+        if (own[0].revents != 0) looked_ = false;
+        if (something || take_ahead() || own[1].revents != 0 || !readable.empty()) return true;
+        left = std::max(deadline - Clock::now(), Clock::duration::zero());
+        if (woke == Woke::signal || left == std::chrono::nanoseconds(0)) return false;
     }
-    return true;
 }
 
-bool ZmqSocket::try_receive(Incoming& message) {
-    check_owner();
-    if (zmq_msg_recv(message.first.raw(), socket_, ZMQ_DONTWAIT) < 0) {
-        if (errno == EAGAIN || errno == EINTR) return false;
-        throw_zmq("zmq_msg_recv");
+// Takes the next message for the next try_receive, unless one waits for it already.
+bool ZmqSocket::take_ahead() {
+    taken_ahead_ = taken_ahead_ || take();
+    return taken_ahead_;
+}
+
+Incoming* ZmqSocket::try_receive() {
+    owner_.check();
+    if (!take_ahead()) return nullptr;
+    taken_ahead_ = false;
+    return &incoming_;
+}
+
+bool ZmqSocket::take() {
+    if (looked_) return false;
+    while (zmq_msg_recv(incoming_.first.raw(), socket_, ZMQ_DONTWAIT) < 0) {
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN) throw_zmq("zmq_msg_recv");
+        looked_ = true;
+        return false;
     }
-    message.parts = 1;
+    incoming_.parts = 1;
     // The parts of one message arrive together, so none of these waits.
-    for (bool more = message.first.has_more(); more; ++message.parts) {
+    for (bool more = incoming_.first.has_more(); more; ++incoming_.parts) {
         Part beyond;
-        Part& part = message.parts == 1 ? message.second : beyond;
+        Part& part = incoming_.parts == 1 ? incoming_.second : beyond;
         if (zmq_msg_recv(part.raw(), socket_, ZMQ_DONTWAIT) < 0) throw_zmq("zmq_msg_recv of a further part");
         more = part.has_more();
     }
@@ -167,10 +183,14 @@ bool ZmqSocket::try_receive(Incoming& message) {
 }
 
 std::optional<ConnectionEvent> ZmqSocket::try_next_event() {
-    check_owner();
+    owner_.check();
+    if (!events_came_) return std::nullopt;
     Part event;
     Part address;
-    if (zmq_msg_recv(event.raw(), events_, ZMQ_DONTWAIT) < 0) return std::nullopt;
+    if (zmq_msg_recv(event.raw(), events_, ZMQ_DONTWAIT) < 0) {
+        events_came_ = errno != EAGAIN;
+        return std::nullopt;
+    }
     zmq_msg_recv(address.raw(), events_, ZMQ_DONTWAIT);
     std::uint16_t number = 0;  // libzmq's event, in host order; 32 bits of value follow
     std::memcpy(&number, event.bytes().data(), sizeof number);
@@ -190,15 +210,16 @@ bool was_accepted_at(int fd, const std::string& path) noexcept {
 }  // namespace
 
 // libzmq has no call for this. Its thread finds the end of the stream and does the rest.
-void ZmqSocket::end_sender(Incoming& message) noexcept {
-    const char* text = zmq_msg_gets(message.second.raw(), "__fd");
+void ZmqSocket::end_last_sender() noexcept {
+    const char* text = zmq_msg_gets(incoming_.second.raw(), "__fd");
     int fd = -1;
     if (text == nullptr || std::from_chars(text, text + std::strlen(text), fd).ec != std::errc()) return;
     if (was_accepted_at(fd, file_.path())) ::shutdown(fd, SHUT_RDWR);
 }
 
 Sent ZmqSocket::try_send(wire::Bytes part, bool more) {
-    check_owner();
+    owner_.check();
+    looked_ = false;  // libzmq may take notice of a message as it sends, and its descriptor then no longer shows it
     const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
     for (;;) {
         if (zmq_send(socket_, part.data(), part.size(), flags) >= 0) return Sent::yes;

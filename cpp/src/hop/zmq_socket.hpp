@@ -1,6 +1,7 @@
 // libzmq behind RAII: each context has one socket in it, so that closing it does not wait for another.
 #pragma once
 
+#include <poll.h>
 #include <zmq.h>
 
 #include <chrono>
@@ -12,6 +13,7 @@
 
 #include "framehop/hop/link.hpp"
 #include "framehop/wire/parse.hpp"
+#include "owner.hpp"
 #include "socket_file.hpp"
 
 namespace framehop::hop {
@@ -43,7 +45,10 @@ struct Incoming {
 
 enum class ConnectionEvent { ready, ended };
 
-// One socket. Not thread-safe. In a forked child it can only be destroyed, which does not affect the parent's sockets.
+// One socket. It receives before it waits, and waits on libzmq's descriptors (ZMQ_FD), not by zmq_poll, which asks
+// libzmq about each socket before and after its sleep. Those descriptors show only what libzmq has to look at since it
+// looked last: the wait has to find nothing first. Not thread-safe. In a forked child it can only be destroyed, which
+// does not affect the parent's sockets.
 class ZmqSocket {
   public:
     // Throws Errc::system when there are too few file descriptors left for it to work.
@@ -61,24 +66,34 @@ class ZmqSocket {
 
     // Waits for a message, an event or one of `fds`; appends the readable fds. False on a time-out or a signal.
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
-    [[nodiscard]] bool try_receive(Incoming& message);
+    // Returns the next message, valid until the next call of this or of `wait`; nullptr when none is there.
+    [[nodiscard]] Incoming* try_receive();
+    // Returns the next event that a `wait` has noticed.
     [[nodiscard]] std::optional<ConnectionEvent> try_next_event();
-    // Ends the connection by which `message` came, which must be the last one received.
-    void end_sender(Incoming& message) noexcept;
+    // Ends the connection by which the message came that was received last.
+    void end_last_sender() noexcept;
     // Returns Sent::unreachable when a ROUTER's peer is gone.
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more = false);
 
   private:
-    void check_owner() const;
     template <class Value>
     void set_option(int option, Value value);
     void close() noexcept;
+    [[nodiscard]] bool take_ahead();
+    [[nodiscard]] bool take();
+    [[nodiscard]] std::vector<pollfd> watched() const;
 
-    int owner_pid_;
+    Owner owner_;
     SocketFile file_;
     void* context_ = nullptr;
     void* socket_ = nullptr;
     void* events_ = nullptr;
+    int socket_fd_ = -1;
+    int events_fd_ = -1;
+    Incoming incoming_;
+    bool taken_ahead_ = false;  // by a wait: nobody has had it yet
+    bool looked_ = false;       // nothing was there at the last look, and nothing was sent since
+    bool events_came_ = false;
 };
 
 }  // namespace framehop::hop

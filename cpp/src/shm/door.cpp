@@ -15,7 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds kShutFor{200};
 
 bool is_role(std::uint32_t role) noexcept {
-    return role >= static_cast<std::uint32_t>(Role::writer) && role <= static_cast<std::uint32_t>(Role::tap);
+    return role >= static_cast<std::uint32_t>(Role::writer) && role <= static_cast<std::uint32_t>(Role::onlooker);
 }
 
 // Returns the role asked for; nullopt when the caller is refused or gone.

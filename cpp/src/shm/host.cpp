@@ -14,6 +14,7 @@
 
 #include "framehop/base/error.hpp"
 #include "framehop/shm/available_memory.hpp"
+#include "framehop/shm/look.hpp"
 #include "framehop/shm/tap_quota.hpp"
 
 namespace framehop::shm {
@@ -25,9 +26,9 @@ std::uint64_t random_id() {
     return id;
 }
 
-SegmentFds make_segment(const Geometry& geometry) {
+SegmentFds make_segment(const Geometry& geometry, const std::string& path) {
     check_available_memory(geometry);
-    return create_segment(geometry, random_id());
+    return create_segment(geometry, random_id(), path);
 }
 
 UniqueFd make_stop() {
@@ -74,7 +75,7 @@ RingHost::RingHost(std::string path, const Geometry& geometry)
     : path_(std::move(path)),
       pid_(::getpid()),
       door_(std::make_unique<Door>(path_)),
-      fds_(make_segment(geometry)),
+      fds_(make_segment(geometry, path_)),
       readable_pixels_(reopen_read_only(fds_.pixels.get())),
       control_(std::make_shared<const Control>(fds_.control.get())),
       table_(control_),
@@ -172,6 +173,7 @@ void RingHost::tell_of_writer(bool attached) noexcept {
 void RingHost::admit(Caller caller) {
     // A predecessor may have died since the last look, and its successor must not be refused because of it.
     see_off_departed();
+    if (caller.role == Role::onlooker) return tell(caller);
     const Holder* writer = caller.role == Role::writer ? holders_.writer() : nullptr;
     if (writer != nullptr) {
         refuse(caller.connection.get(), Verdict::refused,
@@ -197,6 +199,11 @@ void RingHost::admit(Caller caller) {
         return;
     }
     welcome(std::move(caller), *place, std::move(process));
+}
+
+void RingHost::tell(const Caller& onlooker) const {
+    const LookReply reply = describe(*control_, table_, all_holders(), pid_);
+    static_cast<void>(try_send(onlooker.connection.get(), std::as_bytes(std::span(&reply, 1)), {}));
 }
 
 void RingHost::welcome(Caller caller, std::uint32_t place, UniqueFd process) {
@@ -228,6 +235,10 @@ std::vector<SlotInfo> RingHost::slots() const {
 std::vector<HolderInfo> RingHost::holders() const {
     const std::lock_guard lock(mutex_);
     check_open();
+    return all_holders();
+}
+
+std::vector<HolderInfo> RingHost::all_holders() const {
     std::vector<HolderInfo> infos;
     for (std::uint32_t i = 0; i < kMaxHolders; ++i) {
         if (const auto& holder = holders_.places()[i]) {

@@ -16,6 +16,7 @@ Membership::Membership(std::shared_ptr<const Control> control, std::shared_ptr<c
       holder_(seat.holder),
       incarnation_(seat.incarnation),
       pid_(::getpid()),
+      published_at_(control_->geometry().slot_count),
       connection_(std::move(seat.connection)) {}
 
 bool Membership::ours() const noexcept { return ::getpid() == pid_; }

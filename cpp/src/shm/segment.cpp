@@ -42,9 +42,10 @@ Mapping map_control(int fd) {
 
 }  // namespace
 
-SegmentFds create_segment(const Geometry& geometry, std::uint64_t ring_id) {
+SegmentFds create_segment(const Geometry& geometry, std::uint64_t ring_id, const std::string& path) {
+    const std::string name = "framehop-control" + (path.empty() ? "" : " " + path);
     SegmentFds fds{.pixels = make_memory_file("framehop-pixels", geometry.pixel_bytes(), describe(geometry)),
-                   .control = make_memory_file("framehop-control", geometry.control_bytes(), describe(geometry))};
+                   .control = make_memory_file(name.c_str(), geometry.control_bytes(), describe(geometry))};
     write_identity(fds.control.get(), geometry, ring_id);
     seal(fds.pixels.get());
     seal(fds.control.get());

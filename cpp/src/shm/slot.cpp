@@ -52,6 +52,7 @@ SlotRef Slot::publish_from(Stage stage) {
     while (!move(stage, Stage::ended)) check(stage);
     const Membership::Use use = std::move(use_);
     SlotTable& table = use.membership().table();
+    use.membership().note_published(id_.slot);
     if (use.membership().closed() || !table.publish(id_)) {
         give_back(use.membership());
         throw Error(Errc::closed, "the ring was closed before the slot was published; its picture is dropped");

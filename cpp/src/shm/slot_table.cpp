@@ -95,6 +95,15 @@ bool SlotTable::publish(SlotId id) noexcept { return move(id, SlotState::filling
 bool SlotTable::abandon(SlotId id) noexcept { return move(id, SlotState::filling, SlotState::free); }
 bool SlotTable::retire(SlotId id) noexcept { return move(id, SlotState::ready, SlotState::free); }
 
+bool SlotTable::retire_unpinned(SlotId id) noexcept {
+    const SlotWord ready(SlotState::ready, id.generation, 0);
+    std::uint64_t seen = ready.bits();
+    const bool retired = word(id.slot).compare_exchange_strong(seen, ready.with_state(SlotState::free).bits(),
+                                                               std::memory_order_acq_rel, std::memory_order_relaxed);
+    if (retired) ring_freed();
+    return retired;
+}
+
 std::uint32_t SlotTable::free_slots() const noexcept {
     std::uint32_t count = 0;
     for (std::uint32_t slot = 0; slot < geometry().slot_count; ++slot) {

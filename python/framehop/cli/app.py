@@ -30,12 +30,14 @@ _HOME = {
     "status": "status",
     "ui": "ui",
     "doctor": "doctor",
+    "bench": "bench",
     "deadletter": "deadletter",
     "model": "model",
+    "ring": "ring",
     "stream": "stream",
     "topics": "topics",
 }
-_GROUPS = {"deadletter", "model", "stream", "topics"}
+_GROUPS = {"bench", "deadletter", "model", "ring", "stream", "topics"}
 
 
 def make_app(wanted: str = "") -> App:

@@ -86,12 +86,15 @@ def _memory(settings: DetectOptions) -> Iterator[Check]:
     for limit in memory_limits():
         yield Check("memory", "ok", f"{limit.name}: {limit.free_bytes / (1 << 20):,.0f} MiB free")
     try:
-        check_memory(plan, settings.workers)
+        check_memory(plan, settings.workers, link_bytes=settings.link_bytes)
     except FramehopError as error:
         yield Check("rings", "problem", str(error))
     else:
-        needed = plan.total_bytes * settings.workers
-        yield Check("rings", "ok", f"{needed / (1 << 20):,.0f} MiB for {settings.workers} × {settings.slots} slots")
+        needed = (plan.total_bytes + settings.link_bytes) * settings.workers
+        links = f" and {settings.link_bytes / (1 << 20):,.0f} MiB each to detectors" if settings.link_bytes else ""
+        yield Check(
+            "rings", "ok", f"{needed / (1 << 20):,.0f} MiB for {settings.workers} × {settings.slots} slots{links}"
+        )
 
 
 def _video(settings: DetectOptions) -> Iterator[Check]:
@@ -99,7 +102,7 @@ def _video(settings: DetectOptions) -> Iterator[Check]:
         yield Check("video", "note", f"video files cannot be read: {install('video')}")
     if _core.VIDEO:
         plan = plan_ring(settings.slots, settings.slot_bytes, settings.tap_quota)
-        room = video_memory(plan, settings.workers) / (1 << 20)
+        room = video_memory(plan, settings.workers, link_bytes=settings.link_bytes) / (1 << 20)
         yield Check(
             "decoder", "ok", f"H.264 and H.265 in the log are decoded here, in up to {room:,.0f} MiB per worker"
         )

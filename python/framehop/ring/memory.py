@@ -51,20 +51,23 @@ def memory_limits(root: Path = _ROOT) -> list[MemoryLimit]:
     return [*_machine(root), *_cgroups_v2(root), *_cgroups_v1(root), *_address_space(root)]
 
 
-def check_memory(plan: RingPlan, rings: int = 1, root: Path = _ROOT) -> None:
-    """Raise OutOfMemoryError if so many rings do not fit, naming the size and the limit that leaves the least.
+def check_memory(plan: RingPlan, rings: int = 1, root: Path = _ROOT, *, link_bytes: int = 0) -> None:
+    """Raise OutOfMemoryError if so many rings do not fit, naming the size and the limit that leaves the least. `link_bytes`: what
+    the link of each ring's worker to its detector takes beside it.
 
     The address space belongs to each process: its limit is compared with this process's use, though others will map the rings.
     """
-    _check("the rings need", plan.total_bytes * rings, memory_limits(root))
+    who = "the rings and the links to detectors need" if link_bytes else "the rings need"
+    _check(who, (plan.total_bytes + link_bytes) * rings, memory_limits(root))
     _check("each ring needs", plan.total_bytes, _file_size())
+    _check("each link to a detector needs", link_bytes, _file_size())
 
 
-def video_memory(plan: RingPlan, workers: int, root: Path = _ROOT) -> int:
+def video_memory(plan: RingPlan, workers: int, root: Path = _ROOT, *, link_bytes: int = 0) -> int:
     """Return how many bytes each worker's decoders of films may take: together half of what the tightest limit leaves beside the
-    rings, since detectors need memory too."""
+    rings and links, since detectors need memory too."""
     left = min((limit.free_bytes for limit in memory_limits(root)), default=2 * _MOST_VIDEO * workers)
-    return min(_MOST_VIDEO, max(0, left - plan.total_bytes * workers) // (2 * workers))
+    return min(_MOST_VIDEO, max(0, left - (plan.total_bytes + link_bytes) * workers) // (2 * workers))
 
 
 def _check(who_needs: str, needed_bytes: int, limits: Iterable[MemoryLimit]) -> None:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,7 +13,7 @@
 
 namespace framehop::hop {
 
-// A message as it came. Its bytes belong to the link and are valid until the next try_receive.
+// A message as it came. Its bytes belong to the link and are valid until the next try_receive or wait.
 struct Message {
     wire::Bytes peer;  // the server's address for an answer: opaque, not empty, unique; empty at the client
     wire::Bytes bytes;
@@ -77,6 +78,9 @@ class ServerLink : public Link {
     // Ends the connection of the peer whose message was received last. What it sent before may still arrive.
     virtual void end_last_sender() noexcept = 0;
 };
+
+// Bytes of memory that a worker's link takes over shared memory. ZeroMQ's grows with what is under way.
+inline constexpr std::uint64_t kShmLinkBytes = (std::uint64_t{32} << 20) + 4096;
 
 // Makes the link that `address` names: ipc://PATH is ZeroMQ over a Unix socket, shm://PATH is shared memory, introduced
 // over a Unix socket in a directory of mode 0700. Binding replaces a socket file that a dead predecessor left; closing

@@ -45,6 +45,8 @@ class RingHost final : private ForkWatcher {
     void see_off_departed() noexcept;
     void tell_of_writer(bool attached) noexcept;
     void admit(Caller caller);
+    void tell(const Caller& onlooker) const;
+    [[nodiscard]] std::vector<HolderInfo> all_holders() const;
     void welcome(Caller caller, std::uint32_t place, UniqueFd process);
     void check_open() const;
 

@@ -4,16 +4,19 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "framehop/shm/host_connection.hpp"
 #include "framehop/shm/slot_table.hpp"
 
 namespace framehop::shm {
 
-enum class Role : std::uint32_t { writer = 1, detector = 2, tap = 3 };
+// An onlooker asks who is there (look.hpp) and gets no place.
+enum class Role : std::uint32_t { writer = 1, detector = 2, tap = 3, onlooker = 4 };
 
 // The place is given up when the membership was closed *and* its last use is over, so leases outlive close().
 // After a fork the child's copy does nothing: the child is not attached, and must not give back its parent's things.
@@ -59,6 +62,9 @@ class Membership : public std::enable_shared_from_this<Membership> {
     [[nodiscard]] int host_fd();
 
     [[nodiscard]] SlotTable& table() noexcept { return table_; }
+    // The writer's: in which order its slots were published. Thread-safe.
+    void note_published(std::uint32_t slot) noexcept { published_at_[slot] = ++published_; }
+    [[nodiscard]] std::uint64_t published_at(std::uint32_t slot) const noexcept { return published_at_[slot]; }
     [[nodiscard]] const Control& control() const noexcept { return *control_; }
     [[nodiscard]] const std::shared_ptr<const Pixels>& pixels() const noexcept { return pixels_; }
     [[nodiscard]] const Geometry& geometry() const noexcept { return control_->geometry(); }
@@ -76,6 +82,8 @@ class Membership : public std::enable_shared_from_this<Membership> {
     const std::uint32_t holder_;
     const std::uint32_t incarnation_;
     const pid_t pid_;
+    std::atomic<std::uint64_t> published_{0};
+    std::vector<std::atomic<std::uint64_t>> published_at_;  // by slot; a successor begins without pictures
     mutable std::mutex mutex_;
     HostConnection connection_;        // guarded by mutex_
     std::uint32_t uses_ = 0;           // guarded by mutex_

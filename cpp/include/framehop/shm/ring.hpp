@@ -10,6 +10,13 @@
 
 namespace framehop::shm {
 
+// What a writer does when no slot is free. A picture that somebody leases is never touched.
+enum class Overflow {
+    block,                 // wait for a slot, until a deadline
+    drop_oldest_unpinned,  // retire the picture that was published first of those that nobody leases, and take its slot
+    reject,                // do without
+};
+
 // The writer's side of a ring. Thread-safe.
 class Ring {
   public:
@@ -26,6 +33,10 @@ class Ring {
     [[nodiscard]] std::shared_ptr<Slot> try_acquire(const FrameTag& tag);
     // Also throws Errc::closed when the ring is closed meanwhile.
     [[nodiscard]] std::shared_ptr<Slot> wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout);
+    // Takes a slot as `overflow` says. Returns nullptr when that gives none: with `drop_oldest_unpinned` every
+    // picture is leased, or still being written. Only `block` waits.
+    [[nodiscard]] std::shared_ptr<Slot> acquire(const FrameTag& tag, Overflow overflow,
+                                                std::chrono::nanoseconds timeout = {});
     bool retire(SlotId id);  // false: stale
 
     // Closes the ring: who waits is woken, and nothing is handed out any more. The place at the host is given up with
@@ -33,6 +44,9 @@ class Ring {
     void close() noexcept { membership_->close(); }
 
   private:
+    [[nodiscard]] std::shared_ptr<Slot> replace_oldest(const FrameTag& tag);
+    [[nodiscard]] bool retire_oldest();
+
     std::shared_ptr<Membership> membership_;
 };
 

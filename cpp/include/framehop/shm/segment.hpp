@@ -2,6 +2,8 @@
 // are sealed against shrinking and growing, so that no peer can cause another's SIGBUS. A crash leaves nothing behind.
 #pragma once
 
+#include <string>
+
 #include "framehop/base/unique_fd.hpp"
 #include "framehop/shm/layout.hpp"
 #include "framehop/shm/mapping.hpp"
@@ -13,8 +15,10 @@ struct SegmentFds {
     UniqueFd control;
 };
 
-// Creates both, takes all pages, writes the identity, and seals them. Throws Errc::no_memory naming the bytes needed.
-[[nodiscard]] SegmentFds create_segment(const Geometry& geometry, std::uint64_t ring_id);
+// Creates both, takes all pages, writes the identity, and seals them. In /proc the control memory bears `path`, the
+// socket of its ring, so that a ring is found again by the processes that map it. Throws Errc::no_memory naming the
+// bytes needed.
+[[nodiscard]] SegmentFds create_segment(const Geometry& geometry, std::uint64_t ring_id, const std::string& path = {});
 
 // Returns a second descriptor of the same file that cannot be mapped writable. Throws Errc::system.
 [[nodiscard]] UniqueFd reopen_read_only(int fd);

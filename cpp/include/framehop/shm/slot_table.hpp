@@ -37,6 +37,7 @@ class SlotTable {
     bool publish(SlotId id) noexcept;                               // filling → ready; false if `id` is stale
     bool abandon(SlotId id) noexcept;                               // filling → free; likewise
     bool retire(SlotId id) noexcept;                                // ready → free; likewise; leases stay
+    bool retire_unpinned(SlotId id) noexcept;                       // likewise; false also when it is leased
     [[nodiscard]] std::uint32_t free_slots() const noexcept;
 
     // A reader's side. `holder` must not hold a lease on this slot already (lease_book.hpp counts within a process).

@@ -76,9 +76,9 @@ class Supervisor:
         self._fail_at = fail_at
         self._on_status = on_status
         plan = plan_ring(options.slots, options.slot_bytes, options.tap_quota)
-        check_memory(plan, options.workers)
+        check_memory(plan, options.workers, link_bytes=options.link_bytes)
         load_model(options.model)  # refuses a missing file now, not in the detector
-        self._resources = Resources(video_bytes=video_memory(plan, options.workers))
+        self._resources = Resources(video_bytes=video_memory(plan, options.workers, link_bytes=options.link_bytes))
         self._ingest = IngestRole(log, self._roster, stays=not ends_with_sources)
         self._workers = WorkerRole(log, options, self._resources, self._roster.traits)
         self._detectors = DetectorRole(options, self._resources, self._workers.serves)
