@@ -12,6 +12,7 @@
 
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
+#include "zmq_call.hpp"
 
 namespace framehop::hop {
 namespace {
@@ -38,10 +39,6 @@ constexpr std::size_t kDescriptors = 16;
 constexpr std::size_t kDescriptorsForPeers = 64;
 constexpr const char* kEventsAddress = "inproc://connection";  // the context holds one socket only
 
-[[noreturn]] void throw_zmq(const std::string& what) {
-    throw Error(errno == ENOMEM ? Errc::no_memory : Errc::system, what + ": " + zmq_strerror(errno));
-}
-
 constexpr std::string_view kScheme = "ipc://";
 
 void check_address(std::string_view address) {
@@ -51,10 +48,6 @@ void check_address(std::string_view address) {
         throw Error(Errc::invalid_argument,
                     "the hop's address must be ipc:// and the path of a socket: " + std::string(address));
     }
-}
-
-int poll_milliseconds(std::chrono::nanoseconds timeout) noexcept {
-    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(timeout).count());
 }
 
 std::vector<zmq_pollitem_t> poll_items(void* socket, void* events, std::span<const int> fds) {
