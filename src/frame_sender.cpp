@@ -37,22 +37,22 @@ class SenderHandle {
         hop::SenderEvents events = socket_->poll(timeout_s, wake_fds);
         return std::tuple(events.wants, std::move(events.notes), std::move(events.readable_fds));
     }
-    [[nodiscard]] bool send(const LeaseHandle& lease, const py::bytes& note) {
-        return open().try_send(hop::frame_in(lease.share(), note));
+    [[nodiscard]] bool send(const LeaseHandle& lease, const py::bytes& note, bool skip) {
+        return give(hop::frame_in(lease.share(), note), skip);
     }
     [[nodiscard]] bool send_jpeg(py::handle jpeg, const shm::FrameTag& tag, std::int64_t width, std::int64_t height,
-                                 const py::bytes& note) {
+                                 const py::bytes& note, bool skip) {
         loans_->collect();
-        FrameSender& sender = open();
         Loans::Lent lent = loans_->lend(BorrowedBytes(jpeg));
-        return sender.try_send({.tag = tag,
-                                .width = pixel_count("width", width),
-                                .height = pixel_count("height", height),
-                                .stride = 0,
-                                .encoding = wire::Encoding::jpeg,
-                                .payload = lent.bytes,
-                                .owner = std::move(lent.owner),
-                                .note = note});
+        return give({.tag = tag,
+                     .width = pixel_count("width", width),
+                     .height = pixel_count("height", height),
+                     .stride = 0,
+                     .encoding = wire::Encoding::jpeg,
+                     .payload = lent.bytes,
+                     .owner = std::move(lent.owner),
+                     .note = note},
+                    skip);
     }
     void close() {
         socket_->close();
@@ -60,6 +60,12 @@ class SenderHandle {
     }
 
   private:
+    [[nodiscard]] bool give(hop::OutgoingFrame frame, bool skip) {
+        if (!skip) return open().try_send(std::move(frame));
+        open().offer(std::move(frame));
+        return true;
+    }
+
     std::shared_ptr<Loans> loans_ = std::make_shared<Loans>();
     std::unique_ptr<SocketHandle<FrameSender, hop::SenderEvents>> socket_;
 };
@@ -91,10 +97,6 @@ void register_info(py::module_& module) {
 
 void register_frame_sender(py::module_& module) {
     register_info(module);
-    module.def("curve_keys", [] {
-        const hop::KeyPair pair = hop::make_key_pair();
-        return std::pair(pair.public_key, pair.secret);
-    });
     py::class_<SenderHandle>(module, "FrameSender", py::is_final())
         .def(py::init(&make_sender), py::arg("address"), py::kw_only(), py::arg("secret_key") = py::none(),
              py::arg("receiver_keys") = py::tuple(), py::arg("insecure") = false, py::arg("credits") = 8,
@@ -104,11 +106,14 @@ void register_frame_sender(py::module_& module) {
         .def_property_readonly("malformed", [](const SenderHandle& self) { return self.open().malformed(); })
         .def_property_readonly("refused", [](const SenderHandle& self) { return self.open().refused(); })
         .def("poll", &SenderHandle::poll, py::arg("timeout_s"), py::arg("wake_fds") = py::tuple())
-        .def("has_room", [](const SenderHandle& self, const std::string& stream) { return self.open().has_room(stream); },
-             py::arg("stream"))
-        .def("send", &SenderHandle::send, py::arg("lease"), py::kw_only(), py::arg("note") = py::bytes())
+        .def(
+            "has_room",
+            [](const SenderHandle& self, const std::string& stream) { return self.open().has_room(stream); },
+            py::arg("stream"))
+        .def("send", &SenderHandle::send, py::arg("lease"), py::kw_only(), py::arg("note") = py::bytes(),
+             py::arg("skip") = false)
         .def("send_jpeg", &SenderHandle::send_jpeg, py::arg("jpeg"), py::kw_only(), py::arg("tag"), py::arg("width"),
-             py::arg("height"), py::arg("note") = py::bytes())
+             py::arg("height"), py::arg("note") = py::bytes(), py::arg("skip") = false)
         .def("close", &SenderHandle::close)
         .def("__enter__", [](py::object self) { return self; })
         .def("__exit__", [](SenderHandle& self, const py::args&) { self.close(); });

@@ -1,5 +1,5 @@
-// Bytes of Python objects that libzmq reads for as long as it likes. Its thread must not take the GIL when it is done with
-// them: it posts them here, and Python collects them.
+// Bytes of Python objects that libzmq reads for as long as it likes. Its thread must not take the GIL when it is done
+// with them: it posts them here, and Python collects them.
 #pragma once
 
 #include <atomic>
@@ -47,8 +47,8 @@ class Loans : public std::enable_shared_from_this<Loans> {
     void give_back(Loan* loan) noexcept {
         loan->next = returned_.load(std::memory_order_relaxed);
         // The release pairs with the acquire of `collect`, which reads `next`.
-        while (!returned_.compare_exchange_weak(loan->next, loan, std::memory_order_release,
-                                                std::memory_order_relaxed)) {
+        while (
+            !returned_.compare_exchange_weak(loan->next, loan, std::memory_order_release, std::memory_order_relaxed)) {
         }
     }
 

@@ -83,11 +83,8 @@ class Frames : public testing::Test {
 };
 
 wire::Buffer want(std::uint64_t session, std::uint64_t received, std::uint32_t credits) {
-    return wire::serialise_want({.session = session,
-                                 .received = received,
-                                 .credits = credits,
-                                 .delivery = wire::Delivery::lossless},
-                                "");
+    return wire::serialise_want(
+        {.session = session, .received = received, .credits = credits, .delivery = wire::Delivery::lossless}, "");
 }
 
 TEST_F(Frames, a_message_lies_in_the_slot_and_its_end_ends_the_lease) {

@@ -15,8 +15,7 @@ namespace framehop::hop {
 class RawSocket {
   public:
     // `kept`: the most messages that it takes from the network before somebody receives them.
-    RawSocket(int type, const std::string& address, bool bind, int kept = 1000)
-        : socket_(zmq_socket(context_, type)) {
+    RawSocket(int type, const std::string& address, bool bind, int kept = 1000) : socket_(zmq_socket(context_, type)) {
         zmq_setsockopt(socket_, ZMQ_RCVHWM, &kept, sizeof kept);
         const int linger = 0;
         const int never = -1;

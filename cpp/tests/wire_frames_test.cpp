@@ -27,7 +27,7 @@ FrameHeader header_of_a_picture() {
 TEST(Frames, a_want_keeps_its_golden_bytes) {
     const Message message =
         serialise_want({.session = 1, .received = 2, .credits = 3, .delivery = Delivery::lossless}, "ab");
-    const Message golden{0x46, 0x48, 0x46, 0x53, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0,
+    const Message golden{0x46, 0x48, 0x46, 0x53, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0,   0,
                          0,    0,    0,    3,    0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 'a', 'b'};
     EXPECT_EQ(message, golden);
 }

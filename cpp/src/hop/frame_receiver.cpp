@@ -35,7 +35,8 @@ class FrameReceiver::Impl {
         socket_.set(ZMQ_IMMEDIATE, 1);
         socket_.set(ZMQ_SNDHWM, 8);
         socket_.set(ZMQ_RCVHWM, static_cast<int>(options_.credits) + 2);
-        socket_.set(ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(std::max<std::uint64_t>(options_.max_bytes, wire::kMaxNote)));
+        socket_.set(ZMQ_MAXMSGSIZE,
+                    static_cast<std::int64_t>(std::max<std::uint64_t>(options_.max_bytes, wire::kMaxNote)));
         if (options_.keys) socket_.secure(*options_.keys);
         socket_.connect();
     }
@@ -85,8 +86,7 @@ class FrameReceiver::Impl {
     }
 
     void take_welcome(const Parts& parts) {
-        const auto welcome =
-            parts.count == 1 ? wire::parse_frame_welcome(parts.kept.front()->bytes()) : std::nullopt;
+        const auto welcome = parts.count == 1 ? wire::parse_frame_welcome(parts.kept.front()->bytes()) : std::nullopt;
         if (!welcome) {
             ++malformed_;
             return;

@@ -59,12 +59,12 @@ wire::Bytes bytes_of(const std::string& text) noexcept {
 
 SenderOptions checked(SenderOptions options) {
     if (options.credits < 1 || options.credits > wire::kMaxFrameCredits) {
-        throw Error(Errc::invalid_argument,
-                    "credits must be 1 to " + std::to_string(wire::kMaxFrameCredits) + ", not " +
-                        std::to_string(options.credits));
+        throw Error(Errc::invalid_argument, "credits must be 1 to " + std::to_string(wire::kMaxFrameCredits) +
+                                                ", not " + std::to_string(options.credits));
     }
     if (options.max_receivers < 1 || options.silence < 2 * kLook) {
-        throw Error(Errc::invalid_argument, "a sender takes 1 receiver or more, and waits half a second or more for each");
+        throw Error(Errc::invalid_argument,
+                    "a sender takes 1 receiver or more, and waits half a second or more for each");
     }
     return options;
 }
@@ -116,15 +116,20 @@ class FrameSender::Impl {
         });
     }
 
-    bool try_send(OutgoingFrame outgoing) {
+    bool try_send(OutgoingFrame frame) {
+        check(frame);
+        if (!has_room(frame.tag.stream)) return false;
+        offer(std::move(frame));
+        return true;
+    }
+
+    void offer(OutgoingFrame outgoing) {
         check(outgoing);
-        if (!has_room(outgoing.tag.stream)) return false;
         const auto frame = std::make_shared<const OutgoingFrame>(std::move(outgoing));
         for (auto row = book_.rows().begin(); row != book_.rows().end();) {
             const bool is_gone = row->second.wants(frame->tag.stream) && !give(row->first, row->second, frame);
             row = is_gone ? book_.rows().erase(row) : std::next(row);
         }
-        return true;
     }
 
     [[nodiscard]] std::vector<ReceiverInfo> receivers() const {
@@ -199,18 +204,13 @@ class FrameSender::Impl {
 
     // Sends the frame, or keeps it as the newest. False when the receiver has gone.
     bool give(const std::string& route, ReceiverRow& row, const std::shared_ptr<const OutgoingFrame>& frame) {
-        if (row.waiting) ++row.skipped;
-        row.waiting = nullptr;
         if (!row.has_room()) {
-            row.waiting = frame;
+            row.keep(frame);
             return true;
         }
         const Sent addressed = socket_.try_send(bytes_of(route), true);
-        if (addressed == Sent::yes) {
-            send_parts(row, frame);
-        } else if (addressed == Sent::full) {
-            row.waiting = frame;
-        }
+        if (addressed == Sent::yes) send_parts(row, frame);
+        if (addressed == Sent::full) row.keep(frame);
         return addressed != Sent::unreachable;
     }
 
@@ -249,6 +249,7 @@ std::uint64_t FrameSender::malformed() const noexcept { return impl_->malformed(
 std::uint64_t FrameSender::refused() const noexcept { return impl_->refused(); }
 bool FrameSender::has_room(const std::string& stream) const noexcept { return impl_->has_room(stream); }
 bool FrameSender::try_send(OutgoingFrame frame) { return impl_->try_send(std::move(frame)); }
+void FrameSender::offer(OutgoingFrame frame) { impl_->offer(std::move(frame)); }
 
 bool FrameSender::poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, SenderEvents& events) {
     return impl_->poll(timeout, wake_fds, events);

@@ -40,8 +40,8 @@ std::vector<std::string> receive(void* socket) {
 }
 
 void reply(void* socket, const std::string& id, bool accepted) {
-    const std::array<std::string_view, 6> parts{
-        "1.0", id, accepted ? "200" : "400", accepted ? "OK" : "no key of ours", "", ""};
+    const std::array<std::string_view, 6> parts{"1.0", id, accepted ? "200" : "400", accepted ? "OK" : "no key of ours",
+                                                "",    ""};
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const int flags = ZMQ_DONTWAIT | (i + 1 < parts.size() ? ZMQ_SNDMORE : 0);
         if (zmq_send(socket, parts[i].data(), parts[i].size(), flags) < 0) return;  // libzmq has given the peer up

@@ -18,16 +18,16 @@ namespace {
 constexpr std::string_view kIpc = "ipc://";
 constexpr std::string_view kTcp = "tcp://";
 constexpr const char* kEventsAddress = "inproc://handshakes";
-constexpr int kFailures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                          ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+constexpr int kFailures =
+    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 constexpr std::size_t kMaxNotes = 8;  // a stranger must not fill the log
 // As in zmq_socket.cpp: libzmq aborts the process when it finds no descriptor left.
 constexpr std::size_t kDescriptors = 24;
 constexpr std::size_t kDescriptorsForPeers = 64;
 constexpr std::pair<int, int> kOptions[] = {
-    {ZMQ_LINGER, 0},          {ZMQ_IPV6, 1},
+    {ZMQ_LINGER, 0},           {ZMQ_IPV6, 1},
     {ZMQ_HEARTBEAT_IVL, 1000}, {ZMQ_HEARTBEAT_TIMEOUT, 5000},
-    {ZMQ_RECONNECT_IVL, 100}, {ZMQ_RECONNECT_IVL_MAX, 2000},
+    {ZMQ_RECONNECT_IVL, 100},  {ZMQ_RECONNECT_IVL_MAX, 2000},
     {ZMQ_HANDSHAKE_IVL, 5000},
 };
 

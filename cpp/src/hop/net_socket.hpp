@@ -50,7 +50,8 @@ class NetSocket {
     // Waits for a message, a handshake that fails or one of `fds`; appends the readable fds. False on a time-out or a
     // signal.
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
-    // Answers who may connect, and returns how many handshakes have failed; `notes` gets a few words on each, up to a few.
+    // Answers who may connect, and returns how many handshakes have failed; `notes` gets a few words on each, up to a
+    // few.
     [[nodiscard]] std::uint64_t attend(std::vector<std::string>& notes);
     [[nodiscard]] std::optional<Parts> try_receive();
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more);

@@ -14,6 +14,12 @@ std::uint64_t new_session() {
 
 }  // namespace
 
+void ReceiverRow::keep(std::shared_ptr<const OutgoingFrame> frame) {
+    const bool is_latest = delivery == wire::Delivery::latest;
+    if (waiting || !is_latest) ++skipped;
+    if (is_latest) waiting = std::move(frame);
+}
+
 Heard ReceiverBook::hear(const std::string& route, const wire::ParsedWant& parsed, Clock::time_point now) {
     ReceiverRow* row = find(route);
     if (row == nullptr) return welcome(route, parsed, now);

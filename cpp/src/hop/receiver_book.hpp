@@ -30,6 +30,8 @@ struct ReceiverRow {
     ConnectionId connection;
 
     [[nodiscard]] bool has_room() const noexcept { return sent - received < credits; }
+    // Keeps the frame for a `latest` receiver's next credit; counts one that is not sent after all.
+    void keep(std::shared_ptr<const OutgoingFrame> frame);
     [[nodiscard]] bool wants(const std::string& of) const noexcept { return stream.empty() || stream == of; }
 };
 

@@ -15,8 +15,8 @@ std::optional<Layout> load(Bytes message) noexcept {
     if (message.size() < sizeof value) return std::nullopt;
     std::memcpy(&value, message.data(), sizeof value);
     const FramePreamble& preamble = value.preamble;
-    const bool fits = preamble.magic == kFrameMagic && preamble.version == kFrameVersion &&
-                      preamble.kind == Layout{}.preamble.kind;
+    const bool fits =
+        preamble.magic == kFrameMagic && preamble.version == kFrameVersion && preamble.kind == Layout{}.preamble.kind;
     return fits ? std::optional(value) : std::nullopt;
 }
 

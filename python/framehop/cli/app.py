@@ -13,6 +13,8 @@ from framehop.cli import (
     deadletter,
     demo,
     doctor,
+    frames,
+    keys,
     lag,
     model,
     model_swap,
@@ -21,6 +23,7 @@ from framehop.cli import (
     status,
     stream,
     tail,
+    tap,
     topics,
     work,
 )
@@ -56,6 +59,9 @@ app.command()(work.ingest)
 app.command()(work.detect)
 app.command()(work.run)
 app.command()(tail.tail)
+app.command()(tap.tap)
+app.command()(frames.serve_frames)
+app.command()(frames.watch_frames)
 app.command()(read.annotate)
 app.command()(read.audit)
 app.command()(lag.lag)
@@ -63,6 +69,7 @@ app.command()(status.status)
 app.command()(doctor.doctor)
 model.app.command()(model_swap.swap)
 app.add_typer(deadletter.app, name="deadletter")
+app.add_typer(keys.app, name="keys")
 app.add_typer(model.app, name="model")
 app.add_typer(stream.app, name="stream")
 app.add_typer(topics.app, name="topics")

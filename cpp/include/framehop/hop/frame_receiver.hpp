@@ -27,8 +27,8 @@ struct ReceiverOptions {
     std::optional<ReceiverKeys> keys;
     bool insecure = false;  // allows tcp:// without keys
     wire::Delivery delivery = wire::Delivery::latest;
-    std::uint32_t credits = 4;  // frames on their way when lossless; `latest` has one
-    std::string stream;         // empty: every stream
+    std::uint32_t credits = 4;                           // frames on their way when lossless; `latest` has one
+    std::string stream;                                  // empty: every stream
     std::uint64_t max_bytes = std::uint64_t{256} << 20;  // of one picture; a larger one ends the connection
 };
 
@@ -47,8 +47,8 @@ class FrameReceiver {
     FrameReceiver(const FrameReceiver&) = delete;
     FrameReceiver& operator=(const FrameReceiver&) = delete;
 
-    // The sender's number for this connection; 0 until it has answered. Another number after a break: what was on its way
-    // then is lost, and counted nowhere.
+    // The sender's number for this connection; 0 until it has answered. Another number after a break: what was on its
+    // way then is lost, and counted nowhere.
     [[nodiscard]] std::uint64_t session() const noexcept;
     // Number of messages dropped, as they do not parse.
     [[nodiscard]] std::uint64_t malformed() const noexcept;

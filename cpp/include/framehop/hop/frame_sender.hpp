@@ -32,8 +32,8 @@ struct OutgoingFrame {
 
 struct SenderOptions {
     std::optional<SenderKeys> keys;
-    bool insecure = false;           // allows tcp:// without keys
-    std::uint32_t credits = 8;       // the most frames on their way to one receiver, and so the slots that it may hold
+    bool insecure = false;      // allows tcp:// without keys
+    std::uint32_t credits = 8;  // the most frames on their way to one receiver, and so the slots that it may hold
     std::uint32_t max_receivers = 16;
     std::chrono::nanoseconds silence = std::chrono::seconds(5);  // the connection of a receiver ends after so long
 };
@@ -58,8 +58,8 @@ struct ReceiverInfo {
 // Use from one thread. Destroying it never lingers: it ends every connection, and with them all leases.
 class FrameSender {
   public:
-    // `address`: tcp://HOST:PORT with keys (port 0: any that is free), or ipc://PATH. Throws Errc::refused for tcp:// that
-    // is neither given keys nor called insecure, Errc::invalid_argument, Errc::system.
+    // `address`: tcp://HOST:PORT with keys (port 0: any that is free), or ipc://PATH. Throws Errc::refused for tcp://
+    // that is neither given keys nor called insecure, Errc::invalid_argument, Errc::system.
     FrameSender(const std::string& address, SenderOptions options);
     ~FrameSender();
     FrameSender(const FrameSender&) = delete;
@@ -68,21 +68,25 @@ class FrameSender {
     // Where receivers connect to, with the port that was found.
     [[nodiscard]] const std::string& address() const noexcept;
     [[nodiscard]] std::vector<ReceiverInfo> receivers() const;
-    // Number of messages dropped because they do not parse or claim what was never sent; their sender's connection ends.
+    // Number of messages dropped because they do not parse or claim what was never sent; their sender's connection
+    // ends.
     [[nodiscard]] std::uint64_t malformed() const noexcept;
     // Number of peers whose key was not accepted, or who tried to connect without one.
     [[nodiscard]] std::uint64_t refused() const noexcept;
 
-    // Waits for wants, or for one of `wake_fds`, and serves them: new receivers are let in, those that have become silent
-    // are cut off. False when nothing came. Call it at least once a second.
+    // Waits for wants, or for one of `wake_fds`, and serves them: new receivers are let in, those that have become
+    // silent are cut off. False when nothing came. Call it at least once a second.
     [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, SenderEvents& events);
 
     // Whether no lossless receiver of `stream` is out of credit.
     [[nodiscard]] bool has_room(const std::string& stream) const noexcept;
-    // Sends the frame to every receiver of its stream. A `latest` receiver without credit gets it with its next want, if
-    // no newer one comes. False, and nothing is sent, when a lossless one has no credit: poll, and try again. Never
+    // Sends the frame to every receiver of its stream. A `latest` receiver without credit gets it with its next want,
+    // if no newer one comes. False, and nothing is sent, when a lossless one has no credit: poll, and try again. Never
     // blocks. Throws Errc::invalid_argument for a frame that no receiver would take.
     [[nodiscard]] bool try_send(OutgoingFrame frame);
+    // The same for live frames, which wait for nobody: a lossless receiver without credit misses the frame, counted as
+    // skipped.
+    void offer(OutgoingFrame frame);
 
   private:
     class Impl;

@@ -22,8 +22,8 @@ inline constexpr std::uint32_t kFrameMagic = 0x5346'4846;  // "FHFS"
 inline constexpr std::uint16_t kFrameVersion = 1;
 
 inline constexpr std::uint32_t kMaxFrameCredits = 64;
-inline constexpr std::size_t kMaxStream = 128;     // bytes of UTF-8
-inline constexpr std::size_t kMaxNote = 1 << 20;   // an event with all its boxes
+inline constexpr std::size_t kMaxStream = 128;    // bytes of UTF-8
+inline constexpr std::size_t kMaxNote = 1 << 20;  // an event with all its boxes
 inline constexpr std::uint64_t kMaxPayload = std::uint64_t{1} << 32;
 
 enum class FrameKind : std::uint16_t { want = 1, welcome = 2, frame = 3 };

@@ -20,6 +20,8 @@ from framehop.pipeline.control_plane import (
     Publication,
     Request,
     RingReport,
+    RingsReport,
+    RingsRequest,
     StatusRequest,
     SwapLook,
     SwapRequest,
@@ -153,6 +155,8 @@ class Reporter:
                 return self._swapping(self._begin_swap(model))
             case SwapLook(number):
                 return self._swapping(self._swaps.report(number))
+            case RingsRequest():
+                return RingsReport(publication=self._publication, rings=[ring.path for ring in self._rings])
             case _:
                 return answer_streams(self._streams, self._publication, request)
 
