@@ -128,7 +128,9 @@ TEST_F(Frames, nothing_is_skipped_when_lossless) {
     meet(receiver);
     std::int64_t next = 0;
     run(&receiver, [&] {
-        if (next < 20 && sender->has_room("")) EXPECT_TRUE(sender->try_send(frame_in(lease(next++))));
+        if (next < 20 && sender->has_room("cam")) {
+            EXPECT_TRUE(sender->try_send(frame_in(lease(next++))));
+        }
         return seen.frames.size() == 20;
     });
     std::vector<std::int64_t> all(20);
@@ -195,7 +197,6 @@ TEST_F(Frames, a_stopped_receiver_holds_no_more_than_its_credits_and_only_until_
     EXPECT_GE(leases(), 1U) << "the network took all of it: the picture is too small for this test";
     run(nullptr, [&] { return sender->receivers().empty() && leases() == 0; });
     EXPECT_NE(heard.notes.front().find("nothing was heard of it"), std::string::npos);
-    EXPECT_TRUE(stopped.is_lost());
     EXPECT_TRUE(sender->try_send(frame_in(lease(seq))));
 }
 

@@ -24,7 +24,7 @@ FrameHeader header_of_a_picture() {
             .note_bytes = 9};
 }
 
-TEST(Frames, a_want_keeps_its_golden_bytes) {
+TEST(FrameMessages, a_want_keeps_its_golden_bytes) {
     const Message message =
         serialise_want({.session = 1, .received = 2, .credits = 3, .delivery = Delivery::lossless}, "ab");
     const Message golden{0x46, 0x48, 0x46, 0x53, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0,   0,
@@ -32,7 +32,7 @@ TEST(Frames, a_want_keeps_its_golden_bytes) {
     EXPECT_EQ(message, golden);
 }
 
-TEST(Frames, a_frame_comes_back_as_it_was) {
+TEST(FrameMessages, a_frame_comes_back_as_it_was) {
     const auto parsed = parse_frame(serialise_frame(header_of_a_picture(), "gate-1"), 24, 9);
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed->stream, "gate-1");
@@ -40,7 +40,7 @@ TEST(Frames, a_frame_comes_back_as_it_was) {
     EXPECT_EQ(parsed->header.skipped, 2U);
 }
 
-TEST(Frames, a_jpeg_has_no_rows) {
+TEST(FrameMessages, a_jpeg_has_no_rows) {
     FrameHeader header = header_of_a_picture();
     header.encoding = Encoding::jpeg;
     EXPECT_THROW(static_cast<void>(serialise_frame(header, "gate-1")), Error);
@@ -48,7 +48,7 @@ TEST(Frames, a_jpeg_has_no_rows) {
     EXPECT_TRUE(parse_frame(serialise_frame(header, "gate-1"), 24, 9));
 }
 
-TEST(Frames, a_header_that_does_not_match_its_parts_is_refused) {
+TEST(FrameMessages, a_header_that_does_not_match_its_parts_is_refused) {
     const Message message = serialise_frame(header_of_a_picture(), "gate-1");
     EXPECT_FALSE(parse_frame(message, 23, 9));
     EXPECT_FALSE(parse_frame(message, 24, 8));
@@ -62,7 +62,7 @@ void expect_no_cut_passes(const Message& message, Parse parse) {
     }
 }
 
-TEST(Frames, what_was_cut_short_is_refused) {
+TEST(FrameMessages, what_was_cut_short_is_refused) {
     expect_no_cut_passes(serialise_want({.credits = 1}, "gate-1"), [](Bytes bytes) { return parse_want(bytes); });
     expect_no_cut_passes(serialise_frame_welcome(9), [](Bytes bytes) { return parse_frame_welcome(bytes); });
     expect_no_cut_passes(serialise_frame(header_of_a_picture(), "gate-1"),
@@ -70,7 +70,7 @@ TEST(Frames, what_was_cut_short_is_refused) {
 }
 
 // The fields by their offset, each with a value that must not pass.
-TEST(Frames, a_frame_with_a_senseless_field_is_refused) {
+TEST(FrameMessages, a_frame_with_a_senseless_field_is_refused) {
     const Message whole = serialise_frame(header_of_a_picture(), "gate-1");
     const auto refuses = [&whole](std::size_t offset, auto value) {
         Message bad = whole;
@@ -90,7 +90,7 @@ TEST(Frames, a_frame_with_a_senseless_field_is_refused) {
     EXPECT_FALSE(refuses(offsetof(FrameHeader, number), std::uint64_t{4}));
 }
 
-TEST(Frames, a_want_out_of_range_is_refused) {
+TEST(FrameMessages, a_want_out_of_range_is_refused) {
     EXPECT_THROW(static_cast<void>(serialise_want({.credits = 0}, "")), Error);
     EXPECT_THROW(static_cast<void>(serialise_want({.credits = kMaxFrameCredits + 1}, "")), Error);
     EXPECT_THROW(static_cast<void>(serialise_want({.credits = 1}, std::string(kMaxStream + 1, 'a'))), Error);

@@ -724,8 +724,8 @@ class ReceiverInfo:
 
 @final
 class FrameSender:
-    """Sends frames to receivers on other hosts, pixels straight from their slots. Use it from one thread, and not in a forked child
-    (ClosedError)."""
+    """Sends frames to receivers on other hosts, pixels straight from their slots. Use it from one thread, and not in a forked
+    child (ClosedError)."""
 
     def __init__(
         self,
@@ -754,15 +754,16 @@ class FrameSender:
     def refused(self) -> int:
         """Number of handshakes that failed so far: a wrong key, or none."""
     def poll(self, timeout_s: float, wake_fds: Sequence[int] = ()) -> tuple[int, list[str], list[int]]:
-        """Wait for what receivers ask, or for one of `wake_fds`, and serve it. Return the number of requests served, notes for a log
-        on who was refused or cut off, and the readable `wake_fds`. Call it at least once a second. Ctrl-C works. GIL released."""
+        """Wait for what receivers ask, or for one of `wake_fds`, and serve it. Return the number of requests served, notes for a
+        log on who was refused or cut off, and the readable `wake_fds`. Call it at least once a second. Ctrl-C works. GIL
+        released."""
     def has_room(self, stream: str) -> bool:
         """Whether no lossless receiver of this stream is out of credit."""
     def send(self, lease: Lease, *, note: bytes = b"", skip: bool = False) -> bool:
         """Send the picture in a leased slot to every receiver of its stream, without copying it. The lease is shared: it ends with
-        `lease` and the last message. `note`: at most 1 MiB for the receivers, as the event in JSON. Return False, with nothing sent,
-        while a lossless receiver has no credit; with `skip`, that receiver misses the frame, counted, and the others get it. Never
-        blocks. Raises InvalidArgumentError, ClosedError."""
+        `lease` and the last message. `note`: at most 1 MiB for the receivers, as the event in JSON. Return False, with nothing
+        sent, while a lossless receiver has no credit; with `skip`, that receiver misses the frame, counted, and the others get it.
+        Never blocks. Raises InvalidArgumentError, ClosedError."""
     def send_jpeg(
         self, jpeg: Buffer, *, tag: FrameTag, width: int, height: int, note: bytes = b"", skip: bool = False
     ) -> bool:
@@ -831,8 +832,8 @@ class FrameReceiver:
         `stream`: empty for all. `max_bytes`: of one picture; a larger one ends the connection. Raises as FrameSender does."""
     @property
     def session(self) -> int:
-        """The sender's number for this connection; 0 until it has answered. After a break it is another: what was on its way then is
-        lost."""
+        """The sender's number for this connection; 0 until it has answered. After a break it is another: what was on its way then
+        is lost."""
     @property
     def malformed(self) -> int:
         """Number of messages dropped so far, as they do not parse."""

@@ -35,8 +35,7 @@ class FrameReceiver::Impl {
         socket_.set(ZMQ_IMMEDIATE, 1);
         socket_.set(ZMQ_SNDHWM, 8);
         socket_.set(ZMQ_RCVHWM, static_cast<int>(options_.credits) + 2);
-        socket_.set(ZMQ_MAXMSGSIZE,
-                    static_cast<std::int64_t>(std::max<std::uint64_t>(options_.max_bytes, wire::kMaxNote)));
+        socket_.limit(std::max<std::uint64_t>(options_.max_bytes, wire::kMaxNote));
         if (options_.keys) socket_.secure(*options_.keys);
         socket_.connect();
     }

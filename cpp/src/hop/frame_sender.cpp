@@ -92,7 +92,7 @@ class FrameSender::Impl {
         socket_.set(ZMQ_ROUTER_MANDATORY, 1);
         socket_.set(ZMQ_SNDHWM, kHighWater);
         socket_.set(ZMQ_RCVHWM, kWantsKept);
-        socket_.set(ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(wire::kMaxToSender));
+        socket_.limit(wire::kMaxToSender);
         if (options_.keys) socket_.secure(*options_.keys);
         socket_.bind();
     }

@@ -25,11 +25,15 @@ constexpr std::size_t kMaxNotes = 8;  // a stranger must not fill the log
 constexpr std::size_t kDescriptors = 24;
 constexpr std::size_t kDescriptorsForPeers = 64;
 constexpr std::pair<int, int> kOptions[] = {
-    {ZMQ_LINGER, 0},           {ZMQ_IPV6, 1},
-    {ZMQ_HEARTBEAT_IVL, 1000}, {ZMQ_HEARTBEAT_TIMEOUT, 5000},
-    {ZMQ_RECONNECT_IVL, 100},  {ZMQ_RECONNECT_IVL_MAX, 2000},
-    {ZMQ_HANDSHAKE_IVL, 5000},
+    {ZMQ_LINGER, 0},          {ZMQ_HEARTBEAT_IVL, 1000},     {ZMQ_HEARTBEAT_TIMEOUT, 5000},
+    {ZMQ_RECONNECT_IVL, 100}, {ZMQ_RECONNECT_IVL_MAX, 2000}, {ZMQ_HANDSHAKE_IVL, 5000},
 };
+
+// Whether the host is a name, or an address of IPv6; libzmq would write those of IPv4 as such ones.
+bool may_be_ipv6(const std::string& address) noexcept {
+    const std::string_view host(address.data() + kTcp.size(), address.rfind(':') - kTcp.size());
+    return host.find_first_not_of("0123456789.*") != std::string_view::npos;
+}
 
 void check_address(const std::string& address, bool has_keys, bool insecure) {
     const bool tcp = address.starts_with(kTcp) && address.size() > kTcp.size();
@@ -58,6 +62,7 @@ NetSocket::NetSocket(int type, const std::string& address, bool has_keys, bool i
         socket_ = zmq_socket(context_, type);
         if (socket_ == nullptr) throw_zmq("zmq_socket");
         for (const auto& [option, value] : kOptions) set(option, value);
+        set(ZMQ_IPV6, address.starts_with(kTcp) && may_be_ipv6(address) ? 1 : 0);
         watch_handshakes();
     } catch (...) {
         close();

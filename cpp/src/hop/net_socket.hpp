@@ -39,6 +39,8 @@ class NetSocket {
 
     void set(int option, int value);
     void set(int option, std::int64_t value);
+    // Bounds what a peer may send in one part, `bytes` of ours and what encryption and handshakes need.
+    void limit(std::uint64_t bytes) { set(ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(bytes + kHandshake)); }
     // Call one of these before bind or connect.
     void secure(const SenderKeys& keys);
     void secure(const ReceiverKeys& keys);
@@ -58,6 +60,8 @@ class NetSocket {
     [[nodiscard]] Sent try_send(zmq_msg_t* message, bool more);
 
   private:
+    static constexpr std::uint64_t kHandshake = 1024;  // CURVE's largest command has some 500 bytes
+
     void watch_handshakes();
     void set_bytes(int option, const std::string& value);
     [[nodiscard]] std::optional<std::string> try_next_failure();

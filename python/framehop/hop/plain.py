@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WANT_EVERY_S = 1.0
 TRY_AGAIN_S = 0.05
 FRAME_PARTS = 3
+HANDSHAKE = 1024  # bytes that encryption needs beside a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,8 @@ class PlainFrame:
 class PlainReceiver:
     """Receives frames as framehop.FrameReceiver does, and connects again whenever the sender was away. Use from one thread.
 
-    `address`: tcp://HOST:PORT, or ipc://PATH. `keys`: needed for tcp://, unless `insecure`, which shows the pictures to everybody on
-    that network. Raises RefusedError without either.
+    `address`: tcp://HOST:PORT, or ipc://PATH. `keys`: needed for tcp://, unless `insecure`, which shows the pictures to everybody
+    on that network. Raises RefusedError without either.
     """
 
     def __init__(
@@ -85,13 +86,12 @@ class PlainReceiver:
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.IMMEDIATE, 1),  # a want that did not leave is of no use to the next connection
-            (zmq.IPV6, 1),
             (zmq.SNDHWM, 8),
             (zmq.RCVHWM, self._credits + 2),
             (zmq.HEARTBEAT_IVL, 1000),
             (zmq.HEARTBEAT_TIMEOUT, 5000),
             (zmq.RECONNECT_IVL_MAX, 2000),
-            (zmq.MAXMSGSIZE, max(max_bytes, messages.MAX_NOTE)),
+            (zmq.MAXMSGSIZE, max(max_bytes, messages.MAX_NOTE) + HANDSHAKE),
         ):
             socket.set(option, value)
         if keys is not None:

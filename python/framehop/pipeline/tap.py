@@ -122,7 +122,8 @@ class Tap:
     """Live frames of a pipeline's rings. Use from one thread. Closing twice is harmless."""
 
     def __init__(self, rings: list[str]) -> None:
-        """`rings`: their sockets, as the pipeline names them. Raises RefusedError where the tap quota is used up, SystemCallError."""
+        """`rings`: their sockets, as the pipeline names them. Raises RefusedError where the tap quota is used up, and
+        SystemCallError."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._rings: list[_RingTap] = []
         self._listening: set[str] = set()
@@ -153,15 +154,16 @@ class Tap:
         return self.wait(_named(stream), timeout_s)
 
     def frames(self, stream: str = "", *, every: bool = False) -> Iterator[LiveFrame]:
-        """Yield frames until the pipeline ends; those between are left out while you are busy. `every`: hold as many pictures as the
-        tap quota allows, so that fewer are. Let go of each frame before the next; `missed` counts those left out."""
+        """Yield frames until the pipeline ends; those between are left out while you are busy. `every`: hold as many pictures as
+        the tap quota allows, so that fewer are. Let go of each frame before the next; `missed` counts those left out."""
         self.listen(stream)
         while self.alive:
             if (frame := self.wait(_named(stream), LOOK_S, every=every)) is not None:
                 yield frame
 
     def listen(self, *streams: str) -> None:
-        """Have the workers tell of these streams from now on; an empty name means all. `newest` and `frames` do it by themselves."""
+        """Have the workers tell of these streams from now on; an empty name means all. `newest` and `frames` do it by
+        themselves."""
         if self._closed:
             raise ClosedError("this tap is closed")
         for stream in set(streams) - self._listening:
@@ -203,7 +205,7 @@ class Tap:
     def filenos(self) -> list[int]:
         """Return descriptors of which one becomes readable when there may be something to take. Call `wait` with no time until it
         returns None before each look at them, or they stay silent."""
-        return [fd for ring in self._rings for fd in (ring.socket.getsockopt(zmq.FD), ring.reader.fileno())]
+        return [fd for ring in self._rings for fd in (ring.socket.FD, ring.reader.fileno())]
 
     def close(self) -> None:
         """Let go of everything but frames that were handed out."""

@@ -53,7 +53,7 @@ class NoticeBoard:
 
     def _look(self) -> None:
         """Note which streams taps want now; a tap that has died is taken off by libzmq."""
-        while self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        while self._socket.EVENTS & zmq.POLLIN:
             message = self._socket.recv(zmq.NOBLOCK)
             if message[:1] == b"\x01":
                 self._listeners.add(message[1:])
