@@ -249,7 +249,7 @@ def test_a_receiver_stopped_by_a_signal_is_cut_off_and_comes_back(house: House) 
                 notes: list[str] = []
                 until(lambda: notes.extend(sender.poll(0.05)[1]) or not sender.receivers, "the end")
                 assert "nothing was heard of it" in notes[-1]
-                until(lambda: sender.poll(0.01) and house.is_free or house.is_free, "the slots")
+                until(lambda: (sender.poll(0.01) and house.is_free) or house.is_free, "the slots")
                 os.kill(stopped.pid, signal.SIGCONT)
                 until(lambda: sender.poll(0.05) and sender.receivers, "the receiver again")
             finally:
@@ -400,15 +400,28 @@ HEADER = messages.Header(
 )
 
 
+FIELDS = {
+    "magic": messages.MAGIC,
+    "version": 1,
+    "kind": 3,
+    "session": 4,
+    "number": 0,
+    "skipped": 0,
+    "epoch": 1,
+    "seq": 2,
+    "sent_us": 3,
+    "payload": 6,
+    "width": 2,
+    "height": 1,
+    "stride": 6,
+    "encoding": 1,
+    "name": 1,
+    "note": 0,
+}
+
+
 def header_bytes(**changes: int) -> bytes:
-    fields = dict(
-        zip(
-            "magic version kind session number skipped epoch seq sent payload width height stride encoding name note".split(),
-            (messages.MAGIC, 1, 3, 4, 0, 0, 1, 2, 3, 6, 2, 1, 6, 1, 1, 0),
-            strict=True,
-        )
-    )
-    return messages._HEADER.pack(*(fields | changes).values()) + b"g"
+    return messages._HEADER.pack(*(FIELDS | changes).values()) + b"g"
 
 
 def test_a_header_is_parsed() -> None:

@@ -100,11 +100,13 @@ class Refusal(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class RingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The slots of one worker's ring, and how many of them hold a picture or wait for one to be read."""
+    """The slots of one worker's ring, and how many of them hold a picture or wait for one to be read. `path`: its socket, for taps
+    of your own."""
 
     worker: str
     slots: int
     used: int
+    path: str = ""
 
 
 class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):

@@ -206,4 +206,5 @@ def _ring(index: int, ring: _core.RingHost) -> RingReport | None:
         states = [slot.state for slot in ring.slots()]
     except ClosedError:
         return None
-    return RingReport(worker=f"worker-{index}", slots=len(states), used=sum(state != "free" for state in states))
+    used = sum(state != "free" for state in states)
+    return RingReport(worker=f"worker-{index}", slots=len(states), used=used, path=ring.path)
