@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,14 @@ inline pybind11::array_t<std::uint8_t> picture_array(const ImageView& view, pybi
                                     owner);
     // pybind11 leaves arrays over foreign memory writeable.
     if (!writeable) py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+    return array;
+}
+
+// Makes a read-only uint8 [N] over `bytes`, kept alive by `owner`.
+inline pybind11::array_t<std::uint8_t> bytes_array(std::span<const std::uint8_t> bytes, pybind11::handle owner) {
+    namespace py = pybind11;
+    py::array_t<std::uint8_t> array(static_cast<py::ssize_t>(bytes.size()), bytes.data(), owner);
+    py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
     return array;
 }
 

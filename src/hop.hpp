@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framehop/base/error.hpp"
+#include "framehop/wire/frames.hpp"
 #include "framehop/wire/messages.hpp"
 #include "gil.hpp"
 #include "wait.hpp"
@@ -20,6 +21,12 @@ namespace py = pybind11;
 void register_hop_client(py::module_& module);
 void register_hop_server(py::module_& module);
 void register_hop_trips(py::module_& module);
+void register_frame_sender(py::module_& module);
+void register_frame_receiver(py::module_& module);
+
+// The names are "latest" and "lossless". from_name throws Errc::invalid_argument for any other.
+[[nodiscard]] const char* delivery_name(wire::Delivery delivery) noexcept;
+[[nodiscard]] wire::Delivery delivery_from_name(const std::string& name);
 
 // The names are "ok", "stale" and "failed". from_name throws Errc::invalid_argument for any other.
 [[nodiscard]] const char* status_name(wire::Status status) noexcept;

@@ -1,37 +1,12 @@
-#include "array.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/shm/reader.hpp"
+#include "lease.hpp"
 #include "ring_bindings.hpp"
 
 namespace framehop::python {
 namespace {
 
 using shm::Lease;
-using LeasePtr = std::shared_ptr<const Lease>;
-
-// Python's Lease, which owns the lease together with its arrays. Used with the GIL held.
-class LeaseHandle {
-  public:
-    explicit LeaseHandle(LeasePtr lease) : ref_(lease->ref()), tag_(lease->tag()), lease_(std::move(lease)) {}
-
-    [[nodiscard]] const shm::SlotRef& ref() const noexcept { return ref_; }
-    [[nodiscard]] const shm::FrameTag& tag() const noexcept { return tag_; }
-    void release() { lease_.reset(); }
-
-    // The lease lives in the array's capsule: it ends with the last view.
-    [[nodiscard]] py::array_t<std::uint8_t> array() const {
-        if (!lease_) throw Error(Errc::closed, "the lease was released; lease the slot again");
-        const ConstImageView view = lease_->image();
-        // The const_cast is safe: the array is made read-only, and so is the mapping.
-        return picture_array({const_cast<std::uint8_t*>(view.data), view.width, view.height, view.stride, view.format},
-                             share_with_array(lease_), false);
-    }
-
-  private:
-    shm::SlotRef ref_;
-    shm::FrameTag tag_;
-    LeasePtr lease_;
-};
 
 class ReaderHandle {
   public:

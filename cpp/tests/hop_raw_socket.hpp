@@ -14,7 +14,9 @@ namespace framehop::hop {
 // A bare socket of its own context, for what our classes would never send.
 class RawSocket {
   public:
-    RawSocket(int type, const std::string& address, bool bind) : socket_(zmq_socket(context_, type)) {
+    // `kept`: the most messages that it takes from the network before somebody receives them.
+    RawSocket(int type, const std::string& address, bool bind, int kept = 1000) : socket_(zmq_socket(context_, type)) {
+        zmq_setsockopt(socket_, ZMQ_RCVHWM, &kept, sizeof kept);
         const int linger = 0;
         const int never = -1;
         zmq_setsockopt(socket_, ZMQ_RECONNECT_IVL, &never, sizeof never);

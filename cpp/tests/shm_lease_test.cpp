@@ -35,6 +35,18 @@ TEST_F(LeaseTest, knows_its_picture) {
     EXPECT_EQ(lease->image().data, test_ring.pixels->slot(id.slot));
 }
 
+TEST_F(LeaseTest, finds_the_newest_of_a_stream) {
+    EXPECT_FALSE(detector.try_lease_newest(""));
+    const SlotId first = publish(1);
+    publish(3);
+    const SlotId last = publish(3);
+    EXPECT_EQ(detector.try_lease_newest("cam-1")->ref().id(), first);
+    EXPECT_EQ(detector.try_lease_newest("")->tag(), tag_of(3));
+    ASSERT_TRUE(writer.retire(last));
+    EXPECT_NE(detector.try_lease_newest("cam-3")->ref().id(), last);
+    EXPECT_FALSE(detector.try_lease_newest("cam-2"));
+}
+
 TEST_F(LeaseTest, two_leases_of_one_slot_share_the_bit) {
     const SlotId id = publish();
     auto first = detector.try_lease(id);

@@ -16,7 +16,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from framehop._core import JpegDecoder, Ring, RingReader, __version__, decode_jpeg, encode_jpeg
+    from framehop._core import (
+        FrameReceiver,
+        FrameSender,
+        JpegDecoder,
+        Ring,
+        RingReader,
+        __version__,
+        decode_jpeg,
+        encode_jpeg,
+    )
     from framehop.config import DetectOptions
     from framehop.errors import FramehopError
     from framehop.inference.engine import Engine, EngineOptions, load_model
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     from framehop.pipeline.pipeline import Pipeline
     from framehop.pipeline.stream import stream
     from framehop.sinks.draw import draw
+    from framehop.pipeline.tap import attach
     from framehop.types import Event, Frame, FrameKey
 
 __all__ = [
@@ -36,12 +46,15 @@ __all__ = [
     "Event",
     "Frame",
     "FrameKey",
+    "FrameReceiver",
+    "FrameSender",
     "FramehopError",
     "JpegDecoder",
     "Pipeline",
     "Ring",
     "RingReader",
     "__version__",
+    "attach",
     "audit",
     "decode_jpeg",
     "detect",
@@ -62,12 +75,15 @@ _HOME = {
     "Event": "framehop.types",
     "Frame": "framehop.types",
     "FrameKey": "framehop.types",
+    "FrameReceiver": "framehop._core",
+    "FrameSender": "framehop._core",
     "FramehopError": "framehop.errors",
     "JpegDecoder": "framehop._core",
     "Pipeline": "framehop.pipeline.pipeline",
     "Ring": "framehop._core",
     "RingReader": "framehop._core",
     "__version__": "framehop._core",
+    "attach": "framehop.pipeline.tap",
     "audit": "framehop.ops.audit",
     "decode_jpeg": "framehop._core",
     "detect": "framehop.pipeline.api",

@@ -768,3 +768,149 @@ class BareZmq:
     def time_trips(self, count: int) -> NDArray[np.int64]:
         """Make trips of 64 bytes; return int64 [count]: nanoseconds of each. GIL released; gives up after 20 s."""
     def answer_trips(self, count: int) -> None: ...
+# ---------------------------------------------------------------- frames between hosts
+
+@final
+class ReceiverInfo:
+    """One receiver of a FrameSender. `stream`: the one it asked for, empty for all. `received`: frames that it is done with.
+    `skipped`: frames that it was not sent, since newer ones came first."""
+
+    @property
+    def session(self) -> int: ...
+    @property
+    def delivery(self) -> Literal["latest", "lossless"]: ...
+    @property
+    def stream(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+
+@final
+class FrameSender:
+    """Sends frames to receivers on other hosts, pixels straight from their slots. Use it from one thread, and not in a forked
+    child (ClosedError)."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        secret_key: str | None = None,
+        receiver_keys: Sequence[str] = (),
+        insecure: bool = False,
+        credits: int = 8,
+        max_receivers: int = 16,
+        silence_s: float = 5.0,
+    ) -> None:
+        """`address`: `tcp://HOST:PORT`, port 0 for any that is free, or `ipc://PATH`. `secret_key`, and the public `receiver_keys`
+        that may connect: 40 characters of Z85 each. `credits`: 1–64, the most frames on their way to one receiver, and so the slots
+        that a stopped one may hold, until nothing was heard of it for `silence_s` and its connection ends. Raises RefusedError for
+        tcp:// without a key unless `insecure`, InvalidArgumentError, SystemCallError."""
+    @property
+    def address(self) -> str:
+        """The address, with the port that was found."""
+    @property
+    def receivers(self) -> list[ReceiverInfo]: ...
+    @property
+    def malformed(self) -> int:
+        """Number of messages dropped so far, as they do not parse or claim what was never sent. Each ends its connection."""
+    @property
+    def refused(self) -> int:
+        """Number of handshakes that failed so far: a wrong key, or none."""
+    def poll(self, timeout_s: float, wake_fds: Sequence[int] = ()) -> tuple[int, list[str], list[int]]:
+        """Wait for what receivers ask, or for one of `wake_fds`, and serve it. Return the number of requests served, notes for a
+        log on who was refused or cut off, and the readable `wake_fds`. Call it at least once a second. Ctrl-C works. GIL
+        released."""
+    def has_room(self, stream: str) -> bool:
+        """Whether no lossless receiver of this stream is out of credit."""
+    def send(self, lease: Lease, *, note: bytes = b"", skip: bool = False) -> bool:
+        """Send the picture in a leased slot to every receiver of its stream, without copying it. The lease is shared: it ends with
+        `lease` and the last message. `note`: at most 1 MiB for the receivers, as the event in JSON. Return False, with nothing
+        sent, while a lossless receiver has no credit; with `skip`, that receiver misses the frame, counted, and the others get it.
+        Never blocks. Raises InvalidArgumentError, ClosedError."""
+    def send_jpeg(
+        self, jpeg: Buffer, *, tag: FrameTag, width: int, height: int, note: bytes = b"", skip: bool = False
+    ) -> bool:
+        """Send a JPEG as it is, without copying it: `jpeg` must not change until it is let go of, after the last message. Otherwise
+        like `send`."""
+    def close(self) -> None:
+        """End all connections, and with them the leases. Closing twice is harmless."""
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+@final
+class ReceivedFrame:
+    """A frame that came. `number`: of its session, from 0; `skipped`: frames of the session that were not sent, as newer ones came
+    first. `sent_us`: microseconds since 1970, by the sender's clock. `width`, `height`: pixels. Thread-safe."""
+
+    @property
+    def stream(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def session(self) -> int: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+    @property
+    def sent_us(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def encoding(self) -> Literal["rgb8", "jpeg"]: ...
+    @property
+    def payload(self) -> NDArray[np.uint8]:
+        """Read-only uint8 [N]: the bytes where they were received, not copied. For a JPEG, what `decode_jpeg` takes."""
+    @property
+    def note(self) -> bytes:
+        """What the sender said of the frame."""
+    def array(self) -> NDArray[np.uint8]:
+        """Return a read-only uint8 [height, width, 3], RGB, over `payload`. Raises InvalidArgumentError for a JPEG."""
+
+@final
+class FrameReceiver:
+    """Receives frames from a FrameSender, and connects again whenever that was away. Use it from one thread, and not in a forked
+    child (ClosedError)."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        secret_key: str | None = None,
+        sender_key: str | None = None,
+        insecure: bool = False,
+        delivery: Literal["latest", "lossless"] = "latest",
+        credits: int = 4,
+        stream: str = "",
+        max_bytes: int = ...,
+    ) -> None:
+        """`address`: as the sender's. `secret_key`: this receiver's, `sender_key`: the public one of the sender that it trusts.
+        `delivery`: `latest` gets the newest frame whenever it asks, `lossless` every one, with up to `credits` (1–64) on their way.
+        `stream`: empty for all. `max_bytes`: of one picture; a larger one ends the connection. Raises as FrameSender does."""
+    @property
+    def session(self) -> int:
+        """The sender's number for this connection; 0 until it has answered. After a break it is another: what was on its way then
+        is lost."""
+    @property
+    def malformed(self) -> int:
+        """Number of messages dropped so far, as they do not parse."""
+    def poll(self, timeout_s: float, wake_fds: Sequence[int] = ()) -> tuple[list[ReceivedFrame], list[str], list[int]]:
+        """Wait for the next frame, or for one of `wake_fds`. Return the frame in a list, notes for a log on why there is no
+        connection, and the readable `wake_fds`. Calling it says that the frame before is done with; who does not call is cut off
+        after the sender's `silence_s`, and let in again later. Ctrl-C works. GIL released."""
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

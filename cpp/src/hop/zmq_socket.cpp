@@ -13,6 +13,7 @@
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "shm_wait.hpp"
+#include "zmq_call.hpp"
 
 namespace framehop::hop {
 namespace {
@@ -38,10 +39,6 @@ constexpr std::size_t kDescriptors = 16;
 // A bound socket takes one more for each peer, strangers too, for as long as it is bound.
 constexpr std::size_t kDescriptorsForPeers = 64;
 constexpr const char* kEventsAddress = "inproc://connection";  // the context holds one socket only
-
-[[noreturn]] void throw_zmq(const std::string& what) {
-    throw Error(errno == ENOMEM ? Errc::no_memory : Errc::system, what + ": " + zmq_strerror(errno));
-}
 
 constexpr std::string_view kScheme = "ipc://";
 

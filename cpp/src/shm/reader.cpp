@@ -26,4 +26,28 @@ std::optional<Lease> RingReader::try_lease(SlotId id) {
     return lease;
 }
 
+namespace {
+
+bool is_newer(const FrameTag& one, const FrameTag& other) noexcept {
+    return one.epoch != other.epoch ? one.epoch > other.epoch : one.seq > other.seq;
+}
+
+// Returns the newest published picture of a stream, as the table is at this moment.
+std::optional<SlotId> newest_of(const std::vector<SlotInfo>& slots, std::string_view stream) {
+    const SlotInfo* newest = nullptr;
+    for (const SlotInfo& info : slots) {
+        if (info.state != SlotState::ready || !info.tag || !(stream.empty() || info.tag->stream == stream)) continue;
+        if (newest == nullptr || is_newer(*info.tag, *newest->tag)) newest = &info;
+    }
+    return newest == nullptr ? std::nullopt : std::optional(SlotId{newest->slot, newest->generation});
+}
+
+}  // namespace
+
+std::optional<Lease> RingReader::try_lease_newest(std::string_view stream) {
+    const Membership::Use use = membership_->use();
+    const auto id = newest_of(membership_->table().snapshot(), stream);
+    return id ? try_lease(*id) : std::nullopt;
+}
+
 }  // namespace framehop::shm

@@ -24,6 +24,9 @@ _HOME = {
     "detect": "work",
     "run": "work",
     "tail": "tail",
+    "tap": "tap",
+    "serve-frames": "frames",
+    "watch-frames": "frames",
     "annotate": "read",
     "audit": "read",
     "lag": "lag",
@@ -32,12 +35,13 @@ _HOME = {
     "doctor": "doctor",
     "bench": "bench",
     "deadletter": "deadletter",
+    "keys": "keys",
     "model": "model",
     "ring": "ring",
     "stream": "stream",
     "topics": "topics",
 }
-_GROUPS = {"bench", "deadletter", "model", "ring", "stream", "topics"}
+_GROUPS = {"bench", "deadletter", "keys", "model", "ring", "stream", "topics"}
 
 
 def make_app(wanted: str = "") -> App:
@@ -54,7 +58,7 @@ def make_app(wanted: str = "") -> App:
         if name in _GROUPS:
             app.add_typer(module.app, name=name)
         else:
-            app.command()(getattr(module, name))
+            app.command()(getattr(module, name.replace("-", "_")))
     return app
 
 

@@ -67,6 +67,10 @@ class StreamsRequest(msgspec.Struct, frozen=True, tag="streams"):
     """A request for a StreamsReport of all streams that are read."""
 
 
+class RingsRequest(msgspec.Struct, frozen=True, tag="rings"):
+    """A request for a RingsReport."""
+
+
 class AddStreams(msgspec.Struct, frozen=True, tag="add_streams"):
     """A request to read these sources too, answered by a StreamsReport of them. Their paths are absolute. The rest is as in the
     options of `framehop ingest`."""
@@ -86,7 +90,7 @@ class ChangeStreams(msgspec.Struct, frozen=True, tag="change_streams"):
 
 Change = Literal["remove", "pause", "resume"]
 StreamRequest = StreamsRequest | AddStreams | ChangeStreams
-Request = StatusRequest | SwapRequest | SwapLook | StreamRequest
+Request = StatusRequest | SwapRequest | SwapLook | RingsRequest | StreamRequest
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):
@@ -96,11 +100,13 @@ class Refusal(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class RingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The slots of one worker's ring, and how many of them hold a picture or wait for one to be read."""
+    """The slots of one worker's ring, and how many of them hold a picture or wait for one to be read. `path`: its socket, for taps
+    of your own."""
 
     worker: str
     slots: int
     used: int
+    path: str = ""
 
 
 class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
@@ -125,6 +131,13 @@ class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     lag_error: str = ""
 
 
+class RingsReport(msgspec.Struct, frozen=True, kw_only=True, tag="rings_report"):
+    """Where a tap attaches: `rings` are the sockets of the workers' rings, whose notices are beside them (`notices.py`)."""
+
+    publication: Publication
+    rings: list[str]
+
+
 class StreamsReport(msgspec.Struct, frozen=True, kw_only=True, tag="streams_report"):
     """Streams of a running pipeline at one moment."""
 
@@ -132,7 +145,7 @@ class StreamsReport(msgspec.Struct, frozen=True, kw_only=True, tag="streams_repo
     streams: list[StreamStatus]
 
 
-Answer = PipelineReport | SwapReport | StreamsReport | Refusal
+Answer = PipelineReport | SwapReport | RingsReport | StreamsReport | Refusal
 
 _encoder = msgspec.json.Encoder()
 _requests = msgspec.json.Decoder(Request)
@@ -217,6 +230,11 @@ def ask_status(found: PublishedPipeline) -> PipelineReport:
 def ask_swap(found: PublishedPipeline, request: SwapRequest | SwapLook, timeout_s: float = ANSWER_S) -> SwapReport:
     """Begin a swap, or look at one. Raises ProcessError when there is no answer in time, or a refusal."""
     return _ask(found, request, SwapReport, timeout_s)
+
+
+def ask_rings(found: PublishedPipeline) -> RingsReport:
+    """Return where the rings are. Raises ProcessError when there is no answer in time, or a refusal."""
+    return _ask(found, RingsRequest(), RingsReport, ANSWER_S)
 
 
 def ask_streams(found: PublishedPipeline, request: StreamRequest, timeout_s: float = ANSWER_S) -> StreamsReport:

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "framehop/shm/attach.hpp"
 #include "framehop/shm/lease.hpp"
@@ -22,6 +23,11 @@ class RingReader {
     // Leases the picture; nullopt when it is stale, a tap is over its quota, or the slot's header makes no sense. Never
     // gives other pixels. Throws Errc::closed, and Errc::invalid_argument for a slot out of range.
     [[nodiscard]] std::optional<Lease> try_lease(SlotId id);
+
+    // Leases the newest picture of a stream, of any for an empty name, among those that are published now: a slot is
+    // freed as soon as the pipeline is done with it, so there may be none at any one moment. Otherwise like
+    // `try_lease`.
+    [[nodiscard]] std::optional<Lease> try_lease_newest(std::string_view stream);
 
     // Whether the host lives: without it no picture comes any more. False also when our descriptor was closed behind
     // our back. Throws Errc::closed.

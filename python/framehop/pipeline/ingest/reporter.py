@@ -13,6 +13,7 @@ from framehop.pipeline.control_plane import (
     PipelineReport,
     Publication,
     Request,
+    RingsRequest,
     StatusRequest,
     SwapLook,
     SwapRequest,
@@ -37,6 +38,8 @@ def published(ingest: Ingest, streams: Streams, *, log: str, stopping: Callable[
                 return _state(said, ingest, streams, stopping=stopping())
             case SwapRequest() | SwapLook():
                 raise ProcessError("this is an ingest, which has no model: name a pipeline that detects")
+            case RingsRequest():
+                raise ProcessError("this is an ingest, which decodes nothing: name a pipeline that detects")
             case _:
                 return answer_streams(streams, said, request)
 

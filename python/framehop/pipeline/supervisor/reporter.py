@@ -20,6 +20,8 @@ from framehop.pipeline.control_plane import (
     Publication,
     Request,
     RingReport,
+    RingsReport,
+    RingsRequest,
     StatusRequest,
     SwapLook,
     SwapRequest,
@@ -153,6 +155,8 @@ class Reporter:
                 return self._swapping(self._begin_swap(model))
             case SwapLook(number):
                 return self._swapping(self._swaps.report(number))
+            case RingsRequest():
+                return RingsReport(publication=self._publication, rings=[ring.path for ring in self._rings])
             case _:
                 return answer_streams(self._streams, self._publication, request)
 
@@ -202,4 +206,5 @@ def _ring(index: int, ring: _core.RingHost) -> RingReport | None:
         states = [slot.state for slot in ring.slots()]
     except ClosedError:
         return None
-    return RingReport(worker=f"worker-{index}", slots=len(states), used=sum(state != "free" for state in states))
+    used = sum(state != "free" for state in states)
+    return RingReport(worker=f"worker-{index}", slots=len(states), used=used, path=ring.path)

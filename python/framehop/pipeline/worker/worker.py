@@ -33,12 +33,14 @@ from framehop.pipeline.control import (
     Stumbled,
     WorkerSettings,
 )
+from framehop.pipeline.notices import notices_path
 from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 from framehop.pipeline.wake import readable
 from framehop.pipeline.worker.commit_rule import Batch
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
+from framehop.pipeline.worker.notice_board import NoticeBoard
 from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_times
 from framehop.pipeline.worker.tracks import Tracks
 from framehop.policies import StreamPolicies
@@ -57,10 +59,18 @@ DRAIN_LOOK_S = 0.05
 
 class Worker:
     """One worker's main thread. `run` returns when the supervisor has asked to drain and everything is committed, or the time for
-    the drain is up. Borrows the ring and the frames in flight."""
+    the drain is up. Borrows the ring, the frames in flight and the notices."""
 
-    def __init__(self, channel: Channel, settings: WorkerSettings, ring: _core.Ring, in_flight: InFlight) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        settings: WorkerSettings,
+        ring: _core.Ring,
+        in_flight: InFlight,
+        notices: NoticeBoard,
+    ) -> None:
         self._channel = channel
+        self._notices = notices
         self._settings = settings
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
         self._in_flight = in_flight
@@ -153,9 +163,15 @@ class Worker:
         while not self._done():
             self._in_flight.raise_failure()
             self._wait(link)
-            self._unsent.extend(self._in_flight.take_decoded())
+            self._unsent.extend(self._taken())
             self._send()
             self._beat(link)
+
+    def _taken(self) -> list[Decoded]:
+        frames = self._in_flight.take_decoded()
+        if frames:
+            self._notices.shown(frames)
+        return frames
 
     def _done(self) -> bool:
         if self._draining is None:
@@ -241,7 +257,9 @@ class Worker:
         if reply.status == "stale" and frame.job.attempts < STALE_LIMIT:
             self._in_flight.decode_again(frame)
             return
-        self._in_flight.complete(self._event(frame, reply), frame.record.tenure)
+        event = self._event(frame, reply)
+        self._notices.known(event)
+        self._in_flight.complete(event, frame.record.tenure)
 
     def _event(self, frame: Decoded, reply: _core.HopReply) -> Event:
         meta, ok = frame.record.meta, reply.status == "ok"
@@ -303,8 +321,12 @@ class Worker:
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, WorkerSettings)
     ahead = settings.log.doubles_events
-    with _core.Ring.attach(settings.ring_path) as ring, InFlight(ahead=ahead) as in_flight:
-        Worker(channel, settings, ring, in_flight).run()
+    with (
+        _core.Ring.attach(settings.ring_path) as ring,
+        InFlight(ahead=ahead) as in_flight,
+        NoticeBoard(notices_path(settings.ring_path)) as notices,
+    ):
+        Worker(channel, settings, ring, in_flight, notices).run()
     channel.send(Finished())
 
 

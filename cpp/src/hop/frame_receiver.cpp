@@ -1,0 +1,137 @@
+#include "framehop/hop/frame_receiver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "drain.hpp"
+#include "framehop/base/error.hpp"
+#include "net_socket.hpp"
+
+namespace framehop::hop {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kWantEvery{1};
+constexpr std::size_t kFrameParts = 3;
+
+ReceiverOptions checked(ReceiverOptions options) {
+    if (options.delivery == wire::Delivery::latest) options.credits = 1;
+    if (options.max_bytes < 1 || options.max_bytes > wire::kMaxPayload) {
+        throw Error(Errc::invalid_argument, "max_bytes must be 1 to 4 GiB");
+    }
+    static_cast<void>(wire::serialise_want({.credits = options.credits, .delivery = options.delivery}, options.stream));
+    return options;
+}
+
+}  // namespace
+
+class FrameReceiver::Impl {
+  public:
+    Impl(const std::string& address, ReceiverOptions options)
+        : options_(checked(std::move(options))),
+          socket_(ZMQ_DEALER, address, options_.keys.has_value(), options_.insecure) {
+        // A want that did not leave is of no use to the next connection, and must not wait in line for it.
+        socket_.set(ZMQ_IMMEDIATE, 1);
+        socket_.set(ZMQ_SNDHWM, 8);
+        socket_.set(ZMQ_RCVHWM, static_cast<int>(options_.credits) + 2);
+        socket_.limit(std::max<std::uint64_t>(options_.max_bytes, wire::kMaxNote));
+        if (options_.keys) socket_.secure(*options_.keys);
+        socket_.connect();
+    }
+
+    bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ReceiverEvents& events) {
+        const auto deadline = Clock::now() + timeout;
+        finish_frame();
+        for (;;) {
+            if (Clock::now() >= next_want_) want();
+            static_cast<void>(socket_.attend(events.notes));
+            if (take_all(events) || !events.notes.empty() || !events.readable_fds.empty()) return true;
+            const auto now = Clock::now();
+            if (now >= deadline) return false;
+            const auto until = std::max(std::min(deadline, next_want_), now);
+            static_cast<void>(socket_.wait(until - now, wake_fds, events.readable_fds));
+        }
+    }
+
+    [[nodiscard]] std::uint64_t session() const noexcept { return session_; }
+    [[nodiscard]] std::uint64_t malformed() const noexcept { return malformed_; }
+
+  private:
+    void finish_frame() {
+        if (!unfinished_) return;
+        unfinished_ = false;
+        ++received_;
+        next_want_ = {};
+    }
+
+    void want() {
+        const wire::Want want{
+            .session = session_, .received = received_, .credits = options_.credits, .delivery = options_.delivery};
+        const Sent sent = socket_.try_send(wire::serialise_want(want, options_.stream), false);
+        // While there is no connection, it is looked for more often.
+        next_want_ = Clock::now() + (sent == Sent::yes ? std::chrono::milliseconds(kWantEvery) : kTryAgain);
+    }
+
+    // Takes messages up to the first frame; false if none came.
+    bool take_all(ReceiverEvents& events) {
+        for (int i = 0; i < kMaxMessagesPerPoll; ++i) {
+            const auto parts = socket_.try_receive();
+            if (!parts) return false;
+            if (parts->count == kFrameParts && take_frame(*parts, events)) return true;
+            if (parts->count != kFrameParts) take_welcome(*parts);
+        }
+        return false;
+    }
+
+    void take_welcome(const Parts& parts) {
+        const auto welcome = parts.count == 1 ? wire::parse_frame_welcome(parts.kept.front()->bytes()) : std::nullopt;
+        if (!welcome) {
+            ++malformed_;
+            return;
+        }
+        session_ = welcome->session;
+        received_ = 0;
+        next_want_ = Clock::now() + kWantEvery;
+    }
+
+    bool take_frame(const Parts& parts, ReceiverEvents& events) {
+        const wire::Bytes payload = parts.kept[1]->bytes();
+        const wire::Bytes note = parts.kept[2]->bytes();
+        auto parsed = wire::parse_frame(parts.kept[0]->bytes(), payload.size(), note.size());
+        if (!parsed || parsed->header.session != session_) {
+            ++malformed_;
+            return false;
+        }
+        events.frames.push_back({.header = parsed->header,
+                                 .stream = std::move(parsed->stream),
+                                 .payload = payload,
+                                 .note = note,
+                                 .owner = std::make_shared<const std::vector<std::shared_ptr<Part>>>(parts.kept)});
+        unfinished_ = true;
+        return true;
+    }
+
+    static constexpr std::chrono::milliseconds kTryAgain{50};
+
+    ReceiverOptions options_;
+    NetSocket socket_;
+    std::uint64_t session_ = 0;
+    std::uint64_t received_ = 0;
+    bool unfinished_ = false;  // a frame was handed out that the sender does not know to be done with
+    Clock::time_point next_want_;
+    std::uint64_t malformed_ = 0;
+};
+
+FrameReceiver::FrameReceiver(const std::string& address, ReceiverOptions options)
+    : impl_(std::make_unique<Impl>(address, std::move(options))) {}
+FrameReceiver::~FrameReceiver() = default;
+
+std::uint64_t FrameReceiver::session() const noexcept { return impl_->session(); }
+std::uint64_t FrameReceiver::malformed() const noexcept { return impl_->malformed(); }
+
+bool FrameReceiver::poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ReceiverEvents& events) {
+    return impl_->poll(timeout, wake_fds, events);
+}
+
+}  // namespace framehop::hop

@@ -1,0 +1,103 @@
+"""The messages between a sender of frames and its receivers, byte for byte those of cpp/include/framehop/wire/frames.hpp."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from framehop.errors import BadMessageError, InvalidArgumentError
+
+Delivery = Literal["latest", "lossless"]
+Encoding = Literal["rgb8", "jpeg"]
+
+MAGIC, VERSION = 0x5346_4846, 1
+MAX_CREDITS = 64
+MAX_STREAM = 128  # bytes
+MAX_NOTE = 1 << 20
+MAX_SIDE = 65_535
+MAX_STRIDE = 1 << 18
+MAX_PAYLOAD = 1 << 32
+
+_WANT = struct.Struct("<IHHQQIIII")
+_WELCOME = struct.Struct("<IHHQ")
+_HEADER = struct.Struct("<IHHQQQqqqQIIIIII")
+_KIND_WANT, _KIND_WELCOME, _KIND_FRAME = 1, 2, 3
+_DELIVERIES: dict[Delivery, int] = {"latest": 1, "lossless": 2}
+_ENCODINGS: dict[int, Encoding] = {1: "rgb8", 2: "jpeg"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What is said of a frame. `number`, `skipped`: of its session, as ReceivedFrame has them. `stride`: bytes, 0 for a JPEG."""
+
+    session: int
+    number: int
+    skipped: int
+    stream: str
+    epoch: int
+    seq: int
+    sent_us: int
+    width: int
+    height: int
+    stride: int
+    encoding: Encoding
+
+
+def want(*, session: int, received: int, credits: int, delivery: Delivery, stream: str) -> bytes:
+    """Return the message that asks for frames. Raises InvalidArgumentError for more credits, or a longer stream, than there are."""
+    name = stream.encode()
+    if not 1 <= credits <= MAX_CREDITS or len(name) > MAX_STREAM or b"\0" in name:
+        raise InvalidArgumentError(f"credits must be 1 to {MAX_CREDITS}, a stream id at most {MAX_STREAM} bytes")
+    fixed = _WANT.pack(MAGIC, VERSION, _KIND_WANT, session, received, credits, _DELIVERIES[delivery], len(name), 0)
+    return fixed + name
+
+
+def parse_welcome(message: bytes) -> int:
+    """Return the session that a welcome names. Raises BadMessageError."""
+    if len(message) != _WELCOME.size:
+        raise BadMessageError(f"a welcome has {_WELCOME.size} bytes, not {len(message)}")
+    magic, version, kind, session = _WELCOME.unpack(message)
+    _check((magic, version, kind) == (MAGIC, VERSION, _KIND_WELCOME) and session > 0, "no welcome of this version")
+    return int(session)
+
+
+def parse_header(message: bytes, payload_bytes: int, note_bytes: int) -> Header:
+    """Parse the first part of a frame, against the sizes of the two others. Raises BadMessageError."""
+    _check(len(message) >= _HEADER.size, "a frame's header is cut short")
+    (
+        *preamble, session, number, skipped, epoch, seq, sent_us, payload, width, height, stride, encoding, name, note,
+    ) = _HEADER.unpack_from(message)  # fmt: skip
+    _check(preamble == [MAGIC, VERSION, _KIND_FRAME] and session > 0, "no frame of this version")
+    _check(len(message) == _HEADER.size + name and 1 <= name <= MAX_STREAM, "a stream id of another length")
+    _check(payload == payload_bytes <= MAX_PAYLOAD and note == note_bytes <= MAX_NOTE, "parts of other sizes")
+    _check(1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and epoch >= 0 <= seq, "a number out of range")
+    rows = 3 * width <= stride <= MAX_STRIDE and payload == stride * height
+    _check(rows if encoding == 1 else encoding == 2 and stride == 0 and payload >= 1, "a picture of another size")
+    return Header(
+        session=session,
+        number=number,
+        skipped=skipped,
+        stream=_text(message[_HEADER.size :]),
+        epoch=epoch,
+        seq=seq,
+        sent_us=sent_us,
+        width=width,
+        height=height,
+        stride=stride,
+        encoding=_ENCODINGS[encoding],
+    )
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise BadMessageError(f"not a message of a sender of frames: {what}")
+
+
+def _text(data: bytes) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise BadMessageError("not a message of a sender of frames: a stream id that is not UTF-8") from error
+    _check("\0" not in text, "a stream id with a NUL")
+    return text

@@ -1,0 +1,187 @@
+"""A receiver of frames on pyzmq alone, for machines without framehop's C++ core. It needs this room, framehop.errors and pyzmq."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import zmq
+
+from framehop.errors import BadMessageError, ClosedError, InvalidArgumentError, RefusedError
+from framehop.hop import messages
+from framehop.hop.messages import Delivery, Header
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from framehop.hop.keys import ReceiverKeys
+
+WANT_EVERY_S = 1.0
+TRY_AGAIN_S = 0.05
+FRAME_PARTS = 3
+HANDSHAKE = 1024  # bytes that encryption needs beside a message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainFrame:
+    """A frame that came. `payload`: its bytes as libzmq received them, not copied. `note`: what the sender said of it."""
+
+    header: Header
+    payload: memoryview
+    note: bytes
+
+    def array(self) -> NDArray[np.uint8]:
+        """Return uint8 [height, width, 3], RGB, over `payload`, without a copy. Raises InvalidArgumentError for a JPEG."""
+        import numpy as np
+
+        header = self.header
+        if header.encoding != "rgb8":
+            raise InvalidArgumentError("this frame came as a JPEG: decode its payload")
+        strides = (header.stride, 3, 1)
+        picture = np.ndarray((header.height, header.width, 3), np.uint8, self.payload, strides=strides)
+        picture.flags.writeable = False
+        return picture
+
+
+class PlainReceiver:
+    """Receives frames as framehop.FrameReceiver does, and connects again whenever the sender was away. Use from one thread.
+
+    `address`: tcp://HOST:PORT, or ipc://PATH. `keys`: needed for tcp://, unless `insecure`, which shows the pictures to everybody
+    on that network. Raises RefusedError without either.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        keys: ReceiverKeys | None = None,
+        insecure: bool = False,
+        delivery: Delivery = "latest",
+        credits: int = 4,
+        stream: str = "",
+        max_bytes: int = 256 << 20,
+    ) -> None:
+        if address.startswith("tcp://") and keys is None and not insecure:
+            raise RefusedError(f"frames go over {address} with keys only, or insecure=True")
+        self._credits = 1 if delivery == "latest" else credits
+        self._delivery, self._stream = delivery, stream
+        self._session = self._received = self.malformed = 0
+        self._next_want_s = 0.0
+        self._unfinished = False
+        self._want()  # refuses what cannot be asked for
+        self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        try:
+            self._set_up(max_bytes, keys)
+            self._socket.connect(address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise InvalidArgumentError(f"{address} cannot be connected to: {error}") from error
+
+    def _set_up(self, max_bytes: int, keys: ReceiverKeys | None) -> None:
+        socket = self._socket
+        for option, value in (
+            (zmq.LINGER, 0),
+            (zmq.IMMEDIATE, 1),  # a want that did not leave is of no use to the next connection
+            (zmq.SNDHWM, 8),
+            (zmq.RCVHWM, self._credits + 2),
+            (zmq.HEARTBEAT_IVL, 1000),
+            (zmq.HEARTBEAT_TIMEOUT, 5000),
+            (zmq.RECONNECT_IVL_MAX, 2000),
+            (zmq.MAXMSGSIZE, max(max_bytes, messages.MAX_NOTE) + HANDSHAKE),
+        ):
+            socket.set(option, value)
+        if keys is not None:
+            secret = keys.secret.encode()
+            socket.set(zmq.CURVE_SECRETKEY, secret)
+            socket.set(zmq.CURVE_PUBLICKEY, zmq.curve_public(secret))
+            socket.set(zmq.CURVE_SERVERKEY, keys.sender.encode())
+
+    @property
+    def session(self) -> int:
+        """The sender's number for this connection; 0 until it has answered."""
+        return self._session
+
+    def receive(self, timeout_s: float) -> PlainFrame | None:
+        """Wait for the next frame; None when the time is up. Calling it says that the frame before is done with."""
+        if self._socket.closed:
+            raise ClosedError("this receiver is closed")
+        self._finish_frame()
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            self._ask()
+            with contextlib.suppress(BadMessageError):
+                if (frame := self._take()) is not None:
+                    return frame
+                left_s = min(deadline_s, self._next_want_s) - time.monotonic()
+                self._socket.poll(max(0, int(left_s * 1000) + 1))
+            if time.monotonic() >= deadline_s:
+                return self._take_last()
+
+    def _take_last(self) -> PlainFrame | None:
+        with contextlib.suppress(BadMessageError):
+            return self._take()
+        return None
+
+    def _finish_frame(self) -> None:
+        if self._unfinished:
+            self._unfinished = False
+            self._received += 1
+            self._next_want_s = 0.0
+
+    def _want(self) -> bytes:
+        return messages.want(
+            session=self._session,
+            received=self._received,
+            credits=self._credits,
+            delivery=self._delivery,
+            stream=self._stream,
+        )
+
+    def _ask(self) -> None:
+        if time.monotonic() < self._next_want_s:
+            return
+        try:
+            self._socket.send(self._want(), zmq.NOBLOCK)
+            self._next_want_s = time.monotonic() + WANT_EVERY_S
+        except zmq.Again:  # there is no connection
+            self._next_want_s = time.monotonic() + TRY_AGAIN_S
+
+    def _take(self) -> PlainFrame | None:
+        """Take one message; None if none is there, or if it was no frame. Raises BadMessageError, counted."""
+        try:
+            parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return None
+        try:
+            return self._parsed(parts)
+        except BadMessageError:
+            self.malformed += 1
+            raise
+
+    def _parsed(self, parts: list[zmq.Frame]) -> PlainFrame | None:
+        if len(parts) != FRAME_PARTS:
+            self._session = messages.parse_welcome(parts[0].bytes if len(parts) == 1 else b"")
+            self._received = 0
+            self._next_want_s = time.monotonic() + WANT_EVERY_S
+            return None
+        head, payload, note = parts
+        header = messages.parse_header(head.bytes, len(payload.buffer), len(note.buffer))
+        if header.session != self._session:
+            raise BadMessageError("a frame of another session")
+        self._unfinished = True
+        return PlainFrame(header=header, payload=payload.buffer, note=note.bytes)
+
+    def close(self) -> None:
+        """End the connection. Frames that came stay valid. Closing twice is harmless."""
+        self._socket.close()
+        self._context.term()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

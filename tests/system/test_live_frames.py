@@ -1,0 +1,254 @@
+"""Live frames of a running pipeline: taps on this host, receivers on others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import framehop
+from framehop.hop.keys import KeyFiles, create_keys
+from framehop.pipeline.tap import Tap
+from tests.system.harness import FRAMEHOP, House
+from tests.tiny_model import write_model
+from tests.waiting import until
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("gate=testsrc:?size=320x240&rate=20", "yard=testsrc:?size=320x240&rate=20")
+SEEN = (30, 40, 3)  # the tiny model needs no more pixels, so they are decoded at an eighth
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One house for all tests of this file, since none of them harms its pipeline."""
+    runtime = Path(tempfile.mkdtemp(prefix="fh"))
+    place = House(tmp_path_factory.mktemp("house"), runtime)
+    try:
+        yield place
+        place.assert_nothing_left()
+    finally:
+        place.kill_everything()
+        shutil.rmtree(runtime, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def running(house: House) -> Iterator[subprocess.Popen[bytes]]:
+    """A pipeline that has detected something."""
+    run = house.start("run", *SOURCES, "--log", house.log, "--model", write_model(house.path))
+    try:
+        until(lambda: house.events() > 5, "events", 60)
+        yield run
+    finally:
+        end(run)
+        assert run.returncode == 0
+
+
+def end(process: subprocess.Popen[bytes]) -> str:
+    """Stop a process; returns what it wrote for people."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    return process.communicate(timeout=60)[1].decode()
+
+
+@pytest.fixture
+def tap(running: subprocess.Popen[bytes], house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tap]:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(house.runtime))
+    with framehop.attach(str(running.pid)) as tap:
+        yield tap
+
+
+def test_the_newest_frame_of_a_stream_in_one_call(house: House, tap: Tap) -> None:
+    seqs = []
+    for _ in range(3):
+        with tap.newest("gate", timeout_s=60) or pytest.fail("no frame") as frame:
+            assert frame.key.stream == "gate"
+            assert (frame.event.width, frame.event.height) == (320, 240)
+            assert frame.pixels.shape == SEEN
+            assert frame.pixels.std() > 0
+            seqs.append(frame.key.seq)
+    assert seqs == sorted(set(seqs))
+    with framehop.open_log(house.log) as log, log.events() as events:
+        found = {frame.key: frame.event}
+
+        def logged() -> bool:
+            return any(found.get(record.event.key) == record.event for record in events.poll(1000, 0.1))
+
+        until(logged, "the same event in the log")
+
+
+def test_a_tap_and_a_stopped_one_hold_up_nobody(house: House, running: subprocess.Popen[bytes]) -> None:
+    taps = [house.start("tap", "--pipeline", str(running.pid), stdout=subprocess.PIPE) for _ in range(2)]
+    for tap in taps:
+        assert tap.stdout is not None
+        assert tap.stdout.readline()
+    os.kill(taps[0].pid, signal.SIGSTOP)
+    before = house.events()
+    until(lambda: house.events() > before + 40, "events", 60)
+    assert taps[1].poll() is None
+    for tap in taps:
+        end(tap)
+
+
+def test_the_command_tap(house: House, running: subprocess.Popen[bytes]) -> None:
+    done = house.framehop("tap", "--stream", "yard", "--frames", "3", "--json", "--out", "seen")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["stream"], line["height"], line["width"]) for line in lines] == [("yard", *SEEN[:2])] * 3
+    assert framehop.decode_jpeg((house.path / "seen" / "yard.jpg").read_bytes()).shape == SEEN
+    text = house.framehop("tap", "--frames", "1")
+    assert re.match(r"(gate|yard) +\d+ ", text.stdout), text
+
+
+def test_the_examples(house: House, running: subprocess.Popen[bytes]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "examples" / "tap.py", "gate", "2"],
+        env=house.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(rf"(gate #\d+: {re.escape(str(SEEN))}, .+\n){{2}}", done.stdout), done.stdout
+
+
+# ---------------------------------------------------------------- to other hosts
+
+
+@pytest.fixture(scope="module")
+def files(house: House) -> KeyFiles:
+    return create_keys(house.path / "keys")
+
+
+@contextlib.contextmanager
+def serving(
+    house: House, *args: str | Path, under: tuple[str, ...] = ()
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A server of frames, and its address."""
+    server = house.start("serve-frames", *args, under=under)
+    try:
+        assert server.stderr is not None
+        line = server.stderr.readline().decode()
+        found = re.search(r"tcp://(\S+)", line)
+        assert found, line
+        yield server, found[1]
+    finally:
+        end(server)
+
+
+def watch(house: House, address: str, *args: str | Path, under: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    done = house.framehop("watch-frames", address, "--frames", "3", "--json", *args, under=under)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("how", ["--quality=90", "--raw"])
+def test_frames_go_to_who_has_the_key(
+    house: House, running: subprocess.Popen[bytes], files: KeyFiles, how: str
+) -> None:
+    with serving(house, "--listen", "127.0.0.1:0", "--keys", files.sender, how) as (_, address):
+        lines = watch(house, address, "--keys", files.receiver, "--stream", "gate", "--out", "seen")
+        assert [(line["stream"], line["height"], line["width"]) for line in lines] == [("gate", *SEEN[:2])] * 3
+        assert framehop.decode_jpeg((house.path / "seen" / "gate.jpg").read_bytes()).shape == SEEN
+
+
+def test_without_the_key_nothing_comes_and_both_ends_say_why(
+    house: House, running: subprocess.Popen[bytes], files: KeyFiles
+) -> None:
+    ours, others = files, create_keys(house.path / "others")
+    stranger = json.loads(others.receiver.read_bytes()) | {"sender": json.loads(ours.receiver.read_bytes())["sender"]}
+    others.receiver.write_text(json.dumps(stranger))
+    with serving(house, "--listen", "127.0.0.1:0", "--keys", ours.sender) as (server, address):
+        watcher = house.start("watch-frames", address, "--keys", others.receiver, "--json")
+        assert watcher.stderr is not None
+        assert server.stderr is not None
+        assert b"refused the key" in watcher.stderr.readline()
+        assert b"127.0.0.1 was refused" in server.stderr.readline()
+        watcher.terminate()
+        assert watcher.communicate(timeout=60)[0] == b""
+    bare = house.framehop("serve-frames", "--listen", "127.0.0.1:0")
+    assert bare.returncode == 1
+    assert "framehop keys create" in bare.stderr
+
+
+def test_a_stopped_watcher_holds_up_nobody(house: House, running: subprocess.Popen[bytes]) -> None:
+    with serving(house, "--listen", "127.0.0.1:0", "--insecure", "--raw") as (server, address):
+        watcher = house.start("watch-frames", address, "--insecure", "--json")
+        assert watcher.stdout is not None
+        assert watcher.stdout.readline()
+        os.kill(watcher.pid, signal.SIGSTOP)
+        before = house.events()
+        assert watch(house, address, "--insecure")
+        until(lambda: house.events() > before + 40, "events", 60)
+        assert server.stderr is not None
+        assert b"nothing was heard of it" in server.stderr.readline()
+        os.kill(watcher.pid, signal.SIGCONT)
+        for _ in range(3):
+            assert watcher.stdout.readline()
+        end(watcher)
+
+
+@pytest.fixture
+def two_hosts() -> Iterator[tuple[str, str]]:
+    """Two network namespaces with a cable between them, 192.0.2.1 and 192.0.2.2."""
+    names = (f"fh-a{os.getpid()}", f"fh-b{os.getpid()}")
+    try:
+        for command in (
+            f"ip netns add {names[0]}",
+            f"ip netns add {names[1]}",
+            f"ip -n {names[0]} link add fh0 type veth peer name fh0 netns {names[1]}",
+            f"ip -n {names[0]} addr add 192.0.2.1/24 dev fh0",
+            f"ip -n {names[1]} addr add 192.0.2.2/24 dev fh0",
+            f"ip -n {names[0]} link set fh0 up",
+            f"ip -n {names[1]} link set fh0 up",
+        ):
+            done = subprocess.run(command.split(), capture_output=True, text=True, timeout=60, check=False)
+            if done.returncode:
+                pytest.skip(f"no network namespaces here: {done.stderr.strip()}")
+        yield names
+    except FileNotFoundError:
+        pytest.skip("no network namespaces here: ip is not installed")
+    finally:
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=60, check=False)
+
+
+def test_from_one_host_to_another(
+    house: House, running: subprocess.Popen[bytes], files: KeyFiles, two_hosts: tuple[str, str]
+) -> None:
+    here, there = (("ip", "netns", "exec", name) for name in two_hosts)
+    with serving(house, "--listen", "192.0.2.1:0", "--keys", files.sender, under=here) as (_, address):
+        lines = watch(house, address, "--keys", files.receiver, under=there)
+        assert {line["stream"] for line in lines} <= {"gate", "yard"}
+        subprocess.run(["ip", "-n", two_hosts[1], "link", "set", "fh0", "down"], check=True, timeout=60)
+        lost = house.start("watch-frames", address, "--keys", files.receiver, under=there)
+        assert lost.stderr is not None
+        assert b"no answer from" in lost.stderr.readline()
+        lost.kill()
+        lost.communicate()
+
+
+def test_watching_begins_before_there_is_anything_to_watch(house: House) -> None:
+    """A wrong address is refused at once; one where nobody is yet is waited for."""
+    assert house.framehop("watch-frames", "nowhere", "--insecure").returncode == 1
+    watcher = subprocess.Popen(
+        [*FRAMEHOP, "watch-frames", "127.0.0.1:9", "--insecure"], env=house.env, stderr=subprocess.PIPE
+    )
+    assert watcher.stderr is not None
+    assert b"no answer from 127.0.0.1:9" in watcher.stderr.readline()
+    watcher.send_signal(signal.SIGINT)
+    assert watcher.wait(60) == 130
+    watcher.stderr.close()

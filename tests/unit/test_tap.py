@@ -1,0 +1,311 @@
+"""Taps of a ring, against a ring and a worker's notices that a test writes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zmq
+
+from framehop import _core
+from framehop.decode import Decoded
+from framehop.errors import BadMessageError, ClosedError, ProcessError, RefusedError
+from framehop.pipeline.control_plane import Answer, Publication, Request, RingsReport, RingsRequest
+from framehop.pipeline.notices import Known, Shown, encode_notice, notices_path, parse_notice
+from framehop.pipeline.supervisor.control_socket import publish
+from framehop.pipeline.tap import LiveFrame, Tap, attach
+from framehop.pipeline.worker.notice_board import NoticeBoard
+from framehop.types import Event
+from tests.frames import job_of, record_of
+from tests.logs import make_event
+from tests.waiting import until
+
+WIDTH, HEIGHT = 64, 48
+SLOTS, QUOTA = 4, 2
+
+
+class Worker:
+    """Publishes pictures and tells of them, as a worker does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.ring = _core.Ring.create(self.path, slots=SLOTS, slot_bytes=3 * WIDTH * HEIGHT, tap_quota=QUOTA)
+        self.board = NoticeBoard(notices_path(self.path))
+        self._heard = 0
+
+    def show(self, seq: int, stream: str = "gate") -> Decoded:
+        slot = self.ring.wait_acquire(_core.FrameTag(stream, 1, seq), 30)
+        assert slot is not None
+        slot.array(HEIGHT, WIDTH)[:] = seq % 256
+        frame = Decoded(job=job_of(record_of(seq, stream=stream)), ref=slot.publish(), size=(128, 96), decode_us=0)
+        self.board.shown([frame])
+        return frame
+
+    def answer(self, frame: Decoded) -> Event:
+        self.ring.retire(frame.ref)
+        event = replace(make_event(frame.record), width=128, height=96)
+        self.board.known(event)
+        return event
+
+    def is_heard(self, times: int = 1) -> bool:
+        """Whether so many streams are listened to."""
+        self.board.shown([])
+        return len(self.board._listeners) == times
+
+    def close(self) -> None:
+        self.board.close()
+        self.ring.close()
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    tmp_path.chmod(0o700)
+    worker = Worker(tmp_path / "ring-0.sock")
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def tap(worker: Worker) -> Iterator[Tap]:
+    with Tap([worker.path]) as tap:
+        tap.listen("")
+        until(worker.is_heard, "a listener")
+        yield tap
+
+
+def held(worker: Worker) -> int:
+    """Slots that are not free."""
+    return SLOTS + QUOTA - worker.ring.free_slots()
+
+
+def see(tap: Tap, *frames: Decoded, every: bool = False) -> None:
+    """Let the tap take notice of the last of these frames, while they are in their slots."""
+    keys = {frame.record.meta.key for frame in frames}
+
+    def seen() -> bool:
+        assert tap.wait((), 0.0, every=every) is None
+        return any(keys <= ring._held.keys() for ring in tap._rings)
+
+    until(seen, "the notice of a picture")
+
+
+def live_frame(worker: Worker, tap: Tap, seq: int, stream: str = "gate") -> LiveFrame:
+    """A frame, from its picture to its event."""
+    frame = worker.show(seq, stream)
+    see(tap, frame)
+    worker.answer(frame)
+    live = tap.wait((), 30)
+    assert live is not None
+    return live
+
+
+def test_a_frame_comes_once_it_is_known_with_its_pixels_and_its_event(worker: Worker, tap: Tap) -> None:
+    frame = worker.show(3)
+    see(tap, frame)
+    event = worker.answer(frame)
+    live = tap.wait((), 30)
+    assert live is not None
+    assert live.event == event
+    assert live.pixels.shape == (HEIGHT, WIDTH, 3)
+    assert (live.pixels == 3).all()
+    assert live.scale == (0.5, 0.5)
+    assert held(worker) == 1
+    live.release()
+    assert held(worker) == 0
+    with pytest.raises(ClosedError):
+        live.pixels  # noqa: B018
+
+
+def test_only_the_stream_that_was_asked_for_is_held(worker: Worker) -> None:
+    with Tap([worker.path]) as tap:
+        tap.listen("yard")
+        until(worker.is_heard, "a listener")
+        gate, yard = worker.show(1, "gate"), worker.show(2, "yard")
+        see(tap, yard)
+        worker.answer(gate)
+        worker.answer(yard)
+        live = tap.wait(("yard",), 30)
+        assert live is not None
+        assert live.key.stream == "yard"
+        assert tap.missed == 0
+        live.release()
+        assert held(worker) == 0
+
+
+def test_newest_returns_what_comes_after_the_call(worker: Worker, tap: Tap) -> None:
+    """What had come before is let go of, also while it is held for its event."""
+    old = worker.show(1)
+    see(tap, old)
+    worker.answer(old)
+    assert tap.newest(timeout_s=0.05) is None
+    assert held(worker) == 0
+    assert live_frame(worker, tap, 2).key.seq == 2
+
+
+def test_a_tap_that_does_not_look_takes_no_slot(worker: Worker, tap: Tap) -> None:
+    for seq in range(3 * (SLOTS + QUOTA)):
+        worker.answer(worker.show(seq))
+    assert held(worker) == 0
+    assert tap.wait((), 0.05) is None, "these slots have other pictures by now"
+    assert tap.missed > 0
+
+
+def test_a_tap_holds_no_more_than_one_picture_that_waits(worker: Worker, tap: Tap) -> None:
+    frames = [worker.show(seq) for seq in range(3)]
+    see(tap, frames[0])
+    until(lambda: tap.wait((), 0.0) is None and tap.missed == 2, "the other notices")
+    for frame in frames:
+        worker.ring.retire(frame.ref)
+    assert held(worker) == 1
+
+
+def test_every_takes_what_the_quota_allows(worker: Worker, tap: Tap) -> None:
+    frames = [worker.show(seq) for seq in range(3)]
+    see(tap, *frames[:QUOTA], every=True)
+    for frame in frames:
+        worker.answer(frame)
+    assert held(worker) == QUOTA
+    seqs = []
+    while (live := tap.wait((), 0.2, every=True)) is not None:
+        with live:
+            seqs.append(live.key.seq)
+    assert seqs == [0, 1]
+    assert held(worker) == 0
+
+
+def test_a_held_picture_whose_event_never_comes_makes_room(
+    worker: Worker, tap: Tap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framehop.pipeline.tap.PENDING_S", 0.0)
+    see(tap, worker.show(1))
+    assert live_frame(worker, tap, 2).key.seq == 2
+
+
+def test_without_listeners_nothing_is_told(worker: Worker) -> None:
+    with Tap([worker.path]) as tap:
+        assert worker.is_heard(0)
+        tap.listen("gate", "yard")
+        until(lambda: worker.is_heard(2), "two listeners")
+        tap.hush()
+        until(lambda: worker.is_heard(0), "silence")
+
+
+def test_a_stopped_tap_holds_up_nobody_and_a_dead_one_is_taken_off(worker: Worker) -> None:
+    child = os.fork()
+    if child == 0:
+        Tap([worker.path]).newest(timeout_s=600)
+        os._exit(1)
+    until(worker.is_heard, "a listener")
+    os.kill(child, signal.SIGSTOP)
+    for seq in range(1000):
+        worker.answer(worker.show(seq))
+    assert held(worker) <= QUOTA
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    until(lambda: worker.is_heard(0), "its end")
+
+
+def test_frames_end_with_the_pipeline(worker: Worker, tap: Tap) -> None:
+    frames = tap.frames()
+    frame = worker.show(1)
+    see(tap, frame)
+    worker.answer(frame)
+    with next(frames) as live:
+        assert live.key.seq == 1
+    worker.ring.close()
+    with pytest.raises((StopIteration, ProcessError)):
+        next(frames)
+    assert not tap.alive
+
+
+def test_a_closed_tap_keeps_what_it_gave(worker: Worker) -> None:
+    with Tap([worker.path]) as tap:
+        tap.listen("")
+        until(worker.is_heard, "a listener")
+        live = live_frame(worker, tap, 9)
+    tap.close()
+    assert (live.pixels == 9).all()
+    with pytest.raises(ClosedError):
+        tap.newest()
+
+
+def test_a_tap_too_many_is_refused(worker: Worker) -> None:
+    with Tap([worker.path]), Tap([worker.path]), pytest.raises(RefusedError):
+        Tap([worker.path])
+
+
+def test_garbage_among_the_notices_is_only_counted(worker: Worker, tap: Tap) -> None:
+    worker.board._socket.send_multipart([b"gate\0", b"\xff"])
+    worker.board._socket.send_multipart([b"gate\0"])
+    live_frame(worker, tap, 1)
+    assert tap.missed == 2
+
+
+def test_a_board_that_cannot_be_bound_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with NoticeBoard(str(tmp_path / "no" / "such" / "directory")) as board:
+        board.shown([])
+        board.known(make_event(record_of(1)))
+    assert "taps cannot hear" in caplog.text
+
+
+def test_a_worker_that_comes_again_is_heard_again(worker: Worker, tap: Tap) -> None:
+    worker.board.close()
+    worker.board = NoticeBoard(notices_path(worker.path))
+    until(lambda: tap.wait((), 0.0) is None and worker.is_heard(), "a listener")
+    live_frame(worker, tap, 5)
+
+
+def test_notices_come_back_as_they_were() -> None:
+    for notice in (Shown("gate", 1, 2, 3, 4), Known(make_event(record_of(1)))):
+        assert parse_notice(encode_notice(notice, "gate")) == notice
+    with pytest.raises(BadMessageError):
+        parse_notice([b"gate\0", b"[" * 9999])
+
+
+def test_attach_finds_the_rings(worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "run"
+    directory = home / "framehop-x"
+    directory.mkdir(parents=True, mode=0o700)
+    monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", lambda: [home])
+    said = Publication(pid=os.getpid(), started_us=1, log="log", lane="main", version="0")
+
+    def answer(request: Request) -> Answer:
+        assert isinstance(request, RingsRequest)
+        return RingsReport(publication=said, rings=[worker.path])
+
+    with publish(directory, said, answer), attach() as tap:
+        tap.listen("")
+        until(worker.is_heard, "a listener")
+        live_frame(worker, tap, 1)
+
+
+def test_attach_says_what_starts_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", lambda: [tmp_path])
+    with pytest.raises(ProcessError, match="framehop run"):
+        attach()
+
+
+def test_descriptors_say_when_to_look(worker: Worker, tap: Tap) -> None:
+    assert tap.wait((), 0.0) is None
+    poller = zmq.Poller()
+    for fd in tap.filenos():
+        poller.register(fd, zmq.POLLIN)
+    frame = worker.show(1)
+    see(tap, frame)
+    worker.answer(frame)
+    seen: list[np.uint8] = []
+
+    def looked() -> bool:
+        poller.poll(30_000)
+        live = tap.wait((), 0.0)
+        if live is not None:
+            seen.append(live.pixels[0, 0, 0])
+        return live is not None
+
+    until(looked, "a frame")
+    assert seen == [1]
