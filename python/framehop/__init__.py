@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from framehop.pipeline.live import live
     from framehop.pipeline.pipeline import Pipeline
     from framehop.pipeline.stream import stream
-    from framehop.sinks.draw import draw
     from framehop.pipeline.tap import attach
+    from framehop.sinks.draw import draw
     from framehop.types import Event, Frame, FrameKey
 
 __all__ = [

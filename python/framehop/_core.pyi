@@ -768,6 +768,7 @@ class BareZmq:
     def time_trips(self, count: int) -> NDArray[np.int64]:
         """Make trips of 64 bytes; return int64 [count]: nanoseconds of each. GIL released; gives up after 20 s."""
     def answer_trips(self, count: int) -> None: ...
+
 # ---------------------------------------------------------------- frames between hosts
 
 @final
