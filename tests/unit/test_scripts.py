@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,3 +34,10 @@ def test_a_step_that_fails_shows_its_end_and_names_its_log(tmp_path: Path) -> No
 
 def test_the_clock_counts_minutes(tmp_path: Path) -> None:
     assert _bash(tmp_path, "clock 7; clock 83; clock 3600").stdout == "0:071:2360:00"
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="this is no Debian")
+@pytest.mark.parametrize(("needed", "missing"), [("dpkg", ""), ("no-such-a dpkg no-such-b", "no-such-a\nno-such-b\n")])
+def test_packages_that_are_missing_are_named(tmp_path: Path, needed: str, missing: str) -> None:
+    done = _bash(tmp_path, f"needed_packages() {{ printf '%s\\n' {needed}; }}; missing_packages build")
+    assert (done.returncode, done.stdout) == (0, missing)
