@@ -51,12 +51,12 @@ class StreamTracker:
 
     def follow(self, event: Event) -> Event:
         """Return the event with the ids of its objects, and with the largest id so far."""
-        if event.outcome == "detected" and event.seq > self._seq:
-            at_us = self._look(event)
-            ids = self._ids(at_us, event.objects[:MOST_OBJECTS])
-            event = replace(event, objects=_numbered(event.objects, ids))
-            self._note(at_us, event)
-        return replace(event, last_track_id=self.last_id)
+        if event.outcome != "detected" or event.seq <= self._seq:
+            return replace(event, last_track_id=self.last_id)
+        at_us = self._look(event)
+        objects = _numbered(event.objects, self._ids(at_us, event.objects[:MOST_OBJECTS]))
+        self._note(at_us, objects)
+        return replace(event, objects=objects, last_track_id=self.last_id)
 
     def recall(self, event: Event) -> None:
         """Take over an event that has its ids. One without, from when its stream was not tracked, changes nothing."""
@@ -64,22 +64,24 @@ class StreamTracker:
             return
         self.last_id = max(self.last_id, event.last_track_id)
         if event.outcome == "detected" and event.seq > self._seq:
-            self._note(self._look(event), event)
+            self._note(self._look(event), event.objects)
 
     def _look(self, event: Event) -> int:
         """Go on to a frame that was looked at; return its time."""
         self._seq = event.seq
         at_us = self._clock.at(moment_of(event))
         oldest = self._clock.now_us - LOST_US
-        self._tracks = {number: track for number, track in self._tracks.items() if track.last_us >= oldest}
+        for number in [number for number, track in self._tracks.items() if track.last_us < oldest]:
+            del self._tracks[number]
         return at_us
 
-    def _note(self, at_us: int, event: Event) -> None:
-        """Note where the frame's objects are."""
-        for found in event.objects:
-            if found.track_id is not None:
-                track = self._tracks.setdefault(found.track_id, Track(found.track_id, found.label))
-                track.note(Seen(at_us, event.seq, found.box))
+    def _note(self, at_us: int, objects: Sequence[DetectedObject]) -> None:
+        """Note where the objects of the frame are."""
+        for found in objects:
+            if (number := found.track_id) is not None:
+                if number not in self._tracks:
+                    self._tracks[number] = Track(number, found.label)
+                self._tracks[number].note(Seen(at_us, self._seq, found.box))
         if len(self._tracks) > MOST_TRACKS:
             by_age = sorted(self._tracks.values(), key=lambda track: (track.last_us, track.number))
             self._tracks = {track.number: track for track in by_age[-MOST_TRACKS:]}
