@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from framehop.errors import LogError
+from framehop.errors import ClosedError, LogError
 from framehop.log.kafka import frame_client
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.frame_client import NEAR, FrameClient
@@ -144,3 +144,10 @@ def test_a_refusal_is_raised_in_our_words(made: Any) -> None:
     client, _ = made(Answer(-1, KafkaError.TOPIC_AUTHORIZATION_FAILED))
     with pytest.raises(LogError, match="kafka://nowhere:1"):
         read(client, 20)
+
+
+def test_a_read_that_waits_ends_when_the_log_is_closed(made: Any) -> None:
+    client, _ = made()
+    answers = iter([False, False, True])
+    with pytest.raises(ClosedError, match="was closed while it was read"):
+        client.read(FramePointer(topic=TOPIC, partition=0, offset=20), lambda: next(answers))
