@@ -94,12 +94,15 @@ def test_a_run_is_seen_and_ends_its_page(house: House) -> None:
                 seqs.append(event["seq"])
                 assert seq_in(answer.content) == event["seq"]
         assert seqs == sorted(set(seqs))
-        (row,) = client.get("/api/v1/streams").json()["streams"]
-        assert (row["stream"], row["state"], row["width"], row["codec"]) == ("gate", "running", 320, "jpeg")
+
+        def row() -> list[Any]:
+            (found,) = client.get("/api/v1/streams").json()["streams"]
+            return [found[name] for name in ("stream", "state", "width", "codec")]
+
+        until(lambda: row() == ["gate", "running", 320, "jpeg"], "the stream as the pipeline has it")
         until(lambda: client.get("/readyz").status_code == 200, "a ready pipeline")
-        system = client.get("/api/v1/system").json()
-        assert system["pipelines"][0]["publication"]["pid"] == run.pid
-        assert 'framehop_ring_slots{lane="main"' in client.get("/metrics").text
+        until(lambda: str(run.pid) in client.get("/api/v1/system").text, "the pipeline")
+        until(lambda: 'framehop_ring_slots{lane="main"' in client.get("/metrics").text, "its ring")
     run.send_signal(signal.SIGINT)
     _, stderr = run.communicate(timeout=60)
     assert (run.returncode, b"Traceback" in stderr) == (130, False), stderr.decode()

@@ -26,6 +26,7 @@ from framehop.web.operations import OPERATIONS
 from framehop.web.pipelines import Pipelines
 from framehop.web.totals import MAX_LABELLED
 from tests.pages import Filled, client_of, until_indexed
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "deploy" / "grafana" / "framehop.json"
@@ -61,6 +62,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         patch.setattr(desk_module, "look_at_pipelines", lambda _at: Pipelines(reports=(REPORT,)))
         with client_of(log.path) as client:
             until_indexed(client, 1)
+            until(lambda: client.get("/api/v1/lag").json()["partitions"], "a look at the lag")
+            until(lambda: client.get("/api/v1/system").json()["pipelines"], "a look at the pipelines")
             yield client
 
 

@@ -131,10 +131,10 @@ def test_the_picture_of_a_stream_is_the_newest_with_boxes(
     assert (record and record.event.seq) == shown
 
 
-def test_the_pace_is_that_of_the_last_seconds() -> None:
+def test_the_pace_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "now_us", lambda: NOW_US)
     live = LiveState()
-    now = now_us()
-    live.note([recorded(event_of(seq), appended_us=now - 11 * S + seq * S // 10) for seq in range(110)])
+    live.note([recorded(event_of(seq), appended_us=NOW_US - 11 * S + seq * S // 10) for seq in range(110)])
     assert live.streams()["gate"].per_s == pytest.approx(10, rel=0.15)
 
 

@@ -133,11 +133,6 @@ class LiveState:
             life = self._streams.get(stream)
             return None if life is None else life.shown
 
-    def lanes(self) -> list[str]:
-        """Return the lanes of the streams' newest events."""
-        with self._lock:
-            return sorted({life.last.event.lane for life in self._streams.values()})
-
     def forget(self) -> None:
         """Forget everything: another log is in its place."""
         with self._lock:

@@ -33,7 +33,7 @@ class Totals:
     """Counters that only grow, of bounded number. Use under a lock."""
 
     def __init__(self) -> None:
-        self.frames: Counter[tuple[str, str, str]] = Counter()  # stream, stage of skipping, outcome
+        self.frames: Counter[tuple[str, str, str]] = Counter()  # stream, lane, outcome
         self.objects: Counter[str] = Counter()
         self.stages: dict[str, Histogram] = {}
         self._streams: set[str] = set()
