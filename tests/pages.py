@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from framehop.log import LogAt, open_log
+from framehop.log import LogAt, LogOptions, open_log
 from framehop.testing.synthetic import jpeg
 from framehop.timing import now_us
 from framehop.types import DetectedObject, Event, Frame, FrameKey, FrameRecord, Outcome, rfc3339
@@ -25,6 +25,7 @@ class Filled:
 
     path: Path
     events: list[Event] = field(default_factory=list)
+    options: LogOptions | None = None
 
     def put(
         self,
@@ -38,7 +39,11 @@ class Filled:
     ) -> list[Event]:
         """Put pictures into a new epoch of a stream, and an event for each."""
         pictures = [jpeg()] if pictures is None else pictures
-        with open_log(self.path) as log, log.writer() as writer, log.consumer("detect-main", member="test") as consumer:
+        with (
+            open_log(self.path, options=self.options) as log,
+            log.writer() as writer,
+            log.consumer("detect-main", member="test") as consumer,
+        ):
             state = writer.open_stream(stream, source=f"test:{stream}", finite=False)
             for seq, payload in enumerate(pictures):
                 now = now_us()

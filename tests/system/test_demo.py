@@ -48,7 +48,7 @@ def test_demo_leaves_a_wall_a_clean_log_and_a_report(house: House) -> None:
 def _type_what_it_says(house: House, said: str) -> None:
     """The last lines are commands for the shell that the demo was started from."""
     lines = said.partition("next:\n")[2].splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines[:3]:
         done = subprocess.run(
             line, shell=True, cwd=house.path, env=house.env, capture_output=True, timeout=120, check=False

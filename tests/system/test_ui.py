@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -218,3 +219,16 @@ def test_an_address_that_is_none_is_refused() -> None:
     for address in ("host:", "host:http", "host:70000"):
         with pytest.raises(ConfigError, match="HOST:PORT"):
             place_of(ui=False, address=address)
+
+
+@pytest.mark.parametrize("words", [["ui"], ["run", "testsrc", "--ui"]])
+def test_a_missing_extra_is_named(house: House, words: list[str]) -> None:
+    """Before anything starts, and by those that need it alone."""
+    program = "import sys; sys.modules['uvicorn'] = None; from framehop.cli import main; main()"
+    command = [sys.executable, "-c", program, *words, "--log", str(house.log)]
+    done = subprocess.run(command, env=house.env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "the page needs uvicorn: " in done.stderr
+    assert "[web]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert not house.log.exists()

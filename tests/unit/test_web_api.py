@@ -15,6 +15,10 @@ import msgspec
 import pytest
 
 from framehop._core import decode_jpeg, read_jpeg_header
+from framehop.log import LogOptions
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.retention import Retention
+from framehop.log.sqlite import connect
 from framehop.testing.synthetic import jpeg, truncated_jpeg
 from framehop.types import Event
 from tests.pages import Filled, client_of, until_indexed
@@ -142,6 +146,21 @@ def test_boxes_are_drawn_where_the_event_has_them(page: httpx.Client, filled: Fi
 def test_a_frame_that_is_not_there_is_gone(page: httpx.Client, filled: Filled) -> None:
     where = place(filled.events[0]).rpartition("/")[0]
     assert "retention has taken it" in got(page, f"{where}/4000", 410)["error"]
+
+
+def test_a_frame_that_retention_took_is_gone(log: Filled) -> None:
+    log.options = LogOptions(segment_bytes=4096)
+    first, *_ = log.put("gate", pictures=[jpeg(shade=shade) for shade in range(60)])
+    (last,) = log.put("gate")  # in a segment of its own
+    with client_of(log.path) as page:
+        until_indexed(page, 61)
+        db = connect(log.path / "index.db")
+        Retention(LogPaths(log.path), LogOptions(segment_bytes=4096, retain_bytes=20_000)).apply(db)
+        db.close()
+        assert "retention has taken it" in got(page, place(first), 410)["error"]
+        assert page.get(place(last)).status_code == 200
+        assert got(page, f"/api/v1/events/{first.event_id}")["seq"] == 0
+        until(lambda: got(page, "/api/v1/system")["figures"]["gaps"], "the gap")
 
 
 @pytest.mark.parametrize("end", ["x/0/0?width=0", "x/0/0?width=-1", "x/y/0", "x/0/-1", "x/0/99999999999999999999"])

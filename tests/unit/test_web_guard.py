@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from framehop.errors import ConfigError
 from framehop.web import access as access_module
+from framehop.web import protocol
 from framehop.web.access import Access, make_token, read_token
 from framehop.web.errors import ApiError
 from framehop.web.guard import CSP
-from tests.pages import client_of
+from tests.pages import Filled, client_of, until_indexed
+from tests.waiting import until
 
 TOKEN = "correct-horse-battery"
 
@@ -161,6 +165,61 @@ def test_a_guesser_is_slowed_down(locked: httpx.Client) -> None:
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 61
     assert locked.post("/api/v1/login", json={"token": TOKEN}).status_code == 429
     assert locked.get("/api/v1/streams", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 429
+
+
+# ---------------------------------------------------------------- clients that behave badly
+
+
+def closed(client: socket.socket) -> bool:
+    """Return whether the other side closes the connection, without reading what it sends first."""
+    client.settimeout(60)
+    try:
+        while client.recv(1 << 20):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def served(client: socket.socket) -> bool:
+    """Return whether the other side, in this process, has the connection open."""
+    ours = client.getsockname()
+    return any(found.raddr == ours for found in psutil.Process().net_connections("tcp"))
+
+
+def test_who_sends_no_request_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "REQUEST_S", 0.2)
+    with (
+        client_of(tmp_path / "none") as page,
+        socket.create_connection(("127.0.0.1", page.base_url.port)) as silent,
+        socket.create_connection(("127.0.0.1", page.base_url.port)) as slow,
+    ):
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+        assert closed(silent)
+        assert closed(slow)
+        assert page.get("/healthz").text == "ok\n"
+
+
+def test_who_takes_no_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's own queue is bounded, and the client is let go in the end."""
+    monkeypatch.setattr(protocol, "TAKE_S", 0.2)
+    log = Filled(tmp_path / "log")
+    log.put("gate")
+    with (
+        client_of(log.path) as page,
+        socket.create_connection(("127.0.0.1", page.base_url.port)) as deaf,
+    ):
+        until_indexed(page, 1)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.sendall(b"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+        def told_in_vain() -> bool:
+            log.put("gate", pictures=[b"x"] * 10, labels=("x" * 100_000,))
+            return not served(deaf)
+
+        assert served(deaf)
+        until(told_in_vain, "the end of its connection")
+        assert page.get("/healthz").text == "ok\n"
 
 
 # ---------------------------------------------------------------- the parts

@@ -73,10 +73,10 @@ def print_next(directory: Path) -> None:
     out.print(f"\nvideo wall: {typed(directory / 'wall.mp4')}\nnext:", soft_wrap=True, markup=False)
     framehop, log = command(), typed(directory / "log")
     for line in (
-        f"{framehop} ui --log {log}",
         f"{framehop} tail --log {log} --from beginning --no-follow",
         f"{framehop} annotate --log {log} --stream bikes {typed(directory / 'bikes.mp4')}",
         f"{framehop} audit --log {log}",
+        f"{framehop} ui --log {log}",
         f"{framehop} run YOUR.mp4",
     ):
         out.print(f"  {line}", soft_wrap=True, markup=False)

@@ -88,10 +88,10 @@ class Api:
         return await self._desk.pool.run(self._list)
 
     def _list(self) -> bytes:
-        looked = self._desk.pipelines.latest(PATIENCE_S)
+        looked = self._desk.sources.latest(PATIENCE_S)
         now = now_us()
         asked = now - int((looked.age_s or 0.0) * 1e6)
-        rows = stream_rows(looked.value.reports, self._desk.live.streams(), now, asked)
+        rows = stream_rows(looked.value, self._desk.live.streams(), now, asked)
         return encoded(StreamList(streams=rows, now_us=now))
 
     async def events(self, request: Request) -> Response:

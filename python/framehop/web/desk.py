@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Self
 
 import msgspec
 
 from framehop.errors import FramehopError
 from framehop.log import LogAt
+from framehop.pipeline.supervisor.reporter import Rate
+from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.types import Event, Gap, PartitionLag
 from framehop.web.feed import Feed
 from framehop.web.following import Follower
@@ -16,7 +19,7 @@ from framehop.web.index import EventIndex
 from framehop.web.live import LiveState
 from framehop.web.look import Look
 from framehop.web.pictures import Pictures
-from framehop.web.pipelines import Pipelines, look_at_pipelines
+from framehop.web.pipelines import Pipelines, look_at_pipelines, look_at_streams
 from framehop.web.pool import Pool
 from framehop.web.taking import Intake
 
@@ -42,7 +45,9 @@ class Desk:
         self.picture_pool = Pool("framehop-ui-pictures", threads=2, waiting=64)
         self.pictures = Pictures(self.picture_pool, self.follower.log, self.event)
         self.pipelines = Look("framehop-ui-status", lambda: look_at_pipelines(at), Pipelines())
+        self.sources = Look("framehop-ui-streams", lambda: look_at_streams(at), list[StreamStatus]())
         self.gaps = Look("framehop-ui-gaps", self._read_gaps, list[Gap](), every_s=GAPS_EVERY_S)
+        self.ends = Rate()  # of the frames that the log takes
         self._lags: dict[str, Look[list[PartitionLag]]] = {}
 
     def start(self) -> None:
@@ -59,7 +64,10 @@ class Desk:
         return self._lags[lane]
 
     def _read_lag(self, lane: str) -> list[PartitionLag]:
-        return self.follower.log().lag(f"detect-{lane}")
+        found = self.follower.log().lag(f"detect-{lane}")
+        if lane == LANE:
+            self.ends.note(time.monotonic(), sum(partition.end for partition in found))
+        return found
 
     def _read_gaps(self) -> list[Gap]:
         return self.follower.log().gaps()
@@ -78,6 +86,7 @@ class Desk:
         """End the threads, without waiting for a log that does not answer. Closing twice is harmless."""
         self.follower.close()
         self.pipelines.close()
+        self.sources.close()
         self.gaps.close()
         for look in self._lags.values():
             look.close()

@@ -27,7 +27,9 @@ class Subscriber:
         self._bytes = self._dropped = 0
         self.ready = asyncio.Event()
 
-    def offer(self, records: Sequence[EventRecord]) -> None:
+    def offer(self, records: Sequence[EventRecord], lost: int = 0) -> None:
+        """Queue what is wanted of new events, before which `lost` others were dropped, wanted or not."""
+        self._dropped += lost
         for record in records:
             if not self._streams or record.event.stream in self._streams:
                 self._push(record.raw)
@@ -56,6 +58,7 @@ class Feed:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pending: deque[EventRecord] = deque(maxlen=MAX_PENDING)
+        self._lost = 0  # of those on the way, as the loop was busy for too long
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._subscribers: set[Subscriber] = set()
@@ -69,6 +72,7 @@ class Feed:
     def publish(self, records: Sequence[EventRecord]) -> None:
         """Hand events to the clients. Thread-safe, and never waits for them."""
         with self._lock:
+            self._lost += max(0, len(self._pending) + len(records) - MAX_PENDING)
             self._pending.extend(records)
             if self._scheduled or self._loop is None or not records:
                 return
@@ -78,11 +82,11 @@ class Feed:
 
     def _spread(self) -> None:
         with self._lock:
-            records = list(self._pending)
+            records, lost = list(self._pending), self._lost
             self._pending.clear()
-            self._scheduled = False
+            self._scheduled, self._lost = False, 0
         for subscriber in self._subscribers:
-            subscriber.offer(records)
+            subscriber.offer(records, lost)
         for stream in {record.event.stream for record in records} & self._waiting.keys():
             for future in self._waiting[stream]:
                 if not future.done():

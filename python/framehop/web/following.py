@@ -100,7 +100,8 @@ class Follower:
             with log.events(since_us=self._taker.begin()) as reader:
                 last_s = time.monotonic()
                 while not self._stop.is_set():
-                    if records := reader.poll(BATCH, POLL_S):
+                    # Only without a wait is nothing the end of the log: a broker may take longer than that for its first answer.
+                    if records := reader.poll(BATCH, 0.0 if self._catching_up else POLL_S):
                         self._taker.take(records)
                         last_s, self._error = time.monotonic(), ""
                     elif not self._at_end(place):

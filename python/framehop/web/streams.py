@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from framehop.errors import InvalidArgumentError
-from framehop.pipeline.control_plane import PipelineReport
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.types import parse_rfc3339
 from framehop.web.answers import NONE, StreamRow
@@ -19,11 +18,11 @@ GIVEN_UP_US = 60_000_000  # a stream of which only events are known is not waite
 
 
 def stream_rows(
-    reports: Iterable[PipelineReport], seen: Mapping[str, StreamSeen], now_us: int, asked_us: int
+    statuses: Iterable[StreamStatus], seen: Mapping[str, StreamSeen], now_us: int, asked_us: int
 ) -> list[StreamRow]:
-    """Return a row per stream, by name. Pushed streams and those of other hosts are known by their events alone. `asked_us`: when
-    the pipelines said what they report."""
-    read = {status.stream: status for report in reports for status in report.streams}
+    """Return a row per stream, by name. `statuses`: of those that pipelines of this host read, as they said at `asked_us`; others
+    are known by their events alone."""
+    read = {status.stream: status for status in statuses}
     names = sorted(read.keys() | seen.keys())
     return [_row(name, read.get(name), seen.get(name), now_us, asked_us) for name in names]
 

@@ -25,7 +25,7 @@ def system_of(desk: Desk, lag: Look[list[PartitionLag]], patience_s: float) -> S
         of = desk.live.figures
         outcomes, reasons, stages, batches = of.outcomes(now), of.reasons(now), of.stages(now), of.batches(now)
     figures = Figures(
-        frames_per_s_in=frames_in(reports),
+        frames_per_s_in=frames_in(reports) or round(desk.ends.per_s, 3),
         frames_per_s_out=round(outcomes.total() / SECONDS, 3),
         lag_messages=sum(partition.messages for partition in partitions),
         lag_seconds=lag_seconds(partitions),
