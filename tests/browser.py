@@ -17,8 +17,6 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-expect = pytest.importorskip("playwright.sync_api", reason="needs playwright, a package of the extra tools").expect
-expect.set_options(timeout=30_000)  # the machine may be busy
 AXE = "axe-core@4.14.1"
 CACHE = Path.home() / ".cache" / "framehop"
 # In the page: what a tile's canvas shows. The lowest row of the box is free of labels; only boxes have colours there.
@@ -39,12 +37,11 @@ SAMPLE = """(tile) => {
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start a browser without a window. Skips the test, with the reason, where there is none."""
-    from playwright.sync_api import sync_playwright
-
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, a package of the extra tools")
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("needs chromium: apt-get install chromium")
-    with sync_playwright() as driver:
+    with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else [])
         try:
             yield browser

@@ -1,6 +1,11 @@
-"""Where things are on the page."""
+"""Where things are on the page, and how to wait for them."""
 
 from __future__ import annotations
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright, a package of the extra tools").expect
+expect.set_options(timeout=30_000)  # the machine may be busy
 
 
 def tile(name: str) -> str:

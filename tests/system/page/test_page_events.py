@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import expect
 from tests.page_world import box_left
+from tests.system.page.places import expect
 from tests.waiting import until
 
 if TYPE_CHECKING:

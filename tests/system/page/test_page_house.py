@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import expect, violations, visiting
+from tests.browser import violations, visiting
 from tests.page_world import Stream, World
-from tests.system.page.places import VIEWS, tile
+from tests.system.page.places import VIEWS, expect, tile
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser import SAMPLE, expect
+from tests.browser import SAMPLE
 from tests.page_world import BITS, Stream, World, box_left, now_us
-from tests.system.page.places import tile
+from tests.system.page.places import expect, tile
 from tests.waiting import until
 
 if TYPE_CHECKING:
