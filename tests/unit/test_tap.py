@@ -240,6 +240,7 @@ def test_a_tap_too_many_is_refused(worker: Worker) -> None:
 
 
 def test_garbage_among_the_notices_is_only_counted(worker: Worker, tap: Tap) -> None:
+    assert worker.board._socket is not None
     worker.board._socket.send_multipart([b"gate\0", b"\xff"])
     worker.board._socket.send_multipart([b"gate\0"])
     live_frame(worker, tap, 1)
