@@ -106,7 +106,7 @@ class _RingTap:
         """Take one notice; those that do not parse are left out."""
         while True:
             try:
-                return parse_notice(self.socket.recv_multipart(zmq.NOBLOCK))
+                return parse_notice(b"".join(self.socket.recv_multipart(zmq.NOBLOCK)))
             except zmq.Again:
                 return None
             except BadMessageError:

@@ -72,7 +72,7 @@ class NoticeBoard:
     def _tell(self, notice: Notice, stream: str) -> None:
         assert self._socket is not None
         with contextlib.suppress(zmq.ZMQError):  # a publisher drops what a tap does not take
-            self._socket.send_multipart(encode_notice(notice, stream), zmq.NOBLOCK)
+            self._socket.send(encode_notice(notice, stream), zmq.NOBLOCK)
 
     def close(self) -> None:
         """Closing twice is harmless."""
