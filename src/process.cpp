@@ -8,6 +8,7 @@
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/base/failpoint.hpp"
+#include "gil.hpp"
 
 namespace framehop::python {
 namespace {
@@ -26,6 +27,13 @@ void register_process(py::module_& module) {
     module.def("arm_failpoint", &arm_failpoint, py::arg("name"), py::arg("nth") = 1);
     module.def("failpoint", &failpoint, py::arg("name"));
     module.def("raise_descriptor_limit", &raise_descriptor_limit);
+    module.def(
+        "need_descriptors",
+        [](std::size_t count, const std::string& what) {
+            const GilRelease release;
+            need_descriptors(count, what);
+        },
+        py::arg("count"), py::arg("what"));
     module.def("die_with_parent", &die_with_parent, py::arg("parent_pid"));
 }
 

@@ -221,6 +221,19 @@ TEST_F(Frames, closing_the_sender_ends_all_leases) {
     EXPECT_EQ(leases(), 0U);
 }
 
+TEST_F(Frames, both_ends_may_go_in_the_middle_of_a_frame) {
+    for (std::int64_t round = 0; round < 8; ++round) {
+        auto receiver = std::make_unique<FrameReceiver>(send_at(kAnyPort, open_to_all()).address(),
+                                                        of_all(wire::Delivery::lossless));
+        meet(*receiver);
+        EXPECT_TRUE(sender->try_send(frame_in(lease(round))));
+        EXPECT_TRUE(sender->try_send(frame_in(lease(round))));
+        receiver.reset();
+        sender.reset();
+        EXPECT_EQ(leases(), 0U);
+    }
+}
+
 TEST_F(Frames, a_want_that_claims_what_was_never_sent_ends_the_connection) {
     RawSocket liar(ZMQ_DEALER, send_at(kAnyPort, open_to_all()).address(), false);
     liar.watch();

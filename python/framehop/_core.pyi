@@ -28,6 +28,10 @@ def failpoint(name: str) -> None:
 def raise_descriptor_limit() -> None:
     """Raise this process's limit of file descriptors as far as that goes without privileges, soft to hard. Thread-safe."""
 
+def need_descriptors(count: int, what: str) -> None:
+    """Raise SystemCallError, naming the limit, if `count` (256 at most) more file descriptors cannot be opened now. Whoever is
+    about to use libzmq asks, since that aborts the process when there is none. `what` needs them. Thread-safe."""
+
 def die_with_parent(parent_pid: int) -> None:
     """Have the kernel kill this process when the thread that spawned it ends (PR_SET_PDEATHSIG, SIGKILL).
 

@@ -172,7 +172,7 @@ def test_a_jpeg_arrives_as_it_is(sender: FrameSender, receiver: FrameReceiver | 
     assert sender.send_jpeg(jpeg, tag=FrameTag("gate", 1, 0), width=SIZE[1], height=SIZE[0])
     frame = take(sender, receiver)
     assert bytes(frame.payload) == jpeg
-    assert decode_jpeg(frame.payload).shape == (*SIZE, 3)
+    assert decode_jpeg(bytes(frame.payload)).shape == (*SIZE, 3)
     with pytest.raises(InvalidArgumentError, match="JPEG"):
         frame.array()
 
@@ -247,13 +247,18 @@ def test_a_receiver_stopped_by_a_signal_is_cut_off_and_comes_back(house: House) 
                 sent = sum(house.send(sender, seq) for seq in range(8))
                 assert sent == 4, "a stopped receiver gets its credits and no more"
                 notes: list[str] = []
-                until(lambda: notes.extend(sender.poll(0.05)[1]) or not sender.receivers, "the end")
+                until(lambda: noted(notes, sender) and not sender.receivers, "the end")
                 assert "nothing was heard of it" in notes[-1]
-                until(lambda: (sender.poll(0.01) and house.is_free) or house.is_free, "the slots")
+                until(lambda: house.is_free, "the slots")
                 os.kill(stopped.pid, signal.SIGCONT)
                 until(lambda: sender.poll(0.05) and sender.receivers, "the receiver again")
             finally:
                 stopped.kill()
+
+
+def noted(notes: list[str], sender: FrameSender) -> bool:
+    notes += sender.poll(0.05)[1]
+    return True
 
 
 def test_with_skip_nobody_waits_for_a_lossless_receiver(house: House, sender: FrameSender) -> None:

@@ -240,6 +240,7 @@ def test_a_tap_too_many_is_refused(worker: Worker) -> None:
 
 
 def test_garbage_among_the_notices_is_only_counted(worker: Worker, tap: Tap) -> None:
+    assert worker.board._socket is not None
     worker.board._socket.send_multipart([b"gate\0", b"\xff"])
     worker.board._socket.send_multipart([b"gate\0"])
     live_frame(worker, tap, 1)
@@ -264,7 +265,7 @@ def test_notices_come_back_as_they_were() -> None:
     for notice in (Shown("gate", 1, 2, 3, 4), Known(make_event(record_of(1)))):
         assert parse_notice(encode_notice(notice, "gate")) == notice
     with pytest.raises(BadMessageError):
-        parse_notice([b"gate\0", b"[" * 9999])
+        parse_notice(b"gate\0" + b"[" * 9999)
 
 
 def test_attach_finds_the_rings(worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

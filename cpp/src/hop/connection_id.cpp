@@ -24,7 +24,9 @@ ConnectionId::ConnectionId(zmq_msg_t* message) noexcept {
 }
 
 void ConnectionId::end() const noexcept {
-    if (cookie_ != 0 && cookie_of(fd_) == cookie_) ::shutdown(fd_, SHUT_RDWR);
+    if (!is_gone()) ::shutdown(fd_, SHUT_RDWR);
 }
+
+bool ConnectionId::is_gone() const noexcept { return cookie_ == 0 || cookie_of(fd_) != cookie_; }
 
 }  // namespace framehop::hop

@@ -15,6 +15,8 @@ class ConnectionId {
     explicit ConnectionId(zmq_msg_t* message) noexcept;
     // Ends the connection if it still stands. libzmq's thread finds the end of the stream, and frees what was queued.
     void end() const noexcept;
+    // Whether libzmq has let go of it.
+    [[nodiscard]] bool is_gone() const noexcept;
 
   private:
     int fd_ = -1;

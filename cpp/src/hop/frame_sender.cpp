@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <thread>
 #include <utility>
 
 #include "drain.hpp"
@@ -15,6 +16,8 @@ namespace {
 
 // Silent receivers are looked for so often.
 constexpr std::chrono::milliseconds kLook{250};
+// What closing waits for connections to end; they do so at once.
+constexpr std::chrono::seconds kEnd{2};
 // A welcome, and as many frames as there can be credits for: credits decide, libzmq's bound is never reached.
 constexpr int kHighWater = static_cast<int>(wire::kMaxFrameCredits) + 8;
 // What libzmq may keep of a receiver's wants while nobody polls.
@@ -97,6 +100,17 @@ class FrameSender::Impl {
         socket_.bind();
     }
 
+    // libzmq (4.3) aborts the process when a connection ends in the middle of a frame while its socket is being closed.
+    // So the connections end first, and the socket is closed once libzmq has let go of them.
+    ~Impl() {
+        if (!socket_.ours()) return;
+        for (const auto& [route, row] : book_.rows()) end(row.connection);
+        const auto deadline = Clock::now() + kEnd;
+        while (!all_gone() && Clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
     bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, SenderEvents& events) {
         const auto deadline = Clock::now() + timeout;
         for (;;) {
@@ -151,6 +165,17 @@ class FrameSender::Impl {
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 
   private:
+    void end(const ConnectionId& connection) {
+        connection.end();
+        static_cast<void>(all_gone());
+        ending_.push_back(connection);
+    }
+
+    bool all_gone() noexcept {
+        std::erase_if(ending_, [](const ConnectionId& connection) { return connection.is_gone(); });
+        return ending_.empty();
+    }
+
     // Takes what has come; false if nothing has.
     bool serve(SenderEvents& events) {
         const std::size_t notes = events.notes.size();
@@ -183,7 +208,7 @@ class FrameSender::Impl {
     }
 
     void turn_away(const std::string& route, zmq_msg_t* message, Heard heard, SenderEvents& events) {
-        ConnectionId(message).end();
+        end(ConnectionId(message));
         book_.forget(route);
         if (heard == Heard::malformed) ++malformed_;
         if (!events.notes.empty()) return;  // a stranger must not fill the log
@@ -225,7 +250,7 @@ class FrameSender::Impl {
 
     void cut_off_silent(SenderEvents& events) {
         for (const ReceiverRow& row : book_.take_silent(Clock::now() - options_.silence)) {
-            row.connection.end();
+            end(row.connection);
             events.notes.push_back("cut off " + row.address + ": nothing was heard of it for " +
                                    std::to_string(std::chrono::ceil<std::chrono::seconds>(options_.silence).count()) +
                                    " s, with " + std::to_string(row.sent - row.received) + " frames on their way");
@@ -235,6 +260,7 @@ class FrameSender::Impl {
     SenderOptions options_;
     NetSocket socket_;
     ReceiverBook book_;
+    std::vector<ConnectionId> ending_;
     std::uint64_t malformed_ = 0;
     std::uint64_t refused_ = 0;
 };

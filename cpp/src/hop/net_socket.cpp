@@ -73,7 +73,7 @@ NetSocket::NetSocket(int type, const std::string& address, bool has_keys, bool i
 NetSocket::~NetSocket() { close(); }
 
 void NetSocket::close() noexcept {
-    if (::getpid() != owner_pid_) {
+    if (!ours()) {
         static_cast<void>(gatekeeper_.release());  // its socket is the parent's, too
         return;
     }
@@ -85,8 +85,10 @@ void NetSocket::close() noexcept {
     }
 }
 
+bool NetSocket::ours() const noexcept { return ::getpid() == owner_pid_; }
+
 void NetSocket::check_owner() const {
-    if (::getpid() == owner_pid_) return;
+    if (ours()) return;
     throw Error(Errc::closed, "this socket for frames belongs to process " + std::to_string(owner_pid_) +
                                   ": a forked child must open its own");
 }

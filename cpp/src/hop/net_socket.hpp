@@ -44,8 +44,9 @@ class NetSocket {
     // Call one of these before bind or connect.
     void secure(const SenderKeys& keys);
     void secure(const ReceiverKeys& keys);
-    void bind();     // replaces an ipc:// socket file that a dead predecessor left
-    void connect();  // and again whenever the connection ends
+    void bind();                               // replaces an ipc:// socket file that a dead predecessor left
+    void connect();                            // and again whenever the connection ends
+    [[nodiscard]] bool ours() const noexcept;  // false in a forked child
     // The address, with the port that was found.
     [[nodiscard]] const std::string& address() const noexcept { return address_; }
 

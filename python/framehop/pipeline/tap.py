@@ -106,7 +106,7 @@ class _RingTap:
         """Take one notice; those that do not parse are left out."""
         while True:
             try:
-                return parse_notice(self.socket.recv_multipart(zmq.NOBLOCK))
+                return parse_notice(b"".join(self.socket.recv_multipart(zmq.NOBLOCK)))
             except zmq.Again:
                 return None
             except BadMessageError:
@@ -205,7 +205,7 @@ class Tap:
     def filenos(self) -> list[int]:
         """Return descriptors of which one becomes readable when there may be something to take. Call `wait` with no time until it
         returns None before each look at them, or they stay silent."""
-        return [fd for ring in self._rings for fd in (ring.socket.FD, ring.reader.fileno())]
+        return [fd for ring in self._rings for fd in (int(ring.socket.getsockopt(zmq.FD)), ring.reader.fileno())]
 
     def close(self) -> None:
         """Let go of everything but frames that were handed out."""

@@ -11,12 +11,14 @@ from typing import Self
 
 import zmq
 
+from framehop import _core
 from framehop.decode import Decoded
 from framehop.pipeline.notices import Known, Notice, Shown, encode_notice
 from framehop.types import Event
 
 logger = logging.getLogger(__name__)
 
+DESCRIPTORS = 16  # a context, a socket, and some taps
 KEPT = 256  # notices for each tap
 LARGEST_SUBSCRIPTION = 1 << 10
 
@@ -26,23 +28,30 @@ class NoticeBoard:
     thread."""
 
     def __init__(self, path: str) -> None:
-        self._context = zmq.Context()
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)
         self._listeners: set[bytes] = set()
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._socket: zmq.Socket[bytes] | None = None
         try:
-            for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, KEPT), (zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)):
-                self._socket.set(option, value)
-            self._socket.bind(f"ipc://{path}")
-            Path(path).chmod(0o600)
+            _core.need_descriptors(DESCRIPTORS, "the notices for taps")  # libzmq aborts the process when it finds none
+            self._context = zmq.Context()
+            self._socket = self._context.socket(zmq.XPUB)
+            self._bind(self._socket, path)
         except (zmq.ZMQError, OSError) as error:
             logger.warning("taps cannot hear of the pictures of this worker: %s: %s", path, error)
+            self.close()
+
+    def _bind(self, socket: zmq.Socket[bytes], path: str) -> None:
+        for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, KEPT), (zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)):
+            socket.set(option, value)
+        socket.bind(f"ipc://{path}")
+        Path(path).chmod(0o600)
 
     def shown(self, frames: Iterable[Decoded]) -> None:
         """Tell of pictures that were just published."""
-        self._look()
-        if not self._listeners:
+        if self._socket is None:
             return
-        for frame in frames:
+        self._look(self._socket)
+        for frame in frames if self._listeners else ():
             key, ref = frame.record.meta.key, frame.ref
             self._tell(Shown(key.stream, key.epoch, key.seq, ref.slot, ref.generation), key.stream)
 
@@ -51,23 +60,28 @@ class NoticeBoard:
         if self._listeners:
             self._tell(Known(event), event.stream)
 
-    def _look(self) -> None:
+    def _look(self, socket: zmq.Socket[bytes]) -> None:
         """Note which streams taps want now; a tap that has died is taken off by libzmq."""
-        while self._socket.EVENTS & zmq.POLLIN:
-            message = self._socket.recv(zmq.NOBLOCK)
+        while int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            message = socket.recv(zmq.NOBLOCK)
             if message[:1] == b"\x01":
                 self._listeners.add(message[1:])
             else:
                 self._listeners.discard(message[1:])
 
     def _tell(self, notice: Notice, stream: str) -> None:
+        assert self._socket is not None
         with contextlib.suppress(zmq.ZMQError):  # a publisher drops what a tap does not take
-            self._socket.send_multipart(encode_notice(notice, stream), zmq.NOBLOCK)
+            self._socket.send(encode_notice(notice, stream), zmq.NOBLOCK)
 
     def close(self) -> None:
         """Closing twice is harmless."""
-        self._socket.close()
-        self._context.term()
+        self._listeners.clear()
+        if self._socket is not None:
+            self._socket.close()
+        if self._context is not None:
+            self._context.term()
+        self._socket = self._context = None
 
     def __enter__(self) -> Self:
         return self
