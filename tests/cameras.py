@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
+from tests.waiting import until
+
 SERVER = Path(__file__).with_name("rtsp_server.py")
 SYSTEM_PYTHON = "/usr/bin/python3"  # GStreamer's bindings are the system's
+NGINX = "/usr/sbin/nginx"
+RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 BOUNDARY = "frontier"
+GARBAGE = bytes(range(256))
 
 Serve = Callable[[socket.socket], None]
 
@@ -23,9 +28,11 @@ Serve = Callable[[socket.socket], None]
 class RtspServer:
     """GStreamer's RTSP server with clips, in a process of its own, which may be killed, started again, stopped and continued."""
 
-    def __init__(self, clips: dict[str, Path], *, credentials: str = "") -> None:
-        """`clips`: by path, as /cam. `credentials`: USER:PASSWORD, which it then asks for."""
+    def __init__(self, clips: dict[str, Path], *, credentials: str = "", certificate: Path | None = None) -> None:
+        """`clips`: by path, as /cam. `credentials`: USER:PASSWORD, which it then asks for. `certificate`: with its key,
+        for TLS, which needs credentials."""
         self._clips = clips
+        self._certificate = certificate
         self._credentials = credentials
         self.port = 0
         self.start()
@@ -33,7 +40,15 @@ class RtspServer:
     def start(self) -> None:
         """Start it, again on its port if it had one."""
         mounts = [f"{path}={_pipeline(clip)}" for path, clip in self._clips.items()]
-        command = [SYSTEM_PYTHON, "-I", str(SERVER), str(self.port), self._credentials, *mounts]
+        command = [
+            SYSTEM_PYTHON,
+            "-I",
+            str(SERVER),
+            str(self.port),
+            self._credentials,
+            str(self._certificate or ""),
+            *mounts,
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -41,7 +56,7 @@ class RtspServer:
         self.port = int(line)
 
     def url(self, path: str, user: str = "") -> str:
-        return f"rtsp://{user}{'@' if user else ''}127.0.0.1:{self.port}{path}"
+        return f"rtsp{'s' if self._certificate else ''}://{user}{'@' if user else ''}127.0.0.1:{self.port}{path}"
 
     def kill(self) -> None:
         self._process.kill()
@@ -61,8 +76,9 @@ class RtspServer:
 
 
 def _pipeline(clip: Path) -> str:
+    demuxer = "tsdemux" if clip.suffix == ".ts" else "qtdemux"
     codec = "h265" if "265" in clip.name else "h264"
-    return f"filesrc location={clip} ! qtdemux ! {codec}parse config-interval=-1 ! rtp{codec[0]}{codec[1:]}pay name=pay0 pt=96"
+    return f"filesrc location={clip} ! {demuxer} ! {codec}parse config-interval=-1 ! rtp{codec[0]}{codec[1:]}pay name=pay0 pt=96"
 
 
 class _Tcp(socketserver.ThreadingTCPServer):
@@ -99,7 +115,38 @@ def silent(connection: socket.socket) -> None:
 def garbage(connection: socket.socket) -> None:
     """Answer with what is no protocol at all."""
     connection.recv(4096)
-    connection.sendall(bytes(range(256)) * 64)
+    connection.sendall(GARBAGE * 64)
+
+
+def through(port: int, spoilt: threading.Event) -> Serve:
+    """Return what passes on all that the camera at `port` sends, and garbage in its place while `spoilt` is set."""
+
+    def serve(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as camera:
+            threading.Thread(target=_pass_on, args=(connection, camera), daemon=True).start()
+            while data := camera.recv(65536):
+                connection.sendall(
+                    (GARBAGE * (len(data) // len(GARBAGE) + 1))[: len(data)] if spoilt.is_set() else data
+                )
+
+    return serve
+
+
+def _pass_on(client: socket.socket, camera: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := client.recv(65536):
+            camera.sendall(data)
+        camera.shutdown(socket.SHUT_WR)
+
+
+def redirecting(protocol: str, to: str) -> Serve:
+    """Return what sends every client elsewhere. `protocol`: as HTTP/1.0."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(f"{protocol} 302 Found\r\nCSeq: 1\r\nLocation: {to}\r\n\r\n".encode())
+
+    return serve
 
 
 def answering(kind: str, body: Iterable[bytes], *, then: Serve | None = None) -> Serve:
@@ -123,6 +170,14 @@ def mjpeg(jpegs: Iterable[bytes], *, then: Serve | None = None) -> Serve:
     return answering(f"multipart/x-mixed-replace;boundary={BOUNDARY}", parts, then=then)
 
 
+def without_tables(data: bytes) -> bytes:
+    """Take the Huffman tables out, as cameras on USB do."""
+    at = data.index(b"\xff\xc4")
+    while data[at : at + 2] == b"\xff\xc4":
+        data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4]) :]
+    return data
+
+
 @contextlib.contextmanager
 def file_server(folder: Path) -> Iterator[int]:
     """Serve the files of a folder over HTTP, with ranges unsupported, as simple servers do; gives the port."""
@@ -142,3 +197,28 @@ def file_server(folder: Path) -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def rtmp_server(clip: Path) -> Iterator[str]:
+    """A real RTMP server, nginx's, which plays a clip at its own pace; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = clip.parent / "nginx.conf"
+    config.write_text(
+        f"load_module {RTMP_MODULE}; daemon off; master_process off; pid {clip.parent}/pid; events {{ }}\n"
+        f"rtmp {{ server {{ listen 127.0.0.1:{port}; application cams {{ play {clip.parent}; }} }} }}\n"
+    )
+    command = [NGINX, "-e", "stderr", "-p", str(clip.parent), "-c", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        try:
+            until(lambda: server.poll() is None and _answers(port), "that nginx listens")
+            yield f"rtmp://127.0.0.1:{port}/cams/{clip.name}"
+        finally:
+            server.kill()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False

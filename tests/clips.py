@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,6 +59,44 @@ def write_film(
     return path
 
 
+def write_changing(path: Path, sizes: Sequence[tuple[int, int]], count: int) -> Path:
+    """Write an MPEG transport stream whose pictures change their size in mid-stream: `count` of each size, numbered on. `sizes`:
+    multiples of SIZE."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_mux_stream("h264", rate=25)
+        assert isinstance(stream, VideoStream)
+        for part, size in enumerate(sizes):
+            for packet in _encoded(range(part * count, (part + 1) * count), size):
+                packet.stream = stream
+                container.mux(packet)
+    return path
+
+
+def _encoded(numbers: Iterable[int], size: tuple[int, int]) -> Iterator[av.Packet[VideoStream]]:
+    """Encode numbered pictures to H.264 with a key frame each second."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height = size
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
+    encoder.options = _options("libx264", "keyint=25:min-keyint=25:scenecut=0", 0)
+    for number in numbers:
+        pixels = np.kron(numbered(number), np.ones((size[1] // SIZE[1], size[0] // SIZE[0], 1), np.uint8))
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        frame.pts, frame.time_base = number, Fraction(1, 25)
+        yield from encoder.encode(frame)
+    yield from encoder.encode(None)
+
+
 def _options(codec: str, params: str, bframes: int) -> dict[str, str]:
     name, quiet = ("x264-params", "") if codec == "libx264" else ("x265-params", ":log-level=none")
     return {name: f"{params}:bframes={bframes}:b-adapt=0{quiet}", "preset": "veryfast"}
+
+
+def turned(film: Path, degrees: int) -> Path:
+    """Write the matrix of a rotation into the header of the only track, as a phone does."""
+    data = film.read_bytes()
+    at = data.index(b"tkhd") + 4 + 4 + 36
+    turn = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[degrees]
+    a, b, c, d = (value << 16 for value in turn)
+    film.write_bytes(data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[at + 36 :])
+    return film

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import av
 import numpy as np
@@ -16,15 +16,15 @@ from PIL import Image
 import framehop
 from framehop.errors import SourceError
 from framehop.protocols import LeavesOut, Picture
-from framehop.sources import parse_source
+from framehop.sources import Codec, SourceOptions, parse_source
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 Pixels = NDArray[np.uint8]
 
 
-def read(path: Path) -> tuple[list[Picture], Sequence[str]]:
+def read(path: Path, codec: Codec = "auto") -> tuple[list[Picture], Sequence[str]]:
     """Every picture of a source, and what it says that it left out."""
-    source = parse_source(str(path))
+    source = parse_source(str(path), SourceOptions(codec=codec))
     pictures = list(source.pictures())
     return pictures, [str(left) for left in source.left_out] if isinstance(source, LeavesOut) else []
 
@@ -171,7 +171,9 @@ def test_a_codec_without_a_decoder_is_named() -> None:
 
 
 def test_a_camera_that_mirrors_is_shown_as_players_do() -> None:
-    pictures, _ = read(CASES / "display_matrix_hflip.mp4")
+    [passed, *_], _ = read(CASES / "display_matrix_hflip.mp4")
+    assert passed.content_type in ("video/h264;orientation=2", "image/jpeg")
+    pictures, _ = read(CASES / "display_matrix_hflip.mp4", "jpeg")
     with av.open(str(CASES / "display_matrix_hflip.mp4")) as container:
         stored = np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
     assert is_like(framehop.decode_jpeg(pictures[0].payload), stored[:, ::-1])
@@ -192,10 +194,11 @@ def test_a_film_of_a_phones_pictures_is_upright(tmp_path: Path, orientation: int
     assert is_like(framehop.decode_jpeg(pictures[0].payload), framehop.decode_jpeg(jpeg.getvalue()))
 
 
-def test_a_download_that_broke_off_says_how_much_is_missing() -> None:
-    pictures, left_out = read(CASES / "truncated_faststart.mp4")
-    assert len(pictures) == 28
-    assert sum(int(entry.split()[0]) for entry in left_out) == 72
+@pytest.mark.parametrize("codec", get_args(Codec))
+def test_a_download_that_broke_off_says_how_much_is_missing(codec: Codec) -> None:
+    pictures, left_out = read(CASES / "truncated_faststart.mp4", codec)
+    assert len(pictures) in (28, 29), "the picture in which it broke off may be one"
+    assert sum(int(entry.split()[0]) for entry in left_out) == 100 - len(pictures)
 
 
 @pytest.mark.parametrize(("full", "grey"), [(False, 214), (True, 200)])

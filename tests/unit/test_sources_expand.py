@@ -54,6 +54,20 @@ def test_of_a_mixed_folder_the_pictures_are_one_source_and_each_video_another(pl
     assert [len(list(source.pictures())) for source in opened.sources] == [1, FRAMES, FRAMES]
 
 
+def test_a_list_mixes_whatever_a_command_takes_and_its_paths_begin_beside_it(place: Callable[..., Path]) -> None:
+    root = place(
+        "site/yard/a.jpg", "site/yard/north.mp4", "site/clips/b.mp4", "site/clips/c.mp4", "site/own.mp4", "site/p.png"
+    )
+    lines = ["yard", "clips/*.mp4", "film=own.mp4", "door=pan:p.png?count=3", "rtsp://cam/1", "testsrc:?count=2"]
+    (root / "site" / "all.streams").write_text("\n".join(lines))
+    found = expand([str(root / "site" / "all.streams"), str(root / "site" / "yard" / "a.jpg")])
+    names = ["yard", "north", "b", "c", "film", "door", "cam-1", "testsrc", "a"]
+    assert [spec.stream for spec in found] == names
+    opened = open_specs([spec for spec in found if not spec.is_live])
+    assert opened.failures == {}
+    assert [len(list(source.pictures())) for source in opened.sources] == [1, *[FRAMES] * 4, 3, 2, 1]
+
+
 def test_a_name_before_a_folder_of_videos_is_the_first_part_of_theirs(place: Callable[..., Path]) -> None:
     folder = place("yard/a.jpg", "yard/north.mp4") / "yard"
     assert streams(f"gate={folder}") == ["gate", "gate-north"]

@@ -31,7 +31,7 @@ def on_screen(pictures: Sequence[Picture]) -> list[int]:
     return sorted(picture.media_us - first for picture in pictures)
 
 
-@pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv", "film.ts", "film.flv"])
+@pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv", "film.ts", "film.flv", "film.avi"])
 @pytest.mark.parametrize(("params", "bframes"), [(CLOSED, 0), (CLOSED, 3), (OPEN, 3)])
 def test_units_have_the_times_of_their_pictures(tmp_path: Path, name: str, params: str, bframes: int) -> None:
     pictures = passed(write_film(tmp_path / name, 24, params=params, bframes=bframes))
@@ -128,12 +128,18 @@ def test_a_damaged_packet_is_a_frame_without_a_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["film.h264", "mpeg4.mp4"])
 @needs_decoder
-def test_what_cannot_be_passed_is_named_or_becomes_jpegs(tmp_path: Path, name: str) -> None:
+def test_what_cannot_be_passed_is_named_or_becomes_jpegs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     codec = "mpeg4" if name.startswith("mpeg4") else "libx264"
     path = str(write_film(tmp_path / name, 5, codec=codec))
     with pytest.raises(SourceError, match="no time stamps" if codec == "libx264" else "encoded with mpeg4"):
         parse_source(path, SourceOptions(codec="copy"))
-    assert isinstance(parse_source(path, SourceOptions(codec="auto")), VideoSource)
+    source = parse_source(path, SourceOptions(codec="auto"))
+    assert isinstance(source, VideoSource)
+    assert len([*source.pictures(), *source.pictures()]) == 10
+    why = "no time stamps" if codec == "libx264" else "encoded with mpeg4"
+    assert [why in line for line in caplog.messages] == [True], "it is said once"
 
 
 @needs_decoder
@@ -141,6 +147,7 @@ def test_the_codec_is_the_users_choice(tmp_path: Path) -> None:
     path = str(write_film(tmp_path / "film.mp4", 3))
     kinds = {codec: type(parse_source(path, SourceOptions(codec=codec))) for codec in ("auto", "copy", "jpeg")}
     assert kinds == {"auto": PassedVideo, "copy": PassedVideo, "jpeg": VideoSource}
+    assert isinstance(parse_source(path), PassedVideo), "by default as it is"
     with pytest.raises(ConfigError, match="use auto, copy or jpeg"):
         SourceOptions(codec="h264")  # type: ignore[arg-type]
 

@@ -108,9 +108,8 @@ Codec = Annotated[
     typer.Option(
         "--codec",
         metavar="auto|copy|jpeg",
-        show_default=False,
-        help="How films and cameras go into the log: as they are (copy), as JPEGs, or auto: as they are where that can be."
-        " Default: auto for cameras, jpeg for films.",
+        help="How films and cameras go into the log. auto: as they are where that can be, else as JPEGs; copy: as they are, or an"
+        " error; jpeg: as JPEGs.",
     ),
 ]
 

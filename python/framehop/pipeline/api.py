@@ -29,9 +29,9 @@ def ingest(
 
     `sources`: paths, cameras' addresses, `pan:PICTURE`, `testsrc`, each with an optional `NAME=` for its stream id. `rate`:
     `realtime`, `max`, or pictures per second. `loop`: passes over finite sources, 0 for ever. `codec`: `copy` puts films and
-    cameras into the log as they are, `jpeg` encodes their pictures anew, `auto` copies what can be, `default` is `auto` for cameras
-    and `jpeg` for films. `log_options`: as for `open_log`. A source that cannot be read is listed in the summary's `errors`, and
-    the others are read all the same. Raises SourceError when no source can be read, ConfigError, LogError.
+    cameras into the log as they are, `jpeg` encodes their pictures anew, `auto` copies what can be. `log_options`: as for
+    `open_log`. A source that cannot be read is listed in the summary's `errors`, and the others are read all the same. Raises
+    SourceError when no source can be read, ConfigError, LogError.
     """
     if not sources:
         raise ConfigError("nothing to ingest; name at least one source")

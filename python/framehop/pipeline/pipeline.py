@@ -272,11 +272,11 @@ class Pipeline:
 
         `source`: as for `framehop ingest`. `stream`: its stream id; by default the source's own. `rate`: `realtime`, `max`, or
         pictures per second. `loop`: passes over a finite source, 0 for ever. `codec`: how films and cameras go into the log, `copy`
-        as they are, `jpeg` encoded anew, `auto` as they are where that can be, `default` as `auto` for cameras and `jpeg` for
-        films. `wait_s`: wait so long for its first frame. Frames of a source without an end are skipped once they are a second old,
-        unless `options.policies` say otherwise. Raises SourceError when it cannot be read, InvalidArgumentError when the stream has
-        a source already, ConfigError. Later errors go to `on_stream` and `status().streams`; one that comes while waiting is raised
-        as SourceError too, and the source stays until it is removed.
+        as they are, `jpeg` encoded anew, `auto` as they are where that can be. `wait_s`: wait so long for its first frame. Frames
+        of a source without an end are skipped once they are a second old, unless `options.policies` say otherwise. Raises
+        SourceError when it cannot be read, InvalidArgumentError when the stream has a source already, ConfigError. Later errors go
+        to `on_stream` and `status().streams`; one that comes while waiting is raised as SourceError too, and the source stays until
+        it is removed.
         """
         text = f"{stream}={source}" if stream else str(source)
         names = [spec.stream for spec in expand([text])]

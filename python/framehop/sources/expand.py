@@ -57,7 +57,7 @@ def _listed(spec: SourceSpec) -> list[SourceSpec]:
     found: list[SourceSpec] = []
     for number, line in lines_of(path):
         try:
-            found += _expanded(_no_list(SourceSpec.parse(line)))
+            found += _expanded(_no_list(SourceSpec.parse(line).absolute(path.parent)))
         except SourceError as error:
             raise SourceError(f"{shown(path)}, line {number}: {error}") from None
     return [replace(part, stream=f"{spec.stream}-{part.stream}") for part in found] if spec.stream else found

@@ -9,12 +9,12 @@ from framehop import _core
 from framehop.errors import ConfigError, SourceError
 from framehop.protocols import Source
 
-Codec = Literal["default", "auto", "copy", "jpeg"]
+Codec = Literal["auto", "copy", "jpeg"]
 
-# JPEGs for films: whoever reads the log may be a program that knows no video. As it comes for cameras, of which there are many.
-DEFAULT_CODEC: Codec = "default"
+# To encode costs a core for a few streams and ten times the bytes.
+DEFAULT_CODEC: Codec = "auto"
 
-NO_DECODER = "this build of framehop does not decode H.264 and H.265 (see `framehop doctor`); use --codec jpeg"
+NO_DECODER = "this build of framehop does not decode H.264 and H.265 (see `framehop doctor`)"
 
 
 def check_codec(text: str) -> Codec:
@@ -25,21 +25,21 @@ def check_codec(text: str) -> Codec:
 
 
 def open_film(path: Path, *, stream: str, codec: Codec, quality: int, threads: int) -> Source:
-    """Open a film. `copy`: as it is, or SourceError says why that cannot be. `jpeg`, `default`: decoded and encoded to JPEG.
-    `auto`: as it is where that can be. Raises SourceError, MissingExtraError."""
-    if codec in {"auto", "copy"} and (passed := _passed(path, stream, codec)) is not None:
-        return passed
+    """Open a film. `auto`: as it is where that can be, else decoded and encoded to JPEG. `copy`: as it is, or SourceError says why
+    that cannot be. `jpeg`: as JPEGs, which those of Motion JPEG are already. Raises SourceError, MissingExtraError."""
+    from framehop.sources.jpeg_film import JpegFilm, holds_jpegs
     from framehop.sources.video import VideoSource
 
-    return VideoSource(path, stream=stream, quality=quality, threads=threads)
-
-
-def _passed(path: Path, stream: str, codec: Codec) -> Source | None:
+    if holds_jpegs(path):
+        return JpegFilm(path, stream=stream)
+    if codec == "jpeg":
+        return VideoSource(path, stream=stream, quality=quality, threads=threads)
     from framehop.sources.passthrough import PassedVideo, obstacle
 
-    why = obstacle(path) if _core.VIDEO else NO_DECODER
-    if not why:
+    why = obstacle(path)
+    if not why and _core.VIDEO:
         return PassedVideo(path, stream=stream)
+    why = why or NO_DECODER
     if codec == "copy":
-        raise SourceError(f"{path} cannot go into the log as it is: {why}")
-    return None
+        raise SourceError(f"{path} cannot go into the log as it is: {why}; use --codec jpeg")
+    return VideoSource(path, stream=stream, quality=quality, threads=threads, why_encoded=why)

@@ -9,6 +9,7 @@ from framehop.account import LeftOut
 NAMES = 5  # per reason; enough to find the others
 REASONS = 20
 OTHER = "for other reasons"
+ABSENT = "a picture that the file announces and does not have"
 
 
 class Tally:

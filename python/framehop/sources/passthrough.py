@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
-from framehop._core import parameter_sets, read_access_unit
 from framehop.account import LeftOut
 from framehop.content import VideoCodec
-from framehop.errors import CorruptPictureError, SourceError
+from framehop.errors import SourceError
 from framehop.protocols import Picture
 from framehop.sources.container import (
-    BitStreamFilterContext,
     FFmpegError,
     InputContainer,
     Packet,
@@ -28,18 +26,19 @@ from framehop.sources.container import (
     reason_of,
 )
 from framehop.sources.identity import shown, version_of
-from framehop.sources.left_out import Tally
+from framehop.sources.left_out import ABSENT, Tally
 from framehop.sources.raster import MAX_PIXELS
+from framehop.sources.unit import Unit
+from framehop.sources.units import Units
 
 CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "h265"}
-_TO_ANNEX_B = {"h264": "h264_mp4toannexb", "h265": "hevc_mp4toannexb"}
 _LOOK = 300  # packets from which the order on the screen is learned: more than a group of pictures of most cameras
 _MAX_REORDER_US = 10_000_000
 # Packets at a file's start without a decoding time: as many as pictures may be out of order, and more.
 _MAX_UNDATED = 32
-_ABSENT = "a picture that the file announces and does not have"
 
 _Packet: TypeAlias = "Packet[VideoStream]"  # no generic at run time
+_Stamps = tuple[int | None, int | None]  # on the screen, and when to decode
 
 
 class PassedVideo:
@@ -67,12 +66,13 @@ class PassedVideo:
                 raise SourceError(f"{path} cannot go into the log as it is: {why}")
             self._codec = CODECS[video.codec_context.name]
             self.rate = rate_of(video)
-            self.count = video.frames or None
-            self.length_us = max(container.duration or 0, round((self.count or 0) / self.rate * 1_000_000))
+            self._announced = video.frames
+            self.length_us = max(container.duration or 0, round(self._announced / self.rate * 1_000_000))
             self._size = (video.codec_context.width, video.codec_context.height)
         with open_video(path, max_pixels=max_pixels) as container:
             self._delay_us = self._reorder_us(container, container.streams.video[0])
         self._orientation = orientation_of(path, max_pixels=max_pixels)
+        self.count = (self._announced // (2 if self._has_fields() else 1)) or None
 
     @property
     def left_out(self) -> Sequence[LeftOut]:
@@ -87,21 +87,34 @@ class PassedVideo:
         """Yield access units, always read from the file's start, so that a seq is the same unit every time."""
         self._tally.clear()
         with open_video(self._path, max_pixels=self._max_pixels) as container:
-            video = container.streams.video[0]
-            clock = _Times(Timeline(_base(video), round(1_000_000 / self.rate)), self._delay_us)
-            units = Units(self._codec, video, shown(self._path.name))
-            seq = -1
-            for seq, (packet, dts) in enumerate(self._dated(container, video)):
-                due_us, media_us = clock.place(packet.pts, dts)  # before the filter, which empties the packet
-                unit = units.read(packet)
+            for seq, ((due_us, media_us), unit) in enumerate(self._units(container, container.streams.video[0])):
                 if seq >= start_seq:
                     yield self._picture(unit, due_us, media_us)
-        self._miss(seq + 1)
 
-    def _miss(self, seen: int) -> None:
-        """Count pictures that the container's index announces and that never came."""
-        if (absent := (self.count or 0) - seen) > 0:
-            self._tally.add(_ABSENT, shown(self._path.name), absent)
+    def _units(self, container: InputContainer, video: VideoStream) -> Iterator[tuple[tuple[int, int], Unit]]:
+        """Yield units with their times. At the end, count those that the container's index announces and that never came."""
+        clock = _Times(Timeline(_base(video), round(1_000_000 / self.rate)), self._delay_us)
+        units = Units[_Stamps](self._codec, video, shown(self._path.name))
+        seen = 0
+        for packet, dts in self._dated(container, video):
+            seen += 1
+            for stamps, unit in units.take(packet, (packet.pts, dts)):
+                yield clock.place(*stamps), unit
+        for stamps, unit in units.rest():
+            yield clock.place(*stamps), unit
+        if (absent := self._announced - seen) > 0:
+            self._tally.add(ABSENT, shown(self._path.name), absent)
+
+    def _has_fields(self) -> bool:
+        """Return whether the first picture comes as two fields, by which the container then counts."""
+        with open_video(self._path, max_pixels=self._max_pixels) as container:
+            video = container.streams.video[0]
+            units = Units[None](self._codec, video, "")
+            packets = list(islice(self._packets(container, video), 2))
+            return (
+                len(packets) == 2
+                and len([*(unit for packet in packets for unit in units.take(packet, None)), *units.rest()]) == 1
+            )
 
     def _picture(self, unit: Unit, due_us: int, media_us: int) -> Picture:
         width, height = self._size if self._orientation < 5 else self._size[::-1]
@@ -152,13 +165,22 @@ def obstacle(path: Path, *, max_pixels: int = MAX_PIXELS) -> str:
 
 def _obstacle_in(container: InputContainer, video: VideoStream) -> str:
     if video.codec_context.name not in CODECS:
-        return f"it is encoded with {video.codec_context.name}, not H.264 or H.265; use --codec jpeg"
+        return f"it is encoded with {video.codec_context.name}, not H.264, H.265 or Motion JPEG"
     try:
-        if all(packet.pts is not None for packet in islice(container.demux(video), _LOOK) if packet.size):
+        if all(pts is not None for pts, _ in _first_units(container, video)):
             return ""
     except FFmpegError as error:
         return reason_of(error)
-    return "it has no time stamps; use --codec jpeg, or put it into a container such as mp4"
+    return "it has no time stamps, which a container such as mp4 would give it"
+
+
+def _first_units(container: InputContainer, video: VideoStream) -> Iterator[tuple[int | None, Unit]]:
+    """Yield the first units with their times on the screen. A second field needs none."""
+    units = Units[int | None](CODECS[video.codec_context.name], video, "")
+    for packet in islice(container.demux(video), _LOOK):
+        if packet.size:
+            yield from units.take(packet, packet.pts)
+    yield from units.rest()
 
 
 def content_type_of(codec: VideoCodec, orientation: int) -> str:
@@ -189,46 +211,3 @@ class _Times:
         if pts is not None and dts is not None:
             ahead_us = round((pts - dts) * self.timeline.time_base * 1_000_000)
         return due_us, due_us + min(max(0, ahead_us), self.delay_us) - self.delay_us
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """An access unit in Annex B form. `clean`: no picture that is shown before this key frame comes after it. `error`: why it is no
-    access unit; the payload is then what came."""
-
-    payload: bytes
-    keyframe: bool = False
-    clean: bool = False
-    error: str = ""
-
-
-@dataclass(slots=True)
-class Units:
-    """Turns packets into access units in Annex B form. A unit that is none becomes a frame with an error. `sets`: the parameter
-    sets for key frames that have none."""
-
-    codec: VideoCodec
-    video: VideoStream
-    name: str
-    sets: bytes = b""
-    _filter: BitStreamFilterContext = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._filter = BitStreamFilterContext(_TO_ANNEX_B[self.codec], self.video)
-
-    def read(self, packet: _Packet) -> Unit:
-        original = bytes(packet)
-        try:
-            data = b"".join(bytes(part) for part in self._filter.filter(packet))
-            return self._read(data)
-        except (FFmpegError, CorruptPictureError) as error:
-            self._filter.flush()
-            return Unit(payload=original, error=f"corrupt_picture: {self.name}: {reason_of(error)}")
-
-    def _read(self, data: bytes) -> Unit:
-        facts = read_access_unit(self.codec, data)
-        if facts.parameter_sets:
-            self.sets = parameter_sets(self.codec, data)
-        elif facts.keyframe:
-            data = self.sets + data
-        return Unit(payload=data, keyframe=facts.keyframe, clean=facts.clean)

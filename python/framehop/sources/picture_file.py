@@ -8,11 +8,12 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from framehop._core import encode_jpeg, read_jpeg_header
+from framehop._core import encode_jpeg
 from framehop.errors import MissingExtraError, PictureError, SourceError, is_out_of_memory, text_of
 from framehop.protocols import NO_PICTURE, Picture
 from framehop.sources.folder import File
 from framehop.sources.identity import origin_of, shown
+from framehop.sources.jpegs import size_of
 from framehop.sources.left_out import Tally
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, bytes_allowed, decode_first
 
@@ -32,7 +33,7 @@ def picture_of(file: File, media_us: int, *, quality: int, tally: Tally) -> Pict
 
 def _encoded(path: Path, data: bytes, quality: int, tally: Tally) -> Picture:
     if data.startswith(JPEG_MAGIC):
-        width, height = _header_size(data)
+        width, height = size_of(data)
         return Picture(payload=data, media_us=0, width=width, height=height)
     try:
         pixels, further = decode_first(data)
@@ -91,12 +92,3 @@ def _reason(path: Path, error: Exception) -> str:
         return f"unsupported_picture: {shown(path.name)}: {error}"
     code = (error.code if isinstance(error, PictureError) else "") or "corrupt_picture"
     return f"{code}: {shown(path.name)}: {text_of(error)}"
-
-
-def _header_size(data: bytes) -> tuple[int, int]:
-    """Return the header's size, or (0, 0) for a header that cannot be read: an unknown size is no error here."""
-    try:
-        header = read_jpeg_header(data)
-    except PictureError:
-        return 0, 0
-    return header.width, header.height

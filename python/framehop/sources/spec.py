@@ -187,7 +187,7 @@ def _open_live(text: str, stream: str, options: SourceOptions) -> Source:
     return LiveVideo(
         Address.parse(text),
         stream=stream,
-        codec="auto" if options.codec == "default" else options.codec,
+        codec=options.codec,
         quality=options.quality,
         stall_s=options.stall_s,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -28,11 +29,12 @@ from framehop.sources.container import (
     reason_of,
 )
 from framehop.sources.identity import shown, version_of
-from framehop.sources.left_out import Tally
+from framehop.sources.left_out import ABSENT, Tally
 from framehop.sources.raster import MAX_PIXELS
 
+logger = logging.getLogger(__name__)
+
 _UNDECODED = "a packet that cannot be decoded"
-_ABSENT = "a picture that the file announces and does not have"
 
 
 class VideoSource:
@@ -40,18 +42,27 @@ class VideoSource:
 
     `threads`: for FFmpeg's decoder; with 1, each of an ingest's many streams starts one thread and not one per core. `max_pixels`:
     a file that claims larger pictures is refused. Packets that cannot be decoded are left out, the same ones every time, and so are
-    pictures that a file announces and lacks, such as one whose download broke off.
+    pictures that a file announces and lacks, such as one whose download broke off. `why_encoded`: why it does not go into the
+    log as it is, which is said when it is first read; empty if nobody wanted that.
     """
 
     finite = True
 
     def __init__(
-        self, path: Path, *, stream: str, quality: int = 85, threads: int = 1, max_pixels: int = MAX_PIXELS
+        self,
+        path: Path,
+        *,
+        stream: str,
+        quality: int = 85,
+        threads: int = 1,
+        max_pixels: int = MAX_PIXELS,
+        why_encoded: str = "",
     ) -> None:
         self._path = path
         self._quality = quality
         self._threads = threads
         self._max_pixels = max_pixels
+        self._to_say = why_encoded
         self._tally = Tally()
         self.stream = stream
         self.uri = f"{path.absolute().as_uri()}?quality={quality}"
@@ -67,6 +78,7 @@ class VideoSource:
 
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
         """Yield pictures, decoding from the file's start every time: seeking would make the seq depend on the container's index."""
+        self._say()
         self._tally.clear()
         seen = 0
         with open_video(self._path, threads=self._threads, max_pixels=self._max_pixels) as container:
@@ -80,12 +92,19 @@ class VideoSource:
                     yield self._picture(frame, upright, media_us)
         self._miss(seen)
 
+    def _say(self) -> None:
+        if why := self._to_say:
+            self._to_say = ""
+            logger.warning(
+                "stream %s: decoded and encoded to JPEG, which costs far more than H.264 would: %s", self.stream, why
+            )
+
     def _miss(self, seen: int) -> None:
         """Count pictures that the container's index announces and that never came, apart from damaged packets."""
         damaged = sum(left.count for left in self._tally.so_far)
         absent = (self.count or 0) - seen - damaged
         if absent > 0:
-            self._tally.add(_ABSENT, shown(self._path.name), absent)
+            self._tally.add(ABSENT, shown(self._path.name), absent)
 
     def _frames(self, container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
         for packet in packets_of(container, video, self._path):

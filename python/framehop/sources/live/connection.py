@@ -19,8 +19,9 @@ from framehop.sources.container import (
 )
 from framehop.sources.live.camera_clock import CameraClock, reference_us
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
-from framehop.sources.live.makers import TOO_EARLY, Made, Shape, VideoPacket, base_of, maker_for
+from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
 from framehop.sources.live.screen_times import ScreenTimes
+from framehop.sources.units import VideoPacket
 from framehop.timing import now_us
 
 KEYFRAME_S = 60.0  # longer than the groups of pictures of any camera

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from framehop import _core
 from framehop._core import encode_jpeg, parameter_sets
@@ -14,7 +14,6 @@ from framehop.errors import CorruptPictureError, SourceError
 from framehop.protocols import NO_PICTURE
 from framehop.sources.container import (
     FFmpegError,
-    Packet,
     VideoFrame,
     VideoStream,
     lacks_memory,
@@ -23,17 +22,16 @@ from framehop.sources.container import (
     shape_in,
 )
 from framehop.sources.film import NO_DECODER, Codec
-from framehop.sources.live.jpegs import size_of, with_tables
+from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.live.losses import Losses
-from framehop.sources.passthrough import CODECS, Units, content_type_of
+from framehop.sources.passthrough import CODECS, content_type_of
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
+from framehop.sources.units import Units, VideoPacket
 from framehop.sources.video import Upright
 
 UNDECODED = "packets that cannot be decoded"
 AS_JPEG = " as jpeg"  # behind the name of a codec that is decoded and encoded here
 TOO_EARLY = "pictures before the first key frame of a connection"
-
-VideoPacket: TypeAlias = "Packet[VideoStream]"  # no generic at run time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,8 @@ def maker_for(video: VideoStream, codec: Codec, *, name: str, quality: int, loss
     if found in CODECS and _core.VIDEO:
         return _Bounded(_Passed(video, CODECS[found], name), name)
     if codec == "copy":
-        why = NO_DECODER if found in CODECS else f"it sends {found}, not H.264, H.265 or Motion JPEG; use --codec auto"
+        why = f"it sends {found}, not H.264, H.265 or Motion JPEG; use --codec auto"
+        why = f"{NO_DECODER}; use --codec jpeg" if found in CODECS else why
         raise SourceError(f"{name} cannot go into the log as it is: {why}")
     return _Encoded(video, quality, name, losses)
 
@@ -103,27 +102,26 @@ class _Passed:
     def __init__(self, video: VideoStream, codec: VideoCodec, name: str) -> None:
         self.codec = codec
         self._ffmpeg_name = video.codec_context.name
-        self._units = Units(codec, video, name, _sets_of(codec, video))
+        self._units = Units[int | None](codec, video, name, _sets_of(codec, video))
         self._sets = b""
         self._shape = Shape(width=video.codec_context.width, height=video.codec_context.height)
         self._orientation = 0  # not known yet
 
     def make(self, packet: VideoPacket) -> Iterator[Made]:
-        pts = packet.pts  # before the filter, which empties the packet
         if packet.is_keyframe and not self._orientation:
             self._orientation = orientation_in(packet)
-        unit = self._units.read(packet)
-        if unit.keyframe:
-            self._look(unit.payload)
-        yield Made(
-            payload=unit.payload,
-            pts=pts,
-            content_type=content_type_of(self.codec, self._orientation or 1),
-            keyframe=unit.keyframe,
-            clean=unit.clean,
-            shape=self._shape,
-            error=unit.error,
-        )
+        for pts, unit in self._units.take(packet, packet.pts):
+            if unit.keyframe:
+                self._look(unit.payload)
+            yield Made(
+                payload=unit.payload,
+                pts=pts,
+                content_type=content_type_of(self.codec, self._orientation or 1),
+                keyframe=unit.keyframe,
+                clean=unit.clean,
+                shape=self._shape,
+                error=unit.error,
+            )
 
     def _look(self, unit: bytes) -> None:
         sets = parameter_sets(self.codec, unit)

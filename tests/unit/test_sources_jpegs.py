@@ -7,8 +7,8 @@ import hypothesis.strategies as st
 import pytest
 from av.packet import Packet
 
+from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.live import makers
-from framehop.sources.live.jpegs import size_of, with_tables
 from framehop.testing.synthetic import jpeg, truncated_jpeg
 
 TABLES = b"\xff\xc4"

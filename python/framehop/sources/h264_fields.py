@@ -1,0 +1,179 @@
+"""Joins the two fields of an interlaced H.264 picture where they come as access units of their own: one picture, one frame.
+
+Without it the second field would be a frame that shows nothing, and a policy might leave out half of a picture. Syntax: ITU-T
+H.264, 7.3.2 and 7.3.3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from framehop.sources.unit import Unit
+
+_SLICE, _IDR, _SPS, _PPS = 1, 5, 7, 8
+_HEADER_BYTES = 64  # of a slice, enough for the fields that are read
+_SETS_BYTES = 4096  # of a parameter set; one with every list takes 2 KiB
+_WITH_CHROMA = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 144, 244})  # profiles
+_NUMBER_BITS, _SETS, _LISTS = range(4, 17), 256, 12
+
+About = TypeVar("About")
+
+
+class _BrokenError(Exception):
+    """The bits are no such structure."""
+
+
+class _Bits:
+    def __init__(self, data: bytes) -> None:
+        self._left = len(data) * 8
+        self._value = int.from_bytes(data)
+
+    def u(self, count: int) -> int:
+        self._left -= count
+        if self._left < 0:
+            raise _BrokenError
+        return self._value >> self._left & ((1 << count) - 1)
+
+    def ue(self) -> int:
+        zeros = 0
+        while not self.u(1):
+            zeros += 1
+            if zeros > 31:
+                raise _BrokenError
+        return (1 << zeros) - 1 + self.u(zeros)
+
+    def se(self) -> int:
+        code = self.ue()
+        return (code + 1) // 2 if code % 2 else -(code // 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sequence:
+    """What a sequence parameter set says of slices. `planes`: each has its own slices."""
+
+    planes: bool
+    number_bits: int
+    interlaced: bool
+
+
+class FieldPairs(Generic[About]):
+    """Joins fields of one stream. What is no field, or has no partner, stays as it is. Use from one thread."""
+
+    def __init__(self) -> None:
+        self._sequences: dict[int, _Sequence] = {}
+        self._of_picture: dict[int, int] = {}  # the sequence's number by that of the picture parameter set
+        self._first: tuple[About, Unit, tuple[int, int]] | None = None  # with its parity and frame number
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the stream may have fields."""
+        return any(sequence.interlaced for sequence in self._sequences.values())
+
+    def take(self, about: About, unit: Unit) -> Iterator[tuple[About, Unit]]:
+        """Yield what is complete with this unit. `about`: what to give with it; of two fields the first one's."""
+        if unit.keyframe:
+            self._learn(unit.payload)
+        field = self._field(unit.payload) if self.at_work and not unit.error else None
+        if self._first is not None and field is not None and not unit.keyframe and _are_a_pair(self._first[2], field):
+            first_about, first, _ = self._first
+            self._first = None
+            yield first_about, replace(first, payload=first.payload + unit.payload)
+            return
+        yield from self.rest()
+        if field is None:
+            yield about, unit
+        else:
+            self._first = about, unit, field
+
+    def rest(self) -> Iterator[tuple[About, Unit]]:
+        """Yield the field that waits for its partner, which has not come."""
+        if self._first is not None:
+            about, unit, _ = self._first
+            self._first = None
+            yield about, unit
+
+    def _learn(self, unit: bytes) -> None:
+        for kind, body in _units(unit, _SETS_BYTES):
+            try:
+                if kind == _SPS:
+                    self._learn_sequence(body)
+                elif kind == _PPS:
+                    bits = _Bits(body)
+                    self._of_picture[bits.ue() % _SETS] = bits.ue()
+            except _BrokenError:
+                continue
+
+    def _learn_sequence(self, body: bytes) -> None:
+        bits = _Bits(body)
+        profile = bits.u(24) >> 16
+        number = bits.ue() % _SETS
+        planes = _skip_chroma(bits) if profile in _WITH_CHROMA else False
+        number_bits = bits.ue() + 4
+        _skip_order(bits)
+        bits.ue(), bits.u(1), bits.ue(), bits.ue()  # references, gaps, width, height
+        if number_bits not in _NUMBER_BITS:
+            raise _BrokenError
+        self._sequences[number] = _Sequence(planes=planes, number_bits=number_bits, interlaced=not bits.u(1))
+
+    def _field(self, unit: bytes) -> tuple[int, int] | None:
+        """Return parity and frame number if the unit is a single field."""
+        try:
+            found = {self._slice(body) for kind, body in _units(unit, _HEADER_BYTES) if kind in {_SLICE, _IDR}}
+        except _BrokenError:
+            return None
+        return found.pop() if len(found) == 1 else None
+
+    def _slice(self, body: bytes) -> tuple[int, int] | None:
+        bits = _Bits(body)
+        bits.ue(), bits.ue()  # place, kind
+        sequence = self._sequences.get(self._of_picture.get(bits.ue(), -1))
+        if sequence is None:
+            raise _BrokenError
+        bits.u(2 * sequence.planes)
+        number = bits.u(sequence.number_bits)
+        return (bits.u(1), number) if sequence.interlaced and bits.u(1) else None
+
+
+def _are_a_pair(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    return first[0] != second[0] and first[1] == second[1]
+
+
+def _units(data: bytes, most: int) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and content, without the bytes against emulated start codes, of the units of Annex B; `most` bytes of each."""
+    at = data.find(b"\0\0\1")
+    while at >= 0 and at + 4 <= len(data):
+        after = data.find(b"\0\0\1", at + 3)
+        end = min(at + 4 + most, after if after >= 0 else len(data))
+        yield data[at + 3] & 0x1F, data[at + 4 : end].replace(b"\0\0\3", b"\0\0")
+        at = after
+
+
+def _skip_chroma(bits: _Bits) -> bool:
+    """Skip to behind the scaling lists; return whether planes have slices of their own."""
+    chroma = bits.ue()
+    planes = bool(bits.u(1)) if chroma == 3 else False
+    bits.ue(), bits.ue(), bits.u(1)
+    if bits.u(1):
+        for number in range(_LISTS if chroma == 3 else 8):
+            if bits.u(1):
+                _skip_list(bits, 16 if number < 6 else 64)
+    return planes
+
+
+def _skip_list(bits: _Bits, size: int) -> None:
+    last = after = 8
+    for _ in range(size):
+        if after:
+            after = (last + bits.se()) % 256
+        last = after or last
+
+
+def _skip_order(bits: _Bits) -> None:
+    kind = bits.ue()
+    if kind == 0:
+        bits.ue()
+    elif kind == 1:
+        bits.u(1), bits.se(), bits.se()
+        for _ in range(min(bits.ue(), 255)):
+            bits.se()

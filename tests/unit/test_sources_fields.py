@@ -1,0 +1,95 @@
+"""Interlaced H.264 whose fields are access units of their own: a picture is one frame, and whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+from framehop import _core
+from framehop.sources.h264_fields import FieldPairs
+from framehop.sources.passthrough import PassedVideo, obstacle
+from framehop.sources.unit import Unit
+from tests.clips import number_in, write_film
+from tests.fields import PERIOD, field_of, write_fields
+
+COUNT = 24
+LAYOUTS = [(name, apart) for name in ("film.ts", "film.mkv", "film.mp4") for apart in (True, False)]
+
+
+def pairs_of(*units: Unit) -> list[tuple[int, bytes]]:
+    """Return what each unit became: the number of the first one in it, and its bytes."""
+    pairs = FieldPairs[int]()
+    found = [pair for number, unit in enumerate(units) for pair in pairs.take(number, unit)]
+    return [(number, unit.payload) for number, unit in [*found, *pairs.rest()]]
+
+
+def field(number: int, parity: int) -> Unit:
+    return Unit(payload=field_of(number, parity), keyframe=number % PERIOD == 0 and parity == 0)
+
+
+@pytest.mark.parametrize(("name", "apart"), LAYOUTS)
+def test_a_picture_of_two_fields_is_one_frame(tmp_path: Path, name: str, apart: bool) -> None:
+    path = write_fields(tmp_path / name, COUNT, apart=apart)
+    assert obstacle(path) == ""
+    source = PassedVideo(path, stream="s")
+    pictures = list(source.pictures())
+    assert [picture.media_us for picture in pictures] == [40_000 * number for number in range(COUNT)]
+    assert [seq for seq, picture in enumerate(pictures) if picture.keyframe] == list(range(0, COUNT, PERIOD))
+    assert source.left_out == []
+    assert source.count in (COUNT, None), "a transport stream does not tell"
+    assert list(source.pictures(7)) == pictures[7:]
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+@pytest.mark.parametrize(("name", "apart"), LAYOUTS)
+def test_both_halves_of_a_picture_are_its_own(tmp_path: Path, name: str, apart: bool) -> None:
+    path = write_fields(tmp_path / name, COUNT, apart=apart)
+    pool, decoder = _core.VideoPool(threads=1), _core.VideoDecoder("h264")
+    outcomes = []
+    for key, unit in enumerate(PassedVideo(path, stream="s").pictures()):
+        outcomes += pool.decode([(decoder, [(key, unit.media_us, memoryview(unit.payload))])])[0]
+        outcomes += decoder.take_held()  # as when it stalls behind any of them
+    assert [outcome.key for outcome in outcomes] == list(range(COUNT))
+    for outcome in outcomes:
+        assert outcome.picture is not None, outcome.message
+        pixels = np.asarray(outcome.picture.rgb())
+        assert [number_in(pixels[parity::2]) for parity in (0, 1)] == [outcome.key] * 2
+
+
+def test_fields_without_a_partner_stay_as_they_are() -> None:
+    lost = [field(0, 0), field(0, 1), field(1, 0), field(2, 0), field(2, 1), field(3, 1), field(4, 0)]
+    expected = [
+        (0, field_of(0, 0) + field_of(0, 1)),
+        (2, field_of(1, 0)),
+        (3, field_of(2, 0) + field_of(2, 1)),
+        (5, field_of(3, 1)),
+        (6, field_of(4, 0)),
+    ]
+    assert pairs_of(*lost) == expected
+
+
+def test_a_key_frame_and_a_damaged_unit_are_no_second_field() -> None:
+    broken = Unit(payload=field_of(0, 1), error="corrupt_picture: x")
+    assert len(pairs_of(field(0, 0), field(0, 0), broken, field(0, 1))) == 4
+
+
+@pytest.mark.parametrize("params", ["keyint=10", "keyint=10:tff=1", "keyint=10:interlaced=1"])
+def test_a_film_of_whole_pictures_is_left_alone(tmp_path: Path, params: str) -> None:
+    path = write_film(tmp_path / "film.mp4", 12, params=params)
+    units = [
+        Unit(payload=picture.payload, keyframe=picture.keyframe) for picture in PassedVideo(path, stream="s").pictures()
+    ]
+    assert len(units) == 12
+    assert pairs_of(*units) == [(number, unit.payload) for number, unit in enumerate(units)]
+
+
+@hypothesis.given(st.binary(max_size=300), st.integers(0, 5000), st.booleans())
+def test_any_bytes_are_some_unit(noise: bytes, at: int, keyframe: bool) -> None:
+    whole = field_of(0, 0)
+    damaged = whole[:at] + noise + whole[at + len(noise) :]
+    units = [field(0, 0), Unit(payload=damaged, keyframe=keyframe), Unit(payload=noise, keyframe=keyframe)]
+    assert b"".join(payload for _, payload in pairs_of(*units)) == b"".join(unit.payload for unit in units)
