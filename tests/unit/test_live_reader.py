@@ -15,7 +15,7 @@ from framehop.sources.live import live_video, reader
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.live_video import LiveVideo
 from framehop.sources.live.losses import Losses
-from framehop.sources.live.reader import TOO_SLOW, Reader
+from framehop.sources.live.reader import AT_STOP, TOO_SLOW, Reader
 from tests.waiting import until
 
 CAM = Address.parse("rtsp://cam/x")
@@ -189,3 +189,24 @@ def _ends(camera: LiveVideo) -> bool:
     except SourceAwayError as error:
         return str(error) == "released"
     return False
+
+
+def test_what_nobody_has_taken_at_a_stop_is_counted() -> None:
+    of, ended = how(), threading.Event()
+    thread = reading(Scripted(numbered(5), ended.set), of)
+    assert ended.wait(30)
+    assert thread.take(10.0) is not None
+    thread.close()
+    thread.close()
+    assert [(left.reason, left.count) for left in of.losses.so_far] == [(AT_STOP, 4)]
+
+
+def test_a_picture_that_could_not_be_put_down_is_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(live_video, "Reader", lambda of: reading(Scripted(numbered(5), ended.set), of))
+    camera = LiveVideo(CAM, stream="cam")
+    pictures = camera.follow(lambda: False)
+    assert [next(pictures).media_us, next(pictures).media_us] == [0, 1]
+    assert ended.wait(30)
+    pictures.close()  # type: ignore[attr-defined]  # as by a feed that was stopped with the second one in its hands
+    assert [(left.reason, left.count) for left in camera.left_out] == [(AT_STOP, 4)]

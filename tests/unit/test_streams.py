@@ -219,6 +219,25 @@ def test_a_paused_film_goes_on_at_its_next_frame_and_is_counted_as_one(log: Memo
     assert not summary.stopped
 
 
+def test_a_film_that_is_paused_at_its_very_end_is_not_read_again(log: MemoryLog) -> None:
+    with running(log, "a=testsrc:?size=32x32") as ingest:
+        ingest.wait_for("a", 3)
+        log.faults.fill()
+        ingest.streams.add(["film=testsrc:?size=32x32&count=6"], rate="max")
+        until(lambda: ingest.roster.statuses()["film"].appended == 6, "all pictures on their way")
+        ingest.streams.pause("film")
+        ingest.streams.resume("film")
+        log.faults.fill(False)
+        until(lambda: ingest.roster.statuses()["film"].phase == "ended", "its end")
+        ingest.stop.set()
+        summary = ingest.summary()
+    keys = [key for key in ingest.keys if key.stream == "film"]
+    assert [key.seq for key in keys] == list(range(6))
+    assert len({key.epoch for key in keys}) == 1
+    film = summary.streams["film"]
+    assert (film.frames, film.finished, film.error) == (6, True, "")
+
+
 def test_a_paused_camera_begins_a_new_epoch(log: MemoryLog) -> None:
     with running(log, "a=testsrc:?size=32x32") as ingest:
         ingest.wait_for("a", 3)

@@ -45,6 +45,7 @@ class SourceDesk:
         self._gone: list[SourceWork] = []  # whose last news are not told yet
         self._next: dict[str, SourceOrder] = {}  # orders that wait for an earlier source to give up their stream
         self._told: dict[str, SourceNews] = {}
+        self._begun_us: dict[str, int] = {}  # the newest order of each stream; one that was paused comes again
         self._acked_by_the_gone = 0
         self._stalled = ""
         self.spooled = NO_BACKLOG  # what waits on this host's disk for the log
@@ -67,12 +68,15 @@ class SourceDesk:
         if any(work.order.stream == order.stream and work.alive for work in self._leaving):
             self._next[order.stream] = order
             return
+        again = self._begun_us.get(order.stream) == order.since_us
+        self._begun_us[order.stream] = order.since_us
         self._works[order.stream] = SourceWork(
             order,
             self._writer,
             self._wake.ring,
             source=source,
             holds=self._holds,
+            again=again,
             clock=self._clock,
             stop=EitherEvent(self._clock.event(), self._stop),
         )

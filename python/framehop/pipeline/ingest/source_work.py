@@ -37,11 +37,13 @@ class SourceWork:
         *,
         source: Source | None,
         holds: bool,
+        again: bool,
         clock: Clock,
         stop: StopEvent,
     ) -> None:
         """`writer`: may come later. `on_change` is called from the thread, when the phase has changed or the thread ends. `source`:
-        it, if it is open already. `holds`: whether to keep the stream at the source's end until told to leave or hand over."""
+        it, if it is open already. `holds`: whether to keep the stream at the source's end until told to leave or hand over.
+        `again`: this process has read by the same order before, and given it up."""
         self.order = order
         self._writer = writer
         self._on_change = on_change
@@ -53,7 +55,8 @@ class SourceWork:
         self._settles = True
         if not holds:
             self._go_on.set()
-        self._run_since_us = None if holds else order.since_us  # who holds finishes nothing that it could read again
+        # Who holds finishes nothing that it could read again, but for what it has given up in the meantime.
+        self._run_since_us = order.since_us if again or not holds else None
         self._read_over = False
         self.failure: Exception | None = None
         self._feed: Feed | None = None

@@ -14,7 +14,7 @@ from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.connection import KEYFRAME_S
 from framehop.sources.live.losses import Losses
 from framehop.sources.live.makers import AS_JPEG
-from framehop.sources.live.reader import Reader
+from framehop.sources.live.reader import AT_STOP, Reader
 from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,11 @@ class LiveVideo:
             picture = reader.take(TICK_S)
             if picture is not None:
                 self._say(reader)
-                yield picture
+                try:
+                    yield picture
+                except GeneratorExit:  # whoever has it could not put it down before the stop
+                    self._losses.add(AT_STOP)
+                    raise
                 deadline = Deadline.after(patience_s)
             elif reader.over:
                 return

@@ -15,6 +15,7 @@ QUEUE_BYTES = 8 << 20  # seconds of most cameras, and 64 of them take half a GiB
 QUEUE_PICTURES = 1024
 PATIENCE_S = 5.0  # how long a camera is held back by not reading; most give up a client some time later
 TOO_SLOW = "pictures that the log did not take in time"
+AT_STOP = "pictures that had come when reading stopped"
 
 
 class Reader:
@@ -62,9 +63,12 @@ class Reader:
         return True
 
     def close(self) -> None:
-        """Ask the thread to end, and wait for nothing: it may hang in FFmpeg, and ends when its wait does."""
+        """Ask the thread to end, and wait for nothing: it may hang in FFmpeg, and ends when its wait does. What nobody has taken is
+        counted."""
         with self._changed:
             self._closed = True
+            if self._queue:
+                self._how.losses.add(AT_STOP, len(self._queue))
             self._queue.clear()
             self._bytes = 0
             self._changed.notify_all()
@@ -102,6 +106,7 @@ class Reader:
                 self._how.losses.add(TOO_SLOW)
                 return
             if self._closed:
+                self._how.losses.add(AT_STOP)
                 return
             self._queue.append(replace(picture, begins=True) if self._dropping else picture)
             self._dropping = False
