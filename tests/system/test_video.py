@@ -9,7 +9,7 @@ import random
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ if not _core.VIDEO:
 LONG = "keyint=250:min-keyint=250:scenecut=0"  # 10 s
 FPS = 50
 ROUND_S = 6  # a kill, its restart, and progress after it
+SOAK_S = 12  # seconds of each film for one kill, 1,500 frames in all: more than are answered between two
 Numbers = dict[int, int]
 
 
@@ -46,9 +47,9 @@ def neighbours(partitions: int, count: int, partition: int = 0) -> list[str]:
 
 
 def rounds_of(request: pytest.FixtureRequest, few: int) -> int:
-    """Return how often to kill: as the command says, else 100 times in a soak."""
+    """Return how often to kill: as the command says, else `few` times."""
     rounds: int | None = request.config.getoption("--rounds")
-    return rounds or (100 if request.config.getoption("--soak") else few)
+    return rounds or few
 
 
 def order_on_screen(path: Path) -> Numbers:
@@ -94,7 +95,7 @@ class Stage:
         self.total = len(self.sources) * self.count
         folder = house.path / "model"
         folder.mkdir()
-        self.words: list[str | Path] = [*self.sources, "--codec", "copy", "--model"]
+        self.words: list[str | Path] = [*self.sources, "--model"]
         self.words += [write_columns_model(folder, BITS), "--rate", str(FPS)]
 
     def ingested(self, *log: str | Path) -> str | Path:
@@ -199,6 +200,52 @@ def test_a_worker_may_die_anywhere_in_a_group_with_kafka(
         assert len(deaths) == rounds
         ledger = kafka.ledger()
         ledger.check(repeats=0 if delivery == "exactly-once" else rounds * WINDOW)
+        assert ledger.gaps == []
+        found = house.framehop("audit", *kafka.at, "--json")
+        assert found.returncode == 0, found.stdout + found.stderr
+    first = list(first_of_each(ledger.events).values())
+    stage.check(first)
+    assert stage.calm() == boxes(first)
+
+
+def kill_often(stage: Stage, at: Sequence[str | Path], rounds: int, committed: Callable[[], int]) -> None:
+    """Detect what is in the log while the worker is killed, until all is answered. On a slow machine it takes longer, and the
+    films end no sooner."""
+    house, report = stage.house, stage.house.path / "report.json"
+    model = stage.ingested(*at)
+    running = house.start("detect", *at, "--model", model, "--report", report)
+    kill_workers(house, running, rounds, committed)
+    until(lambda: committed() == stage.total, "every frame's event", 1800)
+    running.send_signal(signal.SIGTERM)
+    ended_well(running)
+    deaths = [each for each in json.loads(report.read_text())["incidents"] if each["process"] == "worker-0"]
+    assert len(deaths) == rounds
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_worker_is_killed_a_hundred_times(house: House, request: pytest.FixtureRequest) -> None:
+    rounds = rounds_of(request, 100)
+    stage = Stage(house, seconds=SOAK_S * rounds)
+    kill_often(stage, ["--log", house.log], rounds, lambda: committed(house))
+    events = stage.events()
+    stage.check(events)
+    found = audit(house)
+    assert (found["missing"], found["duplicates"], found["out_of_order"]) == (0, 0, 0)
+    assert stage.calm() == boxes(events)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_worker_is_killed_a_hundred_times_with_kafka(
+    house: House, kafka_cluster: Cluster, request: pytest.FixtureRequest
+) -> None:
+    rounds = rounds_of(request, 100)
+    stage = Stage(house, seconds=SOAK_S * rounds, partitions=4)
+    with KafkaHouse(house, kafka_cluster, partitions=4) as kafka:
+        kill_often(stage, kafka.at, rounds, lambda: sum(kafka.committed().values()))
+        ledger = kafka.ledger()
+        ledger.check(repeats=rounds * WINDOW)
         assert ledger.gaps == []
         found = house.framehop("audit", *kafka.at, "--json")
         assert found.returncode == 0, found.stdout + found.stderr
