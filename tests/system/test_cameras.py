@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import struct
+import subprocess
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise, repeat
 from pathlib import Path
@@ -25,8 +26,20 @@ from framehop.sources.passthrough import PassedVideo
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.synthetic import jpeg
 from framehop.types import FrameMeta
-from tests.cameras import RtspServer, answering, file_server, garbage, mjpeg, silent, tcp_server
-from tests.clips import write_film
+from tests.cameras import (
+    RTMP_MODULE,
+    RtspServer,
+    answering,
+    file_server,
+    garbage,
+    mjpeg,
+    redirecting,
+    rtmp_server,
+    silent,
+    tcp_server,
+    without_tables,
+)
+from tests.clips import turned, write_film
 from tests.waiting import until
 
 if not _core.VIDEO:
@@ -168,6 +181,45 @@ def test_a_wrong_password_is_said_and_never_shown(log: FrameLog, clip: Path, cap
     assert [secret for secret in ("wrong-secret", PASSWORD, ESCAPED) if secret in shown] == []
 
 
+def test_a_camera_behind_tls(log: FrameLog, clip: Path, tmp_path: Path) -> None:
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=cam",
+        "-keyout",
+        "key",
+        "-out",
+        "cert",
+    ]
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    both = tmp_path / "both.pem"
+    both.write_bytes((tmp_path / "cert").read_bytes() + (tmp_path / "key").read_bytes())
+    with (
+        RtspServer({"/cam": clip}, credentials="ann:secret", certificate=both) as server,
+        following(log, camera(server.url("/cam", "ann:secret"))),
+    ):
+        until(lambda: len(frames(log)) > 20, "frames")
+    check_epochs(epochs(log))
+
+
+@pytest.mark.skipif(
+    not RTMP_MODULE.exists(), reason="it needs nginx with libnginx-mod-rtmp, which would start a web server"
+)
+def test_a_camera_by_rtmp(log: FrameLog, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "clip.mp4", 500, params=SECOND, bframes=2)
+    with rtmp_server(film) as url, following(log, camera(url)):
+        until(lambda: len(frames(log)) > 50, "frames")
+    [found, *_] = epochs(log)
+    whole = [picture.payload for picture in PassedVideo(film, stream="cam").pictures()]
+    assert [payload(log, meta) for meta in found] == whole[: len(found)]
+    assert {(meta.width, meta.height, meta.content_type) for meta in found} == {(160, 64, "video/h264")}
+
+
 def test_h265_passes_through(log: FrameLog, tmp_path: Path) -> None:
     film = write_film(tmp_path / "clip.h265.mp4", 200, codec="libx265", params="keyint=10:min-keyint=10:scenecut=0")
     with RtspServer({"/cam": film}) as server, following(log, camera(server.url("/cam"))):
@@ -221,14 +273,6 @@ def test_among_eight_cameras_bad_ones_touch_no_other(
 
 def shades(*sizes: tuple[int, int]) -> list[bytes]:
     return [jpeg(*size, shade=number % 256) for number, size in enumerate(sizes)]
-
-
-def without_tables(data: bytes) -> bytes:
-    """Take the Huffman tables out, as cameras on USB do."""
-    at = data.index(b"\xff\xc4")
-    while data[at : at + 2] == b"\xff\xc4":
-        data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4]) :]
-    return data
 
 
 def test_motion_jpeg_passes_byte_for_byte_and_a_change_of_size_begins_an_epoch(log: FrameLog) -> None:
@@ -322,16 +366,6 @@ def test_a_recording_is_upright_as_the_same_file_is(log: FrameLog, tmp_path: Pat
     assert [(meta.content_type, meta.width, meta.height) for meta in frames(log)] == expected
 
 
-def turned(film: Path, degrees: int) -> Path:
-    """Write the matrix of a rotation into the header of the only track, as a phone does."""
-    data = film.read_bytes()
-    at = data.index(b"tkhd") + 4 + 4 + 36
-    turn = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[degrees]
-    a, b, c, d = (value << 16 for value in turn)
-    film.write_bytes(data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[at + 36 :])
-    return film
-
-
 def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path) -> None:
     import av
 
@@ -369,6 +403,54 @@ def test_a_playlist_cannot_have_files_of_this_host_read(tmp_path: Path, line: st
     (served / "live.m3u8").write_text(playlist.format(line.format(there=there)))
     with file_server(served) as port, pytest.raises(SourceAwayError):
         next(camera(f"http://127.0.0.1:{port}/live.m3u8").follow(lambda: False))
+
+
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "RTSP/1.0"])
+@pytest.mark.parametrize(
+    "to", ["file:{0}", "file://{0}", "{0}", "concat:{0}", "crypto:file:{0}", "subfile,,start,0,end,0,,:{0}"]
+)
+def test_a_redirection_cannot_have_files_of_this_host_read(tmp_path: Path, protocol: str, to: str) -> None:
+    there = write_film(tmp_path / "there.ts", 10)
+    scheme = protocol[:4].lower()
+    with tcp_server(redirecting(protocol, to.format(there))) as port, pytest.raises(SourceAwayError):
+        next(camera(f"{scheme}://127.0.0.1:{port}/live.ts", open_s=5.0).follow(lambda: False))
+
+
+def refusing(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_no_word_about_a_camera_has_its_secrets(
+    log: FrameLog, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], scheme: str
+) -> None:
+    """Whatever goes wrong: neither what is said, nor an error with all that led to it, nor what is kept with the log."""
+    caplog.set_level(logging.DEBUG)
+    serves = {
+        "hangs": silent,
+        "garbage": garbage,
+        "404": refusing,
+        "away": redirecting("HTTP/1.0", "http://ann:s3cr3t@no.invalid/x"),
+    }
+    with contextlib.ExitStack() as stack:
+        at = {name: f"127.0.0.1:{stack.enter_context(tcp_server(serve))}" for name, serve in serves.items()}
+        at |= {"refuses": "127.0.0.1:1", "unknown": "no.invalid"}
+        urls = {name: f"{scheme}://ann:s3cr3t@{host}/live?token=t0k3n" for name, host in at.items()}
+        shown = [_why(camera(url, open_s=1.0, stall_s=1.0)) for url in urls.values()]
+        with following(log, *(camera(url, name, open_s=1.0, stall_s=1.0) for name, url in urls.items())) as end:
+            until(lambda: all(f"stream {name}: " in caplog.text for name in urls), "a word about each")
+            shown += [repr(end()), repr(log.ingest_accounts())]
+    said = "".join([*shown, caplog.text, *capfd.readouterr()])
+    assert "ann@127.0.0.1" in said
+    assert [secret for secret in ("s3cr3t", "t0k3n") if secret in said] == []
+
+
+def _why(source: LiveVideo) -> str:
+    """Return how a connection fails, with everything that a traceback would show."""
+    with pytest.raises(SourceAwayError) as failure:
+        next(source.follow(lambda: False))
+    return "".join(traceback.format_exception(failure.value)) + repr(source.__dict__)
 
 
 def test_what_another_codec_sends_is_encoded_to_jpeg(
