@@ -209,7 +209,7 @@ def rtmp_server(clip: Path) -> Iterator[str]:
         f"load_module {RTMP_MODULE}; daemon off; master_process off; pid {clip.parent}/pid; events {{ }}\n"
         f"rtmp {{ server {{ listen 127.0.0.1:{port}; application cams {{ play {clip.parent}; }} }} }}\n"
     )
-    command = [NGINX, "-e", "stderr", "-p", clip.parent, "-c", config]
+    command = [NGINX, "-e", "stderr", "-p", str(clip.parent), "-c", str(config)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         try:
             until(lambda: server.poll() is None and _answers(port), "that nginx listens")

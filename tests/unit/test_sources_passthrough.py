@@ -31,7 +31,7 @@ def on_screen(pictures: Sequence[Picture]) -> list[int]:
     return sorted(picture.media_us - first for picture in pictures)
 
 
-@pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv", "film.ts", "film.flv"])
+@pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv", "film.ts", "film.flv", "film.avi"])
 @pytest.mark.parametrize(("params", "bframes"), [(CLOSED, 0), (CLOSED, 3), (OPEN, 3)])
 def test_units_have_the_times_of_their_pictures(tmp_path: Path, name: str, params: str, bframes: int) -> None:
     pictures = passed(write_film(tmp_path / name, 24, params=params, bframes=bframes))
