@@ -1,8 +1,8 @@
-#include "framehop/base/fork_mark.hpp"
-
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "framehop/base/fork_mark.hpp"
 
 namespace framehop {
 namespace {
