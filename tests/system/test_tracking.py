@@ -58,7 +58,7 @@ def test_ids_over_kills_are_those_of_an_uninterrupted_run(house: House, request:
     print(f"seed {seed}")
     chance = random.Random(seed)
     model = write_columns_model(house.path, COLUMNS)
-    words: list[str | Path] = ["run", *cards(count), "--log", house.log, "--rate", "50", "--model", model]
+    words: list[str | Path] = ["run", *cards(count), "--log", house.log, "--rate", "25", "--model", model]
     supervisor = house.start(*words, "--track", "byte", "--workers", "2")
     for _ in range(kills):
         before = house.events()
@@ -80,10 +80,10 @@ def test_ids_over_kills_are_those_of_an_uninterrupted_run(house: House, request:
 )
 def test_ids_over_kills_on_kafka(house: House, kafka_cluster: Cluster, delivery: str, point: str) -> None:
     """The first worker dies between its events and their offsets, the next at any moment of their work."""
-    count = 300
+    count = 250
     with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=2) as kafka, kafka.watch() as watcher:
         model = write_columns_model(house.path, COLUMNS)
-        words: list[str | Path] = ["run", *cards(count), *kafka.at, "--model", model, "--rate", "50", "--track", "byte"]
+        words: list[str | Path] = ["run", *cards(count), *kafka.at, "--model", model, "--rate", "25", "--track", "byte"]
         supervisor = house.start(*words, fail_at=point)
         for _ in range(2):
             watcher.wait_for(watcher.seen + 100)
