@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,18 +53,16 @@ def writers(found: Iterable[Event]) -> set[str]:
 def test_ids_over_kills_are_those_of_an_uninterrupted_run(house: House, request: pytest.FixtureRequest) -> None:
     kills = 20 if request.config.getoption("--soak") else 5
     count = 60 * kills
-    seed = random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
     model = write_columns_model(house.path, COLUMNS)
-    words: list[str | Path] = ["run", *cards(count), "--log", house.log, "--rate", "50", "--model", model]
+    words: list[str | Path] = ["run", *cards(count), "--log", house.log, "--rate", "25", "--model", model]
     supervisor = house.start(*words, "--track", "byte", "--workers", "2")
     for _ in range(kills):
         before = house.events()
         until(lambda: house.events() > before + 20, "progress", 60)  # noqa: B023
-        victim = chance.choice(["worker-0", "worker-1"])
-        for process in house.processes(victim):
-            process.send_signal(signal.SIGKILL)
+        busy = int(of_log(house)[-1].writer.rpartition("/")[2])  # a worker without a stream proves nothing
+        for process in house.processes():
+            if process.pid == busy:
+                process.send_signal(signal.SIGKILL)
     assert supervisor.poll() is None, "the work was over before the kills were"
     _, said = supervisor.communicate(timeout=600)
     assert supervisor.returncode == 0, said.decode()
@@ -80,10 +77,10 @@ def test_ids_over_kills_are_those_of_an_uninterrupted_run(house: House, request:
 )
 def test_ids_over_kills_on_kafka(house: House, kafka_cluster: Cluster, delivery: str, point: str) -> None:
     """The first worker dies between its events and their offsets, the next at any moment of their work."""
-    count = 300
+    count = 250
     with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=2) as kafka, kafka.watch() as watcher:
         model = write_columns_model(house.path, COLUMNS)
-        words: list[str | Path] = ["run", *cards(count), *kafka.at, "--model", model, "--rate", "50", "--track", "byte"]
+        words: list[str | Path] = ["run", *cards(count), *kafka.at, "--model", model, "--rate", "25", "--track", "byte"]
         supervisor = house.start(*words, fail_at=point)
         for _ in range(2):
             watcher.wait_for(watcher.seen + 100)
