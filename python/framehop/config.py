@@ -77,8 +77,8 @@ class DetectOptions:
     which something has changed. `motion`: how that is found out.
 
     How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
-    picture after scaled decode. `hop`: what descriptors and boxes travel by between workers and detectors, ZeroMQ or shared
-    memory, which takes 32 MiB for each pair of them. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a
+    picture after scaled decode. `hop`: what descriptors and boxes travel by between workers and detectors, shared memory,
+    which takes 32 MiB for each worker, or ZeroMQ. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a
     frame is given up after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on
     the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
 
@@ -111,7 +111,7 @@ class DetectOptions:
     slots: int = 32
     slot_bytes: int = 4 * MIB
     tap_quota: int = 2
-    hop: Hop = "zmq"
+    hop: Hop = "shm"
     max_batch: int = 8
     max_wait_ms: float = 0.0
     preprocess: Preprocess = "auto"
@@ -196,7 +196,7 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     policies: dict[str, str] = {}
     when: When = "always"
     motion: Motion = Motion()
-    hop: Hop = "zmq"
+    hop: Hop = "shm"
 
     def __post_init__(self) -> None:
         check_regions(self.regions)

@@ -57,8 +57,8 @@ def test_killed_at_a_point(house: House, point: str, process: str) -> None:
 @pytest.mark.parametrize(
     ("point", "process"), [("hop.sent@3", "worker-0"), ("infer.mid@3", "detector-0")], ids=["worker", "detector"]
 )
-def test_killed_at_a_point_over_shared_memory(house: House, point: str, process: str) -> None:
-    (house.path / "framehop.yaml").write_text("detect:\n  hop: shm\n")
+def test_killed_at_a_point_over_zeromq(house: House, point: str, process: str) -> None:
+    (house.path / "framehop.yaml").write_text("detect:\n  hop: zmq\n")
     report = house.run(SOURCES, "--config", "framehop.yaml", fail_at=point)
     deaths = [incident for incident in report["incidents"] if incident["process"] == process]
     assert [death["signal"] for death in deaths] == ["SIGKILL"]

@@ -15,6 +15,7 @@ MIB = 1 << 20
 SHAPES = "testsrc:?size=320x240&count=30"
 DEFAULTS = DetectOptions()
 RING_BYTES = plan_ring(DEFAULTS.slots, DEFAULTS.slot_bytes, DEFAULTS.tap_quota).total_bytes
+WORKER_BYTES = RING_BYTES + DEFAULTS.link_bytes
 
 
 def in_namespace(script: str, *args: Path) -> list[str]:
@@ -70,7 +71,7 @@ class Cgroup:
 @pytest.mark.parametrize("more", [[], ["--json"], ["--workers", "2"]], ids=["one", "json", "two"])
 @pytest.mark.parametrize("version", [1, 2])
 def test_rings_beyond_a_memory_cgroup_are_refused(house: House, version: int, more: list[str]) -> None:
-    needed = RING_BYTES * (2 if "2" in more else 1)
+    needed = WORKER_BYTES * (2 if "2" in more else 1)
     cgroup = Cgroup(house.path, version, needed - 1)
     limit = f"the memory cgroup /pod ({cgroup.file} {needed - 1})"
     assert_refused(house, *more, under=cgroup.command, says=[f"{needed} bytes", limit])
@@ -78,7 +79,7 @@ def test_rings_beyond_a_memory_cgroup_are_refused(house: House, version: int, mo
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_rings_within_a_memory_cgroup_are_made(house: House, version: int) -> None:
-    cgroup = Cgroup(house.path, version, RING_BYTES)
+    cgroup = Cgroup(house.path, version, WORKER_BYTES)
     done = house.framehop("run", f"cam={SHAPES}", "--log", house.log, "--rate", "max", under=cgroup.command)
     assert done.returncode == 0, done.stderr
     check_ledger(house.log, {"cam": pictures_of(SHAPES)})
@@ -90,7 +91,7 @@ def test_rings_within_a_memory_cgroup_are_made(house: House, version: int) -> No
 def test_rings_beyond_the_address_space_are_refused(house: House) -> None:
     limit = 1 << 30  # room for the supervisor itself on any machine
     plan = plan_ring(256, 4 * MIB, DEFAULTS.tap_quota)
-    says = [f"{plan.total_bytes} bytes", f"RLIMIT_AS, ulimit -v, {limit}"]
+    says = [f"{plan.total_bytes + DEFAULTS.link_bytes} bytes", f"RLIMIT_AS, ulimit -v, {limit}"]
     assert_refused(house, "--slots", "256", under=["prlimit", f"--as={limit}"], says=says)
 
 
@@ -116,7 +117,8 @@ def test_an_address_space_too_small_for_anything_is_an_error(house: House, limit
 
 def test_a_log_beyond_the_file_size_limit_is_an_error(house: House) -> None:
     limit = 2 * MIB  # enough for a small ring, too little for a segment of the log
-    small = ["--slots", "2", "--slot-mib", "0.25"]
+    (house.path / "framehop.yaml").write_text("detect:\n  hop: zmq\n")  # the other link has more than that
+    small = ["--slots", "2", "--slot-mib", "0.25", "--config", "framehop.yaml"]
     done = house.framehop(
         "run", SHAPES, "--log", house.log, "--rate", "max", *small, under=["prlimit", f"--fsize={limit}"]
     )
