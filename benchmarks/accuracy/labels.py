@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.harness.processes import ROOT, BenchmarkError
-from framehop.sources import parse_source
+from framehop.sources import SourceOptions, parse_source
 
 LABELS = ROOT / "tests" / "labelled" / "coco.json"
 Box = tuple[float, float, float, float]
@@ -77,7 +77,7 @@ def _installed(package: str, name: str) -> Path:
 def _read(source: str, wanted: Sequence[Picture]) -> Iterator[Sample]:
     """Read a source once from its start to the last picture that is wanted."""
     by_seq = {picture.seq: picture for picture in wanted}
-    for seq, taken in enumerate(parse_source(source).pictures()):
+    for seq, taken in enumerate(parse_source(source, SourceOptions(codec="jpeg")).pictures()):
         if picture := by_seq.pop(seq, None):
             if (taken.width, taken.height) != (picture.width, picture.height):
                 raise BenchmarkError(
