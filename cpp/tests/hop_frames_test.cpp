@@ -227,6 +227,7 @@ TEST_F(Frames, a_receiver_that_was_cut_off_comes_back_by_itself) {
 TEST_F(Frames, all_credits_may_be_used_at_once) {
     SenderOptions options = open_to_all();
     options.credits = wire::kMaxFrameCredits;
+    options.silence = kDeadline;
     RawSocket slow(ZMQ_DEALER, send_at(kAnyPort, options).address(), false, 1);
     slow.send(want(0, 0, options.credits));
     run(nullptr, [&] { return !sender->receivers().empty(); });
@@ -243,7 +244,9 @@ TEST_F(Frames, all_credits_may_be_used_at_once) {
 }
 
 TEST_F(Frames, a_receiver_that_claims_what_it_has_not_received_holds_no_more_than_its_credits) {
-    RawSocket liar(ZMQ_DEALER, send_at(kAnyPort, open_to_all()).address(), false, 1);
+    SenderOptions options = open_to_all();
+    options.silence = kDeadline;
+    RawSocket liar(ZMQ_DEALER, send_at(kAnyPort, options).address(), false, 1);
     liar.send(want(0, 0, 8));
     run(nullptr, [&] { return !sender->receivers().empty(); });
     for (std::int64_t seq = 0; seq < 40 && leases() <= 8; ++seq) {
