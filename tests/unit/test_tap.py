@@ -224,15 +224,21 @@ def test_a_stopped_tap_holds_up_nobody_and_a_dead_one_is_taken_off(worker: Worke
     until(lambda: worker.is_heard(0), "its end")
 
 
-def test_frames_end_with_the_pipeline(worker: Worker, tap: Tap) -> None:
+def test_frames_end_with_the_pipeline(worker: Worker, tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = tap.frames()
     frame = worker.show(1)
     see(tap, frame)
     worker.answer(frame)
     with next(frames) as live:
         assert live.key.seq == 1
-    worker.ring.close()
-    with pytest.raises((StopIteration, ProcessError)):
+    sleep = tap._sleep
+
+    def end_and_sleep(timeout_s: float) -> None:
+        worker.ring.close()
+        sleep(timeout_s)
+
+    monkeypatch.setattr(tap, "_sleep", end_and_sleep)
+    with pytest.raises(StopIteration):
         next(frames)
     assert not tap.alive
 

@@ -158,7 +158,11 @@ class Tap:
         the tap quota allows, so that fewer are. Let go of each frame before the next; `missed` counts those left out."""
         self.listen(stream)
         while self.alive:
-            if (frame := self.wait(_named(stream), LOOK_S, every=every)) is not None:
+            try:
+                frame = self.wait(_named(stream), LOOK_S, every=every)
+            except ProcessError:  # it has ended meanwhile
+                return
+            if frame is not None:
                 yield frame
 
     def listen(self, *streams: str) -> None:
