@@ -361,7 +361,8 @@ def test_a_server_with_frames_without_end_hears_its_receivers_and_stops(worker: 
         PlainReceiver(sender.address) as receiver,
     ):
         until(lambda: (receiver.receive(0.01), sender.poll(0.01)) and sender.receivers, "a receiver")
-        tap.listen("")
-        until(worker.is_heard, "a listener")
+        tap.listen("", "of one who has left")
+        until(lambda: worker.is_heard(2), "listeners")
         FrameServer(tap, sender, quality=None, on_note=print).run(stop)
         assert tap.asked == 5
+        until(worker.is_heard, "that nobody wants the other stream any more")

@@ -45,7 +45,7 @@ class FrameServer:
 
     def _pass_on(self, streams: set[str]) -> bool:
         """Send one frame; False when none is complete. An empty name among `streams` means all."""
-        self._tap.listen(*streams)
+        self._tap.listen_only(streams)  # else receivers that come and go would leave theirs at the workers for ever
         frame = self._tap.wait(set() if "" in streams else streams, 0.0)
         if frame is None:
             return False
