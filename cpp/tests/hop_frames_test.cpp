@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "framehop/base/error.hpp"
 #include "framehop/hop/frame_receiver.hpp"
@@ -35,6 +36,17 @@ class Frames : public testing::Test {
         auto taken = std::make_shared<const shm::Lease>(*reader.try_lease(id));
         EXPECT_TRUE(writer.retire(id));
         return taken;
+    }
+    static OutgoingFrame jpeg(std::int64_t seq, std::size_t bytes) {
+        const auto owner = std::make_shared<const std::vector<std::uint8_t>>(bytes);
+        return {.tag = shm::tag_of(seq),
+                .width = 8,
+                .height = 8,
+                .stride = 0,
+                .encoding = wire::Encoding::jpeg,
+                .payload = *owner,
+                .owner = owner,
+                .note = {}};
     }
     std::uint32_t leases() { return test_ring.table().leases_of(kTap); }
 
@@ -209,6 +221,41 @@ TEST_F(Frames, a_receiver_that_was_cut_off_comes_back_by_itself) {
     run(&receiver, [&] { return receiver.session() != first; });
     EXPECT_TRUE(sender->try_send(frame_in(lease(3))));
     run(&receiver, [&] { return !seen.frames.empty(); });
+}
+
+// libzmq learns late what has left: it would turn some away if its bound were no more than the credits.
+TEST_F(Frames, all_credits_may_be_used_at_once) {
+    SenderOptions options = open_to_all();
+    options.credits = wire::kMaxFrameCredits;
+    options.silence = kDeadline;
+    RawSocket slow(ZMQ_DEALER, send_at(kAnyPort, options).address(), false, 1);
+    slow.send(want(0, 0, options.credits));
+    run(nullptr, [&] { return !sender->receivers().empty(); });
+    slow.receive();  // the welcome
+    for (std::int64_t seq = 0; seq < 20; ++seq) {
+        EXPECT_TRUE(sender->try_send(jpeg(seq, 1)));
+        for (int part = 0; part < 3; ++part) slow.receive();
+    }
+    slow.send(want(sender->receivers().front().session, 20, options.credits));
+    run(nullptr, [&] { return sender->receivers().front().received == 20; });
+    for (std::int64_t seq = 20; seq < 84; ++seq) EXPECT_TRUE(sender->try_send(jpeg(seq, std::size_t{4} << 20)));
+    EXPECT_EQ(sender->receivers().front().sent, 84U);
+    EXPECT_EQ(sender->receivers().front().skipped, 0U);
+}
+
+TEST_F(Frames, a_receiver_that_claims_what_it_has_not_received_holds_no_more_than_its_credits) {
+    SenderOptions options = open_to_all();
+    options.silence = kDeadline;
+    RawSocket liar(ZMQ_DEALER, send_at(kAnyPort, options).address(), false, 1);
+    liar.send(want(0, 0, 8));
+    run(nullptr, [&] { return !sender->receivers().empty(); });
+    for (std::int64_t seq = 0; seq < 40 && leases() <= 8; ++seq) {
+        if (sender->try_send(frame_in(lease(seq)))) continue;
+        const ReceiverInfo info = sender->receivers().front();
+        liar.send(want(info.session, info.sent, 8));
+        run(nullptr, [&] { return sender->receivers().front().received == info.sent; });
+    }
+    EXPECT_LE(leases(), 8U);
 }
 
 TEST_F(Frames, closing_the_sender_ends_all_leases) {

@@ -27,8 +27,8 @@ from framehop._core import (
     encode_jpeg,
 )
 from framehop.errors import BadMessageError, ClosedError, ConfigError, InvalidArgumentError, RefusedError
-from framehop.hop import messages
-from framehop.hop.keys import KeyFiles, create_keys, load_receiver_keys, load_sender_keys
+from framehop.hop import messages, plain
+from framehop.hop.keys import KeyFiles, ReceiverKeys, create_keys, load_receiver_keys, load_sender_keys
 from framehop.hop.plain import PlainFrame, PlainReceiver
 from tests.waiting import until
 
@@ -291,6 +291,8 @@ def test_the_network_needs_keys() -> None:
         FrameReceiver("tcp://127.0.0.1:9")
     with pytest.raises(RefusedError, match="keys"):
         PlainReceiver("tcp://127.0.0.1:9")
+    with pytest.raises(InvalidArgumentError, match="tcp://HOST:PORT"):
+        PlainReceiver("tipc://{5570,0,1}")
 
 
 def test_a_forked_child_leaves_the_parents_sender_alone(house: House, sender: FrameSender) -> None:
@@ -323,24 +325,43 @@ def files(tmp_path: Path) -> KeyFiles:
     return create_keys(tmp_path / "keys")
 
 
-def secured(files: KeyFiles) -> FrameSender:
+def secured(files: KeyFiles, address: str = ANY_PORT) -> FrameSender:
     keys = load_sender_keys(files.sender)
-    return FrameSender(ANY_PORT, secret_key=keys.secret, receiver_keys=keys.receivers)
+    return FrameSender(address, secret_key=keys.secret, receiver_keys=keys.receivers)
+
+
+def with_keys(kind: str, address: str, keys: ReceiverKeys) -> FrameReceiver | PlainReceiver:
+    if kind == "core":
+        return FrameReceiver(address, secret_key=keys.secret, sender_key=keys.sender)
+    return PlainReceiver(address, keys=keys)
 
 
 @pytest.mark.parametrize("kind", ["core", "pyzmq"])
 def test_the_files_that_are_made_fit_each_other(house: House, files: KeyFiles, kind: str) -> None:
-    keys = load_receiver_keys(files.receiver)
-    with secured(files) as sender:
-        receiver: FrameReceiver | PlainReceiver = (
-            FrameReceiver(sender.address, secret_key=keys.secret, sender_key=keys.sender)
-            if kind == "core"
-            else PlainReceiver(sender.address, keys=keys)
-        )
-        with receiver:
-            meet(sender, receiver)
-            house.send(sender, 5)
-            assert (take(sender, receiver).array() == 5).all()
+    with secured(files) as sender, with_keys(kind, sender.address, load_receiver_keys(files.receiver)) as receiver:
+        meet(sender, receiver)
+        house.send(sender, 5)
+        assert (take(sender, receiver).array() == 5).all()
+
+
+@pytest.mark.parametrize("kind", ["core", "pyzmq"])
+def test_whoever_was_refused_is_let_in_once_its_key_is_known(
+    files: KeyFiles, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain, "CONNECT_ANEW_S", 0.5)
+    ours = load_sender_keys(files.sender)
+    with FrameSender(ANY_PORT, secret_key=ours.secret) as refusing:
+        address = refusing.address
+        receiver = with_keys(kind, address, load_receiver_keys(files.receiver))
+
+        def refused() -> bool:
+            refusing.poll(0.01)
+            receive(receiver)
+            return refusing.refused > 0
+
+        until(refused, "a refusal")
+    with receiver, secured(files, address) as sender:
+        meet(sender, receiver)
 
 
 def test_other_keys_get_nothing_and_both_ends_say_why(files: KeyFiles, tmp_path: Path) -> None:

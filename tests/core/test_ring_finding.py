@@ -16,7 +16,7 @@ import pytest
 from framehop import _core
 from framehop._core import FrameTag, Ring, RingHost, RingReader
 from framehop.errors import RefusedError, SystemCallError, WrongLayoutError
-from framehop.ring import FoundRing, find_rings, remove_ring
+from framehop.ring import FoundRing, find_rings, finding, remove_ring
 from tests.commands import framehop
 
 from ..ring_peer import peer
@@ -112,7 +112,32 @@ def test_a_ring_without_a_host_is_named_and_kept_while_somebody_maps_it(runtime:
     assert "no ring host" in found.trouble
     with pytest.raises(RefusedError, match=f"process {os.getpid()}"):
         remove_ring(path)
+    with pytest.raises(RefusedError, match=f"process {os.getpid()}"):
+        remove_ring(str(runtime / ".." / runtime.name / "ring-0.sock"))
     reader.close()
+
+
+def test_a_host_that_begins_while_its_predecessors_socket_is_removed_keeps_its_own(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(runtime / "ring-0.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dead:
+        dead.bind(path)
+    begun: list[RingHost] = []
+    is_served = finding._is_served
+
+    def look_and_begin(probed: str) -> bool:
+        served = is_served(probed)
+        if not begun:
+            begun.append(RingHost(path, slots=1, slot_bytes=4096))
+        return served
+
+    monkeypatch.setattr(finding, "_is_served", look_and_begin)
+    with pytest.raises(RefusedError, match="somebody serves"):
+        remove_ring(path)
+    with begun[0]:
+        assert _core.look_at_ring(path).host == os.getpid()
+    assert list(runtime.iterdir()) == []
 
 
 def test_only_what_nobody_lives_in_is_removed(host: RingHost, runtime: Path) -> None:

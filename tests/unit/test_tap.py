@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +15,11 @@ import zmq
 from framehop import _core
 from framehop.decode import Decoded
 from framehop.errors import BadMessageError, ClosedError, ProcessError, RefusedError
+from framehop.hop.plain import PlainReceiver
 from framehop.pipeline.control_plane import Answer, Publication, Request, RingsReport, RingsRequest
+from framehop.pipeline.frame_server import FrameServer
 from framehop.pipeline.notices import Known, Shown, encode_notice, notices_path, parse_notice
+from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.tap import LiveFrame, Tap, attach
 from framehop.pipeline.worker.notice_board import NoticeBoard
@@ -137,6 +140,17 @@ def test_only_the_stream_that_was_asked_for_is_held(worker: Worker) -> None:
         assert held(worker) == 0
 
 
+def test_nothing_is_told_of_streams_that_nobody_watches(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(worker.board, "_tell", lambda _, stream: told.append(stream))
+    with Tap([worker.path]) as tap:
+        tap.listen("yard")
+        until(worker.is_heard, "a listener")
+        for frame in (worker.show(1, "gate"), worker.show(2, "yard")):
+            worker.answer(frame)
+    assert told == ["yard", "yard"]
+
+
 def test_newest_returns_what_comes_after_the_call(worker: Worker, tap: Tap) -> None:
     """What had come before is let go of, also while it is held for its event."""
     old = worker.show(1)
@@ -210,15 +224,21 @@ def test_a_stopped_tap_holds_up_nobody_and_a_dead_one_is_taken_off(worker: Worke
     until(lambda: worker.is_heard(0), "its end")
 
 
-def test_frames_end_with_the_pipeline(worker: Worker, tap: Tap) -> None:
+def test_frames_end_with_the_pipeline(worker: Worker, tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = tap.frames()
     frame = worker.show(1)
     see(tap, frame)
     worker.answer(frame)
     with next(frames) as live:
         assert live.key.seq == 1
-    worker.ring.close()
-    with pytest.raises((StopIteration, ProcessError)):
+    sleep = tap._sleep
+
+    def end_and_sleep(timeout_s: float) -> None:
+        worker.ring.close()
+        sleep(timeout_s)
+
+    monkeypatch.setattr(tap, "_sleep", end_and_sleep)
+    with pytest.raises(StopIteration):
         next(frames)
     assert not tap.alive
 
@@ -310,3 +330,39 @@ def test_descriptors_say_when_to_look(worker: Worker, tap: Tap) -> None:
 
     until(looked, "a frame")
     assert seen == [1]
+
+
+class NeverIdle(Tap):
+    """Has a frame whenever it is asked, up to many; asks to stop after the fifth."""
+
+    def __init__(self, worker: Worker, stop: StopSignal) -> None:
+        super().__init__([worker.path])
+        self.asked = 0
+        self._worker, self._stop = worker, stop
+
+    def wait(self, streams: Collection[str], timeout_s: float, *, every: bool = False) -> LiveFrame | None:
+        self.asked += 1
+        if self.asked == 5:
+            self._stop.request()
+        if self.asked > 50:
+            return None
+        frame = self._worker.show(self.asked)
+        (ring,) = self._rings
+        until(lambda: super(NeverIdle, self).wait((), 0.0) is None and frame.record.meta.key in ring._held, "a notice")
+        self._worker.answer(frame)
+        return super().wait((), 30)
+
+
+def test_a_server_with_frames_without_end_hears_its_receivers_and_stops(worker: Worker, tmp_path: Path) -> None:
+    with (
+        stop_on_signals() as stop,
+        NeverIdle(worker, stop) as tap,
+        _core.FrameSender(f"ipc://{tmp_path}/frames") as sender,
+        PlainReceiver(sender.address) as receiver,
+    ):
+        until(lambda: (receiver.receive(0.01), sender.poll(0.01)) and sender.receivers, "a receiver")
+        tap.listen("", "of one who has left")
+        until(lambda: worker.is_heard(2), "listeners")
+        FrameServer(tap, sender, quality=None, on_note=print).run(stop)
+        assert tap.asked == 5
+        until(worker.is_heard, "that nobody wants the other stream any more")

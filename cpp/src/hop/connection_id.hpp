@@ -4,6 +4,7 @@
 #include <zmq.h>
 
 #include <cstdint>
+#include <string_view>
 
 namespace framehop::hop {
 
@@ -11,8 +12,9 @@ namespace framehop::hop {
 class ConnectionId {
   public:
     ConnectionId() = default;
-    // Of the connection by which `message` came, which must be the last one received.
-    explicit ConnectionId(zmq_msg_t* message) noexcept;
+    // The connection by which `message` came to the socket that is bound at `place`, a path or HOST:PORT. It may have
+    // ended since, and its number be another file's: then this names nothing.
+    ConnectionId(zmq_msg_t* message, std::string_view place) noexcept;
     // Ends the connection if it still stands. libzmq's thread finds the end of the stream, and frees what was queued.
     void end() const noexcept;
     // Whether libzmq has let go of it.

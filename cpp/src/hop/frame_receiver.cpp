@@ -13,6 +13,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kWantEvery{1};
+// A connection is made anew after so long without one: libzmq gives up for good when the other end refuses a key, has
+// none, or sends what is too large. Longer than a handshake may take (ZMQ_HANDSHAKE_IVL).
+constexpr std::chrono::seconds kConnectAnew{6};
 constexpr std::size_t kFrameParts = 3;
 
 ReceiverOptions checked(ReceiverOptions options) {
@@ -71,6 +74,13 @@ class FrameReceiver::Impl {
         const Sent sent = socket_.try_send(wire::serialise_want(want, options_.stream), false);
         // While there is no connection, it is looked for more often.
         next_want_ = Clock::now() + (sent == Sent::yes ? std::chrono::milliseconds(kWantEvery) : kTryAgain);
+        if (sent == Sent::yes) last_sent_ = Clock::now();
+        if (Clock::now() - last_sent_ >= kConnectAnew) connect_anew();
+    }
+
+    void connect_anew() {
+        socket_.connect_anew();
+        last_sent_ = Clock::now();
     }
 
     // Takes messages up to the first frame; false if none came.
@@ -120,6 +130,7 @@ class FrameReceiver::Impl {
     std::uint64_t received_ = 0;
     bool unfinished_ = false;  // a frame was handed out that the sender does not know to be done with
     Clock::time_point next_want_;
+    Clock::time_point last_sent_ = Clock::now();  // of a want, or when the connection was made anew since
     std::uint64_t malformed_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -18,10 +19,12 @@ namespace {
 constexpr std::chrono::milliseconds kLook{250};
 // What closing waits for connections to end; they do so at once.
 constexpr std::chrono::seconds kEnd{2};
-// A welcome, and as many frames as there can be credits for: credits decide, libzmq's bound is never reached.
-constexpr int kHighWater = static_cast<int>(wire::kMaxFrameCredits) + 8;
 // What libzmq may keep of a receiver's wants while nobody polls.
 constexpr int kWantsKept = 64;
+
+// libzmq's bound for one receiver. It learns what has left only after each half of the bound, and would turn away
+// frames that have credit if there were less than twice as many places as credits and a welcome need.
+int high_water(std::uint32_t credits) noexcept { return 2 * (static_cast<int>(credits) + 2); }
 
 std::int64_t wall_us() noexcept {
     timespec now{};
@@ -93,7 +96,7 @@ class FrameSender::Impl {
           socket_(ZMQ_ROUTER, address, options_.keys.has_value(), options_.insecure),
           book_(options_.credits, options_.max_receivers) {
         socket_.set(ZMQ_ROUTER_MANDATORY, 1);
-        socket_.set(ZMQ_SNDHWM, kHighWater);
+        socket_.set(ZMQ_SNDHWM, high_water(options_.credits));
         socket_.set(ZMQ_RCVHWM, kWantsKept);
         socket_.limit(wire::kMaxToSender);
         if (options_.keys) socket_.secure(*options_.keys);
@@ -165,6 +168,12 @@ class FrameSender::Impl {
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 
   private:
+    [[nodiscard]] ConnectionId connection_of(zmq_msg_t* message) const noexcept {
+        std::string_view place = socket_.address();
+        place.remove_prefix(place.find("//") + 2);
+        return {message, place};
+    }
+
     void end(const ConnectionId& connection) {
         connection.end();
         static_cast<void>(all_gone());
@@ -201,14 +210,14 @@ class FrameSender::Impl {
         ++events.wants;
         ReceiverRow& row = *book_.find(route);
         if (heard == Heard::welcome) {
-            row.connection = ConnectionId(message);
+            row.connection = connection_of(message);
             row.address = address_of(message);
         }
         if (!answer(route, row, heard)) book_.forget(route);
     }
 
     void turn_away(const std::string& route, zmq_msg_t* message, Heard heard, SenderEvents& events) {
-        end(ConnectionId(message));
+        end(connection_of(message));
         book_.forget(route);
         if (heard == Heard::malformed) ++malformed_;
         if (!events.notes.empty()) return;  // a stranger must not fill the log
@@ -233,18 +242,19 @@ class FrameSender::Impl {
             row.keep(frame);
             return true;
         }
+        // Both are made before the first part is sent: a message must not end in its middle, whatever fails.
+        const auto header = wire::serialise_frame(header_of(*frame, row), frame->tag.stream);
+        LentMessage payload(frame->payload, row.lend(frame->owner));
         const Sent addressed = socket_.try_send(bytes_of(route), true);
-        if (addressed == Sent::yes) send_parts(row, frame);
+        if (addressed == Sent::yes) send_parts(row, header, payload, *frame);
         if (addressed == Sent::full) row.keep(frame);
         return addressed != Sent::unreachable;
     }
 
-    void send_parts(ReceiverRow& row, const std::shared_ptr<const OutgoingFrame>& frame) {
-        const auto header = wire::serialise_frame(header_of(*frame, row), frame->tag.stream);
-        LentMessage payload(frame->payload, frame->owner);
+    void send_parts(ReceiverRow& row, wire::Bytes header, LentMessage& payload, const OutgoingFrame& frame) {
         static_cast<void>(socket_.try_send(header, true));
         static_cast<void>(socket_.try_send(payload.raw(), true));
-        static_cast<void>(socket_.try_send(bytes_of(frame->note), false));
+        static_cast<void>(socket_.try_send(bytes_of(frame.note), false));
         ++row.sent;
     }
 

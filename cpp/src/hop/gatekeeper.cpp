@@ -31,7 +31,7 @@ std::vector<std::string> receive(void* socket) {
     std::vector<std::string> parts;
     for (bool more = true; more;) {
         Part part;
-        if (zmq_msg_recv(part.raw(), socket, ZMQ_DONTWAIT) < 0) return {};
+        if (!part.receive_from(socket)) return {};
         const wire::Bytes bytes = part.bytes();
         parts.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         more = part.has_more();

@@ -31,7 +31,8 @@ constexpr std::pair<int, int> kOptions[] = {
 
 // Whether the host is a name, or an address of IPv6; libzmq would write those of IPv4 as such ones.
 bool may_be_ipv6(const std::string& address) noexcept {
-    const std::string_view host(address.data() + kTcp.size(), address.rfind(':') - kTcp.size());
+    const std::string_view place = std::string_view(address).substr(kTcp.size());
+    const std::string_view host = place.substr(0, place.rfind(':'));
     return host.find_first_not_of("0123456789.*") != std::string_view::npos;
 }
 
@@ -78,9 +79,9 @@ void NetSocket::close() noexcept {
         return;
     }
     file_.remove();
-    gatekeeper_.reset();
     if (events_ != nullptr) zmq_close(events_);
     if (socket_ != nullptr) zmq_close(socket_);
+    gatekeeper_.reset();  // after the socket: without a gatekeeper, libzmq lets in whoever has any key
     while (zmq_ctx_term(context_) != 0 && errno == EINTR) {
     }
 }
@@ -139,6 +140,11 @@ void NetSocket::bind() {
 
 void NetSocket::connect() {
     if (zmq_connect(socket_, address_.c_str()) != 0) throw_zmq("zmq_connect " + address_);
+}
+
+void NetSocket::connect_anew() {
+    if (zmq_disconnect(socket_, address_.c_str()) != 0 && errno != ENOENT) throw_zmq("zmq_disconnect " + address_);
+    connect();
 }
 
 void NetSocket::watch_handshakes() {
@@ -200,8 +206,7 @@ std::string meaning(std::uint16_t event, std::uint32_t detail) {
 std::optional<std::string> NetSocket::try_next_failure() {
     Part event;
     Part address;
-    if (zmq_msg_recv(event.raw(), events_, ZMQ_DONTWAIT) < 0) return std::nullopt;
-    zmq_msg_recv(address.raw(), events_, ZMQ_DONTWAIT);
+    if (!event.receive_from(events_) || !address.receive_from(events_)) return std::nullopt;
     std::uint16_t number = 0;  // libzmq's event, in host order, then 32 bits of detail
     std::uint32_t detail = 0;
     std::memcpy(&number, event.bytes().data(), sizeof number);
@@ -215,9 +220,9 @@ std::optional<Parts> NetSocket::try_receive() {
     Parts parts;
     for (bool more = true; more; ++parts.count) {
         const auto part = std::make_shared<Part>();
-        if (zmq_msg_recv(part->raw(), socket_, ZMQ_DONTWAIT) < 0) {
-            if (parts.count == 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
-            throw_zmq("zmq_msg_recv");
+        if (!part->receive_from(socket_)) {
+            if (parts.count == 0) return std::nullopt;
+            throw_zmq("zmq_msg_recv of a further part");
         }
         more = part->has_more();
         if (parts.count < Parts::kMost) parts.kept.push_back(part);

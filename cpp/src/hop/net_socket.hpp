@@ -45,7 +45,8 @@ class NetSocket {
     void secure(const SenderKeys& keys);
     void secure(const ReceiverKeys& keys);
     void bind();                               // replaces an ipc:// socket file that a dead predecessor left
-    void connect();                            // and again whenever the connection ends
+    void connect();                            // and again whenever the connection breaks off
+    void connect_anew();                       // libzmq never does so by itself once the other end has refused
     [[nodiscard]] bool ours() const noexcept;  // false in a forked child
     // The address, with the port that was found.
     [[nodiscard]] const std::string& address() const noexcept { return address_; }

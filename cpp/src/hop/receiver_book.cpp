@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 namespace framehop::hop {
 namespace {
@@ -12,7 +13,17 @@ std::uint64_t new_session() {
     return session == 0 ? 1 : session;
 }
 
+// Ends the owner first: whoever finds room finds the slot free, too.
+struct Loan {
+    std::shared_ptr<const void> held;
+    std::shared_ptr<const void> owner;
+};
+
 }  // namespace
+
+std::shared_ptr<const void> ReceiverRow::lend(std::shared_ptr<const void> owner) const {
+    return std::make_shared<const Loan>(Loan{.held = held, .owner = std::move(owner)});
+}
 
 void ReceiverRow::keep(std::shared_ptr<const OutgoingFrame> frame) {
     const bool is_latest = delivery == wire::Delivery::latest;

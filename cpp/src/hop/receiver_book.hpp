@@ -28,8 +28,15 @@ struct ReceiverRow {
     std::shared_ptr<const OutgoingFrame> waiting;  // the newest, of a `latest` receiver without credit
     Clock::time_point heard;
     ConnectionId connection;
+    std::shared_ptr<const void> held = std::make_shared<const bool>();  // shared with each payload that libzmq holds
 
-    [[nodiscard]] bool has_room() const noexcept { return sent - received < credits; }
+    // Whether it has credit: by what it says, and by what has left, as it might say that it has received what it has
+    // not. What an honest one has received has left, since libzmq lets go of a payload before it sends the note.
+    [[nodiscard]] bool has_room() const noexcept {
+        return sent - received < credits && static_cast<std::uint64_t>(held.use_count()) <= credits;
+    }
+    // Returns what libzmq holds for a payload instead of `owner`.
+    [[nodiscard]] std::shared_ptr<const void> lend(std::shared_ptr<const void> owner) const;
     // Keeps the frame for a `latest` receiver's next credit; counts one that is not sent after all.
     void keep(std::shared_ptr<const OutgoingFrame> frame);
     [[nodiscard]] bool wants(const std::string& of) const noexcept { return stream.empty() || stream == of; }

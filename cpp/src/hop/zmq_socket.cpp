@@ -1,15 +1,12 @@
 #include "zmq_socket.hpp"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
+#include "connection_id.hpp"
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "shm_wait.hpp"
@@ -67,6 +64,14 @@ void* new_context() {
 }
 
 }  // namespace
+
+bool Part::receive_from(void* socket) {
+    while (zmq_msg_recv(&message_, socket, ZMQ_DONTWAIT) < 0) {
+        if (errno == EAGAIN) return false;
+        if (errno != EINTR) throw_zmq("zmq_msg_recv");
+    }
+    return true;
+}
 
 ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes) : context_(new_context()) {
     try {
@@ -162,9 +167,7 @@ Incoming* ZmqSocket::try_receive() {
 
 bool ZmqSocket::take() {
     if (looked_) return false;
-    while (zmq_msg_recv(incoming_.first.raw(), socket_, ZMQ_DONTWAIT) < 0) {
-        if (errno == EINTR) continue;
-        if (errno != EAGAIN) throw_zmq("zmq_msg_recv");
+    if (!incoming_.first.receive_from(socket_)) {
         looked_ = true;
         return false;
     }
@@ -173,7 +176,7 @@ bool ZmqSocket::take() {
     for (bool more = incoming_.first.has_more(); more; ++incoming_.parts) {
         Part beyond;
         Part& part = incoming_.parts == 1 ? incoming_.second : beyond;
-        if (zmq_msg_recv(part.raw(), socket_, ZMQ_DONTWAIT) < 0) throw_zmq("zmq_msg_recv of a further part");
+        if (!part.receive_from(socket_)) throw_zmq("zmq_msg_recv of a further part");
         more = part.has_more();
     }
     return true;
@@ -184,35 +187,15 @@ std::optional<ConnectionEvent> ZmqSocket::try_next_event() {
     if (!events_came_) return std::nullopt;
     Part event;
     Part address;
-    if (zmq_msg_recv(event.raw(), events_, ZMQ_DONTWAIT) < 0) {
-        events_came_ = errno != EAGAIN;
-        return std::nullopt;
-    }
-    zmq_msg_recv(address.raw(), events_, ZMQ_DONTWAIT);
+    events_came_ = event.receive_from(events_) && address.receive_from(events_);
+    if (!events_came_) return std::nullopt;
     std::uint16_t number = 0;  // libzmq's event, in host order; 32 bits of value follow
     std::memcpy(&number, event.bytes().data(), sizeof number);
     return number == ZMQ_EVENT_DISCONNECTED ? ConnectionEvent::ended : ConnectionEvent::ready;
 }
 
-namespace {
-
-// Whether the descriptor is a Unix socket that was accepted at `path`: its number may be another file's by now.
-bool was_accepted_at(int fd, const std::string& path) noexcept {
-    sockaddr_un name{};
-    socklen_t bytes = sizeof name;
-    return ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &bytes) == 0 && name.sun_family == AF_UNIX &&
-           path == std::string_view(name.sun_path, ::strnlen(name.sun_path, sizeof name.sun_path));
-}
-
-}  // namespace
-
 // libzmq has no call for this. Its thread finds the end of the stream and does the rest.
-void ZmqSocket::end_last_sender() noexcept {
-    const char* text = zmq_msg_gets(incoming_.second.raw(), "__fd");
-    int fd = -1;
-    if (text == nullptr || std::from_chars(text, text + std::strlen(text), fd).ec != std::errc()) return;
-    if (was_accepted_at(fd, file_.path())) ::shutdown(fd, SHUT_RDWR);
-}
+void ZmqSocket::end_last_sender() noexcept { ConnectionId(incoming_.second.raw(), file_.path()).end(); }
 
 Sent ZmqSocket::try_send(wire::Bytes part, bool more) {
     owner_.check();

@@ -27,6 +27,9 @@ class Part {
     Part& operator=(const Part&) = delete;
 
     [[nodiscard]] zmq_msg_t* raw() noexcept { return &message_; }
+    // Receives the next part without waiting; false when none is there. A signal may interrupt libzmq between two parts
+    // of one message, too: it is asked again. Throws Errc::system.
+    [[nodiscard]] bool receive_from(void* socket);
     [[nodiscard]] bool has_more() const noexcept { return zmq_msg_more(&message_) != 0; }
     [[nodiscard]] wire::Bytes bytes() noexcept {
         return {static_cast<const std::uint8_t*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};

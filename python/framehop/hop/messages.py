@@ -53,7 +53,7 @@ def want(*, session: int, received: int, credits: int, delivery: Delivery, strea
     return fixed + name
 
 
-def parse_welcome(message: bytes) -> int:
+def parse_welcome(message: bytes | memoryview) -> int:
     """Return the session that a welcome names. Raises BadMessageError."""
     if len(message) != _WELCOME.size:
         raise BadMessageError(f"a welcome has {_WELCOME.size} bytes, not {len(message)}")
@@ -62,8 +62,9 @@ def parse_welcome(message: bytes) -> int:
     return int(session)
 
 
-def parse_header(message: bytes, payload_bytes: int, note_bytes: int) -> Header:
-    """Parse the first part of a frame, against the sizes of the two others. Raises BadMessageError."""
+def parse_header(message: bytes | memoryview, payload_bytes: int, note_bytes: int) -> Header:
+    """Parse the first part of a frame, against the sizes of the two others. Nothing is copied before its size is known to be
+    small. Raises BadMessageError."""
     _check(len(message) >= _HEADER.size, "a frame's header is cut short")
     (
         *preamble, session, number, skipped, epoch, seq, sent_us, payload, width, height, stride, encoding, name, note,
@@ -78,7 +79,7 @@ def parse_header(message: bytes, payload_bytes: int, note_bytes: int) -> Header:
         session=session,
         number=number,
         skipped=skipped,
-        stream=_text(message[_HEADER.size :]),
+        stream=_text(bytes(message[_HEADER.size :])),
         epoch=epoch,
         seq=seq,
         sent_us=sent_us,

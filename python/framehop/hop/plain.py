@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WANT_EVERY_S = 1.0
 TRY_AGAIN_S = 0.05
+CONNECT_ANEW_S = 6.0  # libzmq gives up for good when the sender refuses a key; longer than a handshake may take
 FRAME_PARTS = 3
 HANDSHAKE = 1024  # bytes that encryption needs beside a message
 
@@ -46,6 +47,16 @@ class PlainFrame:
         return picture
 
 
+def _check(address: str, *, has_keys: bool, insecure: bool) -> None:
+    """Refuse libzmq's other transports, too: some of them leave the machine, and none asks for keys."""
+    if not address.startswith(("tcp://", "ipc://")):
+        raise InvalidArgumentError(
+            f"frames go over tcp://HOST:PORT, or over ipc:// and the path of a socket: {address}"
+        )
+    if address.startswith("tcp://") and not has_keys and not insecure:
+        raise RefusedError(f"frames go over {address} with keys only, or insecure=True")
+
+
 class PlainReceiver:
     """Receives frames as framehop.FrameReceiver does, and connects again whenever the sender was away. Use from one thread.
 
@@ -64,12 +75,13 @@ class PlainReceiver:
         stream: str = "",
         max_bytes: int = 256 << 20,
     ) -> None:
-        if address.startswith("tcp://") and keys is None and not insecure:
-            raise RefusedError(f"frames go over {address} with keys only, or insecure=True")
+        _check(address, has_keys=keys is not None, insecure=insecure)
         self._credits = 1 if delivery == "latest" else credits
         self._delivery, self._stream = delivery, stream
         self._session = self._received = self.malformed = 0
+        self._address = address
         self._next_want_s = 0.0
+        self._last_sent_s = time.monotonic()  # a want, or when the connection was made anew since
         self._unfinished = False
         self._want()  # refuses what cannot be asked for
         self._context = zmq.Context()
@@ -146,9 +158,19 @@ class PlainReceiver:
             return
         try:
             self._socket.send(self._want(), zmq.NOBLOCK)
-            self._next_want_s = time.monotonic() + WANT_EVERY_S
+            self._last_sent_s = time.monotonic()
+            self._next_want_s = self._last_sent_s + WANT_EVERY_S
         except zmq.Again:  # there is no connection
             self._next_want_s = time.monotonic() + TRY_AGAIN_S
+            self._connect_anew()
+
+    def _connect_anew(self) -> None:
+        if time.monotonic() - self._last_sent_s < CONNECT_ANEW_S:
+            return
+        with contextlib.suppress(zmq.ZMQError):  # it has given up
+            self._socket.disconnect(self._address)
+        self._socket.connect(self._address)
+        self._last_sent_s = time.monotonic()
 
     def _take(self) -> PlainFrame | None:
         """Take one message; None if none is there, or if it was no frame. Raises BadMessageError, counted."""
@@ -164,12 +186,12 @@ class PlainReceiver:
 
     def _parsed(self, parts: list[zmq.Frame]) -> PlainFrame | None:
         if len(parts) != FRAME_PARTS:
-            self._session = messages.parse_welcome(parts[0].bytes if len(parts) == 1 else b"")
+            self._session = messages.parse_welcome(parts[0].buffer if len(parts) == 1 else b"")
             self._received = 0
             self._next_want_s = time.monotonic() + WANT_EVERY_S
             return None
         head, payload, note = parts
-        header = messages.parse_header(head.bytes, len(payload.buffer), len(note.buffer))
+        header = messages.parse_header(head.buffer, len(payload.buffer), len(note.buffer))
         if header.session != self._session:
             raise BadMessageError("a frame of another session")
         self._unfinished = True

@@ -30,22 +30,28 @@ class FrameServer:
     def run(self, stop: StopSignal) -> None:
         while not stop.requested and self._tap.alive:
             streams = {receiver.stream for receiver in self._sender.receivers}
-            if streams:
-                self._pass_on(streams)
-            else:
+            if not streams:
                 self._tap.hush()
-            wakes = [stop.fileno(), *(self._tap.filenos() if streams else [])]
-            _, notes, _ = self._sender.poll(LOOK_S, wakes)
-            for note in notes:
-                self._on_note(note)
+                self._hear(LOOK_S, [stop.fileno()])
+            elif self._pass_on(streams):
+                self._hear(0.0, [])  # who wants frames is heard however many there are
+            else:
+                self._hear(LOOK_S, [stop.fileno(), *self._tap.filenos()])
 
-    def _pass_on(self, streams: set[str]) -> None:
-        """Send what is complete. An empty name among `streams` means all."""
-        self._tap.listen(*streams)
-        wanted = set() if "" in streams else streams
-        while (frame := self._tap.wait(wanted, 0.0)) is not None:
-            with frame:
-                self._send(frame)
+    def _hear(self, timeout_s: float, wakes: list[int]) -> None:
+        _, notes, _ = self._sender.poll(timeout_s, wakes)
+        for note in notes:
+            self._on_note(note)
+
+    def _pass_on(self, streams: set[str]) -> bool:
+        """Send one frame; False when none is complete. An empty name among `streams` means all."""
+        self._tap.listen_only(streams)  # else receivers that come and go would leave theirs at the workers for ever
+        frame = self._tap.wait(set() if "" in streams else streams, 0.0)
+        if frame is None:
+            return False
+        with frame:
+            self._send(frame)
+        return True
 
     def _send(self, frame: LiveFrame) -> None:
         note = msgspec.json.encode(frame.event)

@@ -158,7 +158,11 @@ class Tap:
         the tap quota allows, so that fewer are. Let go of each frame before the next; `missed` counts those left out."""
         self.listen(stream)
         while self.alive:
-            if (frame := self.wait(_named(stream), LOOK_S, every=every)) is not None:
+            try:
+                frame = self.wait(_named(stream), LOOK_S, every=every)
+            except ProcessError:  # it has ended meanwhile
+                return
+            if frame is not None:
                 yield frame
 
     def listen(self, *streams: str) -> None:
@@ -171,12 +175,17 @@ class Tap:
             for ring in self._rings:
                 ring.socket.subscribe(topic_of(stream))
 
-    def hush(self) -> None:
-        """Have the workers tell nothing more, until `listen`, and let go of what waits."""
-        for stream in self._listening:
+    def listen_only(self, streams: Collection[str]) -> None:
+        """Have the workers tell of these streams, and of no others any more."""
+        for stream in self._listening.difference(streams):
+            self._listening.remove(stream)
             for ring in self._rings:
                 ring.socket.unsubscribe(topic_of(stream))
-        self._listening.clear()
+        self.listen(*streams)
+
+    def hush(self) -> None:
+        """Have the workers tell nothing more, until `listen`, and let go of what waits."""
+        self.listen_only(())
         for ring in self._rings:
             ring.forget()
 

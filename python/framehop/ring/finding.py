@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections import defaultdict
@@ -41,11 +42,28 @@ def find_rings(directories: Iterable[Path]) -> list[FoundRing]:
 def remove_ring(path: str) -> None:
     """Remove the socket that a dead host has left. Raises RefusedError while its host lives or a process has its memory mapped, and
     for what is no socket; FileNotFoundError when there is nothing."""
-    if pids := _users().get(path):
+    if pids := _users_of(path):
         raise RefusedError(f"the ring {path} is in use by {_named(pids)}; end what uses it first")
-    if _is_served(path):
+    _refuse_served(path, path)
+    aside = Path(path).with_name(f".{os.getpid()}")
+    Path(path).rename(aside)
+    try:
+        _refuse_served(str(aside), path)  # once more: a host that began at that moment would be there now
+    except BaseException:
+        aside.rename(path)
+        raise
+    aside.unlink()
+
+
+def _refuse_served(socket_path: str, path: str) -> None:
+    if _is_served(socket_path):
         raise RefusedError(f"somebody serves {path}: only what nobody lives in is removed")
-    Path(path).unlink()
+
+
+def _users_of(path: str) -> tuple[int, ...]:
+    """Return who has the ring's memory mapped, however `path` is written."""
+    real = os.path.realpath(path)
+    return tuple(sorted({pid for known, pids in _users().items() if os.path.realpath(known) == real for pid in pids}))
 
 
 def _found(path: str, users: tuple[int, ...]) -> FoundRing:

@@ -13,7 +13,7 @@ import zmq
 
 from framehop import _core
 from framehop.decode import Decoded
-from framehop.pipeline.notices import Known, Notice, Shown, encode_notice
+from framehop.pipeline.notices import Known, Notice, Shown, encode_notice, topic_of
 from framehop.types import Event
 
 logger = logging.getLogger(__name__)
@@ -53,12 +53,17 @@ class NoticeBoard:
         self._look(self._socket)
         for frame in frames if self._listeners else ():
             key, ref = frame.record.meta.key, frame.ref
-            self._tell(Shown(key.stream, key.epoch, key.seq, ref.slot, ref.generation), key.stream)
+            if self._is_wanted(key.stream):
+                self._tell(Shown(key.stream, key.epoch, key.seq, ref.slot, ref.generation), key.stream)
 
     def known(self, event: Event) -> None:
         """Tell what was found in a picture."""
-        if self._listeners:
+        if self._is_wanted(event.stream):
             self._tell(Known(event), event.stream)
+
+    def _is_wanted(self, stream: str) -> bool:
+        """Whether a tap listens: events of streams that nobody watches are not even written down."""
+        return bool(self._listeners) and not self._listeners.isdisjoint((topic_of(""), topic_of(stream)))
 
     def _look(self, socket: zmq.Socket[bytes]) -> None:
         """Note which streams taps want now; a tap that has died is taken off by libzmq."""
