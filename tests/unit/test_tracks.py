@@ -302,6 +302,14 @@ def test_untracked_streams_stay_as_they_are_and_keep_what_was_kept() -> None:
     assert log.metadata == "v1:10"
 
 
+def test_what_a_later_version_keeps_behind_it_is_passed_over() -> None:
+    log, events = Log(), scene(60)
+    Worker(log, 1).commit(events[:40], 40)
+    log.metadata += ";x5"
+    Worker(log, 2).commit(events[40:], 60)
+    assert log.first == uninterrupted(events)
+
+
 def test_tracking_that_is_switched_off_and_on_gives_no_id_twice() -> None:
     log, events = Log(), scene(90)
     Worker(log, 1).commit(events[:30], 30)
