@@ -12,6 +12,7 @@ import pytest
 from framehop.errors import LogUnavailableError
 from framehop.pipeline.worker import track_state, tracks
 from framehop.pipeline.worker.commit_rule import Batch
+from framehop.pipeline.worker.track_state import TenureTracks
 from framehop.pipeline.worker.tracks import Tracks
 from framehop.protocols import CommitResult, Tenure
 from framehop.tracked import TrackedStreams, parse_tracks
@@ -229,6 +230,23 @@ def test_an_event_that_another_has_written_wrongly_is_passed_over(wrong: dict[st
     worker.commit(events[20:40], 40)
     Worker(log, 2).commit(events[40:], 60)
     assert {key: found for key, found in log.first.items() if found.seq < 7_000} == uninterrupted(events)
+
+
+def test_a_partition_knows_so_many_streams_at_a_time_and_gives_no_id_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it reads the log, too, where anybody may have written events of any number of streams."""
+    monkeypatch.setattr(track_state, "MOST_STREAMS", 2)
+    log = Log()
+    worker = Worker(log, 1)
+    for turn in range(4):  # of whom the third one always comes back after it was forgotten
+        found = [event(turn, [thing(BOX)], offset=3 * turn + k) for k in range(3)]
+        batch = [replace(each, stream=f"cam-{k}", event_id=f"cam-{k}/1/{turn}/main") for k, each in enumerate(found)]
+        followed = worker.commit(batch)
+        assert [ids(each) for each in followed] == [[turn * IDS_PER_FRAME + 1]] * 3
+        known: TenureTracks | None = worker.tracks._tenures[P].tracks
+        assert known is not None
+        assert len(known._streams) == 2
+        worker.commit([], 3 * turn + 3)
+        worker = Worker(log, turn + 2)
 
 
 def test_a_replay_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

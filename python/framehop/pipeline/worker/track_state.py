@@ -82,9 +82,8 @@ class TenureTracks:
             stream.places.move(mark)
         started = {name: epoch for (name, epoch), stream in sorted(self._streams.items()) if stream.places.done}
         over = [(name, epoch) for name, epoch in self._streams if epoch < started.get(name, 0)]
-        for key in over + list(self._streams)[: max(0, len(self._streams) - len(over) - MOST_STREAMS)]:
-            self._streams.pop(key, None)
-            self._fresh = False
+        for key in over:
+            self._drop(key)
 
     def _unknown_ids(self, event: Event) -> int:
         """Return the largest id that may have been given in a stream and epoch of which nothing is known."""
@@ -96,7 +95,14 @@ class TenureTracks:
         stream = self._streams.pop(key, None) or _Stream(StreamTracker(last_id))
         self._streams[key] = stream  # the one that had an event last is the last
         stream.heard_s = self._newest_s = time.monotonic()
+        if len(self._streams) > MOST_STREAMS:
+            self._drop(next(iter(self._streams)))
         return stream
+
+    def _drop(self, key: Key) -> None:
+        """Forget a stream, and that its ids were known from the first on."""
+        del self._streams[key]
+        self._fresh = False
 
 
 def _is_sound(event: Event) -> bool:
