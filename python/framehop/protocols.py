@@ -243,8 +243,8 @@ class EventLog(Protocol):
 
     def events_of(self, partition: Partition, since: int) -> Iterator[EventRecord]:
         """Iterate over the events of the frames of `partition`, of all lanes, from the events' offset `since` to their present
-        end, in the order of the log. What is there already of a transaction is waited for. Events that retention has removed are
-        absent."""
+        end, in the order of the log. Events that retention has removed are absent. Raises LogUnavailableError while a transaction
+        hides some that are there already: ask again."""
 
     def events_end(self, partition: Partition) -> int:
         """Return an offset that no event of a frame of `partition` has yet, though events written later may have it or larger ones;

@@ -190,6 +190,15 @@ def test_pictures_wait_no_longer_than_they_may(desk: Desk) -> None:
         assert numbers_of(taken(lanes, 1)) == [[1]]
 
 
+def test_pictures_that_fill_the_batch_of_a_new_model_wait_no_more(desk: Desk) -> None:
+    with lanes_of(desk, 1, max_batch=3, max_wait_s=10 * PATIENCE_S) as lanes:
+        lanes.put(pictures(1, 2))
+        sleepers = lanes._changed._waiters  # type: ignore[attr-defined]  # the lane has looked at both once it sleeps
+        until(lambda: len(sleepers) == 1, "a lane that waits for a third")
+        lanes.use(model_of(desk, 1, "new", max_batch=2), SECOND)
+        assert numbers_of(taken(lanes, 1)) == [[1, 2]]
+
+
 def test_pictures_that_wait_for_others_are_released_at_the_end(desk: Desk) -> None:
     [left] = pictures(1)
     with lanes_of(desk, 1, max_batch=3, max_wait_s=10 * PATIENCE_S) as lanes:

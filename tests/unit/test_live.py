@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -308,6 +309,28 @@ def test_a_forked_child_is_told_and_takes_nothing_away(here: Place) -> None:
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 7
         assert told(next(live)) == ("gate", 1, 2)
+
+
+def test_a_forked_child_is_told_in_an_event_loop_too(here: Place) -> None:
+    """The thread that reads for the loop is not forked along: who waited for it would wait for ever."""
+    here.feeder.feed("gate", 1, 2)
+
+    async def one(live: Live) -> Seen:
+        return await anext(live)
+
+    with here.live(newest=False, start="beginning") as live:
+        assert told(asyncio.run(one(live))) == ("gate", 0, 1)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(int(LONG_S))  # ends it where it waits
+            try:
+                asyncio.run(one(live))
+            except ProcessError:
+                os._exit(7)
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        assert told(asyncio.run(one(live))) == ("gate", 1, 2)
 
 
 def test_a_log_that_is_not_there(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from framehop import _core
 from framehop.errors import LogUnavailableError, OutOfMemoryError, PictureError
 from framehop.protocols import NO_PICTURE, FrameLog
+from framehop.sinks import film_decoder
 from framehop.sinks.pictures import Pictures
 from framehop.sources.passthrough import PassedVideo
 from framehop.testing.memory_log import MemoryLog
@@ -144,6 +145,42 @@ def test_more_films_than_decoders_are_shown_all_the_same(tmp_path: Path, log: Me
         for place in range(12):
             assert [shown(pictures, list(numbers)[place]) for numbers in found] == [place] * 3
         assert len(pictures._films) == (2 if pictures._max_films == 2 else 1)
+
+
+@NEEDS_VIDEO
+def test_decoded_pictures_that_wait_to_be_asked_for_are_bounded_by_their_bytes(
+    tmp_path: Path, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(log, write_film(tmp_path / "film.mp4", COUNT, params=CLOSED, bframes=3))
+    numbers = numbers_of(log)
+    places = list(numbers)
+    still = Pictures(log).still(places[0])
+    assert still is not None
+    of_one = 2 * still.size[0] * still.size[1]
+    monkeypatch.setattr(film_decoder, "KEPT_BYTES", 2 * of_one)
+    pictures = Pictures(log)
+    for place in (9, 8, 33, 0, 20):
+        assert shown(pictures, places[place]) == numbers[places[place]]
+        [film] = pictures._films.values()
+        assert film._decoder is not None
+        assert film._decoder._kept_bytes == sum(of_one for each in film._decoder._known.values() if each.picture)
+        assert film._decoder._kept_bytes <= 2 * of_one
+
+
+@NEEDS_VIDEO
+def test_pictures_that_wait_are_given_up_before_decoders(tmp_path: Path, log: MemoryLog) -> None:
+    ingest(log, write_film(tmp_path / "film.mp4", 12, params=CLOSED), "a", "b")
+    first, second = ([*numbers_of(log, stream)] for stream in "ab")
+    pictures = Pictures(log)
+    assert shown(pictures, first[8]) == 8
+    [film] = pictures._films.values()
+    waiting = film.bytes
+    assert shown(pictures, second[0]) == 0
+    pictures._max_bytes = sum(each.bytes for each in pictures._films.values()) - 1
+    assert shown(pictures, second[1]) == 1
+    assert len(pictures._films) == 2
+    assert film.bytes < waiting
+    assert [shown(pictures, place) for place in (first[9], first[2])] == [9, 2]
 
 
 @NEEDS_VIDEO

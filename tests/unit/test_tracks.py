@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 
 from framehop.errors import LogUnavailableError
 from framehop.pipeline.worker import track_state, tracks
 from framehop.pipeline.worker.commit_rule import Batch
+from framehop.pipeline.worker.track_state import TenureTracks
 from framehop.pipeline.worker.tracks import Tracks
 from framehop.protocols import CommitResult, Tenure
 from framehop.tracked import TrackedStreams, parse_tracks
 from framehop.tracking import IDS_PER_FRAME, StreamTracker
-from framehop.types import Event, EventRecord, Partition
+from framehop.types import Event, EventRecord, Partition, parse_rfc3339, rfc3339
 from tests.scenes import Actor, event, ids, play, thing
 
 P = Partition("frames", 0)
@@ -178,15 +180,73 @@ def test_only_the_last_events_are_read_again() -> None:
     assert log.reads < 2 * 5 * 25 + 50, "the frames of five seconds, and one commit"
 
 
+def at_second(monkeypatch: pytest.MonkeyPatch, second: float) -> None:
+    """Set the worker's monotonic clock."""
+    monkeypatch.setattr(track_state, "time", SimpleNamespace(monotonic=lambda: second))
+
+
 def test_a_stream_that_has_ended_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(track_state, "SILENT_US", 4_000_000)
     film, camera = scene(10, stream="film"), scene(230)
     log = Log()
     worker = Worker(log, 1)
+    at_second(monkeypatch, 1000.0)
     worker.commit([replace(found, frame=replace(found.frame, offset=found.seq)) for found in film], 10)
     for found in camera:
+        at_second(monkeypatch, 1000.0 + found.seq / 3)
         worker.commit([replace(found, frame=replace(found.frame, offset=10 + found.seq))], 11 + found.seq)
+        assert found.seq >= 180 or int(log.metadata.rpartition(";e")[2]) == 0
     assert int(log.metadata.rpartition(";e")[2]) > 100
+
+
+def test_a_host_whose_clock_is_two_hours_ahead_makes_no_stream_silent() -> None:
+    """Else a successor would read the last seconds of its quick camera alone, and not know the slow one."""
+    quick, slow = iter(scene(300, fps=1, stream="quick")), iter(scene(12, fps=1, stream="slow"))
+    found = [next(slow) if offset % 25 == 0 else two_hours_later(next(quick)) for offset in range(300)]
+    events = [replace(each, frame=replace(each.frame, offset=offset)) for offset, each in enumerate(found)]
+    log = Log()
+    worker = Worker(log, 1)
+    for at in range(0, 250, 10):
+        worker.commit(events[at : at + 10], at + 10)
+    Worker(log, 2).commit(events[250:], 300)
+    assert log.first == uninterrupted(events)
+
+
+def two_hours_later(found: Event) -> Event:
+    captured, received = (
+        rfc3339(parse_rfc3339(text) + 7_200_000_000) for text in (found.captured_at, found.received_at)
+    )
+    return replace(found, captured_at=captured, received_at=received)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"received_at": "yesterday", "clock": "camera"}, {"last_track_id": 1 << 64}, {"last_track_id": -1}]
+)
+def test_an_event_that_another_has_written_wrongly_is_passed_over(wrong: dict[str, object]) -> None:
+    events, log = scene(60), Log(unique=False)
+    worker = Worker(log, 1)
+    worker.commit(events[:20], 20)
+    forged = replace(events[19], seq=7_000, event_id="cam/1/7000/main", last_track_id=3)
+    log.write([replace(forged, **wrong)])  # type: ignore[arg-type]
+    worker.commit(events[20:40], 40)
+    Worker(log, 2).commit(events[40:], 60)
+    assert {key: found for key, found in log.first.items() if found.seq < 7_000} == uninterrupted(events)
+
+
+def test_a_partition_knows_so_many_streams_at_a_time_and_gives_no_id_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it reads the log, too, where anybody may have written events of any number of streams."""
+    monkeypatch.setattr(track_state, "MOST_STREAMS", 2)
+    log = Log()
+    worker = Worker(log, 1)
+    for turn in range(4):  # of whom the third one always comes back after it was forgotten
+        found = [event(turn, [thing(BOX)], offset=3 * turn + k) for k in range(3)]
+        batch = [replace(each, stream=f"cam-{k}", event_id=f"cam-{k}/1/{turn}/main") for k, each in enumerate(found)]
+        followed = worker.commit(batch)
+        assert [ids(each) for each in followed] == [[turn * IDS_PER_FRAME + 1]] * 3
+        known: TenureTracks | None = worker.tracks._tenures[P].tracks
+        assert known is not None
+        assert len(known._streams) == 2
+        worker.commit([], 3 * turn + 3)
+        worker = Worker(log, turn + 2)
 
 
 def test_a_replay_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,6 +318,14 @@ def test_untracked_streams_stay_as_they_are_and_keep_what_was_kept() -> None:
     log = Log()
     Worker(log, 1, some).commit(events, 10)
     assert log.metadata == "v1:10"
+
+
+def test_what_a_later_version_keeps_behind_it_is_passed_over() -> None:
+    log, events = Log(), scene(60)
+    Worker(log, 1).commit(events[:40], 40)
+    log.metadata += ";x5"
+    Worker(log, 2).commit(events[40:], 60)
+    assert log.first == uninterrupted(events)
 
 
 def test_tracking_that_is_switched_off_and_on_gives_no_id_twice() -> None:

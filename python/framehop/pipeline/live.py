@@ -78,6 +78,8 @@ class Live:
         return self
 
     async def __anext__(self) -> Seen:
+        if not self._closed:
+            self._check_process()  # the thread that would find it out is not forked along
         asked_s = time.monotonic()
         while self._found is None:
             if not await self._looking.result_of(self._look) or self._ends_idle(asked_s):
@@ -133,10 +135,7 @@ class Live:
 
     def _open(self) -> tuple[Events, PictureLog]:
         """Open the log unless it is open. Raises LogError, ClosedError, ProcessError."""
-        if os.getpid() != self._pid:
-            raise ProcessError(
-                f"these pictures are read by process {self._pid}, of which this one is a fork: call framehop.live here"
-            )
+        self._check_process()
         with self._opening:
             if self._closed:
                 raise ClosedError("these live pictures are closed: call framehop.live again")
@@ -146,6 +145,12 @@ class Live:
             opened = self._events, self._pictures
         self._release_if_closed()
         return opened
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise ProcessError(
+                f"these pictures are read by process {self._pid}, of which this one is a fork: call framehop.live here"
+            )
 
     def close(self) -> None:
         """End the iteration, also one under way in another thread or task. Closing twice is harmless."""

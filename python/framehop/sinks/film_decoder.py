@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEPT = 64  # decoded pictures that nobody has asked for yet
+KEPT_BYTES = 64 << 20  # of them, about: large ones are fewer
 
 WHY = {"no_keyframe": "the log does not have its key frame", "not_shown": "it has no picture of its own"}
 
@@ -62,11 +63,12 @@ class FilmDecoder:
         self._decoder = _core.VideoDecoder(codec)
         self._held: set[int] = set()
         self._known: dict[int, _core.VideoOutcome] = {}
+        self._kept_bytes = 0  # of the pictures of what is known
 
     @property
     def bytes(self) -> int:
-        """Number of bytes of memory that it takes, about, without the pictures that wait to be taken."""
-        return self._decoder.bytes
+        """Number of bytes of memory that it takes, about, with the pictures that wait to be taken."""
+        return self._decoder.bytes + self._kept_bytes
 
     def has(self, number: int) -> bool:
         """Return whether the unit was fed, and its outcome was not taken."""
@@ -90,7 +92,7 @@ class FilmDecoder:
         """Take the picture of a unit, also if it is held back for one that may be shown before it. Raises PictureError."""
         if wanted in self._held:
             self._note(self._decoder.take_held(), wanted)
-        found = self._known.pop(wanted, None)
+        found = self._forget(wanted)
         if found is None:
             raise CorruptPictureError("its bytes are not in the log")
         if found.picture is None:
@@ -102,6 +104,25 @@ class FilmDecoder:
         for outcome in found:
             self._held.discard(outcome.key)
             if outcome.result != "no_keyframe" or outcome.key == wanted:
+                self._forget(outcome.key)
                 self._known[outcome.key] = outcome
-        while len(self._known) > KEPT:
-            del self._known[next(iter(self._known))]
+                self._kept_bytes += _bytes_of(outcome)
+        for number in [number for number in self._known if number != wanted]:
+            if len(self._known) <= KEPT and self._kept_bytes <= KEPT_BYTES:
+                break
+            self._forget(number)
+
+    def forget_waiting(self) -> None:
+        """Forget the outcomes that wait to be taken. Whoever asks for one of them begins anew."""
+        self._known.clear()
+        self._kept_bytes = 0
+
+    def _forget(self, number: int) -> _core.VideoOutcome | None:
+        outcome = self._known.pop(number, None)
+        self._kept_bytes -= 0 if outcome is None else _bytes_of(outcome)
+        return outcome
+
+
+def _bytes_of(outcome: _core.VideoOutcome) -> int:
+    """Return about how many bytes the outcome's picture takes: half of them are colour at most, in 8 bits mostly."""
+    return 0 if outcome.picture is None else 2 * outcome.picture.width * outcome.picture.height

@@ -33,8 +33,13 @@ class GrowingFilm:
 
     @property
     def bytes(self) -> int:
-        """Number of bytes of memory that its decoder takes, about."""
+        """Number of bytes of memory that its decoder takes, about, with pictures that wait to be asked for."""
         return self._decoder.bytes if self._decoder is not None else 0
+
+    def forget_waiting(self) -> None:
+        """Give up decoded pictures that nobody has asked for yet."""
+        if self._decoder is not None:
+            self._decoder.forget_waiting()
 
     def still(self, wanted: FrameRecord) -> Still:
         """Return the picture of a frame that has its bytes. Raises PictureError when it cannot be shown, LogError."""

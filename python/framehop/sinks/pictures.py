@@ -79,7 +79,14 @@ class Pictures:
         return film
 
     def _make_room(self) -> None:
-        while len(self._films) > 1 and (
-            len(self._films) > self._max_films or sum(film.bytes for film in self._films.values()) > self._max_bytes
-        ):
+        """Give up first the pictures that wait to be asked for, then decoders, of the films that were looked at longest ago."""
+        for film in list(self._films.values())[:-1]:
+            if not self._takes_too_much:
+                break
+            film.forget_waiting()
+        while len(self._films) > 1 and (len(self._films) > self._max_films or self._takes_too_much):
             self._films.popitem(last=False)
+
+    @property
+    def _takes_too_much(self) -> bool:
+        return sum(film.bytes for film in self._films.values()) > self._max_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framehop.tracking.look_clock import moment_of
 from framehop.tracking.tracker import IDS_PER_FRAME, KEPT_US, StreamTracker
 
-__all__ = ["IDS_PER_FRAME", "KEPT_US", "StreamTracker"]
+__all__ = ["IDS_PER_FRAME", "KEPT_US", "StreamTracker", "moment_of"]

@@ -31,7 +31,7 @@ def _cheapest(costs: Floats) -> list[tuple[int, int]]:
     if costs.shape[0] > costs.shape[1]:
         return [(row, column) for column, row in _cheapest(costs.T)]
     solver = _Solver(costs)
-    for row in range(1, costs.shape[0] + 1):
+    for row in solver.contested():
         solver.add(row)
     return [(int(row) - 1, column) for column, row in enumerate(solver.row_of[1:]) if row]
 
@@ -45,6 +45,19 @@ class _Solver:
         self._costs = costs
         self._row_price, self._column_price = np.zeros(rows + 1), np.zeros(columns + 1)
         self.row_of = np.zeros(columns + 1, np.intp)  # the row of each column; 0 for none
+
+    def contested(self) -> list[int]:
+        """Give each row its cheapest column, the first of several that is free; return the rows, counted from 1, for which none is.
+        The prices are the rows' smallest costs then, so every pair is as cheap as it can be."""
+        left = []
+        self._row_price[1:] = self._costs.min(axis=1)
+        for row, cheapest in enumerate(self._costs == self._row_price[1:, None], 1):
+            free = np.flatnonzero(cheapest & (self.row_of[1:] == 0))
+            if len(free):
+                self.row_of[free[0] + 1] = row
+            else:
+                left.append(row)
+        return left
 
     def add(self, row: int) -> None:
         """Give `row`, counted from 1, a column."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from framehop.errors import LogUnavailableError
 from framehop.log.kafka.connection import RETRY_S, Connection
-from framehop.log.kafka.delivery import TRANSACTION_S
 from framehop.log.kafka.errors import missing
 from framehop.log.kafka.offset_queries import begins, ends, written_ends
 from framehop.log.kafka.partition_scan import PartitionScan
@@ -15,12 +14,14 @@ from framehop.log.kafka.wire import NotOursError, parse_outcome
 from framehop.timing import Deadline
 from framehop.types import EventRecord, Partition
 
-OPEN_S = TRANSACTION_S + 5.0  # a dead worker's transaction is over by then
+OPEN_S = (
+    1.0  # a dead worker's transaction may be open for ten: who asks must be able to stop, and to say what it waits for
+)
 
 
 def events_of(connection: Connection, frames: Partition, since: int) -> Iterator[EventRecord]:
-    """Iterate over the events of the frames of a partition, as EventLog says. Raises LogUnavailableError while a transaction hides
-    what is there already."""
+    """Iterate over the events of the frames of a partition, as EventLog says. Raises LogUnavailableError when a transaction hides
+    for OPEN_S what is there already."""
     partition = events_partition(connection, frames)
     _await_visible(connection, partition)
     oldest = begins(connection, [partition]).get(partition, since)

@@ -113,6 +113,7 @@ class Lanes:
         the last lane that runs it. No picture gets an older model than one before it, as lanes take model and pictures together."""
         with self._changed:
             before, self._model = self._model, _InUse(loaded, number)
+            self._changed.notify_all()  # what waits may fill a batch of the new one
             idle = not before.running
         if idle:
             before.loaded.close()

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass, field, replace
 
+from framehop.errors import InvalidArgumentError
 from framehop.pipeline.worker.track_places import Place, TrackPlaces
-from framehop.tracking import IDS_PER_FRAME, StreamTracker
-from framehop.types import Event, EventRecord, parse_rfc3339
+from framehop.tracking import IDS_PER_FRAME, StreamTracker, moment_of
+from framehop.types import Event, EventRecord
 
-SILENT_US = (
-    60_000_000  # a stream that is silent for longer, while its partition goes on, begins new tracks after a crash
-)
+logger = logging.getLogger(__name__)
+
+SILENT_S = 60.0  # a stream that is silent for longer, while its partition goes on, begins new tracks after a crash
 MOST_STREAMS = 4096  # of a partition; those silent for longest begin new tracks
+LARGEST_ID = 1 << 53  # what every reader of JSON can hold
 
 Key = tuple[str, int]
 
 
 @dataclass(slots=True)
 class _Stream:
-    """A stream in one epoch. `received_us`: when ingest had its last frame."""
+    """A stream in one epoch. `heard_s`: when its last event came, by our monotonic clock: hosts of ingest have clocks of their own,
+    and with those one that is ahead would make the streams of all others look silent."""
 
     tracker: StreamTracker
     places: TrackPlaces = field(default_factory=TrackPlaces)
-    received_us: int = 0
+    heard_s: float = 0.0
 
 
 class TenureTracks:
@@ -35,19 +40,19 @@ class TenureTracks:
         self._offset, self._fresh = offset, fresh
         self._streams: dict[Key, _Stream] = {}
         self._written: dict[str, EventRecord] = {}  # events that the log has already of frames that are done again
-        self._newest_us = 0
+        self._newest_s = 0.0
 
     @property
     def begin(self) -> int:
         """The offset of the first event that matters to a successor."""
-        alive = [stream for stream in self._streams.values() if stream.received_us >= self._newest_us - SILENT_US]
+        alive = [stream for stream in self._streams.values() if stream.heard_s >= self._newest_s - SILENT_S]
         return min((stream.places.first(self.end) for stream in alive), default=self.end)
 
     def recall(self, record: EventRecord) -> None:
         """Take over an event of before. Those of the partition come in the order of the log; one without ids tells nothing."""
         event = record.event
         self.end = max(self.end, record.offset + 1)
-        if event.last_track_id is None:
+        if event.last_track_id is None or not _is_sound(event):
             return
         if event.frame.offset >= self._offset:
             self._written.setdefault(event.event_id, record)
@@ -77,9 +82,8 @@ class TenureTracks:
             stream.places.move(mark)
         started = {name: epoch for (name, epoch), stream in sorted(self._streams.items()) if stream.places.done}
         over = [(name, epoch) for name, epoch in self._streams if epoch < started.get(name, 0)]
-        for key in over + list(self._streams)[: max(0, len(self._streams) - len(over) - MOST_STREAMS)]:
-            self._streams.pop(key, None)
-            self._fresh = False
+        for key in over:
+            self._drop(key)
 
     def _unknown_ids(self, event: Event) -> int:
         """Return the largest id that may have been given in a stream and epoch of which nothing is known."""
@@ -90,9 +94,26 @@ class TenureTracks:
         key = (event.stream, event.epoch)
         stream = self._streams.pop(key, None) or _Stream(StreamTracker(last_id))
         self._streams[key] = stream  # the one that had an event last is the last
-        stream.received_us = parse_rfc3339(event.received_at)
-        self._newest_us = max(self._newest_us, stream.received_us)
+        stream.heard_s = self._newest_s = time.monotonic()
+        if len(self._streams) > MOST_STREAMS:
+            self._drop(next(iter(self._streams)))
         return stream
+
+    def _drop(self, key: Key) -> None:
+        """Forget a stream, and that its ids were known from the first on."""
+        del self._streams[key]
+        self._fresh = False
+
+
+def _is_sound(event: Event) -> bool:
+    """Return whether tracks can follow from an event of the log, where others may have written anything. Pass over it otherwise:
+    an error here would come again at every start."""
+    try:
+        moment_of(event)
+    except InvalidArgumentError as error:
+        logger.warning("tracks do not follow from event %.200s: %s", event.event_id, error)
+        return False
+    return 0 <= (event.last_track_id or 0) <= LARGEST_ID
 
 
 def _place(event: Event, stream: _Stream, offset: int) -> Place:

@@ -19,7 +19,7 @@ from framehop.tracked import TrackedStreams
 from framehop.types import Event, Partition
 
 REPLAY = 1 << 16  # the most events of a log that are read again for a partition
-_KEPT = re.compile(r"v1:[0-9]{1,18};e([0-9]{1,18})")
+_KEPT = re.compile(r"v1:[0-9]{1,18};e([0-9]{1,18})(?:;.*)?")  # behind it may lie what later versions keep
 
 
 @dataclass(slots=True)
