@@ -69,6 +69,7 @@ def test_on_every_address_addresses_are_served_and_foreign_names_are_not(locked:
         {"origin": "http://evil.example"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:1"},
+        {"origin": "http://[::1"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"},
     ],
@@ -145,6 +146,14 @@ def test_a_login_opens_the_page_until_the_logout(locked: httpx.Client) -> None:
     assert locked.post("/api/v1/logout").status_code == 204
     locked.cookies.update(kept)
     assert locked.get("/api/v1/streams").status_code == 401
+
+
+def test_cookies_of_other_programs_on_this_host_do_not_hide_the_session(locked: httpx.Client) -> None:
+    value = locked.post("/api/v1/login", json={"token": TOKEN}).cookies[f"framehop-{locked.base_url.port}"]
+    for other in ('{"a": [1, 2]}', "a=b@c,d", 'q="', "=", "é"):
+        cookie = f"other={other}; framehop-{locked.base_url.port}={value}; x".encode()
+        locked.cookies.clear()
+        assert locked.get("/api/v1/streams", headers={"cookie": cookie}).status_code == 200
 
 
 @pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer   {TOKEN}"])
