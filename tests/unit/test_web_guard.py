@@ -209,6 +209,33 @@ def test_who_sends_no_request_is_cut_off(tmp_path: Path, monkeypatch: pytest.Mon
         assert page.get("/healthz").text == "ok\n"
 
 
+@pytest.mark.parametrize(
+    "rest", [b"GET / HTTP/1.1\r\nHost: 127", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2 + b"GE"]
+)
+def test_who_never_ends_a_later_request_is_cut_off_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: bytes
+) -> None:
+    monkeypatch.setattr(protocol, "TAKE_S", 0.5)
+    with (
+        client_of(tmp_path / "none") as page,
+        socket.create_connection(("127.0.0.1", page.base_url.port)) as slow,
+    ):
+        slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + rest)
+        assert closed(slow)
+
+
+def test_a_body_that_nobody_reads_does_not_hold_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "TAKE_S", 0.5)
+    with (
+        client_of(tmp_path / "none") as page,
+        socket.create_connection(("127.0.0.1", page.base_url.port)) as slow,
+    ):
+        slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n")
+        assert slow.recv(8) == b"HTTP/1.1"
+        slow.sendall(b"x")
+        assert closed(slow)
+
+
 def test_who_takes_no_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's own queue is bounded, and the client is let go in the end."""
     monkeypatch.setattr(protocol, "TAKE_S", 0.2)
