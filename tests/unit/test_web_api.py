@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -288,3 +289,17 @@ def test_a_fault_of_ours_is_a_sentence_too(page: httpx.Client, monkeypatch: pyte
     answer = page.get("/api/v1/labels")
     assert (answer.status_code, answer.json()["error"].partition(":")[0]) == (500, "this request failed here")
     assert "Traceback" not in answer.text
+
+
+def test_who_follows_live_sees_the_end_and_the_terminal_no_fault(
+    filled: Filled, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as client:
+        with client_of(filled.path) as page:
+            client.connect(("127.0.0.1", page.base_url.port))
+            client.sendall(b"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert client.recv(8) == b"HTTP/1.1"
+        client.settimeout(60)
+        said = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    assert said.endswith(b"0\r\n\r\n")
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []

@@ -85,6 +85,7 @@ class PageServer:
 
     def close(self) -> None:
         """End the server and its threads. Closing twice is harmless."""
+        self._desk.feed.end()  # before the server looks whether anybody is left, whom it would cut off with a traceback
         self._server.should_exit = True
         self._thread.join(CLOSE_S)
         self._desk.close()
