@@ -123,7 +123,7 @@ def test_a_frame_comes_as_it_is_in_the_log(page: httpx.Client, filled: Filled) -
     answer = page.get(place(filled.events[1]))
     assert answer.content == jpeg(shade=20)
     assert answer.headers["content-type"] == "image/jpeg"
-    assert answer.headers["cache-control"] == "private, max-age=3600, immutable"
+    assert answer.headers["cache-control"] == "no-store"
     assert (answer.headers["x-framehop-width"], answer.headers["x-framehop-height"]) == ("64", "48")
 
 
@@ -142,6 +142,14 @@ def test_boxes_are_drawn_where_the_event_has_them(page: httpx.Client, filled: Fi
     changed = abs(plain - boxed).max(axis=2) > 60
     assert changed[16:30, 4].mean() > 0.9  # its left side, below the label
     assert not changed[40:, 50:].any()
+
+
+def test_boxes_come_as_soon_as_there_is_an_event(page: httpx.Client, filled: Filled) -> None:
+    """A picture that was asked for too early is not kept without them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("framehop.web.index.EventIndex.event", lambda *_: None)
+        early = page.get(f"{place(filled.events[2])}?boxes=1").content
+    assert page.get(f"{place(filled.events[2])}?boxes=1").content != early
 
 
 def test_a_frame_that_is_not_there_is_gone(page: httpx.Client, filled: Filled) -> None:
@@ -265,6 +273,19 @@ def test_another_log_in_its_place_is_read_anew(log: Filled) -> None:
         log.put("roof")
         until(lambda: got(page, "/api/v1/labels")["streams"] == ["roof"], "the new log alone")
         assert [row["stream"] for row in got(page, "/api/v1/streams")["streams"]] == ["roof"]
+
+
+def test_pictures_are_not_of_the_log_that_was_there_before(log: Filled) -> None:
+    (before,) = log.put("gate")
+    with client_of(log.path) as page:
+        until_indexed(page, 1)
+        assert page.get(place(before)).content == page.get("/api/v1/latest/gate").content == jpeg()
+        shutil.rmtree(log.path)
+        until(lambda: got(page, "/api/v1/session")["log_error"], "what became of the log")
+        (after,) = log.put("gate", pictures=[jpeg(shade=20)])
+        assert after.frame == before.frame
+        until(lambda: page.get(f"/api/v1/events/{after.event_id}").status_code == 200, "the new event")
+        assert page.get(place(after)).content == page.get("/api/v1/latest/gate").content == jpeg(shade=20)
 
 
 def test_the_index_goes_on_where_it_was(log: Filled) -> None:

@@ -48,6 +48,7 @@ class Follower:
         self._log: FrameLog | None = None
         self._error = f"{at.url} is being opened"
         self._catching_up = True
+        self._opens = 0
         self._thread = threading.Thread(target=self._run, name="framehop-ui-log", daemon=True)
 
     def start(self) -> None:
@@ -69,6 +70,11 @@ class Follower:
             if self._log is None:
                 raise ApiError(503, f"the log cannot be read: {self._error}; it is tried again by itself")
             return self._log
+
+    @property
+    def opened(self) -> int:
+        """How often the log was opened. What was read before the last time may be of another log under its name."""
+        return self._opens
 
     def close(self) -> None:
         """End the thread, but do not wait long for a broker that does not answer. Closing twice is harmless."""
@@ -128,6 +134,7 @@ class Follower:
     def _opened(self, log: FrameLog) -> Iterator[None]:
         with self._lock:
             self._log, self._error = log, ""
+            self._opens += 1
         try:
             yield
         finally:
