@@ -153,7 +153,7 @@ def test_cookies_of_other_programs_on_this_host_do_not_hide_the_session(locked: 
     for other in ('{"a": [1, 2]}', "a=b@c,d", 'q="', "=", "é"):
         cookie = f"other={other}; framehop-{locked.base_url.port}={value}; x".encode()
         locked.cookies.clear()
-        assert locked.get("/api/v1/streams", headers={"cookie": cookie}).status_code == 200
+        assert locked.get("/api/v1/streams", headers={b"cookie": cookie}).status_code == 200
 
 
 @pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer   {TOKEN}"])

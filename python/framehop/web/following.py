@@ -32,10 +32,11 @@ class Taker(Protocol):
     def begin(self) -> int:
         """Return since when events are wanted, microseconds since 1970 by the log's clock."""
 
-    def take(self, records: list[EventRecord]) -> None: ...
+    def take(self, records: list[EventRecord]) -> bool:
+        """Take what comes next. Returns False if the log has to be read anew, from another `begin`."""
 
     def caught_up(self) -> bool:
-        """Note that the end of the log is reached. Returns False if the log has to be read anew, from another `begin`."""
+        """Note that the end of the log is reached. Returns False as `take` does."""
 
 
 class Follower:
@@ -108,7 +109,8 @@ class Follower:
                 while not self._stop.is_set():
                     # Only without a wait is nothing the end of the log: a broker may take longer than that for its first answer.
                     if records := reader.poll(BATCH, 0.0 if self._catching_up else POLL_S):
-                        self._taker.take(records)
+                        if not self._taker.take(records):
+                            return
                         last_s, self._error = time.monotonic(), ""
                     elif not self._at_end(place):
                         return
