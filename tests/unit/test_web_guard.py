@@ -156,6 +156,15 @@ def test_cookies_of_other_programs_on_this_host_do_not_hide_the_session(locked: 
         assert locked.get("/api/v1/streams", headers={b"cookie": cookie}).status_code == 200
 
 
+def test_the_logout_ends_what_follows_live_too(locked: httpx.Client) -> None:
+    assert locked.post("/api/v1/login", json={"token": TOKEN}).status_code == 204
+    with locked.stream("GET", "/api/v1/live") as answer:
+        lines = answer.iter_lines()
+        assert next(lines).startswith("retry:")
+        assert locked.post("/api/v1/logout").status_code == 204
+        assert all(line is not None for line in lines), "it has an end"
+
+
 @pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer   {TOKEN}"])
 def test_programs_send_the_token_with_each_request(locked: httpx.Client, header: str) -> None:
     assert locked.get("/api/v1/streams", headers={"authorization": header}).status_code == 200
@@ -281,6 +290,17 @@ def test_many_guessers_together_are_slowed_down_too() -> None:
     with pytest.raises(ApiError) as raised:
         access.login(TOKEN, "198.51.100.1")
     assert raised.value.status == 429
+
+
+def test_strangers_who_guess_do_not_keep_out_who_has_the_token() -> None:
+    """A program that sends it with each request, as Prometheus does."""
+    access = Access(TOKEN)
+    assert access.allows("", TOKEN, "198.51.100.1")
+    for number in range(60):
+        assert not access.allows("", "wrong", f"192.0.2.{number}")
+    assert access.allows("", TOKEN, "198.51.100.1")
+    for _ in range(3):
+        assert not access.allows("", "wrong", "198.51.100.1")
 
 
 def test_sessions_end_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,7 +160,15 @@ class Api:
     # ---- what is new, and figures
 
     async def live(self, request: Request) -> ASGIApp:
-        return LiveStream(self._desk.feed, params.streams(request.query_params), self._shared_rows)
+        """Follow until the client leaves, or the session ends that it came by; a bearer token does not end."""
+        cookie = cookie_of(request.headers, self._cookie)
+        session = self._access.has_session(cookie)
+        return LiveStream(
+            self._desk.feed,
+            params.streams(request.query_params),
+            self._shared_rows,
+            lambda: not session or self._access.has_session(cookie),
+        )
 
     async def _shared_rows(self) -> bytes:
         """Return the streams for all who follow them: they are put together twice a second at most."""
