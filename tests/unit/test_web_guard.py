@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -243,6 +244,18 @@ def test_a_body_that_nobody_reads_does_not_hold_the_connection(tmp_path: Path, m
         assert slow.recv(8) == b"HTTP/1.1"
         slow.sendall(b"x")
         assert closed(slow)
+
+
+def test_connections_beyond_the_limit_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.web.server.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(protocol, "TOLD", 1)
+    with client_of(tmp_path / "none") as page, ExitStack() as stack:
+        place = ("127.0.0.1", page.base_url.port)
+        first, second, third = (stack.enter_context(socket.create_connection(place)) for _ in range(3))
+        assert closed(third)
+        second.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b" 503 " in second.recv(100)
+        first.close()
 
 
 def test_who_takes_no_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ class LiveStream:
 
     async def _send(self, subscriber: Subscriber, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+        headers.append((b"x-accel-buffering", b"no"))  # a proxy of nginx would keep it until it has a buffer full
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for chunk in self._chunks(subscriber):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})

@@ -8,6 +8,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_S = 20.0  # from the connection to the end of the first request's head
 TAKE_S = 30.0  # what a client may leave an answer waiting, and then take to the end of the next request's head
+TOLD = 64  # connections over the limit that are told so; more would take descriptors that the log needs
 
 
 class ImpatientProtocol(H11Protocol):
@@ -19,6 +20,8 @@ class ImpatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._await_request(REQUEST_S)
+        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency + TOLD:
+            transport.abort()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

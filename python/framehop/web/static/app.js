@@ -93,9 +93,16 @@ function loggedIn() {
   show(parse(location.hash));
 }
 
+/** Never says that somebody is logged out who is not. */
 async function logOut() {
-  await postJson("logout", {}).catch(() => {});
-  askForToken();
+  try {
+    await postJson("logout", {});
+    askForToken();
+  } catch (error) {
+    if (error.status === 401) return; // the session had ended already, and the token is asked for
+    trouble = `You are still logged in: ${clip(error.message, 300)}.`;
+    showBanner();
+  }
 }
 
 /** Looks whether the server can read its log, and whether we may still ask. */
