@@ -25,7 +25,7 @@ from framehop.web.live_stream import LiveStream
 from framehop.web.look import Look
 from framehop.web.pool import Pool
 from framehop.web.streams import stall_reason, stream_rows
-from framehop.web.totals import MAX_LABELLED, Totals
+from framehop.web.totals import MAX_LABELLED, MAX_LANES, Totals
 from tests.events import event_of, recorded
 from tests.waiting import until
 
@@ -94,6 +94,14 @@ def test_streams_beyond_the_limit_are_counted_together() -> None:
     assert totals.frames[OTHER, "main", "detected"] == 50
     assert totals.objects.total() == MAX_LABELLED + 50
     assert len(totals.objects) <= MAX_LABELLED + 1
+
+
+def test_lanes_beyond_the_limit_are_counted_together() -> None:
+    totals = Totals()
+    for number in range(MAX_LANES + 50):
+        totals.note(event_of(1, lane=f"try-{number}"))
+    assert len(totals.frames) == MAX_LANES + 1
+    assert totals.frames["gate", OTHER, "detected"] == 50
 
 
 # ---------------------------------------------------------------- live
