@@ -59,15 +59,18 @@ class _Handler(BaseHTTPRequestHandler):
         if self.world.gone:
             self.close_connection = True
             return
-        if self.world.token and f"token={self.world.token}" not in (self.headers["cookie"] or ""):
+        name, _, rest = path.removeprefix("/api/v1/").partition("/")
+        if name != "session" and not self._may_look():
             self._json({"error": "log in first"}, 401)
             return
-        name, _, rest = path.removeprefix("/api/v1/").partition("/")
         answer = getattr(self, f"_{name}", None)
         if answer is None:
             self._json({"error": "there is no such thing"}, 404)
         else:
             answer(rest, parse_qs(url.query))
+
+    def _may_look(self) -> bool:
+        return not self.world.token or f"token={self.world.token}" in (self.headers["cookie"] or "")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -80,7 +83,9 @@ class _Handler(BaseHTTPRequestHandler):
     # ---- the answers
 
     def _session(self, rest: str, query: dict[str, list[str]]) -> None:
-        self._json({"log": "/data/log", "version": "0.1.0", "now_us": now_us(), "log_error": self.world.log_error})
+        """Tell it to everybody, as the real one does, and whether they may look at the rest."""
+        said = {"log": "/data/log", "version": "0.1.0", "now_us": now_us(), "log_error": self.world.log_error}
+        self._json(said | {"authenticated": self._may_look()})
 
     def _streams(self, rest: str, query: dict[str, list[str]]) -> None:
         self._json(self._all(query))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,7 +123,7 @@ def test_a_frame_comes_as_it_is_in_the_log(page: httpx.Client, filled: Filled) -
     answer = page.get(place(filled.events[1]))
     assert answer.content == jpeg(shade=20)
     assert answer.headers["content-type"] == "image/jpeg"
-    assert answer.headers["cache-control"] == "private, max-age=3600, immutable"
+    assert answer.headers["cache-control"] == "no-store"
     assert (answer.headers["x-framehop-width"], answer.headers["x-framehop-height"]) == ("64", "48")
 
 
@@ -141,6 +142,14 @@ def test_boxes_are_drawn_where_the_event_has_them(page: httpx.Client, filled: Fi
     changed = abs(plain - boxed).max(axis=2) > 60
     assert changed[16:30, 4].mean() > 0.9  # its left side, below the label
     assert not changed[40:, 50:].any()
+
+
+def test_boxes_come_as_soon_as_there_is_an_event(page: httpx.Client, filled: Filled) -> None:
+    """A picture that was asked for too early is not kept without them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("framehop.web.index.EventIndex.event", lambda *_: None)
+        early = page.get(f"{place(filled.events[2])}?boxes=1").content
+    assert page.get(f"{place(filled.events[2])}?boxes=1").content != early
 
 
 def test_a_frame_that_is_not_there_is_gone(page: httpx.Client, filled: Filled) -> None:
@@ -266,6 +275,19 @@ def test_another_log_in_its_place_is_read_anew(log: Filled) -> None:
         assert [row["stream"] for row in got(page, "/api/v1/streams")["streams"]] == ["roof"]
 
 
+def test_pictures_are_not_of_the_log_that_was_there_before(log: Filled) -> None:
+    (before,) = log.put("gate")
+    with client_of(log.path) as page:
+        until_indexed(page, 1)
+        assert page.get(place(before)).content == page.get("/api/v1/latest/gate").content == jpeg()
+        shutil.rmtree(log.path)
+        until(lambda: got(page, "/api/v1/session")["log_error"], "what became of the log")
+        (after,) = log.put("gate", pictures=[jpeg(shade=20)])
+        assert after.frame == before.frame
+        until(lambda: page.get(f"/api/v1/events/{after.event_id}").status_code == 200, "the new event")
+        assert page.get(place(after)).content == page.get("/api/v1/latest/gate").content == jpeg(shade=20)
+
+
 def test_the_index_goes_on_where_it_was(log: Filled) -> None:
     for count in (1, 2):
         log.put("gate")
@@ -288,3 +310,17 @@ def test_a_fault_of_ours_is_a_sentence_too(page: httpx.Client, monkeypatch: pyte
     answer = page.get("/api/v1/labels")
     assert (answer.status_code, answer.json()["error"].partition(":")[0]) == (500, "this request failed here")
     assert "Traceback" not in answer.text
+
+
+def test_who_follows_live_sees_the_end_and_the_terminal_no_fault(
+    filled: Filled, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as client:
+        with client_of(filled.path) as page:
+            client.connect(("127.0.0.1", page.base_url.port))
+            client.sendall(b"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert client.recv(8) == b"HTTP/1.1"
+        client.settimeout(60)
+        said = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    assert said.endswith(b"0\r\n\r\n")
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []

@@ -61,8 +61,9 @@ class Notes:
         self.said.append("begin")
         return 7
 
-    def take(self, records: list[EventRecord]) -> None:
+    def take(self, records: list[EventRecord]) -> bool:
         self.said += [str(record.event.seq) for record in records]
+        return True
 
     def caught_up(self) -> bool:
         if self.said[-1] != "end":
@@ -114,3 +115,11 @@ def test_a_fault_is_said_and_the_log_is_opened_again(
         until(lambda: notes.said.count("begin") > 2, "another try")
         until(lambda: "division by zero" in follower.error, "what is wrong")
     assert "reading kafka://shy:9092 failed" in caplog.text
+
+
+def test_a_taker_may_have_the_log_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also from a log that always has something new, and so no end."""
+    monkeypatch.setattr(following, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(Notes, "take", lambda *_: False)
+    with followed(Shy()) as (_, notes):
+        until(lambda: notes.said[:6] == ["begin"] * 6, "a beginning for each batch, and one for the rest")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -69,6 +70,7 @@ def test_on_every_address_addresses_are_served_and_foreign_names_are_not(locked:
         {"origin": "http://evil.example"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:1"},
+        {"origin": "http://[::1"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"},
     ],
@@ -147,6 +149,23 @@ def test_a_login_opens_the_page_until_the_logout(locked: httpx.Client) -> None:
     assert locked.get("/api/v1/streams").status_code == 401
 
 
+def test_cookies_of_other_programs_on_this_host_do_not_hide_the_session(locked: httpx.Client) -> None:
+    value = locked.post("/api/v1/login", json={"token": TOKEN}).cookies[f"framehop-{locked.base_url.port}"]
+    for other in ('{"a": [1, 2]}', "a=b@c,d", 'q="', "=", "é"):
+        cookie = f"other={other}; framehop-{locked.base_url.port}={value}; x".encode()
+        locked.cookies.clear()
+        assert locked.get("/api/v1/streams", headers={b"cookie": cookie}).status_code == 200
+
+
+def test_the_logout_ends_what_follows_live_too(locked: httpx.Client) -> None:
+    assert locked.post("/api/v1/login", json={"token": TOKEN}).status_code == 204
+    with locked.stream("GET", "/api/v1/live") as answer:
+        lines = answer.iter_lines()
+        assert next(lines).startswith("retry:")
+        assert locked.post("/api/v1/logout").status_code == 204
+        assert all(line is not None for line in lines), "it has an end"
+
+
 @pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer   {TOKEN}"])
 def test_programs_send_the_token_with_each_request(locked: httpx.Client, header: str) -> None:
     assert locked.get("/api/v1/streams", headers={"authorization": header}).status_code == 200
@@ -200,6 +219,45 @@ def test_who_sends_no_request_is_cut_off(tmp_path: Path, monkeypatch: pytest.Mon
         assert page.get("/healthz").text == "ok\n"
 
 
+@pytest.mark.parametrize(
+    "rest", [b"GET / HTTP/1.1\r\nHost: 127", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2 + b"GE"]
+)
+def test_who_never_ends_a_later_request_is_cut_off_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: bytes
+) -> None:
+    monkeypatch.setattr(protocol, "TAKE_S", 0.5)
+    with (
+        client_of(tmp_path / "none") as page,
+        socket.create_connection(("127.0.0.1", page.base_url.port)) as slow,
+    ):
+        slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + rest)
+        assert closed(slow)
+
+
+def test_a_body_that_nobody_reads_does_not_hold_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "TAKE_S", 0.5)
+    with (
+        client_of(tmp_path / "none") as page,
+        socket.create_connection(("127.0.0.1", page.base_url.port)) as slow,
+    ):
+        slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n")
+        assert slow.recv(8) == b"HTTP/1.1"
+        slow.sendall(b"x")
+        assert closed(slow)
+
+
+def test_connections_beyond_the_limit_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.web.server.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(protocol, "TOLD", 1)
+    with client_of(tmp_path / "none") as page, ExitStack() as stack:
+        place = ("127.0.0.1", page.base_url.port)
+        first, second, third = (stack.enter_context(socket.create_connection(place)) for _ in range(3))
+        assert closed(third)
+        second.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b" 503 " in second.recv(100)
+        first.close()
+
+
 def test_who_takes_no_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's own queue is bounded, and the client is let go in the end."""
     monkeypatch.setattr(protocol, "TAKE_S", 0.2)
@@ -245,6 +303,17 @@ def test_many_guessers_together_are_slowed_down_too() -> None:
     with pytest.raises(ApiError) as raised:
         access.login(TOKEN, "198.51.100.1")
     assert raised.value.status == 429
+
+
+def test_strangers_who_guess_do_not_keep_out_who_has_the_token() -> None:
+    """A program that sends it with each request, as Prometheus does."""
+    access = Access(TOKEN)
+    assert access.allows("", TOKEN, "198.51.100.1")
+    for number in range(60):
+        assert not access.allows("", "wrong", f"192.0.2.{number}")
+    assert access.allows("", TOKEN, "198.51.100.1")
+    for _ in range(3):
+        assert not access.allows("", "wrong", "198.51.100.1")
 
 
 def test_sessions_end_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from framehop.errors import ConfigError, InvalidArgumentError
+from framehop.errors import ConfigError, InvalidArgumentError, LogCorruptError
 from framehop.types import EventRecord
 from framehop.web import index_file, index_query
 from framehop.web.index import EventIndex, Limits
@@ -224,6 +224,28 @@ def test_a_damaged_index_is_made_anew(make: Make, cache: Path, damage: bytes) ->
     (file,) = cache.rglob("0.db")
     file.write_bytes(damage)
     assert found(make(recorded(event_of(2)))) == [2]
+
+
+def test_an_index_that_power_loss_has_damaged_is_made_anew(make: Make, cache: Path) -> None:
+    """Its head is whole, as it was written long ago."""
+    make(*(recorded(event_of(seq)) for seq in range(200))).close()
+    (file,) = cache.rglob("0.db")
+    head = file.read_bytes()[:4096]
+    file.write_bytes(head + b"\xff" * (file.stat().st_size - len(head)))
+    assert found(make(recorded(event_of(2)))) == [2]
+
+
+def test_damage_that_is_noticed_later_is_said_until_the_index_is_cleared(make: Make, cache: Path) -> None:
+    index = make(*(recorded(event_of(seq)) for seq in range(200)))
+    (file,) = cache.rglob("0.db")
+    for each in (file, file.with_name("0.db-wal")):
+        each.write_bytes(b"\xff" * each.stat().st_size)
+    with pytest.raises(LogCorruptError, match="made anew from the log"):
+        index.page(Query())
+    assert index.damaged
+    index.clear()
+    index.add([recorded(event_of(3))], NOW_US)
+    assert (found(index), index.damaged) == ([3], False)
 
 
 def test_a_cleared_index_is_empty_and_goes_on(make: Make) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,11 @@ from framehop.web.errors import ApiError
 from framehop.web.feed import MAX_EVENTS, Feed, Subscriber
 from framehop.web.figures import BOUNDS_MS, OTHER, Figures, bucket, percentiles
 from framehop.web.live import LiveState, StreamSeen
+from framehop.web.live_stream import LiveStream
 from framehop.web.look import Look
 from framehop.web.pool import Pool
 from framehop.web.streams import stall_reason, stream_rows
-from framehop.web.totals import MAX_LABELLED, Totals
+from framehop.web.totals import MAX_LABELLED, MAX_LANES, Totals
 from tests.events import event_of, recorded
 from tests.waiting import until
 
@@ -93,6 +94,14 @@ def test_streams_beyond_the_limit_are_counted_together() -> None:
     assert totals.frames[OTHER, "main", "detected"] == 50
     assert totals.objects.total() == MAX_LABELLED + 50
     assert len(totals.objects) <= MAX_LABELLED + 1
+
+
+def test_lanes_beyond_the_limit_are_counted_together() -> None:
+    totals = Totals()
+    for number in range(MAX_LANES + 50):
+        totals.note(event_of(1, lane=f"try-{number}"))
+    assert len(totals.frames) == MAX_LANES + 1
+    assert totals.frames["gate", OTHER, "detected"] == 50
 
 
 # ---------------------------------------------------------------- live
@@ -249,6 +258,32 @@ def test_too_many_clients_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+def test_who_follows_live_outlasts_a_busy_host_but_not_the_session() -> None:
+    sent: list[bytes] = []
+
+    async def rows() -> bytes:
+        raise ApiError(503, "too many requests wait for this already")
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message.get("body", b""))
+
+    async def follow() -> None:
+        feed, allowed = Feed(), iter([True, True, True, False])
+        feed.bind()
+        stream = LiveStream(feed, [], rows, lambda: next(allowed))
+        asyncio.get_running_loop().call_later(0, feed.publish, [recorded(event_of(1))])
+        async with asyncio.timeout(60):
+            await stream({"type": "http"}, receive, send)
+
+    asyncio.run(follow())
+    assert b"gate/1/1/main" in b"".join(sent)
+    assert sent[-1] == b""
+
+
 # ---------------------------------------------------------------- threads
 
 
@@ -322,4 +357,21 @@ def test_a_call_that_hangs_is_left_alone() -> None:
     with pytest.raises(ApiError, match="no answer within"):
         asyncio.run(late())
     held.set()
+    pool.close()
+
+
+def test_a_call_that_nobody_waits_for_any_more_is_not_begun() -> None:
+    """Else a host that is too slow works for those who have left, and is slower still."""
+    pool, held, called = Pool("test", threads=1, waiting=4), threading.Event(), threading.Event()
+    first = pool.submit(held.wait)
+    until(first.running, "the call that holds the thread")
+
+    async def late() -> None:
+        await pool.run(called.set, 0.01)
+
+    with pytest.raises(ApiError, match="no answer within"):
+        asyncio.run(late())
+    held.set()
+    assert pool.submit(lambda: True).result(60)
+    assert not called.is_set()
     pool.close()

@@ -57,6 +57,7 @@ class PageBeside:
         """`place`: None for no page at all."""
         self._log, self._place = log, place
         self._process: subprocess.Popen[bytes] | None = None
+        self._ending = threading.Event()
 
     def __enter__(self) -> Self:
         if self._place is not None:
@@ -67,17 +68,33 @@ class PageBeside:
         from framehop.web.child import PageSettings
 
         command = [sys.executable, "-m", "framehop.web.child"]
-        # In a group of its own, as Ctrl-C is for us; the end of its input ends it, however we end.
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+        try:
+            # In a group of its own, as Ctrl-C is for us; the end of its input ends it, however we end.
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+        except OSError as error:
+            complain(f"there is no page: its process cannot be started: {error.strerror}")
+            return
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         settings = PageSettings(log=self._log, host=place.host, port=place.port)
         with contextlib.suppress(BrokenPipeError):  # it has died, and says so on stderr
             self._process.stdin.write(msgspec.json.encode(settings) + b"\n")
             self._process.stdin.flush()
-        threading.Thread(target=_tell, args=(self._process.stdout,), name="framehop-page", daemon=True).start()
+        tell = threading.Thread(target=self._tell, args=(self._process.stdout,), name="framehop-page", daemon=True)
+        tell.start()
+
+    def _tell(self, output: IO[bytes]) -> None:
+        """Say where the page is, once its process says so, and that it has ended, if it does so before we do."""
+        with output:
+            known = _tell_place(output.readline())
+            output.read()  # there is no more; it ends with the process
+        if not self._ending.is_set():
+            complain(
+                "the page has ended by itself; the work goes on" if known else "there is no page; the work goes on"
+            )
 
     def __exit__(self, *exc: object) -> None:
+        self._ending.set()
         process, self._process = self._process, None
         if process is None:
             return
@@ -91,20 +108,19 @@ class PageBeside:
             process.wait(END_S)
 
 
-def _tell(output: IO[bytes]) -> None:
-    """Print where the page is, once its process says so."""
+def _tell_place(line: bytes) -> bool:
+    """Print what a page says of itself; return whether there is one."""
     from framehop.web.child import PageAt
 
-    with output:
-        line = output.readline()
     try:
         said = msgspec.json.decode(line, type=PageAt)
     except msgspec.MsgspecError:
-        return  # it died before it said anything
+        return False  # it died before it said anything
     if said.error:
-        complain(f"there is no page: {said.error}")
-    else:
-        tell_page(said.url, said.token)
+        complain(said.error)
+        return False
+    tell_page(said.url, said.token)
+    return True
 
 
 def tell_page(url: str, token: str) -> None:

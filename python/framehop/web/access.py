@@ -8,9 +8,12 @@ import secrets
 import time
 from collections import OrderedDict, deque
 from pathlib import Path
+from typing import TypeVar
 
 from framehop.errors import ConfigError
 from framehop.web.errors import ApiError
+
+V = TypeVar("V")
 
 SHORTEST_TOKEN = 16
 LONGEST_TOKEN = 512
@@ -52,6 +55,7 @@ class Access:
         self._sessions: OrderedDict[bytes, float] = OrderedDict()
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
         self._wrong_of_all: deque[float] = deque(maxlen=TRIES_OF_ALL)
+        self._known: OrderedDict[str, None] = OrderedDict()  # addresses that have sent the token
 
     @property
     def needed(self) -> bool:
@@ -60,7 +64,7 @@ class Access:
     def allows(self, cookie: str, bearer: str, address: str) -> bool:
         """Return whether a request with this cookie or this bearer token may look. Raises ApiError (429) after too many wrong
         tokens."""
-        if self._digest is None or self._has_session(cookie):
+        if self._digest is None or self.has_session(cookie):
             return True
         return bool(bearer) and self._is_token(bearer, address)
 
@@ -79,20 +83,27 @@ class Access:
     def logout(self, cookie: str) -> None:
         self._sessions.pop(_digest(cookie), None)
 
-    def _has_session(self, cookie: str) -> bool:
+    def has_session(self, cookie: str) -> bool:
+        """Return whether somebody has logged in with this cookie, and not out again."""
         # Looked up by digest: the time that takes tells nothing of the sessions there are.
         return bool(cookie) and self._sessions.get(_digest(cookie), 0.0) > time.monotonic()
 
     def _is_token(self, token: str, address: str) -> bool:
         self._check_tries(address)
-        if self._digest is None or hmac.compare_digest(_digest(token), self._digest):
-            return True
-        self._note_wrong(address)
-        return False
+        right = self._digest is None or hmac.compare_digest(_digest(token), self._digest)
+        if right:
+            _put(self._known, address, None)
+        else:
+            self._note_wrong(address)
+        return right
 
     def _check_tries(self, address: str) -> None:
+        """Raise ApiError after too many wrong tokens. Strangers' guesses do not keep out who has had the token before."""
+        limits = [(self._wrong.get(address, deque()), TRIES)]
+        if address not in self._known:
+            limits.append((self._wrong_of_all, TRIES_OF_ALL))
         now = time.monotonic()
-        for tries, allowed in ((self._wrong.get(address, deque()), TRIES), (self._wrong_of_all, TRIES_OF_ALL)):
+        for tries, allowed in limits:
             while tries and tries[0] <= now - TRIES_S:
                 tries.popleft()
             if len(tries) >= allowed:
@@ -101,11 +112,17 @@ class Access:
 
     def _note_wrong(self, address: str) -> None:
         now = time.monotonic()
-        self._wrong.setdefault(address, deque(maxlen=TRIES)).append(now)
-        self._wrong.move_to_end(address)
+        _put(self._wrong, address, self._wrong.get(address, deque(maxlen=TRIES)))
+        self._wrong[address].append(now)
         self._wrong_of_all.append(now)
-        if len(self._wrong) > MAX_ADDRESSES:
-            self._wrong.popitem(last=False)
+
+
+def _put(kept: OrderedDict[str, V], address: str, value: V) -> None:
+    """Keep something of an address, and forget the address that is silent for longest when there are too many."""
+    kept[address] = value
+    kept.move_to_end(address)
+    if len(kept) > MAX_ADDRESSES:
+        kept.popitem(last=False)
 
 
 def _digest(text: str) -> bytes:

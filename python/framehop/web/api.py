@@ -32,7 +32,6 @@ from framehop.web.streams import stream_rows
 from framehop.web.system import system_of
 
 PATIENCE_S = 1.5  # what a request waits for a fresh look at what is slow
-IMMUTABLE = "private, max-age=3600, immutable"
 LARGEST_IN_HEADER = 32 << 10
 KEPT_OBJECTS, LONGEST_LABEL = 100, 100  # of an event that is larger
 NOBODY = IndexState(events=0, oldest_us=0, newest_us=0, catching_up=False)
@@ -130,7 +129,7 @@ class Api:
         width = params.whole(asked, "width", 0, least=1, most=params.MAX_WIDTH)
         lane = (asked.get("lane") or LANE)[:100] if params.flag(asked, "boxes") else ""
         made = await self._desk.pictures.shown(place, width=width, lane=lane)
-        return picture(made.jpeg, width=made.width, height=made.height, cache=IMMUTABLE)
+        return picture(made.jpeg, width=made.width, height=made.height)
 
     async def latest(self, request: Request) -> Response:
         stream, asked = check_stream(request.path_params["stream"]), request.query_params
@@ -140,8 +139,8 @@ class Api:
         if record is None:
             return Response(status_code=204)
         event = record.event
-        made = await self._desk.pictures.shown(event.frame, width=width, source_width=event.width)
-        response = picture(made.jpeg, width=made.width, height=made.height, cache="no-store")
+        made = await self._desk.pictures.shown(event.frame, frame=event.key, width=width, source_width=event.width)
+        response = picture(made.jpeg, width=made.width, height=made.height)
         response.headers["x-framehop-event"] = in_header(record)
         return response
 
@@ -161,7 +160,15 @@ class Api:
     # ---- what is new, and figures
 
     async def live(self, request: Request) -> ASGIApp:
-        return LiveStream(self._desk.feed, params.streams(request.query_params), self._shared_rows)
+        """Follow until the client leaves, or the session ends that it came by; a bearer token does not end."""
+        cookie = cookie_of(request.headers, self._cookie)
+        session = self._access.has_session(cookie)
+        return LiveStream(
+            self._desk.feed,
+            params.streams(request.query_params),
+            self._shared_rows,
+            lambda: not session or self._access.has_session(cookie),
+        )
 
     async def _shared_rows(self) -> bytes:
         """Return the streams for all who follow them: they are put together twice a second at most."""

@@ -43,7 +43,7 @@ class Desk:
         self.follower = Follower(at, self.intake)
         self.pool = Pool("framehop-ui", threads=4, waiting=64)
         self.picture_pool = Pool("framehop-ui-pictures", threads=2, waiting=64)
-        self.pictures = Pictures(self.picture_pool, self.follower.log, self.event)
+        self.pictures = Pictures(self.picture_pool, self.follower.log, lambda: self.follower.opened, self.event)
         self.pipelines = Look("framehop-ui-status", lambda: look_at_pipelines(at), Pipelines())
         self.sources = Look("framehop-ui-streams", lambda: look_at_streams(at), list[StreamStatus]())
         self.gaps = Look("framehop-ui-gaps", self._read_gaps, list[Gap](), every_s=GAPS_EVERY_S)

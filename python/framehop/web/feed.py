@@ -119,6 +119,12 @@ class Feed:
             if not waiting:
                 self._waiting.pop(stream, None)
 
+    def end(self) -> None:
+        """Have every client's stream end. Thread-safe."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and the clients with it
+                self._loop.call_soon_threadsafe(self.close)
+
     def close(self) -> None:
         """Have every client's stream end. Call it in the loop."""
         self.closed.set()

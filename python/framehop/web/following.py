@@ -32,10 +32,11 @@ class Taker(Protocol):
     def begin(self) -> int:
         """Return since when events are wanted, microseconds since 1970 by the log's clock."""
 
-    def take(self, records: list[EventRecord]) -> None: ...
+    def take(self, records: list[EventRecord]) -> bool:
+        """Take what comes next. Returns False if the log has to be read anew, from another `begin`."""
 
     def caught_up(self) -> bool:
-        """Note that the end of the log is reached. Returns False if the log has to be read anew, from another `begin`."""
+        """Note that the end of the log is reached. Returns False as `take` does."""
 
 
 class Follower:
@@ -48,6 +49,7 @@ class Follower:
         self._log: FrameLog | None = None
         self._error = f"{at.url} is being opened"
         self._catching_up = True
+        self._opens = 0
         self._thread = threading.Thread(target=self._run, name="framehop-ui-log", daemon=True)
 
     def start(self) -> None:
@@ -69,6 +71,11 @@ class Follower:
             if self._log is None:
                 raise ApiError(503, f"the log cannot be read: {self._error}; it is tried again by itself")
             return self._log
+
+    @property
+    def opened(self) -> int:
+        """How often the log was opened. What was read before the last time may be of another log under its name."""
+        return self._opens
 
     def close(self) -> None:
         """End the thread, but do not wait long for a broker that does not answer. Closing twice is harmless."""
@@ -102,7 +109,8 @@ class Follower:
                 while not self._stop.is_set():
                     # Only without a wait is nothing the end of the log: a broker may take longer than that for its first answer.
                     if records := reader.poll(BATCH, 0.0 if self._catching_up else POLL_S):
-                        self._taker.take(records)
+                        if not self._taker.take(records):
+                            return
                         last_s, self._error = time.monotonic(), ""
                     elif not self._at_end(place):
                         return
@@ -128,6 +136,7 @@ class Follower:
     def _opened(self, log: FrameLog) -> Iterator[None]:
         with self._lock:
             self._log, self._error = log, ""
+            self._opens += 1
         try:
             yield
         finally:

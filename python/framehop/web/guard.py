@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -96,7 +95,7 @@ class Guard:
     @staticmethod
     def _check_origin(scope: Scope, headers: Headers) -> None:
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != headers["host"].lower():
+        if origin is not None and _site_of(origin) != headers["host"].lower():
             raise ApiError(403, "a page of another site may not ask for this")
         navigates = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not navigates:
@@ -116,13 +115,22 @@ def _check_body(headers: Headers) -> None:
         raise ApiError(413, f"a body has at most {LONGEST_BODY} bytes here")
 
 
-def cookie_of(headers: Headers, name: str) -> str:
-    """Return the value of a cookie, empty if there is none."""
+def _site_of(origin: str) -> str:
+    """Return host and port of an origin, empty for one that is no address."""
     try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
         return ""
-    return morsel.value if morsel is not None else ""
+
+
+def cookie_of(headers: Headers, name: str) -> str:
+    """Return the value of a cookie, empty if there is none. Cookies of other programs on this host come along, whatever their port,
+    and may be of any form: none of them hides ours."""
+    for cookie in headers.get("cookie", "").split(";"):
+        key, _, value = cookie.partition("=")
+        if key.strip() == name:
+            return value.strip()
+    return ""
 
 
 def _with_headers(send: Send, cache: str) -> Send:

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from framehop.pipeline.control_plane import PipelineReport
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
-from framehop.web.look import Look
+from framehop.web.look import Look, Seen
 from framehop.web.pipelines import works
 from framehop.web.system import lag_seconds
 
+T = TypeVar("T")
+
 MOST_LAG_S = 60.0
+OLDEST_S = 60.0  # of what was seen: what is older says nothing of now
 
 
 def problems(desk: Desk, lag: Look[list[PartitionLag]], patience_s: float) -> list[str]:
     """Return a sentence for each thing that is not as it should be; none when all is ready."""
     if desk.error:
         return [f"The log cannot be read: {desk.error}"]
-    pipelines, seen = desk.pipelines.latest(patience_s).value, lag.latest(patience_s)
-    found = [f"A pipeline does not answer: {error}" for error in pipelines.unanswered]
-    found += _of_pipelines(works(pipelines.reports))
-    if seen.error or seen.age_s is None:
-        return [*found, f"The lag is not known: {seen.error or 'the log has not answered yet'}"]
+    pipelines, seen = desk.pipelines.latest(patience_s), lag.latest(patience_s)
+    if unknown := _unknown(pipelines):
+        return [f"The pipelines of this host are not known: {unknown}"]
+    found = [f"A pipeline does not answer: {error}" for error in pipelines.value.unanswered]
+    found += _of_pipelines(works(pipelines.value.reports))
+    if unknown := _unknown(seen):
+        return [*found, f"The lag is not known: {unknown}"]
     return [*found, *_of_lag(seen.value)]
+
+
+def _unknown(seen: Seen[T]) -> str:
+    """Return why what was seen says nothing of now; empty if it does."""
+    if seen.error or seen.age_s is None:
+        return seen.error or "no answer has come yet"
+    return f"the last answer is {seen.age_s:.0f} s old" if seen.age_s > OLDEST_S else ""
 
 
 def _of_pipelines(reports: Iterable[PipelineReport]) -> Iterator[str]:

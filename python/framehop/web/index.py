@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from framehop.errors import InvalidArgumentError
+from framehop.errors import InvalidArgumentError, LogCorruptError, NotALogError
 from framehop.log.sqlite import row, rows, transaction, translated, value
 from framehop.types import Event, EventRecord, parse_rfc3339
 from framehop.web.index_file import IndexFile
@@ -42,9 +42,11 @@ class Limits:
 
 
 class EventIndex:
-    """Events by stream, label, outcome, lane, confidence and time. One thread writes, any may read."""
+    """Events by stream, label, outcome, lane, confidence and time. One thread writes, any may read. `damaged`: nothing can be
+    relied on before `clear`."""
 
     def __init__(self, url: str, limits: Limits = Limits()) -> None:
+        self.damaged = False
         self._file = IndexFile(url)
         self._limits = limits
         self._db = self._file.connect()
@@ -53,10 +55,23 @@ class EventIndex:
         self._lending = threading.Condition()
         self._lock = threading.Lock()
         self._names: dict[tuple[str, str], int] = {}
-        self._load()
+        try:
+            self._load()
+        except LogCorruptError:
+            self.clear()
+
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        """Turn SQLite's errors into framehop's, and take note of damage."""
+        try:
+            with translated(self._file.path):
+                yield
+        except (LogCorruptError, NotALogError) as error:
+            self.damaged = True
+            raise LogCorruptError(f"{self._file.path} is damaged: it is made anew from the log") from error
 
     def _load(self) -> None:
-        with translated(self._file.path):
+        with self._noticed():
             found = rows(self._db, "SELECT kind, name, id FROM names")
             self._names = {(kind, name): number for kind, name, number in found}
             self._count = int(value(self._db, "SELECT count(*) FROM events"))
@@ -65,13 +80,13 @@ class EventIndex:
 
     def newest(self) -> tuple[int, str] | None:
         """Return when the log took the newest event, and its id; None when there is none."""
-        with translated(self._file.path):
+        with self._noticed():
             return row(self._db, "SELECT appended_us, event_id FROM events ORDER BY id DESC LIMIT 1")
 
     def add(self, records: Sequence[EventRecord], now_us: int) -> None:
         """Take events in the order of the log; of an id that is known, the first one counts. Raises LogError."""
         try:
-            with transaction(self._db, self._file.path):
+            with self._noticed(), transaction(self._db, self._file.path):
                 for record in records:
                     self._add(record)
                 self._prune(now_us)
@@ -156,12 +171,14 @@ class EventIndex:
 
     def clear(self) -> None:
         """Forget everything, as the rows are damaged, or of another log. Raises LogError."""
+        self.damaged = True  # until all of this is done
         with self._lending:
             self._lending.wait_for(lambda: not self._lent)
             self._close_all()
             self._file.make_anew()
             self._db = self._file.connect()
         self._load()
+        self.damaged = False
 
     # ---- reading, from any thread
 
@@ -198,7 +215,7 @@ class EventIndex:
             self._lent += 1
         db = None
         try:
-            with translated(self._file.path):
+            with self._noticed():
                 db = self._idle.pop() if self._idle else self._file.connect()
                 yield db
         finally:

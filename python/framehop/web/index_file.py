@@ -77,9 +77,9 @@ class IndexFile:
 
     def make_anew(self) -> None:
         """Put an empty index in place of this one, which nobody may have open."""
-        for end in ("", "-wal", "-shm"):
-            Path(f"{self.path}{end}").unlink(missing_ok=True)
         with translated(self.path):
+            for end in ("", "-wal", "-shm"):
+                Path(f"{self.path}{end}").unlink(missing_ok=True)
             db = apsw.Connection(str(self.path))
             try:
                 rows(db, "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
 from starlette.types import Receive, Scope, Send
 
+from framehop.web.errors import ApiError
 from framehop.web.feed import Feed, Subscriber
 
 BATCH_S = 0.05  # the pause between two batches: at most 20 a second
@@ -19,9 +21,16 @@ RETRY_MS = 2000
 class LiveStream:
     """An ASGI answer that goes on until the client leaves, is cut off as it takes nothing any more, or the server ends."""
 
-    def __init__(self, feed: Feed, streams: Collection[str], rows: Callable[[], Awaitable[bytes]]) -> None:
-        """`streams`: only these; empty for all. `rows`: returns the answer of /streams as JSON."""
-        self._feed, self._streams, self._rows = feed, streams, rows
+    def __init__(
+        self,
+        feed: Feed,
+        streams: Collection[str],
+        rows: Callable[[], Awaitable[bytes]],
+        allowed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`streams`: only these; empty for all. `rows`: returns the answer of /streams as JSON. `allowed`: whether the client may
+        still look."""
+        self._feed, self._streams, self._rows, self._allowed = feed, streams, rows, allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._feed.subscribed(self._streams) as subscriber:
@@ -34,6 +43,7 @@ class LiveStream:
 
     async def _send(self, subscriber: Subscriber, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+        headers.append((b"x-accel-buffering", b"no"))  # a proxy of nginx would keep it until it has a buffer full
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for chunk in self._chunks(subscriber):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -43,9 +53,10 @@ class LiveStream:
         yield b"retry: %d\n\n" % RETRY_MS
         streams_at = time.monotonic()
         comment_at = streams_at + COMMENT_S
-        while not self._feed.closed.is_set():
+        while not self._feed.closed.is_set() and self._allowed():
             if time.monotonic() >= streams_at:
-                yield _message("streams", await self._rows())
+                with contextlib.suppress(ApiError):  # too much is asked of this host just now: they come a second later
+                    yield _message("streams", await self._rows())
                 streams_at = time.monotonic() + STREAMS_S
             if subscriber.ready.is_set():
                 yield _message("events", _batch(*subscriber.take()))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from framehop.protocols import FrameLog
-from framehop.types import Event, FramePointer
+from framehop.types import Event, FrameKey, FramePointer
 from framehop.web.pool import Pool
 from framehop.web.reels import IDLE_S, Reels
 from framehop.web.stills import Shown, boxed, eighths_for, shown, still_of
@@ -18,10 +18,13 @@ MADE_S = 20.0  # a film's picture takes the decoding of all pictures since its k
 
 
 class _Key(NamedTuple):
-    """One picture. `width`: in eighths of the source where that is known, so that near sizes are one. `lane`: whose boxes are drawn
-    in; empty without boxes."""
+    """One picture. `opened`: which opening of the log it is of, as another log may lie under its name. `frame`: what has to be at
+    that place; None for whatever is there. `width`: in eighths of the source where that is known, so that near sizes are one.
+    `lane`: whose boxes are drawn in; empty without boxes."""
 
+    opened: int
     pointer: FramePointer
+    frame: FrameKey | None
     width: int
     lane: str
 
@@ -29,19 +32,35 @@ class _Key(NamedTuple):
 class Pictures:
     """Makes pictures in a pool of threads and keeps the newest of them. Use in the event loop."""
 
-    def __init__(self, pool: Pool, log: Callable[[], FrameLog], event_of: Callable[[str], Event | None]) -> None:
-        """`log`: the open log, or ApiError. `event_of`: the event of an id, if it is known; both are called in the pool."""
-        self._pool, self._log, self._event_of = pool, log, event_of
+    def __init__(
+        self,
+        pool: Pool,
+        log: Callable[[], FrameLog],
+        opened: Callable[[], int],
+        event_of: Callable[[str], Event | None],
+    ) -> None:
+        """`log`: the open log, or ApiError. `opened`: how often it was opened. `event_of`: the event of an id, if it is known; it
+        and `log` are called in the pool."""
+        self._pool, self._log, self._opened, self._event_of = pool, log, opened, event_of
         self._kept: OrderedDict[_Key, Shown] = OrderedDict()
         self._bytes = 0
         self._making: dict[_Key, asyncio.Task[Shown]] = {}
         self._reels = Reels()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def shown(self, pointer: FramePointer, *, width: int = 0, lane: str = "", source_width: int = 0) -> Shown:
-        """Return the picture at `pointer`, at least `width` wide, with the boxes of `lane` if one is named. `source_width`: its own
-        width, 0 if it is not known. Raises ApiError, PictureError, LogError, MissingExtraError."""
-        key = _Key(pointer, _size(width, source_width), lane)
+    async def shown(
+        self,
+        pointer: FramePointer,
+        *,
+        frame: FrameKey | None = None,
+        width: int = 0,
+        lane: str = "",
+        source_width: int = 0,
+    ) -> Shown:
+        """Return the picture at `pointer`, at least `width` wide, with the boxes of `lane` if one is named. `frame`: which one it
+        has to be. `source_width`: its own width, 0 if it is not known. Raises ApiError, PictureError, LogError,
+        MissingExtraError."""
+        key = _Key(self._opened(), pointer, frame, _size(width, source_width), lane)
         if (kept := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
             return kept
@@ -52,8 +71,9 @@ class Pictures:
         return await asyncio.shield(task)
 
     async def _make(self, key: _Key, width: int) -> Shown:
-        made = await self._pool.run(lambda: self._read(key.pointer, width, key.lane), MADE_S)
-        self._keep(key, made)
+        made, whole = await self._pool.run(lambda: self._read(key, width), MADE_S)
+        if whole:
+            self._keep(key, made)
         if self._sweep is None:
             self._sweep_later()
         return made
@@ -63,11 +83,13 @@ class Pictures:
         if not task.cancelled():
             task.exception()  # if all who waited are gone, nobody else takes note of it
 
-    def _read(self, pointer: FramePointer, width: int, lane: str) -> Shown:
-        record, still = still_of(self._log(), pointer, self._reels)
-        if lane:
-            return boxed(still, self._event_of(record.meta.key.event_id(lane)), width)
-        return shown(record, still, width)
+    def _read(self, key: _Key, width: int) -> tuple[Shown, bool]:
+        """Return the picture, and whether it stays as it is: one that waits for its event has no boxes yet."""
+        record, still = still_of(self._log(), key.pointer, self._reels, key.frame)
+        if not key.lane:
+            return shown(record, still, width), True
+        event = self._event_of(record.meta.key.event_id(key.lane))
+        return boxed(still, event, width), event is not None
 
     def _sweep_later(self) -> None:
         """Have films let go once nobody looks at them, without a thread of its own for it."""

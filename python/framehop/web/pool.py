@@ -51,13 +51,15 @@ class Pool:
         return future
 
     async def run(self, call: Callable[[], T], timeout_s: float = CALL_S) -> T:
-        """Return the result of `call`. Raises ApiError when there is none in time; the call then goes on by itself."""
-        future = asyncio.wrap_future(self.submit(call))
+        """Return the result of `call`. Raises ApiError when there is none in time; a call that has begun then goes on by itself."""
+        submitted = self.submit(call)
+        future = asyncio.wrap_future(submitted)
         try:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.shield(future)
         except TimeoutError:
             future.add_done_callback(_forget)
+            submitted.cancel()  # unless it has begun: a host that is too slow must not work for those who have left
             raise ApiError(
                 504, f"no answer within {timeout_s:.0f} s: the log or this host is slow; try again"
             ) from None

@@ -32,7 +32,8 @@ def failure(error: FramehopError) -> Response:
     return response
 
 
-def picture(jpeg: bytes, *, width: int, height: int, cache: str) -> Response:
-    """Return a JPEG with the size of the picture that it was made of."""
-    headers = {"cache-control": cache, "x-framehop-width": str(width), "x-framehop-height": str(height)}
+def picture(jpeg: bytes, *, width: int, height: int) -> Response:
+    """Return a JPEG with the size of the picture that it was made of. No browser keeps it: another log may have another picture at
+    its place tomorrow, and a logout is to leave none behind."""
+    headers = {"cache-control": "no-store", "x-framehop-width": str(width), "x-framehop-height": str(height)}
     return Response(jpeg, media_type="image/jpeg", headers=headers)

@@ -85,6 +85,7 @@ class PageServer:
 
     def close(self) -> None:
         """End the server and its threads. Closing twice is harmless."""
+        self._desk.feed.end()  # before the server looks whether anybody is left, whom it would cut off with a traceback
         self._server.should_exit = True
         self._thread.join(CLOSE_S)
         self._desk.close()
@@ -105,6 +106,7 @@ def _settings(app: object) -> uvicorn.Config:
         loop="asyncio",
         log_config=None,
         access_log=False,
+        log_level="error",  # what strangers send is no news for the terminal
         proxy_headers=False,
         server_header=False,
         limit_concurrency=MAX_CONNECTIONS,
@@ -129,7 +131,7 @@ def _bound(address: Address) -> socket.socket:
         except OSError as error:
             reason = error.strerror or str(error)
     asked = address.port if address.port is not None else f"{PORT} to {PORT + TRIED_PORTS - 1}"
-    raise ConfigError(f"{address.host} port {asked}: {reason}; choose another one with --port, 0 for any that is free")
+    raise ConfigError(f"{address.host} port {asked}: {reason}; choose another port, 0 for any that is free")
 
 
 def _listening(family: int, place: tuple[object, int]) -> socket.socket:

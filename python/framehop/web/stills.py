@@ -9,7 +9,7 @@ from framehop.content import JPEG, kind_of
 from framehop.errors import UnsupportedPictureError
 from framehop.protocols import FrameLog
 from framehop.sinks.film_decoder import JpegStill, Still
-from framehop.types import Event, FramePointer, FrameRecord
+from framehop.types import Event, FrameKey, FramePointer, FrameRecord
 from framehop.web.errors import ApiError
 from framehop.web.reels import Reels
 
@@ -27,11 +27,16 @@ class Shown:
     height: int
 
 
-def still_of(log: FrameLog, pointer: FramePointer, reels: Reels) -> tuple[FrameRecord, Still]:
-    """Read a frame's picture. Raises ApiError (410) when it is no longer in the log, PictureError when it cannot be shown."""
+def still_of(
+    log: FrameLog, pointer: FramePointer, reels: Reels, frame: FrameKey | None = None
+) -> tuple[FrameRecord, Still]:
+    """Read a frame's picture. `frame`: which one it has to be; None for whatever is there. Raises ApiError (410) when it is no
+    longer in the log, PictureError when it cannot be shown."""
     record = log.read_frame(pointer)
     if record is None:
         raise ApiError(410, "this frame is no longer in the log: retention has taken it, or it never was one")
+    if frame is not None and record.meta.key != frame:  # topics were deleted and made again
+        raise ApiError(410, "this frame is no longer in the log: another one is in its place")
     if record.payload is None:
         raise ApiError(410, "this frame's picture is lost: its bytes were damaged, or too large to be taken")
     if record.meta.error:

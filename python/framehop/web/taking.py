@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 
-from framehop.errors import FramehopError, LogCorruptError, NotALogError
+from framehop.errors import FramehopError
 from framehop.timing import now_us
 from framehop.types import EventRecord
 from framehop.web.feed import Feed
@@ -13,17 +14,26 @@ from framehop.web.live import LiveState
 
 logger = logging.getLogger(__name__)
 
+MAX_WAITING = 1024  # events that wait for an index that takes none now; more are read from the log again
+RETRY_S = 5.0
+
 
 class Intake:
-    """The Taker of the page. A fault of the index does not keep events from whoever looks at the newest ones."""
+    """The Taker of the page. A fault of the index does not keep events from whoever looks at the newest ones, and the index gets
+    them as soon as it takes some again. `error`: why it takes none."""
 
     def __init__(self, index: EventIndex, live: LiveState, feed: Feed) -> None:
         self._index, self._live, self._feed = index, live, feed
         self._expected = ""
+        self._waiting: list[EventRecord] = []
+        self._left_out = False  # whether the index lacks events of the log: then it gets no others before them
+        self._again_s = 0.0
+        self._told_us = self._until_us = 0  # when the log took the newest event of all, and before it was opened
         self.error = ""
 
     def begin(self) -> int:
         """Begin behind the index's newest event, which the log still has if it is the same log."""
+        self._until_us = self._told_us
         newest = self._newest()
         self._expected = newest[1] if newest else ""
         return newest[0] if newest else now_us() - MAX_AGE_US
@@ -35,31 +45,60 @@ class Intake:
             self._failed(error)
             return None
 
-    def take(self, records: list[EventRecord]) -> None:
-        self._feed.publish(self._live.note(records))
+    def take(self, records: list[EventRecord]) -> bool:
+        self._tell([record for record in records if record.appended_us > self._until_us])
         if self._expected and any(record.event.event_id == self._expected for record in records):
             self._expected = ""
+        if not self._left_out:
+            self._left_out = len(self._waiting) + len(records) > MAX_WAITING
+            self._waiting += records[: MAX_WAITING - len(self._waiting)]
+        self._write()
+        return self._goes_on()
+
+    def _tell(self, records: list[EventRecord]) -> None:
+        self._feed.publish(self._live.note(records))
+        self._told_us = max([self._told_us, *(record.appended_us for record in records)])
+
+    def _write(self) -> None:
+        """Give the index what waits for it, unless it has just failed."""
+        if time.monotonic() < self._again_s or not (self._waiting or self._index.damaged):
+            return
         try:
-            self._index.add(records, now_us())
-            self.error = ""
+            if self._index.damaged:
+                self._begin_anew()
+            self._index.add(self._waiting, now_us())
         except FramehopError as error:
             self._failed(error)
+        else:
+            self._waiting, self.error = [], ""
+
+    def _begin_anew(self) -> None:
+        """Empty the index, and have it filled from the log."""
+        self._index.clear()
+        self._waiting, self._left_out = [], True
 
     def caught_up(self) -> bool:
         """Forget an index whose newest event was not found in the log: it is another log's. Its rows are not missed, since what
         retention has removed from the log cannot be looked at anyway."""
-        if not self._expected:
+        self._write()
+        if self._expected:
+            logger.info("the index is of another log, or of one that retention has emptied: it is made anew")
+            self._expected = ""
+            self._live.forget()
+            self._told_us = 0
+            self._begin_anew()
+        return self._goes_on()
+
+    def _goes_on(self) -> bool:
+        """Return False when the index takes events again, and those that it lacks have to be read again."""
+        if self._waiting or self._index.damaged or not self._left_out:
             return True
-        logger.info("the index is of another log, or of one that retention has emptied: it is made anew")
-        self._expected = ""
-        self._live.forget()
-        self._index.clear()
+        self._left_out = False
         return False
 
     def _failed(self, error: FramehopError) -> None:
-        """Note why the index has not taken events; make a damaged one anew."""
-        if str(error) != self.error:
+        """Note why the index has not taken events."""
+        if str(error) not in self.error:
             logger.warning("the index of events cannot be kept: %s", error)
         self.error = f"the index of events cannot be kept: {error}"
-        if isinstance(error, LogCorruptError | NotALogError):
-            self._index.clear()
+        self._again_s = time.monotonic() + RETRY_S

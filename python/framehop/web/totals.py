@@ -13,6 +13,7 @@ MAX_LABELLED = 300  # streams with a label of their own in the metrics; the othe
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 END_TO_END = "total"  # the stage from ingest to event
 MAX_OBJECT_LABELS = 300
+MAX_LANES = 16
 LONGEST_LABEL = 100
 
 
@@ -37,9 +38,11 @@ class Totals:
         self.objects: Counter[str] = Counter()
         self.stages: dict[str, Histogram] = {}
         self._streams: set[str] = set()
+        self._lanes: set[str] = set()
 
     def note(self, event: Event) -> None:
-        self.frames[self.label_of(event.stream), event.lane[:LONGEST_LABEL], event.outcome] += 1
+        stream = _label(event.stream, self._streams, MAX_LABELLED)
+        self.frames[stream, _label(event.lane[:LONGEST_LABEL], self._lanes, MAX_LANES), event.outcome] += 1
         for found in event.objects:
             label = found.label[:LONGEST_LABEL]
             self.objects[label if label in self.objects or len(self.objects) < MAX_OBJECT_LABELS else OTHER] += 1
@@ -52,8 +55,9 @@ class Totals:
             return
         self.stages.setdefault(stage, Histogram()).note(max(0.0, seconds))
 
-    def label_of(self, stream: str) -> str:
-        """Return the stream's label: its name, or OTHER beyond the first MAX_LABELLED streams."""
-        if stream not in self._streams and len(self._streams) < MAX_LABELLED:
-            self._streams.add(stream)
-        return stream if stream in self._streams else OTHER
+
+def _label(name: str, labelled: set[str], most: int) -> str:
+    """Return the label of a name: the name itself, or OTHER beyond the first `most` of its kind."""
+    if name not in labelled and len(labelled) < most:
+        labelled.add(name)
+    return name if name in labelled else OTHER

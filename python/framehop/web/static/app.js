@@ -93,9 +93,16 @@ function loggedIn() {
   show(parse(location.hash));
 }
 
+/** Never says that somebody is logged out who is not. */
 async function logOut() {
-  await postJson("logout", {}).catch(() => {});
-  askForToken();
+  try {
+    await postJson("logout", {});
+    askForToken();
+  } catch (error) {
+    if (error.status === 401) return; // the session had ended already, and the token is asked for
+    trouble = `You are still logged in: ${clip(error.message, 300)}.`;
+    showBanner();
+  }
 }
 
 /** Looks whether the server can read its log, and whether we may still ask. */
@@ -103,6 +110,7 @@ async function checkSession() {
   try {
     const said = await getJson("session");
     feed.setServerTime(said.now_us);
+    if (!said.authenticated) askForToken(); // nothing else may have asked yet that the server could refuse
     trouble = said.log_error ? `The log ${clip(said.log, 80)} cannot be read: ${clip(said.log_error, 300)} It is tried again by itself.` : "";
   } catch (error) {
     if (!isAbort(error) && error.status !== 401 && error.status !== 0) trouble = `${clip(error.message, 300)}.`;

@@ -1,0 +1,61 @@
+"""Tests of the page beside a command: whatever becomes of it, the command goes on, and says so."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from framehop.cli import page
+from framehop.cli.page import PageBeside, PagePlace
+from framehop.log import LogAt
+from tests.waiting import until
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(page, "complain", lines.append)
+    monkeypatch.setattr(page, "note", lines.append)
+    return lines
+
+
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> PageBeside:
+    """Return the page of a command whose process is a shell script."""
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\nread settings\n{script}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    return PageBeside(LogAt.of(tmp_path / "log"), PagePlace())
+
+
+def test_a_page_whose_process_cannot_be_started_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+    with PageBeside(LogAt.of(tmp_path / "log"), PagePlace()):
+        pass
+    assert told == ["there is no page: its process cannot be started: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ('echo \'{"url": "http://x/"}\'', ["the page: http://x/", "the page has ended by itself; the work goes on"]),
+        ('echo \'{"error": "port 80: in use"}\'', ["port 80: in use", "there is no page; the work goes on"]),
+        ("exit 1", ["there is no page; the work goes on"]),
+    ],
+)
+def test_a_page_that_ends_by_itself_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str], script: str, lines: list[str]
+) -> None:
+    with beside(tmp_path, monkeypatch, script):
+        until(lambda: len(told) >= len(lines), "what became of the page")
+    assert told == lines
+
+
+def test_a_page_that_we_end_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+    with beside(tmp_path, monkeypatch, 'echo \'{"url": "http://x/"}\'; read end'):
+        until(lambda: told, "the page")
+    assert told == ["the page: http://x/"]
