@@ -80,12 +80,6 @@ def test_status_tells_where_and_who(kafka_cluster: Cluster) -> None:
     assert b"kafka.Kafka" in Path(f"/proc/{broker['pid']}/cmdline").read_bytes()
 
 
-def test_a_topic_must_be_made_before_it_is_used(kafka_cluster: Cluster) -> None:
-    error = produce(kafka_cluster.client() | {"topic.metadata.propagation.max.ms": 0}, a_name(), b"lost")
-    assert error is not None
-    assert error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-
-
 def test_a_large_picture_fits(kafka_cluster: Cluster) -> None:
     topic = kafka_cluster.create_topic(a_name())
     assert produce(kafka_cluster.client() | {"message.max.bytes": 8_388_608}, topic, bytes(8_000_000)) is None

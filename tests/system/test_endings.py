@@ -99,7 +99,7 @@ def test_a_model_that_was_there_before_may_be_away_for_a_moment(house: House) ->
     (house.path / "away").rename(folder)
     _, stderr = run.communicate(timeout=60)
     assert run.returncode == 0, stderr.decode()
-    assert b"supervisor: detector-0: " in stderr, "why it could not start"
+    assert b"detector-0: there is no model " in stderr, "why it could not start"
     ends = [incident["exit_code"] for incident in json.loads(report.read_text())["incidents"]]
     assert ends[:2] == [None, 1]
     check_ledger(house.log, {"cam": pictures_of(SHAPES)})

@@ -112,6 +112,7 @@ def test_random_kills(house: House, request: pytest.FixtureRequest) -> None:
         _kill_after(chance.random() * 0.5, house, victim, supervisor)
         if supervisor.poll() is not None:
             supervisor = _start_run(house, sources)
+    until(lambda: house.processes("worker-0") or supervisor.poll() is not None, "a supervisor that hears signals", 60)
     supervisor.terminate()
     assert supervisor.wait(60) in (0, 1)  # 1: stopped before the last victim was back
     finish(house)
