@@ -200,9 +200,11 @@ def test_what_cannot_be_asked_is_refused(make: Make, asked: dict[str, Any]) -> N
 
 def test_the_index_is_there_the_next_time(make: Make) -> None:
     first = make(recorded(event_of(1, labels={"car": 0.5})))
+    assert first.complete_to() is None
+    first.mark_complete()
     first.close()
     again = make()
-    assert again.newest() == (BASE_US + 1_000_000, "gate/1/1/main")
+    assert again.complete_to() == (BASE_US + 1_000_000, "gate/1/1/main")
     assert found(again, labels=("car",)) == [1]
 
 

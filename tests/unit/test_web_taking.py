@@ -16,7 +16,7 @@ from framehop.web.feed import Feed
 from framehop.web.index import EventIndex
 from framehop.web.index_query import Query
 from framehop.web.live import LiveState
-from framehop.web.taking import Intake
+from framehop.web.taking import LATE_US, Intake
 from tests.events import event_of, recorded
 
 START_US = now_us()
@@ -65,7 +65,7 @@ def test_events_wait_until_the_index_takes_them(index: EventIndex, intake: Intak
 def test_events_that_are_too_many_to_wait_are_read_again(
     index: EventIndex, intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And those behind them too, as the index goes on behind its newest one."""
+    """And those before and behind them too, as the index was never complete."""
     monkeypatch.setattr(taking, "MAX_WAITING", 3)
     intake.begin()
     with pytest.MonkeyPatch.context() as patch:
@@ -73,8 +73,8 @@ def test_events_that_are_too_many_to_wait_are_read_again(
         assert [intake.take(some(0, 2)), intake.take(some(2, 5)), intake.caught_up()] == [True] * 3
     assert not intake.take(some(5, 6))
     assert seqs(index) == [0, 1, 2]
-    assert intake.begin() == START_US + 2
-    for first in (2, 5):
+    assert intake.begin() < START_US
+    for first in (0, 2, 5):
         assert intake.take(some(first, first + 3))
     assert (seqs(index), intake.caught_up()) == (list(range(8)), True)
 
@@ -87,6 +87,23 @@ def test_a_damaged_index_is_filled_from_the_log_again(index: EventIndex, intake:
     assert (seqs(index), intake.begin() < START_US) == ([], True)
     assert intake.take(some(0, 4))
     assert (seqs(index), intake.error) == ([0, 1, 2, 3], "")
+
+
+def test_a_page_that_ended_while_it_was_catching_up_lacks_nothing_the_next_time(
+    index: EventIndex, intake: Intake
+) -> None:
+    """It had read another partition up to now."""
+    intake.begin()
+    assert intake.take(some(0, 2))
+    assert intake.caught_up()
+    intake.begin()
+    assert intake.take(some(500, 502))
+    again = Intake(index, LiveState(), Feed())
+    assert again.begin() <= START_US + 1 - LATE_US
+    assert again.take(some(0, 4))
+    assert again.caught_up()
+    assert seqs(index) == [0, 1, 2, 3, 500, 501]
+    assert again.begin() == START_US + 501 - LATE_US
 
 
 def test_what_is_read_again_is_not_told_again(index: EventIndex) -> None:

@@ -47,6 +47,7 @@ class EventIndex:
 
     def __init__(self, url: str, limits: Limits = Limits()) -> None:
         self.damaged = False
+        self._added = False  # since it was last complete
         self._file = IndexFile(url)
         self._limits = limits
         self._db = self._file.connect()
@@ -78,10 +79,21 @@ class EventIndex:
 
     # ---- writing, from one thread
 
-    def newest(self) -> tuple[int, str] | None:
-        """Return when the log took the newest event, and its id; None when there is none."""
+    def complete_to(self) -> tuple[int, str] | None:
+        """Return when the log took the event to which all is here, and its id; None if the log was never read to its end. Later
+        events may be here too: a log in Kafka is read partition by partition."""
         with self._noticed():
-            return row(self._db, "SELECT appended_us, event_id FROM events ORDER BY id DESC LIMIT 1")
+            return row(self._db, "SELECT appended_us, event_id FROM complete")
+
+    def mark_complete(self) -> None:
+        """Note that all is here that the log has. Raises LogError."""
+        if not self._added:
+            return
+        with self._noticed(), transaction(self._db, self._file.path):
+            rows(self._db, "DELETE FROM complete")
+            newest = "SELECT appended_us, event_id FROM events ORDER BY appended_us DESC, id DESC LIMIT 1"
+            rows(self._db, f"INSERT INTO complete {newest}")
+        self._added = False
 
     def add(self, records: Sequence[EventRecord], now_us: int) -> None:
         """Take events in the order of the log; of an id that is known, the first one counts. Raises LogError."""
@@ -90,6 +102,7 @@ class EventIndex:
                 for record in records:
                     self._add(record)
                 self._prune(now_us)
+            self._added = True
         except BaseException:
             self._load()  # names that were given in this transaction are not there
             raise

@@ -12,12 +12,13 @@ from framehop.errors import ConfigError, LogCorruptError, NotALogError
 from framehop.log.locks import FileLock
 from framehop.log.sqlite import BUSY_TIMEOUT_MS, check_sqlite, rows, translated, value
 
-VERSION = 1
+VERSION = 2
 MAX_AT_ONCE = 8  # pages that show one log on one host; each has an index of its own
 
 # events: in the order of the log. labels: ids in `names`, comma-separated, by which its facets are found again. facets: each event
 # once under EVERY, and under its stream, lane, outcome and labels: whatever is asked for is a range of them. confidence: the
-# largest of its objects, or of those with that label. names: of what facets stand for.
+# largest of its objects, or of those with that label. names: of what facets stand for. complete: an event, once there is one, to
+# which the index had all that the log has.
 TABLES = """
 CREATE TABLE names(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, name TEXT NOT NULL, UNIQUE(kind, name)) STRICT;
 CREATE TABLE events(
@@ -38,6 +39,7 @@ CREATE TABLE facets(
     confidence REAL NOT NULL,
     PRIMARY KEY(name, captured_us, event)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE complete(appended_us INTEGER NOT NULL, event_id TEXT NOT NULL) STRICT;
 """
 
 

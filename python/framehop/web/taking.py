@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING = 1024  # events that wait for an index that takes none now; more are read from the log again
 RETRY_S = 5.0
+LATE_US = 10_000_000  # an event of one partition may come so much later than one of another that the log took at the same time
 
 
 class Intake:
@@ -32,15 +33,15 @@ class Intake:
         self.error = ""
 
     def begin(self) -> int:
-        """Begin behind the index's newest event, which the log still has if it is the same log."""
+        """Begin before the event to which the index has everything. The log still has that event if it is the same log."""
         self._until_us = self._told_us
-        newest = self._newest()
-        self._expected = newest[1] if newest else ""
-        return newest[0] if newest else now_us() - MAX_AGE_US
+        known = self._complete_to()
+        self._expected = known[1] if known else ""
+        return known[0] - LATE_US if known else now_us() - MAX_AGE_US
 
-    def _newest(self) -> tuple[int, str] | None:
+    def _complete_to(self) -> tuple[int, str] | None:
         try:
-            return self._index.newest()
+            return self._index.complete_to()
         except FramehopError as error:
             self._failed(error)
             return None
@@ -87,7 +88,15 @@ class Intake:
             self._live.forget()
             self._told_us = 0
             self._begin_anew()
+        elif not (self._waiting or self._left_out or self._index.damaged):
+            self._note_complete()
         return self._goes_on()
+
+    def _note_complete(self) -> None:
+        try:
+            self._index.mark_complete()
+        except FramehopError as error:
+            self._failed(error)
 
     def _goes_on(self) -> bool:
         """Return False when the index takes events again, and those that it lacks have to be read again."""
