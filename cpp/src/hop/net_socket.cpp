@@ -169,6 +169,7 @@ bool NetSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds,
 }
 
 std::uint64_t NetSocket::attend(std::vector<std::string>& notes) {
+    check_owner();  // in a forked child libzmq calls every receive interrupted, for ever
     const auto note = [&notes](const std::string& text) {
         if (notes.size() < kMaxNotes) notes.push_back(text);
     };
