@@ -60,7 +60,7 @@ class SenderHandle {
     }
 
   private:
-    [[nodiscard]] bool give(hop::OutgoingFrame frame, bool skip) {
+    [[nodiscard]] bool give(hop::OutgoingFrame frame, bool skip) const {
         if (!skip) return open().try_send(std::move(frame));
         open().offer(std::move(frame));
         return true;

@@ -48,11 +48,16 @@ void reply(void* socket, const std::string& id, bool accepted) {
     }
 }
 
+std::set<std::string> all_decoded(const std::vector<std::string>& keys) {
+    std::set<std::string> found;
+    for (const std::string& key : keys) found.insert(decoded(key));
+    return found;
+}
+
 }  // namespace
 
-Gatekeeper::Gatekeeper(void* context, const std::vector<std::string>& allowed) {
-    for (const std::string& key : allowed) allowed_.insert(decoded(key));
-    socket_ = zmq_socket(context, ZMQ_REP);
+Gatekeeper::Gatekeeper(void* context, const std::vector<std::string>& allowed)
+    : allowed_(all_decoded(allowed)), socket_(zmq_socket(context, ZMQ_REP)) {
     if (socket_ == nullptr) throw_zmq("zmq_socket(ZMQ_REP)");
     const int linger = 0;
     zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);

@@ -51,14 +51,23 @@ void check_address(const std::string& address, bool has_keys, bool insecure) {
     }
 }
 
+void* new_context() {
+    need_descriptors(kDescriptors, "a socket for frames");
+    void* context = zmq_ctx_new();
+    if (context == nullptr) throw_zmq("zmq_ctx_new");
+    return context;
+}
+
+// Returns the address, once it is seen to be one.
+const std::string& checked_address(const std::string& address, bool has_keys, bool insecure) {
+    check_address(address, has_keys, insecure);
+    return address;
+}
+
 }  // namespace
 
 NetSocket::NetSocket(int type, const std::string& address, bool has_keys, bool insecure)
-    : owner_pid_(::getpid()), address_(address) {
-    check_address(address, has_keys, insecure);
-    need_descriptors(kDescriptors, "a socket for frames");
-    context_ = zmq_ctx_new();
-    if (context_ == nullptr) throw_zmq("zmq_ctx_new");
+    : owner_pid_(::getpid()), address_(checked_address(address, has_keys, insecure)), context_(new_context()) {
     try {
         socket_ = zmq_socket(context_, type);
         if (socket_ == nullptr) throw_zmq("zmq_socket");

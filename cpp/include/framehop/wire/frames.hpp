@@ -99,7 +99,7 @@ struct ParsedHeader {
 [[nodiscard]] std::optional<ParsedWant> parse_want(Bytes message);
 [[nodiscard]] std::optional<FrameWelcome> parse_frame_welcome(Bytes message) noexcept;
 // The first part of a frame, against the sizes of the two others.
-[[nodiscard]] std::optional<ParsedHeader> parse_frame(Bytes header, std::size_t payload_bytes, std::size_t note_bytes);
+[[nodiscard]] std::optional<ParsedHeader> parse_frame(Bytes message, std::size_t payload_bytes, std::size_t note_bytes);
 
 // Throws Errc::invalid_argument for values that parsing would refuse.
 [[nodiscard]] std::vector<std::uint8_t> serialise_want(Want want, std::string_view stream);
