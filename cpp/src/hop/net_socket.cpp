@@ -59,7 +59,7 @@ void* new_context() {
 }
 
 // Returns the address, once it is seen to be one.
-const std::string& checked_address(const std::string& address, bool has_keys, bool insecure) {
+std::string checked_address(std::string address, bool has_keys, bool insecure) {
     check_address(address, has_keys, insecure);
     return address;
 }
