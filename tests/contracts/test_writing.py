@@ -173,6 +173,7 @@ def test_a_live_source_that_comes_back_begins_another_epoch(log: FrameLog) -> No
     with log.writer() as writer:
         first = writer.open_stream("cam", source="rtsp://cam/x", finite=False)
         assert writer.append(make_frame(first, 0))
+        assert writer.flush(TIMEOUT_S)  # next_pass waits a second at most
         second = writer.next_pass("cam")
         assert (second.epoch > first.epoch, second.next_seq) == (True, 0)
         assert writer.append(make_frame(second, 0))

@@ -15,7 +15,18 @@ def main() -> None:
         run_command()
     except ImportError as error:
         sys.exit(f"error: framehop cannot be loaded: {error}")
-    except MemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
         sys.exit(f"error: out of memory{f': {error}' if str(error) else ''}; nothing acknowledged is lost")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether it says so itself, or is of a kind that has other reasons too, as a thread that cannot be started."""
+    if isinstance(error, MemoryError):
+        return True
+    from framehop.errors import is_out_of_memory
+
+    return is_out_of_memory(error)
