@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ import httpx
 from framehop.log import LogAt, LogOptions, open_log
 from framehop.testing.synthetic import jpeg
 from framehop.timing import now_us
-from framehop.types import DetectedObject, Event, Frame, FrameKey, FrameRecord, Outcome, rfc3339
+from framehop.types import DetectedObject, Event, Frame, FrameKey, FrameRecord, Outcome
 from framehop.web.server import Address, PageServer
-from tests.logs import TIMEOUT_S, marks_after, read
+from tests.logs import TIMEOUT_S, make_event, marks_after, read
 from tests.waiting import until
 
 
@@ -67,22 +67,10 @@ class Filled:
 
 
 def _event(record: FrameRecord, labels: tuple[str, ...], outcome: Outcome, reason: str) -> Event:
-    meta = record.meta
-    return Event(
-        event_id=meta.key.event_id("main"),
-        lane="main",
+    return replace(
+        make_event(record),
         outcome=outcome,
         reason=reason,
-        stream=meta.key.stream,
-        epoch=meta.key.epoch,
-        seq=meta.key.seq,
-        captured_at=rfc3339(meta.captured_us),
-        received_at=rfc3339(meta.received_us),
-        clock=meta.clock,
-        width=meta.width,
-        height=meta.height,
-        frame=meta.pointer,
-        writer="test",
         objects=[
             DetectedObject(label=label, label_id=index, confidence=0.5, box=(4.0, 4.0, 40.0, 30.0))
             for index, label in enumerate(labels)

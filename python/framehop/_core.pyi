@@ -132,7 +132,7 @@ class HolderInfo:
 
 @final
 class RingLook:
-    """What a ring's host says of it. A snapshot, not a lease. `host`: the pid of the process that owns it."""
+    """A ring as its host describes it: a snapshot, not a lease. `host`: the pid of the process that owns it."""
 
     @property
     def ring_id(self) -> int: ...
@@ -879,7 +879,7 @@ class ReceivedFrame:
         """Read-only uint8 [N]: the bytes where they were received, not copied. For a JPEG, what `decode_jpeg` takes."""
     @property
     def note(self) -> bytes:
-        """What the sender said of the frame."""
+        """The bytes that the sender gave with the frame, as the event in JSON."""
     def array(self) -> NDArray[np.uint8]:
         """Return a read-only uint8 [height, width, 3], RGB, over `payload`. Raises InvalidArgumentError for a JPEG."""
 

@@ -1,4 +1,4 @@
-"""What is there on every Linux: eventfds over shared memory as the least that a wake costs, libzmq without framehop, pipes,
+"""Peers that every Linux has: eventfds over shared memory as the least that a wake costs, libzmq without framehop, pipes,
 memcpy."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was measured, and the ratios within each round."""
+"""The results of all rounds, and the ratios within each of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What framehop means to keep. `ratio`: what was measured, of `what`: p50 or cpu. None where the other was not measured."""
+    """A ratio that framehop means to keep. `ratio`: the measured one, of `what`: p50 or cpu. None where the other was not
+    measured."""
 
     work: str
     ours: str

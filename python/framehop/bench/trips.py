@@ -1,4 +1,4 @@
-"""What one way of doing a piece of work has to offer, so that all are measured by the same loop.
+"""The protocol of one way to do a piece of work, so that all are measured by the same loop.
 
 A trip is one round of the work: something goes to the far process, and its answer comes back. Work without a far process has trips
 too: each is one repetition.

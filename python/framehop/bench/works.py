@@ -1,4 +1,4 @@
-"""What `framehop bench hop` measures: each work, framehop's ways of it, its peers', and the least that it could cost."""
+"""The works that `framehop bench hop` measures: each work, framehop's ways of it, its peers', and the least that it could cost."""
 
 from __future__ import annotations
 

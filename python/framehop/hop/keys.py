@@ -22,8 +22,8 @@ _Keys = TypeVar("_Keys", bound=msgspec.Struct)
 
 
 class SenderKeys(msgspec.Struct, frozen=True, kw_only=True, tag="framehop-sender", forbid_unknown_fields=True):
-    """What the sender has. `receivers`: the public keys that may connect. To let in one more, add its key; to keep one out, remove
-    it; then start the sender again."""
+    """The sender's file of keys. `receivers`: the public keys that may connect. To let in one more, add its key; to keep one out,
+    remove it; then start the sender again."""
 
     secret: str
     receivers: list[str]
