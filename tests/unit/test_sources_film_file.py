@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -74,11 +75,11 @@ def test_a_film_whose_sound_is_longer_lacks_nothing(tmp_path: Path) -> None:
                 packet.stream = video
                 target.mux(packet)
         for second in range(5):
-            packet = av.Packet(bytes(16000))
-            packet.stream, packet.time_base = sound, sound.time_base
-            packet.pts = packet.dts = second * 8000
-            packet.duration = 8000
-            target.mux(packet)
+            heard = av.Packet(bytes(16000))
+            heard.stream, heard.time_base = sound, Fraction(1, 8000)
+            heard.pts = heard.dts = second * 8000
+            heard.duration = 8000
+            target.mux(heard)
     pictures, left = read(opened(path))
     assert (len(pictures), list(left)) == (25, [])
 
