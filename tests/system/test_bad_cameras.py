@@ -207,7 +207,7 @@ def test_an_rtsp_server_that_stalls_in_any_state_is_away(log: FrameLog, tmp_path
     film = write_film(tmp_path / "clip.mp4", 1000, params=SECOND)
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(RtspServer({"/cam": film}))
-        limits = {f"cam-{most}": most for most in (0, 20, 150, 400, 800, 1200, 2000, 5000)}
+        limits = {f"cam-{most}": most for most in (0, 150, 800, 2000, 5000)}
         ports = {name: stack.enter_context(tcp_server(up_to(server.port, most))) for name, most in limits.items()}
         stalling = [camera(f"rtsp://127.0.0.1:{port}/cam", name) for name, port in ports.items()]
         roster = stack.enter_context(following(log, camera(server.url("/cam"), "good"), *stalling))
