@@ -14,7 +14,10 @@ from framehop.sources.left_out import ABSENT, Tally
 logger = logging.getLogger(__name__)
 
 NO_END = "an end that the film's length announces and the file does not have"
-_SLACK_US = 1_000_000  # of a length: containers round it, and the sound may last a little longer
+_SLACK_US, _SLACK = (
+    250_000,
+    3,
+)  # of a length, and in pictures: containers round it, and may not say how long the last one lasts
 
 
 class FilmFile:
@@ -25,6 +28,7 @@ class FilmFile:
     """
 
     finite = True
+    rate: float
 
     def __init__(self, path: Path, *, stream: str, query: str, max_pixels: int) -> None:
         """`query`: how the pictures are read, which is a part of the source's name. Opens nothing yet."""
@@ -53,7 +57,8 @@ class FilmFile:
             if packet.pts is not None and video.time_base is not None:
                 end_us = max(end_us, round((packet.pts + (packet.duration or 0)) * video.time_base * 1_000_000))
             yield packet
-        if (absent_us := announced_end_us(container, video) - end_us) > _SLACK_US:
+        absent_us = announced_end_us(container, video) - end_us
+        if absent_us > _SLACK_US + _SLACK * 1_000_000 / self.rate:
             self._tally.add(NO_END, f"{self._name}, {absent_us / 1_000_000:.1f} s")
 
     def _over(self, announced: int, seen: int) -> None:
