@@ -162,13 +162,22 @@ def matrix_of(frame: VideoFrame) -> Matrix:
     """Return how a stored pixel's column and row move when it is shown: by (a, b) per column and (c, d) per row, the upper left of
     FFmpeg's display matrix."""
     try:
-        found: Any = frame.side_data.get("DISPLAYMATRIX")
+        found: Any = _tiny(frame).side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV does not know some side data, such as the Exif of a phone's JPEG
         return _TURNS.get(frame.rotation, (1, 0, 0, 1))
     if found is None or len(data := bytes(found)) < 20:
         return 1, 0, 0, 1
     a, b, _, c, d = np.frombuffer(data, np.int32, 5).tolist()
     return a, b, c, d
+
+
+def _tiny(frame: VideoFrame) -> VideoFrame:
+    """Return a copy of a few pixels with the same side data. Once a frame has been asked for these, it and they refer to each other,
+    and the collector, which sees none of the pixels' megabytes, lets hundreds of such frames pile up."""
+    try:
+        return frame.reformat(width=2, height=2)
+    except (FFmpegError, ValueError):  # pixels that cannot be converted
+        return frame
 
 
 def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Iterator[Packet[VideoStream]]:
