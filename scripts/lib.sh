@@ -5,6 +5,9 @@
 venv=${FRAMEHOP_VENV:-$PWD/.venv}
 logs=$PWD/build/logs
 
+# Thousands of interpreters start in one run of the tests: they keep what they compile, as they do for users.
+unset PYTHONDONTWRITEBYTECODE
+
 say() { printf '%s\n' "$*"; }
 fail() {
     printf '%s: %s\n' "${0##*/}" "$1" >&2
