@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from framehop.account import IngestAccount
@@ -17,9 +18,13 @@ from framehop.protocols import Ack
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.memory_store import TOPIC, MemoryStore, MemoryStream
 from framehop.testing.memory_writer import MemoryWriter
-from framehop.types import Frame, Gap, Partition
+from framehop.types import Frame, Gap, Partition, StreamState
+from tests.logs import TIMEOUT_S, is_whole, make_frame
+from tests.waiting import until
 
 MIB = 1 << 20
+SIZE = 64 << 10
+FITS = MIB // SIZE  # frames that the log's queue takes
 
 
 class MemoryLink(MemoryWriter):
@@ -160,3 +165,30 @@ class MemoryBehind:
 def kinds(acks: list[Ack]) -> list[str]:
     """Where each acknowledged frame was."""
     return ["spool" if ack.spooled else "log" for ack in acks]
+
+
+# ---- a camera
+
+
+def opened(writer: SpoolingWriter, stream: str = "cam") -> StreamState:
+    return writer.open_stream(stream, source="test:cam", finite=False)
+
+
+def give(writer: SpoolingWriter, state: StreamState, seqs: range, acks: list[Ack], *, key_every: int = 1) -> None:
+    for seq in seqs:
+        frame = replace(make_frame(state, seq, size=SIZE), keyframe=seq % key_every == 0)
+        assert writer.append(frame, acks.append, timeout_s=TIMEOUT_S)
+
+
+def all_acknowledged(acks: list[Ack], count: int) -> None:
+    until(lambda: len(acks) == count, f"{count} acknowledgements")
+
+
+def check_log(log: MemoryLog, state: StreamState, seqs: list[int]) -> None:
+    """The epoch's frames are in the log, once, whole, and in order."""
+    found = [meta for meta in log.scan_frames() if meta.key.epoch == state.epoch]
+    assert [meta.key.seq for meta in found] == seqs
+    for meta in found:
+        record = log.read_frame(meta.pointer)
+        assert record is not None
+        assert is_whole(record)

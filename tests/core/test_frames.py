@@ -19,51 +19,15 @@ from framehop._core import (
     FrameReceiver,
     FrameSender,
     FrameTag,
-    Lease,
     ReceivedFrame,
-    Ring,
-    RingReader,
     decode_jpeg,
     encode_jpeg,
 )
-from framehop.errors import BadMessageError, ClosedError, ConfigError, InvalidArgumentError, RefusedError
-from framehop.hop import messages, plain
-from framehop.hop.keys import KeyFiles, ReceiverKeys, create_keys, load_receiver_keys, load_sender_keys
+from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.hop import messages
 from framehop.hop.plain import PlainFrame, PlainReceiver
+from tests.frame_senders import ANY_PORT, SIZE, House, meet, receive, take
 from tests.waiting import until
-
-ANY_PORT = "tcp://127.0.0.1:0"
-SIZE = (480, 640)
-
-
-class House:
-    """A ring with a writer and a reader, and what is leased there."""
-
-    def __init__(self, path: Path) -> None:
-        self.ring = Ring.create(str(path), slots=12, slot_bytes=3 * SIZE[0] * SIZE[1])
-        self.reader = RingReader.attach(str(path), role="detector")
-
-    def lease(self, seq: int, stream: str = "gate") -> Lease:
-        slot = self.ring.wait_acquire(FrameTag(stream, 1, seq), 30)
-        assert slot is not None
-        slot.array(*SIZE)[:] = seq
-        ref = slot.publish()
-        lease = self.reader.try_lease(ref.slot, ref.generation)
-        assert lease is not None
-        self.ring.retire(ref)
-        return lease
-
-    def send(self, sender: FrameSender, seq: int, note: bytes = b"") -> bool:
-        with self.lease(seq) as lease:
-            return sender.send(lease, note=note)
-
-    @property
-    def is_free(self) -> bool:
-        return self.ring.free_slots() == self.ring.slot_count
-
-    def close(self) -> None:
-        self.reader.close()
-        self.ring.close()
 
 
 @pytest.fixture
@@ -78,36 +42,6 @@ def house(tmp_path: Path) -> Iterator[House]:
 def sender() -> Iterator[FrameSender]:
     with FrameSender(ANY_PORT, insecure=True) as sender:
         yield sender
-
-
-def meet(sender: FrameSender, receiver: FrameReceiver | PlainReceiver) -> None:
-    def met() -> bool:
-        sender.poll(0.005)
-        receive(receiver, 0.005)
-        return receiver.session != 0
-
-    until(met, "a welcome")
-
-
-def receive(receiver: FrameReceiver | PlainReceiver, timeout_s: float = 0.01) -> list[ReceivedFrame | PlainFrame]:
-    if isinstance(receiver, PlainReceiver):
-        frame = receiver.receive(timeout_s)
-        return [] if frame is None else [frame]
-    return list(receiver.poll(timeout_s)[0])
-
-
-def take(sender: FrameSender, receiver: FrameReceiver | PlainReceiver) -> ReceivedFrame | PlainFrame:
-    """The next frame, with the sender served meanwhile."""
-    came: list[ReceivedFrame | PlainFrame] = []
-
-    def one() -> bool:
-        sender.poll(0.002)
-        came.extend(receive(receiver))
-        return bool(came)
-
-    until(one, "a frame")
-    (frame,) = came
-    return frame
 
 
 @pytest.fixture(params=["core", "pyzmq"])
@@ -284,17 +218,6 @@ def test_what_cannot_be_sent_is_refused(house: House, sender: FrameSender) -> No
         sender.send(lease)
 
 
-def test_the_network_needs_keys() -> None:
-    with pytest.raises(RefusedError, match="framehop keys create"):
-        FrameSender(ANY_PORT)
-    with pytest.raises(RefusedError, match="framehop keys create"):
-        FrameReceiver("tcp://127.0.0.1:9")
-    with pytest.raises(RefusedError, match="keys"):
-        PlainReceiver("tcp://127.0.0.1:9")
-    with pytest.raises(InvalidArgumentError, match="tcp://HOST:PORT"):
-        PlainReceiver("tipc://{5570,0,1}")
-
-
 def test_a_forked_child_leaves_the_parents_sender_alone(house: House, sender: FrameSender) -> None:
     child = os.fork()
     if child == 0:
@@ -315,189 +238,3 @@ def test_ctrl_c_ends_a_wait(sender: FrameSender) -> None:
     with pytest.raises(KeyboardInterrupt):
         sender.poll(60)
     assert time.monotonic() - began < 30
-
-
-# ---------------------------------------------------------------- keys
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> KeyFiles:
-    return create_keys(tmp_path / "keys")
-
-
-def secured(files: KeyFiles, address: str = ANY_PORT) -> FrameSender:
-    keys = load_sender_keys(files.sender)
-    return FrameSender(address, secret_key=keys.secret, receiver_keys=keys.receivers)
-
-
-def with_keys(kind: str, address: str, keys: ReceiverKeys) -> FrameReceiver | PlainReceiver:
-    if kind == "core":
-        return FrameReceiver(address, secret_key=keys.secret, sender_key=keys.sender)
-    return PlainReceiver(address, keys=keys)
-
-
-@pytest.mark.parametrize("kind", ["core", "pyzmq"])
-def test_the_files_that_are_made_fit_each_other(house: House, files: KeyFiles, kind: str) -> None:
-    with secured(files) as sender, with_keys(kind, sender.address, load_receiver_keys(files.receiver)) as receiver:
-        meet(sender, receiver)
-        house.send(sender, 5)
-        assert (take(sender, receiver).array() == 5).all()
-
-
-@pytest.mark.parametrize("kind", ["core", "pyzmq"])
-def test_whoever_was_refused_is_let_in_once_its_key_is_known(
-    files: KeyFiles, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plain, "CONNECT_ANEW_S", 0.5)
-    ours = load_sender_keys(files.sender)
-    with FrameSender(ANY_PORT, secret_key=ours.secret) as refusing:
-        address = refusing.address
-        receiver = with_keys(kind, address, load_receiver_keys(files.receiver))
-
-        def refused() -> bool:
-            refusing.poll(0.01)
-            receive(receiver)
-            return refusing.refused > 0
-
-        until(refused, "a refusal")
-    with receiver, secured(files, address) as sender:
-        meet(sender, receiver)
-
-
-def test_other_keys_get_nothing_and_both_ends_say_why(files: KeyFiles, tmp_path: Path) -> None:
-    stranger = load_receiver_keys(create_keys(tmp_path / "others").receiver)
-    ours = load_receiver_keys(files.receiver)
-    with (
-        secured(files) as sender,
-        FrameReceiver(sender.address, secret_key=stranger.secret, sender_key=ours.sender) as refused,
-    ):
-        here: list[str] = []
-        there: list[str] = []
-
-        def told() -> bool:
-            here.extend(sender.poll(0.01)[1])
-            there.extend(refused.poll(0.01)[1])
-            return bool(here and there)
-
-        until(told, "a reason")
-        assert "127.0.0.1 was refused" in here[0]
-        assert "refused the key" in there[0]
-        assert sender.receivers == []
-        assert refused.session == 0
-
-
-def test_key_files_are_private_and_never_overwritten(files: KeyFiles) -> None:
-    assert [file.stat().st_mode & 0o777 for file in (files.sender, files.receiver)] == [0o600, 0o600]
-    with pytest.raises(ConfigError, match="exists"):
-        create_keys(files.sender.parent)
-    files.sender.chmod(0o640)
-    with pytest.raises(ConfigError, match="chmod 600"):
-        load_sender_keys(files.sender)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[" * 9999, b'{"type": "framehop-sender", "secret": "x", "receivers": []}']
-)
-def test_what_is_no_key_file_is_refused_in_words(files: KeyFiles, content: bytes) -> None:
-    files.sender.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"sender\.key"):
-        load_sender_keys(files.sender)
-    with pytest.raises(ConfigError, match=r"receiver\.key"):
-        load_receiver_keys(files.sender)
-
-
-def test_a_secret_is_not_shown(files: KeyFiles) -> None:
-    keys = load_sender_keys(files.sender)
-    assert keys.secret not in repr(keys)
-    assert load_receiver_keys(files.receiver).secret not in repr(load_receiver_keys(files.receiver))
-
-
-# ---------------------------------------------------------------- without the core
-
-
-def test_the_plain_receiver_needs_no_core() -> None:
-    program = "import sys, framehop.hop.plain, framehop.hop.keys; print('framehop._core' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "False"
-
-
-HEADER = messages.Header(
-    session=4, number=0, skipped=0, stream="g", epoch=1, seq=2, sent_us=3, width=2, height=1, stride=6, encoding="rgb8"
-)
-
-
-FIELDS = {
-    "magic": messages.MAGIC,
-    "version": 1,
-    "kind": 3,
-    "session": 4,
-    "number": 0,
-    "skipped": 0,
-    "epoch": 1,
-    "seq": 2,
-    "sent_us": 3,
-    "payload": 6,
-    "width": 2,
-    "height": 1,
-    "stride": 6,
-    "encoding": 1,
-    "name": 1,
-    "note": 0,
-}
-
-
-def header_bytes(**changes: int) -> bytes:
-    return messages._HEADER.pack(*(FIELDS | changes).values()) + b"g"
-
-
-def test_a_header_is_parsed() -> None:
-    assert messages.parse_header(header_bytes(), 6, 0) == HEADER
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"magic": 1},
-        {"version": 2},
-        {"kind": 2},
-        {"session": 0},
-        {"payload": 7},
-        {"width": 0},
-        {"width": 3},
-        {"height": 2},
-        {"stride": 5},
-        {"encoding": 2},
-        {"encoding": 3},
-        {"name": 0},
-        {"name": 2},
-        {"note": 1},
-        {"epoch": -1},
-        {"seq": -1},
-    ],
-    ids=str,
-)
-def test_a_header_with_a_senseless_field_is_refused(changes: dict[str, int]) -> None:
-    with pytest.raises(BadMessageError):
-        messages.parse_header(header_bytes(**changes), 6, 0)
-
-
-def test_every_cut_of_a_header_is_refused() -> None:
-    whole = header_bytes()
-    for size in range(len(whole)):
-        with pytest.raises(BadMessageError):
-            messages.parse_header(whole[:size], 6, 0)
-
-
-def test_a_hostile_sender_does_not_keep_a_plain_receiver_busy(tmp_path: Path) -> None:
-    address = f"ipc://{tmp_path}/hostile"
-    with zmq.Context() as context, context.socket(zmq.ROUTER) as hostile:
-        hostile.set(zmq.LINGER, 0)
-        hostile.bind(address)
-        with PlainReceiver(address) as receiver:
-            receiver.receive(0.2)
-            peer, _ = hostile.recv_multipart()
-            for _ in range(100):
-                hostile.send_multipart([peer, b"x", b"y", b"z"])
-                hostile.send_multipart([peer, b""])
-            until(lambda: receiver.receive(0.0) is None and receiver.malformed > 0, "garbage")
-            assert receiver.session == 0

@@ -45,6 +45,7 @@ GATE = StreamStatus(
         last_frame_us=NOW_US - 1_000_000,
         reconnects=2,
         bytes=12_345_678,
+        last_error="rtsp://gate/1 has closed the connection",
     ),
 )
 YARD = StreamStatus(
@@ -92,7 +93,10 @@ def test_a_row_has_what_is_known_and_says_what_is_done_about_an_error() -> None:
     with console.capture() as shown:
         console.print(stream_table([GATE, YARD], NOW_US))
     _, gate, yard = (" ".join(line.split()) for line in shown.get().splitlines())
-    assert gate == "gate running 10 minutes h264 1280x720 24.8 of 25 1 seconds 250 12.3 MB 2 rtsp://***@gate/1"
+    assert gate == (
+        "gate running 10 minutes h264 1280x720 24.8 of 25 1 seconds 250 12.3 MB 2 rtsp://***@gate/1; "
+        "last error: rtsp://gate/1 has closed the connection"
+    )
     assert yard == "yard retrying 5 seconds 0 [Errno 111] Connection refused; next try in 8 seconds"
 
 
@@ -121,6 +125,7 @@ def test_list_as_json_is_complete(host: Host) -> None:
         "reconnects": 2,
         "bytes": 12_345_678,
         "next_try_us": 0,
+        "last_error": "rtsp://gate/1 has closed the connection",
     }
     assert (yard["phase"], yard["error"]) == ("retrying", "[Errno 111] Connection refused")
 

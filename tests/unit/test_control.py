@@ -3,7 +3,17 @@ from __future__ import annotations
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline.control import MAX_PACKET, Beat, Channel, Drain, News, Ready, SourceNews
+from framehop.pipeline.control import (
+    MAX_LAST_ERROR,
+    MAX_PACKET,
+    Beat,
+    Channel,
+    Drain,
+    News,
+    Ready,
+    SourceHealth,
+    SourceNews,
+)
 from framehop.pipeline.ingest.process import NEWS_IN_A_PACKET
 from framehop.pipeline.ingest.source_work import _short
 
@@ -47,7 +57,13 @@ def test_the_news_of_many_sources_fit_into_a_packet_whatever_their_errors_are(pa
     ours, theirs = pair
     with ours, theirs:
         for letter in ("\N{CJK UNIFIED IDEOGRAPH-9580}", "\udce9", "\x01", '"', "\n"):
-            news = SourceNews(stream="s" * 128, since_us=1 << 60, phase="failed", error=_short(letter * 2000))
+            health = SourceHealth(
+                phase_since_us=1 << 60,
+                bytes=1 << 60,
+                last_error=_short(letter * 2000).encode()[:MAX_LAST_ERROR].decode(errors="ignore"),
+            )
+            error = _short(letter * 2000)
+            news = SourceNews(stream="s" * 128, since_us=1 << 60, phase="failed", error=error, health=health)
             assert ours.send(News([news] * NEWS_IN_A_PACKET))
             assert theirs.receive() == [News([news] * NEWS_IN_A_PACKET)]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from framehop.account import LeftOut
-from framehop.errors import LogUnavailableError, SourceAwayError, SourceError
+from framehop.errors import LogBusyError, LogError, LogFullError, LogUnavailableError, SourceAwayError, SourceError
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.spooled_log import SpooledLog
 from framehop.pipeline import control_plane
-from framehop.pipeline.control import SourceOrder
+from framehop.pipeline.control import MAX_LAST_ERROR, SourceOrder
 from framehop.pipeline.ingest.health import Vitals
 from framehop.pipeline.ingest.ingest import Ingest, ingest
 from framehop.pipeline.ingest.live_feed import LiveFeed, feed_of
@@ -117,8 +117,11 @@ def test_what_can_never_be_read_fails(log: FrameLog) -> None:
     assert summary.frames == 2
 
 
-def test_a_log_that_is_away_when_an_epoch_begins_is_waited_for(log: FrameLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    next_pass, tries = MemoryWriter.next_pass, [LogUnavailableError("no broker answers")] * 3
+@pytest.mark.parametrize("kind", [LogUnavailableError, LogFullError, LogBusyError])
+def test_a_log_that_is_away_when_an_epoch_begins_is_waited_for(
+    log: FrameLog, monkeypatch: pytest.MonkeyPatch, kind: type[LogError]
+) -> None:
+    next_pass, tries = MemoryWriter.next_pass, [kind("of the test")] * 3
 
     def flaky(writer: MemoryWriter, stream: str) -> StreamState:
         if tries:
@@ -130,10 +133,11 @@ def test_a_log_that_is_away_when_an_epoch_begins_is_waited_for(log: FrameLog, mo
     assert len(epochs(log)) == 2
 
 
+@pytest.mark.parametrize("kind", [LogUnavailableError, LogFullError, LogBusyError])
 def test_a_log_that_is_away_when_the_source_begins_is_waited_for(
-    log: FrameLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    log: FrameLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: type[LogError]
 ) -> None:
-    open_stream, tries = MemoryWriter.open_stream, [LogUnavailableError("no broker answers")] * 3
+    open_stream, tries = MemoryWriter.open_stream, [kind("no broker answers")] * 3
 
     def flaky(writer: MemoryWriter, stream: str, *, source: str, finite: bool, run_since_us: int | None) -> StreamState:
         if tries:
@@ -173,6 +177,7 @@ def test_an_ingest_by_itself_tells_those_who_ask_what_is_in_its_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(control_plane, "runtime_parents", lambda: [tmp_path])  # others of this user may run elsewhere
     monkeypatch.setattr("framehop.pipeline.ingest.retrying.FIRST_S", 0.01)
     stop, roster = threading.Event(), Roster()
     with MemoryLog() as log:
@@ -292,10 +297,14 @@ def test_its_health_says_when_it_is_tried_again() -> None:
     away = vitals.health()
     assert (vitals.phase, vitals.error, away.next_try_us) == ("retrying", "refused", 7)
     assert (away.phase_since_us, away.codec, away.declared_fps) == (clock.now_us(), "h264", 25.0)
+    assert away.last_error == "refused"
     vitals.reconnected()
     vitals.saw(frame(clock.now_us()))
     back = vitals.health()
     assert (vitals.phase, vitals.error, back.next_try_us, back.reconnects) == ("running", "", 0, 1)
+    assert back.last_error == "refused", "why it was away can still be asked"
+    vitals.away("x" * 1000 + "\n", 7)
+    assert vitals.health().last_error == "x" * MAX_LAST_ERROR
 
 
 def test_only_a_live_source_is_followed(log: FrameLog) -> None:

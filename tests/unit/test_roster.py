@@ -144,10 +144,11 @@ def test_no_status_has_a_password() -> None:
     address = "rtsp://ward:s%40cret@gate/1"
     roster = Roster()
     roster.add(order("a", source=address))
-    roster.note(news("a", "failed", error=f"cannot open {address}: s@cret is refused"))
+    said = f"cannot open {address}: s@cret is refused"
+    roster.note(structs.replace(news("a", "failed", error=said), health=SourceHealth(last_error=said)))
     status: StreamStatus = roster.statuses()["a"]
     assert status.source == "rtsp://ward@gate/1"
-    assert status.error == "cannot open rtsp://ward@gate/1: *** is refused"
+    assert status.error == status.health.last_error == "cannot open rtsp://ward@gate/1: *** is refused"
     assert "cret" not in repr(status)
 
 

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from framehop.errors import ConfigError, InvalidArgumentError, LogError, LogFullError, LogUnavailableError
-from framehop.log.spool.allowance import Allowance
-from framehop.log.spool.behind import Place
+from framehop.errors import InvalidArgumentError, LogUnavailableError
 from framehop.log.spool.lane import Lane, Waiting
-from framehop.log.spool.options import SpoolOptions
-from framehop.log.spool.slots import Slots
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
 from framehop.log.spool.writer import SpoolingWriter
-from framehop.protocols import Ack, Backlog, Spools
+from framehop.protocols import Ack, Spools
 from framehop.testing.memory_log import MemoryLog
-from framehop.types import Frame, FramePointer, Partition, StreamState
-from tests.logs import TIMEOUT_S, is_whole, make_frame
-from tests.spools import MIB, MemoryBehind, kinds
+from framehop.types import Frame, FramePointer, StreamState
+from tests.logs import TIMEOUT_S, make_frame
+from tests.spools import FITS, MIB, MemoryBehind, all_acknowledged, check_log, give, kinds, opened
 from tests.waiting import until
-
-SIZE = 64 << 10
-FITS = MIB // SIZE  # frames that the log's queue takes
 
 
 @pytest.fixture
@@ -41,30 +30,6 @@ def log() -> Iterator[MemoryLog]:
 @pytest.fixture
 def behind(log: MemoryLog) -> MemoryBehind:
     return MemoryBehind(log)
-
-
-def opened(writer: SpoolingWriter, stream: str = "cam") -> StreamState:
-    return writer.open_stream(stream, source="test:cam", finite=False)
-
-
-def give(writer: SpoolingWriter, state: StreamState, seqs: range, acks: list[Ack], *, key_every: int = 1) -> None:
-    for seq in seqs:
-        frame = replace(make_frame(state, seq, size=SIZE), keyframe=seq % key_every == 0)
-        assert writer.append(frame, acks.append, timeout_s=TIMEOUT_S)
-
-
-def all_acknowledged(acks: list[Ack], count: int) -> None:
-    until(lambda: len(acks) == count, f"{count} acknowledgements")
-
-
-def check_log(log: MemoryLog, state: StreamState, seqs: list[int]) -> None:
-    """The epoch's frames are in the log, once, whole, and in order."""
-    found = [meta for meta in log.scan_frames() if meta.key.epoch == state.epoch]
-    assert [meta.key.seq for meta in found] == seqs
-    for meta in found:
-        record = log.read_frame(meta.pointer)
-        assert record is not None
-        assert is_whole(record)
 
 
 def test_a_log_that_is_there_gets_everything_at_once(
@@ -323,241 +288,6 @@ def test_an_epoch_that_nobody_has_yet_is_not_followed_by_another(
         behind.come_back()
         assert writer.flush(TIMEOUT_S)
         assert writer.next_pass("cam").epoch > state.epoch
-
-
-# ---- bounds
-
-
-@pytest.mark.parametrize("key_every", [1, 5], ids=["pictures", "groups of pictures"])
-def test_a_full_spool_drops_whole_groups_from_the_oldest(
-    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, caplog: pytest.LogCaptureFixture, key_every: int
-) -> None:
-    behind.leave()
-    acks: list[Ack] = []
-    with caplog.at_level(logging.WARNING), behind.writer(tmp_path / "spool", max_bytes=2 * MIB) as writer:
-        state = opened(writer)
-        give(writer, state, range(100), acks, key_every=key_every)
-        all_acknowledged(acks, 100)
-        until(lambda: writer.backlog.bytes <= 2 * MIB, "a spool within its bound")
-        assert writer.backlog.frames >= 2 * MIB // SIZE // 4, "it drops far more than it has to"
-        behind.come_back()
-        assert writer.flush(TIMEOUT_S)
-        until(lambda: bool(log.gaps()), "a gap record")
-        until(lambda: writer.backlog.frames == 0, "an empty spool")
-    assert "the spool drops its oldest frames, as it is full" in caplog.text
-    found = [meta.key.seq for meta in log.scan_frames()]
-    first = min(found)
-    assert first > 0
-    assert first % key_every == 0, "a group lost its key frame"
-    assert found == list(range(first, 100))
-    dropped = [(gap.reason, gap.stream, gap.epoch, gap.first_seq, gap.last_seq) for gap in log.gaps()]
-    assert dropped == [("spool-full", "cam", state.epoch, 0, first - 1)]
-    assert all(gap.first_offset > gap.last_offset for gap in log.gaps()), "a gap of seqs takes no offsets"
-
-
-def test_frames_that_wait_for_too_long_are_dropped(behind: MemoryBehind, log: MemoryLog, tmp_path: Path) -> None:
-    behind.leave()
-    acks: list[Ack] = []
-    with behind.writer(tmp_path / "spool", max_age_s=0.2) as writer:
-        state = opened(writer)
-        give(writer, state, range(5), acks)
-        until(lambda: len(acks) == 5 and writer.backlog.frames == 0, "an empty spool")
-        behind.come_back()
-        until(lambda: bool(log.gaps()), "a gap record")
-        assert writer.flush(TIMEOUT_S)
-    assert [(gap.reason, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [("spool-age", 0, 4)]
-
-
-def test_a_spool_whose_disk_is_gone_is_said_and_accounted_for(
-    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    behind.leave()
-    acks: list[Ack] = []
-    with caplog.at_level(logging.ERROR), behind.writer(tmp_path / "spool") as writer:
-        state = opened(writer)
-        give(writer, state, range(10), acks)
-        all_acknowledged(acks, 10)
-        (tmp_path / "spool" / "0" / "frames").rename(tmp_path / "gone")
-        shutil.rmtree(tmp_path / "gone")
-        behind.come_back()
-        give(writer, state, range(10, 20), acks)
-        assert writer.flush(TIMEOUT_S)
-    # The pictures are gone, and each frame says so.
-    found = list(log.scan_frames())
-    assert [meta.key.seq for meta in found] == list(range(20))
-    assert ["lost_data" in meta.error for meta in found][:10] == [True] * 10
-
-
-def test_a_spool_that_takes_no_more_is_said_and_still_drains(
-    behind: MemoryBehind,
-    log: MemoryLog,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Its disk has become read-only, say: what is on it goes into the log, what is in memory too, and in order."""
-    behind.leave()
-    acks: list[Ack] = []
-
-    def refuse(*_: object) -> bool:
-        raise LogError("of the test")
-
-    with caplog.at_level(logging.ERROR), behind.writer(tmp_path / "spool") as writer:
-        state = opened(writer)
-        give(writer, state, range(30), acks)
-        all_acknowledged(acks, 30)
-        monkeypatch.setattr("framehop.log.embedded.writer.EmbeddedWriter.spool", refuse)
-        assert not writer.append(make_frame(state, 30), timeout_s=0.01)
-        behind.come_back()
-        give(writer, state, range(30, 60), acks)
-        assert writer.flush(TIMEOUT_S)
-        until(lambda: writer.backlog.frames == 0, "an empty spool")
-    assert caplog.text.count("the spool takes no more frames: of the test") == 1
-    check_log(log, state, list(range(60)))
-    assert log.gaps() == []
-
-
-def test_a_spool_that_cannot_be_read_leaves_a_gap(
-    behind: MemoryBehind,
-    log: MemoryLog,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    behind.leave()
-    acks: list[Ack] = []
-
-    def broken(*_: object) -> Iterator[Frame]:
-        raise LogError("of the test")
-
-    with caplog.at_level(logging.ERROR), behind.writer(tmp_path / "spool") as writer:
-        state = opened(writer)
-        give(writer, state, range(30), acks)
-        all_acknowledged(acks, 30)
-        monkeypatch.setattr(SpoolStore, "read", broken)
-        behind.come_back()
-        until(lambda: bool(log.gaps()), "a gap record")
-        give(writer, state, range(30, 40), acks)
-        assert writer.flush(TIMEOUT_S)
-    with behind.writer(tmp_path / "spool") as writer:
-        assert writer.backlog.frames == 0, "what was given up does not come later, behind the rest"
-    assert (tmp_path / "spool" / "lost-0").is_dir()
-    assert "30 frames that were only there are lost: of the test" in caplog.text
-    assert [(gap.reason, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [("spool-lost", 0, 29)]
-    check_log(log, state, list(range(30, 40)))
-
-
-# ---- what is damaged, or not ours
-
-
-def test_cameras_go_on_beside_a_spool_that_is_damaged(
-    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    spool = tmp_path / "spool"
-    (spool / "0").mkdir(parents=True)
-    (spool / "0" / "index.db").write_bytes(b"no index" * 1000)
-    (spool / "1").write_text("a file")
-    (spool / "2").mkdir()
-    (spool / "2" / "photo.jpg").write_text("a picture of somebody")
-    behind.leave()
-    acks: list[Ack] = []
-    with caplog.at_level(logging.ERROR), behind.writer(spool) as writer:
-        state = opened(writer)
-        give(writer, state, range(30), acks)
-        all_acknowledged(acks, 30)
-        behind.come_back()
-        assert writer.flush(TIMEOUT_S)
-        until(lambda: writer.backlog.frames == 0, "an empty spool")
-    check_log(log, state, list(range(30)))
-    assert caplog.text.count("cannot be read, and stays there") == 3, "each is said once"
-    assert (spool / "2" / "photo.jpg").exists()
-
-
-def test_what_is_called_otherwise_is_no_slot(tmp_path: Path) -> None:
-    for name in ("\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT THREE}", "01", "99999", "x", "4.lock", "5"):
-        (tmp_path / name).mkdir()
-    slots = list(Slots(tmp_path).take_orphans())
-    assert [slot.path.name for slot in slots] == ["5"]
-    for slot in slots:
-        slot.release()
-
-
-def test_a_slot_that_cannot_be_locked_keeps_nobody_from_the_others(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    for name in ("5", "6"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "5.lock").symlink_to("elsewhere")
-    slots = Slots(tmp_path)
-    for _ in range(2):
-        [slot] = slots.take_orphans()
-        assert slot.path.name == "6"
-        slot.release()
-    assert caplog.text.count("stays there for now") == 1
-
-
-def deliver(store: SpoolStore) -> None:
-    store.delivered(("cam", 1), 0, Place(partition=Partition("frames", 0), offset=1))
-
-
-def drop(store: SpoolStore) -> None:
-    store.drop_oldest({}, "spool-full")
-
-
-@pytest.mark.parametrize(("remove", "step"), [(deliver, "keep_place"), (drop, "note_gap")])
-def test_what_a_full_disk_keeps_from_being_removed_still_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remove: Callable[[SpoolStore], None], step: str
-) -> None:
-    def full(*_: object) -> None:
-        raise LogFullError("of the test")
-
-    acks: list[Ack] = []
-    store = SpoolStore(Slots(tmp_path).take(), SpoolOptions(), MIB)
-    try:
-        frame = make_frame(StreamState(stream="cam", epoch=1, next_seq=0), 0, size=SIZE)
-        assert store.append(frame, acks.append)
-        until(lambda: bool(acks) and store.backlog.frames == 1, "a frame on disk")
-        with monkeypatch.context() as patched:
-            patched.setattr(f"framehop.log.spool.rows.{step}", full)
-            for _ in range(3):
-                with pytest.raises(LogFullError):
-                    remove(store)
-        assert store.backlog == Backlog(frames=1, bytes=SIZE)
-        remove(store)
-        assert store.backlog == Backlog(frames=0, bytes=0)
-    finally:
-        store.close()
-
-
-# ---- pieces
-
-
-def test_an_allowance_lets_a_frame_pass_and_then_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr("framehop.log.spool.allowance.time.monotonic", lambda: now[0])
-    allowance = Allowance(1000)
-    assert not allowance.take(10)
-    now[0] += 0.1
-    assert allowance.take(500), "more than there is: one frame passes"
-    assert not allowance.take(1)
-    now[0] += 0.45
-    assert allowance.take(1)
-    assert Allowance(None).take(1 << 40)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"max_bytes": 1},
-        {"max_age_s": 0.0},
-        {"max_age_s": float("inf")},
-        {"max_age_s": float("nan")},
-        {"drain_bytes_per_s": 0},
-    ],
-)
-def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=f"spool: {next(iter(wrong))}"):
-        SpoolOptions(**wrong)
 
 
 def test_the_order_of_what_was_sent_is_that_of_the_source(behind: MemoryBehind, tmp_path: Path) -> None:

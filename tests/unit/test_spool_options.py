@@ -65,3 +65,18 @@ def test_a_key_that_is_none_is_named(tmp_path: Path) -> None:
     file.write_text("log: {kafka: {spool: {size: 1}}}")
     with pytest.raises(ConfigError, match=r"spool.*max_bytes"):
         load_config(file)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_bytes": 1},
+        {"max_age_s": 0.0},
+        {"max_age_s": float("inf")},
+        {"max_age_s": float("nan")},
+        {"drain_bytes_per_s": 0},
+    ],
+)
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=f"spool: {next(iter(wrong))}"):
+        SpoolOptions(**wrong)  # type: ignore[arg-type]

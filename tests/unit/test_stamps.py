@@ -13,7 +13,7 @@ from framehop.testing.clock import ManualClock, ManualEvent
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.memory_writer import MemoryWriter
 from framehop.testing.synthetic import ListSource
-from framehop.types import Frame, FrameMeta
+from framehop.types import Frame, FrameMeta, rfc3339
 
 
 def _captured(log: FrameLog) -> list[FrameMeta]:
@@ -72,3 +72,16 @@ def test_a_file_that_is_longer_than_it_said_is_captured_when_it_comes(clock: Man
         ingest(log, [source], rate="max", clock=clock, stop=ManualEvent(clock))
         metas = _captured(log)
     assert [meta.received_us for meta in metas[6:]] == [meta.captured_us for meta in metas[6:]]
+
+
+@pytest.mark.parametrize("kind", ["by its length", "by its count"])
+def test_a_file_that_claims_to_last_for_ages_has_dates_all_the_same(clock: ManualClock, kind: str) -> None:
+    class Ages(ListSource):
+        length_us = 10**17
+
+    source = Ages([b"x"] * 3) if kind == "by its length" else ListSource([b"x"] * 3, rate=0.001)
+    if kind == "by its count":
+        source.count = 1 << 40
+    with MemoryLog() as log:
+        ingest(log, [source], rate="max", clock=clock, stop=ManualEvent(clock))
+        assert all(rfc3339(meta.captured_us) for meta in _captured(log))

@@ -52,9 +52,9 @@ def _pace(measured: float, declared: float) -> str:
 
 
 def _source(status: StreamStatus, now_us: int) -> str:
-    """Show where it comes from or, if there is one, the error, with what is done about it."""
+    """Show where it comes from, with why it was away last, or the error that there is, with what is done about it."""
     if not status.error:
-        return status.source
+        return "; last error: ".join(filter(None, (status.source, status.health.last_error)))
     next_try_us = status.health.next_try_us
     wait = f"; next try in {shown_age(max(0, next_try_us - now_us) / 1e6)}" if next_try_us else ""
     return f"{status.error}{wait}"

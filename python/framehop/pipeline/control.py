@@ -199,6 +199,8 @@ class RemoveSource(msgspec.Struct, frozen=True, tag="remove_source"):
     order: SourceOrder
 
 
+MAX_LAST_ERROR = 200  # bytes; messages between processes are bounded
+
 Phase = Literal["waiting", "opening", "running", "retrying", "paused", "ended", "failed"]
 
 
@@ -206,7 +208,8 @@ class SourceHealth(msgspec.Struct, frozen=True):
     """The health of a source, which ingest knows beside its phase. Times are microseconds since 1970, 0 where there is none yet.
 
     `phase_since_us`: when the phase began. `fps`: measured over the last seconds, `declared_fps`: as the source says. `bytes`:
-    handed to the log. `reconnects`: successful ones. `next_try_us`: when a source that is `retrying` is tried again.
+    handed to the log. `reconnects`: successful ones. `next_try_us`: when a source that is `retrying` is tried again. `last_error`:
+    why it was away last, also once it is back; one line of at most MAX_LAST_ERROR bytes.
     """
 
     phase_since_us: int = 0
@@ -219,6 +222,7 @@ class SourceHealth(msgspec.Struct, frozen=True):
     reconnects: int = 0
     bytes: int = 0
     next_try_us: int = 0
+    last_error: str = ""
 
 
 class SourceNews(msgspec.Struct, frozen=True):

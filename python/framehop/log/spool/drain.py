@@ -49,6 +49,9 @@ class Drain:
             except FramehopError as error:
                 logger.warning("the spool does not drain for now: %s", error)
                 self._ending.wait(AFTER_ERROR_S)
+            except Exception:  # nobody else drains, and frames without end would go to disk
+                logger.exception("the spool does not drain for now, by a fault of framehop")
+                self._ending.wait(AFTER_ERROR_S)
             else:
                 if not sent:
                     self._ending.wait(TICK_S)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from framehop.pipeline.control import Phase, SourceHealth
+from framehop.pipeline.control import MAX_LAST_ERROR, Phase, SourceHealth
 from framehop.pipeline.ingest.pacing import Clock
 from framehop.protocols import LiveSource, Source
+from framehop.sources.identity import shown
 from framehop.types import Frame
 
 WINDOW_S = 5.0  # over which the pictures per second are measured
@@ -65,7 +66,7 @@ class Vitals:
     def away(self, error: str, next_try_us: int) -> None:
         """Note that the source is away, and when it is tried again."""
         with self._lock:
-            self._note(next_try_us=next_try_us)
+            self._note(next_try_us=next_try_us, last_error=_short(error))
         self._turn("retrying", error)
 
     def health(self) -> SourceHealth:
@@ -99,6 +100,10 @@ class Vitals:
         if not self._marks or now_s - self._marks[0].at_s < STEP_S:
             return 0.0
         return round((self._frames - self._marks[0].frames) / (now_s - self._marks[0].at_s), 2)
+
+
+def _short(error: str) -> str:
+    return shown(error).encode()[:MAX_LAST_ERROR].decode(errors="ignore")
 
 
 def _codec_of(content_type: str) -> str:

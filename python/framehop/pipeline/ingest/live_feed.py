@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 
-from framehop.errors import LogUnavailableError, SourceAwayError
+from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, SourceAwayError
 from framehop.pipeline.ingest.feed import Feed
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent
 from framehop.pipeline.ingest.retrying import Retrying
@@ -13,6 +13,9 @@ from framehop.protocols import FrameWriter, LiveSource, Picture, Source
 from framehop.types import StreamState
 
 logger = logging.getLogger(__name__)
+
+# What an administrator mends, or passes: no broker, a disk without room for the log or for ingest's own memory, a lock held.
+_LOG_AWAY = (LogUnavailableError, LogFullError, LogBusyError)
 
 SETTLE_S = 0.25  # between two looks whether an epoch is in the log
 OPEN_AGAIN_S = 5.0  # between two tries to open the stream in a log that is away; each waits for an answer by itself
@@ -43,7 +46,7 @@ class LiveFeed(Feed):
         while not self._stop.is_set():
             try:
                 return super()._open_stream()
-            except LogUnavailableError as error:
+            except _LOG_AWAY as error:
                 if not self.vitals.error:
                     logger.warning("stream %s waits for the log: %s", self.stream, error)
                 self.vitals.away(str(error), self._clock.now_us() + round(OPEN_AGAIN_S * 1_000_000))
@@ -93,7 +96,7 @@ class LiveFeed(Feed):
                 continue
             try:
                 return self._writer.next_pass(self.stream)
-            except LogUnavailableError as error:
+            except _LOG_AWAY as error:
                 logger.info("stream %s: its next epoch waits: %s", self.stream, error)
                 self._stop.wait(SETTLE_S)
         return None

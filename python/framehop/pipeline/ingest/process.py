@@ -24,7 +24,7 @@ from framehop.pipeline.wake import readable, wait_writable
 from framehop.sources.pillow_picture import hush_pictures
 from framehop.timing import Deadline
 
-NEWS_IN_A_PACKET = 50  # so many fit even with the longest error and stream id each
+NEWS_IN_A_PACKET = 40  # so many fit even with the longest error and stream id each
 LAST_WORDS_S = 5.0
 
 

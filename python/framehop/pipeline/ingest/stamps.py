@@ -5,6 +5,10 @@ from __future__ import annotations
 from framehop.pipeline.ingest.pacing import Clock, Rate
 from framehop.protocols import Picture, Source, Timed
 
+MAX_LENGTH_US = (
+    10 * 366 * 86_400_000_000
+)  # a file may claim to last for thousands of years, before which there is no date
+
 
 class Stamps:
     """Gives each picture its times. A live source's picture is captured when it comes, or when the source says. A file's picture
@@ -36,5 +40,7 @@ class Stamps:
 
     def _length_us(self) -> int:
         if isinstance(self._source, Timed):
-            return self._source.length_us
-        return round((self._source.count or 0) / self._source.rate * 1_000_000)
+            claimed_us = self._source.length_us
+        else:
+            claimed_us = round((self._source.count or 0) / self._source.rate * 1_000_000)
+        return min(claimed_us, MAX_LENGTH_US)

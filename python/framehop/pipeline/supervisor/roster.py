@@ -342,6 +342,7 @@ class Roster:
 def _status(order: SourceOrder, phase: Phase, news: SourceNews | None = None) -> StreamStatus:
     """Return what is known of a source, and no password with it."""
     health = news.health if news is not None else SourceHealth(phase_since_us=now_us())
+    health = structs.replace(health, last_error=hide_credentials(health.last_error, order.source))
     return StreamStatus(
         stream=order.stream,
         source=shown(without_secrets(order.source)),
