@@ -1,0 +1,147 @@
+"""The pictures that a tap has taken, each until the log has its event; and which streams somebody wants pictures of.
+
+A tap hears what was found in a picture before the log does, without track ids and before it is durable. So boxes are those of the
+log's event, and the tap gives the picture alone.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from framehop.types import EventRecord
+from framehop.web.stills import Shown
+
+IDLE_S = 5.0  # a stream whose pictures nobody has asked for so long is not looked at any more
+FRESH_S = 2.0  # a picture that is older is no news: the log is asked
+WAITING = 8  # pictures of a stream that wait for their events
+RECENT = 512  # events that wait for their pictures: the log may be quicker than the encoder
+ENOUGH = 0.75  # of the width that is asked for: the screen does the rest
+
+
+class Found(NamedTuple):
+    """A picture with its event."""
+
+    record: EventRecord
+    shown: Shown
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A stream that somebody looks at. `needed`: how wide its next picture has to be for any of those who wait for it; infinite
+    while nobody does. `slot_width`: of its pictures in the ring, 0 if that is not known. `waiting`: by the id of the event.
+    `newest_s`: when the newest was complete."""
+
+    asked_s: float
+    needed: float = math.inf
+    slot_width: int = 0
+    waiting: OrderedDict[str, Shown] = field(default_factory=OrderedDict)
+    newest: Found | None = None
+    newest_s: float = 0.0
+
+
+class Tapped:
+    """What is wanted of the tap, and what it has given. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._streams: dict[str, _Watched] = {}
+        self._recent: OrderedDict[str, EventRecord] = OrderedDict()
+        self._closed = False
+
+    # ---- whoever looks
+
+    def newest(self, stream: str, width: int, source_width: int) -> Found | None:
+        """Ask for pictures of a stream, and return the newest if it is of now. None too where the ring's pictures are too small for
+        `width` (0: as wide as the source)."""
+        with self._changed:
+            watched = self._streams.get(stream)
+            if watched is None:
+                watched = self._streams[stream] = _Watched(time.monotonic())
+            watched.asked_s = time.monotonic()
+            needed = ENOUGH * min(width or source_width, source_width)
+            if watched.slot_width and watched.slot_width < needed:
+                return None
+            watched.needed = min(watched.needed, needed)
+            self._changed.notify_all()
+            return watched.newest if time.monotonic() - watched.newest_s < FRESH_S else None
+
+    def note(self, records: Sequence[EventRecord]) -> None:
+        """Take what the log has got, in its order."""
+        with self._changed:
+            for record in records if self._streams else ():
+                if (watched := self._streams.get(record.event.stream)) is not None:
+                    self._note(record, watched)
+
+    def _note(self, record: EventRecord, watched: _Watched) -> None:
+        if (shown := watched.waiting.pop(record.event.event_id, None)) is not None:
+            _complete(watched, Found(record, shown))
+            return
+        self._recent[record.event.event_id] = record
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+
+    # ---- the tap
+
+    def wait_for_wish(self) -> bool:
+        """Wait until somebody wants pictures; False when this is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._streams)
+            return not self._closed
+
+    def rest(self, timeout_s: float) -> None:
+        """Wait, unless this is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, timeout_s)
+
+    def streams(self) -> Collection[str]:
+        """Return the streams that somebody looks at, and forget the others; none when this is closed."""
+        oldest_s = time.monotonic() - IDLE_S
+        with self._changed:
+            for stream in [name for name, watched in self._streams.items() if watched.asked_s < oldest_s]:
+                del self._streams[stream]
+            if not self._streams:
+                self._recent.clear()
+            return () if self._closed else tuple(self._streams)
+
+    def due(self) -> Collection[str]:
+        """Return the streams of which somebody waits for the next picture."""
+        with self._changed:
+            return [stream for stream, watched in self._streams.items() if watched.needed < math.inf]
+
+    def wants(self, stream: str, slot_width: int) -> bool:
+        """Note how wide pictures of a stream are in the ring; return whether one is still wanted."""
+        with self._changed:
+            watched = self._streams.get(stream)
+            if watched is None:
+                return False
+            needed, watched.needed, watched.slot_width = watched.needed, math.inf, slot_width
+            return slot_width >= needed
+
+    def put(self, stream: str, event_id: str, shown: Shown) -> None:
+        """Take a picture of the tap."""
+        with self._changed:
+            watched = self._streams.get(stream)
+            if watched is None:
+                return
+            if (record := self._recent.pop(event_id, None)) is not None:
+                _complete(watched, Found(record, shown))
+                return
+            watched.waiting[event_id] = shown
+            if len(watched.waiting) > WAITING:
+                watched.waiting.popitem(last=False)
+
+    def close(self) -> None:
+        """Have the tap end. Closing twice is harmless."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def _complete(watched: _Watched, found: Found) -> None:
+    watched.newest, watched.newest_s = found, time.monotonic()
