@@ -37,7 +37,6 @@ POLL_S = 1.0
 REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
 GATHER_S = 0.25  # the longest wait for room; slots that a tap or a dead detector holds may never come free
-GATHER_LOOK_S = 0.02  # a fraction of what the queue before these frames takes
 READ_AT_ONCE = 256  # frames of one poll where they wait in the worker
 LOOK_S = 0.05  # while frames wait for the detector, the log is asked this often for newer ones
 
@@ -164,14 +163,17 @@ class Intake:
     def _gather_room(self) -> None:
         """While most of the ring waits to be looked at, wait a moment for a quarter of it to be free: frames that are taken one by
         one, as slots come free, wake this thread and a decode thread each time, in the middle of somebody's inference."""
-        quarter, deadline = self._ring.slot_count // 4, Deadline.after(GATHER_S)
-        while self._ring.free_slots() < quarter and not deadline.expired:
-            if self._in_flight.stopping.wait(GATHER_LOOK_S):
-                return
+        if self._ring.free_slots() < self._quarter:
+            self._in_flight.wait_pictures_below(self._ring.slot_count - self._quarter + 1, GATHER_S)
 
     def _room(self) -> int:
-        """Return how many frames to poll: as many as can be decoded at once, but one at least, which waits if the ring is full."""
-        return max(1, min(self._decoders.room, self._ring.free_slots()))
+        """Return how many frames to poll: those of the room that was gathered, since a poll costs as much for one frame as for
+        many; one at least, which waits if the ring is full."""
+        return max(1, min(max(self._decoders.room, self._quarter), self._ring.free_slots()))
+
+    @property
+    def _quarter(self) -> int:
+        return self._ring.slot_count // 4
 
     def _hold_membership(self) -> None:
         """Keep polling without taking frames while draining, so that the group does not take us for dead."""
