@@ -172,8 +172,8 @@ def matrix_of(frame: VideoFrame) -> Matrix:
 
 
 def _tiny(frame: VideoFrame) -> VideoFrame:
-    """Return a copy of a few pixels with the same side data. Once a frame has been asked for these, it and they refer to each other,
-    and the collector, which sees none of the pixels' megabytes, lets hundreds of such frames pile up."""
+    """Return a copy of a few pixels with the same side data. Once a frame has been asked for these, it and they refer to each
+    other, and the collector, which sees none of the pixels' megabytes, lets hundreds of such frames pile up."""
     try:
         return frame.reformat(width=2, height=2)
     except (FFmpegError, ValueError):  # pixels that cannot be converted
