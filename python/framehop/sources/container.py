@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
@@ -167,7 +166,7 @@ def matrix_of(frame: VideoFrame) -> Matrix:
         return _TURNS.get(frame.rotation, (1, 0, 0, 1))
     if found is None or len(data := bytes(found)) < 20:
         return 1, 0, 0, 1
-    a, b, _, c, d = np.frombuffer(data, np.int32, 5).tolist()
+    a, b, _, c, d = struct.unpack_from("5i", data)
     return a, b, c, d
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from framehop import _core
 from framehop.decode import (
@@ -25,13 +26,15 @@ from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.answers import Answers
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.models import DetectorModels
-from framehop.pipeline.worker.motion_gate import MotionGate
 from framehop.pipeline.worker.skipping import Skipping
 from framehop.pipeline.worker.waiting import WaitingRoom
 from framehop.policies import StreamPolicies
 from framehop.protocols import FrameConsumer, Tenure
 from framehop.timing import Deadline, now_us
 from framehop.types import FrameRecord, Partition
+
+if TYPE_CHECKING:
+    from framehop.pipeline.worker.motion_gate import MotionGate
 
 POLL_S = 1.0
 REPLAYED = "replayed"
@@ -70,13 +73,16 @@ class Intake:
         self._policies = policies
         self._skipping = Skipping(policies, sample=settings.sample)
         self._waiting = WaitingRoom(policies, self._decoders.inter_coded)
-        self._motion = (
-            MotionGate(settings.motion, ring, self._decoders.inter_coded, max_pixels=settings.max_pixels)
-            if settings.when == "motion"
-            else None
-        )
+        self._motion = self._gate_of(settings)
         self.replayed = 0  # frames read again only to decode others; read by the main thread, as `behind_s` is
         self.behind_s = 0.0  # see Beat
+
+    def _gate_of(self, settings: WorkerSettings) -> MotionGate | None:
+        if settings.when != "motion":
+            return None
+        from framehop.pipeline.worker.motion_gate import MotionGate  # loads NumPy
+
+        return MotionGate(settings.motion, self._ring, self._decoders.inter_coded, max_pixels=settings.max_pixels)
 
     def run(self) -> None:
         with self._in_flight.failing(), ExitStack() as opened:
