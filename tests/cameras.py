@@ -76,6 +76,8 @@ class RtspServer:
 
 
 def _pipeline(clip: Path) -> str:
+    if clip.suffix == ".wav":
+        return f"filesrc location={clip} ! wavparse ! audioconvert ! rtpL16pay name=pay0 pt=97"
     demuxer = "tsdemux" if clip.suffix == ".ts" else "qtdemux"
     codec = "h265" if "265" in clip.name else "h264"
     return f"filesrc location={clip} ! {demuxer} ! {codec}parse config-interval=-1 ! rtp{codec[0]}{codec[1:]}pay name=pay0 pt=96"
@@ -128,6 +130,20 @@ def through(port: int, spoilt: threading.Event) -> Serve:
                 connection.sendall(
                     (GARBAGE * (len(data) // len(GARBAGE) + 1))[: len(data)] if spoilt.is_set() else data
                 )
+
+    return serve
+
+
+def up_to(port: int, most: int) -> Serve:
+    """Return what passes on so many bytes of what the camera at `port` sends, and nothing more, as one that hangs."""
+
+    def serve(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as camera:
+            threading.Thread(target=_pass_on, args=(connection, camera), daemon=True).start()
+            left = most
+            while data := camera.recv(65536):
+                connection.sendall(data[:left])
+                left -= len(data[:left])
 
     return serve
 

@@ -92,6 +92,23 @@ def _options(codec: str, params: str, bframes: int) -> dict[str, str]:
     return {name: f"{params}:bframes={bframes}:b-adapt=0{quiet}", "preset": "veryfast"}
 
 
+def remuxed(film: Path, path: Path, **options: str) -> Path:
+    """Write the same packets into another container. `options`: of its format."""
+    with av.open(str(film)) as source, av.open(str(path), "w", options=options) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return path
+
+
+def encrypted(film: Path, path: Path) -> Path:
+    """Write the film as those who sell films do: its pictures encrypted, and its container in the clear."""
+    key = {"encryption_key": "7" * 32, "encryption_kid": "9" * 32}
+    return remuxed(film, path, encryption_scheme="cenc-aes-ctr", **key)
+
+
 def turned(film: Path, degrees: int) -> Path:
     """Write the matrix of a rotation into the header of the only track, as a phone does."""
     data = film.read_bytes()

@@ -60,8 +60,8 @@ def _escaped(body: bytes) -> bytes:
     return bytes(out)
 
 
-def parameter_sets() -> bytes:
-    width, height = SIZE[0] // 16, SIZE[1] // 32
+def parameter_sets(size: tuple[int, int] = SIZE) -> bytes:
+    width, height = size[0] // 16, size[1] // 32
     sps = _Bits().u(_MAIN_PROFILE, 8).u(0, 8).u(_LEVEL, 8).ue(0, 0, 0, 4, 1).u(0).ue(width - 1, height - 1)
     sps.u(0).u(0).u(1).u(0).u(0)  # fields, without MBAFF; direct_8x8_inference; neither cropped nor described further
     pps = _Bits().ue(0, 0).u(0).u(0).ue(0, 0, 0).u(0).u(0, 2).ue(0, 0, 0).u(1).u(0).u(0)

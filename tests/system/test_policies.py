@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,27 @@ def assert_closed(house: House) -> None:
 
 def by_reason(house: House) -> Counter[str]:
     return Counter(event["reason"] or event["outcome"] for event in events(house))
+
+
+def words_for(film: Path) -> tuple[list[str], list[str]]:
+    """Return the sources and the options for a film that is read under each of OF_A_FILM."""
+    policies = [word for stream, (rule, _) in OF_A_FILM.items() for word in ("--policy", f"{stream}={rule}")]
+    return [f"{stream}={film}" for stream in OF_A_FILM], policies
+
+
+def check_film(found: Sequence[dict[str, Any]], film: Path) -> None:
+    """Every picture that was looked at is its own, and the policies chose which. `found`: the first event of each frame of 75."""
+    numbers = order_on_screen(film)
+    looked_at: dict[str, dict[int, int]] = {stream: {} for stream in OF_A_FILM}
+    for event in found:
+        if event["outcome"] == "detected":
+            looked_at[event["stream"]][event["seq"]] = number_of(event)
+    for stream, (_, reason) in OF_A_FILM.items():
+        assert {event["reason"] for event in found if event["stream"] == stream} == {"", reason}
+        assert looked_at[stream] == {seq: numbers[seq] for seq in looked_at[stream]}
+    assert sorted(looked_at["keys"].values()) == [0, 25, 50]
+    assert sorted(looked_at["fourth"]) == list(range(0, 75, 4))
+    assert 14 <= len(looked_at["five"]) <= 16, "five a second of the film, however fast it is read"
 
 
 def test_a_fast_camera_takes_no_turns_of_slow_ones(house: House) -> None:
@@ -86,21 +108,10 @@ def test_what_is_looked_at_of_a_film_is_its_own_picture(house: House) -> None:
     folder = house.path / "model"
     folder.mkdir()
     model = str(write_columns_model(folder, BITS))
-    policies = [word for stream, (rule, _) in OF_A_FILM.items() for word in ("--policy", f"{stream}={rule}")]
-    sources = [f"{stream}={film}" for stream in OF_A_FILM]
+    sources, policies = words_for(film)
     house.run(sources, "--codec", "copy", *policies, "--model", model)
     assert_closed(house)
-    numbers, found = order_on_screen(film), events(house)
-    looked_at: dict[str, dict[int, int]] = {stream: {} for stream in OF_A_FILM}
-    for event in found:
-        if event["outcome"] == "detected":
-            looked_at[event["stream"]][event["seq"]] = number_of(event)
-    for stream, (_, reason) in OF_A_FILM.items():
-        assert {event["reason"] for event in found if event["stream"] == stream} == {"", reason}
-        assert looked_at[stream] == {seq: numbers[seq] for seq in looked_at[stream]}
-    assert sorted(looked_at["keys"].values()) == [0, 25, 50]
-    assert sorted(looked_at["fourth"]) == list(range(0, 75, 4))
-    assert 14 <= len(looked_at["five"]) <= 16, "five a second of the film, however fast it is read"
+    check_film(events(house), film)
 
 
 def test_only_frames_with_motion_are_looked_at(house: House) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from framehop.errors import SourceAwayError
+from framehop.errors import SourceAwayError, SourceError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import Address
 from framehop.sources.live import live_video, reader
@@ -79,6 +79,27 @@ def test_what_was_read_comes_before_what_ended_it() -> None:
     with pytest.raises(SourceAwayError, match="broken off"):
         all_of(thread, found)
     assert [picture.media_us for picture in found] == [0, 1, 2]
+
+
+def test_what_nobody_expects_of_a_camera_is_no_end_of_it() -> None:
+    """FFmpeg's binding may raise anything for what a camera sends, which may send better things later."""
+
+    def breaks() -> None:
+        raise ValueError("no name for side data 99 of rtsp://ann:s3cr3t@cam/x")
+
+    with pytest.raises(SourceAwayError, match="rtsp://cam/x sends what cannot be read: ValueError: no name") as failure:
+        all_of(reading(Scripted(numbered(1), breaks)))
+    assert "s3cr3t" not in str(failure.value)
+
+
+@pytest.mark.parametrize("error", [SourceError("never"), MemoryError()])
+def test_what_no_other_try_helps_stays_what_it_is(error: Exception) -> None:
+    def breaks() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as failure:
+        all_of(reading(Scripted(numbered(1), breaks)))
+    assert failure.value is error
 
 
 def test_what_finds_no_room_is_counted_up_to_the_next_key_frame(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from itertools import pairwise
 
 import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from framehop.sources.live.camera_clock import CameraClock, reference_us
+from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
 from framehop.sources.live.screen_times import ScreenTimes
 
 DAY_US = 86_400_000_000
@@ -120,3 +121,10 @@ def test_a_clock_that_stands_still_is_not_believed() -> None:
 def test_a_packets_reference_time_is_read_from_its_side_data() -> None:
     assert reference_us(struct.pack("=qi", NOW_US, 24)) == NOW_US
     assert reference_us(b"") is None
+
+
+def test_a_picture_that_comes_out_with_a_later_packet_has_its_own_time() -> None:
+    base = Fraction(1, 90_000)
+    assert time_of_picture(NOW_US, -3 * 3600, base) == NOW_US - 120_000
+    assert time_of_picture(NOW_US, 0, base) == NOW_US
+    assert time_of_picture(None, 3600, base) is None

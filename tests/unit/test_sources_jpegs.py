@@ -39,7 +39,8 @@ def test_what_is_larger_than_any_picture_is_one_that_failed_and_the_next_is_whol
 ) -> None:
     small, large = jpeg(16, 16), jpeg(640, 480)
     monkeypatch.setattr(makers, "MAX_FILE_BYTES", len(small))
-    maker = makers._Bounded(makers._Jpegs("cam"), "cam")
+    monkeypatch.setattr("framehop.sources.units.MAX_FILE_BYTES", len(small))  # which says it in words
+    maker = makers._Jpegs("cam")
     found = [made for data in (small, large, small) for made in maker.make(Packet(data))]  # type: ignore[arg-type]
     assert [made.payload for made in found] == [small, b"", small]
     assert [made.error for made in found] == [

@@ -9,7 +9,6 @@ from pathlib import Path
 import av
 import pytest
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from framehop import _core
 from framehop.errors import ConfigError, SourceError
@@ -17,7 +16,7 @@ from framehop.protocols import Picture
 from framehop.sources import SourceOptions, parse_source
 from framehop.sources.passthrough import PassedVideo
 from framehop.sources.video import VideoSource
-from tests.clips import SIZE, turned, write_film
+from tests.clips import SIZE, remuxed, turned, write_film
 from tests.films import CLOSED, OPEN
 
 needs_decoder = pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
@@ -71,13 +70,7 @@ def test_the_same_seq_is_the_same_unit_on_resume(tmp_path: Path, start: int) -> 
 
 def test_a_film_that_lies_on_its_side_says_so_and_has_the_upright_size(tmp_path: Path) -> None:
     upright, lying = write_film(tmp_path / "film.mp4", 3), tmp_path / "lying.mp4"
-    with av.open(str(upright)) as source, av.open(str(lying), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        assert isinstance(stream, VideoStream)
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                target.mux(packet)
+    remuxed(upright, lying)
     data = bytearray(lying.read_bytes())
     at = data.index(b"tkhd") + 4 + 40  # the matrix of the track, 16.16: a quarter turn
     data[at : at + 36] = b"".join(
@@ -93,16 +86,7 @@ def test_a_film_that_lies_on_its_side_says_so_and_has_the_upright_size(tmp_path:
 
 def test_a_film_that_breaks_off_gives_what_it_has_and_counts_the_rest(tmp_path: Path) -> None:
     path = write_film(tmp_path / "film.mp4", 40)
-    with (
-        av.open(str(path)) as source,
-        av.open(str(tmp_path / "fast.mp4"), "w", options={"movflags": "faststart"}) as to,
-    ):
-        stream = to.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                to.mux(packet)
-    whole = (tmp_path / "fast.mp4").read_bytes()
+    whole = remuxed(path, tmp_path / "fast.mp4", movflags="faststart").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
     source_ = PassedVideo(tmp_path / "cut.mp4", stream="s")
     pictures = list(source_.pictures())

@@ -48,6 +48,9 @@ class Complaints {
     // seen, so orders to drop pictures of that past are no complaint.
     static void forget(bool begun_within = false) noexcept;
     static std::string first();  // without the line's end; empty when there is none
+    // Whether parts of a picture of H.264 were painted over, for want of their slices. That is said by the way, and in
+    // the flags of the picture once it is shown: too late for those that refer to it.
+    static bool concealed() noexcept;
 };
 
 }  // namespace framehop::video

@@ -44,6 +44,7 @@ StreamDecoder::Context::Context(codec::VideoCodec codec, const Limits& limits)
 }
 
 int StreamDecoder::Context::decode(Bytes unit, std::uint64_t key, bool begun_within) {
+    coverage_.forget();
     buffers_.clear();
     shown_.clear();
     exceeded_ = false;
@@ -85,6 +86,8 @@ int StreamDecoder::Context::note(AVFrame& frame, int flags) {
     int status = avcodec_default_get_buffer2(context_.get(), &frame, flags);
     if (status >= 0) status = memory_->count(frame);
     if (status < 0) return status;
+    // H.265 begins with the unit's own picture; H.264's has no part left unpainted.
+    if (context_->codec_id == AV_CODEC_ID_HEVC && buffers_.empty()) coverage_.mark(frame);
     FramePtr own(av_frame_clone(&frame));
     if (!own) return AVERROR(ENOMEM);
     status = crop(*own, context_->width, context_->height);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "av.hpp"
+#include "coverage.hpp"
 #include "framehop/video/decoder.hpp"
 #include "memory.hpp"
 
@@ -34,6 +35,8 @@ class StreamDecoder::Context {
     [[nodiscard]] const AVFrame& own() const noexcept {
         return *(context_->codec_id == AV_CODEC_ID_H264 ? buffers_.back() : buffers_.front());
     }
+    // Whether no slice covers a part of it. libavcodec then paints over H.264's, and leaves H.265's as it was.
+    [[nodiscard]] bool is_partial() const { return Complaints::concealed() || coverage_.lacks_something(); }
     // The pictures whose turn on the screen came with it.
     [[nodiscard]] const std::vector<FramePtr>& shown() const noexcept { return shown_; }
     // Whether the last decode() wanted more memory than the decoder may have.
@@ -51,6 +54,7 @@ class StreamDecoder::Context {
     PacketPtr packet_;
     std::shared_ptr<PictureMemory> memory_;
     bool exceeded_ = false;
+    Coverage coverage_;
     std::vector<FramePtr> buffers_;
     std::vector<FramePtr> shown_;
     ContextPtr context_;  // last, so that it ends first

@@ -20,6 +20,7 @@ constexpr std::size_t kMostHeld = 32;
 // What libavcodec takes for a decoder without pictures, rounded up.
 constexpr std::uint64_t kOwnBytes = 1 << 20;
 
+constexpr char kPartial[] = "parts of the picture are damaged or missing";
 constexpr char kAfterDamage[] = "a picture that it needs could not be decoded; the next key frame heals it";
 
 Outcome without_picture(std::uint64_t key, Result result) {
@@ -148,6 +149,7 @@ std::string StreamDecoder::complaint_of(int status, const AccessUnit& facts) con
         if (std::string why = Complaints::first(); !why.empty()) return why;
     }
     if (context_->buffers().size() > 1 && !facts.keyframe) return "a picture that it needs is missing";
+    if (context_->is_partial()) return kPartial;
     return "";
 }
 
@@ -158,7 +160,7 @@ void StreamDecoder::take_shown(const AVFrame& frame, std::vector<Outcome>& outco
         settle(key, {.key = key, .result = Result::decoded, .picture = Picture(frame), .error = {}, .message = {}},
                outcomes);
     } else {
-        settle(key, failed(key, Errc::corrupt_picture, "parts of the picture are damaged or missing"), outcomes);
+        settle(key, failed(key, Errc::corrupt_picture, kPartial), outcomes);
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ __all__ = [
     "VideoFrame",
     "VideoReformatter",
     "VideoStream",
+    "announced_end_us",
+    "is_encrypted",
     "lacks_memory",
     "matrix_of",
     "open_address",
@@ -180,7 +183,8 @@ def _tiny(frame: VideoFrame) -> VideoFrame:
 
 
 def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Iterator[Packet[VideoStream]]:
-    """Iterate over the packets of a film, with an empty one at its end. Raises SourceError when the film breaks off."""
+    """Iterate over the packets of a film, with an empty one at its end. Raises SourceError when the film breaks off, and for one
+    that is encrypted: what would be decoded of it is noise."""
     packets = container.demux(video)
     while True:
         try:
@@ -189,7 +193,29 @@ def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Ite
             raise SourceError(f"{path} cannot be read any further: {reason_of(error)}") from error
         if packet is None:
             return
+        if is_encrypted(packet):
+            raise SourceError(f"{path} is encrypted (DRM), and its key is not known here: give a copy that is not")
         yield packet
+
+
+def is_encrypted(packet: Packet[VideoStream]) -> bool:
+    """Return whether the container says that a packet's bytes are encrypted."""
+    return packet.has_sidedata("encryption_info")
+
+
+def announced_end_us(container: InputContainer, video: VideoStream) -> int:
+    """Return where a film's video ends by what its file says at the beginning, in microseconds of its own time stamps; 0 where that
+    is not known of the video itself. Matroska writes it beside the streams, or once for all of them."""
+    if (told := _microseconds(video.metadata.get("DURATION", ""))) is not None:
+        return told
+    alone = len(container.streams) == 1 and "matroska" in container.format.name
+    return (container.duration or 0) if alone else 0
+
+
+def _microseconds(text: str) -> int | None:
+    """Return a time as Matroska's tags have it, 00:01:02.500000000; None if it is none."""
+    found = re.fullmatch(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)", text)
+    return None if found is None else round((int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])) * 1_000_000)
 
 
 def orientation_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from framehop.account import LeftOut
 from framehop.protocols import NO_PICTURE, Picture
 from framehop.sources.container import (
     FFmpegError,
@@ -19,53 +18,40 @@ from framehop.sources.container import (
     packets_of,
     rate_of,
 )
-from framehop.sources.identity import shown, version_of
+from framehop.sources.film_file import FilmFile
 from framehop.sources.jpegs import size_of, with_tables
-from framehop.sources.left_out import ABSENT, Tally
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, MAX_PIXELS
 
 _UPRIGHT = (1, 0, 0, 1)
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 
 
-class JpegFilm:
+class JpegFilm(FilmFile):
     """One film of JPEGs: every picture of its first video stream, byte for byte, and with the standard Huffman tables where it has
     none, as in AVI. What is no JPEG is a frame with an error. Pictures that a file announces and lacks are left out."""
 
-    finite = True
-
     def __init__(self, path: Path, *, stream: str, max_pixels: int = MAX_PIXELS) -> None:
         """Read enough to tell the rate. The file is one that `holds_jpegs`. Raises SourceError."""
-        self._path = path
-        self._max_pixels = max_pixels
-        self._tally = Tally()
-        self.stream = stream
-        self.uri = f"{path.absolute().as_uri()}?codec=copy"
-        self.version = version_of(path)
-        with open_video(path, max_pixels=max_pixels) as container:
+        super().__init__(path, stream=stream, query="codec=copy", max_pixels=max_pixels)
+        with self._opened() as container:
             self.rate = rate_of(container.streams.video[0])
             self.count = container.streams.video[0].frames or None
 
-    @property
-    def left_out(self) -> Sequence[LeftOut]:
-        return self._tally.so_far
-
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
-        """Yield pictures, always read from the file's start, so that a seq is the same picture every time."""
+        """Yield pictures, always read from the file's start."""
         self._tally.clear()
         seen = 0
-        with open_video(self._path, max_pixels=self._max_pixels) as container:
-            for data, media_us in self._packets(container):
+        with self._opened() as container:
+            for data, media_us in self._jpegs(container):
                 seen += 1
                 if seen > start_seq:
                     yield self._picture(data, media_us)
-        if (absent := (self.count or 0) - seen) > 0:
-            self._tally.add(ABSENT, shown(self._path.name), absent)
+        self._over(self.count or 0, seen)
 
-    def _packets(self, container: InputContainer) -> Iterator[tuple[bytes, int]]:
+    def _jpegs(self, container: InputContainer) -> Iterator[tuple[bytes, int]]:
         video = container.streams.video[0]
         timeline = Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate))
-        for packet in packets_of(container, video, self._path):
+        for packet in self._packets(container, video):
             if packet.size:
                 yield bytes(packet) if packet.size <= MAX_FILE_BYTES else b"", timeline.place(packet.pts)
 
@@ -75,7 +61,7 @@ class JpegFilm:
             return Picture(payload=with_tables(data), media_us=media_us, width=width, height=height)
         why = "is not what a JPEG is" if data else f"has more than {MAX_FILE_BYTES} bytes, the limit"
         code = "corrupt_picture" if data else "picture_too_large"
-        error = f"{code}: {shown(self._path.name)}: a picture {why}"
+        error = f"{code}: {self._name}: a picture {why}"
         return Picture(payload=data, media_us=media_us, content_type=NO_PICTURE, error=error)
 
 

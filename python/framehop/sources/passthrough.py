@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
-from framehop.account import LeftOut
 from framehop.content import VideoCodec
 from framehop.errors import SourceError
 from framehop.protocols import Picture
@@ -25,8 +24,7 @@ from framehop.sources.container import (
     rate_of,
     reason_of,
 )
-from framehop.sources.identity import shown, version_of
-from framehop.sources.left_out import ABSENT, Tally
+from framehop.sources.film_file import FilmFile
 from framehop.sources.raster import MAX_PIXELS
 from framehop.sources.unit import Unit
 from framehop.sources.units import Units
@@ -41,7 +39,7 @@ _Packet: TypeAlias = "Packet[VideoStream]"  # no generic at run time
 _Stamps = tuple[int | None, int | None]  # on the screen, and when to decode
 
 
-class PassedVideo:
+class PassedVideo(FilmFile):
     """One video file: every access unit of its first video stream, in the order of the file and in Annex B form, and with parameter
     sets in front of every key frame.
 
@@ -50,17 +48,10 @@ class PassedVideo:
     announces and lacks are left out, as by VideoSource.
     """
 
-    finite = True
-
     def __init__(self, path: Path, *, stream: str, max_pixels: int = MAX_PIXELS) -> None:
         """Read enough to tell codec, rate and order. Raises SourceError if the file cannot be passed through; see `obstacle`."""
-        self._path = path
-        self._max_pixels = max_pixels
-        self._tally = Tally()
-        self.stream = stream
-        self.uri = f"{path.absolute().as_uri()}?codec=copy"
-        self.version = version_of(path)
-        with open_video(path, max_pixels=max_pixels) as container:
+        super().__init__(path, stream=stream, query="codec=copy", max_pixels=max_pixels)
+        with self._opened() as container:
             video = container.streams.video[0]
             if why := _obstacle_in(container, video):
                 raise SourceError(f"{path} cannot go into the log as it is: {why}")
@@ -69,14 +60,10 @@ class PassedVideo:
             self._announced = video.frames
             self.length_us = max(container.duration or 0, round(self._announced / self.rate * 1_000_000))
             self._size = (video.codec_context.width, video.codec_context.height)
-        with open_video(path, max_pixels=max_pixels) as container:
+        with self._opened() as container:
             self._delay_us = self._reorder_us(container, container.streams.video[0])
         self._orientation = orientation_of(path, max_pixels=max_pixels)
         self.count = (self._announced // (2 if self._has_fields() else 1)) or None
-
-    @property
-    def left_out(self) -> Sequence[LeftOut]:
-        return self._tally.so_far
 
     @property
     def content_type(self) -> str:
@@ -86,7 +73,7 @@ class PassedVideo:
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
         """Yield access units, always read from the file's start, so that a seq is the same unit every time."""
         self._tally.clear()
-        with open_video(self._path, max_pixels=self._max_pixels) as container:
+        with self._opened() as container:
             for seq, ((due_us, media_us), unit) in enumerate(self._units(container, container.streams.video[0])):
                 if seq >= start_seq:
                     yield self._picture(unit, due_us, media_us)
@@ -94,23 +81,22 @@ class PassedVideo:
     def _units(self, container: InputContainer, video: VideoStream) -> Iterator[tuple[tuple[int, int], Unit]]:
         """Yield units with their times. At the end, count those that the container's index announces and that never came."""
         clock = _Times(Timeline(_base(video), round(1_000_000 / self.rate)), self._delay_us)
-        units = Units[_Stamps](self._codec, video, shown(self._path.name))
+        units = Units[_Stamps](self._codec, video, self._name)
         seen = 0
-        for packet, dts in self._dated(container, video):
+        for packet, dts in _dated(video, self._packets(container, video), self.rate):
             seen += 1
             for stamps, unit in units.take(packet, (packet.pts, dts)):
                 yield clock.place(*stamps), unit
         for stamps, unit in units.rest():
             yield clock.place(*stamps), unit
-        if (absent := self._announced - seen) > 0:
-            self._tally.add(ABSENT, shown(self._path.name), absent)
+        self._over(self._announced, seen)
 
     def _has_fields(self) -> bool:
         """Return whether the first picture comes as two fields, by which the container then counts."""
-        with open_video(self._path, max_pixels=self._max_pixels) as container:
+        with self._opened() as container:
             video = container.streams.video[0]
             units = Units[None](self._codec, video, "")
-            packets = list(islice(self._packets(container, video), 2))
+            packets = list(islice(_with_bytes(packets_of(container, video, self._path)), 2))
             return (
                 len(packets) == 2
                 and len([*(unit for packet in packets for unit in units.take(packet, None)), *units.rest()]) == 1
@@ -129,28 +115,11 @@ class PassedVideo:
             error=unit.error,
         )
 
-    def _dated(self, container: InputContainer, video: VideoStream) -> Iterator[tuple[_Packet, int | None]]:
-        """Yield packets with their decoding times. Matroska has none for the first few of a film with B-frames; they are what the
-        first one that is known and the rate say."""
-        period = round(Fraction(1 / self.rate) / _base(video))
-        waiting: list[_Packet] = []
-        for packet in self._packets(container, video):
-            if packet.dts is None and len(waiting) < _MAX_UNDATED:
-                waiting.append(packet)
-                continue
-            yield from _filled(waiting, packet.dts, period)
-            waiting = []
-            yield packet, packet.dts
-        yield from _filled(waiting, None, period)
-
-    def _packets(self, container: InputContainer, video: VideoStream) -> Iterator[_Packet]:
-        return (packet for packet in packets_of(container, video, self._path) if packet.size)
-
     def _reorder_us(self, container: InputContainer, video: VideoStream) -> int:
         """Return how long after a unit's turn in the file its picture may be shown."""
         found = [
             (packet.pts - dts) * _base(video)
-            for packet, dts in islice(self._dated(container, video), _LOOK)
+            for packet, dts in islice(_dated(video, packets_of(container, video, self._path), self.rate), _LOOK)
             if packet.pts is not None and dts is not None
         ]
         return min(_MAX_REORDER_US, max(0, round(max(found, default=Fraction(0)) * 1_000_000)))
@@ -190,6 +159,26 @@ def content_type_of(codec: VideoCodec, orientation: int) -> str:
 
 def _base(video: VideoStream) -> Fraction:
     return video.time_base or Fraction(1, 1000)
+
+
+def _dated(video: VideoStream, packets: Iterable[_Packet], rate: float) -> Iterator[tuple[_Packet, int | None]]:
+    """Yield packets that hold something with their decoding times. Matroska has none for the first few of a film with B-frames;
+    they are what the first one that is known and the rate say."""
+    period = round(Fraction(1 / rate) / _base(video))
+    waiting: list[_Packet] = []
+    for packet in _with_bytes(packets):
+        if packet.dts is None and len(waiting) < _MAX_UNDATED:
+            waiting.append(packet)
+            continue
+        yield from _filled(waiting, packet.dts, period)
+        waiting = []
+        yield packet, packet.dts
+    yield from _filled(waiting, None, period)
+
+
+def _with_bytes(packets: Iterable[_Packet]) -> Iterator[_Packet]:
+    """Yield packets, but not the empty one with which FFmpeg ends a film."""
+    return (packet for packet in packets if packet.size)
 
 
 def _filled(packets: Sequence[_Packet], next_dts: int | None, period: int) -> Iterator[tuple[_Packet, int | None]]:

@@ -11,8 +11,12 @@ from framehop.content import VideoCodec
 from framehop.errors import CorruptPictureError
 from framehop.sources.container import BitStreamFilterContext, FFmpegError, Packet, VideoStream, reason_of
 from framehop.sources.h264_fields import About, FieldPairs
+from framehop.sources.raster import MAX_FILE_BYTES
 from framehop.sources.unit import Unit
 
+MOST_SETS = (
+    1 << 16
+)  # bytes of parameter sets, which may be put in front of every key frame; real ones have a few hundred
 _TO_ANNEX_B = {"h264": "h264_mp4toannexb", "h265": "hevc_mp4toannexb"}
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"  # no generic at run time
@@ -20,13 +24,14 @@ VideoPacket: TypeAlias = "Packet[VideoStream]"  # no generic at run time
 
 @dataclass(slots=True)
 class Units(Generic[About]):
-    """Turns packets into access units in Annex B form, of which each holds a whole picture. A unit that is none becomes a frame
-    with an error. `sets`: the parameter sets for key frames that have none."""
+    """Turns packets into access units in Annex B form, of which each holds a whole picture. A unit that is none, or is larger than
+    any picture, becomes a frame with an error. `sets`: the parameter sets for key frames that have none."""
 
     codec: VideoCodec
     video: VideoStream
     name: str
     sets: bytes = b""
+    _lost: bool = field(init=False, default=False)
     _filter: BitStreamFilterContext = field(init=False)
     _pairs: FieldPairs[About] = field(init=False, default_factory=FieldPairs)
 
@@ -46,7 +51,11 @@ class Units(Generic[About]):
         return self._pairs.rest()
 
     def _of(self, packet: VideoPacket) -> Unit:
+        if packet.size > MAX_FILE_BYTES:  # a log may refuse it, and with it all that follows
+            return Unit(payload=b"", error=too_large(self.name, packet.size))
         original = bytes(packet)
+        if self._lacks_part(packet):  # which a decoder of H.265 would not notice
+            return Unit(payload=original, error=f"corrupt_picture: {self.name}: a part of it was lost on the way")
         try:
             data = b"".join(bytes(part) for part in self._filter.filter(packet))
             return self._read(data)
@@ -54,10 +63,29 @@ class Units(Generic[About]):
             self._filter.flush()
             return Unit(payload=original, error=f"corrupt_picture: {self.name}: {reason_of(error)}")
 
+    def _lacks_part(self, packet: VideoPacket) -> bool:
+        """Return whether the container says that bytes were lost. Of a transport stream it says so one unit too early, since FFmpeg
+        finds the end of a unit by the beginning of the next."""
+        lacks, self._lost = packet.is_corrupt or self._lost, packet.is_corrupt
+        return lacks
+
     def _read(self, data: bytes) -> Unit:
         facts = read_access_unit(self.codec, data)
         if facts.parameter_sets:
-            self.sets = parameter_sets(self.codec, data)
+            self.sets = bounded_sets(self.codec, data)
         elif facts.keyframe:
             data = self.sets + data
         return Unit(payload=data, keyframe=facts.keyframe, clean=facts.clean)
+
+
+def bounded_sets(codec: VideoCodec, data: bytes) -> bytes:
+    """Return the parameter sets of a unit. Raises CorruptPictureError for bytes that are no unit, and for too many of them."""
+    sets = parameter_sets(codec, data)
+    if len(sets) > MOST_SETS:
+        raise CorruptPictureError(f"its parameter sets have {len(sets)} bytes, and {MOST_SETS} are allowed")
+    return sets
+
+
+def too_large(name: str, size: int) -> str:
+    """Return the error of a frame whose picture has more bytes than any may have."""
+    return f"picture_too_large: {name}: {size} bytes, and {MAX_FILE_BYTES} are allowed"

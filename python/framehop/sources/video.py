@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import encode_jpeg
-from framehop.account import LeftOut
 from framehop.protocols import NO_PICTURE, Picture
 from framehop.sources.container import (
     FFmpegError,
@@ -23,13 +22,10 @@ from framehop.sources.container import (
     VideoStream,
     lacks_memory,
     matrix_of,
-    open_video,
-    packets_of,
     rate_of,
     reason_of,
 )
-from framehop.sources.identity import shown, version_of
-from framehop.sources.left_out import ABSENT, Tally
+from framehop.sources.film_file import FilmFile
 from framehop.sources.raster import MAX_PIXELS
 
 logger = logging.getLogger(__name__)
@@ -37,7 +33,7 @@ logger = logging.getLogger(__name__)
 _UNDECODED = "a packet that cannot be decoded"
 
 
-class VideoSource:
+class VideoSource(FilmFile):
     """One video file: every picture of its first video stream, upright.
 
     `threads`: for FFmpeg's decoder; with 1, each of an ingest's many streams starts one thread and not one per core. `max_pixels`:
@@ -45,8 +41,6 @@ class VideoSource:
     pictures that a file announces and lacks, such as one whose download broke off. `why_encoded`: why it does not go into the
     log as it is, which is said when it is first read; empty if nobody wanted that.
     """
-
-    finite = True
 
     def __init__(
         self,
@@ -58,30 +52,21 @@ class VideoSource:
         max_pixels: int = MAX_PIXELS,
         why_encoded: str = "",
     ) -> None:
-        self._path = path
+        super().__init__(path, stream=stream, query=f"quality={quality}", max_pixels=max_pixels)
         self._quality = quality
         self._threads = threads
-        self._max_pixels = max_pixels
         self._to_say = why_encoded
-        self._tally = Tally()
-        self.stream = stream
-        self.uri = f"{path.absolute().as_uri()}?quality={quality}"
-        self.version = version_of(path)
-        with open_video(self._path, threads=self._threads, max_pixels=self._max_pixels) as container:
+        with self._opened(threads) as container:
             video = container.streams.video[0]
             self.rate = rate_of(video)
             self.count = video.frames or None
-
-    @property
-    def left_out(self) -> Sequence[LeftOut]:
-        return self._tally.so_far
 
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
         """Yield pictures, decoding from the file's start every time: seeking would make the seq depend on the container's index."""
         self._say()
         self._tally.clear()
         seen = 0
-        with open_video(self._path, threads=self._threads, max_pixels=self._max_pixels) as container:
+        with self._opened(self._threads) as container:
             video = container.streams.video[0]
             timeline = Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate))
             upright = Upright()
@@ -90,7 +75,8 @@ class VideoSource:
                 seen += 1
                 if seen > start_seq:
                     yield self._picture(frame, upright, media_us)
-        self._miss(seen)
+        damaged = sum(left.count for left in self._tally.so_far if left.reason == _UNDECODED)
+        self._over(self.count or 0, seen + damaged)
 
     def _say(self) -> None:
         if why := self._to_say:
@@ -99,21 +85,14 @@ class VideoSource:
                 "stream %s: decoded and encoded to JPEG, which costs far more than H.264 would: %s", self.stream, why
             )
 
-    def _miss(self, seen: int) -> None:
-        """Count pictures that the container's index announces and that never came, apart from damaged packets."""
-        damaged = sum(left.count for left in self._tally.so_far)
-        absent = (self.count or 0) - seen - damaged
-        if absent > 0:
-            self._tally.add(ABSENT, shown(self._path.name), absent)
-
     def _frames(self, container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
-        for packet in packets_of(container, video, self._path):
+        for packet in self._packets(container, video):
             try:
                 frames = packet.decode()
             except FFmpegError as error:
                 if lacks_memory(error):
                     raise
-                self._tally.add(_UNDECODED, shown(self._path.name))
+                self._tally.add(_UNDECODED, self._name)
                 continue
             yield from frames
 
@@ -128,7 +107,7 @@ class VideoSource:
                 payload=b"",
                 media_us=media_us,
                 content_type=NO_PICTURE,
-                error=f"corrupt_picture: {shown(self._path.name)}: {reason_of(error)}",
+                error=f"corrupt_picture: {self._name}: {reason_of(error)}",
             )
 
     def _encoded(self, pixels: NDArray[np.uint8], media_us: int) -> Picture:

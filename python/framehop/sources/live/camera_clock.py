@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 
 MAX_OFF_US = 24 * 3_600_000_000  # beyond this it was never set; a wrong time zone is less
 MAX_JUMP_US = 2_000_000  # beyond this it was set meanwhile, or stands still; drift is far less
@@ -13,6 +14,13 @@ _REFERENCE = struct.Struct("=q")  # the first field of FFmpeg's AVProducerRefere
 def reference_us(side_data: bytes) -> int | None:
     """Return the time in a packet's side data `prft`; None where there is none."""
     return int(_REFERENCE.unpack_from(side_data)[0]) if len(side_data) >= _REFERENCE.size else None
+
+
+def time_of_picture(told_us: int | None, steps: int, base: Fraction) -> int | None:
+    """Return when a picture was captured by the camera's clock, microseconds since 1970; None if it tells nothing. `told_us`: when
+    the packet was with which the picture came out of its decoder. `steps`: of `base` seconds from that packet's place to the
+    picture's, which is most often 0, and below it where a decoder holds pictures back."""
+    return None if told_us is None else told_us + round(steps * base * 1_000_000)
 
 
 class CameraClock:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
-from errno import EIO
 
 from framehop.errors import SourceAwayError, SourceError
 from framehop.sources.address import Address, without_secrets
@@ -32,6 +32,17 @@ _PROTOCOLS = {
 }
 _FORMATS = {"rtsp": "rtsp", "rtmp": "flv,live_flv", "http": f"{FILE_FORMATS},hls,mpjpeg"}
 _ANALYSE_US = 3_000_000
+_NO_CAMERA = "is no camera: `v4l2-ctl --list-devices` shows which devices are"
+_DEVICE_WORDS = {
+    errno.ENOENT: "is not there: plug the camera in, or look under which number it is",
+    errno.ENXIO: "is not there: plug the camera in, or look under which number it is",
+    errno.EBUSY: "is in use by another program",
+    errno.ENODEV: _NO_CAMERA,
+    errno.ENOTTY: _NO_CAMERA,
+    errno.EISDIR: _NO_CAMERA,
+    errno.EINVAL: _NO_CAMERA,
+    errno.ENOSYS: _NO_CAMERA,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,16 +111,20 @@ def _refusal(how: Connecting, error: Exception, *, late: bool) -> SourceError:
         )
     if late or isinstance(error, ExitError):
         return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")
-    if how.address.kind == "device" and isinstance(error, PermissionError):
-        return SourceError(
-            f"{how.name} may not be opened: add the user to the group `video`, then start framehop again"
-        )
+    if how.address.kind == "device" and isinstance(error, FFmpegError):
+        return _refused_device(how.name, error)
     if isinstance(error, ValueError):  # FFmpeg's for data that are not what they should be
         return SourceAwayError(f"{how.name} does not answer as such a source does: check protocol, port and path")
     why = words_of(error)
-    if isinstance(error, OSError) and error.errno == EIO:
+    if isinstance(error, OSError) and error.errno == errno.EIO:
         why = "it gives no answer that is understood" if how.address.host_is_known else "no such host"
     return SourceAwayError(f"cannot connect to {how.name}: {why}")
+
+
+def _refused_device(name: str, error: FFmpegError) -> SourceError:
+    if isinstance(error, PermissionError):
+        return SourceError(f"{name} may not be opened: add the user to the group `video`, then start framehop again")
+    return SourceAwayError(f"{name} {_DEVICE_WORDS.get(error.errno or 0, f'cannot be read: {words_of(error)}')}")
 
 
 def words_of(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -14,10 +15,11 @@ from framehop.sources.container import (
     FFmpegError,
     Packet,
     Timeline,
+    is_encrypted,
     lacks_memory,
     rate_of,
 )
-from framehop.sources.live.camera_clock import CameraClock, reference_us
+from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
 from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
 from framehop.sources.live.screen_times import ScreenTimes
@@ -25,6 +27,10 @@ from framehop.sources.units import VideoPacket
 from framehop.timing import now_us
 
 KEYFRAME_S = 60.0  # longer than the groups of pictures of any camera
+# A camera that is set to another size does so once. More changes are a fault, and each costs an epoch, which begins when all
+# before it is in the log.
+MOST_CHANGES, CHANGES_S = 8, 60.0
+TOO_OFTEN = "pictures of yet another size or rate"
 
 
 class Connection:
@@ -65,9 +71,11 @@ class Connection:
         when a recording breaks off, which would come again from its beginning."""
         epoch: _Epoch | None = None
         began_s = time.monotonic()
+        changes: deque[float] = deque(maxlen=MOST_CHANGES + 1)
         for made, moment in self._made(stopped):
             begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made, self._clock))
             if begins:
+                self._count(changes)
                 epoch = _Epoch(made.shape, self._clock)
                 self._tell(made.shape)
             if epoch is not None:
@@ -76,18 +84,48 @@ class Connection:
                 self._too_early(began_s)
 
     def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, _Moment]]:
+        """Yield pictures with their times, and when the connection has ended those that were held back."""
         timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video)))
-        for packet in self._packets(stopped):
-            camera_us = reference_us(bytes(packet.get_sidedata("prft"))) if packet.has_sidedata("prft") else None
-            due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts) if self.is_recording else None
-            for made in self._maker.make(packet):
-                pts_us = None if made.pts is None else round(made.pts * self._base * 1_000_000)
-                received_us = now_us()
-                by_camera_us = self._clock.read(camera_us, pts_us, received_us)
-                yield made, _Moment(pts_us=pts_us, by_camera_us=by_camera_us, received_us=received_us, due_us=due_us)
+        broken: SourceError | None = None
+        try:
+            for packet in self._packets(stopped):
+                due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts)
+                told = _told(packet)
+                for made in self._maker.make(packet):  # which may empty the packet
+                    yield made, self._moment(made, told, due_us)
+        except SourceError as error:
+            broken = error
+        for made in self._maker.rest():
+            yield made, self._moment(made, (None, None), timeline.place(None))
+        if broken is not None:
+            raise broken
+
+    def _moment(self, made: Made, told: _Told, due_us: int) -> _Moment:
+        """Return when a picture is. `told`: by the packet with which it came out."""
+        pts_us = None if made.pts is None else round(made.pts * self._base * 1_000_000)
+        received_us = now_us()
+        camera_us, pts = told
+        steps = 0 if made.pts is None or pts is None else made.pts - pts
+        by_camera_us = self._clock.read(time_of_picture(camera_us, steps, self._base), pts_us, received_us)
+        return _Moment(
+            pts_us=pts_us,
+            by_camera_us=by_camera_us,
+            received_us=received_us,
+            due_us=due_us if self.is_recording else None,
+        )
 
     def _tell(self, shape: Shape) -> None:
         self.facts = replace(self.facts, width=shape.width, height=shape.height, rate=shape.rate or self.facts.rate)
+
+    def _count(self, changes: deque[float]) -> None:
+        """Note in `changes` that an epoch begins. Raises SourceAwayError when there are too many."""
+        changes.append(time.monotonic())
+        if len(changes) > MOST_CHANGES and changes[-1] - changes[0] < CHANGES_S:
+            self._how.losses.add(TOO_OFTEN)
+            raise SourceAwayError(
+                f"{self._how.name} has changed its size or rate {MOST_CHANGES} times within {CHANGES_S:.0f} s",
+                patient=True,
+            )
 
     def _too_early(self, began_s: float) -> None:
         self._how.losses.add(TOO_EARLY)
@@ -101,6 +139,8 @@ class Connection:
         while not stopped() and (packet := self._next(packets)) is not None:
             if packet.stream_index == self._video.index and packet.size:
                 heard_s = time.monotonic()
+                if is_encrypted(packet):  # what would be decoded of it is noise
+                    raise self._encrypted()
                 yield packet
             elif time.monotonic() - heard_s > self._how.stall_s:
                 raise self._stalled()
@@ -120,6 +160,10 @@ class Connection:
     def _stalled(self) -> SourceError:
         return self._broken(f"has sent no picture for {self._how.stall_s:g} s")
 
+    def _encrypted(self) -> SourceError:
+        what = f"{self._how.name} sends encrypted pictures (DRM), and their key is not known here"
+        return SourceError(what) if self.is_recording else SourceAwayError(what, patient=True)
+
     def _broken(self, what: str) -> SourceError:
         if self.is_recording:
             return SourceError(f"{self._how.name} {what}, before its end; ingest it again from the beginning")
@@ -133,6 +177,14 @@ class Connection:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+_Told = tuple[int | None, int | None]  # when a packet was captured by the camera's clock, and its place on the screen
+
+
+def _told(packet: VideoPacket) -> _Told:
+    reference = reference_us(bytes(packet.get_sidedata("prft"))) if packet.has_sidedata("prft") else None
+    return reference, packet.pts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +207,10 @@ class _Epoch:
 
     def goes_on(self, key: Made, clock: CameraClock) -> bool:
         """Return whether a key frame continues the epoch. A new clock alone waits for one behind which no picture needs what came
-        before it, since the next epoch would lack that."""
-        if key.shape != self._shape:
+        before it, since the next epoch would lack that. A size that cannot be read is no other size."""
+        if not self._shape.width:
+            self._shape = key.shape
+        if key.shape.width and key.shape != self._shape:
             return False
         return clock.believed == self._by_camera or not (key.clean or not self._times.reordered)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -26,7 +26,8 @@ from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.live.losses import Losses
 from framehop.sources.passthrough import CODECS, content_type_of
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
-from framehop.sources.units import Units, VideoPacket
+from framehop.sources.unit import Unit
+from framehop.sources.units import Units, VideoPacket, bounded_sets, too_large
 from framehop.sources.video import Upright
 
 UNDECODED = "packets that cannot be decoded"
@@ -63,6 +64,8 @@ class Maker(Protocol):
     @property
     def codec(self) -> str: ...
     def make(self, packet: VideoPacket) -> Iterator[Made]: ...
+    def rest(self) -> Iterator[Made]:
+        """Yield the pictures that are held back, once no more packets come."""
 
 
 def maker_for(video: VideoStream, codec: Codec, *, name: str, quality: int, losses: Losses) -> Maker:
@@ -71,29 +74,14 @@ def maker_for(video: VideoStream, codec: Codec, *, name: str, quality: int, loss
     if codec == "jpeg" and found != "mjpeg":
         return _Encoded(video, quality, name, losses)
     if found == "mjpeg":
-        return _Bounded(_Jpegs(name), name)
+        return _Jpegs(name)
     if found in CODECS and _core.VIDEO:
-        return _Bounded(_Passed(video, CODECS[found], name), name)
+        return _Passed(video, CODECS[found], name)
     if codec == "copy":
         why = f"it sends {found}, not H.264, H.265 or Motion JPEG; use --codec auto"
         why = f"{NO_DECODER}; use --codec jpeg" if found in CODECS else why
         raise SourceError(f"{name} cannot go into the log as it is: {why}")
     return _Encoded(video, quality, name, losses)
-
-
-class _Bounded:
-    """Another maker, without packets that are larger than any picture: a log may refuse one, and with it all that follows."""
-
-    def __init__(self, maker: Maker, name: str) -> None:
-        self.codec = maker.codec
-        self._maker, self._name = maker, name
-
-    def make(self, packet: VideoPacket) -> Iterator[Made]:
-        if packet.size <= MAX_FILE_BYTES:
-            yield from self._maker.make(packet)
-            return
-        why = f"picture_too_large: {self._name}: {packet.size} bytes, and {MAX_FILE_BYTES} are allowed"
-        yield Made(payload=b"", pts=packet.pts, content_type=NO_PICTURE, keyframe=False, error=why)
 
 
 class _Passed:
@@ -111,17 +99,24 @@ class _Passed:
         if packet.is_keyframe and not self._orientation:
             self._orientation = orientation_in(packet)
         for pts, unit in self._units.take(packet, packet.pts):
-            if unit.keyframe:
-                self._look(unit.payload)
-            yield Made(
-                payload=unit.payload,
-                pts=pts,
-                content_type=content_type_of(self.codec, self._orientation or 1),
-                keyframe=unit.keyframe,
-                clean=unit.clean,
-                shape=self._shape,
-                error=unit.error,
-            )
+            yield self._made(pts, unit)
+
+    def rest(self) -> Iterator[Made]:
+        for pts, unit in self._units.rest():
+            yield self._made(pts, unit)
+
+    def _made(self, pts: int | None, unit: Unit) -> Made:
+        if unit.keyframe:
+            self._look(unit.payload)
+        return Made(
+            payload=unit.payload,
+            pts=pts,
+            content_type=content_type_of(self.codec, self._orientation or 1),
+            keyframe=unit.keyframe,
+            clean=unit.clean,
+            shape=self._shape,
+            error=unit.error,
+        )
 
     def _look(self, unit: bytes) -> None:
         sets = parameter_sets(self.codec, unit)
@@ -135,8 +130,8 @@ class _Passed:
 def _sets_of(codec: VideoCodec, video: VideoStream) -> bytes:
     """Return the parameter sets that came with the description of the stream and not in it, as cameras may send them."""
     try:
-        return parameter_sets(codec, video.codec_context.extradata or b"")
-    except CorruptPictureError:  # in another form, from which the filter takes them
+        return bounded_sets(codec, video.codec_context.extradata or b"")
+    except CorruptPictureError:  # most often in another form, from which the filter takes them
         return b""
 
 
@@ -149,13 +144,22 @@ class _Jpegs:
         self._name = name
 
     def make(self, packet: VideoPacket) -> Iterator[Made]:
+        if packet.size > MAX_FILE_BYTES:
+            yield self._refused(b"", packet, too_large(self._name, packet.size))
+            return
         payload = bytes(packet)
         if payload.startswith(JPEG_MAGIC):
             width, height = size_of(payload)
             yield Made(payload=with_tables(payload), pts=packet.pts, shape=Shape(width=width, height=height))
         elif payload:
-            error = f"corrupt_picture: {self._name}: a picture does not begin as a JPEG does"
-            yield Made(payload=payload, pts=packet.pts, content_type=NO_PICTURE, error=error)
+            why = f"corrupt_picture: {self._name}: a picture does not begin as a JPEG does"
+            yield self._refused(payload, packet, why)
+
+    def _refused(self, payload: bytes, packet: VideoPacket, error: str) -> Made:
+        return Made(payload=payload, pts=packet.pts, content_type=NO_PICTURE, keyframe=False, error=error)
+
+    def rest(self) -> Iterator[Made]:
+        return iter(())
 
 
 class _Encoded:
@@ -169,21 +173,29 @@ class _Encoded:
         self._losses = losses
         self._upright = Upright()
         self._begun = False
+        self._decoder = video.codec_context
 
     def make(self, packet: VideoPacket) -> Iterator[Made]:
         self._begun |= packet.is_keyframe
         if not self._begun:  # some decoders would make grey pictures of it
             self._losses.add(TOO_EARLY)
             return
+        for frame in self._decoded(packet):
+            yield self._picture(frame)
+
+    def rest(self) -> Iterator[Made]:
+        for frame in self._decoded(None) if self._begun else ():
+            yield self._picture(frame)
+
+    def _decoded(self, packet: VideoPacket | None) -> Sequence[VideoFrame]:
+        """Return the pictures that come out with a packet, or at the end."""
         try:
-            frames = packet.decode()
+            return self._decoder.decode(packet)
         except FFmpegError as error:
             if lacks_memory(error):
                 raise
             self._losses.add(UNDECODED)
-            return
-        for frame in frames:
-            yield self._picture(frame)
+            return ()
 
     def _picture(self, frame: VideoFrame) -> Made:
         try:

@@ -7,7 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+from framehop.errors import FramehopError, SourceAwayError
 from framehop.protocols import Picture, SourceFacts
+from framehop.sources.address import without_secrets
+from framehop.sources.container import lacks_memory
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.connection import Connection
 
@@ -15,6 +18,7 @@ QUEUE_BYTES = 8 << 20  # seconds of most cameras, and 64 of them take half a GiB
 QUEUE_PICTURES = 1024
 PATIENCE_S = 5.0  # how long a camera is held back by not reading; most give up a client some time later
 TOO_SLOW = "pictures that the log did not take in time"
+MOST_WORDS = 200  # of an error that is not ours
 AT_STOP = "pictures that had come when reading stopped"
 
 
@@ -84,10 +88,16 @@ class Reader:
         try:
             self._read()
         except Exception as found:  # noqa: BLE001  `over` raises it
-            error = found
+            error = found if isinstance(found, FramehopError) or lacks_memory(found) else self._odd(found)
         with self._changed:
             self._error, self._ended = error, True
             self._changed.notify_all()
+
+    def _odd(self, found: Exception) -> SourceAwayError:
+        """Return the error for something that FFmpeg's binding makes of what a camera sends, and no code here expects. The camera
+        may send better things later."""
+        why = without_secrets(f"{type(found).__name__}: {found}")
+        return SourceAwayError(f"{self._how.name} sends what cannot be read: {why[:MOST_WORDS]}")
 
     def _read(self) -> None:
         with self._connect(self._how) as connection:

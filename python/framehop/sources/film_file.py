@@ -1,0 +1,69 @@
+"""The file of a film: what its sources have in common, and what of it they have to leave out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from framehop.account import LeftOut
+from framehop.sources.container import InputContainer, Packet, VideoStream, announced_end_us, open_video, packets_of
+from framehop.sources.identity import shown, version_of
+from framehop.sources.left_out import ABSENT, Tally
+
+logger = logging.getLogger(__name__)
+
+NO_END = "an end that the film's length announces and the file does not have"
+_SLACK_US = 1_000_000  # of a length: containers round it, and the sound may last a little longer
+
+
+class FilmFile:
+    """A film that is read from its file's start in every pass, so that a seq is the same picture every time.
+
+    What a pass leaves out is counted: pictures that the file announces and lacks, as after a download that broke off. A file that
+    is written to while it is read gives what it has by the time reading comes to its end, and that is said. Use from one thread.
+    """
+
+    finite = True
+
+    def __init__(self, path: Path, *, stream: str, query: str, max_pixels: int) -> None:
+        """`query`: how the pictures are read, which is a part of the source's name. Opens nothing yet."""
+        self._path = path
+        self._max_pixels = max_pixels
+        self._tally = Tally()
+        self.stream = stream
+        self.uri = f"{path.absolute().as_uri()}?{query}"
+        self.version = version_of(path)
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        return self._tally.so_far
+
+    @property
+    def _name(self) -> str:
+        return shown(self._path.name)
+
+    def _opened(self, threads: int = 1) -> InputContainer:
+        return open_video(self._path, threads=threads, max_pixels=self._max_pixels)
+
+    def _packets(self, container: InputContainer, video: VideoStream) -> Iterator[Packet[VideoStream]]:
+        """Iterate over the packets, with an empty one behind them. At the film's end, count an end that it lacks."""
+        end_us = 0
+        for packet in packets_of(container, video, self._path):
+            if packet.pts is not None and video.time_base is not None:
+                end_us = max(end_us, round((packet.pts + (packet.duration or 0)) * video.time_base * 1_000_000))
+            yield packet
+        if (absent_us := announced_end_us(container, video) - end_us) > _SLACK_US:
+            self._tally.add(NO_END, f"{self._name}, {absent_us / 1_000_000:.1f} s")
+
+    def _over(self, announced: int, seen: int) -> None:
+        """Note the end of a pass: how many pictures the file's index announces, and how many came or were counted already."""
+        if announced > seen:
+            self._tally.add(ABSENT, self._name, announced - seen)
+        if self.version != version_of(self._path):
+            logger.warning(
+                "stream %s: %s was written to while it was read, and what it has got since is not in the log; ingest it again once "
+                "it is complete",
+                self.stream,
+                self._name,
+            )

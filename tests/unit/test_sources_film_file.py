@@ -1,0 +1,152 @@
+"""What is wrong with the file of a film: cut, encrypted, written to while it is read, or larger than anything a camera makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from framehop import _core
+from framehop.account import LeftOut
+from framehop.errors import CorruptPictureError, SourceError
+from framehop.protocols import LeavesOut, Picture, Source
+from framehop.sources import SourceOptions, parse_source
+from framehop.sources.film import Codec
+from framehop.sources.film_file import NO_END
+from framehop.sources.units import MOST_SETS, bounded_sets
+from tests.clips import encrypted, write_film
+from tests.unit.test_sources_jpeg_film import SHADES, film_of
+
+WAYS: list[Codec] = ["auto", "jpeg"]  # passed through where this build can, and decoded
+
+
+def opened(path: Path, codec: Codec = "auto") -> Source:
+    return parse_source(str(path), SourceOptions(codec=codec))
+
+
+def read(source: Source) -> tuple[list[Picture], Sequence[LeftOut]]:
+    pictures = list(source.pictures())
+    assert isinstance(source, LeavesOut)
+    return pictures, source.left_out
+
+
+def cut(path: Path) -> Path:
+    """Take the last third of a file away."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    return path
+
+
+@pytest.mark.parametrize("codec", WAYS)
+def test_the_end_that_a_film_announces_and_lacks_is_told(tmp_path: Path, codec: Codec) -> None:
+    """Matroska has no index of its pictures at the beginning, but a length. FFmpeg takes a cut for the end."""
+    path = cut(write_film(tmp_path / "film.mkv", 100))
+    pictures, [left] = read(opened(path, codec))
+    assert 10 < len(pictures) < 80
+    assert (left.reason, left.count) == (NO_END, 1)
+    assert left.names == (f"film.mkv, {(100 - len(pictures)) / 25:.1f} s",)
+
+
+def test_the_end_that_a_film_of_jpegs_lacks_is_told(tmp_path: Path) -> None:
+    path = cut(film_of(tmp_path / "film.mkv", SHADES * 12))
+    pictures, [left] = read(opened(path))
+    assert 10 < len(pictures) < 80
+    assert left.reason == NO_END
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "film.mp4", "film.ts", "film.avi", "film.flv"])
+@pytest.mark.parametrize("bframes", [0, 3])
+def test_a_whole_film_lacks_nothing(tmp_path: Path, name: str, bframes: int) -> None:
+    pictures, left = read(opened(write_film(tmp_path / name, 50, bframes=bframes)))
+    assert (len(pictures), list(left)) == (50, [])
+
+
+def test_a_film_whose_sound_is_longer_lacks_nothing(tmp_path: Path) -> None:
+    """Its length is that of its sound, and what there is of the video is all of it."""
+    path = tmp_path / "film.mkv"
+    with av.open(str(write_film(tmp_path / "film.mp4", 25))) as film, av.open(str(path), "w") as target:
+        video = target.add_stream_from_template(film.streams.video[0])
+        sound = target.add_stream("pcm_s16le", rate=8000)
+        for packet in film.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                target.mux(packet)
+        for second in range(5):
+            heard = av.Packet(bytes(16000))
+            heard.stream, heard.time_base = sound, Fraction(1, 8000)
+            heard.pts = heard.dts = second * 8000
+            heard.duration = 8000
+            target.mux(heard)
+    pictures, left = read(opened(path))
+    assert (len(pictures), list(left)) == (25, [])
+
+
+@pytest.mark.parametrize("codec", WAYS)
+def test_an_encrypted_film_is_refused(tmp_path: Path, codec: Codec) -> None:
+    """Its units look whole from outside, and a decoder would show noise."""
+    path = encrypted(write_film(tmp_path / "film.mp4", 20), tmp_path / "sold.mp4")
+    with pytest.raises(SourceError, match=r"sold\.mp4 is encrypted \(DRM\)"):
+        list(opened(path, codec).pictures())
+
+
+@pytest.mark.parametrize("codec", WAYS)
+def test_a_film_that_is_written_to_while_it_is_read_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, codec: Codec
+) -> None:
+    path = write_film(tmp_path / "film.ts", 30)
+    source = opened(path, codec)
+    pictures = source.pictures()
+    found = [next(pictures)]
+    with path.open("ab") as file:
+        file.write(path.read_bytes())
+    found += pictures
+    assert len(found) >= 30
+    assert caplog.text.count("stream film: film.ts was written to while it was read") == 1
+    caplog.clear()
+    assert len(list(opened(path, codec).pictures())) == 60
+    assert "was written to" not in caplog.text
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+def test_a_unit_larger_than_any_picture_is_one_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_film(tmp_path / "film.mp4", 20)
+    sizes = [len(picture.payload) for picture in read(opened(path))[0]]
+    most = sorted(sizes)[-3]  # there are two key frames
+    monkeypatch.setattr("framehop.sources.units.MAX_FILE_BYTES", most)
+    pictures, _ = read(opened(path))
+    assert len(pictures) == 20
+    refused = [picture for picture in pictures if picture.error]
+    assert [picture.payload for picture in refused] == [b"", b""]
+    assert all(picture.error.startswith("picture_too_large: film.mp4: ") for picture in refused)
+    assert max(len(picture.payload) for picture in pictures) <= most
+
+
+def test_parameter_sets_without_end_are_refused() -> None:
+    """They go in front of every key frame that has none, so a small picture would become as large as they are."""
+    start, sps, pps, idr = b"\0\0\0\1", b"\x67", b"\x68\x11", b"\x65\x88"
+    small = start + sps + b"\x11" * 100 + start + pps + start + idr
+    assert bounded_sets("h264", small) == small.removesuffix(start + idr)
+    with pytest.raises(CorruptPictureError, match="parameter sets have"):
+        bounded_sets("h264", start + sps + b"\x11" * MOST_SETS + start + pps + start + idr)
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+def test_a_unit_of_which_a_part_was_lost_on_the_way_is_one_that_failed(tmp_path: Path) -> None:
+    """A packet of a transport stream is gone, which the numbers of the others tell; of which unit, only almost."""
+    path = write_film(tmp_path / "film.ts", 20, codec="libx265")
+    whole = path.read_bytes()
+    parts = [whole[at : at + 188] for at in range(0, len(whole), 188)]
+    inside = [
+        number for number, part in enumerate(parts) if part[1:3] == b"\x01\x00"
+    ]  # of the video, and begins no unit
+    lost = next(
+        number for number in inside if number > len(parts) // 2
+    )  # of the second key frame, as others have one packet
+    path.write_bytes(b"".join(parts[:lost] + parts[lost + 1 :]))
+    pictures, _ = read(opened(path))
+    assert len(pictures) == 20
+    failed = {seq: picture.error for seq, picture in enumerate(pictures) if picture.error}
+    assert failed == dict.fromkeys([9, 10], "corrupt_picture: film.ts: a part of it was lost on the way")
