@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from framehop._core import decode_jpeg, encode_jpeg
@@ -22,7 +23,7 @@ from framehop.web import tapped as tapped_module
 from framehop.web.feed import Feed
 from framehop.web.live import LiveState
 from framehop.web.newest import Newest
-from framehop.web.picture_tap import PictureTap
+from framehop.web.picture_tap import PictureTap, reduced, step_for
 from framehop.web.stills import Shown
 from framehop.web.tapped import RECENT, WAITING, Found, Tapped
 from tests.events import event_of, recorded
@@ -181,6 +182,43 @@ def test_pictures_that_are_too_small_are_left_to_the_log(worker: TapWorker, page
     assert page.encoded == 1, "for somebody who looks at a small tile"
 
 
+def test_a_picture_is_reduced_for_who_wants_it_largest(worker: TapWorker, page: Page) -> None:
+    """And is not given to who asks for a larger one meanwhile."""
+    worker.source = (WIDTH, HEIGHT)
+    for widths, shown in (((WIDTH // 8,), WIDTH // 8), ((WIDTH // 8, WIDTH // 2), WIDTH // 2)):
+        for width in widths:
+            page.tap.newest("gate", width, WIDTH)
+        until(worker.is_heard, "a listener")
+        event = worker.answer(page.hold(worker, shown))
+        until(lambda: event.event_id in page.waiting(), "the picture")  # noqa: B023
+        page.tapped.note([recorded(event)])
+        found = page.tap.newest("gate", WIDTH // 8, WIDTH)
+        assert found is not None
+        assert decode_jpeg(found.shown.jpeg).shape == (HEIGHT * shown // WIDTH, shown, 3)
+        assert page.tap.newest("gate", WIDTH, WIDTH) is None
+        page.tapped._streams["gate"].asked.clear()
+
+
+@pytest.mark.parametrize(
+    ("slot", "width", "step"),
+    [(1920, 1920, 1), (1920, 960, 2), (1920, 240, 8), (1920, 8, 8), (640, 480, 1), (640, 320, 2)],
+)
+def test_pictures_are_reduced_by_halves(slot: int, width: float, step: int) -> None:
+    assert step_for(slot, width) == step
+
+
+@pytest.mark.parametrize("step", [1, 2, 4, 8])
+def test_a_reduced_picture_looks_like_the_whole(step: int) -> None:
+    rows, columns = np.mgrid[0:67, 0:131]
+    pixels = np.stack([rows, columns, rows + columns], axis=2).astype(np.uint8)
+    small = reduced(pixels, step)
+    assert small.shape == (67 // step, 131 // step, 3)
+    expected = pixels[: 67 // step * step : step, : 131 // step * step : step].astype(float) + (step // 2) / 2
+    assert abs(small[..., :2] - expected[..., :2]).max() <= 1
+    assert (reduced(np.full((9, 9, 3), 255, np.uint8), step) == 255).all()
+    assert reduced(np.zeros((1, 9, 3), np.uint8), step).size
+
+
 def test_a_pipeline_that_ends_is_followed_by_the_next(worker: TapWorker, page: Page, tmp_path: Path) -> None:
     page.take(worker, 1)
     page.rings.clear()
@@ -239,8 +277,8 @@ def test_what_waits_is_bounded() -> None:
     tapped.newest("gate", WIDTH, SOURCE)
     shown = Shown(jpeg=b"x", width=1, height=1)
     for seq in range(2 * RECENT):
-        tapped.put("gate", f"gate/1/{seq}/main", shown)
-        tapped.put("nobody's", f"nobody's/1/{seq}/main", shown)
+        tapped.put("gate", f"gate/1/{seq}/main", shown, 8)
+        tapped.put("nobody's", f"nobody's/1/{seq}/main", shown, 8)
         tapped.note([recorded(event_of(seq, stream="gate", lane="other"))])
         tapped.note([recorded(event_of(seq, stream="nobody's"))])
     assert len(tapped._streams["gate"].waiting) == WAITING
@@ -251,7 +289,7 @@ def test_what_waits_is_bounded() -> None:
 def test_a_picture_that_is_old_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     tapped = Tapped()
     tapped.newest("gate", WIDTH, SOURCE)
-    tapped.put("gate", "gate/1/1/main", Shown(jpeg=b"x", width=1, height=1))
+    tapped.put("gate", "gate/1/1/main", Shown(jpeg=b"x", width=1, height=1), 8)
     tapped.note([recorded(event_of(1))])
     assert tapped.newest("gate", WIDTH, SOURCE) is not None
     monkeypatch.setattr(tapped_module, "FRESH_S", 0.0)

@@ -6,7 +6,6 @@ log's event, and the tap gives the picture alone.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import OrderedDict
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from framehop.types import EventRecord
-from framehop.web.stills import Shown
+from framehop.web.stills import EIGHTHS, Shown, eighths_for
 
 IDLE_S = 5.0  # a stream whose pictures nobody has asked for so long is not looked at any more
 FRESH_S = 2.0  # a picture that is older is no news: the log is asked
@@ -33,16 +32,24 @@ class Found(NamedTuple):
 
 @dataclass(slots=True)
 class _Watched:
-    """A stream that somebody looks at. `needed`: how wide its next picture has to be for any of those who wait for it; infinite
-    while nobody does. `slot_width`: of its pictures in the ring, 0 if that is not known. `waiting`: by the id of the event.
-    `newest_s`: when the newest was complete."""
+    """A stream that somebody looks at. `asked`: in how many eighths of the source its next picture is waited for. `slot_width`: of
+    its pictures in the ring, 0 if that is not known. `waiting`: by the id of the event, with their eighths. `newest_s`: when the
+    newest was complete."""
 
     asked_s: float
-    needed: float = math.inf
+    asked: set[int] = field(default_factory=set)
     slot_width: int = 0
-    waiting: OrderedDict[str, Shown] = field(default_factory=OrderedDict)
+    waiting: OrderedDict[str, tuple[Shown, int]] = field(default_factory=OrderedDict)
     newest: Found | None = None
+    newest_eighths: int = 0
     newest_s: float = 0.0
+
+    def has(self, eighths: int) -> bool:
+        """Whether the newest picture is of now, and large enough."""
+        return self.newest_eighths >= eighths and time.monotonic() - self.newest_s < FRESH_S
+
+    def complete(self, record: EventRecord, shown: Shown, eighths: int) -> None:
+        self.newest, self.newest_eighths, self.newest_s = Found(record, shown), eighths, time.monotonic()
 
 
 class Tapped:
@@ -64,12 +71,12 @@ class Tapped:
             if watched is None:
                 watched = self._streams[stream] = _Watched(time.monotonic())
             watched.asked_s = time.monotonic()
-            needed = ENOUGH * min(width or source_width, source_width)
-            if watched.slot_width and watched.slot_width < needed:
+            eighths = eighths_for(width, source_width)
+            if watched.slot_width and not _suffices(watched.slot_width, eighths, source_width):
                 return None
-            watched.needed = min(watched.needed, needed)
+            watched.asked.add(eighths)
             self._changed.notify_all()
-            return watched.newest if time.monotonic() - watched.newest_s < FRESH_S else None
+            return watched.newest if watched.has(eighths) else None
 
     def note(self, records: Sequence[EventRecord]) -> None:
         """Take what the log has got, in its order."""
@@ -79,8 +86,8 @@ class Tapped:
                     self._note(record, watched)
 
     def _note(self, record: EventRecord, watched: _Watched) -> None:
-        if (shown := watched.waiting.pop(record.event.event_id, None)) is not None:
-            _complete(watched, Found(record, shown))
+        if (waiting := watched.waiting.pop(record.event.event_id, None)) is not None:
+            watched.complete(record, *waiting)
             return
         self._recent[record.event.event_id] = record
         if len(self._recent) > RECENT:
@@ -112,27 +119,28 @@ class Tapped:
     def due(self) -> Collection[str]:
         """Return the streams of which somebody waits for the next picture."""
         with self._changed:
-            return [stream for stream, watched in self._streams.items() if watched.needed < math.inf]
+            return [stream for stream, watched in self._streams.items() if watched.asked]
 
-    def wants(self, stream: str, slot_width: int) -> bool:
-        """Note how wide pictures of a stream are in the ring; return whether one is still wanted."""
+    def wanted(self, stream: str, slot_width: int, source_width: int) -> int:
+        """Note how wide pictures of a stream are in the ring. Return in how many eighths of the source the one that has come is
+        wanted, the most that anybody waits for and the ring has; 0 if it is not."""
         with self._changed:
             watched = self._streams.get(stream)
             if watched is None:
-                return False
-            needed, watched.needed, watched.slot_width = watched.needed, math.inf, slot_width
-            return slot_width >= needed
+                return 0
+            asked, watched.asked, watched.slot_width = watched.asked, set(), slot_width
+            return max((eighths for eighths in asked if _suffices(slot_width, eighths, source_width)), default=0)
 
-    def put(self, stream: str, event_id: str, shown: Shown) -> None:
-        """Take a picture of the tap."""
+    def put(self, stream: str, event_id: str, shown: Shown, eighths: int) -> None:
+        """Take a picture of the tap, of which `wanted` has told the eighths."""
         with self._changed:
             watched = self._streams.get(stream)
             if watched is None:
                 return
             if (record := self._recent.pop(event_id, None)) is not None:
-                _complete(watched, Found(record, shown))
+                watched.complete(record, shown, eighths)
                 return
-            watched.waiting[event_id] = shown
+            watched.waiting[event_id] = shown, eighths
             if len(watched.waiting) > WAITING:
                 watched.waiting.popitem(last=False)
 
@@ -143,5 +151,5 @@ class Tapped:
             self._changed.notify_all()
 
 
-def _complete(watched: _Watched, found: Found) -> None:
-    watched.newest, watched.newest_s = found, time.monotonic()
+def _suffices(slot_width: int, eighths: int, source_width: int) -> bool:
+    return slot_width * EIGHTHS >= ENOUGH * eighths * source_width
