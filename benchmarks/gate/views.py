@@ -29,7 +29,7 @@ def frames_of(film: Path, fps: float) -> Iterator[Pixels]:
         for frame in container.decode(video=0):
             if frame.time is not None and frame.time >= due_s:
                 due_s += 1 / fps
-                yield frame.to_ndarray(format="rgb24")
+                yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 
 def parts(pixels: Pixels, columns: int, rows: int) -> list[Pixels]:

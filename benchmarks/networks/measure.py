@@ -28,7 +28,8 @@ def main() -> None:
     provider, model, name, tensors_at, runs, outputs_at, *outputs = sys.argv[1:]
     opened, tensors = session(provider, model), np.load(tensors_at)
     found = [opened.run(outputs, {name: tensor[None]}) for tensor in tensors]
-    np.savez(outputs_at, **{output: np.concatenate([run[at] for run in found]) for at, output in enumerate(outputs)})
+    stacked = {output: np.concatenate([run[at] for run in found]) for at, output in enumerate(outputs)}
+    np.savez(outputs_at, **stacked)  # type: ignore[arg-type]  NumPy's stub reserves the last keyword
 
     def work(count: int) -> None:
         for number in range(count):

@@ -81,9 +81,9 @@ def tutorial(script: Script, job: Job) -> Iterator[tuple[str, list[list[Any]]]]:
         if message is None or message.error():
             continue
         heard_s = time.monotonic()
-        key, headers = message.key().decode(), dict(message.headers())
-        name = f"{key}/{int(headers['ce_sequence'])}"
-        found = script.detect(message.value())
+        key, headers, value = (message.key() or b"").decode(), dict(message.headers() or ()), message.value() or b""
+        name = f"{key}/{int(headers['ce_sequence'] or 0)}"
+        found = script.detect(value)
         producer.produce(job["results_topic"], json.dumps({"frame": name, "objects": found}), key)
         producer.poll(0)
         yield name, found
