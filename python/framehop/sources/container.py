@@ -55,6 +55,7 @@ __all__ = [
     "packets_of",
     "rate_of",
     "reason_of",
+    "refuse_encrypted",
     "shape_in",
 ]
 
@@ -193,9 +194,14 @@ def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Ite
             raise SourceError(f"{path} cannot be read any further: {reason_of(error)}") from error
         if packet is None:
             return
-        if is_encrypted(packet):
-            raise SourceError(f"{path} is encrypted (DRM), and its key is not known here: give a copy that is not")
+        refuse_encrypted(packet, path)
         yield packet
+
+
+def refuse_encrypted(packet: Packet[VideoStream], path: Path) -> None:
+    """Raise SourceError if a film's packet is encrypted."""
+    if is_encrypted(packet):
+        raise SourceError(f"{path} is encrypted (DRM), and its key is not known here: give a copy that is not")
 
 
 def is_encrypted(packet: Packet[VideoStream]) -> bool:
