@@ -2,9 +2,12 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <tuple>
+#include <vector>
 
-#include "array.hpp"
 #include "hop.hpp"
 
 namespace framehop::python {
@@ -15,23 +18,22 @@ using wire::Reply;
 using ClientHandle = SocketHandle<hop::HopClient, hop::ClientEvents>;
 using Size = std::pair<std::uint32_t, std::uint32_t>;
 
-py::ssize_t box_count(const Reply& reply) { return static_cast<py::ssize_t>(reply.boxes.size()); }
-
-py::array_t<float> corners(const Reply& reply) {
-    auto array = owned_array<float>({box_count(reply), 4});
-    float* out = array.mutable_data();
-    for (const Box& box : reply.boxes) {
-        for (const float value : {box.x1, box.y1, box.x2, box.y2}) *out++ = value;
-    }
-    return array;
+// Returns one value per box. Lists, not arrays: a worker takes each value by itself, and need not load NumPy for them.
+template <class Of>
+auto each_of(const Reply& reply, Of of) {
+    std::vector<decltype(of(Box()))> values;
+    values.reserve(reply.boxes.size());
+    std::ranges::transform(reply.boxes, std::back_inserter(values), of);
+    return values;
 }
 
-template <class Value, Value Box::* member>
-py::array_t<Value> column(const Reply& reply) {
-    auto array = owned_array<Value>({box_count(reply)});
-    Value* out = array.mutable_data();
-    for (const Box& box : reply.boxes) *out++ = box.*member;
-    return array;
+auto corners(const Reply& reply) {
+    return each_of(reply, [](const Box& box) { return std::tuple(box.x1, box.y1, box.x2, box.y2); });
+}
+
+template <auto member>
+auto column(const Reply& reply) {
+    return each_of(reply, [](const Box& box) { return box.*member; });
 }
 
 template <auto member>
@@ -75,8 +77,8 @@ void register_reply(py::module_& module) {
         .def_property_readonly("status", [](const Reply& self) { return status_name(self.header.status); })
         .def_property_readonly("message", [](const Reply& self) { return self.text; })
         .def_property_readonly("boxes", &corners)
-        .def_property_readonly("scores", &column<float, &Box::confidence>)
-        .def_property_readonly("label_ids", &column<std::int32_t, &Box::label_id>)
+        .def_property_readonly("scores", &column<&Box::confidence>)
+        .def_property_readonly("label_ids", &column<&Box::label_id>)
         .def_property_readonly("model", &field<&Header::model>)
         .def_property_readonly("batch_size", &field<&Header::batch_size>)
         .def_property_readonly("hop_us", &field<&Header::hop_us>)

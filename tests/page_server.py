@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import framehop
+from framehop.web.news import StreamNews
 from tests.page_world import World, now_us, picture
 
 STATIC = Path(framehop.__file__).parent / "web" / "static"
@@ -73,6 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
         return not self.world.token or f"token={self.world.token}" in (self.headers["cookie"] or "")
 
     def do_POST(self) -> None:
+        if self.path.startswith("/api/v1/streams/"):
+            self._change(*self.path.split("/")[-2:])
+            return
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         right = body.get("token") == self.world.token
         cookie = {"set-cookie": f"token={self.world.token}; HttpOnly; SameSite=Strict"} if right else {}
@@ -80,11 +84,20 @@ class _Handler(BaseHTTPRequestHandler):
             204 if right else 401, b"" if right else b'{"error": "this is not the token"}', "application/json", cookie
         )
 
+    def _change(self, stream: str, change: str) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        if not self.world.controls:
+            self._json({"error": "this token may only look"}, 403)
+            return
+        self.world.streams[unquote(stream)].state = "paused" if change == "pause" else "running"
+        self._send(204, b"", "application/json")
+
     # ---- the answers
 
     def _session(self, rest: str, query: dict[str, list[str]]) -> None:
         """Tell it to everybody, as the real one does, and whether they may look at the rest."""
         said = {"log": "/data/log", "version": "0.1.0", "now_us": now_us(), "log_error": self.world.log_error}
+        said["read_only"] = not self.world.controls
         self._json(said | {"authenticated": self._may_look()})
 
     def _streams(self, rest: str, query: dict[str, list[str]]) -> None:
@@ -167,13 +180,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _live(self, rest: str, query: dict[str, list[str]]) -> None:
         self._head(200, "text/event-stream", {"connection": "close"})
         self.close_connection = True
+        news, told = StreamNews(self._look), 0
         try:
             while not self.world.gone:
-                self.wfile.write(f"event: streams\ndata: {json.dumps(self._all(query))}\n\n".encode())
-                self._tell_events(query)
+                news.look_again()
+                told, data = news.since(told, query.get("stream", []))
+                self.wfile.write(b"event: streams\ndata: %b\n\n" % data)
+                if query.get("events") != ["0"]:
+                    self._tell_events(query)
+                self.wfile.flush()
                 time.sleep(1)
         except OSError:
             return  # the page has gone
+
+    def _look(self) -> tuple[int, dict[str, Any]]:
+        return now_us(), {stream.name: stream.status() for stream in self.world.streams.values()}
 
     def _tell_events(self, query: dict[str, list[str]]) -> None:
         names = query.get("stream", list(self.world.streams)[:20])
@@ -181,7 +202,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.world.streams[name].event(self.world.streams[name].seq) for name in names if name in self.world.streams
         ]
         self.wfile.write(f"event: events\ndata: {json.dumps({'events': events})}\n\n".encode())
-        self.wfile.flush()
 
     # ---- sending
 

@@ -132,11 +132,13 @@ class Stream:
 
 @dataclass(kw_only=True)
 class World:
-    """All that the made-up server knows. `token`: what it asks for, if anything. `gone`: it answers nothing any more. `asked`: the
+    """All that the made-up server knows. `token`: what it asks for, if anything. `controls`: whether streams may be
+    changed. `gone`: it answers nothing any more. `asked`: the
     streams whose newest picture was asked for. `kept`: how many events of each stream there are."""
 
     streams: dict[str, Stream] = field(default_factory=dict)
     token: str = ""
+    controls: bool = False
     log_error: str = ""
     gone: bool = False
     kept: int = 320

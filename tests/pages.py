@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from framehop.log import LogAt, LogOptions, open_log
 from framehop.testing.synthetic import jpeg
 from framehop.timing import now_us
 from framehop.types import DetectedObject, Event, Frame, FrameKey, FrameRecord, Outcome
+from framehop.web.access import Token
 from framehop.web.server import Address, PageServer
 from tests.logs import TIMEOUT_S, make_event, marks_after, read
 from tests.waiting import until
@@ -36,8 +37,10 @@ class Filled:
         outcome: Outcome = "detected",
         reason: str = "",
         content_type: str = "image/jpeg",
+        keyframes: Collection[int] | None = None,
     ) -> list[Event]:
-        """Put pictures into a new epoch of a stream, and an event for each."""
+        """Put pictures into a new epoch of a stream, and an event for each. `keyframes`: the seqs of those that can be decoded by
+        themselves; None for all."""
         pictures = [jpeg()] if pictures is None else pictures
         with (
             open_log(self.path, options=self.options) as log,
@@ -56,6 +59,7 @@ class Filled:
                     width=64,
                     height=48,
                     content_type=content_type,
+                    keyframe=keyframes is None or seq in keyframes,
                 )
                 assert writer.append(frame)
             assert writer.flush(TIMEOUT_S)
@@ -80,10 +84,10 @@ def _event(record: FrameRecord, labels: tuple[str, ...], outcome: Outcome, reaso
 
 
 @contextmanager
-def client_of(path: Path, *, token: str = "", host: str = "127.0.0.1") -> Iterator[httpx.Client]:
+def client_of(path: Path, *, tokens: Sequence[Token] = (), host: str = "127.0.0.1") -> Iterator[httpx.Client]:
     """Serve the log at `path` to a client on this host."""
     with (
-        PageServer(LogAt.of(path), Address(host=host, port=0, token=token)) as page,
+        PageServer(LogAt.of(path), Address(host=host, port=0, tokens=tuple(tokens))) as page,
         httpx.Client(base_url=f"http://127.0.0.1:{page.port}", timeout=60, trust_env=False) as client,
     ):
         yield client

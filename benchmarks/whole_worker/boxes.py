@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from benchmarks.accuracy.scoring import iou
 from benchmarks.harness.processes import BenchmarkError
 from benchmarks.whole_worker.results import Box, Found
 
@@ -11,6 +12,12 @@ from benchmarks.whole_worker.results import Box, Found
 # of a score and two of a pixel. Both effects are far below these.
 SCORE_TOLERANCE = 0.001
 SIDE_TOLERANCE = 0.05  # pixels of the source
+
+
+# Scripts decode at full size and resize otherwise, which moves this network's scores by up to .066 and its boxes by some pixels.
+SURE = 0.1  # above the threshold: a box that both sides must have
+SAME_PLACE = 0.5  # intersection over union
+LEAST_AGREEMENT = 0.95  # two boxes on one object change places in the suppression now and then
 
 
 class Comparison(NamedTuple):
@@ -32,6 +39,26 @@ def compare(ours: Found, theirs: Found, *, threshold: float, peer: str) -> Compa
         equal += pairs
         borderline += len(alone)
     return Comparison(equal, borderline)
+
+
+def agreement(ours: Found, theirs: Found, *, threshold: float, peer: str) -> float:
+    """Return the share of the sure boxes of either side, in the frames of `theirs`, that the other side has too: the same label
+    in the same place. Raises BenchmarkError where that is too little, or there is nothing to compare."""
+    sure = alike = 0
+    for frame, boxes in theirs.items():
+        if frame not in ours:
+            raise BenchmarkError(f"framehop has no event for {frame}")
+        for these, those in ((ours[frame], boxes), (boxes, ours[frame])):
+            wanted = [box for box in these if box.score >= threshold + SURE]
+            sure += len(wanted)
+            alike += sum(any(_same_object(box, other) for other in those) for box in wanted)
+    if alike < LEAST_AGREEMENT * sure or not sure:
+        raise BenchmarkError(f"{peer} and framehop agree in {alike} of {sure} sure boxes: the figures are void")
+    return alike / sure
+
+
+def _same_object(a: Box, b: Box) -> bool:
+    return a.label_id == b.label_id and iou(a.sides, b.sides) >= SAME_PLACE
 
 
 def _match(ours: list[Box], theirs: list[Box]) -> tuple[int, list[Box]]:

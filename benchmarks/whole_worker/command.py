@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import subprocess
 import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,10 +16,12 @@ import msgspec
 from benchmarks.harness.carrying_out import carry_out, say
 from benchmarks.harness.machine import Load, Others, before, describe, during, look
 from benchmarks.harness.processes import ROOT, BenchmarkError, run_fresh
-from benchmarks.whole_worker.boxes import SCORE_TOLERANCE, SIDE_TOLERANCE, compare
-from benchmarks.whole_worker.report import OURS, markdown, summarise
+from benchmarks.whole_worker.boxes import SCORE_TOLERANCE, SIDE_TOLERANCE, agreement, compare
+from benchmarks.whole_worker.on_kafka import InKafka
+from benchmarks.whole_worker.report import IN_KAFKA, OURS, TUTORIAL, markdown, summarise
 from benchmarks.whole_worker.results import Result, Round, Run, Workload
-from benchmarks.whole_worker.workload import MODEL, PICTURES, make_log
+from benchmarks.whole_worker.scripted import SCRIPTS, Scripts
+from benchmarks.whole_worker.workload import MODEL, PICTURES, make_log, read_items
 from framehop._core import __version__ as framehop_build
 from framehop.inference import load_model
 
@@ -27,6 +32,8 @@ PEERS = {
     "bare, batch 8, decode pool": ["--batch", "8", "--pool"],
     "bare, a thread per core": ["--lanes"],
 }
+Program = Callable[[int], Run]  # of the number of the round
+Stages = Callable[[], dict[str, float]]
 STAGES = "stages alone"
 PACKAGE = "benchmarks.whole_worker"
 SLACK = 32  # frames: the commits at which a measurement begins and ends may each bring some more than were waited for
@@ -36,11 +43,11 @@ VERSIONS = ("onnxruntime", "numpy", "pyzmq", "apsw", "msgspec", "scikit-image")
 def main() -> int:
     options = arguments()
 
-    def measure(started_at: datetime) -> Result:
+    def measured(started_at: datetime) -> Result:
         with tempfile.TemporaryDirectory(prefix="framehop-bench-") as directory:
             return benchmark(options, Path(directory) / "log", started_at)
 
-    return carry_out("pipeline", options, Result, measure, markdown)
+    return carry_out("pipeline", options, Result, measured, markdown)
 
 
 def arguments() -> argparse.Namespace:
@@ -51,22 +58,54 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="of the JPEGs [1280x720]")
     parser.add_argument("--slots", type=_positive, default=32, help="pictures in the worker's ring [32]")
     parser.add_argument("--max-batch", type=_positive, default=8, help="framehop's most pictures in one inference [8]")
+    parser.add_argument("--peers-python", metavar="PYTHON", help="an interpreter for the scripts of users, too")
+    parser.add_argument("--kafka", action="store_true", help="with --peers-python: through a broker as well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/pipeline-DATE.json")
     parser.add_argument(
         "--show", type=Path, metavar="FILE", help="print the table of a result kept before, run nothing"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.kafka and not options.peers_python:
+        parser.error("--kafka compares with a script, and needs --peers-python")
+    return options
 
 
 def benchmark(options: argparse.Namespace, log: Path, started_at: datetime) -> Result:
     load = prepare(options, log)
+    with ExitStack() as stack:
+        everyone = programs(options, log, load, stack)
+        return measure(options.rounds, load, everyone, partial(stages_alone, log, load), started_at)
+
+
+def programs(options: argparse.Namespace, log: Path, load: Workload, stack: ExitStack) -> dict[str, Program]:
+    """Return who runs, by name: a function that carries out the run of a round."""
+    found: dict[str, Program] = {OURS: partial(run_ours, log, load)}
+    for name, words in PEERS.items():
+        found[name] = partial(run_bare, log, load, words)
+    if options.peers_python:
+        items = read_items(log, load.lead, load.frames)
+        scripts = Scripts(options.peers_python, log.parent / "pictures", items, model=load.model)
+        found |= {name: partial(run_script, scripts, what) for name, what in SCRIPTS.items()}
+        if options.kafka:
+            broker = stack.enter_context(InKafka(load, scripts))
+            found |= {name: partial(broker.run, name) for name in (IN_KAFKA, TUTORIAL)}
+    return found
+
+
+def stages_alone(log: Path, load: Workload) -> dict[str, float]:
+    return msgspec.json.decode(run_fresh(f"{PACKAGE}.stages", *_span(log, load)), type=dict[str, float])
+
+
+def measure(
+    count: int, load: Workload, everyone: dict[str, Program], stages_of: Stages, started_at: datetime
+) -> Result:
     warnings: list[str] = []
     rounds = []
-    for number in range(options.rounds):
+    for number in range(count):
         seen = look()
         warnings += warn(before(seen, first=number == 0))
-        say(f"round {number + 1} of {options.rounds}")
-        rounds.append(one_round(log, load, number, seen))
+        say(f"round {number + 1} of {count}")
+        rounds.append(one_round(everyone, stages_of, number, seen))
         warnings += warn(during(rounds[-1].others_busy_cores))
     machine = describe(VERSIONS, ROOT, {"framehop": framehop_build})
     return Result(
@@ -109,9 +148,9 @@ def prepare(options: argparse.Namespace, log: Path) -> Workload:
     )
 
 
-def one_round(log: Path, load: Workload, number: int, seen: Load) -> Round:
+def one_round(everyone: dict[str, Program], stages_of: Stages, number: int, seen: Load) -> Round:
     """Everyone once, each in a fresh process; every other round backwards, so that a drift of the machine favours nobody."""
-    order = [OURS, *PEERS, STAGES]
+    order = [*everyone, STAGES]
     if number % 2:
         order.reverse()
     runs: dict[str, Run] = {}
@@ -120,9 +159,11 @@ def one_round(log: Path, load: Workload, number: int, seen: Load) -> Round:
         for name in order:
             say(f"  {name}")
             if name == STAGES:
-                stages = msgspec.json.decode(run_fresh(f"{PACKAGE}.stages", *_span(log, load)), type=dict[str, float])
+                stages = stages_of()
             else:
-                runs[name] = one_run(name, log, load)
+                runs[name] = everyone[name](number)
+                measured = runs[name].measured
+                say(f"    {measured.fps:.1f} frames/s, {measured.cpu_ms_per_frame:.2f} CPU-ms per frame")
     equal, borderline = same_boxes(runs)
     return Round(
         load=seen,
@@ -133,27 +174,48 @@ def one_round(log: Path, load: Workload, number: int, seen: Load) -> Round:
         compared=equal,
         borderline=borderline,
         others_busy_cores=others.busy_cores,
+        agreement=agreements(runs),
     )
 
 
-def one_run(name: str, log: Path, load: Workload) -> Run:
-    if name == OURS:
-        printed = run_fresh(f"{PACKAGE}.ours", str(log), msgspec.json.encode(load).decode())
-    else:
-        printed = run_fresh(f"{PACKAGE}.bare", *_span(log, load), *PEERS[name])
-    run = msgspec.json.decode(printed, type=Run)
-    say(f"    {run.measured.fps:.1f} frames/s, {run.measured.cpu_ms_per_frame:.2f} CPU-ms per frame")
-    return run
+def run_ours(log: Path, load: Workload, _number: int) -> Run:
+    return heard(f"{PACKAGE}.ours", str(log), msgspec.json.encode(load).decode())
+
+
+def run_bare(log: Path, load: Workload, words: list[str], _number: int) -> Run:
+    return heard(f"{PACKAGE}.bare", *_span(log, load), *words)
+
+
+def run_script(scripts: Scripts, what: str, _number: int) -> Run:
+    return scripts.run(what)
+
+
+def heard(module: str, *args: str) -> Run:
+    return msgspec.json.decode(run_fresh(module, *args), type=Run)
 
 
 def same_boxes(runs: dict[str, Run]) -> tuple[int, int]:
-    """Assert that every peer found what framehop found; returns how many boxes were equal, and how many borderline."""
-    threshold = load_model(MODEL).overrides.score_threshold or 0.0
-    found = [compare(runs[OURS].found, runs[name].found, threshold=threshold, peer=name) for name in PEERS]
+    """Assert that whoever has framehop's pixels found what framehop found; returns how many boxes were equal, and how many
+    borderline."""
+    exact = [name for name in runs if name in {*PEERS, IN_KAFKA}]
+    found = [compare(runs[OURS].found, runs[name].found, threshold=threshold(), peer=name) for name in exact]
     equal = sum(each.equal for each in found)
     if equal == 0:
         raise BenchmarkError("nobody found anything: the comparison means nothing")
     return equal, sum(each.borderline for each in found)
+
+
+def agreements(runs: dict[str, Run]) -> dict[str, float]:
+    """Assert that the scripts found the objects that framehop found; returns the share of them that both have."""
+    return {
+        name: agreement(runs[OURS].found, runs[name].found, threshold=threshold(), peer=name)
+        for name in runs
+        if name in {*SCRIPTS, TUTORIAL}
+    }
+
+
+def threshold() -> float:
+    return load_model(MODEL).overrides.score_threshold or 0.0
 
 
 def filesystem(path: Path) -> str:

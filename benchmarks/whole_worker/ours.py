@@ -44,17 +44,27 @@ class Sample(NamedTuple):
 
 def run(log: Path, load: Workload) -> Run:
     """One run on a copy of `log`, beside it, which holds `lead + frames + tail` frames."""
-    children_before = _children_cpu_s()
     with tempfile.TemporaryDirectory(dir=log.parent) as directory:
         copy = Path(directory) / "log"
         shutil.copytree(log, copy)
-        with _detect(copy, load) as process, open_log(copy, create=False) as opened, opened.events() as reader:
-            first, last = _watch(reader, process, load)
-            _events_by(load.lead + load.frames + load.tail, last.events, reader, process)
-            process.send_signal(signal.SIGTERM)
-            if process.wait(DEADLINE_S) != 0:
-                raise BenchmarkError(f"framehop detect ended with status {process.returncode}")
-        found, batches = _found(copy, load)
+        return run_on(str(copy), load, "main")
+
+
+def run_on(log: str, load: Workload, lane: str) -> Run:
+    """One run on `log` itself, in an event lane that it has no events of."""
+    children_before = _children_cpu_s()
+    with (
+        _detect(log, load, lane) as process,
+        open_log(log, create=False) as opened,
+        opened.events() as reader,
+    ):
+        events = Events(reader, process, lane)
+        first, last = _watch(events, load)
+        events.by(load.lead + load.frames + load.tail)
+        process.send_signal(signal.SIGTERM)
+        if process.wait(DEADLINE_S) != 0:
+            raise BenchmarkError(f"framehop detect ended with status {process.returncode}")
+    found, batches = _found(log, load, lane)
     measured = Measured(
         frames=last.events - first.events,
         wall_s=(last.at_us - first.at_us) / 1e6,
@@ -68,14 +78,39 @@ def run(log: Path, load: Workload) -> Run:
     return Run(measured=measured, found=found, notes=notes)
 
 
+class Events:
+    """Follows the events of a lane. `count`: how many there are so far."""
+
+    def __init__(self, reader: EventReader, process: subprocess.Popen[bytes], lane: str) -> None:
+        self.process = process
+        self.count = 0
+        self._reader, self._lane = reader, lane
+
+    def by(self, events: int) -> int:
+        """Follow the log on to the first commit by which there are `events`; return when the log took the last of them."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline_s:
+            read = self._reader.poll(_READ, _POLL_S)
+            records = [record for record in read if record.event.lane == self._lane]
+            self.count += len(records)
+            if records and self.count >= events:
+                return records[-1].appended_us
+            if not read and self.process.poll() is not None:
+                status = self.process.returncode
+                raise BenchmarkError(f"framehop detect ended with status {status} after {self.count} events")
+        raise BenchmarkError(f"framehop detect wrote {self.count} events in {DEADLINE_S:.0f} s, not {events}")
+
+
 @contextmanager
-def _detect(log: Path, load: Workload) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "framehop", "detect", "--log", str(log), "--until-idle", str(ABANDONED_S)]
+def _detect(log: str, load: Workload, lane: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "framehop", "detect", "--log", log, "--until-idle", str(ABANDONED_S)]
     command += [
         "--model",
         load.model,
         "--provider",
         "cpu",
+        "--lane",
+        lane,
         "--slots",
         str(load.slots),
         "--max-batch",
@@ -93,9 +128,9 @@ def _detect(log: Path, load: Workload) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _watch(reader: EventReader, process: subprocess.Popen[bytes], load: Workload) -> tuple[Sample, Sample]:
-    first = _sample_at(load.lead, Sample(0, 0, {}, 0.0), reader, process)
-    last = _sample_at(first.events + load.frames, first, reader, process)
+def _watch(events: Events, load: Workload) -> tuple[Sample, Sample]:
+    first = _sample_at(load.lead, events)
+    last = _sample_at(first.events + load.frames, events)
     if last.events > load.lead + load.frames + load.tail - load.slots:
         raise BenchmarkError(
             f"the log ran dry during the measurement, after {last.events} events: use more frames, or fewer slots"
@@ -103,32 +138,20 @@ def _watch(reader: EventReader, process: subprocess.Popen[bytes], load: Workload
     return first, last
 
 
-def _sample_at(events: int, before: Sample, reader: EventReader, process: subprocess.Popen[bytes]) -> Sample:
-    count, at_us = _events_by(events, before.events, reader, process)
-    return Sample(count, at_us, cpu_by_process(process.pid), time.process_time())
+def _sample_at(count: int, events: Events) -> Sample:
+    at_us = events.by(count)
+    return Sample(events.count, at_us, cpu_by_process(events.process.pid), time.process_time())
 
 
-def _events_by(events: int, count: int, reader: EventReader, process: subprocess.Popen[bytes]) -> tuple[int, int]:
-    """Follow the log from `count` events on to the first commit by which there are `events`: how many there are then, and when
-    the log took the last of them."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline_s:
-        records = reader.poll(_READ, _POLL_S)
-        count += len(records)
-        if records and count >= events:
-            return count, records[-1].appended_us
-        if not records and process.poll() is not None:
-            raise BenchmarkError(f"framehop detect ended with status {process.returncode} after {count} events")
-    raise BenchmarkError(f"framehop detect wrote {count} events in {DEADLINE_S:.0f} s, not {events}")
-
-
-def _found(log: Path, load: Workload) -> tuple[Found, float]:
+def _found(log: str, load: Workload, lane: str) -> tuple[Found, float]:
     """Boxes of every frame, which all must have their one event; and the mean batch as a frame saw it."""
     found: Found = {}
     batches = 0.0
     with open_log(log, create=False) as opened, opened.events() as reader:
         for record in reader:
             event = record.event
+            if event.lane != lane:
+                continue
             if event.outcome != "detected":
                 raise BenchmarkError(f"{event.event_id} is {event.outcome}: {event.reason}")
             found[name_of(event.key)] = _boxes(event)
@@ -148,10 +171,10 @@ def _children_cpu_s() -> float:
 
 
 def main() -> int:
-    """Arguments: the log, and the workload as JSON."""
-    log, load = Path(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=Workload)
+    """Arguments: the log, the workload as JSON, and a lane to run in the log itself, not in a copy."""
+    log, load, lane = sys.argv[1], msgspec.json.decode(sys.argv[2], type=Workload), sys.argv[3:]
     try:
-        sys.stdout.buffer.write(msgspec.json.encode(run(log, load)))
+        sys.stdout.buffer.write(msgspec.json.encode(run_on(log, load, lane[0]) if lane else run(Path(log), load)))
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1

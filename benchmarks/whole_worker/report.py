@@ -9,6 +9,7 @@ from benchmarks.whole_worker.results import Measured, Result, Round, Summary
 from benchmarks.whole_worker.stages import INFER, OTHERS
 
 OURS = "framehop"
+IN_KAFKA, TUTORIAL = "framehop, Kafka", "script, Kafka tutorial"
 
 
 def raw_stages(rounds: Sequence[Round]) -> list[str]:
@@ -20,14 +21,16 @@ def raw_stages(rounds: Sequence[Round]) -> list[str]:
 def summarise(rounds: Sequence[Round], cores: int) -> Summary:
     raw = raw_stages(rounds)
     names = sorted(rounds[0].runs, key=lambda name: (name != OURS, name))
-    peers = [name for name in names if name != OURS]
+    peers = {name: IN_KAFKA if name == TUTORIAL else OURS for name in names if name != OURS}
     return Summary(
         fps={name: spread(each.runs[name].fps for each in rounds) for name in names},
         cpu_ms_per_frame={name: spread(each.runs[name].cpu_ms_per_frame for each in rounds) for name in names},
-        fps_ratio={name: spread(each.runs[OURS].fps / each.runs[name].fps for each in rounds) for name in peers},
+        fps_ratio={
+            name: spread(each.runs[us].fps / each.runs[name].fps for each in rounds) for name, us in peers.items()
+        },
         cpu_ratio={
-            name: spread(each.runs[OURS].cpu_ms_per_frame / each.runs[name].cpu_ms_per_frame for each in rounds)
-            for name in peers
+            name: spread(each.runs[us].cpu_ms_per_frame / each.runs[name].cpu_ms_per_frame for each in rounds)
+            for name, us in peers.items()
         },
         efficiency={name: spread(efficiency(each.runs[name], each, raw, cores) for each in rounds) for name in names},
         stages_cpu_ms={name: spread(each.stages[name] for each in rounds) for name in (*OTHERS, *INFER)},

@@ -47,7 +47,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: CPU-ms per frame of each stage alone. `order`: of the processes. `compared`: boxes found equal.
-    `borderline`: boxes that only one side has, because their score is the threshold within the tolerance."""
+    `borderline`: boxes that only one side has, because their score is the threshold within the tolerance. `agreement`: by script,
+    the share of the sure boxes that it and framehop both have."""
 
     load: Load
     order: list[str]
@@ -57,6 +58,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     compared: int
     borderline: int
     others_busy_cores: float
+    agreement: dict[str, float] = {}
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +78,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Medians and ranges over the rounds. `fps_ratio`, `cpu_ratio`: framehop over the named peer, of the same round: more
-    frames/s is better above 1, CPU per frame better below 1. `efficiency`: fps × Σ stages ÷ cores, 1 is all there is."""
+    frames/s is better above 1, CPU per frame better below 1. For the script that reads from Kafka it is framehop in
+    Kafka. `efficiency`: fps × Σ stages ÷ cores, 1 is all there is."""
 
     fps: dict[str, Spread]
     cpu_ms_per_frame: dict[str, Spread]

@@ -25,14 +25,14 @@ class Item(NamedTuple):
     payload: bytes
 
 
-def make_log(path: Path, *, frames: int, streams: int, width: int, height: int) -> int:
+def make_log(where: Path | str, *, frames: int, streams: int, width: int, height: int) -> int:
     """Append `frames` JPEGs, stream after stream in turn; returns their bytes.
 
     Every stream cuts from one picture to the next with each frame. So any stretch of the log has the same mix of pictures, in
     whatever order the streams are read.
     """
     total = 0
-    with open_log(path) as log, log.writer() as writer:
+    with open_log(where) as log, log.writer() as writer:
         epochs = {name: writer.open_stream(name, source="benchmark", finite=True).epoch for name in _names(streams)}
         for place, payload in enumerate(islice(pictures(streams, width, height), frames)):
             stream = _names(streams)[place % streams]
@@ -41,10 +41,10 @@ def make_log(path: Path, *, frames: int, streams: int, width: int, height: int) 
                 key=key, payload=payload, captured_us=key.epoch, received_us=key.epoch, width=width, height=height
             )
             if not writer.append(frame, timeout_s=_FLUSH_S):
-                raise BenchmarkError(f"the log in {path} takes no frames: {writer.stalled}")
+                raise BenchmarkError(f"the log in {where} takes no frames: {writer.stalled}")
             total += len(payload)
         if not writer.flush(_FLUSH_S):
-            raise BenchmarkError(f"the log in {path} did not acknowledge its frames: {writer.stalled}")
+            raise BenchmarkError(f"the log in {where} did not acknowledge its frames: {writer.stalled}")
     return total
 
 

@@ -511,12 +511,13 @@ class HopReply:
     def message(self) -> str:
         """The reason of a failure; else empty."""
     @property
-    def boxes(self) -> NDArray[np.float32]:
-        """float32 [N, 4]: x1, y1, x2, y2 in pixels of the source picture."""
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """x1, y1, x2, y2 of each box, in pixels of the source picture."""
     @property
-    def scores(self) -> NDArray[np.float32]: ...
+    def scores(self) -> list[float]:
+        """The confidence of each box, 0–1."""
     @property
-    def label_ids(self) -> NDArray[np.int32]: ...
+    def label_ids(self) -> list[int]: ...
     @property
     def model(self) -> int:
         """The detector's number for the model that looked at the picture, from 1; 0 when none did."""

@@ -10,18 +10,16 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import quote
 
 import msgspec
-import yaml
 from msgspec.structs import replace
 
 from framehop import _core
 from framehop.errors import ConfigError
-from framehop.inference import Provider
-from framehop.inference.engine_options import EngineOptions
-from framehop.inference.preprocess import Preprocess
+from framehop.inference.engine_options import EngineOptions, Preprocess
+from framehop.inference.providers import Provider
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.motion import Motion, When
 from framehop.policies import Policy, check_policies
@@ -30,6 +28,9 @@ from framehop.regions import Regions, check_regions
 from framehop.sources import SourceSpec, StreamConfig, expand
 from framehop.strict import to_struct
 from framehop.tracked import Track, Written, check_tracks, parse_track
+
+if TYPE_CHECKING:
+    import yaml
 
 MIB = 1 << 20
 
@@ -234,6 +235,8 @@ class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 def load_config(path: Path) -> FileConfig:
     """Read a YAML file. A value may be `{env: NAME}` or `{file: PATH}`, so that secrets stay where they are kept; relative paths
     start at the configuration's directory. Raises ConfigError naming the file, the key and what is allowed."""
+    import yaml
+
     try:
         data = _resolved(_parsed(path) or {}, path, "")
     except OSError as error:
@@ -264,6 +267,8 @@ def _read(path: Path) -> bytes:
 
 def _place_of(error: yaml.YAMLError) -> str:
     """Name the place of a YAML error without quoting the line, as YAML's own message does: it may hold a password."""
+    import yaml
+
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return (
             f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem or 'broken'}"
@@ -286,6 +291,8 @@ def _rooted(config: FileConfig, root: Path) -> FileConfig:
 
 
 def _parsed(path: Path) -> object:
+    import yaml
+
     text = _read(path)
     try:
         return yaml.safe_load(text)

@@ -6,7 +6,6 @@ import json
 import shlex
 import shutil
 import sys
-from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +25,8 @@ def _pip() -> str:
 
 def _origin() -> dict[str, object]:
     """Read what the installer noted (PEP 610); empty if framehop came from an index or the origin is unknown."""
+    from importlib import metadata  # loads a parser of mail, for a message that is seldom read
+
     try:
         noted = json.loads(metadata.distribution("framehop").read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, ValueError):

@@ -63,7 +63,13 @@ def _format(cluster: Cluster, broker: Broker, jars: Path, passwords: dict[str, s
 
 
 def _common(cluster: Cluster, jars: Path) -> list[str]:
-    return [f"-Dlog4j2.configurationFile={cluster.data / 'log4j2.properties'}", "-cp", f"{jars}/*"]
+    return [*_kept(jars), f"-Dlog4j2.configurationFile={cluster.data / 'log4j2.properties'}", "-cp", f"{jars}/*"]
+
+
+def _kept(jars: Path) -> list[str]:
+    """Return the option for the archive of classes that scripts/test has made beside the jars, if it has."""
+    archive = jars / "classes.jsa"
+    return [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
 
 
 def _controllers(cluster: Cluster) -> str:

@@ -15,8 +15,8 @@ from framehop.errors import ConfigError
 from framehop.inference import load_model, sample_picture
 from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.spec import NmsSpec
-from framehop.inference.tiles import Pixels, Size
-from framehop.inference.tiling import Tiling
+from framehop.inference.tiles import Size
+from framehop.inference.tiling import Pixels, Tiling
 from framehop.types import BatchTimings, Detections, Need
 from tests import tiny_model
 from tests.tiny_model import picture

@@ -66,9 +66,8 @@ def test_a_descriptor_goes_out_and_its_boxes_come_back(server: HopServer, client
     )
     (reply,) = take_replies(client, 1)
     assert (reply.slot, reply.generation, reply.status, reply.message) == (3, 1, "ok", "")
-    for sent, came in ((boxes, reply.boxes), (scores, reply.scores), (labels, reply.label_ids)):
-        assert came.dtype == sent.dtype
-        np.testing.assert_array_equal(came, sent)
+    assert reply.boxes == [(1.5, 2.0, 3.0, 4.0), (5.0, 6.0, 7.0, 8.0)]
+    assert (reply.scores, reply.label_ids) == ([0.25, 1.0], [0, 90])
     assert (reply.batch_size, reply.model, reply.wait_us, reply.preprocess_us, reply.infer_us) == (5, 3, 1, 2, 3)
     assert reply.postprocess_us == 2**32 - 1, "a time too long for its field saturates"
 
@@ -81,11 +80,10 @@ def test_a_failure_carries_its_reason(server: HopServer, client: HopClient, stat
     assert server.reply(request, status=status, message="why é")  # type: ignore[arg-type]
     (reply,) = take_replies(client, 1)
     assert (reply.status, reply.message) == (status, "why é")
-    assert reply.boxes.shape == (0, 4)
-    assert len(reply.scores) == len(reply.label_ids) == 0
+    assert (reply.boxes, reply.scores, reply.label_ids) == ([], [], [])
 
 
-def test_replies_own_their_arrays(server: HopServer, client: HopClient) -> None:
+def test_what_a_reply_gives_outlives_it(server: HopServer, client: HopClient) -> None:
     greet(server, client)
     client.send(refs(1), sizes(1))
     boxes, scores, labels = rows(4096)
@@ -94,8 +92,7 @@ def test_replies_own_their_arrays(server: HopServer, client: HopClient) -> None:
     kept = reply.boxes
     del reply
     client.close()
-    assert kept.flags.owndata
-    np.testing.assert_array_equal(kept, boxes)
+    np.testing.assert_array_equal(np.array(kept, np.float32), boxes)
 
 
 def test_credits_bound_what_is_unanswered(server: HopServer, client: HopClient) -> None:

@@ -186,8 +186,26 @@ def test_a_tensor_of_the_runtime_is_read_where_it_lies(tmp_path: Path, first: in
     assert numbers(session.run(lent(batch(5))[1:4])) == [2, 3, 4]
 
 
-@pytest.mark.parametrize("wrap", [lambda pixels: pixels, lent, lambda pixels: lent(pixels)[0:2]])
-def test_a_batch_is_not_copied_on_the_way_in(
+def test_an_array_is_copied_on_no_way_where_the_network_runs_on_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, pixels, fed = session_of(tmp_path, echo(), ["same"]), batch(3), []
+    run = onnxruntime.InferenceSession.run
+
+    def noted(self: Any, outputs: list[str], feeds: dict[str, Any]) -> Any:
+        fed.append(feeds["image"])
+        return run(self, outputs, feeds)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", noted)
+    [found] = session.run(pixels)
+    assert [np.shares_memory(each, pixels) for each in fed] == [True]
+    assert not found.outputs["same"].flags.owndata, "it lies in the runtime's memory"
+    assert not np.shares_memory(found.outputs["same"], pixels)
+    assert found.outputs["same"].flags.writeable
+
+
+@pytest.mark.parametrize("wrap", [lent, lambda pixels: lent(pixels)[0:2]])
+def test_a_tensor_of_the_runtime_is_not_copied_on_the_way_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrap: Callable[[Any], Any]
 ) -> None:
     """The pixels change after they were lent and before the run."""
@@ -291,14 +309,14 @@ def short_of_memory(monkeypatch: pytest.MonkeyPatch, rows: int, words: str) -> l
     tried: list[int] = []
 
     def limited(
-        session: onnxruntime.InferenceSession, feeds: Mapping[str, Any], outputs: Sequence[str]
+        session: onnxruntime.InferenceSession, feeds: Mapping[str, Any], outputs: Sequence[str], *, on_cpu: bool
     ) -> dict[str, Any]:
         tried.append(len(feeds["image"]))
         if tried[-1] >= rows:
             raise RuntimeError(words)
-        return binding.run_bound(session, feeds, outputs)
+        return binding.run_tensors(session, feeds, outputs, on_cpu=on_cpu)
 
-    monkeypatch.setattr(onnx, "run_bound", limited)
+    monkeypatch.setattr(onnx, "run_tensors", limited)
     return tried
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.harness.machine import Load, before, during
 from benchmarks.harness.processes import BenchmarkError, cpu_by_process
-from benchmarks.whole_worker.boxes import compare
+from benchmarks.whole_worker.boxes import agreement, compare
 from benchmarks.whole_worker.command import PEERS, STAGES, same_boxes
-from benchmarks.whole_worker.report import OURS, summarise
+from benchmarks.whole_worker.report import IN_KAFKA, OURS, TUTORIAL, summarise
 from benchmarks.whole_worker.results import Box, Measured, Result, Round, Run
 from benchmarks.whole_worker.stages import INFER, OTHERS
 
@@ -86,6 +86,51 @@ def test_nothing_found_by_anyone_is_no_comparison() -> None:
         same_boxes({name: Run(measured=measured(1.0), found={"a/0": []}) for name in (OURS, *PEERS)})
 
 
+# ---------------------------------------------------------------- the objects of scripts
+
+
+def agreed(ours: list[Box], theirs: list[Box]) -> float:
+    return agreement({"a/0": ours, "a/1": [CAT] * 38}, {"a/0": theirs, "a/1": [CAT] * 38}, threshold=0.5, peer="script")
+
+
+def test_objects_in_the_same_place_agree_though_their_pixels_were_others() -> None:
+    assert agreed([CAT], [moved(CAT, score=-0.1, side=20.0)]) == 1.0
+
+
+def test_a_weak_object_may_be_on_one_side_only() -> None:
+    assert agreed([CAT, moved(CAT, score=-0.25, label_id=1)], [CAT]) == 1.0
+
+
+def test_few_others_are_counted_and_many_make_the_figures_void() -> None:
+    other = moved(CAT, label_id=1)
+    assert agreed([CAT, other], [CAT, moved(CAT, side=60.0)]) == pytest.approx(78 / 80)
+    with pytest.raises(BenchmarkError, match="script and framehop agree in 76 of 82 sure boxes"):
+        agreed([other, other, other], [moved(CAT, side=60.0)] * 3)
+
+
+def test_a_script_that_found_nothing_is_no_comparison() -> None:
+    with pytest.raises(BenchmarkError, match="0 of 0"):
+        agreement({"a/0": []}, {"a/0": []}, threshold=0.5, peer="script")
+    with pytest.raises(BenchmarkError, match="no event for a/0"):
+        agreement({}, {"a/0": [CAT]}, threshold=0.5, peer="script")
+
+
+def test_a_broker_is_no_peer_without_its_scripts() -> None:
+    done = command("--kafka")
+    assert done.returncode == 2
+    assert "--peers-python" in done.stderr
+
+
+def test_an_interpreter_without_the_scripts_libraries_is_named(tmp_path: Path) -> None:
+    empty = tmp_path / "python"
+    empty.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    empty.chmod(0o755)
+    small = ["--rounds", "1", "--frames", "4", "--slots", "4", "--streams", "2", "--size", "160x120"]
+    done = command(*small, "--peers-python", empty)
+    assert done.returncode == 1
+    assert f"{empty} lacks what benchmarks/whole_worker/requirements.txt names" in done.stderr
+
+
 # ---------------------------------------------------------------- figures
 
 
@@ -119,6 +164,15 @@ def test_ratios_are_taken_within_a_round_and_the_limit_is_the_hardest() -> None:
     assert summary.raw_cpu_ms.median == 10.0
     # 50 and 25 frames/s of 10 ms each, on two cores
     assert (summary.efficiency[OURS].highest, summary.efficiency[OURS].lowest) == (0.25, 0.125)
+
+
+def test_a_script_that_reads_from_kafka_is_compared_with_framehop_in_kafka() -> None:
+    runs = {OURS: measured(1.0), IN_KAFKA: measured(2.0, 3.0), TUTORIAL: measured(4.0, 9.0)}
+    stages = dict.fromkeys((*OTHERS, *INFER), 1.0)
+    taken = msgspec.structs.replace(taken_round(measured(1.0), measured(1.0), stages), runs=runs)
+    summary = summarise([taken], cores=2)
+    assert (summary.fps_ratio[TUTORIAL].median, summary.fps_ratio[IN_KAFKA].median) == (2.0, 2.0)
+    assert summary.cpu_ratio[TUTORIAL].median == pytest.approx(1 / 3, abs=1e-3)
 
 
 def test_a_busy_machine_is_named() -> None:

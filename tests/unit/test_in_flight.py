@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import cast
 
 import pytest
 
+from framehop.decode import Decoded
+from framehop.pipeline.wake import readable
 from framehop.pipeline.worker import in_flight as module
 from framehop.pipeline.worker.commit_rule import Batch
 from framehop.pipeline.worker.in_flight import GATHER, MANY, InFlight
-from framehop.protocols import FrameConsumer
+from framehop.protocols import CommitResult, FrameConsumer
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import FrameRecord
 from tests.logs import make_event, read, write
@@ -91,3 +94,77 @@ def test_events_that_stay_few_are_committed_after_a_moment(
     batch = committing.result(SOON_S)
     assert batch is not None
     assert len(batch.events) == 1
+
+
+# ---------------------------------------------------------------- whom it wakes
+
+PICTURE = cast(Decoded, object())
+
+
+def is_rung(flight: InFlight) -> bool:
+    return bool(readable([flight.wake.fileno()], 0))
+
+
+def test_the_main_thread_is_woken_for_pictures_unless_many_wait_for_their_answers(flight: InFlight) -> None:
+    flight.decoded([PICTURE] * MANY)
+    assert is_rung(flight)
+    assert len(flight.take_decoded()) == MANY
+    assert not is_rung(flight)
+    flight.decoded([PICTURE])
+    assert is_rung(flight), "the detector may have few of them left by now"
+    assert len(flight.take_decoded()) == 1
+    flight.decoded([PICTURE] * 2)
+    assert not is_rung(flight), "an answer comes sooner"
+    flight.answered()
+    assert len(flight.take_decoded()) == 2, "it takes them with the answer"
+    for _ in range(2):
+        flight.answered()
+    flight.decoded([PICTURE])
+    assert is_rung(flight)
+
+
+def test_pictures_that_were_never_taken_have_rung(flight: InFlight) -> None:
+    for _ in range(2 * MANY):
+        flight.decoded([PICTURE])
+    assert is_rung(flight), "nobody has an answer to give"
+
+
+def test_a_commit_wakes_the_main_thread_once_nothing_is_in_flight(consumer: FrameConsumer, flight: InFlight) -> None:
+    records = read(consumer, 2)
+    flight.add(records)
+    for record, rings in zip(records, (False, True), strict=True):
+        _complete(flight, [record])
+        batch = flight.wait_batch()
+        assert batch is not None
+        flight.committed(batch, CommitResult())
+        assert is_rung(flight) is rings
+
+
+def test_where_many_pictures_wait_events_wait_longer_for_each_other(
+    consumer: FrameConsumer,
+    flight: InFlight,
+    committing: Future[Batch | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.0)
+    monkeypatch.setattr(module, "QUEUED_S", FOR_EVER_S)
+    flight.decoded([PICTURE] * (MANY + 1))
+    records = read(consumer, MANY + GATHER)
+    flight.add(records)
+    for record in records[:GATHER]:
+        _complete(flight, [record])
+    batch = committing.result(SOON_S)
+    assert batch is not None
+    assert len(batch.events) == GATHER
+
+
+def test_who_waits_for_room_is_woken_when_there_is_as_much(flight: InFlight) -> None:
+    flight.decoded([PICTURE] * 8)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(flight.wait_pictures_below, 6, FOR_EVER_S)
+        for _ in range(2):
+            assert not waiting.done()
+            flight.answered()
+        assert not waiting.done()
+        flight.answered()
+        assert waiting.result(SOON_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing
 from types import SimpleNamespace
 from typing import cast
 
@@ -77,16 +79,28 @@ class _Consumer:
 
 
 class _FillingRing(_Ring):
-    """A ring of eight slots that come free one by one."""
+    """A full ring of 24 slots, whose pictures are looked at in a thread of its own. A quarter of it is more than the decoder's
+    threads take at once."""
 
-    slot_count = 8
+    slot_count = 24
 
-    def __init__(self) -> None:
-        self.free = 0
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
+        in_flight.decoded([cast(Decoded, object())] * self.slot_count)
+        self._detector = threading.Thread(target=self._look_at_all)
 
     def free_slots(self) -> int:
-        self.free += 1
-        return self.free
+        if self._detector.ident is None:
+            self._detector.start()
+            return 0
+        return self.slot_count - self._in_flight.pictures
+
+    def _look_at_all(self) -> None:
+        for _ in range(self.slot_count):
+            self._in_flight.answered()
+
+    def close(self) -> None:
+        self._detector.join()
 
 
 @pytest.fixture
@@ -191,9 +205,9 @@ def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(
 
 
 def test_frames_are_taken_in_groups_when_the_ring_was_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    ring, rooms = _FillingRing(), []
+    rooms: list[int] = []
     monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: _Decoder("corrupt_picture"))
-    with InFlight() as in_flight:
+    with InFlight() as in_flight, closing(_FillingRing(in_flight)) as ring:
 
         def poll(max_frames: int, timeout_s: float) -> list[FrameRecord]:
             rooms.append(max_frames)
@@ -204,7 +218,7 @@ def test_frames_are_taken_in_groups_when_the_ring_was_full(monkeypatch: pytest.M
         models.known.set()
         _intake(consumer, in_flight, models, SETTINGS, ring).run()
     assert rooms
-    assert rooms[0] >= ring.slot_count // 4
+    assert rooms[0] == _FillingRing.slot_count // 4
 
 
 class _Losing:

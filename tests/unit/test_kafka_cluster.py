@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.kafka_cluster import cluster, layout, process, settings
+from scripts.kafka_cluster import cluster, java, layout, process, settings
 from scripts.kafka_cluster.cluster import Wanted
 from scripts.kafka_cluster.errors import ClusterError
 from scripts.kafka_cluster.layout import Cluster
@@ -44,6 +44,13 @@ def test_a_pid_that_somebody_else_has_now_is_never_hit(made: Cluster, stranger: 
     cluster.kill(made, None)
     cluster.stop(made, None)
     assert stranger.poll() is None
+
+
+def test_a_broker_takes_the_classes_that_are_kept_beside_the_jars(made: Cluster, tmp_path: Path) -> None:
+    kept = f"-XX:SharedArchiveFile={tmp_path}/classes.jsa"
+    assert kept not in java.broker_command(made, tmp_path)
+    (tmp_path / "classes.jsa").touch()
+    assert kept in java.broker_command(made, tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "none\n", "0\n", "999999999\n"])

@@ -14,7 +14,8 @@ from framehop.config import DetectOptions
 from framehop.errors import InvalidArgumentError, MissingExtraError
 from framehop.inference.device import Device
 from framehop.inference.engine import Engine, EngineOptions, load_model
-from framehop.inference.preprocess import InputTensor, Preprocessor, choosing, make_preprocessor, shared_stream
+from framehop.inference.engine_options import Preprocess
+from framehop.inference.preprocess import InputTensor, Preprocessor, make_preprocessor, shared_stream
 from framehop.inference.spec import InputSpec, ResizeSpec
 from tests.commands import framehop
 
@@ -22,7 +23,7 @@ CPU, GPU = Device(), Device(kind="cuda", index=2)
 SPEC = InputSpec(name="x", width=8, height=6, layout="NCHW", colour="RGB")
 
 
-def make(kind: choosing.Preprocess, device: Device = CPU) -> Preprocessor:
+def make(kind: Preprocess, device: Device = CPU) -> Preprocessor:
     return make_preprocessor(kind, SPEC, ResizeSpec(mode="stretch"), max_batch=1, device=device)
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framehop.errors import ConfigError
-from framehop.regions import MAX_POINTS, ObjectFilter, Point, Regions, check_regions, meets
+from framehop.pipeline.worker.object_filter import ObjectFilter, meets
+from framehop.regions import MAX_POINTS, Point, Regions, check_regions
 from framehop.types import DetectedObject
 
 LEFT_HALF: Any = ((0, 0), (0.5, 0), (0.5, 1), (0, 1))

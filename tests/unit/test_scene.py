@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from framehop import _core
-from framehop.motion import watched
 from framehop.pipeline.worker.scene import LEARN, SETTLE_S, Scene, luma_of
+from framehop.pipeline.worker.watched import watched
 
 WIDTH, HEIGHT = 256, 160
 CELLS = WIDTH // 8, HEIGHT // 8

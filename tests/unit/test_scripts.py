@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_a_step_that_fails_shows_its_end_and_names_its_log(tmp_path: Path) -> No
     assert (done.returncode, done.stdout) == (1, "")
     assert "no space left" in done.stderr
     assert f"pip install failed; all of its output is in {tmp_path}/pip-install.log" in done.stderr
+
+
+def test_what_interpreters_compile_is_kept_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    program = "import sys; print(sys.dont_write_bytecode)"
+    assert _bash(tmp_path, f"{sys.executable} -c {shlex.quote(program)}").stdout == "False\n"
 
 
 def test_the_clock_counts_minutes(tmp_path: Path) -> None:

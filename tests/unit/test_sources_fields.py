@@ -11,7 +11,7 @@ import pytest
 
 from framehop import _core
 from framehop.sources.h264_fields import FieldPairs
-from framehop.sources.passthrough import PassedVideo, obstacle
+from framehop.sources.passthrough import PassedVideo
 from framehop.sources.unit import Unit
 from tests.clips import number_in, write_film
 from tests.fields import PERIOD, field_of, write_fields
@@ -34,7 +34,6 @@ def field(number: int, parity: int) -> Unit:
 @pytest.mark.parametrize(("name", "apart"), LAYOUTS)
 def test_a_picture_of_two_fields_is_one_frame(tmp_path: Path, name: str, apart: bool) -> None:
     path = write_fields(tmp_path / name, COUNT, apart=apart)
-    assert obstacle(path) == ""
     source = PassedVideo(path, stream="s")
     pictures = list(source.pictures())
     assert [picture.media_us for picture in pictures] == [40_000 * number for number in range(COUNT)]

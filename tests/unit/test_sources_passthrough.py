@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
 import pytest
+from av.video.frame import VideoFrame
 
 from framehop import _core
 from framehop.errors import ConfigError, SourceError
@@ -14,7 +16,7 @@ from framehop.protocols import Picture
 from framehop.sources import SourceOptions, parse_source
 from framehop.sources.passthrough import PassedVideo
 from framehop.sources.video import VideoSource
-from tests.clips import SIZE, remuxed, write_film
+from tests.clips import SIZE, remuxed, turned, write_film
 from tests.films import CLOSED, OPEN
 
 needs_decoder = pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
@@ -147,3 +149,18 @@ def test_without_a_decoder_nothing_is_passed_through(tmp_path: Path, monkeypatch
 def test_the_pass_of_one_codec_is_not_taken_for_that_of_another(tmp_path: Path) -> None:
     path = write_film(tmp_path / "film.mp4", 3)
     assert PassedVideo(path, stream="s").uri != VideoSource(path, stream="s").uri
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_a_film_that_was_opened_leaves_no_picture_behind(tmp_path: Path, no_collector: None) -> None:
+    film = turned(write_film(tmp_path / "turned.mp4", 10, params=CLOSED), 90)
+    assert PassedVideo(film, stream="s").content_type == "video/h264;orientation=6"
+    left = [each for each in gc.get_objects() if isinstance(each, VideoFrame)]
+    assert all(frame.width < SIZE[0] for frame in left), left

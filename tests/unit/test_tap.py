@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,65 +22,29 @@ from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.tap import LiveFrame, Tap, attach
 from framehop.pipeline.worker.notice_board import NoticeBoard
-from framehop.types import Event
-from tests.frames import job_of, record_of
+from tests.frames import record_of
 from tests.logs import make_event
+from tests.tap_worker import HEIGHT, QUOTA, SLOTS, WIDTH, TapWorker
 from tests.waiting import until
-
-WIDTH, HEIGHT = 64, 48
-SLOTS, QUOTA = 4, 2
-
-
-class Worker:
-    """Publishes pictures and tells of them, as a worker does."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-        self.ring = _core.Ring.create(self.path, slots=SLOTS, slot_bytes=3 * WIDTH * HEIGHT, tap_quota=QUOTA)
-        self.board = NoticeBoard(notices_path(self.path))
-        self._heard = 0
-
-    def show(self, seq: int, stream: str = "gate") -> Decoded:
-        slot = self.ring.wait_acquire(_core.FrameTag(stream, 1, seq), 30)
-        assert slot is not None
-        slot.array(HEIGHT, WIDTH)[:] = seq % 256
-        frame = Decoded(job=job_of(record_of(seq, stream=stream)), ref=slot.publish(), size=(128, 96), decode_us=0)
-        self.board.shown([frame])
-        return frame
-
-    def answer(self, frame: Decoded) -> Event:
-        self.ring.retire(frame.ref)
-        event = replace(make_event(frame.record), width=128, height=96)
-        self.board.known(event)
-        return event
-
-    def is_heard(self, times: int = 1) -> bool:
-        """Whether so many streams are listened to."""
-        self.board.shown([])
-        return len(self.board._listeners) == times
-
-    def close(self) -> None:
-        self.board.close()
-        self.ring.close()
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Worker]:
+def worker(tmp_path: Path) -> Iterator[TapWorker]:
     tmp_path.chmod(0o700)
-    worker = Worker(tmp_path / "ring-0.sock")
+    worker = TapWorker(tmp_path / "ring-0.sock")
     yield worker
     worker.close()
 
 
 @pytest.fixture
-def tap(worker: Worker) -> Iterator[Tap]:
+def tap(worker: TapWorker) -> Iterator[Tap]:
     with Tap([worker.path]) as tap:
         tap.listen("")
         until(worker.is_heard, "a listener")
         yield tap
 
 
-def held(worker: Worker) -> int:
+def held(worker: TapWorker) -> int:
     """Slots that are not free."""
     return SLOTS + QUOTA - worker.ring.free_slots()
 
@@ -97,7 +60,7 @@ def see(tap: Tap, *frames: Decoded, every: bool = False) -> None:
     until(seen, "the notice of a picture")
 
 
-def live_frame(worker: Worker, tap: Tap, seq: int, stream: str = "gate") -> LiveFrame:
+def live_frame(worker: TapWorker, tap: Tap, seq: int, stream: str = "gate") -> LiveFrame:
     """A frame, from its picture to its event."""
     frame = worker.show(seq, stream)
     see(tap, frame)
@@ -107,7 +70,7 @@ def live_frame(worker: Worker, tap: Tap, seq: int, stream: str = "gate") -> Live
     return live
 
 
-def test_a_frame_comes_once_it_is_known_with_its_pixels_and_its_event(worker: Worker, tap: Tap) -> None:
+def test_a_frame_comes_once_it_is_known_with_its_pixels_and_its_event(worker: TapWorker, tap: Tap) -> None:
     frame = worker.show(3)
     see(tap, frame)
     event = worker.answer(frame)
@@ -124,7 +87,7 @@ def test_a_frame_comes_once_it_is_known_with_its_pixels_and_its_event(worker: Wo
         live.pixels  # noqa: B018
 
 
-def test_only_the_stream_that_was_asked_for_is_held(worker: Worker) -> None:
+def test_only_the_stream_that_was_asked_for_is_held(worker: TapWorker) -> None:
     with Tap([worker.path]) as tap:
         tap.listen("yard")
         until(worker.is_heard, "a listener")
@@ -140,7 +103,7 @@ def test_only_the_stream_that_was_asked_for_is_held(worker: Worker) -> None:
         assert held(worker) == 0
 
 
-def test_nothing_is_told_of_streams_that_nobody_watches(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_told_of_streams_that_nobody_watches(worker: TapWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(worker.board, "_tell", lambda _, stream: told.append(stream))
     with Tap([worker.path]) as tap:
@@ -151,7 +114,7 @@ def test_nothing_is_told_of_streams_that_nobody_watches(worker: Worker, monkeypa
     assert told == ["yard", "yard"]
 
 
-def test_newest_returns_what_comes_after_the_call(worker: Worker, tap: Tap) -> None:
+def test_newest_returns_what_comes_after_the_call(worker: TapWorker, tap: Tap) -> None:
     """What had come before is let go of, also while it is held for its event."""
     old = worker.show(1)
     see(tap, old)
@@ -161,7 +124,7 @@ def test_newest_returns_what_comes_after_the_call(worker: Worker, tap: Tap) -> N
     assert live_frame(worker, tap, 2).key.seq == 2
 
 
-def test_a_tap_that_does_not_look_takes_no_slot(worker: Worker, tap: Tap) -> None:
+def test_a_tap_that_does_not_look_takes_no_slot(worker: TapWorker, tap: Tap) -> None:
     for seq in range(3 * (SLOTS + QUOTA)):
         worker.answer(worker.show(seq))
     assert held(worker) == 0
@@ -169,7 +132,7 @@ def test_a_tap_that_does_not_look_takes_no_slot(worker: Worker, tap: Tap) -> Non
     assert tap.missed > 0
 
 
-def test_a_tap_holds_no_more_than_one_picture_that_waits(worker: Worker, tap: Tap) -> None:
+def test_a_tap_holds_no_more_than_one_picture_that_waits(worker: TapWorker, tap: Tap) -> None:
     frames = [worker.show(seq) for seq in range(3)]
     see(tap, frames[0])
     until(lambda: tap.wait((), 0.0) is None and tap.missed == 2, "the other notices")
@@ -178,7 +141,7 @@ def test_a_tap_holds_no_more_than_one_picture_that_waits(worker: Worker, tap: Ta
     assert held(worker) == 1
 
 
-def test_every_takes_what_the_quota_allows(worker: Worker, tap: Tap) -> None:
+def test_every_takes_what_the_quota_allows(worker: TapWorker, tap: Tap) -> None:
     frames = [worker.show(seq) for seq in range(3)]
     see(tap, *frames[:QUOTA], every=True)
     for frame in frames:
@@ -193,14 +156,14 @@ def test_every_takes_what_the_quota_allows(worker: Worker, tap: Tap) -> None:
 
 
 def test_a_held_picture_whose_event_never_comes_makes_room(
-    worker: Worker, tap: Tap, monkeypatch: pytest.MonkeyPatch
+    worker: TapWorker, tap: Tap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("framehop.pipeline.tap.PENDING_S", 0.0)
     see(tap, worker.show(1))
     assert live_frame(worker, tap, 2).key.seq == 2
 
 
-def test_without_listeners_nothing_is_told(worker: Worker) -> None:
+def test_without_listeners_nothing_is_told(worker: TapWorker) -> None:
     with Tap([worker.path]) as tap:
         assert worker.is_heard(0)
         tap.listen("gate", "yard")
@@ -209,7 +172,7 @@ def test_without_listeners_nothing_is_told(worker: Worker) -> None:
         until(lambda: worker.is_heard(0), "silence")
 
 
-def test_a_stopped_tap_holds_up_nobody_and_a_dead_one_is_taken_off(worker: Worker) -> None:
+def test_a_stopped_tap_holds_up_nobody_and_a_dead_one_is_taken_off(worker: TapWorker) -> None:
     child = os.fork()
     if child == 0:
         Tap([worker.path]).newest(timeout_s=600)
@@ -224,7 +187,7 @@ def test_a_stopped_tap_holds_up_nobody_and_a_dead_one_is_taken_off(worker: Worke
     until(lambda: worker.is_heard(0), "its end")
 
 
-def test_frames_end_with_the_pipeline(worker: Worker, tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_end_with_the_pipeline(worker: TapWorker, tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = tap.frames()
     frame = worker.show(1)
     see(tap, frame)
@@ -243,7 +206,7 @@ def test_frames_end_with_the_pipeline(worker: Worker, tap: Tap, monkeypatch: pyt
     assert not tap.alive
 
 
-def test_a_closed_tap_keeps_what_it_gave(worker: Worker) -> None:
+def test_a_closed_tap_keeps_what_it_gave(worker: TapWorker) -> None:
     with Tap([worker.path]) as tap:
         tap.listen("")
         until(worker.is_heard, "a listener")
@@ -254,12 +217,20 @@ def test_a_closed_tap_keeps_what_it_gave(worker: Worker) -> None:
         tap.newest()
 
 
-def test_a_tap_too_many_is_refused(worker: Worker) -> None:
+def test_a_tap_too_many_is_refused(worker: TapWorker) -> None:
     with Tap([worker.path]), Tap([worker.path]), pytest.raises(RefusedError):
         Tap([worker.path])
 
 
-def test_garbage_among_the_notices_is_only_counted(worker: Worker, tap: Tap) -> None:
+def test_a_tap_of_several_rings_is_over_with_the_first_of_them(worker: TapWorker, tmp_path: Path) -> None:
+    other = TapWorker(tmp_path / "ring-1.sock")
+    with Tap([worker.path, other.path]) as tap:
+        assert tap.alive
+        other.close()
+        until(lambda: not tap.alive, "the end")
+
+
+def test_garbage_among_the_notices_is_only_counted(worker: TapWorker, tap: Tap) -> None:
     assert worker.board._socket is not None
     worker.board._socket.send_multipart([b"gate\0", b"\xff"])
     worker.board._socket.send_multipart([b"gate\0"])
@@ -274,7 +245,7 @@ def test_a_board_that_cannot_be_bound_stops_nobody(tmp_path: Path, caplog: pytes
     assert "taps cannot hear" in caplog.text
 
 
-def test_a_worker_that_comes_again_is_heard_again(worker: Worker, tap: Tap) -> None:
+def test_a_worker_that_comes_again_is_heard_again(worker: TapWorker, tap: Tap) -> None:
     worker.board.close()
     worker.board = NoticeBoard(notices_path(worker.path))
     until(lambda: tap.wait((), 0.0) is None and worker.is_heard(), "a listener")
@@ -288,7 +259,7 @@ def test_notices_come_back_as_they_were() -> None:
         parse_notice(b"gate\0" + b"[" * 9999)
 
 
-def test_attach_finds_the_rings(worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attach_finds_the_rings(worker: TapWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "run"
     directory = home / "framehop-x"
     directory.mkdir(parents=True, mode=0o700)
@@ -311,7 +282,7 @@ def test_attach_says_what_starts_a_pipeline(tmp_path: Path, monkeypatch: pytest.
         attach()
 
 
-def test_descriptors_say_when_to_look(worker: Worker, tap: Tap) -> None:
+def test_descriptors_say_when_to_look(worker: TapWorker, tap: Tap) -> None:
     assert tap.wait((), 0.0) is None
     poller = zmq.Poller()
     for fd in tap.filenos():
@@ -335,7 +306,7 @@ def test_descriptors_say_when_to_look(worker: Worker, tap: Tap) -> None:
 class NeverIdle(Tap):
     """Has a frame whenever it is asked, up to many; asks to stop after the fifth."""
 
-    def __init__(self, worker: Worker, stop: StopSignal) -> None:
+    def __init__(self, worker: TapWorker, stop: StopSignal) -> None:
         super().__init__([worker.path])
         self.asked = 0
         self._worker, self._stop = worker, stop
@@ -353,7 +324,7 @@ class NeverIdle(Tap):
         return super().wait((), 30)
 
 
-def test_a_server_with_frames_without_end_hears_its_receivers_and_stops(worker: Worker, tmp_path: Path) -> None:
+def test_a_server_with_frames_without_end_hears_its_receivers_and_stops(worker: TapWorker, tmp_path: Path) -> None:
     with (
         stop_on_signals() as stop,
         NeverIdle(worker, stop) as tap,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framehop.errors import ConfigError
+from framehop.inference.tile_merge import inner_ends
 from framehop.inference.tiles import Tile, Tiles
 
 SIDES = st.integers(1, 400)
@@ -93,10 +94,10 @@ def test_only_ends_at_inner_edges_count() -> None:
     picture = (200, 100)
     boxes = np.array([[0, 0, 100, 100], [40, 40, 60, 60], [1.9, 40, 60, 60], [40, 40, 98.1, 60]], np.float32)
     left, right = Tile(0, 0, 100, 100), Tile(100, 0, 100, 100)
-    assert left.inner_ends(boxes, picture).nonzero()[0].tolist() == [0, 3]
-    assert right.inner_ends(boxes, picture).nonzero()[0].tolist() == [0, 2]
-    assert right.inner_ends(boxes, picture)[0].tolist() == [True, False, False, False]
-    assert not Tile(0, 0, *picture).inner_ends(boxes, picture).any()
+    assert inner_ends(left, boxes, picture).nonzero()[0].tolist() == [0, 3]
+    assert inner_ends(right, boxes, picture).nonzero()[0].tolist() == [0, 2]
+    assert inner_ends(right, boxes, picture)[0].tolist() == [True, False, False, False]
+    assert not inner_ends(Tile(0, 0, *picture), boxes, picture).any()
 
 
 def test_what_is_typed() -> None:

@@ -312,6 +312,20 @@ def test_a_fault_of_ours_is_a_sentence_too(page: httpx.Client, monkeypatch: pyte
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.parametrize(("query", "streams"), [("events=0", ["gate", "yard"]), ("events=0&stream=yard", ["yard"])])
+def test_who_follows_streams_alone_is_told_of_them_first_whole_and_then_what_is_new(
+    page: httpx.Client, query: str, streams: list[str]
+) -> None:
+    with page.stream("GET", f"/api/v1/live?{query}") as live:
+        lines = (line for line in live.iter_lines() if line.startswith(("event:", "data:")))
+        said = [(next(lines), json.loads(next(lines).removeprefix("data: "))) for _ in range(2)]
+    assert {name for name, _ in said} == {"event: streams"}
+    first, second = (data for _, data in said)
+    assert [row["stream"] for row in first["streams"]] == streams
+    assert first["whole"]
+    assert "whole" not in second
+
+
 def test_who_follows_live_sees_the_end_and_the_terminal_no_fault(
     filled: Filled, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,13 +15,14 @@ import pytest
 from framehop.errors import ConfigError
 from framehop.web import access as access_module
 from framehop.web import protocol
-from framehop.web.access import Access, make_token, read_token
+from framehop.web.access import Access, Token, make_token, read_tokens
 from framehop.web.errors import ApiError
 from framehop.web.guard import CSP
 from tests.pages import Filled, client_of, until_indexed
 from tests.waiting import until
 
 TOKEN = "correct-horse-battery"
+MASTER = "correct-horse-battery-staple"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +43,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 @pytest.fixture
 def locked(tmp_path: Path) -> Iterator[httpx.Client]:
     """A page on every address, with a token."""
-    with client_of(tmp_path / "none", token=TOKEN, host="0.0.0.0") as client:
+    with client_of(
+        tmp_path / "none", tokens=[Token(text=TOKEN), Token(text=MASTER, control=True)], host="0.0.0.0"
+    ) as client:
         yield client
 
 
@@ -117,6 +120,7 @@ SECRET = [
     "labels",
     "frames/frames/0/0",
     "latest/gate",
+    "units/gate",
     "live",
     "lag",
     "system",
@@ -176,6 +180,45 @@ def test_a_wrong_token_opens_nothing(locked: httpx.Client, header: str) -> None:
     assert locked.get("/api/v1/streams", headers={"authorization": header}).status_code == 401
     locked.cookies.set(f"framehop-{locked.base_url.port}", "made-up")
     assert locked.get("/api/v1/streams").status_code == 401
+
+
+def test_only_a_token_with_control_changes_something(locked: httpx.Client) -> None:
+    refused = locked.post("/api/v1/streams/gate/pause", headers={"authorization": f"Bearer {TOKEN}"})
+    assert (refused.status_code, "followed by control" in refused.json()["error"]) == (403, True)
+    allowed = locked.post("/api/v1/streams/gate/pause", headers={"authorization": f"Bearer {MASTER}"})
+    assert (allowed.status_code, "no pipeline of yours" in allowed.json()["error"]) == (404, True)
+    assert locked.post("/api/v1/streams/gate/pause").status_code == 401
+
+
+@pytest.mark.parametrize(("token", "read_only"), [(TOKEN, True), (MASTER, False)])
+def test_a_login_has_the_rights_of_its_token_until_the_logout(
+    locked: httpx.Client, token: str, *, read_only: bool
+) -> None:
+    assert locked.post("/api/v1/login", json={"token": token}).status_code == 204
+    assert locked.get("/api/v1/session").json()["read_only"] is read_only
+    assert locked.post("/api/v1/streams/gate/resume").status_code == (403 if read_only else 404)
+    kept = dict(locked.cookies)
+    assert locked.post("/api/v1/logout").status_code == 204
+    locked.cookies.update(kept)
+    assert locked.post("/api/v1/streams/gate/resume").status_code == 401
+
+
+def test_where_nobody_needs_a_token_nobody_changes_anything(page: httpx.Client) -> None:
+    assert page.get("/api/v1/session").json()["read_only"] is True
+    assert page.post("/api/v1/streams/gate/pause").status_code == 403
+
+
+def test_pages_of_other_sites_change_nothing(locked: httpx.Client) -> None:
+    headers = {"authorization": f"Bearer {MASTER}"}
+    for other in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}):
+        assert locked.post("/api/v1/streams/gate/pause", headers=headers | other).status_code == 403
+
+
+def test_a_stream_is_paused_and_resumed_and_nothing_else(locked: httpx.Client) -> None:
+    headers = {"authorization": f"Bearer {MASTER}"}
+    assert locked.post("/api/v1/streams/gate/remove", headers=headers).status_code == 404
+    assert locked.post("/api/v1/streams/a%20b/pause", headers=headers).status_code == 400
+    assert locked.get("/api/v1/streams/gate/pause", headers=headers).status_code == 405
 
 
 def test_a_guesser_is_slowed_down(locked: httpx.Client) -> None:
@@ -286,7 +329,7 @@ def test_who_takes_no_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monk
 def test_guessing_is_over_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    access = Access(TOKEN)
+    access = Access([Token(text=TOKEN)])
     for _ in range(5):
         assert not access.allows("", "wrong", "192.0.2.1")
     with pytest.raises(ApiError, match="try again in"):
@@ -297,7 +340,7 @@ def test_guessing_is_over_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_many_guessers_together_are_slowed_down_too() -> None:
-    access = Access(TOKEN)
+    access = Access([Token(text=TOKEN)])
     for number in range(60):
         assert not access.allows("", "wrong", f"192.0.2.{number}")
     with pytest.raises(ApiError) as raised:
@@ -307,7 +350,7 @@ def test_many_guessers_together_are_slowed_down_too() -> None:
 
 def test_strangers_who_guess_do_not_keep_out_who_has_the_token() -> None:
     """A program that sends it with each request, as Prometheus does."""
-    access = Access(TOKEN)
+    access = Access([Token(text=TOKEN)])
     assert access.allows("", TOKEN, "198.51.100.1")
     for number in range(60):
         assert not access.allows("", "wrong", f"192.0.2.{number}")
@@ -320,7 +363,7 @@ def test_sessions_end_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [time.monotonic()]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(access_module, "MAX_SESSIONS", 2)
-    access = Access(TOKEN)
+    access = Access([Token(text=TOKEN)])
     first, second, third = (access.login(TOKEN, "") for _ in range(3))
     assert [access.allows(cookie, "", "") for cookie in (first, second, third)] == [False, True, True]
     now[0] += access_module.SESSION_S + 1
@@ -332,15 +375,21 @@ def test_a_made_token_is_long_and_new() -> None:
     assert make_token() != make_token()
 
 
-def test_a_token_is_the_first_line_of_its_file(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(f" {TOKEN} \nthe rest")
-    assert read_token(tmp_path / "token") == TOKEN
+def test_tokens_are_the_lines_of_their_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f" {TOKEN} \n\n{MASTER}\tcontrol\r\n")
+    assert read_tokens(tmp_path / "token") == (Token(text=TOKEN), Token(text=MASTER, control=True))
 
 
-@pytest.mark.parametrize("content", [b"", b"short", b"x" * 600, b"\xff" * 20])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"\n", b"short", b"x" * 600, b"\xff" * 20, b"x" * 20 + b" write", b"x" * 20 + b" control control"),
+        *(b"x" * 20 + b"\nshort", (b"x" * 20 + b"\n") * 65),
+    ],
+)
 def test_a_token_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "token").write_bytes(content)
     with pytest.raises(ConfigError, match="--token-file"):
-        read_token(tmp_path / "token")
+        read_tokens(tmp_path / "token")
     with pytest.raises(ConfigError, match="No such file"):
-        read_token(tmp_path / "missing")
+        read_tokens(tmp_path / "missing")

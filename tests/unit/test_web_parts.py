@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,8 @@ from framehop.types import Outcome
 from framehop.web import figures as figures_module
 from framehop.web import live as live_module
 from framehop.web.errors import ApiError
-from framehop.web.feed import MAX_EVENTS, Feed, Subscriber
 from framehop.web.figures import BOUNDS_MS, OTHER, Figures, bucket, percentiles
 from framehop.web.live import LiveState, StreamSeen
-from framehop.web.live_stream import LiveStream
 from framehop.web.look import Look
 from framehop.web.pool import Pool
 from framehop.web.streams import stall_reason, stream_rows
@@ -207,81 +205,6 @@ def test_a_source_is_judged_by_when_it_was_asked() -> None:
 def test_a_stream_of_events_alone_has_a_row() -> None:
     (row,) = stream_rows([], {"gate": seen_of()}, NOW_US, NOW_US)
     assert (row.state, row.width, row.source, row.last_frame_us) == ("seen", 64, "", row.last_frame_us)
-
-
-# ---------------------------------------------------------------- the feed
-
-
-def test_a_slow_client_loses_the_oldest_and_is_told() -> None:
-    client = Subscriber([])
-    client.offer([recorded(event_of(seq)) for seq in range(MAX_EVENTS + 10)])
-    taken, dropped = client.take()
-    assert (len(taken), dropped) == (MAX_EVENTS, 10)
-    assert taken[-1] == recorded(event_of(MAX_EVENTS + 9)).raw
-    assert client.take() == ([], 0)
-
-
-def test_a_client_with_large_events_keeps_few_of_them() -> None:
-    client = Subscriber([])
-    client.offer([recorded(event_of(seq), raw=b"x" * 1_000_000) for seq in range(10)])
-    taken, dropped = client.take()
-    assert (len(taken), dropped) == (2, 8)
-
-
-def test_a_client_gets_the_streams_it_asked_for() -> None:
-    client = Subscriber(["yard"])
-    client.offer([recorded(event_of(seq, stream=stream)) for seq, stream in enumerate(["gate", "yard", "gate"])])
-    assert [len(part) for part in client.take()[:1]] == [1]
-
-
-def test_who_waits_for_a_stream_is_woken_from_another_thread() -> None:
-    async def wait() -> bool:
-        feed = Feed()
-        feed.bind()
-        waiting = asyncio.create_task(feed.wait_for("gate", 60))
-        await asyncio.sleep(0)
-        thread = threading.Thread(target=feed.publish, args=([recorded(event_of(1))],))
-        thread.start()
-        await waiting
-        thread.join()
-        return not feed._waiting
-
-    assert asyncio.run(wait())
-
-
-def test_too_many_clients_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framehop.web.feed.MAX_SUBSCRIBERS", 1)
-    feed = Feed()
-    with feed.subscribed([]), pytest.raises(ApiError, match="close one of them"), feed.subscribed([]):
-        pass
-    with feed.subscribed([]):
-        pass
-
-
-def test_who_follows_live_outlasts_a_busy_host_but_not_the_session() -> None:
-    sent: list[bytes] = []
-
-    async def rows() -> bytes:
-        raise ApiError(503, "too many requests wait for this already")
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message.get("body", b""))
-
-    async def follow() -> None:
-        feed, allowed = Feed(), iter([True, True, True, False])
-        feed.bind()
-        stream = LiveStream(feed, [], rows, lambda: next(allowed))
-        asyncio.get_running_loop().call_later(0, feed.publish, [recorded(event_of(1))])
-        async with asyncio.timeout(60):
-            await stream({"type": "http"}, receive, send)
-
-    asyncio.run(follow())
-    assert b"gate/1/1/main" in b"".join(sent)
-    assert sent[-1] == b""
 
 
 # ---------------------------------------------------------------- threads

@@ -33,7 +33,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EventInde
 
 @pytest.fixture
 def intake(index: EventIndex) -> Intake:
-    return Intake(index, LiveState(), Feed())
+    return Intake(index, LiveState(), Feed().publish)
 
 
 def some(first: int, end: int) -> list[EventRecord]:
@@ -98,7 +98,7 @@ def test_a_page_that_ended_while_it_was_catching_up_lacks_nothing_the_next_time(
     assert intake.caught_up()
     intake.begin()
     assert intake.take(some(500, 502))
-    again = Intake(index, LiveState(), Feed())
+    again = Intake(index, LiveState(), Feed().publish)
     assert again.begin() <= START_US + 1 - LATE_US
     assert again.take(some(0, 4))
     assert again.caught_up()
@@ -108,7 +108,7 @@ def test_a_page_that_ended_while_it_was_catching_up_lacks_nothing_the_next_time(
 
 def test_what_is_read_again_is_not_told_again(index: EventIndex) -> None:
     live = LiveState()
-    intake = Intake(index, live, Feed())
+    intake = Intake(index, live, Feed().publish)
     intake.begin()
     intake.take(some(0, 3))
     intake.begin()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from framehop.cli.output import note
 from framehop.cli.units import shown_age, shown_size
 from framehop.errors import LogError
-from framehop.log import EmbeddedLog, LogAt
-from framehop.log.embedded.disk_usage import Usage
+from framehop.log import LogAt
+
+if TYPE_CHECKING:
+    from framehop.log.embedded.disk_usage import Usage
 
 ENOUGH_S = 1.0  # a shorter measurement says nothing about the pace
 
@@ -62,6 +64,8 @@ class Growth:
             return None
         try:
             with self._at.open(create=False) as log:
+                from framehop.log import EmbeddedLog  # loads SQLite, as opening has
+
                 return log.usage() if isinstance(log, EmbeddedLog) else None
         except LogError:
             return None

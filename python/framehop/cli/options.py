@@ -12,8 +12,8 @@ import typer
 from framehop.cli.units import parse_size
 from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, MAX_WAIT_MS, DetectOptions, FileConfig, load_config
 from framehop.errors import ConfigError
-from framehop.inference import Provider
-from framehop.inference.preprocess import Preprocess
+from framehop.inference.engine_options import Preprocess
+from framehop.inference.providers import Provider
 from framehop.log import LogAt, SpoolOptions
 from framehop.motion import When
 from framehop.policies import UNDERSTOOD, parse_policies

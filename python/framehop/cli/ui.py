@@ -51,23 +51,23 @@ def ui(
             "--token-file",
             metavar="FILE",
             show_default=False,
-            help="Have everybody log in with the token on the file's first line. Without it, one is made where it is needed.",
+            help="Have everybody log in with a token of the file, one a line. Whoever has one with 'control' behind it may pause "
+            "and resume streams, too. Without it, one to look is made where it is needed.",
         ),
     ] = None,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Show a log in the browser: live pictures with their boxes, events, figures. Waits for a log that is not there yet."""
-    from framehop.web.access import read_token  # the other commands do not need the extra `web`
+    from framehop.web.access import read_tokens  # the other commands do not need the extra `web`
     from framehop.web.server import Address, PageServer
 
-    address = Address(host=host, port=port, token=read_token(token_file) if token_file else "")
+    address = Address(host=host, port=port, tokens=read_tokens(token_file) if token_file else ())
     with stop_on_signals() as stop:
         with PageServer(options.log_at(log, config), address) as page:
-            made = "" if token_file else page.token
             if json:
-                write_json_line(msgspec.json.encode(Served(url=page.url, token=made)))
+                write_json_line(msgspec.json.encode(Served(url=page.url, token=page.token)))
             else:
-                tell_page(page.url, made)
+                tell_page(page.url, page.token)
             select.select([stop], [], [])
         end_if_interrupted(stop)

@@ -1,4 +1,5 @@
-"""The options of an engine, and the rules for their values, which hold wherever they were typed."""
+"""The options of an engine, and the rules for their values, which hold wherever they were typed. Importing this
+imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from framehop.errors import ConfigError
-from framehop.inference.preprocess import Preprocess
 from framehop.inference.providers import Provider, SessionOptions
 from framehop.inference.tiles import Tiles
+
+Preprocess = Literal["auto", "native", "dali"]
 
 MAX_BATCH = 256
 

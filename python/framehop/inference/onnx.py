@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
-from framehop.inference.binding import run_bound
+from framehop.inference.binding import run_tensors
 from framehop.inference.inputs import ExtraInputs, check_inputs, has_dynamic_batch, item_of
 from framehop.inference.network import NUMERIC, Network, TensorInfo, tensor_info
 from framehop.inference.providers import CPU, Active, Profile, ProviderOptions, SessionOptions, check, choose
@@ -168,7 +168,8 @@ class OnnxSession:
     def _run_once(self, part: Batch, used: int) -> Run:
         count = len(part)
         try:
-            outputs = run_bound(self._open(), {self._spec.name: part} | self._extra.of(count), self._outputs)
+            feeds = {self._spec.name: part} | self._extra.of(count)
+            outputs = run_tensors(self._open(), feeds, self._outputs, on_cpu=self.provider == "cpu")
         except Exception as error:  # the runtime's errors have no common base class
             raise ModelError(f"ONNX Runtime failed on a batch of {count}: {one_line(error)}") from error
         return Run(outputs=outputs, count=count, used=used)

@@ -27,6 +27,7 @@ Boxes = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 _COVERED = 0.5
+_AT_EDGE = 0.02  # share of a tile's side; a network places the end of a cut object about so exactly
 _SIDE_BY_SIDE = 0.5
 _MOST_PIECES = 1000  # each is compared with all others in Python, whatever a model's own limit is
 
@@ -53,7 +54,7 @@ def merge(
     cut: Flags = np.logical_or.reduce(pool.ends, axis=1)
     entire = _suppressed(pool.only(~cut), rule, max_objects)
     pieces = _strongest(pool.only(cut), min(rule.max_candidates, _MOST_PIECES))
-    pieces = _joined(pieces.only(~_covered(pieces, entire, rule)), gap=2 * tiles[-1].edge_px)
+    pieces = _joined(pieces.only(~_covered(pieces, entire, rule)), gap=2 * _edge_px(tiles[-1]))
     pieces = _suppressed(pieces, rule, max_objects)
     pieces = pieces.only(~_covered(pieces, pieces, rule, by_larger=True))
     result = _strongest(_together([entire, pieces]), max_objects)
@@ -63,8 +64,22 @@ def merge(
 def _pool(tile: Tile, part: Detections, picture: Size) -> _Pool:
     """Return a tile's findings in the picture's pixels."""
     boxes = part.boxes + np.array([tile.x, tile.y] * 2, np.float32)
-    pool = _Pool(boxes, part.scores, part.label_ids, tile.inner_ends(part.boxes, picture))
+    pool = _Pool(boxes, part.scores, part.label_ids, inner_ends(tile, part.boxes, picture))
     return pool.only(not_empty(boxes))  # far from the origin float32 may have rounded a speck to nothing
+
+
+def inner_ends(tile: Tile, boxes: Boxes, picture: Size) -> Flags:
+    """Return bool [k, 4]: which sides of a box, left, top, right and bottom, lie at an edge of the tile that is not an edge of the
+    picture. Behind it the object may go on. `boxes`: float32 [k, 4], in the tile's pixels."""
+    inner = (tile.x > 0, tile.y > 0, tile.x + tile.width < picture[0], tile.y + tile.height < picture[1])
+    edge_px = _edge_px(tile)
+    at_edge: Flags = np.hstack([boxes[:, :2] <= edge_px, boxes[:, 2:] >= tile.size - edge_px]) & inner
+    return at_edge
+
+
+def _edge_px(tile: Tile) -> NDArray[np.float64]:
+    """Return float64 [2]: the distance from an edge, in x and y, within which a box counts as lying at it."""
+    return np.maximum(1.0, _AT_EDGE * np.array(tile.size))
 
 
 def _together(pools: Sequence[_Pool]) -> _Pool:

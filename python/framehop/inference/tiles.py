@@ -1,25 +1,24 @@
-"""Cuts pictures into overlapping tiles. Pure geometry."""
+"""Cuts pictures into overlapping tiles. Pure geometry; importing this imports nothing heavy."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
-from typing import NamedTuple, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from framehop.errors import ConfigError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Size = tuple[int, int]
-Pixels = NDArray[np.uint8]
 
 MAX_PER_SIDE = 8  # 64 tiles and the whole picture: what one picture may cost stays bounded
 MAX_OVERLAP = 0.5
 _TEXT = re.compile(r"([1-8])x([1-8])((?:,[a-z]+=[a-z0-9.]+){0,2})")
 _TRUTH = {"yes": True, "no": False}
-_AT_EDGE = 0.02  # share of a tile's side; a network places the end of a cut object about so exactly
 
 
 class Tile(NamedTuple):
@@ -34,22 +33,9 @@ class Tile(NamedTuple):
     def size(self) -> Size:
         return self.width, self.height
 
-    def view(self, picture: Pixels) -> Pixels:
+    def view(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the tile's pixels, uint8 [height, width, 3]: a view with the picture's row stride, without a copy."""
         return picture[self.y : self.y + self.height, self.x : self.x + self.width]
-
-    @property
-    def edge_px(self) -> NDArray[np.float64]:
-        """Return float64 [2]: the distance from an edge, in x and y, within which a box counts as lying at it."""
-        return np.maximum(1.0, _AT_EDGE * np.array(self.size))
-
-    def inner_ends(self, boxes: NDArray[np.float32], picture: Size) -> NDArray[np.bool_]:
-        """Return bool [k, 4]: which sides of a box, left, top, right and bottom, lie at an edge of this tile that is not an edge
-        of the picture. Behind it the object may go on. `boxes`: float32 [k, 4], in the tile's pixels."""
-        inner = (self.x > 0, self.y > 0, self.x + self.width < picture[0], self.y + self.height < picture[1])
-        near, far = boxes[:, :2] <= self.edge_px, boxes[:, 2:] >= self.size - self.edge_px
-        at_edge: NDArray[np.bool_] = np.hstack([near, far]) & inner
-        return at_edge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,14 @@ from functools import reduce
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from framehop.inference.spec import NmsSpec
 from framehop.inference.tile_merge import merge
-from framehop.inference.tiles import Pixels, Size, Tile, Tiles
+from framehop.inference.tiles import Size, Tile, Tiles
 from framehop.types import BatchTimings, Detections
 
+Pixels = NDArray[np.uint8]
 Find = Callable[[Sequence[Pixels], Sequence[Size]], list[Detections]]
 
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from framehop.errors import ConfigError
-from framehop.log.embedded.embedded_log import EmbeddedLog
 from framehop.log.embedded.options import LogOptions
 from framehop.log.kafka.options import KafkaOptions
-from framehop.log.spool.spooled_log import SpooledLog
 from framehop.protocols import FrameLog
 
 if TYPE_CHECKING:
     from framehop.log.kafka.kafka_log import KafkaLog
+    from framehop.log.spool.spooled_log import SpooledLog
 
 KAFKA = "kafka://"
 
@@ -62,6 +61,8 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not self.url:
             raise ConfigError("the log needs a directory, as in --log ./framehop-data, or kafka://HOST:PORT")
+        from framehop.log.embedded.embedded_log import EmbeddedLog  # loads SQLite
+
         return EmbeddedLog(Path(self.url), create=create, options=self.embedded)
 
     def writing(self, *, create: bool = True) -> FrameLog | SpooledLog:
@@ -69,6 +70,7 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
         if not self.is_kafka or self.kafka.spool is None:
             return self.open(create=create)
         from framehop.log.kafka.behind import KafkaBehind  # loads the Kafka client
+        from framehop.log.spool.spooled_log import SpooledLog
 
         behind = KafkaBehind(self.url, self.kafka)
         return SpooledLog(behind, behind.spool_root, self.kafka.spool, queue_bytes=self.kafka.queue_bytes)

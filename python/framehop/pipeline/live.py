@@ -201,8 +201,9 @@ def live(
 ) -> Live:
     """Iterate `(event, picture)` of what a pipeline is just detecting, here or elsewhere, by `for` or `async for`.
 
-    `picture`: read-only uint8 [H, W, 3], RGB, the frame of the event at its full size, read from the log and decoded in this
-    process; None when there is none, and then the pair's `why` says why not. The pipeline never waits for this loop.
+    `picture`: read-only uint8 [H, W, 3], RGB, the frame of the event at its full size: copied from the ring of a pipeline on this
+    host that has it so, else read from the log and decoded in this process. None when there is none, and then the pair's `why` says
+    why not. The pipeline never waits for this loop.
 
     `streams`: only these; None for all. `lane`: whose events. `newest`: while the loop is busy, one event waits per stream, streams
     take turns, and older events are dropped and counted in `dropped`; else every event comes in the order of the log, and waits

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S, SWAP_END_S
 from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
@@ -19,7 +19,7 @@ from framehop.pipeline.aside import Aside, finished_aside, result_of
 from framehop.pipeline.events import Events
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pump import Pump
-from framehop.pipeline.push import Pushable, Pusher
+from framehop.pipeline.push import Pusher
 from framehop.pipeline.session import Session
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
@@ -30,6 +30,9 @@ from framehop.policies import Policy, StreamPolicies
 from framehop.sources import DEFAULT_CODEC, Codec, expand
 from framehop.timing import Deadline
 from framehop.types import Event, EventRecord, FrameKey, ModelInfo
+
+if TYPE_CHECKING:
+    from framehop.pipeline.push import Pushable
 
 logger = logging.getLogger(__name__)
 

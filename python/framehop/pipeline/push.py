@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from framehop._core import encode_jpeg
 from framehop.errors import (
@@ -18,7 +17,6 @@ from framehop.errors import (
     PictureTooLargeError,
 )
 from framehop.log import LogAt
-from framehop.log.spool.spooled_log import SpooledLog
 from framehop.pipeline.ingest.feed import new_traceparent
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.protocols import Ack, FrameLog, FrameWriter
@@ -26,7 +24,14 @@ from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
 from framehop.timing import Deadline, now_us
 from framehop.types import Frame, FrameKey, check_stream, rfc3339
 
-Pushable = bytes | bytearray | memoryview | NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import TypeIs
+
+    from framehop.log.spool.spooled_log import SpooledLog
+
+    Pushable = bytes | bytearray | memoryview | NDArray[np.uint8]
 
 
 @dataclass(slots=True)
@@ -118,12 +123,8 @@ class Pusher:
 
     def _encoded(self, picture: Pushable) -> tuple[bytes, int, int]:
         """Return JPEG bytes with width and height, 0 if unknown."""
-        if isinstance(picture, np.ndarray):
-            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-                raise InvalidArgumentError(
-                    f"an array of {picture.dtype} {list(picture.shape)} is no picture: push uint8 [height, width, 3], RGB"
-                )
-            return encode_jpeg(np.ascontiguousarray(picture), quality=self._quality), picture.shape[1], picture.shape[0]
+        if _is_array(picture):
+            return _encoded_array(picture, self._quality)
         payload = bytes(picture)
         if len(payload) > MAX_FILE_BYTES:
             raise PictureTooLargeError(f"a picture has {len(payload)} bytes; {MAX_FILE_BYTES} are allowed")
@@ -214,6 +215,22 @@ class Pusher:
         if writer is not None and log is not None:
             writer.close()
             log.close()
+
+
+def _is_array(picture: Pushable) -> TypeIs[NDArray[np.uint8]]:
+    """Return whether it is an array, of any type and shape. Without NumPy loaded there are none, and it is not loaded for that."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(picture, numpy.ndarray)
+
+
+def _encoded_array(pixels: NDArray[np.uint8], quality: int) -> tuple[bytes, int, int]:
+    import numpy as np
+
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise InvalidArgumentError(
+            f"an array of {pixels.dtype} {list(pixels.shape)} is no picture: push uint8 [height, width, 3], RGB"
+        )
+    return encode_jpeg(np.ascontiguousarray(pixels), quality=quality), pixels.shape[1], pixels.shape[0]
 
 
 def _check_time(captured_us: int | None) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from framehop.config import DEFAULT_LOG
 from framehop.errors import ProcessError
 from framehop.log import KafkaOptions, LogAt, LogOptions
-from framehop.pipeline.push import Pushable, Pusher
+from framehop.pipeline.push import Pusher
 from framehop.types import FrameKey, check_stream, to_micros
+
+if TYPE_CHECKING:
+    from framehop.pipeline.push import Pushable
 
 
 class PushedStream:

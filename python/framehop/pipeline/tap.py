@@ -142,8 +142,9 @@ class Tap:
 
     @property
     def alive(self) -> bool:
-        """Whether the pipeline still runs."""
-        return any(ring.reader.alive for ring in self._rings)
+        """Whether the pipeline still runs, or all of them whose rings these are."""
+        # Each is asked: the descriptor of one that is not stays readable, and who waits for it would never sleep again.
+        return all([ring.reader.alive for ring in self._rings])  # noqa: C419
 
     def newest(self, stream: str = "", timeout_s: float = 5.0) -> LiveFrame | None:
         """Return the next frame of a stream to be detected from now on, of any for an empty name; None if none comes in time. What

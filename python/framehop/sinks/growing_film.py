@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from framehop import _core
 from framehop.content import VIDEO, kind_of
 from framehop.errors import CorruptPictureError
 from framehop.protocols import FrameLog
-from framehop.sinks.film import LONGEST_GROUP, LONGEST_GROUP_US, may_begin
+from framehop.sinks.film import may_begin
 from framehop.sinks.film_decoder import WHY, FilmDecoder, Still
-from framehop.types import FrameMeta, FramePointer, FrameRecord
-
-NEAR = 512  # records of the partition that are read at most to go on, before a key frame is looked for from behind
-LOOKS_US = (
-    2_000_000,
-    10_000_000,
-    LONGEST_GROUP_US,
-)  # most groups are short, and in Kafka looking back costs their bytes
+from framehop.sinks.film_units import NEAR, group_of, units_from
+from framehop.types import FrameMeta, FrameRecord
 
 
 class GrowingFilm:
@@ -66,46 +60,18 @@ class GrowingFilm:
         if self._next is not None and self._next <= offset <= self._next + NEAR:
             return self._new_units(self._next, wanted)
         self._decoder = None
-        return self._group(wanted)
+        return group_of(self._log, wanted)
 
     def _new_units(self, begin: int, wanted: FrameRecord) -> list[FrameRecord]:
         """Return what there is to decode from offset `begin` on. With a key frame after the first unit all before it is left out,
         and a new decoder begins there."""
         units: list[FrameRecord] = []
-        for record in self._between(begin, wanted):
+        for record in units_from(self._log, begin, wanted):
             if units and may_begin(record.meta, wanted.meta.captured_us):
                 units.clear()
                 self._decoder = None
             units.append(record)
         return units
-
-    def _between(self, begin: int, wanted: FrameRecord) -> Iterator[FrameRecord]:
-        pointer = wanted.meta.pointer
-        for offset in range(begin, pointer.offset):
-            at = FramePointer(topic=pointer.topic, partition=pointer.partition, offset=offset)
-            record = self._log.read_frame(at)
-            if record is not None and _same_film(record.meta, wanted.meta):
-                yield record
-        yield wanted
-
-    def _group(self, wanted: FrameRecord) -> Iterator[FrameRecord]:
-        """Yield the units from the wanted one's key frame on; only itself when the log does not have that."""
-        for meta in self._metas_since_key_frame(wanted.meta):
-            record = wanted if meta.pointer == wanted.meta.pointer else self._log.read_frame(meta.pointer)
-            if record is not None:
-                yield record
-
-    def _metas_since_key_frame(self, wanted: FrameMeta) -> list[FrameMeta]:
-        if may_begin(wanted, wanted.captured_us):
-            return [wanted]
-        pointer = wanted.pointer
-        for within_us in LOOKS_US:
-            found = self._log.look_back(pointer.topic_partition, pointer.offset + 1, within_us)
-            metas = [meta for meta in found if _same_film(meta, wanted)][-LONGEST_GROUP:]
-            for place in reversed(range(len(metas))):
-                if may_begin(metas[place], wanted.captured_us):
-                    return metas[place:]
-        return [wanted]
 
     def _feed(self, unit: FrameRecord, wanted: FrameMeta) -> None:
         """Decode one unit. One without bytes is left out, and the next one is told so by its number."""
@@ -121,7 +87,3 @@ class GrowingFilm:
             self._decoder.note_gap()
         self._seq = meta.key.seq
         self._decoder.feed(meta.key.seq, meta.captured_us, unit.payload, wanted.key.seq)
-
-
-def _same_film(one: FrameMeta, other: FrameMeta) -> bool:
-    return (one.key.stream, one.key.epoch) == (other.key.stream, other.key.epoch)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
@@ -56,6 +55,7 @@ __all__ = [
     "packets_of",
     "rate_of",
     "reason_of",
+    "refuse_encrypted",
     "shape_in",
 ]
 
@@ -165,13 +165,22 @@ def matrix_of(frame: VideoFrame) -> Matrix:
     """Return how a stored pixel's column and row move when it is shown: by (a, b) per column and (c, d) per row, the upper left of
     FFmpeg's display matrix."""
     try:
-        found: Any = frame.side_data.get("DISPLAYMATRIX")
+        found: Any = _tiny(frame).side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV does not know some side data, such as the Exif of a phone's JPEG
         return _TURNS.get(frame.rotation, (1, 0, 0, 1))
     if found is None or len(data := bytes(found)) < 20:
         return 1, 0, 0, 1
-    a, b, _, c, d = np.frombuffer(data, np.int32, 5).tolist()
+    a, b, _, c, d = struct.unpack_from("5i", data)
     return a, b, c, d
+
+
+def _tiny(frame: VideoFrame) -> VideoFrame:
+    """Return a copy of a few pixels with the same side data. Once a frame has been asked for these, it and they refer to each
+    other, and the collector, which sees none of the pixels' megabytes, lets hundreds of such frames pile up."""
+    try:
+        return frame.reformat(width=2, height=2)
+    except (FFmpegError, ValueError):  # pixels that cannot be converted
+        return frame
 
 
 def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Iterator[Packet[VideoStream]]:
@@ -185,9 +194,14 @@ def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Ite
             raise SourceError(f"{path} cannot be read any further: {reason_of(error)}") from error
         if packet is None:
             return
-        if is_encrypted(packet):
-            raise SourceError(f"{path} is encrypted (DRM), and its key is not known here: give a copy that is not")
+        refuse_encrypted(packet, path)
         yield packet
+
+
+def refuse_encrypted(packet: Packet[VideoStream], path: Path) -> None:
+    """Raise SourceError if a film's packet is encrypted."""
+    if is_encrypted(packet):
+        raise SourceError(f"{path} is encrypted (DRM), and its key is not known here: give a copy that is not")
 
 
 def is_encrypted(packet: Packet[VideoStream]) -> bool:

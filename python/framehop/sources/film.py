@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from framehop import _core
-from framehop.errors import ConfigError, SourceError
+from framehop.errors import ConfigError
 from framehop.protocols import Source
 
 Codec = Literal["auto", "copy", "jpeg"]
@@ -34,12 +34,16 @@ def open_film(path: Path, *, stream: str, codec: Codec, quality: int, threads: i
         return JpegFilm(path, stream=stream)
     if codec == "jpeg":
         return VideoSource(path, stream=stream, quality=quality, threads=threads)
-    from framehop.sources.passthrough import PassedVideo, obstacle
+    from framehop.sources.film_look import NotPassableError
+    from framehop.sources.passthrough import PassedVideo
 
-    why = obstacle(path)
-    if not why and _core.VIDEO:
-        return PassedVideo(path, stream=stream)
-    why = why or NO_DECODER
+    try:
+        passed = PassedVideo(path, stream=stream)
+        if _core.VIDEO:
+            return passed
+        why = NO_DECODER
+    except NotPassableError as error:
+        why = error.why
     if codec == "copy":
-        raise SourceError(f"{path} cannot go into the log as it is: {why}; use --codec jpeg")
+        raise NotPassableError(path, why)
     return VideoSource(path, stream=stream, quality=quality, threads=threads, why_encoded=why)

@@ -70,6 +70,11 @@ class FieldPairs(Generic[About]):
         """Whether the stream may have fields."""
         return any(sequence.interlaced for sequence in self._sequences.values())
 
+    @property
+    def waits(self) -> bool:
+        """Whether a field waits for its partner."""
+        return self._first is not None
+
     def take(self, about: About, unit: Unit) -> Iterator[tuple[About, Unit]]:
         """Yield what is complete with this unit. `about`: what to give with it; of two fields the first one's."""
         if unit.keyframe:

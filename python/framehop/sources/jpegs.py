@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import numpy as np
-
 from framehop._core import encode_jpeg, read_jpeg_header
 from framehop.errors import PictureError
 
@@ -52,4 +50,6 @@ def _look(jpeg: bytes) -> tuple[int, bytes]:
 @functools.cache
 def _standard_tables() -> bytes:
     """Return the segments with the tables of ITU-T T.81, Annex K.3, which libjpeg writes unless it is asked to optimise them."""
+    import numpy as np
+
     return _look(bytes(encode_jpeg(np.zeros((16, 16, 3), np.uint8), quality=85)))[1]

@@ -6,9 +6,6 @@ import io
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from framehop.errors import (
     CorruptPictureError,
     MissingExtraError,
@@ -22,6 +19,9 @@ from framehop.installing import install
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 FORMATS = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
 MAX_SIDE = 65_500  # the largest side of a JPEG, to which the pixels are encoded
@@ -77,6 +77,8 @@ def _upright(picture: Any) -> Any:
 
 
 def _rgb(picture: Any) -> NDArray[np.uint8]:
+    import numpy as np
+
     if picture.mode.startswith("I"):
         return _from_grey(np.asarray(picture))
     if picture.mode == "F":
@@ -88,6 +90,8 @@ def _rgb(picture: Any) -> NDArray[np.uint8]:
 
 def _from_grey(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale 16-bit grey to 8 bits: 65,535 becomes 255. Pillow's own conversion clips everything above 255."""
+    import numpy as np
+
     if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 65_535:
         raise UnsupportedPictureError("its grey values have more than 16 bits: save it with 16")
     grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

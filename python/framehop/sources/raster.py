@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from framehop._core import decode_jpeg
 from framehop.errors import SourceError, is_out_of_memory
 from framehop.sources.pillow_picture import decode_by_pillow, pillow
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 OTHER_SUFFIXES = frozenset(

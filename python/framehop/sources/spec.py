@@ -13,9 +13,7 @@ from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec, open_film
 from framehop.sources.folder import is_video
 from framehop.sources.identity import legal_stream
 from framehop.sources.images import ImageSource
-from framehop.sources.pan import PanSource
 from framehop.sources.raster import is_animation, is_picture
-from framehop.sources.testsrc import ShapesSource
 from framehop.sources.understood import UNDERSTOOD
 
 _NAMED = re.compile(r"([A-Za-z0-9._-]{1,128})=(.+)", re.DOTALL)
@@ -132,13 +130,23 @@ class SourceSpec:
         if not self.is_synthetic:
             return self._open_path(stream, options)
         if self.source.startswith("testsrc"):
-            query = self.source.removeprefix("testsrc").removeprefix(":").removeprefix("?")
-            return ShapesSource.parse(self.source, query, stream=stream, quality=options.quality)
+            return self._open_test_card(stream, options.quality)
         if self.source.startswith("pan:"):
-            path, query = self._panned()
-            return PanSource.parse(self.source, path, query, stream=stream, quality=options.quality)
+            return self._open_pan(stream, options.quality)
         folder, pattern = self._pictures()
         return _folder(folder, stream, options, pattern=pattern, videos_apart=True)
+
+    def _open_test_card(self, stream: str, quality: int) -> Source:
+        from framehop.sources.testsrc import ShapesSource  # loads NumPy
+
+        query = self.source.removeprefix("testsrc").removeprefix(":").removeprefix("?")
+        return ShapesSource.parse(self.source, query, stream=stream, quality=quality)
+
+    def _open_pan(self, stream: str, quality: int) -> Source:
+        from framehop.sources.pan import PanSource  # loads NumPy
+
+        path, query = self._panned()
+        return PanSource.parse(self.source, path, query, stream=stream, quality=quality)
 
     def _panned(self) -> tuple[Path, str]:
         name, query = self.source.removeprefix("pan:"), ""

@@ -46,6 +46,11 @@ class Units(Generic[About]):
         else:
             yield about, unit
 
+    @property
+    def waits(self) -> bool:
+        """Whether half of a picture waits for the other one."""
+        return self._pairs.waits
+
     def rest(self) -> Iterator[tuple[About, Unit]]:
         """Yield what waits for the second half of a picture, which does not come."""
         return self._pairs.rest()

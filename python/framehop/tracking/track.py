@@ -9,6 +9,7 @@ Box = tuple[float, float, float, float]
 
 HISTORY_US = 1_000_000  # how far back its speed is taken from
 MOST_SEEN = 8
+STRONG = 0.5  # from this score on a box may begin a track
 
 
 class Seen(NamedTuple):

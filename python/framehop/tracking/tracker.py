@@ -10,20 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from framehop.tracking.assignment import best_pairs
 from framehop.tracking.look_clock import STEP_US, LookClock, moment_of
-from framehop.tracking.overlaps import Floats, grown, overlaps
-from framehop.tracking.track import HISTORY_US, Seen, Track
+from framehop.tracking.track import HISTORY_US, STRONG, Seen, Track
 from framehop.types import DetectedObject, Event
 
-STRONG = 0.5  # from this score on a box may begin a track
 LOST_US = 2_000_000  # a track ends when it was not seen for longer, by the tracker's clock
 KEPT_US = LOST_US + HISTORY_US + STEP_US  # older events change nothing: what is remembered, and a pause more
-STRONG_OVERLAP, WEAK_OVERLAP, GROWN_OVERLAP = 0.2, 0.5, 0.2
-GROWTH = 0.5  # of width and height, to each side
 MOST_OBJECTS = 300  # of one frame, the strongest first; others get no id
 MOST_TRACKS = 1000  # the ones seen last; more are there only where boxes flicker
 IDS_PER_FRAME = 1000  # above MOST_OBJECTS
@@ -89,7 +81,7 @@ class StreamTracker:
     def _ids(self, at_us: int, objects: Sequence[DetectedObject]) -> dict[int, int]:
         """Return the track id by the object's place; weak objects that fit no track have none."""
         tracks = [self._tracks[number] for number in sorted(self._tracks)]
-        ids = _Matching(at_us, tracks, objects).ids() if tracks and objects else {}
+        ids = _matched(at_us, tracks, objects) if tracks and objects else {}
         for place, found in enumerate(objects):
             if place not in ids and found.confidence >= STRONG:
                 self.last_id += 1
@@ -97,37 +89,11 @@ class StreamTracker:
         return ids
 
 
-class _Matching:
-    """Pairs the objects of a frame with tracks."""
+def _matched(at_us: int, tracks: Sequence[Track], objects: Sequence[DetectedObject]) -> dict[int, int]:
+    """Return the id of the track that each object fits, by the object's place. Neither may be empty."""
+    from framehop.tracking.matching import Matching  # loads NumPy, which workers without tracked streams do without
 
-    def __init__(self, at_us: int, tracks: Sequence[Track], objects: Sequence[DetectedObject]) -> None:
-        """Neither may be empty."""
-        self._tracks = tracks
-        self._expected = np.array([track.expected(at_us) for track in tracks], np.float64)
-        self._boxes = np.array([found.box for found in objects], np.float64)
-        labels = {label: number for number, label in enumerate({track.label for track in tracks})}
-        wanted = np.array([labels[track.label] for track in tracks])
-        self._fits = wanted[:, None] == np.array([labels.get(found.label, -1) for found in objects])
-        self._strong = np.array([found.confidence >= STRONG for found in objects])
-        self._recent = np.array([track.last_us >= at_us - STEP_US for track in tracks])
-        self._ids: dict[int, int] = {}
-
-    def ids(self) -> dict[int, int]:
-        plain = overlaps(self._expected, self._boxes)
-        self._pair(plain, STRONG_OVERLAP, self._strong)
-        if not self._strong.all():
-            self._pair(plain, WEAK_OVERLAP, ~self._strong & self._recent[:, None])
-        if (self._fits & self._strong).any():
-            larger = overlaps(grown(self._expected, GROWTH), grown(self._boxes, GROWTH))
-            self._pair(larger, GROWN_OVERLAP, self._strong & self._recent[:, None])
-        return self._ids
-
-    def _pair(self, shares: Floats, least: float, allowed: NDArray[np.bool_]) -> None:
-        """Pair what fits, is allowed and overlaps by `least`; who has found a partner takes part no more."""
-        for row, column in best_pairs(np.where(self._fits & allowed & (shares >= least), shares, 0.0)):
-            self._ids[column] = self._tracks[row].number
-            self._fits[row, :] = False
-            self._fits[:, column] = False
+    return Matching(at_us, tracks, objects).ids()
 
 
 def _numbered(objects: Sequence[DetectedObject], ids: dict[int, int]) -> list[DetectedObject]:

@@ -31,7 +31,7 @@ class IndexState(Answer, frozen=True, kw_only=True):
 
 class Session(Answer, frozen=True, kw_only=True):
     """Whom the page talks to. `log_error`: why the log cannot be read now; it is tried again by itself. Without a login only
-    `version` and `authenticated` say something."""
+    `version` and `authenticated` say something. `read_only`: this session may change nothing."""
 
     log: str
     version: str
@@ -80,6 +80,17 @@ class StreamRow(Answer, frozen=True, kw_only=True):
 class StreamList(Answer, frozen=True, kw_only=True):
     streams: list[StreamRow]
     now_us: int
+
+
+class StreamChanges(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """What is told to those who follow the streams. `streams`: fields of a StreamRow, each with `stream`: all of them if they are
+    new to the client, else those that have changed. The last event is short: `event_id`, `outcome`, `reason`, `received_at`.
+    `whole`: these are all streams, and what was told before holds no more. `gone`: streams that are no longer known."""
+
+    now_us: int
+    streams: list[dict[str, object]]
+    whole: bool = False
+    gone: list[str] = []
 
 
 class EventPage(Answer, frozen=True, kw_only=True):
@@ -149,6 +160,22 @@ class NewEvents(Answer, frozen=True, kw_only=True):
 
     events: list[msgspec.Raw]
     dropped: int = 0
+
+
+class UnitHead(Answer, frozen=True, kw_only=True):
+    """One access unit of a film. `offset`: its place in the log, by which the next ones are asked for."""
+
+    epoch: int
+    seq: int
+    offset: int
+    keyframe: bool
+    bytes: int
+
+
+class UnitList(Answer, frozen=True, kw_only=True):
+    """What the units are that follow, in the order in which they are decoded."""
+
+    units: list[UnitHead]
 
 
 NONE = msgspec.Raw(b"null")

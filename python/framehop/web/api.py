@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -13,24 +14,28 @@ from starlette.types import ASGIApp
 
 from framehop._core import __version__
 from framehop.errors import InvalidArgumentError
+from framehop.pipeline.of_log import LANE
 from framehop.timing import now_us
 from framehop.types import EventRecord, check_stream
 from framehop.web import params
 from framehop.web.access import Access
-from framehop.web.answers import Choices, EventPage, IndexState, LagAnswer, Session, StreamList
+from framehop.web.answers import Choices, EventPage, IndexState, LagAnswer, Session
 from framehop.web.bodies import read_login
-from framehop.web.desk import LANE, Desk
+from framehop.web.desk import Desk
 from framehop.web.errors import ApiError
 from framehop.web.guard import cookie_of
 from framehop.web.health import problems
 from framehop.web.index_query import Query
 from framehop.web.live_stream import LiveStream
 from framehop.web.metrics import CONTENT_TYPE, exposition
+from framehop.web.news import StreamNews
 from framehop.web.openapi import document
-from framehop.web.responses import encoded, json_of, picture, raw_json
-from framehop.web.streams import stream_rows
+from framehop.web.pipelines import change_stream
+from framehop.web.responses import json_of, picture, raw_json
+from framehop.web.stream_list import listed, told
 from framehop.web.system import system_of
 
+CHANGE_S = 20.0
 PATIENCE_S = 1.5  # what a request waits for a fresh look at what is slow
 LARGEST_IN_HEADER = 32 << 10
 KEPT_OBJECTS, LONGEST_LABEL = 100, 100  # of an event that is larger
@@ -44,14 +49,15 @@ class Api:
         """`cookie`: the name of the session's."""
         self._desk, self._access, self._cookie = desk, access, cookie
         self._openapi = document()
-        self._rows_made: tuple[float, bytes] = (0.0, b"")
-        self._rows_lock = asyncio.Lock()
+        self._news, self._looking = StreamNews(lambda: told(desk, PATIENCE_S)), asyncio.Lock()
 
     # ---- who looks, and at what
 
     async def session(self, request: Request) -> Response:
         if not request.state.authenticated:
-            return json_of(_session(log="", version="", authenticated=False, log_error="", index=NOBODY))
+            return json_of(
+                _session(log="", version="", authenticated=False, read_only=True, log_error="", index=NOBODY)
+            )
         count, oldest, newest = await self._desk.pool.run(self._desk.index.bounds)
         index = IndexState(
             events=count,
@@ -62,7 +68,14 @@ class Api:
         )
         desk = self._desk
         return json_of(
-            _session(log=desk.at.url, version=__version__, authenticated=True, log_error=desk.error, index=index)
+            _session(
+                log=desk.at.url,
+                version=__version__,
+                authenticated=True,
+                read_only=not request.state.controls,
+                log_error=desk.error,
+                index=index,
+            )
         )
 
     async def login(self, request: Request) -> Response:
@@ -81,17 +94,18 @@ class Api:
     # ---- streams and events
 
     async def streams(self, request: Request) -> Response:
-        return raw_json(await self._rows())
+        return raw_json(await self._desk.pool.run(lambda: listed(self._desk, PATIENCE_S)))
 
-    async def _rows(self) -> bytes:
-        return await self._desk.pool.run(self._list)
-
-    def _list(self) -> bytes:
-        looked = self._desk.sources.latest(PATIENCE_S)
-        now = now_us()
-        asked = now - int((looked.age_s or 0.0) * 1e6)
-        rows = stream_rows(looked.value, self._desk.live.streams(), now, asked)
-        return encoded(StreamList(streams=rows, now_us=now))
+    async def change(self, request: Request) -> Response:
+        if not request.state.controls:
+            raise ApiError(
+                403, "this is for who has logged in with a token of the --token-file that is followed by control"
+            )
+        stream, change = check_stream(request.path_params["stream"]), request.path_params["change"]
+        if change not in ("pause", "resume"):
+            raise ApiError(404, f"a stream can be paused and resumed here: there is no {change[:40]!r}")
+        await self._desk.pool.run(lambda: change_stream(self._desk.at, stream, change), CHANGE_S)
+        return Response(status_code=204)
 
     async def events(self, request: Request) -> Response:
         asked = request.query_params
@@ -135,27 +149,18 @@ class Api:
         stream, asked = check_stream(request.path_params["stream"]), request.query_params
         width = params.whole(asked, "width", 0, least=1, most=params.MAX_WIDTH)
         wait_s = params.number(asked, "wait_s", 0.0, most=params.MAX_WAIT_S)
-        record = await self._newer(stream, asked.get("after", ""), wait_s)
-        if record is None:
+        found = await self._desk.newest.after(stream, asked.get("after", ""), width=width, wait_s=wait_s)
+        if found is None:
             return Response(status_code=204)
-        event = record.event
-        made = await self._desk.pictures.shown(event.frame, frame=event.key, width=width, source_width=event.width)
-        response = picture(made.jpeg, width=made.width, height=made.height)
-        response.headers["x-framehop-event"] = in_header(record)
+        response = picture(found.shown.jpeg, width=found.shown.width, height=found.shown.height)
+        response.headers["x-framehop-event"] = in_header(found.record)
         return response
 
-    async def _newer(self, stream: str, after: str, wait_s: float) -> EventRecord | None:
-        """Return the event to show if it is another than `after`; wait for one if it is not."""
-        deadline = asyncio.get_running_loop().time() + wait_s
-        while not self._desk.feed.closed.is_set():
-            record = self._desk.live.shown(stream)
-            if record is not None and record.event.event_id != after:
-                return record
-            left_s = deadline - asyncio.get_running_loop().time()
-            if left_s <= 0:
-                return None
-            await self._desk.feed.wait_for(stream, left_s)
-        return None
+    async def units(self, request: Request) -> Response:
+        stream, asked = check_stream(request.path_params["stream"]), request.query_params
+        wait_s = params.number(asked, "wait_s", 0.0, most=params.MAX_WAIT_S)
+        found = await self._desk.newest.units(stream, params.unit(asked, "after"), wait_s=wait_s)
+        return Response(status_code=204) if found is None else Response(found, media_type="application/octet-stream")
 
     # ---- what is new, and figures
 
@@ -163,20 +168,22 @@ class Api:
         """Follow until the client leaves, or the session ends that it came by; a bearer token does not end."""
         cookie = cookie_of(request.headers, self._cookie)
         session = self._access.has_session(cookie)
+        asked = request.query_params
+        streams = params.streams(asked)
         return LiveStream(
             self._desk.feed,
-            params.streams(request.query_params),
-            self._shared_rows,
+            streams,
+            lambda number: self._changes(number, streams),
             lambda: not session or self._access.has_session(cookie),
+            events=params.flag(asked, "events", usual=True),
         )
 
-    async def _shared_rows(self) -> bytes:
-        """Return the streams for all who follow them: they are put together twice a second at most."""
-        loop = asyncio.get_running_loop()
-        async with self._rows_lock:
-            if loop.time() - self._rows_made[0] > 0.5 or not self._rows_made[1]:
-                self._rows_made = (loop.time(), await self._rows())
-            return self._rows_made[1]
+    async def _changes(self, number: int, streams: Collection[str]) -> tuple[int, bytes]:
+        """Return what has changed since look `number`. One looks for all who follow."""
+        async with self._looking:
+            if self._news.is_old:
+                await self._desk.pool.run(self._news.look_again)
+        return await self._desk.pool.run(lambda: self._news.since(number, streams))
 
     async def lag(self, request: Request) -> Response:
         lane = request.query_params.get("lane") or LANE
@@ -220,12 +227,14 @@ def in_header(record: EventRecord) -> str:
     return quote(raw, safe="{}[]:,.-/")
 
 
-def _session(*, log: str, version: str, authenticated: bool, log_error: str, index: IndexState) -> Session:
+def _session(
+    *, log: str, version: str, authenticated: bool, read_only: bool, log_error: str, index: IndexState
+) -> Session:
     return Session(
         log=log,
         version=version,
         now_us=now_us(),
-        read_only=True,
+        read_only=read_only,
         authenticated=authenticated,
         log_error=log_error,
         index=index,

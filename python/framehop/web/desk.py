@@ -10,22 +10,25 @@ import msgspec
 
 from framehop.errors import FramehopError
 from framehop.log import LogAt
+from framehop.pipeline.of_log import LANE, rings_of
 from framehop.pipeline.supervisor.reporter import Rate
 from framehop.pipeline.supervisor.roster import StreamStatus
-from framehop.types import Event, Gap, PartitionLag
+from framehop.types import Event, EventRecord, Gap, PartitionLag
 from framehop.web.feed import Feed
 from framehop.web.following import Follower
 from framehop.web.index import EventIndex
 from framehop.web.live import LiveState
 from framehop.web.look import Look
+from framehop.web.newest import Newest
+from framehop.web.picture_tap import PictureTap
 from framehop.web.pictures import Pictures
 from framehop.web.pipelines import Pipelines, look_at_pipelines, look_at_streams
 from framehop.web.pool import Pool
 from framehop.web.taking import Intake
+from framehop.web.tapped import Tapped
 
 LAG_EVERY_S = 2.0
 GAPS_EVERY_S = 30.0
-LANE = "main"
 MAX_LANES = 16  # whose lag is looked at
 
 _events = msgspec.json.Decoder(Event)
@@ -39,11 +42,14 @@ class Desk:
         self.index = EventIndex(at.url)
         self.live = LiveState()
         self.feed = Feed()
-        self.intake = Intake(self.index, self.live, self.feed)
+        self.tapped = Tapped()
+        self.intake = Intake(self.index, self.live, self._tell)
         self.follower = Follower(at, self.intake)
         self.pool = Pool("framehop-ui", threads=4, waiting=64)
         self.picture_pool = Pool("framehop-ui-pictures", threads=2, waiting=64)
         self.pictures = Pictures(self.picture_pool, self.follower.log, lambda: self.follower.opened, self.event)
+        self.tap = PictureTap(self.tapped, lambda: rings_of(at), self.feed.wake)
+        self.newest = Newest(self.live, self.feed, self.pictures, self.tap)
         self.pipelines = Look("framehop-ui-status", lambda: look_at_pipelines(at), Pipelines())
         self.sources = Look("framehop-ui-streams", lambda: look_at_streams(at), list[StreamStatus]())
         self.gaps = Look("framehop-ui-gaps", self._read_gaps, list[Gap](), every_s=GAPS_EVERY_S)
@@ -53,6 +59,10 @@ class Desk:
     def start(self) -> None:
         """Begin to read the log."""
         self.follower.start()
+
+    def _tell(self, records: list[EventRecord]) -> None:
+        self.tapped.note(records)  # before those who wait for a picture are woken
+        self.feed.publish(records)
 
     def lag(self, lane: str = LANE) -> Look[list[PartitionLag]]:
         """Return the look at a lane's lag. Use in the event loop."""
@@ -85,6 +95,7 @@ class Desk:
     def close(self) -> None:
         """End the threads, without waiting for a log that does not answer. Closing twice is harmless."""
         self.follower.close()
+        self.tap.close()
         self.pipelines.close()
         self.sources.close()
         self.gaps.close()

@@ -1,4 +1,5 @@
-"""Tells whoever looks what is new. Each has a queue of a bounded size; one that reads slowly loses the oldest and is told so."""
+"""Tells whoever looks what is new. Each has a queue of a bounded size; one that reads slowly gets the newest event of each stream,
+and is told how many it lost."""
 
 from __future__ import annotations
 
@@ -14,38 +15,53 @@ from framehop.web.errors import ApiError
 
 MAX_SUBSCRIBERS = 128
 MAX_EVENTS = 512  # of one queue
-MAX_BYTES = 2 << 20
+MAX_BYTES = 1 << 20
 MAX_PENDING = 4096  # on the way to the event loop
 
 
 class Subscriber:
     """The queue of one client. Use in the event loop."""
 
-    def __init__(self, streams: Collection[str]) -> None:
-        self._streams = frozenset(streams)
-        self._events: deque[bytes] = deque()
+    def __init__(self, streams: Collection[str], *, events: bool = True) -> None:
+        """`streams`: whose events are wanted; empty for all. `events`: whether any are."""
+        self._streams, self._wants = frozenset(streams), events
+        self._events: deque[EventRecord] = deque()
         self._bytes = self._dropped = 0
         self.ready = asyncio.Event()
 
     def offer(self, records: Sequence[EventRecord], lost: int = 0) -> None:
         """Queue what is wanted of new events, before which `lost` others were dropped, wanted or not."""
+        if not self._wants:
+            return
         self._dropped += lost
         for record in records:
             if not self._streams or record.event.stream in self._streams:
-                self._push(record.raw)
+                self._push(record)
         if self._events:
             self.ready.set()
 
-    def _push(self, raw: bytes) -> None:
-        self._events.append(raw)
-        self._bytes += len(raw)
-        while len(self._events) > MAX_EVENTS or (self._bytes > MAX_BYTES and len(self._events) > 1):
-            self._bytes -= len(self._events.popleft())
-            self._dropped += 1
+    def _push(self, record: EventRecord) -> None:
+        self._events.append(record)
+        self._bytes += len(record.raw)
+        if len(self._events) > MAX_EVENTS or self._bytes > MAX_BYTES:
+            self._keep_newest()
+
+    def _keep_newest(self) -> None:
+        """Drop all but the newest event of each stream and lane; where these fill more than half of the queue, the oldest too, so
+        that there is room before the next time."""
+        newest: dict[tuple[str, str], EventRecord] = {}
+        for record in reversed(self._events):
+            newest.setdefault((record.event.stream, record.event.lane), record)
+        before = len(self._events)
+        self._events = deque(reversed(newest.values()))
+        self._bytes = sum(len(record.raw) for record in self._events)
+        while len(self._events) > MAX_EVENTS // 2 or (self._bytes > MAX_BYTES // 2 and len(self._events) > 1):
+            self._bytes -= len(self._events.popleft().raw)
+        self._dropped += before - len(self._events)
 
     def take(self) -> tuple[list[bytes], int]:
         """Return the JSON of what is new, oldest first, and how many events were dropped before it."""
-        taken, dropped = list(self._events), self._dropped
+        taken, dropped = [record.raw for record in self._events], self._dropped
         self._events.clear()
         self._bytes = self._dropped = 0
         self.ready.clear()
@@ -87,17 +103,26 @@ class Feed:
             self._scheduled, self._lost = False, 0
         for subscriber in self._subscribers:
             subscriber.offer(records, lost)
-        for stream in {record.event.stream for record in records} & self._waiting.keys():
-            for future in self._waiting[stream]:
-                if not future.done():
-                    future.set_result(None)
+        for stream in {record.event.stream for record in records}:
+            self._wake(stream)
+
+    def wake(self, stream: str) -> None:
+        """Wake those who wait for a stream: it has a picture more. Thread-safe."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and the clients with it
+                self._loop.call_soon_threadsafe(self._wake, stream)
+
+    def _wake(self, stream: str) -> None:
+        for future in self._waiting.get(stream, ()):
+            if not future.done():
+                future.set_result(None)
 
     @contextmanager
-    def subscribed(self, streams: Collection[str]) -> Iterator[Subscriber]:
-        """Give a client its queue. `streams`: only events of these; empty for all. Raises ApiError when there are too many."""
+    def subscribed(self, streams: Collection[str], *, events: bool = True) -> Iterator[Subscriber]:
+        """Give a client its queue; see Subscriber. Raises ApiError when there are too many clients."""
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
             raise ApiError(503, f"{MAX_SUBSCRIBERS} pages look already: close one of them", retry_after_s=10)
-        subscriber = Subscriber(streams)
+        subscriber = Subscriber(streams, events=events)
         self._subscribers.add(subscriber)
         try:
             yield subscriber
@@ -105,7 +130,7 @@ class Feed:
             self._subscribers.discard(subscriber)
 
     async def wait_for(self, stream: str, timeout_s: float) -> None:
-        """Wait for the stream's next event, up to `timeout_s`."""
+        """Wait for the stream's next event, or its next picture of the tap, up to `timeout_s`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(stream, set())
         waiting.add(future)
@@ -130,7 +155,5 @@ class Feed:
         self.closed.set()
         for subscriber in self._subscribers:
             subscriber.ready.set()
-        for futures in self._waiting.values():
-            for future in futures:
-                if not future.done():
-                    future.set_result(None)
+        for stream in self._waiting:
+            self._wake(stream)

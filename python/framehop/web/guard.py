@@ -71,7 +71,9 @@ class Guard:
         self._check_origin(scope, headers)
         _check_body(headers)
         path = scope["path"]
-        scope.setdefault("state", {})["authenticated"] = allowed = self._allows(scope, headers)
+        state = scope.setdefault("state", {})
+        state["authenticated"] = allowed = self._allows(scope, headers)
+        state["controls"] = allowed and self._access.controls(cookie_of(headers, self._cookie), _bearer_of(headers))
         if not (allowed or path in PUBLIC or path.startswith(PUBLIC_BELOW)):
             raise ApiError(
                 401, "log in with the token that framehop printed when it started, or that is in the --token-file"
@@ -102,11 +104,13 @@ class Guard:
             raise ApiError(403, "a page of another site may not ask for this")
 
     def _allows(self, scope: Scope, headers: Headers) -> bool:
-        kind, _, bearer = headers.get("authorization", "").partition(" ")
         address = (scope.get("client") or ("",))[0]
-        return self._access.allows(
-            cookie_of(headers, self._cookie), bearer.strip() if kind.lower() == "bearer" else "", address
-        )
+        return self._access.allows(cookie_of(headers, self._cookie), _bearer_of(headers), address)
+
+
+def _bearer_of(headers: Headers) -> str:
+    kind, _, bearer = headers.get("authorization", "").partition(" ")
+    return bearer.strip() if kind.lower() == "bearer" else ""
 
 
 def _check_body(headers: Headers) -> None:

@@ -1,4 +1,4 @@
-"""The stream of server-sent events: what is new, and once a second how the streams are."""
+"""The stream of server-sent events: what is new, and once a second what has changed about the streams."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ class LiveStream:
         self,
         feed: Feed,
         streams: Collection[str],
-        rows: Callable[[], Awaitable[bytes]],
+        news: Callable[[int], Awaitable[tuple[int, bytes]]],
         allowed: Callable[[], bool] = lambda: True,
+        *,
+        events: bool = True,
     ) -> None:
-        """`streams`: only these; empty for all. `rows`: returns the answer of /streams as JSON. `allowed`: whether the client may
-        still look."""
-        self._feed, self._streams, self._rows, self._allowed = feed, streams, rows, allowed
+        """`streams`: only these; empty for all. `news`: what has changed about them since a look, as StreamNews tells it.
+        `allowed`: whether the client may still look. `events`: whether it is told of events."""
+        self._feed, self._streams, self._news, self._allowed = feed, streams, news, allowed
+        self._events = events
+        self._told = 0  # the look at which this client was told of the streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._feed.subscribed(self._streams) as subscriber:
+        with self._feed.subscribed(self._streams, events=self._events) as subscriber:
             sending = asyncio.create_task(self._send(subscriber, send))
             leaving = asyncio.create_task(_left(receive))
             try:
@@ -56,7 +60,8 @@ class LiveStream:
         while not self._feed.closed.is_set() and self._allowed():
             if time.monotonic() >= streams_at:
                 with contextlib.suppress(ApiError):  # too much is asked of this host just now: they come a second later
-                    yield _message("streams", await self._rows())
+                    self._told, data = await self._news(self._told)
+                    yield _message("streams", data)
                 streams_at = time.monotonic() + STREAMS_S
             if subscriber.ready.is_set():
                 yield _message("events", _batch(*subscriber.take()))

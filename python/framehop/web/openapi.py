@@ -10,7 +10,7 @@ import msgspec
 
 from framehop._core import __version__
 from framehop.types import Event
-from framehop.web.answers import Answer, EventPage, Failure, Login, NewEvents, StreamRow
+from framehop.web.answers import Answer, EventPage, Failure, Login, NewEvents, StreamChanges, StreamRow, UnitList
 from framehop.web.operations import OPERATIONS, Body, Operation, Parameter
 
 OF_EVERY = (400, 401, 403, 503)
@@ -77,16 +77,23 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _content(body: Body) -> dict[str, Any]:
     if body is None:
-        return {}
+        return {"description": "As in a StreamRow."}
     if isinstance(body, str):
         return {"content": {body: {}}}
     return {"content": {"application/json": {"schema": {"$ref": _REF.format(name=body.__name__)}}}}
 
 
+def _any(kind: type) -> dict[str, Any]:
+    """Return the schema of a value whose type its field says."""
+    if kind is object:
+        return {"description": "As in a StreamRow."}
+    raise NotImplementedError
+
+
 def _schemas() -> dict[str, Any]:
-    types: list[type[Answer] | type[Event]] = [Event, Failure, Login, NewEvents]
+    types: list[type[Answer] | type[Event]] = [Event, Failure, Login, NewEvents, StreamChanges, UnitList]
     types += [operation.answer for operation in OPERATIONS if isinstance(operation.answer, type)]
-    _, found = msgspec.json.schema_components(list(dict.fromkeys(types)), ref_template=_REF)
+    _, found = msgspec.json.schema_components(list(dict.fromkeys(types)), schema_hook=_any, ref_template=_REF)
     event = {"$ref": _REF.format(name="Event")}  # kept as the log has it, and so of no type in the code
     for kind in (EventPage, NewEvents):
         found[kind.__name__]["properties"]["events"] = {"type": "array", "items": event}

@@ -59,6 +59,15 @@ OPERATIONS = (
     Operation(path="/api/v1/logout", name="logout", method="POST", status=204, summary="End the session.", answer=None),
     Operation(path="/api/v1/streams", name="streams", summary="Every stream and its state.", answer=StreamList),
     Operation(
+        path="/api/v1/streams/{stream}/{change}",
+        name="change",
+        method="POST",
+        status=204,
+        summary="Pause or resume a stream that a pipeline of this host reads; needs a token with control.",
+        answer=None,
+        errors=(404, 504),
+    ),
+    Operation(
         path="/api/v1/events",
         name="events",
         summary="Events, the newest first, a page at a time.",
@@ -104,11 +113,25 @@ OPERATIONS = (
         errors=(410, 415, 504),
     ),
     Operation(
+        path="/api/v1/units/{stream}",
+        name="units",
+        summary="What is new of a film in H.264, as it is in the log, up to the newest event: the length of a UnitList in four "
+        "bytes, that as JSON, and the units. 204 if nothing is new, 415 if the stream is none.",
+        answer="application/octet-stream",
+        query=(
+            Parameter(
+                name="after", kind="string", text="EPOCH/OFFSET of the last unit before; else from a key frame on."
+            ),
+            Parameter(name="wait_s", kind="number", text="How long to wait for something new, 0 to 10."),
+        ),
+        errors=(410, 415, 504),
+    ),
+    Operation(
         path="/api/v1/live",
         name="live",
-        summary="Server-sent events: `events` with what is new, `streams` as /streams once a second.",
+        summary="Server-sent events: `events` with what is new, `streams` once a second with what has changed about them.",
         answer="text/event-stream",
-        query=(STREAM,),
+        query=(STREAM, Parameter(name="events", kind="boolean", text="0 for `streams` alone.")),
     ),
     Operation(path="/api/v1/lag", name="lag", summary="How far detection is behind.", answer=LagAnswer, query=(LANE,)),
     Operation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from starlette.datastructures import QueryParams
 
@@ -49,8 +50,20 @@ def streams(query: QueryParams) -> tuple[str, ...]:
     return tuple(check_stream(name) for name in query.getlist("stream") if name)
 
 
-def flag(query: QueryParams, name: str) -> bool:
-    return query.get(name, "") not in {"", "0", "false"}
+def flag(query: QueryParams, name: str, *, usual: bool = False) -> bool:
+    text = query.get(name, "")
+    return text not in {"0", "false"} if text else usual
+
+
+def unit(query: QueryParams, name: str) -> tuple[int, int] | None:
+    """Return the epoch and the offset of a unit; None if none is named."""
+    text = query.get(name, "")
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", text)
+    if found is None:
+        raise InvalidArgumentError(f"{name} is EPOCH/OFFSET of a unit, as 1795354262346000/42, not {text[:40]!r}")
+    return int(found[1]), int(found[2])
 
 
 def pointer(path: dict[str, str]) -> FramePointer:

@@ -12,6 +12,7 @@ from framehop.types import Event, FrameKey, FramePointer
 from framehop.web.pool import Pool
 from framehop.web.reels import IDLE_S, Reels
 from framehop.web.stills import Shown, boxed, eighths_for, shown, still_of
+from framehop.web.units import units_after
 
 KEPT_BYTES = 64 << 20
 MADE_S = 20.0  # a film's picture takes the decoding of all pictures since its key frame
@@ -69,6 +70,10 @@ class Pictures:
             task = self._making[key] = asyncio.create_task(self._make(key, width))
             task.add_done_callback(lambda done: self._made(key, done))
         return await asyncio.shield(task)
+
+    async def units(self, pointer: FramePointer, frame: FrameKey, after: tuple[int, int] | None) -> bytes:
+        """Return the units of a film that are needed to show a frame; see `units_after`."""
+        return await self._pool.run(lambda: units_after(self._log(), pointer, frame, after), MADE_S)
 
     async def _make(self, key: _Key, width: int) -> Shown:
         made, whole = await self._pool.run(lambda: self._read(key, width), MADE_S)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from framehop.errors import ProcessError
 from framehop.log import LogAt
 from framehop.pipeline.control_plane import (
+    ChangeStreams,
     PipelineReport,
-    Publication,
     PublishedPipeline,
     StreamsRequest,
     ask_status,
     ask_streams,
-    published,
 )
+from framehop.pipeline.of_log import pipelines_of
 from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.web.errors import ApiError
 
 _T = TypeVar("_T")
 
@@ -34,15 +33,27 @@ class Pipelines:
 
 def look_at_pipelines(at: LogAt) -> Pipelines:
     """Ask each of this user's pipelines on this log for its state. One that does not answer takes three seconds."""
-    reports, unanswered = _answers(_of(at), ask_status)
+    reports, unanswered = _answers(pipelines_of(at), ask_status)
     return Pipelines(reports=tuple(reports), unanswered=tuple(unanswered))
 
 
 def look_at_streams(at: LogAt) -> list[StreamStatus]:
     """Ask those that read sources for their streams alone. That is quick: nobody has to look at the log for it."""
-    readers = [found for found in _of(at) if found.publication.kind != "detect"]
+    readers = [found for found in pipelines_of(at) if found.publication.kind != "detect"]
     answers, _ = _answers(readers, lambda found: ask_streams(found, StreamsRequest()))
     return [status for answer in answers for status in answer.streams]
+
+
+def change_stream(at: LogAt, stream: str, change: Literal["pause", "resume"]) -> None:
+    """Have a stream paused or resumed by the pipeline of this host that reads it. Raises ApiError (404) if none does, and
+    ProcessError."""
+    for found in pipelines_of(at):
+        if found.publication.kind == "detect":
+            continue
+        if any(status.stream == stream for status in ask_streams(found, StreamsRequest()).streams):
+            ask_streams(found, ChangeStreams(change=change, streams=[stream]))
+            return
+    raise ApiError(404, "no pipeline of yours on this host reads this stream: it can be changed only where it is read")
 
 
 def _answers(
@@ -56,24 +67,6 @@ def _answers(
             if found.directory.exists():  # otherwise it has just ended
                 unanswered.append(str(error))
     return answers, unanswered
-
-
-def _of(at: LogAt) -> Iterator[PublishedPipeline]:
-    return (found for found in published() if _is_of(found.publication, at))
-
-
-def _is_of(said: Publication, at: LogAt) -> bool:
-    if at.is_kafka:
-        return said.log == at.url
-    with contextlib.suppress(OSError):
-        return _place(said).samefile(at.url)
-    return False
-
-
-def _place(said: Publication) -> Path:
-    """Return the directory of a pipeline's log, which may be named relative to where the pipeline was started."""
-    path = Path(said.log)
-    return path if path.is_absolute() else Path(f"/proc/{said.pid}/cwd").readlink() / path
 
 
 def works(reports: Iterable[PipelineReport]) -> list[PipelineReport]:

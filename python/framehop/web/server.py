@@ -12,7 +12,7 @@ import uvicorn
 
 from framehop.errors import ConfigError, ProcessError
 from framehop.log import LogAt
-from framehop.web.access import Access, make_token
+from framehop.web.access import Access, Token, make_token
 from framehop.web.app import make_app
 from framehop.web.desk import Desk
 from framehop.web.protocol import ImpatientProtocol
@@ -28,12 +28,12 @@ GRACE_S = 1  # what requests under way may take at the end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where the page is served. `port`: 0 for any that is free, None for PORT or the next free one. `token`: empty for none on
-    loopback; on another address one is made then."""
+    """Where the page is served. `port`: 0 for any that is free, None for PORT or the next free one. `tokens`: none for everybody
+    on loopback; on another address one to look is made then."""
 
     host: str = LOOPBACK
     port: int | None = None
-    token: str = ""
+    tokens: tuple[Token, ...] = ()
 
 
 class PageServer:
@@ -44,14 +44,15 @@ class PageServer:
         self._socket = _bound(address)
         self.host, self.port = self._socket.getsockname()[:2]
         loopback = ipaddress.ip_address(self.host).is_loopback
-        self.token = address.token or ("" if loopback else make_token())
+        self.token = "" if loopback or address.tokens else make_token()
+        tokens = (Token(text=self.token),) if self.token else address.tokens
         names = {"localhost"} if loopback else {"localhost", address.host, socket.gethostname(), socket.getfqdn()}
         try:
             self._desk = Desk(at)
         except BaseException:
             self._socket.close()
             raise
-        app = make_app(self._desk, Access(self.token), names=names, loopback=loopback, cookie=f"framehop-{self.port}")
+        app = make_app(self._desk, Access(tokens), names=names, loopback=loopback, cookie=f"framehop-{self.port}")
         self._server = uvicorn.Server(_settings(app))
         self._thread = threading.Thread(target=self._serve, name="framehop-ui", daemon=True)
         self._failure = ""

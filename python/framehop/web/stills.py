@@ -20,11 +20,12 @@ SIZES = (1, 2, 4, 8)  # what pictures are reduced to, in eighths of their own: t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A JPEG, and the width and height of the picture that it was made of."""
+    """A JPEG, and the width and height of the picture that it was made of. `film`: it had to be decoded from its key frame on."""
 
     jpeg: bytes
     width: int
     height: int
+    film: bool = False
 
 
 def still_of(
@@ -32,6 +33,14 @@ def still_of(
 ) -> tuple[FrameRecord, Still]:
     """Read a frame's picture. `frame`: which one it has to be; None for whatever is there. Raises ApiError (410) when it is no
     longer in the log, PictureError when it cannot be shown."""
+    record = frame_at(log, pointer, frame)
+    if kind_of(record.meta.content_type) == JPEG and record.payload is not None:
+        return record, JpegStill(record.payload)
+    return record, reels.still(log, record)
+
+
+def frame_at(log: FrameLog, pointer: FramePointer, frame: FrameKey | None = None) -> FrameRecord:
+    """Read a frame that has its bytes; see still_of."""
     record = log.read_frame(pointer)
     if record is None:
         raise ApiError(410, "this frame is no longer in the log: retention has taken it, or it never was one")
@@ -41,17 +50,16 @@ def still_of(
         raise ApiError(410, "this frame's picture is lost: its bytes were damaged, or too large to be taken")
     if record.meta.error:
         raise UnsupportedPictureError(f"this frame has no picture: {record.meta.error}")
-    if kind_of(record.meta.content_type) == JPEG:
-        return record, JpegStill(record.payload)
-    return record, reels.still(log, record)
+    return record
 
 
 def shown(record: FrameRecord, still: Still, width: int) -> Shown:
     """Return a JPEG that is at least `width` wide, if the picture is; 0 is its own size. Raises PictureError."""
     eighths = eighths_for(width, still.size[0])
-    if eighths == EIGHTHS and kind_of(record.meta.content_type) == JPEG and record.payload is not None:
+    film = kind_of(record.meta.content_type) != JPEG
+    if eighths == EIGHTHS and not film and record.payload is not None:
         return _of(still, bytes(record.payload))
-    return _of(still, encode_jpeg(still.pixels(*_reduced(still, eighths)), quality=QUALITY))
+    return _of(still, encode_jpeg(still.pixels(*_reduced(still, eighths)), quality=QUALITY), film=film)
 
 
 def boxed(still: Still, event: Event | None, width: int) -> Shown:
@@ -74,5 +82,5 @@ def _reduced(still: Still, eighths: int) -> tuple[int, int]:
     return (0, 0) if eighths == EIGHTHS else (width * eighths // EIGHTHS, height * eighths // EIGHTHS)
 
 
-def _of(still: Still, jpeg: bytes) -> Shown:
-    return Shown(jpeg=jpeg, width=still.size[0], height=still.size[1])
+def _of(still: Still, jpeg: bytes, *, film: bool = False) -> Shown:
+    return Shown(jpeg=jpeg, width=still.size[0], height=still.size[1], film=film)

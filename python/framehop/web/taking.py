@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from framehop.errors import FramehopError
 from framehop.timing import now_us
 from framehop.types import EventRecord
-from framehop.web.feed import Feed
 from framehop.web.index import MAX_AGE_US, EventIndex
 from framehop.web.live import LiveState
 
@@ -23,8 +23,9 @@ class Intake:
     """The Taker of the page. A fault of the index does not keep events from whoever looks at the newest ones, and the index gets
     them as soon as it takes some again. `error`: why it takes none."""
 
-    def __init__(self, index: EventIndex, live: LiveState, feed: Feed) -> None:
-        self._index, self._live, self._feed = index, live, feed
+    def __init__(self, index: EventIndex, live: LiveState, tell: Callable[[list[EventRecord]], None]) -> None:
+        """`tell`: gets the events that are new to those who look."""
+        self._index, self._live, self._tell_those_who_look = index, live, tell
         self._expected = ""
         self._waiting: list[EventRecord] = []
         self._left_out = False  # whether the index lacks events of the log: then it gets no others before them
@@ -57,7 +58,7 @@ class Intake:
         return self._goes_on()
 
     def _tell(self, records: list[EventRecord]) -> None:
-        self._feed.publish(self._live.note(records))
+        self._tell_those_who_look(self._live.note(records))
         self._told_us = max([self._told_us, *(record.appended_us for record in records)])
 
     def _write(self) -> None:

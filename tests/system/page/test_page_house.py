@@ -49,6 +49,21 @@ def test_a_token_is_asked_for(page: Page, address: str, world: World) -> None:
     expect(page.locator(".tile")).to_have_count(2)
 
 
+def test_only_who_may_is_offered_to_change_a_stream(page: Page, address: str, world: World) -> None:
+    page.goto(f"{address}#/streams")
+    expect(page.locator("tbody")).to_contain_text("gate-1")
+    expect(page.get_by_role("button", name="Pause gate-1")).to_be_hidden()
+    world.controls = True
+    page.reload()
+    page.get_by_role("button", name="Pause gate-1").click()
+    expect(page.locator("tbody tr", has_text="gate-1").locator(".chip")).to_have_text("paused")
+    page.get_by_role("button", name="Resume gate-1").click()
+    expect(page.locator("tbody tr", has_text="gate-1").locator(".chip")).to_have_text("live")
+    world.controls = False
+    page.get_by_role("button", name="Pause gate-1").click()
+    expect(page.get_by_role("alert")).to_have_text("gate-1: this token may only look.")
+
+
 def test_what_goes_away_is_said_and_comes_back_by_itself(page: Page, address: str, world: World) -> None:
     world.log_error = "no such directory."
     page.goto(address)

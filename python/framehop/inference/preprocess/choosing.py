@@ -8,6 +8,7 @@ from typing import Literal
 
 from framehop.errors import InvalidArgumentError
 from framehop.inference.device import ComputeStream, Device
+from framehop.inference.engine_options import Preprocess
 from framehop.inference.page_locks import PageLocks
 from framehop.inference.preprocess.native import InputTensor
 from framehop.inference.preprocess.preprocessor import Preprocessor
@@ -15,8 +16,6 @@ from framehop.inference.providers import Provider
 from framehop.inference.spec import InputSpec, ResizeSpec
 
 logger = logging.getLogger(__name__)
-
-Preprocess = Literal["auto", "native", "dali"]
 
 _ON_GPU = ("auto", "cuda", "tensorrt")
 

@@ -18,8 +18,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from crc32c import crc32c
-
 from framehop.errors import ClosedError
 
 MAGIC = b"framehop" + struct.pack("<I", 1)
@@ -114,6 +112,8 @@ def _sync_directory(path: Path) -> None:
 
 def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
     """Return the payload of a whole record, or None when it differs from what the index says."""
+    from crc32c import crc32c  # here, as most processes that open a log read no frames, and it loads a good deal
+
     if len(record) < _RECORD.size + payload_bytes:
         return None
     length, crc = _RECORD.unpack_from(record)

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from crc32c import crc32c
-
 from framehop.account import IngestAccount
 from framehop.budgets import WRITER_CLOSE_S
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
@@ -88,6 +86,8 @@ class EmbeddedWriter:
             raise InvalidArgumentError(
                 f"frame {frame.key} has {len(frame.payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed"
             )
+        from crc32c import crc32c
+
         item = PendingFrame(frame=frame, crc=crc32c(frame.payload), generation=generation, on_ack=on_ack)
         return self._queue.put(item, timeout_s)
 

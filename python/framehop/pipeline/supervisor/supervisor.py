@@ -14,7 +14,7 @@ from framehop import _core
 from framehop.budgets import DRAIN_GRACE_S
 from framehop.config import DetectOptions, FailPoint
 from framehop.errors import ProcessError
-from framehop.inference.engine import load_model
+from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.control import (
     Beat,

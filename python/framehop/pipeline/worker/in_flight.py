@@ -24,11 +24,13 @@ WINDOW = 8192  # frames from which on no more are polled; above the slots of the
 MANY = 16  # frames in flight
 GATHER = 8  # events of a commit while there are many
 GATHER_S = 0.05
+QUEUED_S = 0.2  # the same where as many pictures wait in the ring, each for longer than that
 BACKSTOP_S = 1.0  # every change is notified; if one were missed, this would bound the delay
 
 
 class InFlight:
-    """The frames between poll and commit. `wake` is rung while decoded frames wait, and after each commit. Thread-safe."""
+    """The frames between poll and commit. `wake` is rung for decoded frames that nothing else wakes the main
+    thread for, and after a commit that leaves no frame in flight. Thread-safe."""
 
     def __init__(self, *, ahead: bool = False) -> None:
         """`ahead`: see CommitTracker."""
@@ -39,6 +41,7 @@ class InFlight:
         self._committing: frozenset[Partition] = frozenset()
         self._decoded: deque[Decoded] = deque()
         self._pictures = 0
+        self._wanted_below = 0  # the thread that waits for pictures to be looked at is woken once there are fewer
         self._again: deque[DecodeJob] = deque()
         self._failure: BaseException | None = None
         self._intake_open = True
@@ -79,12 +82,16 @@ class InFlight:
                 self._tracker.begin(partition, tenure.number)
 
     def decoded(self, frames: list[Decoded]) -> None:
+        """Hand pictures on to the main thread. While many have no answer it is not woken for a few more: it takes them with the
+        next answer. One will come, as these many are with the detector, or were handed on with a ring."""
         if not frames:
             return
         with self._lock:
+            queued = self._pictures > MANY
             self._decoded.extend(frames)
             self._pictures += len(frames)
-        self.wake.ring()
+        if not queued:
+            self.wake.ring()
 
     @property
     def pictures(self) -> int:
@@ -93,8 +100,9 @@ class InFlight:
             return self._pictures
 
     def wait_pictures_below(self, count: int, timeout_s: float) -> bool:
-        """Wait until fewer than `count` decoded frames have no answer; False when the time is up."""
+        """Wait until fewer than `count` decoded frames have no answer; False when the time is up. One thread may wait."""
         with self._looked_at:
+            self._wanted_below = count
             return self._looked_at.wait_for(lambda: self._pictures < count or self.stopping.is_set(), timeout_s)
 
     def take_again(self) -> list[DecodeJob]:
@@ -133,7 +141,8 @@ class InFlight:
         """Note that the detector has answered for a decoded frame, whatever it said."""
         with self._looked_at:
             self._pictures -= 1
-            self._looked_at.notify_all()
+            if self._pictures < self._wanted_below:
+                self._looked_at.notify_all()
 
     def decode_again(self, frame: Decoded) -> None:
         with self._lock:
@@ -178,7 +187,7 @@ class InFlight:
 
     def _gather(self) -> None:
         """While many frames are in flight, wait a moment for more events, so that they share a commit."""
-        deadline = Deadline.after(GATHER_S)
+        deadline = Deadline.after(QUEUED_S if self._pictures > MANY else GATHER_S)
         while self._gathers and not deadline.expired and not self.stopping.is_set():
             self._changed.wait(deadline.remaining_s)
 
@@ -195,7 +204,9 @@ class InFlight:
                     add(self._found, event.stream, ObjectCount(1, int(bool(event.objects))))
             self.stalled = ""
             self._changed.notify_all()
-        self.wake.ring()
+            idle = self._tracker.in_flight == 0
+        if idle:
+            self.wake.ring()
 
     # ---- ends
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from framehop import _core
 from framehop.decode import (
@@ -25,7 +26,6 @@ from framehop.pipeline.control import WorkerSettings
 from framehop.pipeline.worker.answers import Answers
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.models import DetectorModels
-from framehop.pipeline.worker.motion_gate import MotionGate
 from framehop.pipeline.worker.skipping import Skipping
 from framehop.pipeline.worker.waiting import WaitingRoom
 from framehop.policies import StreamPolicies
@@ -33,11 +33,13 @@ from framehop.protocols import FrameConsumer, Tenure
 from framehop.timing import Deadline, now_us
 from framehop.types import FrameRecord, Partition
 
+if TYPE_CHECKING:
+    from framehop.pipeline.worker.motion_gate import MotionGate
+
 POLL_S = 1.0
 REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
 GATHER_S = 0.25  # the longest wait for room; slots that a tap or a dead detector holds may never come free
-GATHER_LOOK_S = 0.02  # a fraction of what the queue before these frames takes
 READ_AT_ONCE = 256  # frames of one poll where they wait in the worker
 LOOK_S = 0.05  # while frames wait for the detector, the log is asked this often for newer ones
 
@@ -71,13 +73,16 @@ class Intake:
         self._policies = policies
         self._skipping = Skipping(policies, sample=settings.sample)
         self._waiting = WaitingRoom(policies, self._decoders.inter_coded)
-        self._motion = (
-            MotionGate(settings.motion, ring, self._decoders.inter_coded, max_pixels=settings.max_pixels)
-            if settings.when == "motion"
-            else None
-        )
+        self._motion = self._gate_of(settings)
         self.replayed = 0  # frames read again only to decode others; read by the main thread, as `behind_s` is
         self.behind_s = 0.0  # see Beat
+
+    def _gate_of(self, settings: WorkerSettings) -> MotionGate | None:
+        if settings.when != "motion":
+            return None
+        from framehop.pipeline.worker.motion_gate import MotionGate  # loads NumPy
+
+        return MotionGate(settings.motion, self._ring, self._decoders.inter_coded, max_pixels=settings.max_pixels)
 
     def run(self) -> None:
         with self._in_flight.failing(), ExitStack() as opened:
@@ -164,14 +169,17 @@ class Intake:
     def _gather_room(self) -> None:
         """While most of the ring waits to be looked at, wait a moment for a quarter of it to be free: frames that are taken one by
         one, as slots come free, wake this thread and a decode thread each time, in the middle of somebody's inference."""
-        quarter, deadline = self._ring.slot_count // 4, Deadline.after(GATHER_S)
-        while self._ring.free_slots() < quarter and not deadline.expired:
-            if self._in_flight.stopping.wait(GATHER_LOOK_S):
-                return
+        if self._ring.free_slots() < self._quarter:
+            self._in_flight.wait_pictures_below(self._ring.slot_count - self._quarter + 1, GATHER_S)
 
     def _room(self) -> int:
-        """Return how many frames to poll: as many as can be decoded at once, but one at least, which waits if the ring is full."""
-        return max(1, min(self._decoders.room, self._ring.free_slots()))
+        """Return how many frames to poll: those of the room that was gathered, since a poll costs as much for one frame as for
+        many; one at least, which waits if the ring is full."""
+        return max(1, min(max(self._decoders.room, self._quarter), self._ring.free_slots()))
+
+    @property
+    def _quarter(self) -> int:
+        return self._ring.slot_count // 4
 
     def _hold_membership(self) -> None:
         """Keep polling without taking frames while draining, so that the group does not take us for dead."""

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob, Outcome, Passed, TakeSlot
 from framehop.errors import FramehopError
-from framehop.motion import Motion, watched
+from framehop.motion import Motion
 from framehop.patterns import FirstFit
 from framehop.pipeline.worker.scene import Cells, Scene, luma_of
 from framehop.pipeline.worker.skipping import moment_us
 from framehop.pipeline.worker.waiting import InterCoded
+from framehop.pipeline.worker.watched import watched
 from framehop.types import FrameMeta, Partition
 
 NO_MOTION = "no-motion"

@@ -52,9 +52,7 @@ def objects_of(reply: HopReply, labels: dict[int, str]) -> list[DetectedObject]:
             confidence=round(score, 4),
             box=(round(x1, 2), round(y1, 2), round(x2, 2), round(y2, 2)),
         )
-        for (x1, y1, x2, y2), score, label_id in zip(
-            reply.boxes.tolist(), reply.scores.tolist(), reply.label_ids.tolist(), strict=True
-        )
+        for (x1, y1, x2, y2), score, label_id in zip(reply.boxes, reply.scores, reply.label_ids, strict=True)
     ]
 
 

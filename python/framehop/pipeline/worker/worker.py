@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from framehop import _core
 from framehop.budgets import HANDOVER_FRAMES_S
@@ -45,10 +46,12 @@ from framehop.pipeline.worker.outcomes import make_event, objects_of, stage_time
 from framehop.pipeline.worker.tracks import Tracks
 from framehop.policies import StreamPolicies
 from framehop.protocols import FrameConsumer, Tenure
-from framehop.regions import ObjectFilter
 from framehop.timing import Deadline, now_us
 from framehop.tracked import TrackedStreams
 from framehop.types import DetectedObject, Event, Partition
+
+if TYPE_CHECKING:
+    from framehop.pipeline.worker.object_filter import ObjectFilter
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +78,7 @@ class Worker:
         self._writer = f"{settings.name}/{socket.gethostname()}/{os.getpid()}"
         self._in_flight = in_flight
         self._models = DetectorModels()
-        self._filter = ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
+        self._filter = _filter_of(settings)
         self._policies = StreamPolicies(settings.policies)
         self._tracked = TrackedStreams(settings.track)
         for traits in settings.traits:
@@ -277,7 +280,8 @@ class Worker:
         )
 
     def _objects(self, frame: Decoded, reply: _core.HopReply, labels: dict[int, str]) -> list[DetectedObject]:
-        return self._filter.keep(frame.record.meta.key.stream, frame.size, objects_of(reply, labels))
+        found = objects_of(reply, labels)
+        return self._filter.keep(frame.record.meta.key.stream, frame.size, found) if self._filter else found
 
     def _beat(self, link: SupervisorLink) -> None:
         """Send a beat once a second, and at once when the last frame in flight was committed."""
@@ -316,6 +320,15 @@ class Worker:
                     logger.warning("%s", error)
                 self._in_flight.stalled = str(error)
                 self._in_flight.stopping.wait(FULL_RETRY_S)
+
+
+def _filter_of(settings: WorkerSettings) -> ObjectFilter | None:
+    """Return what drops objects; None where none are dropped, and NumPy is not loaded for nothing."""
+    if not settings.regions and settings.min_size_px <= 0:
+        return None
+    from framehop.pipeline.worker.object_filter import ObjectFilter
+
+    return ObjectFilter(settings.regions, min_size_px=settings.min_size_px)
 
 
 def body(channel: Channel, settings: Settings) -> None:

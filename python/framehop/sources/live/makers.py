@@ -22,9 +22,10 @@ from framehop.sources.container import (
     shape_in,
 )
 from framehop.sources.film import NO_DECODER, Codec
+from framehop.sources.film_look import CODECS
 from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.live.losses import Losses
-from framehop.sources.passthrough import CODECS, content_type_of
+from framehop.sources.passthrough import content_type_of
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
 from framehop.sources.unit import Unit
 from framehop.sources.units import Units, VideoPacket, bounded_sets, too_large

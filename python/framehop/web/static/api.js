@@ -5,8 +5,8 @@ import { escapePath } from "./router.js";
 const ROOT = "api/v1/";
 const DEADLINE_MS = 20_000;
 
-/** Fires `unauthorized` when the server wants a token. */
-export const session = new EventTarget();
+/** Fires `unauthorized` when the server wants a token. `controls`: whether we may change something. */
+export const session = Object.assign(new EventTarget(), { controls: false });
 
 export class ApiError extends Error {
   /** `status`: that of HTTP, or 0 when there was no answer. */
@@ -31,6 +31,14 @@ export async function latest(stream, { after, width, waitS, signal }) {
   const response = await ask(`latest/${escapePath(stream)}?${query}`, { signal });
   if (response.status === 204) return null;
   return { bitmap: await bitmapOf(response), event: eventOf(response) };
+}
+
+/** The units of a film behind the one at `after` ("epoch/offset"), or null if there are none. */
+export async function units(stream, { after, waitS, signal }) {
+  const query = new URLSearchParams({ wait_s: waitS });
+  if (after) query.set("after", after);
+  const response = await ask(`units/${escapePath(stream)}?${query}`, { signal });
+  return response.status === 204 ? null : unitsOf(new Uint8Array(await response.arrayBuffer()));
 }
 
 export async function frame({ topic, partition, offset }, signal) {
@@ -67,6 +75,18 @@ async function readJson(response) {
   } catch {
     throw new ApiError(response.status, "the answer is not JSON: is this a framehop of another version?");
   }
+}
+
+/** Takes apart what the server has put together: the length of a list, the list as JSON, and the units one behind the other. */
+function unitsOf(bytes) {
+  const length = new DataView(bytes.buffer).getUint32(0);
+  const listed = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  let at = 4 + length;
+  return listed.units.map((unit) => {
+    const data = bytes.subarray(at, at + unit.bytes);
+    at += unit.bytes;
+    return { ...unit, data };
+  });
 }
 
 async function bitmapOf(response) {

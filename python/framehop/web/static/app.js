@@ -110,6 +110,7 @@ async function checkSession() {
   try {
     const said = await getJson("session");
     feed.setServerTime(said.now_us);
+    session.controls = said.read_only === false;
     if (!said.authenticated) askForToken(); // nothing else may have asked yet that the server could refuse
     trouble = said.log_error ? `The log ${clip(said.log, 80)} cannot be read: ${clip(said.log_error, 300)} It is tried again by itself.` : "";
   } catch (error) {

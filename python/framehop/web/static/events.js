@@ -42,7 +42,7 @@ export class EventsView {
     this.#news.addEventListener("click", () => this.#restart());
     arrowsIn(this.#table, () => [...this.#table.querySelectorAll("tbody a")], signal);
     feed.addEventListener("events", (event) => this.#hear(event.detail), { signal });
-    feed.open();
+    feed.open({ events: true });
     this.#offer();
     this.#restart();
   }

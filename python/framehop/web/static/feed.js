@@ -1,17 +1,19 @@
-/** What the server sends by itself: the state of all streams once a second, and events as they come. It connects anew with back-off,
- * and not at all while nobody looks at the page. */
+/** What the server sends by itself: once a second what has changed about the streams, and events as they come to a view that wants them.
+ * It connects anew with back-off, and not at all while nobody looks at the page. */
 
 const SILENCE_MS = 6000; // streams come once a second: after this the connection is dead, whatever TCP says
 const LATE_MS = 1500;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
 
-/** Fires `streams`, `events` (detail: the events) and `state`. `state`: connecting, open, lost or closed. */
+/** Fires `streams`, `events` (detail: the events), `missed` (events that did not come, as we were too slow) and `state`. `state`:
+ * connecting, open, lost or closed. */
 export class Feed extends EventTarget {
   streams = [];
   state = "closed";
   retryAt = 0;
   #only = "";
+  #events = false;
   #source = null;
   #waitMs = FIRST_WAIT_MS;
   #timer = 0;
@@ -25,11 +27,10 @@ export class Feed extends EventTarget {
     setInterval(() => this.#checkSilence(), 1000);
   }
 
-  /** Begins, or goes on with another set of streams: one, or all if `only` is empty. */
-  open(only = "") {
-    if (this.#wanted && only === this.#only) return;
-    this.#wanted = true;
-    this.#only = only;
+  /** Begins, or goes on with another set of streams: one, or all if `only` is empty. `events`: whether they are wanted too. */
+  open({ only = "", events = false } = {}) {
+    if (this.#wanted && only === this.#only && events === this.#events) return;
+    [this.#wanted, this.#only, this.#events] = [true, only, events];
     this.#connect();
   }
 
@@ -71,8 +72,9 @@ export class Feed extends EventTarget {
     this.#end("connecting");
     if (document.hidden) return;
     this.#heardAt = performance.now();
-    const query = this.#only ? `?stream=${encodeURIComponent(this.#only)}` : "";
-    this.#source = new EventSource(`api/v1/live${query}`);
+    const query = new URLSearchParams(this.#only ? { stream: this.#only } : {});
+    if (!this.#events) query.set("events", "0");
+    this.#source = new EventSource(`api/v1/live?${query}`);
     this.#source.addEventListener("streams", (message) => this.#hearStreams(message));
     this.#source.addEventListener("events", (message) => this.#hearEvents(message));
     this.#source.addEventListener("error", () => this.#lose());
@@ -84,13 +86,21 @@ export class Feed extends EventTarget {
     this.#heardAt = performance.now();
     this.#waitMs = FIRST_WAIT_MS;
     this.setServerTime(said.now_us);
-    this.streams = this.#only ? merged(this.streams, said.streams) : said.streams;
+    this.streams = merged(this.#kept(said), said.streams);
     this.#enter("open");
     this.dispatchEvent(new Event("streams"));
   }
 
+  /** The streams of which what we know still holds: whoever comes back from one stream to the wall finds it complete. */
+  #kept({ whole, gone = [] }) {
+    if (whole && !this.#only) return [];
+    const left = new Set(whole ? [this.#only] : gone);
+    return this.streams.filter((one) => !left.has(one.stream));
+  }
+
   #hearEvents(message) {
     const said = parsed(message.data);
+    if (said?.dropped) this.dispatchEvent(new Event("missed"));
     if (Array.isArray(said?.events)) this.dispatchEvent(new CustomEvent("events", { detail: said.events }));
   }
 
@@ -120,11 +130,11 @@ export class Feed extends EventTarget {
   }
 }
 
-/** All streams that were ever told, with the news of some: whoever comes back to the wall finds it complete. */
+/** The streams with their news, which may be some of their fields only. */
 function merged(streams, news) {
-  const fresh = new Map(news.map((one) => [one.stream, one]));
-  const kept = streams.map((one) => fresh.get(one.stream) ?? one);
-  return [...kept, ...news.filter((one) => !streams.some((known) => known.stream === one.stream))];
+  const all = new Map(streams.map((one) => [one.stream, one]));
+  for (const one of news) all.set(one.stream, { ...all.get(one.stream), ...one });
+  return [...all.values()];
 }
 
 function parsed(text) {

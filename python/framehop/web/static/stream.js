@@ -2,6 +2,7 @@
 
 import { getJson, isAbort } from "./api.js";
 import { el, setText } from "./dom.js";
+import { canPlay, Film } from "./film.js";
 import { bytes, clip, count, foundIn, micros, moment, ms, rate, span, timeOfDay } from "./format.js";
 import { objectList } from "./objects.js";
 import { PictureQueue } from "./pictures.js";
@@ -27,6 +28,8 @@ export class StreamView {
   #objectsOf = "";
   #clock;
   #sizes;
+  #reading = false;
+  #film = null;
 
   constructor({ feed }, { argument: stream }) {
     this.title = stream;
@@ -36,10 +39,11 @@ export class StreamView {
     this.root = this.#layout();
     const { signal } = this.#closed;
     feed.addEventListener("events", (event) => this.#take(event.detail.filter((one) => one.stream === stream)), { signal });
-    feed.open(stream);
+    feed.addEventListener("missed", () => this.#begin(), { signal });
+    feed.open({ only: stream, events: true });
     this.#sizes = new ResizeObserver(() => this.#tile.redraw());
     this.#sizes.observe(this.#tile.root);
-    this.#queue.add(this.#tile);
+    this.#play();
     this.#clock = setInterval(() => this.#tell(), 250);
     this.#tell();
     this.#begin();
@@ -50,7 +54,21 @@ export class StreamView {
     this.#closed.abort();
     this.#sizes.disconnect();
     this.#queue.close();
+    this.#film?.close();
     this.#tile.close();
+  }
+
+  /** By the browser's decoder where it can, else picture by picture. */
+  #play() {
+    if (!canPlay()) {
+      this.#queue.add(this.#tile);
+      return;
+    }
+    this.#film = new Film(this.#stream, {
+      show: (picture) => this.#tile.show(picture),
+      eventOf: (epoch, seq) => this.#recent.find((event) => event.epoch === epoch && event.seq === seq),
+      fail: () => this.#queue.add(this.#tile),
+    });
   }
 
   #layout() {
@@ -66,14 +84,18 @@ export class StreamView {
             el("a", { class: "more", href: toEvents({ stream: this.#stream }) }, "All")), this.#events))));
   }
 
-  /** The last events from the index; what comes afterwards is told by the feed. */
+  /** The last events from the index; what comes afterwards is told by the feed, unless we are too slow for it. */
   async #begin() {
+    if (this.#reading) return;
+    this.#reading = true;
     try {
       const query = new URLSearchParams({ stream: this.#stream, limit: String(KEPT) });
       const { events } = await getJson(`events?${query}`, this.#closed.signal);
       this.#take(events);
     } catch (error) {
       if (!isAbort(error)) this.#events.replaceChildren(el("li", { class: "muted" }, clip(error.message, 200)));
+    } finally {
+      this.#reading = false;
     }
   }
 
@@ -84,6 +106,7 @@ export class StreamView {
     this.#recent = [...fresh.toReversed(), ...this.#recent].slice(0, KEPT);
     const totals = fresh.map((event) => event.stages_ms?.total).filter(Number.isFinite);
     this.#latency.push(totals, ms);
+    this.#film?.flush();
     if (totals.length) setText(this.#latencyNow, ms(totals.at(-1)));
   }
 
