@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -118,6 +119,8 @@ class LiveTap:
 
     def close(self) -> None:
         """Have the thread end, without waiting for it. Closing twice is harmless."""
+        if sys.is_finalizing():  # the thread is gone, and may have taken the lock with it
+            return
         with self._changed:
             self._closed = True
             for stream in list(self._kept):
