@@ -29,7 +29,7 @@ def main() -> None:
     opened, tensors = session(provider, model), np.load(tensors_at)
     found = [opened.run(outputs, {name: tensor[None]}) for tensor in tensors]
     stacked = {output: np.concatenate([run[at] for run in found]) for at, output in enumerate(outputs)}
-    np.savez(outputs_at, **stacked)  # type: ignore[arg-type]  NumPy's stub reserves the last keyword
+    np.savez(outputs_at, **stacked)  # type: ignore[arg-type]  # NumPy's stub reserves the last keyword
 
     def work(count: int) -> None:
         for number in range(count):

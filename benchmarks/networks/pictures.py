@@ -61,7 +61,8 @@ class Pictures:
     def found(self, outputs: Path, samples: Sequence[Sample], prepared: Sequence[Prepared]) -> list[list[Found]]:
         """Return the objects in each picture from a file of a run's outputs."""
         with np.load(outputs) as file:
-            rows = [{name: file[name][place : place + 1] for name in file} for place in range(len(samples))]
+            whole = {name: file[name] for name in file}  # each look at the file reads it anew
+        rows = [{name: whole[name][place : place + 1] for name in whole} for place in range(len(samples))]
         return [self._found(*each) for each in zip(rows, samples, prepared, strict=True)]
 
     def _found(self, outputs: dict[str, NDArray[np.float32]], sample: Sample, prepared: Prepared) -> list[Found]:

@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 QUANTISED = ["Conv", "Clip", "Relu", "Add"]
 
 
-class Tensors(CalibrationDataReader):  # type: ignore[misc]  it has no types
+class Tensors(CalibrationDataReader):  # type: ignore[misc]  # it has no types
     """Gives the inputs of pictures one by one."""
 
     def __init__(self, name: str, tensors: np.ndarray) -> None:
