@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -271,6 +272,22 @@ def test_with_skip_nobody_waits_for_a_lossless_receiver(house: House, sender: Fr
         assert (info.sent, info.skipped, info.delivery) == (1, 2, "lossless")
 
 
+def test_a_picture_goes_as_a_jpeg_and_its_slot_is_free_at_once(house: House, sender: FrameSender) -> None:
+    with FrameReceiver(sender.address, insecure=True) as receiver:
+        meet(sender, receiver)
+        for seq in (10, 20, 30):
+            with house.lease(seq) as lease:
+                sender.send_as_jpeg(lease, quality=90, note=b"ten")
+        assert house.is_free
+        first, last = take(sender, receiver), take(sender, receiver)
+        assert isinstance(last, ReceivedFrame)
+        assert [frame.note for frame in (first, last)] == [b"ten"] * 2
+        assert [round(decode_jpeg(bytes(frame.payload)).mean()) for frame in (first, last)] == [10, 30]
+        assert (last.encoding, last.seq, last.skipped) == ("jpeg", 30, 1)
+    with house.lease(1) as lease, pytest.raises(InvalidArgumentError, match="quality"):
+        sender.send_as_jpeg(lease, quality=0)
+
+
 def test_what_cannot_be_sent_is_refused(house: House, sender: FrameSender) -> None:
     with pytest.raises(InvalidArgumentError):
         sender.send_jpeg(b"", tag=FrameTag("gate", 1, 0), width=1, height=1)
@@ -404,6 +421,21 @@ def test_what_is_no_key_file_is_refused_in_words(files: KeyFiles, content: bytes
         load_sender_keys(files.sender)
     with pytest.raises(ConfigError, match=r"receiver\.key"):
         load_receiver_keys(files.sender)
+
+
+def test_keys_that_could_not_all_be_written_are_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def full(path: Path, flags: int, mode: int = 0o777) -> int:
+        if Path(path).name == "receiver.key":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(path, flags, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        with pytest.raises(OSError, match="No space"):
+            create_keys(tmp_path / "keys")
+    assert create_keys(tmp_path / "keys").sender.exists()
 
 
 def test_a_secret_is_not_shown(files: KeyFiles) -> None:
