@@ -6,7 +6,10 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
+#include "framehop/codec/encode.hpp"
 #include "hop.hpp"
 #include "lease.hpp"
 #include "loans.hpp"
@@ -53,6 +56,16 @@ class SenderHandle {
                      .owner = std::move(lent.owner),
                      .note = note},
                     skip);
+    }
+    void send_as_jpeg(const LeaseHandle& lease, int quality, const py::bytes& note) {
+        codec::check_encodable(lease.share()->image(), quality);
+        hop::OutgoingFrame pixels = hop::frame_in(lease.share(), note);
+        socket_->without_gil([&](FrameSender& sender) {
+            sender.offer_encoded(std::move(pixels), [quality](const ConstImageView& view) {
+                const codec::EncodedJpeg jpeg = codec::encode(view, quality);
+                return std::vector<std::uint8_t>(jpeg.bytes().begin(), jpeg.bytes().end());
+            });
+        });
     }
     void close() {
         socket_->close();
@@ -114,6 +127,8 @@ void register_frame_sender(py::module_& module) {
              py::arg("skip") = false)
         .def("send_jpeg", &SenderHandle::send_jpeg, py::arg("jpeg"), py::kw_only(), py::arg("tag"), py::arg("width"),
              py::arg("height"), py::arg("note") = py::bytes(), py::arg("skip") = false)
+        .def("send_as_jpeg", &SenderHandle::send_as_jpeg, py::arg("lease"), py::kw_only(), py::arg("quality") = 85,
+             py::arg("note") = py::bytes())
         .def("close", &SenderHandle::close)
         .def("__enter__", [](py::object self) { return self; })
         .def("__exit__", [](SenderHandle& self, const py::args&) { self.close(); });

@@ -60,6 +60,15 @@ class SocketHandle {
         return std::exchange(events_, {});
     }
 
+    // Calls `use` with the socket, without the GIL.
+    template <class Use>
+    void without_gil(Use use) {
+        Socket& socket = open();
+        const Reservation reservation(busy_);
+        const GilRelease release;
+        use(socket);
+    }
+
     void close() {
         check_idle();
         destroy_socket();

@@ -34,6 +34,13 @@ void register_process(py::module_& module) {
             need_descriptors(count, what);
         },
         py::arg("count"), py::arg("what"));
+    module.def(
+        "reserve_descriptors",
+        [](std::size_t count, const std::string& what) {
+            const GilRelease release;
+            reserve_descriptors(count, what);
+        },
+        py::arg("count"), py::arg("what"));
     module.def("die_with_parent", &die_with_parent, py::arg("parent_pid"));
 }
 

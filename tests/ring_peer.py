@@ -122,6 +122,13 @@ class _Writer:
         self._slots.append(slot)
         return f"{slot.index} {slot.generation}"
 
+    def publish(self, seq: int, *_: int) -> str:
+        slot = self._ring.wait_acquire(FrameTag("cam", 1, seq), 30.0)
+        assert slot is not None
+        slot.array(4, 4)[:] = colour(seq)
+        ref = slot.publish()
+        return f"{ref.slot} {ref.generation}"
+
 
 def _serve(path: str, role: str) -> None:
     if role == "writer":

@@ -65,10 +65,27 @@ FLOAT, UINT8, INT64, FLOAT16 = 1, 2, 7, 10  # the format's numbers of element ty
 def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), kind: int = FLOAT) -> bytes:
     """One anchor, two classes. The scores are the first pixel's red and green over 255, and NaN where its blue is 255. The box
     is the input's right half. `kind`: the input's element type."""
+    return _ssd_behind([], [], value("image", [batch, *shape], kind), batch)
+
+
+def corner_network(width: int, height: int) -> bytes:
+    """The same for large pictures, of which only the corner counts."""
+    crop = node("Slice", ["whole", "first", "last", "sides"], "image")
+    places = [
+        tensor("first", np.zeros(2, np.int64)),
+        tensor("last", np.array([HEIGHT, WIDTH])),
+        tensor("sides", np.array([1, 2])),
+    ]
+    return _ssd_behind([crop], places, value("whole", ["N", height, width, 3]), "N")
+
+
+def _ssd_behind(first: Sequence[bytes], constants: Sequence[bytes], source: bytes, batch: int | str) -> bytes:
+    """Return the network with nodes before it, the last of which has the output `image`."""
     scores, blue = np.zeros((VALUES, 2), np.float32), np.zeros((VALUES, 1), np.float32)
     scores[0, 0] = scores[1, 1] = 1 / 255
     blue[2, 0] = -1
     nodes = [
+        *first,
         node("Cast", ["image"], "floats", to=FLOAT),
         node("Flatten", ["floats"], "flat"),
         node("MatMul", ["flat", "pick"], "picked"),
@@ -82,6 +99,7 @@ def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), ki
         node("Reshape", ["placed", "boxes_shape"], "boxes"),
     ]
     weights = [
+        *constants,
         tensor("pick", scores),
         tensor("blue", blue),
         tensor("full", np.full(1, 255, np.float32)),
@@ -91,7 +109,7 @@ def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), ki
         tensor("boxes_shape", np.array([-1, 1, 1, 4])),
     ]
     outputs = [value("scores", [batch, 1, 2]), value("boxes", [batch, 1, 1, 4])]
-    return network(nodes, [value("image", [batch, *shape], kind)], outputs, weights)
+    return network(nodes, [source], outputs, weights)
 
 
 def columns_network(columns: int) -> bytes:
@@ -126,6 +144,12 @@ def write_columns_model(directory: Path, columns: int) -> Path:
     """Write a model that finds the bright columns of a picture."""
     size = {"name": "image", "layout": "NHWC", "width": columns, "height": 2, "colour": "RGB"}
     return write_model(directory, columns_network(columns), input=size)
+
+
+def write_corner_model(directory: Path, width: int, height: int) -> Path:
+    """Write a model that takes pictures of this size."""
+    size = {"name": "whole", "layout": "NHWC", "width": width, "height": height, "colour": "RGB"}
+    return write_model(directory, corner_network(width, height), input=size)
 
 
 def sidecar(data: bytes, /, **changes: object) -> dict[str, object]:

@@ -48,6 +48,13 @@ class Frames : public testing::Test {
                 .owner = owner,
                 .note = {}};
     }
+    // Makes a JPEG of one byte, the picture's first, and counts in `encoded` how often it was asked.
+    static Encode counting(int& encoded) {
+        return [&encoded](const ConstImageView& pixels) {
+            ++encoded;
+            return std::vector<std::uint8_t>{pixels.data[0]};
+        };
+    }
     std::uint32_t leases() { return test_ring.table().leases_of(kTap); }
 
     FrameSender& send_at(const std::string& address, SenderOptions options) {
@@ -176,6 +183,79 @@ TEST_F(Frames, latest_gets_the_newest_for_each_credit) {
     run(&receiver, [&] { return seen.frames.size() == 2; });
     EXPECT_EQ(seqs(), (std::vector<std::int64_t>{0, 5}));
     EXPECT_EQ(seen.frames.back().header.skipped, 4U);
+}
+
+TEST_F(Frames, a_picture_is_encoded_once_however_many_take_it) {
+    FrameReceiver first(send_at(kAnyPort, open_to_all()).address(), of_all(wire::Delivery::latest));
+    FrameReceiver second(sender->address(), of_all(wire::Delivery::lossless));
+    meet(first);
+    meet(second);
+    int encoded = 0;
+    sender->offer_encoded(frame_in(lease(3), "three"), counting(encoded));
+    EXPECT_EQ(encoded, 1);
+    EXPECT_EQ(leases(), 0U);
+    run(&first, [&] { return !seen.frames.empty(); });
+    run(&second, [&] { return seen.frames.size() == 2; });
+    for (const IncomingFrame& frame : seen.frames) {
+        EXPECT_EQ(frame.header.encoding, wire::Encoding::jpeg);
+        EXPECT_EQ(frame.header.width, kWidth);
+        EXPECT_EQ(frame.payload[0], 3);
+        EXPECT_EQ(frame.note.size(), 5U);
+    }
+}
+
+TEST_F(Frames, who_has_no_credit_costs_no_encoding_and_no_slot_and_gets_the_newest_with_the_next) {
+    FrameReceiver receiver(send_at(kAnyPort, open_to_all()).address(), of_all(wire::Delivery::latest));
+    meet(receiver);
+    int encoded = 0;
+    for (std::int64_t seq = 0; seq < 6; ++seq) sender->offer_encoded(frame_in(lease(seq)), counting(encoded));
+    EXPECT_EQ(encoded, 1) << "the first had credit, and the others none";
+    EXPECT_EQ(leases(), 0U);
+    run(&receiver, [&] { return seen.frames.size() == 2; });
+    EXPECT_EQ(encoded, 2);
+    EXPECT_EQ(seqs(), (std::vector<std::int64_t>{0, 5}));
+    EXPECT_EQ(seen.frames.back().payload[0], 5) << "not the pixels of that picture";
+    EXPECT_EQ(seen.frames.back().header.skipped, 4U);
+}
+
+TEST_F(Frames, those_who_wait_share_one_encoding) {
+    FrameReceiver first(send_at(kAnyPort, open_to_all()).address(), of_all(wire::Delivery::latest));
+    FrameReceiver second(sender->address(), of_all(wire::Delivery::latest));
+    meet(first);
+    meet(second);
+    int encoded = 0;
+    sender->offer_encoded(frame_in(lease(0)), counting(encoded));
+    sender->offer_encoded(frame_in(lease(1)), counting(encoded));
+    EXPECT_EQ(encoded, 1);
+    run(&first, [&] { return seen.frames.size() == 2; });
+    run(&second, [&] { return seen.frames.size() == 4; });
+    EXPECT_EQ(encoded, 2);
+}
+
+TEST_F(Frames, what_cannot_be_encoded_is_counted_and_holds_no_slot) {
+    FrameReceiver busy(send_at(kAnyPort, open_to_all()).address(), of_all(wire::Delivery::latest));
+    meet(busy);
+    EXPECT_TRUE(sender->try_send(frame_in(lease(0))));
+    FrameReceiver idle(sender->address(), of_all(wire::Delivery::latest));
+    meet(idle);
+    const Encode fails = [](const ConstImageView&) -> std::vector<std::uint8_t> {
+        throw Error(Errc::no_memory, "no memory for a JPEG");
+    };
+    EXPECT_EQ(shm::code_of([&] { sender->offer_encoded(frame_in(lease(1)), fails); }), "no_memory");
+    EXPECT_LE(leases(), 1U) << "that of the first, which is on its way";
+    std::uint64_t skipped = 0;
+    for (const ReceiverInfo& info : sender->receivers()) skipped += info.skipped;
+    EXPECT_GE(skipped, 1U);
+    run(&busy, [&] { return !seen.frames.empty() && leases() == 0; });
+    EXPECT_EQ(seqs(), std::vector<std::int64_t>{0});
+}
+
+TEST_F(Frames, nothing_is_encoded_for_nobody) {
+    send_at(kAnyPort, open_to_all());
+    int encoded = 0;
+    sender->offer_encoded(frame_in(lease(1)), counting(encoded));
+    EXPECT_EQ(encoded, 0);
+    EXPECT_EQ(leases(), 0U);
 }
 
 TEST_F(Frames, only_the_stream_that_was_asked_for_comes) {

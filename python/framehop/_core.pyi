@@ -29,8 +29,11 @@ def raise_descriptor_limit() -> None:
     """Raise this process's limit of file descriptors as far as that goes without privileges, soft to hard. Thread-safe."""
 
 def need_descriptors(count: int, what: str) -> None:
-    """Raise SystemCallError, naming the limit, if `count` (256 at most) more file descriptors cannot be opened now. Whoever is
-    about to use libzmq asks, since that aborts the process when there is none. `what` needs them. Thread-safe."""
+    """Raise SystemCallError, naming the limit, if `count` more file descriptors cannot be opened now. Whoever is about to use
+    libzmq asks, since that aborts the process when there is none. `what` needs them. Thread-safe."""
+
+def reserve_descriptors(count: int, what: str) -> None:
+    """Do the same, and raise the soft limit first as far as `count` needs, where the hard one allows it."""
 
 def die_with_parent(parent_pid: int) -> None:
     """Have the kernel kill this process when the thread that spawned it ends (PR_SET_PDEATHSIG, SIGKILL).
@@ -843,6 +846,11 @@ class FrameSender:
     ) -> bool:
         """Send a JPEG as it is, without copying it: `jpeg` must not change until it is let go of, after the last message. Otherwise
         like `send`."""
+    def send_as_jpeg(self, lease: Lease, *, quality: int = 85, note: bytes = b"") -> None:
+        """Send the picture in a leased slot as a JPEG, and wait for nobody, as `send` with `skip`. It is encoded once for all
+        receivers, and not at all while none of them has credit: then a `latest` one gets it with its next want, from a copy of the
+        pixels, unless a newer one comes first. So the lease can be released at once. `quality`: 1–100.
+        GIL released. Raises InvalidArgumentError, ClosedError, OutOfMemoryError."""
     def close(self) -> None:
         """End all connections, and with them the leases. Closing twice is harmless."""
     def __enter__(self) -> Self: ...

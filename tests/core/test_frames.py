@@ -205,6 +205,22 @@ def test_with_skip_nobody_waits_for_a_lossless_receiver(house: House, sender: Fr
         assert (info.sent, info.skipped, info.delivery) == (1, 2, "lossless")
 
 
+def test_a_picture_goes_as_a_jpeg_and_its_slot_is_free_at_once(house: House, sender: FrameSender) -> None:
+    with FrameReceiver(sender.address, insecure=True) as receiver:
+        meet(sender, receiver)
+        for seq in (10, 20, 30):
+            with house.lease(seq) as lease:
+                sender.send_as_jpeg(lease, quality=90, note=b"ten")
+        assert house.is_free
+        first, last = take(sender, receiver), take(sender, receiver)
+        assert isinstance(last, ReceivedFrame)
+        assert [frame.note for frame in (first, last)] == [b"ten"] * 2
+        assert [round(decode_jpeg(bytes(frame.payload)).mean()) for frame in (first, last)] == [10, 30]
+        assert (last.encoding, last.seq, last.skipped) == ("jpeg", 30, 1)
+    with house.lease(1) as lease, pytest.raises(InvalidArgumentError, match="quality"):
+        sender.send_as_jpeg(lease, quality=0)
+
+
 def test_what_cannot_be_sent_is_refused(house: House, sender: FrameSender) -> None:
     with pytest.raises(InvalidArgumentError):
         sender.send_jpeg(b"", tag=FrameTag("gate", 1, 0), width=1, height=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +124,21 @@ def test_what_is_no_key_file_is_refused_in_words(files: KeyFiles, content: bytes
         load_sender_keys(files.sender)
     with pytest.raises(ConfigError, match=r"receiver\.key"):
         load_receiver_keys(files.sender)
+
+
+def test_keys_that_could_not_all_be_written_are_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def full(path: Path, flags: int, mode: int = 0o777) -> int:
+        if Path(path).name == "receiver.key":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(path, flags, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        with pytest.raises(OSError, match="No space"):
+            create_keys(tmp_path / "keys")
+    assert create_keys(tmp_path / "keys").sender.exists()
 
 
 def test_a_secret_is_not_shown(files: KeyFiles) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -13,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +19,7 @@ import framehop
 from framehop.hop.keys import KeyFiles, create_keys
 from framehop.pipeline.tap import Tap
 from tests.system.harness import FRAMEHOP, House
+from tests.system.live_frames import end, serving, watch
 from tests.tiny_model import write_model
 from tests.waiting import until
 
@@ -52,14 +51,6 @@ def running(house: House) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         end(run)
         assert run.returncode == 0
-
-
-def end(process: subprocess.Popen[bytes]) -> str:
-    """Stop a process; returns what it wrote for people."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-    return process.communicate(timeout=60)[1].decode()
 
 
 @pytest.fixture
@@ -132,28 +123,6 @@ def files(house: House) -> KeyFiles:
     return create_keys(house.path / "keys")
 
 
-@contextlib.contextmanager
-def serving(
-    house: House, *args: str | Path, under: tuple[str, ...] = ()
-) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A server of frames, and its address."""
-    server = house.start("serve-frames", *args, under=under)
-    try:
-        assert server.stderr is not None
-        line = server.stderr.readline().decode()
-        found = re.search(r"tcp://(\S+)", line)
-        assert found, line
-        yield server, found[1]
-    finally:
-        end(server)
-
-
-def watch(house: House, address: str, *args: str | Path, under: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    done = house.framehop("watch-frames", address, "--frames", "3", "--json", *args, under=under)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @pytest.mark.parametrize("how", ["--quality=90", "--raw"])
 def test_frames_go_to_who_has_the_key(
     house: House, running: subprocess.Popen[bytes], files: KeyFiles, how: str
@@ -198,47 +167,6 @@ def test_a_stopped_watcher_holds_up_nobody(house: House, running: subprocess.Pop
         for _ in range(3):
             assert watcher.stdout.readline()
         end(watcher)
-
-
-@pytest.fixture
-def two_hosts() -> Iterator[tuple[str, str]]:
-    """Two network namespaces with a cable between them, 192.0.2.1 and 192.0.2.2."""
-    names = (f"fh-a{os.getpid()}", f"fh-b{os.getpid()}")
-    try:
-        for command in (
-            f"ip netns add {names[0]}",
-            f"ip netns add {names[1]}",
-            f"ip -n {names[0]} link add fh0 type veth peer name fh0 netns {names[1]}",
-            f"ip -n {names[0]} addr add 192.0.2.1/24 dev fh0",
-            f"ip -n {names[1]} addr add 192.0.2.2/24 dev fh0",
-            f"ip -n {names[0]} link set fh0 up",
-            f"ip -n {names[1]} link set fh0 up",
-        ):
-            done = subprocess.run(command.split(), capture_output=True, text=True, timeout=60, check=False)
-            if done.returncode:
-                pytest.skip(f"no network namespaces here: {done.stderr.strip()}")
-        yield names
-    except FileNotFoundError:
-        pytest.skip("no network namespaces here: ip is not installed")
-    finally:
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=60, check=False)
-
-
-def test_from_one_host_to_another(
-    house: House, running: subprocess.Popen[bytes], files: KeyFiles, two_hosts: tuple[str, str]
-) -> None:
-    here, there = (("ip", "netns", "exec", name) for name in two_hosts)
-    with serving(house, "--listen", "192.0.2.1:0", "--keys", files.sender, under=here) as (_, address):
-        lines = watch(house, address, "--keys", files.receiver, under=there)
-        assert {line["stream"] for line in lines} <= {"gate", "yard"}
-        subprocess.run(["ip", "-n", two_hosts[1], "link", "set", "fh0", "down"], check=True, timeout=60)
-        lost = house.start("watch-frames", address, "--keys", files.receiver, under=there)
-        assert lost.stderr is not None
-        assert b"no answer from" in lost.stderr.readline()
-        lost.kill()
-        lost.communicate()
 
 
 def test_watching_begins_before_there_is_anything_to_watch(house: House) -> None:

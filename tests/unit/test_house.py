@@ -231,6 +231,19 @@ def code_in(document: Path) -> str:
     return "\n".join(re.findall(r"^```.*?^```|^ {4}.*?$|`[^`\n]+`", document.read_text(), re.DOTALL | re.MULTILINE))
 
 
+def test_the_tests_that_are_named_for_each_fault_exist() -> None:
+    """tests/faults.md says which test brings about which fault."""
+    code = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    code += "\n".join(path.read_text() for path in (ROOT / "cpp" / "tests").rglob("*.[ch]pp"))
+    code += (ROOT / "cpp" / "tests" / "CMakeLists.txt").read_text()
+    there = set(re.findall(r"def (test_\w+)|TEST(?:_F|_P)?\(\w+, (\w+)\)|add_test\(NAME (\S+)", code))
+    names = {name for found in there for name in found}
+    rows = [line for line in (ROOT / "tests" / "faults.md").read_text().splitlines() if line.startswith("| ")]
+    named = [re.findall(r"`([^`]+)`", row.split("|")[3]) for row in rows[2:]]
+    assert all(named), "a fault without a test"
+    assert {name for row in named for name in row} - names == set()
+
+
 def test_files_named_in_documents_exist() -> None:
     named = {
         (document.name, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -217,9 +218,25 @@ def test_a_closed_tap_keeps_what_it_gave(worker: TapWorker) -> None:
         tap.newest()
 
 
-def test_a_tap_too_many_is_refused(worker: TapWorker) -> None:
-    with Tap([worker.path]), Tap([worker.path]), pytest.raises(RefusedError):
-        Tap([worker.path])
+def test_a_tap_too_many_is_refused_and_leaves_nothing_open(worker: TapWorker) -> None:
+    with Tap([worker.path]), Tap([worker.path]):
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        with pytest.raises(RefusedError):
+            Tap([worker.path])
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_the_slot_knows_which_picture_it_has(worker: TapWorker, tap: Tap) -> None:
+    """A notice that names another frame for a slot gets no pixels: they would be shown with that frame's boxes."""
+    slot = worker.ring.wait_acquire(_core.FrameTag("gate", 1, 1), 30)
+    assert slot is not None
+    slot.array(HEIGHT, WIDTH)[:] = 1
+    ref = slot.publish()
+    worker.board._tell(Shown("gate", 1, 7, ref.slot, ref.generation), "gate")
+    until(lambda: tap.wait((), 0.0) is None and (tap.missed or any(ring._held for ring in tap._rings)), "the notice")
+    worker.board.known(replace(make_event(record_of(7)), width=128, height=96))
+    assert live_frame(worker, tap, 2).key.seq == 2
+    assert tap.missed == 1
 
 
 def test_a_tap_of_several_rings_is_over_with_the_first_of_them(worker: TapWorker, tmp_path: Path) -> None:

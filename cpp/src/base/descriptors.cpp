@@ -4,9 +4,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "framehop/base/error.hpp"
 #include "framehop/base/unique_fd.hpp"
@@ -14,13 +15,23 @@
 namespace framehop {
 namespace {
 
-constexpr std::size_t kMostAtOnce = 256;
-
 std::string describe_limit() {
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     return "this process may have " + std::to_string(limit.rlim_cur) +
            " (RLIMIT_NOFILE); raise that with `ulimit -n`, or close some";
+}
+
+// Returns how many descriptors can be opened now, up to `most`.
+std::size_t free_descriptors(std::size_t most) {
+    std::vector<UniqueFd> held;
+    while (held.size() < most) {
+        UniqueFd fd(::eventfd(0, EFD_CLOEXEC));
+        if (!fd && !is_out_of_descriptors(errno)) throw_errno("eventfd");
+        if (!fd) break;
+        held.push_back(std::move(fd));
+    }
+    return held.size();
 }
 
 }  // namespace
@@ -39,15 +50,22 @@ void throw_no_descriptor(std::string_view what) {
 }
 
 void need_descriptors(std::size_t count, std::string_view what) {
-    std::array<UniqueFd, kMostAtOnce> held;
-    for (std::size_t i = 0; i < std::min(count, held.size()); ++i) {
-        held[i].reset(::eventfd(0, EFD_CLOEXEC));
-        if (held[i]) continue;
-        if (!is_out_of_descriptors(errno)) throw_errno("eventfd");
-        throw Error(Errc::system, std::string(what) + " needs " + std::to_string(count) +
-                                      " file descriptors, and only " + std::to_string(i) +
-                                      " are left: " + describe_limit());
+    const std::size_t left = free_descriptors(count);
+    if (left >= count) return;
+    throw Error(Errc::system, std::string(what) + " needs " + std::to_string(count) + " file descriptors, and only " +
+                                  std::to_string(left) + " are left: " + describe_limit());
+}
+
+void reserve_descriptors(std::size_t count, std::string_view what) {
+    const UniqueFd lowest(::eventfd(0, EFD_CLOEXEC));
+    // Twice as many, so that other threads find some while ours are counted.
+    const rlim_t wanted = static_cast<rlim_t>(std::max(lowest.get(), 0)) + 2 * count;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = std::min(limit.rlim_max, wanted);
+        static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
     }
+    need_descriptors(count, what);
 }
 
 }  // namespace framehop

@@ -10,9 +10,8 @@
 #include "handle.hpp"
 
 namespace framehop::codec {
-namespace {
 
-void check(const ConstImageView& view, int quality) {
+void check_encodable(const ConstImageView& view, int quality) {
     if (quality < 1 || quality > 100) {
         throw Error(Errc::invalid_argument, "quality must be 1 to 100, not " + std::to_string(quality));
     }
@@ -26,12 +25,10 @@ void check(const ConstImageView& view, int quality) {
     }
 }
 
-}  // namespace
-
 void EncodedJpeg::Free::operator()(std::uint8_t* data) const noexcept { tjFree(data); }
 
 EncodedJpeg encode(const ConstImageView& view, int quality) {
-    check(view, quality);
+    check_encodable(view, quality);
     Handle& handle = compressor();
     unsigned char* data = nullptr;
     unsigned long size = 0;

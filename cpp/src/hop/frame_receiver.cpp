@@ -17,6 +17,8 @@ constexpr std::chrono::seconds kWantEvery{1};
 // none, or sends what is too large. Longer than a handshake may take (ZMQ_HANDSHAKE_IVL).
 constexpr std::chrono::seconds kConnectAnew{6};
 constexpr std::size_t kFrameParts = 3;
+// What a sender may send beside frames: weeks of heartbeats while there is nothing to see.
+constexpr std::uint64_t kBesides = std::uint64_t{64} << 20;
 
 ReceiverOptions checked(ReceiverOptions options) {
     if (options.delivery == wire::Delivery::latest) options.credits = 1;
@@ -40,7 +42,7 @@ class FrameReceiver::Impl {
         socket_.set(ZMQ_RCVHWM, static_cast<int>(options_.credits) + 2);
         socket_.limit(std::max<std::uint64_t>(options_.max_bytes, wire::kMaxNote));
         if (options_.keys) socket_.secure(*options_.keys);
-        socket_.connect();
+        socket_.connect({.bytes = options_.credits * (options_.max_bytes + wire::kMaxNote) + kBesides});
     }
 
     bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ReceiverEvents& events) {

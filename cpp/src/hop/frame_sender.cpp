@@ -1,9 +1,7 @@
 #include "framehop/hop/frame_sender.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 #include "drain.hpp"
@@ -17,42 +15,16 @@ namespace {
 
 // Silent receivers are looked for so often.
 constexpr std::chrono::milliseconds kLook{250};
-// What closing waits for connections to end; they do so at once.
-constexpr std::chrono::seconds kEnd{2};
 // What libzmq may keep of a receiver's wants while nobody polls.
 constexpr int kWantsKept = 64;
+// Connections beside those of the receivers: of those who are about to become one, or to be turned away.
+constexpr std::size_t kStrangers = 32;
+// The bytes of wants that have come and wait: far more than those that libzmq keeps.
+constexpr std::uint64_t kUnfinished = std::uint64_t{256} << 10;
 
 // libzmq's bound for one receiver. It learns what has left only after each half of the bound, and would turn away
 // frames that have credit if there were less than twice as many places as credits and a welcome need.
 int high_water(std::uint32_t credits) noexcept { return 2 * (static_cast<int>(credits) + 2); }
-
-std::int64_t wall_us() noexcept {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
-}
-
-wire::FrameHeader header_of(const OutgoingFrame& frame, const ReceiverRow& row) {
-    return {.session = row.session,
-            .number = row.sent,
-            .skipped = row.skipped,
-            .epoch = frame.tag.epoch,
-            .seq = frame.tag.seq,
-            .sent_us = wall_us(),
-            .payload_bytes = frame.payload.size(),
-            .width = frame.width,
-            .height = frame.height,
-            .stride = frame.stride,
-            .encoding = frame.encoding,
-            .note_bytes = static_cast<std::uint32_t>(std::min(frame.note.size(), wire::kMaxNote + 1))};
-}
-
-// Checks it before anybody gets it, by the rules of those who read it.
-void check(const OutgoingFrame& frame) {
-    ReceiverRow row;
-    row.session = 1;
-    static_cast<void>(wire::serialise_frame(header_of(frame, row), frame.tag.stream));
-}
 
 std::string address_of(zmq_msg_t* message) {
     const char* address = zmq_msg_gets(message, "Peer-Address");
@@ -100,17 +72,10 @@ class FrameSender::Impl {
         socket_.set(ZMQ_RCVHWM, kWantsKept);
         socket_.limit(wire::kMaxToSender);
         if (options_.keys) socket_.secure(*options_.keys);
-        socket_.bind();
+        socket_.bind(options_.max_receivers + kStrangers, {.bytes = kUnfinished, .patience = options_.silence});
     }
 
-    // libzmq (4.3) aborts the process when a connection ends in the middle of a frame while its socket is being closed.
-    // So the connections end first, and the socket is closed once libzmq has let go of them.
-    ~Impl() {
-        if (!socket_.ours()) return;
-        for (const auto& [route, row] : book_.rows()) end(row.connection);
-        const auto deadline = Clock::now() + kEnd;
-        while (!all_gone() && Clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    ~Impl() = default;
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
@@ -140,12 +105,20 @@ class FrameSender::Impl {
         return true;
     }
 
-    void offer(OutgoingFrame outgoing) {
-        check(outgoing);
-        const auto frame = std::make_shared<const OutgoingFrame>(std::move(outgoing));
-        for (auto row = book_.rows().begin(); row != book_.rows().end();) {
-            const bool is_gone = row->second.wants(frame->tag.stream) && !give(row->first, row->second, frame);
-            row = is_gone ? book_.rows().erase(row) : std::next(row);
+    void offer(OutgoingFrame frame) {
+        check(frame);
+        offer_all(std::make_shared<Outgoing>(std::move(frame)));
+    }
+
+    void offer_encoded(OutgoingFrame pixels, Encode encode) {
+        check(pixels);
+        const auto frame = std::make_shared<Outgoing>(std::move(pixels), std::move(encode));
+        try {
+            offer_all(frame);
+            if (frame.use_count() > 1) frame->move_out();
+        } catch (...) {
+            for (auto& [route, row] : book_.rows()) row.drop(frame);
+            throw;
         }
     }
 
@@ -174,15 +147,11 @@ class FrameSender::Impl {
         return {message, place};
     }
 
-    void end(const ConnectionId& connection) {
-        connection.end();
-        static_cast<void>(all_gone());
-        ending_.push_back(connection);
-    }
-
-    bool all_gone() noexcept {
-        std::erase_if(ending_, [](const ConnectionId& connection) { return connection.is_gone(); });
-        return ending_.empty();
+    void offer_all(const std::shared_ptr<Outgoing>& frame) {
+        for (auto row = book_.rows().begin(); row != book_.rows().end();) {
+            const bool is_gone = row->second.wants(frame->stream()) && !give(row->first, row->second, frame);
+            row = is_gone ? book_.rows().erase(row) : std::next(row);
+        }
     }
 
     // Takes what has come; false if nothing has.
@@ -217,7 +186,7 @@ class FrameSender::Impl {
     }
 
     void turn_away(const std::string& route, zmq_msg_t* message, Heard heard, SenderEvents& events) {
-        end(connection_of(message));
+        socket_.end(connection_of(message));
         book_.forget(route);
         if (heard == Heard::malformed) ++malformed_;
         if (!events.notes.empty()) return;  // a stranger must not fill the log
@@ -236,18 +205,30 @@ class FrameSender::Impl {
         return give(route, row, std::exchange(row.waiting, nullptr));
     }
 
+    // What cannot be encoded is left out, and said.
+    static const OutgoingFrame& ready(Outgoing& outgoing, ReceiverRow& row) {
+        try {
+            return outgoing.ready();
+        } catch (...) {
+            ++row.skipped;
+            throw;
+        }
+    }
+
     // Sends the frame, or keeps it as the newest. False when the receiver has gone.
-    bool give(const std::string& route, ReceiverRow& row, const std::shared_ptr<const OutgoingFrame>& frame) {
+    bool give(const std::string& route, ReceiverRow& row, const std::shared_ptr<Outgoing>& outgoing) {
         if (!row.has_room()) {
-            row.keep(frame);
+            row.keep(outgoing);
             return true;
         }
+        const OutgoingFrame& frame = ready(*outgoing, row);
         // Both are made before the first part is sent: a message must not end in its middle, whatever fails.
-        const auto header = wire::serialise_frame(header_of(*frame, row), frame->tag.stream);
-        LentMessage payload(frame->payload, row.lend(frame->owner));
+        const auto header =
+            wire::serialise_frame(header_of(frame, row.session, row.sent, row.skipped), frame.tag.stream);
+        LentMessage payload(frame.payload, row.lend(frame.owner));
         const Sent addressed = socket_.try_send(bytes_of(route), true);
-        if (addressed == Sent::yes) send_parts(row, header, payload, *frame);
-        if (addressed == Sent::full) row.keep(frame);
+        if (addressed == Sent::yes) send_parts(row, header, payload, frame);
+        if (addressed == Sent::full) row.keep(outgoing);
         return addressed != Sent::unreachable;
     }
 
@@ -260,7 +241,7 @@ class FrameSender::Impl {
 
     void cut_off_silent(SenderEvents& events) {
         for (const ReceiverRow& row : book_.take_silent(Clock::now() - options_.silence)) {
-            end(row.connection);
+            socket_.end(row.connection);
             events.notes.push_back("cut off " + row.address + ": nothing was heard of it for " +
                                    std::to_string(std::chrono::ceil<std::chrono::seconds>(options_.silence).count()) +
                                    " s, with " + std::to_string(row.sent - row.received) + " frames on their way");
@@ -270,7 +251,6 @@ class FrameSender::Impl {
     SenderOptions options_;
     NetSocket socket_;
     ReceiverBook book_;
-    std::vector<ConnectionId> ending_;
     std::uint64_t malformed_ = 0;
     std::uint64_t refused_ = 0;
 };
@@ -286,6 +266,9 @@ std::uint64_t FrameSender::refused() const noexcept { return impl_->refused(); }
 bool FrameSender::has_room(const std::string& stream) const noexcept { return impl_->has_room(stream); }
 bool FrameSender::try_send(OutgoingFrame frame) { return impl_->try_send(std::move(frame)); }
 void FrameSender::offer(OutgoingFrame frame) { impl_->offer(std::move(frame)); }
+void FrameSender::offer_encoded(OutgoingFrame pixels, Encode encode) {
+    impl_->offer_encoded(std::move(pixels), std::move(encode));
+}
 
 bool FrameSender::poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, SenderEvents& events) {
     return impl_->poll(timeout, wake_fds, events);

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "zmq_call.hpp"
-#include "zmq_socket.hpp"
+#include "zmq_part.hpp"
 
 namespace framehop::hop {
 namespace {

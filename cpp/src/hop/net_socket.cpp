@@ -1,55 +1,36 @@
 #include "net_socket.hpp"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
+#include "drain.hpp"
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
+#include "framehop/shm/local_socket.hpp"
+#include "net_address.hpp"
+#include "parting.hpp"
 #include "zmq_call.hpp"
 
 namespace framehop::hop {
 namespace {
 
-constexpr std::string_view kIpc = "ipc://";
-constexpr std::string_view kTcp = "tcp://";
-constexpr const char* kEventsAddress = "inproc://handshakes";
 constexpr int kFailures =
     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+constexpr int kBeginnings = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED;
 constexpr std::size_t kMaxNotes = 8;  // a stranger must not fill the log
 // As in zmq_socket.cpp: libzmq aborts the process when it finds no descriptor left.
 constexpr std::size_t kDescriptors = 24;
-constexpr std::size_t kDescriptorsForPeers = 64;
+// The present connection, and those before it that libzmq has yet to let go of.
+constexpr std::size_t kConnectionsOfOne = 16;
+// Connections are looked at so often.
+constexpr std::chrono::milliseconds kLook{100};
 constexpr std::pair<int, int> kOptions[] = {
     {ZMQ_LINGER, 0},          {ZMQ_HEARTBEAT_IVL, 1000},     {ZMQ_HEARTBEAT_TIMEOUT, 5000},
     {ZMQ_RECONNECT_IVL, 100}, {ZMQ_RECONNECT_IVL_MAX, 2000}, {ZMQ_HANDSHAKE_IVL, 5000},
 };
-
-// Whether the host is a name, or an address of IPv6; libzmq would write those of IPv4 as such ones.
-bool may_be_ipv6(const std::string& address) noexcept {
-    const std::string_view place = std::string_view(address).substr(kTcp.size());
-    const std::string_view host = place.substr(0, place.rfind(':'));
-    return host.find_first_not_of("0123456789.*") != std::string_view::npos;
-}
-
-void check_address(const std::string& address, bool has_keys, bool insecure) {
-    const bool tcp = address.starts_with(kTcp) && address.size() > kTcp.size();
-    const bool ipc = address.starts_with(kIpc) && address.size() > kIpc.size() && address[kIpc.size()] != '*' &&
-                     address[kIpc.size()] != '@';
-    if (!tcp && !ipc) {
-        throw Error(Errc::invalid_argument,
-                    "frames go over tcp://HOST:PORT, or over ipc:// and the path of a socket: " + address);
-    }
-    if (tcp && !has_keys && !insecure) {
-        throw Error(Errc::refused, "frames go over " + address +
-                                       " with keys only: make them by framehop keys create DIR, or say insecure if "
-                                       "everybody on that network may see the pictures");
-    }
-}
 
 void* new_context() {
     need_descriptors(kDescriptors, "a socket for frames");
@@ -58,22 +39,16 @@ void* new_context() {
     return context;
 }
 
-// Returns the address, once it is seen to be one.
-std::string checked_address(std::string address, bool has_keys, bool insecure) {
-    check_address(address, has_keys, insecure);
-    return address;
-}
-
 }  // namespace
 
 NetSocket::NetSocket(int type, const std::string& address, bool has_keys, bool insecure)
-    : owner_pid_(::getpid()), address_(checked_address(address, has_keys, insecure)), context_(new_context()) {
+    : address_(checked_net_address(address, has_keys, insecure)), context_(new_context()) {
     try {
         socket_ = zmq_socket(context_, type);
         if (socket_ == nullptr) throw_zmq("zmq_socket");
         for (const auto& [option, value] : kOptions) set(option, value);
-        set(ZMQ_IPV6, address.starts_with(kTcp) && may_be_ipv6(address) ? 1 : 0);
-        watch_handshakes();
+        set(ZMQ_IPV6, may_be_ipv6(address) ? 1 : 0);
+        events_ = std::make_unique<SocketEvents>(context_, socket_, kFailures | kBeginnings | ZMQ_EVENT_CLOSED);
     } catch (...) {
         close();
         throw;
@@ -83,24 +58,18 @@ NetSocket::NetSocket(int type, const std::string& address, bool has_keys, bool i
 NetSocket::~NetSocket() { close(); }
 
 void NetSocket::close() noexcept {
-    if (!ours()) {
-        static_cast<void>(gatekeeper_.release());  // its socket is the parent's, too
+    if (!owner_.is_us()) {
+        static_cast<void>(gatekeeper_.release());  // these sockets are the parent's, too
+        static_cast<void>(events_.release());
         return;
     }
     file_.remove();
-    if (events_ != nullptr) zmq_close(events_);
+    if (is_bound_) part(socket_, address_, *events_, *connections_);
     if (socket_ != nullptr) zmq_close(socket_);
+    events_.reset();      // after the socket, as it says
     gatekeeper_.reset();  // after the socket: without a gatekeeper, libzmq lets in whoever has any key
     while (zmq_ctx_term(context_) != 0 && errno == EINTR) {
     }
-}
-
-bool NetSocket::ours() const noexcept { return ::getpid() == owner_pid_; }
-
-void NetSocket::check_owner() const {
-    if (ours()) return;
-    throw Error(Errc::closed, "this socket for frames belongs to process " + std::to_string(owner_pid_) +
-                                  ": a forked child must open its own");
 }
 
 void NetSocket::set(int option, int value) {
@@ -138,34 +107,53 @@ void NetSocket::secure(const ReceiverKeys& keys) {
     set_bytes(ZMQ_CURVE_SERVERKEY, keys.sender);
 }
 
-void NetSocket::bind() {
-    need_descriptors(kDescriptorsForPeers, "serving frames");
+void NetSocket::bind(std::size_t most, Allowance allowance) {
+    if (address_.starts_with(kIpc)) {
+        bind_file(most);
+    } else {
+        bind_port(most);
+    }
+    connections_.emplace(std::string(place_of(address_)), Place::ours, most);
+    is_bound_ = true;
+    allowance_ = allowance;
+}
+
+void NetSocket::bind_port(std::size_t most) {
+    need_descriptors(most, "serving frames");
     if (zmq_bind(socket_, address_.c_str()) != 0) throw_zmq("zmq_bind " + address_);
-    if (address_.starts_with(kIpc)) return file_.own(address_.substr(kIpc.size()));
     std::array<char, 256> bound{};
     std::size_t bytes = bound.size();
     if (zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound.data(), &bytes) == 0) address_ = bound.data();
 }
 
-void NetSocket::connect() {
+// Here libzmq would abort the process if strangers took its last descriptor, so there have to be as many as can come
+// unnoticed.
+void NetSocket::bind_file(std::size_t most) {
+    const std::string path(place_of(address_));
+    shm::check_private_directory(path);
+    reserve_descriptors(SocketEvents::kMost + most, "serving frames over ipc://");
+    if (zmq_bind(socket_, address_.c_str()) != 0) throw_zmq("zmq_bind " + address_);
+    file_.own(path);
+}
+
+void NetSocket::connect(Allowance allowance) {
+    connections_.emplace(std::string(place_of(address_)), Place::theirs, kConnectionsOfOne);
+    allowance_ = allowance;
     if (zmq_connect(socket_, address_.c_str()) != 0) throw_zmq("zmq_connect " + address_);
+}
+
+void NetSocket::end(const ConnectionId& connection) {
+    if (connections_) connections_->end(connection);
 }
 
 void NetSocket::connect_anew() {
     if (zmq_disconnect(socket_, address_.c_str()) != 0 && errno != ENOENT) throw_zmq("zmq_disconnect " + address_);
-    connect();
-}
-
-void NetSocket::watch_handshakes() {
-    if (zmq_socket_monitor(socket_, kEventsAddress, kFailures) != 0) throw_zmq("zmq_socket_monitor");
-    events_ = zmq_socket(context_, ZMQ_PAIR);
-    if (events_ == nullptr) throw_zmq("zmq_socket(ZMQ_PAIR)");
-    if (zmq_connect(events_, kEventsAddress) != 0) throw_zmq("zmq_connect(handshakes)");
+    if (zmq_connect(socket_, address_.c_str()) != 0) throw_zmq("zmq_connect " + address_);
 }
 
 bool NetSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable) {
-    check_owner();
-    std::vector<zmq_pollitem_t> items{{socket_, 0, ZMQ_POLLIN, 0}, {events_, 0, ZMQ_POLLIN, 0}};
+    owner_.check();
+    std::vector<zmq_pollitem_t> items{{socket_, 0, ZMQ_POLLIN, 0}, {events_->socket(), 0, ZMQ_POLLIN, 0}};
     if (gatekeeper_) items.push_back({gatekeeper_->socket(), 0, ZMQ_POLLIN, 0});
     for (const int fd : fds) items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
     const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), poll_milliseconds(timeout));
@@ -178,21 +166,44 @@ bool NetSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds,
 }
 
 std::uint64_t NetSocket::attend(std::vector<std::string>& notes) {
-    check_owner();  // in a forked child libzmq calls every receive interrupted, for ever
-    const auto note = [&notes](const std::string& text) {
-        if (notes.size() < kMaxNotes) notes.push_back(text);
-    };
+    owner_.check();  // in a forked child libzmq calls every receive interrupted, for ever
+    std::vector<std::string> found = answer_all();
+    std::uint64_t failures = 0;
+    const auto now = Connections::Clock::now();
+    for (int i = 0; i < kMaxMessagesPerPoll; ++i) {
+        const auto event = events_->try_next();
+        if (!event) break;
+        if ((event->kind & kFailures) != 0) {
+            ++failures;
+            found.push_back(describe(*event));
+        } else if ((event->kind & kBeginnings) != 0 && connections_ &&
+                   !connections_->begun(static_cast<int>(event->value), now)) {
+            found.emplace_back("cut off a connection: there are too many");
+        }
+    }
+    std::ranges::move(look_at_connections(now), std::back_inserter(found));
+    std::erase(found, "");
+    found.resize(std::min(found.size(), kMaxNotes));
+    std::ranges::move(found, std::back_inserter(notes));
+    return failures;
+}
+
+// Returns a few words on each who was refused.
+std::vector<std::string> NetSocket::answer_all() {
+    std::vector<std::string> notes;
     std::string refused;
-    for (std::size_t i = 0; gatekeeper_ && i < kMaxNotes && gatekeeper_->answer(refused); ++i) {
-        if (!refused.empty()) note(refused + " was refused: its key is not among those that this sender was given");
+    for (int i = 0; gatekeeper_ && i < kMaxMessagesPerPoll && gatekeeper_->answer(refused); ++i) {
+        if (!refused.empty())
+            notes.push_back(refused + " was refused: its key is not among those that this sender was given");
         refused.clear();
     }
-    std::uint64_t failures = 0;
-    while (const auto failure = try_next_failure()) {
-        ++failures;
-        if (!failure->empty()) note(*failure);
-    }
-    return failures;
+    return notes;
+}
+
+std::vector<std::string> NetSocket::look_at_connections(Connections::Clock::time_point now) {
+    if (!connections_ || now < next_look_) return {};
+    next_look_ = now + kLook;
+    return connections_->end_excess(allowance_, now);
 }
 
 namespace {
@@ -213,20 +224,13 @@ std::string meaning(std::uint16_t event, std::uint32_t detail) {
 
 }  // namespace
 
-std::optional<std::string> NetSocket::try_next_failure() {
-    Part event;
-    Part address;
-    if (!event.receive_from(events_) || !address.receive_from(events_)) return std::nullopt;
-    std::uint16_t number = 0;  // libzmq's event, in host order, then 32 bits of detail
-    std::uint32_t detail = 0;
-    std::memcpy(&number, event.bytes().data(), sizeof number);
-    std::memcpy(&detail, event.bytes().data() + sizeof number, sizeof detail);
-    if (gatekeeper_ && number == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) return "";  // the gatekeeper said who it was
-    return "no connection at " + address_ + ": " + meaning(number, detail);
+std::string NetSocket::describe(const SocketEvent& failure) const {
+    if (gatekeeper_ && failure.kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) return "";
+    return "no connection at " + address_ + ": " + meaning(failure.kind, failure.value);
 }
 
 std::optional<Parts> NetSocket::try_receive() {
-    check_owner();
+    owner_.check();
     Parts parts;
     for (bool more = true; more; ++parts.count) {
         const auto part = std::make_shared<Part>();
@@ -237,6 +241,7 @@ std::optional<Parts> NetSocket::try_receive() {
         more = part->has_more();
         if (parts.count < Parts::kMost) parts.kept.push_back(part);
     }
+    if (connections_) connections_->heard(parts.kept.back()->raw());
     return parts;
 }
 
@@ -258,12 +263,12 @@ int flags(bool more) noexcept { return ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0); 
 }  // namespace
 
 Sent NetSocket::try_send(wire::Bytes part, bool more) {
-    check_owner();
+    owner_.check();
     return sent([&] { return zmq_send(socket_, part.data(), part.size(), flags(more)); });
 }
 
 Sent NetSocket::try_send(zmq_msg_t* message, bool more) {
-    check_owner();
+    owner_.check();
     return sent([&] { return zmq_msg_send(message, socket_, flags(more)); });
 }
 

@@ -11,11 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "connections.hpp"
 #include "framehop/hop/keys.hpp"
 #include "framehop/hop/link.hpp"
 #include "gatekeeper.hpp"
+#include "owner.hpp"
+#include "socket_events.hpp"
 #include "socket_file.hpp"
-#include "zmq_socket.hpp"
+#include "zmq_part.hpp"
 
 namespace framehop::hop {
 
@@ -44,18 +47,21 @@ class NetSocket {
     // Call one of these before bind or connect.
     void secure(const SenderKeys& keys);
     void secure(const ReceiverKeys& keys);
-    void bind();                               // replaces an ipc:// socket file that a dead predecessor left
-    void connect();                            // and again whenever the connection breaks off
-    void connect_anew();                       // libzmq never does so by itself once the other end has refused
-    [[nodiscard]] bool ours() const noexcept;  // false in a forked child
+    // Takes `most` connections at a time, and from each no more than `allowance` for nothing. Replaces an ipc:// socket
+    // file that a dead predecessor left.
+    void bind(std::size_t most, Allowance allowance);
+    // Connects, and again whenever the connection breaks off, as it does when the other end goes beyond `allowance`.
+    void connect(Allowance allowance);
+    void connect_anew();  // libzmq never does so by itself once the other end has refused
+    void end(const ConnectionId& connection);
     // The address, with the port that was found.
     [[nodiscard]] const std::string& address() const noexcept { return address_; }
 
     // Waits for a message, a handshake that fails or one of `fds`; appends the readable fds. False on a time-out or a
     // signal.
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
-    // Answers who may connect, and returns how many handshakes have failed; `notes` gets a few words on each, up to a
-    // few.
+    // Answers who may connect, ends the connections of those who go too far, and returns how many handshakes have
+    // failed; `notes` gets a few words on each, up to a few.
     [[nodiscard]] std::uint64_t attend(std::vector<std::string>& notes);
     [[nodiscard]] std::optional<Parts> try_receive();
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more);
@@ -64,19 +70,26 @@ class NetSocket {
   private:
     static constexpr std::uint64_t kHandshake = 1024;  // CURVE's largest command has some 500 bytes
 
-    void watch_handshakes();
+    // What libzmq says of a handshake that failed; empty where the gatekeeper has said more.
+    [[nodiscard]] std::string describe(const SocketEvent& failure) const;
     void set_bytes(int option, const std::string& value);
-    [[nodiscard]] std::optional<std::string> try_next_failure();
-    void check_owner() const;
+    void bind_port(std::size_t most);
+    void bind_file(std::size_t most);
+    [[nodiscard]] std::vector<std::string> answer_all();
+    [[nodiscard]] std::vector<std::string> look_at_connections(Connections::Clock::time_point now);
     void close() noexcept;
 
-    int owner_pid_;
+    Owner owner_;
     std::string address_;
     SocketFile file_;
     void* context_ = nullptr;
     void* socket_ = nullptr;
-    void* events_ = nullptr;
+    std::unique_ptr<SocketEvents> events_;
     std::unique_ptr<Gatekeeper> gatekeeper_;
+    std::optional<Connections> connections_;  // once it is bound or connected
+    bool is_bound_ = false;
+    Allowance allowance_;
+    Connections::Clock::time_point next_look_;
 };
 
 }  // namespace framehop::hop

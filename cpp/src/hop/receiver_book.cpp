@@ -25,10 +25,16 @@ std::shared_ptr<const void> ReceiverRow::lend(std::shared_ptr<const void> owner)
     return std::make_shared<const Loan>(Loan{.held = held, .owner = std::move(owner)});
 }
 
-void ReceiverRow::keep(std::shared_ptr<const OutgoingFrame> frame) {
+void ReceiverRow::keep(std::shared_ptr<Outgoing> frame) {
     const bool is_latest = delivery == wire::Delivery::latest;
     if (waiting || !is_latest) ++skipped;
     if (is_latest) waiting = std::move(frame);
+}
+
+void ReceiverRow::drop(const std::shared_ptr<Outgoing>& frame) noexcept {
+    if (waiting != frame) return;
+    waiting = nullptr;
+    ++skipped;
 }
 
 Heard ReceiverBook::hear(const std::string& route, const wire::ParsedWant& parsed, Clock::time_point now) {

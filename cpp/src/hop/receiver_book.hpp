@@ -11,6 +11,7 @@
 
 #include "connection_id.hpp"
 #include "framehop/hop/frame_sender.hpp"
+#include "outgoing.hpp"
 
 namespace framehop::hop {
 
@@ -25,7 +26,7 @@ struct ReceiverRow {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
     std::uint64_t skipped = 0;
-    std::shared_ptr<const OutgoingFrame> waiting;  // the newest, of a `latest` receiver without credit
+    std::shared_ptr<Outgoing> waiting;  // the newest, of a `latest` receiver without credit
     Clock::time_point heard;
     ConnectionId connection;
     std::shared_ptr<const void> held = std::make_shared<const bool>();  // shared with each payload that libzmq holds
@@ -38,7 +39,9 @@ struct ReceiverRow {
     // Returns what libzmq holds for a payload instead of `owner`.
     [[nodiscard]] std::shared_ptr<const void> lend(std::shared_ptr<const void> owner) const;
     // Keeps the frame for a `latest` receiver's next credit; counts one that is not sent after all.
-    void keep(std::shared_ptr<const OutgoingFrame> frame);
+    void keep(std::shared_ptr<Outgoing> frame);
+    // Leaves out a frame that it may keep.
+    void drop(const std::shared_ptr<Outgoing>& frame) noexcept;
     [[nodiscard]] bool wants(const std::string& of) const noexcept { return stream.empty() || stream == of; }
 };
 

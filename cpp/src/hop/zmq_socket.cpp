@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "connection_id.hpp"
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
+#include "framehop/shm/local_socket.hpp"
+#include "parting.hpp"
 #include "shm_wait.hpp"
 #include "zmq_call.hpp"
 
@@ -33,9 +34,8 @@ constexpr std::pair<int, int> kOptions[] = {
 // A context takes five descriptors, a socket one, the events of a connection two, and the connection one. libzmq aborts
 // the process when it gets none, also in the middle of its work.
 constexpr std::size_t kDescriptors = 16;
-// A bound socket takes one more for each peer, strangers too, for as long as it is bound.
-constexpr std::size_t kDescriptorsForPeers = 64;
-constexpr const char* kEventsAddress = "inproc://connection";  // the context holds one socket only
+// A bound socket takes one more for each peer. No more peers than these are kept, strangers among them.
+constexpr std::size_t kPeers = 128;
 
 constexpr std::string_view kScheme = "ipc://";
 
@@ -65,14 +65,6 @@ void* new_context() {
 
 }  // namespace
 
-bool Part::receive_from(void* socket) {
-    while (zmq_msg_recv(&message_, socket, ZMQ_DONTWAIT) < 0) {
-        if (errno == EAGAIN) return false;
-        if (errno != EINTR) throw_zmq("zmq_msg_recv");
-    }
-    return true;
-}
-
 ZmqSocket::ZmqSocket(int socket_type, std::int64_t max_message_bytes) : context_(new_context()) {
     try {
         socket_ = zmq_socket(context_, socket_type);
@@ -92,10 +84,15 @@ ZmqSocket::~ZmqSocket() { close(); }
 void ZmqSocket::close() noexcept {
     // A forked child has no libzmq threads that could answer, so terminating would wait for ever; and the socket file
     // is the parent's.
-    if (!owner_.is_us()) return;
+    if (!owner_.is_us()) {
+        static_cast<void>(events_.release());
+        return;
+    }
+    const std::string bound = std::string(kScheme) + file_.path();
     file_.remove();
-    if (events_ != nullptr) zmq_close(events_);
+    if (connections_) part(socket_, bound, *events_, *connections_);
     if (socket_ != nullptr) zmq_close(socket_);
+    events_.reset();  // after the socket, as it says
     while (zmq_ctx_term(context_) != 0 && errno == EINTR) {
     }
 }
@@ -109,9 +106,13 @@ void ZmqSocket::set_option(int option, Value value) {
 
 void ZmqSocket::bind(const std::string& address) {
     check_address(address);
-    need_descriptors(kDescriptorsForPeers, "serving the hop");
+    const std::string path = address.substr(kScheme.size());
+    shm::check_private_directory(path);
+    reserve_descriptors(SocketEvents::kMost + kPeers, "serving the hop over ipc://");
+    watch(ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CLOSED);
     if (zmq_bind(socket_, address.c_str()) != 0) throw_zmq("zmq_bind " + address);
-    file_.own(address.substr(kScheme.size()));
+    file_.own(path);
+    connections_.emplace(path, Place::ours, kPeers);
 }
 
 void ZmqSocket::connect(const std::string& address) {
@@ -119,26 +120,24 @@ void ZmqSocket::connect(const std::string& address) {
     if (zmq_connect(socket_, address.c_str()) != 0) throw_zmq("zmq_connect " + address);
 }
 
-void ZmqSocket::watch_connection() {
-    if (zmq_socket_monitor(socket_, kEventsAddress, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0) {
-        throw_zmq("zmq_socket_monitor");
-    }
-    events_ = zmq_socket(context_, ZMQ_PAIR);
-    if (events_ == nullptr) throw_zmq("zmq_socket(ZMQ_PAIR)");
-    if (zmq_connect(events_, kEventsAddress) != 0) throw_zmq("zmq_connect(connection events)");
-    events_fd_ = descriptor_of(events_);
+void ZmqSocket::watch_connection() { watch(ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED); }
+
+void ZmqSocket::watch(int kinds) {
+    events_ = std::make_unique<SocketEvents>(context_, socket_, kinds);
     events_came_ = true;  // those before this line
 }
 
 std::vector<pollfd> ZmqSocket::watched() const {
     // poll(2) ignores what is not there, as its descriptor is negative.
-    return {{.fd = socket_fd_, .events = POLLIN, .revents = 0}, {.fd = events_fd_, .events = POLLIN, .revents = 0}};
+    const int events_fd = events_ ? events_->fd() : -1;
+    return {{.fd = socket_fd_, .events = POLLIN, .revents = 0}, {.fd = events_fd, .events = POLLIN, .revents = 0}};
 }
 
 bool ZmqSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable) {
     using Clock = std::chrono::steady_clock;
     owner_.check();
     const auto deadline = Clock::now() + timeout;
+    end_excess();
     const bool something = take_ahead();
     if (something && fds.empty()) return true;
     for (std::chrono::nanoseconds left = something ? std::chrono::nanoseconds(0) : timeout;;) {
@@ -146,7 +145,9 @@ bool ZmqSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds,
         const Woke woke = wait_for(own, fds, left, readable);
         events_came_ = events_came_ || own[1].revents != 0;
         if (own[0].revents != 0) looked_ = false;
-        if (something || take_ahead() || own[1].revents != 0 || !readable.empty()) return true;
+        end_excess();
+        const bool told = own[1].revents != 0 && !connections_;
+        if (something || take_ahead() || told || !readable.empty()) return true;
         left = std::max(deadline - Clock::now(), Clock::duration::zero());
         if (woke == Woke::signal || left == std::chrono::nanoseconds(0)) return false;
     }
@@ -185,13 +186,21 @@ bool ZmqSocket::take() {
 std::optional<ConnectionEvent> ZmqSocket::try_next_event() {
     owner_.check();
     if (!events_came_) return std::nullopt;
-    Part event;
-    Part address;
-    events_came_ = event.receive_from(events_) && address.receive_from(events_);
-    if (!events_came_) return std::nullopt;
-    std::uint16_t number = 0;  // libzmq's event, in host order; 32 bits of value follow
-    std::memcpy(&number, event.bytes().data(), sizeof number);
-    return number == ZMQ_EVENT_DISCONNECTED ? ConnectionEvent::ended : ConnectionEvent::ready;
+    const auto event = events_->try_next();
+    events_came_ = event.has_value();
+    if (!event) return std::nullopt;
+    return event->kind == ZMQ_EVENT_DISCONNECTED ? ConnectionEvent::ended : ConnectionEvent::ready;
+}
+
+// Libzmq's thread stands still while too many of its events wait, so that all of them are taken here in the end.
+void ZmqSocket::end_excess() {
+    while (connections_ && events_came_) {
+        const auto event = events_->try_next();
+        events_came_ = event.has_value();
+        if (!event) return;
+        if (event->kind != ZMQ_EVENT_ACCEPTED) continue;
+        static_cast<void>(connections_->begun(static_cast<int>(event->value), Connections::Clock::now()));
+    }
 }
 
 // libzmq has no call for this. Its thread finds the end of the stream and does the rest.

@@ -6,38 +6,21 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "connections.hpp"
 #include "framehop/hop/link.hpp"
 #include "framehop/wire/parse.hpp"
 #include "owner.hpp"
+#include "socket_events.hpp"
 #include "socket_file.hpp"
+#include "zmq_part.hpp"
 
 namespace framehop::hop {
-
-// One part of a received message; its bytes belong to libzmq and are valid until the next receive into it.
-class Part {
-  public:
-    Part() noexcept { zmq_msg_init(&message_); }
-    ~Part() { zmq_msg_close(&message_); }
-    Part(const Part&) = delete;
-    Part& operator=(const Part&) = delete;
-
-    [[nodiscard]] zmq_msg_t* raw() noexcept { return &message_; }
-    // Receives the next part without waiting; false when none is there. A signal may interrupt libzmq between two parts
-    // of one message, too: it is asked again. Throws Errc::system.
-    [[nodiscard]] bool receive_from(void* socket);
-    [[nodiscard]] bool has_more() const noexcept { return zmq_msg_more(&message_) != 0; }
-    [[nodiscard]] wire::Bytes bytes() noexcept {
-        return {static_cast<const std::uint8_t*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
-    }
-
-  private:
-    zmq_msg_t message_;
-};
 
 // A received message. The hop's have one part, or two at the ROUTER; a stranger's further parts are only counted.
 struct Incoming {
@@ -60,8 +43,8 @@ class ZmqSocket {
     ZmqSocket(const ZmqSocket&) = delete;
     ZmqSocket& operator=(const ZmqSocket&) = delete;
 
-    // Binds an `ipc://` address; a network port would need encryption. Replaces a stale socket file; ours is removed at
-    // the end. Throws Errc::invalid_argument, Errc::system.
+    // Binds an `ipc://` address in a directory of mode 0700; a network port would need encryption. Replaces a stale
+    // socket file; ours is removed at the end. Throws Errc::invalid_argument, Errc::refused, Errc::system.
     void bind(const std::string& address);
     void connect(const std::string& address);
     // Watches the connection: from now on `wait` also ends when it becomes ready or ends, and `try_next_event` says so.
@@ -71,7 +54,7 @@ class ZmqSocket {
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
     // Returns the next message, valid until the next call of this or of `wait`; nullptr when none is there.
     [[nodiscard]] Incoming* try_receive();
-    // Returns the next event that a `wait` has noticed.
+    // Returns the next event of a watched connection that a `wait` has noticed.
     [[nodiscard]] std::optional<ConnectionEvent> try_next_event();
     // Ends the connection by which the message came that was received last.
     void end_last_sender() noexcept;
@@ -84,15 +67,17 @@ class ZmqSocket {
     void close() noexcept;
     [[nodiscard]] bool take_ahead();
     [[nodiscard]] bool take();
+    void watch(int kinds);
+    void end_excess();
     [[nodiscard]] std::vector<pollfd> watched() const;
 
     Owner owner_;
     SocketFile file_;
     void* context_ = nullptr;
     void* socket_ = nullptr;
-    void* events_ = nullptr;
     int socket_fd_ = -1;
-    int events_fd_ = -1;
+    std::unique_ptr<SocketEvents> events_;
+    std::optional<Connections> connections_;  // of a bound socket
     Incoming incoming_;
     bool taken_ahead_ = false;  // by a wait: nobody has had it yet
     bool looked_ = false;       // nothing was there at the last look, and nothing was sent since

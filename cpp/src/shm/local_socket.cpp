@@ -47,17 +47,6 @@ bool try_connect(int fd, const sockaddr_un& address) noexcept {
     return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-void check_directory(const std::string& path) {
-    const std::string parent = std::filesystem::path(path).parent_path().string();
-    const std::string directory = parent.empty() ? "." : parent;
-    struct stat status{};
-    if (::lstat(directory.c_str(), &status) != 0) throw_errno("the ring's directory " + directory);
-    if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 0777) != 0700) {
-        throw Error(Errc::refused, "the ring's directory " + directory +
-                                       " must be a directory of yours with mode 0700; make it with: mkdir -m 700");
-    }
-}
-
 bool somebody_listens(const sockaddr_un& address) {
     const UniqueFd probe = make_socket();
     // EAGAIN means a full backlog, so there is a listener.
@@ -101,9 +90,20 @@ std::vector<UniqueFd> take_rights(msghdr& header) {
 
 }  // namespace
 
+void check_private_directory(const std::string& path) {
+    const std::string parent = std::filesystem::path(path).parent_path().string();
+    const std::string directory = parent.empty() ? "." : parent;
+    struct stat status{};
+    if (::lstat(directory.c_str(), &status) != 0) throw_errno("the socket's directory " + directory);
+    if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 0777) != 0700) {
+        throw Error(Errc::refused, "the socket's directory " + directory +
+                                       " must be a directory of yours with mode 0700; make it with: mkdir -m 700");
+    }
+}
+
 Listener::Listener(const std::string& path) : path_(path), fd_(make_socket()) {
     const sockaddr_un address = address_of(path);
-    check_directory(path);
+    check_private_directory(path);
     remove_stale(path, address);
     if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         throw_errno("bind " + path);

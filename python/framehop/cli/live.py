@@ -43,7 +43,9 @@ def show(line: FrameLine, *, json: bool) -> None:
     objects = ", ".join(f"{found.label} {found.confidence:.2f}" for found in line.objects) or "–"
     size = f"{line.width}×{line.height}"
     text = f"{line.stream:<16}  {line.seq:>7}  {size:>9}  {line.skipped:>7} left out  {objects}"
-    out.print(text, markup=False, no_wrap=True, overflow="ellipsis")
+    # A sender may say anything, and a terminal obeys control characters.
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    out.print(plain, markup=False, no_wrap=True, overflow="ellipsis")
 
 
 def checked_folder(folder: Path | None) -> Path | None:

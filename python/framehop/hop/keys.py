@@ -62,7 +62,11 @@ def create_keys(directory: Path) -> KeyFiles:
     sender_public, sender_secret = _pair()
     receiver_public, receiver_secret = _pair()
     _write(files.sender, SenderKeys(secret=sender_secret, receivers=[receiver_public]))
-    _write(files.receiver, ReceiverKeys(secret=receiver_secret, sender=sender_public))
+    try:
+        _write(files.receiver, ReceiverKeys(secret=receiver_secret, sender=sender_public))
+    except BaseException:
+        files.sender.unlink()  # alone it is worth nothing, and would be in the way of the next try
+        raise
     return files
 
 
@@ -73,8 +77,12 @@ def _pair() -> tuple[str, str]:
 
 def _write(file: Path, keys: msgspec.Struct) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(msgspec.json.format(msgspec.json.encode(keys), indent=2) + b"\n")
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(msgspec.json.format(msgspec.json.encode(keys), indent=2) + b"\n")
+    except BaseException:
+        file.unlink()
+        raise
 
 
 def load_sender_keys(file: Path) -> SenderKeys:

@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from framehop import _core
 from framehop.budgets import ANSWER_S
 from framehop.config import runtime_parents
 from framehop.errors import ProcessError
@@ -32,6 +33,7 @@ PUBLICATION = "pipeline.json"
 SOCKET = "control.sock"
 LARGEST_REQUEST = 1 << 16
 LARGEST_PUBLICATION = 1 << 16
+DESCRIPTORS = 16  # libzmq's for one question; it aborts a process that has none left
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,6 +259,7 @@ def _ask(found: PublishedPipeline, request: Request, wanted: type[_T], timeout_s
     pid, message = found.publication.pid, _encoded(request)
     if len(message) > LARGEST_REQUEST:
         raise ProcessError(f"this is too much for one request, {len(message)} bytes: ask for it in parts")
+    _core.need_descriptors(DESCRIPTORS, "a question to a pipeline")
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.set(zmq.LINGER, 0)
         socket.connect(f"ipc://{found.directory / SOCKET}")

@@ -57,7 +57,5 @@ class FrameServer:
         note = msgspec.json.encode(frame.event)
         if self._quality is None:
             self._sender.send(frame.lease, note=note, skip=True)
-            return
-        height, width, _ = frame.pixels.shape
-        jpeg = _core.encode_jpeg(frame.pixels, quality=self._quality)
-        self._sender.send_jpeg(jpeg, tag=frame.lease.tag, width=width, height=height, note=note, skip=True)
+        else:
+            self._sender.send_as_jpeg(frame.lease, quality=self._quality, note=note)

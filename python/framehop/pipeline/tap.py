@@ -29,6 +29,7 @@ KEPT = 256  # notices of a ring that wait here while nobody asks
 PENDING_S = 10.0  # how long a picture is held whose event does not come: its worker may have died
 LOOK_S = 1.0
 MANY = 256  # no tap quota is larger
+DESCRIPTORS = 16  # libzmq's, and a few for the first ring; it aborts a process that has none left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +69,17 @@ class _RingTap:
     """One worker's ring and the notices about it."""
 
     def __init__(self, path: str, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        self.reader = _core.RingReader.attach(path, role="tap")
-        self.socket: zmq.Socket[bytes] = context.socket(zmq.SUB)
         self.missed = 0
         self._held: dict[FrameKey, tuple[_core.Lease, float]] = {}
-        for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, KEPT), (zmq.MAXMSGSIZE, LARGEST)):
-            self.socket.set(option, value)
-        self.socket.connect(f"ipc://{notices_path(path)}")
+        self.socket: zmq.Socket[bytes] = context.socket(zmq.SUB)
+        try:
+            for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, KEPT), (zmq.MAXMSGSIZE, LARGEST)):
+                self.socket.set(option, value)
+            self.socket.connect(f"ipc://{notices_path(path)}")
+            self.reader = _core.RingReader.attach(path, role="tap")
+        except BaseException:
+            self.socket.close()
+            raise
 
     def forget(self) -> None:
         """Let go of what is held, and of notices that have waited."""
@@ -96,11 +101,19 @@ class _RingTap:
         now_s = time.monotonic()
         for key in [key for key, (_, due_s) in self._held.items() if due_s < now_s]:
             del self._held[key]
-        lease = self.reader.try_lease(shown.slot, shown.generation) if len(self._held) < most else None
+        lease = self._leased(shown) if len(self._held) < most else None
         if lease is None:
             self.missed += 1
         else:
             self._held[shown.key] = (lease, now_s + PENDING_S)
+
+    def _leased(self, shown: Shown) -> _core.Lease | None:
+        """Lease the slot, if it has what the notice says: the slot knows, and a notice only claims."""
+        lease = self.reader.try_lease(shown.slot, shown.generation)
+        if lease is not None and FrameKey(lease.tag.stream, lease.tag.epoch, lease.tag.seq) != shown.key:
+            lease.release()
+            return None
+        return lease
 
     def _notice(self) -> Notice | None:
         """Take one notice; those that do not parse are left out."""
@@ -124,6 +137,7 @@ class Tap:
     def __init__(self, rings: list[str]) -> None:
         """`rings`: their sockets, as the pipeline names them. Raises RefusedError where the tap quota is used up, and
         SystemCallError."""
+        _core.need_descriptors(DESCRIPTORS + 4 * len(rings), "a tap")
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._rings: list[_RingTap] = []
         self._listening: set[str] = set()

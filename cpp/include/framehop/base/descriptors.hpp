@@ -11,9 +11,12 @@ namespace framehop {
 // is not possible. Thread-safe.
 void raise_descriptor_limit() noexcept;
 
-// Throws Errc::system, naming the limit and how to raise it, when `count` more descriptors (256 at most) cannot be
-// opened now. `what` needs them: "the hop's socket". Opens and closes them, so other threads may find none meanwhile.
+// Throws Errc::system, naming the limit and how to raise it, when `count` more descriptors cannot be opened now. `what`
+// needs them: "the hop's socket". Opens and closes them, so other threads may find none meanwhile.
 void need_descriptors(std::size_t count, std::string_view what);
+
+// The same, and raises this process's soft limit first as far as `count` needs, where the hard one allows it.
+void reserve_descriptors(std::size_t count, std::string_view what);
 
 // Throws Errc::system: there was no descriptor left for `what`.
 [[noreturn]] void throw_no_descriptor(std::string_view what);

@@ -28,8 +28,10 @@ class EncodedJpeg {
     std::size_t size_;
 };
 
-// Encodes with 4:2:0 chroma, `quality` 1..100, baseline. Throws Errc::invalid_argument for another quality, an empty
-// view or one above kMaxSide, no_memory. Thread-safe.
+// Throws Errc::invalid_argument for another quality than 1..100, an empty view or one above kMaxSide. Thread-safe.
+void check_encodable(const ConstImageView& view, int quality);
+
+// Encodes with 4:2:0 chroma, baseline. Throws what check_encodable does, and Errc::no_memory. Thread-safe.
 [[nodiscard]] EncodedJpeg encode(const ConstImageView& view, int quality);
 
 }  // namespace framehop::codec

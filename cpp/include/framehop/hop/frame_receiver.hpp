@@ -38,7 +38,8 @@ struct ReceiverEvents {
     std::vector<int> readable_fds;
 };
 
-// Connects, and connects again whenever the sender was away. Use from one thread. Destroying it never lingers.
+// Connects, and connects again whenever the sender was away, or sent more than it has credit for, as a message without
+// end. Use from one thread. Destroying it never lingers.
 class FrameReceiver {
   public:
     // The errors are those of FrameSender.

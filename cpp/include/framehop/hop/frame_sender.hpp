@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +30,9 @@ struct OutgoingFrame {
 
 // The frame that lies in a leased slot; the lease ends when the last receiver's copy has left.
 [[nodiscard]] OutgoingFrame frame_in(std::shared_ptr<const shm::Lease> lease, std::string note = {});
+
+// Returns a picture as a JPEG.
+using Encode = std::function<std::vector<std::uint8_t>(const ConstImageView&)>;
 
 struct SenderOptions {
     std::optional<SenderKeys> keys;
@@ -87,6 +91,10 @@ class FrameSender {
     // The same for live frames, which wait for nobody: a lossless receiver without credit misses the frame, counted as
     // skipped.
     void offer(OutgoingFrame frame);
+    // The same for a picture that goes out as a JPEG. `encode` is asked for it once, however many receivers take it,
+    // and not at all while none has credit; then a `latest` one that waits for it has a copy of its pixels. So nothing
+    // is left of `pixels` when this returns. `encode` is called by this, or by a later poll, and throws through them.
+    void offer_encoded(OutgoingFrame pixels, Encode encode);
 
   private:
     class Impl;

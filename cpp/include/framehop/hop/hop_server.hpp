@@ -33,7 +33,7 @@ class Accounts;
 class HopServer {
   public:
     // `credits`: 1..kMaxDescriptors for each worker. Replaces a socket file that a dead predecessor left. Throws
-    // Errc::invalid_argument, Errc::system.
+    // Errc::invalid_argument, and what bind_link throws.
     HopServer(const std::string& address, std::uint32_t credits);
     // Takes a link that nobody has used yet, in place of the one that an address names.
     HopServer(std::unique_ptr<ServerLink> link, std::uint32_t credits);

@@ -14,6 +14,10 @@
 
 namespace framehop::shm {
 
+// Throws Errc::refused when the directory of `path` is not ours alone (mode 0700): what lies there is for our own
+// processes. Errc::system when there is none.
+void check_private_directory(const std::string& path);
+
 // A listening SOCK_SEQPACKET socket that owns its file. Not movable; not thread-safe.
 class Listener {
   public:

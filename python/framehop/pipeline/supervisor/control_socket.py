@@ -11,8 +11,10 @@ from typing import Self
 
 import zmq
 
-from framehop.errors import FramehopError, ProcessError, text_of
+from framehop import _core
+from framehop.errors import FramehopError, ProcessError, SystemCallError, text_of
 from framehop.pipeline.control_plane import (
+    DESCRIPTORS,
     LARGEST_REQUEST,
     PUBLICATION,
     SOCKET,
@@ -23,12 +25,14 @@ from framehop.pipeline.control_plane import (
     encode,
     parse_request,
 )
+from framehop.pipeline.guests import Guests
 from framehop.pipeline.wake import Wake
 from framehop.replacing import replace_file
 
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 2.0
+CLIENTS = 64  # connected at a time
 SEND_MS = 1000
 
 
@@ -38,9 +42,11 @@ class ControlSocket:
 
     def __init__(self, path: Path, answer: Callable[[Request], Answer]) -> None:
         self._answer = answer
+        _check_descriptors()
         self._wake = Wake()
         self._context = zmq.Context()
         try:
+            self._guests = _guests(self._context, path)
             self._socket = self._bound(path)
         except BaseException as error:
             self._context.destroy(linger=0)
@@ -53,22 +59,37 @@ class ControlSocket:
 
     def _bound(self, path: Path) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.REP)
-        socket.set(zmq.LINGER, 0)
-        socket.set(zmq.SNDTIMEO, SEND_MS)
-        socket.set(zmq.MAXMSGSIZE, LARGEST_REQUEST)
-        socket.bind(f"ipc://{path}")
-        path.chmod(0o600)
+        try:
+            socket.set(zmq.LINGER, 0)
+            socket.set(zmq.SNDTIMEO, SEND_MS)
+            socket.set(zmq.MAXMSGSIZE, LARGEST_REQUEST)
+            if self._guests is not None:
+                self._guests.watch(socket)
+            socket.bind(f"ipc://{path}")
+            path.chmod(0o600)
+        except BaseException:
+            self._close(socket)
+            raise
         return socket
+
+    def _close(self, socket: zmq.Socket[bytes]) -> None:
+        socket.close()
+        if self._guests is not None:
+            self._guests.close()
 
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
         wake = self._wake.fileno()
         poller.register(wake, zmq.POLLIN)
+        if self._guests is not None:
+            poller.register(self._guests.events, zmq.POLLIN)
         while wake not in dict(poller.poll()):
+            if self._guests is not None:
+                self._guests.look()
             with contextlib.suppress(zmq.ZMQError):  # the client has gone
                 self._serve(self._socket.recv_multipart(zmq.NOBLOCK))
-        self._socket.close()
+        self._close(self._socket)
 
     def _serve(self, parts: list[bytes]) -> None:
         self._socket.send(self._answered(parts))
@@ -102,6 +123,22 @@ class ControlSocket:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _check_descriptors() -> None:
+    try:
+        _core.need_descriptors(DESCRIPTORS, "the control socket")
+    except SystemCallError as error:
+        raise ProcessError(str(error)) from error
+
+
+def _guests(context: zmq.Context[zmq.Socket[bytes]], path: Path) -> Guests | None:
+    """Return the bound of who may connect; None, with a warning, where a pipeline may open too few files for one."""
+    try:
+        return Guests(context, str(path), CLIENTS, "answering requests safely")
+    except SystemCallError as error:
+        logger.warning("many connections to %s at a time could end this pipeline: %s", path, error)
+        return None
 
 
 def publish(directory: Path, publication: Publication, answer: Callable[[Request], Answer]) -> ControlSocket:

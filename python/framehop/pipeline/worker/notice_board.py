@@ -13,12 +13,14 @@ import zmq
 
 from framehop import _core
 from framehop.decode import Decoded
+from framehop.pipeline.guests import Guests
 from framehop.pipeline.notices import Known, Notice, Shown, encode_notice, topic_of
 from framehop.types import Event
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTORS = 16  # a context, a socket, and some taps
+DESCRIPTORS = 16  # a context and its sockets
+TAPS = 64  # connected at a time
 KEPT = 256  # notices for each tap
 LARGEST_SUBSCRIPTION = 1 << 10
 
@@ -31,10 +33,13 @@ class NoticeBoard:
         self._listeners: set[bytes] = set()
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
+        self._guests: Guests | None = None
         try:
             _core.need_descriptors(DESCRIPTORS, "the notices for taps")  # libzmq aborts the process when it finds none
             self._context = zmq.Context()
+            self._guests = Guests(self._context, path, TAPS, "telling taps of pictures")
             self._socket = self._context.socket(zmq.XPUB)
+            self._guests.watch(self._socket)
             self._bind(self._socket, path)
         except (zmq.ZMQError, OSError) as error:
             logger.warning("taps cannot hear of the pictures of this worker: %s: %s", path, error)
@@ -67,6 +72,8 @@ class NoticeBoard:
 
     def _look(self, socket: zmq.Socket[bytes]) -> None:
         """Note which streams taps want now; a tap that has died is taken off by libzmq."""
+        if self._guests is not None:
+            self._guests.look()
         while int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             message = socket.recv(zmq.NOBLOCK)
             if message[:1] == b"\x01":
@@ -84,9 +91,11 @@ class NoticeBoard:
         self._listeners.clear()
         if self._socket is not None:
             self._socket.close()
+        if self._guests is not None:
+            self._guests.close()
         if self._context is not None:
             self._context.term()
-        self._socket = self._context = None
+        self._socket = self._guests = self._context = None
 
     def __enter__(self) -> Self:
         return self
