@@ -11,12 +11,16 @@ from framehop.bench.hop import measure
 from framehop.bench.machine import Load, Machine
 from framehop.bench.one_run import main as one_run
 from framehop.bench.results import Result, Round, Run, result_of, run_of
+from framehop.bench.trips import SlotTrips
 from framehop.bench.works import (
     BELLS,
     COPIED,
     HAND_OFF,
     IN_PLACE,
     MEMCPY,
+    SEND,
+    SENDER,
+    SENT_COPIED,
     SHM,
     SHM_CPP,
     TRIP,
@@ -33,7 +37,7 @@ MACHINE = Machine(cpu="x", cores=2, memory_bytes=1, kernel="6", python="3", vers
 
 
 def run(p50_us: float, cpu_us: float) -> Run:
-    return Run(trips=10, p50_us=p50_us, cpu_us=cpu_us)
+    return Run(trips=10, p50_us=p50_us, cpu_us=cpu_us, near_cpu_us=cpu_us / 2)
 
 
 def result(*rounds: dict[str, dict[str, Run]]) -> Result:
@@ -85,7 +89,27 @@ def test_what_copies_is_not_compared_with_what_does_not() -> None:
 
 
 def test_a_trip_has_its_median_and_its_share_of_the_cpu() -> None:
-    assert run_of([1000, 9000, 2000], cpu_s=0.003) == Run(trips=3, p50_us=2.0, cpu_us=1000.0)
+    found = run_of([1000, 9000, 2000], near_cpu_s=0.0015, cpu_s=0.003, copies=None)
+    assert found == Run(trips=3, p50_us=2.0, cpu_us=1000.0, near_cpu_us=500.0)
+
+
+def test_copies_are_the_most_of_all_rounds() -> None:
+    def of(copies: int) -> dict[str, dict[str, Run]]:
+        runs = {SENDER: run(900, 900), SENT_COPIED: run(1500, 2000)}
+        return {SEND: {who: msgspec.structs.replace(each, copies=copies) for who, each in runs.items()}}
+
+    found = result(of(0), of(1), of(0))
+    assert found.copies == {SENDER: 1, SENT_COPIED: 1}
+    (target,) = found.targets
+    assert (target.what, target.ratio, target.held) == ("near_cpu", 0.45, True)
+    assert result(trips(30, 60)).copies == {}
+
+
+def test_a_message_seen_in_its_slot_is_no_copy() -> None:
+    for seen, copies in (([False, False], 1), ([False, True], 0), ([True, False], 0)):
+        found = SlotTrips(iter(seen).__next__)
+        assert len(found(2)) == 2
+        assert found.copies == copies
 
 
 def test_what_is_not_installed_is_left_out() -> None:
@@ -97,7 +121,11 @@ def test_what_is_not_installed_is_left_out() -> None:
 def test_the_report_names_all(capsys: pytest.CaptureFixture[str]) -> None:
     print_result(result(trips(30, 60)))
     printed = capsys.readouterr().out
-    for text in ("pyzmq", f"{BELLS} (limit)", "missed", "lost: ", "not measured: iceoryx2 (pip)"):
+    print_result(
+        result({SEND: {SENDER: msgspec.structs.replace(run(900, 900), copies=0), SENT_COPIED: run(1500, 2000)}})
+    )
+    printed += capsys.readouterr().out
+    for text in ("pyzmq", f"{BELLS} (limit)", "missed", "lost: ", "not measured: iceoryx2 (pip)", f"{SENDER} 0"):
         assert text in printed
 
 

@@ -15,15 +15,17 @@ namespace {
 constexpr std::chrono::milliseconds kTryAgain{20};
 // After somebody was there and is no server of ours, perhaps for good: each introduction takes and clears the memory.
 constexpr std::chrono::milliseconds kAfterRefusal{500};
-constexpr std::size_t kDescriptors = 8;  // two bells, socket, memory, process, and some to spare
+constexpr std::size_t kDescriptors = 9;  // two bells, epoll, socket, memory, process, and some to spare
+
+// Looks ahead, as a client without descriptors would only find nobody, for ever.
+UniqueFd first_bell() {
+    need_descriptors(kDescriptors, "the hop's socket");
+    return make_bell();
+}
 
 }  // namespace
 
-// Looks ahead, as a client without descriptors would only find nobody, for ever.
-ShmClientLink::ShmClientLink(std::string path) : path_(std::move(path)) {
-    need_descriptors(kDescriptors, "the hop's socket");
-    bell_ = make_bell();
-}
+ShmClientLink::ShmClientLink(std::string path) : path_(std::move(path)), bell_(first_bell()), watch_(bell_) {}
 
 ShmClientLink::~ShmClientLink() {
     if (owner_.is_us()) part();
@@ -60,13 +62,17 @@ void ShmClientLink::introduce() {
     }
     const UniqueFd memory = make_channel_memory();
     channel_.emplace(memory.get(), Side::worker);
-    socket_ = std::move(socket);
     for (const wire::Buffer& message : unconfirmed_) static_cast<void>(channel_->out.try_push(message));
-    const auto peer = shm::peer_of(socket_.get());
-    if (peer) server_process_ = shm::peer_pidfd(socket_.get(), peer->pid);
+    const auto peer = shm::peer_of(socket.get());
+    UniqueFd process = peer ? shm::peer_pidfd(socket.get(), peer->pid) : UniqueFd();
+    if (!process) return;
+    Watched watched_process(watch_, std::move(process));
+    Watched watched_socket(watch_, std::move(socket));
     const Handshake handshake;
     const std::array fds{memory.get(), bell_.get()};
-    if (!server_process_ || !shm::try_send(socket_.get(), std::as_bytes(std::span(&handshake, 1)), fds)) part();
+    if (!shm::try_send(watched_socket.get(), std::as_bytes(std::span(&handshake, 1)), fds)) return;
+    server_process_ = std::move(watched_process);
+    socket_ = std::move(watched_socket);
 }
 
 void ShmClientLink::hear() {
@@ -131,15 +137,6 @@ Received ShmClientLink::try_receive(Message& message) {
     return Received::malformed;
 }
 
-std::vector<pollfd> ShmClientLink::watched() const {
-    std::vector<pollfd> own;
-    // poll(2) ignores what is closed, as its descriptor is negative.
-    for (const UniqueFd* fd : {&bell_, &socket_, &server_process_}) {
-        own.push_back({.fd = fd->get(), .events = POLLIN, .revents = 0});
-    }
-    return own;
-}
-
 bool ShmClientLink::wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, std::vector<int>& readable) {
     owner_.check();
     const auto deadline = Clock::now() + timeout;
@@ -151,11 +148,9 @@ bool ShmClientLink::wait(std::chrono::nanoseconds timeout, std::span<const int> 
         // Say that we sleep before the last look at the queue: see shm_queue.cpp.
         if (channel_) channel_->in.say_asleep(true);
         const bool something = has_message() || connection_ != before;
-        std::vector<pollfd> own = watched();
-        const Woke woke = wait_for(own, wake_fds, something ? std::chrono::nanoseconds(0) : left, readable);
+        const Woke woke = watch_.wait(something ? std::chrono::nanoseconds(0) : left, wake_fds, readable);
         if (channel_) channel_->in.say_asleep(false);
-        if (own[0].revents != 0) silence(bell_);
-        if (socket_ && (own[1].revents != 0 || own[2].revents != 0)) hear();
+        if (socket_ && watch_.others_ready()) hear();
         if (something || woke == Woke::wake_fd || (woke == Woke::event && (has_message() || connection_ != before)) ||
             !readable.empty()) {
             return true;

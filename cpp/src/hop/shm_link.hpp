@@ -16,6 +16,7 @@
 #include "owner.hpp"
 #include "shm_channel.hpp"
 #include "shm_wait.hpp"
+#include "watch.hpp"
 
 namespace framehop::hop {
 
@@ -41,17 +42,17 @@ class ShmClientLink final : public ClientLink {
     void welcome(UniqueFd server_bell);
     void part() noexcept;
     [[nodiscard]] Sent queue(wire::Bytes message);
-    [[nodiscard]] std::vector<pollfd> watched() const;
     [[nodiscard]] bool has_message() const noexcept;
 
     const std::string path_;
     const Owner owner_;
     Connection connection_ = Connection::pending;
     Clock::time_point next_try_;
-    UniqueFd bell_;         // ours
+    UniqueFd bell_;  // ours
+    Watch watch_;
     UniqueFd server_bell_;  // the server's, once it has welcomed us
-    UniqueFd socket_;
-    UniqueFd server_process_;
+    Watched socket_;
+    Watched server_process_;
     std::optional<Channel> channel_;  // of the present socket
     // What was sent before the welcome: an impostor may have taken it.
     std::deque<wire::Buffer> unconfirmed_;
@@ -75,8 +76,8 @@ class ShmServerLink final : public ServerLink, private ForkWatcher {
   private:
     struct Worker {
         std::string name;
-        UniqueFd socket;
-        UniqueFd process;
+        Watched socket;
+        Watched process;
         UniqueFd bell;
         Channel channel;
         bool gone = false;  // what it sent before can still be received
@@ -84,12 +85,12 @@ class ShmServerLink final : public ServerLink, private ForkWatcher {
 
     void look_around();
     void accept_all();
-    [[nodiscard]] bool is_shut() const noexcept;
+    void shut();
+    void open_again();
     void hear_strangers();
-    void admit(UniqueFd socket, shm::Received& request);
+    void admit(Watched socket, shm::Received& request);
     void say_asleep(bool asleep) noexcept;
     [[nodiscard]] bool has_message() const noexcept;
-    [[nodiscard]] std::vector<pollfd> watched() const;
     [[nodiscard]] Worker* find(wire::Bytes peer) noexcept;
     [[nodiscard]] Received take_from(Worker& worker, Message& message);
     static void end(Worker& worker) noexcept;
@@ -102,9 +103,10 @@ class ShmServerLink final : public ServerLink, private ForkWatcher {
     const Owner owner_;
     shm::Listener listener_;
     UniqueFd bell_;
+    Watch watch_;
     // Set when descriptors ran out: the listener stays readable, so looking at it again at once would spin.
-    std::chrono::steady_clock::time_point shut_until_;
-    std::deque<UniqueFd> strangers_;  // connected, and have not introduced themselves yet
+    std::optional<std::chrono::steady_clock::time_point> shut_until_;
+    std::deque<Watched> strangers_;  // connected, and have not introduced themselves yet
     std::vector<std::unique_ptr<Worker>> workers_;
     std::size_t next_ = 0;  // the worker to receive from first, so that none keeps the others waiting
     std::uint64_t names_ = 0;

@@ -25,7 +25,10 @@ bool introduces(const shm::Received& received, const Handshake& said) noexcept {
 
 }  // namespace
 
-ShmServerLink::ShmServerLink(const std::string& path) : listener_(path), bell_(make_bell()), forks_(*this) {}
+ShmServerLink::ShmServerLink(const std::string& path)
+    : listener_(path), bell_(make_bell()), watch_(bell_), forks_(*this) {
+    watch_.add(listener_.fd());
+}
 
 ShmServerLink::~ShmServerLink() {
     if (!owner_.is_us()) return;
@@ -35,6 +38,8 @@ ShmServerLink::~ShmServerLink() {
 // Calls shutdown before close, as a forked child may hold a copy of the descriptor.
 void ShmServerLink::end(Worker& worker) noexcept {
     ::shutdown(worker.socket.get(), SHUT_RDWR);
+    worker.socket.reset();
+    worker.process.reset();
     worker.gone = true;
 }
 
@@ -49,19 +54,32 @@ void ShmServerLink::look_around() {
 }
 
 void ShmServerLink::accept_all() {
-    if (is_shut()) return;
+    if (shut_until_) return;
     while (UniqueFd stranger = listener_.try_accept()) {
         // The oldest had the most time: an honest one introduces itself as it connects.
         if (strangers_.size() == kMostStrangers) strangers_.pop_front();
-        strangers_.push_back(std::move(stranger));
+        try {
+            strangers_.emplace_back(watch_, std::move(stranger));
+        } catch (const Error&) {
+            // There is no memory to watch it: its connection ends, and it may try again.
+        }
     }
-    if (is_out_of_descriptors(errno)) shut_until_ = std::chrono::steady_clock::now() + kShutFor;
+    if (is_out_of_descriptors(errno)) shut();
 }
 
-bool ShmServerLink::is_shut() const noexcept { return std::chrono::steady_clock::now() < shut_until_; }
+void ShmServerLink::shut() {
+    shut_until_ = std::chrono::steady_clock::now() + kShutFor;
+    watch_.remove(listener_.fd());
+}
+
+void ShmServerLink::open_again() {
+    if (!shut_until_ || std::chrono::steady_clock::now() < *shut_until_) return;
+    watch_.add(listener_.fd());
+    shut_until_.reset();
+}
 
 void ShmServerLink::hear_strangers() {
-    std::erase_if(strangers_, [this](UniqueFd& stranger) {
+    std::erase_if(strangers_, [this](Watched& stranger) {
         Handshake said;
         auto received = shm::try_receive(stranger.get(), std::as_writable_bytes(std::span(&said, 1)));
         if (!received) return false;
@@ -74,12 +92,13 @@ void ShmServerLink::hear_strangers() {
     });
 }
 
-void ShmServerLink::admit(UniqueFd socket, shm::Received& request) {
+void ShmServerLink::admit(Watched socket, shm::Received& request) {
     const auto peer = shm::peer_of(socket.get());
     if (!peer || peer->uid != ::geteuid()) return;
-    UniqueFd process = shm::peer_pidfd(socket.get(), peer->pid);
-    if (!process) return;
+    UniqueFd pidfd = shm::peer_pidfd(socket.get(), peer->pid);
+    if (!pidfd) return;
     try {
+        Watched process(watch_, std::move(pidfd));
         Channel channel(request.fds[0].get(), Side::detector);
         std::string name(sizeof names_, '\0');
         std::memcpy(name.data(), &++names_, sizeof names_);
@@ -105,31 +124,15 @@ bool ShmServerLink::has_message() const noexcept {
            std::ranges::any_of(workers_, [](const auto& worker) { return !worker->channel.in.empty(); });
 }
 
-std::vector<pollfd> ShmServerLink::watched() const {
-    std::vector<pollfd> own;
-    const auto watch = [&own](const UniqueFd& fd) { own.push_back({.fd = fd.get(), .events = POLLIN, .revents = 0}); };
-    watch(bell_);
-    own.push_back({.fd = is_shut() ? -1 : listener_.fd(), .events = POLLIN, .revents = 0});
-    for (const UniqueFd& stranger : strangers_) watch(stranger);
-    for (const auto& worker : workers_) {
-        if (worker->gone) continue;
-        watch(worker->socket);
-        watch(worker->process);
-    }
-    return own;
-}
-
 bool ShmServerLink::wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, std::vector<int>& readable) {
     owner_.check();
+    open_again();
     // Say that we sleep before the last look at the queues: see shm_queue.cpp.
     say_asleep(true);
-    std::vector<pollfd> own = watched();
     const bool something = has_message();
-    const Woke woke = wait_for(own, wake_fds, something ? std::chrono::nanoseconds(0) : timeout, readable);
+    const Woke woke = watch_.wait(something ? std::chrono::nanoseconds(0) : timeout, wake_fds, readable);
     say_asleep(false);
-    if (own.front().revents != 0) silence(bell_);
-    const auto others = std::span(own).subspan(1, own.size() - 1 - wake_fds.size());
-    if (std::ranges::any_of(others, [](const pollfd& each) { return each.revents != 0; })) look_around();
+    if (watch_.others_ready()) look_around();
     return something || woke == Woke::event || woke == Woke::wake_fd;
 }
 

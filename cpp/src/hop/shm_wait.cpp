@@ -24,12 +24,13 @@ UniqueFd make_bell() {
     return bell;
 }
 
-void ring(const UniqueFd& bell) noexcept { static_cast<void>(::eventfd_write(bell.get(), 1)); }
-
-// Only after it was seen readable.
-void silence(const UniqueFd& bell) noexcept {
+// Nobody reads a bell, but somebody may have filled up its count, and a write that fails wakes nobody. If the second
+// fails too, another has filled it in between, and that write has woken its owner.
+void ring(const UniqueFd& bell) noexcept {
+    if (::eventfd_write(bell.get(), 1) == 0 || errno != EAGAIN) return;
     eventfd_t count = 0;
     static_cast<void>(::eventfd_read(bell.get(), &count));
+    static_cast<void>(::eventfd_write(bell.get(), 1));
 }
 
 bool is_bell(int fd) noexcept {

@@ -10,10 +10,9 @@
 
 namespace framehop::hop {
 
-// A bell is an eventfd, so that its owner can wait on it beside all else. Throws Errc::system.
+// A bell is an eventfd, so that its owner can wait on it beside all else, by a Watch. Throws Errc::system.
 [[nodiscard]] UniqueFd make_bell();
 void ring(const UniqueFd& bell) noexcept;
-void silence(const UniqueFd& bell) noexcept;
 // Whether a stranger's descriptor is an eventfd that never blocks: writing to a full one that does would take for ever,
 // and to anything else could harm.
 [[nodiscard]] bool is_bell(int fd) noexcept;

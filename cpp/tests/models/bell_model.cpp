@@ -1,4 +1,4 @@
-// A model of one direction of the shared-memory link (cpp/src/hop/shm_queue.hpp and shm_bell.hpp): a producer, a
+// A model of one direction of the shared-memory link (cpp/src/hop/shm_queue.hpp and watch.hpp): a producer, a
 // consumer, a queue between them, and the bell that wakes the consumer. Each access to shared memory is a step, and the
 // producer can be killed between any two. `bell_model` proves the rules, `bell_model FAULT` that they notice a link
 // with that fault.
@@ -37,7 +37,7 @@ struct State {
     u8 head;
     u8 tail;
     u8 asleep;
-    u8 rung;  // the eventfd's counter is not 0
+    u8 rung;  // a ring that the consumer's epoll has yet to tell
     u8 pushed;
     u8 read;
     ProducerAt producer;

@@ -19,7 +19,7 @@ import msgspec
 
 from framehop import _core
 from framehop.bench.results import run_of
-from framehop.bench.trips import PATIENCE_S
+from framehop.bench.trips import PATIENCE_S, SlotTrips
 from framehop.bench.works import WORKS
 from framehop.errors import ProcessError
 
@@ -48,7 +48,8 @@ def _near(arguments: list[str], work: str, who: str, place: Path, count: int) ->
         before_s = _cpu_s()
         taken_ns = trips(count)
         used_s = _cpu_s() - before_s
-        return run_of(taken_ns, used_s + sum(map(_said, others)))
+        copies = trips.copies if isinstance(trips, SlotTrips) else None
+        return run_of(taken_ns, near_cpu_s=used_s, cpu_s=used_s + sum(map(_said, others)), copies=copies)
 
 
 def _far(work: str, who: str, place: Path, count: int, number: int) -> float:

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framehop import _core
+from framehop.bench.ends import CREDITS, STREAM, Link, address, answer, ask, connected, hear, request_from
 from framehop.bench.pictures import HEIGHT, SIZE, WIDTH, picture
-from framehop.bench.trips import PATIENCE_S, Answers, Trips, Way, repeated, timed, until
+from framehop.bench.trips import Answers, Trips, Way, repeated, timed
 from framehop.errors import ProcessError
 
-Link = Literal["shm", "zmq"]
-
 _SLOTS = 4
-_CREDITS = 64
-_STREAM = "bench"
-_SCHEME = {"shm": "shm", "zmq": "ipc"}
 
 
 def descriptors(link: Link) -> Way:
@@ -28,18 +23,18 @@ def descriptors(link: Link) -> Way:
 
     @contextmanager
     def near(place: Path) -> Iterator[Trips]:
-        with _tiny_ring(place) as (ring, ref), _client(_address(link, place), ring) as client:
+        with _tiny_ring(place) as (ring, ref), connected(address(link, place), ring) as client:
 
             def trip() -> None:
-                _ask(client, ref)
-                _hear(client)
+                ask(client, ref)
+                hear(client)
 
             yield timed(trip)
 
     @contextmanager
     def far(place: Path, number: int) -> Iterator[Answers]:
-        with _core.HopServer(_address(link, place, number), credits=_CREDITS) as server:
-            yield repeated(lambda: _answer(server))
+        with _core.HopServer(address(link, place, number), credits=CREDITS) as server:
+            yield repeated(lambda: answer(server))
 
     return Way(near=near, far=far)
 
@@ -49,12 +44,12 @@ def native_descriptors(link: Link) -> Way:
 
     @contextmanager
     def near(place: Path) -> Iterator[Trips]:
-        with _tiny_ring(place) as (ring, _), _client(_address(link, place), ring) as client:
+        with _tiny_ring(place) as (ring, _), connected(address(link, place), ring) as client:
             yield lambda count: _core.time_hop_trips(client, count).tolist()
 
     @contextmanager
     def far(place: Path, number: int) -> Iterator[Answers]:
-        with _core.HopServer(_address(link, place, number), credits=_CREDITS) as server:
+        with _core.HopServer(address(link, place, number), credits=CREDITS) as server:
             yield lambda count: _core.answer_hop_trips(server, count)
 
     return Way(near=near, far=far)
@@ -68,13 +63,13 @@ def hand_off(link: Link, *, copies: bool, readers: int = 1) -> Way:
     def near(place: Path) -> Iterator[Trips]:
         with ExitStack() as stack:
             ring = stack.enter_context(_core.Ring.create(str(place / "ring"), slots=_SLOTS, slot_bytes=SIZE))
-            clients = [stack.enter_context(_client(_address(link, place, i), ring)) for i in range(readers)]
+            clients = [stack.enter_context(connected(address(link, place, i), ring)) for i in range(readers)]
             yield timed(_Sender(ring, clients, picture() if copies else None).trip)
 
     @contextmanager
     def far(place: Path, number: int) -> Iterator[Answers]:
         with (
-            _core.HopServer(_address(link, place, number), credits=_CREDITS) as server,
+            _core.HopServer(address(link, place, number), credits=CREDITS) as server,
             _core.RingReader.attach(str(place / "ring"), role="detector") as reader,
         ):
             yield repeated(_Reader(server, reader).answer)
@@ -90,7 +85,7 @@ class _Sender:
         self._seq = 0
 
     def trip(self) -> None:
-        slot = self._ring.try_acquire(_core.FrameTag(_STREAM, 1, self._seq))
+        slot = self._ring.try_acquire(_core.FrameTag(STREAM, 1, self._seq))
         if slot is None:
             raise ProcessError("the ring of the measurement has no free slot: a reader has kept its lease")
         pixels = slot.array(HEIGHT, WIDTH)
@@ -100,9 +95,9 @@ class _Sender:
         ref = slot.publish()
         self._seq += 1
         for client in self._clients:
-            _ask(client, ref)
+            ask(client, ref)
         for client in self._clients:
-            _hear(client)
+            hear(client)
         self._ring.retire(ref)
 
 
@@ -113,7 +108,7 @@ class _Reader:
         self._server, self._reader = server, reader
 
     def answer(self) -> None:
-        request = _request(self._server)
+        request = request_from(self._server)
         lease = self._reader.try_lease(request.slot, request.generation)
         if lease is None:
             raise ProcessError("a picture of the measurement was gone before its reader came")
@@ -123,49 +118,11 @@ class _Reader:
         self._server.reply(request)
 
 
-# ---------------------------------------------------------------- the two ends
-
-
-def _address(link: Link, place: Path, number: int = 0) -> str:
-    return f"{_SCHEME[link]}://{place}/hop-{number}"
-
-
 @contextmanager
 def _tiny_ring(place: Path) -> Iterator[tuple[_core.Ring, _core.SlotRef]]:
     """Make a ring with one published picture, whose descriptor is sent again and again."""
     with _core.Ring.create(str(place / "ring"), slots=1, slot_bytes=4096) as ring:
-        slot = ring.try_acquire(_core.FrameTag(_STREAM, 1, 0))
+        slot = ring.try_acquire(_core.FrameTag(STREAM, 1, 0))
         assert slot is not None
         slot.array(16, 16)[:] = 0
         yield ring, slot.publish()
-
-
-def _client(address: str, ring: _core.Ring) -> _core.HopClient:
-    return _core.HopClient(address, ring_path=ring.path, ring_id=ring.ring_id)
-
-
-def _ask(client: _core.HopClient, ref: _core.SlotRef) -> None:
-    if client.send([ref], [(ref.width, ref.height)]):
-        return
-    until(lambda: client.poll(0.1) and client.credits, "no welcome came")
-    if not client.send([ref], [(ref.width, ref.height)]):
-        raise ProcessError("the other process of the measurement is gone")
-
-
-def _hear(client: _core.HopClient) -> None:
-    if not client.poll(PATIENCE_S)[0]:
-        raise ProcessError("an answer of the measurement did not come")
-
-
-def _request(server: _core.HopServer) -> _core.FrameRequest:
-    """Return the next request. There is one at a time; before it comes a hello."""
-    while True:
-        requests, hellos, _ = server.poll(PATIENCE_S)
-        if requests:
-            return requests[0]
-        if not hellos:
-            raise ProcessError("a descriptor of the measurement did not come")
-
-
-def _answer(server: _core.HopServer) -> None:
-    server.reply(_request(server))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -19,10 +20,16 @@ from framehop.bench.works import (
     HAND_OFF,
     IN_PLACE,
     LIBZMQ,
+    MANY,
     MEMCPY,
+    ONE,
+    SEND,
+    SENDER,
+    SENT_COPIED,
     SHM,
     SHM_CPP,
     SLOTS,
+    STREAMS,
     TRIP,
     TURBOJPEG,
     WORKS,
@@ -32,11 +39,14 @@ from framehop.bench.works import (
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One way of a work in one round. `p50_us`: median microseconds of a trip. `cpu_us`: CPU microseconds of a trip, of all its
-    processes and their threads."""
+    processes and their threads; `near_cpu_us`: of the one that sends. `copies`: how often it copied each picture at least; None
+    where this is not counted."""
 
     trips: int
     p50_us: float
     cpu_us: float
+    near_cpu_us: float
+    copies: int | None = None
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,16 +63,19 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
     p50: Spread
     cpu: Spread
+    near_cpu: Spread
+
+
+Figure = Literal["p50", "cpu", "near_cpu"]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A ratio that framehop means to keep. `ratio`: the measured one, of `what`: p50 or cpu. None where the other was not
-    measured."""
+    """A ratio that framehop means to keep. `ratio`: the measured one, of `what`. None where the other was not measured."""
 
     work: str
     ours: str
     other: str
-    what: str
+    what: Figure
     at_most: float
     ratio: float | None = None
 
@@ -73,27 +86,31 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The file that is kept. `ratios`: by work, by framehop's way, by the other. `limit`: which way of a work is the least that
-    it could cost. `lost`: where another takes less, in words. `missing`: what was not measured, and what would install it.
-    `warnings`: why the figures must not be published; empty for a quiet machine."""
+    it could cost. `copies`: of a picture, by each way that sends from slots. `lost`: where another takes less, in words.
+    `missing`: what was not measured, and what would install it. `warnings`: why the figures must not be published; empty for a
+    quiet machine."""
 
     benchmark: str = "hop"
-    schema: int = 1
+    schema: int = 2
     started_at: str
     machine: Machine
     warnings: list[str]
     missing: dict[str, str]
     limit: dict[str, str]
     ratios: dict[str, dict[str, dict[str, Ratio]]]
+    copies: dict[str, int]
     targets: list[Target]
     lost: list[str]
     rounds: list[Round]
 
 
-def run_of(taken_ns: Sequence[int], cpu_s: float) -> Run:
+def run_of(taken_ns: Sequence[int], *, near_cpu_s: float, cpu_s: float, copies: int | None) -> Run:
     return Run(
         trips=len(taken_ns),
         p50_us=round(statistics.median(taken_ns) / 1e3, 3),
         cpu_us=round(cpu_s * 1e6 / len(taken_ns), 3),
+        near_cpu_us=round(near_cpu_s * 1e6 / len(taken_ns), 3),
+        copies=copies,
     )
 
 
@@ -109,6 +126,7 @@ def result_of(
         missing=missing,
         limit={work: WORKS[work].limit for work in rounds[0].runs},
         ratios=ratios,
+        copies=_copies(rounds),
         targets=[_measured(target, ratios[target.work]) for target in _TARGETS if target.work in ratios],
         lost=_lost(ratios),
         rounds=rounds,
@@ -128,24 +146,38 @@ def _ratio(work: str, who: str, other: str, rounds: Sequence[Round]) -> Ratio:
     def of(figure: Callable[[Run], float]) -> Spread:
         return spread(figure(each.runs[work][who]) / max(figure(each.runs[work][other]), 1e-3) for each in rounds)
 
-    return Ratio(p50=of(lambda run: run.p50_us), cpu=of(lambda run: run.cpu_us))
+    return Ratio(
+        p50=of(lambda run: run.p50_us), cpu=of(lambda run: run.cpu_us), near_cpu=of(lambda run: run.near_cpu_us)
+    )
+
+
+def _copies(rounds: Sequence[Round]) -> dict[str, int]:
+    """Return the most copies of any round, by way."""
+    found: dict[str, int] = {}
+    for runs in (runs for each in rounds for runs in each.runs.values()):
+        for who, run in runs.items():
+            if run.copies is not None:
+                found[who] = max(found.get(who, 0), run.copies)
+    return found
 
 
 # ---------------------------------------------------------------- what they mean
 
+_AIMS: tuple[tuple[str, str, str, Figure, float], ...] = (
+    (TRIP, SHM_CPP, BELLS, "p50", 1.5),
+    (TRIP, SHM, "iceoryx2", "p50", 0.7),
+    (TRIP, ZMQ_CPP, LIBZMQ, "p50", 1.2),
+    (HAND_OFF, IN_PLACE, "imagezmq", "p50", 0.1),
+    (HAND_OFF, IN_PLACE, MEMCPY, "p50", 1.0),
+    (HAND_OFF, COPIED, "imagezmq", "p50", 0.25),
+    (FAN_OUT, FANNED, ALONE, "cpu", 1.5),
+    (STREAMS, MANY, ONE, "p50", 1.05),
+    (SEND, SENDER, SENT_COPIED, "near_cpu", 0.6),
+    (DECODE, SLOTS, TURBOJPEG, "cpu", 1.03),
+    (DECODE, SLOTS, "simplejpeg", "cpu", 1.0),
+)
 _TARGETS = tuple(
-    Target(work=work, ours=ours, other=other, what=what, at_most=at_most)
-    for work, ours, other, what, at_most in (
-        (TRIP, SHM_CPP, BELLS, "p50", 1.5),
-        (TRIP, SHM, "iceoryx2", "p50", 0.7),
-        (TRIP, ZMQ_CPP, LIBZMQ, "p50", 1.2),
-        (HAND_OFF, IN_PLACE, "imagezmq", "p50", 0.1),
-        (HAND_OFF, IN_PLACE, MEMCPY, "p50", 1.0),
-        (HAND_OFF, COPIED, "imagezmq", "p50", 0.25),
-        (FAN_OUT, FANNED, ALONE, "cpu", 1.5),
-        (DECODE, SLOTS, TURBOJPEG, "cpu", 1.03),
-        (DECODE, SLOTS, "simplejpeg", "cpu", 1.0),
-    )
+    Target(work=work, ours=ours, other=other, what=what, at_most=at_most) for work, ours, other, what, at_most in _AIMS
 )
 
 
@@ -153,7 +185,8 @@ def _measured(target: Target, ratios: Mapping[str, Mapping[str, Ratio]]) -> Targ
     found = ratios.get(target.ours, {}).get(target.other)
     if found is None:
         return target
-    return msgspec.structs.replace(target, ratio=(found.p50 if target.what == "p50" else found.cpu).median)
+    figure = {"p50": found.p50, "cpu": found.cpu, "near_cpu": found.near_cpu}[target.what]
+    return msgspec.structs.replace(target, ratio=figure.median)
 
 
 def _lost(ratios: Mapping[str, Mapping[str, Mapping[str, Ratio]]]) -> list[str]:

@@ -56,11 +56,35 @@ def repeated(answer: Callable[[], None]) -> Answers:
     return answers
 
 
-def until(done: Callable[[], object], what: str) -> None:
-    """Call `done`, which waits by itself, until it returns something true. Raises ProcessError when the time is up."""
+class SlotTrips:
+    """Trips that send from slots, and what they tell of copies. `trip`: makes one, and returns whether what was sent still lay in
+    its slot when the sender's call had returned."""
+
+    def __init__(self, trip: Callable[[], bool]) -> None:
+        self._trip = trip
+        self._seen_in_slot = False
+
+    def __call__(self, count: int) -> Sequence[int]:
+        """Make so many, as all `Trips` do."""
+        return timed(self._one)(count)
+
+    def _one(self) -> None:
+        self._seen_in_slot |= self._trip()
+
+    @property
+    def copies(self) -> int:
+        """How often each picture was copied in the process at least. One message that was seen in its slot proves that there are no
+        copies; a copy is never seen there."""
+        return 0 if self._seen_in_slot else 1
+
+
+def until(done: Callable[[], object], what: str, *, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Call `done` until it returns something true, and `meanwhile` in between. One of the two waits by itself. Raises ProcessError
+    when the time is up."""
     deadline_s = time.monotonic() + PATIENCE_S
     while not done():
         if time.monotonic() > deadline_s:
             raise ProcessError(
                 f"the other process of the measurement did not do its part within {PATIENCE_S:.0f} s: {what}"
             )
+        meanwhile()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from framehop.bench import bare, decoding, ours, peers
+from framehop.bench import bare, decoding, ours, peers, sending, streams
 from framehop.bench.pictures import SIZE
+from framehop.bench.streams import FRAMES
 from framehop.bench.trips import Way
 
 READERS = 4
@@ -15,8 +16,11 @@ SHM_CPP, ZMQ_CPP = "framehop shm, C++", "framehop zmq, C++"
 BELLS, LIBZMQ = "bare eventfd, C++", "bare libzmq, C++"
 IN_PLACE, COPIED = "framehop shm, in place", "framehop shm, copied"
 ALONE, FANNED = "framehop shm, 1 reader", f"framehop shm, {READERS} readers"
+ONE, MANY = "framehop shm, 1 stream", f"framehop shm, {FRAMES} streams"
+SENDER, SENT_COPIED, SENT = "framehop FrameSender", "pyzmq, copied", "pyzmq, not copied"
 MEMCPY, SLOTS, TURBOJPEG = "one memcpy", "framehop, into slots", "bare TurboJPEG"
 TRIP, HAND_OFF, FAN_OUT, DECODE = "descriptor and answer", "1080p hand-off", "1080p fan-out", "1080p JPEG decoding"
+STREAMS, SEND = f"{FRAMES} small pictures", "1080p over TCP"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,22 @@ WORKS: Mapping[str, Work] = {
             FANNED: lambda: ours.hand_off("shm", copies=True, readers=READERS),
             f"multiprocessing pipe, {READERS} readers": lambda: bare.pipes(pictures=True, readers=READERS),
             f"imagezmq, {READERS} readers": lambda: peers.imagezmq_fan_out(READERS),
+        },
+    ),
+    STREAMS: Work(
+        count=100,
+        ours=(MANY,),
+        limit=ONE,
+        ways={ONE: lambda: streams.interleaved(1), MANY: lambda: streams.interleaved(FRAMES)},
+    ),
+    SEND: Work(
+        count=100,
+        ours=(SENDER,),
+        limit=SENT,
+        ways={
+            SENDER: sending.frame_sender,
+            SENT_COPIED: lambda: sending.pyzmq(copies=True),
+            SENT: lambda: sending.pyzmq(copies=False),
         },
     ),
     DECODE: Work(

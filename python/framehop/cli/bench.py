@@ -10,13 +10,15 @@ import typer
 from rich.table import Table
 
 from framehop.bench.hop import measure
-from framehop.bench.results import Ratio, Result, Target
+from framehop.bench.results import Figure, Ratio, Result, Target
 from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import note, out
 from framehop.errors import ConfigError
 
 app = App(help="Measure framehop on this machine, as ratios to peers.")
+
+_FIGURES: dict[Figure, str] = {"p50": "time", "cpu": "CPU time", "near_cpu": "the sender's CPU time"}
 
 Rounds = Annotated[
     int, typer.Option("--rounds", min=1, max=1000, metavar="N", help="Everyone runs once in each; half a minute.")
@@ -48,6 +50,8 @@ def print_result(result: Result) -> None:
     for work, by_ours in result.ratios.items():
         for ours, others in by_ours.items():
             out.print(_table(f"{work}: {ours} ÷ …", others, result.limit[work]))
+    for who, copies in result.copies.items():
+        out.print(f"copies of a picture in the sender: {who} {copies}", markup=False)
     out.print(_targets(result.targets))
     for line in result.lost:
         out.print(f"lost: {line}", style="yellow", markup=False)
@@ -60,10 +64,11 @@ def print_result(result: Result) -> None:
 def _table(title: str, others: dict[str, Ratio], limit: str) -> Table:
     """Make a table of ratios, median (lowest–highest): below 1 framehop takes less."""
     table = Table(box=None, header_style="bold", title=title, title_justify="left")
-    for column in ("", "time, p50", "CPU time"):
+    for column in ("", "time, p50", "CPU time", "the sender's"):
         table.add_column(column, justify="left" if not column else "right", no_wrap=True)
     for other, ratio in others.items():
-        table.add_row(f"{other} (limit)" if other == limit else other, str(ratio.p50), str(ratio.cpu))
+        figures = map(str, (ratio.p50, ratio.cpu, ratio.near_cpu))
+        table.add_row(f"{other} (limit)" if other == limit else other, *figures)
     return table
 
 
@@ -74,6 +79,6 @@ def _targets(targets: list[Target]) -> Table:
     verdicts = {True: "", False: " – missed", None: ""}
     for target in targets:
         measured = "not measured" if target.ratio is None else f"{target.ratio:.3g}{verdicts[target.held]}"
-        name = f"{target.work}: {target.ours} ÷ {target.other}, {'time' if target.what == 'p50' else 'CPU time'}"
+        name = f"{target.work}: {target.ours} ÷ {target.other}, {_FIGURES[target.what]}"
         table.add_row(name, f"{target.at_most:g}", measured)
     return table

@@ -1,0 +1,51 @@
+"""The two ends of framehop's own ways: a client that asks, and a server that answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from framehop import _core
+from framehop.bench.trips import PATIENCE_S, until
+from framehop.errors import ProcessError
+
+Link = Literal["shm", "zmq"]
+
+CREDITS = 64
+STREAM = "bench"
+_SCHEME = {"shm": "shm", "zmq": "ipc"}
+
+
+def address(link: Link, place: Path, number: int = 0) -> str:
+    return f"{_SCHEME[link]}://{place}/hop-{number}"
+
+
+def connected(address: str, ring: _core.Ring) -> _core.HopClient:
+    return _core.HopClient(address, ring_path=ring.path, ring_id=ring.ring_id)
+
+
+def ask(client: _core.HopClient, ref: _core.SlotRef) -> None:
+    if client.send([ref], [(ref.width, ref.height)]):
+        return
+    until(lambda: client.poll(0.1) and client.credits, "no welcome came")
+    if not client.send([ref], [(ref.width, ref.height)]):
+        raise ProcessError("the other process of the measurement is gone")
+
+
+def hear(client: _core.HopClient) -> None:
+    if not client.poll(PATIENCE_S)[0]:
+        raise ProcessError("an answer of the measurement did not come")
+
+
+def request_from(server: _core.HopServer) -> _core.FrameRequest:
+    """Return the next request. There is one at a time; before it comes a hello."""
+    while True:
+        requests, hellos, _ = server.poll(PATIENCE_S)
+        if requests:
+            return requests[0]
+        if not hellos:
+            raise ProcessError("a descriptor of the measurement did not come")
+
+
+def answer(server: _core.HopServer) -> None:
+    server.reply(request_from(server))
