@@ -1,5 +1,5 @@
-"""Writes the seeds of cpp/fuzz: small films of every kind as the targets read them, a picture, the hop's messages, and the
-memory of a ring and of a link. Needs framehop[dev]."""
+"""Writes the seeds of cpp/fuzz: small films of every kind as the targets read them, a picture, the hop's messages and those between
+hosts, and the memory of a ring and of a link. Needs framehop[dev]."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import struct
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from framehop import _core
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "cpp" / "fuzz" / "corpus"
@@ -43,7 +47,9 @@ def main() -> None:
                 _write("video_decoder", name + suffix, bytes([options | more]) + b"".join(map(_sized, units)))
     _write("jpeg_header", "grey.jpg", _core.encode_jpeg(np.full((24, 32, 3), 90, np.uint8)))
     _write_hop()
-    _write_ring()
+    _write_frames()
+    _write_ring("one_picture", 8, "rgb8")
+    _write_ring("planes", 51, "nv12")
 
 
 def _write_hop() -> None:
@@ -65,7 +71,27 @@ def _write_hop() -> None:
     _write("link_memory", "messages", struct.pack("<QQI4x", len(records), 0, 1) + records)
 
 
-def _write_ring() -> None:
+def _write_frames() -> None:
+    """Write each message between hosts, and the headers of frames in several formats."""
+    from framehop.hop import messages
+
+    _write(
+        "frame_messages", "want", messages.want(session=7, received=3, credits=4, delivery="latest", stream="gate-1")
+    )
+    _write("frame_messages", "welcome", struct.pack("<IHHQ", messages.MAGIC, messages.VERSION, 2, 7))
+    for name, (encoding, width, height, stride, payload) in {
+        "rgb8_padded": (1, 4, 2, 16, 32),
+        "jpeg": (2, 640, 480, 0, 1000),
+        "i420_odd": (5, 5, 3, 6, 30),
+        "nv12": (6, 4, 2, 4, 12),
+        "bytes": (7, 70_000, 1, 70_000, 70_000),
+    }.items():
+        preamble = (messages.MAGIC, messages.VERSION, 3)
+        fields = (7, 0, 0, 1, 2, 3, payload, width, height, stride, encoding, len("gate-1"), 9)
+        _write("frame_messages", name, struct.pack("<IHHQQQqqqQIIIIII", *preamble, *fields) + b"gate-1")
+
+
+def _write_ring(name: str, side: int, pixel_format: _core.PixelFormat) -> None:
     """Write the control memory of a ring with a picture in it, as a reader gets it."""
     from framehop import _core
     from tests.core.test_ring_faults import ATTACH, DETECTOR, MAGIC, VERSION
@@ -78,12 +104,12 @@ def _write_ring() -> None:
         ):
             slot = ring.try_acquire(_core.FrameTag("gate-1", 1, 42))
             assert slot is not None
-            slot.array(8, 8)[:] = 0
+            slot.planes(side, side, pixel_format)
             slot.publish()
             reader.connect(path)
             reader.send(ATTACH.pack(MAGIC, VERSION, DETECTOR))
             _, (pixels, control), _, _ = socket.recv_fds(reader, 4096, 2)
-            _write("ring_layout", "one_picture", os.pread(control, 1 << 16, 0))
+            _write("ring_layout", name, os.pread(control, 1 << 16, 0))
             os.close(pixels)
             os.close(control)
 

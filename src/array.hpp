@@ -5,31 +5,71 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "framehop/base/error.hpp"
 #include "framehop/base/image_view.hpp"
 
 namespace framehop::python {
 
-// Makes a uint8 [height, width, 3] over `view`, kept alive by `owner` (a capsule or the object that lends the memory).
-inline pybind11::array_t<std::uint8_t> picture_array(const ImageView& view, pybind11::handle owner, bool writeable) {
+using Extents = std::vector<pybind11::ssize_t>;
+
+// Whose memory an array lies in: `owner` (a capsule, or the object that lends the memory) is kept alive by it.
+struct Lender {
+    pybind11::handle owner;
+    bool writeable = false;
+};
+
+// Makes a uint8 array over foreign memory.
+inline pybind11::array_t<std::uint8_t> array_over(const std::uint8_t* data, const Extents& shape,
+                                                  const Extents& strides, Lender lender) {
     namespace py = pybind11;
-    using Extent = py::ssize_t;
-    py::array_t<std::uint8_t> array({Extent{view.height}, Extent{view.width}, Extent{bytes_per_pixel(view.format)}},
-                                    {Extent{view.stride}, Extent{bytes_per_pixel(view.format)}, Extent{1}}, view.data,
-                                    owner);
+    py::array_t<std::uint8_t> array(shape, strides, data, lender.owner);
     // pybind11 leaves arrays over foreign memory writeable.
-    if (!writeable) py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+    if (!lender.writeable) py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
     return array;
 }
 
 // Makes a read-only uint8 [N] over `bytes`, kept alive by `owner`.
 inline pybind11::array_t<std::uint8_t> bytes_array(std::span<const std::uint8_t> bytes, pybind11::handle owner) {
-    namespace py = pybind11;
-    py::array_t<std::uint8_t> array(static_cast<py::ssize_t>(bytes.size()), bytes.data(), owner);
-    py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
-    return array;
+    return array_over(bytes.data(), {std::ssize(bytes)}, {1}, {.owner = owner});
+}
+
+// Makes a uint8 [height, width], or [height, width, channels] where there are several.
+inline pybind11::array_t<std::uint8_t> plane_array(const BasicPlane<const std::uint8_t>& plane, Lender lender) {
+    Extents shape{plane.height, plane.width};
+    Extents strides{plane.stride, plane.channels};
+    if (plane.channels > 1) {
+        shape.push_back(plane.channels);
+        strides.push_back(1);
+    }
+    return array_over(plane.data, shape, strides, lender);
+}
+
+// Makes one array over a picture: uint8 [height, width, 3] for rgb8 and bgr8, [height, width] for gray8,
+// [height * 3 / 2, width] for i420 and nv12, [N] for bytes. Throws Errc::invalid_argument for 4:2:0 with an odd side,
+// whose planes do not make a rectangle.
+inline pybind11::array_t<std::uint8_t> picture_array(const ConstImageView& view, Lender lender) {
+    if (view.format == PixelFormat::bytes) return array_over(view.data, {view.width}, {1}, lender);
+    const auto planes = planes_of(view);
+    if (planes.size() == 1) return plane_array(planes[0], lender);
+    if (view.width % 2 == 0 && view.height % 2 == 0) {
+        const auto rows = static_cast<pybind11::ssize_t>(row_count(view.format, view.height));
+        return array_over(view.data, {rows, view.width}, {view.stride, 1}, lender);
+    }
+    throw Error(Errc::invalid_argument, std::to_string(view.width) + " x " + std::to_string(view.height) + " in " +
+                                            std::string(name(view.format)) + " has odd sides: use planes()");
+}
+
+// Makes an array for each plane: Y, U and V of i420, Y and UV of nv12, the one of `picture_array` for all else.
+inline pybind11::tuple plane_arrays(const ConstImageView& view, Lender lender) {
+    const auto planes = planes_of(view);
+    if (planes.size() == 1) return pybind11::make_tuple(picture_array(view, lender));
+    pybind11::tuple arrays(planes.size());
+    for (std::size_t i = 0; i < arrays.size(); ++i) arrays[i] = plane_array(planes[i], lender);
+    return arrays;
 }
 
 // Makes a new array of `shape` that owns its memory, to be filled before anybody else sees it.

@@ -22,18 +22,17 @@ auto field(const IncomingFrame& frame) {
     return frame.header.*member;
 }
 
-const char* encoding_of(const IncomingFrame& frame) noexcept {
-    return frame.header.encoding == wire::Encoding::jpeg ? "jpeg" : "rgb8";
+std::string_view encoding_name(const IncomingFrame& frame) noexcept {
+    const wire::Encoding encoding = frame.header.encoding;
+    return encoding == wire::Encoding::jpeg ? "jpeg" : name(wire::format_of(encoding));
 }
 
 py::array_t<std::uint8_t> picture(const IncomingFrame& frame) {
-    if (frame.header.encoding != wire::Encoding::rgb8) {
-        throw Error(Errc::invalid_argument, "this frame came as a JPEG: decode_jpeg(frame.payload) has its pixels");
-    }
-    // The const_cast is safe: the array is made read-only.
-    return picture_array({const_cast<std::uint8_t*>(frame.payload.data()), frame.header.width, frame.header.height,
-                          frame.header.stride, PixelFormat::rgb8},
-                         share_with_array(frame.owner), false);
+    return picture_array(hop::image_in(frame), {.owner = share_with_array(frame.owner)});
+}
+
+py::tuple planes(const IncomingFrame& frame) {
+    return plane_arrays(hop::image_in(frame), {.owner = share_with_array(frame.owner)});
 }
 
 py::bytes note_of(const IncomingFrame& frame) {
@@ -75,12 +74,13 @@ void register_frame(py::module_& module) {
         .def_property_readonly("sent_us", &field<&Header::sent_us>)
         .def_property_readonly("width", &field<&Header::width>)
         .def_property_readonly("height", &field<&Header::height>)
-        .def_property_readonly("encoding", &encoding_of)
+        .def_property_readonly("encoding", &encoding_name)
         .def_property_readonly(
             "payload",
             [](const IncomingFrame& self) { return bytes_array(self.payload, share_with_array(self.owner)); })
         .def_property_readonly("note", &note_of)
-        .def("array", &picture);
+        .def("array", &picture)
+        .def("planes", &planes);
 }
 
 }  // namespace

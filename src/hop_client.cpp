@@ -44,6 +44,11 @@ auto field(const Reply& reply) {
 // Reads attributes by name, as the hop needs a SlotRef's numbers, not the ring's types.
 wire::Descriptor descriptor(const py::handle& ref, const Size& source) {
     const auto number = [&ref](const char* name) { return ref.attr(name).cast<std::uint32_t>(); };
+    const auto format = ref.attr("format").cast<std::string>();
+    if (format != name(PixelFormat::rgb8)) {
+        throw Error(Errc::invalid_argument, "slot " + std::to_string(number("slot")) + " holds " +
+                                                format.substr(0, 32) + ", and a detector takes rgb8");
+    }
     return {.slot = number("slot"),
             .generation = number("generation"),
             .source_width = source.first,

@@ -28,12 +28,12 @@ class LeaseHandle {
         if (!lease_) throw Error(Errc::closed, "the lease was released; lease the slot again");
         return lease_;
     }
-    // The lease lives in the array's capsule: it ends with the last view.
+    // The lease lives in the arrays' capsule: it ends with the last view.
     [[nodiscard]] py::array_t<std::uint8_t> array() const {
-        const ConstImageView view = share()->image();
-        // The const_cast is safe: the array is made read-only, and so is the mapping.
-        return picture_array({const_cast<std::uint8_t*>(view.data), view.width, view.height, view.stride, view.format},
-                             share_with_array(lease_), false);
+        return picture_array(share()->image(), {.owner = share_with_array(lease_)});
+    }
+    [[nodiscard]] py::tuple planes() const {
+        return plane_arrays(share()->image(), {.owner = share_with_array(lease_)});
     }
 
   private:

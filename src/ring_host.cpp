@@ -67,6 +67,12 @@ void register_look(py::module_& module) {
         .def_readonly("filling", &RingLook::filling)
         .def_readonly("ready", &RingLook::ready)
         .def_readonly("pinned", &RingLook::pinned)
+        .def_property_readonly("formats",
+                               [](const RingLook& self) {
+                                   std::vector<std::string> names;
+                                   for (const PixelFormat format : self.formats) names.emplace_back(name(format));
+                                   return names;
+                               })
         .def_readonly("holders", &RingLook::holders);
     module.def("look_at_ring", &look_at, py::arg("path"), py::kw_only(), py::arg("timeout_s") = 5.0);
 }

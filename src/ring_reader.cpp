@@ -48,6 +48,7 @@ void register_lease(py::module_& module) {
         .def_property_readonly("ref", &LeaseHandle::ref)
         .def_property_readonly("tag", &LeaseHandle::tag)
         .def("array", &LeaseHandle::array)
+        .def("planes", &LeaseHandle::planes)
         .def("release", &LeaseHandle::release)
         .def("__enter__", [](py::object self) { return self; })
         .def("__exit__", [](LeaseHandle& self, const py::args&) { self.release(); });

@@ -35,12 +35,12 @@ std::string repr_tag(const FrameTag& tag) {
 }
 
 py::ssize_t hash_ref(const SlotRef& ref) {
-    return py::hash(py::make_tuple(ref.slot, ref.generation, ref.width, ref.height, ref.stride));
+    return py::hash(py::make_tuple(ref.slot, ref.generation, ref.width, ref.height, ref.stride, name(ref.format)));
 }
 
 std::string repr_ref(const SlotRef& ref) {
     return "<SlotRef " + std::to_string(ref.slot) + ":" + std::to_string(ref.generation) + " " +
-           std::to_string(ref.width) + "x" + std::to_string(ref.height) + ">";
+           std::to_string(ref.width) + "x" + std::to_string(ref.height) + " " + std::string(name(ref.format)) + ">";
 }
 
 }  // namespace
@@ -73,6 +73,7 @@ void register_ring_values(py::module_& module) {
         .def_readonly("width", &SlotRef::width)
         .def_readonly("height", &SlotRef::height)
         .def_readonly("stride", &SlotRef::stride)
+        .def_property_readonly("format", [](const SlotRef& self) { return name(self.format); })
         .def(
             "__eq__", [](const SlotRef& self, const SlotRef& other) { return self == other; }, py::is_operator())
         .def("__hash__", &hash_ref)

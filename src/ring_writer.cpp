@@ -2,6 +2,7 @@
 #include "framehop/shm/host.hpp"
 #include "framehop/shm/ring.hpp"
 #include "gil.hpp"
+#include "pixel_formats.hpp"
 #include "ring_bindings.hpp"
 #include "wait.hpp"
 
@@ -77,17 +78,24 @@ SlotPtr acquire(RingHandle& self, const FrameTag& tag, const std::string& overfl
     return self.ring().acquire(tag, chosen);
 }
 
-// The array keeps the slot alive, so that it is not given back while somebody may still write to it.
-py::array_t<std::uint8_t> slot_array(const SlotPtr& slot, std::uint32_t height, std::uint32_t width) {
-    const ImageView view = slot->image(width, height);
-    return picture_array(view, share_with_array(slot), true);
+// The arrays keep the slot alive, so that it is not given back while somebody may still write to it.
+py::array_t<std::uint8_t> slot_array(const SlotPtr& slot, std::uint32_t height, std::uint32_t width,
+                                     const std::string& format) {
+    const ImageView view = slot->image(width, height, format_from_name(format));
+    return picture_array(as_const(view), {.owner = share_with_array(slot), .writeable = true});
+}
+
+py::tuple slot_planes(const SlotPtr& slot, std::uint32_t height, std::uint32_t width, const std::string& format) {
+    const ImageView view = slot->image(width, height, format_from_name(format));
+    return plane_arrays(as_const(view), {.owner = share_with_array(slot), .writeable = true});
 }
 
 void register_slot(py::module_& module) {
     py::class_<Slot, SlotPtr>(module, "Slot", py::is_final())
         .def_property_readonly("index", [](const Slot& self) { return self.id().slot; })
         .def_property_readonly("generation", [](const Slot& self) { return self.id().generation; })
-        .def("array", &slot_array, py::arg("height"), py::arg("width"))
+        .def("array", &slot_array, py::arg("height"), py::arg("width"), py::arg("pixel_format") = "rgb8")
+        .def("planes", &slot_planes, py::arg("height"), py::arg("width"), py::arg("pixel_format"))
         .def("publish", &Slot::publish)
         .def("abandon", &Slot::abandon);
 }

@@ -32,14 +32,25 @@ UniqueFd memory_of(const std::uint8_t* data, std::size_t size) {
     return memory;
 }
 
+// Whatever is read of such a picture lies in its slot.
+void check_planes(const shm::PictureShape& shape, std::uint64_t slot_bytes) {
+    static const std::uint8_t nowhere = 0;
+    const ConstImageView view{&nowhere, shape.width, shape.height, shape.stride, shape.format};
+    check(view.size_bytes() <= slot_bytes);
+    for (const auto& plane : planes_of(view)) {
+        const auto offset = reinterpret_cast<std::uintptr_t>(plane.data) - reinterpret_cast<std::uintptr_t>(&nowhere);
+        check(plane.width >= 1 && plane.height >= 1);
+        check(std::uint64_t{plane.width} * plane.channels <= plane.stride);
+        check(offset + std::uint64_t{plane.stride} * plane.height <= slot_bytes);
+    }
+}
+
 void look_at(shm::SlotTable& table, const shm::SlotInfo& info) {
     const shm::SlotId id{info.slot, info.generation};
     if (!table.try_lease(id, kHolder)) return;
     check(info.state == shm::SlotState::ready);
     const shm::PictureShape shape = table.shape(id.slot);
-    if (shm::fits(shape, table.geometry().slot_bytes)) {
-        check(std::uint64_t{shape.stride} * shape.height <= table.geometry().slot_bytes);
-    }
+    if (shm::fits(shape, table.geometry().slot_bytes)) check_planes(shape, table.geometry().slot_bytes);
     if (const auto tag = table.tag(id)) check(tag->stream.size() <= shm::kMaxStreamBytes);
     table.release(id.slot, kHolder);
 }

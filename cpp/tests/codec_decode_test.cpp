@@ -183,6 +183,7 @@ TEST(Encode, refuses_what_no_jpeg_can_hold) {
     EXPECT_EQ(error_of([&] { (void)encode({view.data, kMaxSide + 1, 1, 200'000}, 90); }).first, "invalid_argument");
     EXPECT_EQ(error_of([&] { (void)encode({view.data, 4, 4, 11}, 90); }).first, "invalid_argument");
     EXPECT_EQ(error_of([&] { (void)encode({nullptr, 4, 4, 12}, 90); }).first, "invalid_argument");
+    EXPECT_EQ(error_of([&] { (void)encode({view.data, 4, 4, 12, PixelFormat::gray8}, 90); }).first, "invalid_argument");
 }
 
 TEST(Encode, the_largest_side_works) {

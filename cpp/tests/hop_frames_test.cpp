@@ -141,6 +141,35 @@ TEST_F(Frames, pixels_and_note_arrive_and_the_slot_comes_back) {
     run(&receiver, [&] { return leases() == 0; });
 }
 
+TEST_F(Frames, planes_arrive_as_they_are) {
+    FrameReceiver receiver(send_at(kAnyPort, open_to_all()).address(), of_all(wire::Delivery::lossless));
+    meet(receiver);
+    const auto slot = writer.wait_acquire(shm::tag_of(1), kDeadline);
+    std::uint8_t value = 1;
+    for (const auto& plane : planes_of(slot->image(639, 359, PixelFormat::nv12))) {
+        std::fill_n(plane.data, std::size_t{plane.stride} * plane.height, value++);
+    }
+    ASSERT_TRUE(
+        sender->try_send(frame_in(std::make_shared<const shm::Lease>(*reader.try_lease(slot->publish().id())))));
+    run(&receiver, [&] { return !seen.frames.empty(); });
+    const auto planes = planes_of(image_in(seen.frames.front()));
+    ASSERT_EQ(planes.size(), 2U);
+    const auto& colour = planes[1];
+    EXPECT_EQ(colour.width, 320U);
+    EXPECT_EQ(colour.height, 180U);
+    EXPECT_EQ(*(colour.data - 1), 1);
+    EXPECT_EQ(*colour.data, 2);
+    EXPECT_EQ(*(colour.data + std::size_t{colour.stride} * colour.height - 1), 2);
+}
+
+TEST_F(Frames, a_jpeg_is_no_view) {
+    FrameReceiver receiver(send_at(kAnyPort, open_to_all()).address(), of_all(wire::Delivery::lossless));
+    meet(receiver);
+    ASSERT_TRUE(sender->try_send(jpeg(1, 100)));
+    run(&receiver, [&] { return !seen.frames.empty(); });
+    EXPECT_THROW(static_cast<void>(image_in(seen.frames.front())), Error);
+}
+
 TEST_F(Frames, nothing_is_skipped_when_lossless) {
     FrameReceiver receiver(send_at(kAnyPort, open_to_all()).address(), of_all(wire::Delivery::lossless, 3));
     meet(receiver);

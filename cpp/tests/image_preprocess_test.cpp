@@ -274,6 +274,8 @@ TEST(Preprocessor, refuses_empty_pictures_and_other_tensors) {
     const Picture picture(2, 2);
     EXPECT_TRUE(is_invalid([&] { (void)preprocessor.run({}, tensor); }));
     EXPECT_TRUE(is_invalid([&] { (void)preprocessor.run({picture.bytes.data(), 0, 2, 6}, tensor); }));
+    const ConstImageView planes{picture.bytes.data(), 2, 2, 2, PixelFormat::nv12};
+    EXPECT_TRUE(is_invalid([&] { (void)preprocessor.run(planes, tensor); }));
     EXPECT_TRUE(is_invalid([&] { (void)preprocessor.run(picture.view(), std::span(tensor).first(47)); }));
 }
 

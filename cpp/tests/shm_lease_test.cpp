@@ -35,6 +35,30 @@ TEST_F(LeaseTest, knows_its_picture) {
     EXPECT_EQ(lease->image().data, test_ring.pixels->slot(id.slot));
 }
 
+TEST_F(LeaseTest, knows_the_format_of_its_picture) {
+    const auto slot = writer.try_acquire(tag_of(1));
+    EXPECT_EQ(slot->image(5, 3, PixelFormat::nv12).size_bytes(), 30U);
+    const SlotRef ref = slot->publish();
+    EXPECT_EQ(ref.format, PixelFormat::nv12);
+    const auto lease = detector.try_lease(ref.id());
+    ASSERT_TRUE(lease);
+    EXPECT_EQ(lease->ref(), ref);
+    EXPECT_EQ(lease->image().size_bytes(), 30U);
+    EXPECT_EQ(planes_of(lease->image()).size(), 2U);
+}
+
+TEST_F(LeaseTest, a_format_that_makes_no_sense_is_stale) {
+    const SlotId id = publish();
+    auto& cell = test_ring.control->slot(id.slot).picture.stride_and_format;
+    for (const std::uint64_t format : {0U, 2U, 5U, 7U, 8U, 0x1'0001U}) {
+        cell.store(format << 32 | 12);  // the stride of 4 RGB pixels
+        EXPECT_FALSE(detector.try_lease(id)) << format;
+    }
+    cell.store(std::uint64_t{4} << 32 | 12);
+    EXPECT_TRUE(detector.try_lease(id));  // as grey, with padding
+    EXPECT_EQ(table.leases_of(1), 0U);
+}
+
 TEST_F(LeaseTest, finds_the_newest_of_a_stream) {
     EXPECT_FALSE(detector.try_lease_newest(""));
     const SlotId first = publish(1);

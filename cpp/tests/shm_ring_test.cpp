@@ -49,6 +49,12 @@ TEST_F(RingTest, a_picture_has_to_fit) {
     EXPECT_EQ(code_of([&] { static_cast<void>(slot->image(1366, 1)); }), "picture_too_large");
     EXPECT_EQ(code_of([&] { static_cast<void>(slot->image(UINT32_MAX, UINT32_MAX)); }), "picture_too_large");
     EXPECT_EQ(code_of([&] { static_cast<void>(slot->image(0, 1)); }), "invalid_argument");
+    EXPECT_NO_THROW(static_cast<void>(slot->image(4096, 1, PixelFormat::bytes)));
+    EXPECT_EQ(code_of([&] { static_cast<void>(slot->image(4097, 1, PixelFormat::bytes)); }), "picture_too_large");
+    EXPECT_EQ(code_of([&] { static_cast<void>(slot->image(4, 2, PixelFormat::bytes)); }), "invalid_argument");
+    EXPECT_NO_THROW(static_cast<void>(slot->image(51, 52, PixelFormat::i420)));  // 52 x 78
+    EXPECT_EQ(code_of([&] { static_cast<void>(slot->image(52, 53, PixelFormat::nv12)); }), "picture_too_large");
+    EXPECT_EQ(code_of([&] { static_cast<void>(slot->image(UINT32_MAX, 1, PixelFormat::nv12)); }), "picture_too_large");
 }
 
 TEST_F(RingTest, an_empty_slot_is_not_published) {

@@ -44,6 +44,15 @@ TEST(PictureCell, reads_back_the_shape) {
     const PictureShape shape{.width = 1920, .height = 1080, .stride = 5760};
     write_shape(cell, shape);
     EXPECT_EQ(read_shape(cell), shape);
+    const PictureShape odd{.width = 5, .height = 3, .stride = 6, .format = PixelFormat::nv12};
+    write_shape(cell, odd);
+    EXPECT_EQ(read_shape(cell), odd);
+}
+
+TEST(PictureCell, a_scribbled_format_is_none_that_there_is) {
+    PictureCell cell{};
+    cell.stride_and_format.store(std::uint64_t{0x1'0001} << 32 | 3);  // its low half would be rgb8
+    EXPECT_FALSE(is_known(read_shape(cell).format));
 }
 
 }  // namespace

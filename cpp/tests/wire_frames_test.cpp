@@ -48,6 +48,53 @@ TEST(FrameMessages, a_jpeg_has_no_rows) {
     EXPECT_TRUE(parse_frame(serialise_frame(header, "gate-1"), 24, 9));
 }
 
+struct Case {
+    Encoding encoding;
+    std::uint32_t width;
+    std::uint32_t height;
+    std::uint32_t stride;
+    std::uint64_t payload;
+    bool passes;
+};
+
+TEST(FrameMessages, a_picture_has_the_bytes_of_its_format) {
+    const Case cases[] = {
+        {Encoding::bgr8, 4, 2, 12, 24, true},
+        {Encoding::bgr8, 4, 2, 16, 32, true},
+        {Encoding::bgr8, 4, 2, 11, 22, false},
+        {Encoding::gray8, 4, 2, 4, 8, true},
+        {Encoding::gray8, 4, 2, 4, 12, false},
+        {Encoding::i420, 4, 2, 4, 12, true},
+        {Encoding::i420, 5, 3, 6, 30, true},
+        {Encoding::i420, 5, 3, 6, 27, false},
+        {Encoding::nv12, 5, 3, 5, 25, false},
+        {Encoding::nv12, 5, 3, 8, 40, false},
+        {Encoding::nv12, 5, 3, 6, 30, true},
+        {Encoding::bytes, 300'000, 1, 300'000, 300'000, true},
+        {Encoding::bytes, 30, 1, 31, 31, false},
+        {Encoding::bytes, 15, 2, 15, 30, false},
+        {Encoding::nv12, 70'000, 2, 70'000, 210'000, false},
+        {static_cast<Encoding>(8), 4, 2, 12, 24, false},
+        {static_cast<Encoding>(0x1'0001), 4, 2, 12, 24, false},
+        {static_cast<Encoding>(0), 4, 2, 12, 24, false},
+    };
+    for (const Case& each : cases) {
+        FrameHeader header = header_of_a_picture();
+        header.encoding = each.encoding;
+        header.width = each.width;
+        header.height = each.height;
+        header.stride = each.stride;
+        header.payload_bytes = each.payload;
+        const auto passes = [&] { return parse_frame(serialise_frame(header, "gate-1"), each.payload, 9).has_value(); };
+        SCOPED_TRACE(static_cast<int>(each.encoding));
+        if (each.passes) {
+            EXPECT_TRUE(passes());
+        } else {
+            EXPECT_THROW(static_cast<void>(passes()), Error);
+        }
+    }
+}
+
 TEST(FrameMessages, a_header_that_does_not_match_its_parts_is_refused) {
     const Message message = serialise_frame(header_of_a_picture(), "gate-1");
     EXPECT_FALSE(parse_frame(message, 23, 9));
@@ -85,7 +132,9 @@ TEST(FrameMessages, a_frame_with_a_senseless_field_is_refused) {
     EXPECT_TRUE(refuses(offsetof(FrameHeader, height), std::uint32_t{0}));
     EXPECT_TRUE(refuses(offsetof(FrameHeader, height), std::uint32_t{3}));
     EXPECT_TRUE(refuses(offsetof(FrameHeader, stride), std::uint32_t{0}));
-    EXPECT_TRUE(refuses(offsetof(FrameHeader, encoding), std::uint32_t{3}));
+    EXPECT_TRUE(refuses(offsetof(FrameHeader, encoding), std::uint32_t{8}));
+    EXPECT_TRUE(refuses(offsetof(FrameHeader, encoding), std::uint32_t{6}));
+    EXPECT_TRUE(refuses(offsetof(FrameHeader, encoding), std::uint32_t{0x1'0001}));
     EXPECT_TRUE(refuses(offsetof(FrameHeader, stream_bytes), std::uint32_t{200}));
     EXPECT_FALSE(refuses(offsetof(FrameHeader, number), std::uint64_t{4}));
 }

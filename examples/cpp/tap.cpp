@@ -8,6 +8,7 @@
 #include <framehop/shm/reader.hpp>
 #include <iostream>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -16,8 +17,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// The mean of all values of a picture, 0 to 255. It reads the slot where the pipeline has it.
+// The mean of all values of a picture, 0 to 255. It reads the slot where the pipeline has it: RGB, as all pipelines do.
 std::uint64_t brightness(const ConstImageView& picture) {
+    if (picture.format != PixelFormat::rgb8) throw std::runtime_error("a ring of another program: no RGB");
     std::uint64_t sum = 0;
     for (std::uint32_t y = 0; y < picture.height; ++y) {
         sum = std::accumulate(picture.row(y), picture.row(y) + 3 * picture.width, sum);

@@ -99,7 +99,10 @@ class SlotRef:
     @property
     def stride(self) -> int:
         """Bytes per row."""
+    @property
+    def format(self) -> PixelFormat: ...
 
+PixelFormat = Literal["rgb8", "bgr8", "gray8", "i420", "nv12", "bytes"]
 SlotState = Literal["free", "filling", "ready"]
 Overflow = Literal["block", "drop-oldest-unpinned", "reject"]
 
@@ -157,6 +160,9 @@ class RingLook:
     def pinned(self) -> int:
         """Number of slots that hold no picture any more and are leased all the same."""
     @property
+    def formats(self) -> list[PixelFormat]:
+        """The formats of the pictures that its slots hold, or held last."""
+    @property
     def holders(self) -> list[HolderInfo]: ...
 
 def look_at_ring(path: str, *, timeout_s: float = 5.0) -> RingLook:
@@ -212,9 +218,14 @@ class Slot:
     def index(self) -> int: ...
     @property
     def generation(self) -> int: ...
-    def array(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Return a writable uint8 [height, width, 3] over the slot's pixels. Do not keep it beyond `publish`: readers are
-        promised pixels that no longer change. Raises PictureTooLargeError when it does not fit."""
+    def array(self, height: int, width: int, pixel_format: PixelFormat = "rgb8") -> NDArray[np.uint8]:
+        """Return a writable uint8 array over the slot's pixels: [height, width, 3] for rgb8 and bgr8, [height, width] for gray8,
+        [height * 3 / 2, width] for i420 and nv12, the planes below each other as OpenCV has them, and [width] for bytes, whose
+        height is 1. Do not keep it beyond `publish`: readers are promised pixels that no longer change. Raises
+        PictureTooLargeError when it does not fit, InvalidArgumentError for sides of 0, and for odd ones of i420 and nv12."""
+    def planes(self, height: int, width: int, pixel_format: PixelFormat) -> tuple[NDArray[np.uint8], ...]:
+        """Return a writable array for each plane: of i420 Y [height, width], U and V of half the sides, of nv12 Y and UV
+        [height / 2, width / 2, 2]; halves are rounded up. All other formats have one plane. Otherwise like `array`."""
     def publish(self) -> SlotRef:
         """Make the picture leasable, with the size last given to `array` or decoded. Raises ClosedError if the slot has ended."""
     def abandon(self) -> None:
@@ -276,8 +287,10 @@ class Lease:
     @property
     def tag(self) -> FrameTag: ...
     def array(self) -> NDArray[np.uint8]:
-        """Return a read-only uint8 [height, width, 3], RGB, without a copy; while it lives the slot is not reused. Raises
-        ClosedError after `release`."""
+        """Return a read-only uint8 array in the shape that `Slot.array` has for `ref.format`, without a copy; while it lives the
+        slot is not reused. Raises ClosedError after `release`, InvalidArgumentError for i420 and nv12 with an odd side."""
+    def planes(self) -> tuple[NDArray[np.uint8], ...]:
+        """Return a read-only array for each plane, as `Slot.planes` has them, without a copy. Otherwise like `array`."""
     def release(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -564,7 +577,8 @@ class HopClient:
     def send(self, refs: Sequence[SlotRef], sizes: Sequence[tuple[int, int]]) -> bool:
         """Send one descriptor per ref, with the source picture's (width, height), in one message. Returns False, with nothing
         sent, when that would exceed `credits` or there is no detector: try after the next answers. Never blocks. Raises
-        InvalidArgumentError for more descriptors than `credits` in one call, and for sides that are not 1–65,535 pixels."""
+        InvalidArgumentError for more descriptors than `credits` in one call, for sides that are not 1–65,535 pixels, and for
+        pictures that are not rgb8."""
     def poll(self, timeout_s: float, wake_fds: Sequence[int] = ()) -> tuple[list[HopReply], list[int]]:
         """Wait at most `timeout_s` for answers, a welcome, the loss, or a readable fd of `wake_fds` (level-triggered). Return
         the answers at hand (up to 1,024) and the readable fds. Malformed messages are counted in `malformed` and dropped.
@@ -882,7 +896,7 @@ class ReceivedFrame:
     @property
     def height(self) -> int: ...
     @property
-    def encoding(self) -> Literal["rgb8", "jpeg"]: ...
+    def encoding(self) -> Literal["jpeg", "rgb8", "bgr8", "gray8", "i420", "nv12", "bytes"]: ...
     @property
     def payload(self) -> NDArray[np.uint8]:
         """Read-only uint8 [N]: the bytes where they were received, not copied. For a JPEG, what `decode_jpeg` takes."""
@@ -890,7 +904,11 @@ class ReceivedFrame:
     def note(self) -> bytes:
         """The bytes that the sender gave with the frame, as the event in JSON."""
     def array(self) -> NDArray[np.uint8]:
-        """Return a read-only uint8 [height, width, 3], RGB, over `payload`. Raises InvalidArgumentError for a JPEG."""
+        """Return a read-only array over `payload`, in the shape that `Slot.array` has for `encoding`. Raises InvalidArgumentError
+        for a JPEG, and for i420 and nv12 with an odd side."""
+    def planes(self) -> tuple[NDArray[np.uint8], ...]:
+        """Return a read-only array over each plane in `payload`, as `Slot.planes` has them. Raises InvalidArgumentError for a
+        JPEG."""
 
 @final
 class FrameReceiver:

@@ -29,6 +29,7 @@ class Ref:
     width: int = 320
     height: int = 240
     stride: int = 960
+    format: str = "rgb8"
 
 
 def refs(*slots: int) -> list[SlotRef]:

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ from framehop.pipeline.detector.side_loader import SideLoader
 from framehop.pipeline.supervisor_link import SupervisorLink
 from framehop.testing.fake_model import FakeModel, detections
 from framehop.types import Detections
-from tests.core.hop_peers import address
+from tests.core.hop_peers import Ref, address
 from tests.unit.test_page_locks import Notes
 from tests.waiting import until
 
@@ -105,6 +105,24 @@ def replies_of(loop: DetectorLoop, client: HopClient, count: int) -> list[HopRep
 
     until(came, "the answers")
     return taken
+
+
+def test_a_picture_that_is_not_rgb_fails_and_its_slot_comes_back(server: HopServer, tmp_path: Path) -> None:
+    """No client of ours sends its descriptor, but whoever reaches the socket may."""
+    with worker(tmp_path) as (ring, client), loop_of(server, tmp_path) as loop:
+        welcomed(loop, client)
+        slot = ring.try_acquire(FrameTag("gate", 1, 0))
+        assert slot is not None
+        slot.array(8, 6, "nv12")[:] = 0
+        ref = slot.publish()
+        claimed = Ref(ref.slot, ref.generation, ref.width, ref.height, 3 * ref.width)
+        assert client.send([cast("SlotRef", claimed)], [(6, 8)])
+        (reply,) = replies_of(loop, client, 1)
+        assert (reply.status, reply.message) == (
+            "failed", "unsupported_picture: the slot holds nv12, and a detector takes rgb8"
+        )  # fmt: skip
+        ring.retire(ref)
+        assert ring.free_slots() == ring.slot_count
 
 
 class Hold:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -23,11 +24,15 @@ from framehop._core import (
     decode_jpeg,
     encode_jpeg,
 )
-from framehop.errors import ClosedError, InvalidArgumentError
+from framehop.cli.frames import _jpeg as as_jpeg
+from framehop.errors import ClosedError, InvalidArgumentError, UnsupportedPictureError
 from framehop.hop import messages
 from framehop.hop.plain import PlainFrame, PlainReceiver
 from tests.frame_senders import ANY_PORT, SIZE, House, meet, receive, take
 from tests.waiting import until
+
+if TYPE_CHECKING:
+    from framehop._core import PixelFormat
 
 
 @pytest.fixture
@@ -109,6 +114,54 @@ def test_a_jpeg_arrives_as_it_is(sender: FrameSender, receiver: FrameReceiver | 
     assert decode_jpeg(bytes(frame.payload)).shape == (*SIZE, 3)
     with pytest.raises(InvalidArgumentError, match="JPEG"):
         frame.array()
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "sides", "planes"),
+    [
+        ("bgr8", (3, 5), [(3, 5, 3)]),
+        ("gray8", (3, 5), [(3, 5)]),
+        ("i420", (4, 6), [(4, 6), (2, 3), (2, 3)]),
+        ("i420", (3, 5), [(3, 5), (2, 3), (2, 3)]),
+        ("nv12", (3, 5), [(3, 5), (2, 3, 2)]),
+        ("bytes", (1, 70_000), [(70_000,)]),
+    ],
+)
+def test_every_format_arrives_as_it_is(
+    house: House,
+    sender: FrameSender,
+    receiver: FrameReceiver | PlainReceiver,
+    pixel_format: PixelFormat,
+    sides: tuple[int, int],
+    planes: list[tuple[int, ...]],
+) -> None:
+    slot = house.ring.wait_acquire(FrameTag("gate", 1, 0), 30)
+    assert slot is not None
+    for value, plane in enumerate(slot.planes(*sides, pixel_format), 1):
+        plane[:] = value
+    ref = slot.publish()
+    with house.reader.try_lease(ref.slot, ref.generation) as lease:  # type: ignore[union-attr]
+        assert sender.send(lease)
+    frame = take(sender, receiver)
+    seen = frame.planes()
+    assert [plane.shape for plane in seen] == planes
+    assert all((plane == value).all() for value, plane in enumerate(seen, 1))
+    assert all(np.shares_memory(plane, np.frombuffer(frame.payload, np.uint8)) for plane in seen), "made by a copy"
+    assert not any(plane.flags.writeable for plane in seen)
+    assert (frame.header if isinstance(frame, PlainFrame) else frame).encoding == pixel_format
+    check_whole(frame, pixel_format, sides)
+
+
+def check_whole(frame: ReceivedFrame | PlainFrame, pixel_format: str, sides: tuple[int, int]) -> None:
+    """One array over all planes is there for even sides only."""
+    if len(frame.planes()) > 1 and sides[1] % 2:
+        with pytest.raises(InvalidArgumentError, match=r"5 x 3 in .* use planes\(\)"):
+            frame.array()
+    else:
+        assert frame.array().tobytes() == bytes(frame.payload)
+    if isinstance(frame, ReceivedFrame):
+        with pytest.raises(UnsupportedPictureError, match=f"frames come as {pixel_format}"):
+            as_jpeg(frame)
 
 
 # ---------------------------------------------------------------- the sender

@@ -231,8 +231,9 @@ def test_the_python_of_readme(house: House, clip: Path) -> None:
 
 
 def test_the_python_of_the_page_on_rings(house: House) -> None:
-    [code] = snippets("docs/ring.md")
-    assert python(house, "-c", code) == "gate-1 7.0\n"
+    handed_over, in_planes = snippets("docs/ring.md")
+    assert python(house, "-c", handed_over) == "gate-1 7.0\n"
+    assert python(house, "-c", in_planes) == "nv12 (480, 640) (240, 320, 2) 16\n"
 
 
 def test_the_python_of_the_page_on_the_log(house: House) -> None:

@@ -19,6 +19,7 @@ void check_encodable(const ConstImageView& view, int quality) {
         throw Error(Errc::invalid_argument, "a JPEG has 1 to " + std::to_string(kMaxSide) + " pixels a side, not " +
                                                 std::to_string(view.width) + "x" + std::to_string(view.height));
     }
+    if (view.format != PixelFormat::rgb8) throw Error(Errc::invalid_argument, "only rgb8 becomes a JPEG");
     if (view.stride < view.width * bytes_per_pixel(view.format) ||
         view.stride > static_cast<std::uint32_t>(std::numeric_limits<int>::max())) {
         throw Error(Errc::invalid_argument, "stride does not fit the picture: " + std::to_string(view.stride));

@@ -38,6 +38,7 @@ void check_view(Size source, const ImageView& view) {
         throw Error(Errc::invalid_argument,
                     "no scale decodes " + text(source) + " to the view's " + text(wanted) + "; ask scaled_size");
     }
+    if (view.format != PixelFormat::rgb8) throw Error(Errc::invalid_argument, "JPEGs are decoded to rgb8");
     if (view.data == nullptr || view.stride < std::uint64_t{view.width} * bytes_per_pixel(view.format) ||
         view.stride > static_cast<std::uint32_t>(std::numeric_limits<int>::max())) {
         throw Error(Errc::invalid_argument,

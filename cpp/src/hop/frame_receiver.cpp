@@ -31,6 +31,14 @@ ReceiverOptions checked(ReceiverOptions options) {
 
 }  // namespace
 
+ConstImageView image_in(const IncomingFrame& frame) {
+    const wire::FrameHeader& header = frame.header;
+    if (header.encoding == wire::Encoding::jpeg) {
+        throw Error(Errc::invalid_argument, "this frame came as a JPEG: decode_jpeg(frame.payload) has its pixels");
+    }
+    return {frame.payload.data(), header.width, header.height, header.stride, wire::format_of(header.encoding)};
+}
+
 class FrameReceiver::Impl {
   public:
     Impl(const std::string& address, ReceiverOptions options)

@@ -55,7 +55,7 @@ OutgoingFrame frame_in(std::shared_ptr<const shm::Lease> lease, std::string note
             .width = image.width,
             .height = image.height,
             .stride = image.stride,
-            .encoding = wire::Encoding::rgb8,
+            .encoding = wire::encoding_of(image.format),
             .payload = {image.data, image.size_bytes()},
             .owner = std::move(lease),
             .note = std::move(note)};

@@ -184,6 +184,7 @@ Transform Preprocessor::fill(const ConstImageView& picture, std::span<Element> t
         throw Error(Errc::invalid_argument, "cannot resize a picture of " + std::to_string(picture.width) + "x" +
                                                 std::to_string(picture.height) + " pixels");
     }
+    if (picture.format != PixelFormat::rgb8) throw Error(Errc::invalid_argument, "a model's input is made of rgb8");
     if (tensor.size() != tensor_size()) {
         throw Error(Errc::invalid_argument, "the tensor has " + std::to_string(tensor.size()) +
                                                 " elements; the input has " + std::to_string(tensor_size()));

@@ -15,9 +15,8 @@ void check(const FrameTag& tag) {
 }
 
 bool fits(const PictureShape& shape, std::uint64_t slot_bytes) noexcept {
-    if (shape.format != PixelFormat::rgb8 || shape.width == 0 || shape.height == 0) return false;
-    const std::uint64_t row = std::uint64_t{shape.width} * bytes_per_pixel(shape.format);
-    return shape.stride >= row && std::uint64_t{shape.stride} * shape.height <= slot_bytes;
+    if (!is_sound(shape.format, shape.width, shape.height, shape.stride)) return false;
+    return row_count(shape.format, shape.height) <= slot_bytes / shape.stride;
 }
 
 }  // namespace framehop::shm

@@ -38,7 +38,7 @@ void LeaseBook::release(std::uint32_t slot) noexcept {
 Lease::Lease(Membership::Use use, std::shared_ptr<LeaseBook> book, SlotId id) noexcept
     : use_(std::move(use)), book_(std::move(book)) {
     const PictureShape shape = use_.membership().table().shape(id.slot);
-    ref_ = {id.slot, id.generation, shape.width, shape.height, shape.stride};
+    ref_ = {id.slot, id.generation, shape.width, shape.height, shape.stride, shape.format};
     fits_ = fits(shape, use_.membership().geometry().slot_bytes);
 }
 
@@ -53,7 +53,7 @@ Lease::~Lease() {
 }
 
 ConstImageView Lease::image() const noexcept {
-    return {use_.membership().pixels()->slot(ref_.slot), ref_.width, ref_.height, ref_.stride, PixelFormat::rgb8};
+    return {use_.membership().pixels()->slot(ref_.slot), ref_.width, ref_.height, ref_.stride, ref_.format};
 }
 
 }  // namespace framehop::shm

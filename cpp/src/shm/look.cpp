@@ -17,6 +17,27 @@ void count(const SlotInfo& slot, LookReply& reply) noexcept {
     if (slot.state == SlotState::free) ++(slot.leases == 0 ? reply.free : reply.pinned);
 }
 
+constexpr std::uint32_t kFormatBits = 32;
+
+// Slots change meanwhile; a format that makes no sense is left out.
+std::uint32_t formats_in(const SlotTable& table) noexcept {
+    std::uint32_t formats = 0;
+    for (std::uint32_t slot = 0; slot < table.geometry().slot_count; ++slot) {
+        const PixelFormat format = table.shape(slot).format;
+        if (is_known(format)) formats |= std::uint32_t{1} << static_cast<std::uint32_t>(format);
+    }
+    return formats;
+}
+
+std::vector<PixelFormat> formats_of(std::uint32_t bits) {
+    std::vector<PixelFormat> formats;
+    for (std::uint32_t number = 0; number < kFormatBits; ++number) {
+        const auto format = static_cast<PixelFormat>(number);
+        if ((bits >> number & 1U) != 0 && is_known(format)) formats.push_back(format);
+    }
+    return formats;
+}
+
 }  // namespace
 
 LookReply describe(const Control& control, const SlotTable& table, const std::vector<HolderInfo>& holders, pid_t host) {
@@ -25,7 +46,8 @@ LookReply describe(const Control& control, const SlotTable& table, const std::ve
                     .slot_bytes = geometry.slot_bytes,
                     .slot_count = geometry.slot_count,
                     .tap_quota = geometry.tap_quota,
-                    .host = host};
+                    .host = host,
+                    .formats = formats_in(table)};
     for (const SlotInfo& slot : table.snapshot()) count(slot, reply);
     for (const HolderInfo& holder : holders) {
         reply.holders[reply.holder_count++] = {holder.pid, static_cast<std::uint32_t>(holder.role), holder.leases};
@@ -60,6 +82,7 @@ RingLook LookCall::look() const {
                    .filling = reply_.filling,
                    .ready = reply_.ready,
                    .pinned = reply_.pinned,
+                   .formats = formats_of(reply_.formats),
                    .holders = {}};
     for (std::uint32_t i = 0; i < reply_.holder_count; ++i) {
         const LookReply::Holder& holder = reply_.holders[i];

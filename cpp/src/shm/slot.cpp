@@ -27,21 +27,21 @@ void Slot::check(Stage stage) const {
     throw Error(Errc::refused, "a decoder is writing to slot " + std::to_string(id_.slot) + "; wait until it is done");
 }
 
-PictureShape Slot::shape_for(std::uint32_t width, std::uint32_t height) const {
+PictureShape Slot::shape_for(std::uint32_t width, std::uint32_t height, PixelFormat format) const {
     if (width == 0 || height == 0) throw Error(Errc::invalid_argument, "a picture has at least one pixel a side");
-    const std::string size = std::to_string(width) + " x " + std::to_string(height);
-    const std::uint64_t stride = std::uint64_t{width} * bytes_per_pixel(PixelFormat::rgb8);
-    // Compare stride with slot_bytes first, so that the product cannot overflow.
-    if (stride > slot_bytes_ || stride > UINT32_MAX || stride * height > slot_bytes_) {
-        throw Error(Errc::picture_too_large, "a picture of " + size + " pixels does not fit into a slot of " +
-                                                 std::to_string(slot_bytes_) + " bytes");
-    }
-    return {.width = width, .height = height, .stride = static_cast<std::uint32_t>(stride)};
+    if (format == PixelFormat::bytes && height != 1) throw Error(Errc::invalid_argument, "bytes have a height of 1");
+    const std::uint64_t row = row_bytes(format, width);
+    const PictureShape shape{
+        .width = width, .height = height, .stride = static_cast<std::uint32_t>(row), .format = format};
+    if (row <= UINT32_MAX && fits(shape, slot_bytes_)) return shape;
+    throw Error(Errc::picture_too_large, "a picture of " + std::to_string(width) + " x " + std::to_string(height) +
+                                             " pixels in " + std::string(name(format)) +
+                                             " does not fit into a slot of " + std::to_string(slot_bytes_) + " bytes");
 }
 
-ImageView Slot::image_in(Stage stage, std::uint32_t width, std::uint32_t height) {
+ImageView Slot::image_in(Stage stage, std::uint32_t width, std::uint32_t height, PixelFormat format) {
     check(stage);
-    shape_ = shape_for(width, height);
+    shape_ = shape_for(width, height, format);
     use_.membership().table().set_shape(id_, shape_);
     return {pixels_->slot(id_.slot), shape_.width, shape_.height, shape_.stride, shape_.format};
 }
@@ -57,7 +57,7 @@ SlotRef Slot::publish_from(Stage stage) {
         give_back(use.membership());
         throw Error(Errc::closed, "the ring was closed before the slot was published; its picture is dropped");
     }
-    return {id_.slot, id_.generation, shape_.width, shape_.height, shape_.stride};
+    return {id_.slot, id_.generation, shape_.width, shape_.height, shape_.stride, shape_.format};
 }
 
 void Slot::abandon() {

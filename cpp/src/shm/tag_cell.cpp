@@ -81,10 +81,11 @@ void write_shape(PictureCell& cell, const PictureShape& shape) noexcept {
 PictureShape read_shape(const PictureCell& cell) noexcept {
     const std::uint64_t size = cell.size.load(std::memory_order_relaxed);
     const std::uint64_t rest = cell.stride_and_format.load(std::memory_order_relaxed);
+    const std::uint32_t format = high_half(rest);
     return {.width = low_half(size),
             .height = high_half(size),
             .stride = low_half(rest),
-            .format = static_cast<PixelFormat>(high_half(rest))};
+            .format = static_cast<PixelFormat>(format <= UINT16_MAX ? format : 0)};
 }
 
 }  // namespace framehop::shm

@@ -114,6 +114,7 @@ Size Picture::size() const noexcept {
 }
 
 void Picture::write(codec::Orientation orientation, const ImageView& view) const {
+    if (view.format != PixelFormat::rgb8) throw Error(Errc::invalid_argument, "pictures of films are written as rgb8");
     if (orientation == codec::Orientation::upright) return convert(*frame_, view);
     const Size stored = codec::turned({view.width, view.height}, orientation);
     const ImageView turned = scratch<1>(stored, stored.width);

@@ -35,21 +35,24 @@ bool is_valid(const Want& want) noexcept {
 
 bool is_side(std::uint32_t pixels) noexcept { return pixels >= 1 && pixels <= kMaxSide; }
 
+bool is_picture(const FrameHeader& header) noexcept {
+    return is_side(header.width) && is_side(header.height) && header.stride <= kMaxStride;
+}
+
 bool has_payload(const FrameHeader& header) noexcept {
-    switch (header.encoding) {
-        case Encoding::rgb8:
-            return header.stride >= header.width * kBytesPerPixel && header.stride <= kMaxStride &&
-                   header.payload_bytes == std::uint64_t{header.stride} * header.height;
-        case Encoding::jpeg:
-            return header.stride == 0 && header.payload_bytes >= 1;
+    if (header.encoding == Encoding::jpeg) {
+        return is_picture(header) && header.stride == 0 && header.payload_bytes >= 1;
     }
-    return false;
+    // Compared as it came: half of an unknown encoding may be a known format.
+    const PixelFormat format = format_of(header.encoding);
+    return header.encoding == encoding_of(format) && (format == PixelFormat::bytes || is_picture(header)) &&
+           is_sound(format, header.width, header.height, header.stride) &&
+           header.payload_bytes == picture_bytes(format, header.height, header.stride);
 }
 
 bool is_valid(const FrameHeader& header) noexcept {
-    return header.session != 0 && header.epoch >= 0 && header.seq >= 0 && is_side(header.width) &&
-           is_side(header.height) && has_payload(header) && header.payload_bytes <= kMaxPayload &&
-           header.note_bytes <= kMaxNote;
+    return header.session != 0 && header.epoch >= 0 && header.seq >= 0 && has_payload(header) &&
+           header.payload_bytes <= kMaxPayload && header.note_bytes <= kMaxNote;
 }
 
 template <class Layout>

@@ -16,7 +16,7 @@ from framehop.cli import options
 from framehop.cli.commands import end_if_interrupted
 from framehop.cli.live import Count, FrameLine, Only, Out, checked_folder, keep, show
 from framehop.cli.output import note
-from framehop.errors import ConfigError
+from framehop.errors import ConfigError, UnsupportedPictureError
 from framehop.hop.keys import load_receiver_keys, load_sender_keys
 from framehop.pipeline.frame_server import FrameServer
 from framehop.pipeline.stop import stop_on_signals
@@ -137,4 +137,9 @@ def _objects(frame: ReceivedFrame) -> list[DetectedObject]:
 
 
 def _jpeg(frame: ReceivedFrame) -> bytes:
-    return frame.payload.tobytes() if frame.encoding == "jpeg" else encode_jpeg(frame.array())
+    """Return the picture as a JPEG. Raises UnsupportedPictureError for a format that only other senders than serve-frames use."""
+    if frame.encoding == "jpeg":
+        return frame.payload.tobytes()
+    if frame.encoding != "rgb8":
+        raise UnsupportedPictureError(f"frames come as {frame.encoding}: --out keeps JPEG and rgb8 only")
+    return encode_jpeg(frame.array())

@@ -29,8 +29,8 @@ class HolderReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One ring. `pinned`: slots without a picture that somebody leases still. Without a host the numbers are 0, and `trouble` says
-    what is known. `users`: processes that have its memory mapped."""
+    """One ring. `formats`: of the pictures that its slots hold, or held last. `pinned`: slots without a picture that somebody still
+    leases. Without a host the numbers are 0, and `trouble` says what is known. `users`: processes that have its memory mapped."""
 
     path: str
     trouble: str
@@ -38,6 +38,7 @@ class RingReport(msgspec.Struct, frozen=True, kw_only=True):
     host: int = 0
     slots: int = 0
     slot_bytes: int = 0
+    formats: list[str] = []
     free: int = 0
     filling: int = 0
     ready: int = 0
@@ -79,6 +80,7 @@ def report_of(found: FoundRing) -> RingReport:
         host=look.host,
         slots=look.slot_count,
         slot_bytes=look.slot_bytes,
+        formats=list(look.formats),
         free=look.free,
         filling=look.filling,
         ready=look.ready,
@@ -89,8 +91,9 @@ def report_of(found: FoundRing) -> RingReport:
 
 def _table(reports: list[RingReport]) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("ring", "host", "MiB", "slots", "free", "filling", "ready", "pinned", "who"):
-        table.add_column(title, justify="left" if title in {"ring", "who"} else "right", no_wrap=title != "who")
+    for title in ("ring", "host", "MiB", "format", "slots", "free", "filling", "ready", "pinned", "who"):
+        left = title in {"ring", "format", "who"}
+        table.add_column(title, justify="left" if left else "right", no_wrap=title != "who")
     for report in reports:
         table.add_row(escape(report.path), *_numbers(report), escape(_who(report)))
     return table
@@ -98,10 +101,10 @@ def _table(reports: list[RingReport]) -> Table:
 
 def _numbers(report: RingReport) -> list[str]:
     if not report.host:
-        return ["–"] * 7
+        return ["–"] * 8
     size = f"{report.slots * report.slot_bytes / _MIB:,.0f}"
     counts = (report.slots, report.free, report.filling, report.ready, report.pinned)
-    return [str(report.host), size, *map(str, counts)]
+    return [str(report.host), size, ", ".join(report.formats) or "–", *map(str, counts)]
 
 
 def _who(report: RingReport) -> str:

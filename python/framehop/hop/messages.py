@@ -9,7 +9,7 @@ from typing import Literal
 from framehop.errors import BadMessageError, InvalidArgumentError
 
 Delivery = Literal["latest", "lossless"]
-Encoding = Literal["rgb8", "jpeg"]
+Encoding = Literal["jpeg", "rgb8", "bgr8", "gray8", "i420", "nv12", "bytes"]
 
 MAGIC, VERSION = 0x5346_4846, 1
 MAX_CREDITS = 64
@@ -24,7 +24,15 @@ _WELCOME = struct.Struct("<IHHQ")
 _HEADER = struct.Struct("<IHHQQQqqqQIIIIII")
 _KIND_WANT, _KIND_WELCOME, _KIND_FRAME = 1, 2, 3
 _DELIVERIES: dict[Delivery, int] = {"latest": 1, "lossless": 2}
-_ENCODINGS: dict[int, Encoding] = {1: "rgb8", 2: "jpeg"}
+_ENCODINGS: dict[int, Encoding] = {
+    1: "rgb8",
+    2: "jpeg",
+    3: "bgr8",
+    4: "gray8",
+    5: "i420",
+    6: "nv12",
+    7: "bytes",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +80,9 @@ def parse_header(message: bytes | memoryview, payload_bytes: int, note_bytes: in
     _check(preamble == [MAGIC, VERSION, _KIND_FRAME] and session > 0, "no frame of this version")
     _check(len(message) == _HEADER.size + name and 1 <= name <= MAX_STREAM, "a stream id of another length")
     _check(payload == payload_bytes <= MAX_PAYLOAD and note == note_bytes <= MAX_NOTE, "parts of other sizes")
-    _check(1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and epoch >= 0 <= seq, "a number out of range")
-    rows = 3 * width <= stride <= MAX_STRIDE and payload == stride * height
-    _check(rows if encoding == 1 else encoding == 2 and stride == 0 and payload >= 1, "a picture of another size")
+    _check(epoch >= 0 <= seq, "a number out of range")
+    _check(encoding in _ENCODINGS, "an encoding that this version does not know")
+    _check(_has_size(_ENCODINGS[encoding], width, height, stride, payload), "a picture of another size")
     return Header(
         session=session,
         number=number,
@@ -88,6 +96,26 @@ def parse_header(message: bytes | memoryview, payload_bytes: int, note_bytes: in
         stride=stride,
         encoding=_ENCODINGS[encoding],
     )
+
+
+def _has_size(encoding: Encoding, width: int, height: int, stride: int, payload: int) -> bool:
+    """Whether a picture, or bytes, of these sides take so many bytes; as base/pixel_format.hpp has it."""
+    if encoding == "bytes":
+        return width == stride == payload >= 1 and height == 1
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and stride <= MAX_STRIDE):
+        return False
+    match encoding:
+        case "jpeg":
+            return stride == 0 and payload >= 1
+        case "i420" | "nv12":
+            return stride == 2 * half(width) and payload == stride * (height + half(height))
+    least = width if encoding == "gray8" else 3 * width
+    return stride >= least and payload == stride * height
+
+
+def half(side: int) -> int:
+    """Return half a side of a picture, rounded up: what the planes of colour have."""
+    return (side + 1) // 2
 
 
 def _check(holds: bool, what: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import zmq
 
 from framehop.errors import BadMessageError, ClosedError, InvalidArgumentError, RefusedError
-from framehop.hop import messages
+from framehop.hop import messages, pixels
 from framehop.hop.messages import Delivery, Header
 
 if TYPE_CHECKING:
@@ -35,16 +35,15 @@ class PlainFrame:
     note: bytes
 
     def array(self) -> NDArray[np.uint8]:
-        """Return uint8 [height, width, 3], RGB, over `payload`, without a copy. Raises InvalidArgumentError for a JPEG."""
-        import numpy as np
+        """Return a read-only array over `payload`, without a copy: uint8 [height, width, 3] for rgb8 and bgr8, [height, width] for
+        gray8, [height * 3 / 2, width] for i420 and nv12, [N] for bytes. Raises InvalidArgumentError for a JPEG, and for i420 and
+        nv12 with an odd side."""
+        return pixels.array_over(self.header, self.payload)
 
-        header = self.header
-        if header.encoding != "rgb8":
-            raise InvalidArgumentError("this frame came as a JPEG: decode its payload")
-        strides = (header.stride, 3, 1)
-        picture = np.ndarray((header.height, header.width, 3), np.uint8, self.payload, strides=strides)
-        picture.flags.writeable = False
-        return picture
+    def planes(self) -> tuple[NDArray[np.uint8], ...]:
+        """Return a read-only array for each plane, without a copy: of i420 Y, U and V, of nv12 Y and UV [height / 2, width / 2, 2],
+        halves rounded up. Raises InvalidArgumentError for a JPEG."""
+        return pixels.planes_over(self.header, self.payload)
 
 
 def _check(address: str, *, has_keys: bool, insecure: bool) -> None:

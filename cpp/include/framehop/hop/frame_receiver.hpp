@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "framehop/base/image_view.hpp"
 #include "framehop/hop/keys.hpp"
 #include "framehop/wire/frames.hpp"
 
@@ -22,6 +23,10 @@ struct IncomingFrame {
     std::span<const std::uint8_t> note;
     std::shared_ptr<const void> owner;
 };
+
+// Returns the pixels where they lie; they live as long as the frame's `owner`. Throws Errc::invalid_argument for a
+// JPEG.
+[[nodiscard]] ConstImageView image_in(const IncomingFrame& frame);
 
 struct ReceiverOptions {
     std::optional<ReceiverKeys> keys;

@@ -52,8 +52,8 @@ class Preprocessor {
     // Elements per picture: width * height * 3.
     [[nodiscard]] std::size_t tensor_size() const noexcept;
 
-    // Fills `tensor` (tensor_size() elements) from `picture`. Throws Errc::invalid_argument for an empty view or
-    // another size of tensor.
+    // Fills `tensor` (tensor_size() elements) from `picture`. Throws Errc::invalid_argument for an empty view,
+    // one that is not rgb8, or another size of tensor.
     Transform run(const ConstImageView& picture, std::span<float> tensor) const;
     Transform run(const ConstImageView& picture, std::span<Half> tensor) const;
     Transform run(const ConstImageView& picture, std::span<std::uint8_t> tensor) const;

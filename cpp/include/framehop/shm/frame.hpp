@@ -33,7 +33,8 @@ struct PictureShape {
     friend bool operator==(const PictureShape&, const PictureShape&) = default;
 };
 
-// Whether a picture of this shape fits into `slot_bytes`. Shapes come out of shared memory, so this must not overflow.
+// Whether there is a picture of this shape, and it fits into `slot_bytes`. Shapes come out of shared memory, so this
+// must not overflow.
 [[nodiscard]] bool fits(const PictureShape& shape, std::uint64_t slot_bytes) noexcept;
 
 // One use of one slot. Generation 0 never names a picture.
@@ -51,6 +52,7 @@ struct SlotRef {
     std::uint32_t width = 0;
     std::uint32_t height = 0;
     std::uint32_t stride = 0;
+    PixelFormat format = PixelFormat::rgb8;
 
     [[nodiscard]] SlotId id() const noexcept { return {slot, generation}; }
     friend bool operator==(const SlotRef&, const SlotRef&) = default;

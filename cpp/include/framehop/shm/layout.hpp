@@ -58,7 +58,7 @@ struct TagCell {
 // Read only under a lease, so it does not change meanwhile; atomic all the same, in case a writer misbehaves.
 struct PictureCell {
     std::atomic<std::uint64_t> size;               // width in the low half, height in the high
-    std::atomic<std::uint64_t> stride_and_format;  // likewise
+    std::atomic<std::uint64_t> stride_and_format;  // likewise; a reader that does not know the format finds no picture
 };
 
 struct SlotRecord {

@@ -13,7 +13,7 @@
 
 namespace framehop::shm {
 
-inline constexpr std::uint64_t kLookMagic = 0x3120'4b4f'4f4c'4846;  // "FHLOOK 1" as bytes on the wire
+inline constexpr std::uint64_t kLookMagic = 0x3220'4b4f'4f4c'4846;  // "FHLOOK 2" as bytes on the wire
 
 // A host's answer to an AttachRequest of an onlooker, after which the connection ends.
 struct LookReply {
@@ -33,11 +33,14 @@ struct LookReply {
     std::uint32_t ready = 0;
     std::uint32_t pinned = 0;
     std::uint32_t holder_count = 0;
+    std::uint32_t formats = 0;  // the bit 1 << n for each PixelFormat n that a slot holds, or held last
+    std::uint32_t reserved = 0;
     std::array<Holder, kMaxHolders> holders{};
 };
-static_assert(sizeof(LookReply) == 56 + kMaxHolders * 12 && std::is_trivially_copyable_v<LookReply>);
+static_assert(sizeof(LookReply) == 64 + kMaxHolders * 12 && std::is_trivially_copyable_v<LookReply>);
 
-// What a host said. `pinned`: slots that hold no picture any more and are leased all the same.
+// What a host said. `pinned`: slots that hold no picture any more and are leased all the same. `formats`: those of the
+// pictures that the slots hold or held last, by their numbers.
 struct RingLook {
     std::uint64_t ring_id = 0;
     Geometry geometry;
@@ -46,6 +49,7 @@ struct RingLook {
     std::uint32_t filling = 0;
     std::uint32_t ready = 0;
     std::uint32_t pinned = 0;
+    std::vector<PixelFormat> formats;
     std::vector<HolderInfo> holders;
 };
 

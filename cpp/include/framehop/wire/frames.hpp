@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framehop/base/pixel_format.hpp"
 #include "framehop/wire/parse.hpp"
 
 namespace framehop::wire {
@@ -33,10 +34,24 @@ enum class Delivery : std::uint32_t {
     lossless = 2,  // the sender waits while there is no credit
 };
 
+// A receiver that does not know an encoding drops the frame as malformed.
 enum class Encoding : std::uint32_t {
-    rgb8 = 1,  // uint8 [height, width, 3], `stride` bytes from one row to the next
+    rgb8 = 1,  // as PixelFormat of base/pixel_format.hpp has them, `stride` bytes from one row to the next
     jpeg = 2,  // stride 0
+    bgr8 = 3,
+    gray8 = 4,
+    i420 = 5,
+    nv12 = 6,
+    bytes = 7,  // height 1; width and stride are their number, which may be above kMaxSide
 };
+
+// Returns the format of pixels that are not a JPEG's. May be none that there is: see is_known.
+[[nodiscard]] constexpr PixelFormat format_of(Encoding encoding) noexcept { return static_cast<PixelFormat>(encoding); }
+[[nodiscard]] constexpr Encoding encoding_of(PixelFormat format) noexcept { return static_cast<Encoding>(format); }
+static_assert(encoding_of(PixelFormat::rgb8) == Encoding::rgb8 && encoding_of(PixelFormat::bgr8) == Encoding::bgr8);
+static_assert(encoding_of(PixelFormat::gray8) == Encoding::gray8 && encoding_of(PixelFormat::i420) == Encoding::i420);
+static_assert(encoding_of(PixelFormat::nv12) == Encoding::nv12 && encoding_of(PixelFormat::bytes) == Encoding::bytes);
+static_assert(!is_known(format_of(Encoding::jpeg)));
 
 struct FramePreamble {
     std::uint32_t magic = kFrameMagic;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
+from typing import Final
 
 from framehop import _core
 from framehop.errors import InvalidArgumentError
@@ -11,6 +12,8 @@ from framehop.inference.page_locks import PageLocks
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import Lanes, Leased, Looked
 from framehop.types import Detections
+
+FORMAT: Final = "rgb8"
 
 
 class DetectorLoop:
@@ -63,16 +66,24 @@ class DetectorLoop:
             reader.close()
 
     def _lease(self, room: int) -> list[Leased]:
-        """Return up to `room` pictures, oldest first; a descriptor whose slot now holds another picture is answered as stale."""
+        """Return up to `room` pictures, oldest first. A descriptor whose slot now holds another picture is answered as stale, one
+        whose picture is not RGB as failed."""
         leased: list[Leased] = []
         while self._backlog and len(leased) < room:
             request = self._backlog.popleft()
             lease = self._try_lease(request)
             if lease is None:
                 self._server.reply(request, status="stale")
+            elif lease.ref.format != FORMAT:
+                self._refuse(request, lease)
             else:
                 leased.append((request, lease))
         return leased
+
+    def _refuse(self, request: _core.FrameRequest, lease: _core.Lease) -> None:
+        with lease:
+            reason = f"unsupported_picture: the slot holds {lease.ref.format}, and a detector takes {FORMAT}"
+        self._server.reply(request, status="failed", message=reason)
 
     def _try_lease(self, request: _core.FrameRequest) -> _core.Lease | None:
         reader = self._readers.get(request.ring_id)
