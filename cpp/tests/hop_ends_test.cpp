@@ -72,7 +72,7 @@ bool both_ends_are_refused_with(rlim_t spare, const std::string& address) {
     const int highest = ::dup(0);
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = static_cast<rlim_t>(highest) + spare;
+    limit.rlim_cur = limit.rlim_max = static_cast<rlim_t>(highest) + spare;
     ::close(highest);
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
     const auto says_why = [](const auto& make) {

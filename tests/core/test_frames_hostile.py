@@ -58,6 +58,7 @@ class Endless(threading.Thread):
 
     def run(self) -> None:
         with self._shake_hands() as peer, contextlib.suppress(OSError):
+            peer.settimeout(10)  # who is cut off may not be told, but nobody reads what it sends
             peer.sendall(self._first)
             while self.sent < PLENTY:
                 peer.sendall(CHUNK)

@@ -30,7 +30,7 @@ def host(tmp_path: Path) -> Iterator[RingHost]:
 
 
 def test_a_stopped_writer_holds_up_no_reader_and_keeps_its_place(host: RingHost) -> None:
-    with peer(host.path, "writer") as writer, RingReader.attach(host.path) as reader:
+    with peer(host.path, "writer") as writer, RingReader.attach(host.path, role="detector") as reader:
         slot, generation = map(int, writer.ask("publish 7"))
         writer.signal(signal.SIGSTOP)
         with RingReader.attach(host.path, role="tap") as late:

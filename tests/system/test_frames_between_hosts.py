@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,14 @@ from tests.waiting import until
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 WIDTH, HEIGHT = 1920, 1080
+# A slot has 4 MiB unless a program says more.
+PIPELINE = """
+import sys
+import framehop
+source, log, model = sys.argv[1:]
+for event in framehop.run(source, log=log, options=framehop.DetectOptions(model=model, slot_bytes=8 << 20)):
+    pass
+"""
 Served = tuple[subprocess.Popen[bytes], str]
 
 
@@ -54,15 +63,14 @@ def running(shared_house: House, two_hosts: tuple[str, str]) -> Iterator[subproc
     """A pipeline whose network wants every pixel of a large picture."""
     house = shared_house
     model = write_corner_model(house.path, WIDTH, HEIGHT)
-    (house.path / "framehop.yaml").write_text("detect:\n  slot_bytes: 8388608\n")
     source = f"wide=testsrc:?size={WIDTH}x{HEIGHT}&rate=4"
-    run = house.start("run", source, "--log", house.log, "--model", model, "--config", "framehop.yaml")
-    try:
-        until(lambda: house.events() > 2, "events", 60)
-        yield run
-    finally:
-        said = end(run)
-        assert run.returncode == 0, said
+    command = [sys.executable, "-c", PIPELINE, source, str(house.log), str(model)]
+    with subprocess.Popen(command, env=house.env, cwd=house.path, stdin=subprocess.PIPE) as run:
+        try:
+            until(lambda: house.events() > 2, "events", 60)
+            yield run
+        finally:
+            run.terminate()
 
 
 @pytest.fixture(scope="module")

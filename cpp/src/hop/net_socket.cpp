@@ -48,7 +48,7 @@ NetSocket::NetSocket(int type, const std::string& address, bool has_keys, bool i
         if (socket_ == nullptr) throw_zmq("zmq_socket");
         for (const auto& [option, value] : kOptions) set(option, value);
         set(ZMQ_IPV6, may_be_ipv6(address) ? 1 : 0);
-        events_ = std::make_unique<SocketEvents>(context_, socket_, kFailures | kBeginnings | ZMQ_EVENT_CLOSED);
+        events_ = std::make_unique<SocketEvents>(context_, socket_, kFailures | kBeginnings);
     } catch (...) {
         close();
         throw;
@@ -64,7 +64,7 @@ void NetSocket::close() noexcept {
         return;
     }
     file_.remove();
-    if (is_bound_) part(socket_, address_, *events_, *connections_);
+    if (is_bound_) part(*events_, *connections_, [this] { static_cast<void>(answer_all()); });
     if (socket_ != nullptr) zmq_close(socket_);
     events_.reset();      // after the socket, as it says
     gatekeeper_.reset();  // after the socket: without a gatekeeper, libzmq lets in whoever has any key

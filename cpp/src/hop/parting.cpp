@@ -12,30 +12,31 @@ using Clock = Connections::Clock;
 
 constexpr std::chrono::seconds kPatience{10};  // for a machine that stands still
 constexpr int kLookMs = 1;
+constexpr int kQuietLooks = 3;
 
-// Takes what libzmq tells; true when the socket lets nobody in any more.
+// Takes what libzmq tells; true when somebody has come.
 bool hear(SocketEvents& events, Connections& connections) {
-    bool shut = false;
+    bool came = false;
     while (const auto event = events.try_next()) {
-        if (event->kind == ZMQ_EVENT_CLOSED) shut = true;
-        if (event->kind == ZMQ_EVENT_ACCEPTED)
-            static_cast<void>(connections.begun(static_cast<int>(event->value), Clock::now()));
+        if (event->kind != ZMQ_EVENT_ACCEPTED) continue;
+        came = true;
+        static_cast<void>(connections.begun(static_cast<int>(event->value), Clock::now()));
     }
-    return shut;
+    return came;
 }
 
 }  // namespace
 
-void part(void* socket, const std::string& address, SocketEvents& events, Connections& connections) noexcept {
-    if (zmq_unbind(socket, address.c_str()) != 0) return;
+void part(SocketEvents& events, Connections& connections, const std::function<void()>& meanwhile) noexcept {
     try {
-        bool shut = false;
-        for (const auto deadline = Clock::now() + kPatience; Clock::now() < deadline;) {
-            shut = hear(events, connections) || shut;
+        const auto deadline = Clock::now() + kPatience;
+        for (int quiet = 0; quiet < kQuietLooks && Clock::now() < deadline;) {
+            meanwhile();
+            const bool came = hear(events, connections);
             connections.end_all();
-            if (shut && connections.all_gone()) return;
+            quiet = came || !connections.all_gone() ? 0 : quiet + 1;
             zmq_pollitem_t item{events.socket(), 0, ZMQ_POLLIN, 0};
-            static_cast<void>(zmq_poll(&item, 1, kLookMs));
+            if (quiet < kQuietLooks) static_cast<void>(zmq_poll(&item, 1, kLookMs));
         }
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): closing goes on
     }

@@ -88,9 +88,8 @@ void ZmqSocket::close() noexcept {
         static_cast<void>(events_.release());
         return;
     }
-    const std::string bound = std::string(kScheme) + file_.path();
     file_.remove();
-    if (connections_) part(socket_, bound, *events_, *connections_);
+    if (connections_) part(*events_, *connections_, [] {});
     if (socket_ != nullptr) zmq_close(socket_);
     events_.reset();  // after the socket, as it says
     while (zmq_ctx_term(context_) != 0 && errno == EINTR) {
@@ -109,7 +108,7 @@ void ZmqSocket::bind(const std::string& address) {
     const std::string path = address.substr(kScheme.size());
     shm::check_private_directory(path);
     reserve_descriptors(SocketEvents::kMost + kPeers, "serving the hop over ipc://");
-    watch(ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CLOSED);
+    watch(ZMQ_EVENT_ACCEPTED);
     if (zmq_bind(socket_, address.c_str()) != 0) throw_zmq("zmq_bind " + address);
     file_.own(path);
     connections_.emplace(path, Place::ours, kPeers);
@@ -198,7 +197,6 @@ void ZmqSocket::end_excess() {
         const auto event = events_->try_next();
         events_came_ = event.has_value();
         if (!event) return;
-        if (event->kind != ZMQ_EVENT_ACCEPTED) continue;
         static_cast<void>(connections_->begun(static_cast<int>(event->value), Connections::Clock::now()));
     }
 }
