@@ -87,6 +87,35 @@ def test_a_header_with_a_senseless_field_is_refused(changes: dict[str, int]) -> 
         messages.parse_header(header_bytes(**changes), 6, 0)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "width", "height", "stride", "payload", "passes"),
+    [
+        (3, 4, 2, 16, 32, True),
+        (3, 4, 2, 11, 22, False),
+        (4, 4, 2, 4, 8, True),
+        (4, 4, 2, 4, 12, False),
+        (5, 5, 3, 6, 30, True),
+        (5, 5, 3, 6, 27, False),
+        (5, 5, 3, 8, 40, False),
+        (6, 5, 3, 5, 25, False),
+        (6, 5, 3, 6, 30, True),
+        (6, 70_000, 2, 70_000, 210_000, False),
+        (7, 300_000, 1, 300_000, 300_000, True),
+        (7, 30, 1, 31, 31, False),
+        (7, 15, 2, 15, 30, False),
+    ],
+)
+def test_a_picture_has_the_bytes_of_its_format(
+    encoding: int, width: int, height: int, stride: int, payload: int, passes: bool
+) -> None:
+    header = header_bytes(encoding=encoding, width=width, height=height, stride=stride, payload=payload)
+    if passes:
+        assert messages.parse_header(header, payload, 0).width == width
+    else:
+        with pytest.raises(BadMessageError, match="another size"):
+            messages.parse_header(header, payload, 0)
+
+
 def test_every_cut_of_a_header_is_refused() -> None:
     whole = header_bytes()
     for size in range(len(whole)):
