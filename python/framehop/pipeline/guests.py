@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import os
 import socket as sockets
+import struct
 from typing import Self
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from framehop import _core
 
@@ -18,6 +18,8 @@ UNHEARD = 1001
 SO_COOKIE = 57  # a number that the kernel gives to one socket only
 COOKIE_BYTES = 8
 CLOSE_MS = 10_000
+# The first part of an event: its kind and its value. pyzmq's own function for it brings all of asyncio and ssl along.
+_EVENT = struct.Struct("=Hi")
 
 
 class Guests:
@@ -49,10 +51,10 @@ class Guests:
 
     def _hear(self) -> bool:
         """Take one event; False for the last one, that libzmq has let go of the socket."""
-        event = parse_monitor_message(self.events.recv_multipart())
-        if event["event"] == zmq.EVENT_ACCEPTED:
-            self._admit(int(event["value"]))
-        return event["event"] != zmq.EVENT_MONITOR_STOPPED
+        kind, value = _EVENT.unpack(self.events.recv_multipart()[0])
+        if kind == zmq.EVENT_ACCEPTED:
+            self._admit(value)
+        return bool(kind != zmq.EVENT_MONITOR_STOPPED)
 
     def _admit(self, fd: int) -> None:
         if len(self._here) >= self._most:
