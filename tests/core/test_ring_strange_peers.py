@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framehop._core import FrameTag, HopClient, HopServer, Ring, RingHost, RingReader
+from framehop._core import FrameRequest, FrameTag, HopClient, HopServer, Ring, RingHost, RingReader
 from framehop.errors import RefusedError
 from tests.core.hop_peers import RING_PATH, sizes
 from tests.ring_peer import colour, peer
@@ -147,7 +147,7 @@ def test_interrupted_calls_lose_and_double_nothing(host: RingHost, tmp_path: Pat
             slot.array(4, 4)[:] = turn
             ref = slot.publish()
             assert client.send([ref], sizes(1))
-            requests = []
+            requests: list[FrameRequest] = []
             while not requests:
                 requests = server.poll(0.01)[0]
             (request,) = requests
