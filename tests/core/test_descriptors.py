@@ -146,7 +146,7 @@ def come(path: Path, most: int) -> ExitStack:
 
 def is_welcome(address: str) -> bool:
     with HopClient(address, ring_path="/r", ring_id=1) as client:
-        until(lambda: client.poll(0.1) or client.lost or client.credits, "a welcome")
+        until(lambda: client.poll(0.1) and (client.lost or client.credits), "a welcome")
         return client.credits > 0
 
 
