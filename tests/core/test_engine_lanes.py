@@ -78,14 +78,14 @@ def test_lanes_at_once_find_what_one_engine_finds_alone() -> None:
 
 
 def test_lanes_are_in_the_runtime_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, meeting = binding.run_bound, Barrier(LANES)
+    real, meeting = binding.run_tensors, Barrier(LANES)
     with tiny(tmp_path) as engine, lanes_of(engine) as lanes, ThreadPoolExecutor(LANES) as pool:
 
-        def met(*arguments: Any) -> Any:
+        def met(*arguments: Any, **options: Any) -> Any:
             meeting.wait(PATIENCE_S)
-            return real(*arguments)
+            return real(*arguments, **options)
 
-        monkeypatch.setattr(onnx, "run_bound", met)
+        monkeypatch.setattr(onnx, "run_tensors", met)
         found = list(pool.map(lambda lane: lane.detect([picture(255)])[0].boxes.tolist(), lanes))
     assert found == [[[2, 0, 4, 2]]] * LANES
 
