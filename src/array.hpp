@@ -48,19 +48,22 @@ inline pybind11::array_t<std::uint8_t> plane_array(const BasicPlane<const std::u
     return array_over(plane.data, shape, strides, lender);
 }
 
+// Throws Errc::invalid_argument for 4:2:0 with an odd side, whose planes do not make a rectangle.
+inline void check_rectangle(PixelFormat format, std::uint32_t width, std::uint32_t height) {
+    if (!is_subsampled(format) || (width % 2 == 0 && height % 2 == 0)) return;
+    throw Error(Errc::invalid_argument, std::to_string(width) + " x " + std::to_string(height) + " in " +
+                                            std::string(name(format)) + " has odd sides: use planes()");
+}
+
 // Makes one array over a picture: uint8 [height, width, 3] for rgb8 and bgr8, [height, width] for gray8,
-// [height * 3 / 2, width] for i420 and nv12, [N] for bytes. Throws Errc::invalid_argument for 4:2:0 with an odd side,
-// whose planes do not make a rectangle.
+// [height * 3 / 2, width] for i420 and nv12, [N] for bytes. Throws what check_rectangle does.
 inline pybind11::array_t<std::uint8_t> picture_array(const ConstImageView& view, Lender lender) {
     if (view.format == PixelFormat::bytes) return array_over(view.data, {view.width}, {1}, lender);
     const auto planes = planes_of(view);
     if (planes.size() == 1) return plane_array(planes[0], lender);
-    if (view.width % 2 == 0 && view.height % 2 == 0) {
-        const auto rows = static_cast<pybind11::ssize_t>(row_count(view.format, view.height));
-        return array_over(view.data, {rows, view.width}, {view.stride, 1}, lender);
-    }
-    throw Error(Errc::invalid_argument, std::to_string(view.width) + " x " + std::to_string(view.height) + " in " +
-                                            std::string(name(view.format)) + " has odd sides: use planes()");
+    check_rectangle(view.format, view.width, view.height);
+    const auto rows = static_cast<pybind11::ssize_t>(row_count(view.format, view.height));
+    return array_over(view.data, {rows, view.width}, {view.stride, 1}, lender);
 }
 
 // Makes an array for each plane: Y, U and V of i420, Y and UV of nv12, the one of `picture_array` for all else.

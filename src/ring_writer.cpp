@@ -81,7 +81,9 @@ SlotPtr acquire(RingHandle& self, const FrameTag& tag, const std::string& overfl
 // The arrays keep the slot alive, so that it is not given back while somebody may still write to it.
 py::array_t<std::uint8_t> slot_array(const SlotPtr& slot, std::uint32_t height, std::uint32_t width,
                                      const std::string& format) {
-    const ImageView view = slot->image(width, height, format_from_name(format));
+    const PixelFormat chosen = format_from_name(format);
+    check_rectangle(chosen, width, height);  // first: `image` sets what `publish` publishes
+    const ImageView view = slot->image(width, height, chosen);
     return picture_array(as_const(view), {.owner = share_with_array(slot), .writeable = true});
 }
 

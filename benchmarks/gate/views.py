@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,10 +26,11 @@ _SLOTS = 2
 def frames_of(film: Path, fps: float) -> Iterator[Pixels]:
     """Yield the pictures of a film at `fps`, by its own times: uint8 [H, W, 3], RGB."""
     with av.open(str(film)) as container:
-        due_s = 0.0
+        due_s = -math.inf
         for frame in container.decode(video=0):
             if frame.time is not None and frame.time >= due_s:
-                due_s += 1 / fps
+                late = frame.time >= due_s + 1 / fps  # a film may begin at any time, and have pauses
+                due_s = (frame.time if late else due_s) + 1 / fps
                 yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 

@@ -32,7 +32,13 @@ class InKafka:
         self._bootstrap = ""
 
     def __enter__(self) -> Self:
-        self._bootstrap = self._opened.enter_context(Brokers()).bootstrap
+        with ExitStack() as opened:
+            self._bootstrap = opened.enter_context(Brokers()).bootstrap
+            self._fill()
+            self._opened = opened.pop_all()
+        return self
+
+    def _fill(self) -> None:
         load = self._load
         with KafkaLog(self._url) as log:
             log.create_topics(TopicPlan(partitions=PARTITIONS))
@@ -40,7 +46,6 @@ class InKafka:
         make_log(self._url, frames=frames, streams=load.streams, width=load.width, height=load.height)
         admin = AdminClient({"bootstrap.servers": self._bootstrap})
         admin.create_topics([NewTopic(self._results, num_partitions=1)])[self._results].result(_ADMIN_S)
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self._opened.close()

@@ -94,7 +94,7 @@ class Events:
             records = [record for record in read if record.event.lane == self._lane]
             self.count += len(records)
             if records and self.count >= events:
-                return records[-1].appended_us
+                return max(record.appended_us for record in records)  # partitions of a topic come one after the other
             if not read and self.process.poll() is not None:
                 status = self.process.returncode
                 raise BenchmarkError(f"framehop detect ended with status {status} after {self.count} events")

@@ -164,6 +164,32 @@ def check_whole(frame: ReceivedFrame | PlainFrame, pixel_format: str, sides: tup
             as_jpeg(frame)
 
 
+@pytest.mark.parametrize("kind", [FrameReceiver, PlainReceiver])
+def test_a_frame_of_an_encoding_to_come_gives_its_credit_back(
+    tmp_path: Path, kind: type[FrameReceiver] | type[PlainReceiver]
+) -> None:
+    unknown = (messages.MAGIC, messages.VERSION, 3, 4, 0, 0, 1, 0, 0, 6, 2, 1, 6, 99, 1, 0)
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as newer:
+        newer.set(zmq.LINGER, 0)
+        newer.bind(f"ipc://{tmp_path}/newer")
+        with kind(f"ipc://{tmp_path}/newer") as receiver:
+            until(lambda: receive(receiver) == [] and newer.poll(0), "a want")
+            peer, _ = newer.recv_multipart()
+            newer.send_multipart([peer, messages._WELCOME.pack(messages.MAGIC, messages.VERSION, 2, 4)])
+            newer.send_multipart([peer, messages._HEADER.pack(*unknown) + b"g", b"pixels", b""])
+            done: set[tuple[int, int]] = set()
+
+            def is_done() -> bool:
+                assert receive(receiver) == []
+                while newer.poll(0):
+                    session, received = messages._WANT.unpack_from(newer.recv_multipart()[1])[3:5]
+                    done.add((session, received))
+                return (4, 1) in done
+
+            until(is_done, "the want of the next frame")
+            assert receiver.malformed == 1
+
+
 # ---------------------------------------------------------------- the sender
 
 

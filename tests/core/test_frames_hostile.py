@@ -27,7 +27,7 @@ PLENTY = 1 << 30  # bytes
 
 @pytest.fixture
 def sender() -> Iterator[FrameSender]:
-    with FrameSender(ANY_PORT, insecure=True, max_receivers=2, silence_s=30) as sender:
+    with FrameSender(ANY_PORT, insecure=True, max_receivers=3, silence_s=30) as sender:
         yield sender
 
 
@@ -131,6 +131,8 @@ def test_strangers_take_a_bounded_number_of_places_and_give_them_back(sender: Fr
             until(lambda: noted.has("there are too many"), "the end of some")
             assert is_served(noted, sender, receiver, 1)
             assert len(noted.notes) < 200, "a stranger must not fill the log"
+            with FrameReceiver(sender.address, insecure=True) as late:  # though strangers have all places
+                until(lambda: noted.serve() and late.poll(0.01) and late.session, "a place beside strangers")
         assert is_served(noted, sender, receiver, 2)
     with FrameReceiver(sender.address, insecure=True) as late:
         until(lambda: noted.serve() and late.poll(0.01) and late.session, "a place for another receiver")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,13 +121,37 @@ def test_few_bytes_are_kept_of_all(
     until(lambda: places(live) == [2, 3], "the newest alone")
 
 
-def test_pictures_that_were_scaled_are_left_to_the_log(worker: TapWorker, held: set[FrameKey], live: LiveTap) -> None:
+def test_pictures_that_were_scaled_are_left_to_the_log(
+    worker: TapWorker, held: set[FrameKey], live: LiveTap, monkeypatch: pytest.MonkeyPatch
+) -> None:
     worker.source = (2 * WIDTH, 2 * HEIGHT)
+    looks: list[str] = []
+
+    def look(_at: LogAt, lane: str) -> list[str]:
+        looks.append(lane)
+        return [worker.path]
+
+    monkeypatch.setattr(of_log, "rings_of", look)
     begin(live, worker)
     event = detected(worker, held, 1)
     until(lambda: worker.is_heard(0), "silence")
+    before = len(looks)
     assert live.take(event) is None
+    time.sleep(0.2)  # in which a thread that does not rest looks many times
+    assert len(looks) <= before + 1
     assert worker.is_heard(0)
+
+
+def test_a_picture_that_comes_twice_counts_once(worker: TapWorker, held: set[FrameKey], live: LiveTap) -> None:
+    begin(live, worker)
+    for _ in range(2):
+        held.clear()
+        detected(worker, held, 1)
+        until(lambda: places(live) == [1], "the copy")
+    event = detected(worker, held, 2)
+    until(lambda: places(live) == [1, 2], "both")
+    assert live.take(event) is not None
+    assert live._bytes == 0
 
 
 def test_who_stops_reading_costs_nothing(

@@ -164,6 +164,14 @@ def test_a_held_picture_whose_event_never_comes_makes_room(
     assert live_frame(worker, tap, 2).key.seq == 2
 
 
+def test_who_listens_no_longer_holds_nothing(worker: TapWorker, tap: Tap) -> None:
+    """Events of that stream come no more, and what waited for one would take a slot until its time is up."""
+    see(tap, worker.show(1))
+    assert held(worker) == 1
+    tap.listen_only(("yard",))
+    assert held(worker) == 0
+
+
 def test_without_listeners_nothing_is_told(worker: TapWorker) -> None:
     with Tap([worker.path]) as tap:
         assert worker.is_heard(0)
@@ -216,6 +224,19 @@ def test_a_closed_tap_keeps_what_it_gave(worker: TapWorker) -> None:
     assert (live.pixels == 9).all()
     with pytest.raises(ClosedError):
         tap.newest()
+
+
+def test_frames_of_a_closed_tap_end(worker: TapWorker) -> None:
+    with Tap([worker.path]) as tap:
+        tap.listen("")
+        until(worker.is_heard, "a listener")
+        frames = tap.frames()
+        frame = worker.show(1)
+        see(tap, frame)
+        worker.answer(frame)
+        next(frames).release()
+    assert not tap.alive
+    assert list(frames) == []
 
 
 def test_a_tap_too_many_is_refused_and_leaves_nothing_open(worker: TapWorker) -> None:

@@ -203,6 +203,12 @@ def test_a_login_has_the_rights_of_its_token_until_the_logout(
     assert locked.post("/api/v1/streams/gate/resume").status_code == 401
 
 
+def test_a_login_to_look_tries_no_other_tokens(locked: httpx.Client) -> None:
+    assert locked.post("/api/v1/login", json={"token": TOKEN}).status_code == 204
+    tried = locked.post("/api/v1/streams/gate/pause", headers={"authorization": f"Bearer {MASTER}"})
+    assert tried.status_code == 403
+
+
 def test_where_nobody_needs_a_token_nobody_changes_anything(page: httpx.Client) -> None:
     assert page.get("/api/v1/session").json()["read_only"] is True
     assert page.post("/api/v1/streams/gate/pause").status_code == 403

@@ -16,11 +16,25 @@ bool Connections::begun(int fd, Clock::time_point now) {
     // One that we know already took the place of another before we heard of that one.
     if (known != peers_.end() && known->second.id == id) return true;
     if (peers_.size() >= most_) std::erase_if(peers_, [](const auto& entry) { return entry.second.id.is_gone(); });
-    if (peers_.size() >= most_ && !peers_.contains(fd)) {
+    const bool has_place = peers_.size() < most_ || peers_.contains(fd);
+    if (!has_place && !end_first_stranger()) {
         end(id);
         return false;
     }
     peers_[fd] = {.id = id, .since = now, .bytes = 0, .heard = false};
+    return has_place;
+}
+
+bool Connections::end_first_stranger() {
+    if (last_ == Last::goes) return false;
+    auto first = peers_.end();
+    for (auto peer = peers_.begin(); peer != peers_.end(); ++peer) {
+        if (peer->second.heard) continue;
+        if (first == peers_.end() || peer->second.since < first->second.since) first = peer;
+    }
+    if (first == peers_.end()) return false;
+    end(first->second.id);
+    peers_.erase(first);
     return true;
 }
 

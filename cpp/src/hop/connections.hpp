@@ -22,17 +22,22 @@ struct Allowance {
     std::chrono::nanoseconds patience = std::chrono::nanoseconds::max();
 };
 
+// Whose connection ends when there are too many.
+enum class Last {
+    goes,   // that of who came last
+    stays,  // of those from whom no message has come yet the first: an honest one says something as it connects
+};
+
 // Knows the connections that libzmq tells of (ZMQ_EVENT_ACCEPTED, ZMQ_EVENT_CONNECTED). Not thread-safe.
 class Connections {
   public:
     using Clock = std::chrono::steady_clock;
 
-    // `place`: where the socket is bound or connected to, a path or HOST:PORT. `most` connections are kept, and later
-    // ones ended.
-    Connections(std::string place, Place whose, std::size_t most)
-        : place_(std::move(place)), whose_(whose), most_(most) {}
+    // `place`: where the socket is bound or connected to, a path or HOST:PORT. `most` connections are kept.
+    Connections(std::string place, Place whose, std::size_t most, Last last = Last::goes)
+        : place_(std::move(place)), whose_(whose), most_(most), last_(last) {}
 
-    // Takes notice of a connection; false when it was ended, as there are too many.
+    // Takes notice of a connection; false when it or another was ended, as there are too many.
     [[nodiscard]] bool begun(int fd, Clock::time_point now);
     // Takes notice of a whole message.
     void heard(zmq_msg_t* message) noexcept;
@@ -51,9 +56,12 @@ class Connections {
         bool heard = false;
     };
 
+    [[nodiscard]] bool end_first_stranger();
+
     std::string place_;
     Place whose_;
     std::size_t most_;
+    Last last_;
     std::map<int, Peer> peers_;  // by descriptor
     std::vector<ConnectionId> ending_;
 };

@@ -59,7 +59,9 @@ class FrameReceiver::Impl {
         for (;;) {
             if (Clock::now() >= next_want_) want();
             static_cast<void>(socket_.attend(events.notes));
-            if (take_all(events) || !events.notes.empty() || !events.readable_fds.empty()) return true;
+            const bool came = take_all(events);
+            socket_.end_excess(events.notes);
+            if (came || !events.notes.empty() || !events.readable_fds.empty()) return true;
             const auto now = Clock::now();
             if (now >= deadline) return false;
             const auto until = std::max(std::min(deadline, next_want_), now);
@@ -121,6 +123,7 @@ class FrameReceiver::Impl {
         auto parsed = wire::parse_frame(parts.kept[0]->bytes(), payload.size(), note.size());
         if (!parsed || parsed->header.session != session_) {
             ++malformed_;
+            if (!parsed) drop(wire::session_of(parts.kept[0]->bytes()));
             return false;
         }
         events.frames.push_back({.header = parsed->header,
@@ -130,6 +133,13 @@ class FrameReceiver::Impl {
                                  .owner = std::make_shared<const std::vector<std::shared_ptr<Part>>>(parts.kept)});
         unfinished_ = true;
         return true;
+    }
+
+    // The sender counts a frame that cannot be read, too: its credit would never come back.
+    void drop(std::uint64_t session) noexcept {
+        if (session == 0 || session != session_) return;
+        ++received_;
+        next_want_ = {};
     }
 
     static constexpr std::chrono::milliseconds kTryAgain{50};

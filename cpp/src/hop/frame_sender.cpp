@@ -112,6 +112,7 @@ class FrameSender::Impl {
 
     void offer_encoded(OutgoingFrame pixels, Encode encode) {
         check(pixels);
+        if (pixels.encoding == wire::Encoding::jpeg) throw Error(Errc::invalid_argument, "a JPEG is encoded already");
         const auto frame = std::make_shared<Outgoing>(std::move(pixels), std::move(encode));
         try {
             offer_all(frame);
@@ -148,9 +149,17 @@ class FrameSender::Impl {
     }
 
     void offer_all(const std::shared_ptr<Outgoing>& frame) {
-        for (auto row = book_.rows().begin(); row != book_.rows().end();) {
-            const bool is_gone = row->second.wants(frame->stream()) && !give(row->first, row->second, frame);
-            row = is_gone ? book_.rows().erase(row) : std::next(row);
+        auto row = book_.rows().begin();
+        try {
+            while (row != book_.rows().end()) {
+                const bool is_gone = row->second.wants(frame->stream()) && !give(row->first, row->second, frame);
+                row = is_gone ? book_.rows().erase(row) : std::next(row);
+            }
+        } catch (...) {  // `give` has counted its own
+            for (++row; row != book_.rows().end(); ++row) {
+                if (row->second.wants(frame->stream())) ++row->second.skipped;
+            }
+            throw;
         }
     }
 
@@ -164,6 +173,7 @@ class FrameSender::Impl {
             if (!parts) break;
             take(*parts, events);
         }
+        socket_.end_excess(events.notes);
         cut_off_silent(events);
         return events.wants > wants || events.notes.size() > notes;
     }
@@ -205,23 +215,23 @@ class FrameSender::Impl {
         return give(route, row, std::exchange(row.waiting, nullptr));
     }
 
-    // What cannot be encoded is left out, and said.
-    static const OutgoingFrame& ready(Outgoing& outgoing, ReceiverRow& row) {
+    // Sends the frame, or keeps it as the newest. False when the receiver has gone. What cannot be sent, as there is no
+    // memory to encode it, is left out, and said.
+    bool give(const std::string& route, ReceiverRow& row, const std::shared_ptr<Outgoing>& outgoing) {
+        if (!row.has_room()) {
+            row.keep(outgoing);
+            return true;
+        }
         try {
-            return outgoing.ready();
+            return send(route, row, outgoing);
         } catch (...) {
             ++row.skipped;
             throw;
         }
     }
 
-    // Sends the frame, or keeps it as the newest. False when the receiver has gone.
-    bool give(const std::string& route, ReceiverRow& row, const std::shared_ptr<Outgoing>& outgoing) {
-        if (!row.has_room()) {
-            row.keep(outgoing);
-            return true;
-        }
-        const OutgoingFrame& frame = ready(*outgoing, row);
+    bool send(const std::string& route, ReceiverRow& row, const std::shared_ptr<Outgoing>& outgoing) {
+        const OutgoingFrame& frame = outgoing->ready();
         // Both are made before the first part is sent: a message must not end in its middle, whatever fails.
         const auto header =
             wire::serialise_frame(header_of(frame, row.session, row.sent, row.skipped), frame.tag.stream);

@@ -20,7 +20,6 @@ namespace {
 constexpr int kFailures =
     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 constexpr int kBeginnings = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED;
-constexpr std::size_t kMaxNotes = 8;  // a stranger must not fill the log
 // As in zmq_socket.cpp: libzmq aborts the process when it finds no descriptor left.
 constexpr std::size_t kDescriptors = 24;
 // The present connection, and those before it that libzmq has yet to let go of.
@@ -113,7 +112,7 @@ void NetSocket::bind(std::size_t most, Allowance allowance) {
     } else {
         bind_port(most);
     }
-    connections_.emplace(std::string(place_of(address_)), Place::ours, most);
+    connections_.emplace(std::string(place_of(address_)), Place::ours, most, Last::stays);
     is_bound_ = true;
     allowance_ = allowance;
 }
@@ -181,10 +180,8 @@ std::uint64_t NetSocket::attend(std::vector<std::string>& notes) {
             found.emplace_back("cut off a connection: there are too many");
         }
     }
-    std::ranges::move(look_at_connections(now), std::back_inserter(found));
     std::erase(found, "");
-    found.resize(std::min(found.size(), kMaxNotes));
-    std::ranges::move(found, std::back_inserter(notes));
+    of_handshakes_.pass(std::move(found), notes);
     return failures;
 }
 
@@ -200,10 +197,11 @@ std::vector<std::string> NetSocket::answer_all() {
     return notes;
 }
 
-std::vector<std::string> NetSocket::look_at_connections(Connections::Clock::time_point now) {
-    if (!connections_ || now < next_look_) return {};
+void NetSocket::end_excess(std::vector<std::string>& notes) {
+    const auto now = Connections::Clock::now();
+    if (!connections_ || now < next_look_) return;
     next_look_ = now + kLook;
-    return connections_->end_excess(allowance_, now);
+    of_excess_.pass(connections_->end_excess(allowance_, now), notes);
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #include "framehop/hop/keys.hpp"
 #include "framehop/hop/link.hpp"
 #include "gatekeeper.hpp"
+#include "note_budget.hpp"
 #include "owner.hpp"
 #include "socket_events.hpp"
 #include "socket_file.hpp"
@@ -60,9 +61,12 @@ class NetSocket {
     // Waits for a message, a handshake that fails or one of `fds`; appends the readable fds. False on a time-out or a
     // signal.
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
-    // Answers who may connect, ends the connections of those who go too far, and returns how many handshakes have
-    // failed; `notes` gets a few words on each, up to a few.
+    // Answers who may connect, and returns how many handshakes have failed; `notes` gets a few words on each, up to a
+    // few.
     [[nodiscard]] std::uint64_t attend(std::vector<std::string>& notes);
+    // Ends the connections of those who go too far. Call it when all that came was received: who has sent a message is
+    // not to blame that it waited here.
+    void end_excess(std::vector<std::string>& notes);
     [[nodiscard]] std::optional<Parts> try_receive();
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more);
     [[nodiscard]] Sent try_send(zmq_msg_t* message, bool more);
@@ -76,7 +80,6 @@ class NetSocket {
     void bind_port(std::size_t most);
     void bind_file(std::size_t most);
     [[nodiscard]] std::vector<std::string> answer_all();
-    [[nodiscard]] std::vector<std::string> look_at_connections(Connections::Clock::time_point now);
     void close() noexcept;
 
     Owner owner_;
@@ -90,6 +93,8 @@ class NetSocket {
     bool is_bound_ = false;
     Allowance allowance_;
     Connections::Clock::time_point next_look_;
+    NoteBudget of_handshakes_;
+    NoteBudget of_excess_;
 };
 
 }  // namespace framehop::hop

@@ -46,7 +46,8 @@ void check(const OutgoingFrame& frame) {
 
 const OutgoingFrame& Outgoing::ready() {
     if (!encode_) return frame_;
-    const ConstImageView pixels{frame_.payload.data(), frame_.width, frame_.height, frame_.stride, PixelFormat::rgb8};
+    const ConstImageView pixels{frame_.payload.data(), frame_.width, frame_.height, frame_.stride,
+                                wire::format_of(frame_.encoding)};
     own(frame_, std::make_shared<const Owned>(encode_(pixels)));
     frame_.encoding = wire::Encoding::jpeg;
     frame_.stride = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "connection_id.hpp"
+#include "drain.hpp"
 #include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/shm/local_socket.hpp"
@@ -136,19 +137,20 @@ bool ZmqSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds,
     using Clock = std::chrono::steady_clock;
     owner_.check();
     const auto deadline = Clock::now() + timeout;
-    end_excess();
+    bool more = end_excess();
     const bool something = take_ahead();
     if (something && fds.empty()) return true;
-    for (std::chrono::nanoseconds left = something ? std::chrono::nanoseconds(0) : timeout;;) {
+    for (std::chrono::nanoseconds left = something || more ? std::chrono::nanoseconds(0) : timeout;;) {
         std::vector<pollfd> own = watched();
         const Woke woke = wait_for(own, fds, left, readable);
         events_came_ = events_came_ || own[1].revents != 0;
         if (own[0].revents != 0) looked_ = false;
-        end_excess();
+        more = end_excess();
         const bool told = own[1].revents != 0 && !connections_;
         if (something || take_ahead() || told || !readable.empty()) return true;
         left = std::max(deadline - Clock::now(), Clock::duration::zero());
         if (woke == Woke::signal || left == std::chrono::nanoseconds(0)) return false;
+        if (more) left = std::chrono::nanoseconds(0);
     }
 }
 
@@ -192,13 +194,16 @@ std::optional<ConnectionEvent> ZmqSocket::try_next_event() {
 }
 
 // Libzmq's thread stands still while too many of its events wait, so that all of them are taken here in the end.
-void ZmqSocket::end_excess() {
-    while (connections_ && events_came_) {
+// Returns whether there may be more: a wait must end, however fast strangers come.
+bool ZmqSocket::end_excess() {
+    for (int i = 0; connections_ && events_came_; ++i) {
+        if (i == kMaxMessagesPerPoll) return true;
         const auto event = events_->try_next();
         events_came_ = event.has_value();
-        if (!event) return;
+        if (!event) return false;
         static_cast<void>(connections_->begun(static_cast<int>(event->value), Connections::Clock::now()));
     }
+    return false;
 }
 
 // libzmq has no call for this. Its thread finds the end of the stream and does the rest.

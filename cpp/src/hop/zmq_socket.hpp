@@ -68,7 +68,7 @@ class ZmqSocket {
     [[nodiscard]] bool take_ahead();
     [[nodiscard]] bool take();
     void watch(int kinds);
-    void end_excess();
+    [[nodiscard]] bool end_excess();
     [[nodiscard]] std::vector<pollfd> watched() const;
 
     Owner owner_;

@@ -89,6 +89,11 @@ std::optional<ParsedHeader> parse_frame(Bytes message, std::size_t payload_bytes
     return ParsedHeader{*header, std::string(stream)};
 }
 
+std::uint64_t session_of(Bytes message) noexcept {
+    const auto header = load<FrameHeader>(message);
+    return header ? header->session : 0;
+}
+
 std::vector<std::uint8_t> serialise_want(Want want, std::string_view stream) {
     if (!is_valid(want)) refuse("credits must be 1 to " + std::to_string(kMaxFrameCredits));
     if (!is_stream(stream)) refuse("a stream id has at most 128 bytes of UTF-8");

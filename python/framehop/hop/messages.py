@@ -98,6 +98,14 @@ def parse_header(message: bytes | memoryview, payload_bytes: int, note_bytes: in
     )
 
 
+def session_of(message: bytes | memoryview) -> int:
+    """Return the session that a frame's first part names, whatever else it says; 0 if it is none of this version."""
+    if len(message) < _HEADER.size:
+        return 0
+    *preamble, session = _HEADER.unpack_from(message)[:4]
+    return int(session) if preamble == [MAGIC, VERSION, _KIND_FRAME] else 0
+
+
 def _has_size(encoding: Encoding, width: int, height: int, stride: int, payload: int) -> bool:
     """Whether a picture, or bytes, of these sides take so many bytes; as base/pixel_format.hpp has it."""
     if encoding == "bytes":

@@ -190,11 +190,21 @@ class PlainReceiver:
             self._next_want_s = time.monotonic() + WANT_EVERY_S
             return None
         head, payload, note = parts
-        header = messages.parse_header(head.buffer, len(payload.buffer), len(note.buffer))
+        try:
+            header = messages.parse_header(head.buffer, len(payload.buffer), len(note.buffer))
+        except BadMessageError:
+            self._drop(messages.session_of(head.buffer))
+            raise
         if header.session != self._session:
             raise BadMessageError("a frame of another session")
         self._unfinished = True
         return PlainFrame(header=header, payload=payload.buffer, note=note.bytes)
+
+    def _drop(self, session: int) -> None:
+        """Be done with a frame that cannot be read: the sender counts it, too, and its credit would never come back."""
+        if session and session == self._session:
+            self._received += 1
+            self._next_want_s = 0.0
 
     def close(self) -> None:
         """End the connection. Frames that came stay valid. Closing twice is harmless."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from framehop import _core
+from framehop.errors import FramehopError
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.tap import LiveFrame, Tap
 
@@ -50,7 +51,10 @@ class FrameServer:
         if frame is None:
             return False
         with frame:
-            self._send(frame)
+            try:
+                self._send(frame)
+            except FramehopError as error:  # one frame must not end all who watch
+                self._on_note(f"{frame.key} is left out: {error}")
         return True
 
     def _send(self, frame: LiveFrame) -> None:

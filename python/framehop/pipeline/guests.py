@@ -3,6 +3,7 @@ last descriptor. A directory of mode 0700 keeps other users away, but not a prog
 
 from __future__ import annotations
 
+import logging
 import os
 import socket as sockets
 import struct
@@ -11,15 +12,29 @@ from typing import Self
 import zmq
 
 from framehop import _core
+from framehop.errors import SystemCallError
+
+logger = logging.getLogger(__name__)
 
 # libzmq stands still while more of its events wait to be heard than the bounds of both ends allow together, so no more get in
 # unnoticed: its own default, and the one that is set here.
 UNHEARD = 1001
 SO_COOKIE = 57  # a number that the kernel gives to one socket only
 COOKIE_BYTES = 8
+AT_ONCE = 16  # that a look hears of: it must return, however fast strangers come
 CLOSE_MS = 10_000
 # The first part of an event: its kind and its value. pyzmq's own function for it brings all of asyncio and ssl along.
 _EVENT = struct.Struct("=Hi")
+
+
+def _copied(fd: int) -> sockets.socket:
+    """Return a socket over a copy of its descriptor. Raises OSError, also for what is no socket any more."""
+    copy = os.dup(fd)
+    try:
+        return sockets.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
 
 
 class Guests:
@@ -39,14 +54,25 @@ class Guests:
         self.events.set(zmq.LINGER, 0)
         self.events.connect(self._place)
 
+    @classmethod
+    def where_possible(cls, context: zmq.Context[zmq.Socket[bytes]], path: str, most: int, what: str) -> Guests | None:
+        """Return them; None, with a warning, where this process may open too few files for them."""
+        try:
+            return cls(context, path, most, what)
+        except SystemCallError as error:
+            logger.warning("many connections to %s at a time could end this process: %s", path, error)
+            return None
+
     def watch(self, socket: zmq.Socket[bytes]) -> None:
         """Begin with it. Call this before the socket is bound."""
         socket.monitor(self._place, zmq.EVENT_ACCEPTED | zmq.EVENT_MONITOR_STOPPED)
         self._watched = True
 
     def look(self) -> None:
-        """Take notice of who has come, and end the connections of those who are too many."""
-        while self.events.poll(0):
+        """Take notice of some of those who have come, and end the connections of those who are too many."""
+        for _ in range(AT_ONCE):
+            if not self.events.poll(0):
+                return
             self._hear()
 
     def _hear(self) -> bool:
@@ -66,7 +92,7 @@ class Guests:
     def _cookie(self, fd: int, *, end: bool = False) -> bytes:
         """Return the kernel's name of a connection of ours; empty for what is none any more, or has been ended."""
         try:
-            with sockets.socket(fileno=os.dup(fd)) as connection:
+            with _copied(fd) as connection:
                 if connection.getsockname() != self._path:
                     return b""
                 if end:

@@ -74,7 +74,8 @@ class LiveTap:
 
     def wait_for_wish(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._asked)
+            while not (self._closed or self.streams()):  # those that are small are asked for, but not wanted
+                self._changed.wait(IDLE_S if self._asked else None)
             return not self._closed
 
     def rest(self, timeout_s: float) -> None:
@@ -107,6 +108,9 @@ class LiveTap:
 
     def _put(self, event: Event, picture: NDArray[np.uint8]) -> None:
         kept = self._kept.setdefault(event.stream, OrderedDict())
+        twice = kept.pop((event.epoch, event.seq), None)  # its worker died, and the next one has it again
+        if twice is not None:
+            self._bytes -= twice.nbytes
         kept[event.epoch, event.seq] = picture
         self._bytes += picture.nbytes
         while len(kept) > KEPT or (self._bytes > KEPT_BYTES and kept):

@@ -87,6 +87,12 @@ class _RingTap:
         while self._notice() is not None:
             pass
 
+    def leave(self, stream: str) -> None:
+        """Hear nothing more of a stream, and let go of what is held of it: its event would not come any more."""
+        self.socket.unsubscribe(topic_of(stream))
+        for key in [key for key in self._held if stream in ("", key.stream)]:
+            del self._held[key]
+
     def next(self, streams: Collection[str], most: int) -> LiveFrame | None:
         """Take what has come, up to the first frame that is complete. `most`: pictures held that wait for their event."""
         while (notice := self._notice()) is not None:
@@ -158,7 +164,7 @@ class Tap:
     def alive(self) -> bool:
         """Whether the pipeline still runs, or all of them whose rings these are."""
         # Each is asked: the descriptor of one that is not stays readable, and who waits for it would never sleep again.
-        return all([ring.reader.alive for ring in self._rings])  # noqa: C419
+        return bool(self._rings) and all([ring.reader.alive for ring in self._rings])  # noqa: C419
 
     def newest(self, stream: str = "", timeout_s: float = 5.0) -> LiveFrame | None:
         """Return the next frame of a stream to be detected from now on, of any for an empty name; None if none comes in time. What
@@ -195,7 +201,7 @@ class Tap:
         for stream in self._listening.difference(streams):
             self._listening.remove(stream)
             for ring in self._rings:
-                ring.socket.unsubscribe(topic_of(stream))
+                ring.leave(stream)
         self.listen(*streams)
 
     def hush(self) -> None:

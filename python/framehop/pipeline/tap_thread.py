@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 AGAIN_S = 2.0  # where there is no pipeline, or it has ended
 LOOK_S = 5.0  # between two looks whether there are other rings now
+SHARE = 0.1  # of its time that these looks may take: no pictures are taken meanwhile, and a stopped pipeline takes three seconds
 SLEEP_S = 0.5
 DESCRIPTORS = 32  # libzmq aborts a process that has none left
 NOBODY = ("",)  # no stream has this name: notices are taken, pictures are not
@@ -95,10 +96,11 @@ class TapThread:
                 tap.listen_only(streams)
                 if not self._take(tap):
                     self._sleep(tap)
-                if time.monotonic() >= look_s:
+                if (began_s := time.monotonic()) >= look_s:
                     if sorted(self._rings()) != sorted(rings):
                         return
-                    look_s = time.monotonic() + LOOK_S
+                    took_s = time.monotonic() - began_s
+                    look_s = time.monotonic() + max(LOOK_S, took_s / SHARE)
 
     def _take(self, tap: Tap) -> bool:
         """Take what has come, up to one picture."""

@@ -27,9 +27,14 @@ def units_from(log: FrameLog, begin: int, wanted: FrameRecord) -> Iterator[Frame
     yield wanted
 
 
-def group_of(log: FrameLog, wanted: FrameRecord) -> Iterator[FrameRecord]:
-    """Read the units from the wanted one's key frame on; only itself when the log does not have that. Raises LogError."""
-    for meta in _metas_since_key_frame(log, wanted.meta):
+def group_of(log: FrameLog, wanted: FrameRecord, after: int = -1) -> Iterator[FrameRecord]:
+    """Read the units from the wanted one's key frame on; only itself when the log does not have that. `after`: an offset up to
+    which they are left out, if it lies in this group. Raises LogError."""
+    metas = _metas_since_key_frame(log, wanted.meta)
+    has_key_frame = metas[0].pointer.offset <= after
+    for meta in metas:
+        if has_key_frame and meta.pointer.offset <= after:
+            continue
         record = wanted if meta.pointer == wanted.meta.pointer else log.read_frame(meta.pointer)
         if record is not None:
             yield record

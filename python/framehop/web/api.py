@@ -183,7 +183,8 @@ class Api:
         async with self._looking:
             if self._news.is_old:
                 await self._desk.pool.run(self._news.look_again)
-        return await self._desk.pool.run(lambda: self._news.since(number, streams))
+            # One after the other too: all who waited for the look would fill the pool's queue at once.
+            return await self._desk.pool.run(lambda: self._news.since(number, streams))
 
     async def lag(self, request: Request) -> Response:
         lane = request.query_params.get("lane") or LANE

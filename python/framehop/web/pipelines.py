@@ -47,12 +47,14 @@ def look_at_streams(at: LogAt) -> list[StreamStatus]:
 def change_stream(at: LogAt, stream: str, change: Literal["pause", "resume"]) -> None:
     """Have a stream paused or resumed by the pipeline of this host that reads it. Raises ApiError (404) if none does, and
     ProcessError."""
-    for found in pipelines_of(at):
-        if found.publication.kind == "detect":
-            continue
-        if any(status.stream == stream for status in ask_streams(found, StreamsRequest()).streams):
+    readers = [found for found in pipelines_of(at) if found.publication.kind != "detect"]
+    answers, unanswered = _answers(readers, lambda found: (found, ask_streams(found, StreamsRequest())))
+    for found, answer in answers:
+        if any(status.stream == stream for status in answer.streams):
             ask_streams(found, ChangeStreams(change=change, streams=[stream]))
             return
+    if unanswered:
+        raise ProcessError("; ".join(unanswered))
     raise ApiError(404, "no pipeline of yours on this host reads this stream: it can be changed only where it is read")
 
 

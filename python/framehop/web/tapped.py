@@ -17,6 +17,7 @@ from framehop.types import EventRecord
 from framehop.web.stills import EIGHTHS, Shown, eighths_for
 
 IDLE_S = 5.0  # a stream whose pictures nobody has asked for so long is not looked at any more
+SMALL_S = 60.0  # until pictures of a stream are looked at again that were too small
 FRESH_S = 2.0  # a picture that is older is no news: the log is asked
 WAITING = 8  # pictures of a stream that wait for their events
 RECENT = 512  # events that wait for their pictures: the log may be quicker than the encoder
@@ -33,12 +34,13 @@ class Found(NamedTuple):
 @dataclass(slots=True)
 class _Watched:
     """A stream that somebody looks at. `asked`: in how many eighths of the source its next picture is waited for. `slot_width`: of
-    its pictures in the ring, 0 if that is not known. `waiting`: by the id of the event, with their eighths. `newest_s`: when the
-    newest was complete."""
+    its pictures in the ring as they were at `slot_s`, 0 if that is not known. `waiting`: by the id of the event, with their
+    eighths. `newest_s`: when the newest was complete."""
 
     asked_s: float
     asked: set[int] = field(default_factory=set)
     slot_width: int = 0
+    slot_s: float = 0.0
     waiting: OrderedDict[str, tuple[Shown, int]] = field(default_factory=OrderedDict)
     newest: Found | None = None
     newest_eighths: int = 0
@@ -72,7 +74,8 @@ class Tapped:
                 watched = self._streams[stream] = _Watched(time.monotonic())
             watched.asked_s = time.monotonic()
             eighths = eighths_for(width, source_width)
-            if watched.slot_width and not _suffices(watched.slot_width, eighths, source_width):
+            known = watched.slot_width and time.monotonic() - watched.slot_s < SMALL_S
+            if known and not _suffices(watched.slot_width, eighths, source_width):
                 return None
             watched.asked.add(eighths)
             self._changed.notify_all()
@@ -128,7 +131,8 @@ class Tapped:
             watched = self._streams.get(stream)
             if watched is None:
                 return 0
-            asked, watched.asked, watched.slot_width = watched.asked, set(), slot_width
+            asked, watched.asked = watched.asked, set()
+            watched.slot_width, watched.slot_s = slot_width, time.monotonic()
             return max((eighths for eighths in asked if _suffices(slot_width, eighths, source_width)), default=0)
 
     def put(self, stream: str, event_id: str, shown: Shown, eighths: int) -> None:

@@ -29,8 +29,12 @@ def units_after(log: FrameLog, pointer: FramePointer, frame: FrameKey, after: Pl
         raise UnsupportedPictureError(
             "this stream is no film in H.264 that stands upright: its pictures are at /api/v1/latest"
         )
-    near = after is not None and after[0] == frame.epoch and 0 < pointer.offset - after[1] <= NEAR
-    taken = list(_bounded(units_from(log, after[1] + 1, wanted) if near and after else group_of(log, wanted)))
+    last = after[1] if after is not None and after[0] == frame.epoch and after[1] < pointer.offset else None
+    if last is not None and pointer.offset - last <= NEAR:
+        units = units_from(log, last + 1, wanted)
+    else:
+        units = group_of(log, wanted, -1 if last is None else last)
+    taken = list(_bounded(units))
     heads = [_head(record) for record in taken]
     listed = encoded(UnitList(units=heads))
     return b"".join([struct.pack(">I", len(listed)), listed, *(record.payload or b"" for record in taken)])

@@ -34,7 +34,7 @@ enum class Delivery : std::uint32_t {
     lossless = 2,  // the sender waits while there is no credit
 };
 
-// A receiver that does not know an encoding drops the frame as malformed.
+// A receiver that does not know an encoding drops the frame as malformed, and asks for the next.
 enum class Encoding : std::uint32_t {
     rgb8 = 1,  // as PixelFormat of base/pixel_format.hpp has them, `stride` bytes from one row to the next
     jpeg = 2,  // stride 0
@@ -115,6 +115,9 @@ struct ParsedHeader {
 [[nodiscard]] std::optional<FrameWelcome> parse_frame_welcome(Bytes message) noexcept;
 // The first part of a frame, against the sizes of the two others.
 [[nodiscard]] std::optional<ParsedHeader> parse_frame(Bytes message, std::size_t payload_bytes, std::size_t note_bytes);
+
+// The session that a frame's first part names, whatever else it says; 0 if it is none of this version.
+[[nodiscard]] std::uint64_t session_of(Bytes message) noexcept;
 
 // Throws Errc::invalid_argument for values that parsing would refuse.
 [[nodiscard]] std::vector<std::uint8_t> serialise_want(Want want, std::string_view stream);

@@ -46,7 +46,7 @@ class ControlSocket:
         self._wake = Wake()
         self._context = zmq.Context()
         try:
-            self._guests = _guests(self._context, path)
+            self._guests = Guests.where_possible(self._context, str(path), CLIENTS, "answering requests safely")
             self._socket = self._bound(path)
         except BaseException as error:
             self._context.destroy(linger=0)
@@ -130,15 +130,6 @@ def _check_descriptors() -> None:
         _core.need_descriptors(DESCRIPTORS, "the control socket")
     except SystemCallError as error:
         raise ProcessError(str(error)) from error
-
-
-def _guests(context: zmq.Context[zmq.Socket[bytes]], path: Path) -> Guests | None:
-    """Return the bound of who may connect; None, with a warning, where a pipeline may open too few files for one."""
-    try:
-        return Guests(context, str(path), CLIENTS, "answering requests safely")
-    except SystemCallError as error:
-        logger.warning("many connections to %s at a time could end this pipeline: %s", path, error)
-        return None
 
 
 def publish(directory: Path, publication: Publication, answer: Callable[[Request], Answer]) -> ControlSocket:

@@ -37,9 +37,10 @@ class NoticeBoard:
         try:
             _core.need_descriptors(DESCRIPTORS, "the notices for taps")  # libzmq aborts the process when it finds none
             self._context = zmq.Context()
-            self._guests = Guests(self._context, path, TAPS, "telling taps of pictures")
+            self._guests = Guests.where_possible(self._context, path, TAPS, "telling taps of pictures safely")
             self._socket = self._context.socket(zmq.XPUB)
-            self._guests.watch(self._socket)
+            if self._guests is not None:
+                self._guests.watch(self._socket)
             self._bind(self._socket, path)
         except (zmq.ZMQError, OSError) as error:
             logger.warning("taps cannot hear of the pictures of this worker: %s: %s", path, error)

@@ -134,7 +134,7 @@ export class Feed extends EventTarget {
 function merged(streams, news) {
   const all = new Map(streams.map((one) => [one.stream, one]));
   for (const one of news) all.set(one.stream, { ...all.get(one.stream), ...one });
-  return [...all.values()];
+  return [...all.values()].sort((a, b) => (a.stream < b.stream ? -1 : 1));
 }
 
 function parsed(text) {

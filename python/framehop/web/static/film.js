@@ -25,6 +25,7 @@ export class Film {
   #after = "";
   #fed = new Map(); // what the decoder has, by timestamp
   #number = 0;
+  #last = { epoch: 0, seq: -1 };
   #pending = [];
   #boxedAt = -Infinity;
   #drawing = 0;
@@ -53,7 +54,7 @@ export class Film {
   }
 
   #isToBeShown(event) {
-    return event && (event.outcome === "detected" || performance.now() - this.#boxedAt > STEADY_MS);
+    return event && event.outcome !== "failed" && (event.outcome === "detected" || performance.now() - this.#boxedAt > STEADY_MS);
   }
 
   async #draw(frame, event) {
@@ -89,7 +90,11 @@ export class Film {
   #take(found) {
     for (const unit of found ?? []) {
       this.#after = `${unit.epoch}/${unit.offset}`;
+      const step = unit.epoch === this.#last.epoch ? unit.seq - this.#last.seq : 0;
       if (unit.keyframe) this.#configure(unit);
+      else if (step <= 0 && unit.epoch === this.#last.epoch) continue; // a log may hold a frame twice
+      else if (step !== 1) this.#end(); // what it refers to is missing: a decoder would paint over that
+      this.#last = { epoch: unit.epoch, seq: unit.seq };
       if (this.#decoder) this.#decode(unit);
     }
   }
@@ -146,13 +151,15 @@ export function codecOf(data) {
 }
 
 const pause = (ms, signal) => new Promise((done) => {
-  const timer = setTimeout(done, ms);
-  signal.addEventListener("abort", () => { clearTimeout(timer); done(); }, { once: true });
+  const end = () => { clearTimeout(timer); signal.removeEventListener("abort", end); done(); };
+  const timer = setTimeout(end, ms);
+  signal.addEventListener("abort", end);
 });
 
 const once = (target, name, signal) => new Promise((done) => {
-  target.addEventListener(name, done, { once: true, signal });
-  signal.addEventListener("abort", done, { once: true });
+  const end = () => { target.removeEventListener(name, end); signal.removeEventListener("abort", end); done(); };
+  target.addEventListener(name, end);
+  signal.addEventListener("abort", end);
 });
 
 /** Waits until somebody looks at the page. */

@@ -103,7 +103,7 @@ export class StreamView {
     const known = new Set(this.#recent.map((event) => event.event_id));
     const fresh = events.filter((event) => !known.has(event.event_id)).sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
     if (!fresh.length) return;
-    this.#recent = [...fresh.toReversed(), ...this.#recent].slice(0, KEPT);
+    this.#recent = [...fresh, ...this.#recent].sort((a, b) => b.epoch - a.epoch || b.seq - a.seq).slice(0, KEPT);
     const totals = fresh.map((event) => event.stages_ms?.total).filter(Number.isFinite);
     this.#latency.push(totals, ms);
     this.#film?.flush();
