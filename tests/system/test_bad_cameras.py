@@ -59,8 +59,9 @@ def log() -> Iterator[FrameLog]:
         yield opened
 
 
-def camera(url: str, stream: str = "cam", *, codec: Codec = "auto") -> LiveVideo:
-    return LiveVideo(Address.parse(url), stream=stream, codec=codec, open_s=3.0, stall_s=2.0)
+def camera(url: str, stream: str = "cam", *, codec: Codec = "auto", open_s: float = 20.0) -> LiveVideo:
+    """`open_s`: a shorter one, where it is what ends a connection."""
+    return LiveVideo(Address.parse(url), stream=stream, codec=codec, open_s=open_s, stall_s=2.0)
 
 
 @contextlib.contextmanager
@@ -149,7 +150,7 @@ def test_each_is_told_with_what_is_tried_next_and_touches_no_other(
         ports = [stack.enter_context(tcp_server(serve)) for serve in serves.values()]
         words = {f"bad-{number}": said for number, said in enumerate(serves)}
         sources: list[Source] = [
-            camera(f"http://127.0.0.1:{port}/x", name) for name, port in zip(words, ports, strict=True)
+            camera(f"http://127.0.0.1:{port}/x", name, open_s=3.0) for name, port in zip(words, ports, strict=True)
         ]
         good = ShapesSource.parse("testsrc", "size=64x48&rate=25", stream="good", quality=80)
         roster = stack.enter_context(following(log, good, *sources))
@@ -209,7 +210,7 @@ def test_an_rtsp_server_that_stalls_in_any_state_is_away(log: FrameLog, tmp_path
         server = stack.enter_context(RtspServer({"/cam": film}))
         limits = {f"cam-{most}": most for most in (0, 150, 800, 2000, 5000)}
         ports = {name: stack.enter_context(tcp_server(up_to(server.port, most))) for name, most in limits.items()}
-        stalling = [camera(f"rtsp://127.0.0.1:{port}/cam", name) for name, port in ports.items()]
+        stalling = [camera(f"rtsp://127.0.0.1:{port}/cam", name, open_s=3.0) for name, port in ports.items()]
         roster = stack.enter_context(following(log, camera(server.url("/cam"), "good"), *stalling))
         for name in limits:
             found = roster.wait_for(name, lambda status: status.phase == "retrying", 60)

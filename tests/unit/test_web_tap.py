@@ -64,7 +64,7 @@ class Page:
     def take(self, worker: TapWorker, seq: int, stream: str = "gate") -> Event:
         """Have the tap take a frame, for somebody who looks. Returns its event, which the log does not have yet."""
         self.look(stream)
-        until(lambda: not worker.is_heard(0), "a listener")
+        until(lambda: worker.is_heard_of(stream), "a listener")
         frame = self.hold(worker, seq, stream)
         event = worker.answer(frame)
         until(lambda: event.event_id in self.waiting(stream), "the picture")
@@ -242,7 +242,7 @@ def test_one_that_ends_beside_another_is_noticed(
         page.rings.remove(other.path)
         other.close()
         until(lambda: page.looks == 2, "another look")
-        page.take(worker, 2)
+        page.take(worker, 2, "yard")  # of which the tap before this one has told nobody
 
 
 def test_another_pipeline_is_found_while_one_is_tapped(

@@ -37,6 +37,8 @@ StreamDecoder::Context::Context(codec::VideoCodec codec, const Limits& limits)
     context_->thread_count = 1;
     context_->max_pixels = static_cast<std::int64_t>(limits.pixels);
     context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else it crops on the left in steps of up to 64 columns only
+    // Else a picture with film grain gets a second memory, which own() and buffers() take for that of another picture.
+    context_->export_side_data |= AV_CODEC_EXPORT_DATA_FILM_GRAIN;
     context_->opaque = this;
     context_->get_buffer2 = &note_buffer;
     const int status = avcodec_open2(context_.get(), found, nullptr);
@@ -86,8 +88,6 @@ int StreamDecoder::Context::note(AVFrame& frame, int flags) {
     int status = avcodec_default_get_buffer2(context_.get(), &frame, flags);
     if (status >= 0) status = memory_->count(frame);
     if (status < 0) return status;
-    // H.265 begins with the unit's own picture; H.264's has no part left unpainted.
-    if (context_->codec_id == AV_CODEC_ID_HEVC && buffers_.empty()) coverage_.mark(frame);
     FramePtr own(av_frame_clone(&frame));
     if (!own) return AVERROR(ENOMEM);
     status = crop(*own, context_->width, context_->height);
@@ -97,6 +97,9 @@ int StreamDecoder::Context::note(AVFrame& frame, int flags) {
     } catch (const std::bad_alloc&) {
         return AVERROR(ENOMEM);
     }
+    // The unit's own picture, see own(). Our reference keeps the memory that is marked.
+    const bool is_h264 = context_->codec_id == AV_CODEC_ID_H264;
+    if (is_h264 || buffers_.size() == 1) coverage_.mark(frame, is_h264 ? Lines::fields : Lines::all);
     return 0;
 }
 

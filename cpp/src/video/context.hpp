@@ -35,7 +35,8 @@ class StreamDecoder::Context {
     [[nodiscard]] const AVFrame& own() const noexcept {
         return *(context_->codec_id == AV_CODEC_ID_H264 ? buffers_.back() : buffers_.front());
     }
-    // Whether no slice covers a part of it. libavcodec then paints over H.264's, and leaves H.265's as it was.
+    // Whether no slice covers a part of it. libavcodec then paints over frames of H.264, and leaves fields of H.264 and
+    // pictures of H.265 as they were.
     [[nodiscard]] bool is_partial() const { return Complaints::concealed() || coverage_.lacks_something(); }
     // The pictures whose turn on the screen came with it.
     [[nodiscard]] const std::vector<FramePtr>& shown() const noexcept { return shown_; }

@@ -13,6 +13,7 @@ namespace {
 constexpr int kRowStep = 16;    // the smallest coding tree block
 constexpr int kBytesStep = 64;  // a line of the cache, so that marks cost no more memory traffic than they have to
 constexpr int kInside = 4;      // rows from a block's edge, which its neighbours' filters may change
+constexpr int kMiddle = 8;      // row of a macroblock of a field, the same
 
 std::uint64_t random_mark() {
     std::random_device random;
@@ -23,33 +24,46 @@ std::uint64_t random_mark() {
 
 Coverage::Coverage() : mark_(random_mark()) {}
 
-void Coverage::mark(const AVFrame& frame) noexcept {
+constexpr Coverage::Rows Coverage::kAll{kInside, kRowStep};
+constexpr Coverage::Rows Coverage::kTop{2 * kMiddle, 2 * kRowStep};
+constexpr Coverage::Rows Coverage::kBottom{2 * kMiddle + 1, 2 * kRowStep};
+
+void Coverage::mark(const AVFrame& frame, Lines lines) noexcept {
     const AVPixFmtDescriptor* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
     luma_ = format == nullptr ? nullptr : frame.data[0];
     if (luma_ == nullptr) return;
     stride_ = frame.linesize[0];
     rows_ = frame.height;
     row_bytes_ = frame.width * format->comp[0].step;
-    any([this](std::uint8_t* place) {
-        std::memcpy(place, &mark_, sizeof mark_);
-        return false;
-    });
+    lines_ = lines;
+    const auto write = [this](std::uint8_t* place) { std::memcpy(place, &mark_, sizeof mark_); };
+    if (lines_ == Lines::all) return each(kAll, write);
+    each(kTop, write);
+    each(kBottom, write);
 }
 
 bool Coverage::lacks_something() const noexcept {
-    return any([this](const std::uint8_t* place) { return std::memcmp(place, &mark_, sizeof mark_) == 0; });
+    if (lines_ == Lines::all) return count(kAll).left > 0;
+    const auto is_torn = [](const Count& field) { return field.left > 0 && field.left < field.all; };
+    return is_torn(count(kTop)) || is_torn(count(kBottom));
+}
+
+Coverage::Count Coverage::count(Rows rows) const noexcept {
+    Count found{};
+    each(rows, [&](const std::uint8_t* place) {
+        ++found.all;
+        if (std::memcmp(place, &mark_, sizeof mark_) == 0) ++found.left;
+    });
+    return found;
 }
 
 template <class Visit>
-bool Coverage::any(Visit visit) const noexcept {
-    if (luma_ == nullptr) return false;
-    for (int row = kInside; row < rows_; row += kRowStep) {
+void Coverage::each(Rows rows, Visit visit) const noexcept {
+    if (luma_ == nullptr) return;
+    for (int row = rows.first; row < rows_; row += rows.step) {
         std::uint8_t* line = luma_ + row * stride_;
-        for (int at = 0; at + static_cast<int>(sizeof mark_) <= row_bytes_; at += kBytesStep) {
-            if (visit(line + at)) return true;
-        }
+        for (int at = 0; at + static_cast<int>(sizeof mark_) <= row_bytes_; at += kBytesStep) visit(line + at);
     }
-    return false;
 }
 
 }  // namespace framehop::video

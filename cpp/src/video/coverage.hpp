@@ -16,26 +16,44 @@ namespace framehop::video {
 // The marks are random, so that no picture has them by chance or by intent. They are as dense as blocks of H.265 are
 // small from above, 16 rows apart, and 64 bytes from the side: a missing slice that is narrower may pass, a row is
 // found. Not thread-safe.
+//
+// The same holds for fields of H.264, which libavcodec does not paint over as it does with frames. They lie in each
+// other's gaps and are judged apart; one of which nothing came at all is no damage, as its partner stands in for it.
+enum class Lines : std::uint8_t { all, fields };
+
 class Coverage {
   public:
     Coverage();
 
     // Before `frame` is decoded; its memory stays while `lacks_something` may be asked.
-    void mark(const AVFrame& frame) noexcept;
+    void mark(const AVFrame& frame, Lines lines) noexcept;
     void forget() noexcept { luma_ = nullptr; }
     // Whether part of the picture that was marked last has not been decoded.
     [[nodiscard]] bool lacks_something() const noexcept;
 
   private:
-    // Calls `visit` with each place of a mark, until it returns true; returns whether it did.
+    struct Rows {
+        int first;
+        int step;
+    };
+    static const Rows kAll;
+    static const Rows kTop;
+    static const Rows kBottom;
+    struct Count {
+        int left;
+        int all;
+    };
+    // Calls `visit` with each place of a mark in these rows.
     template <class Visit>
-    bool any(Visit visit) const noexcept;
+    void each(Rows rows, Visit visit) const noexcept;
+    [[nodiscard]] Count count(Rows rows) const noexcept;
 
     std::uint64_t mark_;
     std::uint8_t* luma_ = nullptr;
     std::ptrdiff_t stride_ = 0;  // in bytes
     int rows_ = 0;
     int row_bytes_ = 0;
+    Lines lines_ = Lines::all;
 };
 
 }  // namespace framehop::video

@@ -18,7 +18,7 @@ import msgspec
 from framehop import _core
 from framehop.budgets import ANSWER_S
 from framehop.config import runtime_parents
-from framehop.errors import ProcessError
+from framehop.errors import ProcessError, SystemCallError
 from framehop.pipeline.supervisor.model_swaps import SwapReport
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
@@ -259,7 +259,10 @@ def _ask(found: PublishedPipeline, request: Request, wanted: type[_T], timeout_s
     pid, message = found.publication.pid, _encoded(request)
     if len(message) > LARGEST_REQUEST:
         raise ProcessError(f"this is too much for one request, {len(message)} bytes: ask for it in parts")
-    _core.need_descriptors(DESCRIPTORS, "a question to a pipeline")
+    try:
+        _core.need_descriptors(DESCRIPTORS, "a question to a pipeline")
+    except SystemCallError as error:
+        raise ProcessError(str(error)) from error
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.set(zmq.LINGER, 0)
         socket.connect(f"ipc://{found.directory / SOCKET}")

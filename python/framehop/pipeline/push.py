@@ -219,8 +219,8 @@ class Pusher:
 
 def _is_array(picture: Pushable) -> TypeIs[NDArray[np.uint8]]:
     """Return whether it is an array, of any type and shape. Without NumPy loaded there are none, and it is not loaded for that."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(picture, numpy.ndarray)
+    kind = getattr(sys.modules.get("numpy"), "ndarray", None)  # there is none while another thread is just loading it
+    return kind is not None and isinstance(picture, kind)
 
 
 def _encoded_array(pixels: NDArray[np.uint8], quality: int) -> tuple[bytes, int, int]:

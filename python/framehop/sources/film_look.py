@@ -75,9 +75,9 @@ def look_at(container: InputContainer, path: Path) -> FilmLook:
 def _order(container: InputContainer, video: VideoStream, path: Path, rate: float) -> tuple[int, bool]:
     """Return by how much pictures are shown after their turn, in units of the stream's time base, and whether the first one comes
     as two fields, by which the container then counts."""
-    units = Units[int | None](CODECS[video.codec_context.name], video, "")
     delay, packets, waited, fields = 0, 0, False, False
     try:
+        units = Units[int | None](CODECS[video.codec_context.name], video, "")
         for packet, dts in islice(dated(video, container.demux(video), rate), _LOOK):
             refuse_encrypted(packet, path)
             packets += 1

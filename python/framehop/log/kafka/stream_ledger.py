@@ -85,8 +85,8 @@ class StreamLedger:
 
     def begin_pass(self, stream: str, held: OpenStream, row: StreamRow) -> None:
         """Begin another epoch of an open stream, and store it."""
-        held.row, held.taken = row, frozenset()
         self._store.save(stream, row)
+        held.row, held.taken = row, frozenset()
 
     def forget(self, stream: str) -> None:
         """Take a stream out; its lock stays with whoever has it."""

@@ -93,6 +93,12 @@ class Drain:
                 logger.warning("stream %s, epoch %d, waits in the spool: %s", lane.stream, lane.epoch, error)
             self._rest_s[lane.key] = time.monotonic() + AFTER_ERROR_S
             return 0
+        except FramehopError:  # of all lanes, as a lack of memory is
+            raise
+        except Exception:  # the other lanes drain all the same
+            logger.exception("stream %s, epoch %d, waits in the spool, by a fault of framehop", lane.stream, lane.epoch)
+            self._rest_s[lane.key] = time.monotonic() + AFTER_ERROR_S
+            return 0
 
     def _find_place(self, lane: Lane, link: Link) -> None:
         """Find where the epoch lies, and what of it a process that was killed has sent already."""

@@ -43,9 +43,9 @@ class Keeper:
                 self._ending.wait(AFTER_ERROR_S)
 
     def _look(self) -> None:
-        self.keep_safe(only_slow=True)
-        for store in list(self._ways.stores):
+        for store in list(self._ways.stores):  # first: the bounds hold whatever becomes of a lane
             self._keep_within(store)
+        self.keep_safe(only_slow=True)
 
     def keep_safe(self, *, only_slow: bool) -> bool:
         """Give the store what only memory holds; return whether there is nothing left of it."""

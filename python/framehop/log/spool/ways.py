@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -10,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from framehop.account import IngestAccount
-from framehop.errors import FramehopError, LogBusyError, LogFullError
+from framehop.errors import FramehopError, LogBusyError, LogFullError, is_out_of_memory
 from framehop.log.spool.behind import Link
 from framehop.log.spool.lane import PATIENCE_S, Lane, Waiting
 from framehop.log.spool.rows import Run
@@ -164,7 +165,11 @@ class Ways:
         self._acknowledge(lane, waiting, replace(ack, spooled=True))
 
     def lose(self, store: SpoolStore, error: FramehopError) -> None:
-        """Go on without a store that cannot be read. What was there and nowhere else is a gap."""
+        """Go on without a store that cannot be read. What was there and nowhere else is a gap. One that is sound, while this
+        process lacks memory or descriptors, is kept."""
+        if _lacks_means(error):
+            logger.info("the spool is read later: %s", error)
+            return
         lost = 0
         with self.changed:
             if store not in self.stores:
@@ -236,6 +241,8 @@ class Ways:
             raise
         except FramehopError as error:
             self.lose(store, error)
+            if store in self.stores:  # it is read later
+                raise
 
     # ---- acknowledgements
 
@@ -273,6 +280,13 @@ class Ways:
                 return
             account, lane.account = lane.account, None
         self._keep_account(account)
+
+
+def _lacks_means(error: FramehopError) -> bool:
+    """Return whether it is this process that cannot read, and not the disk that cannot be read."""
+    cause = error.__cause__
+    no_descriptor = isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}
+    return no_descriptor or is_out_of_memory(error)
 
 
 def _call_back(waiting: Waiting, ack: Ack) -> None:

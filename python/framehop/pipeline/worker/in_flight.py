@@ -41,6 +41,8 @@ class InFlight:
         self._committing: frozenset[Partition] = frozenset()
         self._decoded: deque[Decoded] = deque()
         self._pictures = 0
+        # Pictures that keep the detector at work: with fewer a lane may be idle, or wait to fill its batch.
+        self.enough = 0
         self._wanted_below = 0  # the thread that waits for pictures to be looked at is woken once there are fewer
         self._again: deque[DecodeJob] = deque()
         self._failure: BaseException | None = None
@@ -82,12 +84,13 @@ class InFlight:
                 self._tracker.begin(partition, tenure.number)
 
     def decoded(self, frames: list[Decoded]) -> None:
-        """Hand pictures on to the main thread. While many have no answer it is not woken for a few more: it takes them with the
-        next answer. One will come, as these many are with the detector, or were handed on with a ring."""
+        """Hand pictures on to the main thread. While many have no answer, and as many as the detector can use at once, it is not
+        woken for a few more: it takes them with the next answer. One will come, as these many are with the detector, or were
+        handed on with a ring."""
         if not frames:
             return
         with self._lock:
-            queued = self._pictures > MANY
+            queued = self._pictures > max(MANY, self.enough)
             self._decoded.extend(frames)
             self._pictures += len(frames)
         if not queued:

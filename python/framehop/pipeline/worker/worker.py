@@ -220,6 +220,7 @@ class Worker:
     def _turn_to(self, detector: DetectorAt) -> None:
         before, self._detector = self._detector, detector
         self._models.follow(detector.facts, detector.model)
+        self._in_flight.enough = self._models.ahead
         if before is None or before.address != detector.address:
             self._connect(detector)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +15,8 @@ from framehop.sources.address import without_secrets
 from framehop.sources.container import lacks_memory
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.connection import Connection
+
+logger = logging.getLogger(__name__)
 
 QUEUE_BYTES = 8 << 20  # seconds of most cameras, and 64 of them take half a GiB while the log stands still
 QUEUE_PICTURES = 1024
@@ -97,6 +101,8 @@ class Reader:
         """Return the error for something that FFmpeg's binding makes of what a camera sends, and no code here expects. The camera
         may send better things later."""
         why = without_secrets(f"{type(found).__name__}: {found}")
+        where = without_secrets("".join(traceback.format_exception(found)))
+        logger.info("%s: where that came from, which may be a fault of framehop:\n%s", self._how.name, where)
         return SourceAwayError(f"{self._how.name} sends what cannot be read: {why[:MOST_WORDS]}")
 
     def _read(self) -> None:
