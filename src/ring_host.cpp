@@ -70,6 +70,7 @@ void register_look(py::module_& module) {
         .def_property_readonly("formats",
                                [](const RingLook& self) {
                                    std::vector<std::string> names;
+                                   names.reserve(self.formats.size());
                                    for (const PixelFormat format : self.formats) names.emplace_back(name(format));
                                    return names;
                                })

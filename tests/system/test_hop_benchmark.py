@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -20,9 +21,14 @@ def test_every_way_can_be_measured(work: str, who: str, tmp_path: Path) -> None:
     """Its processes are threads here: starting them takes longer than all else."""
     tmp_path.chmod(0o700)
     way = WORKS[work].ways[who]()
+    heard = Event()
     with way.near(tmp_path) as trips, ThreadPoolExecutor(max(1, way.readers)) as others:
-        answered = [others.submit(_answer, way, tmp_path, number) for number in range(way.readers if way.far else 0)]
-        taken = [*trips(1), *trips(TRIPS)]
+        numbers = range(way.readers if way.far else 0)
+        answered = [others.submit(_answer, way, tmp_path, number, heard) for number in numbers]
+        try:
+            taken = [*trips(1), *trips(TRIPS)]
+        finally:
+            heard.set()
         for each in answered:
             each.result()
     assert len(taken) == 1 + TRIPS
@@ -31,11 +37,13 @@ def test_every_way_can_be_measured(work: str, who: str, tmp_path: Path) -> None:
         assert (work, trips.copies) == (SEND, {SENDER: 0, SENT: 0, SENT_COPIED: 1}[who])
 
 
-def _answer(way: Way, place: Path, number: int) -> None:
+def _answer(way: Way, place: Path, number: int, heard: Event) -> None:
+    """Answer the trips, and stay until the answers were heard: closing cuts off what is on its way."""
     assert way.far is not None
     with way.far(place, number) as answers:
         answers(1)
         answers(TRIPS)
+        heard.wait(60)
 
 
 def test_a_round_has_every_way_of_a_work_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,7 +166,9 @@ def test_a_held_picture_whose_event_never_comes_makes_room(
 
 def test_who_listens_no_longer_holds_nothing(worker: TapWorker, tap: Tap) -> None:
     """Events of that stream come no more, and what waited for one would take a slot until its time is up."""
-    see(tap, worker.show(1))
+    frame = worker.show(1)
+    see(tap, frame)
+    worker.ring.retire(frame.ref)
     assert held(worker) == 1
     tap.listen_only(("yard",))
     assert held(worker) == 0

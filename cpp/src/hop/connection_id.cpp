@@ -32,6 +32,7 @@ std::uint16_t port_of(const sockaddr_storage& name) noexcept {
 }
 
 bool has_end_at(int fd, std::string_view place, Place whose) noexcept {
+    if (fd < 0) return false;
     sockaddr_storage name{};
     socklen_t bytes = sizeof name;
     const auto ask = whose == Place::ours ? &::getsockname : &::getpeername;

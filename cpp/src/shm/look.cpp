@@ -1,6 +1,7 @@
 #include "framehop/shm/look.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <span>
 #include <utility>
 
@@ -17,7 +18,7 @@ void count(const SlotInfo& slot, LookReply& reply) noexcept {
     if (slot.state == SlotState::free) ++(slot.leases == 0 ? reply.free : reply.pinned);
 }
 
-constexpr std::uint32_t kFormatBits = 32;
+constexpr std::uint16_t kFormatBits = 32;
 
 // Slots change meanwhile; a format that makes no sense is left out.
 std::uint32_t formats_in(const SlotTable& table) noexcept {
@@ -31,8 +32,8 @@ std::uint32_t formats_in(const SlotTable& table) noexcept {
 
 std::vector<PixelFormat> formats_of(std::uint32_t bits) {
     std::vector<PixelFormat> formats;
-    for (std::uint32_t number = 0; number < kFormatBits; ++number) {
-        const auto format = static_cast<PixelFormat>(number);
+    for (std::uint16_t number = 0; number < kFormatBits; ++number) {
+        const auto format = std::bit_cast<PixelFormat>(number);
         if ((bits >> number & 1U) != 0 && is_known(format)) formats.push_back(format);
     }
     return formats;

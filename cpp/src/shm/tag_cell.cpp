@@ -1,6 +1,7 @@
 #include "framehop/shm/tag_cell.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace framehop::shm {
@@ -85,7 +86,7 @@ PictureShape read_shape(const PictureCell& cell) noexcept {
     return {.width = low_half(size),
             .height = high_half(size),
             .stride = low_half(rest),
-            .format = static_cast<PixelFormat>(format <= UINT16_MAX ? format : 0)};
+            .format = std::bit_cast<PixelFormat>(static_cast<std::uint16_t>(format <= UINT16_MAX ? format : 0))};
 }
 
 }  // namespace framehop::shm

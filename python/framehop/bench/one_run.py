@@ -60,12 +60,16 @@ def _far(work: str, who: str, place: Path, count: int, number: int) -> float:
         answers(_warm_up(count))
         before_s = _cpu_s()
         answers(count)
-        return _cpu_s() - before_s
+        used_s = _cpu_s() - before_s
+        sys.stdin.buffer.read()  # until the near process has heard the last answer: closing would cut it off
+        return used_s
 
 
 @contextmanager
 def _started(arguments: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-m", MODULE, *arguments], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", MODULE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         try:
             yield process
         finally:
