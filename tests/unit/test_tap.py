@@ -246,7 +246,8 @@ def test_a_tap_too_many_is_refused_and_leaves_nothing_open(worker: TapWorker) ->
         before = len(list(Path("/proc/self/fd").iterdir()))
         with pytest.raises(RefusedError):
             Tap([worker.path])
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        # The ring's host is in this process too, and lets go a moment later.
+        until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before, "the descriptors")
 
 
 def test_the_slot_knows_which_picture_it_has(worker: TapWorker, tap: Tap) -> None:
