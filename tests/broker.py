@@ -130,7 +130,7 @@ class Cluster:
         return name
 
     def set_limit(self, topic: str, size: int) -> None:
-        """Set the topic's max.message.bytes."""
+        """Set the topic's max.message.bytes, and wait until the broker has heard of it from its controller."""
         from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are public
             AdminClient,
             AlterConfigOpType,
@@ -143,6 +143,12 @@ class Cluster:
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
         admin = AdminClient(self.client())  # kept until it has answered
         admin.incremental_alter_configs([resource])[resource].result(30)
+
+        def said() -> str:
+            asked = ConfigResource(ResourceType.TOPIC, topic)
+            return str(admin.describe_configs([asked])[asked].result(30)["max.message.bytes"].value)
+
+        until(lambda: said() == str(size), "the topic's limit")
 
     def forget_topics(self, prefix: str) -> None:
         """Take away the topics of a test that is over: a broker that was killed starts the slower the more there are."""
