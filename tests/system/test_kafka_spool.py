@@ -168,6 +168,7 @@ def test_ingest_is_killed_while_it_drains(house: House, kafka_cluster: Cluster) 
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_ingest_is_killed_while_it_drains_many_times(house: House, kafka_cluster: Cluster) -> None:
     with KafkaHouse(house, kafka_cluster) as kafka:
         for seed in range(10):
