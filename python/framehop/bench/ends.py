@@ -49,3 +49,14 @@ def request_from(server: _core.HopServer) -> _core.FrameRequest:
 
 def answer(server: _core.HopServer) -> None:
     server.reply(request_from(server))
+
+
+def look_and_answer(server: _core.HopServer, reader: _core.RingReader, request: _core.FrameRequest) -> None:
+    """Look at the picture where it lies, and answer. Raises ProcessError if it is gone, or another one."""
+    lease = reader.try_lease(request.slot, request.generation)
+    if lease is None:
+        raise ProcessError("a picture of the measurement was gone before its reader came")
+    with lease:
+        if lease.array()[0, 0, 0] != lease.tag.seq % 256:
+            raise ProcessError("a reader of the measurement saw another picture: its figures are void")
+    server.reply(request)

@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop import _core
-from framehop.bench.ends import CREDITS, STREAM, Link, address, answer, ask, connected, hear, request_from
+from framehop.bench.ends import (
+    CREDITS,
+    STREAM,
+    Link,
+    address,
+    answer,
+    ask,
+    connected,
+    hear,
+    look_and_answer,
+    request_from,
+)
 from framehop.bench.pictures import HEIGHT, SIZE, WIDTH, picture
 from framehop.bench.trips import Answers, Trips, Way, repeated, timed
 from framehop.errors import ProcessError
@@ -108,14 +119,7 @@ class _Reader:
         self._server, self._reader = server, reader
 
     def answer(self) -> None:
-        request = request_from(self._server)
-        lease = self._reader.try_lease(request.slot, request.generation)
-        if lease is None:
-            raise ProcessError("a picture of the measurement was gone before its reader came")
-        with lease:
-            if lease.array()[0, 0, 0] != lease.tag.seq % 256:
-                raise ProcessError("a reader of the measurement saw another picture: its figures are void")
-        self._server.reply(request)
+        look_and_answer(self._server, self._reader, request_from(self._server))
 
 
 @contextmanager

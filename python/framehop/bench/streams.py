@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from framehop import _core
-from framehop.bench.ends import CREDITS, address, connected
+from framehop.bench.ends import CREDITS, address, connected, look_and_answer
 from framehop.bench.trips import PATIENCE_S, Answers, Trips, Way, repeated, timed, until
 from framehop.errors import ProcessError
 
@@ -88,14 +88,5 @@ class _Detector:
             if not requests and not hellos:
                 raise ProcessError("a descriptor of the measurement did not come")
             for request in requests:
-                self._look(request)
+                look_and_answer(self._server, self._reader, request)
             left -= len(requests)
-
-    def _look(self, request: _core.FrameRequest) -> None:
-        lease = self._reader.try_lease(request.slot, request.generation)
-        if lease is None:
-            raise ProcessError("a picture of the measurement was gone before its reader came")
-        with lease:
-            if lease.array()[0, 0, 0] != lease.tag.seq % 256:
-                raise ProcessError("a reader of the measurement saw another picture: its figures are void")
-        self._server.reply(request)

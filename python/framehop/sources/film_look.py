@@ -1,4 +1,4 @@
-"""What the beginning of a film tells of it, before it goes into the log as it is."""
+"""Looks at the beginning of a film, before it goes into the log as it is."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class NotPassableError(SourceError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmLook:
-    """What a film is. `announced`: how many packets its index has, 0 if it has none. `size`: width and height as they are coded.
+    """The facts of a film. `announced`: how many packets its index has, 0 if it has none. `size`: coded width and height.
     `delay_us`: how long after a unit's turn in the file its picture may be shown. `fields`: pictures come as two fields each."""
 
     codec: VideoCodec

@@ -1,4 +1,4 @@
-"""Who may look and who may change something: the tokens, the logins made with them, and how often somebody may try."""
+"""Decides who may look and who may change something, by tokens and logins, and bounds how often somebody may try."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class _Watched:
 
 
 class Tapped:
-    """What is wanted of the tap, and what it has given. Thread-safe."""
+    """The pictures that are wanted of the tap, and those that it has given. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
