@@ -16,6 +16,7 @@ import msgspec
 LOOK_S = 1.0
 QUIET_LOAD = 1.0
 QUIET_CORES = 0.2
+AVERAGE_AT_START = os.getloadavg()[0]
 _BUSY_FIELDS = (0, 1, 2, 5, 6, 7)  # of /proc/stat: user, nice, system, irq, softirq, steal
 
 
@@ -30,8 +31,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """The work of others before a round. `average`: the load average over a minute, which from the second round on contains the
-    benchmark itself. `busy_cores`: cores in use over one second during which the benchmark only waited."""
+    """The work of others before a round. `average`: the load average over a minute when the benchmark was started, before it made
+    anything. `busy_cores`: cores in use over one second during which the benchmark only waited."""
 
     average: float
     busy_cores: float
@@ -53,17 +54,16 @@ def describe(distributions: tuple[str, ...], root: Path | None, others: dict[str
 
 def look() -> Load:
     """Takes a second."""
-    average = os.getloadavg()[0]
     before, began = busy_seconds(), time.monotonic()
     time.sleep(LOOK_S)
-    return Load(average=average, busy_cores=round((busy_seconds() - before) / (time.monotonic() - began), 3))
+    return Load(average=AVERAGE_AT_START, busy_cores=round((busy_seconds() - before) / (time.monotonic() - began), 3))
 
 
 def before(load: Load, *, first: bool) -> list[str]:
     """Why a round that starts under this load proves nothing; empty when the machine is quiet."""
     found = []
     if first and load.average > QUIET_LOAD:
-        found.append(f"the load average was {load.average:.1f} before the first round")
+        found.append(f"the load average was {load.average:.1f} when the benchmark was started")
     if load.busy_cores > QUIET_CORES:
         found.append(f"others used {load.busy_cores:.2f} cores before a round")
     return found
