@@ -61,6 +61,16 @@ class _Iceoryx:
     def wake(self) -> None:
         self._notifier.notify()
 
+    def wake_until_woken(self) -> None:
+        """Wake the other side again and again: what was said before it had its listener is lost."""
+        pause_s = 0.02
+        pause = self._lib.Duration.from_millis(int(pause_s * 1000))
+        for _ in range(int(PATIENCE_S / pause_s)):
+            self.wake()
+            if self._listener.timed_wait(pause):
+                return
+        raise ProcessError("iceoryx2: the other side did not come")
+
     def wait(self) -> None:
         if not self._listener.timed_wait(self._patience):
             raise ProcessError("iceoryx2: no event came")
@@ -97,7 +107,7 @@ def iceoryx2(size: int) -> Way:
     @contextmanager
     def far(place: Path, _number: int) -> Iterator[Answers]:
         end = _Iceoryx(place, near=False, size=64)
-        end.wake()
+        end.wake_until_woken()
 
         def answer() -> None:
             end.receive()
