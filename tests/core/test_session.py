@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
-from framehop.inference import OnnxSession, Run, SessionOptions, binding, load_model, onnx
+from framehop.inference import NetworkRun, OnnxSession, SessionOptions, binding, load_model, onnx
 from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.spec import ExtraInput, InputSpec
 from framehop.inference.tensors import DeviceTensor
@@ -50,7 +50,7 @@ def lent(pixels: Any) -> DeviceTensor:
     return DeviceTensor.of(onnxruntime.OrtValue.ortvalue_from_numpy(pixels), pixels.dtype)
 
 
-def numbers(runs: Sequence[Run], name: str = "same") -> list[int]:
+def numbers(runs: Sequence[NetworkRun], name: str = "same") -> list[int]:
     """The number of each picture that came back, without those that filled up a batch."""
     return [int(row.flat[0]) for run in runs for row in run.outputs[name][: run.used]]
 

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from framehop.cli import options
 from framehop.cli.commands import end_if_interrupted
-from framehop.cli.demo_report import Tally, print_next, print_report
+from framehop.cli.demo_report import DemoTally, print_next, print_report
 from framehop.cli.first_boxes import FirstBoxes
 from framehop.cli.output import console, note
 from framehop.cli.page import PageBeside, PagePlace, place_of
@@ -52,7 +52,7 @@ def demo(
         _detect(at, sources, FirstBoxes(at, streams, directory / "first.jpg"))
         with at.open(create=False) as log:
             _draw_wall(log, streams, directory / "wall.mp4")
-            print_report(Tally.of(log))
+            print_report(DemoTally.of(log))
             report = audit(log)
     print_audit(report)
     print_next(directory)

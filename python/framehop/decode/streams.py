@@ -90,7 +90,7 @@ class Stream:
         return self.answered(self.decoder.take_held()) if self.jobs else []
 
 
-class Streams:
+class VideoStreams:
     """The open decoders. Not thread-safe.
 
     Where there is no room for one more, the one that has been silent for longest gives way, and when its stream goes on it begins

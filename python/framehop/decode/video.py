@@ -20,7 +20,7 @@ from framehop.decode.decoder import (
 from framehop.decode.needs import Key, Needs, key_of
 from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
-from framehop.decode.streams import Answered, Stream, Streams
+from framehop.decode.streams import Answered, Stream, VideoStreams
 from framehop.errors import FramehopError
 from framehop.types import Need, Partition
 
@@ -41,7 +41,7 @@ class VideoFrames:
         self._options = options
         self._need = options.need
         self._pool = _core.VideoPool(threads=options.threads)
-        self._streams = Streams(options.video_bytes, self._decoder)
+        self._streams = VideoStreams(options.video_bytes, self._decoder)
         self._needs = Needs()
 
     @property

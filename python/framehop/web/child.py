@@ -10,7 +10,7 @@ import msgspec
 
 from framehop.errors import FramehopError
 from framehop.log import LogAt
-from framehop.web.server import Address, PageServer
+from framehop.web.server import PageAddress, PageServer
 
 NICE = 10  # the pipeline comes first
 
@@ -37,7 +37,7 @@ def main() -> int:
     os.nice(NICE)
     try:
         settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=PageSettings)
-        with PageServer(settings.log, Address(host=settings.host, port=settings.port)) as page:
+        with PageServer(settings.log, PageAddress(host=settings.host, port=settings.port)) as page:
             _say(PageAt(url=page.url, token=page.token))
             sys.stdin.buffer.read()
     except (FramehopError, msgspec.MsgspecError) as error:

@@ -59,7 +59,7 @@ class _Second:
         self.stages[:] = 0
 
 
-class Figures:
+class LastMinute:
     """Counts events by the second in which the log took them. Use under a lock."""
 
     def __init__(self) -> None:

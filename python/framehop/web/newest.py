@@ -9,7 +9,7 @@ from framehop.types import EventRecord
 from framehop.web.feed import Feed
 from framehop.web.live import MAX_STREAMS, LiveState
 from framehop.web.picture_tap import PictureTap
-from framehop.web.pictures import Pictures
+from framehop.web.pictures import PagePictures
 from framehop.web.tapped import Found
 
 Place = tuple[int, int]  # of a frame in its stream: epoch and seq
@@ -20,7 +20,7 @@ class Newest:
     picture of a film costs the decoding of all since its key frame, which the pipeline has done already: so those of the tap are
     taken, and those of the log only where the tap has none of now. Use in the event loop."""
 
-    def __init__(self, live: LiveState, feed: Feed, pictures: Pictures, tap: PictureTap) -> None:
+    def __init__(self, live: LiveState, feed: Feed, pictures: PagePictures, tap: PictureTap) -> None:
         self._live, self._feed, self._pictures, self._tap = live, feed, pictures, tap
         self._films: OrderedDict[str, int] = OrderedDict()  # the epochs that are known to be films, by stream
 

@@ -19,7 +19,7 @@ SIZES = (1, 2, 4, 8)  # what pictures are reduced to, in eighths of their own: t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownPicture:
     """A JPEG, and the width and height of the picture that it was made of. `film`: it had to be decoded from its key frame on."""
 
     jpeg: bytes
@@ -53,7 +53,7 @@ def frame_at(log: FrameLog, pointer: FramePointer, frame: FrameKey | None = None
     return record
 
 
-def shown(record: FrameRecord, still: Still, width: int) -> Shown:
+def shown(record: FrameRecord, still: Still, width: int) -> ShownPicture:
     """Return a JPEG that is at least `width` wide, if the picture is; 0 is its own size. Raises PictureError."""
     eighths = eighths_for(width, still.size[0])
     film = kind_of(record.meta.content_type) != JPEG
@@ -62,7 +62,7 @@ def shown(record: FrameRecord, still: Still, width: int) -> Shown:
     return _of(still, encode_jpeg(still.pixels(*_reduced(still, eighths)), quality=QUALITY), film=film)
 
 
-def boxed(still: Still, event: Event | None, width: int) -> Shown:
+def boxed(still: Still, event: Event | None, width: int) -> ShownPicture:
     """Return the picture with the boxes of its event drawn in. Raises PictureError, MissingExtraError without Pillow."""
     from framehop.sinks.draw import draw
 
@@ -82,5 +82,5 @@ def _reduced(still: Still, eighths: int) -> tuple[int, int]:
     return (0, 0) if eighths == EIGHTHS else (width * eighths // EIGHTHS, height * eighths // EIGHTHS)
 
 
-def _of(still: Still, jpeg: bytes, *, film: bool = False) -> Shown:
-    return Shown(jpeg=jpeg, width=still.size[0], height=still.size[1], film=film)
+def _of(still: Still, jpeg: bytes, *, film: bool = False) -> ShownPicture:
+    return ShownPicture(jpeg=jpeg, width=still.size[0], height=still.size[1], film=film)

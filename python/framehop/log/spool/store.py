@@ -20,7 +20,7 @@ from framehop.log.embedded.writer import EmbeddedWriter
 from framehop.log.spool import rows as spool_rows
 from framehop.log.spool.behind import Place
 from framehop.log.spool.options import SpoolOptions
-from framehop.log.spool.rows import Epoch, Run
+from framehop.log.spool.rows import Epoch, WaitingRun
 from framehop.log.spool.slots import Slot
 from framehop.log.sqlite import connect, rows, transaction, translated
 from framehop.protocols import Ack, Backlog
@@ -101,12 +101,12 @@ class SpoolStore:
     def delivered(self, epoch: Epoch, up_to: int, place: Place) -> None:
         """Remove the frames that the log has; `place`: where the next ones will lie."""
         with self._changed() as db:
-            gone = spool_rows.delete_run(db, Run(epoch=epoch, first=0, last=up_to))
+            gone = spool_rows.delete_run(db, WaitingRun(epoch=epoch, first=0, last=up_to))
             spool_rows.keep_place(db, epoch, place)
         self._forget(gone)
         self._drop_segments()
 
-    def drop_oldest(self, sent: Mapping[Epoch, int], reason: str) -> list[Run]:
+    def drop_oldest(self, sent: Mapping[Epoch, int], reason: str) -> list[WaitingRun]:
         """Drop the oldest groups of pictures and note their gaps. `sent`: by epoch, the last frame that is on its way."""
         with self._changed() as db:
             runs = spool_rows.oldest_groups(db, sent)
@@ -138,7 +138,7 @@ class SpoolStore:
 
     # ---- places, gaps, looks
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[WaitingRun]:
         """Return what waits, by epoch."""
         with self._opened() as db:
             return spool_rows.backlog(db)
@@ -155,7 +155,7 @@ class SpoolStore:
         with self._changed() as db:
             spool_rows.forget_place(db, epoch)
 
-    def gaps(self) -> list[tuple[int, str, Run]]:
+    def gaps(self) -> list[tuple[int, str, WaitingRun]]:
         """Return the gaps that the log has not been told, with their numbers and reasons."""
         with self._opened() as db:
             return spool_rows.noted_gaps(db)

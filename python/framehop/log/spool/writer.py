@@ -19,7 +19,7 @@ from framehop.errors import (
 )
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import LogBehind, OpenLog
-from framehop.log.spool.drain import Drain
+from framehop.log.spool.drain import SpoolDrain
 from framehop.log.spool.keeper import Keeper
 from framehop.log.spool.lane import Lane
 from framehop.log.spool.opening import Opening
@@ -68,7 +68,7 @@ class SpoolingWriter:
             self._streams.close()
             raise
         self._opening = Opening(behind, self._opened)
-        self._drain = Drain(self._ways, stores.orphans, Allowance(options.drain_bytes_per_s))
+        self._drain = SpoolDrain(self._ways, stores.orphans, Allowance(options.drain_bytes_per_s))
         self._keeper = Keeper(self._ways)
 
     def _opened(self, log: OpenLog) -> None:

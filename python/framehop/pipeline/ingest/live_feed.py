@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, SourceAwayError
-from framehop.pipeline.ingest.feed import Feed
+from framehop.pipeline.ingest.feed import SourceFeed
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent
 from framehop.pipeline.ingest.retrying import Retrying
 from framehop.protocols import FrameWriter, LiveSource, Picture, Source
@@ -31,13 +31,13 @@ def feed_of(
     clock: Clock,
     stop: StopEvent,
     run_since_us: int | None = None,
-) -> Feed:
+) -> SourceFeed:
     """Return what reads `source`."""
-    kind = LiveFeed if isinstance(source, LiveSource) else Feed
+    kind = LiveFeed if isinstance(source, LiveSource) else SourceFeed
     return kind(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
 
 
-class LiveFeed(Feed):
+class LiveFeed(SourceFeed):
     """A Feed that never gives up a source that is away. Frames that were not seen are not made up: the next epoch begins at a key
     frame."""
 

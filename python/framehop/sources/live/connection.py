@@ -33,7 +33,7 @@ MOST_CHANGES, CHANGES_S = 8, 60.0
 TOO_OFTEN = "pictures of yet another size or rate"
 
 
-class Connection:
+class LiveConnection:
     """An open connection. Use it from one thread, as FFmpeg waits there; `facts` may be read from any.
 
     Every wait inside FFmpeg ends by itself: after `open_s` while it connects, after `stall_s` later."""
