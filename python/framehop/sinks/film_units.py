@@ -47,9 +47,9 @@ def _metas_since_key_frame(log: FrameLog, wanted: FrameMeta) -> list[FrameMeta]:
     for within_us in LOOKS_US:
         found = log.look_back(pointer.topic_partition, pointer.offset + 1, within_us)
         metas = [meta for meta in found if _same_film(meta, wanted)][-LONGEST_GROUP:]
-        for place in reversed(range(len(metas))):
-            if may_begin(metas[place], wanted.captured_us):
-                return metas[place:]
+        for index in reversed(range(len(metas))):
+            if may_begin(metas[index], wanted.captured_us):
+                return metas[index:]
     return [wanted]
 
 

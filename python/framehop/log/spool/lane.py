@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from framehop.account import IngestAccount
 from framehop.errors import FramehopError
-from framehop.log.spool.behind import Place
 from framehop.log.spool.rows import Epoch
 from framehop.log.spool.store import SpoolStore
 from framehop.protocols import Ack
-from framehop.types import Frame
+from framehop.types import Frame, Place
 
 SLOW_S = 1.0  # a healthy log acknowledges within milliseconds
 PATIENCE_S = 1.0  # how long a source waits for room in the log's queue before its stream goes to disk

@@ -6,11 +6,11 @@ import logging
 import time
 
 from framehop.errors import FramehopError, LogAccessError, LogUnavailableError
-from framehop.log.spool.behind import Link, Place
+from framehop.log.spool.behind import Link
 from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
-from framehop.types import Gap
+from framehop.types import Gap, Place
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,8 @@ from typing import Any
 import apsw
 
 from framehop.log.embedded.frame_rows import SELECTED
-from framehop.log.spool.behind import Place
 from framehop.log.sqlite import row, rows
-from framehop.types import Partition
+from framehop.types import Partition, Place
 
 Epoch = tuple[str, int]  # stream, epoch
 

@@ -12,20 +12,19 @@ import apsw
 from framehop.errors import FramehopError
 from framehop.log.embedded.disk_usage import usage
 from framehop.log.embedded.embedded_log import EmbeddedLog
-from framehop.log.embedded.frame_rows import meta_of, place_of
+from framehop.log.embedded.frame_rows import address_of, meta_of
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
 from framehop.log.embedded.segments import read_cold
 from framehop.log.embedded.writer import EmbeddedWriter
 from framehop.log.spool import rows as spool_rows
-from framehop.log.spool.behind import Place
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.rows import Epoch, WaitingRun
 from framehop.log.spool.slots import Slot
 from framehop.log.sqlite import connect, rows, transaction, translated
 from framehop.protocols import Ack, Backlog
 from framehop.timing import now_us
-from framehop.types import Frame, FrameMeta
+from framehop.types import Frame, FrameMeta, Place
 
 SEGMENT_BYTES = 16 << 20
 SHARE = 16  # the spool shrinks by whole segments, so that one of them is a small part of it
@@ -93,9 +92,9 @@ class SpoolStore:
             yield self._frame(row)
 
     def _frame(self, row: tuple[Any, ...]) -> Frame:
-        meta, place = meta_of(row), place_of(row)
+        meta, address = meta_of(row), address_of(row)
         with translated(self._paths.frames):
-            payload = read_cold(self._paths.segment(place.segment), place.position, meta.payload_bytes)
+            payload = read_cold(self._paths.segment(address.segment), address.position, meta.payload_bytes)
         return _frame_of(meta, payload)
 
     def delivered(self, epoch: Epoch, up_to: int, place: Place) -> None:
