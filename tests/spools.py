@@ -163,7 +163,7 @@ class MemoryBehind:
 
 
 def kinds(acks: list[Ack]) -> list[str]:
-    """Where each acknowledged frame was."""
+    """Return where each acknowledged frame was."""
     return ["spool" if ack.spooled else "log" for ack in acks]
 
 

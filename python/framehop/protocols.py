@@ -388,8 +388,8 @@ class ListedSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
-    """What a live source is sending. `codec`: such as `h264`; `width`, `height`: in pixels; `rate`: pictures per second as it
-    declares them. Whatever is not known is empty or 0."""
+    """The description of what a live source is sending. `codec`: such as `h264`; `width`, `height`: in pixels; `rate`: pictures per
+    second as it declares them. Whatever is not known is empty or 0."""
 
     codec: str = ""
     width: int = 0
@@ -403,7 +403,7 @@ class LiveSource(Protocol):
 
     @property
     def facts(self) -> SourceFacts:
-        """What it sends, as far as that is known. May be read from any thread."""
+        """The description of what the source sends, as far as that is known. May be read from any thread."""
 
     def follow(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
         """Connect, and yield pictures until `stopped` returns True; it is asked several times a second. The first picture `begins`.

@@ -299,7 +299,7 @@ def test_a_place_that_the_log_has_not_is_moved_into_it(log: FrameLog) -> None:
 
 
 def test_the_frames_before_a_place_can_be_looked_at(log: FrameLog) -> None:
-    """Also while the group is being given its partitions."""
+    """They can be looked at while the group is being given its partitions, too."""
     found: list[FrameMeta] = []
 
     def begin(partition: Partition, tenure: Tenure) -> int:

@@ -46,7 +46,7 @@ def echo(*, first: int | str = "N", kind: int = FLOAT) -> bytes:
 
 
 def lent(pixels: Any) -> DeviceTensor:
-    """The same memory, as another library hands it over."""
+    """Hand the same memory over as another library does."""
     return DeviceTensor.of(onnxruntime.OrtValue.ortvalue_from_numpy(pixels), pixels.dtype)
 
 

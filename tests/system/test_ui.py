@@ -226,7 +226,7 @@ def test_an_address_that_is_none_is_refused() -> None:
 
 @pytest.mark.parametrize("words", [["ui"], ["run", "testsrc", "--ui"]])
 def test_a_missing_extra_is_named(house: House, words: list[str]) -> None:
-    """Before anything starts, and by those that need it alone."""
+    """It is named before anything starts, and only by commands that need it."""
     program = "import sys; sys.modules['uvicorn'] = None; from framehop.cli import main; main()"
     command = [sys.executable, "-c", program, *words, "--log", str(house.log)]
     done = subprocess.run(command, env=house.env, capture_output=True, text=True, timeout=60, check=False)

@@ -114,7 +114,7 @@ def test_a_picture_above_the_cap_is_not_opened(ring: _core.Ring) -> None:
 def test_a_slot_carries_the_name_of_what_is_opened(
     gate: MotionGate, ring: _core.Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If that kills the worker, the supervisor knows which picture did."""
+    """The supervisor knows from it which picture has killed the worker."""
     free: list[int] = []
     monkeypatch.setattr(_core, "read_jpeg_header", lambda _data: free.append(ring.free_slots()))
     with pytest.raises(AttributeError):

@@ -65,7 +65,7 @@ def test_events_wait_until_the_index_takes_them(index: EventIndex, intake: Event
 def test_events_that_are_too_many_to_wait_are_read_again(
     index: EventIndex, intake: EventHandout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And those before and behind them too, as the index was never complete."""
+    """The events before and behind them are read again too, as the index was never complete."""
     monkeypatch.setattr(taking, "MAX_WAITING", 3)
     intake.begin()
     with pytest.MonkeyPatch.context() as patch:

@@ -42,7 +42,7 @@ def worker(tmp_path: Path) -> Iterator[TapWorker]:
 
 
 class Page:
-    """What the page has of a tap. `rings`: where the pipelines' rings are. `held`: the pictures that the tap has leased. `encoded`:
+    """The page's side of a tap. `rings`: where the pipelines' rings are. `held`: the pictures that the tap has leased. `encoded`:
     how many it has encoded."""
 
     def __init__(self, *rings: str) -> None:
@@ -115,7 +115,7 @@ def page_of(*rings: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
 
 def test_a_picture_is_shown_with_the_event_that_the_log_has(worker: TapWorker, page: Page) -> None:
-    """What the tap hears has no track ids yet."""
+    """The event that the tap hears has no track ids yet."""
     event = page.take(worker, 3)
     assert page.look() is None, "the log does not have its event yet"
     tracked = replace(event, last_track_id=7)
@@ -183,7 +183,7 @@ def test_pictures_that_are_too_small_are_left_to_the_log(worker: TapWorker, page
 
 
 def test_a_picture_is_reduced_for_who_wants_it_largest(worker: TapWorker, page: Page) -> None:
-    """And is not given to who asks for a larger one meanwhile."""
+    """Nobody who asks for a larger one meanwhile is given it."""
     worker.source = (WIDTH, HEIGHT)
     for widths, shown in (((WIDTH // 8,), WIDTH // 8), ((WIDTH // 8, WIDTH // 2), WIDTH // 2)):
         for width in widths:

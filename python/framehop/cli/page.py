@@ -22,7 +22,7 @@ END_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOptions:
-    """Where the page is to be. `port`: None for the usual one or the next that is free."""
+    """The address that the page is to have. `port`: None for the usual one or the next that is free."""
 
     host: str = LOOPBACK
     port: int | None = None

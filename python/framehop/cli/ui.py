@@ -18,7 +18,7 @@ from framehop.pipeline.stop import stop_on_signals
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the page is. `token`: made for it, empty if there is none or it came from a file."""
+    """The address of the page. `token`: made for it, empty if there is none or it came from a file."""
 
     url: str
     token: str

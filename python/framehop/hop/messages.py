@@ -37,7 +37,8 @@ _ENCODINGS: dict[int, Encoding] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What is said of a frame. `number`, `skipped`: of its session, as ReceivedFrame has them. `stride`: bytes, 0 for a JPEG."""
+    """The description of a frame in a message. `number`, `skipped`: of its session, as ReceivedFrame has them. `stride`: bytes, 0
+    for a JPEG."""
 
     session: int
     number: int

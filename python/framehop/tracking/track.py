@@ -13,7 +13,7 @@ STRONG = 0.5  # from this score on a box may begin a track
 
 
 class Observation(NamedTuple):
-    """Where the object was at a time of the tracker's clock. They are ordered by time, then by seq."""
+    """The box of the object at a time of the tracker's clock. Observations are ordered by time, then by seq."""
 
     at_us: int
     seq: int

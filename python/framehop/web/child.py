@@ -16,7 +16,7 @@ NICE = 10  # the pipeline comes first
 
 
 class PageSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process is told on its standard input: one line, as a log's settings may hold passwords."""
+    """The settings that the process reads on its standard input: one line, as a log's settings may hold passwords."""
 
     log: LogAt
     host: str
@@ -24,7 +24,8 @@ class PageSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageAt(msgspec.Struct, frozen=True, kw_only=True):
-    """What it says on its standard output, once: where the page is, with the token that was made for it, or why there is none."""
+    """The one line that the process writes on its standard output: where the page is, with the token that was made for it, or why
+    there is none."""
 
     url: str = ""
     token: str = ""

@@ -89,7 +89,7 @@ class Desk:
 
     @property
     def error(self) -> str:
-        """Why the log cannot be read now; empty if it can."""
+        """The reason why the log cannot be read now; empty if it can."""
         return self.follower.error
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ class Follower:
 
     @property
     def error(self) -> str:
-        """Why the log cannot be read now; empty if it can."""
+        """The reason why the log cannot be read now; empty if it can."""
         return self._error
 
     @property
@@ -74,7 +74,7 @@ class Follower:
 
     @property
     def opened(self) -> int:
-        """How often the log was opened. What was read before the last time may be of another log under its name."""
+        """The number of times that the log was opened. What was read before the last time may be of another log under its name."""
         return self._opens
 
     def close(self) -> None:

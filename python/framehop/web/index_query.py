@@ -37,7 +37,7 @@ ORDER BY captured_us DESC, event DESC LIMIT 1 OFFSET ?
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is looked for: any of `streams` and any of `labels`, if they are named, with one object of at least `min_confidence`.
+    """A query for events: any of `streams` and any of `labels`, if they are named, with one object of at least `min_confidence`.
     `from_us`, `to_us`: captured since then, and before then. `cursor`: of the page before."""
 
     streams: tuple[str, ...] = ()

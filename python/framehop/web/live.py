@@ -1,4 +1,4 @@
-"""What is known of each stream from its events alone, in memory and of bounded size."""
+"""Keeps what is known of each stream from its events alone, in memory and of bounded size."""
 
 from __future__ import annotations
 

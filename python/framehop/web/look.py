@@ -20,7 +20,7 @@ SHARE = 0.2  # of its time that a look may take: a slow one is made less often
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastLook(Generic[T]):
-    """What was seen last. `age_s`: how long ago, None if nothing was seen yet. `error`: why there is nothing newer."""
+    """The value that was seen last. `age_s`: how long ago, None if nothing was seen yet. `error`: why there is nothing newer."""
 
     value: T
     age_s: float | None

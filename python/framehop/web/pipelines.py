@@ -1,4 +1,4 @@
-"""What the pipelines of this host that work on the page's log say of themselves."""
+"""Asks the pipelines of this host that work on the page's log for their state."""
 
 from __future__ import annotations
 

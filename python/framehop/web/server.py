@@ -28,8 +28,8 @@ GRACE_S = 1  # what requests under way may take at the end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageAddress:
-    """Where the page is served. `port`: 0 for any that is free, None for PORT or the next free one. `tokens`: none for everybody
-    on loopback; on another address one to look is made then."""
+    """The address at which the page is served. `port`: 0 for any that is free, None for PORT or the next free one. `tokens`: none
+    for everybody on loopback; on another address one to look is made then."""
 
     host: str = LOOPBACK
     port: int | None = None

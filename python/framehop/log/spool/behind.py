@@ -73,7 +73,7 @@ class LogBehind(Protocol):
     def url(self) -> str: ...
     @property
     def patience_s(self) -> float:
-        """How long a source that can wait waits for the log at the start."""
+        """The time that a source which can wait waits for the log at the start."""
 
     def book(self) -> Book: ...
     def open(self) -> OpenLog:

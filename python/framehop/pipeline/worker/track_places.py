@@ -1,4 +1,4 @@
-"""Where in the log the events lie that a stream's tracker follows from."""
+"""Keeps the offsets of the events from which a stream's tracker follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of the tracks of one partition in one tenure."""
+"""Keeps the tracks of one partition in one tenure."""
 
 from __future__ import annotations
 

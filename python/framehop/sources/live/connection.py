@@ -62,7 +62,7 @@ class LiveConnection:
 
     @property
     def doubt(self) -> str:
-        """Why the camera's clock is not believed; empty while nothing is wrong with it."""
+        """The reason why the camera's clock is not believed; empty while nothing is wrong with it."""
         return self._clock.doubt
 
     def pictures(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
@@ -189,7 +189,7 @@ def _told(packet: VideoPacket) -> _Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Moment:
-    """When a picture is: on the screen, by the camera's clock if that is believed, by ours, and in a recording."""
+    """The times of a picture: on the screen, by the camera's clock if that is believed, by ours, and in a recording."""
 
     pts_us: int | None
     by_camera_us: int | None
@@ -198,7 +198,7 @@ class _Moment:
 
 
 class _Epoch:
-    """What holds for one epoch: the shape of its pictures, whose clock tells the time, and their times."""
+    """The state of one epoch: the shape of its pictures, whose clock tells the time, and their times."""
 
     def __init__(self, shape: Shape, clock: CameraClock) -> None:
         self._shape = shape
