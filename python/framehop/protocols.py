@@ -35,6 +35,7 @@ Delivery = Literal["at-least-once", "exactly-once"]
 PartitionsCallback = Callable[[frozenset[Partition]], None]
 OtherCallback = Callable[[FramePointer], None]
 ProgressCallback = Callable[[int, int], None]  # done, total
+SINCE_MARGIN_US = 60_000_000  # events that a log took so much earlier may be among those that it gives since a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

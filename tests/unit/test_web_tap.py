@@ -235,7 +235,7 @@ def test_one_that_ends_beside_another_is_noticed(
     worker: TapWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its descriptor stays readable: who goes on to wait for it never sleeps again."""
-    monkeypatch.setattr(tap_thread, "LOOK_S", 600.0)
+    monkeypatch.setattr(tap_thread, "RINGS_LOOK_S", 600.0)
     other = TapWorker(tmp_path / "ring-1.sock")
     with page_of(worker.path, other.path, monkeypatch=monkeypatch) as page:
         page.take(other, 1)
@@ -248,7 +248,7 @@ def test_one_that_ends_beside_another_is_noticed(
 def test_another_pipeline_is_found_while_one_is_tapped(
     worker: TapWorker, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tap_thread, "LOOK_S", 0.0)
+    monkeypatch.setattr(tap_thread, "RINGS_LOOK_S", 0.0)
     page.take(worker, 1)
     other = TapWorker(tmp_path / "ring-1.sock")
     page.rings.append(other.path)

@@ -16,7 +16,7 @@ from framehop.pipeline.wake import Wake, readable
 logger = logging.getLogger(__name__)
 
 AGAIN_S = 2.0  # where there is no pipeline, or it has ended
-LOOK_S = 5.0  # between two looks whether there are other rings now
+RINGS_LOOK_S = 5.0  # between two looks whether there are other rings now
 SHARE = 0.1  # of its time that these looks may take: no pictures are taken meanwhile, and a stopped pipeline takes three seconds
 SLEEP_S = 0.5
 DESCRIPTORS = 32  # libzmq aborts a process that has none left
@@ -87,7 +87,7 @@ class TapThread:
     def _tap(self, rings: list[str]) -> None:
         """Take pictures until none are wanted any more, or these are not the rings any more."""
         need_descriptors(DESCRIPTORS, "a tap")
-        look_s = time.monotonic() + LOOK_S
+        look_s = time.monotonic() + RINGS_LOOK_S
         with Tap(rings) as tap:
             while tap.alive and (streams := self._wishes.streams()):
                 tap.listen_only(streams)
@@ -97,7 +97,7 @@ class TapThread:
                     if sorted(self._rings()) != sorted(rings):
                         return
                     took_s = time.monotonic() - began_s
-                    look_s = time.monotonic() + max(LOOK_S, took_s / SHARE)
+                    look_s = time.monotonic() + max(RINGS_LOOK_S, took_s / SHARE)
 
     def _take(self, tap: Tap) -> bool:
         """Take what has come, up to one picture."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from framehop import _core
+from framehop.budgets import GROUP_S
 from framehop.content import VIDEO, kind_of
 from framehop.errors import CorruptPictureError, UnsupportedPictureError
 from framehop.protocols import FrameLog
@@ -12,7 +13,7 @@ from framehop.sinks.film_decoder import WHY, FilmDecoder, Still
 from framehop.types import FrameKey, FrameMeta
 
 LONGEST_GROUP = 4096  # units that are decoded at most to show one picture
-LONGEST_GROUP_US = 60_000_000
+LONGEST_GROUP_US = int(GROUP_S * 1e6)
 AHEAD = 64  # units after a picture that may be shown before it: twice what any stream reorders
 
 

@@ -22,7 +22,7 @@ POLL_S = 0.25
 BATCH = 256
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
-CLOSE_S = 2.0
+FOLLOWER_CLOSE_S = 2.0
 SILENT_S = 5.0  # a log that gives nothing for so long is asked whether it is there
 
 
@@ -81,7 +81,7 @@ class Follower:
         """End the thread, but do not wait long for a broker that does not answer. Closing twice is harmless."""
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join(CLOSE_S)
+            self._thread.join(FOLLOWER_CLOSE_S)
 
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from framehop.protocols import FrameLog
 from framehop.types import Event, FrameKey, FramePointer
 from framehop.web.pool import Pool
-from framehop.web.reels import IDLE_S, Reels
+from framehop.web.reels import REEL_IDLE_S, Reels
 from framehop.web.stills import ShownPicture, boxed, eighths_for, shown, still_of
 from framehop.web.units import units_after
 
@@ -100,7 +100,7 @@ class PagePictures:
         """Have films let go once nobody looks at them, without a thread of its own for it."""
         self._sweep = None
         if self._reels.sweep():
-            self._sweep = asyncio.get_running_loop().call_later(IDLE_S, self._sweep_later)
+            self._sweep = asyncio.get_running_loop().call_later(REEL_IDLE_S, self._sweep_later)
 
     def _keep(self, key: _Key, made: ShownPicture) -> None:
         self._kept[key] = made

@@ -14,7 +14,7 @@ from framehop.types import FrameRecord
 SHARDS = 4  # films of different shards are decoded side by side
 SHARD_BYTES = 256 << 20
 SHARD_FILMS = 16
-IDLE_S = 15.0  # a decoder holds pictures, which is no use when nobody has looked for so long
+REEL_IDLE_S = 15.0  # a decoder holds pictures, which is no use when nobody has looked for so long
 
 
 class Reels:
@@ -52,7 +52,7 @@ class _Shard:
     def sweep(self) -> bool:
         if self._lock.acquire(blocking=False):  # whoever holds it looks just now
             try:
-                if self._used_s < time.monotonic() - IDLE_S:
+                if self._used_s < time.monotonic() - REEL_IDLE_S:
                     self._log = self._pictures = None
             finally:
                 self._lock.release()

@@ -9,14 +9,13 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from framehop.budgets import LOG_LOOK_CLOSE_S
 from framehop.errors import LogUnavailableError
 from framehop.pipeline.wake import Wake
 from framehop.protocols import GroupAdmin
 from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
-
-CLOSE_S = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +102,11 @@ class GroupProgress:
         self.stalled = stalled
 
     def close(self) -> None:
-        """End the thread, but do not wait longer than CLOSE_S for a look under way."""
+        """End the thread, but do not wait longer than LOG_LOOK_CLOSE_S for a look under way."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join(CLOSE_S)
+        self._thread.join(LOG_LOOK_CLOSE_S)
         self._wake.close()
 
     def __enter__(self) -> Self:

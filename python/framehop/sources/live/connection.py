@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from framehop.budgets import GROUP_S
 from framehop.errors import SourceAwayError, SourceError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.container import (
@@ -26,7 +27,7 @@ from framehop.sources.live.screen_times import ScreenTimes
 from framehop.sources.units import VideoPacket
 from framehop.timing import now_us
 
-KEYFRAME_S = 60.0  # longer than the groups of pictures of any camera
+KEYFRAME_S = GROUP_S
 # A camera that is set to another size does so once. More changes are a fault, and each costs an epoch, which begins when all
 # before it is in the log.
 MOST_CHANGES, CHANGES_S = 8, 60.0
