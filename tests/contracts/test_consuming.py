@@ -49,7 +49,7 @@ def test_latest_starts_behind_what_is_there(log: FrameLog) -> None:
 
 @pytest.mark.parametrize(
     "store", UNIQUE
-)  # Kafka shares out what has come, whatever that is: see tests/unit/test_kafka_intake.py
+)  # Kafka shares out what has come, whatever that is: see tests/unit/test_kafka_handoff.py
 def test_a_poll_is_shared_among_partitions(log: FrameLog) -> None:
     with log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "flood", 200)
