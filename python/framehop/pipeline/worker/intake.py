@@ -82,7 +82,7 @@ class Intake:
             return None
         from framehop.pipeline.worker.motion_gate import MotionGate  # loads NumPy
 
-        return MotionGate(settings.motion, self._ring, self._decoders.inter_coded, max_pixels=settings.max_pixels)
+        return MotionGate(settings.motion, self._ring, self._decoders)
 
     def run(self) -> None:
         with self._in_flight.failing(), ExitStack() as opened:
