@@ -20,17 +20,6 @@ from tests.spools import MIB, SIZE, MemoryBehind, all_acknowledged, check_log, g
 from tests.waiting import until
 
 
-@pytest.fixture
-def log() -> Iterator[MemoryLog]:
-    with MemoryLog() as opened:
-        yield opened
-
-
-@pytest.fixture
-def behind(log: MemoryLog) -> MemoryBehind:
-    return MemoryBehind(log)
-
-
 @pytest.mark.parametrize("key_every", [1, 5], ids=["pictures", "groups of pictures"])
 def test_a_full_spool_drops_whole_groups_from_the_oldest(
     behind: MemoryBehind, log: MemoryLog, tmp_path: Path, caplog: pytest.LogCaptureFixture, key_every: int

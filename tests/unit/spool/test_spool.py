@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,6 @@ from framehop.types import Frame, FramePointer, StreamState
 from tests.logs import TIMEOUT_S, make_frame
 from tests.spools import FITS, MIB, MemoryBehind, all_acknowledged, check_log, give, kinds, opened
 from tests.waiting import until
-
-
-@pytest.fixture
-def log() -> Iterator[MemoryLog]:
-    with MemoryLog() as opened:
-        yield opened
-
-
-@pytest.fixture
-def behind(log: MemoryLog) -> MemoryBehind:
-    return MemoryBehind(log)
 
 
 def test_a_log_that_is_there_gets_everything_at_once(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,17 +18,6 @@ from framehop.types import Partition, Place, StreamState
 from tests.logs import TIMEOUT_S, make_frame
 from tests.spools import MIB, SIZE, MemoryBehind, all_acknowledged, check_log, give, opened
 from tests.waiting import until
-
-
-@pytest.fixture
-def log() -> Iterator[MemoryLog]:
-    with MemoryLog() as opened:
-        yield opened
-
-
-@pytest.fixture
-def behind(log: MemoryLog) -> MemoryBehind:
-    return MemoryBehind(log)
 
 
 def test_cameras_go_on_beside_a_spool_that_is_damaged(

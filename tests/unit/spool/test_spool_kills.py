@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.system
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CAMERAS = 3
 ROUNDS = 3
 
@@ -38,12 +37,6 @@ with behind.writer(Path(sys.argv[1])) as writer:
             said = f"{frame.key}\\n".encode()
             writer.append(frame, lambda ack, said=said: os.write(1, said))
 """
-
-
-@pytest.fixture
-def log() -> Iterator[MemoryLog]:
-    with MemoryLog() as opened:
-        yield opened
 
 
 def killed(root: Path, after: int) -> list[str]:
