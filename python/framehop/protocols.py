@@ -222,10 +222,6 @@ class ConsumableLog(Protocol):
         to an older one. `on_revoke`: a partition is about to go to another member; finish or drop what is in flight, commit,
         return."""
 
-    def look_back(self, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
-        """Iterate over the frames of `partition` before `offset`, oldest first and without pictures, as far as the log took them at
-        most `within_us` before the last of them."""
-
     def members(self, group: str, count: int) -> list[str]:
         """Return names for `count` workers of this host in `group`. They are nobody else's until the log is closed."""
 
@@ -262,6 +258,10 @@ class FrameArchive(Protocol):
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         """Iterate over all frames now in the log, without pictures, by partition and then offset. `on_other` is called with the
         place of each record that is no frame."""
+
+    def look_back(self, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
+        """Iterate over the frames of `partition` before `offset`, oldest first and without pictures, as far as the log took them at
+        most `within_us` before the last of them."""
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         """Read one frame; None when retention has removed it."""

@@ -13,7 +13,7 @@ from framehop.cli.invocation import command, typed
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import out
 from framehop.pipeline.object_counts import ByStream, ObjectCount, add
-from framehop.protocols import FrameLog
+from framehop.protocols import EventLog
 from framehop.types import parse_rfc3339
 
 STAGES = ("append", "log", "decode", "hop", "wait", "preprocess", "infer", "postprocess", "total")
@@ -35,7 +35,7 @@ class DemoTally:
     ended_us: int = 0
 
     @classmethod
-    def of(cls, log: FrameLog) -> DemoTally:
+    def of(cls, log: EventLog) -> DemoTally:
         tally = cls()
         with log.events() as reader:
             for record in reader:

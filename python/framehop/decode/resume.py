@@ -20,7 +20,7 @@ MAX_GROUP_US = int(GROUP_S * 1e6)
 MAX_KEYS = 1 << 14  # above the frames that are in flight at once: reached only if a stream's time stamps never rise
 _METADATA = re.compile(r"v1:([0-9]{1,18})(?:;.*)?")  # behind a semicolon lies what others keep; see worker/tracks.py
 
-# The frames of a partition before an offset, of so many microseconds; see ConsumableLog.look_back.
+# The frames of a partition before an offset, of so many microseconds; see FrameArchive.look_back.
 LookBack = Callable[[Partition, int, int], Iterable[FrameMeta]]
 
 

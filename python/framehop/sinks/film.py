@@ -8,7 +8,7 @@ from framehop import _core
 from framehop.budgets import GROUP_S
 from framehop.content import VIDEO, kind_of
 from framehop.errors import CorruptPictureError, UnsupportedPictureError
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film_decoder import WHY, FilmDecoder, Still
 from framehop.types import FrameKey, FrameMeta
 
@@ -17,7 +17,7 @@ LONGEST_GROUP_US = int(GROUP_S * 1e6)
 AHEAD = 64  # units after a picture that may be shown before it: twice what any stream reorders
 
 
-def film_picture(log: FrameLog, meta: FrameMeta) -> Still:
+def film_picture(log: FrameArchive, meta: FrameMeta) -> Still:
     """Return the picture of one frame of a film. Raises PictureError when it cannot be decoded."""
     if not _core.VIDEO:
         raise UnsupportedPictureError("this build of framehop decodes no video; see framehop doctor")
@@ -36,7 +36,7 @@ class Film:
     """The access units of one epoch. Its pictures may be asked for in any order; about in that of the screen each unit is read and
     decoded once. Use from one thread."""
 
-    def __init__(self, log: FrameLog, frames: Sequence[FrameMeta]) -> None:
+    def __init__(self, log: FrameArchive, frames: Sequence[FrameMeta]) -> None:
         """`frames`: in the order of the log, all of one stream and epoch."""
         first: dict[FrameKey, FrameMeta] = {}
         for meta in frames:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.types import Event, FrameKey, FramePointer
 from framehop.web.pool import Pool
 from framehop.web.reels import REEL_IDLE_S, Reels
@@ -36,7 +36,7 @@ class PagePictures:
     def __init__(
         self,
         pool: Pool,
-        log: Callable[[], FrameLog],
+        log: Callable[[], FrameArchive],
         opened: Callable[[], int],
         event_of: Callable[[str], Event | None],
     ) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 import zlib
 
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film_decoder import Still
 from framehop.sinks.pictures import Pictures
 from framehop.types import FrameRecord
@@ -23,7 +23,7 @@ class Reels:
     def __init__(self) -> None:
         self._shards = [_Shard() for _ in range(SHARDS)]
 
-    def still(self, log: FrameLog, record: FrameRecord) -> Still:
+    def still(self, log: FrameArchive, record: FrameRecord) -> Still:
         """Return the picture of a frame that was read from `log`. Raises PictureError, LogError."""
         return self._shards[zlib.crc32(record.meta.key.stream.encode()) % SHARDS].still(log, record)
 
@@ -38,11 +38,11 @@ class _Shard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._log: FrameLog | None = None
+        self._log: FrameArchive | None = None
         self._pictures: Pictures | None = None
         self._used_s = 0.0
 
-    def still(self, log: FrameLog, record: FrameRecord) -> Still:
+    def still(self, log: FrameArchive, record: FrameRecord) -> Still:
         with self._lock:
             self._used_s = time.monotonic()
             if self._pictures is None or self._log is not log:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from framehop._core import encode_jpeg
 from framehop.content import JPEG, kind_of
 from framehop.errors import UnsupportedPictureError
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film_decoder import JpegStill, Still
 from framehop.types import Event, FrameKey, FramePointer, FrameRecord
 from framehop.web.errors import ApiError
@@ -29,7 +29,7 @@ class ShownPicture:
 
 
 def still_of(
-    log: FrameLog, pointer: FramePointer, reels: Reels, frame: FrameKey | None = None
+    log: FrameArchive, pointer: FramePointer, reels: Reels, frame: FrameKey | None = None
 ) -> tuple[FrameRecord, Still]:
     """Read a frame's picture. `frame`: which one it has to be; None for whatever is there. Raises ApiError (410) when it is no
     longer in the log, PictureError when it cannot be shown."""
@@ -39,7 +39,7 @@ def still_of(
     return record, reels.still(log, record)
 
 
-def frame_at(log: FrameLog, pointer: FramePointer, frame: FrameKey | None = None) -> FrameRecord:
+def frame_at(log: FrameArchive, pointer: FramePointer, frame: FrameKey | None = None) -> FrameRecord:
     """Read a frame that has its bytes; see still_of."""
     record = log.read_frame(pointer)
     if record is None:
