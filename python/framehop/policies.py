@@ -71,7 +71,7 @@ class Policy:
 
     @property
     def waits(self) -> bool:
-        """Whether it judges a frame when its turn comes, and not by the frame alone."""
+        """Whether the policy judges a frame when its turn comes, and not by the frame alone."""
         return self.kind in {"latest", "max_age_ms"}
 
     def __str__(self) -> str:

@@ -72,5 +72,5 @@ def _answers(
 
 
 def works(reports: Iterable[PipelineReport]) -> list[PipelineReport]:
-    """Return those that detect."""
+    """Return the reports of pipelines that detect."""
     return [report for report in reports if report.publication.kind != "ingest"]

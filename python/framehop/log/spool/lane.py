@@ -95,12 +95,12 @@ class Lane:
 
     @property
     def done(self) -> bool:
-        """Whether every frame is in the log, or accounted for."""
+        """Whether every frame of the lane is in the log, or accounted for."""
         return self.caught_up and not self.flights and not self.waiting
 
     @property
     def settled(self) -> bool:
-        """Whether, on top of that, nothing of it is in the store or on its way there."""
+        """Whether the lane is done, and no frame of it is in the store or on its way there."""
         return self.done and (self.store is None or (self.given == self.kept and not self.stored))
 
     @property

@@ -283,7 +283,7 @@ class Ways:
 
 
 def _lacks_means(error: FramehopError) -> bool:
-    """Return whether it is this process that cannot read, and not the disk that cannot be read."""
+    """Return whether this process lacks descriptors or memory to read the disk, while the disk itself may be well."""
     cause = error.__cause__
     no_descriptor = isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}
     return no_descriptor or is_out_of_memory(error)

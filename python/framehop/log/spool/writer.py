@@ -50,7 +50,7 @@ class SpoolingWriter:
     Its frames are acknowledged once either has them. `close` brings to disk what the log does not acknowledge; the next process
     sends it. Memory: twice `queue_bytes`.
 
-    Its parts: `Ways` moves frames and owns the lock; `Drain` and `Keeper` are threads; a `SpoolStore` is a directory.
+    Its parts: `Ways` moves frames and owns the lock; `SpoolDrain` and `Keeper` are threads; a `SpoolStore` is a directory.
     """
 
     def __init__(self, behind: LogBehind, root: Path, options: SpoolOptions, *, queue_bytes: int) -> None:
