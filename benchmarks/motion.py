@@ -1,4 +1,4 @@
-"""What `--when motion` finds and misses on films of fixed cameras, against looking at every frame, in one command.
+"""Measures what `--when motion` finds and misses on films of fixed cameras, against looking at every frame, in one command.
 
     python benchmarks/motion.py FILM…
 

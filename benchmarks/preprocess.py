@@ -1,4 +1,5 @@
-"""From a JPEG, or from pixels, to a network's input tensor: framehop against OpenCV, NumPy and DALI, one thread each.
+"""Measures the way from a JPEG, or from pixels, to a network's input tensor: framehop against OpenCV, NumPy and DALI, one thread
+each.
 
     python benchmarks/preprocess.py --peers-python .venv-peers/bin/python
 

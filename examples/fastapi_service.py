@@ -100,7 +100,8 @@ async def live(camera: str, request: Request) -> StreamingResponse:
 
 
 async def motion_jpeg(camera: str) -> AsyncIterator[bytes]:
-    """Nothing is decoded while nobody looks, and a slow browser gets fewer pictures, not older ones."""
+    """Serve the stream as Motion JPEG. Nothing is decoded while nobody looks, and a slow browser gets fewer pictures, not older
+    ones."""
     async with framehop.live(LOG, streams=[camera]) as newest:
         async for event, picture in newest:
             drawn = await run_in_threadpool(framehop.draw, picture, event)

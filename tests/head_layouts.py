@@ -1,5 +1,5 @@
-"""The same objects as each family of detectors would give them, from the definition of the family's output. Every layout has an
-inverse of its own here, in plain numbers, box by box; the heads are not used."""
+"""Lays the same objects out as each family of detectors would give them, from the definition of the family's output. Every layout
+has an inverse of its own here, in plain numbers, box by box; the heads are not used."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from framehop.testing.synthetic import jpeg
 from framehop.timing import now_us
 from framehop.types import DetectedObject, Event, Frame, FrameKey, FrameRecord, Outcome
 from framehop.web.access import Token
-from framehop.web.server import Address, PageServer
+from framehop.web.server import PageAddress, PageServer
 from tests.logs import TIMEOUT_S, make_event, marks_after, read
 from tests.waiting import until
 
@@ -87,7 +87,7 @@ def _event(record: FrameRecord, labels: tuple[str, ...], outcome: Outcome, reaso
 def client_of(path: Path, *, tokens: Sequence[Token] = (), host: str = "127.0.0.1") -> Iterator[httpx.Client]:
     """Serve the log at `path` to a client on this host."""
     with (
-        PageServer(LogAt.of(path), Address(host=host, port=0, tokens=tuple(tokens))) as page,
+        PageServer(LogAt.of(path), PageAddress(host=host, port=0, tokens=tuple(tokens))) as page,
         httpx.Client(base_url=f"http://127.0.0.1:{page.port}", timeout=60, trust_env=False) as client,
     ):
         yield client

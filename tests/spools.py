@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framehop.account import IngestAccount
 from framehop.errors import LogUnavailableError, StreamBusyError
-from framehop.log.spool.behind import Place, Told
+from framehop.log.spool.behind import Told
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.writer import SpoolingWriter
 from framehop.partitioning import partition_of
@@ -18,7 +18,7 @@ from framehop.protocols import Ack
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.memory_store import TOPIC, MemoryStore, MemoryStream
 from framehop.testing.memory_writer import MemoryWriter
-from framehop.types import Frame, Gap, Partition, StreamState
+from framehop.types import Frame, Gap, Partition, Place, StreamState
 from tests.logs import TIMEOUT_S, is_whole, make_frame
 from tests.waiting import until
 
@@ -163,7 +163,7 @@ class MemoryBehind:
 
 
 def kinds(acks: list[Ack]) -> list[str]:
-    """Where each acknowledged frame was."""
+    """Return where each acknowledged frame was."""
     return ["spool" if ack.spooled else "log" for ack in acks]
 
 

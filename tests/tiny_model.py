@@ -69,7 +69,7 @@ def ssd_network(*, batch: int | str = "N", shape: Shape = (HEIGHT, WIDTH, 3), ki
 
 
 def corner_network(width: int, height: int) -> bytes:
-    """The same for large pictures, of which only the corner counts."""
+    """Make a tiny network for large pictures, of which only the corner counts."""
     crop = node("Slice", ["whole", "first", "last", "sides"], "image")
     places = [
         tensor("first", np.zeros(2, np.int64)),

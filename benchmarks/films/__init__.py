@@ -1,1 +1,1 @@
-"""What benchmarks/video.py does."""
+"""Does the work of benchmarks/video.py."""

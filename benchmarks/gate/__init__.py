@@ -1,1 +1,1 @@
-"""What benchmarks/motion.py does."""
+"""Does the work of benchmarks/motion.py."""

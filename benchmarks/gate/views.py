@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.labels import Picture, Sample
 from framehop import _core
-from framehop.decode import DecodeJob
+from framehop.decode import DecodeJob, DecodeOptions, DecodeStage
 from framehop.motion import Motion
 from framehop.pipeline.worker.motion_gate import MotionGate
 from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord
@@ -47,12 +47,14 @@ def parts(pixels: Pixels, columns: int, rows: int) -> list[Pixels]:
 def looked_at(jpegs: Sequence[bytes], fps: float, keep_s: float) -> set[int]:
     """Return the places of the frames that the motion gate looks at."""
     with TemporaryDirectory() as folder, _core.Ring.create(f"{folder}/ring", slots=_SLOTS, slot_bytes=1 << 16) as ring:
-        gate = MotionGate(Motion(keep_s=keep_s), ring, lambda _meta: False, max_pixels=1 << 27)
+        decoders = DecodeStage.of(DecodeOptions(threads=1, max_pixels=1 << 27))
+        gate = MotionGate(Motion(keep_s=keep_s), ring, decoders)
         try:
             jobs = [_job(place, payload, round(place * 1e6 / fps)) for place, payload in enumerate(jpegs)]
             wanted, _ = gate.sift_jobs(jobs, lambda _record: ring.try_acquire(_core.FrameTag("view", 1, 0, 0, 0)))
         finally:
             gate.close()
+            decoders.close()
     return {job.record.meta.key.seq for job in wanted}
 
 

@@ -1,1 +1,1 @@
-"""What benchmarks/inference.py does."""
+"""Does the work of benchmarks/inference.py."""

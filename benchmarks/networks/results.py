@@ -27,7 +27,7 @@ class Lanes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process says of itself. `by_lanes`: by the number of runs side by side, each of one thread."""
+    """The figures that a process reports of itself. `by_lanes`: by the number of runs side by side, each of one thread."""
 
     provider: str
     version: str

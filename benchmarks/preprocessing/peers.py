@@ -1,4 +1,5 @@
-"""What others would write: OpenCV with and without its blob, and NumPy alone. Stands alone, for an interpreter without framehop."""
+"""The code that others would write: OpenCV with and without its blob, and NumPy alone. Stands alone, for an interpreter without
+framehop."""
 
 from __future__ import annotations
 

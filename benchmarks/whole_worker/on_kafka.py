@@ -1,4 +1,4 @@
-"""The same frames through a broker: `framehop detect` on a log in Kafka, against the loop of the tutorials."""
+"""Sends the same frames through a broker: `framehop detect` on a log in Kafka, against the loop of the tutorials."""
 
 from __future__ import annotations
 

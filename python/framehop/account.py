@@ -61,10 +61,10 @@ def is_same(last: str, now: str) -> bool:
 
 
 def is_replaced(last: str, now: str) -> bool:
-    """Return whether `now` lies in the same place as `last` and is another source: other bytes, or the same ones read in another
-    way, which the place's query says."""
-    return not is_same(last, now) and "#" in now and "#" in last and _place(last) == _place(now)
+    """Return whether `now` lies at the same path as `last` and is another source: other bytes, or the same ones read in another
+    way, which the query behind the path says."""
+    return not is_same(last, now) and "#" in now and "#" in last and _path_of(last) == _path_of(now)
 
 
-def _place(name: str) -> str:
+def _path_of(name: str) -> str:
     return name.rpartition("#")[0].partition("?")[0]

@@ -31,8 +31,18 @@ WRITER_CLOSE_S = 5.0  # what a writer of the log waits for acknowledgements when
 STOP_FLUSH_S = 5.0  # what ingest waits for them when it is asked to stop
 DESK_CLOSE_S = 7.0  # what an ingest process waits for its writer and its log
 LANES_END_S = 1.0  # what a detector that ends waits for the runs of its network; workers have their answers by then
+KILL_S = 5.0  # a killed process ends at once, unless it hangs in a disk or a device
+CONTROL_CLOSE_S = 2.0  # what the end waits for an answer at the control socket that is under way
+LOG_LOOK_CLOSE_S = 0.3  # what it waits for a thread that looks at the log
+JANITOR_S = 5.0  # what removing the runtime directory may take
 DRAIN_GRACE_S = 1.5  # what the supervisor adds to the drain, so that workers can close what they hold
 PIPELINE_END_S = 15.0  # what `Pipeline.stop` adds to both: killing what hangs, closing the log, the last callback
+
+# ---- films
+
+GROUP_S = (
+    60.0  # longer than any camera's group of pictures: so far back a key frame is looked for, and so long waited for
+)
 
 # ---- a question to a running pipeline
 

@@ -242,7 +242,7 @@ def load_config(path: Path) -> FileConfig:
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"--config {path} is not YAML: {_place_of(error)}") from error
+        raise ConfigError(f"--config {path} is not YAML: {_line_of(error)}") from error
     except RecursionError as error:
         raise ConfigError(f"--config {path} is nested too deeply") from error
     _check_streams(data, path)
@@ -265,7 +265,7 @@ def _read(path: Path) -> bytes:
     return found
 
 
-def _place_of(error: yaml.YAMLError) -> str:
+def _line_of(error: yaml.YAMLError) -> str:
     """Name the place of a YAML error without quoting the line, as YAML's own message does: it may hold a password."""
     import yaml
 

@@ -18,9 +18,9 @@ MAX_KEEP_S = 86_400.0
 
 
 class Motion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How motion is looked for. `keep_s`: a frame is looked at after so many seconds even if nothing moves. `masks`: by pattern of
-    stream ids, of which the first that fits holds, polygons of points [x, y] as shares of width and height, 0 to 1, in which motion
-    does not count, such as leaves and a clock in the picture."""
+    """The settings by which motion is looked for. `keep_s`: a frame is looked at after so many seconds even if nothing moves.
+    `masks`: by pattern of stream ids, of which the first that fits holds, polygons of points [x, y] as shares of width and height,
+    0 to 1, in which motion does not count, such as leaves and a clock in the picture."""
 
     keep_s: float = 10.0
     masks: dict[str, tuple[Polygon, ...]] = {}

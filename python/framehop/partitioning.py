@@ -1,4 +1,4 @@
-"""Which partition a stream belongs to, and how many partitions each member of a group gets. All functions are pure."""
+"""Computes the partition of a stream, and the number of partitions for each member of a group. All functions are pure."""
 
 from __future__ import annotations
 

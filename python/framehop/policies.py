@@ -29,7 +29,7 @@ _SEVERAL = re.compile(r"[,;+&\s]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What may be skipped of a stream. Every frame that is skipped has an event that says so.
+    """A rule for what may be skipped of a stream. Every frame that is skipped has an event that says so.
 
     `all`: nothing. `latest`: a frame once a newer one of its stream waits. `max_age_ms`: a frame that ingest had more than so many
     milliseconds ago when its turn comes. `every_n`: all but every n-th frame, by seq. `fps`: what is more than so many frames per
@@ -71,7 +71,7 @@ class Policy:
 
     @property
     def waits(self) -> bool:
-        """Whether it judges a frame when its turn comes, and not by the frame alone."""
+        """Whether the policy judges a frame when its turn comes, and not by the frame alone."""
         return self.kind in {"latest", "max_age_ms"}
 
     def __str__(self) -> str:

@@ -35,6 +35,7 @@ Delivery = Literal["at-least-once", "exactly-once"]
 PartitionsCallback = Callable[[frozenset[Partition]], None]
 OtherCallback = Callable[[FramePointer], None]
 ProgressCallback = Callable[[int, int], None]  # done, total
+SINCE_MARGIN_US = 60_000_000  # events that a log took so much earlier may be among those that it gives since a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,10 +222,6 @@ class ConsumableLog(Protocol):
         to an older one. `on_revoke`: a partition is about to go to another member; finish or drop what is in flight, commit,
         return."""
 
-    def look_back(self, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
-        """Iterate over the frames of `partition` before `offset`, oldest first and without pictures, as far as the log took them at
-        most `within_us` before the last of them."""
-
     def members(self, group: str, count: int) -> list[str]:
         """Return names for `count` workers of this host in `group`. They are nobody else's until the log is closed."""
 
@@ -261,6 +258,10 @@ class FrameArchive(Protocol):
     def scan_frames(self, on_other: OtherCallback | None = None) -> Iterator[FrameMeta]:
         """Iterate over all frames now in the log, without pictures, by partition and then offset. `on_other` is called with the
         place of each record that is no frame."""
+
+    def look_back(self, partition: Partition, offset: int, within_us: int) -> Iterator[FrameMeta]:
+        """Iterate over the frames of `partition` before `offset`, oldest first and without pictures, as far as the log took them at
+        most `within_us` before the last of them."""
 
     def read_frame(self, pointer: FramePointer) -> FrameRecord | None:
         """Read one frame; None when retention has removed it."""
@@ -388,8 +389,8 @@ class ListedSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
-    """What a live source is sending. `codec`: such as `h264`; `width`, `height`: in pixels; `rate`: pictures per second as it
-    declares them. Whatever is not known is empty or 0."""
+    """The description of what a live source is sending. `codec`: such as `h264`; `width`, `height`: in pixels; `rate`: pictures per
+    second as it declares them. Whatever is not known is empty or 0."""
 
     codec: str = ""
     width: int = 0
@@ -403,7 +404,7 @@ class LiveSource(Protocol):
 
     @property
     def facts(self) -> SourceFacts:
-        """What it sends, as far as that is known. May be read from any thread."""
+        """The description of what the source sends, as far as that is known. May be read from any thread."""
 
     def follow(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
         """Connect, and yield pictures until `stopped` returns True; it is asked several times a second. The first picture `begins`.

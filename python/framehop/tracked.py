@@ -1,4 +1,4 @@
-"""Which streams are tracked: whose objects get a number that stays from frame to frame."""
+"""Decides which streams are tracked: their objects get a number that stays from frame to frame."""
 
 from __future__ import annotations
 

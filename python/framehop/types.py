@@ -134,6 +134,13 @@ class Partition(NamedTuple):
         return f"{self.topic}/{self.number}"
 
 
+class Place(NamedTuple):
+    """A place in a log's frames: a partition, and an offset in it. The frame there may not be written yet."""
+
+    partition: Partition
+    offset: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FramePointer:
     """The place of a frame in the log."""

@@ -49,7 +49,7 @@ def test_latest_starts_behind_what_is_there(log: FrameLog) -> None:
 
 @pytest.mark.parametrize(
     "store", UNIQUE
-)  # Kafka shares out what has come, whatever that is: see tests/unit/test_kafka_intake.py
+)  # Kafka shares out what has come, whatever that is: see tests/unit/test_kafka_handoff.py
 def test_a_poll_is_shared_among_partitions(log: FrameLog) -> None:
     with log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "flood", 200)
@@ -299,7 +299,7 @@ def test_a_place_that_the_log_has_not_is_moved_into_it(log: FrameLog) -> None:
 
 
 def test_the_frames_before_a_place_can_be_looked_at(log: FrameLog) -> None:
-    """Also while the group is being given its partitions."""
+    """They can be looked at while the group is being given its partitions, too."""
     found: list[FrameMeta] = []
 
     def begin(partition: Partition, tenure: Tenure) -> int:

@@ -1,4 +1,4 @@
-"""Where events lie: what a commit tells of it, and reading on from there."""
+"""Tests where events lie: what a commit tells of it, and reading on from there."""
 
 from __future__ import annotations
 

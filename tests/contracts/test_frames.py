@@ -36,7 +36,7 @@ def _seq(log: FrameLog, pointer: FramePointer) -> int:
 
 
 def test_frames_are_read_in_any_order_and_from_many_threads(log: FrameLog) -> None:
-    """Those of streams that share a partition, and those of others."""
+    """The frames are of streams that share a partition, and of others."""
     found = _pointers(log, "a", "b", "c")
     for stream, pointers in found.items():
         assert [_seq(log, pointer) for pointer in pointers] == list(range(COUNT)), stream

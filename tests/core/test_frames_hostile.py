@@ -32,7 +32,7 @@ def sender() -> Iterator[FrameSender]:
 
 
 class Noted:
-    """What a sender said, as it is served."""
+    """The notes that a sender made while it was served."""
 
     def __init__(self, sender: FrameSender) -> None:
         self._sender = sender

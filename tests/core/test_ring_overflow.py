@@ -1,4 +1,4 @@
-"""What a writer does when no slot is free, by name."""
+"""Tests what a writer does when no slot is free, by the name of its policy."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
-from framehop.inference import OnnxSession, Run, SessionOptions, binding, load_model, onnx
+from framehop.inference import NetworkRun, OnnxSession, SessionOptions, binding, load_model, onnx
 from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.spec import ExtraInput, InputSpec
 from framehop.inference.tensors import DeviceTensor
@@ -46,11 +46,11 @@ def echo(*, first: int | str = "N", kind: int = FLOAT) -> bytes:
 
 
 def lent(pixels: Any) -> DeviceTensor:
-    """The same memory, as another library hands it over."""
+    """Hand the same memory over as another library does."""
     return DeviceTensor.of(onnxruntime.OrtValue.ortvalue_from_numpy(pixels), pixels.dtype)
 
 
-def numbers(runs: Sequence[Run], name: str = "same") -> list[int]:
+def numbers(runs: Sequence[NetworkRun], name: str = "same") -> list[int]:
     """The number of each picture that came back, without those that filled up a batch."""
     return [int(row.flat[0]) for run in runs for row in run.outputs[name][: run.used]]
 

@@ -131,7 +131,7 @@ def claiming(width: int, height: int) -> list[bytes]:
 
 
 def bad() -> Mapping[str, Serve]:
-    """What bad cameras send, by the words with which each is told."""
+    """Return what bad cameras send, by the words in which each is reported."""
     return {
         "has not answered within 3 s": silent,
         "no answer that is understood": garbage,
@@ -204,7 +204,7 @@ def test_a_recording_that_cannot_be_read_fails_and_is_not_tried_again(tmp_path: 
 
 
 def test_an_rtsp_server_that_stalls_in_any_state_is_away(log: FrameLog, tmp_path: Path) -> None:
-    """In the middle of its first answer, between its answers, in the middle of a picture: after so many bytes nothing comes."""
+    """It stalls in the middle of its first answer, between answers, and in a picture: after so many bytes nothing comes."""
     film = write_film(tmp_path / "clip.mp4", 1000, params=SECOND)
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(RtspServer({"/cam": film}))

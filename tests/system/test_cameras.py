@@ -229,7 +229,7 @@ def test_h265_passes_through(log: FrameLog, tmp_path: Path) -> None:
 
 
 def test_another_clock_waits_for_a_key_frame_that_needs_nothing_before_it(log: FrameLog, tmp_path: Path) -> None:
-    """With open groups there is none: a new epoch would lack the pictures that lead its key frame on the screen."""
+    """Open groups have no such key frame: a new epoch would lack the pictures that lead its key frame on the screen."""
     params = "keyint=10:min-keyint=10:scenecut=0:open-gop=1"
     film = write_film(tmp_path / "clip.mp4", 1000, params=params, bframes=2)
     with RtspServer({"/cam": film}) as server, following(log, camera(server.url("/cam"))):

@@ -311,7 +311,7 @@ def test_two_workers_of_one_name(house: House, kafka_cluster: Cluster) -> None:
 
 
 def test_a_model_slower_than_the_poll_interval(house: House, kafka_cluster: Cluster) -> None:
-    """To the worker, a stopped detector looks like a model that takes so long."""
+    """A stopped detector looks to the worker like a model that takes so long."""
     client = {"max.poll.interval.ms": 2000}
     with KafkaHouse(house, kafka_cluster, session_timeout_s=1.0, client=client) as kafka, kafka.watch() as watcher:
         ingest = kafka.start_ingest(cameras(), "20")

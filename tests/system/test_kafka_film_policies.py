@@ -1,4 +1,4 @@
-"""What a policy skips of films in Kafka: each frame has its event, and each picture is its own, also where a worker dies."""
+"""Tests what a policy skips of films in Kafka: each frame has its event, and each picture is its own, also where a worker dies."""
 
 from __future__ import annotations
 

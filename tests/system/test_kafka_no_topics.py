@@ -61,7 +61,7 @@ def prefix(kafka_cluster: Cluster) -> Iterator[Prefix]:
 
 
 def test_the_broker_makes_topics_for_others(prefix: Prefix) -> None:
-    """If this did not make one, the other tests here would prove nothing."""
+    """The other tests here would prove nothing if this did not make one."""
     prefix.make_by_accident("frames")
     assert prefix.topics() == {f"{prefix.name}.frames": 1}
 

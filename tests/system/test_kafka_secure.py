@@ -337,7 +337,7 @@ def test_tls_where_the_broker_has_none(site: Site, kafka_cluster: Cluster, house
 
 
 def test_a_certificate_the_broker_does_not_know(site: Site, house: House) -> None:
-    """At the door for passwords a certificate is no way in, and neither is none."""
+    """The door for passwords opens neither to a certificate nor to nothing."""
     settings = _with(site, mtls=True)
     settings["url"] = site.settings("reader")["url"]
     done = site.framehop(house, "reader", "tail", "--no-follow", settings=settings)

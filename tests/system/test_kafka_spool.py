@@ -37,7 +37,7 @@ def spool_of(kafka: KafkaHouse) -> Path:
 
 
 def in_spool(kafka: KafkaHouse) -> dict[Epoch, tuple[int, int]]:
-    """What lies in the spool: the first and the last seq by epoch, as SQLite tells it."""
+    """Return what lies in the spool: the first and the last seq by epoch, as SQLite tells it."""
     found: dict[Epoch, tuple[int, int]] = {}
     for index in spool_of(kafka).glob("*/*/index.db"):
         sql = "SELECT stream, epoch, min(seq), max(seq) FROM frames GROUP BY stream, epoch"

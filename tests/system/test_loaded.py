@@ -1,4 +1,4 @@
-"""What the processes of a running pipeline have loaded: whoever computes no pixels starts without NumPy."""
+"""Tests what the processes of a running pipeline have loaded: whoever computes no pixels starts without NumPy."""
 
 from __future__ import annotations
 

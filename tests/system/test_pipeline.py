@@ -227,7 +227,7 @@ def seq_in(picture: NDArray[np.uint8]) -> int:
 
 
 def test_run_yields_each_event_with_its_own_picture(house: House) -> None:
-    """Of a film as it is too, whose pictures do not come in the order of the screen; and the loop can be left early."""
+    """This holds for a film that is copied, whose pictures do not come in the order of the screen; the loop can be left early."""
     film = write_film(house.path / "film.mp4", 20, bframes=3)
     quick = framehop.DetectOptions(model=str(write_model(house.path)))
     shown: dict[str, list[tuple[str, int]]] = {"testsrc": [], "film": []}

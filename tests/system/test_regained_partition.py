@@ -4,6 +4,7 @@ while it still holds frames of before: it lives, and every frame has one event."
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,7 @@ from tests.waiting import until
 FRAMES = 8  # of each stream: the ring has room for all of them twice, so that the worker reads on while it holds them
 SOURCES = [f"{name}=testsrc:?size=96x64&rate=100&count={FRAMES}" for name in ("gate", "yard", "hall")]
 GROUP = "detect-main"
+LATEST_S = 0.2  # within which a worker that has frames is stopped; by then it has them all, and waits
 
 
 @pytest.fixture
@@ -54,14 +56,23 @@ def _regain(house: House, dice: random.Random, fill: Callable[[], object], take_
     worker, detector = house.wait_for("worker-0"), house.wait_for("detector-0")
     with _stopped(detector):
         _waken(worker, fill)
-        _stop_past_its_session(worker, take_and_leave)
+        _stop_past_its_session(worker, dice, take_and_leave)
         if dice.random() < 0.5:  # else what it holds is answered before it has read anew
             _waken(worker, lambda: None, dice.randrange(1, 20))
 
 
-def _stop_past_its_session(worker: psutil.Process, take_and_leave: Callable[[], None]) -> None:
+def _dice() -> random.Random:
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    return random.Random(seed)
+
+
+def _stop_past_its_session(worker: psutil.Process, dice: random.Random, take_and_leave: Callable[[], None]) -> None:
     """Stopped within a transaction it keeps everybody from the log, as its errors say: then it goes on for a moment first."""
     for _ in range(10):
+        threading.Event().wait(
+            dice.uniform(0, LATEST_S)
+        )  # the random instant is the point: nothing is synchronised with it
         with _stopped(worker):
             try:
                 take_and_leave()
@@ -93,7 +104,7 @@ def test_a_worker_that_regains_its_partitions_in_a_directory(house: House, round
     options = LogOptions(session_timeout_s=0.5)
     config = house.path / "config.yaml"
     config.write_text(yaml.safe_dump({"log": {"embedded": {"session_timeout_s": options.session_timeout_s}}}))
-    dice = random.Random(20261129)
+    dice = _dice()
 
     with framehop.open_log(house.log, options=options) as log:
         detect = house.start("detect", "--log", house.log, "--config", config, "--model", write_model(house.path))
@@ -119,7 +130,7 @@ def _wait_for(count: Callable[[], int], wanted: int) -> None:
 def test_a_worker_that_regains_its_partitions_in_kafka(
     house: House, kafka_cluster: Cluster, rounds: int, delivery: str
 ) -> None:
-    dice = random.Random(20261129)
+    dice = _dice()
     with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=3) as kafka, kafka.open() as log:
         detect = kafka.start_detect()
         worker = house.wait_for("worker-0").pid

@@ -36,7 +36,7 @@ def expected() -> dict[str, list[int]]:
 
 
 def test_a_pipeline_that_stood_still_goes_on_without_who_still_does(house: House) -> None:
-    """As after a laptop's sleep: by each other's clocks all have been silent. The detector never wakes up."""
+    """This is what a laptop's sleep does: by each other's clocks all have been silent. The detector never wakes up."""
     supervisor = house.start("run", *SOURCES, "--log", house.log, "--rate", "5")  # six seconds, of which few are used
     detector = house.wait_for("detector-0")
     until(lambda: house.events() > 3, "first events", 60)

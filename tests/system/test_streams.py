@@ -132,7 +132,7 @@ def test_a_file_of_streams_is_read_again_on_sighup(house: House) -> None:
 
 
 def _answers(house: House) -> list[str]:
-    """What became of each frame so far: the reason, or the outcome where there is none."""
+    """Return what became of each frame so far: the reason, or the outcome where there is none."""
     with framehop.open_log(house.log, create=False) as log, log.events() as reader:
         return [record.event.reason or record.event.outcome for record in reader]
 

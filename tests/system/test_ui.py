@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from framehop._core import decode_jpeg
-from framehop.cli.page import place_of
+from framehop.cli.page import page_options
 from framehop.errors import ConfigError
 from tests.pages import Filled, until_indexed
 from tests.system.harness import House
@@ -212,21 +212,21 @@ def test_a_port_that_is_taken_is_one_line(house: House) -> None:
     ],
 )
 def test_an_address_for_the_page_is_understood(address: str, place: tuple[str, int | None]) -> None:
-    found = place_of(ui=True, address=address)
+    found = page_options(ui=True, address=address)
     assert found is not None
     assert (found.host, found.port) == place
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    assert place_of(ui=False, address="") is None
+    assert page_options(ui=False, address="") is None
     for address in ("host:", "host:http", "host:70000"):
         with pytest.raises(ConfigError, match="HOST:PORT"):
-            place_of(ui=False, address=address)
+            page_options(ui=False, address=address)
 
 
 @pytest.mark.parametrize("words", [["ui"], ["run", "testsrc", "--ui"]])
 def test_a_missing_extra_is_named(house: House, words: list[str]) -> None:
-    """Before anything starts, and by those that need it alone."""
+    """It is named before anything starts, and only by commands that need it."""
     program = "import sys; sys.modules['uvicorn'] = None; from framehop.cli import main; main()"
     command = [sys.executable, "-c", program, *words, "--log", str(house.log)]
     done = subprocess.run(command, env=house.env, capture_output=True, text=True, timeout=60, check=False)

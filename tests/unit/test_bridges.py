@@ -1,4 +1,4 @@
-"""What was found, drawn, and in the forms of other libraries."""
+"""Tests how what was found is drawn, and its forms in other libraries."""
 
 from __future__ import annotations
 

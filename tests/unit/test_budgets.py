@@ -5,6 +5,7 @@ from __future__ import annotations
 from framehop import budgets
 from framehop.config import DetectOptions
 from framehop.log import KafkaOptions
+from framehop.log.kafka.coverage import ORPHANED_S
 
 
 def test_a_partition_is_handed_over_within_the_session() -> None:
@@ -21,6 +22,15 @@ def test_the_end_has_room_for_every_part_of_it() -> None:
     assert budgets.WRITER_CLOSE_S < budgets.DESK_CLOSE_S
     assert DetectOptions().drain_s + budgets.DRAIN_GRACE_S > budgets.DESK_CLOSE_S
     assert budgets.LANES_END_S < budgets.DRAIN_GRACE_S < budgets.PIPELINE_END_S
+
+
+def test_the_supervisors_end_has_room_for_what_it_waits_for() -> None:
+    looks_s = 2 * budgets.LOG_LOOK_CLOSE_S  # of the reporter, and at the group's progress
+    assert looks_s + budgets.CONTROL_CLOSE_S + budgets.KILL_S + budgets.JANITOR_S < budgets.PIPELINE_END_S
+
+
+def test_a_partition_is_not_called_orphaned_while_its_owner_finishes_frames() -> None:
+    assert ORPHANED_S >= budgets.HANDOVER_FRAMES_S
 
 
 def test_an_answer_comes_while_it_is_waited_for() -> None:

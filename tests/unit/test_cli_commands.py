@@ -38,7 +38,7 @@ def test_there_are_commands() -> None:
 
 
 def test_the_help_and_a_mistyped_command_know_every_command() -> None:
-    """Also behind an option: `framehop --help audit` asks for the program's help."""
+    """They know them behind an option too: `framehop --help audit` asks for the program's help."""
     assert isinstance(ROOT, typer.core.TyperGroup)
     for words in (("--help",), ("--help", "audit"), ("-v", "-h")):
         told = framehop(*words).stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framehop.cli import page
-from framehop.cli.page import PageBeside, PagePlace
+from framehop.cli.page import PageBeside, PageOptions
 from framehop.log import LogAt
 from tests.waiting import until
 
@@ -27,14 +27,14 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Page
     program.write_text(f"#!/bin/sh\nread settings\n{script}\n")
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
-    return PageBeside(LogAt.of(tmp_path / "log"), PagePlace())
+    return PageBeside(LogAt.of(tmp_path / "log"), PageOptions())
 
 
 def test_a_page_whose_process_cannot_be_started_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
-    with PageBeside(LogAt.of(tmp_path / "log"), PagePlace()):
+    with PageBeside(LogAt.of(tmp_path / "log"), PageOptions()):
         pass
     assert told == ["there is no page: its process cannot be started: No such file or directory"]
 

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline.control import Beat
+from framehop.pipeline.control import Beat, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.control_plane import (
     PUBLICATION,
     SOCKET,
@@ -140,13 +140,19 @@ def test_what_waits_in_the_spool_is_shown(runtime: Path) -> None:
     assert "  in the spool: 1234 frames, 56 MB" in _printed(runtime, counters=spooled)
 
 
-def test_what_an_ingest_has_in_its_spool_is_shown(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pace_of_an_ingest_and_what_is_in_its_spool_are_shown(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     work = SimpleNamespace(acked=3, stalled="no broker answers", spooled=Backlog(frames=12, bytes=5000))
-    with published(cast(Ingest, work), Streams(Roster()), log=SAID.log, stopping=lambda: False):
+    roster = Roster()
+    for stream, fps in (("gate", 24.5), ("yard", 10.0)):
+        roster.add(SourceOrder(stream=stream, source="testsrc:", rate="max", loop=1, since_us=7))
+        roster.note(SourceNews(stream, 7, "running", health=SourceHealth(fps=fps)))
+    with published(cast(Ingest, work), Streams(roster), log=SAID.log, stopping=lambda: False):
         shown = framehop("status").stdout.splitlines()
     assert shown[1:4] == [
-        "  running, 3 frames put into the log",
+        "  running, 34.5 frames/s, 3 frames put into the log",
         "  waiting: no broker answers",
         "  in the spool: 12 frames, 5 kB",
     ]

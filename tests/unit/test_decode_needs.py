@@ -1,4 +1,4 @@
-"""What need not be decoded of a film because nobody wants it and nothing refers to it."""
+"""Tests what need not be decoded of a film because nobody wants it and nothing refers to it."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def _encoder(size: tuple[int, int]) -> VideoCodecContext:
 
 
 def test_a_size_that_changes_in_mid_stream(tmp_path: Path) -> None:
-    """As of a camera that is set to another resolution: within one epoch each picture has its own size."""
+    """A camera that is set to another resolution does this: within one epoch each picture has its own size."""
     path = tmp_path / "film.ts"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)

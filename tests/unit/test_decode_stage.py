@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from framehop import _core
-from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Outcome, Refused, Rounds, TakeSlot
+from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Glimpse, Outcome, Refused, Rounds, TakeSlot
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import FrameRecord, Need, Partition
 from tests.logs import read, write
@@ -33,6 +33,9 @@ class LateDecoder:
 
     def scale_to(self, need: Need) -> None:
         self.need = need
+
+    def glimpse(self, job: DecodeJob) -> Glimpse | None:
+        return None
 
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         late = []
@@ -98,6 +101,24 @@ def test_jpegs_are_in_the_ring_at_once(ring: _core.Ring) -> None:
         assert all(isinstance(outcome, Decoded) and outcome.size == (64, 48) for outcome in found)
         assert seqs(found) == [0, 1]
         assert all_of(stage.drain(taker(ring))) == []
+
+
+def test_a_jpeg_is_glimpsed_at_for_an_eighth_of_its_sides(ring: _core.Ring) -> None:
+    with DecodeStage.of(OPTIONS) as stage:
+        [job] = jobs_of("image/jpeg")
+        glimpse = stage.glimpse(job)
+        assert glimpse is not None
+        assert (glimpse.pixels.shape, glimpse.size) == ((6, 8, 3), (64, 48))
+    assert ring.free_slots() == ring.slot_count
+
+
+def test_there_is_no_glimpse_of_films_of_damaged_pictures_and_of_what_nobody_decodes() -> None:
+    with DecodeStage([*DecodeStage.of(OPTIONS).decoders, LateDecoder()]) as stage:
+        assert [stage.glimpse(job) for job in jobs_of("video/test", "image/x-icon")] == [None, None]
+        [job] = jobs_of("image/jpeg")
+        assert stage.glimpse(replace(job, record=replace(job.record, payload=memoryview(JPEG[:40])))) is None
+    with DecodeStage.of(replace(OPTIONS, max_pixels=64 * 48 - 1)) as small:
+        assert small.glimpse(job) is None
 
 
 def test_content_without_a_decoder_is_refused_and_takes_no_slot(ring: _core.Ring) -> None:

@@ -21,7 +21,7 @@ if not _core.VIDEO:
 
 from framehop.decode import streams
 from framehop.decode.needs import key_of
-from framehop.decode.streams import Streams
+from framehop.decode.streams import VideoStreams
 from framehop.decode.video import VideoFrames
 
 P = Partition("frames", 0)
@@ -194,9 +194,9 @@ class Grown:
 def test_after_growth_silent_streams_go_first_and_then_the_largest(tmp_path: Path, clock: Clock) -> None:
     jobs = film(tmp_path / "film.mp4", 1)
     decoders = {"a": Grown(10), "b": Grown(40), "c": Grown(30), "d": Grown(5)}
-    opened = Streams(100 << 20, lambda job: cast(_core.VideoDecoder, decoders[job.record.meta.key.stream]))
+    opened = VideoStreams(100 << 20, lambda job: cast(_core.VideoDecoder, decoders[job.record.meta.key.stream]))
 
-    def names(opened: Streams) -> str:
+    def names(opened: VideoStreams) -> str:
         return "".join(sorted(stream for (_, stream), _ in opened.of({P})))
 
     def feed(streams: str) -> None:
@@ -214,7 +214,7 @@ def test_after_growth_silent_streams_go_first_and_then_the_largest(tmp_path: Pat
 
 def test_the_only_stream_stays_however_large(tmp_path: Path, clock: Clock) -> None:
     [job] = film(tmp_path / "film.mp4", 1)
-    opened = Streams(1 << 20, lambda _job: cast(_core.VideoDecoder, Grown(50)))
+    opened = VideoStreams(1 << 20, lambda _job: cast(_core.VideoDecoder, Grown(50)))
     opened.feed({key_of(job): job})
     opened.trim()
     assert len(opened) == 1

@@ -148,7 +148,7 @@ def test_a_missing_frame_fails_what_needs_it(
 def test_what_is_missing_in_the_middle_of_a_batch_touches_only_what_follows_it(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode, missing: int
 ) -> None:
-    """Also when the frame before it is a key frame, which heals only what was missing before."""
+    """This holds even when the frame before it is a key frame, which heals only what was missing before."""
     jobs = film(tmp_path / "film.mp4", 30)
     decode(jobs[:missing] + jobs[missing + 1 :])
     watcher.watch(frames.drain(taker(ring)))
@@ -232,7 +232,7 @@ def test_the_last_frames_of_an_epoch_may_come_together_with_the_next_one(
 def test_epochs_in_two_partitions_do_not_end_each_other(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
 ) -> None:
-    """As when a topic gets more partitions: the stream's next epoch is in another one while the last is still read."""
+    """It happens when a topic gets more partitions: the stream's next epoch is in another one while the last is still read."""
     jobs = film(tmp_path / "film.mp4", 20, bframes=3)
     later = [with_meta(job, pointer=replace(job.record.meta.pointer, partition=1)) for job in moved(jobs, epoch=2)]
     decode([job for pair in zip(jobs, later, strict=True) for job in pair])
@@ -325,7 +325,7 @@ def test_what_finds_no_slot_when_partitions_are_given_up_has_no_outcome(
 def test_what_finds_no_slot_while_other_partitions_are_given_up_comes_out_later(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
 ) -> None:
-    """Of a partition that stays, a stalled stream gives what it holds just when there is no more time for the one that goes."""
+    """A stalled stream of a partition that stays gives what it holds just when there is no more time for the one that goes."""
     jobs = film(tmp_path / "film.mp4", 10, bframes=3)
     goes = [with_meta(job, pointer=replace(job.record.meta.pointer, partition=1)) for job in moved(jobs, stream="goes")]
     decode(jobs[:7])

@@ -8,8 +8,10 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -162,6 +164,38 @@ def test_the_python_package_brings_no_cpp() -> None:
 
 def the_map() -> str:
     return (ROOT / "docs" / "architecture.md").read_text()
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """The cells of the table of the map that has this first heading."""
+    lines = the_map().splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = lines[begin + 2 :]
+    end = next((number for number, line in enumerate(rows) if not line.startswith("|")), len(rows))
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[:end]]
+
+
+def layers() -> list[set[str]]:
+    """The floors of the package as import-linter holds them, the highest first."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (floors,) = [contract for contract in contracts if contract["type"] == "layers"]
+    there = {path.stem for path in PACKAGE.iterdir()} | {"_core"}
+    return [set(re.findall(r"\w+", layer)) & there - {"__main__"} for layer in floors["layers"]]
+
+
+def test_the_floors_of_the_map_are_those_that_are_checked() -> None:
+    """A room stands no lower on the map than one that import-linter has below it."""
+    *rows, _cpp = rows_of("floor")
+    floors = {room: int(number) for number, named in rows for room in re.findall(r"`(\w+)`", named)}
+    heights = [{floors[room] for room in layer} for layer in layers() if layer]
+    assert all(min(above) >= max(below) for above, below in pairwise(heights))
+
+
+def test_nothing_that_may_be_added_needs_more_than_five_files() -> None:
+    """A log is a room of its own, and says so."""
+    counted = {what: re.match(r"(\d+), and a test", files) for what, _, files in rows_of("to add")}
+    assert [what for what, count in counted.items() if count is None] == ["a log"]
+    assert [what for what, count in counted.items() if count and int(count[1]) > 5] == []
 
 
 def test_every_room_is_on_the_map() -> None:

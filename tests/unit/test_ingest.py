@@ -309,7 +309,7 @@ def test_a_source_that_was_complete_when_the_process_died_adds_nothing() -> None
 
 
 def test_no_source_is_finished_before_all_are() -> None:
-    """If the short one were finished first, a killed and restarted ingest would repeat it."""
+    """A killed and restarted ingest would repeat the short one if that were finished first."""
     finished_at: list[list[str]] = []
     log = _Log(refuse=lambda _frame: finished_at.append(list(log.finished)))
     ingest(

@@ -1,4 +1,4 @@
-"""What benchmarks/instructions.py makes of counts. The loops themselves are run by CTest."""
+"""Tests what benchmarks/instructions.py makes of counts. The loops themselves are run by CTest."""
 
 from __future__ import annotations
 

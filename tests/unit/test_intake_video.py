@@ -237,7 +237,7 @@ def _in_turn(one: list[DecodeJob], other: list[DecodeJob]) -> list[DecodeJob]:
 
 
 def test_partitions_are_given_up_in_time_though_no_slot_is_free(tmp_path: Path, ring: _core.Ring) -> None:
-    """As when the detector is dead: what is held back is left to the partitions' next owner."""
+    """The detector may be dead: what is held back is left to the partitions' next owner."""
     jobs = film(tmp_path / "film.mp4", 8, bframes=3)
     partition = jobs[0].record.meta.pointer.topic_partition
     settings = SimpleNamespace(

@@ -104,7 +104,7 @@ def test_it_goes_on_behind_its_events_and_says_so(place: Place, caplog: pytest.L
 
 
 def test_it_goes_on_at_the_first_frame_without_an_event(place: Place) -> None:
-    """With at-least-once, events of one stream leave ahead of another's."""
+    """Events of one stream leave ahead of another's with at-least-once."""
     place.write("gate", 6)
     events = place.frames()
     place.say([events[n] for n in (0, 1, 4, 3)])

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 from framehop.errors import ConfigError, LogError, LogNotFoundError
 from framehop.log import KafkaOptions
 from framehop.log.kafka.kafka_log import KafkaLog
-from framehop.log.kafka.stream_store import StreamRow, StreamStore
+from framehop.log.kafka.stream_store import StoredStream, StreamStore
 from framehop.log.kafka.topics import TopicPlan
 from framehop.ops.audit import audit
 from framehop.ops.requeue import requeue
@@ -311,7 +311,7 @@ def test_an_interrupted_pass_goes_on_in_its_topic(sites: Sites) -> None:
 
 
 def test_what_was_remembered_without_a_topic_lies_in_the_shared_one(tmp_path: Path) -> None:
-    row = StreamRow(epoch=7, source="a", pass_index=0, finished_us=0, topic="x.frames", partition=3, seq=5, offset=9)
+    row = StoredStream(epoch=7, source="a", pass_index=0, finished_us=0, topic="x.frames", partition=3, seq=5, offset=9)
     with apsw.Connection(str(tmp_path / "ingest.db")) as db:
         db.execute(BEFORE)
         db.execute("INSERT INTO streams VALUES('gate',7,'a',0,0,3,5,9)")

@@ -44,7 +44,7 @@ LONG_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a log is, and a feeder for it."""
+    """A log by its path, and a feeder for it."""
 
     url: str
     options: LogOptions | KafkaOptions

@@ -1,4 +1,4 @@
-"""What a process loads before it works: each costs time at every start, and again at every restart after a fault."""
+"""Tests what a process loads before it works: each costs time at every start, and again at every restart after a fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the motion gate's benchmark calls found and missed."""
+"""Tests what the motion gate's benchmark calls found and missed."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import pytest
 from numpy.typing import NDArray
 
 from framehop import _core
-from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Passed
+from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecodeStage, Glimpse, Passed
+from framehop.decode.jpeg import JpegFrames
 from framehop.motion import Motion
 from framehop.pipeline.worker import motion_gate
 from framehop.pipeline.worker.motion_gate import MotionGate
 from framehop.pipeline.worker.scene import LEARN
 from framehop.testing.synthetic import truncated_jpeg
-from framehop.types import FrameKey, FrameRecord
+from framehop.types import FrameKey, FrameMeta, FrameRecord
 from tests.films import taker
 from tests.frames import job_of, record_of
 
@@ -44,13 +46,24 @@ def ring(tmp_path: Path) -> Iterator[_core.Ring]:
 
 @pytest.fixture
 def gate(ring: _core.Ring) -> Iterator[MotionGate]:
-    gate = MotionGate(Motion(keep_s=10), ring, is_film, max_pixels=1 << 20)
-    yield gate
-    gate.close()
+    with closing(Decoders()) as decoders, closing(MotionGate(Motion(keep_s=10), ring, decoders)) as gate:
+        yield gate
 
 
-def is_film(meta: object) -> bool:
-    return getattr(meta, "content_type", "") != "image/jpeg"
+class Decoders:
+    """The decoders of a worker, of which none decodes films."""
+
+    def __init__(self, max_pixels: int = 1 << 20) -> None:
+        self._jpegs = JpegFrames(DecodeOptions(threads=1, max_pixels=max_pixels))
+
+    def inter_coded(self, meta: FrameMeta) -> bool:
+        return meta.content_type != "image/jpeg"
+
+    def glimpse(self, job: DecodeJob) -> Glimpse | None:
+        return self._jpegs.glimpse(job)
+
+    def close(self) -> None:
+        self._jpegs.close()
 
 
 def frame(seq: int, payload: bytes = STILL, *, at_s: float | None = None, **changes: Any) -> DecodeJob:
@@ -107,14 +120,15 @@ def test_a_damaged_picture_is_left_to_its_decoder(gate: MotionGate, ring: _core.
 
 
 def test_a_picture_above_the_cap_is_not_opened(ring: _core.Ring) -> None:
-    gate = MotionGate(Motion(), ring, is_film, max_pixels=160 * 96 - 1)
-    assert looked_at(gate, ring, [frame(seq) for seq in range(20)]) == list(range(20))
+    with closing(Decoders(max_pixels=160 * 96 - 1)) as decoders:
+        gate = MotionGate(Motion(), ring, decoders)
+        assert looked_at(gate, ring, [frame(seq) for seq in range(20)]) == list(range(20))
 
 
 def test_a_slot_carries_the_name_of_what_is_opened(
     gate: MotionGate, ring: _core.Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If that kills the worker, the supervisor knows which picture did."""
+    """The supervisor knows from it which picture has killed the worker."""
     free: list[int] = []
     monkeypatch.setattr(_core, "read_jpeg_header", lambda _data: free.append(ring.free_slots()))
     with pytest.raises(AttributeError):

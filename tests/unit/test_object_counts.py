@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import msgspec
 
-from framehop.cli.demo_report import Tally
+from framehop.cli.demo_report import DemoTally
 from framehop.cli.object_counts import object_count_lines
 from framehop.pipeline.control import MAX_PACKET, Beat
 from framehop.pipeline.object_counts import MAX_STREAMS, OTHERS, ByStream, ObjectCount, add, summed
@@ -62,7 +62,7 @@ def test_the_demo_counts_from_the_log() -> None:
             write(writer, "gate", 3)
             records = read(consumer, 3)
             consumer.commit(events_of(records), marks_after(records))
-        tally = Tally.of(log)
+        tally = DemoTally.of(log)
     assert (tally.found, tally.objects["cat"]) == ({"gate": ObjectCount(3, 1)}, 2)
 
 

@@ -110,7 +110,7 @@ def test_each_place_shows_its_own_picture_in_any_order(
 
 @NEEDS_VIDEO
 def test_in_the_order_of_the_log_nothing_is_read_twice_and_nobody_looks_back(tmp_path: Path, log: MemoryLog) -> None:
-    """Of two films whose units lie by turns, those of the other one lie between."""
+    """The units of two films lie by turns, so that those of the other one lie between."""
     ingest(log, write_film(tmp_path / "film.mp4", COUNT, params=CLOSED, bframes=3), "cam", "other")
     watched, numbers = Watched(log), numbers_of(log)
     pictures = Pictures(watched.as_log)
@@ -241,7 +241,7 @@ def test_after_an_error_of_the_log_the_same_picture_can_be_shown(tmp_path: Path,
 def test_after_a_lack_of_memory_decoding_begins_anew(
     tmp_path: Path, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a decoder holds then is unknown."""
+    """Nobody knows what a decoder holds then."""
     ingest(log, write_film(tmp_path / "film.mp4", COUNT, params=CLOSED))
     numbers, failures = list(numbers_of(log)), [False] * 6 + [True]
     pool = _core.VideoPool(threads=1)

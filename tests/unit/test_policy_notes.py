@@ -1,4 +1,4 @@
-"""What a run says of its policies, and of being behind."""
+"""Tests what a run says of its policies, and of being behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the user knows is asked for, and what the user says is checked."""
+"""Tests that framehop asks for what only the user knows, and checks what the user says."""
 
 from __future__ import annotations
 

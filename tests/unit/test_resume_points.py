@@ -73,7 +73,7 @@ def test_a_frame_that_was_polled_under_an_old_tenure_is_not_of_the_next() -> Non
 
 @pytest.mark.parametrize(("inter_coded", "left"), [(False, "v1:11"), (True, "v1:10")])
 def test_a_film_that_ended_holds_nothing_back_while_its_partition_goes_on(inter_coded: bool, left: str) -> None:
-    """Also if all the others are JPEGs, which need no others."""
+    """It holds nothing back even if all the others are JPEGs, which need no others."""
     found = points()
     for offset in range(5):
         found.note(record(offset), inter_coded=True)

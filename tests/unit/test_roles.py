@@ -11,7 +11,7 @@ import pytest
 from framehop import _core
 from framehop.budgets import ENGINE_S, START_S
 from framehop.config import FAIL_POINTS, DetectOptions
-from framehop.errors import ConfigError
+from framehop.errors import ConfigError, ProcessError
 from framehop.inference import Provider
 from framehop.log import LogAt
 from framehop.pipeline.control import (
@@ -20,14 +20,21 @@ from framehop.pipeline.control import (
     DetectorAt,
     DetectorSettings,
     Message,
+    News,
+    SourceNews,
+    SourceOrder,
     SourceTraits,
+    Stumbled,
+    Swapped,
     WorkerSettings,
 )
 from framehop.pipeline.facts import ModelFacts, write_facts
-from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, WorkerRole
+from framehop.pipeline.supervisor.role import Resources, Role
+from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
+from framehop.pipeline.supervisor.roster import Roster
 from framehop.policies import Policy
 from framehop.regions import Regions
-from framehop.types import ModelInfo, Need
+from framehop.types import FrameKey, ModelInfo, Need
 
 MODEL = ModelInfo(name="m", version="1", sha256="0", provider="cpu")
 FACTS = ModelFacts(number=1, model=MODEL, labels={}, need=Need())
@@ -104,6 +111,56 @@ def test_a_worker_that_starts_late_hears_of_the_detector_there_is(tmp_path: Path
     worker.introduce(worker.processes[0], 0)
     assert len(ear.heard) == 1
     assert detector.models == {}
+
+
+def ingest_of(stream: str) -> tuple[Roster, IngestRole]:
+    """One source that ingest has been told of."""
+    roster = Roster()
+    roster.add(SourceOrder(stream=stream, source="testsrc:", rate="max", loop=1, since_us=7))
+    role = IngestRole(LogAt(url="log"), roster, stays=False)
+    role.settings(role.wanted())
+    return roster, role
+
+
+def test_each_kind_hears_what_it_alone_sends(tmp_path: Path) -> None:
+    worker, detector = roles(tmp_path, workers=1, devices=(0,))
+    worker.hear(worker.processes[0], Stumbled(FrameKey("gate", 1, 2)))
+    assert [suspect.key for suspect in worker.suspects.listed()] == [FrameKey("gate", 1, 2)]
+    write_facts(str(tmp_path / "model-0-0"), FACTS)
+    detector.hear(detector.processes[0], Swapped(1))
+    assert detector.models == {"detector-0": MODEL}
+    roster, ingest = ingest_of("gate")
+    ingest.hear(ingest.wanted(), News([SourceNews("gate", 7, "running", appended=3)]))
+    assert (roster.statuses()["gate"].phase, roster.statuses()["gate"].appended) == ("running", 3)
+
+
+def test_a_message_of_another_kind_is_refused(tmp_path: Path) -> None:
+    worker, detector = roles(tmp_path, workers=1, devices=(0,))
+    _, ingest = ingest_of("gate")
+    cases: list[tuple[Role, Message]] = [
+        (worker, News([])),
+        (worker, Swapped(1)),
+        (detector, Stumbled(FrameKey("gate", 1, 2))),
+        (ingest, Swapped(1)),
+    ]
+    for role, message in cases:
+        process = role.processes[0]
+        with pytest.raises(ProcessError, match=f"{process.name} sent an unexpected {type(message).__name__}"):
+            role.hear(process, message)
+
+
+def test_only_an_ingest_that_ended_is_told_again_of_what_it_has_not_begun(tmp_path: Path) -> None:
+    worker, detector = roles(tmp_path, workers=1, devices=(0,))
+    roster, ingest = ingest_of("gate")
+    for role in (worker, detector):
+        role.ended(role.processes[0])
+    assert not roster.wants_ingest
+    ingest.ended(ingest.wanted())
+    assert roster.wants_ingest
+
+
+def test_a_detector_that_is_dead_when_the_drain_begins_leaves_no_frames() -> None:
+    assert [kind.leaves_frames for kind in (IngestRole, WorkerRole, DetectorRole)] == [True, True, False]
 
 
 def test_what_a_detector_wrote_outlives_it_by_one_successor(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def news(stream: str, phase: Phase, *, since_us: int = 1, error: str = "", acked
 
 
 def told(roster: Roster) -> list[Change]:
-    """What ingest is told now."""
+    """Return what ingest is told now."""
     changes: list[Change] = []
 
     def take(change: Change) -> bool:

@@ -1,4 +1,4 @@
-"""That docs/operate.md has a row for every reason why a frame may be skipped."""
+"""Tests that docs/operate.md has a row for every reason why a frame may be skipped."""
 
 from __future__ import annotations
 

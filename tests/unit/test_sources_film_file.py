@@ -1,4 +1,5 @@
-"""What is wrong with the file of a film: cut, encrypted, written to while it is read, or larger than anything a camera makes."""
+"""Tests what may be wrong with the file of a film: cut, encrypted, written to while it is read, or larger than anything a camera
+makes."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_nothing_is_told_of_streams_that_nobody_watches(worker: TapWorker, monke
 
 
 def test_newest_returns_what_comes_after_the_call(worker: TapWorker, tap: Tap) -> None:
-    """What had come before is let go of, also while it is held for its event."""
+    """It lets go of what had come before, even while that is held for its event."""
     old = worker.show(1)
     see(tap, old)
     worker.answer(old)

@@ -1,4 +1,4 @@
-"""Which streams are tracked: what is typed, what the configuration says, what a stream says itself."""
+"""Tests which streams are tracked: what is typed, what the configuration says, what a stream says itself."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ STREET = [
 
 
 def thinned(actor: Actor, every: int) -> Actor:
-    """The same actor where one of `every` frames is looked at."""
+    """Return the same actor where one of `every` frames is looked at."""
 
     def fewer(frames: range) -> range:
         return range(-(-frames.start // every), -(-frames.stop // every))
@@ -189,7 +189,7 @@ def test_no_id_is_twice_in_a_frame() -> None:
 
 
 def test_what_was_skipped_or_failed_ends_no_track_by_itself() -> None:
-    """Of each second one frame is looked at, as with every_n=25."""
+    """One frame of each second is looked at, as with every_n=25."""
     box = (10.0, 10.0, 50.0, 90.0)
     events = [
         event(seq, [thing(box)]) if seq % 25 == 0 else event(seq, outcome="failed" if seq % 7 == 0 else "skipped")
@@ -201,7 +201,7 @@ def test_what_was_skipped_or_failed_ends_no_track_by_itself() -> None:
 
 
 def test_a_still_object_that_is_looked_at_every_ten_seconds_keeps_its_id() -> None:
-    """As with --when motion; it may be missed once."""
+    """It is looked at as with --when motion; it may be missed once."""
     box = (10.0, 10.0, 50.0, 90.0)
     looks = [[thing(box)], [thing(box)], [], [thing(box)], [], [], []]
     followed = follow([event(k, found, at_us=BEGIN_US + 10 * SECOND_US * k) for k, found in enumerate(looks)])

@@ -66,7 +66,7 @@ class Log:
 
 
 class Worker:
-    """What a worker does with its tracks in one tenure."""
+    """Does what a worker does with its tracks in one tenure."""
 
     def __init__(self, log: Log, number: int, tracked: TrackedStreams = ALL, lane: str = "main") -> None:
         self.log, self.number = log, number

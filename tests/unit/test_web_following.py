@@ -118,7 +118,7 @@ def test_a_fault_is_said_and_the_log_is_opened_again(
 
 
 def test_a_taker_may_have_the_log_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also from a log that always has something new, and so no end."""
+    """A log that always has something new, and so no end, is read anew too."""
     monkeypatch.setattr(following, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(Notes, "take", lambda *_: False)
     with followed(Shy()) as (_, notes):

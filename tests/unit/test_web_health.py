@@ -10,14 +10,14 @@ import pytest
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
 from framehop.web.health import problems
-from framehop.web.look import Look, Seen
+from framehop.web.look import LastLook, Look
 from framehop.web.pipelines import Pipelines
 
 READ = PartitionLag(topic="frames", partition=0, end=1, committed=1, messages=0, seconds=None, owner="worker")
 
 
 def look_of(value: object, age_s: float | None, error: str) -> Look[Any]:
-    seen = Seen(value=value, age_s=age_s, error=error)
+    seen = LastLook(value=value, age_s=age_s, error=error)
     return cast(Look[Any], SimpleNamespace(latest=lambda _: seen))
 
 

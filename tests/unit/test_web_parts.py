@@ -18,7 +18,7 @@ from framehop.types import Outcome
 from framehop.web import figures as figures_module
 from framehop.web import live as live_module
 from framehop.web.errors import ApiError
-from framehop.web.figures import BOUNDS_MS, OTHER, Figures, bucket, percentiles
+from framehop.web.figures import BOUNDS_MS, OTHER, LastMinute, bucket, percentiles
 from framehop.web.live import LiveState, StreamSeen
 from framehop.web.look import Look
 from framehop.web.pool import Pool
@@ -54,7 +54,7 @@ def test_percentiles_are_near_the_true_ones() -> None:
 
 
 def test_figures_forget_what_is_older_than_a_minute() -> None:
-    figures = Figures()
+    figures = LastMinute()
     for age in (70, 59, 1, 0, -7200):  # the last is of a clock that is two hours ahead
         figures.note(event_of(age, stages_ms={"infer": 20.0, "batch": 4.0}), NOW_US - age * S, NOW_US)
     assert figures.outcomes(NOW_US) == {"detected": 4}
@@ -65,14 +65,14 @@ def test_figures_forget_what_is_older_than_a_minute() -> None:
 
 
 def test_a_second_makes_room_for_the_one_a_minute_later() -> None:
-    figures = Figures()
+    figures = LastMinute()
     figures.note(event_of(1, outcome="failed", reason="a"), NOW_US, NOW_US)
     figures.note(event_of(2, outcome="failed", reason="b"), NOW_US + 60 * S, NOW_US + 60 * S)
     assert figures.reasons(NOW_US + 60 * S) == {("failed", "b"): 1}
 
 
 def test_hostile_events_take_no_more_memory_than_others() -> None:
-    figures = Figures()
+    figures = LastMinute()
     for number in range(500):
         stages = {f"stage {number}": 1.0, "infer": float("inf"), "batch": 1e300}
         figures.note(event_of(number, outcome="failed", reason=f"{number}" * 1000, stages_ms=stages), NOW_US, NOW_US)

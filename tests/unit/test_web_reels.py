@@ -54,7 +54,7 @@ def test_a_film_that_nobody_looks_at_is_let_go(tmp_path: Path, monkeypatch: pyte
     with log:
         number_of(reels, log, metas[0])
         assert reels.sweep()
-        monkeypatch.setattr(reels_module, "IDLE_S", -1.0)
+        monkeypatch.setattr(reels_module, "REEL_IDLE_S", -1.0)
         assert not reels.sweep()
         assert number_of(reels, log, metas[5]) == numbers[metas[5].key]
 

@@ -16,7 +16,7 @@ from framehop.web.feed import Feed
 from framehop.web.index import EventIndex
 from framehop.web.index_query import Query
 from framehop.web.live import LiveState
-from framehop.web.taking import LATE_US, Intake
+from framehop.web.taking import LATE_US, EventHandout
 from tests.events import event_of, recorded
 
 START_US = now_us()
@@ -32,8 +32,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EventInde
 
 
 @pytest.fixture
-def intake(index: EventIndex) -> Intake:
-    return Intake(index, LiveState(), Feed().publish)
+def intake(index: EventIndex) -> EventHandout:
+    return EventHandout(index, LiveState(), Feed().publish)
 
 
 def some(first: int, end: int) -> list[EventRecord]:
@@ -51,7 +51,7 @@ def fill_disk(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EventIndex, "add", full)
 
 
-def test_events_wait_until_the_index_takes_them(index: EventIndex, intake: Intake) -> None:
+def test_events_wait_until_the_index_takes_them(index: EventIndex, intake: EventHandout) -> None:
     intake.begin()
     with pytest.MonkeyPatch.context() as patch:
         fill_disk(patch)
@@ -63,9 +63,9 @@ def test_events_wait_until_the_index_takes_them(index: EventIndex, intake: Intak
 
 
 def test_events_that_are_too_many_to_wait_are_read_again(
-    index: EventIndex, intake: Intake, monkeypatch: pytest.MonkeyPatch
+    index: EventIndex, intake: EventHandout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And those before and behind them too, as the index was never complete."""
+    """The events before and behind them are read again too, as the index was never complete."""
     monkeypatch.setattr(taking, "MAX_WAITING", 3)
     intake.begin()
     with pytest.MonkeyPatch.context() as patch:
@@ -79,7 +79,7 @@ def test_events_that_are_too_many_to_wait_are_read_again(
     assert (seqs(index), intake.caught_up()) == (list(range(8)), True)
 
 
-def test_a_damaged_index_is_filled_from_the_log_again(index: EventIndex, intake: Intake) -> None:
+def test_a_damaged_index_is_filled_from_the_log_again(index: EventIndex, intake: EventHandout) -> None:
     intake.begin()
     assert intake.take(some(0, 3))
     index.damaged = True
@@ -90,7 +90,7 @@ def test_a_damaged_index_is_filled_from_the_log_again(index: EventIndex, intake:
 
 
 def test_a_page_that_ended_while_it_was_catching_up_lacks_nothing_the_next_time(
-    index: EventIndex, intake: Intake
+    index: EventIndex, intake: EventHandout
 ) -> None:
     """It had read another partition up to now."""
     intake.begin()
@@ -98,7 +98,7 @@ def test_a_page_that_ended_while_it_was_catching_up_lacks_nothing_the_next_time(
     assert intake.caught_up()
     intake.begin()
     assert intake.take(some(500, 502))
-    again = Intake(index, LiveState(), Feed().publish)
+    again = EventHandout(index, LiveState(), Feed().publish)
     assert again.begin() <= START_US + 1 - LATE_US
     assert again.take(some(0, 4))
     assert again.caught_up()
@@ -108,7 +108,7 @@ def test_a_page_that_ended_while_it_was_catching_up_lacks_nothing_the_next_time(
 
 def test_what_is_read_again_is_not_told_again(index: EventIndex) -> None:
     live = LiveState()
-    intake = Intake(index, live, Feed().publish)
+    intake = EventHandout(index, live, Feed().publish)
     intake.begin()
     intake.take(some(0, 3))
     intake.begin()

@@ -24,7 +24,7 @@ from framehop.web.feed import Feed
 from framehop.web.live import LiveState
 from framehop.web.newest import Newest
 from framehop.web.picture_tap import PictureTap, reduced, step_for
-from framehop.web.stills import Shown
+from framehop.web.stills import ShownPicture
 from framehop.web.tapped import RECENT, WAITING, Found, Tapped
 from tests.events import event_of, recorded
 from tests.tap_worker import HEIGHT, WIDTH, TapWorker
@@ -42,7 +42,7 @@ def worker(tmp_path: Path) -> Iterator[TapWorker]:
 
 
 class Page:
-    """What the page has of a tap. `rings`: where the pipelines' rings are. `held`: the pictures that the tap has leased. `encoded`:
+    """The page's side of a tap. `rings`: where the pipelines' rings are. `held`: the pictures that the tap has leased. `encoded`:
     how many it has encoded."""
 
     def __init__(self, *rings: str) -> None:
@@ -115,7 +115,7 @@ def page_of(*rings: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
 
 def test_a_picture_is_shown_with_the_event_that_the_log_has(worker: TapWorker, page: Page) -> None:
-    """What the tap hears has no track ids yet."""
+    """The event that the tap hears has no track ids yet."""
     event = page.take(worker, 3)
     assert page.look() is None, "the log does not have its event yet"
     tracked = replace(event, last_track_id=7)
@@ -183,7 +183,7 @@ def test_pictures_that_are_too_small_are_left_to_the_log(worker: TapWorker, page
 
 
 def test_a_picture_is_reduced_for_who_wants_it_largest(worker: TapWorker, page: Page) -> None:
-    """And is not given to who asks for a larger one meanwhile."""
+    """Nobody who asks for a larger one meanwhile is given it."""
     worker.source = (WIDTH, HEIGHT)
     for widths, shown in (((WIDTH // 8,), WIDTH // 8), ((WIDTH // 8, WIDTH // 2), WIDTH // 2)):
         for width in widths:
@@ -235,7 +235,7 @@ def test_one_that_ends_beside_another_is_noticed(
     worker: TapWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its descriptor stays readable: who goes on to wait for it never sleeps again."""
-    monkeypatch.setattr(tap_thread, "LOOK_S", 600.0)
+    monkeypatch.setattr(tap_thread, "RINGS_LOOK_S", 600.0)
     other = TapWorker(tmp_path / "ring-1.sock")
     with page_of(worker.path, other.path, monkeypatch=monkeypatch) as page:
         page.take(other, 1)
@@ -248,7 +248,7 @@ def test_one_that_ends_beside_another_is_noticed(
 def test_another_pipeline_is_found_while_one_is_tapped(
     worker: TapWorker, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tap_thread, "LOOK_S", 0.0)
+    monkeypatch.setattr(tap_thread, "RINGS_LOOK_S", 0.0)
     page.take(worker, 1)
     other = TapWorker(tmp_path / "ring-1.sock")
     page.rings.append(other.path)
@@ -275,7 +275,7 @@ def test_a_fault_does_not_end_the_tap(worker: TapWorker, page: Page, caplog: pyt
 def test_what_waits_is_bounded() -> None:
     tapped = Tapped()
     tapped.newest("gate", WIDTH, SOURCE)
-    shown = Shown(jpeg=b"x", width=1, height=1)
+    shown = ShownPicture(jpeg=b"x", width=1, height=1)
     for seq in range(2 * RECENT):
         tapped.put("gate", f"gate/1/{seq}/main", shown, 8)
         tapped.put("nobody's", f"nobody's/1/{seq}/main", shown, 8)
@@ -289,7 +289,7 @@ def test_what_waits_is_bounded() -> None:
 def test_a_picture_that_is_old_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     tapped = Tapped()
     tapped.newest("gate", WIDTH, SOURCE)
-    tapped.put("gate", "gate/1/1/main", Shown(jpeg=b"x", width=1, height=1), 8)
+    tapped.put("gate", "gate/1/1/main", ShownPicture(jpeg=b"x", width=1, height=1), 8)
     tapped.note([recorded(event_of(1))])
     assert tapped.newest("gate", WIDTH, SOURCE) is not None
     monkeypatch.setattr(tapped_module, "FRESH_S", 0.0)
@@ -309,9 +309,9 @@ class Sources:
         self.live, self.feed = LiveState(), Feed()
         self.newest = Newest(self.live, self.feed, self, FakeTap(self))  # type: ignore[arg-type]
 
-    async def shown(self, *_: Any, frame: FrameKey, **__: Any) -> Shown:
+    async def shown(self, *_: Any, frame: FrameKey, **__: Any) -> ShownPicture:
         self.asked.append("log")
-        return Shown(jpeg=f"log {frame.seq}".encode(), width=1, height=1, film=self.film)
+        return ShownPicture(jpeg=f"log {frame.seq}".encode(), width=1, height=1, film=self.film)
 
 
 class FakeTap:
@@ -339,7 +339,7 @@ def shown_after(sources: Sources, event_id: str = "", *, wait_s: float = 0.0) ->
 
 def tapped_of(seq: int, epoch: int = 1) -> Found:
     event = replace(event_of(seq), epoch=epoch, event_id=f"gate/{epoch}/{seq}/main")
-    return Found(recorded(event), Shown(jpeg=f"tap {seq}".encode(), width=1, height=1))
+    return Found(recorded(event), ShownPicture(jpeg=f"tap {seq}".encode(), width=1, height=1))
 
 
 def test_jpegs_are_always_those_of_the_log() -> None:

@@ -19,7 +19,7 @@ class ConnectionId {
     // The connection by which `message` came to the socket at `place`, a path or HOST:PORT. It may have ended since,
     // and its number be another file's: then this names nothing.
     ConnectionId(zmq_msg_t* message, std::string_view place, Place whose = Place::ours) noexcept;
-    // The same for the connection of which libzmq said that it has the descriptor `fd`.
+    // Names the connection of which libzmq said that it has the descriptor `fd`.
     ConnectionId(int fd, std::string_view place, Place whose = Place::ours) noexcept;
     [[nodiscard]] bool operator==(const ConnectionId&) const noexcept = default;
 

@@ -20,7 +20,7 @@ namespace {
 constexpr int kFailures =
     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 constexpr int kBeginnings = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED;
-// As in zmq_socket.cpp: libzmq aborts the process when it finds no descriptor left.
+// The reason is that of zmq_socket.cpp: libzmq aborts the process when it finds no descriptor left.
 constexpr std::size_t kDescriptors = 24;
 // The present connection, and those before it that libzmq has yet to let go of.
 constexpr std::size_t kConnectionsOfOne = 16;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint32_t kBell = 0;
 constexpr std::uint32_t kOther = 1;
-// Those that are not told at once are told at the next wait, as only the bell is an edge.
+// The most descriptors that one wait reports. The others are reported by the next, as only the bell is an edge.
 constexpr std::size_t kAtOnce = 16;
 
 UniqueFd make_epoll() {

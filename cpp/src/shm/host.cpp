@@ -159,7 +159,7 @@ void RingHost::look_around() {
 
 void RingHost::see_off_departed() noexcept {
     if (!holders_.remove_departed()) return;
-    // Of all places that nobody holds, so that a stray bit pins no slot for ever.
+    // The bits of all places that nobody holds are taken back, so that a stray one pins no slot for ever.
     reclaimed_ += table_.reclaim(holders_.vacant());
     if (holders_.writer() == nullptr) tell_of_writer(false);
 }

@@ -60,7 +60,7 @@ def look() -> Load:
 
 
 def before(load: Load, *, first: bool) -> list[str]:
-    """Why a round that starts under this load proves nothing; empty when the machine is quiet."""
+    """The reason why a round that starts under this load proves nothing; empty when the machine is quiet."""
     found = []
     if first and load.average > QUIET_LOAD:
         found.append(f"the load average was {load.average:.1f} when the benchmark was started")
@@ -70,7 +70,7 @@ def before(load: Load, *, first: bool) -> list[str]:
 
 
 def during(busy_cores: float) -> list[str]:
-    """The same of a round that is over."""
+    """The reason why a round that is over proves nothing; empty when the machine was quiet."""
     return [f"others used {busy_cores:.2f} cores during a round"] if busy_cores > QUIET_CORES else []
 
 

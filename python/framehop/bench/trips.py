@@ -73,8 +73,8 @@ class SlotTrips:
 
     @property
     def copies(self) -> int:
-        """How often each picture was copied in the process at least. One message that was seen in its slot proves that there are no
-        copies; a copy is never seen there."""
+        """The number of times that each picture was copied in the process at least. One message that was seen in its slot proves
+        that there are no copies; a copy is never seen there."""
         return 0 if self._seen_in_slot else 1
 
 

@@ -24,7 +24,8 @@ def main() -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Return whether it says so itself, or is of a kind that has other reasons too, as a thread that cannot be started."""
+    """Return whether `error` says that memory is short, or is of a kind that a lack of memory causes, among others: a thread that
+    cannot be started is one."""
     if isinstance(error, MemoryError):
         return True
     from framehop.errors import is_out_of_memory

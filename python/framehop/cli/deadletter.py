@@ -16,7 +16,7 @@ from framehop.cli.output import complain, note, out, write_json_line
 from framehop.content import VIDEO, kind_of
 from framehop.errors import ConfigError
 from framehop.ops.requeue import requeue as requeue_letters
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive, FrameLog
 from framehop.sinks.film import film_picture
 from framehop.types import DeadLetter
 
@@ -97,7 +97,7 @@ def _is_jpeg(file: Path) -> bool:
     return file.suffix.lower() in {".jpg", ".jpeg"}
 
 
-def _picture(log: FrameLog, letter: DeadLetter, *, decoded: bool) -> bytes:
+def _picture(log: FrameArchive, letter: DeadLetter, *, decoded: bool) -> bytes:
     """Return the bytes to save. `decoded`: as a JPEG, also if it is an access unit of a film."""
     record = log.read_frame(letter.record)
     if record is None:

@@ -11,10 +11,10 @@ from rich.progress import Progress
 
 from framehop.cli import options
 from framehop.cli.commands import end_if_interrupted
-from framehop.cli.demo_report import Tally, print_next, print_report
+from framehop.cli.demo_report import DemoTally, print_next, print_report
 from framehop.cli.first_boxes import FirstBoxes
 from framehop.cli.output import console, note
-from framehop.cli.page import PageBeside, PagePlace, place_of
+from framehop.cli.page import PageBeside, PageOptions, page_options
 from framehop.cli.read import print_audit
 from framehop.cli.work import StatusLine, print_summary, run_here
 from framehop.errors import ConfigError, MissingExtraError
@@ -52,7 +52,7 @@ def demo(
         _detect(at, sources, FirstBoxes(at, streams, directory / "first.jpg"))
         with at.open(create=False) as log:
             _draw_wall(log, streams, directory / "wall.mp4")
-            print_report(Tally.of(log))
+            print_report(DemoTally.of(log))
             report = audit(log)
     print_audit(report)
     print_next(directory)
@@ -60,10 +60,10 @@ def demo(
         raise typer.Exit(1)
 
 
-def _page(ui: bool | None) -> PagePlace | None:
+def _page(ui: bool | None) -> PageOptions | None:
     """Return where the page is to be. It is no part of the demo where nobody asked for it and its extra is missing."""
     try:
-        return place_of(ui=console.is_terminal if ui is None else ui, address="")
+        return page_options(ui=console.is_terminal if ui is None else ui, address="")
     except MissingExtraError:
         if ui:
             raise

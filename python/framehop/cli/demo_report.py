@@ -13,7 +13,7 @@ from framehop.cli.invocation import command, typed
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import out
 from framehop.pipeline.object_counts import ByStream, ObjectCount, add
-from framehop.protocols import FrameLog
+from framehop.protocols import EventLog
 from framehop.types import parse_rfc3339
 
 STAGES = ("append", "log", "decode", "hop", "wait", "preprocess", "infer", "postprocess", "total")
@@ -24,7 +24,7 @@ BIKES = (
 
 
 @dataclass(slots=True)
-class Tally:
+class DemoTally:
     """The part of the events that the report needs."""
 
     frames: int = 0
@@ -35,7 +35,7 @@ class Tally:
     ended_us: int = 0
 
     @classmethod
-    def of(cls, log: FrameLog) -> Tally:
+    def of(cls, log: EventLog) -> DemoTally:
         tally = cls()
         with log.events() as reader:
             for record in reader:
@@ -51,7 +51,7 @@ class Tally:
         return tally
 
 
-def print_report(tally: Tally) -> None:
+def print_report(tally: DemoTally) -> None:
     seconds = max(1e-6, (tally.ended_us - tally.began_us) / 1e6)
     out.print(f"\n[bold]{tally.frames} frames[/] in {seconds:.1f} s, {tally.frames / seconds:.1f} frames/s")
     table = Table(box=None, header_style="bold")

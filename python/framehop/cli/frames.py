@@ -24,7 +24,7 @@ from framehop.pipeline.tap import attach
 from framehop.types import DetectedObject, Event
 
 PORT = 5570
-LOOK_S = 1.0
+RECEIVE_S = 1.0
 PATIENCE_S = 5.0
 
 Keys = Annotated[
@@ -107,7 +107,7 @@ def _received(receiver: FrameReceiver, address: str) -> Iterator[ReceivedFrame]:
     """Yield frames for ever, and say why none come."""
     said, since_s = "", time.monotonic()
     while True:
-        came, notes, _ = receiver.poll(LOOK_S)
+        came, notes, _ = receiver.poll(RECEIVE_S)
         if not receiver.session and time.monotonic() - since_s > PATIENCE_S:
             notes.append(f"no answer from {address} yet")
         for text in notes:

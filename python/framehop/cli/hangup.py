@@ -17,7 +17,7 @@ from framehop.pipeline.wake import Wake, readable
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 1.0
-LOOK_S = 5.0  # a wake that was missed would be noticed by then
+BACKSTOP_S = 5.0  # a wake that was missed would be noticed by then
 
 
 @contextmanager
@@ -54,7 +54,7 @@ class _Rereader:
 
     def _run(self) -> None:
         while not self._closed:
-            if readable([self._wake.fileno()], LOOK_S):
+            if readable([self._wake.fileno()], BACKSTOP_S):
                 self._wake.clear()
                 if not self._closed:
                     self._read()

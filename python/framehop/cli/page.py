@@ -21,21 +21,21 @@ END_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PagePlace:
-    """Where the page is to be. `port`: None for the usual one or the next that is free."""
+class PageOptions:
+    """The address that the page is to have. `port`: None for the usual one or the next that is free."""
 
     host: str = LOOPBACK
     port: int | None = None
 
 
-def place_of(*, ui: bool, address: str) -> PagePlace | None:
+def page_options(*, ui: bool, address: str) -> PageOptions | None:
     """Return what `--ui` and `--ui-address` ask for; None for no page. Raises ConfigError, MissingExtraError."""
     if not (ui or address):
         return None
     import framehop.web  # noqa: F401  says which extra is missing, before anything starts
 
     host, port = _parsed(address)
-    return PagePlace(host=host, port=port)
+    return PageOptions(host=host, port=port)
 
 
 def _parsed(address: str) -> tuple[str, int | None]:
@@ -53,18 +53,18 @@ class PageBeside:
     """Serves the page of `log` in a process of its own while inside, and says where. Nobody waits for it, and a page that fails is
     one line on stderr. Enter it in the main thread."""
 
-    def __init__(self, log: LogAt, place: PagePlace | None) -> None:
-        """`place`: None for no page at all."""
-        self._log, self._place = log, place
+    def __init__(self, log: LogAt, options: PageOptions | None) -> None:
+        """`options`: None for no page at all."""
+        self._log, self._options = log, options
         self._process: subprocess.Popen[bytes] | None = None
         self._ending = threading.Event()
 
     def __enter__(self) -> Self:
-        if self._place is not None:
-            self._start(self._place)
+        if self._options is not None:
+            self._start(self._options)
         return self
 
-    def _start(self, place: PagePlace) -> None:
+    def _start(self, options: PageOptions) -> None:
         from framehop.web.child import PageSettings
 
         command = [sys.executable, "-m", "framehop.web.child"]
@@ -76,7 +76,7 @@ class PageBeside:
             return
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        settings = PageSettings(log=self._log, host=place.host, port=place.port)
+        settings = PageSettings(log=self._log, host=options.host, port=options.port)
         with contextlib.suppress(BrokenPipeError):  # it has died, and says so on stderr
             self._process.stdin.write(msgspec.json.encode(settings) + b"\n")
             self._process.stdin.flush()

@@ -28,7 +28,7 @@ class HolderReport(msgspec.Struct, frozen=True, kw_only=True):
     leases: int
 
 
-class RingReport(msgspec.Struct, frozen=True, kw_only=True):
+class ListedRing(msgspec.Struct, frozen=True, kw_only=True):
     """One ring. `formats`: of the pictures that its slots hold, or held last. `pinned`: slots without a picture that somebody still
     leases. Without a host the numbers are 0, and `trouble` says what is known. `users`: processes that have its memory mapped."""
 
@@ -69,11 +69,11 @@ def rm(
         note(f"removed {path}")
 
 
-def report_of(found: FoundRing) -> RingReport:
+def report_of(found: FoundRing) -> ListedRing:
     look = found.look
     if look is None:
-        return RingReport(path=found.path, trouble=found.trouble, users=list(found.users))
-    return RingReport(
+        return ListedRing(path=found.path, trouble=found.trouble, users=list(found.users))
+    return ListedRing(
         path=found.path,
         trouble="",
         users=list(found.users),
@@ -89,7 +89,7 @@ def report_of(found: FoundRing) -> RingReport:
     )
 
 
-def _table(reports: list[RingReport]) -> Table:
+def _table(reports: list[ListedRing]) -> Table:
     table = Table(box=None, header_style="bold")
     for title in ("ring", "host", "MiB", "format", "slots", "free", "filling", "ready", "pinned", "who"):
         left = title in {"ring", "format", "who"}
@@ -99,7 +99,7 @@ def _table(reports: list[RingReport]) -> Table:
     return table
 
 
-def _numbers(report: RingReport) -> list[str]:
+def _numbers(report: ListedRing) -> list[str]:
     if not report.host:
         return ["–"] * 8
     size = f"{report.slots * report.slot_bytes / _MIB:,.0f}"
@@ -107,7 +107,7 @@ def _numbers(report: RingReport) -> list[str]:
     return [str(report.host), size, ", ".join(report.formats) or "–", *map(str, counts)]
 
 
-def _who(report: RingReport) -> str:
+def _who(report: ListedRing) -> str:
     if not report.host:
         held = f"; mapped by {', '.join(map(str, report.users))}" if report.users else ""
         return f"{report.trouble}{held}"

@@ -84,7 +84,9 @@ def _print(report: PipelineReport) -> None:
 def _print_ingest(report: PipelineReport, age: str) -> None:
     said = report.publication
     out.print(f"{said.log} · ingest · process {said.pid}, for {age}", style="bold")
-    out.print(f"  {'stopping' if report.stopping else 'running'}, {report.counters.appended} frames put into the log")
+    pace = sum(stream.health.fps for stream in report.streams)
+    state = "stopping" if report.stopping else "running"
+    out.print(f"  {state}, {pace:.1f} frames/s, {report.counters.appended} frames put into the log")
     _print_waiting(report.counters)
     out.print(_streams(report))
 

@@ -18,7 +18,7 @@ from framehop.pipeline.stop import stop_on_signals
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the page is. `token`: made for it, empty if there is none or it came from a file."""
+    """The address of the page. `token`: made for it, empty if there is none or it came from a file."""
 
     url: str
     token: str
@@ -62,10 +62,10 @@ def ui(
     """Show a log in the browser: live pictures with their boxes, events, figures. Waits for a log that is not there yet."""
     from framehop.web.access import read_tokens  # the other commands do not need the extra `web`
     from framehop.web.child import NICE
-    from framehop.web.server import Address, PageServer
+    from framehop.web.server import PageAddress, PageServer
 
     os.nice(NICE)
-    address = Address(host=host, port=port, tokens=read_tokens(token_file) if token_file else ())
+    address = PageAddress(host=host, port=port, tokens=read_tokens(token_file) if token_file else ())
     with stop_on_signals() as stop:
         with PageServer(options.log_at(log, config), address) as page:
             if json:

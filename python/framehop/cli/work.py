@@ -19,7 +19,7 @@ from framehop.cli.hangup import reread_on_hangup
 from framehop.cli.ingest_report import IngestLine
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
-from framehop.cli.page import PageBeside, PagePlace, place_of
+from framehop.cli.page import PageBeside, PageOptions, page_options
 from framehop.cli.policy_notes import BehindNote, policies_line
 from framehop.config import MAX_PIXELS, DetectOptions, fail_point
 from framehop.errors import ConfigError
@@ -197,7 +197,7 @@ def run(
 ) -> None:
     """Ingest and detect in one command. Ends when finite sources are done and every frame has its event."""
     texts = options.named(sources or [], stream)
-    page = place_of(ui=ui, address=ui_address)
+    page = page_options(ui=ui, address=ui_address)
     settings = options.detect_options(
         model=model,
         provider=provider,
@@ -238,7 +238,7 @@ def _work(
     *,
     report: Path | None,
     json: bool,
-    page: PagePlace | None = None,
+    page: PageOptions | None = None,
     until_idle_s: float | None = None,
     tells_lag: bool = True,
 ) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from framehop._core import Slot, SlotRef
 from framehop.errors import FramehopError
 from framehop.types import FrameRecord, Need, Partition
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Size = tuple[int, int]
 TakeSlot = Callable[[FrameRecord], Slot | None]
@@ -89,6 +93,15 @@ class Passed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """A small copy of a picture. `pixels`: uint8 [H, W, 3], RGB, the caller's own. `size`: (width, height) of the source picture in
+    pixels."""
+
+    pixels: NDArray[np.uint8]
+    size: Size
+
+
 Outcome = Decoded | Refused | Passed
 Rounds = Iterator[list[Outcome]]
 
@@ -124,6 +137,10 @@ class Decoder(Protocol):
         outcome stay uncommitted, so that their next owner reads them again. What was held back of other partitions is kept, and
         comes out later. Raises DecoderError.
         """
+
+    def glimpse(self, job: DecodeJob) -> Glimpse | None:
+        """Return a small copy of a job's picture, which takes far less time than the picture, and no slot. None where the decoder
+        has none to give: of content that may need other frames, and of a picture that is damaged or larger than `max_pixels`."""
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
         """Yield the outcomes that were held back, as `decode` does. Called when no new frame has come for a while."""

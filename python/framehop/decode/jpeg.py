@@ -10,6 +10,7 @@ from framehop.decode.decoder import (
     Decoded,
     DecodeJob,
     DecodeOptions,
+    Glimpse,
     Outcome,
     Passed,
     Rounds,
@@ -17,6 +18,7 @@ from framehop.decode.decoder import (
 )
 from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
+from framehop.errors import FramehopError
 from framehop.types import Need, Partition
 
 
@@ -64,6 +66,14 @@ class JpegFrames:
         if result.ref is not None:
             return Decoded(job=job, ref=result.ref, size=size, decode_us=result.decode_us)
         return refused(job, result.error, result.message, size, self._options)
+
+    def glimpse(self, job: DecodeJob) -> Glimpse | None:
+        try:
+            header = _core.read_jpeg_header(job.payload)
+            pixels = _core.decode_jpeg(job.payload, min_width=1, min_height=1, max_pixels=self._options.max_pixels)
+        except FramehopError:
+            return None
+        return Glimpse(pixels=pixels, size=(header.width, header.height))
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
         return iter(())

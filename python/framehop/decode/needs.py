@@ -34,16 +34,16 @@ class Needs:
         self._layered: dict[Key, bool] = {}
 
     def unneeded(self, jobs: Sequence[DecodeJob]) -> Collection[int]:
-        """Return the places in `jobs` of those that need not be decoded. What comes after them is not known: it may need all."""
+        """Return the indices in `jobs` of those that need not be decoded. What comes after them is not known: it may need all."""
         self._note_layers(jobs)
         if not any(job.unwanted for job in jobs):
             return ()
         found: set[int] = set()
         free: dict[Key, bool] = {}  # by stream: whether what follows needs nothing before it
-        for place in reversed(range(len(jobs))):
-            job, key = jobs[place], key_of(jobs[place])
+        for index in reversed(range(len(jobs))):
+            job, key = jobs[index], key_of(jobs[index])
             if job.unwanted and (free.get(key, False) or self._is_disposable(job)):
-                found.add(place)
+                found.add(index)
             else:
                 free[key] = False
             free[key] = free.get(key, False) or _is_clean(job)

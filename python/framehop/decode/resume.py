@@ -8,17 +8,19 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from framehop.budgets import GROUP_S
 from framehop.content import VIDEO, kind_of
 from framehop.protocols import Tenure
 from framehop.types import FrameMeta, FrameRecord, Partition
 
 logger = logging.getLogger(__name__)
 
-MAX_GROUP_US = 60_000_000  # a stream that is silent for longer, while its partition goes on, holds it back no more
+# A stream that is silent for longer, while its partition goes on, holds it back no more.
+MAX_GROUP_US = int(GROUP_S * 1e6)
 MAX_KEYS = 1 << 14  # above the frames that are in flight at once: reached only if a stream's time stamps never rise
 _METADATA = re.compile(r"v1:([0-9]{1,18})(?:;.*)?")  # behind a semicolon lies what others keep; see worker/tracks.py
 
-# The frames of a partition before an offset, of so many microseconds; see ConsumableLog.look_back.
+# The frames of a partition before an offset, of so many microseconds; see FrameArchive.look_back.
 LookBack = Callable[[Partition, int, int], Iterable[FrameMeta]]
 
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from framehop import _core
 from framehop.content import VIDEO, kind_of
-from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Refused, Rounds, TakeSlot
+from framehop.decode.decoder import DecodeJob, DecodeOptions, Decoder, Glimpse, Refused, Rounds, TakeSlot
 from framehop.decode.jpeg import JpegFrames
 from framehop.decode.video import VideoFrames
 from framehop.types import FrameMeta, Need, Partition
@@ -51,6 +51,11 @@ class DecodeStage:
         for decoder in self.decoders:
             wanted = [job for job in jobs if self._by_type.get(_type(job)) is decoder]
             yield from decoder.decode(wanted, take_slot)
+
+    def glimpse(self, job: DecodeJob) -> Glimpse | None:
+        """Return a small copy as `Decoder.glimpse` does; None for content that no decoder knows."""
+        decoder = self._by_type.get(_type(job))
+        return None if decoder is None else decoder.glimpse(job)
 
     def drain(self, take_slot: TakeSlot) -> Rounds:
         """Yield the outcomes that the decoders held back."""

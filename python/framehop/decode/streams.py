@@ -72,13 +72,13 @@ class Stream:
 
     @property
     def stalls(self) -> bool:
-        """Whether what it holds back has waited for long enough. After damage nothing is shown until a key frame, which may never
-        come."""
+        """Whether what the stream holds back has waited for long enough. After damage nothing is shown until a key frame, which may
+        never come."""
         return self.damaged or self.cut or len(self.jobs) > MOST_HELD or self.fed_s < time.monotonic() - HELD_FOR_S
 
     @property
     def idle(self) -> bool:
-        """Whether it is silent, for a stream of its pace."""
+        """Whether the stream has been silent for long, by its own pace."""
         return time.monotonic() - self.fed_s > max(IDLE_S, PAUSES * self.pause_s)
 
     def answered(self, found: Sequence[_core.VideoOutcome]) -> Answered:
@@ -90,7 +90,7 @@ class Stream:
         return self.answered(self.decoder.take_held()) if self.jobs else []
 
 
-class Streams:
+class VideoStreams:
     """The open decoders. Not thread-safe.
 
     Where there is no room for one more, the one that has been silent for longest gives way, and when its stream goes on it begins

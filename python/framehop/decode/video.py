@@ -11,6 +11,7 @@ from framehop.decode.decoder import (
     DecodeJob,
     DecodeOptions,
     DecoderError,
+    Glimpse,
     Outcome,
     Passed,
     Refused,
@@ -20,7 +21,7 @@ from framehop.decode.decoder import (
 from framehop.decode.needs import Key, Needs, key_of
 from framehop.decode.refusal import refused
 from framehop.decode.slots import take_all
-from framehop.decode.streams import Answered, Stream, Streams
+from framehop.decode.streams import Answered, Stream, VideoStreams
 from framehop.errors import FramehopError
 from framehop.types import Need, Partition
 
@@ -41,7 +42,7 @@ class VideoFrames:
         self._options = options
         self._need = options.need
         self._pool = _core.VideoPool(threads=options.threads)
-        self._streams = Streams(options.video_bytes, self._decoder)
+        self._streams = VideoStreams(options.video_bytes, self._decoder)
         self._needs = Needs()
 
     @property
@@ -59,14 +60,18 @@ class VideoFrames:
     def scale_to(self, need: Need) -> None:
         self._need = need
 
+    def glimpse(self, job: DecodeJob) -> Glimpse | None:
+        """Return None: a picture of a film needs those before it."""
+        return None
+
     def decode(self, jobs: Sequence[DecodeJob], take_slot: TakeSlot) -> Rounds:
         """Decode as the protocol says, `room` units at a time. A unit that nobody wants and none needs is passed."""
         self._needs.keep(self._streams.keys())
-        alone = {place for place, job in enumerate(jobs) if job.alone and job.unwanted}
-        spared = {place for place in self._needs.unneeded(jobs) if place not in alone}
-        yield [Passed(job=jobs[place], reason=jobs[place].unwanted) for place in sorted(alone | spared)]
-        self._streams.cut(key_of(jobs[place]) for place in alone)
-        units = [(job, place in spared) for place, job in enumerate(jobs) if place not in alone]
+        alone = {index for index, job in enumerate(jobs) if job.alone and job.unwanted}
+        spared = {index for index in self._needs.unneeded(jobs) if index not in alone}
+        yield [Passed(job=jobs[index], reason=jobs[index].unwanted) for index in sorted(alone | spared)]
+        self._streams.cut(key_of(jobs[index]) for index in alone)
+        units = [(job, index in spared) for index, job in enumerate(jobs) if index not in alone]
         for begin in range(0, max(1, len(units)), self.room):
             part = units[begin : begin + self.room]
             guards = take_all([job for job, spared in part if not spared], take_slot)
@@ -151,7 +156,7 @@ class VideoFrames:
             if found.picture is not None
         ]
         written = self._pool.write(work, min_width=need.width, min_height=need.height, fit=need.fit)
-        return [self._decoded(job, found, place) for (job, found), place in zip(shown, written, strict=True)]
+        return [self._decoded(job, found, one) for (job, found), one in zip(shown, written, strict=True)]
 
     def _decoded(self, job: DecodeJob, found: _core.VideoOutcome, written: _core.VideoWritten) -> Outcome:
         picture = found.picture

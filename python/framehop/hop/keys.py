@@ -33,7 +33,7 @@ class SenderKeys(msgspec.Struct, frozen=True, kw_only=True, tag="framehop-sender
 
 
 class ReceiverKeys(msgspec.Struct, frozen=True, kw_only=True, tag="framehop-receiver", forbid_unknown_fields=True):
-    """What a receiver has. `sender`: the public key of the sender that it trusts."""
+    """The keys that a receiver has. `sender`: the public key of the sender that it trusts."""
 
     secret: str
     sender: str

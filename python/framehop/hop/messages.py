@@ -8,7 +8,7 @@ from typing import Literal
 
 from framehop.errors import BadMessageError, InvalidArgumentError
 
-Delivery = Literal["latest", "lossless"]
+FrameDelivery = Literal["latest", "lossless"]
 Encoding = Literal["jpeg", "rgb8", "bgr8", "gray8", "i420", "nv12", "bytes"]
 
 MAGIC, VERSION = 0x5346_4846, 1
@@ -23,7 +23,7 @@ _WANT = struct.Struct("<IHHQQIIII")
 _WELCOME = struct.Struct("<IHHQ")
 _HEADER = struct.Struct("<IHHQQQqqqQIIIIII")
 _KIND_WANT, _KIND_WELCOME, _KIND_FRAME = 1, 2, 3
-_DELIVERIES: dict[Delivery, int] = {"latest": 1, "lossless": 2}
+_DELIVERIES: dict[FrameDelivery, int] = {"latest": 1, "lossless": 2}
 _ENCODINGS: dict[int, Encoding] = {
     1: "rgb8",
     2: "jpeg",
@@ -37,7 +37,8 @@ _ENCODINGS: dict[int, Encoding] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What is said of a frame. `number`, `skipped`: of its session, as ReceivedFrame has them. `stride`: bytes, 0 for a JPEG."""
+    """The description of a frame in a message. `number`, `skipped`: of its session, as ReceivedFrame has them. `stride`: bytes, 0
+    for a JPEG."""
 
     session: int
     number: int
@@ -52,7 +53,7 @@ class Header:
     encoding: Encoding
 
 
-def want(*, session: int, received: int, credits: int, delivery: Delivery, stream: str) -> bytes:
+def want(*, session: int, received: int, credits: int, delivery: FrameDelivery, stream: str) -> bytes:
     """Return the message that asks for frames. Raises InvalidArgumentError for more credits, or a longer stream, than there are."""
     name = stream.encode()
     if not 1 <= credits <= MAX_CREDITS or len(name) > MAX_STREAM or b"\0" in name:

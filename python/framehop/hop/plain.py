@@ -11,7 +11,7 @@ import zmq
 
 from framehop.errors import BadMessageError, ClosedError, InvalidArgumentError, RefusedError
 from framehop.hop import messages, pixels
-from framehop.hop.messages import Delivery, Header
+from framehop.hop.messages import FrameDelivery, Header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,7 @@ class PlainReceiver:
         *,
         keys: ReceiverKeys | None = None,
         insecure: bool = False,
-        delivery: Delivery = "latest",
+        delivery: FrameDelivery = "latest",
         credits: int = 4,
         stream: str = "",
         max_bytes: int = 256 << 20,

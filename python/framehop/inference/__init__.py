@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from framehop.inference.network import Network, TensorInfo
-    from framehop.inference.onnx import OnnxSession, Run
+    from framehop.inference.onnx import NetworkRun, OnnxSession
     from framehop.inference.providers import Provider, SessionOptions
     from framehop.inference.registry import BUILT_IN, from_anywhere, load_model, sample_picture
     from framehop.inference.sidecar import Model, read_sidecar
@@ -16,9 +16,9 @@ __all__ = [
     "BUILT_IN",
     "Model",
     "Network",
+    "NetworkRun",
     "OnnxSession",
     "Provider",
-    "Run",
     "SessionOptions",
     "TensorInfo",
     "from_anywhere",
@@ -33,7 +33,7 @@ _HOME = {
     "Network": "network",
     "OnnxSession": "onnx",
     "Provider": "providers",
-    "Run": "onnx",
+    "NetworkRun": "onnx",
     "SessionOptions": "providers",
     "TensorInfo": "network",
     "from_anywhere": "registry",

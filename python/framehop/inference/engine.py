@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
-from framehop.inference import Model, Network, OnnxSession, Run, load_model
+from framehop.inference import Model, Network, NetworkRun, OnnxSession, load_model
 from framehop.inference.device import Device
 from framehop.inference.engine_options import EngineOptions
 from framehop.inference.postprocess import (
@@ -192,7 +192,7 @@ class Engine:
             session.run_one_by_one(error)  # its outputs have no axis for the pictures of a batch
             self._read_blank(session.run(self._input.blank(1)))
 
-    def _read_blank(self, runs: Sequence[Run]) -> None:
+    def _read_blank(self, runs: Sequence[NetworkRun]) -> None:
         """Raise ModelError if the head cannot read the outputs, as it never will."""
         for run in runs:
             for rows in self._post.rows(run.outputs, run.count):

@@ -15,7 +15,7 @@ _IR_VERSION, _GRAPH, _OPSET = 1, 7, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class NetworkHeader:
     """The top of an ONNX file. `ir_version`, `opset`: of the format and of its own operators, 0 if the file does not say.
     `missing`: bytes that its lengths promise and the file lacks. `has_graph`: whether a network was seen."""
 
@@ -25,7 +25,7 @@ class Header:
     has_graph: bool
 
 
-def read_header(data: bytes) -> Header | None:
+def read_header(data: bytes) -> NetworkHeader | None:
     """Return the top of the ONNX file `data`, or None if it is no such file. A truncated one still has a header."""
     try:
         fields = list(_fields(data))
@@ -36,7 +36,7 @@ def read_header(data: bytes) -> Header | None:
     has_graph = any(field.number == _GRAPH for field in fields)
     if not fields or not (has_graph or all(field.known for field in fields)):  # newer formats may have more fields
         return None
-    return Header(
+    return NetworkHeader(
         ir_version=max((field.value for field in fields if field.number == _IR_VERSION), default=0),
         opset=max(opsets, default=0),
         missing=sum(field.missing for field in fields),

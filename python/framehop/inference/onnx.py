@@ -31,7 +31,7 @@ Outputs = Mapping[str, Tensor]  # as the runtime gave them: floats or integers o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class NetworkRun:
     """The outputs of one run of the network, by name. `count`: the pictures it ran on. Only the first `used` of them are the
     caller's: the others fill up the batch of a network whose batch is fixed."""
 
@@ -90,7 +90,7 @@ class OnnxSession:
         """Whether a batch runs picture by picture because the network takes no more at once; `try_batch` finds out."""
         return self._at_once == 1 < self._max_batch
 
-    def try_batch(self, batch: Batch) -> list[Run]:
+    def try_batch(self, batch: Batch) -> list[NetworkRun]:
         """Run the largest batch that will come, once. Some networks claim a dynamic batch but take only one picture: these run one
         by one from now on, and a warning says so. Arguments and errors are those of `run`."""
         try:
@@ -124,7 +124,7 @@ class OnnxSession:
             return False
         return True
 
-    def run(self, batch: Batch) -> list[Run]:
+    def run(self, batch: Batch) -> list[NetworkRun]:
         """Run a batch: [N, …] in the dtype and layout of the model's input, N >= 1; a C-contiguous array, or a tensor of the
         session's device, which is read where it lies. Returns one run if the network takes N pictures at once, else several, whose
         pictures are those of the batch in order. When memory runs out, fewer run at once from now on, and a warning says so.
@@ -165,14 +165,14 @@ class OnnxSession:
         filled[: len(part)] = part if isinstance(part, np.ndarray) else part.numpy()
         return filled
 
-    def _run_once(self, part: Batch, used: int) -> Run:
+    def _run_once(self, part: Batch, used: int) -> NetworkRun:
         count = len(part)
         try:
             feeds = {self._spec.name: part} | self._extra.of(count)
             outputs = run_tensors(self._open(), feeds, self._outputs, on_cpu=self.provider == "cpu")
         except Exception as error:  # the runtime's errors have no common base class
             raise ModelError(f"ONNX Runtime failed on a batch of {count}: {one_line(error)}") from error
-        return Run(outputs=outputs, count=count, used=used)
+        return NetworkRun(outputs=outputs, count=count, used=used)
 
     def _run_fewer(self, error: ModelError, rows: int) -> None:
         """Halve the number of pictures at once if memory ran out, else raise `error`."""

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from framehop.errors import MissingExtraError, ModelError
-from framehop.inference.model_file import Header, explain, read_header
+from framehop.inference.model_file import NetworkHeader, explain, read_header
 from framehop.installing import install
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _why_not(data: bytes, error: Exception, version: str) -> str:
     return f"cannot be loaded by ONNX Runtime {version}: {one_line(error)}"
 
 
-def _versions(header: Header | None) -> str:
+def _versions(header: NetworkHeader | None) -> str:
     return (
         f"is ONNX of opset {header.opset}, IR version {header.ir_version}" if header else "is ONNX of another version"
     )

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from framehop.ops.ranges import Range, merged, size, without
-from framehop.ops.seqs import Place
-from framehop.types import FramePointer, Gap, Partition
+from framehop.types import FramePointer, Gap, Partition, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,7 @@ class Sheet:
         crossed off."""
         known = before or behind
         if known is not None:
-            self._take(known[0], before[1] if before else 0, behind[1] if behind else 1 << 62, count)
+            self._take(known.partition, before.offset if before else 0, behind.offset if behind else 1 << 62, count)
 
     def _take(self, partition: Partition, first: int, last: int, count: int) -> None:
         found = self._open.get(partition)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from framehop.ops.audit_offsets import Offsets, Sheet, Shortage
 from framehop.ops.findings import Findings
 from framehop.ops.ranges import Range, holds, merged, size, told, without
-from framehop.ops.seqs import Place, Seqs
+from framehop.ops.seqs import Seqs
 from framehop.protocols import Delivery
-from framehop.types import Event, FrameKey, FramePointer, Gap, LostPicture, Partition
+from framehop.types import Event, FrameKey, FramePointer, Gap, LostPicture, Partition, Place
 
 KINDS = ("frames", "events", "missing", "duplicates", "out_of_order", "unknown", "lost")
 
@@ -108,7 +108,7 @@ class Ledger:
             frames = self._passes[key].frames
             if frames:
                 there = frames.ranges()
-                both[frames.place(frames.first)[0]] += size(there) - size(without(there, gone))
+                both[frames.place(frames.first).partition] += size(there) - size(without(there, gone))
         return both
 
     def _without_event(self, place: Place) -> str:
@@ -169,7 +169,7 @@ class Removed:
 
 
 def _place(pointer: FramePointer) -> Place:
-    return pointer.topic_partition, pointer.offset
+    return Place(pointer.topic_partition, pointer.offset)
 
 
 def _by_pass(gaps: Iterable[Gap]) -> dict[Pass, list[Range]]:

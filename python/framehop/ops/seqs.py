@@ -7,9 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from framehop.ops.ranges import Range, merged
-from framehop.types import Partition
-
-Place = tuple[Partition, int]  # a partition and the offset in it
+from framehop.types import Partition, Place
 
 
 @dataclass(slots=True)
@@ -54,7 +52,7 @@ class Seqs:
     def place(self, seq: int) -> Place:
         """Return the place of a seq. Raises IndexError for a seq that was never added."""
         run = self._runs[bisect_right(self._firsts, seq) - 1]
-        return run.partition, run.offsets[seq - run.first]
+        return Place(run.partition, run.offsets[seq - run.first])
 
     def ranges(self) -> list[Range]:
         return merged((run.first, run.end - 1) for run in self._runs)

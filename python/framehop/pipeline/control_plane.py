@@ -134,7 +134,8 @@ class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
 
 
 class RingsReport(msgspec.Struct, frozen=True, kw_only=True, tag="rings_report"):
-    """Where a tap attaches: `rings` are the sockets of the workers' rings, whose notices are beside them (`notices.py`)."""
+    """The addresses to which a tap attaches: `rings` are the sockets of the workers' rings, whose notices are beside them
+    (`notices.py`)."""
 
     publication: Publication
     rings: list[str]

@@ -92,7 +92,7 @@ class Live:
         return found
 
     def _ends_idle(self, asked_s: float) -> bool:
-        """Close it when nothing has come since `asked_s` for too long; return whether that is so."""
+        """End the iteration when no event has come for too long since `asked_s`; return whether it has ended."""
         if self._found is not None or self._until_idle_s is None or time.monotonic() - asked_s < self._until_idle_s:
             return False
         self.close()
@@ -159,7 +159,8 @@ class Live:
         self._release_if_closed()
 
     def _release_if_closed(self) -> None:
-        """Close what is open if this is closed. Who opens it calls this too, since `close` does not wait for them."""
+        """Close the events and the pictures once the iteration has ended. Whoever opens them calls this too, since `close` does not
+        wait for that."""
         if not self._closed or os.getpid() != self._pid:  # what is open in a forked child is the parent's
             return
         for part in (self._events, self._pictures):

@@ -24,7 +24,7 @@ SMALL_S = 60.0  # until pictures of a stream are looked at again that were small
 KEPT = 8  # pictures of a stream
 KEPT_BYTES = 128 << 20  # of all
 
-Place = tuple[int, int]  # of a frame in its stream: epoch and seq
+EpochSeq = tuple[int, int]  # by which the frames of a stream are in order
 
 
 class LiveTap:
@@ -37,7 +37,7 @@ class LiveTap:
         self._lane = ""
         self._asked: dict[str, float] = {}
         self._small: dict[str, float] = {}
-        self._kept: dict[str, OrderedDict[Place, NDArray[np.uint8]]] = {}
+        self._kept: dict[str, OrderedDict[EpochSeq, NDArray[np.uint8]]] = {}
         self._bytes = 0
         self._closed = False
         self._thread: TapThread | None = None
@@ -54,9 +54,9 @@ class LiveTap:
             self._asked[event.stream] = time.monotonic()
             self._changed.notify_all()
             self._start()
-            place, kept = (event.epoch, event.seq), self._kept.get(event.stream, OrderedDict())
-            picture = kept.get(place)
-            while kept and next(iter(kept)) <= place:
+            key, kept = (event.epoch, event.seq), self._kept.get(event.stream, OrderedDict())
+            picture = kept.get(key)
+            while kept and next(iter(kept)) <= key:
                 self._drop_oldest(event.stream)
             return picture
 

@@ -1,6 +1,6 @@
-"""What a worker tells taps: which pictures lie in its ring, and what was found in them. Each notice begins with the stream's id and
-a NUL, by which taps choose; the rest is MessagePack. It is one part, since libzmq (4.3) aborts a process that closes a socket while
-a connection ends in the middle of several."""
+"""The notices that a worker sends to taps: which pictures lie in its ring, and what was found in them. Each notice begins with the
+stream's id and a NUL, by which taps choose; the rest is MessagePack. It is one part, since libzmq (4.3) aborts a process that
+closes a socket while a connection ends in the middle of several."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from framehop.pipeline.events import Events
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pump import Pump
 from framehop.pipeline.push import Pusher
-from framehop.pipeline.session import Session
+from framehop.pipeline.session import SupervisorRun
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.pipeline.supervisor.status import Status, Summary
@@ -105,7 +105,7 @@ class Pipeline:
             fail_at=fail_point(),
             on_status=on_status,
         )
-        self._session = Session(supervisor, before_end=self._pusher.close)
+        self._session = SupervisorRun(supervisor, before_end=self._pusher.close)
         self._lock = threading.Lock()
         self._first: Events | None = None
         self._pumps: list[Pump] = []

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 LOOK_S = 0.5
 
 
-class Session:
+class SupervisorRun:
     """One run of a supervisor. Its thread outlives the processes it started, as the kernel kills them with it. Thread-safe."""
 
     def __init__(self, supervisor: Supervisor, *, before_end: Callable[[], None]) -> None:

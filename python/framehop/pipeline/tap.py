@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KEPT = 256  # notices of a ring that wait here while nobody asks
 PENDING_S = 10.0  # how long a picture is held whose event does not come: its worker may have died
-LOOK_S = 1.0
+TAP_LOOK_S = 1.0
 MANY = 256  # no tap quota is larger
 DESCRIPTORS = 16  # libzmq's, and a few for the first ring; it aborts a process that has none left
 
@@ -180,7 +180,7 @@ class Tap:
         self.listen(stream)
         while self.alive:
             try:
-                frame = self.wait(_named(stream), LOOK_S, every=every)
+                frame = self.wait(_named(stream), TAP_LOOK_S, every=every)
             except ProcessError:  # it has ended meanwhile
                 return
             if frame is not None:
@@ -221,7 +221,7 @@ class Tap:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 return None
-            self._sleep(min(left_s, LOOK_S))
+            self._sleep(min(left_s, TAP_LOOK_S))
 
     def _sleep(self, timeout_s: float) -> None:
         poller = zmq.Poller()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import select
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -14,11 +11,12 @@ from typing import Protocol
 from framehop._core import need_descriptors
 from framehop.errors import FramehopError
 from framehop.pipeline.tap import LiveFrame, Tap
+from framehop.pipeline.wake import Wake, readable
 
 logger = logging.getLogger(__name__)
 
 AGAIN_S = 2.0  # where there is no pipeline, or it has ended
-LOOK_S = 5.0  # between two looks whether there are other rings now
+RINGS_LOOK_S = 5.0  # between two looks whether there are other rings now
 SHARE = 0.1  # of its time that these looks may take: no pictures are taken meanwhile, and a stopped pipeline takes three seconds
 SLEEP_S = 0.5
 DESCRIPTORS = 32  # libzmq aborts a process that has none left
@@ -50,16 +48,17 @@ class TapThread:
         """`rings`: returns the sockets of the rings that there are now. `on_frame`: is called in the thread, and has the frame
         until it returns. The thread ends when the wishes do."""
         self._wishes, self._rings, self._on_frame = wishes, rings, on_frame
-        self._lock = threading.Lock()
-        self._wake: int | None = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._lock = (
+            threading.Lock()
+        )  # so that the wake's descriptor is not closed, and given to another, while it is rung
+        self._wake = Wake()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def wake_up(self) -> None:
         """Have it look what is wanted now. Any thread may call it."""
         with self._lock:
-            if self._wake is not None:
-                os.eventfd_write(self._wake, 1)
+            self._wake.ring()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end of the thread; False when the time is up."""
@@ -74,9 +73,7 @@ class TapThread:
                     self._wishes.rest(AGAIN_S)
         finally:
             with self._lock:
-                assert self._wake is not None
-                os.close(self._wake)
-                self._wake = None
+                self._wake.close()
 
     def _serve(self) -> None:
         try:
@@ -90,7 +87,7 @@ class TapThread:
     def _tap(self, rings: list[str]) -> None:
         """Take pictures until none are wanted any more, or these are not the rings any more."""
         need_descriptors(DESCRIPTORS, "a tap")
-        look_s = time.monotonic() + LOOK_S
+        look_s = time.monotonic() + RINGS_LOOK_S
         with Tap(rings) as tap:
             while tap.alive and (streams := self._wishes.streams()):
                 tap.listen_only(streams)
@@ -100,7 +97,7 @@ class TapThread:
                     if sorted(self._rings()) != sorted(rings):
                         return
                     took_s = time.monotonic() - began_s
-                    look_s = time.monotonic() + max(LOOK_S, took_s / SHARE)
+                    look_s = time.monotonic() + max(RINGS_LOOK_S, took_s / SHARE)
 
     def _take(self, tap: Tap) -> bool:
         """Take what has come, up to one picture."""
@@ -113,10 +110,5 @@ class TapThread:
 
     def _sleep(self, tap: Tap) -> None:
         """Wait until the tap has something, or something else is wanted."""
-        assert self._wake is not None
-        poller = select.poll()
-        for descriptor in (self._wake, *tap.filenos()):
-            poller.register(descriptor, select.POLLIN)
-        poller.poll(SLEEP_S * 1000)
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake)
+        readable([self._wake.fileno(), *tap.filenos()], SLEEP_S)
+        self._wake.clear()

@@ -73,12 +73,12 @@ def _draw_tags(
     for found, box in placed[:_MAX_TAGS]:
         text = _tag_text(found)
         left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-        place = place_tag(box, (right - left + 6, bottom - top + 6), taken, size)
-        taken.append(place)
+        spot = place_tag(box, (right - left + 6, bottom - top + 6), taken, size)
+        taken.append(spot)
         fill = colours.of(found.label)
-        draw.rectangle(place, fill=fill, outline=_BLACK)
+        draw.rectangle(spot, fill=fill, outline=_BLACK)
         bright = fill[0] * 299 + fill[1] * 587 + fill[2] * 114 > 128_000
-        draw.text((place[0] + 3 - left, place[1] + 3 - top), text, fill=_BLACK if bright else _WHITE, font=font)
+        draw.text((spot[0] + 3 - left, spot[1] + 3 - top), text, fill=_BLACK if bright else _WHITE, font=font)
 
 
 def _tag_text(found: DetectedObject) -> str:

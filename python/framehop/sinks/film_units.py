@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film import LONGEST_GROUP, LONGEST_GROUP_US, may_begin
 from framehop.types import FrameMeta, FramePointer, FrameRecord
 
@@ -16,7 +16,7 @@ LOOKS_US = (
 )  # most groups are short, and in Kafka looking back costs their bytes
 
 
-def units_from(log: FrameLog, begin: int, wanted: FrameRecord) -> Iterator[FrameRecord]:
+def units_from(log: FrameArchive, begin: int, wanted: FrameRecord) -> Iterator[FrameRecord]:
     """Read the units of a film from offset `begin` on, up to the wanted one. Raises LogError."""
     pointer = wanted.meta.pointer
     for offset in range(begin, pointer.offset):
@@ -27,7 +27,7 @@ def units_from(log: FrameLog, begin: int, wanted: FrameRecord) -> Iterator[Frame
     yield wanted
 
 
-def group_of(log: FrameLog, wanted: FrameRecord, after: int = -1) -> Iterator[FrameRecord]:
+def group_of(log: FrameArchive, wanted: FrameRecord, after: int = -1) -> Iterator[FrameRecord]:
     """Read the units from the wanted one's key frame on; only itself when the log does not have that. `after`: an offset up to
     which they are left out, if it lies in this group. Raises LogError."""
     metas = _metas_since_key_frame(log, wanted.meta)
@@ -40,16 +40,16 @@ def group_of(log: FrameLog, wanted: FrameRecord, after: int = -1) -> Iterator[Fr
             yield record
 
 
-def _metas_since_key_frame(log: FrameLog, wanted: FrameMeta) -> list[FrameMeta]:
+def _metas_since_key_frame(log: FrameArchive, wanted: FrameMeta) -> list[FrameMeta]:
     if may_begin(wanted, wanted.captured_us):
         return [wanted]
     pointer = wanted.pointer
     for within_us in LOOKS_US:
         found = log.look_back(pointer.topic_partition, pointer.offset + 1, within_us)
         metas = [meta for meta in found if _same_film(meta, wanted)][-LONGEST_GROUP:]
-        for place in reversed(range(len(metas))):
-            if may_begin(metas[place], wanted.captured_us):
-                return metas[place:]
+        for index in reversed(range(len(metas))):
+            if may_begin(metas[index], wanted.captured_us):
+                return metas[index:]
     return [wanted]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from framehop import _core
 from framehop.content import VIDEO, kind_of
 from framehop.errors import CorruptPictureError
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film import may_begin
 from framehop.sinks.film_decoder import WHY, FilmDecoder, Still
 from framehop.sinks.film_units import NEAR, group_of, units_from
@@ -18,7 +18,7 @@ class GrowingFilm:
     """The film of one epoch in one partition. Whoever asks for pictures in the order of the log has each unit read and decoded
     once; whoever leaves some out, only from the last key frame on. Use from one thread."""
 
-    def __init__(self, log: FrameLog, pool: _core.VideoPool) -> None:
+    def __init__(self, log: FrameArchive, pool: _core.VideoPool) -> None:
         self._log = log
         self._pool = pool
         self._decoder: FilmDecoder | None = None

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from framehop import _core
 from framehop.content import JPEG, VIDEO, kind_of
 from framehop.errors import CorruptPictureError, PictureError, UnsupportedPictureError
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film_decoder import JpegStill, Still
 from framehop.sinks.growing_film import GrowingFilm
 from framehop.sinks.seen import Seen
@@ -25,7 +25,7 @@ class Pictures:
     the one that was looked at longest ago is decoded anew from its key frame when it is looked at again. Use from one thread at a
     time. The log stays the caller's."""
 
-    def __init__(self, log: FrameLog, *, max_films: int = MAX_FILMS, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, log: FrameArchive, *, max_films: int = MAX_FILMS, max_bytes: int = MAX_BYTES) -> None:
         """`max_films`: number of decoders. `max_bytes`: of memory for all of them, about; the newest one stays in any case."""
         self._log = log
         self._max_films, self._max_bytes = max_films, max_bytes

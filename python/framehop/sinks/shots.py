@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from framehop import _core
 from framehop.content import VIDEO, kind_of
-from framehop.protocols import FrameLog
+from framehop.protocols import EventLog, FrameLog
 from framehop.sinks.film import Film
 from framehop.types import Event, FrameKey, FrameMeta, FramePointer
 
@@ -60,7 +60,7 @@ def _last_epochs(frames: Iterable[FrameMeta], streams: Collection[str] | None) -
     return found
 
 
-def _first_events(log: FrameLog, epochs: Collection[tuple[str, int]], lane: str) -> dict[FrameKey, Event]:
+def _first_events(log: EventLog, epochs: Collection[tuple[str, int]], lane: str) -> dict[FrameKey, Event]:
     events: dict[FrameKey, Event] = {}
     with log.events() as reader:
         for record in reader:

@@ -9,13 +9,13 @@ Size = tuple[float, float]
 
 
 def place_tag(box: Rect, tag: Size, taken: Sequence[Rect], room: Size) -> Rect:
-    """Return the tag's place, within `room` (width, height) and at its box. It tries the upper edge, the inside, the lower edge,
-    then line by line through the box, and takes the first place that is free of `taken`, else the one that covers least of it."""
-    places = [_within(place, tag, room) for place in _places(box, tag)]
-    return min(places, key=lambda place: sum(_shared(place, other) for other in taken))  # min takes the first of equals
+    """Return where the tag goes, within `room` (width, height) and at its box. It tries the upper edge, the inside, the lower edge,
+    then line by line through the box, and takes the first spot that is free of `taken`, else the one that covers least of it."""
+    spots = [_within(spot, tag, room) for spot in _spots(box, tag)]
+    return min(spots, key=lambda spot: sum(_shared(spot, other) for other in taken))  # min takes the first of equals
 
 
-def _places(box: Rect, tag: Size) -> Iterator[tuple[float, float]]:
+def _spots(box: Rect, tag: Size) -> Iterator[tuple[float, float]]:
     left, top, right, bottom = box
     width, height = tag
     at_right = max(left, right - width)
@@ -31,9 +31,9 @@ def _places(box: Rect, tag: Size) -> Iterator[tuple[float, float]]:
         yield left, top + line * height
 
 
-def _within(place: tuple[float, float], tag: Size, room: Size) -> Rect:
-    x = max(0.0, min(place[0], room[0] - tag[0]))
-    y = max(0.0, min(place[1], room[1] - tag[1]))
+def _within(spot: tuple[float, float], tag: Size, room: Size) -> Rect:
+    x = max(0.0, min(spot[0], room[0] - tag[0]))
+    y = max(0.0, min(spot[1], room[1] - tag[1]))
     return x, y, x + tag[0], y + tag[1]
 
 

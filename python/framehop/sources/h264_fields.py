@@ -50,7 +50,7 @@ class _Bits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sequence:
-    """What a sequence parameter set says of slices. `planes`: each has its own slices."""
+    """The part of a sequence parameter set that slices depend on. `planes`: each has its own slices."""
 
     planes: bool
     number_bits: int

@@ -16,7 +16,7 @@ from framehop.protocols import Picture
 from framehop.sources.identity import version_of
 from framehop.sources.motion import to_and_fro
 from framehop.sources.pillow_picture import pillow
-from framehop.sources.query import Query
+from framehop.sources.query import SourceQuery
 from framehop.sources.raster import MAX_PIXELS, decode_picture, read_picture_bytes
 
 # The window takes these many steps from edge to edge. They share no factor, so that it visits the whole picture before its path
@@ -71,7 +71,7 @@ class PanSource:
     @classmethod
     def parse(cls, text: str, path: Path, query: str, *, stream: str, quality: int) -> PanSource:
         """Parse `pan:PATH?QUERY`; the text is kept for error messages."""
-        options = Query(text, query, cls.OPTIONS)
+        options = SourceQuery(text, query, cls.OPTIONS)
         return cls(
             path,
             stream=stream,

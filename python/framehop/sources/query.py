@@ -10,7 +10,7 @@ from framehop.errors import SourceError
 MAX_SIDE = 8192  # larger than any camera's picture, small enough to hold one in RGB (200 MB)
 
 
-class Query:
+class SourceQuery:
     """`KEY=VALUE&…` with known keys. Every getter checks the range; SourceError names the source, key and range."""
 
     def __init__(self, source: str, text: str, known: tuple[str, ...]) -> None:

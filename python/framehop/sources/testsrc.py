@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from framehop._core import encode_jpeg
 from framehop.protocols import Picture
 from framehop.sources.motion import to_and_fro
-from framehop.sources.query import Query
+from framehop.sources.query import SourceQuery
 
 # Each shape is (colour, steps from edge to edge across, steps down). The speeds differ, so that the shapes pass one another.
 _SHAPES = (((220, 40, 40), 50, 31), ((40, 200, 60), 37, 71), ((50, 90, 230), 83, 43))
@@ -45,7 +45,7 @@ class ShapesSource:
 
     @classmethod
     def parse(cls, text: str, query: str, *, stream: str, quality: int) -> ShapesSource:
-        options = Query(text, query, cls.OPTIONS)
+        options = SourceQuery(text, query, cls.OPTIONS)
         return cls(
             stream=stream,
             size=options.size("size") or (640, 360),

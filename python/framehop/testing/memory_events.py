@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Self
 
 from framehop.errors import ClosedError
-from framehop.protocols import Start
+from framehop.protocols import SINCE_MARGIN_US, Start
 from framehop.testing.memory_store import MemoryStore
 from framehop.types import EventRecord
-
-MARGIN_US = 60_000_000
 
 
 class MemoryEventReader:
@@ -30,7 +28,7 @@ class MemoryEventReader:
         events = self._store.events
         end = events[-1].offset + 1 if events else 0
         if since_us is not None:
-            return next((record.offset for record in events if record.appended_us >= since_us - MARGIN_US), end)
+            return next((record.offset for record in events if record.appended_us >= since_us - SINCE_MARGIN_US), end)
         return end if start == "latest" else 0
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:

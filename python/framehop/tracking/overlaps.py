@@ -1,4 +1,4 @@
-"""How much boxes overlap."""
+"""Computes how much boxes overlap."""
 
 from __future__ import annotations
 

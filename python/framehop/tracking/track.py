@@ -12,8 +12,8 @@ MOST_SEEN = 8
 STRONG = 0.5  # from this score on a box may begin a track
 
 
-class Seen(NamedTuple):
-    """Where the object was at a time of the tracker's clock. They are ordered by time, then by seq."""
+class Observation(NamedTuple):
+    """The box of the object at a time of the tracker's clock. Observations are ordered by time, then by seq."""
 
     at_us: int
     seq: int
@@ -26,13 +26,13 @@ class Track:
 
     number: int
     label: str
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[Observation] = field(default_factory=list)
 
     @property
     def last_us(self) -> int:
         return self.seen[-1].at_us
 
-    def note(self, seen: Seen) -> None:
+    def note(self, seen: Observation) -> None:
         """Note where the object was. A frame that is shown before an earlier one takes its place between them."""
         self.seen.append(seen)
         self.seen.sort()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from framehop.tracking.look_clock import STEP_US, LookClock, moment_of
-from framehop.tracking.track import HISTORY_US, STRONG, Seen, Track
+from framehop.tracking.track import HISTORY_US, STRONG, Observation, Track
 from framehop.types import DetectedObject, Event
 
 LOST_US = 2_000_000  # a track ends when it was not seen for longer, by the tracker's clock
@@ -73,7 +73,7 @@ class StreamTracker:
             if (number := found.track_id) is not None:
                 if number not in self._tracks:
                     self._tracks[number] = Track(number, found.label)
-                self._tracks[number].note(Seen(at_us, self._seq, found.box))
+                self._tracks[number].note(Observation(at_us, self._seq, found.box))
         if len(self._tracks) > MOST_TRACKS:
             by_age = sorted(self._tracks.values(), key=lambda track: (track.last_us, track.number))
             self._tracks = {track.number: track for track in by_age[-MOST_TRACKS:]}

@@ -1,4 +1,4 @@
-"""What the API answers, as JSON. Times are microseconds since 1970; 0 is none."""
+"""The answers of the API, as JSON. Times are microseconds since 1970; 0 is none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(Answer, frozen=True, kw_only=True):
-    """Why there is no answer, and what to do."""
+    """The reason why there is no answer, and what to do."""
 
     error: str
 
@@ -83,7 +83,7 @@ class StreamList(Answer, frozen=True, kw_only=True):
 
 
 class StreamChanges(Answer, frozen=True, kw_only=True, omit_defaults=True):
-    """What is told to those who follow the streams. `streams`: fields of a StreamRow, each with `stream`: all of them if they are
+    """The news for clients that follow the streams. `streams`: fields of a StreamRow, each with `stream`: all of them if they are
     new to the client, else those that have changed. The last event is short: `event_id`, `outcome`, `reason`, `received_at`.
     `whole`: these are all streams, and what was told before holds no more. `gone`: streams that are no longer known."""
 
@@ -101,7 +101,7 @@ class EventPage(Answer, frozen=True, kw_only=True):
 
 
 class Choices(Answer, frozen=True, kw_only=True):
-    """What events can be filtered by: what was seen, at most 500 of each."""
+    """The values by which events can be filtered: those that were seen, at most 500 of each kind."""
 
     labels: list[str]
     streams: list[str]
@@ -110,7 +110,7 @@ class Choices(Answer, frozen=True, kw_only=True):
 
 
 class LagAnswer(Answer, frozen=True, kw_only=True):
-    """How far detection is behind. `error`: why there is nothing newer."""
+    """The distance by which detection is behind. `error`: why there is nothing newer."""
 
     partitions: list[PartitionLag]
     error: str
@@ -173,7 +173,7 @@ class UnitHead(Answer, frozen=True, kw_only=True):
 
 
 class UnitList(Answer, frozen=True, kw_only=True):
-    """What the units are that follow, in the order in which they are decoded."""
+    """The list of the units that follow, in the order in which they are decoded."""
 
     units: list[UnitHead]
 

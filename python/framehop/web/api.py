@@ -64,7 +64,7 @@ class Api:
             oldest_us=oldest,
             newest_us=newest,
             catching_up=self._desk.follower.catching_up,
-            error=self._desk.intake.error,
+            error=self._desk.handout.error,
         )
         desk = self._desk
         return json_of(

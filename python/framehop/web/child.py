@@ -10,13 +10,13 @@ import msgspec
 
 from framehop.errors import FramehopError
 from framehop.log import LogAt
-from framehop.web.server import Address, PageServer
+from framehop.web.server import PageAddress, PageServer
 
 NICE = 10  # the pipeline comes first
 
 
 class PageSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process is told on its standard input: one line, as a log's settings may hold passwords."""
+    """The settings that the process reads on its standard input: one line, as a log's settings may hold passwords."""
 
     log: LogAt
     host: str
@@ -24,7 +24,8 @@ class PageSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageAt(msgspec.Struct, frozen=True, kw_only=True):
-    """What it says on its standard output, once: where the page is, with the token that was made for it, or why there is none."""
+    """The one line that the process writes on its standard output: where the page is, with the token that was made for it, or why
+    there is none."""
 
     url: str = ""
     token: str = ""
@@ -37,7 +38,7 @@ def main() -> int:
     os.nice(NICE)
     try:
         settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=PageSettings)
-        with PageServer(settings.log, Address(host=settings.host, port=settings.port)) as page:
+        with PageServer(settings.log, PageAddress(host=settings.host, port=settings.port)) as page:
             _say(PageAt(url=page.url, token=page.token))
             sys.stdin.buffer.read()
     except (FramehopError, msgspec.MsgspecError) as error:

@@ -21,10 +21,10 @@ from framehop.web.live import LiveState
 from framehop.web.look import Look
 from framehop.web.newest import Newest
 from framehop.web.picture_tap import PictureTap
-from framehop.web.pictures import Pictures
+from framehop.web.pictures import PagePictures
 from framehop.web.pipelines import Pipelines, look_at_pipelines, look_at_streams
 from framehop.web.pool import Pool
-from framehop.web.taking import Intake
+from framehop.web.taking import EventHandout
 from framehop.web.tapped import Tapped
 
 LAG_EVERY_S = 2.0
@@ -43,11 +43,11 @@ class Desk:
         self.live = LiveState()
         self.feed = Feed()
         self.tapped = Tapped()
-        self.intake = Intake(self.index, self.live, self._tell)
-        self.follower = Follower(at, self.intake)
+        self.handout = EventHandout(self.index, self.live, self._tell)
+        self.follower = Follower(at, self.handout)
         self.pool = Pool("framehop-ui", threads=4, waiting=64)
         self.picture_pool = Pool("framehop-ui-pictures", threads=2, waiting=64)
-        self.pictures = Pictures(self.picture_pool, self.follower.log, lambda: self.follower.opened, self.event)
+        self.pictures = PagePictures(self.picture_pool, self.follower.log, lambda: self.follower.opened, self.event)
         self.tap = PictureTap(self.tapped, lambda: rings_of(at), self.feed.wake)
         self.newest = Newest(self.live, self.feed, self.pictures, self.tap)
         self.pipelines = Look("framehop-ui-status", lambda: look_at_pipelines(at), Pipelines())
@@ -89,7 +89,7 @@ class Desk:
 
     @property
     def error(self) -> str:
-        """Why the log cannot be read now; empty if it can."""
+        """The reason why the log cannot be read now; empty if it can."""
         return self.follower.error
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What an answer says when there is none: a status, and a sentence that a person can act on."""
+"""The form of an error as an answer: a status, and a sentence that a person can act on."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ BOUNDS_MS = tuple(0.1 * 2 ** (step / 4) for step in range(81))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Percentiles:
-    """How long a stage took, milliseconds, in `count` frames."""
+    """The milliseconds that a stage took, over `count` frames."""
 
     p50: float
     p90: float
@@ -59,7 +59,7 @@ class _Second:
         self.stages[:] = 0
 
 
-class Figures:
+class LastMinute:
     """Counts events by the second in which the log took them. Use under a lock."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ POLL_S = 0.25
 BATCH = 256
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
-CLOSE_S = 2.0
+FOLLOWER_CLOSE_S = 2.0
 SILENT_S = 5.0  # a log that gives nothing for so long is asked whether it is there
 
 
@@ -57,7 +57,7 @@ class Follower:
 
     @property
     def error(self) -> str:
-        """Why the log cannot be read now; empty if it can."""
+        """The reason why the log cannot be read now; empty if it can."""
         return self._error
 
     @property
@@ -74,14 +74,14 @@ class Follower:
 
     @property
     def opened(self) -> int:
-        """How often the log was opened. What was read before the last time may be of another log under its name."""
+        """The number of times that the log was opened. What was read before the last time may be of another log under its name."""
         return self._opens
 
     def close(self) -> None:
         """End the thread, but do not wait long for a broker that does not answer. Closing twice is harmless."""
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join(CLOSE_S)
+            self._thread.join(FOLLOWER_CLOSE_S)
 
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -103,7 +103,7 @@ class Follower:
     def _follow(self) -> None:
         """Read until we are stopped, or the log has to be opened again."""
         with self._at.open(create=False) as log, self._opened(log):
-            place = _place_of(self._at)
+            inode = _inode_of(self._at)
             with log.events(since_us=self._taker.begin()) as reader:
                 last_s = time.monotonic()
                 while not self._stop.is_set():
@@ -112,15 +112,15 @@ class Follower:
                         if not self._taker.take(records):
                             return
                         last_s, self._error = time.monotonic(), ""
-                    elif not self._at_end(place):
+                    elif not self._at_end(inode):
                         return
                     elif self._at.is_kafka and time.monotonic() - last_s > SILENT_S:
                         self._check_answers(log)
                         last_s = time.monotonic()
 
-    def _at_end(self, place: tuple[int, int] | None) -> bool:
+    def _at_end(self, inode: tuple[int, int] | None) -> bool:
         self._catching_up = False
-        if _place_of(self._at) != place:
+        if _inode_of(self._at) != inode:
             raise LogNotFoundError(f"{self._at.url} is no longer there, or another log is in its place")
         return self._taker.caught_up()
 
@@ -144,7 +144,7 @@ class Follower:
                 self._log = None
 
 
-def _place_of(at: LogAt) -> tuple[int, int] | None:
+def _inode_of(at: LogAt) -> tuple[int, int] | None:
     """Return what tells a log's directory from another one under its name; None for a log in Kafka, zeros when it is gone."""
     if at.is_kafka:
         return None

@@ -8,7 +8,7 @@ from typing import TypeVar
 from framehop.pipeline.control_plane import PipelineReport
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
-from framehop.web.look import Look, Seen
+from framehop.web.look import LastLook, Look
 from framehop.web.pipelines import works
 from framehop.web.system import lag_seconds
 
@@ -32,7 +32,7 @@ def problems(desk: Desk, lag: Look[list[PartitionLag]], patience_s: float) -> li
     return [*found, *_of_lag(seen.value)]
 
 
-def _unknown(seen: Seen[T]) -> str:
+def _unknown(seen: LastLook[T]) -> str:
     """Return why what was seen says nothing of now; empty if it does."""
     if seen.error or seen.age_s is None:
         return seen.error or "no answer has come yet"

@@ -34,7 +34,7 @@ _OLDEST = "SELECT id, captured_us, stream, lane, outcome, labels FROM events WHE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an index may hold: rows, bytes of its file, and microseconds between now and the oldest row."""
+    """The bounds of an index: rows, bytes of its file, and microseconds between now and the oldest row."""
 
     rows: int = MAX_ROWS
     bytes: int = MAX_BYTES

@@ -18,7 +18,7 @@ LOOKED_AT = 20_000  # rows that are looked through for one page
 _NEWEST = (1 << 62, 1 << 62)
 _CURSOR = re.compile(r"(-?[0-9]{1,18})\.([0-9]{1,18})")
 
-Place = tuple[int, int]  # captured_us and number of an event: the order of the pages
+Cursor = tuple[int, int]  # captured_us and number of an event, by which the pages are in order
 
 _ROWS = """
 WITH near AS (
@@ -37,7 +37,7 @@ ORDER BY captured_us DESC, event DESC LIMIT 1 OFFSET ?
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is looked for: any of `streams` and any of `labels`, if they are named, with one object of at least `min_confidence`.
+    """A query for events: any of `streams` and any of `labels`, if they are named, with one object of at least `min_confidence`.
     `from_us`, `to_us`: captured since then, and before then. `cursor`: of the page before."""
 
     streams: tuple[str, ...] = ()
@@ -65,8 +65,8 @@ def find(db: apsw.Connection, query: Query, names: Mapping[tuple[str, str], int]
     _check(query)
     before, since = _before(query), -(1 << 62) if query.from_us is None else query.from_us
     ranges, filters = _plan(query, names)
-    found: dict[Place, bytes] = {}
-    horizon: Place | None = None
+    found: dict[Cursor, bytes] = {}
+    horizon: Cursor | None = None
     looked_at = max(MAX_LIMIT, LOOKED_AT // max(1, len(ranges)))
     for name in ranges:
         some = _rows(db, query, filters, name=name, before=before, since=since, looked_at=looked_at)
@@ -76,11 +76,11 @@ def find(db: apsw.Connection, query: Query, names: Mapping[tuple[str, str], int]
     return _page(found, horizon, query.limit)
 
 
-def _page(found: dict[Place, bytes], horizon: Place | None, limit: int) -> Page:
+def _page(found: dict[Cursor, bytes], horizon: Cursor | None, limit: int) -> Page:
     """Cut a page from what the ranges gave. Behind the horizon some range was not looked at."""
-    places = sorted((place for place in found if horizon is None or place >= horizon), reverse=True)[:limit]
-    end = places[-1] if len(places) == limit else horizon
-    return Page(events=[found[place] for place in places], next_cursor=None if end is None else f"{end[0]}.{end[1]}")
+    cursors = sorted((cursor for cursor in found if horizon is None or cursor >= horizon), reverse=True)[:limit]
+    end = cursors[-1] if len(cursors) == limit else horizon
+    return Page(events=[found[cursor] for cursor in cursors], next_cursor=None if end is None else f"{end[0]}.{end[1]}")
 
 
 def _rows(
@@ -89,10 +89,10 @@ def _rows(
     filters: list[tuple[str, tuple[int, ...]]],
     *,
     name: int,
-    before: Place,
+    before: Cursor,
     since: int,
     looked_at: int,
-) -> dict[Place, bytes]:
+) -> dict[Cursor, bytes]:
     more = "".join(f" AND events.{column} IN ({','.join('?' * len(ids))})" for column, ids in filters)
     args = (name, *before, since, looked_at, query.min_confidence)
     values = [number for _, ids in filters for number in ids]
@@ -120,8 +120,8 @@ def _plan(query: Query, names: Mapping[tuple[str, str], int]) -> tuple[list[int]
     return ranges, list(known.items())
 
 
-def _before(query: Query) -> Place:
-    """Return the place before which the page begins."""
+def _before(query: Query) -> Cursor:
+    """Return the cursor before which the page begins."""
     before = _NEWEST if query.to_us is None else (query.to_us, 0)
     if not query.cursor:
         return before

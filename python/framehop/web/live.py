@@ -1,4 +1,4 @@
-"""What is known of each stream from its events alone, in memory and of bounded size."""
+"""Keeps what is known of each stream from its events alone, in memory and of bounded size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from framehop.timing import now_us
 from framehop.types import EventRecord
-from framehop.web.figures import Figures
+from framehop.web.figures import LastMinute
 from framehop.web.totals import Totals
 
 MAX_STREAMS = 4096  # beyond it the one that was silent for longest is forgotten
@@ -98,7 +98,7 @@ class LiveState:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._streams: OrderedDict[str, StreamLife] = OrderedDict()
-        self.figures = Figures()
+        self.figures = LastMinute()
         self.totals = Totals()
 
     def note(self, records: Sequence[EventRecord]) -> list[EventRecord]:
@@ -137,7 +137,7 @@ class LiveState:
         """Forget everything: another log is in its place."""
         with self._lock:
             self._streams.clear()
-            self.figures = Figures()
+            self.figures = LastMinute()
 
     @property
     def lock(self) -> threading.Lock:

@@ -19,8 +19,8 @@ SHARE = 0.2  # of its time that a look may take: a slow one is made less often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen(Generic[T]):
-    """What was seen last. `age_s`: how long ago, None if nothing was seen yet. `error`: why there is nothing newer."""
+class LastLook(Generic[T]):
+    """The value that was seen last. `age_s`: how long ago, None if nothing was seen yet. `error`: why there is nothing newer."""
 
     value: T
     age_s: float | None
@@ -40,7 +40,7 @@ class Look(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def latest(self, patience_s: float = 0.0) -> Seen[T]:
+    def latest(self, patience_s: float = 0.0) -> LastLook[T]:
         """Return what was seen last. If it is old, have it looked at again, and wait up to `patience_s` for that."""
         with self._changed:
             if time.monotonic() >= self._next_s and not self._closed:
@@ -48,7 +48,7 @@ class Look(Generic[T]):
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: not self._wanted or self._closed, patience_s)
             age_s = None if self._at_s is None else time.monotonic() - self._at_s
-            return Seen(value=self._value, age_s=age_s, error=self._error)
+            return LastLook(value=self._value, age_s=age_s, error=self._error)
 
     def _run(self) -> None:
         while self._wait():

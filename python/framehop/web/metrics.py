@@ -14,7 +14,7 @@ from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
 from framehop.web.figures import OTHER
-from framehop.web.look import Look, Seen
+from framehop.web.look import LastLook, Look
 from framehop.web.pipelines import works
 from framehop.web.totals import BOUNDS_S, END_TO_END, MAX_LABELLED, Histogram
 
@@ -32,7 +32,7 @@ def exposition(desk: Desk, lag: Look[list[PartitionLag]], patience_s: float) -> 
 class _Collector(Collector):
     """All metrics at one moment."""
 
-    def __init__(self, desk: Desk, reports: Iterable[PipelineReport], lag: Seen[list[PartitionLag]]) -> None:
+    def __init__(self, desk: Desk, reports: Iterable[PipelineReport], lag: LastLook[list[PartitionLag]]) -> None:
         self._desk, self._reports, self._lag = desk, list(reports), lag
 
     def collect(self) -> Iterator[Metric]:
@@ -79,7 +79,7 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
     return found
 
 
-def _lag(seen: Seen[list[PartitionLag]]) -> Iterator[Metric]:
+def _lag(seen: LastLook[list[PartitionLag]]) -> Iterator[Metric]:
     names = ["topic", "partition"]
     messages = GaugeMetricFamily("framehop_consumer_lag_messages", "Frames that detection is behind.", labels=names)
     seconds = GaugeMetricFamily("framehop_consumer_lag_seconds", "Age of the oldest of them.", labels=names)

@@ -9,10 +9,10 @@ from framehop.types import EventRecord
 from framehop.web.feed import Feed
 from framehop.web.live import MAX_STREAMS, LiveState
 from framehop.web.picture_tap import PictureTap
-from framehop.web.pictures import Pictures
+from framehop.web.pictures import PagePictures
 from framehop.web.tapped import Found
 
-Place = tuple[int, int]  # of a frame in its stream: epoch and seq
+EpochSeq = tuple[int, int]  # by which the frames of a stream are in order
 
 
 class Newest:
@@ -20,7 +20,7 @@ class Newest:
     picture of a film costs the decoding of all since its key frame, which the pipeline has done already: so those of the tap are
     taken, and those of the log only where the tap has none of now. Use in the event loop."""
 
-    def __init__(self, live: LiveState, feed: Feed, pictures: Pictures, tap: PictureTap) -> None:
+    def __init__(self, live: LiveState, feed: Feed, pictures: PagePictures, tap: PictureTap) -> None:
         self._live, self._feed, self._pictures, self._tap = live, feed, pictures, tap
         self._films: OrderedDict[str, int] = OrderedDict()  # the epochs that are known to be films, by stream
 
@@ -57,7 +57,7 @@ class Newest:
         if self._films.get(stream) == record.event.epoch:
             tapped = self._tap.newest(stream, width, record.event.width)
             if tapped is not None and tapped.record.event.epoch == record.event.epoch:
-                return tapped if _place_of(tapped.record.event.event_id) > _place_of(event_id) else None
+                return tapped if _epoch_seq(tapped.record.event.event_id) > _epoch_seq(event_id) else None
         return None if record.event.event_id == event_id else await self._from_log(record, width)
 
     async def _from_log(self, record: EventRecord, width: int) -> Found:
@@ -71,8 +71,8 @@ class Newest:
         return Found(record, shown)
 
 
-def _place_of(event_id: str) -> Place:
-    """Return the place of the frame of an event; one before all others for what is no id."""
+def _epoch_seq(event_id: str) -> EpochSeq:
+    """Return the epoch and seq in an event's id; a pair before all others for what is no id."""
     _, epoch, seq, _ = event_id.split("/") if event_id.count("/") == 3 else ("", "", "", "")
     if not (epoch.isascii() and epoch.isdigit() and seq.isascii() and seq.isdigit() and len(epoch + seq) < 40):
         return (0, -1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from framehop._core import encode_jpeg
 from framehop.pipeline.tap import LiveFrame
 from framehop.pipeline.tap_thread import TapThread
-from framehop.web.stills import EIGHTHS, QUALITY, Shown
+from framehop.web.stills import EIGHTHS, QUALITY, ShownPicture
 from framehop.web.tapped import ENOUGH, Found, Tapped
 
 
@@ -34,7 +34,7 @@ class PictureTap:
         if eighths := self._tapped.wanted(event.stream, slot_width, event.width):
             step = step_for(slot_width, event.width * eighths / EIGHTHS)
             jpeg = encode_jpeg(reduced(frame.pixels, step), quality=QUALITY)
-            shown = Shown(jpeg=jpeg, width=event.width, height=event.height)
+            shown = ShownPicture(jpeg=jpeg, width=event.width, height=event.height)
             self._tapped.put(event.stream, event.event_id, shown, eighths)
             self._on_picture(event.stream)
 

@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.types import Event, FrameKey, FramePointer
 from framehop.web.pool import Pool
-from framehop.web.reels import IDLE_S, Reels
-from framehop.web.stills import Shown, boxed, eighths_for, shown, still_of
+from framehop.web.reels import REEL_IDLE_S, Reels
+from framehop.web.stills import ShownPicture, boxed, eighths_for, shown, still_of
 from framehop.web.units import units_after
 
 KEPT_BYTES = 64 << 20
@@ -30,22 +30,22 @@ class _Key(NamedTuple):
     lane: str
 
 
-class Pictures:
+class PagePictures:
     """Makes pictures in a pool of threads and keeps the newest of them. Use in the event loop."""
 
     def __init__(
         self,
         pool: Pool,
-        log: Callable[[], FrameLog],
+        log: Callable[[], FrameArchive],
         opened: Callable[[], int],
         event_of: Callable[[str], Event | None],
     ) -> None:
         """`log`: the open log, or ApiError. `opened`: how often it was opened. `event_of`: the event of an id, if it is known; it
         and `log` are called in the pool."""
         self._pool, self._log, self._opened, self._event_of = pool, log, opened, event_of
-        self._kept: OrderedDict[_Key, Shown] = OrderedDict()
+        self._kept: OrderedDict[_Key, ShownPicture] = OrderedDict()
         self._bytes = 0
-        self._making: dict[_Key, asyncio.Task[Shown]] = {}
+        self._making: dict[_Key, asyncio.Task[ShownPicture]] = {}
         self._reels = Reels()
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -57,7 +57,7 @@ class Pictures:
         width: int = 0,
         lane: str = "",
         source_width: int = 0,
-    ) -> Shown:
+    ) -> ShownPicture:
         """Return the picture at `pointer`, at least `width` wide, with the boxes of `lane` if one is named. `frame`: which one it
         has to be. `source_width`: its own width, 0 if it is not known. Raises ApiError, PictureError, LogError,
         MissingExtraError."""
@@ -75,7 +75,7 @@ class Pictures:
         """Return the units of a film that are needed to show a frame; see `units_after`."""
         return await self._pool.run(lambda: units_after(self._log(), pointer, frame, after), MADE_S)
 
-    async def _make(self, key: _Key, width: int) -> Shown:
+    async def _make(self, key: _Key, width: int) -> ShownPicture:
         made, whole = await self._pool.run(lambda: self._read(key, width), MADE_S)
         if whole:
             self._keep(key, made)
@@ -83,12 +83,12 @@ class Pictures:
             self._sweep_later()
         return made
 
-    def _made(self, key: _Key, task: asyncio.Task[Shown]) -> None:
+    def _made(self, key: _Key, task: asyncio.Task[ShownPicture]) -> None:
         self._making.pop(key, None)
         if not task.cancelled():
             task.exception()  # if all who waited are gone, nobody else takes note of it
 
-    def _read(self, key: _Key, width: int) -> tuple[Shown, bool]:
+    def _read(self, key: _Key, width: int) -> tuple[ShownPicture, bool]:
         """Return the picture, and whether it stays as it is: one that waits for its event has no boxes yet."""
         record, still = still_of(self._log(), key.pointer, self._reels, key.frame)
         if not key.lane:
@@ -100,9 +100,9 @@ class Pictures:
         """Have films let go once nobody looks at them, without a thread of its own for it."""
         self._sweep = None
         if self._reels.sweep():
-            self._sweep = asyncio.get_running_loop().call_later(IDLE_S, self._sweep_later)
+            self._sweep = asyncio.get_running_loop().call_later(REEL_IDLE_S, self._sweep_later)
 
-    def _keep(self, key: _Key, made: Shown) -> None:
+    def _keep(self, key: _Key, made: ShownPicture) -> None:
         self._kept[key] = made
         self._bytes += len(made.jpeg)
         while self._bytes > KEPT_BYTES and self._kept:

@@ -1,4 +1,4 @@
-"""What the pipelines of this host that work on the page's log say of themselves."""
+"""Asks the pipelines of this host that work on the page's log for their state."""
 
 from __future__ import annotations
 
@@ -72,5 +72,5 @@ def _answers(
 
 
 def works(reports: Iterable[PipelineReport]) -> list[PipelineReport]:
-    """Return those that detect."""
+    """Return the reports of pipelines that detect."""
     return [report for report in reports if report.publication.kind != "ingest"]

@@ -6,7 +6,7 @@ import threading
 import time
 import zlib
 
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film_decoder import Still
 from framehop.sinks.pictures import Pictures
 from framehop.types import FrameRecord
@@ -14,7 +14,7 @@ from framehop.types import FrameRecord
 SHARDS = 4  # films of different shards are decoded side by side
 SHARD_BYTES = 256 << 20
 SHARD_FILMS = 16
-IDLE_S = 15.0  # a decoder holds pictures, which is no use when nobody has looked for so long
+REEL_IDLE_S = 15.0  # a decoder holds pictures, which is no use when nobody has looked for so long
 
 
 class Reels:
@@ -23,7 +23,7 @@ class Reels:
     def __init__(self) -> None:
         self._shards = [_Shard() for _ in range(SHARDS)]
 
-    def still(self, log: FrameLog, record: FrameRecord) -> Still:
+    def still(self, log: FrameArchive, record: FrameRecord) -> Still:
         """Return the picture of a frame that was read from `log`. Raises PictureError, LogError."""
         return self._shards[zlib.crc32(record.meta.key.stream.encode()) % SHARDS].still(log, record)
 
@@ -38,11 +38,11 @@ class _Shard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._log: FrameLog | None = None
+        self._log: FrameArchive | None = None
         self._pictures: Pictures | None = None
         self._used_s = 0.0
 
-    def still(self, log: FrameLog, record: FrameRecord) -> Still:
+    def still(self, log: FrameArchive, record: FrameRecord) -> Still:
         with self._lock:
             self._used_s = time.monotonic()
             if self._pictures is None or self._log is not log:
@@ -52,7 +52,7 @@ class _Shard:
     def sweep(self) -> bool:
         if self._lock.acquire(blocking=False):  # whoever holds it looks just now
             try:
-                if self._used_s < time.monotonic() - IDLE_S:
+                if self._used_s < time.monotonic() - REEL_IDLE_S:
                     self._log = self._pictures = None
             finally:
                 self._lock.release()

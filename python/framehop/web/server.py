@@ -27,9 +27,9 @@ GRACE_S = 1  # what requests under way may take at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where the page is served. `port`: 0 for any that is free, None for PORT or the next free one. `tokens`: none for everybody
-    on loopback; on another address one to look is made then."""
+class PageAddress:
+    """The address at which the page is served. `port`: 0 for any that is free, None for PORT or the next free one. `tokens`: none
+    for everybody on loopback; on another address one to look is made then."""
 
     host: str = LOOPBACK
     port: int | None = None
@@ -39,7 +39,7 @@ class Address:
 class PageServer:
     """Serves the page of one log until it is closed. Any thread may make and close it."""
 
-    def __init__(self, at: LogAt, address: Address = Address()) -> None:
+    def __init__(self, at: LogAt, address: PageAddress = PageAddress()) -> None:
         """Bind the address and begin to serve. Raises ConfigError for an address that cannot be had, LogError."""
         self._socket = _bound(address)
         self.host, self.port = self._socket.getsockname()[:2]
@@ -116,7 +116,7 @@ def _settings(app: object) -> uvicorn.Config:
     )
 
 
-def _bound(address: Address) -> socket.socket:
+def _bound(address: PageAddress) -> socket.socket:
     """Return a socket bound to the address. Raises ConfigError."""
     try:
         family, _, _, _, place = socket.getaddrinfo(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from framehop._core import encode_jpeg
 from framehop.content import JPEG, kind_of
 from framehop.errors import UnsupportedPictureError
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film_decoder import JpegStill, Still
 from framehop.types import Event, FrameKey, FramePointer, FrameRecord
 from framehop.web.errors import ApiError
@@ -19,7 +19,7 @@ SIZES = (1, 2, 4, 8)  # what pictures are reduced to, in eighths of their own: t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownPicture:
     """A JPEG, and the width and height of the picture that it was made of. `film`: it had to be decoded from its key frame on."""
 
     jpeg: bytes
@@ -29,7 +29,7 @@ class Shown:
 
 
 def still_of(
-    log: FrameLog, pointer: FramePointer, reels: Reels, frame: FrameKey | None = None
+    log: FrameArchive, pointer: FramePointer, reels: Reels, frame: FrameKey | None = None
 ) -> tuple[FrameRecord, Still]:
     """Read a frame's picture. `frame`: which one it has to be; None for whatever is there. Raises ApiError (410) when it is no
     longer in the log, PictureError when it cannot be shown."""
@@ -39,7 +39,7 @@ def still_of(
     return record, reels.still(log, record)
 
 
-def frame_at(log: FrameLog, pointer: FramePointer, frame: FrameKey | None = None) -> FrameRecord:
+def frame_at(log: FrameArchive, pointer: FramePointer, frame: FrameKey | None = None) -> FrameRecord:
     """Read a frame that has its bytes; see still_of."""
     record = log.read_frame(pointer)
     if record is None:
@@ -53,7 +53,7 @@ def frame_at(log: FrameLog, pointer: FramePointer, frame: FrameKey | None = None
     return record
 
 
-def shown(record: FrameRecord, still: Still, width: int) -> Shown:
+def shown(record: FrameRecord, still: Still, width: int) -> ShownPicture:
     """Return a JPEG that is at least `width` wide, if the picture is; 0 is its own size. Raises PictureError."""
     eighths = eighths_for(width, still.size[0])
     film = kind_of(record.meta.content_type) != JPEG
@@ -62,7 +62,7 @@ def shown(record: FrameRecord, still: Still, width: int) -> Shown:
     return _of(still, encode_jpeg(still.pixels(*_reduced(still, eighths)), quality=QUALITY), film=film)
 
 
-def boxed(still: Still, event: Event | None, width: int) -> Shown:
+def boxed(still: Still, event: Event | None, width: int) -> ShownPicture:
     """Return the picture with the boxes of its event drawn in. Raises PictureError, MissingExtraError without Pillow."""
     from framehop.sinks.draw import draw
 
@@ -82,5 +82,5 @@ def _reduced(still: Still, eighths: int) -> tuple[int, int]:
     return (0, 0) if eighths == EIGHTHS else (width * eighths // EIGHTHS, height * eighths // EIGHTHS)
 
 
-def _of(still: Still, jpeg: bytes, *, film: bool = False) -> Shown:
-    return Shown(jpeg=jpeg, width=still.size[0], height=still.size[1], film=film)
+def _of(still: Still, jpeg: bytes, *, film: bool = False) -> ShownPicture:
+    return ShownPicture(jpeg=jpeg, width=still.size[0], height=still.size[1], film=film)

@@ -19,7 +19,7 @@ RETRY_S = 5.0
 LATE_US = 10_000_000  # an event of one partition may come so much later than one of another that the log took at the same time
 
 
-class Intake:
+class EventHandout:
     """The Taker of the page. A fault of the index does not keep events from whoever looks at the newest ones, and the index gets
     them as soon as it takes some again. `error`: why it takes none."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from framehop.types import EventRecord
-from framehop.web.stills import EIGHTHS, Shown, eighths_for
+from framehop.web.stills import EIGHTHS, ShownPicture, eighths_for
 
 IDLE_S = 5.0  # a stream whose pictures nobody has asked for so long is not looked at any more
 SMALL_S = 60.0  # until pictures of a stream are looked at again that were too small
@@ -28,7 +28,7 @@ class Found(NamedTuple):
     """A picture with its event."""
 
     record: EventRecord
-    shown: Shown
+    shown: ShownPicture
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class _Watched:
     asked: set[int] = field(default_factory=set)
     slot_width: int = 0
     slot_s: float = 0.0
-    waiting: OrderedDict[str, tuple[Shown, int]] = field(default_factory=OrderedDict)
+    waiting: OrderedDict[str, tuple[ShownPicture, int]] = field(default_factory=OrderedDict)
     newest: Found | None = None
     newest_eighths: int = 0
     newest_s: float = 0.0
@@ -50,7 +50,7 @@ class _Watched:
         """Whether the newest picture is of now, and large enough."""
         return self.newest_eighths >= eighths and time.monotonic() - self.newest_s < FRESH_S
 
-    def complete(self, record: EventRecord, shown: Shown, eighths: int) -> None:
+    def complete(self, record: EventRecord, shown: ShownPicture, eighths: int) -> None:
         self.newest, self.newest_eighths, self.newest_s = Found(record, shown), eighths, time.monotonic()
 
 
@@ -135,7 +135,7 @@ class Tapped:
             watched.slot_width, watched.slot_s = slot_width, time.monotonic()
             return max((eighths for eighths in asked if _suffices(slot_width, eighths, source_width)), default=0)
 
-    def put(self, stream: str, event_id: str, shown: Shown, eighths: int) -> None:
+    def put(self, stream: str, event_id: str, shown: ShownPicture, eighths: int) -> None:
         """Take a picture of the tap, of which `wanted` has told the eighths."""
         with self._changed:
             watched = self._streams.get(stream)

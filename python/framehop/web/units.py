@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from framehop.content import VIDEO, kind_of, orientation_of
 from framehop.errors import UnsupportedPictureError
-from framehop.protocols import FrameLog
+from framehop.protocols import FrameArchive
 from framehop.sinks.film_units import NEAR, group_of, units_from
 from framehop.types import FrameKey, FramePointer, FrameRecord
 from framehop.web.answers import UnitHead, UnitList
@@ -16,10 +16,10 @@ from framehop.web.stills import frame_at
 
 MOST_BYTES = 8 << 20  # of one answer; who asks gets the rest by the next
 
-Place = tuple[int, int]  # an epoch, and an offset in the log
+EpochOffset = tuple[int, int]  # an epoch of a stream, and an offset in its partition
 
 
-def units_after(log: FrameLog, pointer: FramePointer, frame: FrameKey, after: Place | None) -> bytes:
+def units_after(log: FrameArchive, pointer: FramePointer, frame: FrameKey, after: EpochOffset | None) -> bytes:
     """Return the units that are needed to show the frame at `pointer`, for whoever has those up to `after`: from there on, or from
     its key frame. First the length of a UnitList in four bytes, the highest first, then that as JSON, then the units. Raises
     ApiError (410), PictureError for what is no film in H.264 that stands upright, LogError."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Only for this folder: while Playwright runs no other test of the process can have an event loop."""
+    """Start a browser. This fixture is for this folder alone: while Playwright runs no other test of the process can have an event
+    loop."""
     with chromium() as started:
         yield started
 

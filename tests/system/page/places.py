@@ -1,4 +1,4 @@
-"""Where things are on the page, and how to wait for them."""
+"""Finds things on the page, and waits for them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from framehop.log import LogAt, open_log
 from framehop.sources.passthrough import PassedVideo
 from framehop.timing import now_us
 from framehop.types import DetectedObject, Frame, FrameKey
-from framehop.web.server import Address, PageServer
+from framehop.web.server import PageAddress, PageServer
 from tests.browser import visiting
 from tests.clips import BITS, write_film
 from tests.logs import TIMEOUT_S, make_event, marks_after, read
@@ -98,7 +98,7 @@ def test_a_film_is_played_by_the_browser_each_picture_with_its_own_event(
     film, log = write_film(tmp_path / "film.mp4", COUNT), tmp_path / "log"
     with (
         filming(log, film),
-        PageServer(LogAt.of(log), Address(port=0)) as server,
+        PageServer(LogAt.of(log), PageAddress(port=0)) as server,
         visiting(browser) as page,
     ):
         asked: list[str] = []
@@ -124,7 +124,7 @@ def test_where_the_browser_has_no_decoder_the_server_decodes(
     film, log = write_film(tmp_path / "film.mp4", COUNT), tmp_path / "log"
     with (
         filming(log, film),
-        PageServer(LogAt.of(log), Address(port=0)) as server,
+        PageServer(LogAt.of(log), PageAddress(port=0)) as server,
         visiting(browser) as page,
     ):
         page.add_init_script("delete globalThis.VideoDecoder")

@@ -44,7 +44,8 @@ def test_boxes_belong_to_the_frame_that_is_shown_and_move_with_it(page: Page, ad
 
 
 def test_a_stream_that_stops_is_marked_within_three_seconds(page: Page, address: str, world: World) -> None:
-    """By the browser's own clock. What it was late itself, because the machine had no time for it, is not held against it."""
+    """The seconds are those of the browser's own clock. What it was late itself, because the machine had no time for it, is not
+    held against it."""
     page.goto(address)
     page.wait_for_selector(f"{tile('gate-1')}[data-tone=ok][data-event]")
     world.streams["gate-1"].stopped_us = now_us()

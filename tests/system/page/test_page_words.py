@@ -1,4 +1,4 @@
-"""What the page's scripts make of states, numbers and addresses, each asked for by itself in a real browser."""
+"""Tests what the page's scripts make of states, numbers and addresses, each by itself in a real browser."""
 
 from __future__ import annotations
 

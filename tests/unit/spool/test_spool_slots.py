@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import LogFullError
-from framehop.log.spool.behind import Place
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.slots import Slots
 from framehop.log.spool.store import SpoolStore
 from framehop.protocols import Ack, Backlog
 from framehop.testing.memory_log import MemoryLog
-from framehop.types import Partition, StreamState
+from framehop.types import Partition, Place, StreamState
 from tests.logs import TIMEOUT_S, make_frame
 from tests.spools import MIB, SIZE, MemoryBehind, all_acknowledged, check_log, give, opened
 from tests.waiting import until

@@ -19,7 +19,7 @@ struct BasicImageView {
 
     // A row of the first plane.
     [[nodiscard]] Byte* row(std::uint32_t y) const noexcept { return data + std::size_t{y} * stride; }
-    // Of all planes.
+    // Returns the bytes of all planes together.
     [[nodiscard]] std::size_t size_bytes() const noexcept { return picture_bytes(format, height, stride); }
 };
 

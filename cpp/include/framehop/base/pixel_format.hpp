@@ -53,7 +53,7 @@ enum class PixelFormat : std::uint16_t {
     return format == PixelFormat::i420 || format == PixelFormat::nv12;
 }
 
-// Of the first plane, where there are several.
+// Returns the bytes of one pixel in the first plane, where there are several.
 [[nodiscard]] constexpr std::uint32_t bytes_per_pixel(PixelFormat format) noexcept {
     return format == PixelFormat::rgb8 || format == PixelFormat::bgr8 ? 3 : 1;
 }

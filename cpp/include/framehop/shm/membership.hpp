@@ -57,7 +57,7 @@ class Membership : public std::enable_shared_from_this<Membership> {
     [[nodiscard]] bool ours() const noexcept;    // false in a forked child
     void close() noexcept;                       // wakes who waits for a slot
     [[nodiscard]] const std::atomic<bool>& closing() const noexcept { return closed_; }
-    // Of the host, see HostConnection. These throw as `use` does.
+    // The state of the host, as HostConnection has it. These throw as `use` does.
     [[nodiscard]] bool host_lives();
     [[nodiscard]] int host_fd();
 

@@ -31,7 +31,8 @@ class Ring {
     [[nodiscard]] std::uint32_t free_slots() const;
     // Returns nullptr when every slot is in use. Throws Errc::invalid_argument for a bad tag; leaves no slot behind.
     [[nodiscard]] std::shared_ptr<Slot> try_acquire(const FrameTag& tag);
-    // Also throws Errc::closed when the ring is closed meanwhile.
+    // Waits for a slot; nullptr when `timeout` is over. Throws as try_acquire does, and Errc::closed when the ring is
+    // closed meanwhile.
     [[nodiscard]] std::shared_ptr<Slot> wait_acquire(const FrameTag& tag, std::chrono::nanoseconds timeout);
     // Takes a slot as `overflow` says. Returns nullptr when that gives none: with `drop_oldest_unpinned` every
     // picture is leased, or still being written. Only `block` waits.

@@ -19,7 +19,7 @@ class Reason:
     why: str
 
 
-class Choices:
+class ReasonedChoices:
     """The choices so far. What the sidecar says comes before what was found. Use from one thread."""
 
     def __init__(self, sidecar: Path | None) -> None:

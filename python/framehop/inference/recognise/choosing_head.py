@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from framehop.inference.head_overrides import keys_of, make_head_spec
 from framehop.inference.head_specs import HeadSpec
-from framehop.inference.recognise.choices import Choices
+from framehop.inference.recognise.choices import ReasonedChoices
 from framehop.inference.recognise.find import Fit
 from framehop.inference.recognise.labels import Labelled
 
@@ -14,7 +14,7 @@ _EMPTY: tuple[object, ...] = ("", (), [])  # a key that this network does not ne
 
 
 def choose_head(
-    choices: Choices,
+    choices: ReasonedChoices,
     said: Mapping[str, object],
     found: Fit,
     labelled: Labelled,

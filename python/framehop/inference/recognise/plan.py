@@ -13,7 +13,7 @@ from framehop.inference.network import Network
 from framehop.inference.postprocess import make_head
 from framehop.inference.recognise.beside import read_beside
 from framehop.inference.recognise.check import best_score, complaint
-from framehop.inference.recognise.choices import Choices, Reason
+from framehop.inference.recognise.choices import Reason, ReasonedChoices
 from framehop.inference.recognise.choosing_head import choose_head
 from framehop.inference.recognise.facts import Facts
 from framehop.inference.recognise.family import Match
@@ -76,7 +76,7 @@ class _Recogniser:
             outputs=self._of_interest(tried.outputs),
         )
         found = self._find(facts, tried)
-        choices = Choices(self._model.path)
+        choices = ReasonedChoices(self._model.path)
         spec = self._spec(choices, tried, found)
         self._check(spec, facts, outputs_for(self._network, tried, spec.input, spec.resize))
         return Plan(spec=spec, family=found.family.title, reasons=tuple(choices.reasons))
@@ -119,13 +119,13 @@ class _Recogniser:
 
     def _sees(self, found: Fit, tried: Tried) -> float:
         """Return the best score on the bundled picture, prepared as the family asks."""
-        tensor, resize = self._prepared(Choices(None), tried, found)
+        tensor, resize = self._prepared(ReasonedChoices(None), tried, found)
         head = make_head_spec({**found.match.head, **(self._said.head or {}), "name": found.family.head}, where="head")
         return best_score(head, tensor, outputs_for(self._network, tried, tensor, resize))
 
     # ---- the description
 
-    def _spec(self, choices: Choices, tried: Tried, found: Fit) -> ModelSpec:
+    def _spec(self, choices: ReasonedChoices, tried: Tried, found: Fit) -> ModelSpec:
         said, model = self._said, self._model
         choices.take("family", None, found.family.title, found.match.why)
         tensor, resize = self._prepared(choices, tried, found)
@@ -148,7 +148,7 @@ class _Recogniser:
             max_objects=choices.take("max_objects", said.max_objects, 100, "the default"),
         )
 
-    def _prepared(self, choices: Choices, tried: Tried, found: Fit) -> tuple[InputSpec, ResizeSpec]:
+    def _prepared(self, choices: ReasonedChoices, tried: Tried, found: Fit) -> tuple[InputSpec, ResizeSpec]:
         tensor = choose_input(choices, self._said, tried, found.family, self._beside)
         return tensor, choose_resize(choices, self._said, found.family, self._beside)
 
@@ -162,7 +162,7 @@ class _Recogniser:
             first=first if isinstance(first, int) else None,
         )
 
-    def _head(self, choices: Choices, tried: Tried, found: Fit, labelled: Labelled) -> HeadSpec:
+    def _head(self, choices: ReasonedChoices, tried: Tried, found: Fit, labelled: Labelled) -> HeadSpec:
         return choose_head(
             choices,
             self._said.head or {},
@@ -172,7 +172,7 @@ class _Recogniser:
             where=self._model.where.name,
         )
 
-    def _nms(self, choices: Choices, found: Fit, *, suppress: bool) -> NmsSpec:
+    def _nms(self, choices: ReasonedChoices, found: Fit, *, suppress: bool) -> NmsSpec:
         said, usual = self._said.nms, found.family.nms
         if not suppress and said.iou is None and said.class_agnostic is None:
             choices.take("nms", None, "none", "its boxes are suppressed inside, or need no suppression")

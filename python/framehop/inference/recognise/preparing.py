@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from framehop.errors import ModelError
 from framehop.inference.recognise.beside import Beside
-from framehop.inference.recognise.choices import Choices
+from framehop.inference.recognise.choices import ReasonedChoices
 from framehop.inference.recognise.family import Family
 from framehop.inference.recognise.first_try import Tried
 from framehop.inference.spec import InputOverrides, InputSpec, Overrides, PerChannel, ResizeSpec
 
 
-def choose_input(choices: Choices, said: Overrides, tried: Tried, family: Family, beside: Beside) -> InputSpec:
+def choose_input(choices: ReasonedChoices, said: Overrides, tried: Tried, family: Family, beside: Beside) -> InputSpec:
     """Return the input. Raises ModelError for a normalisation that no file tells and that cannot be guessed."""
     tensor, preparation, usual = tried.tensor, family.preparation, f"usual for {family.title}"
     scale, bias, why = _normalisation(tensor, said.input, family, beside)
@@ -29,7 +29,7 @@ def choose_input(choices: Choices, said: Overrides, tried: Tried, family: Family
     )
 
 
-def choose_resize(choices: Choices, said: Overrides, family: Family, beside: Beside) -> ResizeSpec:
+def choose_resize(choices: ReasonedChoices, said: Overrides, family: Family, beside: Beside) -> ResizeSpec:
     """Return the way pictures are resized, which few files tell."""
     preparation, usual = family.preparation, f"usual for {family.title}"
     told = beside.mode if family.configured else None

@@ -12,7 +12,7 @@ from framehop import _core
 from framehop.errors import FramehopError, LogBusyError, LogFullError, text_of
 from framehop.log.embedded.append_queue import AppendQueue, Item, PendingAccount, PendingFrame
 from framehop.log.embedded.context import LogContext
-from framehop.log.embedded.frame_rows import INSERT, Place, to_row
+from framehop.log.embedded.frame_rows import INSERT, SegmentAddress, to_row
 from framehop.log.embedded.schema import TOPIC
 from framehop.log.embedded.segments import HEADER_BYTES, SegmentFile, record_bytes
 from framehop.log.embedded.stream_rows import change_pass, check_generation
@@ -95,9 +95,9 @@ class Committer:
         frames = [item for item in batch if isinstance(item, PendingFrame)]
         total = sum(record_bytes(item.payload_bytes) for item in frames)
         with translated(self._context.paths.root):
-            places = self._store(frames, total) if frames else []
+            addresses = self._store(frames, total) if frames else []
         with transaction(self._opened, self._context.paths.index):
-            acks = _Batch(self._opened, self._context.partitions).insert(batch, places)
+            acks = _Batch(self._opened, self._context.partitions).insert(batch, addresses)
         if self._segment is not None:
             self._segment.advance(total, len(frames))
             self._context.maintenance.mark(self._segment)
@@ -108,7 +108,7 @@ class Committer:
         assert self._db is not None
         return self._db
 
-    def _store(self, frames: Sequence[PendingFrame], total: int) -> list[Place]:
+    def _store(self, frames: Sequence[PendingFrame], total: int) -> list[SegmentAddress]:
         root, reserve = self._context.paths.root, self._context.options.reserve_bytes
         if free_bytes(root) < total + reserve:
             raise full_error(root)
@@ -116,7 +116,7 @@ class Committer:
         positions = segment.write([(item.frame.payload, item.crc) for item in frames])
         if self._power:
             segment.sync()
-        return [Place(segment=segment.number, position=position) for position in positions]
+        return [SegmentAddress(segment=segment.number, position=position) for position in positions]
 
     def _segment_for(self, total: int, frames: int) -> SegmentFile:
         if self._segment is None or not self._segment.has_room(total, frames):
@@ -181,8 +181,8 @@ class _Batch:
         self._checked: set[tuple[str, int]] = set()
         self._offsets: dict[int, int] = {}
 
-    def insert(self, batch: Sequence[Item], places: Sequence[Place]) -> list[Ack | None]:
-        remaining = iter(places)
+    def insert(self, batch: Sequence[Item], addresses: Sequence[SegmentAddress]) -> list[Ack | None]:
+        remaining = iter(addresses)
         acks = [self._item(item, remaining) for item in batch]
         for partition, offset in self._offsets.items():
             rows(self._db, "UPDATE partitions SET next_offset=? WHERE partition=?", (offset, partition))
@@ -193,9 +193,9 @@ class _Batch:
             check_generation(self._db, stream, generation)
             self._checked.add((stream, generation))
 
-    def _item(self, item: Item, places: Iterator[Place]) -> Ack | None:
+    def _item(self, item: Item, addresses: Iterator[SegmentAddress]) -> Ack | None:
         if isinstance(item, PendingFrame):
-            return self._frame(item, next(places))
+            return self._frame(item, next(addresses))
         self._check(item.stream, item.generation)
         if isinstance(item, PendingAccount):
             save_account(self._db, item.account)
@@ -203,12 +203,12 @@ class _Batch:
             change_pass(self._db, item)
         return None
 
-    def _frame(self, item: PendingFrame, place: Place) -> Ack:
+    def _frame(self, item: PendingFrame, address: SegmentAddress) -> Ack:
         key = item.frame.key
         self._check(key.stream, item.generation)
         partition = partition_of(key.stream, self._partitions)
         pointer = FramePointer(topic=TOPIC, partition=partition, offset=self._next_offset(partition))
-        rows(self._db, INSERT, to_row(item.frame, pointer, place, self._now))
+        rows(self._db, INSERT, to_row(item.frame, pointer, address, self._now))
         if self._db.changes() == 0:
             return self._duplicate(item)
         if item.frame.origin:

@@ -17,7 +17,7 @@ from framehop.log.embedded.consumer import EmbeddedConsumer
 from framehop.log.embedded.context import LogContext
 from framehop.log.embedded.disk_usage import Usage, usage
 from framehop.log.embedded.event_scan import events_end, events_of
-from framehop.log.embedded.frame_rows import SELECTED, meta_of, place_of
+from framehop.log.embedded.frame_rows import SELECTED, address_of, meta_of
 from framehop.log.embedded.layout import LogPaths, find_or_create
 from framehop.log.embedded.maintenance import Maintenance
 from framehop.log.embedded.membership import name_of
@@ -174,10 +174,10 @@ class EmbeddedLog:
         found = self._rows(_ONE, (pointer.partition, pointer.offset))
         if not found:
             return None
-        meta, place = meta_of(found[0]), place_of(found[0])
-        path = self._context.paths.segment(place.segment)
+        meta, address = meta_of(found[0]), address_of(found[0])
+        path = self._context.paths.segment(address.segment)
         with translated(path):
-            return FrameRecord(meta=meta, payload=read_cold(path, place.position, meta.payload_bytes))
+            return FrameRecord(meta=meta, payload=read_cold(path, address.position, meta.payload_bytes))
 
     def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
         """Iterate over the failed events."""

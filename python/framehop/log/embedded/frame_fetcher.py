@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from framehop.log.embedded.context import LogContext
-from framehop.log.embedded.frame_rows import SELECTED, meta_of, place_of
+from framehop.log.embedded.frame_rows import SELECTED, address_of, meta_of
 from framehop.log.embedded.segments import SegmentMaps
 from framehop.log.sqlite import connect, rows, translated
 from framehop.types import FrameRecord
@@ -81,6 +81,6 @@ class FrameFetcher:
         return [self._record(row, tenure) for row in found]
 
     def _record(self, row: tuple[Any, ...], tenure: int) -> FrameRecord:
-        meta, place = meta_of(row), place_of(row)
-        payload = self._maps.read(place.segment, place.position, meta.payload_bytes)
+        meta, address = meta_of(row), address_of(row)
+        payload = self._maps.read(address.segment, address.position, meta.payload_bytes)
         return FrameRecord(meta=meta, payload=payload, tenure=tenure)

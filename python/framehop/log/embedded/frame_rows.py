@@ -19,26 +19,26 @@ INSERT = f"INSERT INTO frames({COLUMNS}) VALUES({','.join('?' * 18)}) ON CONFLIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The place where a payload is stored."""
+class SegmentAddress:
+    """The address of a payload: a segment file by its number, and the byte in it at which the payload begins."""
 
     segment: int
     position: int
 
 
-def to_row(frame: Frame, pointer: FramePointer, place: Place, appended_us: int) -> tuple[Any, ...]:
+def to_row(frame: Frame, pointer: FramePointer, address: SegmentAddress, appended_us: int) -> tuple[Any, ...]:
     key = frame.key
     return (
         *(pointer.partition, pointer.offset, key.stream, key.epoch, key.seq),
-        *(place.segment, place.position, len(frame.payload)),
+        *(address.segment, address.position, len(frame.payload)),
         *(frame.captured_us, frame.received_us, appended_us),
         *(frame.clock, frame.content_type, int(frame.keyframe), frame.width, frame.height),
         *(frame.traceparent, frame.error),
     )
 
 
-def place_of(row: tuple[Any, ...]) -> Place:
-    return Place(segment=row[5], position=row[6])
+def address_of(row: tuple[Any, ...]) -> SegmentAddress:
+    return SegmentAddress(segment=row[5], position=row[6])
 
 
 def meta_of(row: tuple[Any, ...]) -> FrameMeta:

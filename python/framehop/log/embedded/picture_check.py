@@ -14,7 +14,7 @@ from framehop.log.sqlite import translated
 from framehop.protocols import ProgressCallback
 from framehop.types import FrameKey, FramePointer, LostPicture
 
-Query = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+RunQuery = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
 _NEXT_SEGMENT = "SELECT min(segment) FROM frames WHERE segment>?"
 _FRAMES = (
@@ -26,7 +26,7 @@ _STILL_THERE = 'SELECT 1 FROM frames WHERE partition=? AND "offset"=?'
 class PictureCheck:
     """Iterates over the lost pictures, file by file in the order they were written, with one picture in memory at a time."""
 
-    def __init__(self, paths: LogPaths, query: Query, on_progress: ProgressCallback | None) -> None:
+    def __init__(self, paths: LogPaths, query: RunQuery, on_progress: ProgressCallback | None) -> None:
         self._paths = paths
         self._query = query
         self._on_progress = on_progress

@@ -11,13 +11,12 @@ from framehop.log.embedded.context import LogContext
 from framehop.log.embedded.waiting import wait_for_change
 from framehop.log.event_codec import decode_event
 from framehop.log.sqlite import connect, row, rows, transaction, translated, value
-from framehop.protocols import Start
+from framehop.protocols import SINCE_MARGIN_US, Start
 from framehop.timing import Deadline
 from framehop.types import EventRecord
 
 logger = logging.getLogger(__name__)
 
-MARGIN_US = 60_000_000
 _CHUNK = 256
 _TIME = 'SELECT "offset", appended_us FROM events WHERE "offset">=? ORDER BY "offset" LIMIT 1'
 
@@ -110,7 +109,7 @@ class EmbeddedEventReader:
 
     def _begin(self, start: Start, since_us: int | None) -> int:
         if since_us is not None:
-            return self._find(since_us - MARGIN_US)
+            return self._find(since_us - SINCE_MARGIN_US)
         return self._end() if start == "latest" else 0
 
     def _find(self, appended_us: int) -> int:

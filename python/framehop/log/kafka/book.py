@@ -6,7 +6,7 @@ import threading
 
 from framehop.account import IngestAccount
 from framehop.log.kafka.options import KafkaOptions
-from framehop.log.kafka.stream_store import StreamRow, StreamStore, state_directory
+from framehop.log.kafka.stream_store import StoredStream, StreamStore, state_directory
 from framehop.log.kafka.url import KafkaUrl
 from framehop.log.locks import FileLock
 from framehop.passes import next_epoch
@@ -40,7 +40,7 @@ class KafkaBook:
 
     def _begin(self, stream: str, source: str) -> int:
         last = self._store.load(stream)
-        row = StreamRow(
+        row = StoredStream(
             epoch=next_epoch(last.epoch if last else 0),
             source=source,
             pass_index=0,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from framehop.timing import Deadline
 
-LOOK_S = 3.0  # for all brokers together, since the connection has failed already and only the reason is sought
+CERTIFICATE_S = 3.0  # for all brokers together, since the connection has failed already and only the reason is sought
 
 Certificate = Mapping[str, object]
 
@@ -17,7 +17,7 @@ Certificate = Mapping[str, object]
 def wrong_name(bootstrap: str, ca: str) -> str:
     """Describe the first broker of `bootstrap` whose certificate is good but made for another name; empty when there is none, or
     none answers. `ca`: PEM file of the authority; empty for the system's own."""
-    deadline = Deadline.after(LOOK_S)
+    deadline = Deadline.after(CERTIFICATE_S)
     for address in bootstrap.split(","):
         try:
             certificate = _certificate_of(address, ca, deadline.remaining_s)

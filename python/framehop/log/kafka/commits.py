@@ -11,7 +11,7 @@ from framehop import _core
 from framehop.errors import FramehopError, LogError, LogUnavailableError
 from framehop.log.kafka.connection import RETRY_S
 from framehop.log.kafka.delivery import EventDelivery, StaleGenerationError
-from framehop.log.kafka.member import Member
+from framehop.log.kafka.member import MemberClient
 from framehop.log.kafka.offsets import OffsetCommits, to_commit
 from framehop.log.kafka.output_records import Output
 from framehop.log.kafka.wire import Record, event_record
@@ -34,7 +34,7 @@ class Commits:
     lock, which lets through one delivery at a time; whoever holds it may take the lock of the progress, never the other way round.
     """
 
-    def __init__(self, member: Member, delivery: EventDelivery, offsets: OffsetCommits) -> None:
+    def __init__(self, member: MemberClient, delivery: EventDelivery, offsets: OffsetCommits) -> None:
         self._member, self._progress = member, member.progress
         self._delivery, self._offsets = delivery, offsets
         options = member.connection.options

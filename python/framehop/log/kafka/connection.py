@@ -35,6 +35,7 @@ REQUEST_S = 10.0
 METADATA_S = 3.0  # new topics and partitions are noticed this late, and read within 5 s
 FIRST_WORD_S = 1.0
 LOOK_S = 0.2
+SLICE_S = 0.1  # whoever waits for records notices Ctrl-C, and the log's end, between two slices
 RETRY_S = 0.1
 
 

@@ -17,7 +17,7 @@ from framehop.log.kafka.ending import Ending
 from framehop.log.kafka.errors import Causes, explain, translated
 from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.handoff import Handoff
-from framehop.log.kafka.member import Member
+from framehop.log.kafka.member import MemberClient
 from framehop.log.kafka.member_progress import MemberProgress
 from framehop.log.kafka.offsets import OffsetCommits
 from framehop.log.kafka.output_records import Outputs
@@ -71,14 +71,14 @@ class KafkaConsumer:
         self._thread = threading.Thread(target=self._serve, name="kafka-consumer", daemon=True)
         self._thread.start()
 
-    def _open(self, connection: Connection, group: str, name: str, offsets: OffsetCommits) -> Member:
+    def _open(self, connection: Connection, group: str, name: str, offsets: OffsetCommits) -> MemberClient:
         """Open the client and return what the parts share. Raises LogNotFoundError when a topic for outputs is missing."""
         outputs = Outputs(connection)
         warn_of_long_session(connection, group)
         config = _settings(connection, group, f"{group}.{name}", self._causes) | {"on_commit": offsets.on_commit}
         with translated(self._url, self._causes):
             consumer = Consumer(config)
-        return Member(
+        return MemberClient(
             connection=connection,
             group=group,
             consumer=consumer,

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable
 
+from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.errors import FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.groups import GroupView, view_of
@@ -22,11 +23,11 @@ from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
-ORPHANED_S = 5.0  # a member that gives partitions up first finishes its frames
+ORPHANED_S = HANDOVER_FRAMES_S  # a member that gives partitions up first finishes its frames
 TURN_S = 5.0  # the next member in line waits this much longer, in case the first is stopped or is not framehop's
 LONGEST_S = 300.0
 LONGEST_LOOK_S = 2.0
-CLOSE_S = 0.5
+WATCH_CLOSE_S = 0.5
 NAMED = 8  # partitions that a message names; the others are counted
 
 
@@ -110,7 +111,7 @@ class CoverageWatch:
     def close(self) -> None:
         """End the thread, without waiting long for a look under way."""
         self._ending.set()
-        self._thread.join(CLOSE_S)
+        self._thread.join(WATCH_CLOSE_S)
 
     def _run(self) -> None:
         while not self._ending.wait(self._every_s):

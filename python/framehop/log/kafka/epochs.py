@@ -8,7 +8,7 @@ from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.offset_queries import log_end
 from framehop.log.kafka.partition_scan import find_last_seq
 from framehop.log.kafka.producers import Producers
-from framehop.log.kafka.stream_store import StreamRow
+from framehop.log.kafka.stream_store import StoredStream
 from framehop.partitioning import partition_of
 from framehop.passes import LastPass, next_epoch, next_pass
 from framehop.types import Partition
@@ -19,7 +19,7 @@ class EpochStart:
     """The place where a stream's writer goes on. `origins`: those of frames that the store did not remember. `done`, `replaced`: as
     in StreamState."""
 
-    row: StreamRow
+    row: StoredStream
     origins: list[tuple[int, str]]
     done: bool
     replaced: bool
@@ -34,7 +34,7 @@ class Epochs:
         self._frames, self._labels = connection.frames, connection.options.labels
 
     def start(
-        self, stream: str, last: StreamRow | None, *, source: str, finite: bool, run_since_us: int | None
+        self, stream: str, last: StoredStream | None, *, source: str, finite: bool, run_since_us: int | None
     ) -> EpochStart:
         """Decide for a writer that opens the stream. `last`: the stream's row in the store. The rest is as for `next_pass`."""
         plan = next_pass(_last_pass(last), source=source, finite=finite, run_since_us=run_since_us)
@@ -47,7 +47,7 @@ class Epochs:
             row = self.new(stream, last.epoch if last else 0, source, pass_index=0)
         return EpochStart(row=row, origins=origins, done=plan.done and resumes, replaced=plan.replaced)
 
-    def _recovered(self, stream: str, row: StreamRow) -> tuple[StreamRow, list[tuple[int, str]]]:
+    def _recovered(self, stream: str, row: StoredStream) -> tuple[StoredStream, list[tuple[int, str]]]:
         """Return the row moved past frames that the partition holds but the store did not remember. They were acknowledged to
         nobody, but they exist."""
         self._producers.topic(row.topic)
@@ -61,11 +61,11 @@ class Epochs:
         )
         return replace(row, seq=seq, offset=offset), origins
 
-    def new(self, stream: str, last: int, source: str, pass_index: int) -> StreamRow:
+    def new(self, stream: str, last: int, source: str, pass_index: int) -> StoredStream:
         """Return the row of an epoch that begins after epoch `last`. Raises LogNotFoundError."""
         topic = self._frames.topic_of(stream, self._labels)
         partition = partition_of(stream, self._producers.topic(topic).partitions)
-        return StreamRow(
+        return StoredStream(
             epoch=next_epoch(last),
             source=source,
             pass_index=pass_index,
@@ -77,5 +77,5 @@ class Epochs:
         )
 
 
-def _last_pass(row: StreamRow | None) -> LastPass | None:
+def _last_pass(row: StoredStream | None) -> LastPass | None:
     return LastPass(source=row.source, epoch=row.epoch, finished_us=row.finished_us) if row is not None else None

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError
-from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.connection import SLICE_S, Connection
 from framehop.log.kafka.errors import MISSING, Causes, explain, translated
 from framehop.log.kafka.offset_queries import range_of, to_client
-from framehop.log.kafka.partition_scan import SILENCE_S, of_no_group, plain_consumer
+from framehop.log.kafka.partition_scan import SCAN_SILENCE_S, of_no_group, plain_consumer
 from framehop.log.kafka.wire import pointer_of
 from framehop.timing import Deadline
 from framehop.types import FramePointer, Partition
@@ -20,7 +20,6 @@ from framehop.types import FramePointer, Partition
 NEAR = 64  # records that are read and dropped on the way to a frame; for one further away the client turns to its place
 MOST_FOLLOWED = 256  # partitions
 MOST_BYTES = 16 << 20  # of records that have come and nobody has asked for
-SLICE_S = 0.1  # Ctrl-C and the log's end are noticed between two slices
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 _SETTINGS = {"queued.min.messages": NEAR, "queued.max.messages.kbytes": MOST_BYTES >> 10, "fetch.error.backoff.ms": 50}
 
@@ -71,7 +70,7 @@ class FrameClient:
         if not self.comes_to(pointer):
             self._turn_to(pointer)
         self._places.move_to_end(pointer.topic_partition)
-        deadline = Deadline.after(SILENCE_S)
+        deadline = Deadline.after(SCAN_SILENCE_S)
         while not stopped():
             place = self._places[pointer.topic_partition]
             last = place.take_up_to(pointer.offset)

@@ -21,7 +21,7 @@ from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 1.0
+GROUP_LOOK_S = 1.0
 LONG_SESSION_S = 20.0
 BALANCE_S = 3.0
 
@@ -74,7 +74,7 @@ def view_of(connection: Connection, group: str) -> GroupView:
     """Describe the group. Raises LogAccessError without the right to do so, LogUnavailableError while it has no coordinator."""
     with translated(connection.url, connection.causes):
         future = connection.admin.describe_consumer_groups([group], request_timeout=REQUEST_S)[group]
-        found = future.result(REQUEST_S + LOOK_S)  # the request's own time-out comes first
+        found = future.result(REQUEST_S + GROUP_LOOK_S)  # the request's own time-out comes first
     return GroupView(
         stable=found.state is ConsumerGroupState.STABLE,
         members=tuple(_member(member, group, connection) for member in found.members),
@@ -130,7 +130,7 @@ class GroupOffsets:
         while True:
             try:
                 with translated(self._connection.url, self._causes):
-                    return self._found(self._consumer.committed(wanted, timeout=LOOK_S))
+                    return self._found(self._consumer.committed(wanted, timeout=GROUP_LOOK_S))
             except LogUnavailableError:
                 self._raise_cause()
                 if deadline.expired:

@@ -14,7 +14,7 @@ from framehop.log.kafka.wire import appended_at, pointer_of
 from framehop.timing import Deadline
 from framehop.types import Partition
 
-POLL_S = 0.1
+LAG_POLL_S = 0.1
 
 
 def oldest_times(connection: Connection, partitions: Mapping[Partition, int]) -> dict[Partition, int]:
@@ -39,7 +39,7 @@ def _first_times(
     times: dict[Partition, int] = {}
     deadline = Deadline.after(REQUEST_S)
     while waiting:
-        message = consumer.poll(min(POLL_S, deadline.remaining_s))
+        message = consumer.poll(min(LAG_POLL_S, deadline.remaining_s))
         if message is None:
             if deadline.expired:
                 cause = causes.refused or causes.since(0.0) or KafkaError(KafkaError._TIMED_OUT)

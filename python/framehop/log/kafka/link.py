@@ -16,10 +16,10 @@ from framehop.log.kafka.partition_scan import find_last_seq
 from framehop.log.kafka.producers import Producers
 from framehop.log.kafka.send_queue import SendQueue
 from framehop.log.kafka.wire import frame_headers, pointer_of
-from framehop.log.spool.behind import Place, Told
+from framehop.log.spool.behind import Told
 from framehop.partitioning import partition_of
 from framehop.protocols import Ack
-from framehop.types import Frame, FrameKey, Gap, Partition
+from framehop.types import Frame, FrameKey, Gap, Partition, Place
 
 
 class KafkaLink:

@@ -28,7 +28,7 @@ HOLES = 64  # records without an event that are checked for being no frames
 
 
 @dataclass(slots=True)
-class Seen:
+class SeenEvents:
     """Events of one partition of frames, by the offset of their frame, and ranges that retention removed. `newest`: the frame's
     offset in the event written last."""
 
@@ -80,21 +80,21 @@ class _Look:
 
     # ---- the events
 
-    def _look_back(self, partitions: Iterable[Partition]) -> dict[Partition, Seen]:
+    def _look_back(self, partitions: Iterable[Partition]) -> dict[Partition, SeenEvents]:
         """Read the events by partition of frames, where there are any."""
         homes = self._connection.partitions_of(self._connection.url.detections)
         by_home: defaultdict[Partition, set[Partition]] = defaultdict(set)
         for partition in partitions:
             by_home[homes[partition.number % len(homes)]].add(partition)
         oldest, newest = begins(self._connection, by_home), ends(self._connection, by_home)
-        found: dict[Partition, Seen] = {}
+        found: dict[Partition, SeenEvents] = {}
         for home, wanted in by_home.items():
             found |= self._search(home, wanted, range(oldest[home], newest[home]))
         return found
 
-    def _search(self, home: Partition, wanted: set[Partition], kept: range) -> dict[Partition, Seen]:
+    def _search(self, home: Partition, wanted: set[Partition], kept: range) -> dict[Partition, SeenEvents]:
         """Read window after window, backwards from the end of what is `kept`, until every partition has an event."""
-        found: dict[Partition, Seen] = {}
+        found: dict[Partition, SeenEvents] = {}
         for _ in range(WINDOWS):
             window, kept = kept[-WINDOW:], kept[:-WINDOW]
             if not window or not wanted:
@@ -103,8 +103,8 @@ class _Look:
             wanted = wanted - found.keys()
         return found
 
-    def _read(self, home: Partition, wanted: set[Partition], window: range) -> dict[Partition, Seen]:
-        seen: defaultdict[Partition, Seen] = defaultdict(Seen)
+    def _read(self, home: Partition, wanted: set[Partition], window: range) -> dict[Partition, SeenEvents]:
+        seen: defaultdict[Partition, SeenEvents] = defaultdict(SeenEvents)
         for message in self._records(home, window):
             match _outcome(message):
                 case EventRecord(event=event) if event.lane == self._lane and event.frame.topic_partition in wanted:
@@ -122,7 +122,7 @@ class _Look:
 
     # ---- and their frames
 
-    def _done_of(self, partition: Partition, seen: Seen) -> int | None:
+    def _done_of(self, partition: Partition, seen: SeenEvents) -> int | None:
         """Return the offset up to which the frames are done; None when the events belong to another topic that had the same
         name."""
         kept = range(*(look(self._connection, [partition]).get(partition, 0) for look in (begins, ends)))
@@ -138,7 +138,7 @@ class _Look:
         )
         return done
 
-    def _is_there(self, partition: Partition, seen: Seen, offset: int, kept: range) -> bool:
+    def _is_there(self, partition: Partition, seen: SeenEvents, offset: int, kept: range) -> bool:
         """Return whether that event's frame lies at this offset, or has been removed from it."""
         return offset < kept.start or (offset < kept.stop and self._key_at(partition, offset) == seen.keys[offset])
 
@@ -151,7 +151,7 @@ class _Look:
                 return None
         return None
 
-    def _contiguous(self, partition: Partition, seen: Seen, below: range) -> int:
+    def _contiguous(self, partition: Partition, seen: SeenEvents, below: range) -> int:
         """Return the first offset that has a frame and no event; else the offset after the last event."""
         holes = [offset for offset in below if not seen.accounted(offset)]
         for hole in holes[:HOLES]:

@@ -14,7 +14,7 @@ from framehop.log.kafka.output_records import Outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class MemberClient:
     """A member of a group. `group`: the broker's name for it. `consumer`: the client, which only the consumer's thread calls. The
     other parts are thread-safe."""
 

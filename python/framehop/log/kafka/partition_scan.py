@@ -15,8 +15,8 @@ from framehop.log.kafka.wire import NotOursError, appended_at, origin_of, parse_
 from framehop.timing import Deadline
 from framehop.types import FrameMeta, Partition
 
-POLL_S = 0.5
-SILENCE_S = 30.0  # a broker that gives nothing for so long, although there is more, is unreachable
+SCAN_POLL_S = 0.5
+SCAN_SILENCE_S = 30.0  # a broker that gives nothing for so long, although there is more, is unreachable
 
 
 def plain_consumer(connection: Connection, role: str, causes: Causes, **more: Any) -> Consumer:
@@ -67,17 +67,17 @@ class PartitionScan:
                 yield from self._partition(partition)
 
     def _partition(self, partition: Partition) -> Iterator[Message]:
-        end, deadline = self._ends[partition], Deadline.after(SILENCE_S)
+        end, deadline = self._ends[partition], Deadline.after(SCAN_SILENCE_S)
         with translated(self._connection.url, self._causes, partition.topic):
             self._consumer.assign([to_client(partition, self._starts[partition])])
         while True:
-            message = self._consumer.poll(POLL_S)
+            message = self._consumer.poll(SCAN_POLL_S)
             if message is None:
                 if deadline.expired:
                     cause = self._causes.refused or self._causes.since(0.0) or KafkaError(KafkaError._TIMED_OUT)
                     raise explain(cause, self._connection.url, partition.topic)
                 continue
-            deadline = Deadline.after(SILENCE_S)
+            deadline = Deadline.after(SCAN_SILENCE_S)
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
                 return

@@ -10,21 +10,19 @@ from typing import Self
 from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
-from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.connection import SLICE_S, Connection
 from framehop.log.kafka.errors import Causes, explain, translated
 from framehop.log.kafka.offset_queries import begins, ends, offsets_at, to_client
-from framehop.log.kafka.partition_scan import SILENCE_S, of_no_group, plain_consumer
+from framehop.log.kafka.partition_scan import SCAN_SILENCE_S, of_no_group, plain_consumer
 from framehop.log.kafka.reader_position import GroupPosition
 from framehop.log.kafka.wire import NotOursError, parse_outcome, pointer_of
-from framehop.protocols import Start
+from framehop.protocols import SINCE_MARGIN_US, Start
 from framehop.timing import Deadline
 from framehop.types import EventRecord, Partition
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 64
-MARGIN_US = 60_000_000
-SLICE_S = 0.1  # Ctrl-C is noticed between two slices
 
 
 class KafkaEventReader:
@@ -56,7 +54,7 @@ class KafkaEventReader:
 
     def _begin(self, partitions: list[Partition], start: Start, since_us: int | None) -> dict[Partition, int]:
         if since_us is not None:
-            return offsets_at(self._connection, partitions, since_us - MARGIN_US)
+            return offsets_at(self._connection, partitions, since_us - SINCE_MARGIN_US)
         return (ends if start == "latest" else begins)(self._connection, partitions)
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
@@ -91,7 +89,7 @@ class KafkaEventReader:
 
     def _up_to_end(self) -> Iterator[EventRecord]:
         end = ends(self._connection, self._next)
-        deadline = Deadline.after(SILENCE_S)
+        deadline = Deadline.after(SCAN_SILENCE_S)
         while True:
             while self._ahead:
                 yield self._hand_out()
@@ -100,7 +98,7 @@ class KafkaEventReader:
             before = dict(self._next)
             self._fetch(SLICE_S)
             if self._next != before:
-                deadline = Deadline.after(SILENCE_S)
+                deadline = Deadline.after(SCAN_SILENCE_S)
             if deadline.expired:
                 raise LogUnavailableError(f"{self._url}: the broker gives no more events, although there are some")
 

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from framehop.errors import LogError
-from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.connection import SLICE_S, Connection
 from framehop.log.kafka.errors import explain
 from framehop.log.kafka.groups import GroupOffsets
 from framehop.log.kafka.offset_queries import to_client
@@ -20,7 +20,6 @@ from framehop.types import Partition
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 5.0
-SLICE_S = 0.1  # Ctrl-C is noticed between two slices
 
 
 class GroupPosition:

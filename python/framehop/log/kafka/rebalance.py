@@ -11,7 +11,7 @@ from framehop.budgets import HANDOVER_S
 from framehop.log.kafka.commits import Commits
 from framehop.log.kafka.coverage import CoverageWatch, listed
 from framehop.log.kafka.handoff import Notice
-from framehop.log.kafka.member import Member
+from framehop.log.kafka.member import MemberClient
 from framehop.log.kafka.offset_queries import from_client, to_client
 from framehop.log.kafka.start_offsets import StartOffset, resolve_starts
 from framehop.protocols import BeginAt, Start, Tenure
@@ -32,7 +32,13 @@ class Rebalance:
     """
 
     def __init__(
-        self, member: Member, commits: Commits, *, start: Start, begin_at: BeginAt | None, known: Collection[Partition]
+        self,
+        member: MemberClient,
+        commits: Commits,
+        *,
+        start: Start,
+        begin_at: BeginAt | None,
+        known: Collection[Partition],
     ) -> None:
         """Prepare to join. `known`: the partitions that exist now. `start` applies to these; those that come later are read from
         their beginning. `begin_at`: as in FrameLog.consumer; called by the consumer's thread."""

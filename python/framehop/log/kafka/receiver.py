@@ -11,7 +11,7 @@ from framehop.budgets import HANDOVER_S
 from framehop.errors import LogError, LogUnavailableError
 from framehop.log.kafka.commits import Commits
 from framehop.log.kafka.errors import MISSING, explain
-from framehop.log.kafka.member import Member
+from framehop.log.kafka.member import MemberClient
 from framehop.log.kafka.offset_queries import range_of, to_client
 from framehop.log.kafka.start_offsets import behind_its_end
 from framehop.log.kafka.wire import NotOursError, parse_frame, payload_of, pointer_of
@@ -31,7 +31,7 @@ class RecordReceiver:
     It has no lock: only the consumer's thread calls it.
     """
 
-    def __init__(self, member: Member, commits: Commits) -> None:
+    def __init__(self, member: MemberClient, commits: Commits) -> None:
         self._commits = commits
         self._connection, self._consumer = member.connection, member.consumer
         self._progress, self._outputs = member.progress, member.outputs

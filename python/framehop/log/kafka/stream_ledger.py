@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from framehop.account import IngestAccount
 from framehop.errors import FramehopError, InvalidArgumentError, StreamBusyError
-from framehop.log.kafka.stream_store import Acknowledged, StreamRow, StreamStore
+from framehop.log.kafka.stream_store import Acknowledged, StoredStream, StreamStore
 from framehop.log.locks import FileLock
 from framehop.timing import now_us
 from framehop.types import FrameKey
@@ -29,7 +29,7 @@ class Sent(NamedTuple):
 class OpenStream:
     """A stream that is open here. `sent` and `acked` count frames of this writer."""
 
-    row: StreamRow
+    row: StoredStream
     lock: FileLock
     sent: int = 0
     acked: int = 0
@@ -61,11 +61,11 @@ class StreamLedger:
             raise StreamBusyError(f"stream {stream} is open in this writer already: give each source its own --stream")
         return self._store.lock(stream)
 
-    def load(self, stream: str) -> StreamRow | None:
+    def load(self, stream: str) -> StoredStream | None:
         """Return what the store knows of a stream, None if nothing."""
         return self._store.load(stream)
 
-    def open(self, stream: str, row: StreamRow, origins: Iterable[tuple[int, str]], lock: FileLock) -> None:
+    def open(self, stream: str, row: StoredStream, origins: Iterable[tuple[int, str]], lock: FileLock) -> None:
         """Keep a stream from here on. `origins`: those of frames up to `row.seq` that are not stored yet."""
         self._store.save(stream, row, origins)
         self._streams[stream] = OpenStream(row=row, lock=lock, taken=self._store.taken(stream, row.epoch))
@@ -83,7 +83,7 @@ class StreamLedger:
             raise held.failure
         return held
 
-    def begin_pass(self, stream: str, held: OpenStream, row: StreamRow) -> None:
+    def begin_pass(self, stream: str, held: OpenStream, row: StoredStream) -> None:
         """Begin another epoch of an open stream, and store it."""
         self._store.save(stream, row)
         held.row, held.taken = row, frozenset()

@@ -51,7 +51,7 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamRow:
+class StoredStream:
     """The row of a stream. `topic`, `partition`: where the epoch lies. `seq`, `offset`: those of the last frame known to be
     acknowledged; -1 and the partition's end at that time if there is none yet. `finished_us`: when its finite source ended, 0
     before."""
@@ -124,13 +124,13 @@ class StreamStore:
             )
         return lock
 
-    def load(self, stream: str) -> StreamRow | None:
+    def load(self, stream: str) -> StoredStream | None:
         with translated(self._path):
             found = row(self._db, f"SELECT {_COLUMNS} FROM streams WHERE stream=?", (stream,))  # noqa: S608
         if found is None:
             return None
         epoch, source, pass_index, finished_us, partition, seq, offset, topic = found
-        return StreamRow(
+        return StoredStream(
             epoch=epoch,
             source=source,
             pass_index=pass_index,
@@ -141,7 +141,7 @@ class StreamStore:
             offset=offset,
         )
 
-    def save(self, stream: str, state: StreamRow, origins: Iterable[tuple[int, str]] = ()) -> None:
+    def save(self, stream: str, state: StoredStream, origins: Iterable[tuple[int, str]] = ()) -> None:
         """Save a stream's row. `origins`: those of frames up to `state.seq` that are not stored yet."""
         values = (
             state.epoch,

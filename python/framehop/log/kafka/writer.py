@@ -21,7 +21,7 @@ from framehop.log.kafka.errors import MISSING, Causes, explain, missing
 from framehop.log.kafka.producers import TICK_S, Producers
 from framehop.log.kafka.send_queue import SendQueue
 from framehop.log.kafka.stream_ledger import Sent, StreamLedger
-from framehop.log.kafka.stream_store import StreamRow, StreamStore, state_directory
+from framehop.log.kafka.stream_store import StoredStream, StreamStore, state_directory
 from framehop.log.kafka.wire import frame_headers, pointer_of
 from framehop.protocols import Ack
 from framehop.timing import Deadline
@@ -254,7 +254,7 @@ def _call_back(on_ack: Callable[[Ack], None], ack: Ack) -> None:
         logger.exception("the acknowledgement callback of %s failed", ack.pointer)
 
 
-def _state(stream: str, row: StreamRow, *, done: bool = False, replaced: bool = False) -> StreamState:
+def _state(stream: str, row: StoredStream, *, done: bool = False, replaced: bool = False) -> StreamState:
     return StreamState(
         stream=stream, epoch=row.epoch, next_seq=row.seq + 1, pass_index=row.pass_index, done=done, replaced=replaced
     )

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from framehop.account import IngestAccount
 from framehop.errors import FramehopError
 from framehop.protocols import Ack, FrameWriter
-from framehop.types import Frame, Gap, Partition
+from framehop.types import Frame, Gap, Partition, Place
 
 Told = Callable[[Ack | FramehopError], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where an epoch lies in the log. `offset`: the one from which frames may lie there that nobody here knows to be there."""
-
-    partition: Partition
-    offset: int
 
 
 class Book(Protocol):
@@ -44,7 +35,8 @@ class Link(Protocol):
     """The way of live frames into the log, for any epoch of any stream. Thread-safe. Its queue is bounded in bytes."""
 
     def place(self, stream: str) -> Place:
-        """Return where a new epoch of `stream` belongs. Asks the log: raises LogUnavailableError, LogNotFoundError."""
+        """Return where a new epoch of `stream` belongs: at this offset at the earliest. Asks the log: raises LogUnavailableError,
+        LogNotFoundError."""
 
     def last_seq(self, stream: str, epoch: int, place: Place) -> int:
         """Return the last seq of the epoch that the log holds from the place's offset on; -1 for none. Reads the log: raises
@@ -81,7 +73,7 @@ class LogBehind(Protocol):
     def url(self) -> str: ...
     @property
     def patience_s(self) -> float:
-        """How long a source that can wait waits for the log at the start."""
+        """The time that a source which can wait waits for the log at the start."""
 
     def book(self) -> Book: ...
     def open(self) -> OpenLog:

@@ -23,7 +23,7 @@ ORPHANS_S = 10.0
 AFTER_ERROR_S = 2.0
 
 
-class Drain:
+class SpoolDrain:
     """Sends what waits, oldest epoch first and streams in turn, and removes it once it has arrived. A thread of its own."""
 
     def __init__(self, ways: Ways, adopt: Callable[[], list[SpoolStore]], allowance: Allowance) -> None:

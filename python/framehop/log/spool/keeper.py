@@ -8,7 +8,7 @@ import time
 
 from framehop.errors import FramehopError, LogBusyError, LogFullError
 from framehop.log.spool.lane import Lane
-from framehop.log.spool.rows import Run
+from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
 
@@ -81,7 +81,7 @@ class Keeper:
         except FramehopError as error:
             self._ways.lose(store, error)
 
-    def _say(self, runs: list[Run], reason: str) -> None:
+    def _say(self, runs: list[WaitingRun], reason: str) -> None:
         self._dropped += sum(run.last - run.first + 1 for run in runs)
         if time.monotonic() - self._said_s >= SAY_S:
             self._said_s = time.monotonic()

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from framehop.account import IngestAccount
 from framehop.errors import FramehopError
-from framehop.log.spool.behind import Place
 from framehop.log.spool.rows import Epoch
 from framehop.log.spool.store import SpoolStore
 from framehop.protocols import Ack
-from framehop.types import Frame
+from framehop.types import Frame, Place
 
 SLOW_S = 1.0  # a healthy log acknowledges within milliseconds
 PATIENCE_S = 1.0  # how long a source waits for room in the log's queue before its stream goes to disk
@@ -96,12 +95,12 @@ class Lane:
 
     @property
     def done(self) -> bool:
-        """Whether every frame is in the log, or accounted for."""
+        """Whether every frame of the lane is in the log, or accounted for."""
         return self.caught_up and not self.flights and not self.waiting
 
     @property
     def settled(self) -> bool:
-        """Whether, on top of that, nothing of it is in the store or on its way there."""
+        """Whether the lane is done, and no frame of it is in the store or on its way there."""
         return self.done and (self.store is None or (self.given == self.kept and not self.stored))
 
     @property

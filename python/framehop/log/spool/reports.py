@@ -6,11 +6,11 @@ import logging
 import time
 
 from framehop.errors import FramehopError, LogAccessError, LogUnavailableError
-from framehop.log.spool.behind import Link, Place
-from framehop.log.spool.rows import Run
+from framehop.log.spool.behind import Link
+from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
-from framehop.types import Gap
+from framehop.types import Gap, Place
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Reports:
             link.report(self._gap(run, reason, link, store))
             store.forget_gap(number, run.last)
 
-    def _gap(self, run: Run, reason: str, link: Link, store: SpoolStore | None) -> Gap:
+    def _gap(self, run: WaitingRun, reason: str, link: Link, store: SpoolStore | None) -> Gap:
         place = self._place(run, link, store)
         return Gap(
             reason=reason,
@@ -66,7 +66,7 @@ class Reports:
             last_seq=run.last,
         )
 
-    def _place(self, run: Run, link: Link, store: SpoolStore | None) -> Place:
+    def _place(self, run: WaitingRun, link: Link, store: SpoolStore | None) -> Place:
         lane = self._ways.lanes.get(run.epoch)
         known = (lane.place if lane else None) or (store.place(run.epoch) if store else None)
         return known or link.place(run.epoch[0])

@@ -9,9 +9,8 @@ from typing import Any
 import apsw
 
 from framehop.log.embedded.frame_rows import SELECTED
-from framehop.log.spool.behind import Place
 from framehop.log.sqlite import row, rows
-from framehop.types import Partition
+from framehop.types import Partition, Place
 
 Epoch = tuple[str, int]  # stream, epoch
 
@@ -42,7 +41,7 @@ _KEY_BEHIND = "SELECT min(seq) FROM frames WHERE stream=? AND epoch=? AND seq>? 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class WaitingRun:
     """Frames of one epoch, from `first` to `last`."""
 
     epoch: Epoch
@@ -55,9 +54,11 @@ def next_rows(db: apsw.Connection, epoch: Epoch, after: int, limit: int) -> list
     return rows(db, _NEXT, (*epoch, after, limit))
 
 
-def backlog(db: apsw.Connection) -> list[Run]:
+def backlog(db: apsw.Connection) -> list[WaitingRun]:
     """Return what waits, oldest epoch first."""
-    return [Run(epoch=(stream, epoch), first=first, last=last) for stream, epoch, first, last in rows(db, _BACKLOG)]
+    return [
+        WaitingRun(epoch=(stream, epoch), first=first, last=last) for stream, epoch, first, last in rows(db, _BACKLOG)
+    ]
 
 
 def totals(db: apsw.Connection) -> tuple[int, int]:
@@ -66,7 +67,7 @@ def totals(db: apsw.Connection) -> tuple[int, int]:
     return count, size
 
 
-def delete_run(db: apsw.Connection, run: Run) -> tuple[int, int]:
+def delete_run(db: apsw.Connection, run: WaitingRun) -> tuple[int, int]:
     """Delete the frames of a run within a transaction; return how many there were, and their bytes."""
     where = (*run.epoch, run.first, run.last)
     [(count, size)] = rows(db, f"SELECT count(*), coalesce(sum(bytes), 0) {_RANGE}", where)
@@ -99,7 +100,7 @@ def forget_place(db: apsw.Connection, epoch: Epoch) -> None:
 # ---- what is dropped
 
 
-def oldest_groups(db: apsw.Connection, sent: Mapping[Epoch, int]) -> list[Run]:
+def oldest_groups(db: apsw.Connection, sent: Mapping[Epoch, int]) -> list[WaitingRun]:
     """Return the groups of pictures that begin in the oldest segment with frames that are not on their way. A group is whole: it
     goes up to the next key frame of its epoch, or up to the last frame if there is none. Workers skip what still comes of a group
     that lost its key frame so."""
@@ -115,18 +116,18 @@ def newest_us_of_oldest(db: apsw.Connection) -> int | None:
     return None if (found := row(db, sql)) is None else found[0]
 
 
-def _runs_in(db: apsw.Connection, segment: int) -> list[Run]:
+def _runs_in(db: apsw.Connection, segment: int) -> list[WaitingRun]:
     found = rows(db, _IN_SEGMENT, (segment,))
-    return [Run(epoch=(stream, epoch), first=first, last=last) for stream, epoch, first, last in found]
+    return [WaitingRun(epoch=(stream, epoch), first=first, last=last) for stream, epoch, first, last in found]
 
 
-def _whole(db: apsw.Connection, run: Run, sent: int) -> Run:
+def _whole(db: apsw.Connection, run: WaitingRun, sent: int) -> WaitingRun:
     [(key,)] = rows(db, _KEY_BEHIND, (*run.epoch, run.last))
     [(end,)] = rows(db, "SELECT max(seq) FROM frames WHERE stream=? AND epoch=?", run.epoch)
-    return Run(epoch=run.epoch, first=max(run.first, sent + 1), last=end if key is None else key - 1)
+    return WaitingRun(epoch=run.epoch, first=max(run.first, sent + 1), last=end if key is None else key - 1)
 
 
-def note_gap(db: apsw.Connection, run: Run, reason: str) -> None:
+def note_gap(db: apsw.Connection, run: WaitingRun, reason: str) -> None:
     """Note a gap within the transaction that makes it, or extend the one that ends right before it."""
     stream, epoch = run.epoch
     rows(
@@ -143,11 +144,11 @@ def note_gap(db: apsw.Connection, run: Run, reason: str) -> None:
         )
 
 
-def noted_gaps(db: apsw.Connection) -> list[tuple[int, str, Run]]:
+def noted_gaps(db: apsw.Connection) -> list[tuple[int, str, WaitingRun]]:
     """Return the gaps that the log has not been told, each with its number and reason."""
     found = rows(db, "SELECT id, reason, stream, epoch, first_seq, last_seq FROM gaps ORDER BY id")
     return [
-        (number, reason, Run(epoch=(stream, epoch), first=first, last=last))
+        (number, reason, WaitingRun(epoch=(stream, epoch), first=first, last=last))
         for number, reason, stream, epoch, first, last in found
     ]
 

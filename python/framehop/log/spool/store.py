@@ -12,20 +12,19 @@ import apsw
 from framehop.errors import FramehopError
 from framehop.log.embedded.disk_usage import usage
 from framehop.log.embedded.embedded_log import EmbeddedLog
-from framehop.log.embedded.frame_rows import meta_of, place_of
+from framehop.log.embedded.frame_rows import address_of, meta_of
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
 from framehop.log.embedded.segments import read_cold
 from framehop.log.embedded.writer import EmbeddedWriter
 from framehop.log.spool import rows as spool_rows
-from framehop.log.spool.behind import Place
 from framehop.log.spool.options import SpoolOptions
-from framehop.log.spool.rows import Epoch, Run
+from framehop.log.spool.rows import Epoch, WaitingRun
 from framehop.log.spool.slots import Slot
 from framehop.log.sqlite import connect, rows, transaction, translated
 from framehop.protocols import Ack, Backlog
 from framehop.timing import now_us
-from framehop.types import Frame, FrameMeta
+from framehop.types import Frame, FrameMeta, Place
 
 SEGMENT_BYTES = 16 << 20
 SHARE = 16  # the spool shrinks by whole segments, so that one of them is a small part of it
@@ -93,20 +92,20 @@ class SpoolStore:
             yield self._frame(row)
 
     def _frame(self, row: tuple[Any, ...]) -> Frame:
-        meta, place = meta_of(row), place_of(row)
+        meta, address = meta_of(row), address_of(row)
         with translated(self._paths.frames):
-            payload = read_cold(self._paths.segment(place.segment), place.position, meta.payload_bytes)
+            payload = read_cold(self._paths.segment(address.segment), address.position, meta.payload_bytes)
         return _frame_of(meta, payload)
 
     def delivered(self, epoch: Epoch, up_to: int, place: Place) -> None:
         """Remove the frames that the log has; `place`: where the next ones will lie."""
         with self._changed() as db:
-            gone = spool_rows.delete_run(db, Run(epoch=epoch, first=0, last=up_to))
+            gone = spool_rows.delete_run(db, WaitingRun(epoch=epoch, first=0, last=up_to))
             spool_rows.keep_place(db, epoch, place)
         self._forget(gone)
         self._drop_segments()
 
-    def drop_oldest(self, sent: Mapping[Epoch, int], reason: str) -> list[Run]:
+    def drop_oldest(self, sent: Mapping[Epoch, int], reason: str) -> list[WaitingRun]:
         """Drop the oldest groups of pictures and note their gaps. `sent`: by epoch, the last frame that is on its way."""
         with self._changed() as db:
             runs = spool_rows.oldest_groups(db, sent)
@@ -138,7 +137,7 @@ class SpoolStore:
 
     # ---- places, gaps, looks
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[WaitingRun]:
         """Return what waits, by epoch."""
         with self._opened() as db:
             return spool_rows.backlog(db)
@@ -155,7 +154,7 @@ class SpoolStore:
         with self._changed() as db:
             spool_rows.forget_place(db, epoch)
 
-    def gaps(self) -> list[tuple[int, str, Run]]:
+    def gaps(self) -> list[tuple[int, str, WaitingRun]]:
         """Return the gaps that the log has not been told, with their numbers and reasons."""
         with self._opened() as db:
             return spool_rows.noted_gaps(db)

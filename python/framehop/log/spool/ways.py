@@ -14,7 +14,7 @@ from framehop.account import IngestAccount
 from framehop.errors import FramehopError, LogBusyError, LogFullError, is_out_of_memory
 from framehop.log.spool.behind import Link
 from framehop.log.spool.lane import PATIENCE_S, Lane, Waiting
-from framehop.log.spool.rows import Run
+from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
 from framehop.protocols import Ack
 from framehop.types import Frame
@@ -36,7 +36,7 @@ class Ways:
         self.lanes: dict[tuple[str, int], Lane] = {}
         self.stores: list[SpoolStore] = []  # those whose disks are there
         self.link: Link | None = None
-        self.lost: list[Run] = []  # what was on a disk that is gone, and nowhere else
+        self.lost: list[WaitingRun] = []  # what was on a disk that is gone, and nowhere else
         self._refusing: list[SpoolStore] = []  # those that can be read at most
         self._keep_account = keep_account
 
@@ -179,7 +179,7 @@ class Ways:
                 lane.store = None
                 last = min((seq for seq in lane.waiting if seq > lane.sent), default=lane.accepted + 1) - 1
                 if last > lane.sent:
-                    self.lost.append(Run(epoch=lane.key, first=lane.sent + 1, last=last))
+                    self.lost.append(WaitingRun(epoch=lane.key, first=lane.sent + 1, last=last))
                     lost += last - lane.sent
                     lane.sent = last
             self.changed.notify_all()
@@ -283,7 +283,7 @@ class Ways:
 
 
 def _lacks_means(error: FramehopError) -> bool:
-    """Return whether it is this process that cannot read, and not the disk that cannot be read."""
+    """Return whether this process lacks descriptors or memory to read the disk, while the disk itself may be well."""
     cause = error.__cause__
     no_descriptor = isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}
     return no_descriptor or is_out_of_memory(error)

@@ -19,7 +19,7 @@ from framehop.errors import (
 )
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import LogBehind, OpenLog
-from framehop.log.spool.drain import Drain
+from framehop.log.spool.drain import SpoolDrain
 from framehop.log.spool.keeper import Keeper
 from framehop.log.spool.lane import Lane
 from framehop.log.spool.opening import Opening
@@ -50,7 +50,7 @@ class SpoolingWriter:
     Its frames are acknowledged once either has them. `close` brings to disk what the log does not acknowledge; the next process
     sends it. Memory: twice `queue_bytes`.
 
-    Its parts: `Ways` moves frames and owns the lock; `Drain` and `Keeper` are threads; a `SpoolStore` is a directory.
+    Its parts: `Ways` moves frames and owns the lock; `SpoolDrain` and `Keeper` are threads; a `SpoolStore` is a directory.
     """
 
     def __init__(self, behind: LogBehind, root: Path, options: SpoolOptions, *, queue_bytes: int) -> None:
@@ -68,7 +68,7 @@ class SpoolingWriter:
             self._streams.close()
             raise
         self._opening = Opening(behind, self._opened)
-        self._drain = Drain(self._ways, stores.orphans, Allowance(options.drain_bytes_per_s))
+        self._drain = SpoolDrain(self._ways, stores.orphans, Allowance(options.drain_bytes_per_s))
         self._keeper = Keeper(self._ways)
 
     def _opened(self, log: OpenLog) -> None:

@@ -87,7 +87,7 @@ def merged(first: StreamSummary, then: StreamSummary) -> StreamSummary:
     )
 
 
-class Feed:
+class SourceFeed:
     """Reads one source and appends its pictures. Call `run` in one thread; the counters may be read from any."""
 
     def __init__(

@@ -20,7 +20,7 @@ STEP_S = 0.25  # between two marks, so that the window is a few dozen of them at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """How many frames there were at a moment of the monotonic clock."""
+    """The number of frames at a moment of the monotonic clock."""
 
     at_s: float
     frames: int

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, SourceAwayError
-from framehop.pipeline.ingest.feed import Feed
+from framehop.pipeline.ingest.feed import SourceFeed
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent
 from framehop.pipeline.ingest.retrying import Retrying
 from framehop.protocols import FrameWriter, LiveSource, Picture, Source
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 # What an administrator mends, or passes: no broker, a disk without room for the log or for ingest's own memory, a lock held.
 _LOG_AWAY = (LogUnavailableError, LogFullError, LogBusyError)
 
-SETTLE_S = 0.25  # between two looks whether an epoch is in the log
+EPOCH_LOOK_S = 0.25  # between two looks whether an epoch is in the log
 OPEN_AGAIN_S = 5.0  # between two tries to open the stream in a log that is away; each waits for an answer by itself
 SETTLED_S = 30.0  # after which it never will be: what is not acknowledged by then was refused
 
@@ -31,13 +31,13 @@ def feed_of(
     clock: Clock,
     stop: StopEvent,
     run_since_us: int | None = None,
-) -> Feed:
+) -> SourceFeed:
     """Return what reads `source`."""
-    kind = LiveFeed if isinstance(source, LiveSource) else Feed
+    kind = LiveFeed if isinstance(source, LiveSource) else SourceFeed
     return kind(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
 
 
-class LiveFeed(Feed):
+class LiveFeed(SourceFeed):
     """A Feed that never gives up a source that is away. Frames that were not seen are not made up: the next epoch begins at a key
     frame."""
 
@@ -92,13 +92,13 @@ class LiveFeed(Feed):
         while not self._stop.is_set():
             self._writer.flush(0.0)  # raises the reason when the log has failed for good
             if self.acked < self.appended and (self._writer.stalled or self._clock.monotonic() < settled_at_s):
-                self._stop.wait(SETTLE_S)
+                self._stop.wait(EPOCH_LOOK_S)
                 continue
             try:
                 return self._writer.next_pass(self.stream)
             except _LOG_AWAY as error:
                 logger.info("stream %s: its next epoch waits: %s", self.stream, error)
-                self._stop.wait(SETTLE_S)
+                self._stop.wait(EPOCH_LOOK_S)
         return None
 
     def _begin_epoch(self, state: StreamState) -> None:

@@ -1,4 +1,4 @@
-"""When a source that is away is tried again, and when that is said."""
+"""Decides when a source that is away is tried again, and when that is said."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import msgspec
 
 from framehop.errors import FramehopError, LogError, is_out_of_memory
 from framehop.pipeline.control import Phase, SourceHealth, SourceNews, SourceOrder
-from framehop.pipeline.ingest.feed import Feed, StreamProgress
+from framehop.pipeline.ingest.feed import SourceFeed, StreamProgress
 from framehop.pipeline.ingest.live_feed import feed_of
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, parse_rate
 from framehop.protocols import FrameWriter, Source
@@ -59,7 +59,7 @@ class SourceWork:
         self._run_since_us = order.since_us if again or not holds else None
         self._read_over = False
         self.failure: Exception | None = None
-        self._feed: Feed | None = None
+        self._feed: SourceFeed | None = None
         self._phase: Phase = "opening"
         self._error = ""
         self._phase_since_us = now_us()
@@ -94,7 +94,7 @@ class SourceWork:
         return self.alive and not self._read_over
 
     @property
-    def feed(self) -> Feed | None:
+    def feed(self) -> SourceFeed | None:
         """The feed that reads the source; None before it is open."""
         return self._feed
 
@@ -194,7 +194,7 @@ class SourceWork:
         logger.error("stream %s: %s", self.order.stream, self._error)
         self._on_change()
 
-    def _settle(self, feed: Feed, writer: FrameWriter) -> None:
+    def _settle(self, feed: SourceFeed, writer: FrameWriter) -> None:
         """Wait until what was read is in the log, and give the stream up."""
         self.finish()
         while not writer.close_stream(self.order.stream, SETTLE_S):

@@ -12,6 +12,7 @@ from typing import Self
 import zmq
 
 from framehop import _core
+from framehop.budgets import CONTROL_CLOSE_S
 from framehop.errors import FramehopError, ProcessError, SystemCallError, text_of
 from framehop.pipeline.control_plane import (
     DESCRIPTORS,
@@ -31,7 +32,6 @@ from framehop.replacing import replace_file
 
 logger = logging.getLogger(__name__)
 
-CLOSE_S = 2.0
 CLIENTS = 64  # connected at a time
 SEND_MS = 1000
 
@@ -111,7 +111,7 @@ class ControlSocket:
         if self._wake.fileno() < 0:
             return
         self._wake.ring()
-        self._thread.join(CLOSE_S)
+        self._thread.join(CONTROL_CLOSE_S)
         if self._thread.is_alive():
             logger.warning("an answer to a request takes long; it is left alone")
             return

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from framehop.budgets import LOG_LOOK_CLOSE_S
 from framehop.errors import LogUnavailableError
 from framehop.pipeline.wake import Wake
 from framehop.protocols import GroupAdmin
@@ -16,11 +17,9 @@ from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
 
-CLOSE_S = 0.3
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class GroupLook:
     """One answer of the log. `asked_s`: monotonic time when it was asked; the rest was read later. `quiet`: as given to `ask`."""
 
     asked_s: float
@@ -43,7 +42,7 @@ class GroupProgress:
         self._wake = Wake()
         self._changed = threading.Condition()
         self._wanted: tuple[float, bool] | None = None
-        self._found: Look | None = None
+        self._found: GroupLook | None = None
         self._failure: Exception | None = None
         self._closed = False
         self.stalled = ""
@@ -56,7 +55,7 @@ class GroupProgress:
             self._wanted = (time.monotonic(), quiet)
             self._changed.notify_all()
 
-    def take(self) -> Look | None:
+    def take(self) -> GroupLook | None:
         """Return the look since the last call, if any. Raises the log's error, but reports a missing broker in `stalled` only."""
         self._wake.clear()
         with self._changed:
@@ -89,9 +88,9 @@ class GroupProgress:
             wanted, self._wanted = self._wanted, None
             return None if self._closed else wanted
 
-    def _look(self, asked_s: float, quiet: bool) -> Look:
+    def _look(self, asked_s: float, quiet: bool) -> GroupLook:
         committed = self._log.committed(self._group)
-        look = Look(asked_s=asked_s, quiet=quiet, committed=committed, ends=self._log.end_offsets())
+        look = GroupLook(asked_s=asked_s, quiet=quiet, committed=committed, ends=self._log.end_offsets())
         self._say("")
         return look
 
@@ -103,11 +102,11 @@ class GroupProgress:
         self.stalled = stalled
 
     def close(self) -> None:
-        """End the thread, but do not wait longer than CLOSE_S for a look under way."""
+        """End the thread, but do not wait longer than LOG_LOOK_CLOSE_S for a look under way."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join(CLOSE_S)
+        self._thread.join(LOG_LOOK_CLOSE_S)
         self._wake.close()
 
     def __enter__(self) -> Self:

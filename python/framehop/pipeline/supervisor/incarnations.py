@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from framehop.budgets import HANG_S, START_S
+from framehop.budgets import HANG_S, KILL_S, START_S
 from framehop.config import FailPoint
 from framehop.errors import ProcessError
 from framehop.pipeline.child import REPLACED, UNAVAILABLE
@@ -25,7 +25,6 @@ LONGEST_DELAY_S = 5.0
 STILLBORN_LIMIT = 5
 REPLACED_LIMIT = 3
 REPLACED_WITHIN_S = 120.0
-KILL_S = 5.0  # a killed process ends at once, unless it hangs in a disk or a device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Self
 from msgspec.structs import replace
 
 from framehop import _core
-from framehop.budgets import LAG_PATIENCE_S
+from framehop.budgets import LAG_PATIENCE_S, LOG_LOOK_CLOSE_S
 from framehop.errors import ClosedError, FramehopError, ProcessError
 from framehop.pipeline.control_plane import (
     Answer,
@@ -36,7 +36,6 @@ from framehop.types import ModelInfo, PartitionLag
 RATE_S = 10.0
 STEP_S = 0.25
 FRESH_S = 1.0
-CLOSE_S = 0.3
 
 
 class Rate:
@@ -111,11 +110,11 @@ class LagLook:
             return not self._closed
 
     def close(self) -> None:
-        """End the thread, but do not wait longer than CLOSE_S for a look under way."""
+        """End the thread, but do not wait longer than LOG_LOOK_CLOSE_S for a look under way."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join(CLOSE_S)
+        self._thread.join(LOG_LOOK_CLOSE_S)
 
 
 class Reporter:

@@ -7,9 +7,8 @@ in which it lists them, and starts them in the reverse order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import ClassVar, Protocol
+from dataclasses import replace
+from typing import ClassVar
 
 from framehop import _core
 from framehop.budgets import ENGINE_S, START_S
@@ -20,8 +19,14 @@ from framehop.pipeline.control import (
     DetectorAt,
     DetectorSettings,
     IngestSettings,
+    Message,
+    News,
     Settings,
     SourceTraits,
+    Stumbled,
+    SwapFailed,
+    SwapLoaded,
+    Swapped,
     WorkerSettings,
 )
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
@@ -29,19 +34,9 @@ from framehop.pipeline.supervisor.crash_suspects import CrashSuspects
 from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.supervisor.model_files import ModelFiles
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
+from framehop.pipeline.supervisor.role import Resources, unexpected_from
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.types import ModelInfo
-
-
-@dataclass(slots=True)
-class Resources:
-    """The things that the processes of a run share; filled when it begins. `sockets`: the runtime directory. `members`: the
-    workers' names in the log's group. `rings`: one per worker. `video_bytes`: memory for each worker's decoders of films."""
-
-    sockets: Path = Path()
-    members: list[str] = field(default_factory=list)
-    rings: list[_core.RingHost] = field(default_factory=list)
-    video_bytes: int = 0
 
 
 def _slots_used(rings: Iterable[_core.RingHost]) -> int:
@@ -49,34 +44,11 @@ def _slots_used(rings: Iterable[_core.RingHost]) -> int:
     return sum(slot.state != "free" for ring in rings for slot in ring.slots())
 
 
-class Role(Protocol):
-    """One kind of process. Used by the supervisor's thread alone.
-
-    `fail_points`: the points of `config.FAIL_POINTS` at which a test has a process of this kind killed. `processes`: all processes
-    of this kind that should run now.
-    """
-
-    fail_points: ClassVar[frozenset[str]]
-    processes: list[Process]
-
-    def settings(self, process: Process) -> Settings:
-        """Return the settings of its next incarnation."""
-
-    def introduce(self, process: Process, model: int) -> None:
-        """Tell the other processes about one that is ready, and it about them. `model`: as in `control.Ready`. Raises
-        ProcessError."""
-
-    def held(self, process: Process) -> int:
-        """Return how many frames it had between poll and commit when it died."""
-
-    def died(self, process: Process) -> None:
-        """Note what the unexpected end of a process says about the frames that it had."""
-
-
 class IngestRole:
     """The ingest process: one, made for the first source."""
 
     fail_points: ClassVar[frozenset[str]] = frozenset({"ingest.appended"})
+    leaves_frames: ClassVar[bool] = True
 
     def __init__(self, log: LogAt, roster: Roster, *, stays: bool) -> None:
         self._log, self._roster, self._stays = log, roster, stays
@@ -98,8 +70,17 @@ class IngestRole:
     def introduce(self, process: Process, model: int) -> None:
         """Do nothing: no other process needs to know of ingest."""
 
+    def hear(self, process: Process, message: Message) -> None:
+        if not isinstance(message, News):
+            raise unexpected_from(process, message)
+        for news in message.sources:
+            self._roster.note(news)
+
     def held(self, process: Process) -> int:
         return 0
+
+    def ended(self, process: Process) -> None:
+        self._roster.tell_again()
 
     def died(self, process: Process) -> None:
         """Do nothing: its sources go on after the last frame in the log."""
@@ -111,6 +92,7 @@ class WorkerRole:
     fail_points: ClassVar[frozenset[str]] = frozenset(
         {"decode.mid", "decode.done", "hop.sent", "event.produced", "offsets.stored"}
     )
+    leaves_frames: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -182,8 +164,16 @@ class WorkerRole:
         if at is not None and process.channel is not None:
             process.channel.send(at)
 
+    def hear(self, process: Process, message: Message) -> None:
+        if not isinstance(message, Stumbled):
+            raise unexpected_from(process, message)
+        self.suspects.add(message.key)
+
     def held(self, process: Process) -> int:
         return _slots_used([self._resources.rings[process.index]])
+
+    def ended(self, process: Process) -> None:
+        """Do nothing: its ring and its frames are its successor's."""
 
     def died(self, process: Process) -> None:
         self.suspects.note(self._resources.rings[process.index].slots())
@@ -193,6 +183,7 @@ class DetectorRole:
     """The detectors: one process per device, each with an engine of its own, all with the same model."""
 
     fail_points: ClassVar[frozenset[str]] = frozenset({"infer.mid", "swap.load", "swap.switched"})
+    leaves_frames: ClassVar[bool] = False  # its workers hold them, and send them again
 
     def __init__(
         self, options: DetectOptions, resources: Resources, serves: Callable[[int, DetectorAt | None], None]
@@ -241,6 +232,15 @@ class DetectorRole:
         self._serves(process.index, DetectorAt(self._address(process, process.incarnation), stem, model))
         self.swaps.runs(process, model)
 
+    def hear(self, process: Process, message: Message) -> None:
+        match message:
+            case Swapped(number):
+                self.introduce(process, number)
+            case SwapLoaded() | SwapFailed():
+                self.swaps.hear(process, message)
+            case _:
+                raise unexpected_from(process, message)
+
     @property
     def models(self) -> dict[str, ModelInfo]:
         """The model that each detector runs now, by the process's name. Any thread may read it."""
@@ -248,6 +248,9 @@ class DetectorRole:
 
     def held(self, process: Process) -> int:
         return _slots_used(self._resources.rings[process.index :: len(self._options.devices)])  # of its own workers
+
+    def ended(self, process: Process) -> None:
+        """Do nothing: its workers go on with its successor."""
 
     def died(self, process: Process) -> None:
         self.swaps.died(process)

@@ -8,10 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from framehop.budgets import JANITOR_S
 from framehop.config import make_runtime_dir
 from framehop.forks import abandon_in_children
-
-CLOSE_S = 5.0
 
 # This shell waits for the end of its standard input, whose other end only the supervisor holds: whatever ends the supervisor
 # ends the wait. It ignores Ctrl-C and hang-ups, which would otherwise leave the directory behind.
@@ -41,7 +40,7 @@ class RuntimeDir:
         assert self._janitor.stdin is not None
         self._janitor.stdin.close()
         try:
-            self._janitor.wait(CLOSE_S)
+            self._janitor.wait(JANITOR_S)
         except subprocess.TimeoutExpired:
             self._janitor.kill()
             self._janitor.wait()

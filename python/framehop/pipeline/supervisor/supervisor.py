@@ -13,19 +13,13 @@ from pathlib import Path
 from framehop import _core
 from framehop.budgets import DRAIN_GRACE_S
 from framehop.config import DetectOptions, FailPoint
-from framehop.errors import ProcessError
 from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.control import (
     Beat,
     Failed,
     Finished,
-    News,
     Ready,
-    Stumbled,
-    SwapFailed,
-    SwapLoaded,
-    Swapped,
 )
 from framehop.pipeline.control_plane import Publication
 from framehop.pipeline.stop import StopSignal
@@ -33,7 +27,8 @@ from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.reporter import Rate, Reporter
-from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, Resources, Role, WorkerRole
+from framehop.pipeline.supervisor.role import Resources, Role
+from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
 from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
 from framehop.pipeline.supervisor.streams import Streams
@@ -236,31 +231,21 @@ class Supervisor:
                 case Ready(model):
                     process.ready = process.proven = True
                     role.introduce(process, model)
-                case Swapped(number):
-                    role.introduce(process, number)
-                case SwapLoaded() | SwapFailed():
-                    self._detectors.swaps.hear(process, message)
                 case Beat():
                     process.beat = message
                     self._report()
-                case News(sources):
-                    for news in sources:
-                        self._roster.note(news)
                 case Finished():
                     process.finished = message
-                case Stumbled(key):
-                    self._workers.suspects.add(key)
                 case Failed():
                     process.note_failure(message)
                 case _:
-                    raise ProcessError(f"{process.name} sent an unexpected {type(message).__name__}")
+                    role.hear(process, message)
 
     def _bury(self, role: Role, process: Process) -> None:
         if process.popen is None or process.popen.poll() is None:
             return
         self._hear(role, process)
-        if role is self._ingest:
-            self._roster.tell_again()
+        role.ended(process)
         incident = process.reap(role.held(process), progressed=self.status().events > process.events_at_start)
         # A process that died while draining may have had more in flight than its last beat said.
         unfinished = incident is not None or process.beat.in_flight > 0
@@ -312,8 +297,8 @@ class Supervisor:
         for role in self._roles:
             for process in role.processes:
                 # A process that has just died is not started again: its frames are left to the next start.
-                ended = not (process.alive or process.finished or role is self._detectors)
-                self._left_behind = self._left_behind or ended
+                ended = not (process.alive or process.finished)
+                self._left_behind = self._left_behind or (ended and role.leaves_frames)
                 process.drain()
             while any(process.alive for process in role.processes):
                 if deadline.expired or stop.at_once:

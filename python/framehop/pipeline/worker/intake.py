@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 POLL_S = 1.0
 REPLAYED = "replayed"
 SLOT_WAIT_S = 0.25
-GATHER_S = 0.25  # the longest wait for room; slots that a tap or a dead detector holds may never come free
+ROOM_S = 0.25  # the longest wait for room; slots that a tap or a dead detector holds may never come free
 READ_AT_ONCE = 256  # frames of one poll where they wait in the worker
 LOOK_S = 0.05  # while frames wait for the detector, the log is asked this often for newer ones
 
@@ -82,7 +82,7 @@ class Intake:
             return None
         from framehop.pipeline.worker.motion_gate import MotionGate  # loads NumPy
 
-        return MotionGate(settings.motion, self._ring, self._decoders.inter_coded, max_pixels=settings.max_pixels)
+        return MotionGate(settings.motion, self._ring, self._decoders)
 
     def run(self) -> None:
         with self._in_flight.failing(), ExitStack() as opened:
@@ -170,7 +170,7 @@ class Intake:
         """While most of the ring waits to be looked at, wait a moment for a quarter of it to be free: frames that are taken one by
         one, as slots come free, wake this thread and a decode thread each time, in the middle of somebody's inference."""
         if self._ring.free_slots() < self._quarter:
-            self._in_flight.wait_pictures_below(self._ring.slot_count - self._quarter + 1, GATHER_S)
+            self._in_flight.wait_pictures_below(self._ring.slot_count - self._quarter + 1, ROOM_S)
 
     def _room(self) -> int:
         """Return how many frames to poll: those of the room that was gathered, since a poll costs as much for one frame as for

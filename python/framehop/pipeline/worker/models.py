@@ -24,8 +24,8 @@ class DetectorModels:
 
     @property
     def ahead(self) -> int:
-        """How many pictures are to be decoded and not answered, so that a lane that is done finds its next one. Any thread may read
-        it."""
+        """The number of pictures to keep decoded and not answered, so that a lane that is done finds its next one. Any thread may
+        read it."""
         return self.at_once + max(1, self.at_once // 2)
 
     def follow(self, stem: str, number: int) -> None:

@@ -1,21 +1,21 @@
-"""The motion gate: frames in which nothing has changed are skipped, those of JPEGs before they are decoded at their full size."""
+"""The motion gate: frames in which nothing has changed are skipped, before they are decoded at their full size where a decoder can
+show them smaller."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framehop import _core
-from framehop.decode import Decoded, DecodeJob, Outcome, Passed, TakeSlot
-from framehop.errors import FramehopError
+from framehop.decode import Decoded, DecodeJob, Glimpse, Outcome, Passed, TakeSlot
 from framehop.motion import Motion
 from framehop.patterns import FirstFit
 from framehop.pipeline.worker.scene import Cells, Scene, luma_of
 from framehop.pipeline.worker.skipping import moment_us
-from framehop.pipeline.worker.waiting import InterCoded
 from framehop.pipeline.worker.watched import watched
 from framehop.types import FrameMeta, Partition
 
@@ -37,27 +37,32 @@ class _View:
     moved: bool = True
 
 
+class Decoders(Protocol):
+    """What the gate needs of a DecodeStage."""
+
+    def inter_coded(self, meta: FrameMeta) -> bool: ...
+    def glimpse(self, job: DecodeJob) -> Glimpse | None: ...
+
+
 class MotionGate:
     """Remembers a view per stream. Frames of a stream come in their order. Used by one thread."""
 
-    def __init__(self, motion: Motion, ring: _core.Ring, inter_coded: InterCoded, *, max_pixels: int) -> None:
-        """`ring`: holds the pictures that `sift_pictures` looks at. `inter_coded`: whether a frame's picture may need those before
-        it. `max_pixels`: no JPEG that claims more is opened here."""
-        self._inter_coded = inter_coded
+    def __init__(self, motion: Motion, ring: _core.Ring, decoders: Decoders) -> None:
+        """`ring`: holds the pictures that `sift_pictures` looks at."""
+        self._decoders = decoders
         self._keep_us = int(motion.keep_s * 1e6)
         self._masks = FirstFit(motion.masks)
         self._ring = ring
-        self._max_pixels = max_pixels
         self._reader: _core.RingReader | None = None
         self._views: dict[tuple[Partition, str], _View] = {}
 
     def sift_jobs(self, jobs: Iterable[DecodeJob], take_slot: TakeSlot) -> tuple[list[DecodeJob], list[Passed]]:
-        """Divide jobs before they are decoded: JPEGs in which nothing has changed, and the others. While a JPEG is opened a slot
-        carries its name, so that the supervisor knows the suspect if this process dies."""
+        """Divide jobs before they are decoded: those in which nothing has changed, and the others. While a picture is glimpsed at a
+        slot carries its name, so that the supervisor knows the suspect if this process dies."""
         wanted: list[DecodeJob] = []
         passed: list[Passed] = []
         for job in jobs:
-            if job.unwanted or self._inter_coded(job.record.meta) or self._looks_at_jpeg(job, take_slot):
+            if job.unwanted or self._decoders.inter_coded(job.record.meta) or self._looks_at_job(job, take_slot):
                 wanted.append(job)
             else:
                 passed.append(Passed(job=job, reason=NO_MOTION))
@@ -68,7 +73,7 @@ class MotionGate:
         return [self._sifted(outcome) if isinstance(outcome, Decoded) else outcome for outcome in outcomes]
 
     def _sifted(self, decoded: Decoded) -> Outcome:
-        if not self._inter_coded(decoded.record.meta):
+        if not self._decoders.inter_coded(decoded.record.meta):
             return decoded
         lease = self._lease(decoded.ref)
         if lease is None:
@@ -85,19 +90,16 @@ class MotionGate:
             self._reader = _core.RingReader.attach(self._ring.path, role="detector")
         return self._reader.try_lease(ref.slot, ref.generation)
 
-    def _looks_at_jpeg(self, job: DecodeJob, take_slot: TakeSlot) -> bool:
-        """Return whether a JPEG is to be looked at; true also for a damaged one, about which its decoder has to say why."""
+    def _looks_at_job(self, job: DecodeJob, take_slot: TakeSlot) -> bool:
+        """Return whether a picture is to be looked at; true also for a damaged one, about which its decoder has to say why."""
         guard = take_slot(job.record)
         if guard is None:
             return True
         try:
-            header = _core.read_jpeg_header(job.payload)
-            pixels = _core.decode_jpeg(job.payload, min_width=1, min_height=1, max_pixels=self._max_pixels)
-        except FramehopError:
-            return True
+            glimpse = self._decoders.glimpse(job)
         finally:
             guard.abandon()
-        return self._looks_at(job, pixels, (header.width, header.height))
+        return glimpse is None or self._looks_at(job, glimpse.pixels, glimpse.size)
 
     def _looks_at(self, job: DecodeJob, pixels: NDArray[np.uint8], size: tuple[int, int]) -> bool:
         """Return whether something has moved, or nobody has looked for long enough, or it came to rest just now."""

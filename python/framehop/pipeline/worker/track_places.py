@@ -1,4 +1,4 @@
-"""Where in the log the events lie that a stream's tracker follows from."""
+"""Keeps the offsets of the events from which a stream's tracker follows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_PLACES = 4096  # more are there only where frames come without end and thei
 
 
 @dataclass(slots=True)
-class Place:
+class TrackedEvent:
     """The place of an event. `frame`: the offset of its frame. `at_us`: the tracker's time then. `looked`: whether its frame was
     looked at. `event`: its own offset, or one before it."""
 
@@ -26,10 +26,10 @@ class TrackPlaces:
     """The places of a stream's events, in their order. `done`: of frames below the partition's mark, as far back as they matter
     there. `ahead`: of frames that are done while the mark waits for another stream; after a crash they are done again."""
 
-    done: deque[Place] = field(default_factory=deque)
-    ahead: deque[Place] = field(default_factory=deque)
+    done: deque[TrackedEvent] = field(default_factory=deque)
+    ahead: deque[TrackedEvent] = field(default_factory=deque)
 
-    def note(self, place: Place) -> None:
+    def note(self, place: TrackedEvent) -> None:
         """Note the next event."""
         self.ahead.append(place)
 
@@ -38,7 +38,7 @@ class TrackPlaces:
         while self.ahead and self.ahead[0].frame < mark:
             self._finish(self.ahead.popleft())
 
-    def _finish(self, place: Place) -> None:
+    def _finish(self, place: TrackedEvent) -> None:
         if self.done and not (self.done[-1].looked or place.looked):
             self.done.pop()  # of frames that nobody looked at, the last one tells all
         self.done.append(place)

@@ -1,4 +1,4 @@
-"""What is known of the tracks of one partition in one tenure."""
+"""Keeps the tracks of one partition in one tenure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from framehop.errors import InvalidArgumentError
-from framehop.pipeline.worker.track_places import Place, TrackPlaces
+from framehop.pipeline.worker.track_places import TrackedEvent, TrackPlaces
 from framehop.tracking import IDS_PER_FRAME, StreamTracker, moment_of
 from framehop.types import Event, EventRecord
 
@@ -62,7 +62,7 @@ class TenureTracks:
         stream.places.note(_place(event, stream, record.offset))
         stream.places.move(self._offset)
 
-    def follow(self, event: Event) -> tuple[Event, Place | None]:
+    def follow(self, event: Event) -> tuple[Event, TrackedEvent | None]:
         """Return the event with its ids, and the place to fill in once it is written. The events of a stream come in the order of
         its frames. One that the log has already stays as it is, since the first one counts; its place is known then, and None."""
         record = self._written.pop(event.event_id, None)
@@ -116,6 +116,6 @@ def _is_sound(event: Event) -> bool:
     return 0 <= (event.last_track_id or 0) <= LARGEST_ID
 
 
-def _place(event: Event, stream: _Stream, offset: int) -> Place:
+def _place(event: Event, stream: _Stream, offset: int) -> TrackedEvent:
     looked = event.outcome == "detected"
-    return Place(frame=event.frame.offset, at_us=stream.tracker.now_us, looked=looked, event=offset)
+    return TrackedEvent(frame=event.frame.offset, at_us=stream.tracker.now_us, looked=looked, event=offset)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from framehop.pipeline.worker.commit_rule import Batch
-from framehop.pipeline.worker.track_places import Place
+from framehop.pipeline.worker.track_places import TrackedEvent
 from framehop.pipeline.worker.track_state import TenureTracks
 from framehop.protocols import CommitResult, EventLog, Tenure
 from framehop.tracked import TrackedStreams
@@ -41,7 +41,7 @@ class Tracks:
         self._log, self._lane, self._tracked = log, lane, tracked
         self._lock = threading.Lock()
         self._tenures: dict[Partition, _Tenure] = {}
-        self._pending: list[tuple[TenureTracks, str, Place]] = []
+        self._pending: list[tuple[TenureTracks, str, TrackedEvent]] = []
 
     def begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         """Begin the tenures of partitions that came, or came back."""

@@ -28,7 +28,7 @@ InterCoded = Callable[[FrameMeta], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What is to be done now. `jobs`: to be decoded, those of a stream in its order, with the unwanted ones that they may need.
+    """The work that is due now. `jobs`: to be decoded, those of a stream in its order, with the unwanted ones that they may need.
     `passed`: to be skipped as they are."""
 
     jobs: list[DecodeJob] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Line:
 
     @property
     def next_received_us(self) -> int:
-        """When ingest had the first wanted frame, of which there is one."""
+        """The time at which ingest had the first wanted frame, of which there is one."""
         return next(job.record.meta.received_us for job in self.jobs if not job.unwanted)
 
     def take_wanted(self) -> list[DecodeJob]:

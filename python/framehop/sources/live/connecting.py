@@ -47,8 +47,8 @@ _DEVICE_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting:
-    """What every connection to one source has in common. `open_s`: for connecting, and again for learning what is sent. `stall_s`:
-    between two pictures. `name`: for messages, without secrets."""
+    """The settings that every connection to one source has in common. `open_s`: for connecting, and again for learning what is
+    sent. `stall_s`: between two pictures. `name`: for messages, without secrets."""
 
     address: Address
     codec: Codec

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from framehop.budgets import GROUP_S
 from framehop.errors import SourceAwayError, SourceError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.container import (
@@ -26,14 +27,14 @@ from framehop.sources.live.screen_times import ScreenTimes
 from framehop.sources.units import VideoPacket
 from framehop.timing import now_us
 
-KEYFRAME_S = 60.0  # longer than the groups of pictures of any camera
+KEYFRAME_S = GROUP_S
 # A camera that is set to another size does so once. More changes are a fault, and each costs an epoch, which begins when all
 # before it is in the log.
 MOST_CHANGES, CHANGES_S = 8, 60.0
 TOO_OFTEN = "pictures of yet another size or rate"
 
 
-class Connection:
+class LiveConnection:
     """An open connection. Use it from one thread, as FFmpeg waits there; `facts` may be read from any.
 
     Every wait inside FFmpeg ends by itself: after `open_s` while it connects, after `stall_s` later."""
@@ -62,7 +63,7 @@ class Connection:
 
     @property
     def doubt(self) -> str:
-        """Why the camera's clock is not believed; empty while nothing is wrong with it."""
+        """The reason why the camera's clock is not believed; empty while nothing is wrong with it."""
         return self._clock.doubt
 
     def pictures(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
@@ -189,7 +190,7 @@ def _told(packet: VideoPacket) -> _Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Moment:
-    """When a picture is: on the screen, by the camera's clock if that is believed, by ours, and in a recording."""
+    """The times of a picture: on the screen, by the camera's clock if that is believed, by ours, and in a recording."""
 
     pts_us: int | None
     by_camera_us: int | None
@@ -198,7 +199,7 @@ class _Moment:
 
 
 class _Epoch:
-    """What holds for one epoch: the shape of its pictures, whose clock tells the time, and their times."""
+    """The state of one epoch: the shape of its pictures, whose clock tells the time, and their times."""
 
     def __init__(self, shape: Shape, clock: CameraClock) -> None:
         self._shape = shape

@@ -38,7 +38,7 @@ TOO_EARLY = "pictures before the first key frame of a connection"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a new epoch begins with when it changes. In pixels and pictures per second; 0 is unknown."""
+    """The shape of pictures: when it changes, a new epoch begins. In pixels and pictures per second; 0 is unknown."""
 
     width: int = 0
     height: int = 0

@@ -14,7 +14,7 @@ from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import without_secrets
 from framehop.sources.container import lacks_memory
 from framehop.sources.live.connecting import Connecting
-from framehop.sources.live.connection import Connection
+from framehop.sources.live.connection import LiveConnection
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Reader:
     pictures are dropped and counted, up to a key frame that finds room and begins anew. A recording waits without end. The other
     methods are for one thread."""
 
-    def __init__(self, how: Connecting, connect: Callable[[Connecting], Connection] = Connection) -> None:
+    def __init__(self, how: Connecting, connect: Callable[[Connecting], LiveConnection] = LiveConnection) -> None:
         """Begin to connect. `connect`: makes the connection, in the thread."""
         self._how = how
         self._connect = connect
