@@ -140,13 +140,13 @@ TEST(ShmLink, a_bell_that_could_block_is_none) {
     EXPECT_FALSE(is_bell(-1));
 }
 
-// Whether both waits say that no descriptor is left: there is one for the socket, and none for the memory.
-int failures_without_descriptors(ClientLink& client) {
+// Whether both waits say that too few descriptors are left: `spare` of those for socket, memory and process.
+int failures_without_descriptors(ClientLink& client, rlim_t spare) {
     rlimit before{};
     ::getrlimit(RLIMIT_NOFILE, &before);
     const int lowest = ::dup(0);
     ::close(lowest);
-    const rlimit low{.rlim_cur = static_cast<rlim_t>(lowest) + 1, .rlim_max = before.rlim_max};
+    const rlimit low{.rlim_cur = static_cast<rlim_t>(lowest) + spare, .rlim_max = before.rlim_max};
     int failures = ::setrlimit(RLIMIT_NOFILE, &low) == 0 ? 0 : 1;
     for (int i = 0; i < 2; ++i) {
         std::vector<int> none;
@@ -165,7 +165,8 @@ int failures_of_a_client_that_ran_out_half_way(const std::string& address) {
     ::alarm(60);
     const auto server = bind_link(address);
     const auto client = connect_link(address);
-    int failures = failures_without_descriptors(*client);
+    int failures = 0;
+    for (const rlim_t spare : {0U, 1U, 2U}) failures += failures_without_descriptors(*client, spare);
     failures += client->try_send(numbered(7)) != Sent::yes;
     std::vector<int> none;
     Message message;
