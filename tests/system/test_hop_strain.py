@@ -1,0 +1,157 @@
+"""The hop of whole pipelines under strain: a detector that is slow, and strangers at its door."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import random
+import socket
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import psutil
+import pytest
+
+from framehop import _core
+from framehop._core import HopClient, SlotRef
+from framehop.errors import ProcessError
+from framehop.pipeline.control_plane import PublishedPipeline, ask_status
+from tests.core.hop_peers import Ref
+from tests.system.asked import running
+from tests.system.harness import House, check_ledger, pictures_of
+from tests.tiny_model import write_corner_model, write_model
+from tests.waiting import until
+
+WIDTH, HEIGHT = 1280, 720
+SLOTS = 6
+COUNT = 80
+LARGE = [f"cam-{i}=testsrc:?size={WIDTH}x{HEIGHT}&count={COUNT}" for i in range(2)]
+
+# Found by every Python process that has its directory in PYTHONPATH: a detector takes its time for each answer.
+SLOW = """
+import sys, time
+if any("detector" in word for word in sys.orig_argv):
+    from framehop import _core
+    reply = _core.HopServer.reply
+    def slowly(server, *args, **named):
+        time.sleep(0.02)
+        return reply(server, *args, **named)
+    _core.HopServer.reply = slowly
+"""
+
+
+def expected(sources: list[str]) -> dict[str, list[int]]:
+    crcs = pictures_of(sources[0])
+    return {f"cam-{i}": crcs for i in range(len(sources))}
+
+
+def audit(house: House) -> dict[str, object]:
+    done = house.framehop("audit", "--log", house.log, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report: dict[str, object] = json.loads(done.stdout)
+    return report
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of a pipeline as it worked."""
+
+    house: House
+    pipeline: PublishedPipeline
+    worker: psutil.Process
+    ahead: list[int] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+
+    def look(self) -> int:
+        """Look once more, and return how many events there are."""
+        with contextlib.suppress(ProcessError):  # it is busy
+            read = ask_status(self.pipeline).counters.frames_read
+            self.ahead.append(read - self.house.events())
+        self.memory.append(self.worker.memory_info().rss)
+        return self.house.events()
+
+
+def test_a_slow_detector_holds_up_the_reading_of_the_log_and_fills_no_memory(house: House, tmp_path: Path) -> None:
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "sitecustomize.py").write_text(SLOW)
+    house.env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(tmp_path / "slow"), house.env.get("PYTHONPATH"))))
+    filled = house.framehop("ingest", *LARGE, "--log", house.log, "--rate", "max")
+    assert filled.returncode == 0, filled.stderr
+    at = ("--log", house.log, "--model", write_corner_model(house.path, WIDTH, HEIGHT), "--slots", str(SLOTS))
+    total = len(LARGE) * COUNT
+    with running(house, "detect", at=at) as detect:
+        [ring] = house.runtime.glob("framehop-*/ring-*.sock")
+        until(lambda: _core.look_at_ring(str(ring)).free == 0, "a full ring")
+        seen = Seen(house=house, pipeline=detect.found, worker=house.wait_for("worker-0"))
+        until(lambda: seen.look() > total * 3 // 4, "most events")
+        until(lambda: house.events() == total, "all events")
+    assert len(seen.ahead) > 3, "hardly anything was seen"
+    assert max(seen.ahead) < total // 2, f"frames were read for which there was no slot: {seen.ahead}"
+    grown = max(seen.memory) - seen.memory[0]
+    assert grown < 12 * WIDTH * HEIGHT * 3, f"the worker's memory grew by {grown} bytes"  # of the frames that came
+    check_ledger(house.log, expected(LARGE))
+    assert audit(house)["missing"] == 0
+
+
+# ---------------------------------------------------------------- strangers
+
+SMALL = [f"cam-{i}=testsrc:?size=320x240&count={COUNT}" for i in range(2)]
+GARBAGE = [b"", b"\xff" * 64, bytes(range(256)) * 64, pickle.dumps(GeneratorExit)]
+
+
+def noise(path: Path, link: str) -> None:
+    """Say what makes no sense, and hang up."""
+    kind = socket.SOCK_SEQPACKET if link == "shm" else socket.SOCK_STREAM
+    for garbage in GARBAGE:
+        with socket.socket(socket.AF_UNIX, kind) as stranger, contextlib.suppress(ConnectionError, BrokenPipeError):
+            stranger.connect(str(path))
+            stranger.sendall(garbage)
+
+
+def claim(address: str, ring_path: str, ring_id: int) -> Counter[str]:
+    """Claim every slot of a ring under many generations, twice and in any order, as a worker's double would; returns how the claims
+    were answered."""
+    left = [Ref(slot, generation) for slot in range(SLOTS) for generation in range(1, 16)] * 2
+    random.Random(7).shuffle(left)
+    answers: Counter[str] = Counter()
+    claims = len(left)
+    with HopClient(address, ring_path=ring_path, ring_id=ring_id) as double:
+
+        def answered() -> bool:
+            while left and double.unanswered < double.credits:
+                assert double.send([cast("SlotRef", left.pop())], [(320, 240)])
+            answers.update(reply.status for reply in double.poll(0.05)[0])
+            assert not double.lost
+            return answers.total() == claims
+
+        until(answered, "an answer to each claim")
+    return answers
+
+
+@pytest.mark.parametrize("link", ["shm", "zmq"])
+def test_claims_and_noise_of_strangers_cost_no_frame_its_event(house: House, link: str) -> None:
+    """Descriptors that are doubled, out of order, stale or of somebody else's picture are only claims: the slot table decides."""
+    (house.path / "framehop.yaml").write_text(f"detect:\n  hop: {link}\n")
+    report = house.path / "report.json"
+    words = ("--config", "framehop.yaml", "--model", write_model(house.path), "--report", report)
+    run = house.start("run", *SMALL, "--log", house.log, "--rate", "16", *words)
+    until(lambda: house.events() > 3, "first events")
+    [hop] = house.runtime.glob("framehop-*/hop-0-*.sock")
+    [ring] = house.runtime.glob("framehop-*/ring-*.sock")
+    address = f"{'shm' if link == 'shm' else 'ipc'}://{hop}"
+    noise(hop, link)
+    assert claim(address, str(ring), _core.look_at_ring(str(ring)).ring_id)["stale"] > 0
+    assert set(claim(address, "/somebody/elses/ring", 7)) == {"stale"}
+    noise(hop, link)
+    assert house.events() < len(SMALL) * COUNT, "the strangers came after the work"
+    _, stderr = run.communicate(timeout=120)
+    assert run.returncode == 0, stderr.decode()
+    assert b"Traceback" not in stderr, stderr.decode()
+    assert json.loads(report.read_text())["incidents"] == []
+    check_ledger(house.log, expected(SMALL))
+    told = audit(house)
+    assert (told["missing"], told["duplicates"]) == (0, 0)
