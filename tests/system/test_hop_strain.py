@@ -1,9 +1,10 @@
-"""The hop of whole pipelines under strain: a detector that is slow, and strangers at its door."""
+"""The hop of whole pipelines under strain: a detector that is slow, a reader that writes, and strangers at the door."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import pickle
 import random
@@ -16,11 +17,13 @@ from typing import cast
 import psutil
 import pytest
 
+import framehop
 from framehop import _core
 from framehop._core import HopClient, SlotRef
 from framehop.errors import ProcessError
 from framehop.pipeline.control_plane import PublishedPipeline, ask_status
 from tests.core.hop_peers import Ref
+from tests.core.test_ring_faults import ATTACH, DETECTOR, MAGIC, VERSION, knock
 from tests.system.asked import running
 from tests.system.harness import House, check_ledger, pictures_of
 from tests.tiny_model import write_corner_model, write_model
@@ -75,17 +78,32 @@ class Seen:
         return self.house.events()
 
 
-def test_a_slow_detector_holds_up_the_reading_of_the_log_and_fills_no_memory(house: House, tmp_path: Path) -> None:
-    (tmp_path / "slow").mkdir()
-    (tmp_path / "slow" / "sitecustomize.py").write_text(SLOW)
-    house.env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(tmp_path / "slow"), house.env.get("PYTHONPATH"))))
-    filled = house.framehop("ingest", *LARGE, "--log", house.log, "--rate", "max")
-    assert filled.returncode == 0, filled.stderr
+def slow_down(house: House) -> None:
+    """Have the detectors that are started from now on take their time."""
+    place = house.path / "slow"
+    place.mkdir()
+    (place / "sitecustomize.py").write_text(SLOW)
+    house.env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(place), house.env.get("PYTHONPATH"))))
+
+
+def fill(house: House, sources: list[str]) -> None:
+    done = house.framehop("ingest", *sources, "--log", house.log, "--rate", "max")
+    assert done.returncode == 0, done.stderr
+
+
+def ring_of(house: House) -> str:
+    """Return the socket of the only ring."""
+    [ring] = house.runtime.glob("framehop-*/ring-*.sock")
+    return str(ring)
+
+
+def test_a_slow_detector_holds_up_the_reading_of_the_log_and_fills_no_memory(house: House) -> None:
+    slow_down(house)
+    fill(house, LARGE)
     at = ("--log", house.log, "--model", write_corner_model(house.path, WIDTH, HEIGHT), "--slots", str(SLOTS))
     total = len(LARGE) * COUNT
     with running(house, "detect", at=at) as detect:
-        [ring] = house.runtime.glob("framehop-*/ring-*.sock")
-        until(lambda: _core.look_at_ring(str(ring)).free == 0, "a full ring")
+        until(lambda: _core.look_at_ring(ring_of(house)).free == 0, "a full ring")
         seen = Seen(house=house, pipeline=detect.found, worker=house.wait_for("worker-0"))
         until(lambda: seen.look() > total * 3 // 4, "most events")
         until(lambda: house.events() == total, "all events")
@@ -95,6 +113,50 @@ def test_a_slow_detector_holds_up_the_reading_of_the_log_and_fills_no_memory(hou
     assert grown < 12 * WIDTH * HEIGHT * 3, f"the worker's memory grew by {grown} bytes"  # of the frames that came
     check_ledger(house.log, expected(LARGE))
     assert audit(house)["missing"] == 0
+
+
+# ---------------------------------------------------------------- a reader that writes
+
+FEW = [f"cam-{i}=testsrc:?size=320x240&count=40" for i in range(2)]
+RECORDS, RECORD_BYTES, TAG, SIZE = 192, 256, 64, 240  # where things lie in a ring's control memory: shm/layout.hpp
+
+
+def scribble(path: str) -> None:
+    """Attach as a reader, and spoil what there is to spoil: readers share the slots' words and tags. Pixels and sizes stay as they
+    are."""
+    answer, fds = knock(path, ATTACH.pack(MAGIC, VERSION, DETECTOR))
+    pixels, control = fds
+    try:
+        assert answer.startswith(MAGIC)
+        with pytest.raises(PermissionError):
+            mmap.mmap(pixels, mmap.PAGESIZE)
+        for fd in fds:
+            with pytest.raises(OSError, match=r"not permitted|Invalid argument|Permission denied"):
+                os.truncate(fd, 0)
+        with mmap.mmap(control, 0) as memory:
+            for slot in range(SLOTS):
+                record = RECORDS + RECORD_BYTES * slot
+                if slot % 2:
+                    memory[record + TAG] |= 1  # somebody writes this tag, and never comes to an end
+                else:
+                    memory[record + SIZE : record + SIZE + 8] = b"\xff" * 8  # a picture that fits into no slot
+    finally:
+        os.close(pixels)
+        os.close(control)
+
+
+def test_a_scribbler_in_the_memory_of_a_ring_costs_no_frame_its_boxes(house: House) -> None:
+    """What the slot table says of a picture makes no sense any more: the frame is decoded again."""
+    slow_down(house)
+    fill(house, FEW)
+    at = ("--log", house.log, "--model", write_model(house.path), "--slots", str(SLOTS))
+    with running(house, "detect", at=at):
+        until(lambda: house.events() > 3 and _core.look_at_ring(ring_of(house)).ready >= SLOTS, "pictures that wait")
+        scribble(ring_of(house))
+        until(lambda: house.events() == len(FEW) * 40, "all events")
+    check_ledger(house.log, expected(FEW))
+    with framehop.open_log(house.log, create=False) as log, log.events() as events:
+        assert {record.event.outcome for record in events} == {"detected"}
 
 
 # ---------------------------------------------------------------- strangers
@@ -141,10 +203,10 @@ def test_claims_and_noise_of_strangers_cost_no_frame_its_event(house: House, lin
     run = house.start("run", *SMALL, "--log", house.log, "--rate", "16", *words)
     until(lambda: house.events() > 3, "first events")
     [hop] = house.runtime.glob("framehop-*/hop-0-*.sock")
-    [ring] = house.runtime.glob("framehop-*/ring-*.sock")
     address = f"{'shm' if link == 'shm' else 'ipc'}://{hop}"
+    ring = ring_of(house)
     noise(hop, link)
-    assert claim(address, str(ring), _core.look_at_ring(str(ring)).ring_id)["stale"] > 0
+    assert claim(address, ring, _core.look_at_ring(ring).ring_id)["stale"] > 0
     assert set(claim(address, "/somebody/elses/ring", 7)) == {"stale"}
     noise(hop, link)
     assert house.events() < len(SMALL) * COUNT, "the strangers came after the work"
