@@ -9,11 +9,13 @@ import os
 import pickle
 import random
 import socket
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import psutil
 import pytest
 
@@ -22,6 +24,7 @@ from framehop import _core
 from framehop._core import HopClient, SlotRef
 from framehop.errors import ProcessError
 from framehop.pipeline.control_plane import PublishedPipeline, ask_status
+from framehop.pipeline.stream import PushedStream
 from tests.core.hop_peers import Ref
 from tests.core.test_ring_faults import ATTACH, DETECTOR, MAGIC, VERSION, knock
 from tests.system.asked import running
@@ -31,7 +34,7 @@ from tests.waiting import until
 
 WIDTH, HEIGHT = 1280, 720
 SLOTS = 6
-COUNT = 80
+COUNT = 60
 LARGE = [f"cam-{i}=testsrc:?size={WIDTH}x{HEIGHT}&count={COUNT}" for i in range(2)]
 
 # Found by every Python process that has its directory in PYTHONPATH: a detector takes its time for each answer.
@@ -108,7 +111,7 @@ def test_a_slow_detector_holds_up_the_reading_of_the_log_and_fills_no_memory(hou
         until(lambda: seen.look() > total * 3 // 4, "most events")
         until(lambda: house.events() == total, "all events")
     assert len(seen.ahead) > 3, "hardly anything was seen"
-    assert max(seen.ahead) < total // 2, f"frames were read for which there was no slot: {seen.ahead}"
+    assert max(seen.ahead) < 5 * SLOTS, f"frames were read for which there was no slot: {seen.ahead}"
     grown = max(seen.memory) - seen.memory[0]
     assert grown < 12 * WIDTH * HEIGHT * 3, f"the worker's memory grew by {grown} bytes"  # of the frames that came
     check_ledger(house.log, expected(LARGE))
@@ -161,7 +164,6 @@ def test_a_scribbler_in_the_memory_of_a_ring_costs_no_frame_its_boxes(house: Hou
 
 # ---------------------------------------------------------------- strangers
 
-SMALL = [f"cam-{i}=testsrc:?size=320x240&count={COUNT}" for i in range(2)]
 GARBAGE = [b"", b"\xff" * 64, bytes(range(256)) * 64, pickle.dumps(GeneratorExit)]
 
 
@@ -194,26 +196,43 @@ def claim(address: str, ring_path: str, ring_id: int) -> Counter[str]:
     return answers
 
 
+class Camera:
+    """Pictures of the test's own."""
+
+    def __init__(self, gate: PushedStream) -> None:
+        self._gate = gate
+        self.crcs: list[int] = []
+
+    def push(self, count: int) -> None:
+        for _ in range(count):
+            picture = np.full((240, 320, 3), len(self.crcs), np.uint8)
+            jpeg = framehop.encode_jpeg(picture)
+            self._gate.push(jpeg, timeout_s=60)
+            self.crcs.append(zlib.crc32(jpeg))
+
+
 @pytest.mark.parametrize("link", ["shm", "zmq"])
 def test_claims_and_noise_of_strangers_cost_no_frame_its_event(house: House, link: str) -> None:
     """Descriptors that are doubled, out of order, stale or of somebody else's picture are only claims: the slot table decides."""
     (house.path / "framehop.yaml").write_text(f"detect:\n  hop: {link}\n")
-    report = house.path / "report.json"
-    words = ("--config", "framehop.yaml", "--model", write_model(house.path), "--report", report)
-    run = house.start("run", *SMALL, "--log", house.log, "--rate", "16", *words)
-    until(lambda: house.events() > 3, "first events")
-    [hop] = house.runtime.glob("framehop-*/hop-0-*.sock")
-    address = f"{'shm' if link == 'shm' else 'ipc'}://{hop}"
-    ring = ring_of(house)
-    noise(hop, link)
-    assert claim(address, ring, _core.look_at_ring(ring).ring_id)["stale"] > 0
-    assert set(claim(address, "/somebody/elses/ring", 7)) == {"stale"}
-    noise(hop, link)
-    assert house.events() < len(SMALL) * COUNT, "the strangers came after the work"
-    _, stderr = run.communicate(timeout=120)
-    assert run.returncode == 0, stderr.decode()
-    assert b"Traceback" not in stderr, stderr.decode()
-    assert json.loads(report.read_text())["incidents"] == []
-    check_ledger(house.log, expected(SMALL))
+    at = ("--log", house.log, "--config", "framehop.yaml", "--model", write_model(house.path), "--slots", str(SLOTS))
+    with framehop.stream("gate", log=house.log) as gate, running(house, "detect", at=at) as detect:
+        camera = Camera(gate)
+        camera.push(20)
+        until(lambda: house.events() > 3, "first events")
+        [hop] = house.runtime.glob("framehop-*/hop-0-*.sock")
+        address = f"{'shm' if link == 'shm' else 'ipc'}://{hop}"
+        ring = ring_of(house)
+        noise(hop, link)
+        camera.push(20)
+        assert claim(address, ring, _core.look_at_ring(ring).ring_id)["stale"] > 0
+        camera.push(20)
+        assert set(claim(address, "/somebody/elses/ring", 7)) == {"stale"}
+        noise(hop, link)
+        camera.push(20)
+        until(lambda: house.events() == len(camera.crcs), "all events")
+        until(lambda: ask_status(detect.found).counters.events == len(camera.crcs), "the counters of all events")
+        assert ask_status(detect.found).counters.restarts == 0
+    check_ledger(house.log, {"gate": camera.crcs})
     told = audit(house)
     assert (told["missing"], told["duplicates"]) == (0, 0)
