@@ -24,6 +24,7 @@ from tests.tiny_model import write_model
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
+CPP_TAP = ROOT / "build" / "release" / "cpp" / "tests" / "package" / "example" / "framehop_tap"
 SOURCES = ("gate=testsrc:?size=320x240&rate=20", "yard=testsrc:?size=320x240&rate=20")
 SEEN = (30, 40, 3)  # the tiny model needs no more pixels, so they are decoded at an eighth
 
@@ -113,6 +114,14 @@ def test_the_examples(house: House, running: subprocess.Popen[bytes]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(rf"(gate #\d+: {re.escape(str(SEEN))}, .+\n){{2}}", done.stdout), done.stdout
+
+
+@pytest.mark.skipif(not CPP_TAP.exists(), reason="scripts/test builds the example with the C++ tests of all else")
+def test_the_example_in_cpp(house: House, running: subprocess.Popen[bytes]) -> None:
+    [ring] = house.runtime.glob("framehop-*/ring-*.sock")
+    done = subprocess.run([CPP_TAP, ring, "gate", "2"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"(gate #\d+: 40 x 30, brightness \d+\n){2}", done.stdout), done.stdout
 
 
 # ---------------------------------------------------------------- to other hosts
