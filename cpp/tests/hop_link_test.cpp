@@ -9,7 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "framehop/base/unique_fd.hpp"
@@ -228,6 +230,40 @@ TEST(ShmLink, strangers_beyond_the_last_descriptor_end_nobody) {
     int status = -1;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
+    std::filesystem::remove_all(directory);
+}
+
+// Connections of introduced workers, each with the same memory and bell; the server looks after each. Returns those
+// that it keeps.
+std::vector<UniqueFd> introduce_many(ServerLink& server, const std::string& path, int count) {
+    const UniqueFd memory = make_channel_memory();
+    const UniqueFd bell = make_bell();
+    const std::array fds{memory.get(), bell.get()};
+    std::vector<UniqueFd> kept;
+    std::vector<int> none;
+    for (int i = 0; i < count; ++i) {
+        UniqueFd worker = shm::connect_to(path);
+        Handshake word;
+        EXPECT_TRUE(shm::try_send(worker.get(), std::as_bytes(std::span(&word, 1)), fds));
+        std::optional<shm::Received> answer;
+        const auto end = std::chrono::steady_clock::now() + kLinkPatience;
+        while (!answer && std::chrono::steady_clock::now() < end) {
+            (void)server.wait(5ms, {}, none);
+            answer = shm::try_receive(worker.get(), std::as_writable_bytes(std::span(&word, 1)));
+        }
+        if (answer && answer->bytes == sizeof word) kept.push_back(std::move(worker));
+    }
+    return kept;
+}
+
+TEST(ShmLink, no_more_than_128_workers_are_kept_at_a_time) {
+    std::string directory = testing::TempDir() + "framehop-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    const auto server = bind_link("shm://" + directory + "/hop");
+    std::vector<UniqueFd> kept = introduce_many(*server, directory + "/hop", 132);
+    EXPECT_EQ(kept.size(), 128U);
+    kept.resize(126);
+    EXPECT_EQ(introduce_many(*server, directory + "/hop", 4).size(), 2U);
     std::filesystem::remove_all(directory);
 }
 
