@@ -10,11 +10,29 @@ from typing import Final
 
 import zmq
 
+from framehop.errors import SystemCallError
+
 COOKIE_BYTES: Final = 8
 CLOSE_MS: Final = 10_000
 _SO_COOKIE = 57  # a number that the kernel gives to one socket only
 # The first part of an event: its kind and its value. pyzmq's own function for it brings all of asyncio and ssl along.
 _EVENT = struct.Struct("=Hi")
+
+
+def need_descriptors(count: int, what: str) -> None:
+    """Raise SystemCallError when fewer file descriptors are left than `what` needs: libzmq aborts a process that has none left."""
+    held: list[int] = []
+    try:
+        while len(held) < count:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        raise SystemCallError(
+            f"{what} needs {count} file descriptors, and only {len(held)} are left: {error.strerror}; raise the limit with "
+            "`ulimit -n`, or close some"
+        ) from error
+    finally:
+        for fd in held:
+            os.close(fd)
 
 
 class SocketEvents:

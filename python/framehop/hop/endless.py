@@ -22,7 +22,7 @@ _BYTES_RECEIVED = struct.Struct("=128xQ")  # tcpi_bytes_received in the kernel's
 class SenderBound:
     """Watches the connection of one connecting socket. Use it from the socket's thread, and close it after the socket.
 
-    The count is TCP's: over ipc:// there is none, and nothing is ended."""
+    The count is that of TCP in Linux: over ipc://, and elsewhere, there is none, and nothing is ended."""
 
     def __init__(
         self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes], address: str, most: int
@@ -92,7 +92,10 @@ def _peer_port(connection: sockets.socket) -> str:
 
 
 def _received(connection: sockets.socket) -> int:
-    """Return how many bytes have come by a connection; 0 where nobody counts them. An older kernel says less of it."""
+    """Return how many bytes have come by a connection; 0 where nobody counts them. An older kernel says less of it, and others than
+    Linux nothing."""
+    if not hasattr(sockets, "TCP_INFO"):
+        return 0
     try:
         info = connection.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, _TCP_INFO_BYTES)
     except OSError:

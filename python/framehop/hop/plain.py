@@ -11,6 +11,7 @@ import zmq
 
 from framehop.errors import BadMessageError, ClosedError, InvalidArgumentError, RefusedError
 from framehop.hop import messages, pixels
+from framehop.hop.connections import need_descriptors
 from framehop.hop.endless import LOOK_S, SenderBound
 from framehop.hop.messages import Delivery, Header
 
@@ -24,6 +25,7 @@ WANT_EVERY_S = 1.0
 TRY_AGAIN_S = 0.05
 CONNECT_ANEW_S = 6.0  # libzmq gives up for good when the sender refuses a key; longer than a handshake may take
 FRAME_PARTS = 3
+DESCRIPTORS = 24  # of a context, its sockets and a connection, and some to spare
 HANDSHAKE = 1024  # bytes that encryption needs beside a message
 BESIDES = 64 << 20  # bytes that a sender may send beside frames: weeks of heartbeats while there is nothing to see
 
@@ -62,8 +64,9 @@ class PlainReceiver:
     """Receives frames as framehop.FrameReceiver does, and connects again whenever the sender was away. Use from one thread.
 
     `address`: tcp://HOST:PORT, or ipc://PATH. `keys`: needed for tcp://, unless `insecure`, which shows the pictures to everybody
-    on that network. Raises RefusedError without either. `max_bytes`: of one picture; a larger one ends the connection, as does a
-    sender that sends more than there is credit for without ending a message.
+    on that network. `max_bytes`: of one picture; a larger one ends the connection, as does a sender that sends more than there is
+    credit for without ending a message. Raises RefusedError for tcp:// without keys, and SystemCallError when too few file
+    descriptors are left.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class PlainReceiver:
         self._last_sent_s = time.monotonic()  # a want, or when the connection was made anew since
         self._unfinished = False
         self._want()  # refuses what cannot be asked for
+        need_descriptors(DESCRIPTORS, "a receiver of frames")
         self._context = zmq.Context()
         try:
             self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
