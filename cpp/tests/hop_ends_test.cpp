@@ -172,6 +172,28 @@ TEST_F(Hop, who_ignores_its_credits_is_disconnected_and_fills_nothing) {
     EXPECT_FALSE(client.lost());
 }
 
+TEST_F(Hop, who_ignores_its_credits_over_shared_memory_is_disconnected_and_fills_nothing) {
+    const std::string place = "shm://" + path;
+    HopServer server(place, 3);
+    HopClient client(place, "/ring", kRing);
+    greet(server, client);
+    const auto greedy = connect_link(place);
+    for (int i = 0; i < 1000; ++i) ASSERT_EQ(greedy->try_send(claims(server, 1)), Sent::yes);
+    std::vector<int> none;
+    run(&server, &client, [&] {
+        (void)greedy->wait(1ms, {}, none);
+        return greedy->connection() == Connection::lost;
+    });
+    EXPECT_GT(server.malformed(), 0U);
+    auto one = pictures(1);
+    ASSERT_TRUE(client.try_send(one));
+    run(&server, nullptr, [&] { return seen.requests.size() >= 4; });
+    ASSERT_EQ(seen.requests.size(), 4U) << "three of the greedy one, one of the other";
+    EXPECT_TRUE(server.try_reply(seen.requests[3], {}, {}, ""));
+    run(&server, &client, [&] { return answers.replies.size() == 1; });
+    EXPECT_FALSE(client.lost());
+}
+
 TEST_F(Hop, answers_give_the_credits_back) {
     HopServer server(address, 2);
     RawSocket worker(ZMQ_DEALER, address, false);

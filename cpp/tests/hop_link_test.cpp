@@ -9,7 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "framehop/base/unique_fd.hpp"
@@ -140,13 +142,13 @@ TEST(ShmLink, a_bell_that_could_block_is_none) {
     EXPECT_FALSE(is_bell(-1));
 }
 
-// Whether both waits say that no descriptor is left: there is one for the socket, and none for the memory.
-int failures_without_descriptors(ClientLink& client) {
+// Whether both waits say that too few descriptors are left: `spare` of those for socket, memory and process.
+int failures_without_descriptors(ClientLink& client, rlim_t spare) {
     rlimit before{};
     ::getrlimit(RLIMIT_NOFILE, &before);
     const int lowest = ::dup(0);
     ::close(lowest);
-    const rlimit low{.rlim_cur = static_cast<rlim_t>(lowest) + 1, .rlim_max = before.rlim_max};
+    const rlimit low{.rlim_cur = static_cast<rlim_t>(lowest) + spare, .rlim_max = before.rlim_max};
     int failures = ::setrlimit(RLIMIT_NOFILE, &low) == 0 ? 0 : 1;
     for (int i = 0; i < 2; ++i) {
         std::vector<int> none;
@@ -165,7 +167,8 @@ int failures_of_a_client_that_ran_out_half_way(const std::string& address) {
     ::alarm(60);
     const auto server = bind_link(address);
     const auto client = connect_link(address);
-    int failures = failures_without_descriptors(*client);
+    int failures = 0;
+    for (const rlim_t spare : {0U, 1U, 2U}) failures += failures_without_descriptors(*client, spare);
     failures += client->try_send(numbered(7)) != Sent::yes;
     std::vector<int> none;
     Message message;
@@ -224,6 +227,40 @@ TEST(ShmLink, strangers_beyond_the_last_descriptor_end_nobody) {
     int status = -1;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
+    std::filesystem::remove_all(directory);
+}
+
+// Connections of introduced workers, each with the same memory and bell; the server looks after each. Returns those
+// that it keeps.
+std::vector<UniqueFd> introduce_many(ServerLink& server, const std::string& path, int count) {
+    const UniqueFd memory = make_channel_memory();
+    const UniqueFd bell = make_bell();
+    const std::array fds{memory.get(), bell.get()};
+    std::vector<UniqueFd> kept;
+    std::vector<int> none;
+    for (int i = 0; i < count; ++i) {
+        UniqueFd worker = shm::connect_to(path);
+        Handshake word;
+        EXPECT_TRUE(shm::try_send(worker.get(), std::as_bytes(std::span(&word, 1)), fds));
+        std::optional<shm::Received> answer;
+        const auto end = std::chrono::steady_clock::now() + kLinkPatience;
+        while (!answer && std::chrono::steady_clock::now() < end) {
+            (void)server.wait(5ms, {}, none);
+            answer = shm::try_receive(worker.get(), std::as_writable_bytes(std::span(&word, 1)));
+        }
+        if (answer && answer->bytes == sizeof word) kept.push_back(std::move(worker));
+    }
+    return kept;
+}
+
+TEST(ShmLink, no_more_than_128_workers_are_kept_at_a_time) {
+    std::string directory = testing::TempDir() + "framehop-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    const auto server = bind_link("shm://" + directory + "/hop");
+    std::vector<UniqueFd> kept = introduce_many(*server, directory + "/hop", 132);
+    EXPECT_EQ(kept.size(), 128U);
+    kept.resize(126);
+    EXPECT_EQ(introduce_many(*server, directory + "/hop", 4).size(), 2U);
     std::filesystem::remove_all(directory);
 }
 

@@ -241,5 +241,38 @@ TEST_F(DepartureTest, an_attachment_without_a_descriptor_left_names_the_limit) {
     EXPECT_TRUE(until([&] { return host.holders().empty(); }));
 }
 
+// The door's socket, the two memories, the pixels once more to be read only, and what ends the thread.
+constexpr int kOfAHost = 5;
+
+// Whether a host with `spare` descriptors is refused, and says why.
+bool is_refused_with(int spare, const std::string& path) {
+    rlimit limit{.rlim_cur = 64, .rlim_max = 64};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    std::vector<UniqueFd> all;
+    for (UniqueFd fd(::dup(0)); fd; fd = UniqueFd(::dup(0))) all.push_back(std::move(fd));
+    for (int i = 0; i < spare; ++i) all.pop_back();
+    try {
+        const RingHost host(path, plan_geometry(2, 4096, 0));
+        return false;
+    } catch (const Error& error) {
+        return error.code() == Errc::system && std::string(error.what()).find("ulimit -n") != std::string::npos;
+    }
+}
+
+TEST(RingHost, without_descriptors_is_refused_and_names_the_limit) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "UBSan needs a descriptor of its own to look at the type of an exception";
+#endif
+    const PrivateDirectory directory;
+    for (int spare = 0; spare < kOfAHost; ++spare) {
+        OtherProcess host([&](const OtherProcess::Ready& ready) {
+            ready();
+            ::_exit(is_refused_with(spare, directory.socket()) ? 0 : 1);
+        });
+        EXPECT_EQ(host.wait(), 0) << spare << " descriptors were left";
+        EXPECT_FALSE(std::filesystem::exists(directory.socket()));
+    }
+}
+
 }  // namespace
 }  // namespace framehop::shm

@@ -43,19 +43,23 @@ assert readable([2000], 30.0) == {2000}, "a hang-up, too"
 
 NONE_LEFT = """
 import os, resource, sys
-from framehop._core import HopClient, HopServer, RingReader
+from framehop._core import FrameReceiver, FrameSender, HopClient, HopServer, RingReader
 from framehop.errors import SystemCallError
+from framehop.hop.plain import PlainReceiver
 highest = os.dup(0)
 os.close(highest)
 resource.setrlimit(resource.RLIMIT_NOFILE, (highest + int(sys.argv[2]), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 for make in (
     lambda: HopServer(f"ipc://{sys.argv[1]}/hop"),
     lambda: HopClient(f"ipc://{sys.argv[1]}/hop", ring_path="/r", ring_id=1),
+    lambda: FrameSender("tcp://127.0.0.1:0", insecure=True),
+    lambda: FrameReceiver("tcp://127.0.0.1:9", insecure=True),
+    lambda: PlainReceiver("tcp://127.0.0.1:9", insecure=True),
 ):
     try:
         make()
     except SystemCallError as error:
-        assert "RLIMIT_NOFILE" in str(error), error
+        assert "ulimit -n" in str(error), error
     else:
         raise AssertionError("it was made")
 """

@@ -14,7 +14,8 @@ import pytest
 
 from framehop._core import FrameReceiver, FrameSender, FrameTag
 from framehop.cli.live import FrameLine, show
-from framehop.hop import messages
+from framehop.hop import messages, plain
+from framehop.hop.plain import PlainReceiver
 from framehop.types import DetectedObject
 from tests import zmtp
 from tests.waiting import until
@@ -112,6 +113,38 @@ def test_a_sender_without_end_costs_a_receiver_no_more_than_its_pictures() -> No
             until(cut_off, "the end of its connection")
             endless.join(60)
     assert 0 < endless.sent < PLENTY
+
+
+def test_a_sender_without_end_costs_a_plain_receiver_no_more_either() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endless = Endless(lambda: zmtp.accept(listener))
+        endless.start()
+        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        with PlainReceiver(address, insecure=True, max_bytes=1 << 20) as receiver:
+            until(lambda: receiver.receive(0.01) is None and receiver.malformed == 1, "the end of its connection")
+            endless.join(60)
+    assert 0 < endless.sent < PLENTY
+
+
+def test_a_sender_whose_messages_end_may_send_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The count begins anew with each message: far more comes here than may come without one."""
+    monkeypatch.setattr(plain, "BESIDES", 1 << 20)
+    with (
+        FrameSender(ANY_PORT, insecure=True) as sender,
+        PlainReceiver(sender.address, insecure=True, max_bytes=1 << 20) as receiver,
+    ):
+        until(lambda: sender.poll(0.01) and receiver.receive(0.01) is None and receiver.session, "a welcome")
+        session = receiver.session
+        for seq in range(20):
+            sender.send_jpeg(bytes(1 << 20), tag=FrameTag("gate", 1, seq), width=8, height=8)
+
+            def arrived(seq: int = seq) -> bool:
+                sender.poll(0.01)
+                frame = receiver.receive(0.01)
+                return frame is not None and frame.header.seq == seq
+
+            until(arrived, "a frame")
+        assert (receiver.session, receiver.malformed) == (session, 0)
 
 
 def strangers(address: str, count: int) -> contextlib.ExitStack:

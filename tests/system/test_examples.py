@@ -236,6 +236,11 @@ def test_the_python_of_the_page_on_rings(house: House) -> None:
     assert python(house, "-c", in_planes) == "nv12 (480, 640) (240, 320, 2) 16\n"
 
 
+def test_the_python_of_the_page_on_the_hop(house: House) -> None:
+    [code] = snippets("docs/hop.md")
+    assert python(house, "-c", code) == "ok [(0.0, 0.0, 640.0, 480.0)] 0.2\n"
+
+
 def test_the_python_of_the_page_on_the_log(house: House) -> None:
     [code] = snippets("docs/log.md")
     done = house.framehop("run", SHAPES, "--log", house.path / "framehop-data", "--rate", "max")

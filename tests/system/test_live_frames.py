@@ -24,6 +24,7 @@ from tests.tiny_model import write_model
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES_IN_CPP = ROOT / "build" / "release" / "cpp" / "tests" / "package" / "example"
 SOURCES = ("gate=testsrc:?size=320x240&rate=20", "yard=testsrc:?size=320x240&rate=20")
 SEEN = (30, 40, 3)  # the tiny model needs no more pixels, so they are decoded at an eighth
 
@@ -113,6 +114,34 @@ def test_the_examples(house: House, running: subprocess.Popen[bytes]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(rf"(gate #\d+: {re.escape(str(SEEN))}, .+\n){{2}}", done.stdout), done.stdout
+
+
+def example_in_cpp(name: str, *args: str | Path) -> str:
+    """Run one that scripts/test has built with the C++ tests of all else; returns what it prints."""
+    program = EXAMPLES_IN_CPP / name
+    if not program.exists():
+        pytest.skip(f"{program} is not built: scripts/test does it")
+    done = subprocess.run([program, *args], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_tap_in_cpp(house: House, running: subprocess.Popen[bytes]) -> None:
+    [ring] = house.runtime.glob("framehop-*/ring-*.sock")
+    printed = example_in_cpp("framehop_tap", ring, "gate", "2")
+    assert re.fullmatch(r"(gate #\d+: 40 x 30, brightness \d+\n){2}", printed), printed
+
+
+def test_the_receiver_in_cpp(house: House, running: subprocess.Popen[bytes]) -> None:
+    """It has what was found, too."""
+    with serving(house, "--listen", "127.0.0.1:0", "--insecure", "--raw") as (_, address):
+        lines = example_in_cpp("framehop_watch", f"tcp://{address}", "2").splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        head, _, event = line.partition(", ")
+        told = json.loads(event)
+        assert head == f"{told['stream']} #{told['seq']}: 40 x 30"
+        assert told["outcome"] == "detected"
 
 
 # ---------------------------------------------------------------- to other hosts

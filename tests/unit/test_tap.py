@@ -7,6 +7,7 @@ import signal
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from framehop.pipeline.notices import Known, Shown, encode_notice, notices_path,
 from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.tap import LiveFrame, Tap, attach
-from framehop.pipeline.worker.notice_board import NoticeBoard
+from framehop.pipeline.worker.notice_board import AT_ONCE, NoticeBoard
 from tests.frames import record_of
 from tests.logs import make_event
 from tests.tap_worker import HEIGHT, QUOTA, SLOTS, WIDTH, TapWorker
@@ -284,6 +285,30 @@ def test_garbage_among_the_notices_is_only_counted(worker: TapWorker, tap: Tap) 
     worker.board._socket.send_multipart([b"gate\0"])
     live_frame(worker, tap, 1)
     assert tap.missed == 2
+
+
+class Insatiable:
+    """A tap that subscribes without end, as the board's socket shows it."""
+
+    heard = 0
+
+    def getsockopt(self, _option: int) -> int:
+        return zmq.POLLIN
+
+    def recv(self, _flags: int) -> bytes:
+        self.heard += 1
+        assert self.heard < 100_000, "a look without an end"
+        return b"\x01%d\0" % self.heard
+
+
+def test_a_tap_that_subscribes_without_end_holds_up_no_batch(
+    worker: TapWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insatiable = Insatiable()
+    monkeypatch.setattr(worker.board, "_guests", None)
+    worker.board._look(cast("zmq.Socket[bytes]", insatiable))
+    worker.board._look(cast("zmq.Socket[bytes]", insatiable))
+    assert insatiable.heard == len(worker.board._listeners) == 2 * AT_ONCE
 
 
 def test_a_board_that_cannot_be_bound_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

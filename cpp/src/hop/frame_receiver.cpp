@@ -16,6 +16,8 @@ constexpr std::chrono::seconds kWantEvery{1};
 // A connection is made anew after so long without one: libzmq gives up for good when the other end refuses a key, has
 // none, or sends what is too large. Longer than a handshake may take (ZMQ_HANDSHAKE_IVL).
 constexpr std::chrono::seconds kConnectAnew{6};
+// What a sender sends without end must not come for longer without a look.
+constexpr std::chrono::milliseconds kLook{100};
 constexpr std::size_t kFrameParts = 3;
 // What a sender may send beside frames: weeks of heartbeats while there is nothing to see.
 constexpr std::uint64_t kBesides = std::uint64_t{64} << 20;
@@ -64,7 +66,7 @@ class FrameReceiver::Impl {
             if (came || !events.notes.empty() || !events.readable_fds.empty()) return true;
             const auto now = Clock::now();
             if (now >= deadline) return false;
-            const auto until = std::max(std::min(deadline, next_want_), now);
+            const auto until = std::max(std::min({deadline, next_want_, now + kLook}), now);
             static_cast<void>(socket_.wait(until - now, wake_fds, events.readable_fds));
         }
     }

@@ -16,6 +16,8 @@ constexpr std::chrono::milliseconds kTryAgain{20};
 // After somebody was there and is no server of ours, perhaps for good: each introduction takes and clears the memory.
 constexpr std::chrono::milliseconds kAfterRefusal{500};
 constexpr std::size_t kDescriptors = 9;  // two bells, epoll, socket, memory, process, and some to spare
+// The socket, the memory, the server's process; its bell comes when the memory's descriptor is closed.
+constexpr std::size_t kForIntroduction = 3;
 
 // Looks ahead, as a client without descriptors would only find nobody, for ever.
 UniqueFd first_bell() {
@@ -54,6 +56,7 @@ void ShmClientLink::advance() {
 // leaves no connection without a channel behind, so that the next step begins anew.
 void ShmClientLink::introduce() {
     next_try_ = Clock::now() + kTryAgain;
+    need_descriptors(kForIntroduction, "the way to a detector");
     UniqueFd socket;
     try {
         socket = shm::connect_to(path_);

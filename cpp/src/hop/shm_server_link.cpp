@@ -16,6 +16,8 @@ namespace framehop::hop {
 namespace {
 
 constexpr std::size_t kMostStrangers = 16;
+// As many as over ZeroMQ: each takes three descriptors and 32 MiB of addresses.
+constexpr std::size_t kMostWorkers = 128;
 constexpr std::chrono::milliseconds kShutFor{200};
 
 bool introduces(const shm::Received& received, const Handshake& said) noexcept {
@@ -93,6 +95,7 @@ void ShmServerLink::hear_strangers() {
 }
 
 void ShmServerLink::admit(Watched socket, shm::Received& request) {
+    if (workers_.size() >= kMostWorkers) return;  // its connection ends, and it may try again
     const auto peer = shm::peer_of(socket.get());
     if (!peer || peer->uid != ::geteuid()) return;
     UniqueFd pidfd = shm::peer_pidfd(socket.get(), peer->pid);

@@ -12,6 +12,7 @@
 #include <span>
 #include <system_error>
 
+#include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/shm/available_memory.hpp"
 #include "framehop/shm/look.hpp"
@@ -33,6 +34,7 @@ SegmentFds make_segment(const Geometry& geometry, const std::string& path) {
 
 UniqueFd make_stop() {
     UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!fd && is_out_of_descriptors(errno)) throw_no_descriptor("a ring host");
     if (!fd) throw_errno("eventfd");
     return fd;
 }

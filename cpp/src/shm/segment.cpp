@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
+#include "framehop/base/descriptors.hpp"
 #include "framehop/base/error.hpp"
 #include "framehop/shm/memory_file.hpp"
 
@@ -55,6 +57,7 @@ SegmentFds create_segment(const Geometry& geometry, std::uint64_t ring_id, const
 UniqueFd reopen_read_only(int fd) {
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
     UniqueFd reopened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!reopened && is_out_of_descriptors(errno)) throw_no_descriptor(kPixels);
     if (!reopened) throw_errno("open " + path);
     return reopened;
 }

@@ -99,6 +99,43 @@ def simplejpeg() -> Way:
     return Way(near=near)
 
 
+def opencv() -> Way:
+    """Return OpenCV's decoder into memory that it is given. It decodes to BGR, its own order."""
+
+    @contextmanager
+    def near(_place: Path) -> Iterator[Trips]:
+        library = importlib.import_module("cv2")
+        library.setNumThreads(1)
+        source, pixels = np.frombuffer(jpeg(), np.uint8), np.empty((HEIGHT, WIDTH, 3), np.uint8)
+
+        def trip() -> None:
+            library.imdecode(source, library.IMREAD_COLOR, pixels)
+
+        trip()
+        _check(pixels[..., ::-1])
+        yield timed(trip)
+
+    return Way(near=near)
+
+
+def imagecodecs() -> Way:
+    """Return imagecodecs' decoder, which is libjpeg-turbo, into memory that it is given."""
+
+    @contextmanager
+    def near(_place: Path) -> Iterator[Trips]:
+        library = importlib.import_module("imagecodecs")
+        source, pixels = jpeg(), np.empty((HEIGHT, WIDTH, 3), np.uint8)
+
+        def trip() -> None:
+            library.jpeg8_decode(source, out=pixels)
+
+        trip()
+        _check(pixels)
+        yield timed(trip)
+
+    return Way(near=near)
+
+
 def _check(pixels: NDArray[np.uint8]) -> None:
     """Compare with framehop's pixels: decoders may round, but must show the same picture."""
     difference = np.abs(pixels.astype(np.int16) - _core.decode_jpeg(jpeg()).astype(np.int16)).mean()

@@ -23,7 +23,7 @@ from framehop.config import make_runtime_dir
 from framehop.errors import ProcessError
 
 RUN_S = 120.0
-_PACKAGES = ("numpy", "pyzmq", "iceoryx2", "imagezmq", "simplejpeg")
+_PACKAGES = ("numpy", "pyzmq", "iceoryx2", "imagezmq", "simplejpeg", "opencv-python-headless", "imagecodecs")
 
 
 def measure(rounds: int, say: Callable[[str], None], *, share: float = 1.0) -> Result:

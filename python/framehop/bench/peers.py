@@ -18,7 +18,14 @@ from framehop.bench.pictures import HEIGHT, SIZE, WIDTH, picture
 from framehop.bench.trips import PATIENCE_S, Answers, Trips, Way, repeated, timed, until
 from framehop.errors import ProcessError
 
-NEEDED = {"iceoryx2": ("iceoryx2",), "imagezmq": ("imagezmq", "cv2"), "simplejpeg": ("simplejpeg",)}
+OPENCV = "opencv-python-headless"
+NEEDED = {
+    "iceoryx2": ("iceoryx2",),
+    "imagezmq": ("imagezmq", "cv2"),
+    "simplejpeg": ("simplejpeg",),
+    OPENCV: ("cv2",),
+    "imagecodecs": ("imagecodecs",),
+}
 """The modules that a peer needs, by its name on PyPI."""
 
 

@@ -97,7 +97,13 @@ WORKS: Mapping[str, Work] = {
         count=50,
         ours=(SLOTS,),
         limit=TURBOJPEG,
-        ways={SLOTS: decoding.into_slots, TURBOJPEG: decoding.turbojpeg, "simplejpeg": decoding.simplejpeg},
+        ways={
+            SLOTS: decoding.into_slots,
+            TURBOJPEG: decoding.turbojpeg,
+            "simplejpeg": decoding.simplejpeg,
+            peers.OPENCV: decoding.opencv,
+            "imagecodecs": decoding.imagecodecs,
+        },
     ),
 }
 
@@ -105,7 +111,7 @@ WORKS: Mapping[str, Work] = {
 def missing() -> dict[str, str]:
     """Return what is not measured because it is not installed, with what would install it."""
     found = {
-        peer: f"pip install {' '.join([peer, *(['opencv-python-headless'] if 'cv2' in modules else [])])}"
+        peer: f"pip install {' '.join(dict.fromkeys([peer, *([peers.OPENCV] if 'cv2' in modules else [])]))}"
         for peer, modules in peers.NEEDED.items()
         if not peers.installed(peer)
     }

@@ -11,6 +11,8 @@ import zmq
 
 from framehop.errors import BadMessageError, ClosedError, InvalidArgumentError, RefusedError
 from framehop.hop import messages, pixels
+from framehop.hop.connections import need_descriptors
+from framehop.hop.endless import LOOK_S, SenderBound
 from framehop.hop.messages import FrameDelivery, Header
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ WANT_EVERY_S = 1.0
 TRY_AGAIN_S = 0.05
 CONNECT_ANEW_S = 6.0  # libzmq gives up for good when the sender refuses a key; longer than a handshake may take
 FRAME_PARTS = 3
+DESCRIPTORS = 24  # of a context, its sockets and a connection, and some to spare
 HANDSHAKE = 1024  # bytes that encryption needs beside a message
+BESIDES = 64 << 20  # bytes that a sender may send beside frames: weeks of heartbeats while there is nothing to see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,9 @@ class PlainReceiver:
     """Receives frames as framehop.FrameReceiver does, and connects again whenever the sender was away. Use from one thread.
 
     `address`: tcp://HOST:PORT, or ipc://PATH. `keys`: needed for tcp://, unless `insecure`, which shows the pictures to everybody
-    on that network. Raises RefusedError without either.
+    on that network. `max_bytes`: of one picture; a larger one ends the connection, as does a sender that sends more than there is
+    credit for without ending a message. Raises RefusedError for tcp:// without keys, and SystemCallError when too few file
+    descriptors are left.
     """
 
     def __init__(
@@ -83,13 +89,16 @@ class PlainReceiver:
         self._last_sent_s = time.monotonic()  # a want, or when the connection was made anew since
         self._unfinished = False
         self._want()  # refuses what cannot be asked for
+        need_descriptors(DESCRIPTORS, "a receiver of frames")
         self._context = zmq.Context()
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         try:
+            self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+            most = self._credits * (max_bytes + messages.MAX_NOTE) + BESIDES
+            self._bound = SenderBound(self._context, self._socket, address, most)
             self._set_up(max_bytes, keys)
             self._socket.connect(address)
         except zmq.ZMQError as error:
-            self.close()
+            self._context.destroy(linger=0)
             raise InvalidArgumentError(f"{address} cannot be connected to: {error}") from error
 
     def _set_up(self, max_bytes: int, keys: ReceiverKeys | None) -> None:
@@ -124,11 +133,12 @@ class PlainReceiver:
         deadline_s = time.monotonic() + timeout_s
         while True:
             self._ask()
+            self.malformed += self._bound.look()
             with contextlib.suppress(BadMessageError):
                 if (frame := self._take()) is not None:
                     return frame
                 left_s = min(deadline_s, self._next_want_s) - time.monotonic()
-                self._socket.poll(max(0, int(left_s * 1000) + 1))
+                self._socket.poll(max(0, int(min(left_s, LOOK_S) * 1000) + 1))
             if time.monotonic() >= deadline_s:
                 return self._take_last()
 
@@ -177,6 +187,7 @@ class PlainReceiver:
             parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
+        self._bound.note_message()
         try:
             return self._parsed(parts)
         except BadMessageError:
@@ -209,6 +220,7 @@ class PlainReceiver:
     def close(self) -> None:
         """End the connection. Frames that came stay valid. Closing twice is harmless."""
         self._socket.close()
+        self._bound.close()
         self._context.term()
 
     def __enter__(self) -> Self:

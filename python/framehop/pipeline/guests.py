@@ -4,37 +4,21 @@ last descriptor. A directory of mode 0700 keeps other users away, but not a prog
 from __future__ import annotations
 
 import logging
-import os
 import socket as sockets
-import struct
 from typing import Self
 
 import zmq
 
 from framehop import _core
 from framehop.errors import SystemCallError
+from framehop.hop.connections import SocketEvents, cookie_of, copy_of
 
 logger = logging.getLogger(__name__)
 
 # libzmq stands still while more of its events wait to be heard than the bounds of both ends allow together, so no more get in
-# unnoticed: its own default, and the one that is set here.
+# unnoticed: its own default, and the one that SocketEvents sets.
 UNHEARD = 1001
-SO_COOKIE = 57  # a number that the kernel gives to one socket only
-COOKIE_BYTES = 8
 AT_ONCE = 16  # that a look hears of: it must return, however fast strangers come
-CLOSE_MS = 10_000
-# The first part of an event: its kind and its value. pyzmq's own function for it brings all of asyncio and ssl along.
-_EVENT = struct.Struct("=Hi")
-
-
-def _copied(fd: int) -> sockets.socket:
-    """Return a socket over a copy of its descriptor. Raises OSError, also for what is no socket any more."""
-    copy = os.dup(fd)
-    try:
-        return sockets.socket(fileno=copy)
-    except OSError:
-        os.close(copy)
-        raise
 
 
 class Guests:
@@ -47,12 +31,7 @@ class Guests:
         _core.reserve_descriptors(UNHEARD + most, what)
         self._path, self._most = path, most
         self._here: dict[int, bytes] = {}  # the cookie of each connection, by its descriptor
-        self._place = f"inproc://guests-of-{id(self):x}"
-        self._watched = False
-        self.events: zmq.Socket[bytes] = context.socket(zmq.PAIR)
-        self.events.set(zmq.RCVHWM, 1)
-        self.events.set(zmq.LINGER, 0)
-        self.events.connect(self._place)
+        self._events = SocketEvents(context)
 
     @classmethod
     def where_possible(cls, context: zmq.Context[zmq.Socket[bytes]], path: str, most: int, what: str) -> Guests | None:
@@ -63,24 +42,23 @@ class Guests:
             logger.warning("many connections to %s at a time could end this process: %s", path, error)
             return None
 
+    @property
+    def events(self) -> zmq.Socket[bytes]:
+        """Is readable when there is something to look at."""
+        return self._events.socket
+
     def watch(self, socket: zmq.Socket[bytes]) -> None:
         """Begin with it. Call this before the socket is bound."""
-        socket.monitor(self._place, zmq.EVENT_ACCEPTED | zmq.EVENT_MONITOR_STOPPED)
-        self._watched = True
+        self._events.watch(socket, zmq.EVENT_ACCEPTED)
 
     def look(self) -> None:
         """Take notice of some of those who have come, and end the connections of those who are too many."""
         for _ in range(AT_ONCE):
-            if not self.events.poll(0):
+            event = self._events.try_next()
+            if event is None:
                 return
-            self._hear()
-
-    def _hear(self) -> bool:
-        """Take one event; False for the last one, that libzmq has let go of the socket."""
-        kind, value = _EVENT.unpack(self.events.recv_multipart()[0])
-        if kind == zmq.EVENT_ACCEPTED:
-            self._admit(value)
-        return bool(kind != zmq.EVENT_MONITOR_STOPPED)
+            if event[0] == zmq.EVENT_ACCEPTED:
+                self._admit(event[1])
 
     def _admit(self, fd: int) -> None:
         if len(self._here) >= self._most:
@@ -92,22 +70,19 @@ class Guests:
     def _cookie(self, fd: int, *, end: bool = False) -> bytes:
         """Return the kernel's name of a connection of ours; empty for what is none any more, or has been ended."""
         try:
-            with _copied(fd) as connection:
+            with copy_of(fd) as connection:
                 if connection.getsockname() != self._path:
                     return b""
                 if end:
                     connection.shutdown(sockets.SHUT_RDWR)
                     return b""
-                return connection.getsockopt(sockets.SOL_SOCKET, SO_COOKIE, COOKIE_BYTES)
+                return cookie_of(connection)
         except OSError:
             return b""
 
     def close(self) -> None:
-        """Hear libzmq to its end: an event that nobody takes would hold it up for ever. Closing twice is harmless."""
-        if self._watched and not self.events.closed:
-            while self.events.poll(CLOSE_MS) and self._hear():
-                pass
-        self.events.close()
+        """Closing twice is harmless."""
+        self._events.close()
 
     def __enter__(self) -> Self:
         return self

@@ -84,10 +84,10 @@ inline constexpr std::uint64_t kShmLinkBytes = (std::uint64_t{32} << 20) + 4096;
 
 // Makes the link that `address` names: ipc://PATH is ZeroMQ over a Unix socket, shm://PATH is shared memory, introduced
 // over a Unix socket. Binding needs a directory of mode 0700, and replaces a socket file that a dead predecessor left;
-// closing removes it. libzmq aborts a process that has no descriptor left when a stranger connects: binding ipc://
-// needs more than can come unnoticed, some 1,100, raises the soft limit as far as that takes, and keeps 128 peers at a
-// time. Throws Errc::invalid_argument for any other address, Errc::system, Errc::refused, and for shm:// the errors of
-// shm::Listener.
+// closing removes it. Both keep 128 peers at a time. libzmq aborts a process that has no descriptor left when a
+// stranger connects: binding ipc:// needs more than can come unnoticed, some 1,100, and raises the soft limit as far as
+// that takes. Throws Errc::invalid_argument for any other address, Errc::system, Errc::refused, and for shm:// the
+// errors of shm::Listener.
 [[nodiscard]] std::unique_ptr<ClientLink> connect_link(const std::string& address);
 [[nodiscard]] std::unique_ptr<ServerLink> bind_link(const std::string& address);
 

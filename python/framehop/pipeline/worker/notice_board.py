@@ -23,6 +23,7 @@ DESCRIPTORS = 16  # a context and its sockets
 TAPS = 64  # connected at a time
 KEPT = 256  # notices for each tap
 LARGEST_SUBSCRIPTION = 1 << 10
+AT_ONCE = 256  # subscriptions that a look takes: a batch must not wait for a tap that subscribes without end
 
 
 class NoticeBoard:
@@ -72,10 +73,12 @@ class NoticeBoard:
         return bool(self._listeners) and not self._listeners.isdisjoint((topic_of(""), topic_of(stream)))
 
     def _look(self, socket: zmq.Socket[bytes]) -> None:
-        """Note which streams taps want now; a tap that has died is taken off by libzmq."""
+        """Note which streams taps want now, so many of them at a look; a tap that has died is taken off by libzmq."""
         if self._guests is not None:
             self._guests.look()
-        while int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        for _ in range(AT_ONCE):
+            if not int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+                return
             message = socket.recv(zmq.NOBLOCK)
             if message[:1] == b"\x01":
                 self._listeners.add(message[1:])
