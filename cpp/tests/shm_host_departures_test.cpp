@@ -260,9 +260,6 @@ bool is_refused_with(int spare, const std::string& path) {
 }
 
 TEST(RingHost, without_descriptors_is_refused_and_names_the_limit) {
-#ifdef __SANITIZE_ADDRESS__
-    GTEST_SKIP() << "UBSan needs a descriptor of its own to look at the type of an exception";
-#endif
     const PrivateDirectory directory;
     for (int spare = 0; spare < kOfAHost; ++spare) {
         OtherProcess host([&](const OtherProcess::Ready& ready) {
