@@ -259,7 +259,7 @@ class Ways:
         with self.changed:
             lane.land(seq)
             if lane.place is not None:
-                lane.place = replace(lane.place, offset=outcome.pointer.offset + 1)
+                lane.place = lane.place._replace(offset=outcome.pointer.offset + 1)
             self.changed.notify_all()
 
     def _acknowledge(self, lane: Lane, waiting: Waiting | None, ack: Ack) -> None:

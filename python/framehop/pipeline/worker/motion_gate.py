@@ -38,7 +38,7 @@ class _View:
 
 
 class Decoders(Protocol):
-    """What the gate needs of a DecodeStage."""
+    """The part of a DecodeStage that the gate needs."""
 
     def inter_coded(self, meta: FrameMeta) -> bool: ...
     def glimpse(self, job: DecodeJob) -> Glimpse | None: ...
