@@ -40,8 +40,10 @@ class Wake:
 
     def ring(self) -> None:
         """Make the descriptor readable. After `close` there is nobody to wake, and nothing happens."""
-        with suppress(OSError):
-            os.eventfd_write(self._fd, 1)
+        fd = self._fd
+        if fd >= 0:  # an error otherwise, and none of OSError's
+            with suppress(OSError):
+                os.eventfd_write(fd, 1)
 
     def clear(self) -> None:
         """Make the descriptor unreadable again."""
