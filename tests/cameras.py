@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import itertools
 import signal
 import socket
 import socketserver
@@ -29,9 +30,9 @@ class RtspServer:
     """GStreamer's RTSP server with clips, in a process of its own, which may be killed, started again, stopped and continued."""
 
     def __init__(self, clips: dict[str, Path], *, credentials: str = "", certificate: Path | None = None) -> None:
-        """`clips`: by path, as /cam. `credentials`: USER:PASSWORD, which it then asks for. `certificate`: with its key,
-        for TLS, which needs credentials."""
-        self._clips = clips
+        """`clips`: by path, as /cam; others may be put there before another start. `credentials`: USER:PASSWORD, which it then asks
+        for. `certificate`: with its key, for TLS, which needs credentials."""
+        self.clips = dict(clips)
         self._certificate = certificate
         self._credentials = credentials
         self.port = 0
@@ -39,7 +40,7 @@ class RtspServer:
 
     def start(self) -> None:
         """Start it, again on its port if it had one."""
-        mounts = [f"{path}={_pipeline(clip)}" for path, clip in self._clips.items()]
+        mounts = [f"{path}={_pipeline(clip)}" for path, clip in self.clips.items()]
         command = [
             SYSTEM_PYTHON,
             "-I",
@@ -78,6 +79,8 @@ class RtspServer:
 def _pipeline(clip: Path) -> str:
     if clip.suffix == ".wav":
         return f"filesrc location={clip} ! wavparse ! audioconvert ! rtpL16pay name=pay0 pt=97"
+    if clip.suffix == ".avi":
+        return f"filesrc location={clip} ! avidemux ! jpegparse ! rtpjpegpay name=pay0 pt=26"
     demuxer = "tsdemux" if clip.suffix == ".ts" else "qtdemux"
     codec = "h265" if "265" in clip.name else "h264"
     return f"filesrc location={clip} ! {demuxer} ! {codec}parse config-interval=-1 ! rtp{codec[0]}{codec[1:]}pay name=pay0 pt=96"
@@ -192,6 +195,18 @@ def without_tables(data: bytes) -> bytes:
     while data[at : at + 2] == b"\xff\xc4":
         data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4]) :]
     return data
+
+
+def flood(jpeg: bytes, sent: threading.Event, after: int) -> Serve:
+    """Return what sends a JPEG again and again, as fast as it is read and without an end; `sent` is set after so many times."""
+
+    def pictures() -> Iterator[bytes]:
+        for number in itertools.count(1):
+            yield jpeg
+            if number == after:
+                sent.set()
+
+    return mjpeg(pictures())
 
 
 @contextlib.contextmanager

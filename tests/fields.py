@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -68,19 +68,32 @@ def parameter_sets(size: tuple[int, int] = SIZE) -> bytes:
     return sps.unit(_SPS) + pps.unit(_PPS)
 
 
-def field_of(number: int, parity: int) -> bytes:
+def field_of(number: int, parity: int, *, slices: int = 1) -> bytes:
     """Return one field of a picture as an access unit: a key frame's first one with its parameter sets."""
-    place, key = number % PERIOD, number % PERIOD == 0 and parity == _TOP
-    slice_ = _Bits().ue(0, _I if key else _P, 0).u(place % 16, 4).u(1).u(parity)
+    blocks = list(_macroblocks(numbered(number)[parity::2]))
+    step = len(blocks) // slices
+    unit = b"".join(
+        _slice_of(number, parity, first, blocks[first : first + step]) for first in range(0, len(blocks), step)
+    )
+    return parameter_sets() + unit if _is_key(number, parity) else unit
+
+
+def _is_key(number: int, parity: int) -> bool:
+    return number % PERIOD == 0 and parity == _TOP
+
+
+def _slice_of(number: int, parity: int, first: int, blocks: Iterable[bytes]) -> bytes:
+    """Return a slice of a field as a unit. `first`: the place of its first macroblock."""
+    place, key = number % PERIOD, _is_key(number, parity)
+    slice_ = _Bits().ue(first, _I if key else _P, 0).u(place % 16, 4).u(1).u(parity)
     if key:
         slice_.ue(0)
     slice_.u((2 * place + parity) % 256, 8)
     slice_ = slice_.u(0).u(0) if key else slice_.u(0).u(0).u(0)  # marking; before it, of P, the list of references
     slice_.ue(0, 1)  # quantiser as is; no deblocking
-    for block in _macroblocks(numbered(number)[parity::2]):
+    for block in blocks:
         (slice_.ue(_I_PCM) if key else slice_.ue(0, 5 + _I_PCM)).raw(block)
-    unit = slice_.unit(_IDR if key else _SLICE)
-    return parameter_sets() + unit if key else unit
+    return slice_.unit(_IDR if key else _SLICE)
 
 
 def _macroblocks(rgb: NDArray[np.uint8]) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,8 +34,9 @@ class MemoryLink(MemoryWriter):
         super().__init__(store, queue_bytes)
         self._behind = behind
 
-    def place(self, stream: str) -> Place:
+    def place(self, stream: str, labels: Mapping[str, str]) -> Place:
         self._behind.check()
+        self._behind.labels.append((stream, dict(labels)))
         number = partition_of(stream, len(self._store.frames))
         return Place(partition=Partition(TOPIC, number), offset=self._store.ends[number])
 
@@ -122,12 +123,13 @@ class _Opened:
 
 class MemoryBehind:
     """A log in memory that stands behind a spool. `away`: it cannot be opened, and answers no questions. `sent`: what it was sent,
-    in order."""
+    in order. `labels`: with which it was asked for the place of an epoch, by stream."""
 
     def __init__(self, log: MemoryLog, *, queue_bytes: int = MIB) -> None:
         self.log, self._queue_bytes = log, queue_bytes
         self._away = threading.Event()
         self.sent: list[Frame] = []
+        self.labels: list[tuple[str, dict[str, str]]] = []
 
     @property
     def url(self) -> str:
@@ -157,8 +159,15 @@ class MemoryBehind:
         self.check()
         return _Opened(self.log, self, self._queue_bytes)
 
-    def writer(self, root: Path, *, max_bytes: int = 64 * MIB, max_age_s: float | None = None) -> SpoolingWriter:
-        options = SpoolOptions(max_bytes=max_bytes, max_age_s=max_age_s)
+    def writer(
+        self,
+        root: Path,
+        *,
+        max_bytes: int = 64 * MIB,
+        max_age_s: float | None = None,
+        drain_bytes_per_s: int | None = None,
+    ) -> SpoolingWriter:
+        options = SpoolOptions(max_bytes=max_bytes, max_age_s=max_age_s, drain_bytes_per_s=drain_bytes_per_s)
         return SpoolingWriter(self, root, options, queue_bytes=self._queue_bytes)
 
 

@@ -21,6 +21,7 @@ from framehop.errors import ConfigError
 from framehop.inference.engine_options import EngineOptions, Preprocess
 from framehop.inference.providers import Provider
 from framehop.log import KafkaOptions, LogAt, LogOptions
+from framehop.log.kafka.template import check_labels
 from framehop.motion import Motion, When
 from framehop.policies import Policy, check_policies
 from framehop.protocols import Start
@@ -220,6 +221,13 @@ class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     log: LogConfig = LogConfig()
     streams: dict[str, StreamConfig] = {}
     detect: DetectConfig = DetectConfig()
+
+    def __post_init__(self) -> None:
+        for name, stream in self.streams.items():
+            try:
+                check_labels(stream.labels)
+            except ConfigError as error:
+                raise ConfigError(f"streams.{name}: {error}") from None
 
     @property
     def stream_policies(self) -> dict[str, Policy]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from framehop.account import IngestAccount, LeftOut
@@ -29,6 +30,8 @@ from framehop.types import (
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 Start = Literal["beginning", "latest"]
 Delivery = Literal["at-least-once", "exactly-once"]
@@ -87,11 +90,20 @@ class CommitResult:
 class FrameWriter(Protocol):
     """A writer that appends frames. Thread-safe; its queue is bounded in bytes."""
 
-    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
+    def open_stream(
+        self,
+        stream: str,
+        *,
+        source: str,
+        finite: bool,
+        run_since_us: int | None = None,
+        labels: Mapping[str, str] = NO_LABELS,
+    ) -> StreamState:
         """Become the one writer of `stream`. A finite source whose last pass was interrupted continues its epoch after the last
         acknowledged frame; anything else starts a new epoch. `source`: the source's name with its version; see `account.versioned`.
         `run_since_us`: when the run that this writer belongs to began; a source finished since then gives `done`, so that a restart
-        in the middle of a run repeats nothing. Raises StreamBusyError."""
+        in the middle of a run repeats nothing. `labels`: the stream's own, in a log with topics for them; they hold before those of
+        the log's options. Raises StreamBusyError."""
 
     def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
         """Queue `frame`. Blocks while the queue is full, up to `timeout_s`; returns False if the frame was not taken by then.
@@ -390,12 +402,13 @@ class ListedSource(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
     """The description of what a live source is sending. `codec`: such as `h264`; `width`, `height`: in pixels; `rate`: pictures per
-    second as it declares them. Whatever is not known is empty or 0."""
+    second as it declares them; `doubt`: why its own clock is not believed. Whatever is not known is empty or 0."""
 
     codec: str = ""
     width: int = 0
     height: int = 0
     rate: float = 0.0
+    doubt: str = ""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import json
 import threading
 import wave
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ from framehop.pipeline.supervisor.roster import Roster
 from framehop.protocols import FrameLog, Picture, Source
 from framehop.sources import Codec
 from framehop.sources.address import Address
+from framehop.sources.live import reader
 from framehop.sources.live.connection import MOST_CHANGES, TOO_OFTEN
 from framehop.sources.live.live_video import LiveVideo
 from framehop.sources.passthrough import PassedVideo
@@ -32,10 +34,12 @@ from framehop.sources.testsrc import ShapesSource
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.synthetic import jpeg
 from tests.cameras import (
+    GARBAGE,
     RtspServer,
     Serve,
     answering,
     file_server,
+    flood,
     garbage,
     mjpeg,
     silent,
@@ -44,6 +48,7 @@ from tests.cameras import (
 )
 from tests.clips import encrypted, write_film
 from tests.fields import field_of, parameter_sets
+from tests.system.harness import House
 from tests.waiting import until
 
 if not _core.VIDEO:
@@ -219,6 +224,35 @@ def test_an_rtsp_server_that_stalls_in_any_state_is_away(log: FrameLog, tmp_path
         roster.wait_for("good", lambda status: status.acked > before + 25, 60)
 
 
+# ---------------------------------------------------------------- floods
+
+
+def test_a_camera_that_floods_is_held_back_and_what_finds_no_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody takes its pictures for a while. What waits has a bound, and an epoch begins behind what was left out."""
+    picture, sent = (
+        _core.encode_jpeg(np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)),
+        threading.Event(),
+    )
+    stop = threading.Event()
+    monkeypatch.setattr(reader, "QUEUE_BYTES", 10 * len(picture))
+    monkeypatch.setattr(reader, "PATIENCE_S", 0.1)
+    with tcp_server(flood(picture, sent, after=200)) as port:
+        source = camera(f"http://127.0.0.1:{port}/video")
+        follow = source.follow(stop.is_set)
+        found = [next(follow)]
+        until(sent.is_set, "a flood", 60)
+        for picture_ in follow:
+            found.append(picture_)
+            if picture_.begins:
+                break
+        stop.set()
+        assert next(follow, None) is None
+    assert [each.begins for each in found] == [True, *[False] * (len(found) - 2), True]
+    assert 1 <= len(found) - 2 <= 10
+    [lost] = [left.count for left in source.left_out if left.reason == reader.TOO_SLOW]
+    assert lost > 100
+
+
 # ---------------------------------------------------------------- lies
 
 
@@ -294,3 +328,27 @@ def test_what_a_decoder_holds_back_comes_out_at_the_end(tmp_path: Path, codec: C
     assert len(found) == 30
     due = [picture.due_us or 0 for picture in found]
     assert due == sorted(due)
+
+
+def test_films_that_cannot_be_read_are_named_and_the_exit_status_is_1(house: House) -> None:
+    """The film beside them is in the log."""
+    films = {name: house.path / f"{name}.mp4" for name in ("good", "sold", "cut", "noise", "sound")}
+    write_film(films["good"], 30, params=SECOND)
+    encrypted(films["good"], films["sold"])
+    films["cut"].write_bytes(films["good"].read_bytes()[:500])
+    films["noise"].write_bytes(GARBAGE * 64)
+    films["sound"].write_bytes(sound())
+    done = house.framehop("ingest", *films.values(), "--log", house.log, "--rate", "max", "--json")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    said = {
+        "sold": "is encrypted (DRM)",
+        "cut": "as video",
+        "noise": "as video",
+        "sound": "has no video stream",
+    }
+    for name, why_ in said.items():
+        assert [f"{name}.mp4" in line for line in done.stderr.splitlines() if why_ in line].count(True) == 1, name
+    summary = json.loads(done.stdout)
+    assert summary["streams"]["good"]["frames"] == 30
+    assert set(summary["unopened"]) | {name for name, of in summary["streams"].items() if of["error"]} == set(said)

@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise, repeat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from framehop import _core
+from framehop._core import decode_jpeg
 from framehop.errors import SourceAwayError
 from framehop.ops.audit import audit
 from framehop.pipeline.ingest.ingest import IngestSummary, ingest
 from framehop.protocols import FrameLog, Source
 from framehop.sources.address import Address
+from framehop.sources.live.camera_clock import reference_us
 from framehop.sources.live.live_video import LiveVideo
 from framehop.sources.live.makers import TOO_EARLY
 from framehop.sources.passthrough import PassedVideo
@@ -40,6 +43,7 @@ from tests.cameras import (
     without_tables,
 )
 from tests.clips import turned, write_film
+from tests.unit.test_sources_jpeg_film import film_of
 from tests.waiting import until
 
 if not _core.VIDEO:
@@ -152,6 +156,50 @@ def test_a_server_that_is_started_again_begins_a_new_epoch(
     assert [account.ended for account in log.ingest_accounts()][-1] == "stopped"
 
 
+def test_a_camera_that_is_set_to_another_codec_begins_a_new_epoch_with_it(
+    log: FrameLog, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = write_film(tmp_path / "clip.h265.mp4", 200, codec="libx265", params="keyint=10:min-keyint=10:scenecut=0")
+    with RtspServer({"/cam": clip}) as server, following(log, camera(server.url("/cam"))) as end:
+        until(lambda: frames(log), "the first frame")
+        server.kill()
+        until(lambda: "next try in" in caplog.text, "that it is away")
+        server.clips["/cam"] = other
+        server.start()
+        until(lambda: frames(log)[-1].content_type == "video/h265", "a frame of the other codec", 60)
+        end()
+    check_epochs(epochs(log))
+    kinds = [{meta.content_type for meta in epoch} for epoch in epochs(log)]
+    assert [kind for kind, before in zip(kinds, [None, *kinds], strict=False) if kind != before] == [
+        {"video/h264"},
+        {"video/h265"},
+    ]
+
+
+def test_a_camera_whose_clock_is_years_off_is_told_and_its_times_are_ours(
+    log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the server's own clock were ahead, by which it tells the time in its sender reports."""
+
+    def ahead(side_data: bytes) -> int | None:
+        found = reference_us(side_data)
+        return None if found is None else found + 400 * 86_400_000_000
+
+    monkeypatch.setattr("framehop.sources.live.connection.reference_us", ahead)
+    with RtspServer({"/cam": clip}) as server:
+        source = camera(server.url("/cam"))
+        with following(log, source) as end:
+            until(lambda: source.facts.doubt == "is 400 days ahead", "that its clock is not believed", 60)
+            before = len(frames(log))
+            until(lambda: len(frames(log)) > before + 50, "two groups of pictures more")
+            end()
+    assert caplog.text.count("the camera's clock is 400 days ahead; capture times are those of this host") == 1
+    [found] = epochs(log)
+    check_epochs([found])
+    assert {meta.clock for meta in found} == {"ingest"}
+    assert all(abs(meta.received_us - meta.captured_us) < 60_000_000 for meta in found)
+
+
 def test_a_server_that_hangs_has_broken_off(log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
     with (
         RtspServer({"/cam": clip}) as server,
@@ -228,6 +276,20 @@ def test_h265_passes_through(log: FrameLog, tmp_path: Path) -> None:
     assert {meta.content_type for meta in frames(log)} == {"video/h265"}
 
 
+def test_motion_jpeg_by_rtsp_passes_through(log: FrameLog, tmp_path: Path) -> None:
+    """Its headers are made anew on the way (RFC 2435); its pictures are what they were."""
+    jpegs = [jpeg(64, 48, shade=20 * number) for number in range(10)]
+    film = film_of(tmp_path / "clip.avi", jpegs * 20)
+    with RtspServer({"/cam": film}) as server, following(log, camera(server.url("/cam"))):
+        until(lambda: len(frames(log)) > 20, "frames")
+    found = frames(log)
+    check_epochs(epochs(log))
+    assert {(meta.content_type, meta.width, meta.height) for meta in found} == {("image/jpeg", 64, 48)}
+    pictures = [decode_jpeg(picture) for picture in jpegs]
+    shown = [decode_jpeg(payload(log, meta)) for meta in found[:15]]
+    assert all(any(np.array_equal(pixels, picture) for picture in pictures) for pixels in shown)
+
+
 def test_another_clock_waits_for_a_key_frame_that_needs_nothing_before_it(log: FrameLog, tmp_path: Path) -> None:
     """Open groups have no such key frame: a new epoch would lack the pictures that lead its key frame on the screen."""
     params = "keyint=10:min-keyint=10:scenecut=0:open-gop=1"
@@ -300,7 +362,7 @@ def test_jpegs_without_tables_get_the_standard_ones(log: FrameLog) -> None:
 
 
 def test_video_that_changes_its_size_in_mid_stream_begins_an_epoch(log: FrameLog, tmp_path: Path) -> None:
-    parts = [ts(tmp_path / f"{number}.ts", size) for number, size in enumerate([(160, 64), (320, 128)])]
+    parts = [ts(tmp_path / f"{width}.ts", (width, height)) for width, height in ((160, 64), (320, 128))]
     with (
         tcp_server(answering("video/mp2t", parts, then=silent)) as port,
         following(log, camera(f"http://127.0.0.1:{port}/video")),
@@ -311,14 +373,25 @@ def test_video_that_changes_its_size_in_mid_stream_begins_an_epoch(log: FrameLog
     assert [{(meta.width, meta.height) for meta in epoch} for epoch in found] == [{(160, 64)}, {(320, 128)}]
 
 
-def ts(path: Path, size: tuple[int, int]) -> bytes:
-    """Return a second of H.264 of this size as a camera multiplexes it, without an end."""
+def test_video_that_changes_its_rate_in_mid_stream_begins_an_epoch(log: FrameLog, tmp_path: Path) -> None:
+    parts = [ts(tmp_path / f"{rate}.ts", (160, 64), rate) for rate in (25, 50)]
+    with tcp_server(answering("video/mp2t", parts, then=silent)) as port:
+        source = camera(f"http://127.0.0.1:{port}/video")
+        with following(log, source):
+            until(lambda: len(epochs(log)) == 2 and len(epochs(log)[1]) >= 15, "both rates")
+            assert source.facts.rate == 50
+    check_epochs(epochs(log))
+    assert len(epochs(log)[0]) >= 20
+
+
+def ts(path: Path, size: tuple[int, int], rate: int = 25) -> bytes:
+    """Return 25 pictures of H.264 of this size as a camera multiplexes them, without an end."""
     import av
     import numpy as np
     from av.video.stream import VideoStream
 
     with av.open(str(path), "w", format="mpegts") as container:
-        stream = container.add_stream("libx264", rate=25)
+        stream = container.add_stream("libx264", rate=rate)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
@@ -383,6 +456,34 @@ def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path
     assert {meta.content_type for meta in frames(log)} == {"video/h264"}
 
 
+def test_a_playlist_that_grows_is_followed(log: FrameLog, tmp_path: Path) -> None:
+    import av
+
+    film = write_film(tmp_path / "clip.mp4", 80, params="keyint=10:min-keyint=10:scenecut=0")
+    options = {"hls_time": "0.4", "hls_list_size": "0"}
+    with av.open(str(film)) as source, av.open(str(tmp_path / "all.m3u8"), "w", format="hls", options=options) as all_:
+        video = all_.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                all_.mux(packet)
+    head, *segments = (tmp_path / "all.m3u8").read_text().replace("#EXT-X-ENDLIST\n", "").split("#EXTINF")
+    assert len(segments) == 8
+
+    def publish(count: int) -> None:
+        (tmp_path / "next").write_text("#EXTINF".join([head, *segments[:count]]))
+        (tmp_path / "next").rename(tmp_path / "live.m3u8")
+
+    publish(3)
+    with file_server(tmp_path) as port, following(log, camera(f"http://127.0.0.1:{port}/live.m3u8")):
+        until(lambda: len(frames(log)) >= 25, "the first segments")
+        publish(8)
+        until(lambda: len(frames(log)) >= 75, "those that came later", 60)
+    [found] = epochs(log)
+    check_epochs([found])
+    assert [meta.key.seq for meta in found if meta.keyframe] == list(range(0, len(found), 10))
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -421,6 +522,21 @@ def refusing(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")
 
 
+def denying(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b'HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="cam"\r\n\r\n')
+
+
+def test_a_wrong_password_is_said_of_http_too() -> None:
+    with tcp_server(denying) as port:
+        why = _why(camera(f"http://ann:s3cr3t@127.0.0.1:{port}/video"))
+    assert (
+        f"http://ann@127.0.0.1:{port}/video refuses the user or the password: write them as http://USER:PASSWORD@HOST"
+        in why
+    )
+    assert "s3cr3t" not in why
+
+
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])
 def test_no_word_about_a_camera_has_its_secrets(
     log: FrameLog, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], scheme: str
@@ -437,7 +553,10 @@ def test_no_word_about_a_camera_has_its_secrets(
         at = {name: f"127.0.0.1:{stack.enter_context(tcp_server(serve))}" for name, serve in serves.items()}
         at |= {"refuses": "127.0.0.1:1", "unknown": "no.invalid"}
         urls = {name: f"{scheme}://ann:s3cr3t@{host}/live?token=t0k3n" for name, host in at.items()}
-        shown = [_why(camera(url, open_s=1.0, stall_s=1.0)) for url in urls.values()]
+        whys = {name: _why(camera(url, open_s=1.0, stall_s=1.0)) for name, url in urls.items()}
+        assert "no such host" in whys["unknown"]
+        assert "Connection refused" in whys["refuses"]
+        shown = list(whys.values())
         with following(log, *(camera(url, name, open_s=1.0, stall_s=1.0) for name, url in urls.items())) as end:
             until(lambda: all(f"stream {name}: " in caplog.text for name in urls), "a word about each")
             shown += [repr(end()), repr(log.ingest_accounts())]
@@ -462,6 +581,17 @@ def test_what_another_codec_sends_is_encoded_to_jpeg(
     assert summary.streams["cam"].frames == 20
     assert {meta.content_type for meta in frames(log)} == {"image/jpeg"}
     assert caplog.text.count("it sends vp9, which is decoded and encoded to JPEG here") == 1
+
+
+def test_what_cannot_be_copied_fails_where_a_copy_is_asked_for(log: FrameLog, tmp_path: Path) -> None:
+    write_film(tmp_path / "clip.mkv", 20, codec="libvpx-vp9")
+    with file_server(tmp_path) as port:
+        url = f"http://127.0.0.1:{port}/clip.mkv"
+        summary = ingest(log, [LiveVideo(Address.parse(url), stream="cam", codec="copy")], rate="max")
+    assert summary.errors == {
+        "cam": f"{url} cannot go into the log as it is: it sends vp9, not H.264, H.265 or Motion JPEG; use --codec auto"
+    }
+    assert frames(log) == []
 
 
 def test_an_audit_of_what_cameras_sent_is_clean(clip: Path) -> None:

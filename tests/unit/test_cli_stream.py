@@ -46,6 +46,8 @@ GATE = StreamStatus(
         reconnects=2,
         bytes=12_345_678,
         last_error="rtsp://gate/1 has closed the connection",
+        clock="ingest",
+        doubt="jumped by +7200.0 s",
     ),
 )
 YARD = StreamStatus(
@@ -89,13 +91,13 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 
 
 def test_a_row_has_what_is_known_and_says_what_is_done_about_an_error() -> None:
-    console = Console(width=200, highlight=False)
+    console = Console(width=250, highlight=False)
     with console.capture() as shown:
         console.print(stream_table([GATE, YARD], NOW_US))
     _, gate, yard = (" ".join(line.split()) for line in shown.get().splitlines())
     assert gate == (
         "gate running 10 minutes h264 1280x720 24.8 of 25 1 seconds 250 12.3 MB 2 rtsp://***@gate/1; "
-        "last error: rtsp://gate/1 has closed the connection"
+        "last error: rtsp://gate/1 has closed the connection; its clock jumped by +7200.0 s"
     )
     assert yard == "yard retrying 5 seconds 0 [Errno 111] Connection refused; next try in 8 seconds"
 
@@ -126,6 +128,8 @@ def test_list_as_json_is_complete(host: Host) -> None:
         "bytes": 12_345_678,
         "next_try_us": 0,
         "last_error": "rtsp://gate/1 has closed the connection",
+        "clock": "ingest",
+        "doubt": "jumped by +7200.0 s",
     }
     assert (yard["phase"], yard["error"]) == ("retrying", "[Errno 111] Connection refused")
 

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from framehop import _core
+from framehop.content import VideoCodec
 from framehop.sources.passthrough import PassedVideo
 from tests.clips import numbered
 
@@ -141,6 +142,38 @@ def test_each_access_unit_gives_the_picture_that_another_decoder_finds(tmp_path:
     assert len(theirs) == COUNT
     assert np.abs(theirs[3].astype(int) - theirs[4].astype(int)).mean() > 10, "neighbours could be mistaken"
     assert_same(decoded(path), theirs, interlaced="interlaced" in name)
+
+
+# Messages that ask players to add grain to the pictures from here on: additive, for the brightness alone, of strength 40
+# everywhere (ITU-T H.264 and H.265, D.1: film grain characteristics).
+GRAIN: dict[VideoCodec, bytes] = {
+    "h264": bytes.fromhex("00000001 06 13 07 00a00000ff0282 80"),
+    "h265": bytes.fromhex("00000001 4e01 13 07 00a00000ff0286 80"),
+}
+
+
+@pytest.mark.parametrize("codec", [H264, H265])
+def test_pictures_to_which_players_add_grain_are_their_own_without_it(tmp_path: Path, codec: str) -> None:
+    """libavcodec gives such pictures a second memory, unless it is told to leave the grain to others."""
+    name: VideoCodec = "h264" if codec == H264 else "h265"
+    path = write(tmp_path / "film.mp4", Kind(codec=codec, params="keyint=10:min-keyint=10", bframes=2))
+    units = [picture.payload for picture in PassedVideo(path, stream="s").pictures()]
+    plain, grainy = (_stalling(name, [before + unit for unit in units]) for before in (b"", GRAIN[name]))
+    assert len(plain) == len(grainy) == COUNT
+    for seq, (mine, other) in enumerate(zip(grainy, plain, strict=True)):
+        assert np.array_equal(mine, other), seq
+
+
+def _stalling(codec: VideoCodec, units: Sequence[bytes]) -> list[Pixels]:
+    """Return the pictures of a stream that stalls behind each unit, so that all come from the decoder's own memory."""
+    pool, decoder = _core.VideoPool(threads=1), _core.VideoDecoder(codec)
+    found: list[Pixels] = []
+    for key, unit in enumerate(units):
+        outcomes = [*pool.decode([(decoder, [(key, key, memoryview(unit))])])[0], *decoder.take_held()]
+        for outcome in outcomes:
+            assert outcome.picture is not None, outcome.message
+            found.append(outcome.picture.rgb())
+    return found
 
 
 def _encoder(size: tuple[int, int]) -> VideoCodecContext:

@@ -11,6 +11,7 @@ import pytest
 from framehop import _core
 from framehop.content import VideoCodec
 from framehop.sources.passthrough import PassedVideo
+from tests.fields import field_of
 from tests.unit.test_decode_reference import KEYS, Kind, Pixels, write
 
 if not _core.VIDEO:
@@ -65,6 +66,26 @@ def test_no_wrong_picture_comes_of_a_lost_slice(tmp_path: Path, encoder: str, bf
                 wrong = [key for key, pixels in found.items() if pixels is not None and _differ(pixels, truth[key])]
                 assert wrong == [], f"of unit {victim} a slice was lost"
     assert lost == 2 * len(VICTIMS)
+
+
+def test_no_wrong_picture_comes_of_a_lost_slice_of_a_field() -> None:
+    """Where a picture's two fields are coded by themselves, each has slices of its own."""
+    units = [
+        (field_of(number, 0, slices=2) + field_of(number, 1, slices=2), 40_000 * number) for number in range(COUNT)
+    ]
+    truth = decoded("h264", units)
+    assert all(pixels is not None for pixels in truth.values())
+    lost = 0
+    for victim in VICTIMS:
+        payload, shown_at = units[victim]
+        for rest in without_each_slice("h264", payload):
+            lost += 1
+            for end in (victim + 1, COUNT):
+                found = decoded("h264", [*units[:victim], (rest, shown_at), *units[victim + 1 : end]])
+                assert found[victim] is None
+                wrong = [key for key, pixels in found.items() if pixels is not None and _differ(pixels, truth[key])]
+                assert wrong == [], f"of unit {victim} a slice was lost"
+    assert lost == 4 * len(VICTIMS)
 
 
 def _differ(pixels: Pixels, other: Pixels | None) -> bool:

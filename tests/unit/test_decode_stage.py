@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +132,23 @@ def test_content_without_a_decoder_is_refused_and_takes_no_slot(ring: _core.Ring
     assert "is not image/jpeg" in refused.why
     assert len(refused.why) < 130
     assert ring.free_slots() == free
+
+
+def test_a_build_without_video_has_everything_else() -> None:
+    """In a process of its own: what a module takes from the core while it is imported has to be there in each build."""
+    program = """
+import importlib, pkgutil
+from framehop import _core
+_core.VIDEO = False
+for name in [name for name in vars(_core) if name.startswith("Video")]:
+    delattr(_core, name)
+for room in ("decode", "sinks", "sources", "pipeline"):
+    package = importlib.import_module(f"framehop.{room}")
+    for module in pkgutil.walk_packages(package.__path__, f"framehop.{room}."):
+        importlib.import_module(module.name)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_video_without_its_decoder_is_refused_with_advice(ring: _core.Ring, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from framehop import _core
 from framehop.decode import Decoded, DecodeJob, DecodeOptions, DecoderError, Outcome, Refused, Rounds
 from framehop.errors import OutOfMemoryError
 from framehop.types import Need
+from tests.fields import field_of
 from tests.films import CLOSED, OPEN, Watcher, film, moved, taker, with_meta
 
 if not _core.VIDEO:
@@ -167,6 +168,39 @@ def test_what_was_held_back_before_damage_does_not_wait_for_the_next_key_frame(
     decode(jobs[10:])
     assert watcher.of(jobs[:9]) == numbers(jobs)[:9]
     assert watcher.of(jobs[10:]) == [("corrupt_picture", -1)] * 20
+
+
+def test_a_unit_without_a_picture_of_its_own_is_not_shown(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    """As the second field of a picture that another program has put into a frame of its own."""
+    fields = [field_of(number, parity) for number in range(4) for parity in (0, 1)]
+    jobs = [
+        replace(job, record=replace(job.record, payload=memoryview(field)))
+        for job, field in zip(film(tmp_path / "film.mp4", 8), fields, strict=True)
+    ]
+    decode(jobs)
+    watcher.watch(frames.drain(taker(ring)))
+    assert watcher.of(jobs) == [fate for number in range(4) for fate in (("picture", number), ("not-shown", -1))]
+
+
+def test_sixteen_cameras_that_stall_leave_every_slot_to_the_one_that_goes_on(
+    tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
+) -> None:
+    """What their decoders hold back because of B-frames takes none."""
+    jobs = film(tmp_path / "film.mp4", 20, bframes=3)
+    stalled = [moved(jobs, stream=f"cam-{number}") for number in range(16)]
+    decode([job for each in zip(*(jobs[:6] for jobs in stalled), strict=True) for job in each])
+    held = 16 * 6 - len(watcher.fates)
+    assert held > 16
+    assert ring.free_slots() == SLOTS
+    goes_on = moved(film(tmp_path / "other.mp4", 20), stream="goes-on")
+    decode(goes_on)
+    assert watcher.of(goes_on[:19]) == numbers(goes_on)[:19]
+    assert len(watcher.fates) >= 16 * 6 - held + 19
+    watcher.watch(frames.drain(taker(ring)))
+    for each in stalled:
+        assert watcher.of(each[:6]) == numbers(jobs)[:6]
 
 
 def test_what_comes_before_the_first_key_frame_is_passed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count as count_from
 from itertools import pairwise
 from typing import cast
@@ -17,7 +17,7 @@ from framehop.errors import ConfigError, SourceError, StreamBusyError
 from framehop.pipeline.ingest.ingest import IngestProgress, ingest
 from framehop.pipeline.ingest.pacing import Pacer, Rate, parse_rate
 from framehop.pipeline.stop import StopSignal
-from framehop.protocols import Ack, FrameLog, Picture
+from framehop.protocols import NO_LABELS, Ack, FrameLog, Picture
 from framehop.testing.clock import ManualClock, ManualEvent
 from framehop.testing.synthetic import BrokenSource, ListSource, PictureSource
 from framehop.types import Frame, FrameKey, FramePointer, StreamState
@@ -45,7 +45,15 @@ class _Log:
     def writer(self) -> _Log:
         return self
 
-    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
+    def open_stream(
+        self,
+        stream: str,
+        *,
+        source: str,
+        finite: bool,
+        run_since_us: int | None = None,
+        labels: Mapping[str, str] = NO_LABELS,
+    ) -> StreamState:
         if stream in self.busy:
             raise StreamBusyError(f"stream {stream!r} is written by another process")
         last = self._states.get(stream)

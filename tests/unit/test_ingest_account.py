@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ from framehop.sources.left_out import NAMES, OTHER, REASONS, Tally
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.memory_writer import MemoryWriter
 from framehop.testing.synthetic import BrokenSource, ListSource, PictureSource
+from framehop.types import StreamState
 from tests.waiting import until
 
 
@@ -171,6 +173,21 @@ def test_a_source_is_opened_with_the_patience_of_its_order(log: FrameLog, monkey
     roster.add(replace(_order("cam", "rtsp://cam/1"), stall_s=2.5, codec="copy"))
     Ingest(log, roster).run()
     assert [(options.stall_s, options.codec) for options in asked] == [(2.5, "copy")]
+
+
+def test_a_stream_is_opened_with_the_labels_of_its_order(log: FrameLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    opens = MemoryWriter.open_stream
+
+    def opened(writer: MemoryWriter, stream: str, **how: Any) -> StreamState:
+        asked.append(how["labels"])
+        return opens(writer, stream, **how)
+
+    monkeypatch.setattr(MemoryWriter, "open_stream", opened)
+    roster = Roster()
+    roster.add(replace(_order("cam", "testsrc:"), labels={"site": "east"}))
+    Ingest(log, roster, at_hand={"cam": ListSource([b"x"], stream="cam")}).run()
+    assert asked == [{"site": "east"}]
 
 
 def test_an_ingest_tells_what_its_spool_holds(log: FrameLog, monkeypatch: pytest.MonkeyPatch) -> None:

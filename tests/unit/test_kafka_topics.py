@@ -333,6 +333,39 @@ def test_frames_are_written_with_every_label_and_read_with_none(sites: Sites) ->
     assert "set log.kafka.labels.site" in done.stderr
 
 
+def test_a_streams_own_labels_hold_before_those_of_the_log(sites: Sites) -> None:
+    """In each of its passes, and without a word of it for a stream that has none."""
+    sites.make(*SITES)
+    with sites.at("east") as log, log.writer() as writer:
+        for stream, labels in {"gate": {"site": "west"}, "yard": {}}.items():
+            state = writer.open_stream(stream, source="file", finite=True, labels=labels)
+            writer.append(make_frame(state, 0))
+            assert writer.flush(TIMEOUT_S)
+            writer.append(make_frame(writer.next_pass(stream), 0))
+        assert writer.flush(TIMEOUT_S)
+        with pytest.raises(LogNotFoundError, match=f"--topic {sites.topic('north')}"):
+            writer.open_stream("hall", source="file", finite=True, labels={"site": "north"})
+        found = sorted((meta.key.stream, meta.pointer.topic) for meta in log.scan_frames())
+    assert found == [("gate", sites.topic("west"))] * 2 + [("yard", sites.topic("east"))] * 2
+
+
+def test_the_way_of_a_spool_heeds_a_streams_own_labels(sites: Sites) -> None:
+    sites.make(*SITES)
+    with sites.at("east") as log:
+        link = log.link()
+        assert link.place("gate", {"site": "west"}).partition.topic == sites.topic("west")
+        assert link.place("gate", {}).partition.topic == sites.topic("east")
+
+
+def test_topics_are_made_for_the_labels_of_streams_too(sites: Sites) -> None:
+    config = sites.config("east")
+    named = {"gate": "west", "yard": "north", "hall": "east"}
+    streams = {name: {"source": "testsrc:", "labels": {"site": site}} for name, site in named.items()}
+    config.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | {"streams": streams}))
+    made = json.loads(framehop("topics", "create", "--config", config, "--partitions", "1", "--json").stdout)
+    assert {name for name in made if name.startswith("cams-")} == {sites.topic(s) for s in ("east", "west", "north")}
+
+
 def test_a_dead_letter_goes_to_the_topic_of_who_requeues_it(sites: Sites) -> None:
     sites.make(*SITES)
     sites.write("west", "gate", 1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,10 +141,10 @@ def test_a_log_that_is_away_when_the_source_begins_is_waited_for(
 ) -> None:
     open_stream, tries = MemoryWriter.open_stream, [kind("no broker answers")] * 3
 
-    def flaky(writer: MemoryWriter, stream: str, *, source: str, finite: bool, run_since_us: int | None) -> StreamState:
+    def flaky(writer: MemoryWriter, stream: str, **how: Any) -> StreamState:
         if tries:
             raise tries.pop()
-        return open_stream(writer, stream, source=source, finite=finite, run_since_us=run_since_us)
+        return open_stream(writer, stream, **how)
 
     monkeypatch.setattr(MemoryWriter, "open_stream", flaky)
     follow(log, ([2], None))
@@ -305,6 +307,17 @@ def test_its_health_says_when_it_is_tried_again() -> None:
     assert back.last_error == "refused", "why it was away can still be asked"
     vitals.away("x" * 1000 + "\n", 7)
     assert vitals.health().last_error == "x" * MAX_LAST_ERROR
+
+
+def test_its_health_says_whose_clock_it_has_and_what_is_wrong_with_it() -> None:
+    clock, source = ManualClock(), Script(on_end=lambda: None)
+    vitals = Vitals(source, clock)
+    assert (vitals.health().clock, vitals.health().doubt) == ("", "")
+    vitals.saw(replace(frame(clock.now_us()), clock="camera"))
+    assert (vitals.health().clock, vitals.health().doubt) == ("camera", "")
+    source.facts = SourceFacts(codec="h264", doubt="jumped by -7200.0 s")
+    vitals.saw(frame(clock.now_us()))
+    assert (vitals.health().clock, vitals.health().doubt) == ("ingest", "jumped by -7200.0 s")
 
 
 def test_only_a_live_source_is_followed(log: FrameLog) -> None:

@@ -29,7 +29,6 @@ class Scripted:
     """A connection that gives pictures, and then does what it is told."""
 
     facts = SourceFacts(codec="h264")
-    doubt = ""
 
     def __init__(self, pictures: Iterator[Picture], end: Callable[[], None] = lambda: None) -> None:
         self._pictures, self._end = pictures, end

@@ -59,6 +59,29 @@ def test_both_halves_of_a_picture_are_its_own(tmp_path: Path, name: str, apart: 
         assert [number_in(pixels[parity::2]) for parity in (0, 1)] == [outcome.key] * 2
 
 
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+@pytest.mark.parametrize("stalls", [False, True])
+def test_half_a_picture_is_none(stalls: bool) -> None:
+    """The lines of the field that was lost on the way would be those of an older picture. What may need it fails with it."""
+    units = [field_of(number, 0) + field_of(number, 1) for number in range(13)]
+    units[2] = field_of(2, 0)
+    units[12] = field_of(12, 1)
+    pool, decoder = _core.VideoPool(threads=1), _core.VideoDecoder("h264")
+    outcomes = []
+    for key, unit in enumerate(units):
+        outcomes += pool.decode([(decoder, [(key, 40_000 * key, memoryview(unit))])])[0]
+        outcomes += decoder.take_held() if stalls else []
+    outcomes += decoder.take_held()
+    assert sorted(outcome.key for outcome in outcomes) == list(range(13))
+    found = {outcome.key: outcome for outcome in outcomes}
+    assert {key for key, outcome in found.items() if outcome.result == "decoded"} == {0, 1, 10, 11}
+    assert {found[key].message for key in (2, 12)} == {"one of the two fields of the picture is missing"}
+    for key in (0, 1, 10, 11):
+        picture = found[key].picture
+        assert picture is not None
+        assert [number_in(np.asarray(picture.rgb())[parity::2]) for parity in (0, 1)] == [key] * 2
+
+
 def test_fields_without_a_partner_stay_as_they_are() -> None:
     lost = [field(0, 0), field(0, 1), field(1, 0), field(2, 0), field(2, 1), field(3, 1), field(4, 0)]
     expected = [

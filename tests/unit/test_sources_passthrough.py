@@ -129,6 +129,25 @@ def test_what_cannot_be_passed_is_named_or_becomes_jpegs(
 
 
 @needs_decoder
+def test_a_film_with_a_broken_description_is_refused_or_counted_packet_by_packet(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its parameter sets claim to be longer than they are, so nothing can be decoded; nothing is left out without a word."""
+    path = write_film(tmp_path / "film.mp4", 12)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"avcC") + 4 + 6  # the length of the first sequence parameter set
+    data[at : at + 2] = b"\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match="cannot go into the log as it is: Invalid data"):
+        parse_source(str(path), SourceOptions(codec="copy"))
+    source = parse_source(str(path), SourceOptions(codec="auto"))
+    assert isinstance(source, VideoSource)
+    assert list(source.pictures()) == []
+    assert [(left.count, left.reason) for left in source.left_out] == [(12, "a packet that cannot be decoded")]
+    assert "stream film: decoded and encoded to JPEG" in caplog.text
+
+
+@needs_decoder
 def test_the_codec_is_the_users_choice(tmp_path: Path) -> None:
     path = str(write_film(tmp_path / "film.mp4", 3))
     kinds = {codec: type(parse_source(path, SourceOptions(codec=codec))) for codec in ("auto", "copy", "jpeg")}

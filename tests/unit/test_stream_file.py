@@ -87,6 +87,18 @@ def test_a_stream_has_the_policy_and_the_patience_of_the_file(site: Site) -> Non
     assert (gate.stall_s, plain.stall_s) == (2.5, 10.0)
 
 
+def test_a_stream_has_the_labels_of_the_file_and_is_replaced_for_others(site: Site) -> None:
+    site.says("gate: {source: 'testsrc:', labels: {site: east}}", YARD)
+    assert {name: status.labels for name, status in site.roster.statuses().items()} == {
+        "gate": {"site": "east"},
+        "yard": {},
+    }
+    assert site.says("gate: {source: 'testsrc:', labels: {site: west}}", YARD).replaced == ("gate",)
+    gate = site.roster.order("gate")
+    assert gate is not None
+    assert gate.labels == {"site": "west"}
+
+
 def test_a_stream_that_is_to_be_tracked_from_now_on_is_replaced(site: Site) -> None:
     site.says("gate: {source: 'testsrc:', track: byte}", YARD)
     assert [traits.track for traits in site.roster.traits()] == ["byte", None]
@@ -150,6 +162,12 @@ def test_other_changes_of_the_file_are_noticed(site: Site) -> None:
         ("taken: {source: x}", "streams.taken: stream taken has the source testsrc: already"),
         ("gate: {source: x, username: ward, password: hush}", "streams.gate: username and password are for an address"),
         ("gate: {source: x, password: {env: NO_SUCH}}", "streams.gate.password: the environment has no NO_SUCH"),
+        (
+            "gate: {source: x, labels: {site: a/b}}",
+            "streams.gate: kafka: label site: 'a/b' cannot be part of a topic's name",
+        ),
+        ("gate: {source: x, labels: {stream: a}}", "streams.gate: kafka: label 'stream' is not allowed"),
+        ("gate: {source: x, labels: {site: 3}}", "streams.gate: labels[...]: Expected `str`, got `int`"),
         ("gate: [", "is not YAML"),
     ],
 )

@@ -38,6 +38,8 @@ class StreamDecoder::Context {
     // Whether no slice covers a part of it. libavcodec then paints over frames of H.264, and leaves fields of H.264 and
     // pictures of H.265 as they were.
     [[nodiscard]] bool is_partial() const { return Complaints::concealed() || coverage_.lacks_something(); }
+    // Whether it is one field of a picture whose other one may still come.
+    [[nodiscard]] bool is_half() const noexcept { return coverage_.lacks_a_field(); }
     // The pictures whose turn on the screen came with it.
     [[nodiscard]] const std::vector<FramePtr>& shown() const noexcept { return shown_; }
     // Whether the last decode() wanted more memory than the decoder may have.

@@ -48,6 +48,10 @@ bool Coverage::lacks_something() const noexcept {
     return is_torn(count(kTop)) || is_torn(count(kBottom));
 }
 
+bool Coverage::lacks_a_field() const noexcept {
+    return luma_ != nullptr && lines_ == Lines::fields && count(kTop).untouched() != count(kBottom).untouched();
+}
+
 Coverage::Count Coverage::count(Rows rows) const noexcept {
     Count found{};
     each(rows, [&](const std::uint8_t* place) {

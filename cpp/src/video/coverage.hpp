@@ -18,7 +18,7 @@ namespace framehop::video {
 // found. Not thread-safe.
 //
 // The same holds for fields of H.264, which libavcodec does not paint over as it does with frames. They lie in each
-// other's gaps and are judged apart; one of which nothing came at all is no damage, as its partner stands in for it.
+// other's gaps and are judged apart; one of which nothing came at all is no damage yet, as it may be the next unit.
 enum class Lines : std::uint8_t { all, fields };
 
 class Coverage {
@@ -30,6 +30,8 @@ class Coverage {
     void forget() noexcept { luma_ = nullptr; }
     // Whether part of the picture that was marked last has not been decoded.
     [[nodiscard]] bool lacks_something() const noexcept;
+    // Whether one of its two fields has come whole, and nothing of the other.
+    [[nodiscard]] bool lacks_a_field() const noexcept;
 
   private:
     struct Rows {
@@ -42,6 +44,7 @@ class Coverage {
     struct Count {
         int left;
         int all;
+        [[nodiscard]] bool untouched() const noexcept { return all > 0 && left == all; }
     };
     // Calls `visit` with each place of a mark in these rows.
     template <class Visit>

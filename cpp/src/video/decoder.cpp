@@ -21,6 +21,7 @@ constexpr std::size_t kMostHeld = 32;
 constexpr std::uint64_t kOwnBytes = 1 << 20;
 
 constexpr char kPartial[] = "parts of the picture are damaged or missing";
+constexpr char kHalf[] = "one of the two fields of the picture is missing";
 constexpr char kAfterDamage[] = "a picture that it needs could not be decoded; the next key frame heals it";
 
 Outcome without_picture(std::uint64_t key, Result result) {
@@ -71,12 +72,16 @@ void StreamDecoder::decode(Bytes unit, std::uint64_t key, std::int64_t shown_at,
         outcomes.push_back(failed(key, error.code(), error.what()));
         return;
     }
-    if (facts.keyframe) begin(facts, shown_at, outcomes);
+    const bool hidden = codec_ == VideoCodec::h265 && hidden_.hides(unit);
+    if (facts.keyframe) {
+        lose_half(outcomes);
+        begin(facts, shown_at, outcomes);
+    }
     if (!begun_ || !broken_.empty() || !facts.has_picture) return refuse(facts, key, outcomes);
     if (shown_at < first_shown_at_) return pass_over(unit, key, outcomes);
     held_.push_back({key, nullptr});
     try {
-        judge(facts, key, context_->decode(unit, key, begun_within_), outcomes);
+        judge(facts, key, context_->decode(unit, key, begun_within_), hidden, outcomes);
         for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
     } catch (...) {
         // The unit has no outcome and perhaps no picture. What else is held back can still be taken.
@@ -118,18 +123,34 @@ void StreamDecoder::pass_over(Bytes unit, std::uint64_t key, std::vector<Outcome
 }
 
 // Says what became of the unit at hand, if that is known without its picture being shown.
-void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status, std::vector<Outcome>& outcomes) {
+void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status, bool hidden,
+                          std::vector<Outcome>& outcomes) {
     if (context_->exceeded()) return exceed(key, outcomes);
     if (status == AVERROR(ENOMEM)) throw Error(Errc::no_memory, "no memory to decode a picture");
-    const std::string why = complaint_of(status, facts);
+    std::string why = complaint_of(status, facts);
+    if (half_ && why.empty() && context_->buffers().empty()) {
+        half_.reset();  // this is its second field
+    } else {
+        lose_half(outcomes);
+        if (why.empty()) why = broken_;
+    }
     if (!why.empty()) {
         if (facts.reference) broken_ = kAfterDamage;
         settle(key, failed(key, code_of(why), why), outcomes);
-    } else if (context_->buffers().empty()) {
+    } else if (hidden || context_->buffers().empty()) {
         settle(key, without_picture(key, Result::not_shown), outcomes);
     } else {
         held_.back().own = std::make_unique<Picture>(context_->own());
+        if (context_->is_half()) half_ = {.key = key, .reference = facts.reference};
     }
+}
+
+// Gives up a picture whose second field has not come. The lines of that field are those of an older picture.
+void StreamDecoder::lose_half(std::vector<Outcome>& outcomes) {
+    if (!half_) return;
+    if (half_->reference) broken_ = kAfterDamage;
+    settle(half_->key, failed(half_->key, Errc::corrupt_picture, kHalf), outcomes);
+    half_.reset();
 }
 
 void StreamDecoder::exceed(std::uint64_t key, std::vector<Outcome>& outcomes) {
@@ -185,6 +206,10 @@ void StreamDecoder::forget_unshown(std::uint64_t shown, std::vector<Outcome>& ou
 
 void StreamDecoder::take_held(std::vector<Outcome>& outcomes) {
     for (Held& held : held_) {
+        if (half_ && half_->key == held.key) {
+            outcomes.push_back(failed(held.key, Errc::corrupt_picture, kHalf));
+            continue;
+        }
         Outcome& outcome = outcomes.emplace_back(without_picture(held.key, Result::decoded));
         outcome.picture = std::move(*held.own);
     }

@@ -52,9 +52,11 @@ def _pace(measured: float, declared: float) -> str:
 
 
 def _source(status: StreamStatus, now_us: int) -> str:
-    """Show where it comes from, with why it was away last, or the error that there is, with what is done about it."""
+    """Show where it comes from, with why it was away last and what is wrong with its clock, or the error that there is, with what
+    is done about it."""
     if not status.error:
-        return "; last error: ".join(filter(None, (status.source, status.health.last_error)))
+        source = "; last error: ".join(filter(None, (status.source, status.health.last_error)))
+        return "; its clock ".join(filter(None, (source, status.health.doubt)))
     next_try_us = status.health.next_try_us
     wait = f"; next try in {shown_age(max(0, next_try_us - now_us) / 1e6)}" if next_try_us else ""
     return f"{status.error}{wait}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -13,8 +14,11 @@ from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import note, out, write_json_line
 from framehop.cli.units import parse_age, parse_size
+from framehop.config import load_config
+from framehop.log.kafka.template import TopicTemplate
 
 if TYPE_CHECKING:
+    from framehop.log import LogAt
     from framehop.log.kafka.topic_checks import Finding
     from framehop.log.kafka.topics import TopicState
 
@@ -55,7 +59,7 @@ def create(
             "--topic",
             metavar="NAME",
             show_default=False,
-            help="A topic for frames that fits log.kafka.frames_topic; may be repeated. Default: the one that the labels in "
+            help="A topic for frames that fits log.kafka.frames_topic; may be repeated. Default: those that the labels in "
             "--config name.",
         ),
     ] = None,
@@ -75,7 +79,7 @@ def create(
         **({"max_bytes": parse_size(max_frame, "--max-frame")} if max_frame else {}),
     )
     with at.open_kafka() as opened:
-        made = opened.create_topics(plan, frames=topic or [])
+        made = opened.create_topics(plan, frames=topic or _topics_of_streams(at, config))
         there = {} if all(made.values()) else {state.name: state for state in opened.describe_topics()}
     if json:
         write_json_line(msgspec.json.encode(made))
@@ -84,6 +88,18 @@ def create(
         note(f"{name}: {'made' if fresh else _left_alone(there.get(name), partitions)}")
     if len(made) == 2:  # events and dead letters
         note(f"none for frames: name them with --topic, so that they fit {at.kafka.frames_topic}")
+
+
+def _topics_of_streams(at: LogAt, config: Path | None) -> list[str]:
+    """Return the topics that the file's streams name by labels of their own, after the one that its log names; none where no stream
+    has labels."""
+    found = [stream.labels for stream in load_config(config).streams.values() if stream.labels] if config else []
+    if not (found and at.kafka.frames_topic):
+        return []
+    template, own = TopicTemplate(at.kafka.frames_topic), at.kafka.labels
+    if template.per_stream:
+        return []
+    return list(dict.fromkeys(template.topic_of("", {**own, **labels}) for labels in ({}, *found)))
 
 
 def _left_alone(topic: TopicState | None, wanted: int) -> str:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from framehop import _core
 from framehop.decode.decoder import DecodeJob
@@ -24,7 +25,8 @@ REMEMBERED = 4096  # streams that wait for a decoder
 # Until its decoder is there, a stream is taken to need so much: the decoder's own, and pictures of 12 bits a pixel.
 _OWN_BYTES, _PICTURES = 1 << 20, 6
 
-Answered = list[tuple[DecodeJob, _core.VideoOutcome]]
+# A text, since a build without video has no such class.
+Answered: TypeAlias = "list[tuple[DecodeJob, _core.VideoOutcome]]"
 
 
 @dataclass(slots=True)

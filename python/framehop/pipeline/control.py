@@ -85,7 +85,7 @@ class SourceOrder(msgspec.Struct, frozen=True):
     """One source that ingest is to read into `stream`. `source`: as the user wrote it, without a name. `codec`: how films go into
     the log. `since_us`: when it was asked for. This tells it from another order for the same stream, and a restarted ingest process
     does not repeat passes finished since then. `live`: it has no end. `stall_s`: as in SourceOptions. `track`: as in
-    SourceTraits."""
+    SourceTraits. `labels`: as for FrameWriter.open_stream."""
 
     stream: str
     source: str
@@ -96,6 +96,7 @@ class SourceOrder(msgspec.Struct, frozen=True):
     live: bool = False
     stall_s: float = STALL_S
     track: Track | None = None
+    labels: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"SourceOrder(stream={self.stream!r}, source={without_secrets(self.source)!r}, since_us={self.since_us})"
@@ -209,7 +210,8 @@ class SourceHealth(msgspec.Struct, frozen=True):
 
     `phase_since_us`: when the phase began. `fps`: measured over the last seconds, `declared_fps`: as the source says. `bytes`:
     handed to the log. `reconnects`: successful ones. `next_try_us`: when a source that is `retrying` is tried again. `last_error`:
-    why it was away last, also once it is back; one line of at most MAX_LAST_ERROR bytes.
+    why it was away last, also once it is back; one line of at most MAX_LAST_ERROR bytes. `clock`: whose clock gave the last frame
+    its capture time, `camera` or `ingest`. `doubt`: why the camera's own is not believed.
     """
 
     phase_since_us: int = 0
@@ -223,6 +225,8 @@ class SourceHealth(msgspec.Struct, frozen=True):
     bytes: int = 0
     next_try_us: int = 0
     last_error: str = ""
+    clock: str = ""
+    doubt: str = ""
 
 
 class SourceNews(msgspec.Struct, frozen=True):

@@ -100,6 +100,7 @@ def _order(stream: str, config: StreamConfig, root: Path) -> SourceOrder:
         since_us=now_us(),
         live=spec.is_live or spec.is_endless,
         track=config.parsed_track,
+        labels=config.labels,
     )
 
 

@@ -20,7 +20,8 @@ from framehop.types import check_stream
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of `streams` in a configuration file. `source`, `rate`, `loop` and `codec`: as the options of `framehop ingest`.
     `username`, `password`: for an address that has no user in it. `policy`: what may be skipped, as `Policy.parse` takes it; empty
-    where the patterns decide. `track`: `byte` or `off`, empty where the patterns decide. `stall_s`: as in SourceOptions."""
+    where the patterns decide. `track`: `byte` or `off`, empty where the patterns decide. `stall_s`: as in SourceOptions. `labels`:
+    values of the placeholders of `log.kafka.frames_topic` for this stream; they hold before those of `log.kafka.labels`."""
 
     source: str
     rate: str | float = "realtime"
@@ -31,6 +32,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     policy: str = ""
     track: Written = ""
     stall_s: float = STALL_S
+    labels: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if self.password and not self.username:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from framehop.account import IngestAccount
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
 from framehop.passes import LastPass, next_epoch, next_pass
-from framehop.protocols import Ack
+from framehop.protocols import NO_LABELS, Ack
 from framehop.testing.memory_store import MemoryStore, MemoryStream
 from framehop.timing import now_us
 from framehop.types import Frame, StreamState, check_stream
@@ -38,7 +38,15 @@ class MemoryWriter:
         self._thread = threading.Thread(target=self._run, name="memory-log-writer", daemon=True)
         self._thread.start()
 
-    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
+    def open_stream(
+        self,
+        stream: str,
+        *,
+        source: str,
+        finite: bool,
+        run_since_us: int | None = None,
+        labels: Mapping[str, str] = NO_LABELS,
+    ) -> StreamState:
         check_stream(stream)
         with self._store.changed:
             self._check_open()

@@ -136,6 +136,30 @@ def test_frames_that_are_only_in_memory_at_the_end_go_to_disk(
     check_log(log, state, [0, 1, 2])
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_labels_of_a_stream_go_with_it_to_disk_and_to_the_next_process(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, answers: bool
+) -> None:
+    """They say in which topic its frames belong, and an epoch has its place once the log has answered."""
+    acks: list[Ack] = []
+    if not answers:
+        behind.leave()
+    with behind.writer(tmp_path / "spool") as writer:
+        state = writer.open_stream("cam", source="test:cam", finite=False, labels={"site": "east"})
+        give(writer, state, range(5), acks)
+        all_acknowledged(acks, 5)
+    assert bool(behind.labels) == answers
+    behind.come_back()
+    with behind.writer(tmp_path / "spool") as writer:
+        opened(writer, "other")
+        give(writer, writer.next_pass("other"), range(1), acks)
+        until(lambda: writer.backlog.frames == 0, "an empty spool")
+        assert writer.flush(TIMEOUT_S)
+    check_log(log, state, list(range(5)))
+    assert [labels for stream, labels in behind.labels if stream == "cam"] == [{"site": "east"}]
+    assert {str(labels) for stream, labels in behind.labels if stream == "other"} == {"{}"}
+
+
 def test_what_a_killed_process_had_sent_is_not_sent_again(
     behind: MemoryBehind, log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -171,6 +172,28 @@ def test_a_spool_that_cannot_be_read_leaves_a_gap(
     assert "30 frames that were only there are lost: of the test" in caplog.text
     assert [(gap.reason, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [("spool-lost", 0, 29)]
     check_log(log, state, list(range(30, 40)))
+
+
+def test_a_spool_drains_no_faster_than_it_may(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second gives half a second's worth: that much may go at once after a pause."""
+    now_s = [0.0]
+    monkeypatch.setattr("framehop.log.spool.allowance.time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    acks: list[Ack] = []
+    behind.leave()
+    with behind.writer(tmp_path / "spool", drain_bytes_per_s=20 * SIZE) as writer:
+        state = opened(writer)
+        give(writer, state, range(30), acks)
+        all_acknowledged(acks, 30)
+        behind.come_back()
+        until(lambda: bool(behind.labels), "that it has found where they belong")
+        for rounds in range(3):
+            assert len(behind.sent) == 10 * rounds
+            now_s[0] += 1.0
+            until(lambda: len(behind.sent) >= 10 * (rounds + 1), "the frames of half a second")  # noqa: B023
+        until(lambda: writer.backlog.frames == 0, "an empty spool")
+    check_log(log, state, list(range(30)))
 
 
 def test_an_allowance_lets_a_frame_pass_and_then_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@
 #include "framehop/base/error.hpp"
 #include "framehop/base/image_view.hpp"
 #include "framehop/codec/access_unit.hpp"
+#include "framehop/codec/hidden_pictures.hpp"
 #include "framehop/codec/jpeg.hpp"
 #include "framehop/codec/orientation.hpp"
 
@@ -111,19 +112,29 @@ class StreamDecoder {
         std::unique_ptr<Picture> own;  // its pixels, complete, though libavcodec has not judged them yet
     };
 
+    // A picture of which one field has come so far.
+    struct Half {
+        std::uint64_t key;
+        bool reference;
+    };
+
     void begin(const codec::AccessUnit& facts, std::int64_t shown_at, std::vector<Outcome>& outcomes);
     void refuse(const codec::AccessUnit& facts, std::uint64_t key, std::vector<Outcome>& outcomes);
     void pass_over(Bytes unit, std::uint64_t key, std::vector<Outcome>& outcomes);
     [[nodiscard]] std::string complaint_of(int status, const codec::AccessUnit& facts) const;
-    void judge(const codec::AccessUnit& facts, std::uint64_t key, int status, std::vector<Outcome>& outcomes);
+    void judge(const codec::AccessUnit& facts, std::uint64_t key, int status, bool hidden,
+               std::vector<Outcome>& outcomes);
     void exceed(std::uint64_t key, std::vector<Outcome>& outcomes);
+    void lose_half(std::vector<Outcome>& outcomes);
     void take_shown(const AVFrame& frame, std::vector<Outcome>& outcomes);
     void settle(std::uint64_t key, Outcome&& outcome, std::vector<Outcome>& outcomes);
     void forget_unshown(std::uint64_t shown, std::vector<Outcome>& outcomes);
 
     std::unique_ptr<Context> context_;
     codec::VideoCodec codec_;
+    codec::HiddenPictures hidden_;
     std::deque<Held> held_;            // in the order of the stream
+    std::optional<Half> half_;         // the last picture, if the next unit may be its second field
     bool begun_ = false;               // a key frame was decoded
     std::string broken_;               // why pictures fail until the next key frame; empty when they do not
     bool begun_within_ = false;        // since a key frame that pictures before it reach across

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -20,7 +20,7 @@ from framehop.log.embedded.stream_rows import OpenedStream, open_stream_row
 from framehop.log.locks import FileLock, holder_of
 from framehop.log.sqlite import connect, transaction, translated
 from framehop.passes import next_epoch
-from framehop.protocols import Ack
+from framehop.protocols import NO_LABELS, Ack
 from framehop.timing import Deadline
 from framehop.types import Frame, StreamState, check_stream
 
@@ -55,7 +55,15 @@ class EmbeddedWriter:
         self._committer = Committer(context, self._id, self._queue)
         context.maintenance.request_retention()
 
-    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
+    def open_stream(
+        self,
+        stream: str,
+        *,
+        source: str,
+        finite: bool,
+        run_since_us: int | None = None,
+        labels: Mapping[str, str] = NO_LABELS,
+    ) -> StreamState:
         check_stream(stream)
         with self._lock:
             self._check_open()

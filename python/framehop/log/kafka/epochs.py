@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from framehop.log.kafka.connection import Connection
@@ -34,9 +35,17 @@ class Epochs:
         self._frames, self._labels = connection.frames, connection.options.labels
 
     def start(
-        self, stream: str, last: StoredStream | None, *, source: str, finite: bool, run_since_us: int | None
+        self,
+        stream: str,
+        last: StoredStream | None,
+        *,
+        source: str,
+        finite: bool,
+        run_since_us: int | None,
+        labels: Mapping[str, str],
     ) -> EpochStart:
-        """Decide for a writer that opens the stream. `last`: the stream's row in the store. The rest is as for `next_pass`."""
+        """Decide for a writer that opens the stream. `last`: the stream's row in the store. `labels`: the stream's own. The rest is
+        as for `next_pass`."""
         plan = next_pass(_last_pass(last), source=source, finite=finite, run_since_us=run_since_us)
         # An epoch continues in its own topic, unless nobody would read it there any more.
         resumes = plan.resumes and last is not None and self._frames.matches(last.topic)
@@ -44,7 +53,7 @@ class Epochs:
         if last is not None and resumes:
             row, origins = self._recovered(stream, replace(last, source=source))
         else:
-            row = self.new(stream, last.epoch if last else 0, source, pass_index=0)
+            row = self.new(stream, last.epoch if last else 0, source, 0, labels)
         return EpochStart(row=row, origins=origins, done=plan.done and resumes, replaced=plan.replaced)
 
     def _recovered(self, stream: str, row: StoredStream) -> tuple[StoredStream, list[tuple[int, str]]]:
@@ -61,9 +70,9 @@ class Epochs:
         )
         return replace(row, seq=seq, offset=offset), origins
 
-    def new(self, stream: str, last: int, source: str, pass_index: int) -> StoredStream:
+    def new(self, stream: str, last: int, source: str, pass_index: int, labels: Mapping[str, str]) -> StoredStream:
         """Return the row of an epoch that begins after epoch `last`. Raises LogNotFoundError."""
-        topic = self._frames.topic_of(stream, self._labels)
+        topic = self._frames.topic_of(stream, {**self._labels, **labels})
         partition = partition_of(stream, self._producers.topic(topic).partitions)
         return StoredStream(
             epoch=next_epoch(last),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from confluent_kafka import KafkaError, Message
@@ -34,8 +35,8 @@ class KafkaLink:
         self._gaps = GapReports(connection)
         self._thread = DeliveryThread(connection, self._producers, self._queue, self._causes, name="kafka-link")
 
-    def place(self, stream: str) -> Place:
-        topic = self._connection.frames.topic_of(stream, self._connection.options.labels)
+    def place(self, stream: str, labels: Mapping[str, str]) -> Place:
+        topic = self._connection.frames.topic_of(stream, {**self._connection.options.labels, **labels})
         partition = Partition(topic, partition_of(stream, self._producers.topic(topic).partitions))
         return Place(partition=partition, offset=log_end(self._connection, partition))
 

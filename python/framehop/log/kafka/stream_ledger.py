@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from framehop.account import IngestAccount
@@ -27,7 +27,7 @@ class Sent(NamedTuple):
 
 @dataclass(slots=True)
 class OpenStream:
-    """A stream that is open here. `sent` and `acked` count frames of this writer."""
+    """A stream that is open here. `sent` and `acked` count frames of this writer. `labels`: the stream's own."""
 
     row: StoredStream
     lock: FileLock
@@ -38,6 +38,7 @@ class OpenStream:
     taken: frozenset[str] = frozenset()
     account: IngestAccount | None = None
     account_at: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def quiet(self) -> bool:
@@ -65,10 +66,18 @@ class StreamLedger:
         """Return what the store knows of a stream, None if nothing."""
         return self._store.load(stream)
 
-    def open(self, stream: str, row: StoredStream, origins: Iterable[tuple[int, str]], lock: FileLock) -> None:
+    def open(
+        self,
+        stream: str,
+        row: StoredStream,
+        origins: Iterable[tuple[int, str]],
+        lock: FileLock,
+        labels: Mapping[str, str],
+    ) -> None:
         """Keep a stream from here on. `origins`: those of frames up to `row.seq` that are not stored yet."""
         self._store.save(stream, row, origins)
-        self._streams[stream] = OpenStream(row=row, lock=lock, taken=self._store.taken(stream, row.epoch))
+        taken = self._store.taken(stream, row.epoch)
+        self._streams[stream] = OpenStream(row=row, lock=lock, taken=taken, labels=labels)
 
     def find(self, stream: str) -> OpenStream | None:
         """Return a stream if it is open here."""

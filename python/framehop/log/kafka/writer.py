@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Self
 
@@ -23,7 +23,7 @@ from framehop.log.kafka.send_queue import SendQueue
 from framehop.log.kafka.stream_ledger import Sent, StreamLedger
 from framehop.log.kafka.stream_store import StoredStream, StreamStore, state_directory
 from framehop.log.kafka.wire import frame_headers, pointer_of
-from framehop.protocols import Ack
+from framehop.protocols import NO_LABELS, Ack
 from framehop.timing import Deadline
 from framehop.types import Frame, Partition, StreamState, check_stream
 
@@ -60,7 +60,15 @@ class KafkaWriter:
 
     # ---- streams
 
-    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
+    def open_stream(
+        self,
+        stream: str,
+        *,
+        source: str,
+        finite: bool,
+        run_since_us: int | None = None,
+        labels: Mapping[str, str] = NO_LABELS,
+    ) -> StreamState:
         check_stream(stream)
         with self._lock:
             self._queue.check()
@@ -69,10 +77,12 @@ class KafkaWriter:
             with self._lock:
                 self._queue.check()
                 last = self._streams.load(stream)
-            start = self._epochs.start(stream, last, source=source, finite=finite, run_since_us=run_since_us)
+            start = self._epochs.start(
+                stream, last, source=source, finite=finite, run_since_us=run_since_us, labels=labels
+            )
             with self._lock:
                 self._queue.check()
-                self._streams.open(stream, start.row, start.origins, lock)
+                self._streams.open(stream, start.row, start.origins, lock, labels)
         except BaseException:
             lock.release()
             raise
@@ -108,8 +118,8 @@ class KafkaWriter:
                 self._queue.wait_quiet(TICK_S)
                 self._queue.check()
                 held = self._streams.held(stream)
-            last = held.row
-        row = self._epochs.new(stream, last.epoch, last.source, last.pass_index + 1)
+            last, labels = held.row, held.labels
+        row = self._epochs.new(stream, last.epoch, last.source, last.pass_index + 1, labels)
         with self._lock:
             self._queue.check()
             self._streams.begin_pass(stream, held, row)

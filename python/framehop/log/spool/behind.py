@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from framehop.account import IngestAccount
@@ -34,9 +34,9 @@ class Book(Protocol):
 class Link(Protocol):
     """The way of live frames into the log, for any epoch of any stream. Thread-safe. Its queue is bounded in bytes."""
 
-    def place(self, stream: str) -> Place:
-        """Return where a new epoch of `stream` belongs: at this offset at the earliest. Asks the log: raises LogUnavailableError,
-        LogNotFoundError."""
+    def place(self, stream: str, labels: Mapping[str, str]) -> Place:
+        """Return where a new epoch of `stream` belongs. `labels`: as for FrameWriter.open_stream. Asks the log: raises
+        LogUnavailableError, LogNotFoundError."""
 
     def last_seq(self, stream: str, epoch: int, place: Place) -> int:
         """Return the last seq of the epoch that the log holds from the place's offset on; -1 for none. Reads the log: raises

@@ -105,7 +105,7 @@ class SpoolDrain:
         place = lane.place or (lane.store.place(lane.key) if lane.store else None)
         last = link.last_seq(lane.stream, lane.epoch, place) if place is not None and not lane.recovered else -1
         if place is None:
-            place = link.place(lane.stream)
+            place = link.place(lane.stream, lane.labels)
             if lane.store is not None:
                 lane.store.keep_place(lane.key, place)
         with self._ways.changed:

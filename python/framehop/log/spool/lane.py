@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ class Lane:
     stream: str
     epoch: int
     store: SpoolStore | None
+    labels: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
     before: Lane | None = None
     own: bool = True

@@ -10,6 +10,7 @@ from framehop.log.spool.behind import Link
 from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
+from framehop.protocols import NO_LABELS
 from framehop.types import Gap, Place
 
 logger = logging.getLogger(__name__)
@@ -69,4 +70,7 @@ class Reports:
     def _place(self, run: WaitingRun, link: Link, store: SpoolStore | None) -> Place:
         lane = self._ways.lanes.get(run.epoch)
         known = (lane.place if lane else None) or (store.place(run.epoch) if store else None)
-        return known or link.place(run.epoch[0])
+        if known is not None:
+            return known
+        labels = store.labels(run.epoch) if store else lane.labels if lane else NO_LABELS
+        return link.place(run.epoch[0], labels)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apsw
+import msgspec
 
 from framehop.log.embedded.frame_rows import SELECTED
 from framehop.log.sqlite import row, rows
@@ -22,6 +23,16 @@ CREATE TABLE IF NOT EXISTS places(
     topic TEXT NOT NULL,
     partition INTEGER NOT NULL,
     "offset" INTEGER NOT NULL,
+    PRIMARY KEY(stream, epoch)
+) STRICT, WITHOUT ROWID;
+"""
+
+# JSON. A row is written before the first frame of an epoch whose stream has labels of its own, and whose place nobody knows yet.
+LABELS = """
+CREATE TABLE IF NOT EXISTS labels(
+    stream TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    labels TEXT NOT NULL,
     PRIMARY KEY(stream, epoch)
 ) STRICT, WITHOUT ROWID;
 """
@@ -95,6 +106,16 @@ def keep_place(db: apsw.Connection, epoch: Epoch, place: Place) -> None:
 
 def forget_place(db: apsw.Connection, epoch: Epoch) -> None:
     rows(db, "DELETE FROM places WHERE stream=? AND epoch=?", epoch)
+    rows(db, "DELETE FROM labels WHERE stream=? AND epoch=?", epoch)
+
+
+def labels_of(db: apsw.Connection, epoch: Epoch) -> dict[str, str]:
+    found = row(db, "SELECT labels FROM labels WHERE stream=? AND epoch=?", epoch)
+    return {} if found is None else msgspec.json.decode(found[0], type=dict[str, str])
+
+
+def keep_labels(db: apsw.Connection, epoch: Epoch, labels: Mapping[str, str]) -> None:
+    rows(db, "INSERT OR REPLACE INTO labels VALUES(?,?,?)", (*epoch, msgspec.json.encode(dict(labels)).decode()))
 
 
 # ---- what is dropped

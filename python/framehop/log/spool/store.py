@@ -53,6 +53,7 @@ class SpoolStore:
             self._db = connect(self._paths.index)
             with translated(self._paths.index):
                 rows(self._db, spool_rows.PLACES)
+                rows(self._db, spool_rows.LABELS)
                 with transaction(self._db, self._paths.index):
                     rows(self._db, spool_rows.CLOSE_ALL)
                 frames, size = spool_rows.totals(self._db)
@@ -153,6 +154,15 @@ class SpoolStore:
     def forget_place(self, epoch: Epoch) -> None:
         with self._changed() as db:
             spool_rows.forget_place(db, epoch)
+
+    def labels(self, epoch: Epoch) -> dict[str, str]:
+        with self._opened() as db:
+            return spool_rows.labels_of(db, epoch)
+
+    def keep_labels(self, epoch: Epoch, labels: Mapping[str, str]) -> None:
+        """Keep the stream's own labels, by which the next process finds the place of an epoch that has none yet."""
+        with self._changed() as db:
+            spool_rows.keep_labels(db, epoch, labels)
 
     def gaps(self) -> list[tuple[int, str, WaitingRun]]:
         """Return the gaps that the log has not been told, with their numbers and reasons."""

@@ -65,6 +65,7 @@ class Stores:
         store = SpoolStore(slot, self._options, self._queue_bytes)
         try:
             runs = store.runs()
+            labels = {run.epoch: store.labels(run.epoch) for run in runs}
         except BaseException:
             store.close()
             raise
@@ -72,7 +73,7 @@ class Stores:
             self._ways.stores.append(store)
             for run in runs:
                 lane = Lane(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
-                lane.spooling, lane.recovered = True, False
+                lane.labels, lane.spooling, lane.recovered = labels[run.epoch], True, False
                 lane.accepted, lane.sent, lane.removed, lane.stored = run.last, run.first - 1, run.first - 1, True
                 self._ways.add(lane)
         if (left := store.backlog).frames:

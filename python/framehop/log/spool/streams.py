@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 
 from framehop.account import IngestAccount
 from framehop.errors import FramehopError, StreamBusyError
@@ -23,21 +24,22 @@ class OpenStreams:
         self._films: set[str] = set()
         self._lock = threading.Lock()
 
-    def begin(self, stream: str, source: str, store: SpoolStore | None) -> Lane:
+    def begin(self, stream: str, source: str, store: SpoolStore | None, labels: Mapping[str, str]) -> Lane:
         """Become the one writer of a live stream, and begin an epoch of it. Raises StreamBusyError, LogError."""
         with self._lock:
             if stream in self._live or stream in self._films:
                 raise StreamBusyError(
                     f"stream {stream} is open in this writer already: give each source its own --stream"
                 )
-            lane = Lane(stream=stream, epoch=self._book.begin(stream, source), store=store)
+            lane = Lane(stream=stream, epoch=self._book.begin(stream, source), store=store, labels=labels)
             self._live[stream] = lane
             return lane
 
     def follow(self, before: Lane, store: SpoolStore | None) -> Lane:
         """Begin the next epoch of a live stream. What of the one before is on disk goes on into the log. Raises LogError."""
         with self._lock:
-            lane = Lane(stream=before.stream, epoch=self._book.next(before.stream), store=store)
+            epoch = self._book.next(before.stream)
+            lane = Lane(stream=before.stream, epoch=epoch, store=store, labels=before.labels)
             before.open = False
             self._live[lane.stream] = lane
             return lane

@@ -141,6 +141,8 @@ class Ways:
         try:
             if not lane.stored and lane.place is not None:
                 store.keep_place(lane.key, lane.place)
+            elif not lane.stored and lane.labels:
+                store.keep_labels(lane.key, lane.labels)
             lane.stored = True
             given = store.append(frame, partial(self._is_stored, lane, frame.key.seq))
         except (LogFullError, LogBusyError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -28,7 +28,7 @@ from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.stores import Stores
 from framehop.log.spool.streams import OpenStreams
 from framehop.log.spool.ways import Ways
-from framehop.protocols import Ack, Backlog, FrameWriter
+from framehop.protocols import NO_LABELS, Ack, Backlog, FrameWriter
 from framehop.timing import Deadline
 from framehop.types import Frame, FrameKey, StreamState, check_stream
 
@@ -79,17 +79,27 @@ class SpoolingWriter:
 
     # ---- streams
 
-    def open_stream(self, stream: str, *, source: str, finite: bool, run_since_us: int | None = None) -> StreamState:
+    def open_stream(
+        self,
+        stream: str,
+        *,
+        source: str,
+        finite: bool,
+        run_since_us: int | None = None,
+        labels: Mapping[str, str] = NO_LABELS,
+    ) -> StreamState:
         """Begin an epoch of a live stream, whether the log is there or not. A source that can wait waits for the log."""
         check_stream(stream)
         self._check()
         if finite:
-            state = self._log_writer().open_stream(stream, source=source, finite=True, run_since_us=run_since_us)
+            state = self._log_writer().open_stream(
+                stream, source=source, finite=True, run_since_us=run_since_us, labels=labels
+            )
             self._streams.add_film(stream)
             return state
         self._opening.wait(FIRST_LOOK_S)
         self._check()
-        return self._begun(self._streams.begin(stream, source, self._store_if_there()))
+        return self._begun(self._streams.begin(stream, source, self._store_if_there(), labels))
 
     def _begun(self, lane: Lane) -> StreamState:
         try:
@@ -107,7 +117,7 @@ class SpoolingWriter:
         link = self._ways.link
         if link is not None and not link.stalled:
             with suppress(LogUnavailableError):  # it goes to disk first
-                lane.place = link.place(lane.stream)
+                lane.place = link.place(lane.stream, lane.labels)
 
     def taken(self, stream: str) -> frozenset[str]:
         return frozenset() if self._is_live(stream) else self._log_writer().taken(stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from framehop.account import LeftOut, versioned
@@ -13,7 +13,7 @@ from framehop.pipeline.ingest.books import Books
 from framehop.pipeline.ingest.health import Vitals
 from framehop.pipeline.ingest.pacing import Clock, Pacer, Rate, StopEvent
 from framehop.pipeline.ingest.stamps import Stamps
-from framehop.protocols import Ack, FrameWriter, ListedSource, Picture, Source, Versioned
+from framehop.protocols import NO_LABELS, Ack, FrameWriter, ListedSource, Picture, Source, Versioned
 from framehop.types import Frame, FrameKey, StreamState, check_stream
 
 logger = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ class SourceFeed:
         clock: Clock,
         stop: StopEvent,
         run_since_us: int | None = None,
+        labels: Mapping[str, str] = NO_LABELS,
     ) -> None:
         self._source = source
         self._writer = writer
@@ -107,6 +108,7 @@ class SourceFeed:
         self._clock = clock
         self._stop = stop
         self._run_since_us = run_since_us
+        self._labels = labels
         self._pacer = Pacer(rate, source_rate=source.rate, clock=clock, stop=stop)
         self._stamps = Stamps(source, rate, clock)
         self._books = Books(source, writer, clock)
@@ -192,7 +194,11 @@ class SourceFeed:
     def _open_stream(self) -> StreamState | None:
         """Return where to begin; None when stopped before that was known."""
         return self._writer.open_stream(
-            self.stream, source=source_name(self._source), finite=self._source.finite, run_since_us=self._run_since_us
+            self.stream,
+            source=source_name(self._source),
+            finite=self._source.finite,
+            run_since_us=self._run_since_us,
+            labels=self._labels,
         )
 
     def _passes(self, state: StreamState) -> bool:

@@ -55,6 +55,7 @@ class Vitals:
                 height=frame.height or self._known.height,
                 last_frame_us=frame.received_us,
                 bytes=self._known.bytes + len(frame.payload),
+                clock=frame.clock,
             )
         self._turn("running", "")
 
@@ -76,7 +77,9 @@ class Vitals:
             known, fps = self._known, self._fps(now_s)
         if isinstance(self._source, LiveSource):
             facts = self._source.facts
-            known = msgspec.structs.replace(known, codec=facts.codec or known.codec, declared_fps=facts.rate)
+            known = msgspec.structs.replace(
+                known, codec=facts.codec or known.codec, declared_fps=facts.rate, doubt=facts.doubt
+            )
         return msgspec.structs.replace(known, fps=fps)
 
     def _turn(self, phase: Phase, error: str) -> None:

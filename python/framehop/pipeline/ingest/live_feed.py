@@ -4,12 +4,13 @@ sends."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError, SourceAwayError
 from framehop.pipeline.ingest.feed import SourceFeed
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent
 from framehop.pipeline.ingest.retrying import Retrying
-from framehop.protocols import FrameWriter, LiveSource, Picture, Source
+from framehop.protocols import NO_LABELS, FrameWriter, LiveSource, Picture, Source
 from framehop.types import StreamState
 
 logger = logging.getLogger(__name__)
@@ -31,10 +32,11 @@ def feed_of(
     clock: Clock,
     stop: StopEvent,
     run_since_us: int | None = None,
+    labels: Mapping[str, str] = NO_LABELS,
 ) -> SourceFeed:
     """Return what reads `source`."""
     kind = LiveFeed if isinstance(source, LiveSource) else SourceFeed
-    return kind(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us)
+    return kind(source, writer, rate=rate, loop=loop, clock=clock, stop=stop, run_since_us=run_since_us, labels=labels)
 
 
 class LiveFeed(SourceFeed):

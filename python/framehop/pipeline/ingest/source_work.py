@@ -172,6 +172,7 @@ class SourceWork:
             clock=self._clock,
             stop=self._stop,
             run_since_us=self._run_since_us,
+            labels=self.order.labels,
         )
         feed.run()
         if feed.error:

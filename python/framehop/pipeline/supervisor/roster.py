@@ -35,7 +35,8 @@ class StreamStatus:
 
     `phase`: `waiting` for its process, `opening`, `running`, `retrying` (a live source that is away; `error` says why), `paused`,
     `ended` (a finite source, all of it in the log), `failed` with `error`; a pushed stream is `running`. `appended`: frames handed
-    to the log; `acked`: those that are in it. Both count only frames of the process that reads the source now.
+    to the log; `acked`: those that are in it. Both count only frames of the process that reads the source now. `labels`: the
+    stream's own.
     """
 
     stream: str
@@ -45,6 +46,7 @@ class StreamStatus:
     acked: int = 0
     error: str = ""
     health: SourceHealth = field(default_factory=SourceHealth)
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def over(self) -> bool:
@@ -351,6 +353,7 @@ def _status(order: SourceOrder, phase: Phase, news: SourceNews | None = None) ->
         acked=news.acked if news is not None else 0,
         error=hide_credentials(news.error, order.source) if news is not None else "",
         health=health,
+        labels=order.labels,
     )
 
 

@@ -61,11 +61,6 @@ class LiveConnection:
             rate=rate_of(self._video) if declared else 0.0,
         )
 
-    @property
-    def doubt(self) -> str:
-        """The reason why the camera's clock is not believed; empty while nothing is wrong with it."""
-        return self._clock.doubt
-
     def pictures(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
         """Yield pictures from the first key frame on, until `stopped`, or until a recording ends. A picture `begins` where what is
         sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks, and SourceError
@@ -108,6 +103,8 @@ class LiveConnection:
         camera_us, pts = told
         steps = 0 if made.pts is None or pts is None else made.pts - pts
         by_camera_us = self._clock.read(time_of_picture(camera_us, steps, self._base), pts_us, received_us)
+        if self._clock.doubt != self.facts.doubt:
+            self.facts = replace(self.facts, doubt=self._clock.doubt)
         return _Moment(
             pts_us=pts_us,
             by_camera_us=by_camera_us,

@@ -103,8 +103,8 @@ class LiveVideo:
 
     def _say(self, reader: Reader) -> None:
         """Say what is worth knowing of the connection, and has not been said of an earlier one."""
-        if reader.doubt:
-            self._once("clock", f"the camera's clock {reader.doubt}; capture times are those of this host")
+        if reader.facts.doubt:
+            self._once("clock", f"the camera's clock {reader.facts.doubt}; capture times are those of this host")
         if reader.facts.codec.endswith(AS_JPEG) and self._how.codec != "jpeg":
             codec = reader.facts.codec.removesuffix(AS_JPEG)
             self._once(

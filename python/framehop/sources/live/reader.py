@@ -43,7 +43,6 @@ class Reader:
         self._ended = False
         self._error: Exception | None = None
         self.facts = SourceFacts()
-        self.doubt = ""
         self._thread = threading.Thread(target=self._run, name=f"camera-{how.name}", daemon=True)
         self._thread.start()
 
@@ -108,7 +107,7 @@ class Reader:
     def _read(self) -> None:
         with self._connect(self._how) as connection:
             for picture in connection.pictures(lambda: self._closed):
-                self.facts, self.doubt = connection.facts, connection.doubt
+                self.facts = connection.facts
                 self._put(picture)
 
     def _put(self, picture: Picture) -> None:
