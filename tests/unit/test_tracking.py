@@ -123,7 +123,7 @@ def test_scenes(
     name: str, actors: list[Actor], fps: float, noise: float, missed: float, false: float, mota: float, idf1: float
 ) -> None:
     """The truth has every object that is not hidden, so one that nobody found counts as missed. The reference remembers more than
-    events hold, and is not better for it."""
+    events hold, and shows no track before its second box, so fewer false ones; in nothing else is it better."""
     for seed in range(3):
         frames = round(fps * (4 if actors is CROSSING else 12))
         scene = play(actors, frames, fps=fps, noise=noise, missed=missed, false=false, seed=seed)
@@ -133,8 +133,9 @@ def test_scenes(
         assert got.idf1 >= idf1
     reference = score(scene.visible, byte_track(scene.events, lost=round(2 * fps)))
     print(f"{name}, the reference: MOTA {reference.mota:.3f}, IDF1 {reference.idf1:.3f}, {reference.switches} switches")
-    assert got.mota >= reference.mota - 0.01
-    assert got.idf1 >= reference.idf1 - 0.01
+    assert got.mota >= reference.mota - 0.01 - false
+    assert got.idf1 >= reference.idf1 - 0.01 - false / 2
+    assert got.switches <= reference.switches
 
 
 def test_who_walks_past_at_two_frames_a_second_keeps_the_id() -> None:
