@@ -98,6 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Tell it to everybody, as the real one does, and whether they may look at the rest."""
         said = {"log": "/data/log", "version": "0.1.0", "now_us": now_us(), "log_error": self.world.log_error}
         said["read_only"] = not self.world.controls
+        said["passed_over"] = self.world.passed_over
+        said["full"] = self.world.full
+        said["index"] = {"events": 1, "catching_up": self.world.catching_up, "error": self.world.index_error}
         self._json(said | {"authenticated": self._may_look()})
 
     def _streams(self, rest: str, query: dict[str, list[str]]) -> None:
@@ -178,6 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"pipelines": [PIPELINE], "figures": figures, "now_us": now_us()})
 
     def _live(self, rest: str, query: dict[str, list[str]]) -> None:
+        if self.world.full:
+            self._json({"error": "128 pages look already: close one of them"}, 503)
+            return
         self._head(200, "text/event-stream", {"connection": "close"})
         self.close_connection = True
         news, told = StreamNews(self._look), 0

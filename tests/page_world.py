@@ -132,14 +132,19 @@ class Stream:
 
 @dataclass(kw_only=True)
 class World:
-    """All that the made-up server knows. `token`: what it asks for, if anything. `controls`: whether streams may be
-    changed. `gone`: it answers nothing any more. `asked`: the
-    streams whose newest picture was asked for. `kept`: how many events of each stream there are."""
+    """All that the made-up server knows. `token`: what it asks for, if anything. `controls`: whether streams may be changed.
+    `log_error`, `index_error`, `passed_over`, `catching_up`: what it says of its log and its index. `full`: so many follow that no
+    other can. `gone`: it answers nothing any more. `asked`: the streams whose newest picture was asked for. `kept`: how many events
+    of each stream there are."""
 
     streams: dict[str, Stream] = field(default_factory=dict)
     token: str = ""
     controls: bool = False
     log_error: str = ""
+    index_error: str = ""
+    passed_over: int = 0
+    catching_up: bool = False
+    full: bool = False
     gone: bool = False
     kept: int = 320
     asked: list[str] = field(default_factory=list)

@@ -1,15 +1,11 @@
-"""Scenes whose objects are known, as the events that a detector would write of them, and how well tracks fit the truth."""
+"""Scenes whose objects are known, as the events that a detector would write of them."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from framehop.tracking.assignment import best_pairs
 from framehop.types import DetectedObject, Event, FramePointer, Outcome, rfc3339
 
 BEGIN_US = 1_795_354_262_000_000
@@ -29,6 +25,9 @@ class Actor:
     hidden: range = range(0)
     weak: range = range(0)
 
+    def is_seen(self, frame: int) -> bool:
+        return frame in self.frames and frame not in self.hidden
+
     def box(self, frame: int) -> Box:
         x, y = (at + step * (frame - self.frames.start) for at, step in zip(self.at, self.speed, strict=True))
         width, height = self.size
@@ -38,10 +37,11 @@ class Actor:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """`events`: one per frame. `truth`: per frame, by the place of an object in the event, the number of its actor; None for what
-    is no object. `visible`: per frame the actors that are seen."""
+    is no object. `visible`: per frame where each actor is that is not hidden, whether the detector found it or not."""
 
     events: list[Event]
     truth: list[list[int | None]]
+    visible: list[dict[int, Box]]
 
 
 def play(
@@ -57,11 +57,12 @@ def play(
     """Play a scene. `noise`: pixels by which boxes tremble. `missed`, `false`: the shares of boxes that are not found, and of
     frames with one of nothing."""
     chance = random.Random(seed)
-    events, truth = [], []
+    events, truth, visible = [], [], []
     for frame in range(frames):
         found: list[tuple[DetectedObject, int | None]] = []
-        for number, actor in enumerate(actors):
-            if frame in actor.frames and frame not in actor.hidden and chance.random() >= missed:
+        there = {number: actor for number, actor in enumerate(actors) if actor.is_seen(frame)}
+        for number, actor in there.items():
+            if chance.random() >= missed:
                 found.append((_seen(actor, frame, noise, chance), number))
         if chance.random() < false:
             x, y = chance.uniform(0, 640), chance.uniform(0, 360)
@@ -69,7 +70,8 @@ def play(
         found.sort(key=lambda pair: -pair[0].confidence)
         events.append(event(frame, [seen for seen, _ in found], at_us=BEGIN_US + round(frame * 1e6 / fps)))
         truth.append([number for _, number in found])
-    return Scene(events=events, truth=truth)
+        visible.append({number: actor.box(frame) for number, actor in there.items()})
+    return Scene(events=events, truth=truth, visible=visible)
 
 
 def _seen(actor: Actor, frame: int, noise: float, chance: random.Random) -> DetectedObject:
@@ -122,42 +124,6 @@ def ids(found: Event) -> list[int | None]:
     return [seen.track_id for seen in found.objects]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """MOTA (Bernardin and Stiefelhagen, 2008) and IDF1 (Ristani et al., 2016), both at most 1. `switches`: how often an object got
-    another id than before."""
-
-    mota: float
-    idf1: float
-    switches: int
-
-
-def score(scene: Scene, followed: Sequence[Event]) -> Scores:
-    """Compare ids with the truth. A box with an id belongs to the actor from which it was made, so only ids can be wrong."""
-    together: Counter[tuple[int, int]] = Counter()
-    last: dict[int, int] = {}
-    switches = found = false = objects = boxes = 0
-    for truth, seen in zip(scene.truth, followed, strict=True):
-        for actor, number in zip(truth, ids(seen), strict=True):
-            objects += actor is not None
-            boxes += number is not None
-            false += number is not None and actor is None
-            if actor is None or number is None:
-                continue
-            found += 1
-            together[actor, number] += 1
-            switches += last.get(actor, number) != number
-            last[actor] = number
-    return Scores(
-        mota=1 - (objects - found + false + switches) / objects,
-        idf1=2 * _best(together) / (objects + boxes),
-        switches=switches,
-    )
-
-
-def _best(together: Counter[tuple[int, int]]) -> int:
-    """Return how many boxes are right if each actor is the one id that suits it best, and each id one actor."""
-    actors = sorted({actor for actor, _ in together})
-    numbers = sorted({number for _, number in together})
-    shared = np.array([[together[actor, number] for number in numbers] for actor in actors], np.float64)
-    return int(sum(shared[pair] for pair in best_pairs(shared))) if together else 0
+def tracks_in(found: Event) -> dict[int, Box]:
+    """Return the boxes of an event by their ids."""
+    return {seen.track_id: seen.box for seen in found.objects if seen.track_id is not None}

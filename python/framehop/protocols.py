@@ -195,8 +195,11 @@ class EventReader(Protocol):
     """A reader that follows the events of a log. Use it from one thread.
 
     The position of a reader with a group moves past the events handed out when the caller asks for more, and on `close`. If an
-    exception ends the reading, the events handed out last come again.
+    exception ends the reading, the events handed out last come again. `passed_over`: how many records were left out, with a warning
+    each, as they cannot be read: a later version wrote them, or another program.
     """
+
+    passed_over: int
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]: ...
     def __iter__(self) -> Iterator[EventRecord]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -243,3 +245,23 @@ def test_run_yields_each_event_with_its_own_picture(house: House) -> None:
     for event, _ in framehop.run("left=testsrc:?count=400", log=house.log, rate=20.0, options=quick, pictures=True):
         assert event.stream == "left"
         break
+
+
+def test_run_by_async_for_loses_nothing_to_a_step_that_is_cancelled(house: House) -> None:
+    quick = framehop.DetectOptions(model=str(write_model(house.path)))
+
+    async def watch() -> list[tuple[int, int]]:
+        shown = []
+        run = framehop.run("testsrc:?size=320x240&count=20", log=house.log, rate="max", options=quick, pictures=True)
+        async with contextlib.aclosing(run) as found:
+            waiting = asyncio.ensure_future(anext(found))
+            await asyncio.sleep(0)  # it has begun
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            async for event, picture in found:
+                assert picture is not None
+                shown.append((event.seq, seq_in(picture)))
+        return shown
+
+    assert asyncio.run(watch()) == [(seq, seq) for seq in range(20)]

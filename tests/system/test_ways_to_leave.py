@@ -156,6 +156,15 @@ WAYS = {
         asyncio.run(main())
         """
     ),
+    "async for over a run, which is left": Way(
+        body="""
+        async def main():
+            async for event, picture in framehop.run(SOURCE, log=LOG, options=OPTIONS, pictures=True):
+                assert picture.shape == (64, 96, 3)
+                return
+        asyncio.run(main())
+        """
+    ),
     "a task that is cancelled": Way(
         body="""
         async def work(seen):

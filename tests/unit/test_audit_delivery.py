@@ -38,6 +38,7 @@ EPOCH = 7
 class _Reader:
     def __init__(self, events: list[Event]) -> None:
         self._events = events
+        self.passed_over = 0
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
         raise NotImplementedError

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from framehop.cli import page
+from framehop.cli import demo, page
 from framehop.cli.page import PageBeside, PageOptions
+from framehop.errors import MissingExtraError
 from framehop.log import LogAt
 from tests.waiting import until
 
@@ -59,3 +61,27 @@ def test_a_page_that_we_end_is_no_news(tmp_path: Path, monkeypatch: pytest.Monke
     with beside(tmp_path, monkeypatch, 'echo \'{"url": "http://x/"}\'; read end'):
         until(lambda: told, "the page")
     assert told == ["the page: http://x/"]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "asked", "there"),
+    [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
+)
+def test_the_demo_has_its_page_on_a_terminal_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, asked: bool | None, there: bool
+) -> None:
+    monkeypatch.setattr(demo, "console", SimpleNamespace(is_terminal=terminal))
+    assert demo._page(asked) == (PagePlace() if there else None)
+
+
+def test_without_the_extra_the_demo_runs_without_its_page_unless_somebody_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(**_: object) -> None:
+        raise MissingExtraError("the page needs uvicorn")
+
+    monkeypatch.setattr(demo, "console", SimpleNamespace(is_terminal=True))
+    monkeypatch.setattr(demo, "place_of", missing)
+    assert demo._page(None) is None
+    with pytest.raises(MissingExtraError):
+        demo._page(True)

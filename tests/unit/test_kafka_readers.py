@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from framehop.errors import LogError
@@ -63,6 +63,18 @@ def test_a_group_whose_next_events_were_removed_goes_on_with_what_is_left(
     with log.events(group="alerts") as reader:
         assert [record.event.seq for record in reader] == [4, 5]
     assert "removed by retention" in caplog.text
+
+
+def test_events_of_a_later_version_are_passed_over_and_counted(log: KafkaLog, kafka_cluster: Cluster) -> None:
+    producer, topic = Producer(kafka_cluster.client()), log.describe_topics()[1].name
+    producer.produce(topic, b'{"outcome": "dreamt"}', headers={"ce_type": "io.framehop.event.v1"}, partition=0)
+    producer.flush(TIMEOUT_S)
+    with log.consumer("again", member="m") as consumer:
+        records = read(consumer, 1)
+        consumer.commit([make_event(records[0], lane="again")], marks_after(records[:1]))
+    with log.events() as reader:
+        assert [record.event.lane for record in reader] == ["main"] * 6 + ["again"]
+        assert reader.passed_over == 1
 
 
 def test_a_group_with_members_is_not_for_readers(log: KafkaLog) -> None:

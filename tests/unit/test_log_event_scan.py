@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 import pytest
 
 from framehop.log import open_log
-from tests.logs import make_event, marks_after, read, write
+from framehop.protocols import FrameLog
+from framehop.types import Partition
+from tests.logs import TIMEOUT_S, make_event, marks_after, read, write
 
 
 def test_an_event_that_cannot_be_read_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with open_log(tmp_path / "log") as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
+    with open_log(tmp_path / "log") as log, damaged(log, tmp_path, "1") as partition, caplog.at_level(logging.WARNING):
+        found = log.events_of(partition, 0)
+        assert [record.event.seq for record in found] == [0, 2]
+    assert "cannot be read" in caplog.text
+
+
+def test_a_reader_passes_over_it_too_and_counts_it_once(tmp_path: Path) -> None:
+    with open_log(tmp_path / "log") as log, damaged(log, tmp_path, "1"), log.events() as reader:
+        assert [record.event.seq for record in reader] == [0, 2]
+        assert reader.passed_over == 1
+        assert list(reader) == []
+        assert reader.passed_over == 1
+
+
+def test_where_nothing_else_has_come_a_reader_waits_for_what_does(tmp_path: Path) -> None:
+    with open_log(tmp_path / "log") as log, damaged(log, tmp_path, "0, 1, 2"), log.events() as reader:
+        assert reader.poll(2, 0.0) == []
+        assert reader.passed_over == 3
+        assert reader.poll(2, 0.0) == []
+        with log.writer() as writer, log.consumer("g", member="m") as consumer:
+            write(writer, "b", 1)
+            records = read(consumer, 1)
+            consumer.commit([make_event(record) for record in records], marks_after(records))
+        assert [record.event.stream for record in reader.poll(2, TIMEOUT_S)] == ["b"]
+        assert reader.passed_over == 3
+
+
+@contextmanager
+def damaged(log: FrameLog, path: Path, seqs: str) -> Iterator[Partition]:
+    """Put three events into a log, and damage those with these seqs. Yields the partition of their frames."""
+    with log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "a", 3)
         records = read(consumer, 3)
         consumer.commit([make_event(record) for record in records], marks_after(records))
-        with apsw.Connection(str(tmp_path / "log" / "index.db")) as db:
-            db.execute("UPDATE events SET json=? WHERE seq=1", (b"{",))
-        with caplog.at_level(logging.WARNING):
-            found = log.events_of(records[0].meta.pointer.topic_partition, 0)
-            assert [record.event.seq for record in found] == [0, 2]
-    assert "cannot be read" in caplog.text
+    with apsw.Connection(str(path / "log" / "index.db")) as db:
+        db.execute(f"UPDATE events SET json=? WHERE seq IN ({seqs})", (b"{",))
+    yield records[0].meta.pointer.topic_partition

@@ -16,7 +16,9 @@ from framehop.tracking.look_clock import STEP_US, LookClock
 from framehop.tracking.overlaps import grown, overlaps
 from framehop.tracking.tracker import MOST_OBJECTS
 from framehop.types import Event
-from tests.scenes import BEGIN_US, Actor, Scene, event, ids, play, score, thing
+from tests.byte_track import byte_track
+from tests.mot import score
+from tests.scenes import BEGIN_US, Actor, Scene, event, ids, play, thing, tracks_in
 
 SECOND_US = 1_000_000
 
@@ -111,22 +113,29 @@ def thinned(actor: Actor, every: int) -> Actor:
     ("name", "actors", "fps", "noise", "missed", "false", "mota", "idf1"),
     [
         ("crossing", CROSSING, 25, 1.0, 0.0, 0.0, 0.999, 0.999),
-        ("crossing, noisy", CROSSING, 25, 3.0, 0.1, 0.05, 0.95, 0.95),
+        ("crossing, noisy", CROSSING, 25, 3.0, 0.1, 0.05, 0.8, 0.88),
         ("street", STREET, 25, 1.0, 0.0, 0.0, 0.99, 0.99),
-        ("street, noisy", STREET, 25, 2.0, 0.1, 0.1, 0.93, 0.93),
+        ("street, noisy", STREET, 25, 2.0, 0.1, 0.1, 0.85, 0.92),
         ("street, six frames a second", [thinned(actor, 4) for actor in STREET], 6.25, 1.0, 0.0, 0.0, 0.98, 0.98),
     ],
 )
 def test_scenes(
     name: str, actors: list[Actor], fps: float, noise: float, missed: float, false: float, mota: float, idf1: float
 ) -> None:
+    """The truth has every object that is not hidden, so one that nobody found counts as missed. The reference remembers more than
+    events hold, and shows no track before its second box, so fewer false ones; in nothing else is it better."""
     for seed in range(3):
         frames = round(fps * (4 if actors is CROSSING else 12))
         scene = play(actors, frames, fps=fps, noise=noise, missed=missed, false=false, seed=seed)
-        got = score(scene, follow(scene.events))
+        got = score(scene.visible, [tracks_in(each) for each in follow(scene.events)])
         print(f"{name}, seed {seed}: MOTA {got.mota:.3f}, IDF1 {got.idf1:.3f}, {got.switches} switches")
         assert got.mota >= mota
         assert got.idf1 >= idf1
+    reference = score(scene.visible, byte_track(scene.events, lost=round(2 * fps)))
+    print(f"{name}, the reference: MOTA {reference.mota:.3f}, IDF1 {reference.idf1:.3f}, {reference.switches} switches")
+    assert got.mota >= reference.mota - 0.01 - false
+    assert got.idf1 >= reference.idf1 - 0.01 - false / 2
+    assert got.switches <= reference.switches
 
 
 def test_who_walks_past_at_two_frames_a_second_keeps_the_id() -> None:

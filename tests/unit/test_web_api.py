@@ -264,6 +264,24 @@ def test_a_log_that_is_not_there_yet_is_waited_for(log: Filled) -> None:
         assert got(page, "/api/v1/session")["log_error"] == ""
 
 
+def test_events_of_a_later_version_are_shown_or_counted_and_hide_no_others(log: Filled) -> None:
+    """What was added is ignored; what cannot be understood is passed over, and said."""
+    events = log.put("gate", pictures=[jpeg(shade=shade) for shade in (10, 20, 30)])
+    added, strange = (json.loads(msgspec.json.encode(event)) for event in events[:2])
+    added |= {"schema_version": 2, "colour_of_the_sky": {"hue": 210}}
+    strange |= {"schema_version": 3, "outcome": "dreamt"}
+    db = connect(log.path / "index.db")
+    for changed in (added, strange):
+        db.execute("UPDATE events SET json=? WHERE seq=?", (json.dumps(changed).encode(), changed["seq"]))
+    db.close()
+    with client_of(log.path) as page:
+        until_indexed(page, 2)
+        until(lambda: got(page, "/api/v1/session")["passed_over"] == 1, "the event that cannot be understood")
+        assert got(page, "/api/v1/session")["log_error"] == ""
+        newest, oldest = got(page, "/api/v1/events")["events"]
+        assert (newest["seq"], oldest) == (2, added)
+
+
 def test_another_log_in_its_place_is_read_anew(log: Filled) -> None:
     log.put("gate")
     with client_of(log.path) as page:
@@ -324,6 +342,18 @@ def test_who_follows_streams_alone_is_told_of_them_first_whole_and_then_what_is_
     assert [row["stream"] for row in first["streams"]] == streams
     assert first["whole"]
     assert "whole" not in second
+
+
+def test_who_leaves_makes_room_for_another(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.web.feed.MAX_SUBSCRIBERS", 1)
+    with client_of(filled.path) as page:
+        assert not got(page, "/api/v1/session")["full"]
+        with page.stream("GET", "/api/v1/live") as live:
+            lines = live.iter_lines()  # kept: with it the connection would go
+            next(lines)
+            assert got(page, "/api/v1/session")["full"]
+            assert "close one of them" in got(page, "/api/v1/live", 503)["error"]
+        until(lambda: not got(page, "/api/v1/session")["full"], "the end of the work for who has left")
 
 
 def test_who_follows_live_sees_the_end_and_the_terminal_no_fault(

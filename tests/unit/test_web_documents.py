@@ -94,6 +94,18 @@ def test_every_parameter_in_a_path_is_described() -> None:
             assert described == set(re.findall(r"\{(\w+)\}", path))
 
 
+def test_every_answer_is_described_and_an_empty_one_has_no_content() -> None:
+    paths = json.loads(document())["paths"]
+    for operation in OPERATIONS:
+        said = paths[re.sub(":path", "", operation.path)][operation.method.lower()]["responses"]
+        assert said[str(operation.status)]["description"] == operation.summary
+        assert ("content" in said[str(operation.status)]) == (operation.answer is not None)
+        assert set(said["default"]["content"]) == {"application/json"}
+    latest, ready = paths["/api/v1/latest/{stream}"]["get"], paths["/readyz"]["get"]
+    assert latest["responses"]["204"] == {"description": "There is none newer."}
+    assert set(ready["responses"]["503"]["content"]) == {"text/plain"}
+
+
 @pytest.mark.parametrize(
     "operation",
     [each for each in OPERATIONS if isinstance(each.answer, type) and "{" not in each.path],

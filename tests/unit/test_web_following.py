@@ -25,6 +25,7 @@ class Shy:
 
     url = "kafka://shy:9092"
     is_kafka = True
+    passed_over = 0
 
     def __init__(self, ask: Callable[[], None] = lambda: None) -> None:
         self.left = list(EVENTS)

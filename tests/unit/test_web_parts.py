@@ -118,6 +118,18 @@ def test_only_what_is_new_is_told_to_those_who_look() -> None:
     assert LiveState().note([old, new]) == [new]
 
 
+@pytest.mark.parametrize("off_us", [-7200 * S, 7200 * S])
+def test_what_arrives_is_of_now_however_wrong_the_broker_s_clock_is(off_us: int) -> None:
+    """Such a stream is told to who looks, is counted, and is stalled as soon as any other."""
+    live, came = LiveState(), recorded(event_of(1), appended_us=now_us() + off_us)
+    assert live.note([came], arriving=True) == [came]
+    assert live.totals.frames["gate", "main", "detected"] == 1
+    assert live.figures.outcomes(now_us())["detected"] == 1
+    seen = live.streams()["gate"]
+    assert abs(seen.last_us - now_us()) < 60 * S
+    assert stall_reason(None, seen, seen.last_us + 4 * S, 0) == "no event has come for 4 s"
+
+
 @pytest.mark.parametrize(
     ("outcomes", "step_us", "shown"),
     [

@@ -114,3 +114,19 @@ def test_what_is_read_again_is_not_told_again(index: EventIndex) -> None:
     intake.begin()
     intake.take(some(2, 5))
     assert live.streams()["gate"].events == 5
+
+
+def test_what_comes_behind_the_end_of_the_log_is_new_by_whatever_clock(index: EventIndex) -> None:
+    """And what lay there before is as old as the log says."""
+    told: list[int] = []
+    intake = Intake(index, LiveState(), lambda records: told.extend(record.event.seq for record in records))
+    hour_us = 3_600_000_000
+    before, behind, later = (recorded(event_of(seq), appended_us=START_US - hour_us + seq) for seq in (1, 2, 3))
+    intake.begin()
+    intake.take([before])
+    intake.caught_up()
+    intake.take([behind])
+    assert told == [2]
+    intake.begin()
+    intake.take([later])
+    assert told == [2], "the log was opened again: it lay there"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Literal, overload
 
 from framehop.config import DEFAULT_LOG, DetectOptions
-from framehop.errors import ConfigError, SourceError
+from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Rate
-from framehop.pipeline.picture_log import PictureLog
 from framehop.pipeline.pipeline import Pipeline
+from framehop.pipeline.run import Run, events_of, seen_of
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.streams import Streams
 from framehop.sinks.seen import Seen
@@ -52,8 +49,8 @@ def detect(
     until_idle_s: float | None = None,
     options: DetectOptions | None = None,
     log_options: LogOptions | KafkaOptions | None = None,
-) -> Iterator[Event]:
-    """Detect in all frames that `log` holds or gets, and iterate the events as they become durable.
+) -> Run[Event]:
+    """Detect in all frames that `log` holds or gets, and iterate the events as they become durable, by `for` or `async for`.
 
     Starts worker and detector processes, which end with the iterator. `until_idle_s`: end when no frame came for so many seconds;
     None goes on until the iterator is closed. Raises LogError, ModelError, OutOfMemoryError, ProcessError.
@@ -61,7 +58,7 @@ def detect(
     pipeline = Pipeline(
         log, options=options, log_options=log_options, create=False, takes_sources=False, until_idle_s=until_idle_s
     )
-    return _events_of(pipeline)
+    return events_of(pipeline)
 
 
 @overload
@@ -74,7 +71,7 @@ def run(
     options: DetectOptions | None = None,
     log_options: LogOptions | KafkaOptions | None = None,
     pictures: Literal[False] = False,
-) -> Iterator[Event]: ...
+) -> Run[Event]: ...
 @overload
 def run(
     *sources: str | Path,
@@ -85,7 +82,7 @@ def run(
     options: DetectOptions | None = None,
     log_options: LogOptions | KafkaOptions | None = None,
     pictures: Literal[True],
-) -> Iterator[Seen]: ...
+) -> Run[Seen]: ...
 def run(
     *sources: str | Path,
     log: str | Path = DEFAULT_LOG,
@@ -95,8 +92,9 @@ def run(
     options: DetectOptions | None = None,
     log_options: LogOptions | KafkaOptions | None = None,
     pictures: bool = False,
-) -> Iterator[Event] | Iterator[Seen]:
-    """Ingest and detect in one call: iterate the events until finite sources are done and every frame has its event.
+) -> Run[Event] | Run[Seen]:
+    """Ingest and detect in one call: iterate the events, by `for` or `async for`, until finite sources are done and every frame has
+    its event.
 
     `pictures`: iterate `(event, picture)` instead, each frame in the order of the log, as `live` does with `newest=False`.
 
@@ -107,23 +105,4 @@ def run(
         raise ConfigError("run needs at least one source, such as clip.mp4")
     pipeline = Pipeline(log, options=options, log_options=log_options, ends_with_sources=True)
     pipeline.add_all(*map(str, sources), rate=rate, loop=loop, codec=codec)
-    return _seen_of(pipeline, LogAt.of(log, log_options)) if pictures else _events_of(pipeline)
-
-
-def _seen_of(pipeline: Pipeline, at: LogAt) -> Iterator[Seen]:
-    """Do as `_events_of` does, with the picture of each event."""
-    with contextlib.closing(_events_of(pipeline)) as events:
-        first = next(events, None)  # before it there may be no log
-        if first is None:
-            return
-        with PictureLog(at) as pictures:
-            for event in itertools.chain([first], events):
-                yield pictures.seen(event)
-
-
-def _events_of(pipeline: Pipeline) -> Generator[Event, None, None]:
-    """Start the pipeline and iterate its events. Closing the iterator drains it. Raises SourceError after the last event."""
-    with pipeline:
-        yield from pipeline.events()
-    if pipeline.summary is not None and pipeline.summary.source_errors:
-        raise SourceError("; ".join(f"{name}: {error}" for name, error in pipeline.summary.source_errors.items()))
+    return seen_of(pipeline, LogAt.of(log, log_options)) if pictures else events_of(pipeline)

@@ -18,6 +18,7 @@ class MemoryEventReader:
         self._store = store
         self._group = group
         self._closed = False
+        self.passed_over = 0
         with store.changed:
             position = store.readers.get(group) if group else None
             # `_next` is the offset after the last event handed out, `_done` the offset after the last one that the caller has

@@ -30,8 +30,9 @@ class IndexState(Answer, frozen=True, kw_only=True):
 
 
 class Session(Answer, frozen=True, kw_only=True):
-    """Whom the page talks to. `log_error`: why the log cannot be read now; it is tried again by itself. Without a login only
-    `version` and `authenticated` say something. `read_only`: this session may change nothing."""
+    """Whom the page talks to. `log_error`: why the log cannot be read now; it is tried again by itself. `passed_over`: how many
+    events the server could not read since its start, as a later version wrote them or they are damaged. `full`: so many follow
+    already that no other can. Without a login only `authenticated` says something. `read_only`: this session may change nothing."""
 
     log: str
     version: str
@@ -39,6 +40,8 @@ class Session(Answer, frozen=True, kw_only=True):
     read_only: bool
     authenticated: bool
     log_error: str
+    passed_over: int
+    full: bool
     index: IndexState
 
 

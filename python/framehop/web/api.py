@@ -39,7 +39,17 @@ CHANGE_S = 20.0
 PATIENCE_S = 1.5  # what a request waits for a fresh look at what is slow
 LARGEST_IN_HEADER = 32 << 10
 KEPT_OBJECTS, LONGEST_LABEL = 100, 100  # of an event that is larger
-NOBODY = IndexState(events=0, oldest_us=0, newest_us=0, catching_up=False)
+STRANGER = Session(
+    log="",
+    version="",
+    now_us=0,
+    read_only=True,
+    authenticated=False,
+    log_error="",
+    passed_over=0,
+    full=False,
+    index=IndexState(events=0, oldest_us=0, newest_us=0, catching_up=False),
+)
 
 
 class Api:
@@ -55,25 +65,26 @@ class Api:
 
     async def session(self, request: Request) -> Response:
         if not request.state.authenticated:
-            return json_of(
-                _session(log="", version="", authenticated=False, read_only=True, log_error="", index=NOBODY)
-            )
-        count, oldest, newest = await self._desk.pool.run(self._desk.index.bounds)
+            return json_of(msgspec.structs.replace(STRANGER, now_us=now_us()))
+        desk = self._desk
+        count, oldest, newest = await desk.pool.run(desk.index.bounds)
         index = IndexState(
             events=count,
             oldest_us=oldest,
             newest_us=newest,
-            catching_up=self._desk.follower.catching_up,
-            error=self._desk.handout.error,
+            catching_up=desk.follower.catching_up,
+            error=desk.handout.error,
         )
-        desk = self._desk
         return json_of(
-            _session(
+            Session(
                 log=desk.at.url,
                 version=__version__,
-                authenticated=True,
+                now_us=now_us(),
                 read_only=not request.state.controls,
+                authenticated=True,
                 log_error=desk.error,
+                passed_over=desk.follower.passed_over,
+                full=desk.feed.full,
                 index=index,
             )
         )
@@ -226,17 +237,3 @@ def in_header(record: EventRecord) -> str:
         short = [replace(found, label=found.label[:LONGEST_LABEL]) for found in strongest]
         raw = msgspec.json.encode(replace(record.event, objects=short, reason=record.event.reason[:LONGEST_LABEL]))
     return quote(raw, safe="{}[]:,.-/")
-
-
-def _session(
-    *, log: str, version: str, authenticated: bool, read_only: bool, log_error: str, index: IndexState
-) -> Session:
-    return Session(
-        log=log,
-        version=version,
-        now_us=now_us(),
-        read_only=read_only,
-        authenticated=authenticated,
-        log_error=log_error,
-        index=index,
-    )

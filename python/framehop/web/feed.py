@@ -117,10 +117,15 @@ class Feed:
             if not future.done():
                 future.set_result(None)
 
+    @property
+    def full(self) -> bool:
+        """Whether no further client can follow."""
+        return len(self._subscribers) >= MAX_SUBSCRIBERS
+
     @contextmanager
     def subscribed(self, streams: Collection[str], *, events: bool = True) -> Iterator[Subscriber]:
         """Give a client its queue; see Subscriber. Raises ApiError when there are too many clients."""
-        if len(self._subscribers) >= MAX_SUBSCRIBERS:
+        if self.full:
             raise ApiError(503, f"{MAX_SUBSCRIBERS} pages look already: close one of them", retry_after_s=10)
         subscriber = Subscriber(streams, events=events)
         self._subscribers.add(subscriber)

@@ -50,6 +50,7 @@ class Follower:
         self._error = f"{at.url} is being opened"
         self._catching_up = True
         self._opens = 0
+        self._passed_over = 0
         self._thread = threading.Thread(target=self._run, name="framehop-ui-log", daemon=True)
 
     def start(self) -> None:
@@ -59,6 +60,11 @@ class Follower:
     def error(self) -> str:
         """The reason why the log cannot be read now; empty if it can."""
         return self._error
+
+    @property
+    def passed_over(self) -> int:
+        """How many events could not be read since the start; one that was read again counts again."""
+        return self._passed_over
 
     @property
     def catching_up(self) -> bool:
@@ -105,8 +111,9 @@ class Follower:
         with self._at.open(create=False) as log, self._opened(log):
             inode = _inode_of(self._at)
             with log.events(since_us=self._taker.begin()) as reader:
-                last_s = time.monotonic()
+                last_s, before = time.monotonic(), self._passed_over
                 while not self._stop.is_set():
+                    self._passed_over = before + reader.passed_over
                     # Only without a wait is nothing the end of the log: a broker may take longer than that for its first answer.
                     if records := reader.poll(BATCH, 0.0 if self._catching_up else POLL_S):
                         if not self._taker.take(records):

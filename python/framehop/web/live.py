@@ -17,15 +17,16 @@ PACE_S = 10
 WEIGHT = 0.1  # of the newest interval in the usual one
 FAILED_IN_A_ROW = 3
 RECENT_US = 60_000_000
+CLOCK_OFF_US = 5_000_000  # between the log's clock and ours: more is no delay
 STEADY_US = 2_000_000  # a picture with boxes is shown rather than a newer skipped one, for so long
 
 
 @dataclass(slots=True, kw_only=True)
 class StreamLife:
     """One stream. `last`: its newest event; `boxed`: the newest that was detected; `pictured`: the newest that did not fail.
-    `last_us`: when the log took the newest. `interval_us`: what usually lies between two, 0 if there was only one. `failing`: so
-    many failed in a row. `events`, `failed`, `skipped`: since the page began to look. `per_second`: (second, count), oldest
-    first."""
+    `last_us`: when the log took the newest, by our clock. `interval_us`: what usually lies between two, 0 if there was only one.
+    `failing`: so many failed in a row. `events`, `failed`, `skipped`: since the page began to look. `per_second`: (second, count),
+    oldest first."""
 
     last: EventRecord
     boxed: EventRecord | None = None
@@ -38,10 +39,11 @@ class StreamLife:
     skipped: int = 0
     per_second: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=PACE_S + 1))
 
-    def note(self, record: EventRecord) -> None:
+    def note(self, record: EventRecord, taken_us: int) -> None:
+        """Take the next event. `taken_us`: when the log took it, by our clock."""
         event = record.event
-        self._note_interval(record.appended_us)
-        self.last, self.last_us = record, max(self.last_us, record.appended_us)
+        self._note_interval(taken_us)
+        self.last, self.last_us = record, max(self.last_us, taken_us)
         if event.outcome == "detected":
             self.boxed = record
         if event.outcome != "failed":
@@ -51,11 +53,11 @@ class StreamLife:
         self.failed += event.outcome == "failed"
         self.skipped += event.outcome == "skipped"
 
-    def _note_interval(self, appended_us: int) -> None:
-        step_us = max(0, appended_us - self.last_us)
+    def _note_interval(self, taken_us: int) -> None:
+        step_us = max(0, taken_us - self.last_us)
         if self.events:
             self.interval_us += (step_us - self.interval_us) * (WEIGHT if self.interval_us else 1.0)
-        second = appended_us // 1_000_000
+        second = taken_us // 1_000_000
         if self.per_second and self.per_second[-1][0] >= second:
             self.per_second[-1] = (self.per_second[-1][0], self.per_second[-1][1] + 1)
         else:
@@ -101,25 +103,27 @@ class LiveState:
         self.figures = LastMinute()
         self.totals = Totals()
 
-    def note(self, records: Sequence[EventRecord]) -> list[EventRecord]:
-        """Take events in the order of the log. Returns those that are new and not read again from an old log."""
+    def note(self, records: Sequence[EventRecord], *, arriving: bool = False) -> list[EventRecord]:
+        """Take events in the order of the log. `arriving`: they came behind what was its end. Returns those that are new and not
+        read again from an old log."""
         now = now_us()
+        taken = [_taken_us(record, now, arriving=arriving) for record in records]
         with self._lock:
-            for record in records:
-                self._note(record, now)
-        return [record for record in records if record.appended_us > now - RECENT_US]
+            for record, taken_us in zip(records, taken, strict=True):
+                self._note(record, taken_us, now)
+        return [record for record, taken_us in zip(records, taken, strict=True) if taken_us > now - RECENT_US]
 
-    def _note(self, record: EventRecord, now: int) -> None:
+    def _note(self, record: EventRecord, taken_us: int, now: int) -> None:
         event = record.event
         life = self._streams.get(event.stream)
         if life is None:
-            life = self._streams[event.stream] = StreamLife(last=record, last_us=record.appended_us)
-        life.note(record)
+            life = self._streams[event.stream] = StreamLife(last=record, last_us=taken_us)
+        life.note(record, taken_us)
         self._streams.move_to_end(event.stream)
         if len(self._streams) > MAX_STREAMS:
             self._streams.popitem(last=False)
-        self.figures.note(event, record.appended_us, now)
-        if record.appended_us > now - RECENT_US:
+        self.figures.note(event, taken_us, now)
+        if taken_us > now - RECENT_US:
             self.totals.note(event)
 
     def streams(self) -> dict[str, StreamSeen]:
@@ -143,6 +147,11 @@ class LiveState:
     def lock(self) -> threading.Lock:
         """Held by whoever reads `figures` or `totals`."""
         return self._lock
+
+
+def _taken_us(record: EventRecord, now: int, *, arriving: bool) -> int:
+    """Return when the log took an event, by our clock. What arrives was taken just now, however wrong the broker's clock is."""
+    return now if arriving and abs(record.appended_us - now) > CLOCK_OFF_US else record.appended_us
 
 
 def _seen(life: StreamLife, now: int) -> StreamSeen:

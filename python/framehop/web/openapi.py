@@ -14,6 +14,7 @@ from framehop.web.answers import Answer, EventPage, Failure, Login, NewEvents, S
 from framehop.web.operations import OPERATIONS, Body, Operation, Parameter
 
 OF_EVERY = (400, 401, 403, 503)
+NO_CONTENT = 204
 _REF = "#/components/schemas/{name}"
 _IN_PATH = re.compile(r"\{([a-z_]+)(?::path)?\}")
 
@@ -54,15 +55,25 @@ def _operation(operation: Operation) -> dict[str, Any]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _IN_PATH.findall(operation.path)
     ]
-    answers = {str(operation.status): {"description": operation.summary} | _content(operation.answer)}
-    refusal = {"description": "No answer, and why."} | _content(Failure)
     found = {
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": in_path + [_parameter(parameter) for parameter in operation.query],
-        "responses": answers | {str(status): refusal for status in (*OF_EVERY, *operation.errors)},
+        "responses": _responses(operation),
     }
     return found | ({"requestBody": {"required": True} | _content(Login)} if operation.name == "login" else {})
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    """Return what may be answered, by status. `default` stands for what any request may get, as 421 under a foreign name."""
+    refusal = {"description": "No answer, and why."} | _content(Failure)
+    refusals = {str(status): refusal for status in (*OF_EVERY, *operation.errors)}
+    answers = {operation.status: operation.summary} | dict(operation.also)
+    described = {
+        str(status): {"description": text} | _content(None if status == NO_CONTENT else operation.answer)
+        for status, text in answers.items()
+    }
+    return refusals | described | {"default": refusal}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -77,7 +88,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _content(body: Body) -> dict[str, Any]:
     if body is None:
-        return {"description": "As in a StreamRow."}
+        return {}
     if isinstance(body, str):
         return {"content": {body: {}}}
     return {"content": {"application/json": {"schema": {"$ref": _REF.format(name=body.__name__)}}}}

@@ -24,8 +24,8 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One path and method. `name`: of the method of Api that answers. `errors`: the statuses of its refusals, besides those of
-    every request (400, 401, 403, 503)."""
+    """One path and method. `name`: of the method of Api that answers. `also`: further statuses that are answers, with what they
+    say. `errors`: the statuses of its refusals, besides those of every request (400, 401, 403, 503)."""
 
     path: str
     name: str
@@ -34,6 +34,7 @@ class Operation:
     method: Literal["GET", "POST"] = "GET"
     status: int = 200
     query: tuple[Parameter, ...] = ()
+    also: tuple[tuple[int, str], ...] = ()
     errors: tuple[int, ...] = ()
 
 
@@ -103,8 +104,9 @@ OPERATIONS = (
     Operation(
         path="/api/v1/latest/{stream}",
         name="latest",
-        summary="The newest picture of a stream, with its event in the header X-Framehop-Event. 204 if there is none newer.",
+        summary="The newest picture of a stream, with its event in the header X-Framehop-Event.",
         answer="image/jpeg",
+        also=((204, "There is none newer."),),
         query=(
             Parameter(name="after", kind="string", text="The id of the event that is shown already."),
             WIDTH,
@@ -116,8 +118,9 @@ OPERATIONS = (
         path="/api/v1/units/{stream}",
         name="units",
         summary="What is new of a film in H.264, as it is in the log, up to the newest event: the length of a UnitList in four "
-        "bytes, that as JSON, and the units. 204 if nothing is new, 415 if the stream is none.",
+        "bytes, that as JSON, and the units. 415 if the stream is none.",
         answer="application/octet-stream",
+        also=((204, "Nothing is new."),),
         query=(
             Parameter(
                 name="after", kind="string", text="EPOCH/OFFSET of the last unit before; else from a key frame on."
@@ -142,8 +145,9 @@ OPERATIONS = (
     Operation(
         path="/readyz",
         name="readyz",
-        summary="200 when models are loaded, partitions are read and the lag is small; else 503 with sentences.",
+        summary="200 when models are loaded, partitions are read and the lag is small.",
         answer="text/plain",
+        also=((503, "Not ready: a sentence on each line for what is missing."),),
     ),
     Operation(path="/metrics", name="metrics", summary="Metrics for Prometheus.", answer="text/plain"),
 )

@@ -30,12 +30,13 @@ class EventHandout:
         self._waiting: list[EventRecord] = []
         self._left_out = False  # whether the index lacks events of the log: then it gets no others before them
         self._again_s = 0.0
+        self._at_end = False  # what comes now is new
         self._told_us = self._until_us = 0  # when the log took the newest event of all, and before it was opened
         self.error = ""
 
     def begin(self) -> int:
         """Begin before the event to which the index has everything. The log still has that event if it is the same log."""
-        self._until_us = self._told_us
+        self._until_us, self._at_end = self._told_us, False
         known = self._complete_to()
         self._expected = known[1] if known else ""
         return known[0] - LATE_US if known else now_us() - MAX_AGE_US
@@ -58,7 +59,7 @@ class EventHandout:
         return self._goes_on()
 
     def _tell(self, records: list[EventRecord]) -> None:
-        self._tell_those_who_look(self._live.note(records))
+        self._tell_those_who_look(self._live.note(records, arriving=self._at_end))
         self._told_us = max([self._told_us, *(record.appended_us for record in records)])
 
     def _write(self) -> None:
@@ -83,6 +84,7 @@ class EventHandout:
         """Forget an index whose newest event was not found in the log: it is another log's. Its rows are not missed, since what
         retention has removed from the log cannot be looked at anyway."""
         self._write()
+        self._at_end = True
         if self._expected:
             logger.info("the index is of another log, or of one that retention has emptied: it is made anew")
             self._expected = ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.page_world import box_left
+from tests.page_world import World, box_left
 from tests.system.page.places import expect
 from tests.waiting import until
 
@@ -28,6 +29,31 @@ def test_filters_filter_and_stand_in_the_address(page: Page, address: str) -> No
     expect(page.locator("tbody")).not_to_contain_text("gate-1")
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("tbody")).to_contain_text("gate-1")
+
+
+def test_confidence_and_time_are_filters_too(page: Page, address: str) -> None:
+    page.goto(f"{address}#/events")
+    page.get_by_label("Confidence").fill("80")
+    expect(page.locator("tbody tr").first).to_contain_text(re.compile("80 %|90 %"))
+    expect(page.locator("tbody")).not_to_contain_text("70 %")
+    page.get_by_label("From", exact=True).fill("2026-01-02T03:04")
+    expect(page).to_have_url(re.compile(r"#/events\?min_confidence=0\.8&from=2026-01-0\dT\d\d%3A\d4%3A00\.000Z$"))
+    page.reload()
+    expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-02T03:04")
+    expect(page.get_by_label("Confidence")).to_have_value("80")
+
+
+def test_a_log_that_is_still_being_read_is_said_and_then_listed(page: Page, address: str, world: World) -> None:
+    """The session is asked every ten seconds: the page's own clock is moved on instead of waiting for that."""
+    world.catching_up, world.kept = True, 0
+    page.clock.install()
+    page.goto(f"{address}#/events")
+    expect(page.get_by_text("still being read")).to_be_visible()
+    expect(page.get_by_text("No events yet.")).to_be_visible()
+    world.catching_up, world.kept = False, 320
+    page.clock.fast_forward(11_000)
+    expect(page.locator("tbody")).to_contain_text("gate-1")
+    expect(page.get_by_text("still being read")).to_be_hidden()
 
 
 def test_a_row_opens_its_frame_with_boxes_and_json(page: Page, address: str) -> None:

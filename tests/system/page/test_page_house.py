@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -78,6 +78,49 @@ def test_what_goes_away_is_said_and_comes_back_by_itself(page: Page, address: st
     expect(page.locator("#banner")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"index_error": "no space left"}, "New events cannot be looked up yet: no space left."),
+        ({"passed_over": 1}, "An event of this log cannot be read by this framehop and is not shown"),
+        ({"passed_over": 1200}, "1,200 events of this log cannot be read by this framehop and are not shown"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(page: Page, address: str, world: World, state: dict[str, Any], said: str) -> None:
+    vars(world).update(state)
+    page.goto(address)
+    expect(page.locator("#banner")).to_contain_text(said)
+    page.wait_for_selector(f"{tile('gate-1')}[data-tone=ok]")
+
+
+def test_that_too_many_look_is_said_and_the_page_comes_back_by_itself(page: Page, address: str, world: World) -> None:
+    world.full = True
+    page.goto(address)
+    expect(page.locator("#banner")).to_contain_text("So many pages look already that no other can follow")
+    world.full = False
+    page.wait_for_selector(f"{tile('gate-1')}[data-tone=ok]")
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+SCREENS = {"phone": (360, 740), "wall": (2560, 1440)}
+
+
+@pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS.keys())
+def test_every_view_fits_the_screen(browser: Browser, address: str, world: World, screen: tuple[int, int]) -> None:
+    """Wide tables scroll by themselves, and every view can be gone to."""
+    width, height = screen
+    with visiting(browser, viewport={"width": width, "height": height}) as page:
+        for view, ready in VIEWS.items():
+            page.goto(f"{address}{view}")
+            page.wait_for_selector(ready)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+            for link in page.locator(".nav a").all():
+                place = link.bounding_box()
+                assert place is not None
+                assert 0 <= place["x"] <= place["x"] + place["width"] <= width, view
+            assert violations(page, "target-size", "meta-viewport") == [], view
+
+
 def test_the_keyboard_reaches_everything(page: Page, address: str) -> None:
     page.goto(address)
     page.wait_for_selector(f"{tile('gate-2')}[data-event]")
@@ -102,6 +145,34 @@ def test_the_keyboard_reaches_everything(page: Page, address: str) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+# Numbers what Tab has to come to. Of tiles and rows one is among it, the others are a matter of the arrows.
+NUMBER = """() => {
+    const all = [...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")];
+    const found = all.filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex >= 0);
+    found.forEach((one, i) => { one.dataset.control = i; });
+    return found.length;
+}"""
+LEFT = """(reached) => [...document.querySelectorAll("[data-control]")]
+    .filter((one) => !reached.includes(one.dataset.control)).map((one) => one.outerHTML.slice(0, 200))"""
+
+
+def test_tab_comes_to_every_control_of_every_view(page: Page, address: str, world: World) -> None:
+    """A field of a date takes several of its presses."""
+    world.kept = 8
+    for view, ready in VIEWS.items():
+        page.goto(f"{address}{view}")
+        page.wait_for_selector(ready)
+        reached: list[str | None] = []
+        left: list[str] = ["all of them"]
+        for _ in range(2 * page.evaluate(NUMBER) + 20):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.dataset.control ?? null"))
+            left = page.evaluate(LEFT, reached)
+            if not left:
+                break
+        assert (view, left) == (view, [])
 
 
 def test_rows_are_walked_by_arrows_and_found_again(page: Page, address: str) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from framehop.sources.demo import demo_sources
 from tests.browser import visiting
+from tests.clips import BITS, write_film
 from tests.system.harness import House
 from tests.system.page.places import expect, tile
+from tests.tiny_model import write_columns_model
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -25,10 +30,10 @@ LARGEST = 150_000  # bytes of a picture in docs/
 
 
 @contextmanager
-def page_of(house: House, *sources: str) -> Iterator[tuple[str, int]]:
+def page_of(house: House, *sources: str, policy: str = "latest") -> Iterator[tuple[str, int]]:
     """Run a pipeline on these sources, and the page beside it. Yields its address, and the pipeline's process."""
     log = house.log.name  # as a user would write it: the page shows it
-    options = ("--log", log, "--policy", "latest", "--loop", "0")
+    options = ("--log", log, "--policy", policy, "--loop", "0")
     run = house.start("run", *sources, *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     ui = house.start("ui", "--log", log, "--port", "0", "--json", stderr=subprocess.DEVNULL)
     assert ui.stdout is not None
@@ -72,6 +77,91 @@ def test_a_real_pipeline_is_shown(house: House, browser: Browser) -> None:
         page.goto(f"{address}#/live")
         expect(page.locator(f"{tile('shapes')} .chip")).to_have_text("paused", timeout=90_000)
         expect(page.locator(f"{tile('astronaut')} .chip")).to_have_text("live", timeout=90_000)
+
+
+# Which number a picture of the film shows, below the boxes, and which of its bright columns have a box around them.
+SAMPLES = """([selector, bits, number]) => new Promise((done) => {
+    const tile = document.querySelector(selector);
+    const samples = [];
+    new MutationObserver((changes, observer) => {
+        const canvas = tile.querySelector("canvas");
+        const row = (share) => canvas.getContext("2d").getImageData(0, Math.round(canvas.height * share), canvas.width, 1).data;
+        const [below, across] = [row(0.85), row(0.5)];
+        const coloured = (x) => {
+            const parts = across.slice(4 * x, 4 * x + 3);
+            return Math.max(...parts) - Math.min(...parts) > 50;
+        };
+        let [found, boxed] = [0, 0];
+        for (let bit = 0; bit < bits; bit += 1) {
+            if (below[4 * Math.round((bit + 0.5) * canvas.width / bits)] > 127) found |= 1 << bit;
+            const edge = Math.round((bit + 0.25) * canvas.width / bits);
+            if ([-2, -1, 0, 1, 2].some((step) => coloured(edge + step))) boxed |= 1 << bit;
+        }
+        samples.push([tile.dataset.event, found, boxed]);
+        if (samples.length < number) return;
+        observer.disconnect();
+        done(samples);
+    }).observe(tile, { attributeFilter: ["data-event"] });
+})"""
+
+HEAR = """
+window.heard = [];
+window.EventSource = class extends EventSource {
+    constructor(...all) {
+        super(...all);
+        this.addEventListener("streams", () => window.heard.push(performance.now()));
+    }
+};
+"""
+
+# How long after the last picture the tile is marked; by how much the browser's own clock was late, and the server's news.
+MARKED = """(selector) => new Promise((done) => {
+    const tile = document.querySelector(selector);
+    const began = performance.now();
+    let [last, tick, late] = [began, began, 0];
+    const beat = setInterval(() => {
+        late = Math.max(late, performance.now() - tick - 50);
+        tick = performance.now();
+    }, 50);
+    const end = (observer) => {
+        if (tile.dataset.tone !== "bad") { last = performance.now(); return; }
+        observer.disconnect();
+        clearInterval(beat);
+        const now = performance.now();
+        const news = [began, ...window.heard.filter((at) => at > began), now];
+        const gap = Math.max(...news.slice(1).map((at, i) => at - news[i]));
+        done([now - last, late, Math.max(0, gap - 1500)]);
+    };
+    new MutationObserver((changes, observer) => end(observer)).observe(tile, { attributeFilter: ["data-tone", "data-event"] });
+})"""
+
+
+@pytest.mark.timeout(240)
+def test_boxes_of_a_real_pipeline_are_those_of_the_picture_and_a_stream_that_stops_is_marked(
+    house: House, browser: Browser
+) -> None:
+    """The film's pictures are numbers in bright columns, and the model finds these."""
+    count = 1000
+    film = write_film(house.path / "film.mp4", count)
+    words = (f"cam={film}", "--model", str(write_columns_model(house.path, BITS)))
+    with page_of(house, *words, policy="all") as (address, _), visiting(browser) as page:
+        page.set_default_timeout(90_000)
+        page.add_init_script(HEAR)
+        page.goto(address)
+        page.wait_for_selector(f"{tile('cam')}[data-tone=ok][data-event]")
+        samples = page.evaluate(SAMPLES, [tile("cam"), BITS, 8])
+        numbers = [int(event.split("/")[2]) % count for event, _, _ in samples]
+        assert [found for _, found, _ in samples] == numbers
+        assert [boxed for _, _, boxed in samples] == numbers
+        assert len(set(numbers)) == 8
+        ingest = house.wait_for("ingest-0")
+        ingest.send_signal(signal.SIGSTOP)
+        took, late, news_late = page.evaluate(MARKED, tile("cam"))
+        assert took <= 3000 + 2 * late + news_late
+        expect(page.locator(f"{tile('cam')} .tile-reason")).to_contain_text(re.compile(r"no (picture|frame) for \d"))
+        with contextlib.suppress(psutil.NoSuchProcess):  # who was silent for long is killed, and another goes on
+            ingest.send_signal(signal.SIGCONT)
+        expect(page.locator(f"{tile('cam')} .chip")).to_have_text("live", timeout=90_000)
 
 
 def _look_at_the_system(page: Page, address: str) -> None:

@@ -23,7 +23,7 @@ def events_of(rows: Rows, partition: Partition, since: int) -> Iterator[EventRec
     """Iterate over events, as EventLog says. `rows`: runs a query. What cannot be read is passed over with a warning, since others
     go on with what is found here."""
     while found := rows(_FROM, (since, CHUNK)):
-        for record in map(_record, found):
+        for record in map(record_of, found):
             if record is not None and record.event.frame.topic_partition == partition:
                 yield record
         since = found[-1][0] + 1
@@ -34,10 +34,12 @@ def events_end(rows: Rows) -> int:
     return int(rows(_END, ())[0][0])
 
 
-def _record(found: tuple[Any, ...]) -> EventRecord | None:
+def record_of(found: tuple[Any, ...]) -> EventRecord | None:
+    """Return the event of a row (offset, appended_us, json); None, with a warning, for one that cannot be read, as a later version
+    wrote it."""
     offset, appended_us, raw = found
     try:
         return EventRecord(event=decode_event(raw, offset), raw=raw, offset=offset, appended_us=appended_us)
     except LogCorruptError as error:
-        logger.warning("%s", error)
+        logger.warning("%s, and is passed over", error)
         return None

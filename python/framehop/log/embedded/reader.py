@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 from framehop.errors import ClosedError, LogBusyError, LogFullError
 from framehop.log.embedded.context import LogContext
+from framehop.log.embedded.event_scan import record_of
 from framehop.log.embedded.waiting import wait_for_change
-from framehop.log.event_codec import decode_event
 from framehop.log.sqlite import connect, row, rows, transaction, translated, value
 from framehop.protocols import SINCE_MARGIN_US, Start
 from framehop.timing import Deadline
@@ -28,6 +28,7 @@ class EmbeddedEventReader:
         self._context = context
         self._group = group
         self._closed = False
+        self.passed_over = 0
         self._db = connect(context.paths.index)
         self._stored = self._position() if group else None
         # `_next` is the offset after the last event handed out, `_done` the offset after the last one that the caller has finished.
@@ -41,11 +42,13 @@ class EmbeddedEventReader:
         while True:
             self._check_open()
             sampled = self._context.bell.sample()
-            found = self._read(max_events)
-            if found or deadline.expired:
-                self._next = found[-1].offset + 1 if found else self._next
-                return found
-            wait_for_change(self._context.bell, sampled, deadline)
+            if found := self._read(max_events):
+                if records := list(self._records(found)):
+                    return records
+            elif deadline.expired:
+                return []
+            else:
+                wait_for_change(self._context.bell, sampled, deadline)
 
     def __iter__(self) -> Iterator[EventRecord]:
         end = self._end()
@@ -54,8 +57,7 @@ class EmbeddedEventReader:
             found = self._read(min(_CHUNK, end - self._next))
             if not found:
                 return
-            for record in found:
-                self._next = record.offset + 1
+            for record in self._records(found):
                 yield record
                 self._done = self._next
             self._settle()
@@ -93,17 +95,23 @@ class EmbeddedEventReader:
         with translated(self._context.paths.index):
             return 1 + int(value(self._db, 'SELECT coalesce(max("offset"), 0) FROM events'))
 
-    def _read(self, limit: int) -> list[EventRecord]:
+    def _read(self, limit: int) -> list[tuple[Any, ...]]:
         with translated(self._context.paths.index):
-            found = rows(
+            return rows(
                 self._db,
                 'SELECT "offset", appended_us, json FROM events WHERE "offset">=? ORDER BY "offset" LIMIT ?',
                 (self._next, limit),
             )
-        return [
-            EventRecord(event=decode_event(raw, offset), raw=raw, offset=offset, appended_us=appended)
-            for offset, appended, raw in found
-        ]
+
+    def _records(self, found: list[tuple[Any, ...]]) -> Iterator[EventRecord]:
+        """Yield the events of these rows, and move on behind each. One that cannot be read must not hide those that come after."""
+        for each in found:
+            self._next = each[0] + 1
+            record = record_of(each)
+            if record is None:
+                self.passed_over += 1
+            else:
+                yield record
 
     # ---- the start
 

@@ -34,6 +34,7 @@ class KafkaEventReader:
         self._topic = self._url.detections
         self._causes = Causes()
         self._closed = False
+        self.passed_over = 0
         self._ahead: deque[EventRecord] = deque()
         partitions = connection.partitions_of(self._topic)
         self._position = GroupPosition(connection, self._url.group(group), partitions) if group else None
@@ -143,6 +144,7 @@ class KafkaEventReader:
             outcome = parse_outcome(message)
         except NotOursError as error:
             logger.warning("%s/%s@%s is passed over: %s", message.topic(), message.partition(), message.offset(), error)
+            self.passed_over += 1
             return
         if isinstance(outcome, EventRecord):
             self._ahead.append(outcome)

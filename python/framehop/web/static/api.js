@@ -5,8 +5,20 @@ import { escapePath } from "./router.js";
 const ROOT = "api/v1/";
 const DEADLINE_MS = 20_000;
 
-/** Fires `unauthorized` when the server wants a token. `controls`: whether we may change something. */
-export const session = Object.assign(new EventTarget(), { controls: false });
+/** Fires `unauthorized` when the server wants a token, and `catchingup` when `catchingUp` changes: whether the log has events that the
+ * server has not read yet. `controls`: whether we may change something. */
+class Session extends EventTarget {
+  controls = false;
+  catchingUp = false;
+
+  setCatchingUp(now) {
+    if (now === this.catchingUp) return;
+    this.catchingUp = now;
+    this.dispatchEvent(new Event("catchingup"));
+  }
+}
+
+export const session = new Session();
 
 export class ApiError extends Error {
   /** `status`: that of HTTP, or 0 when there was no answer. */

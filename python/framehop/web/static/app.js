@@ -5,7 +5,7 @@ import { setText } from "./dom.js";
 import { EventView } from "./event.js";
 import { EventsView } from "./events.js";
 import { Feed } from "./feed.js";
-import { clip } from "./format.js";
+import { clip, count } from "./format.js";
 import { recall, remember } from "./kept.js";
 import { globalKeys } from "./keys.js";
 import { LiveView } from "./live.js";
@@ -28,6 +28,7 @@ let view = null;
 let route = null;
 let loggedOut = false;
 let trouble = "";
+let full = false; // so many pages look that the server lets no other follow
 let begun = false;
 
 function show(next) {
@@ -112,17 +113,29 @@ async function checkSession() {
     feed.setServerTime(said.now_us);
     session.controls = said.read_only === false;
     if (!said.authenticated) askForToken(); // nothing else may have asked yet that the server could refuse
-    trouble = said.log_error ? `The log ${clip(said.log, 80)} cannot be read: ${clip(said.log_error, 300)} It is tried again by itself.` : "";
+    session.setCatchingUp(said.authenticated && !said.log_error && said.index.catching_up);
+    full = said.full;
+    trouble = troubleOf(said);
   } catch (error) {
     if (!isAbort(error) && error.status !== 401 && error.status !== 0) trouble = `${clip(error.message, 300)}.`;
   }
   showBanner();
 }
 
+/** What is wrong with what is shown, in a sentence; the worst alone. */
+function troubleOf(said) {
+  if (said.log_error) return `The log ${clip(said.log, 80)} cannot be read: ${clip(said.log_error, 300)} It is tried again by itself.`;
+  if (said.index.error) return `New events cannot be looked up yet: ${clip(said.index.error, 300)}. It is tried again by itself.`;
+  if (!said.passed_over) return "";
+  const [events, are] = said.passed_over === 1 ? ["An event", "is"] : [`${count(said.passed_over)} events`, "are"];
+  return `${events} of this log cannot be read by this framehop and ${are} not shown: a later version wrote ${are === "is" ? "it" : "them"}. Update this one.`;
+}
+
 const STATES = { connecting: "connecting", open: "connected", lost: "no connection", closed: "idle" };
 
 function showBanner() {
-  const lost = feed.state === "lost" ? `The connection to framehop is lost. Next try in ${seconds()} s.` : "";
+  const why = full ? "So many pages look already that no other can follow: close one of them." : "The connection to framehop is lost.";
+  const lost = feed.state === "lost" ? `${why} Next try in ${seconds()} s.` : "";
   const text = lost || trouble;
   at("banner").hidden = !text || loggedOut;
   at("logout").hidden = !recall(LOGIN);

@@ -1,6 +1,6 @@
 /** All events, newest first, filtered by the address. */
 
-import { getJson, isAbort } from "./api.js";
+import { getJson, isAbort, session } from "./api.js";
 import { el, setText } from "./dom.js";
 import { Filters, filtersOf, fits } from "./filters.js";
 import { clip, day, foundIn, micros, moment, ms, percent, plural, timeOfDay } from "./format.js";
@@ -27,6 +27,7 @@ export class EventsView {
     el("thead", {}, el("tr", {}, HEADINGS.map((title) => el("th", { scope: "col", "data-column": title.toLowerCase() }, title)))));
   #more = el("button", { type: "button", class: "quiet" }, "Older events");
   #state = el("p", { class: "empty", role: "status" }, "Reading …");
+  #late = el("p", { class: "note", role: "status", hidden: true }, "The log is still being read from its older events on: the newest are yet to come.");
   #news = el("button", { type: "button", class: "news", hidden: true });
   #end = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#read(), { rootMargin: "600px" });
 
@@ -35,13 +36,15 @@ export class EventsView {
     this.#filters = new Filters((query) => location.replace(toEvents(query)));
     this.#filters.set(this.#params);
     this.root = el("section", { class: "view", "aria-labelledby": "title" },
-      el("div", { class: "head" }, el("h1", { id: "title" }, "Events"), this.#news), this.#filters.root,
+      el("div", { class: "head" }, el("h1", { id: "title" }, "Events"), this.#news), this.#late, this.#filters.root,
       el("div", { class: "card flush" }, this.#table, this.#state, el("div", { class: "foot" }, this.#more)));
     const { signal } = this.#closed;
     this.#more.addEventListener("click", () => this.#read());
     this.#news.addEventListener("click", () => this.#restart());
     arrowsIn(this.#table, () => [...this.#table.querySelectorAll("tbody a")], signal);
     feed.addEventListener("events", (event) => this.#hear(event.detail), { signal });
+    session.addEventListener("catchingup", () => this.#caughtUp(), { signal });
+    this.#late.hidden = !session.catchingUp;
     feed.open({ events: true });
     this.#offer();
     this.#restart();
@@ -57,6 +60,16 @@ export class EventsView {
   close() {
     this.#closed.abort();
     this.#end.disconnect();
+  }
+
+  /** Lists the newest once they are there, unless somebody is reading further down. */
+  #caughtUp() {
+    this.#late.hidden = !session.catchingUp;
+    if (session.catchingUp) return;
+    this.#offer();
+    this.#scrolledOn ||= this.#table.contains(document.activeElement);
+    if (this.#scrolledOn) this.#offerNewest();
+    else this.#restart();
   }
 
   async #offer() {

@@ -27,7 +27,7 @@ export function batches(sizes) {
   const rows = Object.entries(sizes).sort((a, b) => Number(a[0]) - Number(b[0]));
   const all = rows.reduce((sum, [, number]) => sum + number, 0);
   if (!all) return none("No batch in the last 60 seconds.");
-  return table("Batch sizes", [{ title: "Pictures" }, { title: "Share" }, { title: "Batches", number: true }],
+  return table("Batch sizes", [{ title: "Pictures in it" }, { title: "Share" }, { title: "Frames", number: true }],
     rows.map(([size, number]) => [size, meter(number / all, percent(number / all)), count(number)]));
 }
 
