@@ -1,5 +1,5 @@
-"""How well tracks fit the truth, counted as the MOT challenges do: MOTA (Bernardin and Stiefelhagen, 2008) and IDF1 (Ristani et
-al., 2016). Pairs are SciPy's, so that nothing of our tracker judges itself."""
+"""Measures how well tracks fit the truth, as the MOT challenges do: MOTA (Bernardin and Stiefelhagen, 2008) and IDF1
+(Ristani et al., 2016). Pairs are SciPy's, so that nothing of our tracker judges itself."""
 
 from __future__ import annotations
 

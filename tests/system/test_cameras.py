@@ -179,7 +179,7 @@ def test_a_camera_that_is_set_to_another_codec_begins_a_new_epoch_with_it(
 def test_a_camera_whose_clock_is_years_off_is_told_and_its_times_are_ours(
     log: FrameLog, clip: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if the server's own clock were ahead, by which it tells the time in its sender reports."""
+    """The server's own clock is ahead, by which it tells the time in its sender reports."""
 
     def ahead(side_data: bytes) -> int | None:
         found = reference_us(side_data)

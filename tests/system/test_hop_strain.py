@@ -64,7 +64,7 @@ def audit(house: House) -> dict[str, object]:
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen of a pipeline as it worked."""
+    """The things that were seen of a pipeline as it worked."""
 
     house: House
     pipeline: PublishedPipeline
@@ -155,7 +155,7 @@ def unread(path: str) -> int:
 
 
 def test_a_scribbler_in_the_memory_of_a_ring_costs_no_frame_its_boxes(house: House) -> None:
-    """What the slot table says of a picture makes no sense any more: the frame is decoded again."""
+    """The slot table's words about a picture make no sense any more: the frame is decoded again."""
     slow_down(house)
     fill(house, FEW)
     at = ("--log", house.log, "--model", write_model(house.path), "--slots", str(SLOTS))

@@ -24,7 +24,7 @@ from tests.tiny_model import write_model
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES_IN_CPP = ROOT / "build" / "release" / "cpp" / "tests" / "package" / "example"
+EXAMPLES_IN_CPP = ROOT / "build" / "asan" / "cpp" / "tests" / "package" / "example"
 SOURCES = ("gate=testsrc:?size=320x240&rate=20", "yard=testsrc:?size=320x240&rate=20")
 SEEN = (30, 40, 3)  # the tiny model needs no more pixels, so they are decoded at an eighth
 
@@ -117,7 +117,7 @@ def test_the_examples(house: House, running: subprocess.Popen[bytes]) -> None:
 
 
 def example_in_cpp(name: str, *args: str | Path) -> str:
-    """Run one that scripts/test has built with the C++ tests of all else; returns what it prints."""
+    """Run one that scripts/test has built with the C++ tests, under the same sanitizers; returns what it prints."""
     program = EXAMPLES_IN_CPP / name
     if not program.exists():
         pytest.skip(f"{program} is not built: scripts/test does it")

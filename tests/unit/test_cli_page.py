@@ -71,7 +71,7 @@ def test_the_demo_has_its_page_on_a_terminal_unless_somebody_says_otherwise(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, asked: bool | None, there: bool
 ) -> None:
     monkeypatch.setattr(demo, "console", SimpleNamespace(is_terminal=terminal))
-    assert demo._page(asked) == (PagePlace() if there else None)
+    assert demo._page(asked) == (PageOptions() if there else None)
 
 
 def test_without_the_extra_the_demo_runs_without_its_page_unless_somebody_asks_for_it(
@@ -81,7 +81,7 @@ def test_without_the_extra_the_demo_runs_without_its_page_unless_somebody_asks_f
         raise MissingExtraError("the page needs uvicorn")
 
     monkeypatch.setattr(demo, "console", SimpleNamespace(is_terminal=True))
-    monkeypatch.setattr(demo, "place_of", missing)
+    monkeypatch.setattr(demo, "page_options", missing)
     assert demo._page(None) is None
     with pytest.raises(MissingExtraError):
         demo._page(True)

@@ -69,7 +69,7 @@ def test_no_wrong_picture_comes_of_a_lost_slice(tmp_path: Path, encoder: str, bf
 
 
 def test_no_wrong_picture_comes_of_a_lost_slice_of_a_field() -> None:
-    """Where a picture's two fields are coded by themselves, each has slices of its own."""
+    """The two fields of a picture that are coded by themselves have slices of their own."""
     units = [
         (field_of(number, 0, slices=2) + field_of(number, 1, slices=2), 40_000 * number) for number in range(COUNT)
     ]

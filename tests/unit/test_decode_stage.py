@@ -135,7 +135,7 @@ def test_content_without_a_decoder_is_refused_and_takes_no_slot(ring: _core.Ring
 
 
 def test_a_build_without_video_has_everything_else() -> None:
-    """In a process of its own: what a module takes from the core while it is imported has to be there in each build."""
+    """It is tried in a process of its own: what a module takes from the core while it is imported has to be there in each build."""
     program = """
 import importlib, pkgutil
 from framehop import _core

@@ -173,7 +173,7 @@ def test_what_was_held_back_before_damage_does_not_wait_for_the_next_key_frame(
 def test_a_unit_without_a_picture_of_its_own_is_not_shown(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
 ) -> None:
-    """As the second field of a picture that another program has put into a frame of its own."""
+    """It is such as the second field of a picture, which another program has put into a frame of its own."""
     fields = [field_of(number, parity) for number in range(4) for parity in (0, 1)]
     jobs = [
         replace(job, record=replace(job.record, payload=memoryview(field)))
@@ -187,7 +187,7 @@ def test_a_unit_without_a_picture_of_its_own_is_not_shown(
 def test_sixteen_cameras_that_stall_leave_every_slot_to_the_one_that_goes_on(
     tmp_path: Path, frames: VideoFrames, ring: _core.Ring, watcher: Watcher, decode: Decode
 ) -> None:
-    """What their decoders hold back because of B-frames takes none."""
+    """Their decoders hold pictures back because of B-frames, and those take none."""
     jobs = film(tmp_path / "film.mp4", 20, bframes=3)
     stalled = [moved(jobs, stream=f"cam-{number}") for number in range(16)]
     decode([job for each in zip(*(jobs[:6] for jobs in stalled), strict=True) for job in each])

@@ -10,7 +10,7 @@ import pytest
 from framehop.bench.hop import measure
 from framehop.bench.machine import Load, Machine
 from framehop.bench.one_run import main as one_run
-from framehop.bench.results import Result, Round, Run, result_of, run_of
+from framehop.bench.results import Result, Round, WayRun, result_of, run_of
 from framehop.bench.trips import SlotTrips
 from framehop.bench.works import (
     BELLS,
@@ -36,16 +36,16 @@ from tests.commands import framehop
 MACHINE = Machine(cpu="x", cores=2, memory_bytes=1, kernel="6", python="3", versions={}, commit="")
 
 
-def run(p50_us: float, cpu_us: float) -> Run:
-    return Run(trips=10, p50_us=p50_us, cpu_us=cpu_us, near_cpu_us=cpu_us / 2)
+def run(p50_us: float, cpu_us: float) -> WayRun:
+    return WayRun(trips=10, p50_us=p50_us, cpu_us=cpu_us, near_cpu_us=cpu_us / 2)
 
 
-def result(*rounds: dict[str, dict[str, Run]]) -> Result:
+def result(*rounds: dict[str, dict[str, WayRun]]) -> Result:
     taken = [Round(load=Load(average=0, busy_cores=0), order=[], runs=runs, others_busy_cores=0) for runs in rounds]
     return result_of(started_at="2026", machine=MACHINE, warnings=[], missing={"iceoryx2": "pip"}, rounds=taken)
 
 
-def trips(shm: float, pyzmq: float) -> dict[str, dict[str, Run]]:
+def trips(shm: float, pyzmq: float) -> dict[str, dict[str, WayRun]]:
     return {
         TRIP: {
             SHM: run(shm, 40),
@@ -90,11 +90,11 @@ def test_what_copies_is_not_compared_with_what_does_not() -> None:
 
 def test_a_trip_has_its_median_and_its_share_of_the_cpu() -> None:
     found = run_of([1000, 9000, 2000], near_cpu_s=0.0015, cpu_s=0.003, copies=None)
-    assert found == Run(trips=3, p50_us=2.0, cpu_us=1000.0, near_cpu_us=500.0)
+    assert found == WayRun(trips=3, p50_us=2.0, cpu_us=1000.0, near_cpu_us=500.0)
 
 
 def test_copies_are_the_most_of_all_rounds() -> None:
-    def of(copies: int) -> dict[str, dict[str, Run]]:
+    def of(copies: int) -> dict[str, dict[str, WayRun]]:
         runs = {SENDER: run(900, 900), SENT_COPIED: run(1500, 2000)}
         return {SEND: {who: msgspec.structs.replace(each, copies=copies) for who, each in runs.items()}}
 
@@ -135,7 +135,7 @@ def test_one_way_in_processes_of_its_own(
 ) -> None:
     tmp_path.chmod(0o700)
     assert one_run([work, who, str(tmp_path), "20"]) == 0
-    found = msgspec.json.decode(capfdbinary.readouterr().out, type=Run)
+    found = msgspec.json.decode(capfdbinary.readouterr().out, type=WayRun)
     assert found.trips == 20
     assert found.p50_us > 0
 

@@ -334,7 +334,7 @@ def test_frames_are_written_with_every_label_and_read_with_none(sites: Sites) ->
 
 
 def test_a_streams_own_labels_hold_before_those_of_the_log(sites: Sites) -> None:
-    """In each of its passes, and without a word of it for a stream that has none."""
+    """They hold in each of its passes, and without a word of it for a stream that has none."""
     sites.make(*SITES)
     with sites.at("east") as log, log.writer() as writer:
         for stream, labels in {"gate": {"site": "west"}, "yard": {}}.items():

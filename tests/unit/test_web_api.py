@@ -265,7 +265,7 @@ def test_a_log_that_is_not_there_yet_is_waited_for(log: Filled) -> None:
 
 
 def test_events_of_a_later_version_are_shown_or_counted_and_hide_no_others(log: Filled) -> None:
-    """What was added is ignored; what cannot be understood is passed over, and said."""
+    """Fields that were added are ignored; what cannot be understood is passed over, and said."""
     events = log.put("gate", pictures=[jpeg(shade=shade) for shade in (10, 20, 30)])
     added, strange = (json.loads(msgspec.json.encode(event)) for event in events[:2])
     added |= {"schema_version": 2, "colour_of_the_sky": {"hue": 210}}

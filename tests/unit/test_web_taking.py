@@ -117,9 +117,9 @@ def test_what_is_read_again_is_not_told_again(index: EventIndex) -> None:
 
 
 def test_what_comes_behind_the_end_of_the_log_is_new_by_whatever_clock(index: EventIndex) -> None:
-    """And what lay there before is as old as the log says."""
+    """Whatever lay there before is as old as the log says."""
     told: list[int] = []
-    intake = Intake(index, LiveState(), lambda records: told.extend(record.event.seq for record in records))
+    intake = EventHandout(index, LiveState(), lambda records: told.extend(record.event.seq for record in records))
     hour_us = 3_600_000_000
     before, behind, later = (recorded(event_of(seq), appended_us=START_US - hour_us + seq) for seq in (1, 2, 3))
     intake.begin()

@@ -17,7 +17,7 @@ import msgspec
 from framehop._core import __version__ as framehop_build
 from framehop.bench.machine import Others, before, describe, during, look
 from framehop.bench.one_run import MODULE
-from framehop.bench.results import Result, Round, Run, result_of
+from framehop.bench.results import Result, Round, WayRun, result_of
 from framehop.bench.works import WORKS, missing, ways_of
 from framehop.config import make_runtime_dir
 from framehop.errors import ProcessError
@@ -65,8 +65,8 @@ def _directory() -> Iterator[Path]:
 
 def _round(
     order: list[tuple[str, str]], directory: Path, share: float, say: Callable[[str], None]
-) -> dict[str, dict[str, Run]]:
-    runs: dict[str, dict[str, Run]] = {work: {} for work, _ in order}
+) -> dict[str, dict[str, WayRun]]:
+    runs: dict[str, dict[str, WayRun]] = {work: {} for work, _ in order}
     for work, who in order:
         place = directory / "run"
         place.mkdir(mode=0o700)
@@ -78,7 +78,7 @@ def _round(
     return runs
 
 
-def _run(work: str, who: str, place: Path, count: int) -> Run:
+def _run(work: str, who: str, place: Path, count: int) -> WayRun:
     """Have one way measured in a process of its own. If it must be ended, so is what it started."""
     command = [sys.executable, "-m", MODULE, work, who, str(place), str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0) as process:
@@ -93,4 +93,4 @@ def _run(work: str, who: str, place: Path, count: int) -> Run:
     if process.returncode:
         last = complaint.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
         raise ProcessError(f"{work}: {who} ended with status {process.returncode}: {last[0]}")
-    return msgspec.json.decode(said, type=Run)
+    return msgspec.json.decode(said, type=WayRun)

@@ -37,7 +37,7 @@ from framehop.bench.works import (
 )
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class WayRun(msgspec.Struct, frozen=True, kw_only=True):
     """One way of a work in one round. `p50_us`: median microseconds of a trip. `cpu_us`: CPU microseconds of a trip, of all its
     processes and their threads; `near_cpu_us`: of the one that sends. `copies`: how often it copied each picture at least; None
     where this is not counted."""
@@ -54,7 +54,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     load: Load
     order: list[tuple[str, str]]
-    runs: dict[str, dict[str, Run]]
+    runs: dict[str, dict[str, WayRun]]
     others_busy_cores: float
 
 
@@ -104,8 +104,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     rounds: list[Round]
 
 
-def run_of(taken_ns: Sequence[int], *, near_cpu_s: float, cpu_s: float, copies: int | None) -> Run:
-    return Run(
+def run_of(taken_ns: Sequence[int], *, near_cpu_s: float, cpu_s: float, copies: int | None) -> WayRun:
+    return WayRun(
         trips=len(taken_ns),
         p50_us=round(statistics.median(taken_ns) / 1e3, 3),
         cpu_us=round(cpu_s * 1e6 / len(taken_ns), 3),
@@ -143,7 +143,7 @@ def _ratios(work: str, rounds: Sequence[Round]) -> dict[str, dict[str, Ratio]]:
 
 
 def _ratio(work: str, who: str, other: str, rounds: Sequence[Round]) -> Ratio:
-    def of(figure: Callable[[Run], float]) -> Spread:
+    def of(figure: Callable[[WayRun], float]) -> Spread:
         return spread(figure(each.runs[work][who]) / max(figure(each.runs[work][other]), 1e-3) for each in rounds)
 
     return Ratio(

@@ -1,5 +1,5 @@
-"""What libzmq tells of a socket's connections, and the connections themselves, by pyzmq alone. libzmq has no call that ends one, so
-this goes by their descriptors."""
+"""Hears what libzmq tells of a socket's connections, and reaches the connections themselves, by pyzmq alone. libzmq has no call
+that ends one, so this goes by their descriptors."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Follower:
 
     @property
     def passed_over(self) -> int:
-        """How many events could not be read since the start; one that was read again counts again."""
+        """The number of events that could not be read since the start; one that was read again counts again."""
         return self._passed_over
 
     @property

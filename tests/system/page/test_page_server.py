@@ -13,7 +13,7 @@ import pytest
 from framehop.log import LogAt
 from framehop.testing.synthetic import jpeg
 from framehop.web.access import Token
-from framehop.web.server import Address, PageServer
+from framehop.web.server import PageAddress, PageServer
 from tests.browser import visiting
 from tests.pages import Filled
 from tests.system.page.places import expect, tile
@@ -39,7 +39,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Filled:
 @contextmanager
 def looking(browser: Browser, log: Filled, **address: object) -> Iterator[tuple[Page, str]]:
     """Serve a log, and open a browser that looks at it by its address on this host."""
-    with PageServer(LogAt.of(log.path), Address(port=0, **address)) as server, visiting(browser) as page:  # type: ignore[arg-type]
+    with PageServer(LogAt.of(log.path), PageAddress(port=0, **address)) as server, visiting(browser) as page:  # type: ignore[arg-type]
         yield page, f"http://127.0.0.1:{server.port}/"
 
 
