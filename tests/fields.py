@@ -20,6 +20,9 @@ _I, _P = 7, 5  # slice types, of all slices of a picture
 _I_PCM = 25
 _TOP, _BOTTOM = 0, 1
 
+# A message that decoding can begin at this very field (recovery point, H.264 D.1.8).
+RECOVERY = b"\0\0\0\1" + bytes([6, 6, 1, 0b11000100, 0x80])
+
 
 class _Bits:
     """Writes the fields of a syntax structure."""

@@ -60,6 +60,17 @@ TEST(HiddenPictures, are_told_by_the_first_slice_behind_the_reserved_bits) {
         << "the second slice, without the first";
 }
 
+TEST(HiddenPictures, parameter_sets_and_slices_of_other_layers_count_for_nothing) {
+    HiddenPictures hidden;
+    ASSERT_TRUE(hidden.hides(joined(set('1', "000"), slice("", '0'))));
+    std::vector<std::uint8_t> other_set = set('0', "000");
+    other_set[4] = 1 << 3 | 1;
+    EXPECT_TRUE(hidden.hides(joined(other_set, slice("", '0'))));
+    std::vector<std::uint8_t> other_slice = slice("", '0');
+    other_slice[4] = 1 << 3 | 1;
+    EXPECT_FALSE(hidden.hides(joined(slice("", '1'), other_slice)));
+}
+
 TEST(HiddenPictures, what_is_cut_or_no_unit_hides_nothing) {
     HiddenPictures hidden;
     ASSERT_TRUE(hidden.hides(joined(set('1', "000"), slice("", '0'))));

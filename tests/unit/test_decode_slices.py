@@ -88,5 +88,25 @@ def test_no_wrong_picture_comes_of_a_lost_slice_of_a_field() -> None:
     assert lost == 4 * len(VICTIMS)
 
 
+def test_no_wrong_picture_comes_of_a_lost_slice_of_a_second_field_that_is_a_unit_of_its_own() -> None:
+    """It is decoded into the memory of the first field's picture, which is then no picture either."""
+    units = [
+        (field_of(number, parity, slices=2), 40_000 * number + 20_000 * parity)
+        for number in range(COUNT)
+        for parity in (0, 1)
+    ]
+    truth = decoded("h264", units)
+    assert [pixels is not None for pixels in truth.values()].count(True) == COUNT
+    for victim in VICTIMS:
+        second = 2 * victim + 1
+        payload, shown_at = units[second]
+        for rest in without_each_slice("h264", payload):
+            for end in (second + 1, len(units)):
+                found = decoded("h264", [*units[:second], (rest, shown_at), *units[second + 1 : end]])
+                assert (found[second - 1], found[second]) == (None, None)
+                wrong = [key for key, pixels in found.items() if pixels is not None and _differ(pixels, truth[key])]
+                assert wrong == [], f"of unit {second} a slice was lost"
+
+
 def _differ(pixels: Pixels, other: Pixels | None) -> bool:
     return other is None or not np.array_equal(pixels, other)

@@ -14,7 +14,7 @@ from framehop.sources.h264_fields import FieldPairs
 from framehop.sources.passthrough import PassedVideo
 from framehop.sources.unit import Unit
 from tests.clips import number_in, write_film
-from tests.fields import PERIOD, field_of, write_fields
+from tests.fields import PERIOD, RECOVERY, field_of, write_fields
 
 COUNT = 24
 LAYOUTS = [(name, apart) for name in ("film.ts", "film.mkv", "film.mp4") for apart in (True, False)]
@@ -92,6 +92,32 @@ def test_fields_without_a_partner_stay_as_they_are() -> None:
         (6, field_of(4, 0)),
     ]
     assert pairs_of(*lost) == expected
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+def test_a_second_field_at_which_decoding_may_begin_completes_its_picture() -> None:
+    """Some encoders say so of both fields of a key frame. Here each field is a unit of its own."""
+    seconds = [RECOVERY + field_of(number, 1) if number % PERIOD == 0 else field_of(number, 1) for number in range(12)]
+    units = [unit for number, second in enumerate(seconds) for unit in (field_of(number, 0), second)]
+    pool, decoder = _core.VideoPool(threads=1), _core.VideoDecoder("h264")
+    outcomes = []
+    for key, unit in enumerate(units):
+        outcomes += pool.decode([(decoder, [(key, 20_000 * key, memoryview(unit))])])[0]
+    outcomes += decoder.take_held()
+    found = {outcome.key: outcome for outcome in outcomes}
+    assert [found[key].result for key in range(24)] == ["decoded", "not_shown"] * 12
+    for key in range(0, 24, 2):
+        picture = found[key].picture
+        assert picture is not None
+        assert [number_in(np.asarray(picture.rgb())[parity::2]) for parity in (0, 1)] == [key // 2] * 2
+
+
+def test_both_fields_of_a_key_frame_may_be_key_frames() -> None:
+    second = Unit(payload=RECOVERY + field_of(0, 1), keyframe=True)
+    assert pairs_of(field(0, 0), second) == [(0, field_of(0, 0) + second.payload)]
+    of_another = Unit(payload=RECOVERY + field_of(1, 1), keyframe=True)
+    found = pairs_of(field(0, 0), field(0, 1), field(1, 0), of_another)
+    assert [number for number, _ in found] == [0, 2, 3], "the first one was none"
 
 
 def test_a_key_frame_and_a_damaged_unit_are_no_second_field() -> None:

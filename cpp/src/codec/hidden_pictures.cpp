@@ -10,12 +10,15 @@ namespace {
 constexpr std::size_t kHeader = 2;
 constexpr std::uint32_t kFirstIrap = 16, kLastIrap = 23, kLastSlice = 31, kPps = 34;
 
+// Whether a unit is of the layer that is decoded: others, as of a second view, have parameter sets of their own.
+bool of_base_layer(Bytes unit) noexcept { return (unit[0] & 1U) == 0 && unit[1] >> 3 == 0; }
+
 }  // namespace
 
 bool HiddenPictures::hides(Bytes unit) noexcept {
     UnitReader units(unit);
     while (const std::optional<Bytes> part = units.next()) {
-        if (part->size() <= kHeader) continue;
+        if (part->size() <= kHeader || !of_base_layer(*part)) continue;
         const std::uint32_t type = (*part)[0] >> 1 & 0x3FU;
         if (type == kPps) learn(part->subspan(kHeader));
         if (type <= kLastSlice) return is_hidden(type, part->subspan(kHeader));  // all slices of a picture say the same

@@ -46,7 +46,7 @@ StreamDecoder::Context::Context(codec::VideoCodec codec, const Limits& limits)
 }
 
 int StreamDecoder::Context::decode(Bytes unit, std::uint64_t key, bool begun_within) {
-    coverage_.forget();
+    keep_half();
     buffers_.clear();
     shown_.clear();
     exceeded_ = false;
@@ -57,6 +57,16 @@ int StreamDecoder::Context::decode(Bytes unit, std::uint64_t key, bool begun_wit
     av_packet_unref(packet_.get());
     const int received = receive();
     return sent < 0 ? sent : received;
+}
+
+// A second field has no memory of its own: it is decoded into that of the first one, whose marks tell what it lacks.
+void StreamDecoder::Context::keep_half() noexcept {
+    if (!coverage_.lacks_a_field()) {
+        coverage_.forget();
+        half_.reset();
+    } else if (!buffers_.empty()) {
+        half_ = std::move(buffers_.back());
+    }
 }
 
 void StreamDecoder::Context::fill(Bytes unit, std::uint64_t key) {

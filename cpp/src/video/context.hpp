@@ -38,7 +38,8 @@ class StreamDecoder::Context {
     // Whether no slice covers a part of it. libavcodec then paints over frames of H.264, and leaves fields of H.264 and
     // pictures of H.265 as they were.
     [[nodiscard]] bool is_partial() const { return Complaints::concealed() || coverage_.lacks_something(); }
-    // Whether it is one field of a picture whose other one may still come.
+    // Whether it is one field of a picture whose other one may still come. After a unit without memory of its own:
+    // whether the picture before it still is one.
     [[nodiscard]] bool is_half() const noexcept { return coverage_.lacks_a_field(); }
     // The pictures whose turn on the screen came with it.
     [[nodiscard]] const std::vector<FramePtr>& shown() const noexcept { return shown_; }
@@ -49,6 +50,7 @@ class StreamDecoder::Context {
     void flush() noexcept { avcodec_flush_buffers(context_.get()); }
 
   private:
+    void keep_half() noexcept;
     void fill(Bytes unit, std::uint64_t key);
     int receive();
     static int note_buffer(AVCodecContext* context, AVFrame* frame, int flags);
@@ -59,6 +61,7 @@ class StreamDecoder::Context {
     bool exceeded_ = false;
     Coverage coverage_;
     std::vector<FramePtr> buffers_;
+    FramePtr half_;  // the memory of a picture that lacked a field, which stays marked
     std::vector<FramePtr> shown_;
     ContextPtr context_;  // last, so that it ends first
 };

@@ -73,7 +73,7 @@ void StreamDecoder::decode(Bytes unit, std::uint64_t key, std::int64_t shown_at,
         return;
     }
     const bool hidden = codec_ == VideoCodec::h265 && hidden_.hides(unit);
-    if (facts.keyframe) {
+    if (facts.keyframe && !may_complete_half(facts)) {
         lose_half(outcomes);
         begin(facts, shown_at, outcomes);
     }
@@ -88,6 +88,12 @@ void StreamDecoder::decode(Bytes unit, std::uint64_t key, std::int64_t shown_at,
         std::erase_if(held_, [key](const Held& held) { return held.key == key; });
         throw;
     }
+}
+
+// Whether a key frame may be the second field of one: some encoders say of both fields that decoding can begin there.
+// An IDR picture is never a second field.
+bool StreamDecoder::may_complete_half(const AccessUnit& facts) const noexcept {
+    return half_ && half_->keyframe && !facts.clean && broken_.empty();
 }
 
 // After damage nothing of the old pictures is left in the decoder, which would be taken for references.
@@ -128,7 +134,7 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
     if (context_->exceeded()) return exceed(key, outcomes);
     if (status == AVERROR(ENOMEM)) throw Error(Errc::no_memory, "no memory to decode a picture");
     std::string why = complaint_of(status, facts);
-    if (half_ && why.empty() && context_->buffers().empty()) {
+    if (half_ && why.empty() && context_->buffers().empty() && !context_->is_half()) {
         half_.reset();  // this is its second field
     } else {
         lose_half(outcomes);
@@ -141,7 +147,7 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
         settle(key, without_picture(key, Result::not_shown), outcomes);
     } else {
         held_.back().own = std::make_unique<Picture>(context_->own());
-        if (context_->is_half()) half_ = {.key = key, .reference = facts.reference};
+        if (context_->is_half()) half_ = {.key = key, .reference = facts.reference, .keyframe = facts.keyframe};
     }
 }
 
@@ -176,6 +182,8 @@ std::string StreamDecoder::complaint_of(int status, const AccessUnit& facts) con
 
 void StreamDecoder::take_shown(const AVFrame& frame, std::vector<Outcome>& outcomes) {
     const auto key = static_cast<std::uint64_t>(frame.pts);
+    // After several lone fields libavcodec waits for no second one: it shows the lines of the first one twice.
+    if (half_ && half_->key == key) return lose_half(outcomes);
     forget_unshown(key, outcomes);
     if (is_whole(frame)) {
         settle(key, {.key = key, .result = Result::decoded, .picture = Picture(frame), .error = {}, .message = {}},

@@ -80,7 +80,7 @@ class FieldPairs(Generic[About]):
         if unit.keyframe:
             self._learn(unit.payload)
         field = self._field(unit.payload) if self.at_work and not unit.error else None
-        if self._first is not None and field is not None and not unit.keyframe and _are_a_pair(self._first[2], field):
+        if self._first is not None and field is not None and self._completes(unit, field):
             first_about, first, _ = self._first
             self._first = None
             yield first_about, replace(first, payload=first.payload + unit.payload)
@@ -90,6 +90,13 @@ class FieldPairs(Generic[About]):
             yield about, unit
         else:
             self._first = about, unit, field
+
+    def _completes(self, unit: Unit, field: tuple[int, int]) -> bool:
+        """Return whether a field is the partner of the one that waits. Some encoders say of both fields of a key frame that
+        decoding can begin there; an IDR picture is never the second one."""
+        if self._first is None or not _are_a_pair(self._first[2], field):
+            return False
+        return not unit.keyframe or (self._first[1].keyframe and not _is_idr(unit.payload))
 
     def rest(self) -> Iterator[tuple[About, Unit]]:
         """Yield the field that waits for its partner, which has not come."""
@@ -142,6 +149,10 @@ class FieldPairs(Generic[About]):
 
 def _are_a_pair(first: tuple[int, int], second: tuple[int, int]) -> bool:
     return first[0] != second[0] and first[1] == second[1]
+
+
+def _is_idr(unit: bytes) -> bool:
+    return any(kind == _IDR for kind, _ in _units(unit, 0))
 
 
 def _units(data: bytes, most: int) -> Iterator[tuple[int, bytes]]:

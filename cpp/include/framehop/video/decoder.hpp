@@ -116,8 +116,10 @@ class StreamDecoder {
     struct Half {
         std::uint64_t key;
         bool reference;
+        bool keyframe;
     };
 
+    [[nodiscard]] bool may_complete_half(const codec::AccessUnit& facts) const noexcept;
     void begin(const codec::AccessUnit& facts, std::int64_t shown_at, std::vector<Outcome>& outcomes);
     void refuse(const codec::AccessUnit& facts, std::uint64_t key, std::vector<Outcome>& outcomes);
     void pass_over(Bytes unit, std::uint64_t key, std::vector<Outcome>& outcomes);
