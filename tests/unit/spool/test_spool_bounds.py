@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from framehop.errors import LogError
+from framehop.errors import ConfigError, LogError
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.store import SpoolStore
 from framehop.protocols import Ack
 from framehop.testing.memory_log import MemoryLog
-from framehop.types import Frame
+from framehop.types import Frame, Place
 from tests.logs import TIMEOUT_S, make_frame
-from tests.spools import MIB, SIZE, MemoryBehind, all_acknowledged, check_log, give, opened
+from tests.spools import MIB, SIZE, MemoryBehind, MemoryLink, all_acknowledged, check_log, give, opened
 from tests.waiting import until
 
 
@@ -59,6 +59,45 @@ def test_frames_that_wait_for_too_long_are_dropped(behind: MemoryBehind, log: Me
         until(lambda: bool(log.gaps()), "a gap record")
         assert writer.flush(TIMEOUT_S)
     assert [(gap.reason, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [("spool-age", 0, 4)]
+
+
+def test_the_gap_of_an_epoch_that_is_over_lies_where_its_labels_say(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path
+) -> None:
+    behind.leave()
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool", max_age_s=0.2) as writer:
+        state = writer.open_stream("cam", source="test:cam", finite=False, labels={"site": "b"})
+        give(writer, state, range(5), acks)
+        until(lambda: len(acks) == 5 and writer.backlog.frames == 0, "an empty spool")
+        writer.next_pass("cam")
+        behind.come_back()
+        until(lambda: bool(log.gaps()), "a gap record")
+    assert [(gap.epoch, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [(state.epoch, 0, 4)]
+    assert all(asked == ("cam", {"site": "b"}) for asked in behind.labels), behind.labels
+
+
+def test_a_stream_that_the_log_has_no_place_for_holds_up_no_other(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = MemoryLink.place
+
+    def refuse(link: MemoryLink, stream: str, labels: Mapping[str, str]) -> Place:
+        if stream == "bad":
+            raise ConfigError("of the test")
+        return place(link, stream, labels)
+
+    monkeypatch.setattr(MemoryLink, "place", refuse)
+    behind.leave()
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        bad, good = opened(writer, "bad"), opened(writer)
+        for state in (bad, good):
+            give(writer, state, range(5), acks)
+        all_acknowledged(acks, 10)
+        behind.come_back()
+        until(lambda: writer.backlog.frames == 5, "that the other is in the log")
+    check_log(log, good, list(range(5)))
 
 
 def test_a_spool_whose_disk_is_gone_is_said_and_accounted_for(

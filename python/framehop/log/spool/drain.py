@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from framehop.errors import FramehopError, LogBusyError, LogError, LogFullError, LogUnavailableError
+from framehop.errors import ConfigError, FramehopError, LogBusyError, LogError, LogFullError, LogUnavailableError
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import Link
 from framehop.log.spool.lane import Lane
@@ -88,8 +88,8 @@ class SpoolDrain:
             if lane.place is None or not lane.recovered:
                 self._find_place(lane, link)
             return self._ways.feed(lane, self._allowance.take)
-        except LogError as error:
-            if lane.key not in self._rest_s or not isinstance(error, LogUnavailableError):
+        except (LogError, ConfigError) as error:  # the latter where no topic can have the stream's frames
+            if lane.key not in self._rest_s or not isinstance(error, LogUnavailableError | ConfigError):
                 logger.warning("stream %s, epoch %d, waits in the spool: %s", lane.stream, lane.epoch, error)
             self._rest_s[lane.key] = time.monotonic() + AFTER_ERROR_S
             return 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 
-from framehop.errors import FramehopError, LogAccessError, LogUnavailableError
+from framehop.errors import ConfigError, FramehopError, LogAccessError, LogUnavailableError
 from framehop.log.spool.behind import Link
 from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
@@ -35,11 +36,12 @@ class Reports:
             for store in list(self._ways.stores):
                 self._of_store(store, link)
             while self._ways.lost:
-                link.report(self._gap(self._ways.lost[0], LOST, link, None))
+                run, labels = self._ways.lost[0]
+                link.report(_gap(run, LOST, self._place(run, link, None, labels)))
                 self._ways.lost.pop(0)
         except LogUnavailableError:
             self._not_before_s = time.monotonic() + 1.0
-        except LogAccessError as error:
+        except (LogAccessError, ConfigError) as error:  # the latter where no topic can have a stream's frames
             logger.warning("gap records of the spool are not written, and are tried again: %s", error)
             self._not_before_s = time.monotonic() + REFUSED_S
 
@@ -50,27 +52,25 @@ class Reports:
             self._ways.lose(store, error)
             return
         for number, reason, run in gaps:
-            link.report(self._gap(run, reason, link, store))
+            link.report(_gap(run, reason, self._place(run, link, store, NO_LABELS)))
             store.forget_gap(number, run.last)
 
-    def _gap(self, run: WaitingRun, reason: str, link: Link, store: SpoolStore | None) -> Gap:
-        place = self._place(run, link, store)
-        return Gap(
-            reason=reason,
-            topic=place.partition.topic,
-            partition=place.partition.number,
-            first_offset=0,
-            last_offset=-1,
-            stream=run.epoch[0],
-            epoch=run.epoch[1],
-            first_seq=run.first,
-            last_seq=run.last,
-        )
-
-    def _place(self, run: WaitingRun, link: Link, store: SpoolStore | None) -> Place:
+    def _place(self, run: WaitingRun, link: Link, store: SpoolStore | None, labels: Mapping[str, str]) -> Place:
+        """Return where a run would lie. `labels`: those of its stream, where there is no store that knows them."""
         lane = self._ways.lanes.get(run.epoch)
         known = (lane.place if lane else None) or (store.place(run.epoch) if store else None)
-        if known is not None:
-            return known
-        labels = store.labels(run.epoch) if store else lane.labels if lane else NO_LABELS
-        return link.place(run.epoch[0], labels)
+        return known or link.place(run.epoch[0], store.labels(run.epoch) if store else labels)
+
+
+def _gap(run: WaitingRun, reason: str, place: Place) -> Gap:
+    return Gap(
+        reason=reason,
+        topic=place.partition.topic,
+        partition=place.partition.number,
+        first_offset=0,
+        last_offset=-1,
+        stream=run.epoch[0],
+        epoch=run.epoch[1],
+        first_seq=run.first,
+        last_seq=run.last,
+    )

@@ -37,6 +37,13 @@ CREATE TABLE IF NOT EXISTS labels(
 ) STRICT, WITHOUT ROWID;
 """
 
+# Whoever opens the index holds the slot, so nobody is about to store the first frame of such an epoch.
+FORGET_LABELS = """
+DELETE FROM labels
+WHERE NOT EXISTS(SELECT 1 FROM frames WHERE frames.stream=labels.stream AND frames.epoch=labels.epoch)
+    AND NOT EXISTS(SELECT 1 FROM gaps WHERE gaps.stream=labels.stream AND gaps.epoch=labels.epoch)
+"""
+
 # Whoever opens the index holds the slot, so every segment's writer is dead.
 CLOSE_ALL = """
 UPDATE segments SET closed=1, (bytes, newest_us) =
@@ -105,8 +112,10 @@ def keep_place(db: apsw.Connection, epoch: Epoch, place: Place) -> None:
 
 
 def forget_place(db: apsw.Connection, epoch: Epoch) -> None:
+    """Forget where an epoch belongs. Its labels stay while the log has not been told of a gap in it: they name the gap's place."""
     rows(db, "DELETE FROM places WHERE stream=? AND epoch=?", epoch)
-    rows(db, "DELETE FROM labels WHERE stream=? AND epoch=?", epoch)
+    untold = "SELECT 1 FROM gaps WHERE gaps.stream=labels.stream AND gaps.epoch=labels.epoch"
+    rows(db, f"DELETE FROM labels WHERE stream=? AND epoch=? AND NOT EXISTS({untold})", epoch)  # noqa: S608
 
 
 def labels_of(db: apsw.Connection, epoch: Epoch) -> dict[str, str]:

@@ -56,6 +56,7 @@ class SpoolStore:
                 rows(self._db, spool_rows.LABELS)
                 with transaction(self._db, self._paths.index):
                     rows(self._db, spool_rows.CLOSE_ALL)
+                    rows(self._db, spool_rows.FORGET_LABELS)
                 frames, size = spool_rows.totals(self._db)
         except BaseException:
             self._log.close()

@@ -6,7 +6,7 @@ import errno
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -25,6 +25,7 @@ BATCH = 32
 WINDOW_BYTES = 8 << 20  # of one epoch on its way from the store; what a crash may send again, if nobody looks
 
 Allow = Callable[[int], bool]
+Lost = tuple[WaitingRun, Mapping[str, str]]  # with the labels of its stream
 
 
 class Ways:
@@ -36,7 +37,7 @@ class Ways:
         self.lanes: dict[tuple[str, int], Lane] = {}
         self.stores: list[SpoolStore] = []  # those whose disks are there
         self.link: Link | None = None
-        self.lost: list[WaitingRun] = []  # what was on a disk that is gone, and nowhere else
+        self.lost: list[Lost] = []  # what was on a disk that is gone, and nowhere else
         self._refusing: list[SpoolStore] = []  # those that can be read at most
         self._keep_account = keep_account
 
@@ -181,7 +182,7 @@ class Ways:
                 lane.store = None
                 last = min((seq for seq in lane.waiting if seq > lane.sent), default=lane.accepted + 1) - 1
                 if last > lane.sent:
-                    self.lost.append(WaitingRun(epoch=lane.key, first=lane.sent + 1, last=last))
+                    self.lost.append((WaitingRun(epoch=lane.key, first=lane.sent + 1, last=last), lane.labels))
                     lost += last - lane.sent
                     lane.sent = last
             self.changed.notify_all()
