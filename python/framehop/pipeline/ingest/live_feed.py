@@ -40,8 +40,8 @@ def feed_of(
 
 
 class LiveFeed(SourceFeed):
-    """A Feed that never gives up a source that is away. Frames that were not seen are not made up: the next epoch begins at a key
-    frame."""
+    """A SourceFeed that never gives up a source that is away. Frames that were not seen are not made up: the next epoch begins at a
+    key frame."""
 
     def _open_stream(self) -> StreamState | None:
         """Return where to begin; None when stopped. A log that is away is no fault of the source, and is waited for."""
