@@ -182,8 +182,9 @@ std::string StreamDecoder::complaint_of(int status, const AccessUnit& facts) con
 
 void StreamDecoder::take_shown(const AVFrame& frame, std::vector<Outcome>& outcomes) {
     const auto key = static_cast<std::uint64_t>(frame.pts);
-    // After several lone fields libavcodec waits for no second one: it shows the lines of the first one twice.
-    if (half_ && half_->key == key) return lose_half(outcomes);
+    // After several lone fields libavcodec waits for no second one before it shows the first one, with its lines twice.
+    // The second one may come all the same, and the picture be good to refer to.
+    if (half_ && half_->key == key) return settle(key, failed(key, Errc::corrupt_picture, kHalf), outcomes);
     forget_unshown(key, outcomes);
     if (is_whole(frame)) {
         settle(key, {.key = key, .result = Result::decoded, .picture = Picture(frame), .error = {}, .message = {}},
