@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from framehop.errors import ConfigError, LogError
+from framehop.errors import ConfigError, LogError, LogNotFoundError
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.store import SpoolStore
 from framehop.protocols import Ack
@@ -77,17 +77,38 @@ def test_the_gap_of_an_epoch_that_is_over_lies_where_its_labels_say(
     assert all(asked == ("cam", {"site": "b"}) for asked in behind.labels), behind.labels
 
 
-def test_a_stream_that_the_log_has_no_place_for_holds_up_no_other(
-    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=[LogNotFoundError, ConfigError], ids=["no topic", "no name"])
+def none_for_bad(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that has no place for the stream `bad`."""
     place = MemoryLink.place
 
     def refuse(link: MemoryLink, stream: str, labels: Mapping[str, str]) -> Place:
         if stream == "bad":
-            raise ConfigError("of the test")
+            raise request.param("of the test")
         return place(link, stream, labels)
 
     monkeypatch.setattr(MemoryLink, "place", refuse)
+
+
+@pytest.mark.usefixtures("none_for_bad")
+def test_the_gap_of_a_stream_that_the_log_has_no_place_for_holds_up_no_other(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path
+) -> None:
+    behind.leave()
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool", max_age_s=0.2) as writer:
+        for state in (opened(writer, "bad"), opened(writer)):
+            give(writer, state, range(5), acks)
+        until(lambda: len(acks) == 10 and writer.backlog.frames == 0, "an empty spool")
+        behind.come_back()
+        until(lambda: bool(log.gaps()), "the gap record of the other")
+    assert [(gap.stream, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [("cam", 0, 4)]
+
+
+@pytest.mark.usefixtures("none_for_bad")
+def test_a_stream_that_the_log_has_no_place_for_holds_up_no_other(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path
+) -> None:
     behind.leave()
     acks: list[Ack] = []
     with behind.writer(tmp_path / "spool") as writer:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 
-from framehop.errors import ConfigError, FramehopError, LogAccessError, LogUnavailableError
+from framehop.errors import ConfigError, FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError
 from framehop.log.spool.behind import Link
 from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
@@ -26,6 +26,7 @@ class Reports:
     def __init__(self, ways: Ways) -> None:
         self._ways = ways
         self._not_before_s = 0.0
+        self._rest_s: dict[str, float] = {}  # streams that have no topic, until when
 
     def send(self) -> None:
         """Report every gap there is, unless the log does not take them at the moment."""
@@ -35,13 +36,13 @@ class Reports:
         try:
             for store in list(self._ways.stores):
                 self._of_store(store, link)
-            while self._ways.lost:
-                run, labels = self._ways.lost[0]
-                link.report(_gap(run, LOST, self._place(run, link, None, labels)))
-                self._ways.lost.pop(0)
+            for lost in list(self._ways.lost):
+                run, labels = lost
+                if self._tell(run, LOST, link, None, labels):
+                    self._ways.lost.remove(lost)
         except LogUnavailableError:
             self._not_before_s = time.monotonic() + 1.0
-        except (LogAccessError, ConfigError) as error:  # the latter where no topic can have a stream's frames
+        except (LogAccessError, LogNotFoundError) as error:
             logger.warning("gap records of the spool are not written, and are tried again: %s", error)
             self._not_before_s = time.monotonic() + REFUSED_S
 
@@ -52,8 +53,24 @@ class Reports:
             self._ways.lose(store, error)
             return
         for number, reason, run in gaps:
-            link.report(_gap(run, reason, self._place(run, link, store, NO_LABELS)))
-            store.forget_gap(number, run.last)
+            if self._tell(run, reason, link, store, NO_LABELS):
+                store.forget_gap(number, run.last)
+
+    def _tell(
+        self, run: WaitingRun, reason: str, link: Link, store: SpoolStore | None, labels: Mapping[str, str]
+    ) -> bool:
+        """Report a gap, and return whether the log has it. That of a stream without a topic waits, and keeps no other waiting."""
+        stream, now_s = run.epoch[0], time.monotonic()
+        if now_s < self._rest_s.get(stream, 0.0):
+            return False
+        try:
+            place = self._place(run, link, store, labels)
+        except (LogNotFoundError, ConfigError) as error:
+            logger.warning("gap records of stream %s are not written, and are tried again: %s", stream, error)
+            self._rest_s[stream] = now_s + REFUSED_S
+            return False
+        link.report(_gap(run, reason, place))
+        return True
 
     def _place(self, run: WaitingRun, link: Link, store: SpoolStore | None, labels: Mapping[str, str]) -> Place:
         """Return where a run would lie. `labels`: those of its stream, where there is no store that knows them."""
