@@ -68,7 +68,7 @@ TEST(HiddenPictures, parameter_sets_and_slices_of_other_layers_count_for_nothing
     EXPECT_TRUE(hidden.hides(joined(other_set, slice("", '0'))));
     std::vector<std::uint8_t> other_slice = slice("", '0');
     other_slice[4] = 1 << 3 | 1;
-    EXPECT_FALSE(hidden.hides(joined(slice("", '1'), other_slice)));
+    EXPECT_FALSE(hidden.hides(joined(other_slice, slice("", '1'))));
 }
 
 TEST(HiddenPictures, what_is_cut_or_no_unit_hides_nothing) {
