@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from framehop.log import open_log
+from framehop.ops.audit import audit
 from framehop.protocols import FrameLog
 from framehop.types import Partition
 from tests.logs import TIMEOUT_S, make_event, marks_after, read, write
@@ -42,6 +43,12 @@ def test_where_nothing_else_has_come_a_reader_waits_for_what_does(tmp_path: Path
             consumer.commit([make_event(record) for record in records], marks_after(records))
         assert [record.event.stream for record in reader.poll(2, TIMEOUT_S)] == ["b"]
         assert reader.passed_over == 3
+
+
+def test_the_audit_counts_it_and_misses_its_frame(tmp_path: Path) -> None:
+    with open_log(tmp_path / "log") as log, damaged(log, tmp_path, "1"):
+        report = audit(log, rows_only=True)
+    assert (report.passed_over, report.missing, report.ok) == (1, 1, False)
 
 
 @contextmanager

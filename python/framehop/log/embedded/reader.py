@@ -35,7 +35,8 @@ class EmbeddedEventReader:
         self._next = self._done = self._begin(start, since_us) if self._stored is None else self._stored
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
-        """Return the next events, at most `max_events`, waiting up to `timeout_s` for the first."""
+        """Return the next events, at most `max_events`, waiting up to `timeout_s` for the first. With 0 it
+        reads on to the present end of the log, however many there are that cannot be read."""
         deadline = Deadline.after(timeout_s)
         self._check_open()
         self._settle()
@@ -43,7 +44,8 @@ class EmbeddedEventReader:
             self._check_open()
             sampled = self._context.bell.sample()
             if found := self._read(max_events):
-                if records := list(self._records(found)):
+                records = list(self._records(found))
+                if records or (timeout_s > 0 and deadline.expired):
                     return records
             elif deadline.expired:
                 return []
