@@ -137,8 +137,8 @@ def print_audit(report: AuditReport) -> None:
             out.print(f"  {_source_line(source)}", markup=False, soft_wrap=True)
     if report.passed_over:
         out.print(
-            f"  {report.passed_over} events cannot be read, as a later version wrote them or they are damaged: "
-            "their frames count as missing",
+            f"  {report.passed_over} records cannot be read as events, and frames of theirs count as missing: a later version or "
+            "another program wrote them, or they are damaged",
             soft_wrap=True,
         )
     for finding in report.findings:

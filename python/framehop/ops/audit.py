@@ -64,8 +64,8 @@ class AuditReport:
     `at-least-once` among those of the same writer. `unknown`: events of frames that the log never had. `lost`: frames whose picture
     is gone or damaged, looked for unless `rows_only`. `sources`: ingest's accounts of its sources, including what never reached the
     log; shown for information, no part of the proof. `findings`: names the first of each kind that is wrong. `passed_over`: how
-    many events of any lane cannot be read, as a later version wrote them or they are damaged; their frames count as missing. While
-    a pipeline is at work its frames in flight count as missing.
+    many records cannot be read as events, of any lane: a later version or another program wrote them, or they are damaged. The
+    frames of such events count as missing. While a pipeline is at work its frames in flight count as missing.
     """
 
     delivery: Delivery
