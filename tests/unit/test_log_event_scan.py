@@ -45,6 +45,12 @@ def test_where_nothing_else_has_come_a_reader_waits_for_what_does(tmp_path: Path
         assert reader.passed_over == 3
 
 
+def test_a_poll_keeps_its_time_however_many_there_are(tmp_path: Path) -> None:
+    with open_log(tmp_path / "log") as log, damaged(log, tmp_path, "0, 1, 2"), log.events() as reader:
+        assert reader.poll(2, 1e-6) == []
+        assert reader.passed_over == 2
+
+
 def test_the_audit_counts_it_and_misses_its_frame(tmp_path: Path) -> None:
     with open_log(tmp_path / "log") as log, damaged(log, tmp_path, "1"):
         report = audit(log, rows_only=True)
