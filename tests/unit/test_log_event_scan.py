@@ -24,6 +24,13 @@ def test_an_event_that_cannot_be_read_is_passed_over(tmp_path: Path, caplog: pyt
     assert "cannot be read" in caplog.text
 
 
+def test_of_many_only_some_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    with open_log(tmp_path / "log") as log, damaged(log, tmp_path, "0, 1, 2"), log.events() as reader:
+        assert list(reader) == []
+    assert caplog.text.count("is passed over") == 2
+
+
 def test_a_reader_passes_over_it_too_and_counts_it_once(tmp_path: Path) -> None:
     with open_log(tmp_path / "log") as log, damaged(log, tmp_path, "1"), log.events() as reader:
         assert [record.event.seq for record in reader] == [0, 2]
