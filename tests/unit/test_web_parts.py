@@ -131,7 +131,7 @@ def test_what_arrives_is_of_now_however_wrong_the_broker_s_clock_is(off_us: int)
 
 
 def test_what_lay_in_the_log_was_not_taken_in_our_future() -> None:
-    """Else its stream, once it has stopped, would be no stalled one until then."""
+    """Its stream would not be seen to have stopped until then."""
     live = LiveState()
     live.note([recorded(event_of(1), appended_us=now_us() + 7200 * S)])
     assert live.streams()["gate"].last_us <= now_us()
