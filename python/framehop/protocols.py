@@ -195,8 +195,9 @@ class EventReader(Protocol):
     """A reader that follows the events of a log. Use it from one thread.
 
     The position of a reader with a group moves past the events handed out when the caller asks for more, and on `close`. If an
-    exception ends the reading, the events handed out last come again. `passed_over`: how many records were left out, with a warning
-    each, as they cannot be read: a later version wrote them, or another program.
+    exception ends the reading, the events handed out last come again. `passed_over`: how many records were left out as they
+    cannot be read: a later version wrote them, or another program. There is a warning of the first, the second, the fourth and so
+    on.
     """
 
     passed_over: int

@@ -62,11 +62,12 @@ def _looked_at(house: House, demo: subprocess.Popen[bytes]) -> tuple[str, str]:
     said: list[str] = []
     reading = threading.Thread(target=_read_lines, args=(demo.stderr, said))
     reading.start()
-    until(lambda: _address_in(said), "the page's address", 120)
-    until(lambda: _streams_of(house.path / "demo" / "log") == FRAMES.keys(), "an event of every stream", 120)
+    # Its sources last ten seconds, and a busy machine may take longer until there are boxes and a page.
+    until(lambda: _streams_of(house.path / "demo" / "log") == FRAMES.keys(), "a frame of every stream", 120)
     ingest = house.wait_for("ingest-0")
     ingest.send_signal(signal.SIGSTOP)  # the demo is not over before it was looked at
     try:
+        until(lambda: _address_in(said), "the page's address", 120)
         _look(_address_in(said))
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):  # who was silent for long is killed, and another goes on
@@ -87,8 +88,8 @@ def _address_in(said: list[str]) -> str:
 
 def _streams_of(log: Path) -> Collection[str]:
     try:
-        with framehop.open_log(log, create=False) as opened, opened.events() as reader:
-            return {record.event.stream for record in reader}
+        with framehop.open_log(log, create=False) as opened:
+            return {meta.key.stream for meta in opened.scan_frames()}
     except LogError:  # it is not there yet
         return set()
 

@@ -265,3 +265,26 @@ def test_run_by_async_for_loses_nothing_to_a_step_that_is_cancelled(house: House
         return shown
 
     assert asyncio.run(watch()) == [(seq, seq) for seq in range(20)]
+
+
+@pytest.mark.parametrize("ticks", [1, 30])
+def test_a_run_that_is_left_while_it_starts_is_ended_when_it_is_closed(
+    house: House, caplog: pytest.LogCaptureFixture, ticks: int
+) -> None:
+    quick = framehop.DetectOptions(model=str(write_model(house.path)))
+
+    async def leave() -> None:
+        run = framehop.run("testsrc:?size=96x64&count=400", log=house.log, rate=20.0, options=quick)
+        waiting = asyncio.ensure_future(anext(run))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        closing = asyncio.ensure_future(run.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        await run.aclose()
+
+    asyncio.run(leave())
+    assert "without stop" not in caplog.text

@@ -130,6 +130,13 @@ def test_what_arrives_is_of_now_however_wrong_the_broker_s_clock_is(off_us: int)
     assert stall_reason(None, seen, seen.last_us + 4 * S, 0) == "no event has come for 4 s"
 
 
+def test_what_lay_in_the_log_was_not_taken_in_our_future() -> None:
+    """Its stream would not be seen to have stopped until then."""
+    live = LiveState()
+    live.note([recorded(event_of(1), appended_us=now_us() + 7200 * S)])
+    assert live.streams()["gate"].last_us <= now_us()
+
+
 @pytest.mark.parametrize(
     ("outcomes", "step_us", "shown"),
     [

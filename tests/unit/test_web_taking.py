@@ -130,3 +130,15 @@ def test_what_comes_behind_the_end_of_the_log_is_new_by_whatever_clock(index: Ev
     intake.begin()
     intake.take([later])
     assert told == [2], "the log was opened again: it lay there"
+
+
+def test_a_clock_that_was_set_back_silences_nobody_once_the_log_was_opened_again(index: EventIndex) -> None:
+    told: list[int] = []
+    intake = EventHandout(index, LiveState(), lambda records: told.extend(record.event.seq for record in records))
+    ahead = recorded(event_of(1), appended_us=START_US + 3_600_000_000)
+    for _ in range(2):
+        intake.begin()
+        intake.take([ahead])
+        intake.caught_up()
+    intake.take([recorded(event_of(2), appended_us=START_US)])
+    assert told == [1, 2]

@@ -135,6 +135,12 @@ def print_audit(report: AuditReport) -> None:
     for source in report.sources:
         if source.left_out or source.failed:
             out.print(f"  {_source_line(source)}", markup=False, soft_wrap=True)
+    if report.passed_over:
+        out.print(
+            f"  {report.passed_over} records cannot be read as events, and frames of theirs count as missing: a later version or "
+            "another program wrote them, or they are damaged",
+            soft_wrap=True,
+        )
     for finding in report.findings:
         out.print(f"  {finding}", markup=False, soft_wrap=True)
     verdict = _verdict(report)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 
 from framehop.errors import InvalidArgumentError, LogCorruptError
@@ -26,3 +28,10 @@ def decode_event(raw: bytes, offset: int) -> Event:
         return _decoder.decode(raw)
     except msgspec.DecodeError as error:
         raise LogCorruptError(f"event {offset} of the log cannot be read: {error}") from error
+
+
+def level_of(passed_over: int) -> int:
+    """Return how loudly a reader tells of an event that it passes over, when it had passed over so many: it warns of the first, the
+    second, the fourth and so on, since a later version may write hundreds a second."""
+    count = passed_over + 1
+    return logging.WARNING if count & (count - 1) == 0 else logging.DEBUG

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from framehop.account import IngestAccount
@@ -63,8 +63,9 @@ class AuditReport:
     `delivery` is `at-least-once`. `out_of_order`: events whose seq is not above all earlier ones in their (stream, epoch), for
     `at-least-once` among those of the same writer. `unknown`: events of frames that the log never had. `lost`: frames whose picture
     is gone or damaged, looked for unless `rows_only`. `sources`: ingest's accounts of its sources, including what never reached the
-    log; shown for information, no part of the proof. `findings`: names the first of each kind that is wrong. While a pipeline is at
-    work its frames in flight count as missing.
+    log; shown for information, no part of the proof. `findings`: names the first of each kind that is wrong. `passed_over`: how
+    many records cannot be read as events, of any lane: a later version or another program wrote them, or they are damaged. The
+    frames of such events count as missing. While a pipeline is at work its frames in flight count as missing.
     """
 
     delivery: Delivery
@@ -81,6 +82,7 @@ class AuditReport:
     lost: int = 0
     rows_only: bool = False
     sources: list[IngestAccount] = field(default_factory=list)
+    passed_over: int = 0
 
     @property
     def ok(self) -> bool:
@@ -112,6 +114,7 @@ def audit(
         for record in _told(reader, "events", None, tell):
             if record.event.lane == lane:
                 ledger.event(record.event)
+        passed_over = reader.passed_over
     for meta in _told(log.scan_frames(ledger.offsets.see_other), "frames", None, tell):
         ledger.frame(meta.key, meta.pointer)
     if not rows_only:
@@ -119,7 +122,8 @@ def audit(
             ledger.lost(picture)
     known, lost_events, gaps = log.known_streams(), log.lost_events(), log.gaps()
     ledger.close(gaps, known, lost_events)
-    return _report(ledger, promised, gaps, log.ingest_accounts(), rows_only=rows_only)
+    report = _report(ledger, promised, gaps, log.ingest_accounts(), rows_only=rows_only)
+    return replace(report, passed_over=passed_over)
 
 
 def _committed(log: Auditable, group: str) -> Mapping[Partition, int]:

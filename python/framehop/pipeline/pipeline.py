@@ -247,7 +247,13 @@ class Pipeline:
                 logger.error("%s", error)
 
     async def __aenter__(self) -> Self:
-        return await finished_aside(self.start)
+        from asyncio import CancelledError
+
+        try:
+            return await finished_aside(self.start)
+        except CancelledError as error:  # it has started all the same, and nobody who is not in will leave
+            await self.__aexit__(type(error), error, None)
+            raise
 
     async def __aexit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: object) -> None:
         await finished_aside(lambda: self.__exit__(kind, value, trace))

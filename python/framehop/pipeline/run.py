@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
@@ -17,7 +17,7 @@ from framehop.sinks.seen import Seen
 from framehop.types import Event
 
 if TYPE_CHECKING:
-    from asyncio import Future
+    from asyncio import Task
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Run(Generic[T]):
     def __init__(self, steps: Generator[T, None, None], later: AsyncGenerator[T, None]) -> None:
         """`steps`, `later`: the same for each of the two ways. Only one of them may be begun."""
         self._steps, self._later = steps, later
-        self._step: Future[T] | None = None  # it goes on when who waited for it was cancelled
+        self._step: Task[T] | None = None  # it goes on when who waited for it was cancelled
 
     def __iter__(self) -> Self:
         return self
@@ -58,13 +58,20 @@ class Run(Generic[T]):
     async def aclose(self) -> None:
         from asyncio import wait
 
-        step, self._step = self._step, None
-        if step is not None:
-            step.cancel()
+        if (step := self._step) is not None:
+            if not step.cancelling():  # an earlier call may have been cancelled while the pipeline drained
+                step.cancel()
             await wait([step])
+            self._step = None
             if not step.cancelled():
                 step.exception()  # nobody waits for it any more
         await self._later.aclose()
+
+    def __del__(self) -> None:
+        step = getattr(self, "_step", None)
+        if step is not None:  # without an event it would never end
+            with suppress(RuntimeError):  # its loop is closed
+                step.get_loop().call_soon_threadsafe(step.cancel)
 
 
 def events_of(pipeline: Pipeline) -> Run[Event]:

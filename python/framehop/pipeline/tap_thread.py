@@ -48,9 +48,8 @@ class TapThread:
         """`rings`: returns the sockets of the rings that there are now. `on_frame`: is called in the thread, and has the frame
         until it returns. The thread ends when the wishes do."""
         self._wishes, self._rings, self._on_frame = wishes, rings, on_frame
-        self._lock = (
-            threading.Lock()
-        )  # so that the wake's descriptor is not closed, and given to another, while it is rung
+        # Held so that the wake's descriptor is not closed, and given to another, while it is rung.
+        self._lock = threading.Lock()
         self._wake = Wake()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()

@@ -150,8 +150,10 @@ class LiveState:
 
 
 def _taken_us(record: EventRecord, now: int, *, arriving: bool) -> int:
-    """Return when the log took an event, by our clock. What arrives was taken just now, however wrong the broker's clock is."""
-    return now if arriving and abs(record.appended_us - now) > CLOCK_OFF_US else record.appended_us
+    """Return when the log took an event, by our clock. What arrives was taken just now, however wrong the broker's clock is, and
+    nothing in the log was taken in our future."""
+    ahead_us = record.appended_us - now
+    return now if ahead_us > CLOCK_OFF_US or (arriving and -ahead_us > CLOCK_OFF_US) else record.appended_us
 
 
 def _seen(life: StreamLife, now: int) -> StreamSeen:

@@ -26,7 +26,7 @@ class Newest:
 
     async def after(self, stream: str, event_id: str, *, width: int, wait_s: float) -> Found | None:
         """Return the picture to show if it is of another event than `event_id`; wait for one if it is not. `width`: 0 for the
-        source's own. Raises what Pictures.shown does."""
+        source's own. Raises what PagePictures.shown does."""
         deadline = asyncio.get_running_loop().time() + wait_s
         while not self._feed.closed.is_set():
             if (found := await self._look(stream, event_id, width)) is not None:

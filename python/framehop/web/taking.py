@@ -84,7 +84,7 @@ class EventHandout:
         """Forget an index whose newest event was not found in the log: it is another log's. Its rows are not missed, since what
         retention has removed from the log cannot be looked at anyway."""
         self._write()
-        self._at_end = True
+        self._at_end, self._until_us = True, 0  # nothing that comes now was told, by whatever clock
         if self._expected:
             logger.info("the index is of another log, or of one that retention has emptied: it is made anew")
             self._expected = ""

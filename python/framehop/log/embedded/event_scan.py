@@ -34,12 +34,12 @@ def events_end(rows: Rows) -> int:
     return int(rows(_END, ())[0][0])
 
 
-def record_of(found: tuple[Any, ...]) -> EventRecord | None:
-    """Return the event of a row (offset, appended_us, json); None, with a warning, for one that cannot be read, as a later version
-    wrote it."""
+def record_of(found: tuple[Any, ...], level: int = logging.WARNING) -> EventRecord | None:
+    """Return the event of a row (offset, appended_us, json); None for one that cannot be read, as a later version wrote it,
+    which is logged at `level`."""
     offset, appended_us, raw = found
     try:
         return EventRecord(event=decode_event(raw, offset), raw=raw, offset=offset, appended_us=appended_us)
     except LogCorruptError as error:
-        logger.warning("%s, and is passed over", error)
+        logger.log(level, "%s, and is passed over", error)
         return None

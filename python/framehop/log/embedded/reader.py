@@ -10,6 +10,7 @@ from framehop.errors import ClosedError, LogBusyError, LogFullError
 from framehop.log.embedded.context import LogContext
 from framehop.log.embedded.event_scan import record_of
 from framehop.log.embedded.waiting import wait_for_change
+from framehop.log.event_codec import level_of
 from framehop.log.sqlite import connect, row, rows, transaction, translated, value
 from framehop.protocols import SINCE_MARGIN_US, Start
 from framehop.timing import Deadline
@@ -35,7 +36,8 @@ class EmbeddedEventReader:
         self._next = self._done = self._begin(start, since_us) if self._stored is None else self._stored
 
     def poll(self, max_events: int, timeout_s: float) -> list[EventRecord]:
-        """Return the next events, at most `max_events`, waiting up to `timeout_s` for the first."""
+        """Return the next events, at most `max_events`, waiting up to `timeout_s` for the first. With 0 it reads on
+        to the present end of the log, however many there are that cannot be read."""
         deadline = Deadline.after(timeout_s)
         self._check_open()
         self._settle()
@@ -43,7 +45,8 @@ class EmbeddedEventReader:
             self._check_open()
             sampled = self._context.bell.sample()
             if found := self._read(max_events):
-                if records := list(self._records(found)):
+                records = list(self._records(found))
+                if records or (timeout_s > 0 and deadline.expired):
                     return records
             elif deadline.expired:
                 return []
@@ -107,7 +110,7 @@ class EmbeddedEventReader:
         """Yield the events of these rows, and move on behind each. One that cannot be read must not hide those that come after."""
         for each in found:
             self._next = each[0] + 1
-            record = record_of(each)
+            record = record_of(each, level_of(self.passed_over))
             if record is None:
                 self.passed_over += 1
             else:

@@ -10,6 +10,7 @@ from typing import Self
 from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
+from framehop.log.event_codec import level_of
 from framehop.log.kafka.connection import SLICE_S, Connection
 from framehop.log.kafka.errors import Causes, explain, translated
 from framehop.log.kafka.offset_queries import begins, ends, offsets_at, to_client
@@ -143,7 +144,8 @@ class KafkaEventReader:
         try:
             outcome = parse_outcome(message)
         except NotOursError as error:
-            logger.warning("%s/%s@%s is passed over: %s", message.topic(), message.partition(), message.offset(), error)
+            place = f"{message.topic()}/{message.partition()}@{message.offset()}"
+            logger.log(level_of(self.passed_over), "%s is passed over: %s", place, error)
             self.passed_over += 1
             return
         if isinstance(outcome, EventRecord):

@@ -117,6 +117,7 @@ async function checkSession() {
     full = said.full;
     trouble = troubleOf(said);
   } catch (error) {
+    full = false; // not known any more
     if (!isAbort(error) && error.status !== 401 && error.status !== 0) trouble = `${clip(error.message, 300)}.`;
   }
   showBanner();
@@ -128,7 +129,7 @@ function troubleOf(said) {
   if (said.index.error) return `New events cannot be looked up yet: ${clip(said.index.error, 300)}. It is tried again by itself.`;
   if (!said.passed_over) return "";
   const [events, are] = said.passed_over === 1 ? ["An event", "is"] : [`${count(said.passed_over)} events`, "are"];
-  return `${events} of this log cannot be read by this framehop and ${are} not shown: a later version wrote ${are === "is" ? "it" : "them"}. Update this one.`;
+  return `${events} of this log cannot be read by this framehop and ${are} not shown: a later version wrote ${are === "is" ? "it, or it is" : "them, or they are"} damaged. Update this one.`;
 }
 
 const STATES = { connecting: "connecting", open: "connected", lost: "no connection", closed: "idle" };
