@@ -230,6 +230,22 @@ TEST(ShmLink, strangers_beyond_the_last_descriptor_end_nobody) {
     std::filesystem::remove_all(directory);
 }
 
+TEST(ShmLink, an_introduction_is_heard_however_many_come_behind_it) {
+    std::string directory = testing::TempDir() + "framehop-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    const auto server = bind_link("shm://" + directory + "/hop");
+    const auto client = connect_link("shm://" + directory + "/hop");
+    EXPECT_EQ(client->try_send(numbered(7)), Sent::yes);  // it has introduced itself
+    std::vector<UniqueFd> strangers;
+    for (int i = 0; i < 40; ++i) strangers.push_back(shm::connect_to(directory + "/hop"));
+    std::vector<int> none;
+    EXPECT_TRUE(server->wait(kLinkPatience, {}, none));
+    Message message;
+    ASSERT_EQ(server->try_receive(message), Received::message);
+    EXPECT_EQ(number_of(message.bytes), 7U);
+    std::filesystem::remove_all(directory);
+}
+
 // Connections of introduced workers, each with the same memory and bell; the server looks after each. Returns those
 // that it keeps.
 std::vector<UniqueFd> introduce_many(ServerLink& server, const std::string& path, int count) {

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "framehop/shm/attach.hpp"
+#include "framehop/shm/door.hpp"
 #include "framehop/shm/host.hpp"
 #include "framehop/shm/reader.hpp"
 #include "framehop/shm/ring.hpp"
@@ -185,6 +187,18 @@ TEST_F(HostTest, silent_connections_do_not_keep_others_out) {
     std::vector<UniqueFd> silent;
     for (std::size_t i = 0; i < 3 * Door::kMaxWaiting; ++i) silent.push_back(connect_to(path));
     EXPECT_NO_THROW(attach(path, Role::tap, kLong));
+}
+
+TEST(Door, a_request_is_heard_however_many_come_behind_it) {
+    const PrivateDirectory directory;
+    Door door(directory.socket());
+    const UniqueFd caller = connect_to(directory.socket());
+    const AttachRequest request{.role = static_cast<std::uint32_t>(Role::tap)};
+    ASSERT_TRUE(try_send(caller.get(), std::as_bytes(std::span(&request, 1)), {}));
+    std::vector<UniqueFd> silent;
+    for (std::size_t i = 0; i < 2 * Door::kMaxWaiting; ++i) silent.push_back(connect_to(directory.socket()));
+    EXPECT_EQ(door.callers(Clock::now()).size(), 1U);
+    EXPECT_TRUE(door.callers(Clock::now()).empty());
 }
 
 TEST_F(HostTest, close_leaves_nothing_and_refuses_use) {

@@ -40,6 +40,11 @@ def test_the_network_needs_keys() -> None:
         PlainReceiver("tipc://{5570,0,1}")
 
 
+def test_what_is_no_key_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="40 byte"):
+        PlainReceiver("tcp://127.0.0.1:9", keys=ReceiverKeys(secret="short", sender="short"))
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> KeyFiles:
     return create_keys(tmp_path / "keys")

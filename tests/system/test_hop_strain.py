@@ -108,10 +108,10 @@ def test_a_slow_detector_holds_up_the_reading_of_the_log_and_fills_no_memory(hou
     with running(house, "detect", at=at) as detect:
         until(lambda: _core.look_at_ring(ring_of(house)).free == 0, "a full ring")
         seen = Seen(house=house, pipeline=detect.found, worker=house.wait_for("worker-0"))
-        until(lambda: seen.look() > total * 3 // 4, "most events")
-        until(lambda: house.events() == total, "all events")
-    assert len(seen.ahead) > 3, "hardly anything was seen"
-    assert max(seen.ahead) < 5 * SLOTS, f"frames were read for which there was no slot: {seen.ahead}"
+        until(lambda: seen.look() == total, "all events")
+    assert seen.ahead, "nothing was seen"
+    # Frames that are answered and wait for a slow disk have given their slots back.
+    assert max(seen.ahead) < total // 2, f"frames were read for which there was no slot: {seen.ahead}"
     grown = max(seen.memory) - seen.memory[0]
     assert grown < 12 * WIDTH * HEIGHT * 3, f"the worker's memory grew by {grown} bytes"  # of the frames that came
     check_ledger(house.log, expected(LARGE))

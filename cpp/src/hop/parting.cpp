@@ -5,6 +5,8 @@
 #include <chrono>
 #include <exception>
 
+#include "drain.hpp"
+
 namespace framehop::hop {
 namespace {
 
@@ -14,10 +16,13 @@ constexpr std::chrono::seconds kPatience{10};  // for a machine that stands stil
 constexpr int kLookMs = 1;
 constexpr int kQuietLooks = 3;
 
-// Takes what libzmq tells; true when somebody has come.
+// Takes some of what libzmq tells; true when somebody has come. The rest is taken by the next: the parting has an end,
+// however fast strangers come.
 bool hear(SocketEvents& events, Connections& connections) {
     bool came = false;
-    while (const auto event = events.try_next()) {
+    for (int i = 0; i < kMaxMessagesPerPoll; ++i) {
+        const auto event = events.try_next();
+        if (!event) break;
         if (event->kind != ZMQ_EVENT_ACCEPTED) continue;
         came = true;
         static_cast<void>(connections.begun(static_cast<int>(event->value), Clock::now()));

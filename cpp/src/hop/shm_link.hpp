@@ -84,7 +84,7 @@ class ShmServerLink final : public ServerLink, private ForkWatcher {
     };
 
     void look_around();
-    void accept_all();
+    void accept_some();
     void shut();
     void open_again();
     void hear_strangers();

@@ -51,13 +51,21 @@ void ShmServerLink::look_around() {
         if (!worker->gone && (is_readable(worker->socket.get()) || is_readable(worker->process.get()))) end(*worker);
     }
     std::erase_if(workers_, [](const auto& worker) { return worker->gone && worker->channel.in.empty(); });
-    accept_all();
+    hear_strangers();  // before they have to make room for others
+    accept_some();
     hear_strangers();
 }
 
-void ShmServerLink::accept_all() {
+// Those beyond are accepted at the next look, which comes at once: a look must end, however fast strangers come, and
+// hear each of those that it accepts.
+void ShmServerLink::accept_some() {
     if (shut_until_) return;
-    while (UniqueFd stranger = listener_.try_accept()) {
+    for (std::size_t i = 0; i < kMostStrangers; ++i) {
+        UniqueFd stranger = listener_.try_accept();
+        if (!stranger) {
+            if (is_out_of_descriptors(errno)) shut();
+            return;
+        }
         // The oldest had the most time: an honest one introduces itself as it connects.
         if (strangers_.size() == kMostStrangers) strangers_.pop_front();
         try {
@@ -66,7 +74,6 @@ void ShmServerLink::accept_all() {
             // There is no memory to watch it: its connection ends, and it may try again.
         }
     }
-    if (is_out_of_descriptors(errno)) shut();
 }
 
 void ShmServerLink::shut() {

@@ -54,10 +54,17 @@ void refuse(int connection, Verdict verdict, std::string_view why) noexcept {
     try_send(connection, std::as_bytes(std::span(&reply, 1)), {});
 }
 
-void Door::accept_all(Clock::time_point now) {
+// Those beyond are accepted at the next look, which comes at once: a look must end, however fast callers come, and
+// hear each of those that it accepts.
+void Door::accept_some(Clock::time_point now) {
     if (shut_until_ && now < *shut_until_) return;
     shut_until_.reset();
-    while (UniqueFd connection = listener_.try_accept()) {
+    for (std::size_t i = 0; i < kMaxWaiting; ++i) {
+        UniqueFd connection = listener_.try_accept();
+        if (!connection) {
+            if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) shut_until_ = now + kShutFor;
+            return;
+        }
         if (waiting_.size() == kMaxWaiting) {
             // Refuse the oldest: an honest caller sends its request as it connects, and this one had the most time.
             refuse(waiting_.front().connection.get(), Verdict::refused, "too many connections wait; try again");
@@ -65,7 +72,6 @@ void Door::accept_all(Clock::time_point now) {
         }
         waiting_.push_back({std::move(connection), now + kPatience});
     }
-    if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) shut_until_ = now + kShutFor;
 }
 
 void Door::drop_late(Clock::time_point now) noexcept {
@@ -73,8 +79,16 @@ void Door::drop_late(Clock::time_point now) noexcept {
 }
 
 std::vector<Caller> Door::callers(Clock::time_point now) {
-    accept_all(now);
     std::vector<Caller> callers;
+    hear(callers);  // before they have to make room for others
+    accept_some(now);
+    hear(callers);
+    drop_late(now);
+    return callers;
+}
+
+// Takes those out of the waiting whose request has come, or whose connection has ended.
+void Door::hear(std::vector<Caller>& callers) {
     std::erase_if(waiting_, [&](Waiting& waiting) {
         AttachRequest request{};
         const auto received = try_receive(waiting.connection.get(), std::as_writable_bytes(std::span(&request, 1)));
@@ -84,8 +98,6 @@ std::vector<Caller> Door::callers(Clock::time_point now) {
         }
         return true;
     });
-    drop_late(now);
-    return callers;
 }
 
 void Door::watch(std::vector<pollfd>& watched, Clock::time_point now) const {

@@ -3,9 +3,12 @@ that ends one, so this goes by their descriptors."""
 
 from __future__ import annotations
 
+import errno
 import os
 import socket as sockets
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import zmq
@@ -70,15 +73,19 @@ class SocketEvents:
         self.socket.close()
 
 
-def copy_of(fd: int) -> sockets.socket:
-    """Return a socket over a copy of a descriptor, to be closed soon: a copy keeps its connection open. Raises OSError, also for
-    what is no socket any more."""
-    copy = os.dup(fd)
+@contextmanager
+def connection_at(fd: int) -> Iterator[sockets.socket]:
+    """Lend a socket over a descriptor of libzmq's, which stays libzmq's. Raises OSError, also for what is no socket any more.
+
+    It is no copy: the number may be a file's by now, and closing a copy of that would end this process's locks on it (fcntl(2)), by
+    which SQLite keeps others out."""
+    if fd < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    connection = sockets.socket(fileno=fd)
     try:
-        return sockets.socket(fileno=copy)
-    except OSError:
-        os.close(copy)
-        raise
+        yield connection
+    finally:
+        connection.detach()
 
 
 def cookie_of(connection: sockets.socket) -> bytes:

@@ -7,11 +7,12 @@ import contextlib
 import socket as sockets
 import struct
 import time
+from collections.abc import Iterator
 from typing import Final
 
 import zmq
 
-from framehop.hop.connections import SocketEvents, cookie_of, copy_of
+from framehop.hop.connections import SocketEvents, connection_at, cookie_of
 
 LOOK_S: Final = 0.1
 AT_ONCE = 16  # events that a look hears of: it must return, however fast connections come and go
@@ -68,17 +69,17 @@ class SenderBound:
     def _begin(self, fd: int) -> None:
         """Go on with a new connection, unless it has ended already: then something else may have its descriptor."""
         self._fd = -1
-        with contextlib.suppress(OSError), copy_of(fd) as connection:
+        with contextlib.suppress(OSError), connection_at(fd) as connection:
             if _peer_port(connection) == self._port:
                 self._fd, self._cookie, self._bytes = fd, cookie_of(connection), 0
 
-    def _connection(self) -> sockets.socket:
-        """Return the connection, to be closed soon. Raises OSError when it is gone, even if another has its descriptor."""
-        connection = copy_of(self._fd)
-        if cookie_of(connection) == self._cookie:
-            return connection
-        connection.close()
-        raise OSError("the connection has ended")
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sockets.socket]:
+        """Lend the connection. Raises OSError when it is gone, even if another has its descriptor."""
+        with connection_at(self._fd) as connection:
+            if cookie_of(connection) != self._cookie:
+                raise OSError("the connection has ended")
+            yield connection
 
     def close(self) -> None:
         """Closing twice is harmless."""

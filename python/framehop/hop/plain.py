@@ -65,8 +65,8 @@ class PlainReceiver:
 
     `address`: tcp://HOST:PORT, or ipc://PATH. `keys`: needed for tcp://, unless `insecure`, which shows the pictures to everybody
     on that network. `max_bytes`: of one picture; a larger one ends the connection, as does a sender that sends more than there is
-    credit for without ending a message. Raises RefusedError for tcp:// without keys, and SystemCallError when too few file
-    descriptors are left.
+    credit for without ending a message. Raises RefusedError for tcp:// without keys, InvalidArgumentError for an address or keys
+    that are none, and SystemCallError when too few file descriptors are left.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class PlainReceiver:
         self._want()  # refuses what cannot be asked for
         need_descriptors(DESCRIPTORS, "a receiver of frames")
         self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        most = self._credits * (max_bytes + messages.MAX_NOTE) + BESIDES
+        self._bound = SenderBound(self._context, self._socket, address, most)
         try:
-            self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-            most = self._credits * (max_bytes + messages.MAX_NOTE) + BESIDES
-            self._bound = SenderBound(self._context, self._socket, address, most)
             self._set_up(max_bytes, keys)
             self._socket.connect(address)
-        except zmq.ZMQError as error:
-            self._context.destroy(linger=0)
+        except (zmq.ZMQError, ValueError) as error:  # pyzmq refuses a key of another length by ValueError
+            self.close()
             raise InvalidArgumentError(f"{address} cannot be connected to: {error}") from error
 
     def _set_up(self, max_bytes: int, keys: ReceiverKeys | None) -> None:

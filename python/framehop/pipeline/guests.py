@@ -11,7 +11,7 @@ import zmq
 
 from framehop import _core
 from framehop.errors import SystemCallError
-from framehop.hop.connections import SocketEvents, cookie_of, copy_of
+from framehop.hop.connections import SocketEvents, connection_at, cookie_of
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Guests:
     def _cookie(self, fd: int, *, end: bool = False) -> bytes:
         """Return the kernel's name of a connection of ours; empty for what is none any more, or has been ended."""
         try:
-            with copy_of(fd) as connection:
+            with connection_at(fd) as connection:
                 if connection.getsockname() != self._path:
                     return b""
                 if end:

@@ -35,7 +35,8 @@ class Door {
 
     explicit Door(const std::string& path) : listener_(path) {}
 
-    // Accepts new connections and returns those whose request has come; the others wait, or are refused. Never blocks.
+    // Accepts new connections, kMaxWaiting at most, and returns those whose request has come; the others wait, or are
+    // refused. Never blocks.
     [[nodiscard]] std::vector<Caller> callers(Clock::time_point now);
     void watch(std::vector<pollfd>& watched, Clock::time_point now) const;
     // Returns when to look again even if nothing happens; nullopt while nobody waits.
@@ -47,7 +48,8 @@ class Door {
         UniqueFd connection;
         Clock::time_point until;
     };
-    void accept_all(Clock::time_point now);
+    void accept_some(Clock::time_point now);
+    void hear(std::vector<Caller>& callers);
     void drop_late(Clock::time_point now) noexcept;
 
     Listener listener_;

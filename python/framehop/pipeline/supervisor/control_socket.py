@@ -84,12 +84,14 @@ class ControlSocket:
         poller.register(wake, zmq.POLLIN)
         if self._guests is not None:
             poller.register(self._guests.events, zmq.POLLIN)
-        while wake not in dict(poller.poll()):
-            if self._guests is not None:
-                self._guests.look()
-            with contextlib.suppress(zmq.ZMQError):  # the client has gone
-                self._serve(self._socket.recv_multipart(zmq.NOBLOCK))
-        self._close(self._socket)
+        try:
+            while wake not in dict(poller.poll()):
+                if self._guests is not None:
+                    self._guests.look()
+                with contextlib.suppress(zmq.ZMQError):  # the client has gone
+                    self._serve(self._socket.recv_multipart(zmq.NOBLOCK))
+        finally:  # also when this thread fails: else the context would wait for the socket for ever
+            self._close(self._socket)
 
     def _serve(self, parts: list[bytes]) -> None:
         self._socket.send(self._answered(parts))

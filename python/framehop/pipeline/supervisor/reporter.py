@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from framehop import _core
 from framehop.budgets import LAG_PATIENCE_S, LOG_LOOK_CLOSE_S
-from framehop.errors import ClosedError, FramehopError, ProcessError
+from framehop.errors import ClosedError, FramehopError, ProcessError, text_of
 from framehop.pipeline.control_plane import (
     Answer,
     PipelineReport,
@@ -32,6 +33,8 @@ from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.pipeline.supervisor.stream_answers import answer_streams
 from framehop.pipeline.supervisor.streams import Streams
 from framehop.types import ModelInfo, PartitionLag
+
+logger = logging.getLogger(__name__)
 
 RATE_S = 10.0
 STEP_S = 0.25
@@ -98,6 +101,9 @@ class LagLook:
                 found = self._look()
             except FramehopError as raised:
                 error = str(raised)
+            except Exception as raised:  # one fault must not end the thread, or nobody would hear of it
+                logger.exception("the log could not be asked how far the group is behind")
+                error = text_of(raised)
             with self._changed:
                 if found is not None:
                     self._lag, self._at_s = found, time.monotonic()

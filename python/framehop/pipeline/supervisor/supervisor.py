@@ -308,6 +308,8 @@ class Supervisor:
         return not self._left_behind
 
     def _end_all(self) -> None:
+        for process in self._processes():  # all at once: one with much memory takes a while to die
+            process.kill()
         for process in self._processes():
             process.end()
         for ring in self._resources.rings:
