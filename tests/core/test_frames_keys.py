@@ -41,7 +41,7 @@ def test_the_network_needs_keys() -> None:
 
 
 def test_what_is_no_key_is_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match="40 byte"):
+    with pytest.raises(InvalidArgumentError, match="40 characters"):
         PlainReceiver("tcp://127.0.0.1:9", keys=ReceiverKeys(secret="short", sender="short"))
 
 

@@ -12,11 +12,11 @@ import msgspec
 import zmq
 
 from framehop.errors import ConfigError
+from framehop.hop.messages import KEY_CHARACTERS
 
 SENDER_FILE = "sender.key"
 RECEIVER_FILE = "receiver.key"
 LARGEST = 1 << 16
-KEY_CHARACTERS = 40
 
 _Keys = TypeVar("_Keys", bound=msgspec.Struct)
 

@@ -14,6 +14,7 @@ Encoding = Literal["jpeg", "rgb8", "bgr8", "gray8", "i420", "nv12", "bytes"]
 MAGIC, VERSION = 0x5346_4846, 1
 MAX_CREDITS = 64
 MAX_STREAM = 128  # bytes
+KEY_CHARACTERS = 40  # of a CURVE key, in Z85
 MAX_NOTE = 1 << 20
 MAX_SIDE = 65_535
 MAX_STRIDE = 1 << 18

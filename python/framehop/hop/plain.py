@@ -13,7 +13,7 @@ from framehop.errors import BadMessageError, ClosedError, InvalidArgumentError, 
 from framehop.hop import messages, pixels
 from framehop.hop.connections import need_descriptors
 from framehop.hop.endless import LOOK_S, SenderBound
-from framehop.hop.messages import FrameDelivery, Header
+from framehop.hop.messages import KEY_CHARACTERS, FrameDelivery, Header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,13 +50,15 @@ class PlainFrame:
         return pixels.planes_over(self.header, self.payload)
 
 
-def _check(address: str, *, has_keys: bool, insecure: bool) -> None:
+def _check(address: str, *, keys: ReceiverKeys | None, insecure: bool) -> None:
     """Refuse libzmq's other transports, too: some of them leave the machine, and none asks for keys."""
     if not address.startswith(("tcp://", "ipc://")):
         raise InvalidArgumentError(
             f"frames go over tcp://HOST:PORT, or over ipc:// and the path of a socket: {address}"
         )
-    if address.startswith("tcp://") and not has_keys and not insecure:
+    if keys is not None and not all(len(key) == KEY_CHARACTERS for key in (keys.secret, keys.sender)):
+        raise InvalidArgumentError(f"a key has {KEY_CHARACTERS} characters, as `framehop keys create` writes them")
+    if address.startswith("tcp://") and keys is None and not insecure:
         raise RefusedError(f"frames go over {address} with keys only, or insecure=True")
 
 
@@ -80,7 +82,7 @@ class PlainReceiver:
         stream: str = "",
         max_bytes: int = 256 << 20,
     ) -> None:
-        _check(address, has_keys=keys is not None, insecure=insecure)
+        _check(address, keys=keys, insecure=insecure)
         self._credits = 1 if delivery == "latest" else credits
         self._delivery, self._stream = delivery, stream
         self._session = self._received = self.malformed = 0
