@@ -31,11 +31,13 @@ def score(truth: Sequence[Boxes], tracks: Sequence[Boxes]) -> Scores:
     objects, boxes = sum(map(len, truth)), sum(map(len, tracks))
     together: Counter[tuple[int, int]] = Counter()
     last: dict[int, int] = {}
+    before: dict[int, int] = {}
     matched = switches = 0
     for real, seen in zip(truth, tracks, strict=True):
         near = {pair for pair in _pairs(real, seen) if overlap(real[pair[0]], seen[pair[1]]) >= LEAST}
         together.update(near)
-        for number, track in _matches(real, seen, near, last):
+        before = dict(_matches(real, seen, near, before))
+        for number, track in before.items():
             matched += 1
             switches += last.get(number, track) != track
             last[number] = track
@@ -48,10 +50,11 @@ def _pairs(real: Boxes, seen: Boxes) -> Iterator[tuple[int, int]]:
 
 
 def _matches(
-    real: Boxes, seen: Boxes, near: set[tuple[int, int]], last: Mapping[int, int]
+    real: Boxes, seen: Boxes, near: set[tuple[int, int]], before: Mapping[int, int]
 ) -> Iterator[tuple[int, int]]:
-    """Yield (object, track): whoever had a track keeps it while it is near, the others get those that overlap most."""
-    kept = {(number, track) for number, track in near if last.get(number) == track}
+    """Yield (object, track), each once: whoever had a track in the frame before keeps it while it is near, the others get those
+    that overlap most. Of frames longer ago two objects may have had the same track."""
+    kept = {(number, track) for number, track in near if before.get(number) == track}
     yield from kept
     numbers = [number for number in real if number not in {number for number, _ in kept}]
     tracks = [track for track in seen if track not in {track for _, track in kept}]

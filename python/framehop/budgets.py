@@ -40,9 +40,8 @@ PIPELINE_END_S = 15.0  # what `Pipeline.stop` adds to both: killing what hangs, 
 
 # ---- films
 
-GROUP_S = (
-    60.0  # longer than any camera's group of pictures: so far back a key frame is looked for, and so long waited for
-)
+# Longer than any camera's group of pictures: so far back a key frame is looked for, and so long it is waited for.
+GROUP_S = 60.0
 
 # ---- a question to a running pipeline
 

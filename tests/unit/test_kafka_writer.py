@@ -57,7 +57,7 @@ class _SlowBroker:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked, self.answer = Event(), Event()
-        monkeypatch.setattr("framehop.log.kafka.epochs.log_end", self)
+        monkeypatch.setattr("framehop.log.kafka.producers.log_end", self)
 
     def __call__(self, connection: Connection, partition: Partition) -> int:
         self.asked.set()

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from framehop.log.kafka.connection import Connection
-from framehop.log.kafka.offset_queries import log_end
 from framehop.log.kafka.partition_scan import find_last_seq
 from framehop.log.kafka.producers import Producers
 from framehop.log.kafka.stream_store import StoredStream
-from framehop.partitioning import partition_of
 from framehop.passes import LastPass, next_epoch, next_pass
 from framehop.types import Partition
 
@@ -32,7 +30,7 @@ class Epochs:
 
     def __init__(self, connection: Connection, producers: Producers) -> None:
         self._connection, self._producers = connection, producers
-        self._frames, self._labels = connection.frames, connection.options.labels
+        self._frames = connection.frames
 
     def start(
         self,
@@ -72,17 +70,16 @@ class Epochs:
 
     def new(self, stream: str, last: int, source: str, pass_index: int, labels: Mapping[str, str]) -> StoredStream:
         """Return the row of an epoch that begins after epoch `last`. Raises LogNotFoundError."""
-        topic = self._frames.topic_of(stream, {**self._labels, **labels})
-        partition = partition_of(stream, self._producers.topic(topic).partitions)
+        place = self._producers.begin(stream, labels)
         return StoredStream(
             epoch=next_epoch(last),
             source=source,
             pass_index=pass_index,
             finished_us=0,
-            topic=topic,
-            partition=partition,
+            topic=place.partition.topic,
+            partition=place.partition.number,
             seq=-1,
-            offset=log_end(self._connection, Partition(topic, partition)) - 1,
+            offset=place.offset - 1,
         )
 
 

@@ -12,13 +12,11 @@ from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.delivery_thread import OF_A_FATAL_ONE, DeliveryThread, why_silent
 from framehop.log.kafka.errors import MISSING, Causes, explain, missing
 from framehop.log.kafka.gap_reports import GapReports
-from framehop.log.kafka.offset_queries import log_end
 from framehop.log.kafka.partition_scan import find_last_seq
 from framehop.log.kafka.producers import Producers
 from framehop.log.kafka.send_queue import SendQueue
 from framehop.log.kafka.wire import frame_headers, pointer_of
 from framehop.log.spool.behind import Told
-from framehop.partitioning import partition_of
 from framehop.protocols import Ack
 from framehop.types import Frame, FrameKey, Gap, Partition, Place
 
@@ -36,9 +34,7 @@ class KafkaLink:
         self._thread = DeliveryThread(connection, self._producers, self._queue, self._causes, name="kafka-link")
 
     def place(self, stream: str, labels: Mapping[str, str]) -> Place:
-        topic = self._connection.frames.topic_of(stream, {**self._connection.options.labels, **labels})
-        partition = Partition(topic, partition_of(stream, self._producers.topic(topic).partitions))
-        return Place(partition=partition, offset=log_end(self._connection, partition))
+        return self._producers.begin(stream, labels)
 
     def last_seq(self, stream: str, epoch: int, place: Place) -> int:
         seq, _, _ = find_last_seq(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from framehop.log.kafka.connection import Connection, settings
 from framehop.log.kafka.errors import LIMITS, Causes, explain, translated
-from framehop.log.kafka.offset_queries import largest_record
+from framehop.log.kafka.offset_queries import largest_record, log_end
 from framehop.log.kafka.wire import Headers, frame_headers
-from framehop.types import Frame, Partition
+from framehop.partitioning import partition_of
+from framehop.types import Frame, Partition, Place
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,13 @@ class Producers:
                     partitions=partitions, largest=largest, producer=self._producers[largest]
                 )
             return self._topics[name]
+
+    def begin(self, stream: str, labels: Mapping[str, str]) -> Place:
+        """Return where an epoch of `stream` that begins now belongs: in its partition, at the end. `labels`: the stream's own,
+        which hold before those of the log's options. Raises LogNotFoundError."""
+        topic = self._connection.frames.topic_of(stream, {**self._connection.options.labels, **labels})
+        partition = Partition(topic, partition_of(stream, self.topic(topic).partitions))
+        return Place(partition, log_end(self._connection, partition))
 
     def _make(self, largest: int) -> Producer:
         options = self._connection.options

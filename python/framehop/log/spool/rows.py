@@ -37,14 +37,14 @@ CREATE TABLE IF NOT EXISTS labels(
 ) STRICT, WITHOUT ROWID;
 """
 
-# Whoever opens the index holds the slot, so nobody is about to store the first frame of such an epoch.
+# The process that opens the index holds the slot: nobody else is about to store the first frame of such an epoch.
 FORGET_LABELS = """
 DELETE FROM labels
 WHERE NOT EXISTS(SELECT 1 FROM frames WHERE frames.stream=labels.stream AND frames.epoch=labels.epoch)
     AND NOT EXISTS(SELECT 1 FROM gaps WHERE gaps.stream=labels.stream AND gaps.epoch=labels.epoch)
 """
 
-# Whoever opens the index holds the slot, so every segment's writer is dead.
+# The process that opens the index holds the slot: every segment's writer is dead.
 CLOSE_ALL = """
 UPDATE segments SET closed=1, (bytes, newest_us) =
     (SELECT coalesce(sum(bytes), 0), coalesce(max(appended_us), 0) FROM frames WHERE segment=segments.id)
