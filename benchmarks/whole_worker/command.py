@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
@@ -34,7 +34,7 @@ PEERS = {
 }
 Program = Callable[[int], Run]  # of the number of the round
 Stages = Callable[[], dict[str, float]]
-STAGES = "stages alone"
+STAGES, STAGES_BUSY = "stages alone", "stages, cores busy"
 PACKAGE = "benchmarks.whole_worker"
 SLACK = 32  # frames: the commits at which a measurement begins and ends may each bring some more than were waited for
 VERSIONS = ("onnxruntime", "numpy", "pyzmq", "apsw", "msgspec", "scikit-image")
@@ -74,7 +74,8 @@ def benchmark(options: argparse.Namespace, log: Path, started_at: datetime) -> R
     load = prepare(options, log)
     with ExitStack() as stack:
         everyone = programs(options, log, load, stack)
-        return measure(options.rounds, load, everyone, partial(stages_alone, log, load), started_at)
+        stages = {STAGES: partial(stages_cpu_ms, log, load), STAGES_BUSY: partial(stages_cpu_ms, log, load, "--busy")}
+        return measure(options.rounds, load, everyone, stages, started_at)
 
 
 def programs(options: argparse.Namespace, log: Path, load: Workload, stack: ExitStack) -> dict[str, Program]:
@@ -92,12 +93,12 @@ def programs(options: argparse.Namespace, log: Path, load: Workload, stack: Exit
     return found
 
 
-def stages_alone(log: Path, load: Workload) -> dict[str, float]:
-    return msgspec.json.decode(run_fresh(f"{PACKAGE}.stages", *_span(log, load)), type=dict[str, float])
+def stages_cpu_ms(log: Path, load: Workload, *words: str) -> dict[str, float]:
+    return msgspec.json.decode(run_fresh(f"{PACKAGE}.stages", *_span(log, load), *words), type=dict[str, float])
 
 
 def measure(
-    count: int, load: Workload, everyone: dict[str, Program], stages_of: Stages, started_at: datetime
+    count: int, load: Workload, everyone: dict[str, Program], stages: Mapping[str, Stages], started_at: datetime
 ) -> Result:
     warnings: list[str] = []
     rounds = []
@@ -105,7 +106,7 @@ def measure(
         seen = look()
         warnings += warn(before(seen, first=number == 0))
         say(f"round {number + 1} of {count}")
-        rounds.append(one_round(everyone, stages_of, number, seen))
+        rounds.append(one_round(everyone, stages, number, seen))
         warnings += warn(during(rounds[-1].others_busy_cores))
     machine = describe(VERSIONS, ROOT, {"framehop": framehop_build})
     return Result(
@@ -148,18 +149,18 @@ def prepare(options: argparse.Namespace, log: Path) -> Workload:
     )
 
 
-def one_round(everyone: dict[str, Program], stages_of: Stages, number: int, seen: Load) -> Round:
+def one_round(everyone: dict[str, Program], stages: Mapping[str, Stages], number: int, seen: Load) -> Round:
     """Everyone once, each in a fresh process; every other round backwards, so that a drift of the machine favours nobody."""
-    order = [*everyone, STAGES]
+    order = [*everyone, *stages]
     if number % 2:
         order.reverse()
     runs: dict[str, Run] = {}
-    stages: dict[str, float] = {}
+    costs: dict[str, dict[str, float]] = {}
     with Others() as others:
         for name in order:
             say(f"  {name}")
-            if name == STAGES:
-                stages = stages_of()
+            if name in stages:
+                costs[name] = stages[name]()
             else:
                 runs[name] = everyone[name](number)
                 measured = runs[name].measured
@@ -170,7 +171,8 @@ def one_round(everyone: dict[str, Program], stages_of: Stages, number: int, seen
         order=order,
         runs={name: run.measured for name, run in runs.items()},
         notes={name: run.notes for name, run in runs.items() if run.notes},
-        stages=stages,
+        stages=costs[STAGES],
+        stages_busy=costs[STAGES_BUSY],
         compared=equal,
         borderline=borderline,
         others_busy_cores=others.busy_cores,

@@ -46,9 +46,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """`stages`: CPU-ms per frame of each stage alone. `order`: of the processes. `compared`: boxes found equal.
-    `borderline`: boxes that only one side has, because their score is the threshold within the tolerance. `agreement`: by script,
-    the share of the sure boxes that it and framehop both have."""
+    """`stages`: CPU-ms per frame of each stage alone; `stages_busy`: while every other core was busy. `order`: of the processes.
+    `compared`: boxes found equal. `borderline`: boxes that only one side has, because their score is the threshold within the
+    tolerance. `agreement`: by script, the share of the sure boxes that it and framehop both have."""
 
     load: Load
     order: list[str]
@@ -59,6 +59,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     borderline: int
     others_busy_cores: float
     agreement: dict[str, float] = {}
+    stages_busy: dict[str, float] = {}
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +80,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Medians and ranges over the rounds. `fps_ratio`, `cpu_ratio`: framehop over the named peer, of the same round: more
     frames/s is better above 1, CPU per frame better below 1. For the script that reads from Kafka it is framehop in
-    Kafka. `efficiency`: fps × Σ stages ÷ cores, 1 is all there is."""
+    Kafka. `efficiency`: fps × Σ stages ÷ cores, 1 is all there is. What ends in `_busy` takes the
+    stages' cost while every other core was busy; results of earlier versions lack it."""
 
     fps: dict[str, Spread]
     cpu_ms_per_frame: dict[str, Spread]
@@ -89,6 +91,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     stages_cpu_ms: dict[str, Spread]
     raw_cpu_ms: Spread
     raw_stages: list[str]
+    efficiency_busy: dict[str, Spread] = {}
+    stages_busy_cpu_ms: dict[str, Spread] = {}
+    raw_busy_cpu_ms: Spread | None = None
+    raw_busy_stages: list[str] = []
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

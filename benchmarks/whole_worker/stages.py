@@ -1,4 +1,5 @@
-"""The limit: what each stage costs alone, CPU-ms per frame, with everything it needs at hand."""
+"""The limit: what each stage costs, CPU-ms per frame, with everything it needs at hand: alone on the machine, or while every other
+core is busy, too, as in a pipeline that uses them all."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.whole_worker.bare import Decoded, Parts, buffers_for
+from benchmarks.whole_worker.neighbours import neighbours
 from benchmarks.whole_worker.workload import Item, read_items
 from framehop.inference.tensors import InputArray
 
@@ -26,11 +28,12 @@ def infer_name(threads: int, batch: int) -> str:
 
 
 INFER = tuple(infer_name(threads, batch) for threads in THREADS for batch in BATCHES)
+INFER_BUSY = tuple(infer_name(1, batch) for batch in BATCHES)  # where the other cores are taken
 OTHERS = ("decode", "preprocess", "postprocess")
 
 
-def measure(items: Sequence[Item], frames: int) -> dict[str, float]:
-    """CPU-ms per frame by stage. The first pass over the pictures is not counted."""
+def measure(items: Sequence[Item], frames: int, threads: Sequence[int] = THREADS) -> dict[str, float]:
+    """Return CPU-ms per frame by stage. The first pass over the pictures is not counted."""
     parts = Parts(batch=max(BATCHES), threads=1)
     buffers = buffers_for(parts, items, len(items))
     found = {
@@ -42,7 +45,7 @@ def measure(items: Sequence[Item], frames: int) -> dict[str, float]:
     found["postprocess"] = _cpu_ms(
         frames, len(items), lambda i: parts.objects(outputs[i][0], outputs[i][1], [decoded[i]])
     )
-    return found | dict(_infer(decoded, frames))
+    return found | dict(_infer(decoded, frames, threads))
 
 
 def _outputs(parts: Parts, decoded: Decoded) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
@@ -50,8 +53,8 @@ def _outputs(parts: Parts, decoded: Decoded) -> tuple[list[NDArray[np.float32]],
     return parts.infer(batch), transforms
 
 
-def _infer(decoded: Sequence[Decoded], frames: int) -> Iterator[tuple[str, float]]:
-    for threads in THREADS:
+def _infer(decoded: Sequence[Decoded], frames: int, of_threads: Sequence[int]) -> Iterator[tuple[str, float]]:
+    for threads in of_threads:
         for batch in BATCHES:
             parts = Parts(batch=batch, threads=threads)
             tensors = [_tensor(parts, decoded, first, batch) for first in range(0, len(decoded), batch)]
@@ -81,9 +84,15 @@ def main() -> int:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--first", type=int, required=True)
     parser.add_argument("--frames", type=int, required=True)
+    parser.add_argument("--busy", action="store_true", help="while every other core does the whole way of frames")
     options = parser.parse_args()
     items = read_items(options.log, options.first, min(SAMPLE, options.frames))
-    sys.stdout.buffer.write(msgspec.json.encode(measure(items, options.frames)))
+    if options.busy:
+        with neighbours(["--log", str(options.log), "--first", str(options.first), "--frames", str(len(items))]):
+            found = measure(items, options.frames, threads=(1,))
+    else:
+        found = measure(items, options.frames)
+    sys.stdout.buffer.write(msgspec.json.encode(found))
     return 0
 
 

@@ -12,10 +12,10 @@ import pytest
 from benchmarks.harness.machine import Load, before, during
 from benchmarks.harness.processes import BenchmarkError, cpu_by_process
 from benchmarks.whole_worker.boxes import agreement, compare
-from benchmarks.whole_worker.command import PEERS, STAGES, same_boxes
+from benchmarks.whole_worker.command import PEERS, STAGES, STAGES_BUSY, same_boxes
 from benchmarks.whole_worker.report import IN_KAFKA, OURS, TUTORIAL, summarise
 from benchmarks.whole_worker.results import Box, Measured, Result, Round, Run
-from benchmarks.whole_worker.stages import INFER, OTHERS
+from benchmarks.whole_worker.stages import INFER, INFER_BUSY, OTHERS
 
 ROOT = Path(__file__).resolve().parents[2]
 CAT = Box(17, 0.8, (10.0, 20.0, 110.0, 220.0))
@@ -34,9 +34,10 @@ def test_one_command_measures_compares_and_keeps(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     result = msgspec.json.decode(kept.read_bytes(), type=Result)
     [taken] = result.rounds
-    assert taken.order == [OURS, *PEERS, STAGES]
+    assert taken.order == [OURS, *PEERS, STAGES, STAGES_BUSY]
     assert set(taken.runs) == {OURS, *PEERS}
     assert set(taken.stages) == {*OTHERS, *INFER}
+    assert set(taken.stages_busy) == {*OTHERS, *INFER_BUSY}
     assert taken.compared > 0
     assert {"worker-0", "detector-0"} < set(taken.runs[OURS].cpu_s)
     assert [taken.runs[name].frames for name in PEERS] == [6] * len(PEERS)
@@ -145,6 +146,7 @@ def taken_round(ours: Measured, bare: Measured, stages: dict[str, float]) -> Rou
         runs={OURS: ours, "bare": bare},
         notes={},
         stages=stages,
+        stages_busy={name: 2 * stages[name] for name in (*OTHERS, *INFER_BUSY)},
         compared=1,
         borderline=0,
         others_busy_cores=0.0,
@@ -164,6 +166,8 @@ def test_ratios_are_taken_within_a_round_and_the_limit_is_the_hardest() -> None:
     assert summary.raw_cpu_ms.median == 10.0
     # 50 and 25 frames/s of 10 ms each, on two cores
     assert (summary.efficiency[OURS].highest, summary.efficiency[OURS].lowest) == (0.25, 0.125)
+    assert summary.raw_busy_stages == [*OTHERS, INFER_BUSY[1]]
+    assert (summary.efficiency_busy[OURS].highest, summary.efficiency_busy[OURS].lowest) == (0.5, 0.25)
 
 
 def test_a_script_that_reads_from_kafka_is_compared_with_framehop_in_kafka() -> None:
