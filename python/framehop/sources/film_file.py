@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from framehop.account import LeftOut
-from framehop.sources.container import InputContainer, Packet, VideoStream, announced_end_us, open_video, packets_of
+from framehop.sources.container import (
+    InputContainer,
+    Packet,
+    VideoStream,
+    announced_end_us,
+    microseconds,
+    open_video,
+    packets_of,
+)
 from framehop.sources.identity import shown, version_of
 from framehop.sources.left_out import ABSENT, Tally
 
@@ -55,7 +63,7 @@ class FilmFile:
         end_us = 0
         for packet in packets_of(container, video, self._path):
             if packet.pts is not None and video.time_base is not None:
-                end_us = max(end_us, round((packet.pts + (packet.duration or 0)) * video.time_base * 1_000_000))
+                end_us = max(end_us, microseconds(packet.pts + (packet.duration or 0), video.time_base))
             yield packet
         absent_us = announced_end_us(container, video) - end_us
         if absent_us > _SLACK_US + _SLACK * 1_000_000 / self.rate:

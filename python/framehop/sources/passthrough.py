@@ -8,7 +8,14 @@ from pathlib import Path
 
 from framehop.content import VideoCodec
 from framehop.protocols import Picture
-from framehop.sources.container import InputContainer, Timeline, VideoStream, orientation_of
+from framehop.sources.container import (
+    FFmpegError,
+    InputContainer,
+    Timeline,
+    VideoStream,
+    microseconds,
+    orientation_of,
+)
 from framehop.sources.film_file import FilmFile
 from framehop.sources.film_look import base_of, dated, look_at
 from framehop.sources.raster import MAX_PIXELS
@@ -32,10 +39,19 @@ class PassedVideo(FilmFile):
         super().__init__(path, stream=stream, query="codec=copy", max_pixels=max_pixels)
         with self._opened() as container:
             look = look_at(container, path)
+            self._orientation = self._orientation_of(container)
         self._codec, self._size, self._delay_us, self._announced = look.codec, look.size, look.delay_us, look.announced
         self.rate, self.length_us = look.rate, look.length_us
         self.count = (look.announced // (2 if look.fields else 1)) or None
-        self._orientation = orientation_of(path, max_pixels=max_pixels)
+
+    def _orientation_of(self, container: InputContainer) -> int:
+        """Return how pictures are to be turned, by winding back a film of which something was read."""
+        try:
+            container.seek(0)
+        except FFmpegError:  # not every format can
+            with self._opened() as again:
+                return orientation_of(again)
+        return orientation_of(container)
 
     @property
     def content_type(self) -> str:
@@ -94,5 +110,5 @@ class _Times:
         due_us = self.timeline.place(dts if dts is not None else pts)
         ahead_us = 0
         if pts is not None and dts is not None:
-            ahead_us = round((pts - dts) * self.timeline.time_base * 1_000_000)
+            ahead_us = microseconds(pts - dts, self.timeline.time_base)
         return due_us, due_us + min(max(0, ahead_us), self.delay_us) - self.delay_us
