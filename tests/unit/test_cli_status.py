@@ -12,7 +12,6 @@ from typing import cast
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline.control import Beat, SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.control_plane import (
     PUBLICATION,
     SOCKET,
@@ -28,6 +27,8 @@ from framehop.pipeline.control_plane import (
 )
 from framehop.pipeline.ingest.ingest import Ingest
 from framehop.pipeline.ingest.reporter import published
+from framehop.pipeline.messages import Beat
+from framehop.pipeline.source_messages import SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.supervisor.control_socket import ControlSocket
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status

@@ -13,7 +13,6 @@ from rich.console import Console
 from framehop.cli.stream_table import stream_table
 from framehop.errors import InvalidArgumentError
 from framehop.pipeline import control_plane
-from framehop.pipeline.control import SourceHealth
 from framehop.pipeline.control_plane import (
     AddStreams,
     Answer,
@@ -24,6 +23,7 @@ from framehop.pipeline.control_plane import (
     StreamsReport,
     StreamsRequest,
 )
+from framehop.pipeline.source_messages import SourceHealth
 from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.sources import SourceSpec

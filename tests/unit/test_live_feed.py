@@ -17,12 +17,12 @@ from framehop.errors import LogBusyError, LogError, LogFullError, LogUnavailable
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.spooled_log import SpooledLog
 from framehop.pipeline import control_plane
-from framehop.pipeline.control import MAX_LAST_ERROR, SourceOrder
 from framehop.pipeline.ingest.health import Vitals
 from framehop.pipeline.ingest.ingest import Ingest, ingest
 from framehop.pipeline.ingest.live_feed import LiveFeed, feed_of
 from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.ingest.retrying import PATIENT_S, STEADY_S, Retrying
+from framehop.pipeline.source_messages import MAX_LAST_ERROR, SourceOrder
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import FrameLog, Picture, Source, SourceFacts

@@ -14,21 +14,11 @@ from framehop.config import FAIL_POINTS, DetectOptions
 from framehop.errors import ConfigError, ProcessError
 from framehop.inference import Provider
 from framehop.log import LogAt
-from framehop.pipeline.control import (
-    Begin,
-    Channel,
-    DetectorAt,
-    DetectorSettings,
-    Message,
-    News,
-    SourceNews,
-    SourceOrder,
-    SourceTraits,
-    Stumbled,
-    Swapped,
-    WorkerSettings,
-)
+from framehop.pipeline.channel import Channel
 from framehop.pipeline.facts import ModelFacts, write_facts
+from framehop.pipeline.messages import DetectorAt, Message, Stumbled, Swapped
+from framehop.pipeline.settings import Begin, DetectorSettings, WorkerSettings
+from framehop.pipeline.source_messages import News, SourceNews, SourceOrder, SourceTraits
 from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
 from framehop.pipeline.supervisor.roster import Roster

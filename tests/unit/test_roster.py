@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.pipeline.control import (
+from framehop.pipeline.source_messages import (
     AddSource,
     Phase,
     RemoveSource,

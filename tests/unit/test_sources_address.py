@@ -13,7 +13,7 @@ import pytest
 
 from framehop.config import expand_filled
 from framehop.errors import ConfigError, SourceAwayError, SourceError
-from framehop.pipeline.control import SourceOrder
+from framehop.pipeline.source_messages import SourceOrder
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.sources import SourceSpec, expand, open_specs
 from framehop.sources.address import Address, is_address, without_secrets

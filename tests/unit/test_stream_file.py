@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from framehop.config import load_config
 from framehop.errors import ClosedError, ConfigError
-from framehop.pipeline.control import SourceOrder
+from framehop.pipeline.source_messages import SourceOrder
 from framehop.pipeline.stream_file import Changes, StreamFile, changes_between
 from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.streams import Streams

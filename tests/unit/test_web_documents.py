@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from framehop.pipeline.control import SourceHealth
 from framehop.pipeline.control_plane import PipelineReport, Publication, RingReport
+from framehop.pipeline.source_messages import SourceHealth
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.types import ModelInfo

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from framehop.errors import LogError
-from framehop.pipeline.control import Phase, SourceHealth
+from framehop.pipeline.source_messages import Phase, SourceHealth
 from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.timing import now_us
 from framehop.types import Outcome

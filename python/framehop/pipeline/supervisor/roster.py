@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from msgspec import structs
 
 from framehop.errors import ClosedError, InvalidArgumentError, SourceError
-from framehop.pipeline.control import (
+from framehop.pipeline.source_messages import (
     AddSource,
     Phase,
     RemoveSource,

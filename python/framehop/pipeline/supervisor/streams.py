@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from framehop.config import expand_filled
 from framehop.errors import InvalidArgumentError
-from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
+from framehop.pipeline.source_messages import SourceOrder
 from framehop.pipeline.supervisor.roster import Roster, StreamStatus
 from framehop.policies import Policy
 from framehop.sources import (

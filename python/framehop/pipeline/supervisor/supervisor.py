@@ -15,13 +15,8 @@ from framehop.budgets import DRAIN_GRACE_S
 from framehop.config import DetectOptions, FailPoint
 from framehop.inference import load_model
 from framehop.log import LogAt
-from framehop.pipeline.control import (
-    Beat,
-    Failed,
-    Finished,
-    Ready,
-)
 from framehop.pipeline.control_plane import Publication
+from framehop.pipeline.messages import Beat, Failed, Finished, Ready
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
