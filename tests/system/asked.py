@@ -20,7 +20,7 @@ from framehop.pipeline.control_plane import (
     StreamsRequest,
     ask_streams,
 )
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.streams.roster import StreamStatus
 from framehop.sources import SourceSpec
 from tests.system.harness import House
 from tests.tiny_model import write_model

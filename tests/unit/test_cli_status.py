@@ -29,10 +29,10 @@ from framehop.pipeline.ingest.ingest import Ingest
 from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.messages import Beat
 from framehop.pipeline.source_messages import SourceHealth, SourceNews, SourceOrder
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.control_socket import ControlSocket
-from framehop.pipeline.supervisor.roster import Roster
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import Backlog
 from framehop.sources import SourceSpec
 from framehop.types import PartitionLag

@@ -24,8 +24,8 @@ from framehop.pipeline.control_plane import (
     StreamsRequest,
 )
 from framehop.pipeline.source_messages import SourceHealth
+from framehop.pipeline.streams.roster import StreamStatus
 from framehop.pipeline.supervisor.control_socket import publish
-from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.sources import SourceSpec
 from tests.commands import framehop
 

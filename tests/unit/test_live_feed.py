@@ -23,8 +23,8 @@ from framehop.pipeline.ingest.live_feed import LiveFeed, feed_of
 from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.ingest.retrying import PATIENT_S, STEADY_S, Retrying
 from framehop.pipeline.source_messages import MAX_LAST_ERROR, SourceOrder
-from framehop.pipeline.supervisor.roster import Roster
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.streams import Streams
 from framehop.protocols import FrameLog, Picture, Source, SourceFacts
 from framehop.sources.live.losses import Losses
 from framehop.testing.clock import ManualClock, ManualEvent

@@ -19,9 +19,9 @@ from framehop.pipeline.facts import ModelFacts, write_facts
 from framehop.pipeline.messages import DetectorAt, Message, Stumbled, Swapped
 from framehop.pipeline.settings import Begin, DetectorSettings, WorkerSettings
 from framehop.pipeline.source_messages import News, SourceNews, SourceOrder, SourceTraits
+from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
-from framehop.pipeline.supervisor.roster import Roster
 from framehop.policies import Policy
 from framehop.regions import Regions
 from framehop.types import FrameKey, ModelInfo, Need

@@ -17,7 +17,7 @@ from framehop.pipeline.source_messages import (
     SourceOrder,
     SourceTraits,
 )
-from framehop.pipeline.supervisor.roster import Change, Roster, StreamStatus
+from framehop.pipeline.streams.roster import Change, Roster, StreamStatus
 from framehop.policies import Policy
 from framehop.sources.expand import MAX_SOURCES
 

@@ -12,8 +12,8 @@ import pytest
 from framehop.errors import ClosedError, ConfigError, InvalidArgumentError, SourceError
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, SystemClock
-from framehop.pipeline.supervisor.roster import Roster
-from framehop.pipeline.supervisor.streams import MOST_BYTES, Streams
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.streams import MOST_BYTES, Streams
 from framehop.sources import SourceSpec
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.synthetic import jpeg

@@ -29,10 +29,10 @@ from framehop.pipeline.ingest.pacing import parse_rate
 from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.pipeline import Pipeline
 from framehop.pipeline.stop import StopSignal, stop_on_signals
-from framehop.pipeline.stream_file import StreamFile
-from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.stream_file import StreamFile
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.status import Status, Summary
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.sources import DEFAULT_CODEC, check_codec
 from framehop.types import EventRecord
 

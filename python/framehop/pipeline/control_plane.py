@@ -19,8 +19,8 @@ from framehop import _core
 from framehop.budgets import ANSWER_S
 from framehop.config import runtime_parents
 from framehop.errors import ProcessError, SystemCallError
+from framehop.pipeline.streams.roster import StreamStatus
 from framehop.pipeline.supervisor.model_swaps import SwapReport
-from framehop.pipeline.supervisor.roster import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.sources import DEFAULT_CODEC, Codec, SourceSpec
 from framehop.types import ModelInfo, PartitionLag

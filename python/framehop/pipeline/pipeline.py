@@ -22,9 +22,9 @@ from framehop.pipeline.pump import Pump
 from framehop.pipeline.push import Pusher
 from framehop.pipeline.session import SupervisorRun
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
-from framehop.pipeline.supervisor.roster import Roster, StreamStatus
+from framehop.pipeline.streams.roster import Roster, StreamStatus
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.status import Status, Summary
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.pipeline.supervisor.supervisor import Supervisor
 from framehop.policies import Policy, StreamPolicies
 from framehop.sources import DEFAULT_CODEC, Codec, expand

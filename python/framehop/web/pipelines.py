@@ -17,7 +17,7 @@ from framehop.pipeline.control_plane import (
     ask_streams,
 )
 from framehop.pipeline.of_log import pipelines_of
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.streams.roster import StreamStatus
 from framehop.web.errors import ApiError
 
 _T = TypeVar("_T")

@@ -19,11 +19,11 @@ from framehop.pipeline.control_plane import (
     SwapRequest,
 )
 from framehop.pipeline.ingest.ingest import Ingest
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.pipeline.supervisor.stream_answers import answer_streams
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.timing import now_us
 
 

@@ -27,11 +27,11 @@ from framehop.pipeline.control_plane import (
     SwapLook,
     SwapRequest,
 )
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps, SwapReport
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.pipeline.supervisor.stream_answers import answer_streams
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.types import ModelInfo, PartitionLag
 
 logger = logging.getLogger(__name__)

@@ -19,12 +19,12 @@ from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
 from framehop.pipeline.messages import DetectorAt, Message, Stumbled, SwapFailed, SwapLoaded, Swapped
 from framehop.pipeline.settings import DetectorSettings, IngestSettings, Settings, WorkerSettings
 from framehop.pipeline.source_messages import News, SourceTraits
+from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.supervisor.crash_suspects import CrashSuspects
 from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.supervisor.model_files import ModelFiles
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.role import Resources, unexpected_from
-from framehop.pipeline.supervisor.roster import Roster
 from framehop.types import ModelInfo
 
 

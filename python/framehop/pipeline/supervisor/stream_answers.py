@@ -10,8 +10,8 @@ from framehop.pipeline.control_plane import (
     StreamsReport,
 )
 from framehop.pipeline.ingest.pacing import parse_rate
-from framehop.pipeline.supervisor.roster import StreamStatus
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.streams import Streams
 
 
 def answer_streams(streams: Streams, said: Publication, request: StreamRequest) -> StreamsReport:

@@ -18,6 +18,7 @@ from framehop.log import LogAt
 from framehop.pipeline.control_plane import Publication
 from framehop.pipeline.messages import Beat, Failed, Finished, Ready
 from framehop.pipeline.stop import StopSignal
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
@@ -26,7 +27,6 @@ from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
 from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring, video_memory
 from framehop.timing import Deadline, now_us

@@ -12,7 +12,7 @@ from framehop.config import FileConfig, expand_filled, load_config
 from framehop.errors import ConfigError, FramehopError, InvalidArgumentError
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
 from framehop.pipeline.source_messages import SourceOrder
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.streams.streams import Streams
 from framehop.policies import Policy
 from framehop.sources import StreamConfig, without_secrets
 from framehop.timing import now_us
