@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_streams
+from framehop.pipeline.control_plane.requests import (
     PUBLICATION,
     AddStreams,
     Change,
     ChangeStreams,
     Publication,
-    PublishedPipeline,
     StreamRequest,
     StreamsRequest,
-    ask_streams,
 )
 from framehop.pipeline.streams.roster import StreamStatus
 from framehop.sources import SourceSpec

@@ -23,7 +23,7 @@ import framehop
 from framehop import _core
 from framehop._core import HopClient, SlotRef
 from framehop.errors import ProcessError
-from framehop.pipeline.control_plane import PublishedPipeline, ask_status
+from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_status
 from framehop.pipeline.stream import PushedStream
 from tests.core.hop_peers import Ref
 from tests.core.test_ring_faults import ATTACH, DETECTOR, MAGIC, VERSION, knock

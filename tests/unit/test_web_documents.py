@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from framehop.pipeline.control_plane import PipelineReport, Publication, RingReport
+from framehop.pipeline.control_plane.requests import PipelineReport, Publication, RingReport
 from framehop.pipeline.source_messages import SourceHealth
 from framehop.pipeline.streams.roster import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status

@@ -13,15 +13,14 @@ from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import note, out, write_json_line
 from framehop.cli.stream_table import stream_table
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.asking import ask_streams, the_pipeline
+from framehop.pipeline.control_plane.requests import (
     AddStreams,
     Change,
     ChangeStreams,
     StreamRequest,
     StreamsReport,
     StreamsRequest,
-    ask_streams,
-    the_pipeline,
 )
 from framehop.pipeline.ingest.pacing import parse_rate
 from framehop.sources import DEFAULT_CODEC, check_codec, expand

@@ -10,7 +10,7 @@ import msgspec
 
 from framehop.errors import FramehopError
 from framehop.log import LogAt
-from framehop.pipeline.of_log import LANE, rings_of
+from framehop.pipeline.control_plane.of_log import LANE, rings_of
 from framehop.pipeline.streams.roster import StreamStatus
 from framehop.pipeline.supervisor.reporter import Rate
 from framehop.types import Event, EventRecord, Gap, PartitionLag

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from framehop import _core
 from framehop.budgets import LAG_PATIENCE_S, LOG_LOOK_CLOSE_S
 from framehop.errors import ClosedError, FramehopError, ProcessError, text_of
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.control_socket import publish
+from framehop.pipeline.control_plane.requests import (
     Answer,
     PipelineReport,
     Publication,
@@ -27,11 +28,10 @@ from framehop.pipeline.control_plane import (
     SwapLook,
     SwapRequest,
 )
+from framehop.pipeline.control_plane.stream_answers import answer_streams
 from framehop.pipeline.streams.streams import Streams
-from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps, SwapReport
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
-from framehop.pipeline.supervisor.stream_answers import answer_streams
 from framehop.types import ModelInfo, PartitionLag
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from framehop.budgets import DRAIN_GRACE_S
 from framehop.config import DetectOptions, FailPoint
 from framehop.inference import load_model
 from framehop.log import LogAt
-from framehop.pipeline.control_plane import Publication
+from framehop.pipeline.control_plane.requests import Publication
+from framehop.pipeline.control_plane.runtime_dir import RuntimeDir
 from framehop.pipeline.messages import Beat, Failed, Finished, Ready
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.streams.streams import Streams
@@ -25,7 +26,6 @@ from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.reporter import Rate, Reporter
 from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
-from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring, video_memory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.requests import (
     AddStreams,
     ChangeStreams,
     Publication,
