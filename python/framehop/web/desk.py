@@ -12,7 +12,7 @@ from framehop.errors import FramehopError
 from framehop.log import LogAt
 from framehop.pipeline.control_plane.of_log import LANE, rings_of
 from framehop.pipeline.streams.roster import StreamStatus
-from framehop.pipeline.supervisor.reporter import Rate
+from framehop.pipeline.supervisor.rate import Rate
 from framehop.types import Event, EventRecord, Gap, PartitionLag
 from framehop.web.feed import Feed
 from framehop.web.following import Follower

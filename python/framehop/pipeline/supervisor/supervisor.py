@@ -23,7 +23,8 @@ from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
-from framehop.pipeline.supervisor.reporter import Rate, Reporter
+from framehop.pipeline.supervisor.rate import Rate
+from framehop.pipeline.supervisor.reporter import Reporter
 from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
