@@ -19,7 +19,7 @@ from framehop.pipeline.control_plane.requests import (
     StreamRequest,
     StreamsRequest,
 )
-from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.sources import SourceSpec
 from tests.system.harness import House
 from tests.tiny_model import write_model

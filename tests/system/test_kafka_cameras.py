@@ -17,7 +17,7 @@ import yaml
 from framehop import _core
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.ops.audit import audit
-from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from tests.broker import Cluster
 from tests.cameras import RtspServer, tcp_server, through
 from tests.clips import BITS, write_changing, write_film

@@ -25,7 +25,7 @@ from framehop.pipeline.control_plane.requests import (
     StreamsRequest,
 )
 from framehop.pipeline.source_messages import SourceHealth
-from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.sources import SourceSpec
 from tests.commands import framehop
 

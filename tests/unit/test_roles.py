@@ -144,9 +144,9 @@ def test_only_an_ingest_that_ended_is_told_again_of_what_it_has_not_begun(tmp_pa
     roster, ingest = ingest_of("gate")
     for role in (worker, detector):
         role.ended(role.processes[0])
-    assert not roster.wants_ingest
+    assert not roster.untold.wants_ingest
     ingest.ended(ingest.wanted())
-    assert roster.wants_ingest
+    assert roster.untold.wants_ingest
 
 
 def test_a_detector_that_is_dead_when_the_drain_begins_leaves_no_frames() -> None:

@@ -91,7 +91,7 @@ def test_a_detect_takes_no_sources() -> None:
 def test_a_source_without_end_keeps_the_pipeline_going(text: str, ends: bool) -> None:
     roster = Roster()
     Streams(roster).add([f"a={text}"])
-    roster.begin()
+    roster.untold.begin()
     roster.remove("a")
     assert roster.try_close() == ends
 

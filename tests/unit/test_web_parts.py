@@ -12,7 +12,7 @@ import pytest
 
 from framehop.errors import LogError
 from framehop.pipeline.source_messages import Phase, SourceHealth
-from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.timing import now_us
 from framehop.types import Outcome
 from framehop.web import figures as figures_module

@@ -22,7 +22,8 @@ from framehop.pipeline.pump import Pump
 from framehop.pipeline.push import Pusher
 from framehop.pipeline.session import SupervisorRun
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
-from framehop.pipeline.streams.roster import Roster, StreamStatus
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.status import Status, Summary
 from framehop.pipeline.supervisor.supervisor import Supervisor
@@ -342,7 +343,7 @@ class Pipeline:
         ClosedError after `stop`.
         """
         self._check_begun()
-        if self._roster.has(stream):
+        if self._roster.order(stream) is not None:
             raise InvalidArgumentError(f"stream {stream} has a source: push to another one, or remove the source first")
         if self._session.over:
             self._raise_failure()
@@ -411,7 +412,7 @@ class Pipeline:
     @property
     def live(self) -> frozenset[str]:
         """The streams whose source has no end."""
-        return self._roster.live()
+        return frozenset(traits.stream for traits in self._roster.traits() if traits.live)
 
     @property
     def policies(self) -> dict[str, Policy]:

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from framehop._core import __version__
 from framehop.pipeline.control_plane.requests import PipelineReport
-from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
 from framehop.web.figures import OTHER

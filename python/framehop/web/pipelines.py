@@ -11,7 +11,7 @@ from framehop.log import LogAt
 from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_status, ask_streams
 from framehop.pipeline.control_plane.of_log import pipelines_of
 from framehop.pipeline.control_plane.requests import ChangeStreams, PipelineReport, StreamsRequest
-from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.web.errors import ApiError
 
 _T = TypeVar("_T")

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from framehop.errors import ProcessError
-from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.supervisor.model_swaps import SwapReport
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.sources import DEFAULT_CODEC, Codec, SourceSpec

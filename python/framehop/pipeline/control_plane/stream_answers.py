@@ -10,7 +10,7 @@ from framehop.pipeline.control_plane.requests import (
     StreamsReport,
 )
 from framehop.pipeline.ingest.pacing import parse_rate
-from framehop.pipeline.streams.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.streams.streams import Streams
 
 

@@ -145,16 +145,16 @@ class Ingest:
     # ---- reading
 
     def _read(self, desk: SourceDesk) -> None:
-        for order in self._roster.begin():
+        for order in self._roster.untold.begin():
             desk.add(order, self._at_hand.pop(order.stream, None))
         while True:
             desk.clear_wake()
-            self._roster.tell(desk.apply)
+            self._roster.untold.tell(desk.apply)
             desk.care()
             self._tell(desk)
             if self._over(desk):
                 return
-            readable([desk.fileno(), self._roster.fileno()], PROGRESS_S)
+            readable([desk.fileno(), self._roster.untold.fileno()], PROGRESS_S)
 
     def _over(self, desk: SourceDesk) -> bool:
         if self._stop.is_set():

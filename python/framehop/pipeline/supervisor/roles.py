@@ -54,7 +54,7 @@ class IngestRole:
         return self.processes[0]
 
     def settings(self, process: Process) -> Settings:
-        return IngestSettings(log=self._log, sources=self._roster.begin(), stays=self._stays)
+        return IngestSettings(log=self._log, sources=self._roster.untold.begin(), stays=self._stays)
 
     def introduce(self, process: Process, model: int) -> None:
         """Do nothing: no other process needs to know of ingest."""
@@ -69,7 +69,7 @@ class IngestRole:
         return 0
 
     def ended(self, process: Process) -> None:
-        self._roster.tell_again()
+        self._roster.untold.tell_again()
 
     def died(self, process: Process) -> None:
         """Do nothing: its sources go on after the last frame in the log."""

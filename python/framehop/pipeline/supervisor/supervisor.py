@@ -171,7 +171,7 @@ class Supervisor:
             selector.register(stop, selectors.EVENT_READ)
             if progress is not None:
                 selector.register(progress, selectors.EVENT_READ)
-                selector.register(self._roster, selectors.EVENT_READ)
+                selector.register(self._roster.untold, selectors.EVENT_READ)
                 selector.register(self._detectors.swaps, selectors.EVENT_READ)
             for process in self._processes():
                 if process.alive and process.channel is not None:
@@ -205,11 +205,11 @@ class Supervisor:
         self._workers.tell_traits()
         ingest = self._ingest.process
         if ingest is not None and ingest.channel is not None:
-            self._roster.tell(ingest.channel.send)
-        elif self._roster.wants_ingest and (ingest is None or ingest.restart_at_s is None):
+            self._roster.untold.tell(ingest.channel.send)
+        elif self._roster.untold.wants_ingest and (ingest is None or ingest.restart_at_s is None):
             self._start(self._ingest, self._ingest.wanted())
         else:
-            self._roster.tell(lambda _change: False)
+            self._roster.untold.tell(lambda _change: False)
 
     # ---- one process
 
@@ -281,8 +281,8 @@ class Supervisor:
             return False
         ingest = self._ingest.process
         if ingest is None:
-            return self._roster.empty
-        return ingest.finished is not None and not ingest.alive and not self._roster.wants_ingest
+            return not self._roster.statuses()
+        return ingest.finished is not None and not ingest.alive and not self._roster.untold.wants_ingest
 
     def _drain(self, stop: StopSignal) -> bool:
         """Drain ingest, then workers, then detectors, all within one deadline; a second request ends the drain at once. Processes
