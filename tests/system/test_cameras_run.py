@@ -12,7 +12,7 @@ import pytest
 
 import framehop
 from framehop import _core
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.pipeline.streams.stream_status import StreamStatus
 from tests.cameras import RtspServer, silent, tcp_server
 from tests.clips import BITS, write_film

@@ -10,7 +10,8 @@ import pytest
 
 from framehop import _core
 from framehop.budgets import ENGINE_S, START_S
-from framehop.config import FAIL_POINTS, DetectOptions
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import FAIL_POINTS
 from framehop.errors import ConfigError, ProcessError
 from framehop.inference import Provider
 from framehop.log import LogAt

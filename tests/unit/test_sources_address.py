@@ -11,7 +11,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from framehop.config import expand_filled
+from framehop.config.filled import expand_filled
 from framehop.errors import ConfigError, SourceAwayError, SourceError
 from framehop.pipeline.source_messages import SourceOrder
 from framehop.pipeline.streams.roster import Roster

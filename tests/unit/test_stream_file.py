@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from framehop.config import load_config
+from framehop.config.file import load_config
 from framehop.errors import ClosedError, ConfigError
 from framehop.pipeline.source_messages import SourceOrder
 from framehop.pipeline.streams.roster import Roster

@@ -16,7 +16,8 @@ from framehop.cli import options
 from framehop.cli.model_check import Check, check_model
 from framehop.cli.output import out, write_json_line
 from framehop.cli.runtime_check import RUNTIMES, check_runtimes, version_of
-from framehop.config import DetectOptions, usable_cores
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import usable_cores
 from framehop.errors import FramehopError
 from framehop.installing import install
 from framehop.log import sqlite_version

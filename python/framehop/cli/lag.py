@@ -9,7 +9,7 @@ from rich.table import Table
 
 from framehop.cli import options
 from framehop.cli.output import out, write_json_line
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.types import PartitionLag
 
 

@@ -10,7 +10,8 @@ import msgspec
 import typer
 
 from framehop.cli.units import parse_size
-from framehop.config import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, MAX_WAIT_MS, DetectOptions, FileConfig, load_config
+from framehop.config.detect_options import DEFAULT_LOG, MAX_LANES, MAX_PIXELS, MAX_WAIT_MS, DetectOptions
+from framehop.config.file import FileConfig, load_config
 from framehop.errors import ConfigError
 from framehop.inference.engine_options import Preprocess
 from framehop.inference.providers import Provider

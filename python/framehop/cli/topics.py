@@ -14,7 +14,7 @@ from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import note, out, write_json_line
 from framehop.cli.units import parse_age, parse_size
-from framehop.config import load_config
+from framehop.config.file import load_config
 from framehop.log.kafka.template import TopicTemplate
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
 from framehop.cli.page import PageBeside, PageOptions, page_options
 from framehop.cli.policy_notes import BehindNote, policies_line
-from framehop.config import MAX_PIXELS, DetectOptions, fail_point
+from framehop.config.detect_options import MAX_PIXELS, DetectOptions
+from framehop.config.environment import fail_point
 from framehop.errors import ConfigError
 from framehop.log import LogAt
 from framehop.pipeline.ingest.ingest import Ingest, IngestProgress

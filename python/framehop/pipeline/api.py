@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, overload
 
-from framehop.config import DEFAULT_LOG, DetectOptions
+from framehop.config.detect_options import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary

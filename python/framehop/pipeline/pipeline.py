@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S, SWAP_END_S
-from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
+from framehop.config.detect_options import DEFAULT_LOG, DetectOptions
+from framehop.config.environment import fail_point
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError, ProcessError, SourceError
 from framehop.inference import from_anywhere
 from framehop.log import KafkaOptions, LogAt, LogOptions

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.errors import ProcessError
 from framehop.log import LogAt
 from framehop.motion import Motion, When

@@ -13,7 +13,7 @@ import msgspec
 
 from framehop import _core
 from framehop.budgets import ANSWER_S
-from framehop.config import runtime_parents
+from framehop.config.environment import runtime_parents
 from framehop.errors import ProcessError, SystemCallError
 from framehop.pipeline.control_plane.requests import (
     DESCRIPTORS,

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from framehop import _core
-from framehop.config import DetectOptions, engine_options, usable_cores
+from framehop.config.detect_options import DetectOptions, engine_options
+from framehop.config.environment import usable_cores
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.page_locks import PageLocks
 from framehop.pipeline import child

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from msgspec import structs
 
-from framehop.config import FileConfig, expand_filled, load_config
+from framehop.config.file import FileConfig, load_config
+from framehop.config.filled import expand_filled
 from framehop.errors import ConfigError, FramehopError, InvalidArgumentError
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
 from framehop.pipeline.source_messages import SourceOrder

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from framehop.config import expand_filled
+from framehop.config.filled import expand_filled
 from framehop.errors import InvalidArgumentError
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
 from framehop.pipeline.source_messages import SourceOrder

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 
 from framehop.budgets import HANG_S, KILL_S, START_S
-from framehop.config import FailPoint
+from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError
 from framehop.pipeline.channel import Channel
 from framehop.pipeline.child import REPLACED, UNAVAILABLE

@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from framehop import _core
 from framehop.budgets import ENGINE_S, START_S
-from framehop.config import DetectOptions, usable_cores
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import usable_cores
 from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.budgets import DRAIN_GRACE_S
-from framehop.config import DetectOptions, FailPoint
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import FailPoint
 from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.control_plane.requests import Publication
