@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framehop.cli.options import with_spool
+from framehop.cli.option_values import with_spool
 from framehop.config.file import load_config
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, LogAt, SpoolOptions
