@@ -29,7 +29,7 @@ from framehop.pipeline.supervisor_link import SupervisorLink
 from framehop.testing.fake_model import FakeModel, detections
 from framehop.types import Detections
 from tests.core.hop_peers import Ref, address
-from tests.unit.test_page_locks import Notes
+from tests.fake_cuda import Notes
 from tests.waiting import until
 
 

@@ -24,7 +24,7 @@ from tests.clips import BITS, write_changing, write_film
 from tests.system.asked import Asked, running
 from tests.system.harness import House
 from tests.system.kafka_house import WINDOW, KafkaHouse
-from tests.system.test_video import number_of
+from tests.system.numbered_films import number_of
 from tests.tiny_model import write_columns_model
 from tests.waiting import until
 
