@@ -21,6 +21,7 @@ from framehop.pipeline.control_plane.runtime_dir import RuntimeDir
 from framehop.pipeline.messages import Beat, Failed, Finished, Ready
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.streams.streams import Streams
+from framehop.pipeline.supervisor.end_of_work import EndOfWork
 from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
@@ -32,7 +33,7 @@ from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status,
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring, video_memory
 from framehop.timing import Deadline, now_us
-from framehop.types import ModelInfo, Partition
+from framehop.types import ModelInfo
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +64,6 @@ class Supervisor:
         self._options = options
         self._streams = streams
         self._roster = streams.roster
-        self._ends_with_sources = ends_with_sources
-        self._until_idle_s = until_idle_s
         self._fail_at = fail_at
         self._on_status = on_status
         plan = plan_ring(options.slots, options.slot_bytes, options.tap_quota)
@@ -75,12 +74,17 @@ class Supervisor:
         self._workers = WorkerRole(log, options, self._resources, self._roster.traits)
         self._detectors = DetectorRole(options, self._resources, self._workers.serves)
         self._roles: tuple[Role, ...] = (self._ingest, self._workers, self._detectors)
+        self._end_of_work = EndOfWork(
+            self._roster,
+            self._ingest,
+            self._workers.processes,
+            with_sources=ends_with_sources,
+            until_idle_s=until_idle_s,
+        )
         self._counters = Counters()
         self._rate = Rate()
         self._incidents: list[Incident] = []
         self._progress: GroupProgress | None = None
-        self._busy_s = 0.0
-        self._ends: dict[Partition, int] = {}
         self._left_behind = False
 
         # The last known state. Any thread may read it, as it is always replaced as a whole.
@@ -159,8 +163,8 @@ class Supervisor:
         return [process for _, process in self._kept()]
 
     def _loop(self, progress: GroupProgress, stop: StopSignal) -> None:
-        self._busy_s = time.monotonic()
-        while not stop.requested and not self._finished(progress):
+        self._end_of_work.begin()
+        while not stop.requested and not self._end_of_work.reached(progress):
             self._wait(stop, self._next_wake_s(), progress)
             self._care()
             self._serve_sources()
@@ -184,8 +188,8 @@ class Supervisor:
     def _next_wake_s(self) -> float:
         now = time.monotonic()
         due = [p.restart_at_s - now for p in self._processes() if p.restart_at_s is not None]
-        if self._until_idle_s is not None:
-            due.append(max(0.01, self._busy_s + self._until_idle_s - now))
+        if (idle_s := self._end_of_work.due_s(now)) is not None:
+            due.append(idle_s)
         return max(0.0, min([TICK_S, *due]))
 
     def _care(self) -> None:
@@ -255,35 +259,6 @@ class Supervisor:
             role.died(process)
 
     # ---- ends
-
-    def _finished(self, progress: GroupProgress) -> bool:
-        """Whether the finite sources are in the log and all of it is committed or, with `until_idle_s`, that has been so for long
-        enough. Judges by a look at the log, and asks for one if there is none yet."""
-        if not self._ends_with_sources and self._until_idle_s is None:
-            return False
-        look = progress.take()
-        if look is None:
-            progress.ask(quiet=self._quiet())
-            return False
-        if self._until_idle_s is None:  # a source may have been added since the look was asked for
-            return look.quiet and look.caught_up and self._ingest_is_over() and self._roster.try_close()
-        if look.ends != self._ends or not (look.quiet and look.caught_up):
-            self._busy_s, self._ends = time.monotonic(), look.ends
-        return look.asked_s >= self._busy_s + self._until_idle_s
-
-    def _quiet(self) -> bool:
-        """Whether every worker is up with nothing in flight, and finite sources have ended."""
-        if self._ends_with_sources and not self._ingest_is_over():
-            return False
-        return all(worker.ready and not worker.beat.in_flight for worker in self._workers.processes)
-
-    def _ingest_is_over(self) -> bool:
-        if self._roster.stays:
-            return False
-        ingest = self._ingest.process
-        if ingest is None:
-            return not self._roster.statuses()
-        return ingest.finished is not None and not ingest.alive and not self._roster.untold.wants_ingest
 
     def _drain(self, stop: StopSignal) -> bool:
         """Drain ingest, then workers, then detectors, all within one deadline; a second request ends the drain at once. Processes
