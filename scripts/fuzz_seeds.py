@@ -94,7 +94,7 @@ def _write_frames() -> None:
 def _write_ring(name: str, side: int, pixel_format: _core.PixelFormat) -> None:
     """Write the control memory of a ring with a picture in it, as a reader gets it."""
     from framehop import _core
-    from tests.core.test_ring_faults import ATTACH, DETECTOR, MAGIC, VERSION
+    from tests.ring_knocks import ATTACH, DETECTOR, MAGIC, VERSION
 
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/ring"

@@ -7,7 +7,9 @@ import threading
 
 from framehop.errors import ModelError, OutOfMemoryError
 from framehop.pipeline import child
-from framehop.pipeline.control import Channel, Finished, Ready, Settings
+from framehop.pipeline.channel import Channel
+from framehop.pipeline.messages import Finished, Ready
+from framehop.pipeline.settings import Settings
 
 HOW = sys.argv.pop(1)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         decode_jpeg,
         encode_jpeg,
     )
-    from framehop.config import DetectOptions
+    from framehop.config.detect_options import DetectOptions
     from framehop.errors import FramehopError
     from framehop.inference.engine import Engine, EngineOptions, load_model
     from framehop.log import open_log
@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "DetectOptions": "framehop.config",
+    "DetectOptions": "framehop.config.detect_options",
     "Engine": "framehop.inference.engine",
     "EngineOptions": "framehop.inference.engine",
     "Event": "framehop.types",

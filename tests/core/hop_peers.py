@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,3 +124,27 @@ def raw_socket(kind: int, address: str, *, bind: bool = False) -> Iterator[zmq.S
     finally:
         socket.close()
         context.term()
+
+
+ROOT = Path(__file__).parents[2]  # where the other process finds the tests' own modules
+DETECTOR = """
+import sys
+from framehop._core import HopServer
+server = HopServer(sys.argv[1])
+print("bound", flush=True)
+while True:
+    server.poll(600)
+"""
+
+
+@contextmanager
+def process(script: str, *arguments: str, first_line: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `script` in another process, from the moment it says its first line; killed when the block ends."""
+    command = [sys.executable, "-c", script, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline().strip() == first_line
+            yield child
+        finally:
+            child.kill()

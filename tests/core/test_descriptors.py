@@ -90,7 +90,7 @@ import os, resource, sys, time
 from pathlib import Path
 from framehop._core import FrameSender, HopServer
 from framehop.errors import SystemCallError
-from framehop.pipeline.supervisor.control_socket import ControlSocket
+from framehop.pipeline.control_plane.control_socket import ControlSocket
 from framehop.pipeline.worker.notice_board import NoticeBoard
 path, left, kind = sys.argv[1:]
 highest = os.dup(0)

@@ -16,7 +16,8 @@ import pytest
 from framehop.inference.engine import Engine, EngineOptions, load_model
 from framehop.sources.demo import demo_sources
 from framehop.types import Detections
-from tests.core.test_engine_golden import YOLOX, Found, Pixels, reference, yolox_reference
+from tests.photographs import Pixels
+from tests.reference_boxes import YOLOX, Found, reference, yolox_reference
 
 PIXELS, SCORE = 2.0, 0.02
 EVERY = 25

@@ -20,7 +20,7 @@ from framehop.inference import binding, load_model, onnx, sample_picture
 from framehop.inference.engine import Engine, EngineOptions
 from framehop.types import Detections
 from tests import tiny_model
-from tests.core.test_session import broken_cuda
+from tests.broken_runtime import broken_cuda
 from tests.tiny_model import picture
 
 LANES = 3

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from framehop._core import HopClient, HopServer
-from tests.core.hop_peers import address, greet, refs, sizes, take_replies, take_requests
+from tests.core.hop_peers import DETECTOR, address, greet, process, refs, sizes, take_replies, take_requests
 from tests.waiting import until
-
-ROOT = Path(__file__).parents[2]  # where the other process finds the tests' own modules
 
 WORKER = """
 import sys
@@ -27,14 +21,6 @@ assert client.send(refs(1, 2), sizes(2))
 client.poll(600)
 """
 
-DETECTOR = """
-import sys
-from framehop._core import HopServer
-server = HopServer(sys.argv[1])
-print("bound", flush=True)
-while True:
-    server.poll(600)
-"""
 
 INTERRUPTED = """
 import sys
@@ -47,19 +33,6 @@ except KeyboardInterrupt:
     end.close()
     print("interrupted", flush=True)
 """
-
-
-@contextmanager
-def process(script: str, *arguments: str, first_line: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `script` in another process, from the moment it says its first line; killed when the block ends."""
-    command = [sys.executable, "-c", script, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
-        try:
-            assert child.stdout is not None
-            assert child.stdout.readline().strip() == first_line
-            yield child
-        finally:
-            child.kill()
 
 
 def is_asleep(pid: int) -> bool:

@@ -12,8 +12,7 @@ import pytest
 
 from framehop._core import HopClient, HopServer
 from framehop.errors import InvalidArgumentError, RefusedError, SystemCallError
-from tests.core.hop_peers import RING_PATH, greet, refs, sizes, take_replies, take_requests
-from tests.core.test_hop_processes import DETECTOR, process
+from tests.core.hop_peers import DETECTOR, RING_PATH, greet, process, refs, sizes, take_replies, take_requests
 from tests.waiting import until
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import mmap
 import os
 import signal
@@ -18,6 +17,7 @@ import pytest
 
 from framehop._core import FrameTag, Ring, RingHost, RingReader, SlotRef
 from framehop.errors import RefusedError, SystemCallError
+from tests.ring_knocks import ATTACH, DETECTOR, MAGIC, VERSION, knock
 from tests.waiting import until
 
 from ..ring_peer import Peer, colour, peer
@@ -147,21 +147,6 @@ def test_a_stopped_tap_starves_no_other(host: RingHost, ring: Ring) -> None:
 
 
 # ---------------------------------------------------------------- a peer that speaks the protocol by hand
-
-ATTACH = struct.Struct("<8sII")
-MAGIC = b"FHATTACH"
-VERSION = 2
-DETECTOR = 2
-
-
-def knock(path: str, message: bytes) -> tuple[bytes, list[int]]:
-    """Send `message`, return the answer and the descriptors that came with it; the connection is closed."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-        connection.settimeout(30.0)
-        connection.connect(path)
-        connection.send(message)
-        answer, fds, _, _ = socket.recv_fds(connection, 4096, 8)
-        return answer, list(array.array("i", fds))
 
 
 def test_a_peer_cannot_write_to_pixels_or_change_the_size(host: RingHost) -> None:

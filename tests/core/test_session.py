@@ -12,15 +12,15 @@ import onnxruntime
 import pytest
 
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError
-from framehop.inference import NetworkRun, OnnxSession, SessionOptions, binding, load_model, onnx
+from framehop.inference import OnnxSession, SessionOptions, binding, load_model, onnx
 from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.spec import ExtraInput, InputSpec
 from framehop.inference.tensors import DeviceTensor
 from tests import tiny_model
+from tests.broken_runtime import broken_cuda
+from tests.echo_network import KINDS, SPEC, batch, echo, numbers
 from tests.tiny_model import FLOAT, FLOAT16, INT64, UINT8, field, network, node, picture, value
 
-SPEC: dict[str, Any] = {"name": "image", "layout": "NHWC", "width": 4, "height": 2, "colour": "RGB"}
-KINDS = {"float32": FLOAT, "float16": FLOAT16, "uint8": UINT8}
 SHAPE: tiny_model.Shape = ["N", 2, 4, 3]
 
 
@@ -32,27 +32,9 @@ def session_of(
     return OnnxSession(model, spec, SessionOptions(provider="cpu", threads=1), outputs=outputs, max_batch=max_batch)
 
 
-def batch(count: int, dtype: str = "float32") -> Any:
-    """Return a batch whose picture i is filled with i + 1."""
-    return np.ascontiguousarray(np.broadcast_to(np.arange(1, count + 1).reshape(-1, 1, 1, 1), (count, 2, 4, 3)), dtype)
-
-
-def echo(*, first: int | str = "N", kind: int = FLOAT) -> bytes:
-    """A network that gives its input back."""
-    shape = [first, 2, 4, 3]
-    return network(
-        [node("Identity", ["image"], "same")], [value("image", shape, kind)], [value("same", shape, kind)], []
-    )
-
-
 def lent(pixels: Any) -> DeviceTensor:
     """Hand the same memory over as another library does."""
     return DeviceTensor.of(onnxruntime.OrtValue.ortvalue_from_numpy(pixels), pixels.dtype)
-
-
-def numbers(runs: Sequence[NetworkRun], name: str = "same") -> list[int]:
-    """The number of each picture that came back, without those that filled up a batch."""
-    return [int(row.flat[0]) for run in runs for row in run.outputs[name][: run.used]]
 
 
 # ---------------------------------------------------------------- inputs
@@ -372,21 +354,6 @@ def test_a_batch_that_fails_otherwise_is_not_taken_for_a_network_of_one(
     with pytest.raises(ModelError, match=r"whatever; a smaller --max-batch may do"):
         session.try_batch(batch(4))
     assert not session.one_by_one
-
-
-def broken_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = onnxruntime.InferenceSession
-
-    def create(data: bytes, options: object, *, providers: list[tuple[str, object]], enable_fallback: int) -> object:
-        assert enable_fallback == 0, "the runtime would print, and fall back by itself"
-        if providers[0][0] != "CPUExecutionProvider":
-            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
-        return real(data, options, providers=providers)
-
-    built_with = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: built_with)
-    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
-    monkeypatch.setattr(onnxruntime, "InferenceSession", create)
 
 
 @pytest.mark.parametrize(

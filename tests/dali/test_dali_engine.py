@@ -21,8 +21,8 @@ from framehop.inference.preprocess.dali_runtime import gpu_count, import_dali, n
 from framehop.inference.spec import InputSpec, ResizeSpec
 from framehop.inference.tensors import DeviceTensor
 from tests import tiny_model
-from tests.core.test_engine_golden import PICTURES, photograph
 from tests.dali import needs_dali
+from tests.photographs import PICTURES, photograph
 from tests.tiny_model import picture
 
 pytestmark = needs_dali

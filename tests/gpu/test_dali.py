@@ -18,7 +18,7 @@ from framehop.inference.preprocess.dali import DaliPreprocessor
 from framehop.inference.preprocess.dali_jpeg import DaliJpegDecoder
 from framehop.inference.preprocess.dali_runtime import gpu_count, new_stream
 from framehop.inference.spec import InputSpec, ResizeSpec
-from tests.core.test_engine_golden import PICTURES, photograph
+from tests.photographs import PICTURES, photograph
 
 pytestmark = [
     pytest.mark.gpu,

@@ -17,8 +17,8 @@ from framehop.inference.page_locks import PageLocks
 from framehop.inference.spec import InputSpec
 from framehop.inference.tensors import DeviceTensor
 from tests import tiny_model
-from tests.core.test_engine_golden import PICTURES, photograph
-from tests.core.test_session import KINDS, SPEC, batch, echo, numbers
+from tests.echo_network import KINDS, SPEC, batch, echo, numbers
+from tests.photographs import PICTURES, photograph
 
 pytestmark = [
     pytest.mark.gpu,

@@ -9,18 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_streams
+from framehop.pipeline.control_plane.requests import (
     PUBLICATION,
     AddStreams,
     Change,
     ChangeStreams,
     Publication,
-    PublishedPipeline,
     StreamRequest,
     StreamsRequest,
-    ask_streams,
 )
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.sources import SourceSpec
 from tests.system.harness import House
 from tests.tiny_model import write_model

@@ -10,9 +10,14 @@ from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from framehop.types import Partition
+from tests.system.kafka_house import SESSION_S, KafkaHouse
 from tests.waiting import until
 
 LOOK_S = 0.2
+ORPHANED_S = 5.0
+# Two processes start meanwhile and a watcher asks every 0.2 s, on a machine that may be busy with other tests.
+SLACK_S = 10.0
+BOUND_S = SESSION_S + ORPHANED_S + SLACK_S
 
 
 class Owners:
@@ -89,3 +94,7 @@ class GroupLook:
             for partition in member.assignment.topic_partitions:
                 owners[Partition(partition.topic, partition.partition)] = member.group_instance_id or member.member_id
         return owners
+
+
+def owners_of(kafka: KafkaHouse) -> Owners:
+    return Owners(GroupLook(kafka.cluster.bootstrap, f"{kafka.prefix}.detect-main", f"{kafka.prefix}.frames"))

@@ -12,13 +12,13 @@ import pytest
 
 import framehop
 from framehop import _core
-from framehop.config import DetectOptions
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.config.detect_options import DetectOptions
+from framehop.pipeline.streams.stream_status import StreamStatus
 from tests.cameras import RtspServer, silent, tcp_server
 from tests.clips import BITS, write_film
+from tests.system.audited import audit
 from tests.system.harness import House
-from tests.system.test_faults import audit
-from tests.system.test_video import number_of, plain
+from tests.system.numbered_films import number_of, plain
 from tests.tiny_model import write_columns_model
 from tests.waiting import until
 

@@ -20,7 +20,7 @@ import framehop
 from framehop._core import read_jpeg_header
 from framehop.errors import LogError
 from tests.system.harness import House
-from tests.system.test_ui import client_of
+from tests.system.ui import client_of
 from tests.waiting import until
 
 FRAMES = {"astronaut": 100, "bikes": 250, "chelsea": 100, "motorcycle": 100}

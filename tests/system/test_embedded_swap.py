@@ -10,7 +10,7 @@ from pathlib import Path
 
 import framehop
 from tests.system.harness import House
-from tests.system.test_model_swap import models_of
+from tests.system.swapped_models import models_of
 from tests.tiny_model import field
 from tests.waiting import until
 

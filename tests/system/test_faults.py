@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import framehop
+from tests.system.audited import audit
 from tests.system.harness import House, check_ledger, pictures_of
 from tests.waiting import until
 
@@ -23,13 +24,6 @@ def expected() -> dict[str, list[int]]:
     crcs = pictures_of(SOURCES[0])
     assert len(crcs) == COUNT
     return {f"cam-{i}": crcs for i in range(4)}
-
-
-def audit(house: House) -> dict[str, object]:
-    done = house.framehop("audit", "--log", house.log, "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    report: dict[str, object] = json.loads(done.stdout)
-    return report
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,11 @@ import framehop
 from framehop.protocols import EventReader, FrameLog
 from framehop.types import Partition
 from tests.broker import Cluster
+from tests.system.counted_cameras import DELIVERIES, cameras, pictures
 from tests.system.handovers import HandOvers
 from tests.system.harness import House, check_ledger
 from tests.system.kafka_house import WINDOW, KafkaHouse, ended_well
-from tests.system.owners import Owners
-from tests.system.test_kafka_faults import DELIVERIES, cameras, pictures
-from tests.system.test_kafka_handovers import BOUND_S, owners_of
+from tests.system.owners import BOUND_S, Owners, owners_of
 from tests.tiny_model import write_model
 from tests.waiting import until
 

@@ -23,10 +23,10 @@ import framehop
 from framehop import _core
 from framehop._core import HopClient, SlotRef
 from framehop.errors import ProcessError
-from framehop.pipeline.control_plane import PublishedPipeline, ask_status
+from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_status
 from framehop.pipeline.stream import PushedStream
 from tests.core.hop_peers import Ref
-from tests.core.test_ring_faults import ATTACH, DETECTOR, MAGIC, VERSION, knock
+from tests.ring_knocks import ATTACH, DETECTOR, MAGIC, VERSION, knock
 from tests.system.asked import running
 from tests.system.harness import House, check_ledger, pictures_of
 from tests.tiny_model import write_corner_model, write_model

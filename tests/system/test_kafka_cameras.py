@@ -17,14 +17,14 @@ import yaml
 from framehop import _core
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.ops.audit import audit
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from tests.broker import Cluster
 from tests.cameras import RtspServer, tcp_server, through
 from tests.clips import BITS, write_changing, write_film
 from tests.system.asked import Asked, running
 from tests.system.harness import House
 from tests.system.kafka_house import WINDOW, KafkaHouse
-from tests.system.test_video import number_of
+from tests.system.numbered_films import number_of
 from tests.tiny_model import write_columns_model
 from tests.waiting import until
 

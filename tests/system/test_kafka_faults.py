@@ -15,22 +15,10 @@ import framehop
 from framehop.sources import parse_source
 from framehop.types import Frame
 from tests.broker import Cluster
-from tests.system.harness import House, pictures_of
+from tests.system.counted_cameras import COUNT, DELIVERIES, cameras, pictures
+from tests.system.harness import House
 from tests.system.kafka_house import WINDOW, KafkaHouse, deaths, ended_well
 from tests.waiting import until
-
-COUNT = 100
-DELIVERIES = ["at-least-once", "exactly-once"]
-
-
-def cameras(count: int = COUNT, streams: int = 4) -> list[str]:
-    return [f"cam-{i}=testsrc:?size=320x240&count={count}" for i in range(streams)]
-
-
-def pictures(count: int = COUNT, streams: int = 4) -> dict[str, list[int]]:
-    crcs = pictures_of(cameras(count)[0])
-    assert len(crcs) == count
-    return {f"cam-{i}": crcs for i in range(streams)}
 
 
 @pytest.mark.parametrize(

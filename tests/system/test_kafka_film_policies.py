@@ -8,10 +8,10 @@ from framehop import _core
 from framehop.ops.audit import audit
 from tests.broker import Cluster
 from tests.clips import BITS, write_film
+from tests.system.film_policies import OF_A_FILM, check_film, words_for
 from tests.system.harness import House
 from tests.system.kafka_house import WINDOW, KafkaHouse, deaths
-from tests.system.test_policies import OF_A_FILM, check_film, words_for
-from tests.system.test_video import first_of_each
+from tests.system.numbered_films import first_of_each
 from tests.tiny_model import write_columns_model
 
 if not _core.VIDEO:

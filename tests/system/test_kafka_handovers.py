@@ -9,20 +9,11 @@ from typing import Any
 import pytest
 
 from tests.broker import Cluster
+from tests.system.counted_cameras import DELIVERIES, cameras, pictures
 from tests.system.harness import House
-from tests.system.kafka_house import SESSION_S, WINDOW, KafkaHouse, ended_well
-from tests.system.owners import GroupLook, Owners
-from tests.system.test_kafka_faults import DELIVERIES, cameras, pictures
+from tests.system.kafka_house import WINDOW, KafkaHouse, ended_well
+from tests.system.owners import BOUND_S, owners_of
 from tests.waiting import until
-
-ORPHANED_S = 5.0
-# Two processes start meanwhile and a watcher asks every 0.2 s, on a machine that may be busy with other tests.
-SLACK_S = 10.0
-BOUND_S = SESSION_S + ORPHANED_S + SLACK_S
-
-
-def owners_of(kafka: KafkaHouse) -> Owners:
-    return Owners(GroupLook(kafka.cluster.bootstrap, f"{kafka.prefix}.detect-main", f"{kafka.prefix}.frames"))
 
 
 def end(*processes: subprocess.Popen[bytes]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.ring import plan_ring
 from tests.system.harness import House, check_ledger, pictures_of
 

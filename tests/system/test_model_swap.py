@@ -20,11 +20,11 @@ import framehop
 from framehop.pipeline.worker.skipping import place_in_sample
 from framehop.types import Event
 from tests.system.harness import House
+from tests.system.swapped_models import LABELS, models_of
 from tests.tiny_model import ssd_network, write_model
 from tests.waiting import until
 
 STREAMS = ("gate", "yard", "hall")
-LABELS = {"red": {5: "red", 6: "green"}, "rouge": {15: "rouge", 16: "vert"}}
 
 
 @dataclass
@@ -67,17 +67,6 @@ class Swapping:
 
 def _names(events: list[Event]) -> set[str]:
     return {event.model.name for event in events if event.model is not None}
-
-
-def models_of(house: House) -> dict[str, Path]:
-    paths = {}
-    for name, labels in LABELS.items():
-        folder = house.path / name
-        folder.mkdir()
-        paths[name] = folder
-        head = {"name": "ssd", "scores": "scores", "boxes": "boxes", "first_label_id": min(labels)}
-        write_model(folder, None, name=name, labels=labels, head=head)
-    return paths
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,14 @@ import framehop
 from framehop import _core
 from framehop.testing.synthetic import jpeg
 from tests.clips import BITS, write_film
+from tests.system.audited import audit
+from tests.system.film_policies import check_film, words_for
 from tests.system.harness import House
-from tests.system.test_faults import audit
-from tests.system.test_video import number_of, order_on_screen, plain
+from tests.system.numbered_films import plain
 from tests.tiny_model import write_columns_model, write_model
 from tests.waiting import until
 
 CAMERA = "testsrc:?size=160x120&rate="
-OF_A_FILM = {  # by stream: its policy, and the reason of what is not looked at
-    "keys": ("key-frames-only", "not-a-key-frame"),
-    "fourth": ("every_n=4", "every-n"),
-    "five": ("fps=5", "over-fps"),
-}
 
 
 def events(house: House) -> list[dict[str, Any]]:
@@ -45,27 +40,6 @@ def assert_closed(house: House) -> None:
 
 def by_reason(house: House) -> Counter[str]:
     return Counter(event["reason"] or event["outcome"] for event in events(house))
-
-
-def words_for(film: Path) -> tuple[list[str], list[str]]:
-    """Return the sources and the options for a film that is read under each of OF_A_FILM."""
-    policies = [word for stream, (rule, _) in OF_A_FILM.items() for word in ("--policy", f"{stream}={rule}")]
-    return [f"{stream}={film}" for stream in OF_A_FILM], policies
-
-
-def check_film(found: Sequence[dict[str, Any]], film: Path) -> None:
-    """Every picture that was looked at is its own, and the policies chose which. `found`: the first event of each frame of 75."""
-    numbers = order_on_screen(film)
-    looked_at: dict[str, dict[int, int]] = {stream: {} for stream in OF_A_FILM}
-    for event in found:
-        if event["outcome"] == "detected":
-            looked_at[event["stream"]][event["seq"]] = number_of(event)
-    for stream, (_, reason) in OF_A_FILM.items():
-        assert {event["reason"] for event in found if event["stream"] == stream} == {"", reason}
-        assert looked_at[stream] == {seq: numbers[seq] for seq in looked_at[stream]}
-    assert sorted(looked_at["keys"].values()) == [0, 25, 50]
-    assert sorted(looked_at["fourth"]) == list(range(0, 75, 4))
-    assert 14 <= len(looked_at["five"]) <= 16, "five a second of the film, however fast it is read"
 
 
 def test_a_fast_camera_takes_no_turns_of_slow_ones(house: House) -> None:

@@ -12,7 +12,8 @@ import pytest
 import framehop
 from framehop import _core
 from framehop.errors import ProcessError
-from framehop.pipeline.control_plane import SwapLook, ask_status, ask_swap
+from framehop.pipeline.control_plane.asking import ask_status, ask_swap
+from framehop.pipeline.control_plane.requests import SwapLook
 from tests.cameras import RtspServer
 from tests.clips import write_film
 from tests.system.asked import running, running_with_frames

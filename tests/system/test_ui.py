@@ -8,71 +8,20 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
-import psutil
 import pytest
 
-from framehop._core import decode_jpeg
 from framehop.cli.page import page_options
 from framehop.errors import ConfigError
 from tests.pages import Filled, until_indexed
 from tests.system.harness import House
+from tests.system.ui import client_of, seq_in, ui
 from tests.tiny_model import write_model
 from tests.waiting import until
 
 SOURCE = "testsrc:?size=320x240&rate=10"
-BITS = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A page that runs, and a client of it."""
-
-    process: subprocess.Popen[bytes]
-    said: dict[str, str]
-    client: httpx.Client
-
-    def got(self, path: str) -> Any:
-        return self.client.get(path).raise_for_status().json()
-
-    def memory(self) -> int:
-        return int(psutil.Process(self.process.pid).memory_info().rss)
-
-
-@contextmanager
-def ui(house: House, *words: str | Path) -> Iterator[Page]:
-    """`framehop ui` on any free port, until Ctrl-C."""
-    house.env["XDG_CACHE_HOME"] = str(house.path / "cache")
-    where = () if "--log" in words else ("--log", house.log)
-    process = house.start("ui", *where, "--port", "0", "--json", *words)
-    assert process.stdout is not None
-    said = json.loads(process.stdout.readline())
-    with client_of(said["url"]) as client:
-        yield Page(process=process, said=said, client=client)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr.decode()
-    assert b"Traceback" not in stderr, stderr.decode()
-
-
-def client_of(url: str) -> httpx.Client:
-    """Return a client of a page on this host, which may be served on every address."""
-    return httpx.Client(base_url=f"http://127.0.0.1:{httpx.URL(url).port}", timeout=60, trust_env=False)
-
-
-def seq_in(jpeg: bytes) -> int:
-    """Return the number that testsrc has drawn along the top edge of a picture."""
-    pixels = decode_jpeg(jpeg)
-    field = pixels.shape[1] // BITS
-    bits = pixels[2, field // 2 : field * BITS : field, 1] > 127
-    return int("".join(str(int(bit)) for bit in bits), 2)
 
 
 def test_a_run_is_seen_and_ends_its_page(house: House) -> None:

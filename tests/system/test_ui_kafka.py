@@ -9,7 +9,7 @@ import pytest
 from tests.broker import Cluster
 from tests.system.harness import House
 from tests.system.kafka_house import KafkaHouse
-from tests.system.test_ui import seq_in, ui
+from tests.system.ui import seq_in, ui
 from tests.tcp_proxy import TcpProxy
 from tests.waiting import until
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from framehop._core import decode_jpeg
-from framehop.ring import find_rings
 from tests.clips import BITS, SIZE, number_in, write_film
 from tests.system.harness import House
-from tests.system.test_ui import Page, ui
+from tests.system.ui import Page, taps, ui
 from tests.tiny_model import write_columns_model
 from tests.waiting import until
 
@@ -66,9 +65,3 @@ def test_films_come_from_the_ring_while_there_is_one(house: House) -> None:
         until(lambda: look.sees() and taps(house) == 1, "pictures, and the page's tap at the next pipeline", 120)
         until(lambda: taps(house) == 0, "the end of the tap, as nobody looks any more")
         end(run)
-
-
-def taps(house: House) -> int:
-    """Return how many taps the rings have."""
-    ours = [found.look for found in find_rings([house.runtime]) if found.path.startswith(str(house.runtime))]
-    return sum(holder.role == "tap" for look in ours if look is not None for holder in look.holders)

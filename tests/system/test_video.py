@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 import framehop
@@ -21,12 +20,13 @@ from framehop import _core
 from framehop.partitioning import partition_of
 from framehop.protocols import Picture
 from framehop.sources.passthrough import PassedVideo
-from framehop.types import Event, Frame, FrameKey, StreamState
+from framehop.types import Frame, FrameKey, StreamState
 from tests.broker import Cluster
 from tests.clips import BITS, numbered, write_film
+from tests.system.audited import audit
 from tests.system.harness import House
 from tests.system.kafka_house import WINDOW, KafkaHouse, ended_well
-from tests.system.test_faults import audit
+from tests.system.numbered_films import first_of_each, number_of, order_on_screen, plain
 from tests.tiny_model import write_columns_model
 from tests.waiting import until
 
@@ -37,7 +37,6 @@ LONG = "keyint=250:min-keyint=250:scenecut=0"  # 10 s
 FPS = 50
 ROUND_S = 6  # a kill, its restart, and progress after it
 SOAK_S = 12  # seconds of each film for one kill, 1,500 frames in all: more than are answered between two
-Numbers = dict[int, int]
 
 
 def neighbours(partitions: int, count: int, partition: int = 0) -> list[str]:
@@ -50,31 +49,6 @@ def rounds_of(request: pytest.FixtureRequest, few: int) -> int:
     """Return how often to kill: as the command says, else `few` times."""
     rounds: int | None = request.config.getoption("--rounds")
     return rounds or few
-
-
-def order_on_screen(path: Path) -> Numbers:
-    """Return by seq which picture of the film a unit is."""
-    times = [picture.media_us for picture in PassedVideo(path, stream="s").pictures()]
-    order = sorted(range(len(times)), key=times.__getitem__)
-    return {seq: number % (1 << BITS) for number, seq in enumerate(order)}
-
-
-def number_of(event: dict[str, Any]) -> int:
-    """Return the number that an event has found in its picture."""
-    width = event["width"] / BITS
-    return sum(1 << int((found["box"][0] + found["box"][2]) / 2 / width) for found in event["objects"])
-
-
-def plain(event: Event) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(msgspec.json.encode(event))
-    return loaded
-
-
-def first_of_each(events: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for event in events:
-        found.setdefault(event["event_id"], event)
-    return found
 
 
 class Stage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framehop import budgets
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.log import KafkaOptions
 from framehop.log.kafka.coverage import ORPHANED_S
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from framehop.pipeline import control_plane
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane import asking
+from framehop.pipeline.control_plane.control_socket import ControlSocket
+from framehop.pipeline.control_plane.requests import (
     PUBLICATION,
     SOCKET,
     Answer,
@@ -23,7 +24,6 @@ from framehop.pipeline.control_plane import (
     SwapRequest,
     encode,
 )
-from framehop.pipeline.supervisor.control_socket import ControlSocket
 from framehop.pipeline.supervisor.model_swaps import SwapReport
 from framehop.pipeline.supervisor.status import Counters
 from framehop.types import ModelInfo
@@ -63,7 +63,7 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    monkeypatch.setattr(control_plane, "runtime_parents", lambda: [tmp_path])
+    monkeypatch.setattr(asking, "runtime_parents", lambda: [tmp_path])
     with ExitStack() as opened:
         yield Host(tmp_path, opened)
 

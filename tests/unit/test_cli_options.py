@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from framehop.cli.options import detect_options
-from framehop.config import DetectOptions
+from framehop.cli.option_values import detect_options
+from framehop.config.detect_options import DetectOptions
 from framehop.errors import ConfigError
 from framehop.regions import Regions
 from tests.commands import framehop

@@ -12,26 +12,25 @@ from typing import cast
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline.control import Beat, SourceHealth, SourceNews, SourceOrder
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_status, ask_streams
+from framehop.pipeline.control_plane.control_socket import ControlSocket
+from framehop.pipeline.control_plane.requests import (
     PUBLICATION,
     SOCKET,
     AddStreams,
     PipelineReport,
     Publication,
-    PublishedPipeline,
     Refusal,
-    ask_status,
-    ask_streams,
     encode,
     parse_request,
 )
 from framehop.pipeline.ingest.ingest import Ingest
 from framehop.pipeline.ingest.reporter import published
-from framehop.pipeline.supervisor.control_socket import ControlSocket
-from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.messages import Beat
+from framehop.pipeline.source_messages import SourceHealth, SourceNews, SourceOrder
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import Backlog
 from framehop.sources import SourceSpec
 from framehop.types import PartitionLag
@@ -56,7 +55,7 @@ IDLE = Status(
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Yield the only directory where pipelines are looked for. Its name is short, since a socket's path has to be."""
     with tempfile.TemporaryDirectory(prefix="fh-") as directory:
-        monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", lambda: [Path(directory)])
+        monkeypatch.setattr("framehop.pipeline.control_plane.asking.runtime_parents", lambda: [Path(directory)])
         yield Path(directory)
 
 

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from framehop.cli.stream_table import stream_table
 from framehop.errors import InvalidArgumentError
-from framehop.pipeline import control_plane
-from framehop.pipeline.control import SourceHealth
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane import asking
+from framehop.pipeline.control_plane.control_socket import publish
+from framehop.pipeline.control_plane.requests import (
     AddStreams,
     Answer,
     ChangeStreams,
@@ -24,8 +24,8 @@ from framehop.pipeline.control_plane import (
     StreamsReport,
     StreamsRequest,
 )
-from framehop.pipeline.supervisor.control_socket import publish
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.source_messages import SourceHealth
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.sources import SourceSpec
 from tests.commands import framehop
 
@@ -85,7 +85,7 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    monkeypatch.setattr(control_plane, "runtime_parents", lambda: [tmp_path])
+    monkeypatch.setattr(asking, "runtime_parents", lambda: [tmp_path])
     with ExitStack() as opened:
         yield Host(tmp_path, opened)
 

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framehop.config import DetectOptions, FileConfig, engine_cache, load_config
+from framehop.config.detect_options import DetectOptions, engine_cache
+from framehop.config.file import FileConfig, load_config
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, KafkaSecurity, LogAt, LogOptions
 from framehop.regions import Regions

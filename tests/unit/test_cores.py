@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from framehop._core import HopServer
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.errors import ConfigError
 from framehop.pipeline.detector.cores import credits_of, lane_count, side_by_side, warn_of_lanes
 

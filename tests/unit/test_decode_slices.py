@@ -11,8 +11,8 @@ import pytest
 from framehop import _core
 from framehop.content import VideoCodec
 from framehop.sources.passthrough import PassedVideo
+from tests.encoded_films import KEYS, Kind, Pixels, write
 from tests.fields import field_of
-from tests.unit.test_decode_reference import KEYS, Kind, Pixels, write
 
 if not _core.VIDEO:
     pytest.skip("this build has no video decoder", allow_module_level=True)

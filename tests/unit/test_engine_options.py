@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framehop.config import DetectOptions, engine_options
+from framehop.config.detect_options import DetectOptions, engine_options
 from framehop.errors import ConfigError
 from framehop.inference.engine_options import EngineOptions
 from framehop.inference.providers import SessionOptions

@@ -67,7 +67,7 @@ def test_the_front_door_refuses_other_names() -> None:
 @pytest.mark.parametrize(
     ("word", "what", "allowed"),
     [
-        ("env", r"\bos\.(environ|getenv|putenv)|import environ", {"config.py"}),
+        ("env", r"\bos\.(environ|getenv|putenv)|import environ", {"config/environment.py"}),
         ("pickle|shared_memory|pyobj", r"\bmultiprocessing\.shared_memory|\bpickle\b|recv_pyobj", set[str]()),
         (r"install|framehop\[", r"pip install ['.]|framehop\[", {"installing.py"}),
     ],
@@ -218,7 +218,18 @@ def test_the_map_fits_a_screen() -> None:
     assert len(the_map().splitlines()) <= 60
 
 
-# ---------------------------------------------------------------- scripts and documents
+# ---------------------------------------------------------------- tests, scripts and documents
+
+
+def test_no_file_of_tests_takes_anything_from_another() -> None:
+    """What several need is in a module of its own, where one looks for it, and a test can be changed without a look at others."""
+    found = {
+        str(file.relative_to(ROOT)): names
+        for folder in ("tests", "scripts", "benchmarks")
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        if (names := re.findall(r"^ *(?:from|import) (tests\.(?:\w+\.)*test_\w+)", file.read_text(), re.MULTILINE))
+    }
+    assert found == {}
 
 
 def test_apt_packages_are_named_once_each() -> None:

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from framehop.account import IngestAccount, LeftOut
 from framehop.errors import LogFullError
 from framehop.log import open_log
-from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary, ingest
-from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.streams.roster import Roster
 from framehop.protocols import Backlog, FrameLog, Picture
 from framehop.sources import SourceOptions, SourceSpec
 from framehop.sources.left_out import NAMES, OTHER, REASONS, Tally

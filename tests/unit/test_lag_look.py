@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framehop.errors import LogUnavailableError
-from framehop.pipeline.supervisor.reporter import LagLook
+from framehop.pipeline.supervisor.lag_look import LagLook
 from framehop.types import PartitionLag
 
 PATIENCE_S = 60.0

@@ -19,8 +19,9 @@ from framehop.inference.engine import Engine, EngineOptions
 from framehop.inference.recognise import as_yaml
 from framehop.inference.spec import ResizeOverrides
 from framehop.types import Detections, ResizeMode
-from tests.core.test_engine_golden import overlap, photograph
 from tests.layouts import LAYOUTS
+from tests.photographs import photograph
+from tests.reference_boxes import overlap
 
 Picture = NDArray[np.uint8]
 CONF = 0.45

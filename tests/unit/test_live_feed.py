@@ -16,15 +16,15 @@ from framehop.account import LeftOut
 from framehop.errors import LogBusyError, LogError, LogFullError, LogUnavailableError, SourceAwayError, SourceError
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.spooled_log import SpooledLog
-from framehop.pipeline import control_plane
-from framehop.pipeline.control import MAX_LAST_ERROR, SourceOrder
+from framehop.pipeline.control_plane import asking
 from framehop.pipeline.ingest.health import Vitals
 from framehop.pipeline.ingest.ingest import Ingest, ingest
 from framehop.pipeline.ingest.live_feed import LiveFeed, feed_of
 from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.ingest.retrying import PATIENT_S, STEADY_S, Retrying
-from framehop.pipeline.supervisor.roster import Roster
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.source_messages import MAX_LAST_ERROR, SourceOrder
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.streams import Streams
 from framehop.protocols import FrameLog, Picture, Source, SourceFacts
 from framehop.sources.live.losses import Losses
 from framehop.testing.clock import ManualClock, ManualEvent
@@ -179,7 +179,7 @@ def test_an_ingest_by_itself_tells_those_who_ask_what_is_in_its_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(control_plane, "runtime_parents", lambda: [tmp_path])  # others of this user may run elsewhere
+    monkeypatch.setattr(asking, "runtime_parents", lambda: [tmp_path])  # others of this user may run elsewhere
     monkeypatch.setattr("framehop.pipeline.ingest.retrying.FIRST_S", 0.01)
     stop, roster = threading.Event(), Roster()
     with MemoryLog() as log:
@@ -190,8 +190,8 @@ def test_an_ingest_by_itself_tells_those_who_ask_what_is_in_its_spool(
             work = Ingest(spooled, roster, at_hand={"cam": Script(([3], AWAY), on_end=stop.set)}, stop=stop)
             with published(work, Streams(roster), log=log.url, stopping=stop.is_set):
                 work.run()
-                [there] = control_plane.published()
-                assert control_plane.ask_status(there).counters.spooled.frames == 3
+                [there] = asking.published()
+                assert asking.ask_status(there).counters.spooled.frames == 3
 
 
 def test_a_frame_that_is_never_acknowledged_does_not_hold_up_the_next_epoch_for_ever(

@@ -15,7 +15,8 @@ HEAVY = {
 
 # By module: what of it may be there once it is imported. A log's client comes as the log is opened.
 PROCESSES = {
-    "framehop.config": set[str](),
+    "framehop.config.detect_options": set[str](),
+    "framehop.config.file": set[str](),
     "framehop.pipeline.child": set[str](),
     "framehop.pipeline.ingest.process": set[str](),
     "framehop.pipeline.worker.worker": {"zmq"},  # which takes events to taps

@@ -8,7 +8,8 @@ import msgspec
 
 from framehop.cli.demo_report import DemoTally
 from framehop.cli.object_counts import object_count_lines
-from framehop.pipeline.control import MAX_PACKET, Beat
+from framehop.pipeline.channel import MAX_PACKET
+from framehop.pipeline.messages import Beat
 from framehop.pipeline.object_counts import MAX_STREAMS, OTHERS, ByStream, ObjectCount, add, summed
 from framehop.pipeline.supervisor.status import Counters
 from framehop.pipeline.worker.commit_rule import Batch

@@ -3,34 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 
 import pytest
 
 from framehop.inference.page_locks import PageLocks, loaded_cuda_runtime
-
-
-@dataclass
-class Notes:
-    """A CUDA runtime whose every registration ends in `error`."""
-
-    error: int = 0
-    calls: list[tuple[object, ...]] = field(default_factory=list)
-
-    def cudaSetDevice(self, device: int) -> int:
-        self.calls.append(("device", device))
-        return 0
-
-    def cudaHostRegister(self, address: int, size: int, flags: int) -> int:
-        self.calls.append(("lock", address, size, flags))
-        return self.error
-
-    def cudaHostUnregister(self, address: int) -> int:
-        self.calls.append(("unlock", address))
-        return self.error
-
-    def cudaGetErrorString(self, error: int) -> bytes:
-        return f"error {error}".encode()
+from tests.fake_cuda import Notes
 
 
 def test_memory_is_locked_on_its_device_and_unlocked_once() -> None:

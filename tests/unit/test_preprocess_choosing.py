@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.errors import InvalidArgumentError, MissingExtraError
 from framehop.inference.device import Device
 from framehop.inference.engine import Engine, EngineOptions, load_model
@@ -128,7 +128,7 @@ def test_tensors_lie_on_a_gpu_only_for_nvidias_providers(provider: str, expected
 
 def test_importing_what_chooses_imports_neither_dali_nor_a_runtime() -> None:
     program = (
-        "import sys, framehop.inference, framehop.inference.preprocess, framehop.config;"
+        "import sys, framehop.inference, framehop.inference.preprocess, framehop.config.detect_options;"
         "sys.exit(bool({'nvidia', 'onnxruntime'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -10,28 +10,19 @@ import pytest
 
 from framehop import _core
 from framehop.budgets import ENGINE_S, START_S
-from framehop.config import FAIL_POINTS, DetectOptions
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import FAIL_POINTS
 from framehop.errors import ConfigError, ProcessError
 from framehop.inference import Provider
 from framehop.log import LogAt
-from framehop.pipeline.control import (
-    Begin,
-    Channel,
-    DetectorAt,
-    DetectorSettings,
-    Message,
-    News,
-    SourceNews,
-    SourceOrder,
-    SourceTraits,
-    Stumbled,
-    Swapped,
-    WorkerSettings,
-)
+from framehop.pipeline.channel import Channel
 from framehop.pipeline.facts import ModelFacts, write_facts
+from framehop.pipeline.messages import DetectorAt, Message, Stumbled, Swapped
+from framehop.pipeline.settings import Begin, DetectorSettings, WorkerSettings
+from framehop.pipeline.source_messages import News, SourceNews, SourceOrder, SourceTraits
+from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
-from framehop.pipeline.supervisor.roster import Roster
 from framehop.policies import Policy
 from framehop.regions import Regions
 from framehop.types import FrameKey, ModelInfo, Need
@@ -154,9 +145,9 @@ def test_only_an_ingest_that_ended_is_told_again_of_what_it_has_not_begun(tmp_pa
     roster, ingest = ingest_of("gate")
     for role in (worker, detector):
         role.ended(role.processes[0])
-    assert not roster.wants_ingest
+    assert not roster.untold.wants_ingest
     ingest.ended(ingest.wanted())
-    assert roster.wants_ingest
+    assert roster.untold.wants_ingest
 
 
 def test_a_detector_that_is_dead_when_the_drain_begins_leaves_no_frames() -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.pipeline.control import (
+from framehop.pipeline.source_messages import (
     AddSource,
     Phase,
     RemoveSource,
@@ -17,7 +17,9 @@ from framehop.pipeline.control import (
     SourceOrder,
     SourceTraits,
 )
-from framehop.pipeline.supervisor.roster import Change, Roster, StreamStatus
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.stream_status import StreamStatus
+from framehop.pipeline.streams.untold import Change
 from framehop.policies import Policy
 from framehop.sources.expand import MAX_SOURCES
 
@@ -38,7 +40,7 @@ def told(roster: Roster) -> list[Change]:
         changes.append(change)
         return True
 
-    roster.tell(take)
+    roster.untold.tell(take)
     return changes
 
 
@@ -48,18 +50,18 @@ def phase(roster: Roster, stream: str) -> str:
 
 def test_ingest_is_told_of_each_change_once_and_woken_for_it() -> None:
     roster = Roster()
-    assert not select.select([roster], [], [], 0)[0]
+    assert not select.select([roster.untold], [], [], 0)[0]
     roster.add(order("a"), order("b"))
-    assert select.select([roster], [], [], 0)[0]
+    assert select.select([roster.untold], [], [], 0)[0]
     assert told(roster) == [AddSource(order("a")), AddSource(order("b"))]
-    assert not select.select([roster], [], [], 0)[0]
+    assert not select.select([roster.untold], [], [], 0)[0]
     assert told(roster) == []
 
 
 def test_what_is_not_taken_comes_again_in_order() -> None:
     roster = Roster()
     roster.add(order("a"))
-    roster.tell(lambda _change: False)
+    roster.untold.tell(lambda _change: False)
     roster.remove("a")
     assert told(roster) == [AddSource(order("a")), RemoveSource(order("a"))]
 
@@ -82,16 +84,16 @@ def test_there_is_a_bound() -> None:
 def test_a_paused_source_is_not_read_but_keeps_its_order() -> None:
     roster = Roster()
     roster.add(order("a"), order("b"))
-    roster.begin()
+    roster.untold.begin()
     assert roster.pause("a")
     assert roster.pause("a"), "pausing twice is harmless"
     assert told(roster) == [RemoveSource(order("a"))]
-    assert roster.begin() == [order("b")], "a successor does not read it either"
+    assert roster.untold.begin() == [order("b")], "a successor does not read it either"
     assert phase(roster, "a") == "paused"
     assert roster.resume("a")
     assert roster.resume("a"), "so is resuming twice"
     assert told(roster) == [AddSource(order("a"))]
-    assert roster.begin() == [order("a"), order("b")]
+    assert roster.untold.begin() == [order("a"), order("b")]
 
 
 def test_a_paused_source_shows_what_became_of_its_last_frames() -> None:
@@ -111,7 +113,7 @@ def test_a_paused_source_shows_what_became_of_its_last_frames() -> None:
 def test_a_source_that_has_failed_is_tried_again_when_paused_and_resumed() -> None:
     roster = Roster()
     roster.add(order("a"))
-    roster.begin()
+    roster.untold.begin()
     roster.note(news("a", "failed", error="gone"))
     roster.pause("a")
     roster.note(news("a", "failed", error="gone"))
@@ -157,7 +159,7 @@ def test_it_stays_open_while_the_pipeline_has_to_go_on(why: str) -> None:
     roster = Roster()
     roster.add(order("a"), endless=["a"] if why == "endless" else [])
     if why != "untold":
-        roster.begin()
+        roster.untold.begin()
     if why == "paused":
         roster.pause("a")
     assert not roster.try_close()
@@ -170,18 +172,27 @@ def test_it_stays_open_while_the_pipeline_has_to_go_on(why: str) -> None:
 def test_a_source_without_end_keeps_the_pipeline_going_unless_it_fails(fate: str, stays: bool) -> None:
     roster = Roster()
     roster.add(order("a"), order("film"), endless=["a"])
-    roster.begin()
+    roster.untold.begin()
     roster.note(news("film", "ended"))
     match fate:
         case "removed" | "replaced":
             roster.remove("a")
             if fate == "replaced":
                 roster.add(order("a", since_us=2))
-                roster.begin()
+                roster.untold.begin()
         case "ended" | "retrying" | "failed":
             roster.note(news("a", fate))
     assert roster.stays == stays
     assert roster.try_close() == (not stays)
+
+
+def test_a_stream_without_end_may_have_been_removed_before_it_is_named() -> None:
+    """A file is read anew while a command removes one of its streams."""
+    roster = Roster()
+    roster.add(order("a"), endless=["a", "removed"])
+    roster.untold.begin()
+    roster.note(news("a", "failed"))
+    assert not roster.stays
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -191,7 +202,7 @@ def test_once_it_is_closed_nothing_is_lost_without_a_word(asked: bool) -> None:
     if asked:
         roster.close()
     else:
-        roster.begin()
+        roster.untold.begin()
         assert roster.try_close()
     with pytest.raises(ClosedError, match="is ending"):
         roster.add(order("b"))
@@ -203,13 +214,13 @@ def test_once_it_is_closed_nothing_is_lost_without_a_word(asked: bool) -> None:
 def test_a_source_that_an_ending_process_was_told_of_is_told_again() -> None:
     roster = Roster()
     roster.add(order("a"))
-    roster.begin()
+    roster.untold.begin()
     roster.note(news("a", "ended"))
     roster.add(order("b"))
     assert told(roster) == [AddSource(order("b"))], "which the process no longer hears"
-    wanted = [roster.wants_ingest]
-    roster.tell_again()
-    assert [*wanted, roster.wants_ingest] == [False, True]
+    wanted = [roster.untold.wants_ingest]
+    roster.untold.tell_again()
+    assert [*wanted, roster.untold.wants_ingest] == [False, True]
     assert told(roster) == [AddSource(order("b"))]
 
 
@@ -217,10 +228,10 @@ def test_a_policy_goes_with_its_source_and_ingest_is_not_told_of_it() -> None:
     roster = Roster()
     latest, slow = Policy.parse("latest"), Policy.parse("fps=2")
     roster.add(order("a"), order("b"), policies={"a": latest})
-    roster.begin()
+    roster.untold.begin()
     assert roster.traits() == [SourceTraits("a", policy=latest), SourceTraits("b")]
     assert roster.judge("b", slow)
-    assert select.select([roster], [], [], 0)[0], "the supervisor is woken, as workers have to be told"
+    assert select.select([roster.untold], [], [], 0)[0], "the supervisor is woken, as workers have to be told"
     assert told(roster) == []
     roster.remove("a")
     assert not roster.judge("a", slow)

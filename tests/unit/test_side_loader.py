@@ -9,8 +9,8 @@ from queue import SimpleQueue
 import pytest
 
 from framehop.errors import ModelError
-from framehop.pipeline.control import Swap, SwapFailed, SwapLoaded
 from framehop.pipeline.detector.side_loader import LONGEST_REASON, SideLoader
+from framehop.pipeline.messages import Swap, SwapFailed, SwapLoaded
 from framehop.testing.fake_model import FakeModel
 from tests.waiting import until
 

@@ -17,18 +17,17 @@ from framehop.errors import PictureError
 from framehop.protocols import FrameLog
 from framehop.sinks.film import Film, film_picture
 from framehop.sinks.picture import annotated_picture
-from framehop.sources.passthrough import PassedVideo
 from framehop.testing.memory_log import MemoryLog
-from framehop.types import Frame, FrameKey, FrameMeta, FramePointer, FrameRecord
+from framehop.types import FrameKey, FramePointer, FrameRecord
 from tests.clips import number_in, write_film
 from tests.films import CLOSED, OPEN
-from tests.logs import TIMEOUT_S
 
 if not _core.VIDEO:
     pytest.skip("this build has no video decoder", allow_module_level=True)
 
 from framehop.sinks.annotate import annotate
 from framehop.sinks.wall import still
+from tests.logged_films import ingest, numbers_of
 
 COUNT = 34
 
@@ -49,29 +48,6 @@ class Counting:
 def log() -> Iterator[MemoryLog]:
     with MemoryLog(partitions=1) as log:
         yield log
-
-
-def ingest(log: MemoryLog, path: Path, stream: str = "cam") -> None:
-    """Put a film into the log as it is."""
-    with log.writer() as writer:
-        state = writer.open_stream(stream, source=f"test:{path}", finite=False)
-        for seq, unit in enumerate(PassedVideo(path, stream=stream).pictures()):
-            frame = Frame(
-                key=FrameKey(stream, state.epoch, seq),
-                payload=unit.payload,
-                captured_us=state.epoch + unit.media_us,
-                received_us=state.epoch + unit.media_us,
-                content_type=unit.content_type,
-                keyframe=unit.keyframe,
-                width=unit.width,
-                height=unit.height,
-            )
-            assert writer.append(frame)
-        assert writer.flush(TIMEOUT_S)
-
-
-def numbers_of(metas: list[FrameMeta]) -> dict[FrameKey, int]:
-    return {meta.key: number for number, meta in enumerate(sorted(metas, key=lambda meta: meta.captured_us))}
 
 
 def shown(film: Film, key: FrameKey) -> int:

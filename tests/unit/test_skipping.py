@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.errors import ConfigError
 from framehop.pipeline.worker.skipping import Skipping, moment_us, place_in_sample
 from framehop.policies import StreamPolicies, parse_policies

@@ -11,10 +11,10 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from framehop.config import expand_filled
+from framehop.config.filled import expand_filled
 from framehop.errors import ConfigError, SourceAwayError, SourceError
-from framehop.pipeline.control import SourceOrder
-from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.streams.roster import Roster
 from framehop.sources import SourceSpec, expand, open_specs
 from framehop.sources.address import Address, is_address, without_secrets
 

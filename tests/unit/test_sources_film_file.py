@@ -19,7 +19,7 @@ from framehop.sources.film import Codec
 from framehop.sources.film_file import NO_END
 from framehop.sources.units import MOST_SETS, bounded_sets
 from tests.clips import encrypted, write_film
-from tests.unit.test_sources_jpeg_film import SHADES, film_of
+from tests.jpeg_films import SHADES, film_of
 
 WAYS: list[Codec] = ["auto", "jpeg"]  # passed through where this build can, and decoded
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -18,24 +15,7 @@ from framehop.sources.video import VideoSource
 from framehop.testing.synthetic import jpeg
 from tests.cameras import without_tables
 from tests.clips import turned
-
-SIZE = (64, 48)
-SHADES = [jpeg(*SIZE, shade=20 * number) for number in range(8)]
-
-
-def film_of(path: Path, jpegs: Sequence[bytes], *, size: tuple[int, int] = SIZE) -> Path:
-    """Write a film of these JPEGs, 25 a second. `size`: as the container has it."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_mux_stream("mjpeg", rate=25, width=size[0], height=size[1])
-        stream.time_base = Fraction(1, 25)
-        for number, data in enumerate(jpegs):
-            packet = av.Packet(data)
-            packet.stream = stream
-            packet.time_base = Fraction(1, 25)
-            packet.pts = packet.dts = number
-            packet.is_keyframe = True
-            container.mux(packet)
-    return path
+from tests.jpeg_films import SHADES, SIZE, film_of
 
 
 def read(path: Path, *, codec: str = "auto", start: int = 0) -> list[Picture]:

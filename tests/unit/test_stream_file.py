@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from framehop.config import load_config
+from framehop.config.file import load_config
 from framehop.errors import ClosedError, ConfigError
-from framehop.pipeline.control import SourceOrder
-from framehop.pipeline.stream_file import Changes, StreamFile, changes_between
-from framehop.pipeline.supervisor.roster import Roster
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.stream_file import Changes, StreamFile, changes_between
+from framehop.pipeline.streams.streams import Streams
 from framehop.policies import Policy
 
 GATE = "gate: {source: 'testsrc:?size=96x64'}"
@@ -114,7 +114,7 @@ def test_an_endless_stream_of_the_file_is_live(site: Site) -> None:
         "film: {source: a.mp4}",
         "gone: {source: 'pan:no.png'}",
     )
-    assert site.roster.live() == {"gate", "cam"}
+    assert {traits.stream for traits in site.roster.traits() if traits.live} == {"gate", "cam"}
 
 
 def test_another_policy_alone_does_not_interrupt_the_stream(site: Site) -> None:
@@ -181,7 +181,7 @@ def test_a_broken_file_is_refused_whole_and_says_where(site: Site, stream: str, 
 
 
 def test_too_many_streams_are_refused_whole(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framehop.pipeline.supervisor.roster.MAX_SOURCES", 3)
+    monkeypatch.setattr("framehop.pipeline.streams.roster.MAX_SOURCES", 3)
     site.streams.add(["other=testsrc:"])
     site.says(GATE, "hall: {source: 'testsrc:'}")
     said = site.refuses(GATE, "hall: {source: 'testsrc:', rate: 5}", "door: {source: 'testsrc:'}")

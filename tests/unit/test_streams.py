@@ -12,8 +12,8 @@ import pytest
 from framehop.errors import ClosedError, ConfigError, InvalidArgumentError, SourceError
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, SystemClock
-from framehop.pipeline.supervisor.roster import Roster
-from framehop.pipeline.supervisor.streams import MOST_BYTES, Streams
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.streams import MOST_BYTES, Streams
 from framehop.sources import SourceSpec
 from framehop.testing.memory_log import MemoryLog
 from framehop.testing.synthetic import jpeg
@@ -91,7 +91,7 @@ def test_a_detect_takes_no_sources() -> None:
 def test_a_source_without_end_keeps_the_pipeline_going(text: str, ends: bool) -> None:
     roster = Roster()
     Streams(roster).add([f"a={text}"])
-    roster.begin()
+    roster.untold.begin()
     roster.remove("a")
     assert roster.try_close() == ends
 

@@ -10,7 +10,9 @@ import pytest
 
 from framehop.errors import ProcessError
 from framehop.pipeline import child
-from framehop.pipeline.control import AddSource, Beat, Channel, Drain, Message, RemoveSource, SourceOrder
+from framehop.pipeline.channel import Channel
+from framehop.pipeline.messages import Beat, Drain, Message
+from framehop.pipeline.source_messages import AddSource, RemoveSource, SourceOrder
 from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 
 

@@ -17,11 +17,11 @@ from framehop import _core
 from framehop.decode import Decoded
 from framehop.errors import BadMessageError, ClosedError, ProcessError, RefusedError
 from framehop.hop.plain import PlainReceiver
-from framehop.pipeline.control_plane import Answer, Publication, Request, RingsReport, RingsRequest
+from framehop.pipeline.control_plane.control_socket import publish
+from framehop.pipeline.control_plane.requests import Answer, Publication, Request, RingsReport, RingsRequest
 from framehop.pipeline.frame_server import FrameServer
 from framehop.pipeline.notices import Known, Shown, encode_notice, notices_path, parse_notice
 from framehop.pipeline.stop import StopSignal, stop_on_signals
-from framehop.pipeline.supervisor.control_socket import publish
 from framehop.pipeline.tap import LiveFrame, Tap, attach
 from framehop.pipeline.worker.notice_board import AT_ONCE, NoticeBoard
 from tests.frames import record_of
@@ -336,7 +336,7 @@ def test_attach_finds_the_rings(worker: TapWorker, tmp_path: Path, monkeypatch: 
     home = tmp_path / "run"
     directory = home / "framehop-x"
     directory.mkdir(parents=True, mode=0o700)
-    monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", lambda: [home])
+    monkeypatch.setattr("framehop.pipeline.control_plane.asking.runtime_parents", lambda: [home])
     said = Publication(pid=os.getpid(), started_us=1, log="log", lane="main", version="0")
 
     def answer(request: Request) -> Answer:
@@ -350,7 +350,7 @@ def test_attach_finds_the_rings(worker: TapWorker, tmp_path: Path, monkeypatch: 
 
 
 def test_attach_says_what_starts_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", lambda: [tmp_path])
+    monkeypatch.setattr("framehop.pipeline.control_plane.asking.runtime_parents", lambda: [tmp_path])
     with pytest.raises(ProcessError, match="framehop run"):
         attach()
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from framehop.cli.options import detect_options
-from framehop.config import DetectOptions, load_config
+from framehop.cli.option_values import detect_options
+from framehop.config.detect_options import DetectOptions
+from framehop.config.file import load_config
 from framehop.errors import ConfigError
 from framehop.tracked import TrackedStreams, parse_tracks
 

@@ -32,7 +32,7 @@ HOSTILE = '<img src=x onerror="alert(1)">' + "é" * 5000
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("framehop.pipeline.control_plane.runtime_parents", list)
+        patch.setattr("framehop.pipeline.control_plane.asking.runtime_parents", list)
         yield
 
 

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from framehop.pipeline.control import SourceHealth
-from framehop.pipeline.control_plane import PipelineReport, Publication, RingReport
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.control_plane.requests import PipelineReport, Publication, RingReport
+from framehop.pipeline.source_messages import SourceHealth
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.types import ModelInfo
 from framehop.web import desk as desk_module

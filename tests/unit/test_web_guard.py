@@ -29,7 +29,7 @@ MASTER = "correct-horse-battery-staple"
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("framehop.pipeline.control_plane.runtime_parents", list)
+        patch.setattr("framehop.pipeline.control_plane.asking.runtime_parents", list)
         yield
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from framehop.pipeline.control_plane import PipelineReport, Publication
+from framehop.pipeline.control_plane.requests import PipelineReport, Publication
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.types import ModelInfo, PartitionLag
 from framehop.web.desk import Desk

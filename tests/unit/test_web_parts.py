@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from framehop.errors import LogError
-from framehop.pipeline.control import Phase, SourceHealth
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.source_messages import Phase, SourceHealth
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.timing import now_us
 from framehop.types import Outcome
 from framehop.web import figures as figures_module

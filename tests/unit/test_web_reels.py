@@ -15,7 +15,7 @@ from framehop.web import reels as reels_module
 from framehop.web.reels import Reels
 from tests.clips import number_in, write_film
 from tests.films import CLOSED, OPEN
-from tests.unit.test_sinks_films import ingest, numbers_of
+from tests.logged_films import ingest, numbers_of
 
 if not _core.VIDEO:
     pytest.skip("this build has no video decoder", allow_module_level=True)

@@ -22,7 +22,7 @@ UNITS = [b"unit %d" % number for number in range(2 * GROUP + 2)]
 @pytest.fixture(autouse=True)
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", list)
+    monkeypatch.setattr("framehop.pipeline.control_plane.asking.runtime_parents", list)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from framehop.bench.machine import Others, before, describe, during, look
 from framehop.bench.one_run import MODULE
 from framehop.bench.results import Result, Round, WayRun, result_of
 from framehop.bench.works import WORKS, missing, ways_of
-from framehop.config import make_runtime_dir
+from framehop.config.environment import make_runtime_dir
 from framehop.errors import ProcessError
 
 RUN_S = 120.0

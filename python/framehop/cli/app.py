@@ -20,7 +20,7 @@ from framehop.sources.pillow_picture import hush_pictures
 # In the order of the help: each command or group of commands, and the module here that has it.
 _HOME = {
     "demo": "demo",
-    "ingest": "work",
+    "ingest": "ingest",
     "detect": "work",
     "run": "work",
     "tail": "tail",

@@ -12,6 +12,7 @@ from rich.markup import escape
 from framehop._core import encode_jpeg
 from framehop.cli import options
 from framehop.cli.commands import App
+from framehop.cli.option_values import log_at
 from framehop.cli.output import complain, note, out, write_json_line
 from framehop.content import VIDEO, kind_of
 from framehop.errors import ConfigError
@@ -37,7 +38,7 @@ def list_letters(
 ) -> None:
     """Show what has failed, one line each: id, attempts, reason. With --json a document per line."""
     count = 0
-    with options.log_at(log, config).open(create=False) as opened:
+    with log_at(log, config).open(create=False) as opened:
         for letter in opened.dead_letters(lane or None):
             count += 1
             if json:
@@ -71,7 +72,7 @@ def show(
     verbose: options.Verbose = 0,
 ) -> None:
     """Show one dead letter with the event it became."""
-    with options.log_at(log, config).open(create=False) as opened:
+    with log_at(log, config).open(create=False) as opened:
         (letter,) = _chosen(opened, [identity])
         picture = _picture(opened, letter, decoded=_is_jpeg(save)) if save is not None else b""
     if json:
@@ -124,7 +125,7 @@ def requeue(
     """
     if bool(ids) == every:
         raise ConfigError("deadletter requeue takes the IDs of dead letters, or --all")
-    with options.log_at(log, config).open(create=False) as opened:
+    with log_at(log, config).open(create=False) as opened:
         letters = list(opened.dead_letters()) if every else _chosen(opened, ids or [])
         summary = requeue_letters(opened, letters)
     if json:

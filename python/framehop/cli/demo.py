@@ -16,7 +16,8 @@ from framehop.cli.first_boxes import FirstBoxes
 from framehop.cli.output import console, note
 from framehop.cli.page import PageBeside, PageOptions, page_options
 from framehop.cli.read import print_audit
-from framehop.cli.work import StatusLine, print_summary, run_here
+from framehop.cli.run_report import StatusLine, print_summary
+from framehop.cli.work import run_here
 from framehop.errors import ConfigError, MissingExtraError
 from framehop.log import LogAt
 from framehop.ops.audit import audit

@@ -12,11 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from framehop import _core
-from framehop.cli import options
+from framehop.cli import detecting, options
 from framehop.cli.model_check import Check, check_model
+from framehop.cli.option_values import detect_options
 from framehop.cli.output import out, write_json_line
 from framehop.cli.runtime_check import RUNTIMES, check_runtimes, version_of
-from framehop.config import DetectOptions, usable_cores
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import usable_cores
 from framehop.errors import FramehopError
 from framehop.installing import install
 from framehop.log import sqlite_version
@@ -30,21 +32,21 @@ PACKAGES = (
 
 
 def doctor(
-    model: options.Model = "coco-ssd",
-    provider: options.Device = "auto",
-    tiles: options.Tiles = "",
-    fp16: options.Fp16 = False,
-    allow_fallback: options.AllowFallback = False,
-    workers: options.Workers = 1,
-    slots: options.Slots = 32,
-    slot_mib: options.SlotMib = 4.0,
-    max_batch: options.MaxBatch = 8,
-    preprocess: options.Preprocessing = "auto",
+    model: detecting.Model = "coco-ssd",
+    provider: detecting.Device = "auto",
+    tiles: detecting.Tiles = "",
+    fp16: detecting.Fp16 = False,
+    allow_fallback: detecting.AllowFallback = False,
+    workers: detecting.Workers = 1,
+    slots: detecting.Slots = 32,
+    slot_mib: detecting.SlotMib = 4.0,
+    max_batch: detecting.MaxBatch = 8,
+    preprocess: detecting.Preprocessing = "auto",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Check this machine and a model: versions, memory for the rings, runtimes, one run of the network. Status 1 on a problem."""
-    settings = options.detect_options(
+    settings = detect_options(
         model=model,
         provider=provider,
         tiles=tiles,

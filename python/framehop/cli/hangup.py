@@ -11,7 +11,7 @@ from types import FrameType
 
 from framehop.cli.output import complain, note
 from framehop.errors import FramehopError
-from framehop.pipeline.stream_file import Changes, StreamFile
+from framehop.pipeline.streams.stream_file import Changes, StreamFile
 from framehop.pipeline.wake import Wake, readable
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ import msgspec
 from rich.table import Table
 
 from framehop.cli import options
+from framehop.cli.option_values import log_at
 from framehop.cli.output import out, write_json_line
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.types import PartitionLag
 
 
@@ -32,7 +33,7 @@ def lag(
 ) -> None:
     """Show how many frames and seconds detection is behind in each partition of the log, and which worker reads it."""
     group = DetectOptions(lane=lane).group
-    with options.log_at(log, config).open(create=False) as opened:
+    with log_at(log, config).open(create=False) as opened:
         report = report_of(group, opened.lag(group))
     if json:
         write_json_line(msgspec.json.encode(report))

@@ -11,12 +11,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from framehop.cli import options
+from framehop.cli import detecting, options
 from framehop.cli.commands import App
 from framehop.cli.invocation import typed
 from framehop.cli.model_cost import Cost, cost_of
 from framehop.cli.model_pictures import PictureObjects, check_out, draw, find_in
 from framehop.cli.model_swap import swap
+from framehop.cli.option_values import separate, thresholds
 from framehop.cli.output import note, out, write_json_line
 from framehop.errors import ConfigError
 from framehop.inference import BUILT_IN, Model, Network
@@ -33,7 +34,7 @@ File = Annotated[
 
 
 @app.command()
-def inspect(file: File, tiles: options.Tiles = "", json: options.Json = False, verbose: options.Verbose = 0) -> None:
+def inspect(file: File, tiles: detecting.Tiles = "", json: options.Json = False, verbose: options.Verbose = 0) -> None:
     """Show what a model is recognised as: family, input, resize, colour, range, labels, suppression, and why; and what a picture
     costs, with or without tiles."""
     model = load_model(file)
@@ -59,24 +60,24 @@ def find(
     scaled: Annotated[
         bool, typer.Option("--scaled", help="Decode only as large as the model needs, as the pipeline does.")
     ] = False,
-    conf: options.Conf = None,
-    classes: options.Classes = None,
-    exclude: options.Exclude = None,
-    tiles: options.Tiles = "",
-    provider: options.Device = "auto",
+    conf: detecting.Conf = None,
+    classes: detecting.Classes = None,
+    exclude: detecting.Exclude = None,
+    tiles: detecting.Tiles = "",
+    provider: detecting.Device = "auto",
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Run a model on pictures, and print the objects that it finds."""
     check_out(out_path, pictures)
-    usual, class_conf = options.thresholds(conf or [])
+    usual, class_conf = thresholds(conf or [])
     wanted = EngineOptions(
         provider=provider,
         max_batch=1,
         conf=usual,
         class_conf=class_conf,
-        classes=options.separate(classes or []),
-        exclude=options.separate(exclude or []),
+        classes=separate(classes or []),
+        exclude=separate(exclude or []),
         tiles=tiles,
     )
     with Engine(load_model(file), wanted) as engine:

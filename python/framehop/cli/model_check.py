@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from framehop._core import decode_jpeg
-from framehop.config import DetectOptions, engine_options
+from framehop.config.detect_options import DetectOptions, engine_options
 from framehop.errors import FramehopError, MissingExtraError
 from framehop.inference import sample_picture
 from framehop.inference.engine import Engine, load_model

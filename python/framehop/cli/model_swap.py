@@ -13,7 +13,8 @@ from framehop.cli import options
 from framehop.cli.output import complain, note, out, write_json_line
 from framehop.errors import ProcessError
 from framehop.inference import from_anywhere
-from framehop.pipeline.control_plane import PublishedPipeline, SwapLook, SwapRequest, ask_swap, the_pipeline
+from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_swap, the_pipeline
+from framehop.pipeline.control_plane.requests import SwapLook, SwapRequest
 from framehop.pipeline.supervisor.model_swaps import SwapReport
 from framehop.timing import Deadline
 from framehop.types import ModelInfo

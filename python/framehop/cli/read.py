@@ -12,6 +12,7 @@ from rich.table import Table
 
 from framehop.account import IngestAccount
 from framehop.cli import options
+from framehop.cli.option_values import log_at
 from framehop.cli.output import console, note, out, write_json_line
 from framehop.cli.units import parse_moment
 from framehop.ops.audit import AuditReport
@@ -45,7 +46,7 @@ def annotate(
 
     since_us = parse_moment(since, "--from", now_us()) if since else 0
     with (
-        options.log_at(log, config).open(create=False) as opened,
+        log_at(log, config).open(create=False) as opened,
         Progress(console=console, transient=True) as progress,
     ):
         task = progress.add_task("annotating", total=None)
@@ -89,7 +90,7 @@ def audit(
 
     With a log in a directory or delivery exactly-once a frame has exactly one event; at-least-once counts and allows repeats.
     """
-    with options.log_at(log, config).open(create=False) as opened, AuditBar() as bar:
+    with log_at(log, config).open(create=False) as opened, AuditBar() as bar:
         report = audit_log(opened, lane=lane, delivery=delivery, rows_only=rows_only, on_progress=bar.update)
     if json:
         write_json_line(msgspec.json.encode(report))

@@ -12,7 +12,7 @@ from rich.table import Table
 from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import note, out, write_json_line
-from framehop.config import runtime_parents
+from framehop.config.environment import runtime_parents
 from framehop.ring import FoundRing, find_rings, remove_ring
 
 app = App(help="Look at the rings of decoded pictures on this host.")

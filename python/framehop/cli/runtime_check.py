@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from framehop.cli.model_check import Check
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 from framehop.errors import MissingExtraError
 from framehop.inference.preprocess import dali_installed
 from framehop.inference.preprocess.dali_runtime import gpu_count, import_dali

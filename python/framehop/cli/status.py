@@ -14,7 +14,8 @@ from framehop.cli.output import complain, note, out, write_json_line
 from framehop.cli.policy_notes import BEHIND_S, behind_line
 from framehop.cli.units import shown_age, shown_size
 from framehop.errors import ProcessError
-from framehop.pipeline.control_plane import PipelineReport, ask_status, published
+from framehop.pipeline.control_plane.asking import ask_status, published
+from framehop.pipeline.control_plane.requests import PipelineReport
 from framehop.pipeline.supervisor.status import Status
 from framehop.types import Partition
 

@@ -11,17 +11,17 @@ import typer
 from framehop.budgets import ADD_ANSWER_S
 from framehop.cli import options
 from framehop.cli.commands import App
+from framehop.cli.option_values import named
 from framehop.cli.output import note, out, write_json_line
 from framehop.cli.stream_table import stream_table
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.asking import ask_streams, the_pipeline
+from framehop.pipeline.control_plane.requests import (
     AddStreams,
     Change,
     ChangeStreams,
     StreamRequest,
     StreamsReport,
     StreamsRequest,
-    ask_streams,
-    the_pipeline,
 )
 from framehop.pipeline.ingest.pacing import parse_rate
 from framehop.sources import DEFAULT_CODEC, check_codec, expand
@@ -61,7 +61,7 @@ def add(
 ) -> None:
     """Have a running pipeline read these sources too."""
     parse_rate(rate)
-    specs = [spec.absolute(Path.cwd()) for spec in expand(options.named(sources, stream))]
+    specs = [spec.absolute(Path.cwd()) for spec in expand(named(sources, stream))]
     request = AddStreams(sources=specs, rate=rate, loop=loop, codec=check_codec(codec))
     _print("added", _asked(pipeline, request, ADD_ANSWER_S), json=json)
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from framehop.cli.units import shown_age, shown_size
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 
 NUMBERS = {"fps", "last frame", "frames", "bytes", "reconnects"}
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from framehop.cli import options
+from framehop.cli.option_values import log_at
 from framehop.cli.output import note, out, write_json_line
 from framehop.cli.units import parse_start
 from framehop.errors import LogNotFoundError
@@ -52,7 +53,7 @@ def tail(
 ) -> None:
     """Show events as they come: one line each, or JSON lines. Waits for a log that is not there yet."""
     begin, since_us = parse_start(start, "--from", now_us())
-    at = options.log_at(log, config)
+    at = log_at(log, config)
     with contextlib.ExitStack() as opened:
         reader = _opened(opened, at, begin, since_us) if follow else _open(opened, at, begin, since_us)
         if not json:

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from framehop.cli import options
 from framehop.cli.commands import App
+from framehop.cli.option_values import log_at
 from framehop.cli.output import note, out, write_json_line
 from framehop.cli.units import parse_age, parse_size
-from framehop.config import load_config
+from framehop.config.file import load_config
 from framehop.log.kafka.template import TopicTemplate
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def create(
     verbose: options.Verbose = 0,
 ) -> None:
     """Make the topics that are missing. Existing topics stay unchanged; see check."""
-    at = options.log_at(log, config)
+    at = log_at(log, config)
     at.check_kafka()
     from framehop.log.kafka.topics import TopicPlan  # loads the Kafka client
 
@@ -113,7 +114,7 @@ def describe(
     log: options.Log = "", config: options.Config = None, json: options.Json = False, verbose: options.Verbose = 0
 ) -> None:
     """Show the topics as they are, with the settings that matter here."""
-    with options.log_at(log, config).open_kafka() as opened:
+    with log_at(log, config).open_kafka() as opened:
         topics = opened.describe_topics()
     if json:
         write_json_line(msgspec.json.encode(topics))
@@ -140,7 +141,7 @@ def check(
 ) -> None:
     """Say which settings of topics and brokers to change. Exit status 1 if there are any."""
     largest = parse_size(max_frame, "--max-frame") if max_frame else 0
-    with options.log_at(log, config).open_kafka() as opened:
+    with log_at(log, config).open_kafka() as opened:
         findings = opened.check_topics(largest)
     if json:
         write_json_line(msgspec.json.encode(findings))

@@ -12,6 +12,7 @@ import typer
 
 from framehop.cli import options
 from framehop.cli.commands import end_if_interrupted
+from framehop.cli.option_values import log_at
 from framehop.cli.output import write_json_line
 from framehop.cli.page import tell_page
 from framehop.pipeline.stop import stop_on_signals
@@ -67,7 +68,7 @@ def ui(
     os.nice(NICE)
     address = PageAddress(host=host, port=port, tokens=read_tokens(token_file) if token_file else ())
     with stop_on_signals() as stop:
-        with PageServer(options.log_at(log, config), address) as page:
+        with PageServer(log_at(log, config), address) as page:
             if json:
                 write_json_line(msgspec.json.encode(Served(url=page.url, token=page.token)))
             else:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, overload
 
-from framehop.config import DEFAULT_LOG, DetectOptions
+from framehop.config.detect_options import DEFAULT_LOG, DetectOptions
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pipeline import Pipeline
 from framehop.pipeline.run import Run, events_of, seen_of
-from framehop.pipeline.supervisor.roster import Roster
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.streams import Streams
 from framehop.sinks.seen import Seen
 from framehop.sources import DEFAULT_CODEC, Codec
 from framehop.types import Event

@@ -21,7 +21,9 @@ from framehop.errors import (
     is_out_of_memory,
     text_of,
 )
-from framehop.pipeline.control import Begin, Channel, Failed, Settings
+from framehop.pipeline.channel import Channel
+from framehop.pipeline.messages import Failed
+from framehop.pipeline.settings import Begin, Settings
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from framehop.config import DEFAULT_LOG
+from framehop.config.detect_options import DEFAULT_LOG
 from framehop.errors import ClosedError, ProcessError
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.aside import OneCall, finished_aside

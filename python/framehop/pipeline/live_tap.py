@@ -62,7 +62,7 @@ class LiveTap:
 
     def _start(self) -> None:
         if self._thread is None:
-            from framehop.pipeline.of_log import rings_of
+            from framehop.pipeline.control_plane.of_log import rings_of
             from framehop.pipeline.tap_thread import TapThread  # with ZeroMQ, which the log may not need
 
             self._thread = TapThread("framehop-live-tap", self, lambda: rings_of(self._at, self._lane), self.keep)

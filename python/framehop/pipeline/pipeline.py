@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S, SWAP_END_S
-from framehop.config import DEFAULT_LOG, DetectOptions, fail_point
+from framehop.config.detect_options import DEFAULT_LOG, DetectOptions
+from framehop.config.environment import fail_point
 from framehop.errors import ClosedError, InvalidArgumentError, ModelError, ProcessError, SourceError
 from framehop.inference import from_anywhere
 from framehop.log import KafkaOptions, LogAt, LogOptions
@@ -22,9 +23,10 @@ from framehop.pipeline.pump import Pump
 from framehop.pipeline.push import Pusher
 from framehop.pipeline.session import SupervisorRun
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
-from framehop.pipeline.supervisor.roster import Roster, StreamStatus
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.stream_status import StreamStatus
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.status import Status, Summary
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.pipeline.supervisor.supervisor import Supervisor
 from framehop.policies import Policy, StreamPolicies
 from framehop.sources import DEFAULT_CODEC, Codec, expand
@@ -342,7 +344,7 @@ class Pipeline:
         ClosedError after `stop`.
         """
         self._check_begun()
-        if self._roster.has(stream):
+        if self._roster.order(stream) is not None:
             raise InvalidArgumentError(f"stream {stream} has a source: push to another one, or remove the source first")
         if self._session.over:
             self._raise_failure()
@@ -411,7 +413,7 @@ class Pipeline:
     @property
     def live(self) -> frozenset[str]:
         """The streams whose source has no end."""
-        return self._roster.live()
+        return frozenset(traits.stream for traits in self._roster.traits() if traits.live)
 
     @property
     def policies(self) -> dict[str, Policy]:

@@ -18,7 +18,7 @@ from framehop.errors import (
 )
 from framehop.log import LogAt
 from framehop.pipeline.ingest.feed import new_traceparent
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.protocols import Ack, FrameLog, FrameWriter
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
 from framehop.timing import Deadline, now_us

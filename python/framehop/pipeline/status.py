@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 
 PipelinePhase = Literal["new", "running", "stopping", "ended", "failed"]

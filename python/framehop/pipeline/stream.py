@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from framehop.config import DEFAULT_LOG
+from framehop.config.detect_options import DEFAULT_LOG
 from framehop.errors import ProcessError
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.push import Pusher

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from framehop.budgets import BEAT_S
 from framehop.errors import ProcessError
 from framehop.pipeline import child
-from framehop.pipeline.control import Beat, Channel, Message
+from framehop.pipeline.channel import Channel
+from framehop.pipeline.messages import Beat, Message
 
 
 class SupervisorLink:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from framehop.pipeline.control_plane import PipelineReport
+from framehop.pipeline.control_plane.requests import PipelineReport
 from framehop.types import PartitionLag
 from framehop.web.figures import Percentiles
 

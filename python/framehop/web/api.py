@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from framehop._core import __version__
 from framehop.errors import InvalidArgumentError
-from framehop.pipeline.of_log import LANE
+from framehop.pipeline.control_plane.of_log import LANE
 from framehop.timing import now_us
 from framehop.types import EventRecord, check_stream
 from framehop.web import params

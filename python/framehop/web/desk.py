@@ -10,9 +10,9 @@ import msgspec
 
 from framehop.errors import FramehopError
 from framehop.log import LogAt
-from framehop.pipeline.of_log import LANE, rings_of
-from framehop.pipeline.supervisor.reporter import Rate
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.control_plane.of_log import LANE, rings_of
+from framehop.pipeline.streams.stream_status import StreamStatus
+from framehop.pipeline.supervisor.rate import Rate
 from framehop.types import Event, EventRecord, Gap, PartitionLag
 from framehop.web.feed import Feed
 from framehop.web.following import Follower

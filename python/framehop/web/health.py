@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from framehop.pipeline.control_plane import PipelineReport
+from framehop.pipeline.control_plane.requests import PipelineReport
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
 from framehop.web.look import LastLook, Look

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from framehop.config import cache_dir
+from framehop.config.environment import cache_dir
 from framehop.errors import ConfigError, LogCorruptError, NotALogError
 from framehop.log.locks import FileLock
 from framehop.log.sqlite import BUSY_TIMEOUT_MS, check_sqlite, rows, translated, value

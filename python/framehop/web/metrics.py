@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from framehop._core import __version__
-from framehop.pipeline.control_plane import PipelineReport
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.control_plane.requests import PipelineReport
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
 from framehop.web.figures import OTHER

@@ -8,16 +8,10 @@ from typing import Literal, TypeVar
 
 from framehop.errors import ProcessError
 from framehop.log import LogAt
-from framehop.pipeline.control_plane import (
-    ChangeStreams,
-    PipelineReport,
-    PublishedPipeline,
-    StreamsRequest,
-    ask_status,
-    ask_streams,
-)
-from framehop.pipeline.of_log import pipelines_of
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_status, ask_streams
+from framehop.pipeline.control_plane.of_log import pipelines_of
+from framehop.pipeline.control_plane.requests import ChangeStreams, PipelineReport, StreamsRequest
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.web.errors import ApiError
 
 _T = TypeVar("_T")

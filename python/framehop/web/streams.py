@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from framehop.errors import InvalidArgumentError
-from framehop.pipeline.supervisor.roster import StreamStatus
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.types import parse_rfc3339
 from framehop.web.answers import NONE, StreamRow
 from framehop.web.live import FAILED_IN_A_ROW, StreamSeen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from framehop.pipeline.control_plane import PipelineReport
+from framehop.pipeline.control_plane.requests import PipelineReport
 from framehop.timing import now_us
 from framehop.types import Gap, PartitionLag
 from framehop.web.answers import Figures, GapRow, ReasonCount, System

@@ -13,11 +13,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from framehop.pipeline.live_tap import IDLE_S, SMALL_S
 from framehop.types import EventRecord
 from framehop.web.stills import EIGHTHS, ShownPicture, eighths_for
 
-IDLE_S = 5.0  # a stream whose pictures nobody has asked for so long is not looked at any more
-SMALL_S = 60.0  # until pictures of a stream are looked at again that were too small
 FRESH_S = 2.0  # a picture that is older is no news: the log is asked
 WAITING = 8  # pictures of a stream that wait for their events
 RECENT = 512  # events that wait for their pictures: the log may be quicker than the encoder

@@ -29,8 +29,8 @@ from tests.cameras import (
     tcp_server,
 )
 from tests.clips import write_film
+from tests.jpeg_films import film_of
 from tests.system.cameras.following import SECOND, camera, check_epochs, epochs, following, frames, payload
-from tests.unit.test_sources_jpeg_film import film_of
 from tests.waiting import until
 
 if not _core.VIDEO:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +15,7 @@ from framehop.sources.demo import demo_sources
 from tests.browser import visiting
 from tests.clips import BITS, write_film
 from tests.system.harness import House
+from tests.system.page.pipelines import page_of
 from tests.system.page.places import expect, tile
 from tests.tiny_model import write_columns_model
 
@@ -27,23 +24,6 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 LARGEST = 150_000  # bytes of a picture in docs/
-
-
-@contextmanager
-def page_of(house: House, *sources: str, policy: str = "latest") -> Iterator[tuple[str, int]]:
-    """Run a pipeline on these sources, and the page beside it. Yields its address, and the pipeline's process."""
-    log = house.log.name  # as a user would write it: the page shows it
-    options = ("--log", log, "--policy", policy, "--loop", "0")
-    run = house.start("run", *sources, *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    ui = house.start("ui", "--log", log, "--port", "0", "--json", stderr=subprocess.DEVNULL)
-    assert ui.stdout is not None
-    try:
-        yield json.loads(ui.stdout.readline())["url"], run.pid
-    finally:
-        for process in (ui, run):
-            process.terminate()
-        for process in (ui, run):
-            process.wait(timeout=60)
 
 
 def nearby_sources(house: House) -> list[str]:

@@ -29,7 +29,7 @@ HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Filled:
     """A log with an event whose label is hostile, and one whose reason is."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("framehop.pipeline.control_plane.runtime_parents", list)
+    monkeypatch.setattr("framehop.pipeline.control_plane.asking.runtime_parents", list)
     log = Filled(tmp_path / "log")
     log.put("gate", pictures=[jpeg(shade=shade) for shade in (10, 20, 30)], labels=(HOSTILE,))
     log.put("yard", outcome="failed", reason=HOSTILE, labels=())

@@ -13,8 +13,8 @@ import pytest
 from tests.browser import visiting
 from tests.clips import write_changing
 from tests.system.harness import House
-from tests.system.page.test_page_pipeline import page_of
-from tests.system.test_ui_tap import taps
+from tests.system.page.pipelines import page_of
+from tests.system.ui import taps
 from tests.waiting import until
 
 if TYPE_CHECKING:

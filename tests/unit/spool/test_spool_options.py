@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from framehop.cli.options import with_spool
-from framehop.config import load_config
+from framehop.cli.option_values import with_spool
+from framehop.config.file import load_config
 from framehop.errors import ConfigError
 from framehop.log import KafkaOptions, LogAt, SpoolOptions
 from tests.commands import framehop

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 
-from framehop.config import DetectOptions
+from framehop.config.detect_options import DetectOptions
 
 logger = logging.getLogger(__name__)
 

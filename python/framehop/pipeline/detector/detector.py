@@ -6,28 +6,20 @@ import sys
 from pathlib import Path
 
 from framehop import _core
-from framehop.config import DetectOptions, engine_options, usable_cores
+from framehop.config.detect_options import DetectOptions, engine_options
+from framehop.config.environment import usable_cores
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.page_locks import PageLocks
 from framehop.pipeline import child
-from framehop.pipeline.control import (
-    CancelSwap,
-    Channel,
-    DetectorSettings,
-    Drain,
-    Message,
-    Ready,
-    Settings,
-    Swap,
-    Swapped,
-    Switch,
-)
+from framehop.pipeline.channel import Channel
 from framehop.pipeline.detector.cores import credits_of, lane_count, side_by_side, warn_of_lanes
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import Lanes
 from framehop.pipeline.detector.side_loader import SideLoader
 from framehop.pipeline.facts import FIRST_MODEL, ModelFacts, write_facts
+from framehop.pipeline.messages import CancelSwap, Drain, Message, Ready, Swap, Swapped, Switch
+from framehop.pipeline.settings import DetectorSettings, Settings
 from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from framehop.budgets import STOP_FLUSH_S
 from framehop.errors import ConfigError
-from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.feed import StreamProgress, StreamSummary, merged
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_loop, check_rate
 from framehop.pipeline.ingest.source_desk import SourceDesk
 from framehop.pipeline.ingest.source_work import SourceWork
 from framehop.pipeline.ingest.writer_thread import opened
-from framehop.pipeline.supervisor.roster import Roster
+from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.wake import readable
 from framehop.protocols import NO_BACKLOG, Backlog, FrameWriter, Source, WritableLog
 from framehop.sources import check_distinct
@@ -145,16 +145,16 @@ class Ingest:
     # ---- reading
 
     def _read(self, desk: SourceDesk) -> None:
-        for order in self._roster.begin():
+        for order in self._roster.untold.begin():
             desk.add(order, self._at_hand.pop(order.stream, None))
         while True:
             desk.clear_wake()
-            self._roster.tell(desk.apply)
+            self._roster.untold.tell(desk.apply)
             desk.care()
             self._tell(desk)
             if self._over(desk):
                 return
-            readable([desk.fileno(), self._roster.fileno()], PROGRESS_S)
+            readable([desk.fileno(), self._roster.untold.fileno()], PROGRESS_S)
 
     def _over(self, desk: SourceDesk) -> bool:
         if self._stop.is_set():

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from framehop._core import __version__
 from framehop.errors import ProcessError
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.control_socket import publish
+from framehop.pipeline.control_plane.requests import (
     Answer,
     PipelineReport,
     Publication,
@@ -18,12 +19,11 @@ from framehop.pipeline.control_plane import (
     SwapLook,
     SwapRequest,
 )
+from framehop.pipeline.control_plane.runtime_dir import RuntimeDir
+from framehop.pipeline.control_plane.stream_answers import answer_streams
 from framehop.pipeline.ingest.ingest import Ingest
-from framehop.pipeline.supervisor.control_socket import publish
-from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
+from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
-from framehop.pipeline.supervisor.stream_answers import answer_streams
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.timing import now_us
 
 

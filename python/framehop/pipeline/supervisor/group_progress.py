@@ -46,7 +46,7 @@ class GroupProgress:
         self._failure: Exception | None = None
         self._closed = False
         self.stalled = ""
-        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="framehop-progress", daemon=True)
         self._thread.start()
 
     def ask(self, *, quiet: bool) -> None:

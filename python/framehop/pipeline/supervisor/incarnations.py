@@ -12,10 +12,12 @@ import time
 from dataclasses import dataclass, field
 
 from framehop.budgets import HANG_S, KILL_S, START_S
-from framehop.config import FailPoint
+from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError
+from framehop.pipeline.channel import Channel
 from framehop.pipeline.child import REPLACED, UNAVAILABLE
-from framehop.pipeline.control import Beat, Begin, Channel, Drain, Failed, Finished, Message, Settings
+from framehop.pipeline.messages import Beat, Drain, Failed, Finished, Message
+from framehop.pipeline.settings import Begin, Settings
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The kinds of processes of a pipeline, and what is particular to each. How any process is kept running is in `incarnations.py`.
 
-A new kind needs a class here, its settings in `control.py`, and a module with its `body`. A pipeline drains its roles in the order
-in which it lists them, and starts them in the reverse order.
+A new kind needs a class here, its settings in `pipeline/settings.py`, and a module with its `body`. A pipeline drains its roles in
+the order in which it lists them, and starts them in the reverse order.
 """
 
 from __future__ import annotations
@@ -12,30 +12,20 @@ from typing import ClassVar
 
 from framehop import _core
 from framehop.budgets import ENGINE_S, START_S
-from framehop.config import DetectOptions, usable_cores
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import usable_cores
 from framehop.inference import load_model
 from framehop.log import LogAt
-from framehop.pipeline.control import (
-    DetectorAt,
-    DetectorSettings,
-    IngestSettings,
-    Message,
-    News,
-    Settings,
-    SourceTraits,
-    Stumbled,
-    SwapFailed,
-    SwapLoaded,
-    Swapped,
-    WorkerSettings,
-)
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
+from framehop.pipeline.messages import DetectorAt, Message, Stumbled, SwapFailed, SwapLoaded, Swapped
+from framehop.pipeline.settings import DetectorSettings, IngestSettings, Settings, WorkerSettings
+from framehop.pipeline.source_messages import News, SourceTraits
+from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.supervisor.crash_suspects import CrashSuspects
 from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.supervisor.model_files import ModelFiles
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.role import Resources, unexpected_from
-from framehop.pipeline.supervisor.roster import Roster
 from framehop.types import ModelInfo
 
 
@@ -65,7 +55,7 @@ class IngestRole:
         return self.processes[0]
 
     def settings(self, process: Process) -> Settings:
-        return IngestSettings(log=self._log, sources=self._roster.begin(), stays=self._stays)
+        return IngestSettings(log=self._log, sources=self._roster.untold.begin(), stays=self._stays)
 
     def introduce(self, process: Process, model: int) -> None:
         """Do nothing: no other process needs to know of ingest."""
@@ -80,7 +70,7 @@ class IngestRole:
         return 0
 
     def ended(self, process: Process) -> None:
-        self._roster.tell_again()
+        self._roster.untold.tell_again()
 
     def died(self, process: Process) -> None:
         """Do nothing: its sources go on after the last frame in the log."""

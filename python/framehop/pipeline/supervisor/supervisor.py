@@ -12,30 +12,28 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.budgets import DRAIN_GRACE_S
-from framehop.config import DetectOptions, FailPoint
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import FailPoint
 from framehop.inference import load_model
 from framehop.log import LogAt
-from framehop.pipeline.control import (
-    Beat,
-    Failed,
-    Finished,
-    Ready,
-)
-from framehop.pipeline.control_plane import Publication
+from framehop.pipeline.control_plane.requests import Publication
+from framehop.pipeline.control_plane.runtime_dir import RuntimeDir
+from framehop.pipeline.messages import Beat, Failed, Finished, Ready
 from framehop.pipeline.stop import StopSignal
+from framehop.pipeline.streams.streams import Streams
+from framehop.pipeline.supervisor.end_of_work import EndOfWork
 from framehop.pipeline.supervisor.group_progress import GroupProgress
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
-from framehop.pipeline.supervisor.reporter import Rate, Reporter
+from framehop.pipeline.supervisor.rate import Rate
+from framehop.pipeline.supervisor.reporter import Reporter
 from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
-from framehop.pipeline.supervisor.runtime_dir import RuntimeDir
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
-from framehop.pipeline.supervisor.streams import Streams
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring, video_memory
 from framehop.timing import Deadline, now_us
-from framehop.types import ModelInfo, Partition
+from framehop.types import ModelInfo
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +64,6 @@ class Supervisor:
         self._options = options
         self._streams = streams
         self._roster = streams.roster
-        self._ends_with_sources = ends_with_sources
-        self._until_idle_s = until_idle_s
         self._fail_at = fail_at
         self._on_status = on_status
         plan = plan_ring(options.slots, options.slot_bytes, options.tap_quota)
@@ -78,12 +74,17 @@ class Supervisor:
         self._workers = WorkerRole(log, options, self._resources, self._roster.traits)
         self._detectors = DetectorRole(options, self._resources, self._workers.serves)
         self._roles: tuple[Role, ...] = (self._ingest, self._workers, self._detectors)
+        self._end_of_work = EndOfWork(
+            self._roster,
+            self._ingest,
+            self._workers.processes,
+            with_sources=ends_with_sources,
+            until_idle_s=until_idle_s,
+        )
         self._counters = Counters()
         self._rate = Rate()
         self._incidents: list[Incident] = []
         self._progress: GroupProgress | None = None
-        self._busy_s = 0.0
-        self._ends: dict[Partition, int] = {}
         self._left_behind = False
 
         # The last known state. Any thread may read it, as it is always replaced as a whole.
@@ -162,8 +163,8 @@ class Supervisor:
         return [process for _, process in self._kept()]
 
     def _loop(self, progress: GroupProgress, stop: StopSignal) -> None:
-        self._busy_s = time.monotonic()
-        while not stop.requested and not self._finished(progress):
+        self._end_of_work.begin()
+        while not stop.requested and not self._end_of_work.reached(progress):
             self._wait(stop, self._next_wake_s(), progress)
             self._care()
             self._serve_sources()
@@ -175,7 +176,7 @@ class Supervisor:
             selector.register(stop, selectors.EVENT_READ)
             if progress is not None:
                 selector.register(progress, selectors.EVENT_READ)
-                selector.register(self._roster, selectors.EVENT_READ)
+                selector.register(self._roster.untold, selectors.EVENT_READ)
                 selector.register(self._detectors.swaps, selectors.EVENT_READ)
             for process in self._processes():
                 if process.alive and process.channel is not None:
@@ -187,8 +188,8 @@ class Supervisor:
     def _next_wake_s(self) -> float:
         now = time.monotonic()
         due = [p.restart_at_s - now for p in self._processes() if p.restart_at_s is not None]
-        if self._until_idle_s is not None:
-            due.append(max(0.01, self._busy_s + self._until_idle_s - now))
+        if (idle_s := self._end_of_work.due_s(now)) is not None:
+            due.append(idle_s)
         return max(0.0, min([TICK_S, *due]))
 
     def _care(self) -> None:
@@ -209,11 +210,11 @@ class Supervisor:
         self._workers.tell_traits()
         ingest = self._ingest.process
         if ingest is not None and ingest.channel is not None:
-            self._roster.tell(ingest.channel.send)
-        elif self._roster.wants_ingest and (ingest is None or ingest.restart_at_s is None):
+            self._roster.untold.tell(ingest.channel.send)
+        elif self._roster.untold.wants_ingest and (ingest is None or ingest.restart_at_s is None):
             self._start(self._ingest, self._ingest.wanted())
         else:
-            self._roster.tell(lambda _change: False)
+            self._roster.untold.tell(lambda _change: False)
 
     # ---- one process
 
@@ -258,35 +259,6 @@ class Supervisor:
             role.died(process)
 
     # ---- ends
-
-    def _finished(self, progress: GroupProgress) -> bool:
-        """Whether the finite sources are in the log and all of it is committed or, with `until_idle_s`, that has been so for long
-        enough. Judges by a look at the log, and asks for one if there is none yet."""
-        if not self._ends_with_sources and self._until_idle_s is None:
-            return False
-        look = progress.take()
-        if look is None:
-            progress.ask(quiet=self._quiet())
-            return False
-        if self._until_idle_s is None:  # a source may have been added since the look was asked for
-            return look.quiet and look.caught_up and self._ingest_is_over() and self._roster.try_close()
-        if look.ends != self._ends or not (look.quiet and look.caught_up):
-            self._busy_s, self._ends = time.monotonic(), look.ends
-        return look.asked_s >= self._busy_s + self._until_idle_s
-
-    def _quiet(self) -> bool:
-        """Whether every worker is up with nothing in flight, and finite sources have ended."""
-        if self._ends_with_sources and not self._ingest_is_over():
-            return False
-        return all(worker.ready and not worker.beat.in_flight for worker in self._workers.processes)
-
-    def _ingest_is_over(self) -> bool:
-        if self._roster.stays:
-            return False
-        ingest = self._ingest.process
-        if ingest is None:
-            return self._roster.empty
-        return ingest.finished is not None and not ingest.alive and not self._roster.wants_ingest
 
     def _drain(self, stop: StopSignal) -> bool:
         """Drain ingest, then workers, then detectors, all within one deadline; a second request ends the drain at once. Processes

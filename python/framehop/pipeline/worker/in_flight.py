@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Self
 
 from framehop.decode import Decoded, DecodeJob
-from framehop.pipeline.control import Beat
+from framehop.pipeline.messages import Beat
 from framehop.pipeline.object_counts import ByStream, ObjectCount, add
 from framehop.pipeline.wake import Wake
 from framehop.pipeline.worker.commit_rule import Batch, CommitTracker

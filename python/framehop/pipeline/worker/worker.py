@@ -22,19 +22,11 @@ from framehop.decode import Decoded, DecoderError
 from framehop.decode.resume import ResumePoints, resume_offset
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError
 from framehop.pipeline import child
-from framehop.pipeline.control import (
-    Beat,
-    Channel,
-    DetectorAt,
-    Drain,
-    Finished,
-    Ready,
-    Settings,
-    SourceTraits,
-    Stumbled,
-    WorkerSettings,
-)
+from framehop.pipeline.channel import Channel
+from framehop.pipeline.messages import Beat, DetectorAt, Drain, Finished, Ready, Stumbled
 from framehop.pipeline.notices import notices_path
+from framehop.pipeline.settings import Settings, WorkerSettings
+from framehop.pipeline.source_messages import SourceTraits
 from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
 from framehop.pipeline.wake import readable
 from framehop.pipeline.worker.commit_rule import Batch

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from framehop.budgets import JANITOR_S
-from framehop.config import make_runtime_dir
+from framehop.config.environment import make_runtime_dir
 from framehop.forks import abandon_in_children
 
 # This shell waits for the end of its standard input, whose other end only the supervisor holds: whatever ends the supervisor

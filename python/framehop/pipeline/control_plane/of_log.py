@@ -8,7 +8,8 @@ from pathlib import Path
 
 from framehop.errors import ProcessError
 from framehop.log import LogAt
-from framehop.pipeline.control_plane import Publication, PublishedPipeline, ask_rings, published
+from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_rings, published
+from framehop.pipeline.control_plane.requests import Publication
 
 LANE = "main"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.requests import (
     AddStreams,
     ChangeStreams,
     Publication,
@@ -10,8 +10,8 @@ from framehop.pipeline.control_plane import (
     StreamsReport,
 )
 from framehop.pipeline.ingest.pacing import parse_rate
-from framehop.pipeline.supervisor.roster import StreamStatus
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.streams.stream_status import StreamStatus
+from framehop.pipeline.streams.streams import Streams
 
 
 def answer_streams(streams: Streams, said: Publication, request: StreamRequest) -> StreamsReport:

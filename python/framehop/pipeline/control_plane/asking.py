@@ -1,8 +1,4 @@
-"""Finds the running pipelines and asks them: each has a directory with a file and a socket.
-
-The directory belongs to the supervisor, has mode 0700, and is removed with it. `pipeline.json` in it names the process;
-`control.sock` takes one JSON request per message and answers each with one JSON message, over ZeroMQ's request-reply.
-"""
+"""Finds the running pipelines of this user, and asks them."""
 
 from __future__ import annotations
 
@@ -11,165 +7,41 @@ import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from framehop import _core
 from framehop.budgets import ANSWER_S
-from framehop.config import runtime_parents
+from framehop.config.environment import runtime_parents
 from framehop.errors import ProcessError, SystemCallError
+from framehop.pipeline.control_plane.requests import (
+    DESCRIPTORS,
+    LARGEST_PUBLICATION,
+    LARGEST_REQUEST,
+    PUBLICATION,
+    SOCKET,
+    Answer,
+    Kind,
+    PipelineReport,
+    Publication,
+    Refusal,
+    Request,
+    RingsReport,
+    RingsRequest,
+    StatusRequest,
+    StreamRequest,
+    StreamsReport,
+    SwapLook,
+    SwapRequest,
+    encode,
+)
 from framehop.pipeline.supervisor.model_swaps import SwapReport
-from framehop.pipeline.supervisor.roster import StreamStatus
-from framehop.pipeline.supervisor.status import ProcessStatus, Status
-from framehop.sources import DEFAULT_CODEC, Codec, SourceSpec
-from framehop.types import ModelInfo, PartitionLag
 
 _T = TypeVar("_T")
 
-Kind = Literal["pipeline", "detect", "ingest"]
-
-PUBLICATION = "pipeline.json"
-SOCKET = "control.sock"
-LARGEST_REQUEST = 1 << 16
-LARGEST_PUBLICATION = 1 << 16
-DESCRIPTORS = 16  # libzmq's for one question; it aborts a process that has none left
-
-
-class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `pipeline.json`. `started_us`: microseconds since 1970. `kind`: a `pipeline` reads sources and detects, a
-    `detect` reads no sources, an `ingest` does not detect, and has no lane."""
-
-    pid: int
-    started_us: int
-    log: str
-    lane: str
-    version: str
-    kind: Kind = "pipeline"
-
-
-class StatusRequest(msgspec.Struct, frozen=True, tag="status"):
-    """A request for a PipelineReport."""
-
-
-class SwapRequest(msgspec.Struct, frozen=True, tag="swap"):
-    """A request for another model in all detectors, by a built-in name or an absolute path. It is answered at once by a SwapReport,
-    whose number a SwapLook names."""
-
-    model: str
-
-
-class SwapLook(msgspec.Struct, frozen=True, tag="swap_look"):
-    """A request for the SwapReport of a swap."""
-
-    number: int
-
-
-class StreamsRequest(msgspec.Struct, frozen=True, tag="streams"):
-    """A request for a StreamsReport of all streams that are read."""
-
-
-class RingsRequest(msgspec.Struct, frozen=True, tag="rings"):
-    """A request for a RingsReport."""
-
-
-class AddStreams(msgspec.Struct, frozen=True, tag="add_streams"):
-    """A request to read these sources too, answered by a StreamsReport of them. Their paths are absolute. The rest is as in the
-    options of `framehop ingest`."""
-
-    sources: list[SourceSpec]
-    rate: str = "realtime"
-    loop: int = 1
-    codec: Codec = DEFAULT_CODEC
-
-
-class ChangeStreams(msgspec.Struct, frozen=True, tag="change_streams"):
-    """A request to change how these streams are read, answered by a StreamsReport of them; of those removed, as they were."""
-
-    change: Change
-    streams: list[str]
-
-
-Change = Literal["remove", "pause", "resume"]
-StreamRequest = StreamsRequest | AddStreams | ChangeStreams
-Request = StatusRequest | SwapRequest | SwapLook | RingsRequest | StreamRequest
-
-
-class Refusal(msgspec.Struct, frozen=True, tag="refused"):
-    """The request is not understood, or cannot be done; `error` says why."""
-
-    error: str
-
-
-class RingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The slots of one worker's ring, and how many of them hold a picture or wait for one to be read. `path`: its socket, for taps
-    of your own."""
-
-    worker: str
-    slots: int
-    used: int
-    path: str = ""
-
-
-class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
-    """A running pipeline at one moment. `events_per_s`: over the last ten seconds. `lag`: by partition, as the log reported it
-    `lag_age_s` seconds ago (None while it has not answered; `lag_error` says why). `members`: each worker's name in the log's
-    group; `lag` names the owners by these. `models`: what each detector runs, by the process's name; `model` is the first of them.
-    `swap`: the one that is under way."""
-
-    publication: Publication
-    stopping: bool
-    counters: Status
-    events_per_s: float
-    processes: list[ProcessStatus]
-    streams: list[StreamStatus]
-    rings: list[RingReport]
-    members: dict[str, str]
-    model: ModelInfo | None = None
-    models: dict[str, ModelInfo] = {}
-    swap: SwapReport | None = None
-    lag: list[PartitionLag] = msgspec.field(default_factory=list)
-    lag_age_s: float | None = None
-    lag_error: str = ""
-
-
-class RingsReport(msgspec.Struct, frozen=True, kw_only=True, tag="rings_report"):
-    """The addresses to which a tap attaches: `rings` are the sockets of the workers' rings, whose notices are beside them
-    (`notices.py`)."""
-
-    publication: Publication
-    rings: list[str]
-
-
-class StreamsReport(msgspec.Struct, frozen=True, kw_only=True, tag="streams_report"):
-    """Streams of a running pipeline at one moment."""
-
-    publication: Publication
-    streams: list[StreamStatus]
-
-
-Answer = PipelineReport | SwapReport | RingsReport | StreamsReport | Refusal
-
-_encoder = msgspec.json.Encoder()
-_requests = msgspec.json.Decoder(Request)
 _answers = msgspec.json.Decoder(Answer)
 _publications = msgspec.json.Decoder(Publication)
-
-
-def encode(message: Request | Answer | Publication) -> bytes:
-    return _encoder.encode(message)
-
-
-def parse_request(data: bytes) -> Request:
-    """Parse a request. Raises ProcessError."""
-    try:
-        request: Request = _requests.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ProcessError(f"this request is not understood: {error}") from error
-    return request
-
-
-# ---- the asking side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

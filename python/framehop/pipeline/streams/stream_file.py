@@ -8,11 +8,12 @@ from pathlib import Path
 
 from msgspec import structs
 
-from framehop.config import FileConfig, expand_filled, load_config
+from framehop.config.file import FileConfig, load_config
+from framehop.config.filled import expand_filled
 from framehop.errors import ConfigError, FramehopError, InvalidArgumentError
-from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
-from framehop.pipeline.supervisor.streams import Streams
+from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.streams.streams import Streams
 from framehop.policies import Policy
 from framehop.sources import StreamConfig, without_secrets
 from framehop.timing import now_us

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from framehop.config import expand_filled
+from framehop.config.filled import expand_filled
 from framehop.errors import InvalidArgumentError
-from framehop.pipeline.control import SourceOrder
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
-from framehop.pipeline.supervisor.roster import Roster, StreamStatus
+from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.policies import Policy
 from framehop.sources import (
     DEFAULT_CODEC,

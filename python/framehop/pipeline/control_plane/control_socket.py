@@ -14,7 +14,7 @@ import zmq
 from framehop import _core
 from framehop.budgets import CONTROL_CLOSE_S
 from framehop.errors import FramehopError, ProcessError, SystemCallError, text_of
-from framehop.pipeline.control_plane import (
+from framehop.pipeline.control_plane.requests import (
     DESCRIPTORS,
     LARGEST_REQUEST,
     PUBLICATION,

@@ -1,0 +1,1 @@
+"""The control plane: running pipelines are published, found and asked."""

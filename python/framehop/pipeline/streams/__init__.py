@@ -1,0 +1,1 @@
+"""The streams of a pipeline, as they come, pause and go."""

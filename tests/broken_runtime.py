@@ -1,0 +1,21 @@
+"""A runtime built for CUDA on a machine without it."""
+
+from __future__ import annotations
+
+import onnxruntime
+import pytest
+
+
+def broken_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = onnxruntime.InferenceSession
+
+    def create(data: bytes, options: object, *, providers: list[tuple[str, object]], enable_fallback: int) -> object:
+        assert enable_fallback == 0, "the runtime would print, and fall back by itself"
+        if providers[0][0] != "CPUExecutionProvider":
+            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
+        return real(data, options, providers=providers)
+
+    built_with = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: built_with)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", create)

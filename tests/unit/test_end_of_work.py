@@ -1,0 +1,110 @@
+"""A pipeline that ends by itself ends when its work is done, and not before."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from framehop.errors import ClosedError
+from framehop.log import LogAt
+from framehop.pipeline.messages import Beat, Finished
+from framehop.pipeline.source_messages import SourceNews, SourceOrder
+from framehop.pipeline.streams.roster import Roster
+from framehop.pipeline.supervisor import end_of_work
+from framehop.pipeline.supervisor.end_of_work import EndOfWork
+from framehop.pipeline.supervisor.group_progress import GroupLook, GroupProgress
+from framehop.pipeline.supervisor.incarnations import Process
+from framehop.pipeline.supervisor.roles import IngestRole
+from framehop.types import Partition
+
+FRAMES = Partition("frames", 0)
+
+
+class Looks:
+    """Answers as a log would, with each look in turn; notes what was asked for."""
+
+    def __init__(self, *looks: GroupLook) -> None:
+        self.looks = list(looks)
+        self.asked: list[bool] = []
+
+    def take(self) -> GroupLook | None:
+        return self.looks.pop(0) if self.looks else None
+
+    def ask(self, *, quiet: bool) -> None:
+        self.asked.append(quiet)
+
+
+def look(*, end: int = 5, committed: int = 5, quiet: bool = True, asked_s: float = 0.0) -> GroupLook:
+    return GroupLook(asked_s=asked_s, quiet=quiet, ends={FRAMES: end}, committed={FRAMES: committed})
+
+
+def film(stream: str) -> SourceOrder:
+    return SourceOrder(stream=stream, source="a.mp4", rate="max", loop=1, since_us=1)
+
+
+class Pipeline:
+    """One finite source whose ingest and worker have done what `__init__` says."""
+
+    def __init__(self, *, until_idle_s: float | None = None, with_sources: bool = True) -> None:
+        self.roster = Roster()
+        self.worker = Process("worker", "framehop.pipeline.worker.worker", 0)
+        self.worker.ready = True
+        self.ingest = IngestRole(LogAt.of("log"), self.roster, stays=False)
+        self.end = EndOfWork(
+            self.roster, self.ingest, [self.worker], with_sources=with_sources, until_idle_s=until_idle_s
+        )
+
+    def read(self) -> None:
+        """Have ingest read a film to its end, and end."""
+        self.roster.add(film("film"))
+        self.roster.untold.begin()
+        self.roster.note(SourceNews("film", 1, "ended"))
+        self.ingest.wanted().finished = Finished()
+
+    def reached(self, *looks: GroupLook) -> bool:
+        return self.end.reached(cast("GroupProgress", Looks(*looks)))
+
+
+def test_it_ends_once_the_log_has_all_of_the_sources_and_their_events() -> None:
+    pipeline = Pipeline()
+    pipeline.read()
+    assert not pipeline.reached(look(committed=4)), "a frame has no event"
+    assert not pipeline.reached(look(quiet=False)), "a worker was busy as the look was asked for"
+    assert pipeline.reached(look())
+    with pytest.raises(ClosedError):  # from now on nothing is taken that nobody would read
+        pipeline.roster.add(film("late"))
+
+
+def test_a_source_that_comes_after_the_look_keeps_it_going() -> None:
+    pipeline = Pipeline()
+    pipeline.read()
+    pipeline.roster.add(film("late"))
+    assert not pipeline.reached(look())
+
+
+@pytest.mark.parametrize(("in_flight", "ready", "quiet"), [(0, True, True), (1, True, False), (0, False, False)])
+def test_a_look_says_whether_the_workers_were_quiet_before_it(in_flight: int, ready: bool, quiet: bool) -> None:
+    pipeline, looks = Pipeline(), Looks()
+    pipeline.read()
+    pipeline.worker.beat, pipeline.worker.ready = Beat(in_flight=in_flight), ready
+    assert not pipeline.end.reached(cast("GroupProgress", looks))
+    assert looks.asked == [quiet]
+
+
+def test_it_is_idle_from_the_last_frame_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = SimpleNamespace(s=0.0)
+    monkeypatch.setattr(end_of_work, "time", SimpleNamespace(monotonic=lambda: now.s))
+    pipeline = Pipeline(until_idle_s=10.0, with_sources=False)
+    ended = []
+    for now.s, end in ((0.0, 5), (9.0, 5), (9.5, 6), (15.0, 6), (19.4, 6), (19.5, 6)):
+        ended.append(pipeline.reached(look(end=end, committed=end, asked_s=now.s)))
+    assert ended == [False, False, False, False, False, True]
+
+
+def test_nothing_ends_a_pipeline_that_is_to_be_stopped() -> None:
+    pipeline, looks = Pipeline(with_sources=False), Looks(look())
+    assert not pipeline.end.reached(cast("GroupProgress", looks))
+    assert looks.asked == []
+    assert pipeline.end.due_s(0.0) is None
