@@ -22,7 +22,7 @@ from framehop.pipeline.channel import Channel
 from framehop.pipeline.detector.detector import DetectorProcess
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.lane_model import LaneModel
-from framehop.pipeline.detector.lanes import Lanes
+from framehop.pipeline.detector.lanes import ANSWERS, Lanes
 from framehop.pipeline.detector.side_loader import SideLoader
 from framehop.pipeline.messages import Drain
 from framehop.pipeline.supervisor_link import SupervisorLink
@@ -171,6 +171,24 @@ def test_lanes_answer_each_picture_as_soon_as_it_is_done(server: HopServer, tmp_
         hold.go.set()
         [late] = replies_of(loop, client, 1)
         assert {late.slot, *(reply.slot for reply in early)} == {0, 1, 2, 3}
+
+
+def test_lanes_know_how_many_pictures_wait_behind_theirs(server: HopServer, tmp_path: Path) -> None:
+    hold = Hold()
+    lanes = Lanes(LaneModel((FakeModel(max_batch=1, on_batch=hold),)))
+    with (
+        worker(tmp_path, slots=24) as (ring, client),
+        closing(DetectorLoop(server, lanes, ring_dir=tmp_path)) as loop,
+    ):
+        welcomed(loop, client)
+        send_pictures(ring, client, 24)
+        until(lambda: (loop.step(0.01, []), hold.begun.is_set())[1], "the first run")
+        loop.step(0.0, [])  # leases another in the place of the one that has begun
+        assert lanes.room == 0
+        assert lanes.backlog + ANSWERS + 3 == 24, "one runs, and two and as many as share a wake-up wait for the lane"
+        hold.go.set()
+        replies_of(loop, client, 24)
+        assert lanes.backlog == 0
 
 
 def test_the_pictures_of_several_workers_are_taken_in_the_order_in_which_they_came(

@@ -12,7 +12,7 @@ from framehop.decode import Decoded
 from framehop.pipeline.wake import readable
 from framehop.pipeline.worker import in_flight as module
 from framehop.pipeline.worker.commit_rule import Batch
-from framehop.pipeline.worker.in_flight import GATHER, MANY, InFlight
+from framehop.pipeline.worker.in_flight import GATHER, MANY, QUEUED, InFlight
 from framehop.protocols import CommitResult, FrameConsumer
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import FrameRecord
@@ -25,7 +25,7 @@ SOON_S = 60.0
 @pytest.fixture
 def consumer() -> Iterator[FrameConsumer]:
     with MemoryLog() as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
-        write(writer, "gate", MANY + GATHER)
+        write(writer, "gate", MANY + QUEUED)
         yield consumer
 
 
@@ -149,13 +149,15 @@ def test_where_many_pictures_wait_events_wait_longer_for_each_other(
     monkeypatch.setattr(module, "GATHER_S", 0.0)
     monkeypatch.setattr(module, "QUEUED_S", FOR_EVER_S)
     flight.decoded([PICTURE] * (MANY + 1))
-    records = read(consumer, MANY + GATHER)
+    records = read(consumer, MANY + QUEUED)
     flight.add(records)
-    for record in records[:GATHER]:
+    for record in records[: QUEUED - 1]:
         _complete(flight, [record])
+        assert flight._gathers
+    _complete(flight, records[QUEUED - 1 : QUEUED])
     batch = committing.result(SOON_S)
     assert batch is not None
-    assert len(batch.events) == GATHER
+    assert len(batch.events) == QUEUED
 
 
 def test_who_waits_for_room_is_woken_when_there_is_as_much(flight: InFlight) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
 
 from framehop.budgets import HANG_S
+from framehop.config.detect_options import DetectOptions
+from framehop.config.environment import with_huge_pages
 from framehop.errors import ProcessError
+from framehop.log import LogAt
 from framehop.pipeline.messages import Failed
+from framehop.pipeline.settings import IngestSettings
 from framehop.pipeline.supervisor.incarnations import REPLACED_LIMIT, Process
+from framehop.pipeline.supervisor.role import Resources
+from framehop.pipeline.supervisor.roles import DetectorRole, WorkerRole
 
 REPLACED = Failed(message="another process works under this worker's name", replaced=True)
 
@@ -54,3 +62,38 @@ def test_a_worker_whose_name_another_has_joins_again_but_not_for_ever(caplog: py
 def test_names_taken_long_ago_do_not_count() -> None:
     worker = Process("worker", "framehop.no_module", 0, replaced_s=[-1e9] * REPLACED_LIMIT)
     worker.note_failure(REPLACED)
+
+
+@dataclass
+class Started:
+    """Stands in for a child that was started, and notes the environment that it was given."""
+
+    environments: list[Mapping[str, str] | None] = field(default_factory=list)
+    pid: int = field(default_factory=os.getpid)
+
+    def __call__(self, _command: list[str], *, env: Mapping[str, str] | None, **_options: object) -> Started:
+        self.environments.append(env)
+        return self
+
+
+def test_only_a_detector_is_started_where_malloc_asks_for_huge_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
+    monkeypatch.setattr(subprocess, "Popen", started := Started())
+    log, options = LogAt(url="log"), DetectOptions()
+    [worker] = WorkerRole(log, options, Resources()).processes
+    [detector] = DetectorRole(options, Resources(), lambda _detector, _at: None).processes
+    for process in (worker, detector):
+        process.start(IngestSettings(log=log, sources=[]), None)
+        assert process.channel is not None
+        process.channel.close()
+        os.close(process.pidfd)
+    asked = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.check=0:glibc.malloc.hugetlb=1"}
+    assert started.environments == [None, asked]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("", "glibc.malloc.hugetlb=1"), ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0")]
+)
+def test_who_has_chosen_the_size_of_pages_keeps_it(monkeypatch: pytest.MonkeyPatch, before: str, after: str) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", before)
+    assert with_huge_pages()["GLIBC_TUNABLES"] == after

@@ -18,7 +18,7 @@ from framehop._core import FrameRequest, Lease
 from framehop.errors import ClosedError, ModelError, ProcessError
 from framehop.pipeline.detector import lanes as lanes_module
 from framehop.pipeline.detector.lane_model import LaneModel
-from framehop.pipeline.detector.lanes import Lanes, Leased, Looked
+from framehop.pipeline.detector.lanes import ANSWERS, MANY, Lanes, Leased, Looked
 from framehop.pipeline.facts import FIRST_MODEL
 from framehop.testing.fake_model import FakeModel
 from framehop.types import Detections
@@ -207,7 +207,7 @@ def test_pictures_that_wait_for_others_are_released_at_the_end(desk: Desk) -> No
     assert desk.order == []
 
 
-@pytest.mark.parametrize(("count", "max_batch", "room"), [(1, 1, 2), (2, 1, 4), (1, 8, 16)])
+@pytest.mark.parametrize(("count", "max_batch", "room"), [(1, 1, 6), (2, 1, 8), (1, 8, 20)])
 def test_only_so_many_pictures_wait_as_keep_the_lanes_at_work(
     desk: Desk, count: int, max_batch: int, room: int
 ) -> None:
@@ -242,6 +242,33 @@ def test_whoever_waits_is_woken(desk: Desk) -> None:
         until(lambda: readable(lanes), "a lane that is done")
         assert len(lanes.looked()) == 1
         assert not readable(lanes)
+
+
+def test_while_many_wait_several_answers_share_a_wake_up(desk: Desk) -> None:
+    desk.hold(*range(1, 7))
+    with lanes_of(desk, 1) as lanes:
+        lanes.backlog = MANY
+        lanes.put(pictures(*range(1, 7)))
+        for number in range(1, ANSWERS):
+            desk.let(number)
+            reached(desk, number + 1)  # by then the lane has done what it does at the end of a run
+            assert not readable(lanes)
+        desk.let(ANSWERS)
+        until(lambda: readable(lanes), "the main thread's turn")
+        assert len(lanes.looked()) == ANSWERS
+        desk.let(5)
+        until(lambda: readable(lanes), "a call for pictures, as the last one waits")
+        assert len(lanes.looked()) == 1
+        desk.let(6)
+
+
+def test_what_a_lane_raises_wakes_at_once_also_while_many_wait(desk: Desk) -> None:
+    with lanes_of(desk, 1) as lanes:
+        lanes.backlog = MANY
+        lanes.put(pictures(13, 1, 2, 3))
+        until(lambda: readable(lanes), "the error")
+        with pytest.raises(ModelError, match="picture 13"):
+            lanes.looked()
 
 
 def test_a_run_that_does_not_end_ends_the_detector(desk: Desk) -> None:
@@ -281,7 +308,7 @@ def test_another_model_takes_batches_of_its_own(desk: Desk) -> None:
         lanes.put(pictures(1))
         reached(desk, 1)
         lanes.use(model_of(desk, 1, "new", max_batch=3), SECOND)
-        assert lanes.room == 6
+        assert lanes.room == 10
         lanes.put(pictures(2, 3, 4))
         desk.let(1)
         assert numbers_of(taken(lanes, 2)) == [[1], [2, 3, 4]]

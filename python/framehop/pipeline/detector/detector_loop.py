@@ -49,6 +49,7 @@ class DetectorLoop:
             self._attach(ring_id, ring_path)
         self._backlog.extend(requests)
         self._lanes.put(self._lease(self._lanes.room))
+        self._lanes.backlog = len(self._backlog)
         for run in self._lanes.looked():
             self._answer(run)
         return [fd for fd in ready if fd in wake_fds]

@@ -23,6 +23,10 @@ Leased = tuple[_core.FrameRequest, _core.Lease]
 # Batches that may wait for each lane: one that it takes when its run ends, and one more, so that the main thread has the time of a
 # whole run to bring others.
 _AHEAD = 2
+# While many pictures wait, so many answers share a wake-up of the main thread, and of the worker's: both run in the middle of
+# somebody's inference. As many more pictures are leased ahead meanwhile.
+ANSWERS = 4
+MANY = 16  # pictures that wait, here or with the main thread; the last of them waits far longer than an answer is held back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,10 @@ class _Waiting:
 
 class Lanes:
     """One thread per detector of the model. The main thread alone calls the methods: it puts pictures in while there is `room`, and
-    takes out what was `looked` at whenever `fileno` is readable. Lanes take the oldest pictures first."""
+    takes out what was `looked` at whenever `fileno` is readable. Lanes take the oldest pictures first.
+
+    `backlog`: how many more pictures the main thread has, which it notes. While there are many, `fileno` is not readable at the end
+    of each run but once there are several answers, or no more pictures than lanes that may want one."""
 
     def __init__(self, loaded: LaneModel, *, max_wait_s: float = 0.0, hang_s: float = HANG_S) -> None:
         """Start the threads. `loaded`: becomes ours to close. `max_wait_s`: how long a picture waits at most for a batch to fill.
@@ -65,6 +72,7 @@ class Lanes:
         self._waiting: deque[_Waiting] = deque()
         self._model = _InUse(loaded, FIRST_MODEL)
         self._stopping = False
+        self.backlog = 0
         self._wake = Wake()
         self._done: SimpleQueue[Looked | BaseException] = SimpleQueue()
         self._hung_at_s: dict[int, float] = {}
@@ -81,7 +89,12 @@ class Lanes:
     @property
     def room(self) -> int:
         """The number of pictures that may be put in now, so that enough wait to keep every lane at work and no more are leased."""
-        return _AHEAD * len(self._threads) * self._model.loaded.pictures - len(self._waiting)
+        return _AHEAD * self._at_once + ANSWERS - len(self._waiting)
+
+    @property
+    def _at_once(self) -> int:
+        """The number of pictures that all lanes together take."""
+        return len(self._threads) * self._model.loaded.pictures
 
     @property
     def busy(self) -> bool:
@@ -185,10 +198,18 @@ class Lanes:
             _core.failpoint("infer.mid")
             found = _detect(model.loaded, lane, batch)
             self._done.put(Looked(batch=batch, found=found, model=model.number, started_ns=started_ns))
-            self._wake.ring()
+            if self._is_wanted(len(batch)):
+                self._wake.ring()
         finally:
             del self._hung_at_s[lane]
             self._ran(model)
+
+    def _is_wanted(self, pictures: int) -> bool:
+        """Return whether the main thread is to come now, after a run of so many pictures. If not, it will be after another run, as
+        every lane finds one more picture to look at."""
+        waiting = len(self._waiting)
+        held = self._done.qsize() * pictures
+        return held >= ANSWERS or waiting <= self._at_once or waiting + self.backlog <= MANY
 
     def _ran(self, model: _InUse) -> None:
         with self._changed:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from framehop.budgets import HANG_S, KILL_S, START_S
@@ -62,14 +63,15 @@ class Process:
     thread that started it ends.
 
     `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `start_s`: how long it may take
-    until it is ready. `draining`: it was asked to end, or must not be started again because the pipeline ends. `proven`: this
-    incarnation or an earlier one was ready, so an error that stops it now may pass.
+    until it is ready. `environment`: of its own, None for ours. `draining`: it was asked to end, or must not be started again
+    because the pipeline ends. `proven`: this incarnation or an earlier one was ready, so an error that stops it now may pass.
     """
 
     role: str
     module: str
     index: int
     start_s: float = START_S
+    environment: Mapping[str, str] | None = None
     incarnation: int = 0
     popen: subprocess.Popen[bytes] | None = None
     channel: Channel | None = None
@@ -108,6 +110,7 @@ class Process:
                 stdin=settings_file,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                env=self.environment,
                 process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
             )
         self.pidfd = os.pidfd_open(self.popen.pid)

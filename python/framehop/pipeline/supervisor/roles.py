@@ -13,7 +13,7 @@ from typing import ClassVar
 from framehop import _core
 from framehop.budgets import ENGINE_S, START_S
 from framehop.config.detect_options import DetectOptions
-from framehop.config.environment import usable_cores
+from framehop.config.environment import usable_cores, with_huge_pages
 from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
@@ -184,7 +184,7 @@ class DetectorRole:
         self._files = ModelFiles()
         start_s = ENGINE_S if options.provider == "tensorrt" else START_S
         self.processes = [
-            Process("detector", "framehop.pipeline.detector.detector", index, start_s)
+            Process("detector", "framehop.pipeline.detector.detector", index, start_s, with_huge_pages())
             for index in range(len(options.devices))
         ]
         self.swaps = ModelSwaps(options.model, self.processes, load_model)

@@ -24,7 +24,9 @@ WINDOW = 8192  # frames from which on no more are polled; above the slots of the
 MANY = 16  # frames in flight
 GATHER = 8  # events of a commit while there are many
 GATHER_S = 0.05
-QUEUED_S = 0.2  # the same where as many pictures wait in the ring, each for longer than that
+# The same where as many pictures wait in the ring, each for longer than that.
+QUEUED = 16
+QUEUED_S = 0.2
 BACKSTOP_S = 1.0  # every change is notified; if one were missed, this would bound the delay
 
 
@@ -186,7 +188,8 @@ class InFlight:
     @property
     def _gathers(self) -> bool:
         """Whether there are events, and more should come before they are committed."""
-        return self._tracker.in_flight > MANY and 0 < self._tracker.completed < GATHER
+        enough = QUEUED if self._pictures > MANY else GATHER
+        return self._tracker.in_flight > MANY and 0 < self._tracker.completed < enough
 
     def _gather(self) -> None:
         """While many frames are in flight, wait a moment for more events, so that they share a commit."""
