@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_a_close_in_the_middle_of_a_ring_leaves_the_descriptor_to_it(monkeypatch
 
     def closed_first(rung: int, _count: int) -> None:
         wake.close()
-        found.append(os.readlink(f"/proc/self/fd/{rung}"))
+        found.append(str(Path(f"/proc/self/fd/{rung}").readlink()))
 
     monkeypatch.setattr(os, "eventfd_write", closed_first)
     wake.ring()
