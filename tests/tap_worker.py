@@ -7,7 +7,7 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.decode import Decoded
-from framehop.pipeline.notices import notices_path, topic_of
+from framehop.pipeline.notices import notices_path
 from framehop.pipeline.worker.notice_board import NoticeBoard
 from framehop.types import Event
 from tests.frames import job_of, record_of
@@ -48,7 +48,7 @@ class TapWorker:
     def is_heard_of(self, stream: str) -> bool:
         """Whether this very stream is listened to."""
         self.board.shown([])
-        return topic_of(stream) in self.board._listeners
+        return self.board._listeners.names(stream)
 
     def close(self) -> None:
         self.board.close()

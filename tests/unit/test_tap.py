@@ -20,9 +20,10 @@ from framehop.hop.plain import PlainReceiver
 from framehop.pipeline.control_plane.control_socket import publish
 from framehop.pipeline.control_plane.requests import Answer, Publication, Request, RingsReport, RingsRequest
 from framehop.pipeline.frame_server import FrameServer
-from framehop.pipeline.notices import Known, Shown, encode_notice, notices_path, parse_notice
+from framehop.pipeline.notices import Known, Shown, encode_notice, notices_path, parse_notice, topic_of
 from framehop.pipeline.stop import StopSignal, stop_on_signals
 from framehop.pipeline.tap import LiveFrame, Tap, attach
+from framehop.pipeline.worker import subscriptions
 from framehop.pipeline.worker.notice_board import AT_ONCE, NoticeBoard
 from tests.frames import record_of
 from tests.logs import make_event
@@ -295,10 +296,11 @@ class Insatiable:
     def getsockopt(self, _option: int) -> int:
         return zmq.POLLIN
 
-    def recv(self, _flags: int) -> bytes:
+    def recv(self, _flags: int, *, copy: bool) -> zmq.Frame:
+        assert not copy
         self.heard += 1
         assert self.heard < 100_000, "a look without an end"
-        return b"\x01%d\0" % self.heard
+        return zmq.Frame(b"\x01%d\0" % self.heard)
 
 
 def test_a_tap_that_subscribes_without_end_holds_up_no_batch(
@@ -309,6 +311,27 @@ def test_a_tap_that_subscribes_without_end_holds_up_no_batch(
     worker.board._look(cast("zmq.Socket[bytes]", insatiable))
     worker.board._look(cast("zmq.Socket[bytes]", insatiable))
     assert insatiable.heard == len(worker.board._listeners) == 2 * AT_ONCE
+
+
+def test_a_tap_that_subscribes_without_end_is_cut_off_and_leaves_nothing(
+    worker: TapWorker, tap: Tap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libzmq would keep all its subscriptions, and so would the board."""
+    monkeypatch.setattr(subscriptions, "MOST", 100)
+    with (
+        zmq.Context() as context,
+        context.socket(zmq.SUB) as greedy,
+        greedy.get_monitor_socket(zmq.EVENT_DISCONNECTED) as ended,
+    ):
+        greedy.set(zmq.LINGER, 0)
+        greedy.set(zmq.RECONNECT_IVL, -1)
+        greedy.connect(f"ipc://{notices_path(worker.path)}")
+        for number in range(1000):
+            greedy.subscribe(topic_of(f"cam-{number}"))
+        until(lambda: worker.is_heard() and ended.poll(0), "the end of its connection")
+        greedy.disable_monitor()
+    until(worker.is_heard, "the end of its subscriptions")
+    live_frame(worker, tap, 1)
 
 
 def test_a_board_that_cannot_be_bound_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
+
 from framehop.pipeline.wake import Wake, readable
 
 
@@ -23,3 +28,27 @@ def test_who_rings_after_the_close_wakes_nobody_and_is_told_nothing() -> None:
     wake.close()
     wake.ring()
     assert wake.fileno() == -1
+
+
+def test_a_close_in_the_middle_of_a_ring_leaves_the_descriptor_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number could be another file's otherwise by the time that the ring writes to it."""
+    wake, found = Wake(), list[str]()
+    fd = wake.fileno()
+
+    def closed_first(rung: int, _count: int) -> None:
+        wake.close()
+        found.append(str(Path(f"/proc/self/fd/{rung}").readlink()))
+
+    monkeypatch.setattr(os, "eventfd_write", closed_first)
+    wake.ring()
+    assert found == ["anon_inode:[eventfd]"]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+def test_a_wake_that_nobody_closes_ends_with_its_last_user() -> None:
+    wake = Wake()
+    fd = wake.fileno()
+    del wake
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)

@@ -48,16 +48,13 @@ class TapThread:
         """`rings`: returns the sockets of the rings that there are now. `on_frame`: is called in the thread, and has the frame
         until it returns. The thread ends when the wishes do."""
         self._wishes, self._rings, self._on_frame = wishes, rings, on_frame
-        # Held so that the wake's descriptor is not closed, and given to another, while it is rung.
-        self._lock = threading.Lock()
         self._wake = Wake()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def wake_up(self) -> None:
         """Have it look what is wanted now. Any thread may call it."""
-        with self._lock:
-            self._wake.ring()
+        self._wake.ring()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end of the thread; False when the time is up."""
@@ -71,8 +68,7 @@ class TapThread:
                 if self._wishes.streams():
                     self._wishes.rest(AGAIN_S)
         finally:
-            with self._lock:
-                self._wake.close()
+            self._wake.close()
 
     def _serve(self) -> None:
         try:

@@ -27,34 +27,43 @@ def _ready(fds: Iterable[int], event: int, timeout_s: float) -> set[int]:
     return {fd for fd, _ in poll.poll(math.ceil(timeout_s * 1000))}
 
 
+class _Eventfd:
+    """An eventfd that is closed when nobody holds this object any more."""
+
+    def __init__(self) -> None:
+        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def __del__(self) -> None:
+        if (fd := getattr(self, "fd", -1)) >= 0:  # there is none where no descriptor was left
+            os.close(fd)
+
+
 class Wake:
     """An eventfd. `ring` may be called from any thread and in a signal handler; `clear` and `close` belong to the one that waits.
     `fileno` is readable from a `ring` until the next `clear`. Whoever never closes it leaves that to the garbage collector."""
 
     def __init__(self) -> None:
-        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._eventfd: _Eventfd | None = _Eventfd()
 
     def fileno(self) -> int:
         """The descriptor to wait on; -1 once closed."""
-        return self._fd
+        return self._eventfd.fd if self._eventfd else -1
 
     def ring(self) -> None:
         """Make the descriptor readable. After `close` there is nobody to wake, and nothing happens."""
-        fd = self._fd
-        if fd >= 0:  # an error otherwise, and none of OSError's
+        # Held, so that a close meanwhile does not give the number to another file. A lock would not do in a signal handler.
+        held = self._eventfd
+        if held is not None:
             with suppress(OSError):
-                os.eventfd_write(fd, 1)
+                os.eventfd_write(held.fd, 1)
 
     def clear(self) -> None:
-        """Make the descriptor unreadable again."""
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._fd)
+        """Make the descriptor unreadable again. Once closed there is nothing to clear."""
+        held = self._eventfd
+        if held is not None:
+            with suppress(BlockingIOError):
+                os.eventfd_read(held.fd)
 
     def close(self) -> None:
         """Twice is harmless."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def __del__(self) -> None:
-        self.close()
+        self._eventfd = None

@@ -14,7 +14,8 @@ import zmq
 from framehop import _core
 from framehop.decode import Decoded
 from framehop.pipeline.guests import Guests
-from framehop.pipeline.notices import Known, Notice, Shown, encode_notice, topic_of
+from framehop.pipeline.notices import Known, Notice, Shown, encode_notice
+from framehop.pipeline.worker.subscriptions import Subscriptions
 from framehop.types import Event
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 DESCRIPTORS = 16  # a context and its sockets
 TAPS = 64  # connected at a time
 KEPT = 256  # notices for each tap
-LARGEST_SUBSCRIPTION = 1 << 10
+LARGEST_SUBSCRIPTION = 1 << 8  # a stream's name, and what libzmq says beside it
 AT_ONCE = 256  # subscriptions that a look takes: a batch must not wait for a tap that subscribes without end
 
 
@@ -31,7 +32,7 @@ class NoticeBoard:
     thread."""
 
     def __init__(self, path: str) -> None:
-        self._listeners: set[bytes] = set()
+        self._listeners = Subscriptions(path)
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._guests: Guests | None = None
@@ -60,17 +61,13 @@ class NoticeBoard:
         self._look(self._socket)
         for frame in frames if self._listeners else ():
             key, ref = frame.record.meta.key, frame.ref
-            if self._is_wanted(key.stream):
+            if self._listeners.wants(key.stream):
                 self._tell(Shown(key.stream, key.epoch, key.seq, ref.slot, ref.generation), key.stream)
 
     def known(self, event: Event) -> None:
         """Tell what was found in a picture."""
-        if self._is_wanted(event.stream):
+        if self._listeners.wants(event.stream):  # events of streams that nobody watches are not even written down
             self._tell(Known(event), event.stream)
-
-    def _is_wanted(self, stream: str) -> bool:
-        """Whether a tap listens: events of streams that nobody watches are not even written down."""
-        return bool(self._listeners) and not self._listeners.isdisjoint((topic_of(""), topic_of(stream)))
 
     def _look(self, socket: zmq.Socket[bytes]) -> None:
         """Note which streams taps want now, so many of them at a look; a tap that has died is taken off by libzmq."""
@@ -79,11 +76,7 @@ class NoticeBoard:
         for _ in range(AT_ONCE):
             if not int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                 return
-            message = socket.recv(zmq.NOBLOCK)
-            if message[:1] == b"\x01":
-                self._listeners.add(message[1:])
-            else:
-                self._listeners.discard(message[1:])
+            self._listeners.take(socket.recv(zmq.NOBLOCK, copy=False))
 
     def _tell(self, notice: Notice, stream: str) -> None:
         assert self._socket is not None
