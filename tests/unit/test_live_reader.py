@@ -29,6 +29,7 @@ class Scripted:
     """A connection that gives pictures, and then does what it is told."""
 
     facts = SourceFacts(codec="h264")
+    is_recording = False
 
     def __init__(self, pictures: Iterator[Picture], end: Callable[[], None] = lambda: None) -> None:
         self._pictures, self._end = pictures, end

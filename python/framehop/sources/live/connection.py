@@ -22,6 +22,7 @@ from framehop.sources.container import (
 )
 from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
+from framehop.sources.live.flaws import is_film, told
 from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
 from framehop.sources.live.screen_times import ScreenTimes
 from framehop.sources.units import VideoPacket
@@ -44,14 +45,14 @@ class LiveConnection:
         self._how = how
         self._clock = CameraClock()
         self._container = opened(how)
+        self.is_recording = how.address.kind == "http" and is_film(self._container)
         try:
             self._video = video_of(self._container, how)
             self._maker = maker_for(self._video, how.codec, name=how.name, quality=how.quality, losses=how.losses)
-        except BaseException:
+        except Exception as error:  # noqa: BLE001  it is raised, in other words
             self._container.close()
-            raise
+            raise told(error, how.name, film=self.is_recording) from None
         self._base = base_of(self._video)
-        self.is_recording = how.address.kind == "http" and bool(self._container.duration)
         context = self._video.codec_context
         declared = self._video.average_rate or self._video.guessed_rate
         self.facts = SourceFacts(
@@ -120,9 +121,8 @@ class LiveConnection:
         changes.append(time.monotonic())
         if len(changes) > MOST_CHANGES and changes[-1] - changes[0] < CHANGES_S:
             self._how.losses.add(TOO_OFTEN)
-            raise SourceAwayError(
-                f"{self._how.name} has changed its size or rate {MOST_CHANGES} times within {CHANGES_S:.0f} s",
-                patient=True,
+            raise self._broken(
+                f"has changed its size or rate {MOST_CHANGES} times within {CHANGES_S:.0f} s", patient=True
             )
 
     def _too_early(self, began_s: float) -> None:
@@ -162,10 +162,10 @@ class LiveConnection:
         what = f"{self._how.name} sends encrypted pictures (DRM), and their key is not known here"
         return SourceError(what) if self.is_recording else SourceAwayError(what, patient=True)
 
-    def _broken(self, what: str) -> SourceError:
+    def _broken(self, what: str, *, patient: bool = False) -> SourceError:
         if self.is_recording:
             return SourceError(f"{self._how.name} {what}, before its end; ingest it again from the beginning")
-        return SourceAwayError(f"{self._how.name} {what}")
+        return SourceAwayError(f"{self._how.name} {what}", patient=patient)
 
     def close(self) -> None:
         self._container.close()

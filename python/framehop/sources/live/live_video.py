@@ -12,6 +12,7 @@ from framehop.sources.address import Address
 from framehop.sources.film import Codec
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.connection import KEYFRAME_S
+from framehop.sources.live.flaws import Flaws
 from framehop.sources.live.losses import Losses
 from framehop.sources.live.makers import AS_JPEG
 from framehop.sources.live.reader import AT_STOP, Reader
@@ -58,6 +59,8 @@ class LiveVideo:
         )
         self._reader: Reader | None = None
         self._said: set[str] = set()
+        self._flaws = Flaws()
+        self._given = 0  # pictures, by the present connection
 
     @property
     def facts(self) -> SourceFacts:
@@ -77,8 +80,11 @@ class LiveVideo:
         if self._reader is not None and self._reader.alive:  # one connection at a time, however it hangs
             raise SourceAwayError(f"the last connection to {self.uri} still hangs")
         reader = self._reader = Reader(self._how)
+        self._given = 0
         try:
             yield from self._taken(reader, stopped)
+        except SourceAwayError as error:
+            raise self._flaws.judged(error, self._given) from None
         finally:
             reader.close()
 
@@ -95,6 +101,7 @@ class LiveVideo:
                 except GeneratorExit:  # whoever has it could not put it down before the stop
                     self._losses.add(AT_STOP)
                     raise
+                self._given += 1
                 deadline = Deadline.after(patience_s)
             elif reader.over:
                 return
