@@ -25,7 +25,7 @@ from framehop.sources.live.connecting import Connecting, opened, video_of, words
 from framehop.sources.live.flaws import is_film, told
 from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
 from framehop.sources.live.screen_times import ScreenTimes
-from framehop.sources.units import VideoPacket
+from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us
 
 KEYFRAME_S = GROUP_S
@@ -84,12 +84,18 @@ class LiveConnection:
         """Yield pictures with their times, and when the connection has ended those that were held back."""
         timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video)))
         broken: SourceError | None = None
+        shown_s = time.monotonic()
         try:
             for packet in self._packets(stopped):
                 due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts)
-                told = _told(packet)
+                told_of = _told(packet)
                 for made in self._maker.make(packet):  # which may empty the packet
-                    yield made, self._moment(made, told, due_us)
+                    yield made, self._moment(made, told_of, due_us)
+                    shown_s = time.monotonic() if made.shows and not made.error else shown_s
+                self._check_shown(shown_s)
+        except CodecChangedError as error:
+            away = SourceAwayError(f"{self._how.name} goes on as {error.now} where it was {self._maker.codec}")
+            broken = error if self.is_recording else away
         except SourceError as error:
             broken = error
         for made in self._maker.rest():
@@ -129,6 +135,11 @@ class LiveConnection:
         self._how.losses.add(TOO_EARLY)
         if time.monotonic() - began_s > KEYFRAME_S:
             raise SourceAwayError(f"{self._how.name} has sent no key frame for {KEYFRAME_S:.0f} s", patient=True)
+
+    def _check_shown(self, shown_s: float) -> None:
+        """Raise SourceError if what comes has been no picture for long, such as that of a codec to which it was changed."""
+        if time.monotonic() - shown_s > max(KEYFRAME_S, self._how.stall_s):
+            raise self._broken("sends, and nothing of it has been a picture for long", patient=True)
 
     def _packets(self, stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
         """Yield the packets of the video stream. Those of others, such as sound, do not count as a sign of life."""

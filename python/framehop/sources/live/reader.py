@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,6 +37,7 @@ class Reader:
         self._ended = False
         self._error: Exception | None = None
         self._film = False
+        self._read_s = time.monotonic()
         self.facts = SourceFacts()
         self._thread = threading.Thread(target=self._run, name=f"camera-{how.name}", daemon=True)
         self._thread.start()
@@ -75,6 +77,11 @@ class Reader:
             self._changed.notify_all()
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since it began to wait for what it waits for now. While the queue is full that is nothing from the camera."""
+        return time.monotonic() - self._read_s
+
+    @property
     def alive(self) -> bool:
         return self._thread.is_alive()
 
@@ -93,9 +100,14 @@ class Reader:
     def _read(self) -> None:
         with self._connect(self._how) as connection:
             self._film = connection.is_recording
-            for picture in connection.pictures(lambda: self._closed):
+            for picture in connection.pictures(self._ends):
                 self.facts = connection.facts
                 self._put(picture)
+
+    def _ends(self) -> bool:
+        """Return whether to read no more. Asked before each wait inside FFmpeg."""
+        self._read_s = time.monotonic()
+        return self._closed
 
     def _put(self, picture: Picture) -> None:
         with self._changed:
