@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,6 +29,7 @@ class Scripted:
     """A connection that gives pictures, and then does what it is told."""
 
     facts = SourceFacts(codec="h264")
+    is_recording = False
 
     def __init__(self, pictures: Iterator[Picture], end: Callable[[], None] = lambda: None) -> None:
         self._pictures, self._end = pictures, end
@@ -187,20 +188,55 @@ def test_a_stop_does_not_wait_for_what_hangs(hang: threading.Event) -> None:
 
 def test_what_hangs_beyond_its_deadlines_is_given_up(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_video, "SLACK_S", 0.0)
-    monkeypatch.setattr(live_video, "KEYFRAME_S", 0.0)
     camera = LiveVideo(CAM, stream="cam", open_s=0.0, stall_s=0.1)
     with pytest.raises(SourceAwayError, match="rtsp://cam/x hangs"):
         next(camera.follow(lambda: False))
 
 
-def test_a_camera_whose_first_key_frame_is_late_does_not_hang(
-    hang: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Early(Scripted):
+    """A connection by which a packet comes, and no picture, whenever it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(iter(()))
+        self.send, self.sent = threading.Semaphore(0), threading.Semaphore(0)
+
+    def pictures(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
+        while self.send.acquire(timeout=60) and not stopped():
+            self.sent.release()
+        yield from ()
+
+
+def test_a_camera_whose_first_key_frame_is_late_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its other pictures come, and are no use before that one: the connection itself says when it has taken too long."""
+    now_s = [0.0]
+    monkeypatch.setattr(reader, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    early = Early()
+    thread = reading(early)
+    for _ in range(3):
+        now_s[0] += 100.0
+        assert thread.silent_s == 100.0
+        early.send.release()
+        assert early.sent.acquire(timeout=30)
+        assert thread.silent_s == 0.0
+    thread.close()
+    early.send.release()
+
+
+def test_what_hangs_is_left_behind_but_only_twice(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hangs inside FFmpeg may hang for ever, and the camera be well."""
     monkeypatch.setattr(live_video, "SLACK_S", 0.0)
     monkeypatch.setattr(live_video, "TICK_S", 0.01)
-    camera, asked = LiveVideo(CAM, stream="cam", open_s=0.0, stall_s=0.0), itertools.count()
-    assert list(camera.follow(lambda: next(asked) == 5)) == []
+    camera = LiveVideo(CAM, stream="cam", open_s=0.0, stall_s=0.05)
+    whys = [_why(camera) for _ in range(5)]
+    assert whys == ["rtsp://cam/x hangs"] * 3 + ["the last connection to rtsp://cam/x still hangs"] * 2
+    hang.set()
+    until(lambda: _ends(camera), "another try once those are over")
+
+
+def _why(camera: LiveVideo) -> str:
+    with pytest.raises(SourceAwayError) as failure:
+        next(camera.follow(lambda: False))
+    return str(failure.value)
 
 
 def _ends(camera: LiveVideo) -> bool:

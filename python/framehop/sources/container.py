@@ -12,6 +12,7 @@ from typing import Any
 
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
+from framehop.sources.allocations import bound_allocations
 from framehop.sources.codec_name import codec_in
 from framehop.sources.raster import MAX_PIXELS
 from framehop.sources.understood import UNDERSTOOD
@@ -29,6 +30,8 @@ try:
     from av.video.stream import VideoStream
 except ImportError as error:
     raise MissingExtraError(f"reading video files needs PyAV: {install('video')}") from error
+
+bound_allocations()
 
 __all__ = [
     "FILE_FORMATS",

@@ -20,6 +20,7 @@ from framehop.sources.container import (
     reason_of,
     refuse_encrypted,
 )
+from framehop.sources.identity import shown
 from framehop.sources.units import Units
 
 CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "h265"}
@@ -77,7 +78,7 @@ def _order(container: InputContainer, video: VideoStream, path: Path, rate: floa
     as two fields, by which the container then counts."""
     delay, packets, waited, fields = 0, 0, False, False
     try:
-        units = Units[int | None](CODECS[video.codec_context.name], video, "")
+        units = Units[int | None](CODECS[video.codec_context.name], video, shown(path.name))
         for packet, dts in islice(dated(video, container.demux(video), rate), _LOOK):
             refuse_encrypted(packet, path)
             packets += 1

@@ -8,7 +8,7 @@ from typing import Generic, TypeAlias
 
 from framehop._core import parameter_sets, read_access_unit
 from framehop.content import VideoCodec
-from framehop.errors import CorruptPictureError
+from framehop.errors import CorruptPictureError, SourceError
 from framehop.sources.container import BitStreamFilterContext, FFmpegError, Packet, VideoStream, reason_of
 from framehop.sources.h264_fields import About, FieldPairs
 from framehop.sources.raster import MAX_FILE_BYTES
@@ -17,15 +17,27 @@ from framehop.sources.unit import Unit
 MOST_SETS = (
     1 << 16
 )  # bytes of parameter sets, which may be put in front of every key frame; real ones have a few hundred
+_OTHER: dict[VideoCodec, VideoCodec] = {"h264": "h265", "h265": "h264"}
 _TO_ANNEX_B = {"h264": "h264_mp4toannexb", "h265": "hevc_mp4toannexb"}
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"  # no generic at run time
 
 
+class CodecChangedError(SourceError):
+    """A stream goes on in another codec, as a transport stream may. `now`: which."""
+
+    def __init__(self, name: str, before: VideoCodec, now: VideoCodec) -> None:
+        super().__init__(
+            f"{name} goes on as {now} where it was {before}: cut it there, as with ffmpeg -ss and -t, and ingest the parts"
+        )
+        self.now = now
+
+
 @dataclass(slots=True)
 class Units(Generic[About]):
     """Turns packets into access units in Annex B form, of which each holds a whole picture. A unit that is none, or is larger than
-    any picture, becomes a frame with an error. `sets`: the parameter sets for key frames that have none."""
+    any picture, becomes a frame with an error. `sets`: the parameter sets for key frames that have none. What takes or reads raises
+    CodecChangedError at the first parameter sets of the other codec."""
 
     codec: VideoCodec
     video: VideoStream
@@ -78,9 +90,20 @@ class Units(Generic[About]):
         facts = read_access_unit(self.codec, data)
         if facts.parameter_sets:
             self.sets = bounded_sets(self.codec, data)
+        elif has_sets(other := _OTHER[self.codec], data):
+            raise CodecChangedError(self.name, self.codec, other)
         elif facts.keyframe:
             data = self.sets + data
-        return Unit(payload=data, keyframe=facts.keyframe, clean=facts.clean)
+        return Unit(payload=data, keyframe=facts.keyframe, clean=facts.clean, shows=facts.has_picture)
+
+
+def has_sets(codec: VideoCodec, data: bytes) -> bool:
+    """Return whether a unit has all the parameter sets of a codec. Those of one are never found in a unit of the other: the first
+    bytes of H.264's would belong to a layer of H.265 that is none, and those of H.265's to kinds that H.264 leaves unspecified."""
+    try:
+        return read_access_unit(codec, data).parameter_sets
+    except CorruptPictureError:
+        return False
 
 
 def bounded_sets(codec: VideoCodec, data: bytes) -> bytes:

@@ -121,6 +121,27 @@ def test_a_stream_that_the_log_has_no_place_for_holds_up_no_other(
     check_log(log, good, list(range(5)))
 
 
+def test_a_stream_that_the_log_has_no_place_for_is_said_once_and_again_much_later(
+    behind: MemoryBehind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("framehop.log.spool.drain.AFTER_ERROR_S", 0.0)
+    tries: list[str] = []
+
+    def refuse(link: MemoryLink, stream: str, labels: Mapping[str, str]) -> Place:
+        tries.append(stream)
+        raise LogNotFoundError("it has no topic")
+
+    monkeypatch.setattr(MemoryLink, "place", refuse)
+    behind.leave()
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        give(writer, opened(writer), range(5), acks)
+        all_acknowledged(acks, 5)
+        behind.come_back()
+        until(lambda: len(tries) >= 20, "twenty tries")
+    assert caplog.text.count("waits in the spool: it has no topic") == 1
+
+
 def test_a_spool_whose_disk_is_gone_is_said_and_accounted_for(
     behind: MemoryBehind, log: MemoryLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,6 +19,7 @@ from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.errors import FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.groups import GroupView, view_of
+from framehop.timing import Reminder
 from framehop.types import Partition
 
 logger = logging.getLogger(__name__)
@@ -114,15 +115,18 @@ class CoverageWatch:
         self._thread.join(WATCH_CLOSE_S)
 
     def _run(self) -> None:
+        reminder = Reminder()
         while not self._ending.wait(self._every_s):
             try:
                 self._look()
+                reminder.over()
             except LogAccessError as error:
                 self._say_refused(error)
             except (LogUnavailableError, LogNotFoundError) as error:  # the consumer's own thread reports it
                 logger.debug("group %s is not seen: %s", self._group, error)
             except FramehopError as error:
-                logger.warning("group %s cannot be looked at, and is in a while: %s", self._group, error)
+                if reminder.due(type(error).__name__, time.monotonic()):
+                    logger.warning("group %s cannot be looked at, and is in a while: %s", self._group, error)
 
     def _look(self) -> None:
         view, partitions = view_of(self._connection, self._group), self._connection.frame_partitions()

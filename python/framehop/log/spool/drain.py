@@ -6,14 +6,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from framehop.errors import ConfigError, FramehopError, LogBusyError, LogError, LogFullError, LogUnavailableError
+from framehop.errors import ConfigError, FramehopError, LogBusyError, LogError, LogFullError
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import Link
 from framehop.log.spool.lane import Lane
 from framehop.log.spool.reports import Reports
+from framehop.log.spool.rows import Epoch
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
+from framehop.timing import Reminder
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +24,14 @@ TICK_S = 0.05
 SETTLE_S = 0.25
 ORPHANS_S = 10.0
 AFTER_ERROR_S = 2.0
+
+
+@dataclass(slots=True)
+class _Refusal:
+    """A lane that the log does not take. `until_s`: on the monotonic clock, when it is tried again."""
+
+    until_s: float = 0.0
+    reminder: Reminder = field(default_factory=Reminder)
 
 
 class SpoolDrain:
@@ -32,7 +43,8 @@ class SpoolDrain:
         self._adopted: list[SpoolStore] = []
         self._reports = Reports(ways)
         self._settled_s = self._adopted_s = 0.0
-        self._rest_s: dict[tuple[str, int], float] = {}  # lanes that the log refuses, until when
+        self._refused: dict[Epoch, _Refusal] = {}  # lanes that the log does not take now
+        self._reminder = Reminder()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool-drain", daemon=True)
         self._thread.start()
@@ -47,12 +59,14 @@ class SpoolDrain:
             try:
                 sent = self._round()
             except FramehopError as error:
-                logger.warning("the spool does not drain for now: %s", error)
+                if self._reminder.due(type(error).__name__, time.monotonic()):
+                    logger.warning("the spool does not drain for now: %s", error)
                 self._ending.wait(AFTER_ERROR_S)
             except Exception:  # nobody else drains, and frames without end would go to disk
                 logger.exception("the spool does not drain for now, by a fault of framehop")
                 self._ending.wait(AFTER_ERROR_S)
             else:
+                self._reminder.over()
                 if not sent:
                     self._ending.wait(TICK_S)
 
@@ -82,23 +96,35 @@ class SpoolDrain:
 
     def _drain(self, lane: Lane, link: Link) -> int:
         """Send some of a lane. The error of one lane leaves the others alone."""
-        if lane.failure is not None or time.monotonic() < self._rest_s.get(lane.key, 0.0):
+        refused = self._refused.get(lane.key)
+        if lane.failure is not None or (refused is not None and time.monotonic() < refused.until_s):
             return 0
         try:
             if lane.place is None or not lane.recovered:
                 self._find_place(lane, link)
-            return self._ways.feed(lane, self._allowance.take)
+            sent = self._ways.feed(lane, self._allowance.take)
         except (LogError, ConfigError) as error:  # the latter where no topic can have the stream's frames
-            if lane.key not in self._rest_s or not isinstance(error, LogUnavailableError | ConfigError):
-                logger.warning("stream %s, epoch %d, waits in the spool: %s", lane.stream, lane.epoch, error)
-            self._rest_s[lane.key] = time.monotonic() + AFTER_ERROR_S
+            self._rest(lane, error)
             return 0
         except FramehopError:  # of all lanes, as a lack of memory is
             raise
-        except Exception:  # the other lanes drain all the same
-            logger.exception("stream %s, epoch %d, waits in the spool, by a fault of framehop", lane.stream, lane.epoch)
-            self._rest_s[lane.key] = time.monotonic() + AFTER_ERROR_S
+        except Exception as error:  # noqa: BLE001  the other lanes drain all the same
+            self._rest(lane, error)
             return 0
+        self._refused.pop(lane.key, None)
+        return sent
+
+    def _rest(self, lane: Lane, error: Exception) -> None:
+        """Leave a lane alone for a while, and say why if that is due."""
+        refused = self._refused.setdefault(lane.key, _Refusal())
+        refused.until_s = time.monotonic() + AFTER_ERROR_S
+        if not refused.reminder.due(type(error).__name__, time.monotonic()):
+            return
+        if isinstance(error, FramehopError):
+            logger.warning("stream %s, epoch %d, waits in the spool: %s", lane.stream, lane.epoch, error)
+        else:
+            why = "stream %s, epoch %d, waits in the spool, by a fault of framehop"
+            logger.error(why, lane.stream, lane.epoch, exc_info=error)
 
     def _find_place(self, lane: Lane, link: Link) -> None:
         """Find where the epoch lies, and what of it a process that was killed has sent already."""
@@ -169,6 +195,7 @@ class SpoolDrain:
         with self._ways.changed:
             if not lane.open and lane.settled:
                 self._ways.lanes.pop(lane.key, None)
+                self._refused.pop(lane.key, None)
 
     def close(self) -> None:
         """Remove what has arrived, and leave what dead processes have left to the next. Call it after `stop`."""

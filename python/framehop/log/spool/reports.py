@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 
 from framehop.errors import ConfigError, FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError
@@ -12,6 +13,7 @@ from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
 from framehop.protocols import NO_LABELS
+from framehop.timing import Reminder
 from framehop.types import Gap, Place
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ class Reports:
         self._ways = ways
         self._not_before_s = 0.0
         self._rest_s: dict[str, float] = {}  # streams that have no topic, until when
+        self._reminders: defaultdict[str, Reminder] = defaultdict(Reminder)  # by stream; that of all has no name
 
     def send(self) -> None:
         """Report every gap there is, unless the log does not take them at the moment."""
@@ -40,10 +43,12 @@ class Reports:
                 run, labels = lost
                 if self._tell(run, LOST, link, None, labels):
                     self._ways.lost.remove(lost)
+            self._reminders.pop("", None)
         except LogUnavailableError:
             self._not_before_s = time.monotonic() + 1.0
         except (LogAccessError, LogNotFoundError) as error:
-            logger.warning("gap records of the spool are not written, and are tried again: %s", error)
+            if self._reminders[""].due(type(error).__name__, time.monotonic()):
+                logger.warning("gap records of the spool are not written, and are tried again: %s", error)
             self._not_before_s = time.monotonic() + REFUSED_S
 
     def _of_store(self, store: SpoolStore, link: Link) -> None:
@@ -66,10 +71,13 @@ class Reports:
         try:
             place = self._place(run, link, store, labels)
         except (LogNotFoundError, ConfigError) as error:
-            logger.warning("gap records of stream %s are not written, and are tried again: %s", stream, error)
+            if self._reminders[stream].due(type(error).__name__, now_s):
+                logger.warning("gap records of stream %s are not written, and are tried again: %s", stream, error)
             self._rest_s[stream] = now_s + REFUSED_S
             return False
         link.report(_gap(run, reason, place))
+        self._rest_s.pop(stream, None)
+        self._reminders.pop(stream, None)
         return True
 
     def _place(self, run: WaitingRun, link: Link, store: SpoolStore | None, labels: Mapping[str, str]) -> Place:

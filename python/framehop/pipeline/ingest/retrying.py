@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from framehop.errors import SourceAwayError
 from framehop.pipeline.ingest.pacing import Clock
+from framehop.timing import Reminder
 
 logger = logging.getLogger(__name__)
 
 FIRST_S, MOST_S = 1.0, 60.0
 PATIENT_S = 30.0  # the least where trying soon would not help: a wrong password may also lock the user out
 STEADY_S = 30.0  # a connection that has lasted so long was a good one: the next failure is a first one again
-TELL_S, TELL_MOST_S = 60.0, 3600.0  # between two messages of the same reason
 
 Uniform = Callable[[float, float], float]
 
@@ -30,9 +30,7 @@ class Retrying:
         self._failures = 0
         self._away_s: float | None = None  # since when
         self._back_s: float | None = None
-        self._said = ""
-        self._tell_at_s = 0.0
-        self._tell_after_s = TELL_S
+        self._reminder = Reminder()
 
     def failed(self, error: SourceAwayError) -> float:
         """Note a failure; return how many seconds to wait."""
@@ -45,7 +43,8 @@ class Retrying:
         most_s = min(MOST_S, FIRST_S * 2.0 ** min(self._failures, 16))
         least_s, most_s = (PATIENT_S, MOST_S) if error.patient else (FIRST_S, most_s)
         wait_s = self._uniform(least_s, most_s)
-        self._tell(str(error), now_s, wait_s)
+        if self._reminder.due(str(error), now_s):
+            logger.warning("stream %s: %s; next try in %.0f s", self._stream, error, wait_s)
         return wait_s
 
     def came(self) -> bool:
@@ -56,12 +55,6 @@ class Retrying:
         if self._away_s is None:
             return False
         logger.warning("stream %s: back after %.0f s", self._stream, self._back_s - self._away_s)
-        self._away_s, self._said = None, ""
+        self._away_s = None
+        self._reminder.over()
         return True
-
-    def _tell(self, reason: str, now_s: float, wait_s: float) -> None:
-        if reason == self._said and now_s < self._tell_at_s:
-            return
-        self._tell_after_s = min(TELL_MOST_S, 2 * self._tell_after_s) if reason == self._said else TELL_S
-        self._said, self._tell_at_s = reason, now_s + self._tell_after_s
-        logger.warning("stream %s: %s; next try in %.0f s", self._stream, reason, wait_s)

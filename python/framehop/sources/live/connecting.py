@@ -20,6 +20,7 @@ from framehop.sources.container import (
     reason_of,
 )
 from framehop.sources.film import Codec
+from framehop.sources.live.flaws import FlawError, begins_as_film
 from framehop.sources.live.losses import Losses
 from framehop.sources.raster import MAX_PIXELS
 from framehop.timing import Deadline
@@ -114,11 +115,26 @@ def _refusal(how: Connecting, error: Exception, *, late: bool) -> SourceError:
     if how.address.kind == "device" and isinstance(error, FFmpegError):
         return _refused_device(how.name, error)
     if isinstance(error, ValueError):  # FFmpeg's for data that are not what they should be
+        if how.address.kind == "http" and _is_film_at(how):
+            return FlawError(f"{how.name} is a film that cannot be opened: {words_of(error)}")
         return SourceAwayError(f"{how.name} does not answer as such a source does: check protocol, port and path")
     why = words_of(error)
     if isinstance(error, OSError) and error.errno == errno.EIO:
         why = "it gives no answer that is understood" if how.address.host_is_known else "no such host"
     return SourceAwayError(f"cannot connect to {how.name}: {why}")
+
+
+def _is_film_at(how: Connecting) -> bool:
+    """Return whether there is a file of known length at an address, and it begins as a film does. Connects once more."""
+    options = _options(how.address) | {"format_whitelist": "data"}
+    try:
+        with open_address(
+            how.address.url, format_name="data", options=options, open_s=how.open_s, read_s=how.stall_s
+        ) as container:
+            first = next(container.demux(), None)
+            return container.size > 0 and first is not None and begins_as_film(bytes(first))
+    except FFmpegError:
+        return False
 
 
 def _refused_device(name: str, error: FFmpegError) -> SourceError:

@@ -22,9 +22,10 @@ from framehop.sources.container import (
 )
 from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
+from framehop.sources.live.flaws import is_film, told
 from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
 from framehop.sources.live.screen_times import ScreenTimes
-from framehop.sources.units import VideoPacket
+from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us
 
 KEYFRAME_S = GROUP_S
@@ -44,14 +45,14 @@ class LiveConnection:
         self._how = how
         self._clock = CameraClock()
         self._container = opened(how)
+        self.is_recording = how.address.kind == "http" and is_film(self._container)
         try:
             self._video = video_of(self._container, how)
             self._maker = maker_for(self._video, how.codec, name=how.name, quality=how.quality, losses=how.losses)
-        except BaseException:
+        except Exception as error:  # noqa: BLE001  it is raised, in other words
             self._container.close()
-            raise
+            raise told(error, how.name, film=self.is_recording) from None
         self._base = base_of(self._video)
-        self.is_recording = how.address.kind == "http" and bool(self._container.duration)
         context = self._video.codec_context
         declared = self._video.average_rate or self._video.guessed_rate
         self.facts = SourceFacts(
@@ -83,12 +84,18 @@ class LiveConnection:
         """Yield pictures with their times, and when the connection has ended those that were held back."""
         timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video)))
         broken: SourceError | None = None
+        shown_s = time.monotonic()
         try:
             for packet in self._packets(stopped):
                 due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts)
-                told = _told(packet)
+                told_of = _told(packet)
                 for made in self._maker.make(packet):  # which may empty the packet
-                    yield made, self._moment(made, told, due_us)
+                    yield made, self._moment(made, told_of, due_us)
+                    shown_s = time.monotonic() if made.shows and not made.error else shown_s
+                self._check_shown(shown_s)
+        except CodecChangedError as error:
+            away = SourceAwayError(f"{self._how.name} goes on as {error.now} where it was {self._maker.codec}")
+            broken = error if self.is_recording else away
         except SourceError as error:
             broken = error
         for made in self._maker.rest():
@@ -120,15 +127,19 @@ class LiveConnection:
         changes.append(time.monotonic())
         if len(changes) > MOST_CHANGES and changes[-1] - changes[0] < CHANGES_S:
             self._how.losses.add(TOO_OFTEN)
-            raise SourceAwayError(
-                f"{self._how.name} has changed its size or rate {MOST_CHANGES} times within {CHANGES_S:.0f} s",
-                patient=True,
+            raise self._broken(
+                f"has changed its size or rate {MOST_CHANGES} times within {CHANGES_S:.0f} s", patient=True
             )
 
     def _too_early(self, began_s: float) -> None:
         self._how.losses.add(TOO_EARLY)
         if time.monotonic() - began_s > KEYFRAME_S:
             raise SourceAwayError(f"{self._how.name} has sent no key frame for {KEYFRAME_S:.0f} s", patient=True)
+
+    def _check_shown(self, shown_s: float) -> None:
+        """Raise SourceError if what comes has been no picture for long, such as that of a codec to which it was changed."""
+        if time.monotonic() - shown_s > max(KEYFRAME_S, self._how.stall_s):
+            raise self._broken("sends, and nothing of it has been a picture for long", patient=True)
 
     def _packets(self, stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
         """Yield the packets of the video stream. Those of others, such as sound, do not count as a sign of life."""
@@ -162,10 +173,10 @@ class LiveConnection:
         what = f"{self._how.name} sends encrypted pictures (DRM), and their key is not known here"
         return SourceError(what) if self.is_recording else SourceAwayError(what, patient=True)
 
-    def _broken(self, what: str) -> SourceError:
+    def _broken(self, what: str, *, patient: bool = False) -> SourceError:
         if self.is_recording:
             return SourceError(f"{self._how.name} {what}, before its end; ingest it again from the beginning")
-        return SourceAwayError(f"{self._how.name} {what}")
+        return SourceAwayError(f"{self._how.name} {what}", patient=patient)
 
     def close(self) -> None:
         self._container.close()

@@ -11,16 +11,16 @@ from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import Address
 from framehop.sources.film import Codec
 from framehop.sources.live.connecting import Connecting
-from framehop.sources.live.connection import KEYFRAME_S
+from framehop.sources.live.flaws import Flaws
 from framehop.sources.live.losses import Losses
 from framehop.sources.live.makers import AS_JPEG
 from framehop.sources.live.reader import AT_STOP, Reader
-from framehop.timing import Deadline
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.2  # how often `stopped` is asked while nothing comes
 SLACK_S = 5.0  # what a reader gets beyond the deadlines inside FFmpeg, which a look-up of a name may not keep
+MOST_HUNG = 2  # connections that hang, beside the present one
 _RATE = 25.0
 
 
@@ -58,6 +58,9 @@ class LiveVideo:
         )
         self._reader: Reader | None = None
         self._said: set[str] = set()
+        self._flaws = Flaws()
+        self._given = 0  # pictures, by the present connection
+        self._left_behind: list[Reader] = []
 
     @property
     def facts(self) -> SourceFacts:
@@ -74,18 +77,27 @@ class LiveVideo:
 
     def follow(self, stopped: Callable[[], bool]) -> Iterator[Picture]:
         """Follow the camera, as LiveSource says."""
-        if self._reader is not None and self._reader.alive:  # one connection at a time, however it hangs
-            raise SourceAwayError(f"the last connection to {self.uri} still hangs")
+        self._check_last()
         reader = self._reader = Reader(self._how)
+        self._given = 0
         try:
             yield from self._taken(reader, stopped)
+        except SourceAwayError as error:
+            raise self._flaws.judged(error, self._given) from None
         finally:
             reader.close()
 
+    def _check_last(self) -> None:
+        """Raise SourceAwayError while the last connection has not ended, as there is one at a time. A few that hang beyond all
+        deadlines of FFmpeg are left behind: they may never end."""
+        self._left_behind = [reader for reader in self._left_behind if reader.alive]
+        last = self._reader
+        if last is None or not last.alive or (last in self._left_behind and len(self._left_behind) <= MOST_HUNG):
+            return
+        raise SourceAwayError(f"the last connection to {self.uri} still hangs")
+
     def _taken(self, reader: Reader, stopped: Callable[[], bool]) -> Iterator[Picture]:
-        # A camera that sends pictures, but no key frame yet, hangs no more than one that waits for one after a loss.
-        patience_s = max(self._how.stall_s, KEYFRAME_S) + SLACK_S
-        deadline = Deadline.after(2 * self._how.open_s + patience_s)
+        patience_s = 2 * self._how.open_s + self._how.stall_s + SLACK_S
         while not stopped():
             picture = reader.take(TICK_S)
             if picture is not None:
@@ -95,10 +107,11 @@ class LiveVideo:
                 except GeneratorExit:  # whoever has it could not put it down before the stop
                     self._losses.add(AT_STOP)
                     raise
-                deadline = Deadline.after(patience_s)
+                self._given += 1
             elif reader.over:
                 return
-            elif deadline.expired:
+            elif reader.silent_s > patience_s:
+                self._left_behind.append(reader)
                 raise SourceAwayError(f"{self.uri} hangs")
 
     def _say(self, reader: Reader) -> None:

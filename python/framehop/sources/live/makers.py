@@ -48,7 +48,7 @@ class Shape:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """A picture for the log, without its times. `pts`: its place on the screen, in the stream's time base. `clean`: no picture that
-    is shown before this key frame comes after it."""
+    is shown before this key frame comes after it. `shows`: it holds a picture, or a part of one."""
 
     payload: bytes
     pts: int | None
@@ -57,6 +57,7 @@ class Made:
     clean: bool = True
     shape: Shape = Shape()
     error: str = ""
+    shows: bool = True
 
 
 class Maker(Protocol):
@@ -117,6 +118,7 @@ class _Passed:
             clean=unit.clean,
             shape=self._shape,
             error=unit.error,
+            shows=unit.shows,
         )
 
     def _look(self, unit: bytes) -> None:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import traceback
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from framehop.errors import FramehopError, SourceAwayError
 from framehop.protocols import Picture, SourceFacts
-from framehop.sources.address import without_secrets
-from framehop.sources.container import lacks_memory
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.connection import LiveConnection
-
-logger = logging.getLogger(__name__)
+from framehop.sources.live.flaws import told
 
 QUEUE_BYTES = 8 << 20  # seconds of most cameras, and 64 of them take half a GiB while the log stands still
 QUEUE_PICTURES = 1024
 PATIENCE_S = 5.0  # how long a camera is held back by not reading; most give up a client some time later
 TOO_SLOW = "pictures that the log did not take in time"
-MOST_WORDS = 200  # of an error that is not ours
 AT_STOP = "pictures that had come when reading stopped"
 
 
@@ -42,6 +36,8 @@ class Reader:
         self._dropping = False
         self._ended = False
         self._error: Exception | None = None
+        self._film = False
+        self._read_s = time.monotonic()
         self.facts = SourceFacts()
         self._thread = threading.Thread(target=self._run, name=f"camera-{how.name}", daemon=True)
         self._thread.start()
@@ -81,6 +77,11 @@ class Reader:
             self._changed.notify_all()
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since it began to wait for what it waits for now. While the queue is full that is nothing from the camera."""
+        return time.monotonic() - self._read_s
+
+    @property
     def alive(self) -> bool:
         return self._thread.is_alive()
 
@@ -91,24 +92,22 @@ class Reader:
         try:
             self._read()
         except Exception as found:  # noqa: BLE001  `over` raises it
-            error = found if isinstance(found, FramehopError) or lacks_memory(found) else self._odd(found)
+            error = told(found, self._how.name, film=self._film)
         with self._changed:
             self._error, self._ended = error, True
             self._changed.notify_all()
 
-    def _odd(self, found: Exception) -> SourceAwayError:
-        """Return the error for something that FFmpeg's binding makes of what a camera sends, and no code here expects. The camera
-        may send better things later."""
-        why = without_secrets(f"{type(found).__name__}: {found}")
-        where = without_secrets("".join(traceback.format_exception(found)))
-        logger.info("%s: where that came from, which may be a fault of framehop:\n%s", self._how.name, where)
-        return SourceAwayError(f"{self._how.name} sends what cannot be read: {why[:MOST_WORDS]}")
-
     def _read(self) -> None:
         with self._connect(self._how) as connection:
-            for picture in connection.pictures(lambda: self._closed):
+            self._film = connection.is_recording
+            for picture in connection.pictures(self._ends):
                 self.facts = connection.facts
                 self._put(picture)
+
+    def _ends(self) -> bool:
+        """Return whether to read no more. Asked before each wait inside FFmpeg."""
+        self._read_s = time.monotonic()
+        return self._closed
 
     def _put(self, picture: Picture) -> None:
         with self._changed:

@@ -1,0 +1,119 @@
+"""Transport streams that change what they carry: another codec on the same way, or a video that comes on another way."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from framehop import _core
+from framehop._core import read_access_unit
+from framehop.content import VIDEO
+from framehop.errors import SourceAwayError, SourceError
+from framehop.pipeline.ingest.ingest import ingest
+from framehop.protocols import FrameLog
+from framehop.sources.film import open_film
+from framehop.sources.live import connection, live_video
+from tests.cameras import Serve, answering, file_server, silent, tcp_server
+from tests.clips import remuxed, write_film
+from tests.system.cameras.following import SECOND, camera, check_epochs, epochs, following, frames, payload
+from tests.waiting import until
+
+if not _core.VIDEO:
+    pytest.skip("this build has no video decoder", allow_module_level=True)
+
+KIND = "video/mp2t"
+CODECS = ["libx264", "libx265"]
+
+
+def ts(folder: Path, codec: str, **options: str) -> bytes:
+    """Return a transport stream of two seconds. `options`: of its format."""
+    film = write_film(folder / f"{codec}.mp4", 50, codec=codec, params=SECOND)
+    return remuxed(film, folder / f"{codec}.ts", **options).read_bytes()
+
+
+def first_then(first: list[bytes], then: list[bytes]) -> Serve:
+    """Return what sends one thing to the first client, and another one to those that come later."""
+    clients = itertools.count()
+
+    def serve(connection: socket.socket) -> None:
+        parts = then if next(clients) else first
+        answering(KIND, parts, then=silent)(connection)
+
+    return serve
+
+
+@pytest.mark.parametrize("order", [CODECS, CODECS[::-1]], ids=["to h265", "to h264"])
+def test_another_codec_in_mid_stream_begins_an_epoch_and_no_byte_of_it_is_taken_for_the_other(
+    log: FrameLog, tmp_path: Path, caplog: pytest.LogCaptureFixture, order: list[str]
+) -> None:
+    before, after = ts(tmp_path, order[0]), ts(tmp_path, order[1], tables_version="1")
+    with (
+        tcp_server(first_then([before, after], [after])) as port,
+        following(log, camera(f"http://127.0.0.1:{port}/video")),
+    ):
+        until(lambda: len(epochs(log)) == 2 and len(epochs(log)[1]) >= 45, "both codecs", 60)
+    found = epochs(log)
+    check_epochs(found)
+    kinds = ["video/h264", "video/h265"] if order == CODECS else ["video/h265", "video/h264"]
+    assert [{meta.content_type for meta in epoch} for epoch in found] == [{kind} for kind in kinds]
+    for meta in frames(log):
+        assert not meta.error
+        assert read_access_unit(VIDEO[meta.content_type], payload(log, meta)).keyframe == meta.keyframe
+    assert f"goes on as {VIDEO[kinds[1]]} where it was {VIDEO[kinds[0]]}; next try in" in caplog.text
+
+
+def changing(folder: Path) -> Path:
+    film = folder / "film.ts"
+    film.write_bytes(ts(folder, "libx264") + ts(folder, "libx265", tables_version="1"))
+    return film
+
+
+CHANGES = r"film.ts goes on as h265 where it was h264: cut it there"
+
+
+def test_a_film_that_changes_its_codec_fails_and_says_where_to_cut_it(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=CHANGES):
+        open_film(changing(tmp_path), stream="cam", codec="auto", quality=85, threads=1)
+
+
+def test_so_does_one_behind_an_address(log: FrameLog, tmp_path: Path) -> None:
+    changing(tmp_path)
+    with file_server(tmp_path) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/film.ts")], rate="max")
+    assert re.search(CHANGES, summary.errors["cam"])
+    assert {meta.content_type for meta in frames(log)} == {"video/h264"}
+
+
+def test_a_stream_of_which_nothing_is_a_picture_for_long_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a codec of which nothing is known here but that it is not the one before."""
+    monkeypatch.setattr(connection, "KEYFRAME_S", 0.3)
+    parts = itertools.chain([ts(tmp_path, "libx264")], itertools.repeat(ts(tmp_path, "mpeg2video", tables_version="1")))
+    with tcp_server(answering(KIND, parts)) as port:
+        source = camera(f"http://127.0.0.1:{port}/video", stall_s=0.2)
+        with pytest.raises(SourceAwayError, match="nothing of it has been a picture for long"):
+            list(source.follow(lambda: False))
+
+
+def test_a_video_that_comes_on_another_way_is_found_by_another_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg's binding drops what comes of streams that began later, and waits inside for what it knows."""
+    monkeypatch.setattr(live_video, "SLACK_S", 0.0)
+    before, after = ts(tmp_path, "libx264"), ts(tmp_path, "libx265", mpegts_start_pid="0x200", tables_version="1")
+    first = answering(KIND, itertools.chain([before], itertools.repeat(after)))
+    clients = itertools.count()
+
+    def serve(connection: socket.socket) -> None:
+        first(connection) if next(clients) == 0 else answering(KIND, [after], then=silent)(connection)
+
+    with tcp_server(serve) as port:
+        source = camera(f"http://127.0.0.1:{port}/video", open_s=1.0, stall_s=0.5)
+        with pytest.raises(SourceAwayError, match="hangs"):
+            list(source.follow(lambda: False))
+        assert next(iter(source.follow(lambda: False))).content_type == "video/h265"
