@@ -61,7 +61,7 @@ def test_a_changed_file_changes_what_it_names_and_nothing_else(site: Site) -> No
     assert changes == Changes(added=("door",), removed=("yard",), replaced=("hall",))
     assert site.roster.order("gate") == before
     assert set(site.roster.statuses()) == {"other", "gate", "hall", "door"}
-    assert site.says(more="") == Changes(added=(), removed=("door", "gate", "hall"), replaced=())
+    assert site.says(more="streams: {}") == Changes(added=(), removed=("door", "gate", "hall"), replaced=())
     assert set(site.roster.statuses()) == {"other"}
 
 
@@ -196,6 +196,18 @@ def test_a_file_that_is_gone_changes_nothing(site: Site) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         site.file.apply()
     assert set(site.roster.statuses()) == {"gate"}
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# streams:\n", "---\n"])
+def test_a_file_that_an_editor_has_just_emptied_removes_nothing(site: Site, text: str) -> None:
+    site.says(GATE)
+    with pytest.raises(ConfigError, match="says nothing: perhaps it is being written"):
+        site.says(more=text)
+    assert set(site.roster.statuses()) == {"gate"}
+
+
+def test_a_blank_file_is_fine_where_no_stream_is_its_own(site: Site) -> None:
+    assert site.says(more="") == site.says(more="") == Changes(added=(), removed=(), replaced=())
 
 
 def test_a_pipeline_that_ends_keeps_what_it_has(site: Site) -> None:

@@ -90,13 +90,17 @@ class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return {name: track for name, stream in self.streams.items() if (track := stream.parsed_track)}
 
 
-def load_config(path: Path) -> FileConfig:
+def load_config(path: Path, *, may_be_blank: bool = True) -> FileConfig:
     """Read a YAML file. A value may be `{env: NAME}` or `{file: PATH}`, so that secrets stay where they are kept; relative paths
-    start at the configuration's directory. Raises ConfigError naming the file, the key and what is allowed."""
+    start at the configuration's directory. `may_be_blank`: take a file that says nothing for one of defaults. Raises ConfigError
+    naming the file, the key and what is allowed."""
     import yaml
 
     try:
-        data = _resolved(_parsed(path) or {}, path, "")
+        parsed = _parsed(path)
+        if parsed is None and not may_be_blank:
+            raise ConfigError(f"--config {path} says nothing: perhaps it is being written; `streams: {{}}` is for none")
+        data = _resolved(parsed or {}, path, "")
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}") from error
     except yaml.YAMLError as error:

@@ -44,6 +44,7 @@ class Maintenance:
         self._thread: threading.Thread | None = None
         self._retention: Retention | None = None
         self._next_retention = 0.0
+        self._db: apsw.Connection | None = None
 
     def mark(self, segment: SegmentFile | None = None) -> None:
         """Note that something was committed and written to `segment`."""
@@ -82,21 +83,21 @@ class Maintenance:
             self._thread.start()
 
     def _run(self) -> None:
-        db = connect(self._paths.index)
         pause_s = FLUSH_INTERVAL_S
         while not self._stop.is_set():
             self._dirty.wait(self._idle_s())
             self._stop.wait(pause_s)
             self._dirty.clear()
-            pause_s = self._try_round(db)
-        self._try_round(db)  # writes what came during the last round
-        db.close()
+            pause_s = self._try_round()
+        self._try_round()  # writes what came during the last round
+        if self._db is not None:
+            self._db.close()
 
-    def _try_round(self, db: apsw.Connection) -> float:
+    def _try_round(self) -> float:
         """Run a round and return how long to leave the log alone afterwards."""
         try:
             with translated(self._paths.root):
-                self._round(db)
+                self._round()
         except (LogError, MemoryError) as error:
             logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
             self._dirty.set()
@@ -108,7 +109,7 @@ class Maintenance:
         ages = [age for age in (self._options.retain_age_s, self._options.retain_event_age_s) if age is not None]
         return min(60.0, max(min(ages) / 4, FLUSH_INTERVAL_S)) if ages and self._retention is not None else None
 
-    def _round(self, db: apsw.Connection) -> None:
+    def _round(self) -> None:
         # Payloads come before the index, so that after power loss no row points to data that never reached the disk.
         self._sync_segments()
         lock = FileLock.try_acquire(self._paths.flusher_lock)
@@ -116,10 +117,17 @@ class Maintenance:
             self._dirty.set()  # another process is flushing, perhaps since before our last commit
             return
         try:
+            db = self._opened()
             self._checkpoint(db)
             self._retain(db)
         finally:
             lock.release()
+
+    def _opened(self) -> apsw.Connection:
+        """Open the index at the first round that needs it, so that a lack of descriptors or memory costs that round alone."""
+        if self._db is None:
+            self._db = connect(self._paths.index)
+        return self._db
 
     def _sync_segments(self) -> None:
         with self._lock:

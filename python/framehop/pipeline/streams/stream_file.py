@@ -44,8 +44,8 @@ class StreamFile:
     def apply(self) -> Changes:
         """Read the file; add what is new in it, remove what is gone, replace what is another. A stream of which only the policy
         has changed is read on. What is paused stays so. Raises ConfigError, or ClosedError once the pipeline ends, and then
-        nothing has changed."""
-        config = load_config(self.path)
+        nothing has changed. A blank file removes no streams, since an editor may just have begun to write it."""
+        config = load_config(self.path, may_be_blank=not self._names)
         wanted = self._orders(config.streams)
         present = self._present(wanted)
         changes = changes_between(present, wanted)

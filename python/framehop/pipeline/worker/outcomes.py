@@ -57,8 +57,8 @@ def objects_of(reply: HopReply, labels: dict[int, str]) -> list[DetectedObject]:
 
 
 def stage_times(meta: FrameMeta, decoded: Decoded, done_us: int, reply: HopReply) -> dict[str, float]:
-    """Return milliseconds by stage. `append` and `log` compare two processes' wall clocks, assuming one host; the rest is measured
-    in place."""
+    """Return milliseconds by stage, never negative. `append`, `log` and `total` compare the wall clocks of several moments, and of
+    several hosts in Kafka, so a clock that is behind or was set back would make them negative; the rest is measured in place."""
     micros = {
         "append": meta.appended_us - meta.received_us,
         "log": decoded.job.polled_us - meta.appended_us,
@@ -70,7 +70,9 @@ def stage_times(meta: FrameMeta, decoded: Decoded, done_us: int, reply: HopReply
         "postprocess": reply.postprocess_us,
         "total": done_us - meta.received_us,
     }
-    return {stage: round(value / 1000, 3) for stage, value in micros.items()} | {"batch": float(reply.batch_size)}
+    return {stage: round(max(0, value) / 1000, 3) for stage, value in micros.items()} | {
+        "batch": float(reply.batch_size)
+    }
 
 
 def _trace_id(traceparent: str) -> str:
