@@ -14,8 +14,8 @@ Change = AddSource | RemoveSource
 
 
 class Untold:
-    """The changes that ingest has to be told, in order. Thread-safe, by the roster's lock. `fileno` is readable while there is something to
-    tell. Of a source that is paused, ingest is told that it is removed."""
+    """The changes that ingest has to be told, in order. Thread-safe, by the roster's lock. `fileno` is readable while there is
+    something to tell. Of a source that is paused, ingest is told that it is removed."""
 
     def __init__(self, changed: Condition, entries: Mapping[str, Entry]) -> None:
         """`changed`: the roster's lock, which may be taken again by who has it. `entries`: the roster's own."""
