@@ -10,7 +10,7 @@ import pytest
 
 from framehop.budgets import HANG_S
 from framehop.errors import ProcessError
-from framehop.pipeline.messages import Failed
+from framehop.pipeline.processes.messages import Failed
 from framehop.pipeline.supervisor.incarnations import REPLACED_LIMIT, Process
 
 REPLACED = Failed(message="another process works under this worker's name", replaced=True)

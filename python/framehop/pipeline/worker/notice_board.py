@@ -14,7 +14,7 @@ import zmq
 from framehop import _core
 from framehop.decode import Decoded
 from framehop.pipeline.guests import Guests
-from framehop.pipeline.notices import Known, Notice, Shown, encode_notice, topic_of
+from framehop.pipeline.taps.notices import Known, Notice, Shown, encode_notice, topic_of
 from framehop.types import Event
 
 logger = logging.getLogger(__name__)
