@@ -6,10 +6,10 @@ import sys
 import threading
 
 from framehop.errors import ModelError, OutOfMemoryError
-from framehop.pipeline import child
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.messages import Finished, Ready
-from framehop.pipeline.settings import Settings
+from framehop.pipeline.processes import child
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.messages import Finished, Ready
+from framehop.pipeline.processes.settings import Settings
 
 HOW = sys.argv.pop(1)
 

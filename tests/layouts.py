@@ -65,15 +65,6 @@ def yolov8(metadata: Mapping[str, str] = ULTRALYTICS, picture: Picture = PLAIN) 
     )
 
 
-def few_classes(count: int) -> bytes:
-    """A YOLOv8 of one or two classes, whose output has five or six rows: person, and bottle or so."""
-    graph = Graph(Picture())
-    scores = graph.columns(graph.scores, *[0, 43][:count])
-    names = {"names": repr(dict(enumerate(["person", "bottle"][:count])))}
-    rows = graph.op("Transpose", graph.join(graph.cxcywh(), scores), perm=[0, 2, 1])
-    return graph.build({"output0": rows}, metadata=ULTRALYTICS | names)
-
-
 def objectness(graph: Graph, scores: str) -> str:
     """Scores [1, K, C] as an objectness, their best, and shares of it."""
     best = graph.op("Add", graph.op("ReduceMax", scores, axes=[2], keepdims=1), graph.const(1e-6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -46,6 +47,8 @@ class Peer:
 
     def _answer(self) -> list[str]:
         assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], REPLY_S)
+        assert ready, f"the peer does not answer within {REPLY_S:.0f} s"
         line = self._process.stdout.readline()
         assert line, "the peer ended without an answer"
         return line.split()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from framehop import _core
 from framehop.decode import Decoded
-from framehop.pipeline.notices import notices_path
+from framehop.pipeline.taps.notices import notices_path
 from framehop.pipeline.worker.notice_board import NoticeBoard
 from framehop.types import Event
 from tests.frames import job_of, record_of

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from framehop.pipeline.live import live
     from framehop.pipeline.pipeline import Pipeline
     from framehop.pipeline.stream import stream
-    from framehop.pipeline.tap import attach
+    from framehop.pipeline.taps.tap import attach
     from framehop.sinks.draw import draw
     from framehop.types import Event, Frame, FrameKey
 
@@ -83,7 +83,7 @@ _HOME = {
     "Ring": "framehop._core",
     "RingReader": "framehop._core",
     "__version__": "framehop._core",
-    "attach": "framehop.pipeline.tap",
+    "attach": "framehop.pipeline.taps.tap",
     "audit": "framehop.ops.audit",
     "decode_jpeg": "framehop._core",
     "detect": "framehop.pipeline.api",

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from framehop._core import FrameTag, HopClient, HopReply, HopServer, Ring, RingReader, SlotRef
 from framehop.errors import ClosedError, FramehopError, ModelError
 from framehop.inference.page_locks import PageLocks
-from framehop.pipeline import supervisor_link
-from framehop.pipeline.channel import Channel
 from framehop.pipeline.detector.detector import DetectorProcess
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import ANSWERS, Lanes
 from framehop.pipeline.detector.side_loader import SideLoader
-from framehop.pipeline.messages import Drain
-from framehop.pipeline.supervisor_link import SupervisorLink
+from framehop.pipeline.processes import supervisor_link
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.messages import Drain
+from framehop.pipeline.processes.supervisor_link import SupervisorLink
 from framehop.testing.fake_model import FakeModel, detections
 from framehop.types import Detections
 from tests.core.hop_peers import Ref, address

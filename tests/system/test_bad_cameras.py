@@ -21,7 +21,7 @@ from framehop import _core
 from framehop.errors import SourceAwayError, SourceError
 from framehop.ops.audit import audit
 from framehop.pipeline.ingest.ingest import Ingest
-from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.processes.source_messages import SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.protocols import FrameLog, Picture, Source
 from framehop.sources import Codec

@@ -17,7 +17,7 @@ import pytest
 
 import framehop
 from framehop.hop.keys import KeyFiles, create_keys
-from framehop.pipeline.tap import Tap
+from framehop.pipeline.taps.tap import Tap
 from tests.system.harness import FRAMEHOP, House
 from tests.system.live_frames import end, serving, watch
 from tests.tiny_model import write_model

@@ -20,7 +20,6 @@ from tests.commands import framehop
 from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read
 
 SIZE = 1000
-PER_SEGMENT = 3
 OPTIONS = LogOptions(segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)
 
 

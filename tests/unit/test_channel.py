@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline.channel import MAX_PACKET, Channel
 from framehop.pipeline.ingest.process import NEWS_IN_A_PACKET
 from framehop.pipeline.ingest.source_work import _short
-from framehop.pipeline.messages import Beat, Drain, Ready
-from framehop.pipeline.source_messages import MAX_LAST_ERROR, News, SourceHealth, SourceNews
+from framehop.pipeline.processes.channel import MAX_PACKET, Channel
+from framehop.pipeline.processes.messages import Beat, Drain, Ready
+from framehop.pipeline.processes.source_messages import MAX_LAST_ERROR, News, SourceHealth, SourceNews
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from framehop.log import LogAt
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.child import FAULT
-from framehop.pipeline.messages import Failed, Finished, Message, Ready
-from framehop.pipeline.settings import Begin, IngestSettings
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.child import FAULT
+from framehop.pipeline.processes.messages import Failed, Finished, Message, Ready
+from framehop.pipeline.processes.settings import Begin, IngestSettings
 from tests.log_process import ROOT
 
 NOTHING = Begin(settings=IngestSettings(log=LogAt(url=""), sources=[]))

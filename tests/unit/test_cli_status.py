@@ -26,8 +26,8 @@ from framehop.pipeline.control_plane.requests import (
 )
 from framehop.pipeline.ingest.ingest import Ingest
 from framehop.pipeline.ingest.reporter import published
-from framehop.pipeline.messages import Beat
-from framehop.pipeline.source_messages import SourceHealth, SourceNews, SourceOrder
+from framehop.pipeline.processes.messages import Beat
+from framehop.pipeline.processes.source_messages import SourceHealth, SourceNews, SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status

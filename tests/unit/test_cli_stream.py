@@ -24,7 +24,7 @@ from framehop.pipeline.control_plane.requests import (
     StreamsReport,
     StreamsRequest,
 )
-from framehop.pipeline.source_messages import SourceHealth
+from framehop.pipeline.processes.source_messages import SourceHealth
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.sources import SourceSpec
 from tests.commands import framehop

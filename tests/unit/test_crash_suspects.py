@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from framehop._core import SlotInfo
-from framehop.pipeline.settings import Suspect
+from framehop.pipeline.processes.settings import Suspect
 from framehop.pipeline.supervisor.crash_suspects import LIMIT, CrashSuspects
 from framehop.types import FrameKey
 

@@ -9,8 +9,8 @@ import pytest
 
 from framehop.errors import ClosedError
 from framehop.log import LogAt
-from framehop.pipeline.messages import Beat, Finished
-from framehop.pipeline.source_messages import SourceNews, SourceOrder
+from framehop.pipeline.processes.messages import Beat, Finished
+from framehop.pipeline.processes.source_messages import SourceNews, SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.supervisor import end_of_work
 from framehop.pipeline.supervisor.end_of_work import EndOfWork

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts, write_facts
+from framehop.pipeline.processes.facts import ModelFacts, read_facts, remove_facts, write_facts
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.testing.fake_model import BLOB, FakeModel
 from framehop.types import ModelInfo, Need

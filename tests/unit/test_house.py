@@ -222,7 +222,7 @@ def test_the_map_fits_a_screen() -> None:
 
 
 def test_no_file_of_tests_takes_anything_from_another() -> None:
-    """What several need is in a module of its own, where one looks for it, and a test can be changed without a look at others."""
+    """Anything that several need is in a module of its own, so that a test can be changed without a look at others."""
     found = {
         str(file.relative_to(ROOT)): names
         for folder in ("tests", "scripts", "benchmarks")

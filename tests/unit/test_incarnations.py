@@ -15,8 +15,8 @@ from framehop.config.detect_options import DetectOptions
 from framehop.config.environment import with_huge_pages
 from framehop.errors import ProcessError
 from framehop.log import LogAt
-from framehop.pipeline.messages import Failed
-from framehop.pipeline.settings import IngestSettings
+from framehop.pipeline.processes.messages import Failed
+from framehop.pipeline.processes.settings import IngestSettings
 from framehop.pipeline.supervisor.incarnations import REPLACED_LIMIT, Process
 from framehop.pipeline.supervisor.role import Resources
 from framehop.pipeline.supervisor.roles import DetectorRole, WorkerRole

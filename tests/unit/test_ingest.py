@@ -31,7 +31,6 @@ class _Log:
     def __init__(self, *, refuse: Callable[[Frame], object] = lambda _frame: False) -> None:
         self.refuse = refuse
         self._states: dict[str, StreamState] = {}
-        self._finite: dict[str, bool] = {}
         self._lock = threading.Lock()
         self.frames: list[Frame] = []
         self.finished: list[str] = []

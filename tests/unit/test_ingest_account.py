@@ -15,7 +15,7 @@ from framehop.account import IngestAccount, LeftOut
 from framehop.errors import LogFullError
 from framehop.log import open_log
 from framehop.pipeline.ingest.ingest import Ingest, IngestSummary, ingest
-from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.processes.source_messages import SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.protocols import Backlog, FrameLog, Picture
 from framehop.sources import SourceOptions, SourceSpec

@@ -6,8 +6,8 @@ import pytest
 
 from framehop.cli import ingest_report
 from framehop.cli.ingest_report import LINE_S, IngestLine, progress_text
-from framehop.pipeline.ingest.feed import StreamProgress
 from framehop.pipeline.ingest.ingest import IngestProgress
+from framehop.pipeline.ingest.stream_summary import StreamProgress
 
 
 def stream(name: str, acked: int, **more: object) -> StreamProgress:

@@ -12,7 +12,7 @@ import pytest
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob, DecoderError
 from framehop.decode.resume import ResumePoints
-from framehop.pipeline.settings import WorkerSettings
+from framehop.pipeline.processes.settings import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels

@@ -13,7 +13,7 @@ import pytest
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob
 from framehop.decode.resume import ResumePoints
-from framehop.pipeline.settings import Suspect, WorkerSettings
+from framehop.pipeline.processes.settings import Suspect, WorkerSettings
 from framehop.pipeline.worker import in_flight
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake

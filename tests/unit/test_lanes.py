@@ -19,7 +19,7 @@ from framehop.errors import ClosedError, ModelError, ProcessError
 from framehop.pipeline.detector import lanes as lanes_module
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import ANSWERS, MANY, Lanes, Leased, Looked
-from framehop.pipeline.facts import FIRST_MODEL
+from framehop.pipeline.processes.facts import FIRST_MODEL
 from framehop.testing.fake_model import FakeModel
 from framehop.types import Detections
 from tests.waiting import until

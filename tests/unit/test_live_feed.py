@@ -22,7 +22,7 @@ from framehop.pipeline.ingest.ingest import Ingest, ingest
 from framehop.pipeline.ingest.live_feed import LiveFeed, feed_of
 from framehop.pipeline.ingest.reporter import published
 from framehop.pipeline.ingest.retrying import PATIENT_S, STEADY_S, Retrying
-from framehop.pipeline.source_messages import MAX_LAST_ERROR, SourceOrder
+from framehop.pipeline.processes.source_messages import MAX_LAST_ERROR, SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.streams.streams import Streams
 from framehop.protocols import FrameLog, Picture, Source, SourceFacts

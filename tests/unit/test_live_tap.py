@@ -11,14 +11,14 @@ import pytest
 
 from framehop.errors import ProcessError
 from framehop.log import LogAt
-from framehop.pipeline import live_tap as live_tap_module
-from framehop.pipeline import tap_thread
 from framehop.pipeline.control_plane import of_log
 from framehop.pipeline.control_plane.asking import PublishedPipeline
 from framehop.pipeline.control_plane.of_log import rings_of
 from framehop.pipeline.control_plane.requests import Kind, Publication, RingsReport
-from framehop.pipeline.live_tap import KEPT, LiveTap
-from framehop.pipeline.tap import LiveFrame, Tap
+from framehop.pipeline.taps import live_tap as live_tap_module
+from framehop.pipeline.taps import tap_thread
+from framehop.pipeline.taps.live_tap import KEPT, LiveTap
+from framehop.pipeline.taps.tap import LiveFrame, Tap
 from framehop.types import Event, FrameKey
 from tests.tap_worker import HEIGHT, WIDTH, TapWorker
 from tests.waiting import until

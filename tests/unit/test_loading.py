@@ -17,7 +17,7 @@ HEAVY = {
 PROCESSES = {
     "framehop.config.detect_options": set[str](),
     "framehop.config.file": set[str](),
-    "framehop.pipeline.child": set[str](),
+    "framehop.pipeline.processes.child": set[str](),
     "framehop.pipeline.ingest.process": set[str](),
     "framehop.pipeline.worker.worker": {"zmq"},  # which takes events to taps
     "framehop.pipeline.detector.detector": {"numpy", "yaml"},

@@ -20,8 +20,7 @@ from tests.log_process import LogProcess
 from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read
 from tests.waiting import until
 
-PER_SEGMENT = 3  # frames of 1,000 bytes in 4 KiB
-KEEP_ALL = LogOptions(segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)
+KEEP_ALL = LogOptions(segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)  # 3 frames of 1,000 bytes in each
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from framehop.pipeline.facts import FIRST_MODEL, ModelFacts
+from framehop.pipeline.processes.facts import FIRST_MODEL, ModelFacts
 from framehop.pipeline.supervisor.model_files import ModelFiles
 from framehop.types import ModelInfo, Need
 

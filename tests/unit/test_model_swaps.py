@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 
 from framehop.errors import ModelError, ProcessError
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.facts import FIRST_MODEL
-from framehop.pipeline.messages import CancelSwap, Message, Swap, SwapFailed, SwapLoaded, Switch
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.facts import FIRST_MODEL
+from framehop.pipeline.processes.messages import CancelSwap, Message, Swap, SwapFailed, SwapLoaded, Switch
 from framehop.pipeline.supervisor import model_swaps
 from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.supervisor.model_swaps import DEATHS_LIMIT, KEPT, ModelSwaps

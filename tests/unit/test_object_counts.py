@@ -8,9 +8,9 @@ import msgspec
 
 from framehop.cli.demo_report import DemoTally
 from framehop.cli.object_counts import object_count_lines
-from framehop.pipeline.channel import MAX_PACKET
-from framehop.pipeline.messages import Beat
 from framehop.pipeline.object_counts import MAX_STREAMS, OTHERS, ByStream, ObjectCount, add, summed
+from framehop.pipeline.processes.channel import MAX_PACKET
+from framehop.pipeline.processes.messages import Beat
 from framehop.pipeline.supervisor.status import Counters
 from framehop.pipeline.worker.commit_rule import Batch
 from framehop.pipeline.worker.in_flight import InFlight

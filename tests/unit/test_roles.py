@@ -15,11 +15,11 @@ from framehop.config.environment import FAIL_POINTS
 from framehop.errors import ConfigError, ProcessError
 from framehop.inference import Provider
 from framehop.log import LogAt
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.facts import ModelFacts, write_facts
-from framehop.pipeline.messages import DetectorAt, Message, Stumbled, Swapped
-from framehop.pipeline.settings import Begin, DetectorSettings, WorkerSettings
-from framehop.pipeline.source_messages import News, SourceNews, SourceOrder, SourceTraits
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.facts import ModelFacts, write_facts
+from framehop.pipeline.processes.messages import DetectorAt, Message, Stumbled, Swapped
+from framehop.pipeline.processes.settings import Begin, DetectorSettings, WorkerSettings
+from framehop.pipeline.processes.source_messages import News, SourceNews, SourceOrder, SourceTraits
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from framehop.errors import ClosedError, InvalidArgumentError
-from framehop.pipeline.source_messages import (
+from framehop.pipeline.processes.source_messages import (
     AddSource,
     Phase,
     RemoveSource,

@@ -10,7 +10,7 @@ import pytest
 
 from framehop.errors import ModelError
 from framehop.pipeline.detector.side_loader import LONGEST_REASON, SideLoader
-from framehop.pipeline.messages import Swap, SwapFailed, SwapLoaded
+from framehop.pipeline.processes.messages import Swap, SwapFailed, SwapLoaded
 from framehop.testing.fake_model import FakeModel
 from tests.waiting import until
 

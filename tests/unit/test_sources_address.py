@@ -13,7 +13,7 @@ import pytest
 
 from framehop.config.filled import expand_filled
 from framehop.errors import ConfigError, SourceAwayError, SourceError
-from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.processes.source_messages import SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.sources import SourceSpec, expand, open_specs
 from framehop.sources.address import Address, is_address, without_secrets

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from framehop.config.file import load_config
 from framehop.errors import ClosedError, ConfigError
-from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.processes.source_messages import SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.streams.stream_file import Changes, StreamFile, changes_between
 from framehop.pipeline.streams.streams import Streams

@@ -9,11 +9,11 @@ from typing import NoReturn
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.pipeline import child
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.messages import Beat, Drain, Message
-from framehop.pipeline.source_messages import AddSource, RemoveSource, SourceOrder
-from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
+from framehop.pipeline.processes import child
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.messages import Beat, Drain, Message
+from framehop.pipeline.processes.source_messages import AddSource, RemoveSource, SourceOrder
+from framehop.pipeline.processes.supervisor_link import SupervisorLink, unexpected
 
 
 @pytest.fixture

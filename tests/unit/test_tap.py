@@ -19,10 +19,10 @@ from framehop.errors import BadMessageError, ClosedError, ProcessError, RefusedE
 from framehop.hop.plain import PlainReceiver
 from framehop.pipeline.control_plane.control_socket import publish
 from framehop.pipeline.control_plane.requests import Answer, Publication, Request, RingsReport, RingsRequest
-from framehop.pipeline.frame_server import FrameServer
-from framehop.pipeline.notices import Known, Shown, encode_notice, notices_path, parse_notice, topic_of
 from framehop.pipeline.stop import StopSignal, stop_on_signals
-from framehop.pipeline.tap import LiveFrame, Tap, attach
+from framehop.pipeline.taps.frame_server import FrameServer
+from framehop.pipeline.taps.notices import Known, Shown, encode_notice, notices_path, parse_notice, topic_of
+from framehop.pipeline.taps.tap import LiveFrame, Tap, attach
 from framehop.pipeline.worker import subscriptions
 from framehop.pipeline.worker.notice_board import AT_ONCE, NoticeBoard
 from tests.frames import record_of
@@ -161,7 +161,7 @@ def test_every_takes_what_the_quota_allows(worker: TapWorker, tap: Tap) -> None:
 def test_a_held_picture_whose_event_never_comes_makes_room(
     worker: TapWorker, tap: Tap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framehop.pipeline.tap.PENDING_S", 0.0)
+    monkeypatch.setattr("framehop.pipeline.taps.tap.PENDING_S", 0.0)
     see(tap, worker.show(1))
     assert live_frame(worker, tap, 2).key.seq == 2
 

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from framehop.pipeline.control_plane.requests import PipelineReport, Publication, RingReport
-from framehop.pipeline.source_messages import SourceHealth
+from framehop.pipeline.processes.source_messages import SourceHealth
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.types import ModelInfo

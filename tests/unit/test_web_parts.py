@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from framehop.errors import LogError
-from framehop.pipeline.source_messages import Phase, SourceHealth
+from framehop.pipeline.processes.source_messages import Phase, SourceHealth
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.timing import now_us
 from framehop.types import Outcome

@@ -15,8 +15,8 @@ import pytest
 from framehop._core import decode_jpeg, encode_jpeg
 from framehop.decode import Decoded
 from framehop.errors import RefusedError
-from framehop.pipeline import tap_thread
-from framehop.pipeline.tap import LiveFrame, Tap
+from framehop.pipeline.taps import tap_thread
+from framehop.pipeline.taps.tap import LiveFrame, Tap
 from framehop.types import Event, FrameKey
 from framehop.web import picture_tap as picture_tap_module
 from framehop.web import tapped as tapped_module

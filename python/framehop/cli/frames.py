@@ -18,9 +18,9 @@ from framehop.cli.live import Count, FrameLine, Only, Out, checked_folder, keep,
 from framehop.cli.output import note
 from framehop.errors import ConfigError, UnsupportedPictureError
 from framehop.hop.keys import load_receiver_keys, load_sender_keys
-from framehop.pipeline.frame_server import FrameServer
 from framehop.pipeline.stop import stop_on_signals
-from framehop.pipeline.tap import attach
+from framehop.pipeline.taps.frame_server import FrameServer
+from framehop.pipeline.taps.tap import attach
 from framehop.types import DetectedObject, Event
 
 PORT = 5570

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from framehop.cli.output import complain, console, note
 from framehop.cli.units import shown_size
-from framehop.pipeline.ingest.feed import StreamProgress, StreamSummary
 from framehop.pipeline.ingest.ingest import IngestProgress, IngestSummary
+from framehop.pipeline.ingest.stream_summary import StreamProgress, StreamSummary
 
 LINE_S = 10.0
 NAMED = 3  # a line has room for this many streams

@@ -8,7 +8,7 @@ from framehop._core import encode_jpeg
 from framehop.cli import options
 from framehop.cli.live import Count, FrameLine, Only, Out, checked_folder, keep, show
 from framehop.cli.output import note
-from framehop.pipeline.tap import LiveFrame, attach
+from framehop.pipeline.taps.tap import LiveFrame, attach
 
 
 def tap(

@@ -7,7 +7,7 @@ import os
 from typing import Self
 
 from framehop.log import LogAt
-from framehop.pipeline.live_tap import LiveTap
+from framehop.pipeline.taps.live_tap import LiveTap
 from framehop.sinks.pictures import Pictures
 from framehop.sinks.seen import Seen
 from framehop.types import Event

@@ -21,13 +21,13 @@ from framehop.pipeline.events import Events
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.pump import Pump
 from framehop.pipeline.push import Pusher
-from framehop.pipeline.session import SupervisorRun
 from framehop.pipeline.status import PipelinePhase, PipelineStatus
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.status import Status, Summary
 from framehop.pipeline.supervisor.supervisor import Supervisor
+from framehop.pipeline.supervisor_run import SupervisorRun
 from framehop.policies import Policy, StreamPolicies
 from framehop.sources import DEFAULT_CODEC, Codec, expand
 from framehop.timing import Deadline

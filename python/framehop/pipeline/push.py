@@ -17,8 +17,8 @@ from framehop.errors import (
     PictureTooLargeError,
 )
 from framehop.log import LogAt
-from framehop.pipeline.ingest.feed import new_traceparent
 from framehop.pipeline.streams.stream_status import StreamStatus
+from framehop.pipeline.trace_context import new_traceparent
 from framehop.protocols import Ack, FrameLog, FrameWriter
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
 from framehop.timing import Deadline, now_us

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framehop._core import encode_jpeg
-from framehop.pipeline.tap import LiveFrame
-from framehop.pipeline.tap_thread import TapThread
+from framehop.pipeline.taps.tap import LiveFrame
+from framehop.pipeline.taps.tap_thread import TapThread
 from framehop.web.stills import EIGHTHS, QUALITY, ShownPicture
 from framehop.web.tapped import ENOUGH, Found, Tapped
 

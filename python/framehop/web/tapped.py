@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from framehop.pipeline.live_tap import IDLE_S, SMALL_S
+from framehop.pipeline.taps.live_tap import IDLE_S, SMALL_S
 from framehop.types import EventRecord
 from framehop.web.stills import EIGHTHS, ShownPicture, eighths_for
 

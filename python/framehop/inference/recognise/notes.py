@@ -37,7 +37,6 @@ class Notes:
     size: tuple[int, int] | None = None
     finished: str = ""
     head: str = ""
-    by_ultralytics: bool = False
 
 
 def read_notes(metadata: Mapping[str, str]) -> Notes:
@@ -58,8 +57,6 @@ def read_notes(metadata: Mapping[str, str]) -> Notes:
         size=_size(metadata.get("imgsz", "")),
         finished=_finished(metadata),
         head=metadata.get("head", "").strip()[:64],
-        by_ultralytics="ultralytics" in metadata.get("author", "").lower()
-        or "ultralytics" in metadata.get("description", "").lower(),
     )
 
 

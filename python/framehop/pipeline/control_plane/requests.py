@@ -125,7 +125,7 @@ class PipelineReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
 
 class RingsReport(msgspec.Struct, frozen=True, kw_only=True, tag="rings_report"):
     """The addresses to which a tap attaches: `rings` are the sockets of the workers' rings, whose notices are beside them
-    (`notices.py`)."""
+    (`taps/notices.py`)."""
 
     publication: Publication
     rings: list[str]

@@ -10,17 +10,17 @@ from framehop.config.detect_options import DetectOptions, engine_options
 from framehop.config.environment import usable_cores
 from framehop.inference.engine import Engine, load_model
 from framehop.inference.page_locks import PageLocks
-from framehop.pipeline import child
-from framehop.pipeline.channel import Channel
 from framehop.pipeline.detector.cores import credits_of, lane_count, side_by_side, warn_of_lanes
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import Lanes
 from framehop.pipeline.detector.side_loader import SideLoader
-from framehop.pipeline.facts import FIRST_MODEL, ModelFacts, write_facts
-from framehop.pipeline.messages import CancelSwap, Drain, Message, Ready, Swap, Swapped, Switch
-from framehop.pipeline.settings import DetectorSettings, Settings
-from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
+from framehop.pipeline.processes import child
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.facts import FIRST_MODEL, ModelFacts, write_facts
+from framehop.pipeline.processes.messages import CancelSwap, Drain, Message, Ready, Swap, Swapped, Switch
+from framehop.pipeline.processes.settings import DetectorSettings, Settings
+from framehop.pipeline.processes.supervisor_link import SupervisorLink, unexpected
 
 
 class DetectorProcess:

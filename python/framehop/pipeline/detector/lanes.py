@@ -13,7 +13,7 @@ from framehop import _core
 from framehop.budgets import HANG_S, LANES_END_S
 from framehop.errors import ProcessError
 from framehop.pipeline.detector.lane_model import LaneModel
-from framehop.pipeline.facts import FIRST_MODEL
+from framehop.pipeline.processes.facts import FIRST_MODEL
 from framehop.pipeline.wake import Wake
 from framehop.timing import Deadline
 from framehop.types import Detections

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 from framehop.errors import FramehopError, is_out_of_memory, text_of
-from framehop.pipeline.messages import Swap, SwapFailed, SwapLoaded
+from framehop.pipeline.processes.messages import Swap, SwapFailed, SwapLoaded
 from framehop.pipeline.wake import Wake
 
 logger = logging.getLogger(__name__)

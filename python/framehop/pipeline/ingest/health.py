@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from framehop.pipeline.ingest.pacing import Clock
-from framehop.pipeline.source_messages import MAX_LAST_ERROR, Phase, SourceHealth
+from framehop.pipeline.processes.source_messages import MAX_LAST_ERROR, Phase, SourceHealth
 from framehop.protocols import LiveSource, Source
 from framehop.sources.identity import shown
 from framehop.types import Frame

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from framehop.budgets import STOP_FLUSH_S
 from framehop.errors import ConfigError
-from framehop.pipeline.ingest.feed import StreamProgress, StreamSummary, merged
 from framehop.pipeline.ingest.pacing import Clock, Rate, StopEvent, SystemClock, check_loop, check_rate
 from framehop.pipeline.ingest.source_desk import SourceDesk
 from framehop.pipeline.ingest.source_work import SourceWork
+from framehop.pipeline.ingest.stream_summary import StreamProgress, StreamSummary, merged
 from framehop.pipeline.ingest.writer_thread import opened
-from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.processes.source_messages import SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.wake import readable
 from framehop.protocols import NO_BACKLOG, Backlog, FrameWriter, Source, WritableLog

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 
 from framehop.budgets import BEAT_S, STOP_FLUSH_S
-from framehop.pipeline import child
-from framehop.pipeline.channel import Channel
 from framehop.pipeline.ingest.source_desk import SourceDesk
 from framehop.pipeline.ingest.writer_thread import WriterThread
-from framehop.pipeline.messages import Drain, Finished, Ready
-from framehop.pipeline.settings import IngestSettings, Settings
-from framehop.pipeline.source_messages import AddSource, News, RemoveSource
-from framehop.pipeline.supervisor_link import SupervisorLink
+from framehop.pipeline.processes import child
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.messages import Drain, Finished, Ready
+from framehop.pipeline.processes.settings import IngestSettings, Settings
+from framehop.pipeline.processes.source_messages import AddSource, News, RemoveSource
+from framehop.pipeline.processes.supervisor_link import SupervisorLink
 from framehop.pipeline.wake import readable, wait_writable
 from framehop.sources.pillow_picture import hush_pictures
 from framehop.timing import Deadline

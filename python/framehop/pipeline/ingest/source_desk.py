@@ -9,8 +9,8 @@ from typing import Self
 
 from framehop.pipeline.ingest.pacing import Clock, EitherEvent, StopEvent, SystemClock
 from framehop.pipeline.ingest.source_work import SourceWork
-from framehop.pipeline.messages import Beat
-from framehop.pipeline.source_messages import AddSource, RemoveSource, SourceNews, SourceOrder
+from framehop.pipeline.processes.messages import Beat
+from framehop.pipeline.processes.source_messages import AddSource, RemoveSource, SourceNews, SourceOrder
 from framehop.pipeline.wake import Wake
 from framehop.protocols import NO_BACKLOG, FrameWriter, Source, Spools
 from framehop.timing import Deadline

@@ -10,10 +10,11 @@ from concurrent.futures import Future
 import msgspec
 
 from framehop.errors import FramehopError, LogError, is_out_of_memory
-from framehop.pipeline.ingest.feed import SourceFeed, StreamProgress
+from framehop.pipeline.ingest.feed import SourceFeed
 from framehop.pipeline.ingest.live_feed import feed_of
 from framehop.pipeline.ingest.pacing import Clock, StopEvent, parse_rate
-from framehop.pipeline.source_messages import Phase, SourceHealth, SourceNews, SourceOrder
+from framehop.pipeline.ingest.stream_summary import StreamProgress
+from framehop.pipeline.processes.source_messages import Phase, SourceHealth, SourceNews, SourceOrder
 from framehop.protocols import FrameWriter, Source
 from framehop.sources import SourceOptions, SourceSpec, hide_credentials, without_secrets
 from framehop.sources.identity import shown

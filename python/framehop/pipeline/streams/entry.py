@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framehop.pipeline.source_messages import SourceNews, SourceOrder, SourceTraits
+from framehop.pipeline.processes.source_messages import SourceNews, SourceOrder, SourceTraits
 from framehop.pipeline.streams.stream_status import StreamStatus, paused, reported, waiting
 from framehop.policies import Policy
 from framehop.timing import now_us

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 
 from framehop.errors import ClosedError, InvalidArgumentError, SourceError
-from framehop.pipeline.source_messages import AddSource, RemoveSource, SourceNews, SourceOrder, SourceTraits
+from framehop.pipeline.processes.source_messages import AddSource, RemoveSource, SourceNews, SourceOrder, SourceTraits
 from framehop.pipeline.streams.entry import Entry
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.streams.untold import Untold

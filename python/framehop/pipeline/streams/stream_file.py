@@ -12,7 +12,7 @@ from framehop.config.file import FileConfig, load_config
 from framehop.config.filled import expand_filled
 from framehop.errors import ConfigError, FramehopError, InvalidArgumentError
 from framehop.pipeline.ingest.pacing import check_loop, parse_rate
-from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.processes.source_messages import SourceOrder
 from framehop.pipeline.streams.streams import Streams
 from framehop.policies import Policy
 from framehop.sources import StreamConfig, without_secrets

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from framehop.pipeline.source_messages import Phase, SourceHealth, SourceNews, SourceOrder
+from framehop.pipeline.processes.source_messages import Phase, SourceHealth, SourceNews, SourceOrder
 from framehop.sources import hide_credentials, without_secrets
 from framehop.sources.identity import shown
 from framehop.timing import now_us

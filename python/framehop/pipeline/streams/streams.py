@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from framehop.config.filled import expand_filled
 from framehop.errors import InvalidArgumentError
 from framehop.pipeline.ingest.pacing import Rate, check_loop, check_rate
-from framehop.pipeline.source_messages import SourceOrder
+from framehop.pipeline.processes.source_messages import SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.policies import Policy

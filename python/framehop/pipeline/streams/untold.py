@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from threading import Condition
 
-from framehop.pipeline.source_messages import AddSource, RemoveSource, SourceOrder
+from framehop.pipeline.processes.source_messages import AddSource, RemoveSource, SourceOrder
 from framehop.pipeline.streams.entry import Entry
 from framehop.pipeline.wake import Wake
 
@@ -14,8 +14,8 @@ Change = AddSource | RemoveSource
 
 
 class Untold:
-    """The changes that ingest has to be told, in order. Thread-safe, by the roster's lock. `fileno` is readable while there is
-    something to tell. Of a source that is paused, ingest is told that it is removed."""
+    """The changes that ingest has to be told, in order. Thread-safe, by the roster's lock. `fileno` is readable while there is one.
+    Of a source that is paused, ingest is told that it is removed."""
 
     def __init__(self, changed: Condition, entries: Mapping[str, Entry]) -> None:
         """`changed`: the roster's lock, which may be taken again by who has it. `entries`: the roster's own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from framehop._core import SlotInfo
-from framehop.pipeline.settings import Suspect
+from framehop.pipeline.processes.settings import Suspect
 from framehop.types import FrameKey
 
 LIMIT = 256  # keeps the newest: a few for every worker that died; few enough for one control message

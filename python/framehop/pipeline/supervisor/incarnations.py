@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from framehop.budgets import HANG_S, KILL_S, START_S
 from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.child import REPLACED, UNAVAILABLE
-from framehop.pipeline.messages import Beat, Drain, Failed, Finished, Message
-from framehop.pipeline.settings import Begin, Settings
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.child import REPLACED, UNAVAILABLE
+from framehop.pipeline.processes.messages import Beat, Drain, Failed, Finished, Message
+from framehop.pipeline.processes.settings import Begin, Settings
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from framehop.pipeline.facts import FIRST_MODEL, ModelFacts
+from framehop.pipeline.processes.facts import FIRST_MODEL, ModelFacts
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ import msgspec
 
 from framehop.budgets import SWAP_LOAD_S
 from framehop.errors import ProcessError
-from framehop.pipeline.facts import FIRST_MODEL
-from framehop.pipeline.messages import CancelSwap, Message, Swap, SwapFailed, SwapLoaded, Switch
+from framehop.pipeline.processes.facts import FIRST_MODEL
+from framehop.pipeline.processes.messages import CancelSwap, Message, Swap, SwapFailed, SwapLoaded, Switch
 from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.wake import Wake
 from framehop.timing import Deadline

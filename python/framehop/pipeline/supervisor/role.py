@@ -8,8 +8,8 @@ from typing import ClassVar, Protocol
 
 from framehop import _core
 from framehop.errors import ProcessError
-from framehop.pipeline.messages import Message
-from framehop.pipeline.settings import Settings
+from framehop.pipeline.processes.messages import Message
+from framehop.pipeline.processes.settings import Settings
 from framehop.pipeline.supervisor.incarnations import Process
 
 

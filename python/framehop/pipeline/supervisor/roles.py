@@ -1,7 +1,7 @@
 """The kinds of processes of a pipeline, and what is particular to each. How any process is kept running is in `incarnations.py`.
 
-A new kind needs a class here, its settings in `pipeline/settings.py`, and a module with its `body`. A pipeline drains its roles in
-the order in which it lists them, and starts them in the reverse order.
+A new kind needs a class here, its settings in `processes/settings.py`, and a module with its `body`. A pipeline drains its roles
+in the order in which it lists them, and starts them in the reverse order.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from framehop.config.detect_options import DetectOptions
 from framehop.config.environment import usable_cores, with_huge_pages
 from framehop.inference import load_model
 from framehop.log import LogAt
-from framehop.pipeline.facts import ModelFacts, read_facts, remove_facts
-from framehop.pipeline.messages import DetectorAt, Message, Stumbled, SwapFailed, SwapLoaded, Swapped
-from framehop.pipeline.settings import DetectorSettings, IngestSettings, Settings, WorkerSettings
-from framehop.pipeline.source_messages import News, SourceTraits
+from framehop.pipeline.processes.facts import ModelFacts, read_facts, remove_facts
+from framehop.pipeline.processes.messages import DetectorAt, Message, Stumbled, SwapFailed, SwapLoaded, Swapped
+from framehop.pipeline.processes.settings import DetectorSettings, IngestSettings, Settings, WorkerSettings
+from framehop.pipeline.processes.source_messages import News, SourceTraits
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.supervisor.crash_suspects import CrashSuspects
 from framehop.pipeline.supervisor.incarnations import Process

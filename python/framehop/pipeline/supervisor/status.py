@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from framehop.pipeline.messages import Beat
 from framehop.pipeline.object_counts import ByStream, summed
+from framehop.pipeline.processes.messages import Beat
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.protocols import NO_BACKLOG, Backlog
 

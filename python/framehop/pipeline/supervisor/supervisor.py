@@ -18,7 +18,7 @@ from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.control_plane.requests import Publication
 from framehop.pipeline.control_plane.runtime_dir import RuntimeDir
-from framehop.pipeline.messages import Beat, Failed, Finished, Ready
+from framehop.pipeline.processes.messages import Beat, Failed, Finished, Ready
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.end_of_work import EndOfWork

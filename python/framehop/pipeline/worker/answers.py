@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from framehop.decode import Outcome, Passed, Refused
-from framehop.pipeline.settings import WorkerSettings
+from framehop.pipeline.processes.settings import WorkerSettings
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.outcomes import make_event
 from framehop.sources.identity import name_in, shown

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Self
 
 from framehop.decode import Decoded, DecodeJob
-from framehop.pipeline.messages import Beat
 from framehop.pipeline.object_counts import ByStream, ObjectCount, add
+from framehop.pipeline.processes.messages import Beat
 from framehop.pipeline.wake import Wake
 from framehop.pipeline.worker.commit_rule import Batch, CommitTracker
 from framehop.protocols import CommitResult, Tenure

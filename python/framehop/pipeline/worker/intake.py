@@ -22,7 +22,7 @@ from framehop.decode import (
     Rounds,
 )
 from framehop.decode.resume import ResumePoints
-from framehop.pipeline.settings import WorkerSettings
+from framehop.pipeline.processes.settings import WorkerSettings
 from framehop.pipeline.worker.answers import Answers
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.models import DetectorModels

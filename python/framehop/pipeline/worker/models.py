@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from framehop.pipeline.facts import ModelFacts, read_facts
+from framehop.pipeline.processes.facts import ModelFacts, read_facts
 from framehop.types import Need
 
 

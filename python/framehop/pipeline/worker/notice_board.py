@@ -14,7 +14,7 @@ import zmq
 from framehop import _core
 from framehop.decode import Decoded
 from framehop.pipeline.guests import Guests
-from framehop.pipeline.notices import Known, Notice, Shown, encode_notice
+from framehop.pipeline.taps.notices import Known, Notice, Shown, encode_notice
 from framehop.pipeline.worker.subscriptions import Subscriptions
 from framehop.types import Event
 

@@ -21,13 +21,13 @@ from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import Decoded, DecoderError
 from framehop.decode.resume import ResumePoints, resume_offset
 from framehop.errors import LogBusyError, LogFullError, LogUnavailableError
-from framehop.pipeline import child
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.messages import Beat, DetectorAt, Drain, Finished, Ready, Stumbled
-from framehop.pipeline.notices import notices_path
-from framehop.pipeline.settings import Settings, WorkerSettings
-from framehop.pipeline.source_messages import SourceTraits
-from framehop.pipeline.supervisor_link import SupervisorLink, unexpected
+from framehop.pipeline.processes import child
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.messages import Beat, DetectorAt, Drain, Finished, Ready, Stumbled
+from framehop.pipeline.processes.settings import Settings, WorkerSettings
+from framehop.pipeline.processes.source_messages import SourceTraits
+from framehop.pipeline.processes.supervisor_link import SupervisorLink, unexpected
+from framehop.pipeline.taps.notices import notices_path
 from framehop.pipeline.wake import readable
 from framehop.pipeline.worker.commit_rule import Batch
 from framehop.pipeline.worker.in_flight import InFlight

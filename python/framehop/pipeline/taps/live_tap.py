@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from framehop.pipeline.tap import LiveFrame
-    from framehop.pipeline.tap_thread import TapThread
+    from framehop.pipeline.taps.tap import LiveFrame
+    from framehop.pipeline.taps.tap_thread import TapThread
 
 IDLE_S = 5.0  # who has not asked for so long has its pictures from the log, for the time being
 SMALL_S = 60.0  # until pictures of a stream are looked at again that were smaller than the source
@@ -63,7 +63,7 @@ class LiveTap:
     def _start(self) -> None:
         if self._thread is None:
             from framehop.pipeline.control_plane.of_log import rings_of
-            from framehop.pipeline.tap_thread import TapThread  # with ZeroMQ, which the log may not need
+            from framehop.pipeline.taps.tap_thread import TapThread  # with ZeroMQ, which the log may not need
 
             self._thread = TapThread("framehop-live-tap", self, lambda: rings_of(self._at, self._lane), self.keep)
 

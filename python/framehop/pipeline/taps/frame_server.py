@@ -9,7 +9,7 @@ import msgspec
 from framehop import _core
 from framehop.errors import FramehopError
 from framehop.pipeline.stop import StopSignal
-from framehop.pipeline.tap import LiveFrame, Tap
+from framehop.pipeline.taps.tap import LiveFrame, Tap
 
 LOOK_S = 0.5
 

@@ -21,9 +21,9 @@ from framehop.errors import (
     is_out_of_memory,
     text_of,
 )
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.messages import Failed
-from framehop.pipeline.settings import Begin, Settings
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.messages import Failed
+from framehop.pipeline.processes.settings import Begin, Settings
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ import zmq
 from framehop import _core
 from framehop.errors import BadMessageError, ClosedError, ProcessError
 from framehop.pipeline.control_plane.asking import ask_rings, the_pipeline
-from framehop.pipeline.notices import LARGEST, Known, Notice, Shown, notices_path, parse_notice, topic_of
+from framehop.pipeline.taps.notices import LARGEST, Known, Notice, Shown, notices_path, parse_notice, topic_of
 from framehop.types import Event, FrameKey
 
 if TYPE_CHECKING:

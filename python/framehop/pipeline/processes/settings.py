@@ -11,7 +11,7 @@ from framehop.config.detect_options import DetectOptions
 from framehop.errors import ProcessError
 from framehop.log import LogAt
 from framehop.motion import Motion, When
-from framehop.pipeline.source_messages import SourceOrder, SourceTraits
+from framehop.pipeline.processes.source_messages import SourceOrder, SourceTraits
 from framehop.policies import Policy
 from framehop.protocols import Start
 from framehop.regions import Regions

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from framehop._core import need_descriptors
 from framehop.errors import FramehopError
-from framehop.pipeline.tap import LiveFrame, Tap
+from framehop.pipeline.taps.tap import LiveFrame, Tap
 from framehop.pipeline.wake import Wake, readable
 
 logger = logging.getLogger(__name__)

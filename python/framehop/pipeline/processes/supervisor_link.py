@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from framehop.budgets import BEAT_S
 from framehop.errors import ProcessError
-from framehop.pipeline import child
-from framehop.pipeline.channel import Channel
-from framehop.pipeline.messages import Beat, Message
+from framehop.pipeline.processes import child
+from framehop.pipeline.processes.channel import Channel
+from framehop.pipeline.processes.messages import Beat, Message
 
 
 class SupervisorLink:

@@ -14,7 +14,7 @@ import msgspec
 
 from framehop.errors import ProcessError
 from framehop.forks import abandon_in_children
-from framehop.pipeline.messages import Message, Ready
+from framehop.pipeline.processes.messages import Message, Ready
 
 MAX_PACKET = 1 << 17
 

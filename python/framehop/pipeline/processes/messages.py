@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from framehop.pipeline.object_counts import ByStream
-from framehop.pipeline.source_messages import AddSource, News, RemoveSource, SourceTraits
+from framehop.pipeline.processes.source_messages import AddSource, News, RemoveSource, SourceTraits
 from framehop.types import FrameKey
 
 

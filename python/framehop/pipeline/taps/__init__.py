@@ -1,0 +1,1 @@
+"""Live pictures of the pipelines on this host, taken from their rings."""
