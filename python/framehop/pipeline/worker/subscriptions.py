@@ -9,7 +9,7 @@ from collections import Counter
 import zmq
 
 from framehop.hop.connections import connection_at
-from framehop.pipeline.notices import topic_of
+from framehop.pipeline.taps.notices import topic_of
 
 # Words on one connection, of two for each stream that a tap turns to and away from. Whoever has said more has to come again: libzmq
 # keeps all that one connection has subscribed to, without a bound. An honest tap connects again by itself, and misses a moment.
