@@ -68,6 +68,31 @@ def test_a_list_mixes_whatever_a_command_takes_and_its_paths_begin_beside_it(pla
     assert [len(list(source.pictures())) for source in opened.sources] == [1, *[FRAMES] * 4, 3, 2, 1]
 
 
+LINES = "# all cameras\r\n\r\n  gate = rtsp://ann:s3cr3t@cam/1  # by the road\r\n\tdoor=rtsp://cam/2#x\r\nrtsp://cam/3?a=b\r\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_may_have_been_written_on_windows(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "all.streams").write_bytes(LINES.encode(encoding))
+    found = [(spec.stream, spec.source) for spec in expand([str(tmp_path / "all.streams")])]
+    assert found == [
+        ("gate", "rtsp://ann:s3cr3t@cam/1"),
+        ("door", "rtsp://cam/2#x"),
+        ("cam-3-a-b", "rtsp://cam/3?a=b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["my gate=rtsp://ann:s3cr3t@cam/1", '"rtsp://ann:s3cr3t@cam/1"', "x rtsp://ann:s3cr3t@cam"]
+)
+def test_a_line_that_is_no_source_is_shown_without_its_password(tmp_path: Path, line: str) -> None:
+    (tmp_path / "all.streams").write_text(line)
+    [spec] = expand([str(tmp_path / "all.streams")])
+    with pytest.raises(SourceError, match="ann@cam") as failure:
+        spec.open()
+    assert "s3cr3t" not in str(failure.value) + spec.stream + spec.shown
+
+
 def test_a_name_before_a_folder_of_videos_is_the_first_part_of_theirs(place: Callable[..., Path]) -> None:
     folder = place("yard/a.jpg", "yard/north.mp4") / "yard"
     assert streams(f"gate={folder}") == ["gate", "gate-north"]

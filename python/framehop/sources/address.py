@@ -26,7 +26,7 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _WHOLE = re.compile(
     r"\A(?=\S*\Z)([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):\S*@"
 )  # nothing but a URL: quotes are its password's
-_PASSWORD = re.compile(r"(://[^\s:/@'\"]*):[^\s'\"]*@")  # up to the last @, as an unescaped password may have one
+_PASSWORD = re.compile(r"(:/{1,2}[^\s:/@'\"]*):[^\s'\"]*@")  # up to the last @, as an unescaped password may have one
 _VALUE = re.compile(
     r"((?:pass|passwd|password|pwd|token|secret|key|sig|signature|auth|credential)[a-z]*=)[^&\s'\"/;]*", re.IGNORECASE
 )

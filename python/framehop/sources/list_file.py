@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from framehop.sources.identity import shown
 PREFIX = "list:"
 SUFFIX = ".streams"
 _MOST_BYTES = 1 << 20
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_COMMENT = re.compile(r"\s+#.*")
 
 
 def is_list(text: str) -> bool:
@@ -25,14 +29,15 @@ def list_path(text: str) -> Path:
 
 
 def lines_of(path: Path) -> Sequence[tuple[int, str]]:
-    """Return the sources with the numbers of their lines. Empty lines and those that begin with # say nothing; paths begin at the
-    list's folder. Raises SourceError."""
+    """Return the sources with the numbers of their lines. Empty lines and those that begin with # say nothing, nor does what
+    follows an address behind a space and #; paths begin at the list's folder. Raises SourceError."""
     try:
         if path.exists() and not path.is_file():  # before open: a pipe would block
             raise SourceError(f"the list {shown(path)} is not a regular file")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
-        text = data.decode("utf-8-sig")  # editors of Windows begin a file with a mark
+        # Editors of Windows begin a file with a mark, and its shell writes two bytes a character.
+        text = data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig")
     except OSError as error:
         raise SourceError(f"cannot read the list {shown(path)}: {error.strerror}") from error
     except ValueError as error:
@@ -47,10 +52,13 @@ def lines_of(path: Path) -> Sequence[tuple[int, str]]:
 
 
 def _rooted(line: str, folder: Path) -> str:
-    """Return the line with its path taken from `folder`, if it names one there."""
+    """Return the line with its path taken from `folder`, if it names one there, and without spaces around the = and what is said
+    of an address."""
     name, equals, rest = line.partition("=")
-    for before, source in ((f"{name}{equals}", rest), ("", line)):
-        if source and not is_address(source) and _is_there(folder / source):
+    for before, source in ((f"{name.strip()}{equals}", rest.strip()), ("", line)):
+        if is_address(source):
+            return before + _COMMENT.sub("", source)
+        if source and _is_there(folder / source):
             return f"{before}{folder / source}"
     return line
 

@@ -103,7 +103,7 @@ class SourceSpec:
         if self.is_synthetic:
             folder, _ = self._pictures()
             return folder.absolute().name
-        path = Path(self.source).absolute()
+        path = Path(self.source if exists(self.source) else self.shown).absolute()
         return path.name if exists(self.source) and path.is_dir() else path.stem
 
     def named(self) -> SourceSpec:
@@ -117,8 +117,8 @@ class SourceSpec:
             return self
         kind = next((kind for kind in ("pan:", PICTURES) if self.source.startswith(kind) and self.is_synthetic), "")
         path = self.source.removeprefix(kind)
-        if not kind and _SCHEME.match(path) and not exists(str(root / path)):
-            return self  # an address, and no path
+        if not kind and (_SCHEME.match(path) or "://" in path) and not exists(str(root / path)):
+            return self  # an address, and no path, which would lose a slash, by which its password is found and hidden
         return replace(self, source=f"{kind}{root / path}")
 
     def open(self, options: SourceOptions | None = None) -> Source:
