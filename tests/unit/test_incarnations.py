@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+import psutil
 import pytest
 
 from framehop.budgets import HANG_S
-from framehop.errors import ProcessError
-from framehop.pipeline.control import Failed
-from framehop.pipeline.supervisor.incarnations import REPLACED_LIMIT, Process
+from framehop.errors import ProcessError, SystemCallError
+from framehop.log import LogAt
+from framehop.pipeline.control import Failed, IngestSettings
+from framehop.pipeline.supervisor.incarnations import LONGEST_DELAY_S, REPLACED_LIMIT, Process
 
+NOTHING = IngestSettings(log=LogAt(url=""), sources=[])
 REPLACED = Failed(message="another process works under this worker's name", replaced=True)
 
 
@@ -54,3 +60,48 @@ def test_a_worker_whose_name_another_has_joins_again_but_not_for_ever(caplog: py
 def test_names_taken_long_ago_do_not_count() -> None:
     worker = Process("worker", "framehop.no_module", 0, replaced_s=[-1e9] * REPLACED_LIMIT)
     worker.note_failure(REPLACED)
+
+
+@pytest.fixture
+def worker() -> Iterator[Process]:
+    worker = Process("worker", "framehop.no_module", 0)
+    yield worker
+    worker.end()
+
+
+def _refuse(number: int) -> object:
+    def refuse(*_args: object, **_named: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("what", "number", "said"),
+    [
+        ("subprocess.Popen", errno.EMFILE, "no file descriptors are left: raise the limit with `ulimit -n`"),
+        ("subprocess.Popen", errno.EAGAIN, "no more processes are allowed: raise the limit with `ulimit -u`"),
+        ("os.pidfd_open", errno.ENOMEM, "no memory is left for another process"),
+        ("os.memfd_create", errno.ENFILE, os.strerror(errno.ENFILE)),
+    ],
+)
+def test_a_start_that_fails_names_the_limit_and_leaves_nothing(
+    worker: Process, monkeypatch: pytest.MonkeyPatch, what: str, number: int, said: str
+) -> None:
+    before = psutil.Process().num_fds()
+    with monkeypatch.context() as patch:
+        patch.setattr(what, _refuse(number))
+        with pytest.raises(SystemCallError, match=f"^worker-0 cannot be started: {said}"):
+            worker.start(NOTHING, None)
+    assert not worker.alive
+    assert psutil.Process().num_fds() == before
+    worker.start(NOTHING, None)
+    assert (worker.alive, worker.incarnation) == (True, 1)
+
+
+def test_a_start_that_is_put_off_comes_later_and_later(worker: Process, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(10):
+        worker.put_off(SystemCallError("worker-0 cannot be started: no reason"))
+    assert worker.restart_at_s is not None
+    assert worker.delay_s == LONGEST_DELAY_S
+    assert caplog.messages[0] == "worker-0 cannot be started: no reason; it is tried again"
