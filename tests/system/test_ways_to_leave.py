@@ -349,6 +349,32 @@ WAYS = {
                     break
         """
     ),
+    "no descriptor is left for a while, and everybody dies": Way(
+        body="""
+        import contextlib, logging, resource
+        lacking = threading.Event()
+        class Hears(logging.Handler):
+            def emit(self, record):
+                if "cannot be started: no file descriptors are left" in record.getMessage():
+                    lacking.set()
+        logging.getLogger("framehop").addHandler(Hears())
+        with fed() as running:
+            events = running.events()
+            first = next(events).epoch
+            resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+            held = []
+            with contextlib.suppress(OSError):
+                while True:
+                    held.append(os.open(os.devnull, os.O_RDONLY))
+            for process in running.status().processes:
+                os.kill(process.pid, signal.SIGKILL)
+            assert lacking.wait(60)
+            for descriptor in held:
+                os.close(descriptor)
+            while next(events).epoch == first:
+                pass
+        """
+    ),
     "removed and added again": Way(
         body="""
         with fed() as running:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+import psutil
 import pytest
 
 from framehop.budgets import HANG_S
 from framehop.config.detect_options import DetectOptions
 from framehop.config.environment import with_huge_pages
-from framehop.errors import ProcessError
+from framehop.errors import ProcessError, SystemCallError
 from framehop.log import LogAt
 from framehop.pipeline.processes.messages import Failed
 from framehop.pipeline.processes.settings import IngestSettings
-from framehop.pipeline.supervisor.incarnations import REPLACED_LIMIT, Process
+from framehop.pipeline.supervisor.incarnations import LONGEST_DELAY_S, REPLACED_LIMIT, Process
 from framehop.pipeline.supervisor.role import Resources
 from framehop.pipeline.supervisor.roles import DetectorRole, WorkerRole
 
+NOTHING = IngestSettings(log=LogAt(url=""), sources=[])
 REPLACED = Failed(message="another process works under this worker's name", replaced=True)
 
 
@@ -97,3 +100,48 @@ def test_only_a_detector_is_started_where_malloc_asks_for_huge_pages(monkeypatch
 def test_who_has_chosen_the_size_of_pages_keeps_it(monkeypatch: pytest.MonkeyPatch, before: str, after: str) -> None:
     monkeypatch.setenv("GLIBC_TUNABLES", before)
     assert with_huge_pages()["GLIBC_TUNABLES"] == after
+
+
+@pytest.fixture
+def worker() -> Iterator[Process]:
+    worker = Process("worker", "framehop.no_module", 0)
+    yield worker
+    worker.end()
+
+
+def _refuse(number: int) -> object:
+    def refuse(*_args: object, **_named: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("what", "number", "said"),
+    [
+        ("subprocess.Popen", errno.EMFILE, "no file descriptors are left: raise the limit with `ulimit -n`"),
+        ("subprocess.Popen", errno.EAGAIN, "no more processes are allowed: raise the limit with `ulimit -u`"),
+        ("os.pidfd_open", errno.ENOMEM, "no memory is left for another process"),
+        ("os.memfd_create", errno.ENFILE, os.strerror(errno.ENFILE)),
+    ],
+)
+def test_a_start_that_fails_names_the_limit_and_leaves_nothing(
+    worker: Process, monkeypatch: pytest.MonkeyPatch, what: str, number: int, said: str
+) -> None:
+    before = psutil.Process().num_fds()
+    with monkeypatch.context() as patch:
+        patch.setattr(what, _refuse(number))
+        with pytest.raises(SystemCallError, match=f"^worker-0 cannot be started: {said}"):
+            worker.start(NOTHING, None)
+    assert not worker.alive
+    assert psutil.Process().num_fds() == before
+    worker.start(NOTHING, None)
+    assert (worker.alive, worker.incarnation) == (True, 1)
+
+
+def test_a_start_that_is_put_off_comes_later_and_later(worker: Process, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(10):
+        worker.put_off(SystemCallError("worker-0 cannot be started: no reason"))
+    assert worker.restart_at_s is not None
+    assert worker.delay_s == LONGEST_DELAY_S
+    assert caplog.messages[0] == "worker-0 cannot be started: no reason; it is tried again"

@@ -65,6 +65,23 @@ def test_a_group_whose_next_events_were_removed_goes_on_with_what_is_left(
     assert "removed by retention" in caplog.text
 
 
+def test_a_group_behind_the_end_of_its_events_says_so_and_begins_anew(
+    log: KafkaLog, kafka_cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A group stands there after a broker has lost the newest events, or after the topic was made anew."""
+    prefix = log.url.rpartition("/")[2]
+    consumer = Consumer(kafka_cluster.client() | {"group.id": f"{prefix}.alerts"})
+    consumer.commit(offsets=[TopicPartition(f"{prefix}.detections", 0, 100)], asynchronous=False)
+    consumer.close()
+    with log.events(group="alerts") as reader:
+        assert [record.event.seq for record in reader] == []
+        until(
+            lambda: [record.event.seq for record in reader.poll(6, 0.1)] == list(range(6)), "the events that are left"
+        )
+    assert "ends at offset 6, and was read up to 100" in caplog.text
+    assert "retention" not in caplog.text
+
+
 def test_events_of_a_later_version_are_passed_over_and_counted(log: KafkaLog, kafka_cluster: Cluster) -> None:
     producer, topic = Producer(kafka_cluster.client()), log.describe_topics()[1].name
     producer.produce(topic, b'{"outcome": "dreamt"}', headers={"ce_type": "io.framehop.event.v1"}, partition=0)

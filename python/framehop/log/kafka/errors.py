@@ -29,6 +29,14 @@ LIMITS = (
     "see framehop topics check"
 )
 
+_LOST = "a broker has lost records that it had acknowledged, as after an unclean restart: start again"
+_NEXT = {
+    KafkaError.MSG_SIZE_TOO_LARGE: f"; {LIMITS}",
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER: f"; {_LOST}",
+    KafkaError.UNKNOWN_PRODUCER_ID: f"; {_LOST}",
+}
+"""What to do about an error, where the broker's own words do not say it."""
+
 _ACCESS = {
     KafkaError._AUTHENTICATION,
     KafkaError.SASL_AUTHENTICATION_FAILED,
@@ -131,7 +139,7 @@ def explain(error: KafkaError, url: KafkaUrl, topic: str = "") -> FramehopError:
         return _displaced(code, where, said)
     if code in _AWAY:
         return LogUnavailableError(f"{where}: no broker answers: {said}; {_advice(code, said)}")
-    return LogError(f"{where}: {said}" + (f"; {LIMITS}" if code == KafkaError.MSG_SIZE_TOO_LARGE else ""))
+    return LogError(f"{where}: {said}{_NEXT.get(code, '')}")
 
 
 def _advice(code: int, said: str) -> str:

@@ -16,6 +16,7 @@ from framehop.log.kafka.errors import Causes, explain, translated
 from framehop.log.kafka.offset_queries import begins, ends, offsets_at, to_client
 from framehop.log.kafka.partition_scan import SCAN_SILENCE_S, of_no_group, plain_consumer
 from framehop.log.kafka.reader_position import GroupPosition
+from framehop.log.kafka.start_offsets import behind_its_end
 from framehop.log.kafka.wire import NotOursError, parse_outcome, pointer_of
 from framehop.protocols import SINCE_MARGIN_US, Start
 from framehop.timing import Deadline
@@ -152,9 +153,14 @@ class KafkaEventReader:
             self._ahead.append(outcome)
 
     def _begin_anew(self, partition: Partition) -> None:
-        """Continue at the oldest event, because retention removed events before they were read."""
-        begin = begins(self._connection, [partition])[partition]
-        logger.warning("events before %d of %s were removed by retention", begin, partition)
+        """Continue at the oldest event, because the next one is not there: retention removed it, or the partition has become
+        shorter."""
+        at, begin = self._next[partition], begins(self._connection, [partition])[partition]
+        end = ends(self._connection, [partition])[partition]
+        if at > end:
+            logger.warning("%s; it is read from its beginning", behind_its_end(partition, at, end))
+        else:
+            logger.warning("events before %d of %s were removed by retention", begin, partition)
         self._next[partition] = begin
         # seek() would be refused: a partition that was out of range when it was assigned is not being fetched.
         self._consumer.incremental_unassign([to_client(partition)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import resource
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 from framehop.budgets import HANG_S, KILL_S, START_S
 from framehop.config.environment import FailPoint
-from framehop.errors import ProcessError
+from framehop.errors import ProcessError, SystemCallError, text_of
 from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.child import REPLACED, UNAVAILABLE
 from framehop.pipeline.processes.messages import Beat, Drain, Failed, Finished, Message
@@ -28,6 +29,11 @@ LONGEST_DELAY_S = 5.0
 STILLBORN_LIMIT = 5
 REPLACED_LIMIT = 3
 REPLACED_WITHIN_S = 120.0
+_LIMITS = {
+    errno.EMFILE: "no file descriptors are left: raise the limit with `ulimit -n`, or close some",
+    errno.EAGAIN: "no more processes are allowed: raise the limit with `ulimit -u`, or that of the container",
+    errno.ENOMEM: "no memory is left for another process",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,27 +105,44 @@ class Process:
         return self.popen is not None
 
     def start(self, settings: Settings, fail_at: FailPoint | None) -> None:
-        """Spawn the next incarnation and give it its settings. `fail_at` arms the first incarnation only."""
-        self.incarnation += 1
-        armed = fail_at if self.incarnation == 1 and fail_at else None
+        """Spawn the next incarnation and give it its settings. `fail_at` arms the first incarnation only. Raises SystemCallError,
+        and then nothing of it is left."""
+        armed = fail_at if not self.incarnation and fail_at else None
         begin = Begin(settings=settings, fail_at=armed.name if armed else "", fail_nth=armed.nth if armed else 1)
-        ours, theirs = Channel.pair()
-        with theirs, begin.to_file() as settings_file:
-            self.popen = subprocess.Popen(
-                self._command(theirs.fileno()),
-                stdin=settings_file,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env=self.environment,
-                process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
-            )
-        self.pidfd = os.pidfd_open(self.popen.pid)
-        self.channel = ours
+        try:
+            self._spawn(begin)
+        except OSError as error:
+            said = _LIMITS.get(error.errno or 0, error.strerror or text_of(error))
+            raise SystemCallError(f"{self.name} cannot be started: {said}") from error
+        self.incarnation += 1
         self.ready = self.draining = self.killed = False
         self.finished = None
         self.beat = Beat()
         self.started_s = self.heard_s = time.monotonic()
         self.restart_at_s = None
+
+    def _spawn(self, begin: Begin) -> None:
+        self.channel, theirs = Channel.pair()
+        try:
+            with theirs, begin.to_file() as settings_file:
+                self.popen = subprocess.Popen(
+                    self._command(theirs.fileno()),
+                    stdin=settings_file,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    env=self.environment,
+                    process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
+                )
+            self.pidfd = os.pidfd_open(self.popen.pid)
+        except BaseException:
+            self.end()
+            self._release()
+            raise
+
+    def put_off(self, error: OSError) -> None:
+        """Plan another start after one that failed by `error`: what was lacking may be there then."""
+        self._plan_start(max(FIRST_DELAY_S, self.delay_s))
+        logger.warning("%s; it is tried again", text_of(error))
 
     def _command(self, control_fd: int) -> list[str]:
         command = [sys.executable, "-m", self.module, "--name", self.name]
@@ -221,8 +244,11 @@ class Process:
             )
         if lived_s > STEADY_S:
             self.delay_s = 0.0
-        self.restart_at_s = time.monotonic() + self.delay_s
-        self.delay_s = min(max(FIRST_DELAY_S, self.delay_s * 2), LONGEST_DELAY_S)
+        self._plan_start(self.delay_s)
+
+    def _plan_start(self, delay_s: float) -> None:
+        self.restart_at_s = time.monotonic() + delay_s
+        self.delay_s = min(max(FIRST_DELAY_S, delay_s * 2), LONGEST_DELAY_S)
 
     def _release(self) -> None:
         self.popen = None

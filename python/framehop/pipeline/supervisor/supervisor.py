@@ -172,7 +172,9 @@ class Supervisor:
 
     def _wait(self, stop: StopSignal, timeout_s: float, progress: GroupProgress | None = None) -> None:
         """Wait until a process says something or ends, a look at the log is done, a stop is requested, or the time is up."""
-        with selectors.DefaultSelector() as selector:
+        with (
+            selectors.PollSelector() as selector
+        ):  # it needs no descriptor, of which a program around us may have none left
             selector.register(stop, selectors.EVENT_READ)
             if progress is not None:
                 selector.register(progress, selectors.EVENT_READ)
@@ -199,8 +201,7 @@ class Supervisor:
             self._bury(role, process)
             process.kill_if_hung()
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
-                self._counters.restarts += 1
-                self._start(role, process)
+                self._counters.restarts += self._try_start(role, process)
         self._detectors.swaps.tend()
         self._view()
 
@@ -212,7 +213,7 @@ class Supervisor:
         if ingest is not None and ingest.channel is not None:
             self._roster.untold.tell(ingest.channel.send)
         elif self._roster.untold.wants_ingest and (ingest is None or ingest.restart_at_s is None):
-            self._start(self._ingest, self._ingest.wanted())
+            self._try_start(self._ingest, self._ingest.wanted())
         else:
             self._roster.untold.tell(lambda _change: False)
 
@@ -221,6 +222,18 @@ class Supervisor:
     def _start(self, role: Role, process: Process) -> None:
         process.events_at_start = self.status().events
         process.start(role.settings(process), self._fail_point(role, process))
+
+    def _try_start(self, role: Role, process: Process) -> bool:
+        """Start it, or plan another try and return False: a lack of descriptors or memory may pass, and must not end the others.
+        While no process has been ready yet, the error is raised: then the limits are too low for a pipeline."""
+        try:
+            self._start(role, process)
+        except OSError as error:
+            if not any(each.proven for each in self._processes()):
+                raise
+            process.put_off(error)
+            return False
+        return True
 
     def _fail_point(self, role: Role, process: Process) -> FailPoint | None:
         point = self._fail_at
