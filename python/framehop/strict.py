@@ -14,6 +14,17 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _MESSAGE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<key>[^`]*)`)?", re.DOTALL)
 
+_WORDS = {
+    "object": "keys with values",
+    "array": "a list",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+}
+_TYPES = re.compile("`((?:{0})(?: \\| (?:{0}))*)`".format("|".join(_WORDS)))
+
 
 def to_struct(data: object, shape: type[T], *, where: str, error: type[FramehopError]) -> T:
     """Convert the output of a YAML or JSON reader. `where` opens the message, as in `model.yaml`. Raises `error`."""
@@ -29,7 +40,14 @@ def _explain(message: str, shape: type[msgspec.Struct], data: object, where: str
     what, key = (found["what"], found["key"] or "") if found else (message, "")
     allowed = _allowed(what, key, shape, data)
     place = f"{where}: {key}: " if key else f"{where}: "
-    return place + what + (f"; allowed: {', '.join(allowed)}" if allowed else "")
+    said = _TYPES.sub(_in_words, what) if what.startswith("Expected") else what
+    return place + said + (f"; allowed: {', '.join(allowed)}" if allowed else "")
+
+
+def _in_words(types: re.Match[str]) -> str:
+    """Return msgspec's names of types as words. That a value may be left out helps nobody who gave a wrong one."""
+    names = types[1].split(" | ")
+    return " or ".join(_WORDS[name] for name in names if name != "null" or len(names) == 1)
 
 
 def _allowed(what: str, key: str, shape: object, data: object) -> list[str]:

@@ -8,15 +8,13 @@ from tests.system.harness import House
 from tests.tiny_model import write_model
 
 
-def test_run_says_where_it_writes_and_how_fast_that_grows(house: House) -> None:
+def test_run_says_where_it_writes_and_how_much_that_took(house: House) -> None:
     model = write_model(house.path)
     source = "testsrc:?size=320x240&rate=20&count=40"
     done = house.framehop("run", source, "--log", house.log, "--model", model)
     assert done.returncode == 0, done.stderr
     assert f"writing to {house.log}: pictures are kept until they take " in done.stderr
-    took = re.search(
-        r"took ([0-9.]+) kB of pictures in .*; at this pace the oldest goes in [0-9]+ (days|hours)", done.stderr
-    )
+    took = re.search(r"took ([0-9.]+) kB of pictures\n", done.stderr)
     assert took, done.stderr
     assert 50 < float(took[1]) < 2000
 

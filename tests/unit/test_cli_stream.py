@@ -96,7 +96,7 @@ def test_a_row_has_what_is_known_and_says_what_is_done_about_an_error() -> None:
         console.print(stream_table([GATE, YARD], NOW_US))
     _, gate, yard = (" ".join(line.split()) for line in shown.get().splitlines())
     assert gate == (
-        "gate running 10 minutes h264 1280x720 24.8 of 25 1 seconds 250 12.3 MB 2 rtsp://***@gate/1; "
+        "gate running 10 minutes h264 1280x720 24.8 of 25 1 second 250 12.3 MB 2 rtsp://***@gate/1; "
         "last error: rtsp://gate/1 has closed the connection; its clock jumped by +7200.0 s"
     )
     assert yard == "yard retrying 5 seconds 0 [Errno 111] Connection refused; next try in 8 seconds"

@@ -93,7 +93,7 @@ def test_options_of_what_is_found_are_checked_at_once(options: dict[str, Any], s
             "anchor: Invalid enum value 'top'; allowed: bottom, centre, any",
         ),
         ("detect: {regions: {gate-1: {include: [[[0, 0], [1, 1]]]}}}", "regions: gate-1: include[0] has 2 points"),
-        ("detect: {regions: {gate-1: {include: [[0, 0], [1, 1], [1, 0]]}}}", "include[0][0]: Expected `array`"),
+        ("detect: {regions: {gate-1: {include: [[0, 0], [1, 1], [1, 0]]}}}", "include[0][0]: Expected a list"),
         ("detect: {regions: {gate-1: {include: [[[0, 0], [1, .nan], [1, 0]]]}}}", "has the point [1, nan]"),
         ("detect: {regions: {gate-1: {include: [[[0, 0], [1920, 0], [1920, 1080]]]}}}", "write units: pixels"),
         ("detect: {regions: {gate 1: {}}}", "regions: 'gate 1' is no pattern of stream ids"),

@@ -219,6 +219,25 @@ def test_frames_that_were_answered_are_decoded_again_under_a_policy_too(tmp_path
     assert min(decoded) >= 7
 
 
+def test_frames_that_were_answered_do_not_tell_how_far_it_is_behind(
+    tmp_path: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A film that is gone on with reads from its key frame again, hours later."""
+    told: list[float] = []
+    take_up = Intake._behind
+
+    def noted(self: Intake, records: list[FrameRecord]) -> None:
+        take_up(self, records)
+        told.append(self.behind_s)
+
+    monkeypatch.setattr(Intake, "_behind", noted)
+    jobs = film(tmp_path / "film.mp4", 12)
+    fresh = [with_meta(job, received_us=now_us() + 60_000_000) for job in jobs[9:]]
+    take(jobs[:9] + fresh, tenure=Tenure(number=1, offset=9, metadata="v1:0"))
+    assert len(told) > 3
+    assert max(told) == 0.0
+
+
 def test_frames_of_a_film_that_are_too_old_are_all_skipped_and_those_of_another_are_not(
     tmp_path: Path, take: Take
 ) -> None:

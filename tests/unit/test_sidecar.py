@@ -108,6 +108,19 @@ def test_a_training_frameworks_file_of_the_same_stem_is_left_alone(tmp_path: Pat
     assert load_model(tmp_path / "best.onnx").path is None
 
 
+@pytest.mark.parametrize("text", ["head: {name: ssd}\n", "nms: {iou: 0.5}\n"])
+def test_a_sidecar_of_one_section_is_not_taken_for_a_training_frameworks_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "best.onnx").write_bytes(tiny_model.ssd_network())
+    (tmp_path / "best.yaml").write_text(text)
+    assert load_model(tmp_path / "best.onnx").path == tmp_path / "best.yaml"
+
+
+def test_a_head_that_is_only_named_is_refused_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "best.onnx").write_bytes(tiny_model.ssd_network())
+    (tmp_path / "best.yaml").write_text("head: yolov8\n")
+    assert "best.yaml: head: Expected keys with values, got text" in refusal(tmp_path / "best.onnx")
+
+
 def test_every_key_may_be_left_out(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(tiny_model.ssd_network())
     whole = tiny_model.sidecar(tiny_model.ssd_network())
@@ -141,8 +154,9 @@ HEAD = {"name": "ssd", "scores": "scores", "boxes": "boxes"}
         ({"resize": {"mode": "crop"}}, ["resize.mode", "stretch, letterbox, letterbox-topleft"]),
         ({"nms": {"iou": 1.5}}, ["nms.iou", "<= 1.0"]),
         ({"labels": {}}, ["labels", "length >= 1"]),
-        ({"labels": {"one": "person"}}, ["labels", "Expected `int`"]),
-        ({"labels": {1: True}}, ["labels", "Expected `str`"]),
+        ({"labels": {"one": "person"}}, ["labels", "Expected a whole number"]),
+        ({"labels": {1: True}}, ["labels", "Expected text"]),
+        ({"labels": ["person"]}, ["labels", "Expected keys with values, got a list"]),
         ({"max_objects": 5000}, ["max_objects", "<= 4096"]),
         ({"sha256": "feed"}, ["sha256", "regex"]),
         ({"task": "segmentation"}, ["task", "allowed: detection"]),

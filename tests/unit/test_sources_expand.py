@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -141,6 +142,12 @@ def test_names_that_are_no_stream_ids_stay_apart_and_are_told(
     assert len(set(found)) == 2
     for name in found:
         assert f"is the stream {name}; NAME=SOURCE gives it another" in caplog.text
+
+
+def test_a_name_with_umlauts_can_be_recognised_in_its_stream(place: Callable[..., Path]) -> None:
+    root = place("Eingang Süd/Café.mp4")
+    [found] = streams(root / "Eingang Süd")
+    assert re.fullmatch(r"Cafe-[0-9a-f]{8}", found)
 
 
 def test_videos_of_one_name_have_their_folders_before_it(place: Callable[..., Path]) -> None:

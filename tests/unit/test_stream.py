@@ -102,6 +102,7 @@ def test_a_log_that_is_behind_refuses_and_loses_no_number(tmp_path: Path, monkey
     ("picture", "error"),
     [
         (b"no picture", CorruptPictureError),
+        ("picture.jpg", InvalidArgumentError),
         (np.zeros((24, 32), np.uint8), InvalidArgumentError),
         (np.zeros((24, 32, 3), np.uint16), InvalidArgumentError),
     ],

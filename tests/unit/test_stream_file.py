@@ -167,7 +167,7 @@ def test_other_changes_of_the_file_are_noticed(site: Site) -> None:
             "streams.gate: kafka: label site: 'a/b' cannot be part of a topic's name",
         ),
         ("gate: {source: x, labels: {stream: a}}", "streams.gate: kafka: label 'stream' is not allowed"),
-        ("gate: {source: x, labels: {site: 3}}", "streams.gate: labels[...]: Expected `str`, got `int`"),
+        ("gate: {source: x, labels: {site: 3}}", "streams.gate: labels[...]: Expected text, got a whole number"),
         ("gate: [", "is not YAML"),
     ],
 )

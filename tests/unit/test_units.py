@@ -65,7 +65,14 @@ def test_a_size_for_people(size: float, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0.4, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"), (9e5, "10 days")],
+    [
+        (0.4, "0 seconds"),
+        (1.2, "1 second"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (7200, "2 hours"),
+        (9e5, "10 days"),
+    ],
 )
 def test_an_age_for_people(seconds: float, shown: str) -> None:
     assert shown_age(seconds) == shown

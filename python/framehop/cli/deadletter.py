@@ -46,7 +46,7 @@ def list_letters(
             else:
                 out.print(_line(letter), markup=False, soft_wrap=True)
     if not json:
-        note(f"{count} dead letters")
+        note(f"{count} dead letter{'' if count == 1 else 's'}")
 
 
 def _line(letter: DeadLetter) -> str:

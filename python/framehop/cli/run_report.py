@@ -24,6 +24,8 @@ def print_summary(summary: Summary, *, stopped: bool = False) -> None:
         f"{status.frames_read} frames read, {status.events} events written: "
         f"{status.detected} detected, {skipped}{status.failed} failed"
     )
+    if status.failed:
+        note("`framehop deadletter list`, with the same --log, says which failed and why")
     for line in object_count_lines(status.found):
         note(line)
     for incident in summary.incidents:

@@ -44,7 +44,7 @@ def shown_age(seconds: float) -> str:
     for unit, name in (("d", "days"), ("h", "hours"), ("m", "minutes")):
         if seconds >= 2 * _SECONDS[unit]:
             return f"{seconds / _SECONDS[unit]:.0f} {name}"
-    return f"{seconds:.0f} seconds"
+    return "1 second" if f"{seconds:.0f}" == "1" else f"{seconds:.0f} seconds"
 
 
 def parse_moment(text: str, option: str, now_us: int) -> int:

@@ -106,7 +106,9 @@ def _load(file: Path, kind: type[_Keys], name: str) -> _Keys:
                 raise ConfigError(f"{file} can be read by others: chmod 600 it, or make new keys if they may have")
             return msgspec.json.decode(opened.read(LARGEST), type=kind)
     except OSError as error:
-        raise ConfigError(f"the keys {file} cannot be read: {error.strerror}") from error
+        raise ConfigError(
+            f"the keys {file} cannot be read: {error.strerror}; `framehop keys create DIRECTORY` makes keys"
+        ) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{file} is no {name} of framehop keys create: {error}") from error
 

@@ -11,7 +11,8 @@ SIDECAR = "model.yaml"
 _MODELS = Path(__file__).parents[1] / "models"
 BUILT_IN = {"coco-ssd": _MODELS / "coco_ssd" / SIDECAR}
 
-# A YAML file of the network's stem may be a training framework's. One of these keys makes it ours.
+# A YAML file of the network's stem may be a training framework's, as for those also `name`, `nms: true` and a list as `head` are.
+# One of these keys makes it ours.
 _OURS = frozenset({"file", "input", "resize", "labels", "version", "score_threshold", "max_objects"})
 
 
@@ -76,4 +77,7 @@ def _of_network(network: Path) -> Model:
 
 
 def _is_ours(content: object) -> bool:
-    return isinstance(content, dict) and (not _OURS.isdisjoint(content) or isinstance(content.get("head"), dict))
+    if not isinstance(content, dict):
+        return False
+    sections = isinstance(content.get("head"), dict | str) or isinstance(content.get("nms"), dict)
+    return sections or not _OURS.isdisjoint(content)

@@ -94,8 +94,10 @@ def run(
     pictures: bool = False,
 ) -> Run[Event] | Run[Seen]:
     """Ingest and detect in one call: iterate the events, by `for` or `async for`, until finite sources are done and every frame has
-    its event.
+    its event. Frames that an earlier run left in the log without an event are detected too.
 
+    `sources`, `rate`, `loop`, `codec` and `log_options`: as for `ingest`. `log`: a directory, made if it is not there, or
+    `kafka://HOST:PORT`. `options`: what is detected and how, as in `DetectOptions(model="best.onnx", conf=0.4)`.
     `pictures`: iterate `(event, picture)` instead, each frame in the order of the log, as `live` does with `newest=False`.
 
     When a source fails the others go on, and a SourceError is raised after the last event. Raises ConfigError or SourceError at

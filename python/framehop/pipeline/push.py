@@ -125,7 +125,7 @@ class Pusher:
         """Return JPEG bytes with width and height, 0 if unknown."""
         if _is_array(picture):
             return _encoded_array(picture, self._quality)
-        payload = bytes(picture)
+        payload = _bytes_of(picture)
         if len(payload) > MAX_FILE_BYTES:
             raise PictureTooLargeError(f"a picture has {len(payload)} bytes; {MAX_FILE_BYTES} are allowed")
         if not payload.startswith(JPEG_MAGIC):
@@ -221,6 +221,15 @@ def _is_array(picture: Pushable) -> TypeIs[NDArray[np.uint8]]:
     """Return whether it is an array, of any type and shape. Without NumPy loaded there are none, and it is not loaded for that."""
     kind = getattr(sys.modules.get("numpy"), "ndarray", None)  # there is none while another thread is just loading it
     return kind is not None and isinstance(picture, kind)
+
+
+def _bytes_of(picture: bytes | bytearray | memoryview) -> bytes:
+    try:
+        return bytes(picture)
+    except TypeError as error:  # a path, an image of another library
+        raise InvalidArgumentError(
+            f"a {type(picture).__name__} is no picture: push the bytes of a JPEG, or its pixels as an array"
+        ) from error
 
 
 def _encoded_array(pixels: NDArray[np.uint8], quality: int) -> tuple[bytes, int, int]:

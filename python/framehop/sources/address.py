@@ -86,10 +86,6 @@ class Address:
         return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")[:_MOST] or self.kind
 
     @property
-    def scheme(self) -> str:
-        return _scheme_of(self.shown)
-
-    @property
     def host_is_known(self) -> bool:
         """Whether the host's name can be resolved. Asks a name server, which may take seconds."""
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import unicodedata
 import urllib.parse
 from pathlib import Path
 
@@ -41,8 +42,13 @@ def legal_stream(name: str) -> str:
     if not name:
         return FALLBACK
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:_HASH]
-    kept = re.sub(r"[^A-Za-z0-9._]+", "-", name)[: 127 - _HASH].strip("-") or FALLBACK
+    kept = re.sub(r"[^A-Za-z0-9._]+", "-", _without_accents(name))[: 127 - _HASH].strip("-") or FALLBACK
     return f"{kept}-{digest}"
+
+
+def _without_accents(name: str) -> str:
+    """Return `name` with a u for ü, as `S-d` for `Süd` can hardly be recognised."""
+    return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
 
 
 def shown(path: Path | str) -> str:

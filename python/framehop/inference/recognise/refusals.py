@@ -19,7 +19,7 @@ def unknown(facts: Facts) -> str:
     """Return why the outputs are no known detector's, as a message."""
     return next((text for ask in _KINDS if (text := ask(facts))), "") or (
         f"its outputs are of no detector that is known here: {_outputs(facts.outputs)}. If it is one of docs/models.md, say which"
-        " in model.yaml under head.name; else export it with its boxes decoded"
+        " in a .yaml of its own name beside it, as in `head: {name: yolov8}`; else export it with its boxes decoded"
     )
 
 

@@ -107,7 +107,7 @@ def _options(address: Address) -> dict[str, str]:
 def _refusal(how: Connecting, error: Exception, *, late: bool) -> SourceError:
     if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
         return SourceAwayError(
-            f"{how.name} refuses the user or the password: write them as {how.address.scheme}://USER:PASSWORD@HOST/…",
+            f"{how.name} refuses the user or the password: write both before the host, as USER:PASSWORD@HOST",
             patient=True,
         )
     if late or isinstance(error, ExitError):

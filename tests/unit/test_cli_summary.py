@@ -1,0 +1,23 @@
+"""Tests of what a run says at its end."""
+
+from __future__ import annotations
+
+import pytest
+
+from framehop.cli.work import print_summary
+from framehop.pipeline.supervisor.status import Status, Summary
+
+
+def _said(capfd: pytest.CaptureFixture[str], status: Status) -> list[str]:
+    print_summary(Summary(status=status))
+    return capfd.readouterr().err.splitlines()
+
+
+def test_who_has_failed_frames_is_told_where_their_reasons_are(capfd: pytest.CaptureFixture[str]) -> None:
+    counts, hint = _said(capfd, Status(frames_read=9, events=9, detected=8, failed=1))
+    assert counts == "9 frames read, 9 events written: 8 detected, 1 failed"
+    assert "framehop deadletter list" in hint
+
+
+def test_who_has_none_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(_said(capfd, Status(frames_read=9, events=9, detected=9))) == 1
