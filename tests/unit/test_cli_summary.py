@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from framehop.cli.work import print_summary
+from framehop.cli.run_report import print_summary
 from framehop.pipeline.supervisor.status import Status, Summary
 
 
