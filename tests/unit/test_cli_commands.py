@@ -52,7 +52,13 @@ def test_a_command_loads_its_own_modules_alone(words: tuple[str, ...]) -> None:
     program = f"import sys; sys.argv = {['framehop', *words, '--help']}; from framehop.cli import main\n"
     program += "try: main()\nexcept SystemExit: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    foreign = {"framehop.cli.ingest", "framehop.cli.work", "framehop.cli.model", "framehop.pipeline.pipeline", "asyncio"}
+    foreign = {
+        "framehop.cli.ingest",
+        "framehop.cli.work",
+        "framehop.cli.model",
+        "framehop.pipeline.pipeline",
+        "asyncio",
+    }
     assert foreign.intersection(done.stdout.split()) == set()
 
 
