@@ -109,7 +109,7 @@ def test_run_says_what_may_be_skipped(house: House) -> None:
     running.send_signal(signal.SIGTERM)
     _, stderr = running.communicate(timeout=60)
     assert stderr.decode().splitlines()[0] == (
-        "policy: all for yard (live); all for clip (with an end); max_age_ms=1000 for gate (live)"
+        "policy: all (no frame is skipped) for yard (live); all (no frame is skipped) for clip (finite); max_age_ms=1000 for gate (live)"
     )
     assert running.returncode == 0
 

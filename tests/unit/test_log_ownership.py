@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import apsw
 import pytest
 
+from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded.consumer import EmbeddedConsumer
 from framehop.log.embedded.membership import Roll
@@ -85,6 +87,26 @@ def test_a_loss_is_noticed_by_polling_too(tmp_path: Path) -> None:
         # Nobody holds it really, so it comes back, under a generation of its own.
         until(lambda: consumer.poll(0, 0.01) == [] and _owners(tmp_path)[3][1] == 3, "the partition back")
         assert consumer.assignment == partitions(range(8))
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_a_log_that_was_removed_under_its_readers_is_an_error(tmp_path: Path, made_anew: bool) -> None:
+    """They would read the old index for ever, whoever writes into a new one of the same name."""
+    root = tmp_path / "log"
+    with EmbeddedLog(root, options=LogOptions(session_timeout_s=0.2)) as log, log.consumer("g", member="m") as consumer:
+        settle([consumer], 8)
+        shutil.rmtree(root)
+        if made_anew:
+            EmbeddedLog(root).close()
+
+        def told() -> bool:
+            try:
+                consumer.poll(1, 0.05)
+            except LogError as error:
+                return f"{root} was removed while it was in use" in str(error)
+            return False
+
+        until(told, "the error")
 
 
 def _rob(root: Path, partition: int) -> None:

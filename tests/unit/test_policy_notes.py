@@ -12,7 +12,7 @@ from framehop.policies import ALL, LIVE
 def test_each_policy_is_named_with_its_streams() -> None:
     policies = dict.fromkeys(("a", "b", "c", "d", "e"), LIVE) | {"film": ALL}
     assert policies_line(policies, frozenset("abcde")) == (
-        "policy: all for film (with an end); max_age_ms=1000 for a, b, c and 2 more (live)"
+        "policy: all (no frame is skipped) for film (finite); max_age_ms=1000 for a, b, c and 2 more (live)"
     )
 
 

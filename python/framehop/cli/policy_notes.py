@@ -18,8 +18,9 @@ def policies_line(policies: Mapping[str, Policy], live: frozenset[str]) -> str:
     """Return one line that names each policy and its streams. `live`: those whose source has no end."""
     streams: dict[str, list[str]] = {}
     for stream, policy in policies.items():
-        kind = "live" if stream in live else "with an end"
-        streams.setdefault(f"{policy} for {{}} ({kind})", []).append(stream)
+        kind = "live" if stream in live else "finite"
+        skips_none = "" if policy.skips else " (no frame is skipped)"
+        streams.setdefault(f"{policy}{skips_none} for {{}} ({kind})", []).append(stream)
     return "policy: " + "; ".join(text.format(_named(names)) for text, names in sorted(streams.items()))
 
 

@@ -47,6 +47,11 @@ class FileLock:
             if lock is not None:
                 lock.release()
 
+    @property
+    def unlinked(self) -> bool:
+        """Whether somebody has removed the file of this lock, which is still held."""
+        return self._fd >= 0 and os.fstat(self._fd).st_nlink == 0
+
     def release(self, *, unlink: bool = False) -> None:
         """Release the lock. `unlink`: remove the file, for a name that nobody will ever lock again."""
         if self._fd < 0:

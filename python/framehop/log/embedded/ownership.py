@@ -87,10 +87,12 @@ class Ownership:
     def refresh(self, revoke: Callable[[frozenset[int]], None]) -> dict[int, Tenure]:
         """Take part in the group's balance and return the tenures that begin. Calls `revoke` before it gives a partition back.
 
-        This is cheap while nothing changes: one small query, and a check of the living four times per session timeout.
+        This is cheap while nothing changes: one small query, and a check of the living four times per session timeout. Raises
+        LogError when the log has been removed.
         """
         if not self._is_due():
             return {}
+        self._member.check_there()
         try:
             surplus, lacking = self._plan()
             if surplus:

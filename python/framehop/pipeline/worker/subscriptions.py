@@ -17,7 +17,7 @@ MOST = 8192
 
 
 class Subscriptions:
-    """What has been subscribed to at a publisher's socket, bound at `path`. Use from the socket's thread."""
+    """The topics subscribed to at a publisher's socket, bound at `path`. Use from the socket's thread."""
 
     def __init__(self, path: str) -> None:
         self._path = path
