@@ -223,7 +223,7 @@ def test_a_camera_whose_first_key_frame_is_late_does_not_hang(monkeypatch: pytes
 
 
 def test_what_hangs_is_left_behind_but_only_twice(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What hangs inside FFmpeg may hang for ever, and the camera be well."""
+    """A connection that hangs inside FFmpeg may hang for ever, and the camera be well."""
     monkeypatch.setattr(live_video, "SLACK_S", 0.0)
     monkeypatch.setattr(live_video, "TICK_S", 0.01)
     camera = LiveVideo(CAM, stream="cam", open_s=0.0, stall_s=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import hypothesis
@@ -94,22 +95,74 @@ def test_fields_without_a_partner_stay_as_they_are() -> None:
     assert pairs_of(*lost) == expected
 
 
-@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
-def test_a_second_field_at_which_decoding_may_begin_completes_its_picture() -> None:
-    """Some encoders say so of both fields of a key frame. Here each field is a unit of its own."""
-    seconds = [RECOVERY + field_of(number, 1) if number % PERIOD == 0 else field_of(number, 1) for number in range(12)]
-    units = [unit for number, second in enumerate(seconds) for unit in (field_of(number, 0), second)]
+def apart(numbers: range, *, recovery: bool = False) -> list[bytes]:
+    """Return fields as units of their own, as other programs may write them. `recovery`: the second field of a key frame says that
+    decoding can begin there, as some encoders do."""
+    seconds = [RECOVERY if recovery and number % PERIOD == 0 else b"" for number in numbers]
+    return [
+        unit
+        for number, extra in zip(numbers, seconds, strict=True)
+        for unit in (field_of(number, 0), extra + field_of(number, 1))
+    ]
+
+
+def decoded(units: list[bytes], *, stall_after: Collection[int] = (), start: int = 0) -> dict[int, _core.VideoOutcome]:
+    """Decode units, and return their outcomes by their numbers, which count from `start`. `stall_after`: numbers of those behind
+    which nothing comes for a while."""
     pool, decoder = _core.VideoPool(threads=1), _core.VideoDecoder("h264")
     outcomes = []
-    for key, unit in enumerate(units):
+    for key, unit in enumerate(units, start):
         outcomes += pool.decode([(decoder, [(key, 20_000 * key, memoryview(unit))])])[0]
+        outcomes += decoder.take_held() if key in stall_after else []
     outcomes += decoder.take_held()
-    found = {outcome.key: outcome for outcome in outcomes}
-    assert [found[key].result for key in range(24)] == ["decoded", "not_shown"] * 12
-    for key in range(0, 24, 2):
+    assert sorted(outcome.key for outcome in outcomes) == list(range(start, start + len(units)))
+    return {outcome.key: outcome for outcome in outcomes}
+
+
+def check_pictures(found: dict[int, _core.VideoOutcome], keys: Iterable[int]) -> None:
+    """Check that these units, of fields apart, have their whole pictures."""
+    for key in keys:
         picture = found[key].picture
-        assert picture is not None
+        assert picture is not None, (key, found[key].message)
         assert [number_in(np.asarray(picture.rgb())[parity::2]) for parity in (0, 1)] == [key // 2] * 2
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+@pytest.mark.parametrize("recovery", [False, True])
+@pytest.mark.parametrize("stalls", ["never", "between pictures", "between fields", "always"])
+def test_fields_apart_are_one_picture_which_is_the_second_ones(recovery: bool, stalls: str) -> None:
+    """However often what is held back is asked for: the first picture apart, by which it is known that fields come so."""
+    stall_after = {
+        "never": (),
+        "between pictures": range(1, 24, 2),
+        "between fields": range(2, 24, 2),
+        "always": range(1, 24),
+    }
+    found = decoded(apart(range(12), recovery=recovery), stall_after=stall_after[stalls])
+    assert [found[key].result for key in range(24)] == ["not_shown", "decoded"] * 12
+    check_pictures(found, range(1, 24, 2))
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+def test_a_hand_over_between_two_fields_loses_no_picture() -> None:
+    """Whoever goes on decodes from the key frame, and answers what its predecessor has not."""
+    units = apart(range(12))
+    before = decoded(units[:17])
+    assert [before[key].result for key in range(17)] == ["not_shown", "decoded"] * 8 + ["not_shown"]
+    after = decoded(units)
+    check_pictures(before, range(1, 17, 2))
+    check_pictures(after, range(17, 24, 2))
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+def test_of_fields_apart_one_that_is_lost_fails_the_other() -> None:
+    units = apart(range(12))
+    del units[15]
+    found = decoded(units, stall_after=[13])
+    assert [found[key].result for key in range(14)] == ["not_shown", "decoded"] * 7
+    assert found[14].message == "one of the two fields of the picture is missing"
+    assert [found[key].result for key in range(14, 19)] == ["failed"] * 5, "up to the next key frame"
+    assert [found[key].result for key in range(19, 23)] == ["not_shown", "decoded"] * 2
 
 
 def test_both_fields_of_a_key_frame_may_be_key_frames() -> None:

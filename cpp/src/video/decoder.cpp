@@ -79,7 +79,7 @@ void StreamDecoder::decode(Bytes unit, std::uint64_t key, std::int64_t shown_at,
     }
     if (!begun_ || !broken_.empty() || !facts.has_picture) return refuse(facts, key, outcomes);
     if (shown_at < first_shown_at_) return pass_over(unit, key, outcomes);
-    held_.push_back({key, nullptr});
+    held_.push_back({.key = key, .shown_as = key, .own = nullptr});
     try {
         judge(facts, key, context_->decode(unit, key, begun_within_), hidden, outcomes);
         for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
@@ -123,6 +123,7 @@ void StreamDecoder::refuse(const AccessUnit& facts, std::uint64_t key, std::vect
 // A leading picture without its references. The decoder gets it all the same, or it would miss its number in the
 // stream.
 void StreamDecoder::pass_over(Bytes unit, std::uint64_t key, std::vector<Outcome>& outcomes) {
+    lose_half(outcomes);
     context_->decode(unit, key, begun_within_);
     for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
     outcomes.push_back(without_picture(key, Result::no_keyframe));
@@ -135,11 +136,10 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
     if (status == AVERROR(ENOMEM)) throw Error(Errc::no_memory, "no memory to decode a picture");
     std::string why = complaint_of(status, facts);
     if (half_ && why.empty() && context_->buffers().empty() && !context_->is_half()) {
-        half_.reset();  // this is its second field
-    } else {
-        lose_half(outcomes);
-        if (why.empty()) why = broken_;
+        return complete_half(key, outcomes);
     }
+    lose_half(outcomes);
+    if (why.empty()) why = broken_;
     if (!why.empty()) {
         if (facts.reference) broken_ = kAfterDamage;
         settle(key, failed(key, code_of(why), why), outcomes);
@@ -147,8 +147,31 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
         settle(key, without_picture(key, Result::not_shown), outcomes);
     } else {
         held_.back().own = std::make_unique<Picture>(context_->own());
-        if (context_->is_half()) half_ = {.key = key, .reference = facts.reference, .keyframe = facts.keyframe};
+        if (context_->is_half()) {
+            half_ = {.key = key, .reference = facts.reference, .keyframe = facts.keyframe, .shown = false};
+        }
     }
+}
+
+// Takes the unit at hand for the second field of the picture before it. The picture is the second one's, as there is
+// none before it: who has to answer the first one earlier, as when the stream stalls in between, says nothing false.
+void StreamDecoder::complete_half(std::uint64_t key, std::vector<Outcome>& outcomes) {
+    fields_apart_ = true;
+    held_.back().own = std::make_unique<Picture>(context_->half());
+    held_.back().shown_as = half_->key;
+    settle(half_->key, half_outcome(), outcomes);
+    if (half_->shown) {
+        Outcome whole = without_picture(key, Result::decoded);
+        whole.picture = std::move(*held_.back().own);
+        settle(key, std::move(whole), outcomes);
+    }
+    half_.reset();
+}
+
+// The outcome of a field whose other one has not come.
+Outcome StreamDecoder::half_outcome() const {
+    return fields_apart_ ? without_picture(half_->key, Result::not_shown)
+                         : failed(half_->key, Errc::corrupt_picture, kHalf);
 }
 
 // Gives up a picture whose second field has not come. The lines of that field are those of an older picture.
@@ -181,10 +204,16 @@ std::string StreamDecoder::complaint_of(int status, const AccessUnit& facts) con
 }
 
 void StreamDecoder::take_shown(const AVFrame& frame, std::vector<Outcome>& outcomes) {
-    const auto key = static_cast<std::uint64_t>(frame.pts);
+    const auto shown_as = static_cast<std::uint64_t>(frame.pts);
     // After several lone fields libavcodec waits for no second one before it shows the first one, with its lines twice.
     // The second one may come all the same, and the picture be good to refer to.
-    if (half_ && half_->key == key) return settle(key, failed(key, Errc::corrupt_picture, kHalf), outcomes);
+    if (half_ && half_->key == shown_as) {
+        half_->shown = true;
+        return settle(shown_as, half_outcome(), outcomes);
+    }
+    const auto found = std::ranges::find(held_, shown_as, &Held::shown_as);
+    if (found == held_.end()) return;
+    const std::uint64_t key = found->key;
     forget_unshown(key, outcomes);
     if (is_whole(frame)) {
         settle(key, {.key = key, .result = Result::decoded, .picture = Picture(frame), .error = {}, .message = {}},
@@ -216,7 +245,7 @@ void StreamDecoder::forget_unshown(std::uint64_t shown, std::vector<Outcome>& ou
 void StreamDecoder::take_held(std::vector<Outcome>& outcomes) {
     for (Held& held : held_) {
         if (half_ && half_->key == held.key) {
-            outcomes.push_back(failed(held.key, Errc::corrupt_picture, kHalf));
+            outcomes.push_back(half_outcome());
             continue;
         }
         Outcome& outcome = outcomes.emplace_back(without_picture(held.key, Result::decoded));

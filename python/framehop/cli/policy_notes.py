@@ -19,7 +19,7 @@ def policies_line(policies: Mapping[str, Policy], live: frozenset[str]) -> str:
     streams: dict[str, list[str]] = {}
     for stream, policy in policies.items():
         kind = "live" if stream in live else "finite"
-        skips_none = "" if policy.skips else " (no frame is skipped)"
+        skips_none = "" if policy.kind != "all" else " (no frame is skipped)"
         streams.setdefault(f"{policy}{skips_none} for {{}} ({kind})", []).append(stream)
     return "policy: " + "; ".join(text.format(_named(names)) for text, names in sorted(streams.items()))
 

@@ -107,3 +107,15 @@ def test_a_transport_stream_of_known_length_ends_with_its_end(log: FrameLog, tmp
         summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.ts")], rate="max")
     assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 40)
     check_epochs(epochs(log))
+
+
+@pytest.mark.parametrize("length", [2**31 - 1, 2**32 - 1, 99_999_999_999])
+def test_a_camera_that_claims_a_length_is_no_film(tmp_path: Path, length: int) -> None:
+    film = remuxed(write_film(tmp_path / "clip.mp4", 40, params=SECOND), tmp_path / "clip.ts").read_bytes()
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n".encode() + film)
+
+    with tcp_server(serve) as port:
+        assert isinstance(fail(camera(f"http://127.0.0.1:{port}/video")), SourceAwayError)

@@ -91,7 +91,7 @@ def test_so_does_one_behind_an_address(log: FrameLog, tmp_path: Path) -> None:
 def test_a_stream_of_which_nothing_is_a_picture_for_long_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be one of which nothing is known here but that it is not the one before."""
+    """A codec may come of which nothing is known here but that it is not the one before."""
     monkeypatch.setattr(connection, "KEYFRAME_S", 0.3)
     parts = itertools.chain([ts(tmp_path, "libx264")], itertools.repeat(ts(tmp_path, "mpeg2video", tables_version="1")))
     with tcp_server(answering(KIND, parts)) as port:

@@ -54,7 +54,7 @@ enum class Result : std::uint8_t {
     decoded,
     failed,       // damaged, or it needs a picture that is
     no_keyframe,  // it came before the first key frame, in the stream or on the screen
-    not_shown,    // the unit has no picture of its own: a second field, or one that the stream hides
+    not_shown,    // the unit has no picture of its own: the stream hides it, or it is the first field of one
 };
 
 // The fate of one access unit. `picture`: only when decoded. `error`, `message`: only when failed.
@@ -92,7 +92,8 @@ class StreamDecoder {
     void decode(Bytes unit, std::uint64_t key, std::int64_t shown_at, std::vector<Outcome>& outcomes);
 
     // Appends the outcomes of all units that were held back, as of a camera that has stalled. Decoding goes on
-    // afterwards as if nothing had been taken.
+    // afterwards as if nothing had been taken. Where the fields of pictures come as units of their own, a first field
+    // has none, and the picture is its second one's, which is yet to come.
     void take_held(std::vector<Outcome>& outcomes);
 
     // Units whose outcome is held back.
@@ -109,14 +110,16 @@ class StreamDecoder {
 
     struct Held {
         std::uint64_t key;
+        std::uint64_t shown_as;        // the key under which libavcodec shows it: of two fields the first one's
         std::unique_ptr<Picture> own;  // its pixels, complete, though libavcodec has not judged them yet
     };
 
-    // A picture of which one field has come so far.
+    // A picture of which one field has come so far. `shown`: libavcodec has not waited for the other one.
     struct Half {
         std::uint64_t key;
         bool reference;
         bool keyframe;
+        bool shown;
     };
 
     [[nodiscard]] bool may_complete_half(const codec::AccessUnit& facts) const noexcept;
@@ -128,6 +131,8 @@ class StreamDecoder {
                std::vector<Outcome>& outcomes);
     void exceed(std::uint64_t key, std::vector<Outcome>& outcomes);
     void lose_half(std::vector<Outcome>& outcomes);
+    void complete_half(std::uint64_t key, std::vector<Outcome>& outcomes);
+    [[nodiscard]] Outcome half_outcome() const;
     void take_shown(const AVFrame& frame, std::vector<Outcome>& outcomes);
     void settle(std::uint64_t key, Outcome&& outcome, std::vector<Outcome>& outcomes);
     void forget_unshown(std::uint64_t shown, std::vector<Outcome>& outcomes);
@@ -137,6 +142,7 @@ class StreamDecoder {
     codec::HiddenPictures hidden_;
     std::deque<Held> held_;            // in the order of the stream
     std::optional<Half> half_;         // the last picture, if the next unit may be its second field
+    bool fields_apart_ = false;        // a second field has come as a unit of its own
     bool begun_ = false;               // a key frame was decoded
     std::string broken_;               // why pictures fail until the next key frame; empty when they do not
     bool begun_within_ = false;        // since a key frame that pictures before it reach across

@@ -12,11 +12,13 @@ from framehop.sources.container import FFmpegError, InputContainer, lacks_memory
 logger = logging.getLogger(__name__)
 
 MOST_WORDS = 200  # of an error that is not ours
-_NEVER_FILMS = frozenset(
-    {"hls", "mpjpeg", "mjpeg"}
-)  # what cameras send; a playlist's length is not that of its pictures
-# How files of films begin: mp4 and mov, Matroska, AVI, FLV, ASF.
-_FILMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free"), (b"\x1aE\xdf\xa3", b"RIFF", b"FLV\x01", b"0&\xb2u")
+# What cameras send; a playlist's length is not that of its pictures.
+_NEVER_FILMS = frozenset({"hls", "mpjpeg", "mjpeg"})
+# Some cameras claim a length for what has no end, most often the largest number that they can write. No such number is one of whole
+# packets of a transport stream, and what has another container tells how long it lasts.
+_LARGE, _PACKET = 2**30 - 1, 188
+# How files of films begin: mp4 and mov, Matroska, AVI, ASF.
+_FILMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free"), (b"\x1aE\xdf\xa3", b"RIFF", b"0&\xb2u")
 
 
 class FlawError(SourceAwayError):
@@ -25,7 +27,11 @@ class FlawError(SourceAwayError):
 
 def is_film(container: InputContainer) -> bool:
     """Return whether what was opened over HTTP has an end: it says how long it lasts, or how many bytes it has."""
-    return bool(container.duration) or (container.size > 0 and container.format.name not in _NEVER_FILMS)
+    if container.duration:
+        return True
+    size = container.size
+    real = 0 < size < _LARGE or (size > 0 and size % _PACKET == 0)
+    return real and container.format.name not in _NEVER_FILMS
 
 
 def begins_as_film(data: bytes) -> bool:
