@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from framehop.errors import LogNotFoundError
 from framehop.log import EmbeddedLog
 from framehop.log.sqlite import connect, rows
 from framehop.ops.audit import MAX_FINDINGS, audit
@@ -66,6 +67,13 @@ def test_the_report_is_json(case: _Case) -> None:
 def test_an_empty_log_is_ok(tmp_path: Path) -> None:
     with EmbeddedLog(tmp_path / "empty") as log:
         assert audit(log).ok
+
+
+def test_a_log_may_be_named_by_its_directory(case: _Case, tmp_path: Path) -> None:
+    case.log.close()
+    assert audit(case.root).frames == audit(str(case.root)).frames == 10
+    with pytest.raises(LogNotFoundError, match="nowhere"):
+        audit(tmp_path / "nowhere")
 
 
 def test_a_deleted_event_is_named(case: _Case) -> None:

@@ -42,7 +42,7 @@ def test_list_has_a_line_for_each(path: Path) -> None:
     letter = _letter(path)
     assert (letter["reason"], letter["attempts"]) == ("corrupt_picture", 1)
     done = framehop("deadletter", "list", "--log", path)
-    assert (done.stdout, done.stderr) == (f"{letter['id']}  corrupt_picture\n", "1 dead letters\n")
+    assert (done.stdout, done.stderr) == (f"{letter['id']}  corrupt_picture\n", "1 dead letter\n")
     assert framehop("deadletter", "list", "--log", path, "--lane", "shadow").stdout == ""
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from framehop.account import IngestAccount
 from framehop.errors import LogAccessError
+from framehop.log import open_log
 from framehop.ops.findings import MAX_FINDINGS
 from framehop.ops.ledger import Ledger
 from framehop.protocols import Delivery, EventReader, OtherCallback, ProgressCallback
@@ -91,7 +93,7 @@ class AuditReport:
 
 
 def audit(
-    log: Auditable,
+    log: Auditable | str | Path,
     *,
     lane: str = "main",
     delivery: Delivery | None = None,
@@ -100,12 +102,16 @@ def audit(
 ) -> AuditReport:
     """Check every frame with its picture, and every event of `lane`, that the log holds now. Memory: eight bytes for each.
 
-    `delivery`: the promise to check, if not the one that the log was opened with. `rows_only`: do not read the pictures of a log in
-    a directory, which is quick and finds no damaged file.
+    `log`: one that is open, as of `open_log`, or where one lies: its directory or `kafka://HOST:PORT`. `delivery`: the promise to
+    check, if not the one that the log was opened with. `rows_only`: do not read the pictures of a log in a directory, which is
+    quick and finds no damaged file.
 
     The end of each partition and the commits of the lane's workers are read first, then events, frames and pictures, and the gaps
     last. So even on a log at work an event's frame is always found, in the log or in a gap.
     """
+    if isinstance(log, str | Path):
+        with open_log(log, create=False) as opened:
+            return audit(opened, lane=lane, delivery=delivery, rows_only=rows_only, on_progress=on_progress)
     tell = on_progress or _quiet
     promised, ends = delivery or log.delivery, log.end_offsets()
     group = f"detect-{lane}"
