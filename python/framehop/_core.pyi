@@ -885,8 +885,8 @@ class FrameSender:
         pixels, unless a newer one comes first. So the lease can be released at once. `quality`: 1–100.
         GIL released. Raises InvalidArgumentError, ClosedError, OutOfMemoryError."""
     def drain(self, timeout_s: float) -> bool:
-        """Wait at most `timeout_s` until each receiver is done with what was sent to it, or has gone; return whether they are. Serves
-        them as `poll` does. Ctrl-C works. GIL released."""
+        """Wait at most `timeout_s` until each receiver is done with what was sent to it, or has gone; return whether they are.
+        Serves them as `poll` does. Ctrl-C works. GIL released."""
     def close(self) -> None:
         """Wait a second at most until each receiver is done with what was sent to it, then end all connections, and with
         them the leases. The end of a `with` that raised does not wait. Closing twice is harmless."""

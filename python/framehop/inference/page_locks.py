@@ -55,8 +55,8 @@ class PageLocks:
         return cls(loaded_cuda_runtime(), "no CUDA runtime is loaded in this process", device=device)
 
     def lock(self, address: int, size: int, *, read_only: bool = False) -> str:
-        """Lock `size` bytes from `address` on until `unlock` or `close`, which must come before they are freed. `read_only`: they are mapped
-        so. Returns why they are not locked, which makes copies slower and nothing else; empty if they are."""
+        """Lock `size` bytes from `address` on until `unlock` or `close`, which must come before they are freed. `read_only`: they
+        are mapped so. Returns why they are not locked, which makes copies slower and nothing else; empty if they are."""
         if self._cuda is None:
             return self._why_not
         flags = _PORTABLE | (_READ_ONLY if read_only else 0)
