@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "framehop/codec/encode.hpp"
+#include "framehop/hop/link.hpp"
 #include "hop.hpp"
 #include "lease.hpp"
 #include "loans.hpp"
@@ -21,6 +22,8 @@ namespace {
 using hop::FrameSender;
 using hop::ReceiverInfo;
 using hop::SenderOptions;
+
+constexpr double kLingerS = std::chrono::duration<double>(hop::kLinger).count();
 
 class SenderHandle {
   public:
@@ -67,12 +70,27 @@ class SenderHandle {
             });
         });
     }
-    void close() {
-        socket_->close();
-        loans_->collect();
+    [[nodiscard]] bool drain(double timeout_s) {
+        return socket_->wait(timeout_s,
+                             [](FrameSender& sender, std::chrono::nanoseconds slice) { return sender.drain(slice); });
+    }
+    // Gives what is on its way so much time to arrive.
+    void close(double linger_s) {
+        if (socket_->is_closed()) return;
+        try {
+            static_cast<void>(drain(linger_s));
+        } catch (...) {
+            end();
+            throw;
+        }
+        end();
     }
 
   private:
+    void end() {
+        socket_->close();
+        loans_->collect();
+    }
     [[nodiscard]] bool give(hop::OutgoingFrame frame, bool skip) const {
         if (!skip) return open().try_send(std::move(frame));
         open().offer(std::move(frame));
@@ -129,9 +147,12 @@ void register_frame_sender(py::module_& module) {
              py::arg("height"), py::arg("note") = py::bytes(), py::arg("skip") = false)
         .def("send_as_jpeg", &SenderHandle::send_as_jpeg, py::arg("lease"), py::kw_only(), py::arg("quality") = 85,
              py::arg("note") = py::bytes())
-        .def("close", &SenderHandle::close)
+        .def("drain", &SenderHandle::drain, py::arg("timeout_s"))
+        .def("close", [](SenderHandle& self) { self.close(kLingerS); })
         .def("__enter__", [](py::object self) { return self; })
-        .def("__exit__", [](SenderHandle& self, const py::args&) { self.close(); });
+        .def("__exit__", [](SenderHandle& self, const py::object& kind, const py::args&) {
+            self.close(kind.is_none() ? kLingerS : 0.0);
+        });
 }
 
 }  // namespace framehop::python

@@ -60,6 +60,17 @@ class SocketHandle {
         return std::exchange(events_, {});
     }
 
+    // Calls `use(socket, time)` without the GIL until it returns true or the time is over; returns which. Throws what a
+    // signal handler raised.
+    template <class Use>
+    [[nodiscard]] bool wait(double timeout_s, Use use) {
+        Socket& socket = open();
+        const Reservation reservation(busy_);
+        return wait_in_slices(timeout_s, [&](std::chrono::nanoseconds slice) { return use(socket, slice); });
+    }
+
+    [[nodiscard]] bool is_closed() const noexcept { return socket_ == nullptr; }
+
     // Calls `use` with the socket, without the GIL.
     template <class Use>
     void without_gil(Use use) {

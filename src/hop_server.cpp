@@ -15,6 +15,7 @@
 namespace framehop::python {
 namespace {
 
+using hop::Greeting;
 using hop::Request;
 using wire::Box;
 using ServerHandle = SocketHandle<hop::HopServer, hop::ServerEvents>;
@@ -80,12 +81,7 @@ bool reply(const ServerHandle& self, const Request& request, const std::string& 
 
 auto poll(ServerHandle& self, double timeout_s, const std::vector<int>& wake_fds) {
     hop::ServerEvents events = self.poll(timeout_s, wake_fds);
-    std::vector<std::pair<std::uint64_t, std::string>> greetings;
-    greetings.reserve(events.greetings.size());
-    for (wire::Greeting& greeting : events.greetings) {
-        greetings.emplace_back(greeting.ring_id, std::move(greeting.ring_path));
-    }
-    return std::tuple(std::move(events.requests), std::move(greetings), std::move(events.readable_fds));
+    return std::tuple(std::move(events.requests), std::move(events.greetings), std::move(events.readable_fds));
 }
 
 void register_request(py::module_& module) {
@@ -101,10 +97,18 @@ void register_request(py::module_& module) {
         .def_property_readonly("received_ns", [](const Request& self) { return self.received_ns; });
 }
 
+void register_greeting(py::module_& module) {
+    py::class_<Greeting>(module, "HopGreeting", py::is_final())
+        .def_property_readonly("peer", [](const Greeting& self) { return py::bytes(self.peer); })
+        .def_readonly("ring_id", &Greeting::ring_id)
+        .def_readonly("ring_path", &Greeting::ring_path);
+}
+
 }  // namespace
 
 void register_hop_server(py::module_& module) {
     register_request(module);
+    register_greeting(module);
     py::class_<ServerHandle>(module, "HopServer", py::is_final())
         .def(py::init<const std::string&, std::uint32_t>(), py::arg("address"), py::kw_only(), py::arg("credits") = 64)
         .def_property_readonly("detector_id", [](const ServerHandle& self) { return self.open().detector_id(); })
@@ -114,6 +118,10 @@ void register_hop_server(py::module_& module) {
              py::arg("boxes") = py::none(), py::arg("scores") = py::none(), py::arg("label_ids") = py::none(),
              py::arg("batch_size") = 0, py::arg("wait_us") = 0, py::arg("preprocess_us") = 0, py::arg("infer_us") = 0,
              py::arg("postprocess_us") = 0, py::arg("model") = 0)
+        .def(
+            "disconnect",
+            [](const ServerHandle& self, const py::bytes& peer) { self.open().disconnect(std::string(peer)); },
+            py::arg("peer"))
         .def("close", &ServerHandle::close)
         .def("__enter__", [](py::object self) { return self; })
         .def("__exit__", [](ServerHandle& self, const py::args&) { self.close(); });

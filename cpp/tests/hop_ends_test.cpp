@@ -194,6 +194,47 @@ TEST_F(Hop, who_ignores_its_credits_over_shared_memory_is_disconnected_and_fills
     EXPECT_FALSE(client.lost());
 }
 
+// More answers than its queue holds: those that are left out must be asked for again, not be waited for.
+TEST_F(Hop, a_worker_that_leaves_too_many_answers_unread_is_disconnected_with_those_that_it_has) {
+    constexpr std::uint32_t kPictures = 200;
+    HopServer server("shm://" + path, kPictures);
+    HopClient client("shm://" + path, "/ring", kRing);
+    greet(server, client);
+    auto sent = pictures(kPictures);
+    ASSERT_TRUE(client.try_send(sent));
+    run(&server, nullptr, [&] { return seen.requests.size() == kPictures; });
+    const std::vector<wire::Box> boxes(wire::kMaxBoxes, {.x2 = 1, .y2 = 1, .confidence = 0.5F});
+    std::size_t answered = 0;
+    for (const Request& request : seen.requests) answered += server.try_reply(request, {}, boxes, "") ? 1 : 0;
+    EXPECT_GT(answered, 64U) << "what the default credits allow";
+    EXPECT_LT(answered, kPictures);
+    run(&server, &client, [&] { return client.lost(); });
+    EXPECT_EQ(answers.replies.size(), answered);
+    EXPECT_EQ(client.unanswered(), kPictures - answered);
+}
+
+TEST_F(Hop, a_worker_that_cannot_be_served_is_disconnected_and_may_come_again) {
+    for (const std::string link : {"shm://", "ipc://"}) {
+        HopServer server(link + path, 4);
+        HopClient client(link + path, "/ring", kRing);
+        HopClient other(link + path, "/other", kRing + 1);
+        greet(server, client);
+        greet(server, other);
+        ASSERT_EQ(seen.greetings.size(), 2U);
+        for (const Greeting& greeting : seen.greetings) {
+            if (greeting.ring_id == kRing) server.disconnect(greeting.peer);
+        }
+        run(&server, &client, [&] { return client.lost(); });
+        HopClient again(link + path, "/ring", kRing);
+        greet(server, again);
+        auto one = pictures(1);
+        EXPECT_TRUE(other.try_send(one));
+        run(&server, &other, [&] { return !seen.requests.empty(); });
+        EXPECT_FALSE(other.lost());
+        seen = {};
+    }
+}
+
 TEST_F(Hop, answers_give_the_credits_back) {
     HopServer server(address, 2);
     RawSocket worker(ZMQ_DEALER, address, false);

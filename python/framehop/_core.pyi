@@ -713,6 +713,19 @@ SHM_LINK_BYTES: Final[int]
 """Bytes of memory that a worker's link to its detector takes over shared memory."""
 
 @final
+class HopGreeting:
+    """A worker's hello. It is only a claim: any process of this user may say it, and the ring may be gone, or never have been."""
+
+    @property
+    def peer(self) -> bytes:
+        """The worker's name at this server, as in its requests."""
+    @property
+    def ring_id(self) -> int: ...
+    @property
+    def ring_path(self) -> str:
+        """The socket of the ring in which its pictures lie: 1–107 bytes."""
+
+@final
 class HopServer:
     """The detector's end of the hop. It answers each hello with a welcome. Use it from one thread, and not in a forked child
     (ClosedError)."""
@@ -726,9 +739,9 @@ class HopServer:
     def detector_id(self) -> int: ...
     def poll(
         self, timeout_s: float, wake_fds: Sequence[int] = ()
-    ) -> tuple[list[FrameRequest], list[tuple[int, str]], list[int]]:
-        """Wait like `HopClient.poll`; return the requests at hand, the hellos among the messages as (ring_id, ring_path),
-        and the readable `wake_fds`. Malformed messages are counted and dropped."""
+    ) -> tuple[list[FrameRequest], list[HopGreeting], list[int]]:
+        """Wait like `HopClient.poll`; return the requests at hand, the hellos among the messages, and the readable `wake_fds`.
+        Malformed messages are counted and dropped."""
     def reply(
         self,
         request: FrameRequest,
@@ -745,16 +758,22 @@ class HopServer:
         postprocess_us: int = 0,
         model: int = 0,
     ) -> bool:
-        """Answer one request. Returns False when its worker is gone; this is no error, as its successor reads the log.
+        """Answer one request. Returns False when its worker is gone; this is no error, as its successor reads the log. A worker
+        that does not read until there is no room for an answer is disconnected, and so asks again.
 
         Shapes and dtypes are as in HopReply. Raises InvalidArgumentError for more than 4,096 boxes, boxes with a status other
         than "ok", coordinates that are not finite, scores outside 0–1 and negative label ids. `message` is cut to 1,024 bytes,
         and not sent with status "ok"."""
+    def disconnect(self, peer: bytes) -> None:
+        """End the connection of a peer that cannot be served, by the `peer` of its greeting or a request. An honest one comes
+        again with what is unanswered. Requests that it sent before may still come. Harmless when it is gone."""
     @property
     def malformed(self) -> int:
         """Number of messages dropped so far: they do not parse, are for another incarnation, or leave their worker with more
         than `credits` descriptors unanswered. Those of the last kind also end their worker's connection."""
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End all connections and remove the socket file. Over ZeroMQ, answers have a second at most to leave; over shared
+        memory they need none."""
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -865,8 +884,12 @@ class FrameSender:
         receivers, and not at all while none of them has credit: then a `latest` one gets it with its next want, from a copy of the
         pixels, unless a newer one comes first. So the lease can be released at once. `quality`: 1–100.
         GIL released. Raises InvalidArgumentError, ClosedError, OutOfMemoryError."""
+    def drain(self, timeout_s: float) -> bool:
+        """Wait at most `timeout_s` until each receiver is done with what was sent to it, or has gone; return whether they are.
+        Serves them as `poll` does. Ctrl-C works. GIL released."""
     def close(self) -> None:
-        """End all connections, and with them the leases. Closing twice is harmless."""
+        """Wait a second at most until each receiver is done with what was sent to it, then end all connections, and with
+        them the leases. The end of a `with` that raised does not wait. Closing twice is harmless."""
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

@@ -111,11 +111,12 @@ def take_replies(client: HopClient, count: int) -> list[HopReply]:
 
 
 @contextmanager
-def raw_socket(kind: int, address: str, *, bind: bool = False) -> Iterator[zmq.Socket[bytes]]:
-    """A bare ZeroMQ socket, gone with everything unsent when the block ends."""
+def raw_socket(kind: int, address: str, *, bind: bool = False, kept: int = 1000) -> Iterator[zmq.Socket[bytes]]:
+    """A bare ZeroMQ socket, gone with everything unsent when the block ends. `kept`: messages that wait here to be received."""
     context = zmq.Context()
     socket = context.socket(kind)
     socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RCVHWM, kept)
     socket.setsockopt(zmq.RECONNECT_IVL, -1)
     socket.setsockopt(zmq.RCVTIMEO, int(PATIENCE_S * 1000))
     try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -15,8 +16,9 @@ import pytest
 from numpy.typing import NDArray
 
 from framehop._core import FrameTag, HopClient, HopReply, HopServer, Ring, RingReader, SlotRef
-from framehop.errors import ClosedError, FramehopError, ModelError
+from framehop.errors import ClosedError, ModelError
 from framehop.inference.page_locks import PageLocks
+from framehop.pipeline.detector import detector_loop, rings
 from framehop.pipeline.detector.detector import DetectorProcess
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.lane_model import LaneModel
@@ -49,21 +51,94 @@ def loop_of(
         yield loop
 
 
-def test_a_ring_of_ours_that_cannot_be_attached_ends_the_detector(server: HopServer, tmp_path: Path) -> None:
-    """A detector that lived on would answer every picture in it as stale, and so fail it for good."""
-    ring = tmp_path / "ring-0.sock"
+def is_sent_away(loop: DetectorLoop, client: HopClient) -> bool:
+    until(lambda: (loop.step(0.01, []), client.poll(0.01), client.lost)[-1], "the end of the connection")
+    return client.lost
+
+
+def answers_a_picture(loop: DetectorLoop, ring: Ring, client: HopClient) -> bool:
+    welcomed(loop, client)
+    [ref] = send_pictures(ring, client, 1)
+    (reply,) = replies_of(loop, client, 1)
+    ring.retire(ref)
+    return reply.status == "ok"
+
+
+@pytest.mark.parametrize("link", ["ipc", "shm"])
+def test_who_names_a_ring_that_cannot_be_attached_is_sent_away_and_served_once_it_can(
+    link: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If it were kept, every picture of its would be answered as stale, and so fail for good."""
+    place, path = f"{link}://{tmp_path}/hop", str(tmp_path / "ring-1.sock")
     with (
-        HopClient(address(tmp_path), ring_path=str(ring), ring_id=7),
+        HopServer(place) as server,
+        Ring.create(str(tmp_path / "ring-0.sock"), slots=4, slot_bytes=4096) as ring,
+        HopClient(place, ring_path=ring.path, ring_id=ring.ring_id) as client,
         loop_of(server, tmp_path) as loop,
-        pytest.raises(FramehopError, match=str(ring)),
     ):
-        loop.step(30, [])
+        assert answers_a_picture(loop, ring, client)
+        with HopClient(place, ring_path=path, ring_id=7) as early:
+            assert is_sent_away(loop, early)
+        assert path in caplog.text
+        with Ring.create(path, slots=4, slot_bytes=4096) as late:
+            with HopClient(place, ring_path=path, ring_id=late.ring_id) as again:
+                assert answers_a_picture(loop, late, again)
+            with HopClient(place, ring_path=path, ring_id=late.ring_id ^ 1) as mistaken:
+                assert is_sent_away(loop, mistaken)
+        assert answers_a_picture(loop, ring, client)
+        assert not client.lost
+
+
+@contextmanager
+def file_at(path: Path) -> Iterator[None]:
+    path.write_bytes(b"no socket")
+    yield
+
+
+@contextmanager
+def stopped_host(path: Path) -> Iterator[None]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        yield
+
+
+@pytest.mark.parametrize("strange", [file_at, stopped_host])
+def test_no_ring_that_a_stranger_names_ends_the_detector(
+    strange: Callable[[Path], AbstractContextManager[None]],
+    server: HopServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(detector_loop, "ATTACH_S", 0.05)
+    path = tmp_path / "strange.sock"
+    with strange(path), worker(tmp_path) as (ring, client), loop_of(server, tmp_path) as loop:
+        with HopClient(address(tmp_path), ring_path=str(path), ring_id=7) as stranger:
+            assert is_sent_away(loop, stranger)
+        assert answers_a_picture(loop, ring, client)
 
 
 def test_a_ring_of_another_directory_is_nothing_to_us(server: HopServer, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere" / "ring-0.sock"
-    with HopClient(address(tmp_path), ring_path=str(elsewhere), ring_id=7), loop_of(server, tmp_path) as loop:
-        assert loop.step(30, []) == []
+    with (
+        HopClient(address(tmp_path), ring_path=str(elsewhere), ring_id=7) as client,
+        loop_of(server, tmp_path) as loop,
+    ):
+        assert is_sent_away(loop, client)
+
+
+def test_rings_whose_hosts_have_gone_make_room_for_others(
+    server: HopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rings, "MOST", 2)
+    with worker(tmp_path, "first") as (first, client), loop_of(server, tmp_path) as loop:
+        assert answers_a_picture(loop, first, client)
+        for name in ("second", "third"):
+            with worker(tmp_path, name) as (ring, other):
+                assert answers_a_picture(loop, ring, other)
+                with worker(tmp_path, "beyond") as (_, late):
+                    assert is_sent_away(loop, late)
+        assert answers_a_picture(loop, first, client)
 
 
 def send_pictures(ring: Ring, client: HopClient, count: int) -> list[SlotRef]:

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Event
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -100,6 +102,33 @@ def test_nothing_is_missing_when_lossless(
     while len(seqs) < 20:
         seqs.append(number_of(take(sender, receiver)))
     assert seqs == list(range(20))
+
+
+@pytest.mark.parametrize("delivery", ["lossless", "latest"])
+def test_the_last_frames_of_a_sender_that_drains_arrive(
+    house: House, sender: FrameSender, delivery: Literal["lossless", "latest"]
+) -> None:
+    """A receiver that takes the newest has credit for one, and the other waits for it at the sender."""
+    with FrameReceiver(sender.address, insecure=True, delivery=delivery, credits=3) as receiver:
+        meet(sender, receiver)
+        for seq in range(2):
+            assert house.send(sender, seq)
+        seqs: list[int] = []
+        drained = Event()
+
+        def take_them() -> None:  # being asked for more says that a frame is done with
+            while not drained.is_set():
+                seqs.extend(number_of(frame) for frame in receive(receiver, 0.05))
+
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(take_them)
+            assert sender.drain(60)
+            drained.set()
+            running.result()
+        assert seqs == [0, 1]
+        assert house.send(sender, 2)
+        assert not sender.drain(0.0), "nobody takes the third"
+    assert sender.drain(60), "and who has gone needs none"
 
 
 def number_of(frame: ReceivedFrame | PlainFrame) -> int:
@@ -220,7 +249,9 @@ def test_closing_ends_every_loan_and_lease(house: House, sender: FrameSender) ->
         jpeg = bytearray(encode_jpeg(np.zeros((*SIZE, 3), np.uint8)))
         while house.send(sender, 1) and sender.send_jpeg(jpeg, tag=FrameTag("gate", 1, 1), width=640, height=480):
             pass
+        began = time.monotonic()
         sender.close()
+        assert 0.9 < time.monotonic() - began < 20, "it gives the frames a second to arrive, and no more"
         sender.close()
     assert house.is_free
     assert can_grow(jpeg)

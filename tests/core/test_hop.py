@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zmq
 from numpy.typing import NDArray
 
 from framehop._core import FrameTag, HopClient, HopServer, Ring, RingReader
 from framehop.errors import ClosedError, InvalidArgumentError, SystemCallError
-from tests.core.hop_peers import RING_PATH, address, greet, refs, sizes, take_replies, take_requests
+from tests.core.hop_peers import (
+    RING_PATH,
+    address,
+    descriptor,
+    greet,
+    raw_socket,
+    refs,
+    sizes,
+    take_replies,
+    take_requests,
+)
 from tests.waiting import until
 
 
@@ -35,8 +47,8 @@ def rows(count: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[
 
 def test_hello_tells_the_ring_and_welcome_the_detector(server: HopServer, client: HopClient) -> None:
     assert (client.credits, client.detector_id) == (0, 0)
-    _, hellos, _ = server.poll(30)
-    assert hellos == [(7, RING_PATH)]
+    _, [greeting], _ = server.poll(30)
+    assert (greeting.ring_id, greeting.ring_path) == (7, RING_PATH)
     client.poll(30)
     assert (client.credits, client.detector_id) == (4, server.detector_id)
     assert not client.lost
@@ -259,15 +271,15 @@ def test_a_descriptor_leads_to_the_picture_in_the_ring(tmp_path: Path, server: H
         Ring.create(str(tmp_path / "ring"), slots=2, slot_bytes=1 << 16) as ring,
         HopClient(address(tmp_path), ring_path=ring.path, ring_id=ring.ring_id) as client,
     ):
-        _, [(ring_id, ring_path)], _ = server.poll(30)
+        _, [greeting], _ = server.poll(30)
         until(lambda: client.poll(0.1) and client.credits, what="no welcome came")
         slot = ring.try_acquire(FrameTag("gate-1", epoch=1, seq=0))
         assert slot is not None
         slot.array(48, 64)[:] = 77
         assert client.send([slot.publish()], [(640, 480)])
         (request,) = take_requests(server, 1)
-        with RingReader.attach(ring_path, role="detector") as reader:
-            assert request.ring_id == ring_id == reader.ring_id
+        with RingReader.attach(greeting.ring_path, role="detector") as reader:
+            assert request.ring_id == greeting.ring_id == reader.ring_id
             lease = reader.try_lease(request.slot, request.generation)
             assert lease is not None
             with lease:
@@ -275,3 +287,32 @@ def test_a_descriptor_leads_to_the_picture_in_the_ring(tmp_path: Path, server: H
                 assert picture.shape == (48, 64, 3)
                 assert (picture == 77).all()
                 del picture
+
+
+@pytest.mark.parametrize("link", ["ipc", "shm"])
+def test_the_last_answers_of_a_server_that_closes_arrive(link: str, tmp_path: Path) -> None:
+    place, most = f"{link}://{tmp_path}/hop", 8  # far more bytes than the kernel keeps
+    boxes, scores, labels = rows(4096)
+    with HopClient(place, ring_path=RING_PATH, ring_id=7) as client:
+        with HopServer(place, credits=most) as server:
+            greet(server, client)
+            assert client.send(refs(*range(most)), sizes(most))
+            for request in take_requests(server, most):
+                assert server.reply(request, boxes=boxes, scores=scores, label_ids=labels)
+        assert len(take_replies(client, most)) == most
+        until(lambda: (client.poll(0.1), client.lost)[-1], "the loss")
+
+
+def test_a_worker_that_does_not_read_holds_a_closing_server_up_for_a_moment_only(tmp_path: Path) -> None:
+    """Its library reads no more than the one message that it may keep; the others wait at the server."""
+    boxes, scores, labels = rows(4096)
+    with (
+        HopServer(address(tmp_path), credits=64) as server,
+        raw_socket(zmq.DEALER, address(tmp_path), kept=1) as worker,
+    ):
+        worker.send(b"".join(descriptor(server.detector_id, slot) for slot in range(64)))
+        for request in take_requests(server, 64):
+            assert server.reply(request, boxes=boxes, scores=scores, label_ids=labels)
+        began = time.monotonic()
+        server.close()
+        assert time.monotonic() - began < 20

@@ -65,9 +65,9 @@ class Stranger:
         taken: list[FrameRequest] = []
 
         def seen() -> bool:
-            requests, hellos, _ = self.server.poll(0.1)
+            requests, greetings, _ = self.server.poll(0.1)
             taken.extend(requests)
-            return (1, path) in hellos
+            return (1, path) in [(each.ring_id, each.ring_path) for each in greetings]
 
         until(seen, what="the server lost the hello behind the garbage")
         self._answer(taken)

@@ -109,7 +109,8 @@ def test_run_says_what_may_be_skipped(house: House) -> None:
     running.send_signal(signal.SIGTERM)
     _, stderr = running.communicate(timeout=60)
     assert stderr.decode().splitlines()[0] == (
-        "policy: all (no frame is skipped) for yard (live); all (no frame is skipped) for clip (finite); max_age_ms=1000 for gate (live)"
+        "policy: all (no frame is skipped) for clip (finite); all (no frame is skipped) for yard (live); "
+        "max_age_ms=1000 for gate (live)"
     )
     assert running.returncode == 0
 

@@ -22,6 +22,19 @@ def test_memory_is_locked_on_its_device_and_unlocked_once() -> None:
     assert cuda.calls == [("unlock", 8192), ("unlock", 4096)]
 
 
+def test_memory_may_be_unlocked_before_the_end() -> None:
+    cuda = Notes()
+    locks = PageLocks(cuda)
+    for address in (4096, 8192):
+        locks.lock(address, 100)
+    cuda.calls.clear()
+    locks.unlock(4096)
+    locks.unlock(4096)
+    locks.unlock(1)
+    locks.close()
+    assert cuda.calls == [("unlock", 4096), ("unlock", 8192)]
+
+
 def test_what_cannot_be_locked_says_why_and_is_not_unlocked(caplog: pytest.LogCaptureFixture) -> None:
     cuda = Notes(error=801)
     locks = PageLocks(cuda)

@@ -15,6 +15,8 @@ namespace {
 
 // Silent receivers are looked for so often.
 constexpr std::chrono::milliseconds kLook{250};
+// While a sender drains, whoever has gone is noticed so soon.
+constexpr std::chrono::milliseconds kGoneLook{10};
 // What libzmq may keep of a receiver's wants while nobody polls.
 constexpr int kWantsKept = 64;
 // Connections beside those of the receivers: of those who are about to become one, or to be turned away.
@@ -89,6 +91,20 @@ class FrameSender::Impl {
             if (came || events.wants > 0 || !events.notes.empty() || !events.readable_fds.empty()) return true;
             if (Clock::now() >= deadline) return false;
         }
+    }
+
+    bool drain(std::chrono::nanoseconds timeout) {
+        const auto deadline = Clock::now() + timeout;
+        const auto is_done = [](const auto& entry) {
+            return entry.second.has_all() || entry.second.connection.is_gone();
+        };
+        while (socket_.is_ours() && !std::ranges::all_of(book_.rows(), is_done)) {
+            SenderEvents events;
+            const auto left = deadline - Clock::now();
+            if (left <= Clock::duration::zero()) return false;
+            static_cast<void>(poll(std::min<std::chrono::nanoseconds>(left, kGoneLook), {}, events));
+        }
+        return true;
     }
 
     bool has_room(const std::string& stream) const noexcept {
@@ -274,6 +290,7 @@ std::vector<ReceiverInfo> FrameSender::receivers() const { return impl_->receive
 std::uint64_t FrameSender::malformed() const noexcept { return impl_->malformed(); }
 std::uint64_t FrameSender::refused() const noexcept { return impl_->refused(); }
 bool FrameSender::has_room(const std::string& stream) const noexcept { return impl_->has_room(stream); }
+bool FrameSender::drain(std::chrono::nanoseconds timeout) { return impl_->drain(timeout); }
 bool FrameSender::try_send(OutgoingFrame frame) { return impl_->try_send(std::move(frame)); }
 void FrameSender::offer(OutgoingFrame frame) { impl_->offer(std::move(frame)); }
 void FrameSender::offer_encoded(OutgoingFrame pixels, Encode encode) {

@@ -84,7 +84,9 @@ bool HopServer::take_hello(wire::Bytes peer, wire::Bytes message, ServerEvents& 
     if (!greeting) return false;
     // A worker that is gone before its welcome needs none.
     if (link_->try_send(peer, wire::serialise_welcome(detector_id_, credits_)) == Sent::yes) {
-        events.greetings.push_back(std::move(*greeting));
+        events.greetings.push_back({.peer = std::string(peer.begin(), peer.end()),
+                                    .ring_id = greeting->ring_id,
+                                    .ring_path = std::move(greeting->ring_path)});
     }
     return true;
 }
@@ -96,7 +98,7 @@ bool HopServer::take_frames(wire::Bytes peer, wire::Bytes message, ServerEvents&
     if (!std::all_of(descriptors->begin(), descriptors->end(), is_ours)) return false;
     const std::string worker(peer.begin(), peer.end());
     if (!accounts_->try_book(worker, descriptors->size())) {
-        link_->end_last_sender();
+        link_->end(peer);
         return false;
     }
     const std::uint64_t now = monotonic_ns();
@@ -115,6 +117,12 @@ bool HopServer::try_reply(const Request& request, wire::ReplyHeader header, std:
     header.hop_us = microseconds_between(request.descriptor.sent_ns, request.received_ns);
     const wire::Buffer reply = wire::serialise_reply(header, boxes, text);
     accounts_->answered(request.peer);
-    return link_->try_send(bytes_of(request.peer), reply) == Sent::yes;
+    const Sent sent = link_->try_send(bytes_of(request.peer), reply);
+    // Its worker would wait for this answer for ever. When its connection ends, it asks again, here or elsewhere.
+    if (sent == Sent::full) disconnect(request.peer);
+    return sent == Sent::yes;
 }
+
+void HopServer::disconnect(const std::string& peer) { link_->end(bytes_of(peer)); }
+
 }  // namespace framehop::hop

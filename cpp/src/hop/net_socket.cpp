@@ -12,6 +12,7 @@
 #include "framehop/shm/local_socket.hpp"
 #include "net_address.hpp"
 #include "parting.hpp"
+#include "shm_wait.hpp"
 #include "zmq_call.hpp"
 
 namespace framehop::hop {
@@ -30,6 +31,8 @@ constexpr std::pair<int, int> kOptions[] = {
     {ZMQ_LINGER, 0},          {ZMQ_HEARTBEAT_IVL, 1000},     {ZMQ_HEARTBEAT_TIMEOUT, 5000},
     {ZMQ_RECONNECT_IVL, 100}, {ZMQ_RECONNECT_IVL_MAX, 2000}, {ZMQ_HANDSHAKE_IVL, 5000},
 };
+
+pollfd pollfd_of(int fd) noexcept { return {.fd = fd, .events = POLLIN, .revents = 0}; }
 
 void* new_context() {
     need_descriptors(kDescriptors, "a socket for frames");
@@ -146,22 +149,20 @@ void NetSocket::end(const ConnectionId& connection) {
 }
 
 void NetSocket::connect_anew() {
+    looked_ = false;  // as when something is sent
     if (zmq_disconnect(socket_, address_.c_str()) != 0 && errno != ENOENT) throw_zmq("zmq_disconnect " + address_);
     if (zmq_connect(socket_, address_.c_str()) != 0) throw_zmq("zmq_connect " + address_);
 }
 
 bool NetSocket::wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable) {
     owner_.check();
-    std::vector<zmq_pollitem_t> items{{socket_, 0, ZMQ_POLLIN, 0}, {events_->socket(), 0, ZMQ_POLLIN, 0}};
-    if (gatekeeper_) items.push_back({gatekeeper_->socket(), 0, ZMQ_POLLIN, 0});
-    for (const int fd : fds) items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
-    const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), poll_milliseconds(timeout));
-    if (ready < 0 && errno != EINTR) throw_zmq("zmq_poll");
-    if (ready <= 0) return false;
-    for (const zmq_pollitem_t& item : items) {
-        if (item.socket == nullptr && item.revents != 0) readable.push_back(item.fd);
-    }
-    return true;
+    const bool more = !looked_ || events_came_;
+    std::vector<pollfd> own{pollfd_of(descriptor_of(socket_)), pollfd_of(events_->fd())};
+    if (gatekeeper_) own.push_back(pollfd_of(descriptor_of(gatekeeper_->socket())));
+    const Woke woke = wait_for(own, fds, more ? std::chrono::nanoseconds(0) : timeout, readable);
+    if (own[0].revents != 0) looked_ = false;
+    if (own[1].revents != 0) events_came_ = true;
+    return more || woke == Woke::event || woke == Woke::wake_fd;
 }
 
 std::uint64_t NetSocket::attend(std::vector<std::string>& notes) {
@@ -169,8 +170,9 @@ std::uint64_t NetSocket::attend(std::vector<std::string>& notes) {
     std::vector<std::string> found = answer_all();
     std::uint64_t failures = 0;
     const auto now = Connections::Clock::now();
-    for (int i = 0; i < kMaxMessagesPerPoll; ++i) {
+    for (int i = 0; i < kMaxMessagesPerPoll && events_came_; ++i) {
         const auto event = events_->try_next();
+        events_came_ = event.has_value();
         if (!event) break;
         if ((event->kind & kFailures) != 0) {
             ++failures;
@@ -229,11 +231,13 @@ std::string NetSocket::describe(const SocketEvent& failure) const {
 
 std::optional<Parts> NetSocket::try_receive() {
     owner_.check();
+    if (looked_) return std::nullopt;
     Parts parts;
     for (bool more = true; more; ++parts.count) {
         const auto part = std::make_shared<Part>();
         if (!part->receive_from(socket_)) {
-            if (parts.count == 0) return std::nullopt;
+            looked_ = parts.count == 0;
+            if (looked_) return std::nullopt;
             throw_zmq("zmq_msg_recv of a further part");
         }
         more = part->has_more();
@@ -262,11 +266,13 @@ int flags(bool more) noexcept { return ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0); 
 
 Sent NetSocket::try_send(wire::Bytes part, bool more) {
     owner_.check();
+    looked_ = false;  // libzmq may take notice of a message as it sends, and its descriptor then no longer shows it
     return sent([&] { return zmq_send(socket_, part.data(), part.size(), flags(more)); });
 }
 
 Sent NetSocket::try_send(zmq_msg_t* message, bool more) {
     owner_.check();
+    looked_ = false;  // likewise
     return sent([&] { return zmq_msg_send(message, socket_, flags(more)); });
 }
 

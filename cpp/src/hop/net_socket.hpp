@@ -55,11 +55,13 @@ class NetSocket {
     void connect(Allowance allowance);
     void connect_anew();  // libzmq never does so by itself once the other end has refused
     void end(const ConnectionId& connection);
+    [[nodiscard]] bool is_ours() const noexcept { return owner_.is_us(); }  // false in a forked child
     // The address, with the port that was found.
     [[nodiscard]] const std::string& address() const noexcept { return address_; }
 
-    // Waits for a message, a handshake that fails or one of `fds`; appends the readable fds. False on a time-out or a
-    // signal.
+    // Waits for a message, for something to attend to or for one of `fds`; appends the readable fds. Does not wait
+    // unless all that came was received and attended to: libzmq's descriptors show only what came since it was looked
+    // at. False on a time-out or a signal.
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> fds, std::vector<int>& readable);
     // Answers who may connect, and returns how many handshakes have failed; `notes` gets a few words on each, up to a
     // few.
@@ -91,6 +93,8 @@ class NetSocket {
     std::unique_ptr<Gatekeeper> gatekeeper_;
     std::optional<Connections> connections_;  // once it is bound or connected
     bool is_bound_ = false;
+    bool looked_ = false;      // nothing was there at the last look, and nothing was sent since
+    bool events_came_ = true;  // or may have come
     Allowance allowance_;
     Connections::Clock::time_point next_look_;
     NoteBudget of_handshakes_;

@@ -36,6 +36,7 @@ struct ReceiverRow {
     [[nodiscard]] bool has_room() const noexcept {
         return sent - received < credits && static_cast<std::uint64_t>(held.use_count()) <= credits;
     }
+    [[nodiscard]] bool has_all() const noexcept { return received == sent && !waiting; }
     // Returns what libzmq holds for a payload instead of `owner`.
     [[nodiscard]] std::shared_ptr<const void> lend(std::shared_ptr<const void> owner) const;
     // Keeps the frame for a `latest` receiver's next credit; counts one that is not sent after all.

@@ -13,7 +13,8 @@ namespace framehop::hop {
 inline constexpr std::uint64_t kChannelMagic = 0x4b4e'494c'4d48'5346;  // "FSHMLINK" as bytes in memory
 inline constexpr std::uint32_t kChannelVersion = 1;
 
-// What a detector may have to answer at once, twice over, and the same for boxes as long as credits are the default's.
+// What a detector may have to answer at once, twice over; and 127 answers of as many boxes as one may have, twice the
+// default of credits. A worker with more credits that leaves so many unread is disconnected (HopServer::try_reply).
 inline constexpr std::uint64_t kToDetectorBytes = std::uint64_t{16} << 20;
 inline constexpr std::uint64_t kToWorkerBytes = std::uint64_t{16} << 20;
 

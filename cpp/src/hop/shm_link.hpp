@@ -71,7 +71,7 @@ class ShmServerLink final : public ServerLink, private ForkWatcher {
                             std::vector<int>& readable) override;
     [[nodiscard]] Received try_receive(Message& message) override;
     [[nodiscard]] Sent try_send(wire::Bytes peer, wire::Bytes message) override;
-    void end_last_sender() noexcept override;
+    void end(wire::Bytes peer) override;
 
   private:
     struct Worker {
@@ -91,9 +91,9 @@ class ShmServerLink final : public ServerLink, private ForkWatcher {
     void admit(Watched socket, shm::Received& request);
     void say_asleep(bool asleep) noexcept;
     [[nodiscard]] bool has_message() const noexcept;
-    [[nodiscard]] Worker* find(wire::Bytes peer) noexcept;
+    [[nodiscard]] Worker* find(wire::Bytes peer) noexcept;  // who has gone, too
     [[nodiscard]] Received take_from(Worker& worker, Message& message);
-    static void end(Worker& worker) noexcept;
+    static void part(Worker& worker) noexcept;
 
     // There is nothing to lock: the listener changes only while no fork is told to us.
     void before_fork() noexcept override {}

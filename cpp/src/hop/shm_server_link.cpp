@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <span>
 #include <utility>
 
@@ -34,11 +35,11 @@ ShmServerLink::ShmServerLink(const std::string& path)
 
 ShmServerLink::~ShmServerLink() {
     if (!owner_.is_us()) return;
-    for (const auto& worker : workers_) end(*worker);
+    for (const auto& worker : workers_) part(*worker);
 }
 
 // Calls shutdown before close, as a forked child may hold a copy of the descriptor.
-void ShmServerLink::end(Worker& worker) noexcept {
+void ShmServerLink::part(Worker& worker) noexcept {
     ::shutdown(worker.socket.get(), SHUT_RDWR);
     worker.socket.reset();
     worker.process.reset();
@@ -48,7 +49,7 @@ void ShmServerLink::end(Worker& worker) noexcept {
 void ShmServerLink::look_around() {
     for (const auto& worker : workers_) {
         // A worker says nothing more on its socket, so whatever there is to read is its end.
-        if (!worker->gone && (is_readable(worker->socket.get()) || is_readable(worker->process.get()))) end(*worker);
+        if (!worker->gone && (is_readable(worker->socket.get()) || is_readable(worker->process.get()))) part(*worker);
     }
     std::erase_if(workers_, [](const auto& worker) { return worker->gone && worker->channel.in.empty(); });
     hear_strangers();  // before they have to make room for others
@@ -70,7 +71,7 @@ void ShmServerLink::accept_some() {
         if (strangers_.size() == kMostStrangers) strangers_.pop_front();
         try {
             strangers_.emplace_back(watch_, std::move(stranger));
-        } catch (const Error&) {
+        } catch (const std::exception&) {
             // There is no memory to watch it: its connection ends, and it may try again.
         }
     }
@@ -120,7 +121,7 @@ void ShmServerLink::admit(Watched socket, shm::Received& request) {
                                                            .process = std::move(process),
                                                            .bell = std::move(request.fds[1]),
                                                            .channel = std::move(channel)}));
-    } catch (const Error&) {
+    } catch (const std::exception&) {
         ++refused_;  // it sent memory that cannot be trusted, or there is none to map it
     }
 }
@@ -174,7 +175,7 @@ Received ShmServerLink::take_from(Worker& worker, Message& message) {
         case Popped::broken:
             break;
     }
-    end(worker);
+    part(worker);
     std::erase_if(workers_, [&](const auto& each) { return each.get() == &worker; });
     return Received::malformed;
 }
@@ -184,24 +185,24 @@ ShmServerLink::Worker* ShmServerLink::find(wire::Bytes peer) noexcept {
         return worker->name.size() == peer.size() && std::memcmp(worker->name.data(), peer.data(), peer.size()) == 0;
     };
     const auto found = std::ranges::find_if(workers_, is_it);
-    return found == workers_.end() || (*found)->gone ? nullptr : found->get();
+    return found == workers_.end() ? nullptr : found->get();
 }
 
 Sent ShmServerLink::try_send(wire::Bytes peer, wire::Bytes message) {
     owner_.check();
     Worker* worker = find(peer);
-    if (worker == nullptr) return Sent::unreachable;
+    if (worker == nullptr || worker->gone) return Sent::unreachable;
     if (!worker->channel.out.try_push(message)) return Sent::full;
     if (worker->channel.out.reader_sleeps()) ring(worker->bell);
     return Sent::yes;
 }
 
-void ShmServerLink::end_last_sender() noexcept {
-    const auto is_it = [this](const auto& worker) { return worker->name == last_sender_; };
-    const auto found = std::ranges::find_if(workers_, is_it);
-    if (found == workers_.end()) return;
-    end(**found);
-    workers_.erase(found);
+// Its queue goes with it: it could write there for ever.
+void ShmServerLink::end(wire::Bytes peer) {
+    Worker* const worker = find(peer);
+    if (worker == nullptr) return;
+    part(*worker);
+    std::erase_if(workers_, [worker](const auto& each) { return each.get() == worker; });
 }
 
 }  // namespace framehop::hop

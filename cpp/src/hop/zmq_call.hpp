@@ -19,4 +19,12 @@ namespace framehop::hop {
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(timeout).count());
 }
 
+// Returns what to poll for: readable when libzmq has something to look at at this socket since it was last looked at.
+inline int descriptor_of(void* socket) {
+    int fd = -1;
+    std::size_t bytes = sizeof fd;
+    if (zmq_getsockopt(socket, ZMQ_FD, &fd, &bytes) != 0) throw_zmq("zmq_getsockopt ZMQ_FD");
+    return fd;
+}
+
 }  // namespace framehop::hop

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "connection_id.hpp"
 #include "framehop/hop/link.hpp"
 #include "zmq_socket.hpp"
 
@@ -30,15 +33,23 @@ class ZmqClientLink final : public ClientLink {
 class ZmqServerLink final : public ServerLink {
   public:
     explicit ZmqServerLink(const std::string& address);
+    ~ZmqServerLink() override;
+    ZmqServerLink(const ZmqServerLink&) = delete;
+    ZmqServerLink& operator=(const ZmqServerLink&) = delete;
 
     [[nodiscard]] bool wait(std::chrono::nanoseconds timeout, std::span<const int> wake_fds,
                             std::vector<int>& readable) override;
     [[nodiscard]] Received try_receive(Message& message) override;
     [[nodiscard]] Sent try_send(wire::Bytes peer, wire::Bytes message) override;
-    void end_last_sender() noexcept override { socket_.end_last_sender(); }
+    void end(wire::Bytes peer) override;
 
   private:
+    void note(const std::string& peer);
+
     ZmqSocket socket_;
+    // By which connection each peer's messages come: libzmq says it with a message, and not later.
+    std::unordered_map<std::string, ConnectionId> connections_;
+    std::shared_ptr<const bool> held_ = std::make_shared<const bool>();  // shared with each answer that libzmq holds
 };
 
 }  // namespace framehop::hop

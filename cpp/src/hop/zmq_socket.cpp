@@ -49,13 +49,6 @@ void check_address(std::string_view address) {
     }
 }
 
-int descriptor_of(void* socket) {
-    int fd = -1;
-    std::size_t bytes = sizeof fd;
-    if (zmq_getsockopt(socket, ZMQ_FD, &fd, &bytes) != 0) throw_zmq("zmq_getsockopt ZMQ_FD");
-    return fd;
-}
-
 // libzmq aborts the process when it gets no descriptor, so they are counted first.
 void* new_context() {
     need_descriptors(kDescriptors, "the hop's socket");
@@ -206,19 +199,32 @@ bool ZmqSocket::end_excess() {
     return false;
 }
 
-// libzmq has no call for this. Its thread finds the end of the stream and does the rest.
-void ZmqSocket::end_last_sender() noexcept { ConnectionId(incoming_.second.raw(), file_.path()).end(); }
+namespace {
+
+// Calls `send` until no signal interrupts it.
+template <class Send>
+Sent sent(Send send) {
+    for (;;) {
+        if (send() >= 0) return Sent::yes;
+        if (errno == EAGAIN) return Sent::full;
+        if (errno == EHOSTUNREACH) return Sent::unreachable;
+        if (errno != EINTR) throw_zmq("zmq_send");
+    }
+}
+
+}  // namespace
 
 Sent ZmqSocket::try_send(wire::Bytes part, bool more) {
     owner_.check();
     looked_ = false;  // libzmq may take notice of a message as it sends, and its descriptor then no longer shows it
     const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
-    for (;;) {
-        if (zmq_send(socket_, part.data(), part.size(), flags) >= 0) return Sent::yes;
-        if (errno == EAGAIN) return Sent::full;
-        if (errno == EHOSTUNREACH) return Sent::unreachable;
-        if (errno != EINTR) throw_zmq("zmq_send");
-    }
+    return sent([&] { return zmq_send(socket_, part.data(), part.size(), flags); });
+}
+
+Sent ZmqSocket::try_send(zmq_msg_t* message) {
+    owner_.check();
+    looked_ = false;  // likewise
+    return sent([&] { return zmq_msg_send(message, socket_, ZMQ_DONTWAIT); });
 }
 
 }  // namespace framehop::hop

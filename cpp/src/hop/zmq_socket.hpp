@@ -56,10 +56,14 @@ class ZmqSocket {
     [[nodiscard]] Incoming* try_receive();
     // Returns the next event of a watched connection that a `wait` has noticed.
     [[nodiscard]] std::optional<ConnectionEvent> try_next_event();
-    // Ends the connection by which the message came that was received last.
-    void end_last_sender() noexcept;
+    // Returns the connection by which the message came that was received last, at a bound socket.
+    [[nodiscard]] ConnectionId connection_of_last() noexcept { return {incoming_.second.raw(), file_.path()}; }
     // Returns Sent::unreachable when a ROUTER's peer is gone.
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more = false);
+    // Sends the last part of a message, which stays `message`'s owner's if it cannot be sent.
+    [[nodiscard]] Sent try_send(zmq_msg_t* message);
+    // False in a forked child.
+    [[nodiscard]] bool is_ours() const noexcept { return owner_.is_us(); }
 
   private:
     template <class Value>

@@ -19,7 +19,8 @@ Membership::Membership(std::shared_ptr<const Control> control, std::shared_ptr<c
       published_at_(control_->geometry().slot_count),
       connection_(std::move(seat.connection)) {}
 
-bool Membership::ours() const noexcept { return ::getpid() == pid_; }
+// It is asked several times for each picture, and getpid(2) is a system call.
+bool Membership::ours() const noexcept { return mark_.is_ours(); }
 
 // Check `ours` first everywhere: in a forked child the mutex may be held for ever, by a thread that is not there.
 Membership::Use Membership::use() {

@@ -40,10 +40,10 @@ def hear(client: _core.HopClient) -> None:
 def request_from(server: _core.HopServer) -> _core.FrameRequest:
     """Return the next request. There is one at a time; before it comes a hello."""
     while True:
-        requests, hellos, _ = server.poll(PATIENCE_S)
+        requests, greetings, _ = server.poll(PATIENCE_S)
         if requests:
             return requests[0]
-        if not hellos:
+        if not greetings:
             raise ProcessError("a descriptor of the measurement did not come")
 
 

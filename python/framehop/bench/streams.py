@@ -84,8 +84,8 @@ class _Detector:
     def answer(self) -> None:
         left = FRAMES
         while left:
-            requests, hellos, _ = self._server.poll(PATIENCE_S)
-            if not requests and not hellos:
+            requests, greetings, _ = self._server.poll(PATIENCE_S)
+            if not requests and not greetings:
                 raise ProcessError("a descriptor of the measurement did not come")
             for request in requests:
                 look_and_answer(self._server, self._reader, request)

@@ -55,8 +55,8 @@ class PageLocks:
         return cls(loaded_cuda_runtime(), "no CUDA runtime is loaded in this process", device=device)
 
     def lock(self, address: int, size: int, *, read_only: bool = False) -> str:
-        """Lock `size` bytes from `address` on until `close`, which must come before they are freed. `read_only`: they are mapped
-        so. Returns why they are not locked, which makes copies slower and nothing else; empty if they are."""
+        """Lock `size` bytes from `address` on until `unlock` or `close`, which must come before they are freed. `read_only`: they
+        are mapped so. Returns why they are not locked, which makes copies slower and nothing else; empty if they are."""
         if self._cuda is None:
             return self._why_not
         flags = _PORTABLE | (_READ_ONLY if read_only else 0)
@@ -67,6 +67,12 @@ class PageLocks:
         why = self._cuda.cudaGetErrorString(error).decode(errors="replace")
         logger.info("%d bytes are not page-locked, so that the GPU reads them more slowly: %s", size, why)
         return why
+
+    def unlock(self, address: int) -> None:
+        """Unlock what begins at `address` and is about to be freed. Harmless for what is not locked."""
+        if self._cuda is not None and address in self._locked:
+            self._locked.remove(address)
+            self._cuda.cudaHostUnregister(address)
 
     def close(self) -> None:
         """Unlock everything. A failure is not told: it means that the device is gone, and its locks with it."""

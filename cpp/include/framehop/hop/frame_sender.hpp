@@ -59,7 +59,8 @@ struct ReceiverInfo {
     std::uint64_t skipped = 0;
 };
 
-// Use from one thread. Destroying it never lingers: it ends every connection, and with them all leases.
+// Use from one thread. Destroying it never lingers: it ends every connection, and with them all leases. `drain` comes
+// first where the last frames are to arrive.
 class FrameSender {
   public:
     // `address`: tcp://HOST:PORT with keys (port 0: any that is free), or ipc://PATH. Throws Errc::refused for tcp://
@@ -81,6 +82,11 @@ class FrameSender {
     // Waits for wants, or for one of `wake_fds`, and serves them: new receivers are let in, those that have become
     // silent are cut off. False when nothing came. Call it at least once a second.
     [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, SenderEvents& events);
+
+    // Serves wants until every receiver has gone, or has said that it is done with all that it was sent, and with the
+    // newest if that waits for its credit. False when the time is over. It is true in a forked child, which has sent
+    // nothing.
+    [[nodiscard]] bool drain(std::chrono::nanoseconds timeout);
 
     // Whether no lossless receiver of `stream` is out of credit.
     [[nodiscard]] bool has_room(const std::string& stream) const noexcept;

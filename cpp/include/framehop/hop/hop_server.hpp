@@ -21,15 +21,23 @@ struct Request {
     std::uint64_t received_ns = 0;  // CLOCK_MONOTONIC
 };
 
+// A worker's hello. It is only a claim: anybody of this user may say it, and the ring may be gone, or never have been.
+struct Greeting {
+    std::string peer;  // as in its requests
+    std::uint64_t ring_id = 0;
+    std::string ring_path;  // 1..kMaxPath bytes of UTF-8 without NUL
+};
+
 struct ServerEvents {
     std::vector<Request> requests;
-    std::vector<wire::Greeting> greetings;
+    std::vector<Greeting> greetings;
     std::vector<int> readable_fds;
 };
 
 class Accounts;
 
-// Use from one thread. Destroying it never lingers and removes the socket file.
+// Use from one thread. Destroying it removes the socket file, and waits until its answers have left, kLinger at most
+// for workers that do not read.
 class HopServer {
   public:
     // `credits`: 1..kMaxDescriptors for each worker. Replaces a socket file that a dead predecessor left. Throws
@@ -50,11 +58,15 @@ class HopServer {
     // `events` is not empty. False when nothing came, or a signal came first.
     [[nodiscard]] bool poll(std::chrono::nanoseconds timeout, std::span<const int> wake_fds, ServerEvents& events);
 
-    // Answers with `header`'s status, batch size, times and model; the rest is filled in. False when the worker is gone
-    // or does not read. Never blocks. Throws Errc::invalid_argument as serialise_reply does, and for another server's
-    // request.
+    // Answers with `header`'s status, batch size, times and model; the rest is filled in. False when the worker is
+    // gone. One that does not read until there is no room for the answer is disconnected. Never blocks. Throws
+    // Errc::invalid_argument as serialise_reply does, and for another server's request.
     [[nodiscard]] bool try_reply(const Request& request, wire::ReplyHeader header, std::span<const wire::Box> boxes,
                                  std::string_view text);
+
+    // Ends the connection of a peer that cannot be served. An honest one comes again with what is unanswered. Harmless
+    // when it is gone. Requests that it sent before may still come.
+    void disconnect(const std::string& peer);
 
   private:
     void drain(ServerEvents& events);

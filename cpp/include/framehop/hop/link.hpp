@@ -37,9 +37,13 @@ enum class Connection {
     lost,       // the server was there and is gone; this is final
 };
 
+// How long a closing end waits at most for peers that do not read.
+inline constexpr std::chrono::milliseconds kLinger{1000};
+
 // Both ends have a bounded queue of whole messages each way, in order, none twice. Use from one thread. Only `wait`
 // blocks. In a forked child a link can only be destroyed, which does not affect the parent's; all else throws
-// Errc::closed there. Destroying a link never lingers: messages that have not left by then may be lost.
+// Errc::closed there. Destroying a server's link gives messages that are on their way kLinger at most to leave; a
+// client's does not wait, as nobody could answer it.
 class Link {
   public:
     Link() = default;
@@ -75,8 +79,8 @@ class ServerLink : public Link {
     // Takes all of `message` or nothing. `peer`: that of a Message from this link.
     [[nodiscard]] virtual Sent try_send(wire::Bytes peer, wire::Bytes message) = 0;
 
-    // Ends the connection of the peer whose message was received last. What it sent before may still arrive.
-    virtual void end_last_sender() noexcept = 0;
+    // Ends the connection of a peer. What it sent before may still arrive. Harmless when the peer is gone.
+    virtual void end(wire::Bytes peer) = 0;
 };
 
 // Bytes of memory that a worker's link takes over shared memory. ZeroMQ's grows with what is under way.

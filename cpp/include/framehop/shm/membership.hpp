@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "framehop/base/fork_mark.hpp"
 #include "framehop/shm/host_connection.hpp"
 #include "framehop/shm/slot_table.hpp"
 
@@ -82,6 +83,7 @@ class Membership : public std::enable_shared_from_this<Membership> {
     const std::uint32_t holder_;
     const std::uint32_t incarnation_;
     const pid_t pid_;
+    const ForkMark mark_;
     std::atomic<std::uint64_t> published_{0};
     std::vector<std::atomic<std::uint64_t>> published_at_;  // by slot; a successor begins without pictures
     mutable std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from pathlib import Path
 from typing import Final
@@ -11,9 +12,17 @@ from framehop.errors import InvalidArgumentError
 from framehop.inference.page_locks import PageLocks
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import Lanes, Leased, Looked
+from framehop.pipeline.detector.rings import Rings
+from framehop.timing import Deadline
 from framehop.types import Detections
 
+logger = logging.getLogger(__name__)
+
 FORMAT: Final = "rgb8"
+ATTACH_S = (
+    1.0  # for all who come at once: the hosts of rings are no slower, and a stopped one must not hold the others up
+)
+QUIET_S = 5.0
 
 
 class DetectorLoop:
@@ -23,13 +32,12 @@ class DetectorLoop:
     def __init__(
         self, server: _core.HopServer, lanes: Lanes, *, ring_dir: Path, locks: PageLocks | None = None
     ) -> None:
-        """Serve the workers of `server` by `lanes`, which become ours to close. `locks`: what page-locks the pixels of the rings
-        for a GPU."""
+        """Serve the workers of `server` whose rings lie in `ring_dir`, by `lanes`, which become ours to close. `locks`: what
+        page-locks the pixels of the rings for a GPU."""
         self._server = server
         self._lanes = lanes
-        self._ring_dir = ring_dir
-        self._locks = locks or PageLocks(None)
-        self._readers: dict[int, _core.RingReader] = {}
+        self._rings = Rings(ring_dir, locks or PageLocks(None))
+        self._quiet = Deadline.after(0.0)
         self._backlog: deque[_core.FrameRequest] = deque()
 
     def use(self, loaded: LaneModel, number: int) -> None:
@@ -44,9 +52,8 @@ class DetectorLoop:
     def step(self, timeout_s: float, wake_fds: list[int]) -> list[int]:
         """Wait for requests or for a lane that is done, keep the lanes at work, and answer; returns the readable `wake_fds`. Raises
         what a lane raised."""
-        requests, hellos, ready = self._server.poll(timeout_s, [self._lanes.fileno(), *wake_fds])
-        for ring_id, ring_path in hellos:
-            self._attach(ring_id, ring_path)
+        requests, greetings, ready = self._server.poll(timeout_s, [self._lanes.fileno(), *wake_fds])
+        self._greet(greetings)
         self._backlog.extend(requests)
         self._lanes.put(self._lease(self._lanes.room))
         self._lanes.backlog = len(self._backlog)
@@ -54,17 +61,20 @@ class DetectorLoop:
             self._answer(run)
         return [fd for fd in ready if fd in wake_fds]
 
-    def _attach(self, ring_id: int, ring_path: str) -> None:
-        """Attach a ring, but only from our own directory, because anybody who reaches the socket can say hello. Failing to attach a
-        ring of ours ends this process: its pictures are good, and must not be answered as stale."""
-        if ring_id in self._readers or Path(ring_path).parent != self._ring_dir:
-            return
-        reader = _core.RingReader.attach(ring_path, role="detector")
-        if reader.ring_id == ring_id:
-            self._readers[ring_id] = reader
-            self._locks.lock(*reader.pixel_memory, read_only=True)
-        else:
-            reader.close()
+    def _greet(self, greetings: list[_core.HopGreeting]) -> None:
+        """Attach the rings of workers that have come, as many as there is time for. Who cannot be served is sent away: its pictures
+        are good, and must not be answered as stale."""
+        deadline = Deadline.after(ATTACH_S)
+        for greeting in greetings:
+            if why := self._rings.attach(greeting.ring_id, greeting.ring_path, deadline.remaining_s):
+                self._server.disconnect(greeting.peer)
+                self._say(why)
+
+    def _say(self, why: str) -> None:
+        """Warn, but not of each of many: anybody may come without end."""
+        if self._quiet.expired:
+            self._quiet = Deadline.after(QUIET_S)
+            logger.warning("a worker is sent away, and may come again: %s", why)
 
     def _lease(self, room: int) -> list[Leased]:
         """Return up to `room` pictures, oldest first. A descriptor whose slot now holds another picture is answered as stale, one
@@ -72,7 +82,7 @@ class DetectorLoop:
         leased: list[Leased] = []
         while self._backlog and len(leased) < room:
             request = self._backlog.popleft()
-            lease = self._try_lease(request)
+            lease = self._rings.try_lease(request)
             if lease is None:
                 self._server.reply(request, status="stale")
             elif lease.ref.format != FORMAT:
@@ -82,19 +92,13 @@ class DetectorLoop:
         return leased
 
     def _refuse(self, request: _core.FrameRequest, lease: _core.Lease) -> None:
-        with lease:
-            reason = f"unsupported_picture: the slot holds {lease.ref.format}, and a detector takes {FORMAT}"
+        reason = f"unsupported_picture: the slot holds {lease.ref.format}, and a detector takes {FORMAT}"
+        self._rings.give_back(request, lease)
         self._server.reply(request, status="failed", message=reason)
-
-    def _try_lease(self, request: _core.FrameRequest) -> _core.Lease | None:
-        reader = self._readers.get(request.ring_id)
-        if reader is None or request.slot >= reader.slot_count:
-            return None
-        return reader.try_lease(request.slot, request.generation)
 
     def _answer(self, run: Looked) -> None:
         for (request, lease), found in zip(run.batch, run.found, strict=True):
-            lease.release()
+            self._rings.give_back(request, lease)
             self._reply(request, found, run)
 
     def _reply(self, request: _core.FrameRequest, found: Detections, run: Looked) -> None:
@@ -126,7 +130,4 @@ class DetectorLoop:
     def close(self) -> None:
         """Let go of the lanes with their model, and of the rings. Closing twice is harmless."""
         self._lanes.close()
-        self._locks.close()
-        for reader in self._readers.values():
-            reader.close()
-        self._readers.clear()
+        self._rings.close()

@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 FULL_RETRY_S = 1.0
 STALE_LIMIT = 3
 DRAIN_LOOK_S = 0.05
+RECONNECT_S = 0.5  # between two connections to the same detector
 
 
 class Worker:
@@ -81,6 +82,7 @@ class Worker:
         self._ring = ring
         self._hop: _core.HopClient | None = None
         self._detector: DetectorAt | None = None
+        self._rest = Deadline.after(0.0)
         self._sent: dict[tuple[int, int], Decoded] = {}
         self._unsent: deque[Decoded] = deque()
         self._resent = 0
@@ -181,11 +183,13 @@ class Worker:
         if self._hop is None:
             ready = readable(wakes, timeout_s)
         else:
+            if self._hop.lost:
+                timeout_s = min(timeout_s, self._rest.remaining_s)
             replies, woken = self._hop.poll(timeout_s, wakes)
             ready = set(woken)
             for reply in replies:
                 self._answer(reply)
-            if self._hop.lost and self._detector is not None:
+            if self._hop.lost and self._detector is not None and self._rest.expired:
                 self._connect(self._detector)
         if link.fileno() in ready:
             self._listen(link)
@@ -219,10 +223,12 @@ class Worker:
     def _connect(self, detector: DetectorAt) -> None:
         """Connect to a detector and queue all unanswered frames for it, from their slots, oldest first.
 
-        It may be the same detector as before: one that was stopped for seconds loses its connections, and later goes on.
+        It may be the same detector as before: one that was stopped for seconds loses its connections, and later goes on; one that
+        cannot attach our ring at the moment ends them.
         """
         if self._hop is not None:
             self._hop.close()
+        self._rest = Deadline.after(RECONNECT_S)
         self._hop = _core.HopClient(detector.address, ring_path=self._settings.ring_path, ring_id=self._ring.ring_id)
         self._resent += len(self._sent)
         self._unsent.extendleft(reversed(self._sent.values()))
