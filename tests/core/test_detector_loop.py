@@ -68,7 +68,7 @@ def answers_a_picture(loop: DetectorLoop, ring: Ring, client: HopClient) -> bool
 def test_who_names_a_ring_that_cannot_be_attached_is_sent_away_and_served_once_it_can(
     link: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """If it were kept, every picture of its would be answered as stale, and so fail for good."""
+    """A ring that was kept would answer every picture of it as stale, and so fail it for good."""
     place, path = f"{link}://{tmp_path}/hop", str(tmp_path / "ring-1.sock")
     with (
         HopServer(place) as server,
