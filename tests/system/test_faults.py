@@ -69,7 +69,7 @@ def test_detector_death_reads_no_frame_twice(house: House) -> None:
 
 def test_ingest_killed_with_frames_in_doubt_goes_on_at_the_next_seq(house: House) -> None:
     source = f"cam-0=testsrc:?size=320x240&count={COUNT}"
-    first = house.framehop("ingest", source, "--log", house.log, "--rate", "max", fail_at="ingest.appended@1")
+    first = house.framehop("ingest", source, "--log", house.log, "--rate", "20", fail_at="ingest.appended@2")
     assert first.returncode == -signal.SIGKILL
     second = house.framehop("ingest", source, "--log", house.log, "--rate", "max", "--json")
     assert second.returncode == 0, second.stderr
