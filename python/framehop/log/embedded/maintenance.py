@@ -15,6 +15,7 @@ import apsw
 from framehop.errors import LogError, text_of
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
+from framehop.log.embedded.presence import Presence
 from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import SegmentFile
 from framehop.log.locks import FileLock
@@ -33,9 +34,10 @@ _MAX_WAL_BYTES = 4 << 20
 class Maintenance:
     """The flusher of one log, which owns it; the thread starts with the first `mark`. Thread-safe. It may be closed twice."""
 
-    def __init__(self, paths: LogPaths, options: LogOptions) -> None:
+    def __init__(self, paths: LogPaths, options: LogOptions, presence: Presence) -> None:
         self._paths = paths
         self._options = options
+        self._presence = presence
         self._lock = threading.Lock()
         self._segments: set[SegmentFile] = set()
         self._retired: set[SegmentFile] = set()
@@ -112,6 +114,7 @@ class Maintenance:
     def _round(self) -> None:
         # Payloads come before the index, so that after power loss no row points to data that never reached the disk.
         self._sync_segments()
+        self._presence.check()  # of a log that was made in its place, retention would remove the segments that are not ours
         lock = FileLock.try_acquire(self._paths.flusher_lock)
         if lock is None:
             self._dirty.set()  # another process is flushing, perhaps since before our last commit
