@@ -144,4 +144,6 @@ def test_a_start_that_is_put_off_comes_later_and_later(worker: Process, caplog: 
         worker.put_off(SystemCallError("worker-0 cannot be started: no reason"))
     assert worker.restart_at_s is not None
     assert worker.delay_s == LONGEST_DELAY_S
-    assert caplog.messages[0] == "worker-0 cannot be started: no reason; it is tried again"
+    assert caplog.messages == ["worker-0 cannot be started: no reason; it is tried again"], (
+        "once, and later now and then"
+    )
