@@ -20,6 +20,7 @@ from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import SegmentFile
 from framehop.log.locks import FileLock
 from framehop.log.sqlite import BUSY_TIMEOUT_MS, connect, translated
+from framehop.timing import Reminder
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Maintenance:
         self._retention: Retention | None = None
         self._next_retention = 0.0
         self._db: apsw.Connection | None = None
+        self._reminder = Reminder()
 
     def mark(self, segment: SegmentFile | None = None) -> None:
         """Note that something was committed and written to `segment`."""
@@ -101,9 +103,11 @@ class Maintenance:
             with translated(self._paths.root):
                 self._round()
         except (LogError, MemoryError) as error:
-            logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
+            if self._reminder.due(type(error).__name__, time.monotonic()):
+                logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
             self._dirty.set()
             return _AFTER_ERROR_S
+        self._reminder.over()
         return FLUSH_INTERVAL_S
 
     def _idle_s(self) -> float | None:
