@@ -80,11 +80,11 @@ class Started:
 
 
 def test_only_a_detector_is_started_where_malloc_asks_for_huge_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
     monkeypatch.setattr(subprocess, "Popen", started := Started())
     log, options = LogAt(url="log"), DetectOptions()
     [worker] = WorkerRole(log, options, Resources()).processes
     [detector] = DetectorRole(options, Resources(), lambda _detector, _at: None).processes
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")  # what a program sets before the start is heard
     for process in (worker, detector):
         process.start(IngestSettings(log=log, sources=[]), None)
         assert process.channel is not None

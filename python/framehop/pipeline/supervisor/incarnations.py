@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from framehop.budgets import HANG_S, KILL_S, START_S
@@ -70,7 +70,7 @@ class Process:
     thread that started it ends.
 
     `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `start_s`: how long it may take
-    until it is ready. `environment`: of its own, None for ours. `draining`: it was asked to end, or must not be started again
+    until it is ready. `environment`: returns its own, None for ours. `draining`: it was asked to end, or must not be started again
     because the pipeline ends. `proven`: this incarnation or an earlier one was ready, so an error that stops it now may pass.
     `put_offs`: when it is said that it cannot be started for now.
     """
@@ -79,7 +79,7 @@ class Process:
     module: str
     index: int
     start_s: float = START_S
-    environment: Mapping[str, str] | None = None
+    environment: Callable[[], Mapping[str, str]] | None = None
     incarnation: int = 0
     popen: subprocess.Popen[bytes] | None = None
     channel: Channel | None = None
@@ -135,7 +135,7 @@ class Process:
                     stdin=settings_file,
                     stdout=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
-                    env=self.environment,
+                    env=self.environment() if self.environment else None,
                     process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
                 )
             self.pidfd = os.pidfd_open(self.popen.pid)
