@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from framehop.errors import ClosedError
+from framehop.errors import ClosedError, SystemCallError
 from framehop.log import LogAt
 from framehop.pipeline.processes.messages import Beat, Finished
 from framehop.pipeline.processes.source_messages import SourceNews, SourceOrder
@@ -82,6 +82,18 @@ def test_a_source_that_comes_after_the_look_keeps_it_going() -> None:
     pipeline.read()
     pipeline.roster.add(film("late"))
     assert not pipeline.reached(look())
+
+
+def test_a_source_whose_ingest_cannot_be_started_for_a_moment_keeps_it_going() -> None:
+    """Its settings were made, by which the source counts as told."""
+    pipeline = Pipeline()
+    pipeline.read()
+    pipeline.roster.add(film("late"))
+    ingest = pipeline.ingest.wanted()
+    pipeline.ingest.settings(ingest)
+    ingest.put_off(SystemCallError("ingest-0 cannot be started: no file descriptors are left"))
+    assert not pipeline.reached(look())
+    pipeline.roster.check_open()
 
 
 @pytest.mark.parametrize(("in_flight", "ready", "quiet"), [(0, True, True), (1, True, False), (0, False, False)])

@@ -47,19 +47,21 @@ class FileLock:
             if lock is not None:
                 lock.release()
 
-    @property
-    def unlinked(self) -> bool:
-        """Whether somebody has removed the file of this lock, which is still held."""
-        return self._fd >= 0 and os.fstat(self._fd).st_nlink == 0
-
     def release(self, *, unlink: bool = False) -> None:
         """Release the lock. `unlink`: remove the file, for a name that nobody will ever lock again."""
         if self._fd < 0:
             return
-        if unlink:
+        if unlink and self._is_there():
             self._path.unlink(missing_ok=True)
         fd, self._fd = self._fd, -1
         os.close(fd)
+
+    def _is_there(self) -> bool:
+        """Whether the file at our path is still ours: where a log was removed and made anew it may be another holder's."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._fd))
+        except OSError:
+            return False
 
     def abandon(self) -> None:
         """Close a forked child's descriptor; the lock stays the parent's and ends with the parent."""

@@ -94,6 +94,7 @@ class Committer:
     def _commit(self, batch: Sequence[Item]) -> list[Ack | None]:
         frames = [item for item in batch if isinstance(item, PendingFrame)]
         total = sum(record_bytes(item.payload_bytes) for item in frames)
+        self._context.presence.check()
         with translated(self._context.paths.root):
             addresses = self._store(frames, total) if frames else []
         with transaction(self._opened, self._context.paths.index):

@@ -8,6 +8,7 @@ from framehop import _core
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.maintenance import Maintenance
 from framehop.log.embedded.options import LogOptions
+from framehop.log.embedded.presence import Presence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,5 +18,6 @@ class LogContext:
     paths: LogPaths
     options: LogOptions
     partitions: int
+    presence: Presence
     bell: _core.Bell
     maintenance: Maintenance

@@ -23,6 +23,7 @@ from framehop.log.embedded.maintenance import Maintenance
 from framehop.log.embedded.membership import name_of
 from framehop.log.embedded.options import LogOptions
 from framehop.log.embedded.picture_check import PictureCheck
+from framehop.log.embedded.presence import Presence
 from framehop.log.embedded.read_only import ReadOnlyLog, is_read_only
 from framehop.log.embedded.reader import EmbeddedEventReader
 from framehop.log.embedded.schema import TOPIC
@@ -233,6 +234,7 @@ class EmbeddedLog:
 
     def committed(self, group: str) -> dict[Partition, int]:
         found = self._rows('SELECT partition, "offset" FROM offsets WHERE group_name=?', (group,))
+        self._context.presence.check()  # who waits for a group must not wait for that of a removed log
         return {Partition(TOPIC, number): offset for number, offset in found}
 
     def lag(self, group: str) -> list[PartitionLag]:
@@ -318,9 +320,15 @@ class EmbeddedLog:
 
 def _context_of(paths: LogPaths, options: LogOptions, *, create: bool) -> LogContext:
     partitions = find_or_create(paths, create=create, partitions=options.partitions)
-    bell = _core.Bell(str(paths.bell))
+    with translated(paths.index):
+        presence = Presence(paths)
     return LogContext(
-        paths=paths, options=options, partitions=partitions, bell=bell, maintenance=Maintenance(paths, options)
+        paths=paths,
+        options=options,
+        partitions=partitions,
+        presence=presence,
+        bell=_core.Bell(str(paths.bell)),
+        maintenance=Maintenance(paths, options, presence),
     )
 
 

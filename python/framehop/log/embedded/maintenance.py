@@ -15,10 +15,12 @@ import apsw
 from framehop.errors import LogError, text_of
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
+from framehop.log.embedded.presence import Presence
 from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import SegmentFile
 from framehop.log.locks import FileLock
 from framehop.log.sqlite import BUSY_TIMEOUT_MS, connect, translated
+from framehop.timing import Reminder
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +35,10 @@ _MAX_WAL_BYTES = 4 << 20
 class Maintenance:
     """The flusher of one log, which owns it; the thread starts with the first `mark`. Thread-safe. It may be closed twice."""
 
-    def __init__(self, paths: LogPaths, options: LogOptions) -> None:
+    def __init__(self, paths: LogPaths, options: LogOptions, presence: Presence) -> None:
         self._paths = paths
         self._options = options
+        self._presence = presence
         self._lock = threading.Lock()
         self._segments: set[SegmentFile] = set()
         self._retired: set[SegmentFile] = set()
@@ -45,6 +48,7 @@ class Maintenance:
         self._retention: Retention | None = None
         self._next_retention = 0.0
         self._db: apsw.Connection | None = None
+        self._reminder = Reminder()
 
     def mark(self, segment: SegmentFile | None = None) -> None:
         """Note that something was committed and written to `segment`."""
@@ -99,9 +103,11 @@ class Maintenance:
             with translated(self._paths.root):
                 self._round()
         except (LogError, MemoryError) as error:
-            logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
+            if self._reminder.due(type(error).__name__, time.monotonic()):
+                logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
             self._dirty.set()
             return _AFTER_ERROR_S
+        self._reminder.over()
         return FLUSH_INTERVAL_S
 
     def _idle_s(self) -> float | None:
@@ -112,6 +118,7 @@ class Maintenance:
     def _round(self) -> None:
         # Payloads come before the index, so that after power loss no row points to data that never reached the disk.
         self._sync_segments()
+        self._presence.check()  # of a log that was made in its place, retention would remove the segments that are not ours
         lock = FileLock.try_acquire(self._paths.flusher_lock)
         if lock is None:
             self._dirty.set()  # another process is flushing, perhaps since before our last commit

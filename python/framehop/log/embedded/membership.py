@@ -54,13 +54,6 @@ class Member:
         self._thread = threading.Thread(target=self._run, name="framehop-log-heartbeat", daemon=True)
         self._thread.start()
 
-    def check_there(self) -> None:
-        """Raise LogError when the log has been removed: SQLite would go on reading the old index, which nobody writes any more."""
-        if self._life.unlinked:
-            raise LogError(
-                f"{self._context.paths.root} was removed while it was in use: end the processes of this log before you remove it"
-            )
-
     def close(self) -> None:
         """End the heartbeat and release the lock. The next member to look removes the row and takes the partitions."""
         if not self._stop.is_set():

@@ -92,7 +92,7 @@ class Ownership:
         """
         if not self._is_due():
             return {}
-        self._member.check_there()
+        self._context.presence.check()
         try:
             surplus, lacking = self._plan()
             if surplus:

@@ -51,6 +51,7 @@ class EmbeddedEventReader:
             elif deadline.expired:
                 return []
             else:
+                self._context.presence.check()
                 wait_for_change(self._context.bell, sampled, deadline)
 
     def __iter__(self) -> Iterator[EventRecord]:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from framehop.budgets import HANG_S, KILL_S, START_S
@@ -20,6 +20,7 @@ from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.child import REPLACED, UNAVAILABLE
 from framehop.pipeline.processes.messages import Beat, Drain, Failed, Finished, Message
 from framehop.pipeline.processes.settings import Begin, Settings
+from framehop.timing import Reminder
 
 logger = logging.getLogger(__name__)
 
@@ -69,15 +70,16 @@ class Process:
     thread that started it ends.
 
     `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `start_s`: how long it may take
-    until it is ready. `environment`: of its own, None for ours. `draining`: it was asked to end, or must not be started again
+    until it is ready. `environment`: returns its own, None for ours. `draining`: it was asked to end, or must not be started again
     because the pipeline ends. `proven`: this incarnation or an earlier one was ready, so an error that stops it now may pass.
+    `put_offs`: when it is said that it cannot be started for now.
     """
 
     role: str
     module: str
     index: int
     start_s: float = START_S
-    environment: Mapping[str, str] | None = None
+    environment: Callable[[], Mapping[str, str]] | None = None
     incarnation: int = 0
     popen: subprocess.Popen[bytes] | None = None
     channel: Channel | None = None
@@ -94,6 +96,7 @@ class Process:
     delay_s: float = 0.0
     stillborn: int = 0
     replaced_s: list[float] = field(default_factory=list)
+    put_offs: Reminder = field(default_factory=Reminder)
     events_at_start: int = 0
 
     @property
@@ -112,7 +115,8 @@ class Process:
         try:
             self._spawn(begin)
         except OSError as error:
-            said = _LIMITS.get(error.errno or 0, error.strerror or text_of(error))
+            file = f": {error.filename}" if error.filename else ""
+            said = _LIMITS.get(error.errno or 0, f"{error.strerror or text_of(error)}{file}")
             raise SystemCallError(f"{self.name} cannot be started: {said}") from error
         self.incarnation += 1
         self.ready = self.draining = self.killed = False
@@ -120,6 +124,7 @@ class Process:
         self.beat = Beat()
         self.started_s = self.heard_s = time.monotonic()
         self.restart_at_s = None
+        self.put_offs.over()
 
     def _spawn(self, begin: Begin) -> None:
         self.channel, theirs = Channel.pair()
@@ -130,7 +135,7 @@ class Process:
                     stdin=settings_file,
                     stdout=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
-                    env=self.environment,
+                    env=self.environment() if self.environment else None,
                     process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
                 )
             self.pidfd = os.pidfd_open(self.popen.pid)
@@ -141,8 +146,10 @@ class Process:
 
     def put_off(self, error: OSError) -> None:
         """Plan another start after one that failed by `error`: what was lacking may be there then."""
+        self.finished = None  # whatever an earlier incarnation has finished, this one has work
         self._plan_start(max(FIRST_DELAY_S, self.delay_s))
-        logger.warning("%s; it is tried again", text_of(error))
+        if self.put_offs.due(text_of(error), time.monotonic()):
+            logger.warning("%s; it is tried again", text_of(error))
 
     def _command(self, control_fd: int) -> list[str]:
         command = [sys.executable, "-m", self.module, "--name", self.name]

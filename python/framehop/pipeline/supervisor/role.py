@@ -28,7 +28,7 @@ class Role(Protocol):
     """One kind of process. Used by the supervisor's thread alone. Every process is started again by the rule in `incarnations.py`,
     for which its kind says how long a start may take (`Process.start_s`).
 
-    `fail_points`: the points of `config.FAIL_POINTS` at which a test has a process of this kind killed. `leaves_frames`: whether
+    `fail_points`: the points of `FAIL_POINTS` at which a test has a process of this kind killed. `leaves_frames`: whether
     frames stay undone when a process of this kind is dead as its drain begins. `processes`: all processes of this kind that should
     run now.
     """
@@ -41,7 +41,7 @@ class Role(Protocol):
         """Return the settings of its next incarnation."""
 
     def introduce(self, process: Process, model: int) -> None:
-        """Tell the other processes about one that is ready, and it about them. `model`: as in `control.Ready`. Raises
+        """Tell the other processes about one that is ready, and it about them. `model`: as in `messages.Ready`. Raises
         ProcessError."""
 
     def hear(self, process: Process, message: Message) -> None:

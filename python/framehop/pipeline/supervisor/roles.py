@@ -184,7 +184,7 @@ class DetectorRole:
         self._files = ModelFiles()
         start_s = ENGINE_S if options.provider == "tensorrt" else START_S
         self.processes = [
-            Process("detector", "framehop.pipeline.detector.detector", index, start_s, with_huge_pages())
+            Process("detector", "framehop.pipeline.detector.detector", index, start_s, with_huge_pages)
             for index in range(len(options.devices))
         ]
         self.swaps = ModelSwaps(options.model, self.processes, load_model)
