@@ -235,6 +235,25 @@ TEST_F(Hop, a_worker_that_cannot_be_served_is_disconnected_and_may_come_again) {
     }
 }
 
+TEST_F(Hop, who_comes_again_under_a_name_of_its_own_can_be_disconnected) {
+    HopServer server(address, 4);
+    {
+        RawSocket before(ZMQ_DEALER, address, false, 1000, "me");
+        before.send(claims(server, 1));
+        run(&server, nullptr, [&] { return !seen.requests.empty(); });
+    }
+    ASSERT_EQ(seen.requests.size(), 1U);
+    // Until libzmq has forgotten it, another of its name is not heard.
+    run(&server, nullptr, [&] { return !server.try_reply(seen.requests.front(), {}, {}, ""); });
+    RawSocket named(ZMQ_DEALER, address, false, 1000, "me");
+    named.watch();
+    named.send(wire::serialise_hello(kRing, "/ring"));
+    run(&server, nullptr, [&] { return !seen.greetings.empty(); });
+    ASSERT_EQ(seen.greetings.size(), 1U);
+    server.disconnect(seen.greetings.front().peer);
+    EXPECT_TRUE(named.is_lost());
+}
+
 TEST_F(Hop, answers_give_the_credits_back) {
     HopServer server(address, 2);
     RawSocket worker(ZMQ_DEALER, address, false);

@@ -423,6 +423,7 @@ TYPED_TEST_P(LinkConformance, a_forked_child_can_only_destroy_it) {
         refused([&] { (void)both.client->try_send(numbered(1)); });
         refused([&] { (void)both.client->connection(); });
         refused([&] { (void)both.server->try_send(this->bytes(both.peer), numbered(1)); });
+        refused([&] { both.server->end(this->bytes(both.peer)); });
         both.client.reset();
         both.server.reset();
         ::_exit(failures);

@@ -14,9 +14,12 @@ namespace framehop::hop {
 // A bare socket of its own context, for what our classes would never send.
 class RawSocket {
   public:
-    // `kept`: the most messages that it takes from the network before somebody receives them.
-    RawSocket(int type, const std::string& address, bool bind, int kept = 1000) : socket_(zmq_socket(context_, type)) {
+    // `kept`: the most messages that it takes from the network before somebody receives them. `name`: what a ROUTER is
+    // to call it; libzmq chooses where it is empty.
+    RawSocket(int type, const std::string& address, bool bind, int kept = 1000, const std::string& name = "")
+        : socket_(zmq_socket(context_, type)) {
         zmq_setsockopt(socket_, ZMQ_RCVHWM, &kept, sizeof kept);
+        if (!name.empty()) zmq_setsockopt(socket_, ZMQ_ROUTING_ID, name.data(), name.size());
         const int linger = 0;
         const int never = -1;
         zmq_setsockopt(socket_, ZMQ_RECONNECT_IVL, &never, sizeof never);

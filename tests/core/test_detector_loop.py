@@ -30,7 +30,7 @@ from framehop.pipeline.processes.messages import Drain
 from framehop.pipeline.processes.supervisor_link import SupervisorLink
 from framehop.testing.fake_model import FakeModel, detections
 from framehop.types import Detections
-from tests.core.hop_peers import Ref, address
+from tests.core.hop_peers import Ref, address, greet, refs, sizes
 from tests.fake_cuda import Notes
 from tests.waiting import until
 
@@ -125,6 +125,29 @@ def test_a_ring_of_another_directory_is_nothing_to_us(server: HopServer, tmp_pat
         loop_of(server, tmp_path) as loop,
     ):
         assert is_sent_away(loop, client)
+
+
+@pytest.mark.parametrize("link", ["ipc", "shm"])
+def test_pictures_of_a_ring_that_is_not_attached_are_never_answered_as_stale(link: str, tmp_path: Path) -> None:
+    """Their descriptors come without a hello where libzmq has connected again by itself."""
+    place = f"{link}://{tmp_path}/hop"
+    with (
+        HopServer(place) as server,
+        HopClient(place, ring_path=str(tmp_path / "ring-0.sock"), ring_id=7) as client,
+        loop_of(server, tmp_path) as loop,
+    ):
+        greet(server, client)  # which the loop does not hear
+        assert client.send(refs(0, 1), sizes(2))
+        replies: list[HopReply] = []
+
+        def is_over() -> bool:
+            loop.step(0.01, [])
+            replies.extend(client.poll(0.01)[0])
+            return client.lost
+
+        until(is_over, "the end of the connection")
+        assert replies == []
+        assert server.malformed == 0
 
 
 def test_rings_whose_hosts_have_gone_make_room_for_others(

@@ -199,6 +199,7 @@ Sent ShmServerLink::try_send(wire::Bytes peer, wire::Bytes message) {
 
 // Its queue goes with it: it could write there for ever.
 void ShmServerLink::end(wire::Bytes peer) {
+    owner_.check();
     Worker* const worker = find(peer);
     if (worker == nullptr) return;
     part(*worker);

@@ -89,16 +89,19 @@ Sent ZmqServerLink::try_send(wire::Bytes peer, wire::Bytes message) {
     return addressed == Sent::yes ? socket_.try_send(part.raw()) : addressed;
 }
 
+// libzmq's own names begin with a zero and are given once. A peer that has named itself may come again by another
+// connection.
 void ZmqServerLink::note(const std::string& peer) {
-    if (connections_.contains(peer)) return;
+    if (peer.starts_with('\0') && connections_.contains(peer)) return;
     if (connections_.size() >= kMostKnown) {
         std::erase_if(connections_, [](const auto& known) { return known.second.is_gone(); });
     }
-    if (const ConnectionId id = socket_.connection_of_last(); !id.is_gone()) connections_.emplace(peer, id);
+    if (const ConnectionId id = socket_.connection_of_last(); !id.is_gone()) connections_[peer] = id;
 }
 
 // libzmq has no call for this. Its thread finds the end of the stream and does the rest.
 void ZmqServerLink::end(wire::Bytes peer) {
+    socket_.check_owner();  // the connection is the parent's, too
     const auto found = connections_.find(string_of(peer));
     if (found == connections_.end()) return;
     found->second.end();

@@ -62,8 +62,9 @@ class ZmqSocket {
     [[nodiscard]] Sent try_send(wire::Bytes part, bool more = false);
     // Sends the last part of a message, which stays `message`'s owner's if it cannot be sent.
     [[nodiscard]] Sent try_send(zmq_msg_t* message);
-    // False in a forked child.
+    // False in a forked child, where `check_owner` throws Errc::closed.
     [[nodiscard]] bool is_ours() const noexcept { return owner_.is_us(); }
+    void check_owner() const { owner_.check(); }
 
   private:
     template <class Value>

@@ -8,9 +8,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from framehop._core import FrameRequest, HopClient, HopReply, HopServer
+    from framehop._core import FrameRequest, HopClient, HopGreeting, HopReply, HopServer
 
-__all__ = ["FrameRequest", "HopClient", "HopReply", "HopServer"]
+__all__ = ["FrameRequest", "HopClient", "HopGreeting", "HopReply", "HopServer"]
 
 
 def __getattr__(name: str) -> object:

@@ -78,18 +78,25 @@ class DetectorLoop:
 
     def _lease(self, room: int) -> list[Leased]:
         """Return up to `room` pictures, oldest first. A descriptor whose slot now holds another picture is answered as stale, one
-        whose picture is not RGB as failed."""
+        whose picture is not RGB as failed. Who names a ring that is not attached is sent away."""
         leased: list[Leased] = []
         while self._backlog and len(leased) < room:
             request = self._backlog.popleft()
             lease = self._rings.try_lease(request)
             if lease is None:
-                self._server.reply(request, status="stale")
+                self._pass_by(request)
             elif lease.ref.format != FORMAT:
                 self._refuse(request, lease)
             else:
                 leased.append((request, lease))
         return leased
+
+    def _pass_by(self, request: _core.FrameRequest) -> None:
+        """Answer as stale. That must not reach a worker whose ring is not attached: once a worker was sent away, libzmq connects
+        again by itself, and hands on what it still had of it, without a hello."""
+        if request.ring_id not in self._rings:
+            self._server.disconnect(request.peer)
+        self._server.reply(request, status="stale")  # ends the booking of who is gone, too
 
     def _refuse(self, request: _core.FrameRequest, lease: _core.Lease) -> None:
         reason = f"unsupported_picture: the slot holds {lease.ref.format}, and a detector takes {FORMAT}"

@@ -29,6 +29,9 @@ class Rings:
         self._directory, self._locks = directory, locks
         self._rings: dict[int, _Ring] = {}
 
+    def __contains__(self, ring_id: int) -> bool:
+        return ring_id in self._rings
+
     def attach(self, ring_id: int, path: str, timeout_s: float) -> str:
         """Attach the ring that a worker names, unless it is; return why it cannot be served, or nothing. Waits up to `timeout_s`
         seconds for the ring's host."""
