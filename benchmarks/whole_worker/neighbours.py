@@ -18,7 +18,7 @@ from benchmarks.whole_worker.workload import Item, read_items
 
 MODULE = "benchmarks.whole_worker.neighbours"
 START_S = 120.0
-END_S = 30.0
+END_S = 120.0
 READY = b"ready\n"
 
 
