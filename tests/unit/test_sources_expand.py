@@ -69,7 +69,10 @@ def test_a_list_mixes_whatever_a_command_takes_and_its_paths_begin_beside_it(pla
     assert [len(list(source.pictures())) for source in opened.sources] == [1, *[FRAMES] * 4, 3, 2, 1]
 
 
-LINES = "# all cameras\r\n\r\n  gate = rtsp://ann:s3cr3t@cam/1  # by the road\r\n\tdoor=rtsp://cam/2#x\r\nrtsp://cam/3?a=b\r\n"
+LINES = (
+    "# all cameras\r\n\r\n  gate = rtsp://ann:s3cr3t@cam/1  # by the road\r\n\tdoor=rtsp://cam/2#x\r\nrtsp://cam/3?a=b\r\n"
+    "yard = /dev/video7 # USB\r\n"
+)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -80,6 +83,7 @@ def test_a_list_may_have_been_written_on_windows(tmp_path: Path, encoding: str) 
         ("gate", "rtsp://ann:s3cr3t@cam/1"),
         ("door", "rtsp://cam/2#x"),
         ("cam-3-a-b", "rtsp://cam/3?a=b"),
+        ("yard", "/dev/video7"),
     ]
 
 

@@ -56,8 +56,8 @@ def _rooted(line: str, folder: Path) -> str:
     of an address."""
     name, equals, rest = line.partition("=")
     for before, source in ((f"{name.strip()}{equals}", rest.strip()), ("", line)):
-        if is_address(source):
-            return before + _COMMENT.sub("", source)
+        if is_address(bare := _COMMENT.sub("", source)):
+            return before + bare
         if source and _is_there(folder / source):
             return f"{before}{folder / source}"
     return line
