@@ -40,7 +40,7 @@ class SlotTable {
     bool retire_unpinned(SlotId id) noexcept;                       // likewise; false also when it is leased
     [[nodiscard]] std::uint32_t free_slots() const noexcept;
 
-    // A reader's side. `holder` must not hold a lease on this slot already (lease_book.hpp counts within a process).
+    // A reader's side. `holder` must not hold a lease on this slot already (lease.hpp counts within a process).
     [[nodiscard]] bool try_lease(SlotId id, std::uint32_t holder) noexcept;  // false: stale
     void release(std::uint32_t slot, std::uint32_t holder) noexcept;
     [[nodiscard]] bool is_ready(SlotId id) const noexcept;
