@@ -222,6 +222,19 @@ def test_a_camera_whose_first_key_frame_is_late_does_not_hang(monkeypatch: pytes
     early.send.release()
 
 
+def test_what_waits_for_room_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log may stand still for longer than a camera may, and what has waited for it takes a moment to go on."""
+    now_s = [0.0]
+    monkeypatch.setattr(reader, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    monkeypatch.setattr(reader, "QUEUE_PICTURES", 1)
+    thread = reading(Scripted(numbered(2, due=True)))
+    now_s[0] += 100.0
+    until(lambda: thread.silent_s == 0.0, "the first picture")
+    now_s[0] += 100.0
+    assert thread.silent_s == 0.0
+    thread.close()
+
+
 def test_what_hangs_is_left_behind_but_only_twice(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that hangs inside FFmpeg may hang for ever, and the camera be well."""
     monkeypatch.setattr(live_video, "SLACK_S", 0.0)

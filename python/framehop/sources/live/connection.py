@@ -90,8 +90,10 @@ class LiveConnection:
                 due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts)
                 told_of = _told(packet)
                 for made in self._maker.make(packet):  # which may empty the packet
+                    given_s = time.monotonic()
                     yield made, self._moment(made, told_of, due_us)
-                    shown_s = time.monotonic() if made.shows and not made.error else shown_s
+                    taken_s = time.monotonic()
+                    shown_s = taken_s if made.shows and not made.error else shown_s + taken_s - given_s
                 self._check_shown(shown_s)
         except CodecChangedError as error:
             away = SourceAwayError(f"{self._how.name} goes on as {error.now} where it was {self._maker.codec}")
@@ -147,10 +149,10 @@ class LiveConnection:
         packets = self._container.demux()
         while not stopped() and (packet := self._next(packets)) is not None:
             if packet.stream_index == self._video.index and packet.size:
-                heard_s = time.monotonic()
                 if is_encrypted(packet):  # what would be decoded of it is noise
                     raise self._encrypted()
                 yield packet
+                heard_s = time.monotonic()  # which is much later while the log stands still
             elif time.monotonic() - heard_s > self._how.stall_s:
                 raise self._stalled()
         if not self.is_recording and not stopped():
