@@ -15,7 +15,7 @@ from framehop.sources.live.camera_clock import CameraClock
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.connection import LiveConnection
 from framehop.sources.live.losses import Losses
-from framehop.sources.live.makers import Made
+from framehop.sources.live.makers import Made, Shape
 
 VIDEO, SOUND = 0, 1
 FILM = Address.parse("http://host/film.mp4")
@@ -69,3 +69,11 @@ def test_a_log_that_stands_still_is_no_silence_of_the_film(monkeypatch: pytest.M
         taken += 1
         now_s[0] += 600.0
     assert taken == 3
+
+
+def test_a_film_may_change_its_size_as_often_as_it_likes() -> None:
+    """As one with advertisements does, which is read faster than it was made."""
+    sizes = [Shape(width=width, height=48) for width in (64, 32) * connection.MOST_CHANGES]
+    pictures = [Made(payload=b"x", pts=None, shape=size) for size in sizes]
+    found = list(film([VIDEO] * len(pictures), pictures).pictures(lambda: False))
+    assert [(picture.width, picture.begins) for picture in found] == [(size.width, True) for size in sizes]
