@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
 
-from framehop.protocols import SourceFacts
+from framehop.errors import SourceAwayError
+from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import Address
 from framehop.sources.live import connection
 from framehop.sources.live.camera_clock import CameraClock
@@ -41,7 +42,7 @@ def packet(stream: int) -> SimpleNamespace:
     return SimpleNamespace(stream_index=stream, size=1, pts=None, dts=None, has_sidedata=lambda _name: False)
 
 
-def film(streams: list[int], pictures: list[Made]) -> LiveConnection:
+def film(streams: Iterable[int], pictures: list[Made]) -> LiveConnection:
     """Return a connection to a film with packets of these streams."""
     opened = LiveConnection.__new__(LiveConnection)
     vars(opened).update(
@@ -69,6 +70,36 @@ def test_a_log_that_stands_still_is_no_silence_of_the_film(monkeypatch: pytest.M
         taken += 1
         now_s[0] += 600.0
     assert taken == 3
+
+
+def test_a_log_that_stands_still_is_no_silence_of_a_camera_with_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, found = [0.0], list[Picture]()
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    camera = film([VIDEO, SOUND, VIDEO, SOUND], [GOOD, GOOD])
+    camera.is_recording = False
+
+    def slowly() -> Iterator[Picture]:
+        for picture in camera.pictures(lambda: False):
+            now_s[0] += 4.0
+            yield picture
+
+    with pytest.raises(SourceAwayError, match="has closed the connection"):
+        found.extend(slowly())
+    assert len(found) == 2
+
+
+def test_the_sound_behind_the_last_picture_is_a_part_of_the_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network may take long to bring it."""
+    now_s = [0.0]
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+
+    def slowly() -> Iterator[int]:
+        yield VIDEO
+        for _ in range(10):
+            now_s[0] += 10.0
+            yield SOUND
+
+    assert len(list(film(slowly(), [GOOD]).pictures(lambda: False))) == 1
 
 
 def test_a_film_may_change_its_size_as_often_as_it_likes() -> None:

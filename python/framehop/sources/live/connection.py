@@ -146,7 +146,8 @@ class LiveConnection:
             raise self._broken("sends, and nothing of it has been a picture for long", patient=True)
 
     def _packets(self, stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
-        """Yield the packets of the video stream. Those of others, such as sound, do not count as a sign of life."""
+        """Yield the packets of the video stream. Those of others, such as sound, are no sign of life of a camera; a recording may
+        have more sound than pictures, and an end."""
         heard_s = time.monotonic()
         packets = self._container.demux()
         while not stopped() and (packet := self._next(packets)) is not None:
@@ -155,7 +156,7 @@ class LiveConnection:
                     raise self._encrypted()
                 yield packet
                 heard_s = time.monotonic()  # which is much later while the log stands still
-            elif time.monotonic() - heard_s > self._how.stall_s:
+            elif not self.is_recording and time.monotonic() - heard_s > self._how.stall_s:
                 raise self._stalled()
         if not self.is_recording and not stopped():
             raise SourceAwayError(f"{self._how.name} has closed the connection")
