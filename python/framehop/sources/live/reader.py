@@ -103,7 +103,9 @@ class Reader:
             self._film = connection.is_recording
             for picture in connection.pictures(self._ends):
                 self.facts = connection.facts
+                self._waiting_since_s = None
                 self._put(picture)
+                self._waiting_since_s = time.monotonic()
 
     def _ends(self) -> bool:
         """Return whether to read no more. Asked before each wait inside FFmpeg."""
@@ -111,7 +113,6 @@ class Reader:
         return self._closed
 
     def _put(self, picture: Picture) -> None:
-        self._waiting_since_s = None
         with self._changed:
             if self._dropping and not (picture.keyframe and self._fits(picture)):
                 self._how.losses.add(TOO_SLOW)
