@@ -81,6 +81,16 @@ def field_of(number: int, parity: int, *, slices: int = 1) -> bytes:
     return parameter_sets() + unit if _is_key(number, parity) else unit
 
 
+def unneeded_field_of(number: int, parity: int, *, frame: int) -> bytes:
+    """Return one field of a picture that no other needs. `frame`: its frame number, which such pictures share between two that
+    others need."""
+    slice_ = _Bits().ue(0, _P, 0).u(frame, 4).u(1).u(parity).u((2 * (number % PERIOD) + parity) % 256, 8)
+    slice_.u(0).u(0).ue(0, 1)  # the list of references; quantiser as is; no deblocking
+    for block in _macroblocks(numbered(number)[parity::2]):
+        slice_.ue(0, 5 + _I_PCM).raw(block)
+    return slice_.unit(_SLICE, reference=False)
+
+
 def _is_key(number: int, parity: int) -> bool:
     return number % PERIOD == 0 and parity == _TOP
 

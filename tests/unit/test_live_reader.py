@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -220,6 +221,30 @@ def test_a_camera_whose_first_key_frame_is_late_does_not_hang(monkeypatch: pytes
         assert thread.silent_s == 0.0
     thread.close()
     early.send.release()
+
+
+def test_what_waits_for_room_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log may stand still for longer than a camera may, and what has waited for it takes a moment to go on."""
+    monkeypatch.setattr(reader, "time", SimpleNamespace(monotonic=itertools.count(0, 100).__next__))
+    monkeypatch.setattr(reader, "QUEUE_PICTURES", 1)
+    thread = reading(Scripted(numbered(2, due=True)))
+    until(lambda: thread.silent_s == 0.0, "a full queue")
+    thread.close()
+
+
+def test_what_hangs_behind_its_last_picture_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a connection that does not let itself be closed."""
+    closing, release = threading.Event(), threading.Event()
+
+    def close() -> None:
+        closing.set()
+        assert release.wait(60)
+
+    monkeypatch.setattr(reader, "time", SimpleNamespace(monotonic=itertools.count(0, 100).__next__))
+    thread = reading(Scripted(numbered(2), close))
+    assert closing.wait(30)
+    assert thread.silent_s > 0.0
+    release.set()
 
 
 def test_what_hangs_is_left_behind_but_only_twice(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,28 @@ def test_where_the_last_commit_says_nothing_the_log_is_looked_at(metadata: str) 
     assert beginning(Tenure(number=3, offset=20, metadata=metadata), records) == 10
 
 
+def with_key_frames(keys: set[int], count: int) -> list[FrameRecord]:
+    found = map(record, range(count))
+    return [replace(each, meta=replace(each.meta, keyframe=each.meta.key.seq in keys)) for each in found]
+
+
+def test_the_second_field_of_a_key_frame_is_no_place_to_begin() -> None:
+    """Where the two are frames of their own, and both say that decoding can begin there."""
+    fields, found = with_key_frames({0, 1, 10, 11, 20, 21}, 30), points()
+    for each in fields:
+        found.note(each, inter_coded=True)
+    assert kept(found, 15) == "v1:10"
+    assert kept(found, 25) == "v1:20"
+    assert beginning(Tenure(number=3, offset=25), fields) == 20
+
+
+def test_where_all_are_key_frames_few_are_read_again() -> None:
+    every, found = with_key_frames(set(range(30)), 30), points()
+    for each in every:
+        found.note(each, inter_coded=True)
+    assert kept(found, 25) == "v1:22"
+
+
 def test_what_the_last_commit_says_is_believed() -> None:
     assert beginning(Tenure(number=3, offset=25, metadata="v1:10"), []) == 10
     assert beginning(Tenure(number=3, offset=25, metadata="v1:25"), [record(20)]) == 25

@@ -87,6 +87,12 @@ def test_a_list_may_have_been_written_on_windows(tmp_path: Path, encoding: str) 
     ]
 
 
+def test_what_an_address_asks_for_is_no_file_beside_the_list(tmp_path: Path) -> None:
+    (tmp_path / "1").write_text("")
+    (tmp_path / "all.streams").write_text("rtsp://cam/video?channel=1  # the first one")
+    assert [spec.source for spec in expand([str(tmp_path / "all.streams")])] == ["rtsp://cam/video?channel=1"]
+
+
 @pytest.mark.parametrize(
     "line", ["my gate=rtsp://ann:s3cr3t@cam/1", '"rtsp://ann:s3cr3t@cam/1"', "x rtsp://ann:s3cr3t@cam"]
 )

@@ -15,7 +15,7 @@ from framehop.sources.h264_fields import FieldPairs
 from framehop.sources.passthrough import PassedVideo
 from framehop.sources.unit import Unit
 from tests.clips import number_in, write_film
-from tests.fields import PERIOD, RECOVERY, field_of, write_fields
+from tests.fields import PERIOD, RECOVERY, field_of, unneeded_field_of, write_fields
 
 COUNT = 24
 LAYOUTS = [(name, apart) for name in ("film.ts", "film.mkv", "film.mp4") for apart in (True, False)]
@@ -186,6 +186,47 @@ def test_a_film_of_whole_pictures_is_left_alone(tmp_path: Path, params: str) -> 
     ]
     assert len(units) == 12
     assert pairs_of(*units) == [(number, unit.payload) for number, unit in enumerate(units)]
+
+
+# A picture that others need, then some that none does: of the first of these the first field is lost.
+ASTRAY = [(0, 0), (0, 1), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]
+
+
+def astray() -> list[Unit]:
+    return [
+        field(number, parity) if number == 0 else Unit(payload=unneeded_field_of(number, parity, frame=1))
+        for number, parity in ASTRAY
+    ]
+
+
+def wrong(units: list[bytes]) -> list[int]:
+    """Decode units, and return the numbers of those whose picture is of two pictures."""
+    pictures = {key: outcome.picture for key, outcome in decoded(units).items() if outcome.picture is not None}
+    assert pictures
+    halves = {
+        key: {number_in(np.asarray(picture.rgb())[parity::2]) for parity in (0, 1)} for key, picture in pictures.items()
+    }
+    return [key for key, found in halves.items() if len(found) > 1]
+
+
+def test_a_second_field_alone_is_not_joined_with_the_next_pictures_first_one() -> None:
+    """Pictures that no other needs have one frame number, by which the two would look like a pair."""
+    assert [number for number, _ in pairs_of(*astray())] == [0, 2, 3, 5]
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+def test_no_picture_is_made_of_fields_of_two() -> None:
+    """However the fields come."""
+    assert wrong([payload for _, payload in pairs_of(*astray())]) == []
+    assert wrong([unit.payload for unit in astray()]) == []
+
+
+@pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
+def test_no_picture_is_made_of_fields_of_two_after_many_that_came_alone() -> None:
+    """libavcodec then waits for no second field, and takes the one that comes for another picture's first one."""
+    alone = [unneeded_field_of(number, 0, frame=1) for number in range(1, 5)]
+    whole = [unneeded_field_of(number, parity, frame=1) for number in range(5, 8) for parity in (0, 1)]
+    assert wrong([field_of(0, 0), field_of(0, 1), *alone, *whole]) == []
 
 
 @hypothesis.given(st.binary(max_size=300), st.integers(0, 5000), st.booleans())

@@ -41,6 +41,8 @@ class StreamDecoder::Context {
     // Whether it is one field of a picture whose other one may still come. After a unit without memory of its own:
     // whether the picture before it still is one.
     [[nodiscard]] bool is_half() const noexcept { return coverage_.lacks_a_field(); }
+    // Whether that field is the bottom one.
+    [[nodiscard]] bool is_bottom() const noexcept { return coverage_.lacks_top(); }
     // The picture before the unit at hand, which lacked a field then.
     [[nodiscard]] const AVFrame& half() const noexcept { return *half_; }
     // The pictures whose turn on the screen came with it.

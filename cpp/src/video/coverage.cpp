@@ -52,6 +52,8 @@ bool Coverage::lacks_a_field() const noexcept {
     return luma_ != nullptr && lines_ == Lines::fields && count(kTop).untouched() != count(kBottom).untouched();
 }
 
+bool Coverage::lacks_top() const noexcept { return count(kTop).untouched(); }
+
 Coverage::Count Coverage::count(Rows rows) const noexcept {
     Count found{};
     each(rows, [&](const std::uint8_t* place) {

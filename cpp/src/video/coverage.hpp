@@ -32,6 +32,8 @@ class Coverage {
     [[nodiscard]] bool lacks_something() const noexcept;
     // Whether one of its two fields has come whole, and nothing of the other.
     [[nodiscard]] bool lacks_a_field() const noexcept;
+    // Whether nothing of its top field has come.
+    [[nodiscard]] bool lacks_top() const noexcept;
 
   private:
     struct Rows {

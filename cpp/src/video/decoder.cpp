@@ -136,7 +136,8 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
     if (status == AVERROR(ENOMEM)) throw Error(Errc::no_memory, "no memory to decode a picture");
     std::string why = complaint_of(status, facts);
     if (half_ && why.empty() && context_->buffers().empty() && !context_->is_half()) {
-        return complete_half(key, outcomes);
+        if (!is_astray()) return complete_half(key, outcomes);
+        why = kHalf;
     }
     lose_half(outcomes);
     if (why.empty()) why = broken_;
@@ -148,7 +149,11 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
     } else {
         held_.back().own = std::make_unique<Picture>(context_->own());
         if (context_->is_half()) {
-            half_ = {.key = key, .reference = facts.reference, .keyframe = facts.keyframe, .shown = false};
+            half_ = {.key = key,
+                     .reference = facts.reference,
+                     .keyframe = facts.keyframe,
+                     .bottom = context_->is_bottom(),
+                     .shown = false};
         }
     }
 }
@@ -157,6 +162,7 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
 // none before it: who has to answer the first one earlier, as when the stream stalls in between, says nothing false.
 void StreamDecoder::complete_half(std::uint64_t key, std::vector<Outcome>& outcomes) {
     fields_apart_ = true;
+    if (half_->reference) bottom_first_ = half_->bottom;
     held_.back().own = std::make_unique<Picture>(context_->half());
     held_.back().shown_as = half_->key;
     settle(half_->key, half_outcome(), outcomes);
@@ -166,6 +172,12 @@ void StreamDecoder::complete_half(std::uint64_t key, std::vector<Outcome>& outco
         settle(key, std::move(whole), outcomes);
     }
     half_.reset();
+}
+
+// Whether the field before the unit at hand is a second one whose first one was lost. Pictures that no other needs have
+// one number, so libavcodec takes it and the next picture's first field for a pair; only the order of fields tells.
+bool StreamDecoder::is_astray() const noexcept {
+    return half_ && !half_->reference && bottom_first_ && *bottom_first_ != half_->bottom;
 }
 
 // The outcome of a field whose other one has not come.

@@ -58,6 +58,7 @@ class _KeyFrame:
     two may need pictures before the key frame, so decoding can begin at it only once they are done."""
 
     offset: int
+    seq: int
     captured_us: int
     passed_at: int | None = None
 
@@ -76,9 +77,14 @@ class _Epoch:
         for key in self.keys:
             if key.passed_at is None and meta.captured_us > key.captured_us:
                 key.passed_at = meta.pointer.offset
-        if meta.keyframe:
-            self.keys.append(_KeyFrame(meta.pointer.offset, meta.captured_us))
+        if meta.keyframe and not self._may_be_half(meta.key.seq):
+            self.keys.append(_KeyFrame(meta.pointer.offset, meta.key.seq, meta.captured_us))
             del self.keys[:-MAX_KEYS]
+
+    def _may_be_half(self, seq: int) -> bool:
+        """Return whether a key frame may be the second field of the one before it, at which nothing can begin. Where all pictures
+        are key frames every other one is enough."""
+        return bool(self.keys) and seq == self.keys[-1].seq + 1
 
     def needed(self, mark: int) -> int | None:
         """Return the offset of the key frame at which decoding begins again if `mark` is the next frame to answer; forget older

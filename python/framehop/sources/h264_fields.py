@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from framehop.sources.unit import Unit
 
@@ -57,13 +57,23 @@ class _Sequence:
     interlaced: bool
 
 
+class _Field(NamedTuple):
+    """What a field says of itself. `number`: of its frame; pictures that no other needs share one. `reference`: others may need
+    it."""
+
+    parity: int
+    number: int
+    reference: bool
+
+
 class FieldPairs(Generic[About]):
     """Joins fields of one stream. What is no field, or has no partner, stays as it is. Use from one thread."""
 
     def __init__(self) -> None:
         self._sequences: dict[int, _Sequence] = {}
         self._of_picture: dict[int, int] = {}  # the sequence's number by that of the picture parameter set
-        self._first: tuple[About, Unit, tuple[int, int]] | None = None  # with its parity and frame number
+        self._first: tuple[About, Unit, _Field] | None = None
+        self._order: int | None = None  # the parity of the fields that come first
 
     @property
     def at_work(self) -> bool:
@@ -81,8 +91,9 @@ class FieldPairs(Generic[About]):
             self._learn(unit.payload)
         field = self._field(unit.payload) if self.at_work and not unit.error else None
         if self._first is not None and field is not None and self._completes(unit, field):
-            first_about, first, _ = self._first
+            first_about, first, (parity, _, reference) = self._first
             self._first = None
+            self._order = parity if reference else self._order
             yield first_about, replace(first, payload=first.payload + unit.payload)
             return
         yield from self.rest()
@@ -91,12 +102,19 @@ class FieldPairs(Generic[About]):
         else:
             self._first = about, unit, field
 
-    def _completes(self, unit: Unit, field: tuple[int, int]) -> bool:
+    def _completes(self, unit: Unit, field: _Field) -> bool:
         """Return whether a field is the partner of the one that waits. Some encoders say of both fields of a key frame that
         decoding can begin there; an IDR picture is never the second one."""
-        if self._first is None or not _are_a_pair(self._first[2], field):
+        if self._first is None or not self._are_a_pair(self._first[2], field):
             return False
         return not unit.keyframe or (self._first[1].keyframe and not _is_idr(unit.payload))
+
+    def _are_a_pair(self, first: _Field, second: _Field) -> bool:
+        """Return whether two fields are of one picture. Of pictures that no other needs only their order tells that: where a first
+        field was lost, the second one and the first one of the next picture would look like a pair."""
+        if first.parity == second.parity or first.number != second.number:
+            return False
+        return first.reference or self._order in {None, first.parity}
 
     def rest(self) -> Iterator[tuple[About, Unit]]:
         """Yield the field that waits for its partner, which has not come."""
@@ -106,11 +124,11 @@ class FieldPairs(Generic[About]):
             yield about, unit
 
     def _learn(self, unit: bytes) -> None:
-        for kind, body in _units(unit, _SETS_BYTES):
+        for header, body in _units(unit, _SETS_BYTES):
             try:
-                if kind == _SPS:
+                if _kind(header) == _SPS:
                     self._learn_sequence(body)
-                elif kind == _PPS:
+                elif _kind(header) == _PPS:
                     bits = _Bits(body)
                     self._of_picture[bits.ue() % _SETS] = bits.ue()
             except _BrokenError:
@@ -128,15 +146,16 @@ class FieldPairs(Generic[About]):
             raise _BrokenError
         self._sequences[number] = _Sequence(planes=planes, number_bits=number_bits, interlaced=not bits.u(1))
 
-    def _field(self, unit: bytes) -> tuple[int, int] | None:
-        """Return parity and frame number if the unit is a single field."""
+    def _field(self, unit: bytes) -> _Field | None:
+        """Return what a unit says of itself if it is a single field."""
+        slices = [(header, body) for header, body in _units(unit, _HEADER_BYTES) if _kind(header) in {_SLICE, _IDR}]
         try:
-            found = {self._slice(body) for kind, body in _units(unit, _HEADER_BYTES) if kind in {_SLICE, _IDR}}
+            found = {self._slice(header, body) for header, body in slices}
         except _BrokenError:
             return None
         return found.pop() if len(found) == 1 else None
 
-    def _slice(self, body: bytes) -> tuple[int, int] | None:
+    def _slice(self, header: int, body: bytes) -> _Field | None:
         bits = _Bits(body)
         bits.ue(), bits.ue()  # place, kind
         sequence = self._sequences.get(self._of_picture.get(bits.ue(), -1))
@@ -144,24 +163,26 @@ class FieldPairs(Generic[About]):
             raise _BrokenError
         bits.u(2 * sequence.planes)
         number = bits.u(sequence.number_bits)
-        return (bits.u(1), number) if sequence.interlaced and bits.u(1) else None
+        if not (sequence.interlaced and bits.u(1)):
+            return None
+        return _Field(parity=bits.u(1), number=number, reference=bool(header >> 5 & 3))
 
 
-def _are_a_pair(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    return first[0] != second[0] and first[1] == second[1]
+def _kind(header: int) -> int:
+    return header & 0x1F
 
 
 def _is_idr(unit: bytes) -> bool:
-    return any(kind == _IDR for kind, _ in _units(unit, 0))
+    return any(_kind(header) == _IDR for header, _ in _units(unit, 0))
 
 
 def _units(data: bytes, most: int) -> Iterator[tuple[int, bytes]]:
-    """Yield kind and content, without the bytes against emulated start codes, of the units of Annex B; `most` bytes of each."""
+    """Yield header and content, without the bytes against emulated start codes, of the units of Annex B; `most` bytes of each."""
     at = data.find(b"\0\0\1")
     while at >= 0 and at + 4 <= len(data):
         after = data.find(b"\0\0\1", at + 3)
         end = min(at + 4 + most, after if after >= 0 else len(data))
-        yield data[at + 3] & 0x1F, data[at + 4 : end].replace(b"\0\0\3", b"\0\0")
+        yield data[at + 3], data[at + 4 : end].replace(b"\0\0\3", b"\0\0")
         at = after
 
 

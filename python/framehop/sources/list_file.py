@@ -55,7 +55,7 @@ def _rooted(line: str, folder: Path) -> str:
     """Return the line with its path taken from `folder`, if it names one there, and without spaces around the = and what is said
     of an address."""
     name, equals, rest = line.partition("=")
-    for before, source in ((f"{name.strip()}{equals}", rest.strip()), ("", line)):
+    for before, source in (("", line), (f"{name.strip()}{equals}", rest.strip())):
         if is_address(bare := _COMMENT.sub("", source)):
             return before + bare
         if source and _is_there(folder / source):

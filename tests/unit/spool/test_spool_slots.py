@@ -10,8 +10,10 @@ import pytest
 
 from framehop.errors import LogFullError
 from framehop.log.spool.options import SpoolOptions
-from framehop.log.spool.slots import Slots
+from framehop.log.spool.slots import Slot, Slots
 from framehop.log.spool.store import SpoolStore
+from framehop.log.spool.stores import Stores
+from framehop.log.spool.ways import Ways
 from framehop.protocols import Ack, Backlog
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import Partition, Place, StreamState
@@ -64,6 +66,23 @@ def test_a_slot_that_cannot_be_locked_keeps_nobody_from_the_others(
         assert slot.path.name == "6"
         slot.release()
     assert caplog.text.count("stays there for now") == 1
+
+
+def test_a_slot_that_cannot_be_taken_over_for_now_is_tried_again_and_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "5").mkdir()
+    tries: list[Path] = []
+
+    def full(slot: Slot, *_args: object) -> SpoolStore:
+        tries.append(slot.path)
+        raise LogFullError("its disk is full")
+
+    monkeypatch.setattr("framehop.log.spool.stores.SpoolStore", full)
+    stores = Stores(Ways(lambda _account: None), tmp_path, SpoolOptions(), MIB)
+    assert [stores.orphans() for _ in range(3)] == [[], [], []]
+    assert tries == [tmp_path / "5"] * 3, "it is free again"
+    assert caplog.text.count("stays there for now: its disk is full") == 1
 
 
 def deliver(store: SpoolStore) -> None:

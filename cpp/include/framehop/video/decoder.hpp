@@ -119,9 +119,11 @@ class StreamDecoder {
         std::uint64_t key;
         bool reference;
         bool keyframe;
+        bool bottom;
         bool shown;
     };
 
+    [[nodiscard]] bool is_astray() const noexcept;
     [[nodiscard]] bool may_complete_half(const codec::AccessUnit& facts) const noexcept;
     void begin(const codec::AccessUnit& facts, std::int64_t shown_at, std::vector<Outcome>& outcomes);
     void refuse(const codec::AccessUnit& facts, std::uint64_t key, std::vector<Outcome>& outcomes);
@@ -140,13 +142,14 @@ class StreamDecoder {
     std::unique_ptr<Context> context_;
     codec::VideoCodec codec_;
     codec::HiddenPictures hidden_;
-    std::deque<Held> held_;            // in the order of the stream
-    std::optional<Half> half_;         // the last picture, if the next unit may be its second field
-    bool fields_apart_ = false;        // a second field has come as a unit of its own
-    bool begun_ = false;               // a key frame was decoded
-    std::string broken_;               // why pictures fail until the next key frame; empty when they do not
-    bool begun_within_ = false;        // since a key frame that pictures before it reach across
-    std::int64_t first_shown_at_ = 0;  // pictures before it on the screen lack their references
+    std::deque<Held> held_;             // in the order of the stream
+    std::optional<Half> half_;          // the last picture, if the next unit may be its second field
+    bool fields_apart_ = false;         // a second field has come as a unit of its own
+    std::optional<bool> bottom_first_;  // whether of such pictures the bottom field comes first
+    bool begun_ = false;                // a key frame was decoded
+    std::string broken_;                // why pictures fail until the next key frame; empty when they do not
+    bool begun_within_ = false;         // since a key frame that pictures before it reach across
+    std::int64_t first_shown_at_ = 0;   // pictures before it on the screen lack their references
 };
 
 }  // namespace framehop::video

@@ -58,12 +58,8 @@ class SpoolDrain:
         while not self._ending.is_set():
             try:
                 sent = self._round()
-            except FramehopError as error:
-                if self._reminder.due(type(error).__name__, time.monotonic()):
-                    logger.warning("the spool does not drain for now: %s", error)
-                self._ending.wait(AFTER_ERROR_S)
-            except Exception:  # nobody else drains, and frames without end would go to disk
-                logger.exception("the spool does not drain for now, by a fault of framehop")
+            except Exception as error:  # noqa: BLE001  nobody else drains, and frames without end would go to disk
+                self._say("the spool does not drain for now", error, self._reminder)
                 self._ending.wait(AFTER_ERROR_S)
             else:
                 self._reminder.over()
@@ -118,13 +114,16 @@ class SpoolDrain:
         """Leave a lane alone for a while, and say why if that is due."""
         refused = self._refused.setdefault(lane.key, _Refusal())
         refused.until_s = time.monotonic() + AFTER_ERROR_S
-        if not refused.reminder.due(type(error).__name__, time.monotonic()):
+        self._say(f"stream {lane.stream}, epoch {lane.epoch}, waits in the spool", error, refused.reminder)
+
+    def _say(self, what: str, error: Exception, reminder: Reminder) -> None:
+        """Say what does not go on and why, if that is due."""
+        if not reminder.due(type(error).__name__, time.monotonic()):
             return
         if isinstance(error, FramehopError):
-            logger.warning("stream %s, epoch %d, waits in the spool: %s", lane.stream, lane.epoch, error)
+            logger.warning("%s: %s", what, error)
         else:
-            why = "stream %s, epoch %d, waits in the spool, by a fault of framehop"
-            logger.error(why, lane.stream, lane.epoch, exc_info=error)
+            logger.error("%s, by a fault of framehop", what, exc_info=error)
 
     def _find_place(self, lane: Lane, link: Link) -> None:
         """Find where the epoch lies, and what of it a process that was killed has sent already."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import defaultdict
 from pathlib import Path
 
 from framehop.errors import FramehopError, LogCorruptError, LogFullError, LogVersionError, NotALogError
@@ -11,6 +13,7 @@ from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.slots import Slot, Slots
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
+from framehop.timing import Reminder
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +27,7 @@ class Stores:
         self._ways, self._options, self._queue_bytes = ways, options, queue_bytes
         self._slots = Slots(root)
         self._spoilt: set[Path] = set()
+        self._reminders: defaultdict[Path, Reminder] = defaultdict(Reminder)  # of what is left there for now
 
     def own(self) -> SpoolStore | None:
         """Return the store of this process; None, with a warning, if its disk is full. A damaged one, as after a loss of power, is
@@ -48,11 +52,16 @@ class Stores:
         for slot in self._slots.take_orphans(self._spoilt):
             try:
                 found.append(self._opened(slot))
+                self._reminders.pop(slot.path, None)
             except _UNUSABLE as error:
                 self._leave(slot, error)
             except FramehopError as error:
                 slot.release()
-                logger.warning("what a process left in the spool stays there for now: %s", error)
+                if self._reminders[slot.path].due(type(error).__name__, time.monotonic()):
+                    logger.warning("what a process left in the spool stays there for now: %s", error)
+            except BaseException:
+                slot.release()
+                raise
         return found
 
     def _leave(self, slot: Slot, error: FramehopError) -> None:

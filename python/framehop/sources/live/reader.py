@@ -37,7 +37,7 @@ class Reader:
         self._ended = False
         self._error: Exception | None = None
         self._film = False
-        self._read_s = time.monotonic()
+        self._waiting_since_s: float | None = time.monotonic()  # for the camera
         self.facts = SourceFacts()
         self._thread = threading.Thread(target=self._run, name=f"camera-{how.name}", daemon=True)
         self._thread.start()
@@ -78,8 +78,9 @@ class Reader:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since it began to wait for what it waits for now. While the queue is full that is nothing from the camera."""
-        return time.monotonic() - self._read_s
+        """Seconds since it began to wait for the camera; 0 while it waits for room in the queue."""
+        since_s = self._waiting_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     @property
     def alive(self) -> bool:
@@ -102,11 +103,13 @@ class Reader:
             self._film = connection.is_recording
             for picture in connection.pictures(self._ends):
                 self.facts = connection.facts
+                self._waiting_since_s = None
                 self._put(picture)
+                self._waiting_since_s = time.monotonic()
 
     def _ends(self) -> bool:
         """Return whether to read no more. Asked before each wait inside FFmpeg."""
-        self._read_s = time.monotonic()
+        self._waiting_since_s = time.monotonic()
         return self._closed
 
     def _put(self, picture: Picture) -> None:

@@ -1,0 +1,110 @@
+"""What a connection takes for silence of the camera, and what for ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from types import SimpleNamespace
+
+import pytest
+
+from framehop.errors import SourceAwayError
+from framehop.protocols import Picture, SourceFacts
+from framehop.sources.address import Address
+from framehop.sources.live import connection
+from framehop.sources.live.camera_clock import CameraClock
+from framehop.sources.live.connecting import Connecting
+from framehop.sources.live.connection import LiveConnection
+from framehop.sources.live.losses import Losses
+from framehop.sources.live.makers import Made, Shape
+
+VIDEO, SOUND = 0, 1
+FILM = Address.parse("http://host/film.mp4")
+GOOD, DAMAGED = Made(payload=b"x", pts=None), Made(payload=b"x", pts=None, keyframe=False, error="corrupt_picture: x")
+
+
+class Scripted:
+    """A maker that gives a picture for each packet."""
+
+    codec = "h264"
+
+    def __init__(self, pictures: list[Made]) -> None:
+        self._pictures = iter(pictures)
+
+    def make(self, _packet: object) -> Iterator[Made]:
+        yield next(self._pictures)
+
+    def rest(self) -> Iterator[Made]:
+        return iter(())
+
+
+def packet(stream: int) -> SimpleNamespace:
+    return SimpleNamespace(stream_index=stream, size=1, pts=None, dts=None, has_sidedata=lambda _name: False)
+
+
+def film(streams: Iterable[int], pictures: list[Made]) -> LiveConnection:
+    """Return a connection to a film with packets of these streams."""
+    opened = LiveConnection.__new__(LiveConnection)
+    vars(opened).update(
+        _how=Connecting(
+            address=FILM, codec="auto", quality=85, open_s=1.0, stall_s=1.0, name=FILM.shown, losses=Losses()
+        ),
+        _clock=CameraClock(),
+        _container=SimpleNamespace(demux=lambda: map(packet, streams)),
+        _video=SimpleNamespace(index=VIDEO, average_rate=Fraction(25), guessed_rate=None),
+        _maker=Scripted(pictures),
+        _base=Fraction(1, 90_000),
+        is_recording=True,
+        facts=SourceFacts(),
+    )
+    return opened
+
+
+@pytest.mark.parametrize("second", [GOOD, DAMAGED])
+def test_a_log_that_stands_still_is_no_silence_of_the_film(monkeypatch: pytest.MonkeyPatch, second: Made) -> None:
+    """A film waits for the log without end, whether it has sound, and whether what waits is a picture."""
+    now_s = [0.0]
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    taken = 0
+    for _ in film([VIDEO, SOUND, VIDEO, SOUND, VIDEO], [GOOD, second, GOOD]).pictures(lambda: False):
+        taken += 1
+        now_s[0] += 600.0
+    assert taken == 3
+
+
+def test_a_log_that_stands_still_is_no_silence_of_a_camera_with_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, found = [0.0], list[Picture]()
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    camera = film([VIDEO, SOUND, VIDEO, SOUND], [GOOD, GOOD])
+    camera.is_recording = False
+
+    def slowly() -> Iterator[Picture]:
+        for picture in camera.pictures(lambda: False):
+            now_s[0] += 4.0
+            yield picture
+
+    with pytest.raises(SourceAwayError, match="has closed the connection"):
+        found.extend(slowly())
+    assert len(found) == 2
+
+
+def test_the_sound_behind_the_last_picture_is_a_part_of_the_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network may take long to bring it."""
+    now_s = [0.0]
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+
+    def slowly() -> Iterator[int]:
+        yield VIDEO
+        for _ in range(10):
+            now_s[0] += 10.0
+            yield SOUND
+
+    assert len(list(film(slowly(), [GOOD]).pictures(lambda: False))) == 1
+
+
+def test_a_film_may_change_its_size_as_often_as_it_likes() -> None:
+    """As one with advertisements does, which is read faster than it was made."""
+    sizes = [Shape(width=width, height=48) for width in (64, 32) * connection.MOST_CHANGES]
+    pictures = [Made(payload=b"x", pts=None, shape=size) for size in sizes]
+    found = list(film([VIDEO] * len(pictures), pictures).pictures(lambda: False))
+    assert [(picture.width, picture.begins) for picture in found] == [(size.width, True) for size in sizes]
