@@ -1,4 +1,4 @@
-"""What a connection takes for silence of the camera, and what for ours."""
+"""Silence on a connection: the camera's, and our own."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_sound_behind_the_last_picture_is_a_part_of_the_film(monkeypatch: py
 
 
 def test_a_film_may_change_its_size_as_often_as_it_likes() -> None:
-    """As one with advertisements does, which is read faster than it was made."""
+    """A film with advertisements does so, which is read faster than it was made."""
     sizes = [Shape(width=width, height=48) for width in (64, 32) * connection.MOST_CHANGES]
     pictures = [Made(payload=b"x", pts=None, shape=size) for size in sizes]
     found = list(film([VIDEO] * len(pictures), pictures).pictures(lambda: False))

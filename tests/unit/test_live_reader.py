@@ -233,7 +233,7 @@ def test_what_waits_for_room_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_hangs_behind_its_last_picture_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a connection that does not let itself be closed."""
+    """A connection that does not let itself be closed does so, too."""
     closing, release = threading.Event(), threading.Event()
 
     def close() -> None:

@@ -121,7 +121,7 @@ def with_key_frames(keys: set[int], count: int) -> list[FrameRecord]:
 
 
 def test_the_second_field_of_a_key_frame_is_no_place_to_begin() -> None:
-    """Where the two are frames of their own, and both say that decoding can begin there."""
+    """The two are frames of their own, and both say that decoding can begin there."""
     fields, found = with_key_frames({0, 1, 10, 11, 20, 21}, 30), points()
     for each in fields:
         found.note(each, inter_coded=True)

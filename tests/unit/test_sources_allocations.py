@@ -29,7 +29,7 @@ def test_the_path_of_a_library_may_have_spaces() -> None:
 
 
 def test_a_library_that_is_no_longer_there_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after an upgrade under a running program."""
+    """An upgrade under a running program leaves it so."""
     loaded: list[str] = []
 
     def load(path: str, **_options: int) -> ctypes.CDLL:

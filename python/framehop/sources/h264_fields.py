@@ -58,8 +58,8 @@ class _Sequence:
 
 
 class _Field(NamedTuple):
-    """What a field says of itself. `number`: of its frame; pictures that no other needs share one. `reference`: others may need
-    it."""
+    """The facts that a field says of itself. `number`: of its frame; pictures that no other needs share one. `reference`: others
+    may need it."""
 
     parity: int
     number: int
