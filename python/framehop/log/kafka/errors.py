@@ -35,7 +35,7 @@ _NEXT = {
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER: f"; {_LOST}",
     KafkaError.UNKNOWN_PRODUCER_ID: f"; {_LOST}",
 }
-"""What to do about an error, where the broker's own words do not say it."""
+"""Advice on errors, where the broker's own words have none."""
 
 _ACCESS = {
     KafkaError._AUTHENTICATION,

@@ -12,7 +12,7 @@ from framehop.sources.container import FFmpegError, InputContainer, lacks_memory
 logger = logging.getLogger(__name__)
 
 MOST_WORDS = 200  # of an error that is not ours
-# What cameras send; a playlist's length is not that of its pictures.
+# Cameras send the last two; a playlist is as long as its text, and not as its pictures.
 _NEVER_FILMS = frozenset({"hls", "mpjpeg", "mjpeg"})
 # Some cameras claim a length for what has no end, most often the largest number that they can write. No such number is one of whole
 # packets of a transport stream, and what has another container tells how long it lasts.
