@@ -14,6 +14,7 @@ from framehop import _core
 from framehop.errors import ConfigError, SourceError
 from framehop.protocols import Picture
 from framehop.sources import SourceOptions, parse_source
+from framehop.sources.container import dates_packets, open_video
 from framehop.sources.passthrough import PassedVideo
 from framehop.sources.video import VideoSource
 from tests.clips import SIZE, remuxed, turned, write_film
@@ -66,6 +67,20 @@ def test_decoding_can_begin_at_every_key_frame(tmp_path: Path, name: str, codec:
 def test_the_same_seq_is_the_same_unit_on_resume(tmp_path: Path, start: int) -> None:
     path = write_film(tmp_path / "film.mp4", 24, params=OPEN, bframes=3)
     assert passed(path, start=start) == passed(path)[start:]
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv", "film.ts", "film.flv"])
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_only_a_file_that_dates_its_packets_is_read_without_decoding(tmp_path: Path, name: str, codec: str) -> None:
+    params = OPEN if codec == "libx264" else "keyint=10:min-keyint=10:scenecut=0"
+    path = write_film(tmp_path / name, 24, codec=codec, params=params, bframes=3)
+    with open_video(path) as whole, open_video(path, only_packets=True) as bare:
+        assert dates_packets(whole) == (path.suffix in {".mp4", ".mov"})
+        if dates_packets(whole):
+            if codec == "libx264":  # an H.265 decoder knows it by the parameter sets
+                assert bare.streams.video[0].codec_context.pix_fmt is None
+            packets = [[(each.pts, each.dts, bytes(each)) for each in film.demux(video=0)] for film in (whole, bare)]
+            assert packets[0] == packets[1]
 
 
 def test_a_film_that_lies_on_its_side_says_so_and_has_the_upright_size(tmp_path: Path) -> None:

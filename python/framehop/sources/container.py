@@ -48,6 +48,7 @@ __all__ = [
     "VideoReformatter",
     "VideoStream",
     "announced_end_us",
+    "dates_packets",
     "is_encrypted",
     "lacks_memory",
     "matrix_of",
@@ -74,14 +75,19 @@ _MAX_STEP_US = 3_600_000_000  # a longer pause between two pictures means a brok
 _DEFAULT_RATE = 25.0
 _ROOM = 64 << 20  # more than a picture of any camera takes
 
+_UNDECODED = {"skip_frame": "all"}
+
 # These equal `matrix_of` for a turn by degrees, without mirrors.
 _TURNS = {-90: (0, 1, -1, 0), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
 
 
-def open_video(path: Path, *, threads: int = 1, max_pixels: int = MAX_PIXELS) -> InputContainer:
+def open_video(
+    path: Path, *, threads: int = 1, max_pixels: int = MAX_PIXELS, only_packets: bool = False
+) -> InputContainer:
     """Open a file that has a video stream which can be decoded. `threads`: for FFmpeg's decoder. `max_pixels`: a file that claims
-    larger pictures is refused. Raises SourceError."""
-    options = {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "file"}
+    larger pictures is refused. `only_packets`: FFmpeg need not decode a picture to learn its format, which is nine tenths of the
+    price; only for a file for which `dates_packets` has said so. Raises SourceError."""
+    options = {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "file"} | (_UNDECODED if only_packets else {})
     try:
         # Tags may have any encoding, and none is read here.
         container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
@@ -96,6 +102,12 @@ def open_video(path: Path, *, threads: int = 1, max_pixels: int = MAX_PIXELS) ->
     except BaseException:
         container.close()
         raise
+
+
+def dates_packets(container: InputContainer) -> bool:
+    """Return whether the file itself says when each packet is to be decoded, as mp4 does. Of others FFmpeg works it out by what it
+    saw when it decoded the beginning."""
+    return "mp4" in container.format.name.split(",")
 
 
 def open_address(
@@ -239,7 +251,8 @@ def orientation_of(container: InputContainer) -> int:
     """Return how a film's pictures are to be turned, as an Exif orientation, by the first from here on that can be decoded; 1 if
     none can."""
     try:
-        frame = next(container.decode(video=0), None)
+        packet = next(container.demux(video=0), None)
+        frame = (packet and _alone(packet)) or next(container.decode(video=0), None)
     except FFmpegError:
         frame = None
     return 1 if frame is None else _exif(matrix_of(frame))
@@ -247,13 +260,20 @@ def orientation_of(container: InputContainer) -> int:
 
 def orientation_in(packet: Packet[VideoStream]) -> int:
     """Return the same by the key frame in `packet`, which stays as it is. Resets the stream's own decoder."""
+    frame = _alone(packet)
+    return 1 if frame is None else _exif(matrix_of(frame))
+
+
+def _alone(packet: Packet[VideoStream]) -> VideoFrame | None:
+    """Return the picture in a packet if it can be decoded without others. A decoder that is drained gives it at once, where it
+    would first wait for those that are shown before it. Resets the stream's own decoder."""
     decoder = packet.stream.codec_context
     try:
         frames = [*decoder.decode(packet), *decoder.decode(None)]
     except FFmpegError:
         frames = []
     decoder.flush_buffers()
-    return _exif(matrix_of(frames[0])) if frames else 1
+    return frames[0] if frames else None
 
 
 def _exif(matrix: Matrix) -> int:

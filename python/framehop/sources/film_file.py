@@ -55,8 +55,8 @@ class FilmFile:
     def _name(self) -> str:
         return shown(self._path.name)
 
-    def _opened(self, threads: int = 1) -> InputContainer:
-        return open_video(self._path, threads=threads, max_pixels=self._max_pixels)
+    def _opened(self, threads: int = 1, *, only_packets: bool = False) -> InputContainer:
+        return open_video(self._path, threads=threads, max_pixels=self._max_pixels, only_packets=only_packets)
 
     def _packets(self, container: InputContainer, video: VideoStream) -> Iterator[Packet[VideoStream]]:
         """Iterate over the packets, with an empty one behind them. At the film's end, count an end that it lacks."""

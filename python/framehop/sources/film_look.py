@@ -84,6 +84,9 @@ def _order(container: InputContainer, video: VideoStream, path: Path, rate: floa
             packets += 1
             if packet.pts is not None and dts is not None:
                 delay = max(delay, packet.pts - dts)
+            if packets > 2 and not (packet.is_keyframe or units.may_be_fields):
+                _check_times([packet.pts], path)  # as taking it apart costs most of the look
+                continue
             complete = [pts for pts, _ in units.take(packet, packet.pts)]
             if packets == 2:
                 fields = waited and len(complete) == 1 and not units.waits

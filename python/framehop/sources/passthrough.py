@@ -13,6 +13,7 @@ from framehop.sources.container import (
     InputContainer,
     Timeline,
     VideoStream,
+    dates_packets,
     microseconds,
     orientation_of,
 )
@@ -40,6 +41,7 @@ class PassedVideo(FilmFile):
         with self._opened() as container:
             look = look_at(container, path)
             self._orientation = self._orientation_of(container)
+            self._only_packets = dates_packets(container)
         self._codec, self._size, self._delay_us, self._announced = look.codec, look.size, look.delay_us, look.announced
         self.rate, self.length_us = look.rate, look.length_us
         self.count = (look.announced // (2 if look.fields else 1)) or None
@@ -61,7 +63,7 @@ class PassedVideo(FilmFile):
     def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
         """Yield access units, always read from the file's start, so that a seq is the same unit every time."""
         self._tally.clear()
-        with self._opened() as container:
+        with self._opened(only_packets=self._only_packets) as container:
             for seq, ((due_us, media_us), unit) in enumerate(self._units(container, container.streams.video[0])):
                 if seq >= start_seq:
                     yield self._picture(unit, due_us, media_us)

@@ -59,6 +59,11 @@ class Units(Generic[About]):
             yield about, unit
 
     @property
+    def may_be_fields(self) -> bool:
+        """Whether a picture may come as two fields, as far as the key frames so far say."""
+        return self._pairs.at_work
+
+    @property
     def waits(self) -> bool:
         """Whether half of a picture waits for the other one."""
         return self._pairs.waits
