@@ -34,6 +34,10 @@ def summarise(rounds: Sequence[Round], cores: int) -> Summary:
             name: spread(each.runs[us].cpu_ms_per_frame / each.runs[name].cpu_ms_per_frame for each in rounds)
             for name, us in peers.items()
         },
+        cores_used={
+            name: spread(each.runs[name].fps * each.runs[name].cpu_ms_per_frame / 1000 / cores for each in rounds)
+            for name in names
+        },
         efficiency=efficiencies(rounds, names, alone, raw, cores),
         stages_cpu_ms=by_name(alone),
         raw_cpu_ms=spread(sum_of(each, raw) for each in alone),
@@ -85,6 +89,7 @@ def _runs(summary: Summary) -> list[str]:
             summary.cpu_ms_per_frame[name],
             summary.fps_ratio.get(name),
             summary.cpu_ratio.get(name),
+            summary.cores_used.get(name),
             summary.efficiency[name],
             summary.efficiency_busy.get(name),
         )
@@ -92,8 +97,8 @@ def _runs(summary: Summary) -> list[str]:
     ]
     return [
         "| | frames/s | CPU-ms per frame | framehop's frames/s ÷ its | framehop's CPU ÷ its "
-        "| efficiency | efficiency, cores busy |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| of the cores' time | efficiency | efficiency, cores busy |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(_row(name, *values) for name, *values in rows),
     ]
 

@@ -80,8 +80,9 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Medians and ranges over the rounds. `fps_ratio`, `cpu_ratio`: framehop over the named peer, of the same round: more
     frames/s is better above 1, CPU per frame better below 1. For the script that reads from Kafka it is framehop in
-    Kafka. `efficiency`: fps × Σ stages ÷ cores, 1 is all there is. What ends in `_busy` takes the
-    stages' cost while every other core was busy; results of earlier versions lack it."""
+    Kafka. `efficiency`: fps × Σ stages ÷ cores, 1 is all there is. `cores_used`: the share of all cores' time in which it ran,
+    which is the most that its efficiency could be. What ends in `_busy` takes the stages' cost while every other core was busy.
+    Results of earlier versions lack both."""
 
     fps: dict[str, Spread]
     cpu_ms_per_frame: dict[str, Spread]
@@ -95,6 +96,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     stages_busy_cpu_ms: dict[str, Spread] = {}
     raw_busy_cpu_ms: Spread | None = None
     raw_busy_stages: list[str] = []
+    cores_used: dict[str, Spread] = {}
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

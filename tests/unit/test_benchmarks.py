@@ -169,6 +169,8 @@ def test_ratios_are_taken_within_a_round_and_the_limit_is_the_hardest() -> None:
     assert (summary.efficiency[OURS].highest, summary.efficiency[OURS].lowest) == (0.25, 0.125)
     assert summary.raw_busy_stages == [*OTHERS, INFER_BUSY[1]]
     assert (summary.efficiency_busy[OURS].highest, summary.efficiency_busy[OURS].lowest) == (0.5, 0.25)
+    # 2 of 2 seconds and 3 of 4, of two cores
+    assert (summary.cores_used[OURS].highest, summary.cores_used[OURS].lowest) == (0.5, 0.375)
 
 
 def test_a_script_that_reads_from_kafka_is_compared_with_framehop_in_kafka() -> None:
