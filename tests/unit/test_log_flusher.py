@@ -1,7 +1,11 @@
-"""The flusher of a log in a directory, where it cannot work at once."""
+"""The flusher of a log in a directory: what it makes durable when, and where it cannot work at once."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -9,10 +13,95 @@ import pytest
 
 from framehop.errors import LogError
 from framehop.log import EmbeddedLog
-from framehop.log.embedded import maintenance
-from framehop.log.sqlite import connect
-from tests.logs import write
+from framehop.log.embedded import write_ahead
+from framehop.log.embedded.write_ahead import WriteAhead
+from framehop.log.sqlite import connect, value
+from tests.logs import make_event, marks_after, read, write
 from tests.waiting import until
+
+HOURS = 3600.0
+WAL = "index.db-wal"
+
+
+class _Flusher:
+    """The files that Python code has synced, in order, and among them `checkpoint` for each one that has begun."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[str] = []
+        sync, checkpoint = os.fdatasync, WriteAhead.checkpoint
+
+        def noted_sync(fd: int) -> None:
+            sync(fd)
+            self.done.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+
+        def noted_checkpoint(ahead: WriteAhead) -> bool:
+            self.done.append("checkpoint")
+            return checkpoint(ahead)
+
+        monkeypatch.setattr(os, "fdatasync", noted_sync)
+        monkeypatch.setattr(WriteAhead, "checkpoint", noted_checkpoint)
+
+    def after(self, act: Callable[[], object], what: str) -> None:
+        """Call `act`, and wait until `what` was done once more than before."""
+        count = self.done.count(what)
+        act()
+        until(lambda: self.done.count(what) > count, what)
+
+
+def _pages_behind(db: apsw.Connection) -> int:
+    """Return how many pages of the write-ahead log are not in the index."""
+    assert value(db, "SELECT count(*) FROM sqlite_master") > 0
+    logged, written = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    return logged - written
+
+
+def _commits(root: Path, frames: int) -> Generator[Callable[[], object], None, None]:
+    """Yield a function for each frame that commits its event, in a log that writes no frames meanwhile: the limits of a log that
+    does bring checkpoints of their own."""
+    with EmbeddedLog(root) as log, log.writer() as writer:
+        write(writer, "gate", frames)
+    with EmbeddedLog(root) as log, log.consumer("g", member="m") as consumer:
+        for record in read(consumer, frames):
+            yield partial(consumer.commit, [make_event(record)], marks_after([record]))
+
+
+def test_the_row_of_a_picture_is_synced_right_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flusher = _Flusher(monkeypatch)
+    with EmbeddedLog(tmp_path) as log, log.writer() as writer:
+        flusher.after(lambda: write(writer, "gate", 1), "1.seg")
+    assert flusher.done[flusher.done.index("1.seg") + 1] == WAL
+
+
+def test_every_commit_is_synced_at_once_and_many_share_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_ahead, "CHECKPOINT_INTERVAL_S", HOURS)
+    flusher = _Flusher(monkeypatch)
+    found: list[int] = []
+    for commit in _commits(tmp_path, 5):
+        flusher.after(commit, WAL)
+        found.append(flusher.done.count("checkpoint"))
+    assert len(set(found)) == 1
+    assert flusher.done.count("checkpoint") > found[-1]  # at the end
+
+
+def test_a_large_write_ahead_log_waits_for_no_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_ahead, "CHECKPOINT_INTERVAL_S", HOURS)
+    monkeypatch.setattr(write_ahead, "CHECKPOINT_PAGES", 1)
+    flusher = _Flusher(monkeypatch)
+    for commit in _commits(tmp_path, 3):
+        flusher.after(commit, "checkpoint")
+
+
+def test_what_was_committed_last_is_checkpointed_though_nothing_comes_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_ahead, "CHECKPOINT_INTERVAL_S", 0.3)
+    with closing(_commits(tmp_path, 1)) as commits:
+        next(commits)()
+        db = connect(tmp_path / "index.db")
+        until(lambda: _pages_behind(db) == 0, "a checkpoint")
+        db.close()
 
 
 def test_a_flusher_that_could_not_open_the_index_tries_again(
@@ -28,7 +117,7 @@ def test_a_flusher_that_could_not_open_the_index_tries_again(
         opened.append(connect(path))
         return opened[-1]
 
-    monkeypatch.setattr(maintenance, "connect", connect_later)
+    monkeypatch.setattr(write_ahead, "connect", connect_later)
     with EmbeddedLog(tmp_path) as log, log.writer() as writer:
         write(writer, "gate", 3)
         until(lambda: bool(opened), "another try")

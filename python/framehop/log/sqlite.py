@@ -54,6 +54,8 @@ def connect(path: Path, *, full: bool = False) -> apsw.Connection:
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         db.set_busy_timeout(BUSY_TIMEOUT_MS)
         db.wal_autocheckpoint(0)
+        # Else SQLite plans a query anew whenever another number is bound to its LIMIT, which takes twice as long as the query.
+        db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         db.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
     return db
 

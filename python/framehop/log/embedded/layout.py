@@ -13,6 +13,7 @@ import apsw
 
 from framehop.errors import LogCorruptError, LogError, LogNotFoundError, LogVersionError, NotALogError
 from framehop.log.embedded.schema import APPLICATION_ID, EVENT_ACCOUNT, FRAME_ERROR, READERS, TABLES, VERSION
+from framehop.log.embedded.segments import sync_directory
 from framehop.log.source_rows import SOURCE_TABLES
 from framehop.log.sqlite import check_sqlite, connect, has_table, row, rows, transaction, translated, value
 
@@ -161,15 +162,7 @@ def _create(paths: LogPaths, partitions: int) -> None:
                 rows(db, "INSERT INTO partitions(partition) VALUES(?)", (partition,))
     finally:
         db.close()
-    _sync_directory(paths.root)
-
-
-def _sync_directory(root: Path) -> None:
-    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_directory(paths.root)
 
 
 def _check_version(paths: LogPaths) -> int:

@@ -1,7 +1,7 @@
 """The flusher: a thread that makes written data durable and keeps the write-ahead log small.
 
-It is a thread because fdatasync and checkpoints inside an append would set the append's p99. One process of a log flushes at a
-time. While nothing is dirty, only retention by age wakes it.
+It is a thread because fdatasync and checkpoints inside an append would set the append's p99. One process of a log checkpoints at a
+time. While nothing is dirty, only a checkpoint that is due and retention by age wake it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ import logging
 import threading
 import time
 
-import apsw
-
 from framehop.errors import LogError, text_of
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
 from framehop.log.embedded.presence import Presence
 from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import SegmentFile
+from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.locks import FileLock
-from framehop.log.sqlite import BUSY_TIMEOUT_MS, connect, translated
+from framehop.log.sqlite import translated
 from framehop.timing import Reminder
 
 logger = logging.getLogger(__name__)
@@ -27,9 +26,6 @@ logger = logging.getLogger(__name__)
 FLUSH_INTERVAL_S = 0.05  # how much power loss may take in durability `process`
 _AFTER_ERROR_S = 1.0
 _RETENTION_INTERVAL_S = 1.0
-_TRUNCATE_BUSY_MS = 20
-_MAX_WAL_BYTES = 4 << 20
-"""Above this the write-ahead log is cut off; below, a checkpoint lets it start again from its beginning."""
 
 
 class Maintenance:
@@ -47,7 +43,7 @@ class Maintenance:
         self._thread: threading.Thread | None = None
         self._retention: Retention | None = None
         self._next_retention = 0.0
-        self._db: apsw.Connection | None = None
+        self._ahead: WriteAhead | None = None
         self._reminder = Reminder()
 
     def mark(self, segment: SegmentFile | None = None) -> None:
@@ -94,8 +90,8 @@ class Maintenance:
             self._dirty.clear()
             pause_s = self._try_round()
         self._try_round()  # writes what came during the last round
-        if self._db is not None:
-            self._db.close()
+        if self._ahead is not None:
+            self._ahead.close()
 
     def _try_round(self) -> float:
         """Run a round and return how long to leave the log alone afterwards."""
@@ -111,7 +107,12 @@ class Maintenance:
         return FLUSH_INTERVAL_S
 
     def _idle_s(self) -> float | None:
-        """Return how long to sleep while nothing is written; frames and events still grow old."""
+        """Return how long to sleep while nothing is written: until a checkpoint is due, and frames and events still grow old."""
+        checkpoint_s = self._ahead.due_in_s if self._ahead is not None else None
+        times = [found for found in (checkpoint_s, self._ageing_s()) if found is not None]
+        return min(times, default=None)
+
+    def _ageing_s(self) -> float | None:
         ages = [age for age in (self._options.retain_age_s, self._options.retain_event_age_s) if age is not None]
         return min(60.0, max(min(ages) / 4, FLUSH_INTERVAL_S)) if ages and self._retention is not None else None
 
@@ -119,22 +120,36 @@ class Maintenance:
         # Payloads come before the index, so that after power loss no row points to data that never reached the disk.
         self._sync_segments()
         self._presence.check()  # of a log that was made in its place, retention would remove the segments that are not ours
+        ahead = self._opened()
+        ahead.sync()
+        retention = self._due_retention()
+        if retention is not None or ahead.due_in_s == 0 or self._stop.is_set():
+            self._tend(ahead, retention)
+
+    def _opened(self) -> WriteAhead:
+        """Open the index at the first round that needs it, so that a lack of descriptors or memory costs that round alone."""
+        if self._ahead is None:
+            self._ahead = WriteAhead(self._paths.index)
+        return self._ahead
+
+    def _tend(self, ahead: WriteAhead, retention: Retention | None) -> None:
+        """Checkpoint and apply the limits, unless another process is at it, which may have begun before our last commit."""
         lock = FileLock.try_acquire(self._paths.flusher_lock)
         if lock is None:
-            self._dirty.set()  # another process is flushing, perhaps since before our last commit
+            self._dirty.set()
             return
         try:
-            db = self._opened()
-            self._checkpoint(db)
-            self._retain(db)
+            if not ahead.checkpoint():
+                self._dirty.set()
+            if retention is not None:
+                self._next_retention = time.monotonic() + _RETENTION_INTERVAL_S
+                retention.apply(ahead.db)
         finally:
             lock.release()
 
-    def _opened(self) -> apsw.Connection:
-        """Open the index at the first round that needs it, so that a lack of descriptors or memory costs that round alone."""
-        if self._db is None:
-            self._db = connect(self._paths.index)
-        return self._db
+    def _due_retention(self) -> Retention | None:
+        with self._lock:
+            return self._retention if time.monotonic() >= self._next_retention else None
 
     def _sync_segments(self) -> None:
         with self._lock:
@@ -144,34 +159,3 @@ class Maintenance:
             segment.sync()
         for segment in retired:
             segment.close()
-
-    def _checkpoint(self, db: apsw.Connection) -> None:
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        if self._wal_bytes() > _MAX_WAL_BYTES and not _truncate(db):
-            self._dirty.set()
-
-    def _wal_bytes(self) -> int:
-        try:
-            return self._paths.index.with_name("index.db-wal").stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def _retain(self, db: apsw.Connection) -> None:
-        with self._lock:
-            retention, due = self._retention, time.monotonic() >= self._next_retention
-        if retention is None or not due:
-            return
-        self._next_retention = time.monotonic() + _RETENTION_INTERVAL_S
-        retention.apply(db)
-
-
-def _truncate(db: apsw.Connection) -> bool:
-    """Truncate the write-ahead log; False when readers use it. Writers wait meanwhile, so it waits only briefly."""
-    db.set_busy_timeout(_TRUNCATE_BUSY_MS)
-    try:
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    except apsw.BusyError:
-        return False
-    finally:
-        db.set_busy_timeout(BUSY_TIMEOUT_MS)
-    return True

@@ -54,7 +54,7 @@ class SegmentFile:
             os.pwrite(fd, MAGIC.ljust(HEADER_BYTES, b"\0"), 0)
             os.ftruncate(fd, capacity)
             if durable_name:
-                _sync_directory(path.parent)
+                sync_directory(path.parent)
         except BaseException:
             os.close(fd)
             path.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def _write_all(fd: int, head: bytes, payload: bytes, at: int) -> None:
             done += os.pwrite(fd, rest[done:], at + done)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -1,0 +1,93 @@
+"""The write-ahead log of the index as the flusher sees it: synced at once, written into the index now and then.
+
+A commit survives power loss once `index.db-wal` is synced. Writing its pages into `index.db` takes two more syncs, and a page that
+ten commits have changed is written once if they share a checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import apsw
+
+from framehop.log.embedded.segments import sync_directory
+from framehop.log.sqlite import BUSY_TIMEOUT_MS, connect, rows
+
+CHECKPOINT_INTERVAL_S = 1.0
+CHECKPOINT_PAGES = 256  # so many are written at once, so that the write-ahead log stays small whatever the load
+_TRUNCATE_BUSY_MS = 20
+_MAX_BYTES = 4 << 20
+"""Above this the write-ahead log is cut off; below, a checkpoint lets it start again from its beginning."""
+
+
+class WriteAhead:
+    """Owns a connection, `db`, and a descriptor of the write-ahead log. Use from one thread."""
+
+    def __init__(self, index: Path) -> None:
+        """Raises LogError and OSError."""
+        self.db = connect(index)
+        try:
+            rows(
+                self.db, "SELECT count(*) FROM sqlite_master"
+            )  # from here on the file is there, and stays as long as `db`
+            self._fd = _open_synced(index.with_name("index.db-wal"))
+        except BaseException:
+            self.db.close()
+            raise
+        self._next_s = time.monotonic() + CHECKPOINT_INTERVAL_S
+        self._behind = False
+
+    def sync(self) -> None:
+        """Make all commits so far durable. Any number of processes may do so at once."""
+        os.fdatasync(self._fd)
+        self._behind = self._pages() > 0
+
+    @property
+    def due_in_s(self) -> float | None:
+        """Seconds until a checkpoint is due, 0 if it is; None while nothing that was synced waits for one."""
+        if not self._behind:
+            return None
+        return 0.0 if self._pages() >= CHECKPOINT_PAGES else max(0.0, self._next_s - time.monotonic())
+
+    def checkpoint(self) -> bool:
+        """Write what was committed into the index. False when the write-ahead log is too large, and in use, so that it could not be
+        cut off. One process of a log may do so at a time."""
+        self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._next_s = time.monotonic() + CHECKPOINT_INTERVAL_S
+        self._behind = False
+        return os.fstat(self._fd).st_size <= _MAX_BYTES or _truncate(self.db)
+
+    def close(self) -> None:
+        self.db.close()
+        os.close(self._fd)
+
+    def _pages(self) -> int:
+        """Return how many pages of the write-ahead log are not in the index yet."""
+        logged, written = self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        return logged - written
+
+
+def _open_synced(path: Path) -> int:
+    """Open the write-ahead log, and make its name durable. Unlike the other two files of SQLite this one carries no locks that
+    closing it would drop."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        sync_directory(path.parent)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _truncate(db: apsw.Connection) -> bool:
+    """Truncate the write-ahead log; False when readers use it. Writers wait meanwhile, so it waits only briefly."""
+    db.set_busy_timeout(_TRUNCATE_BUSY_MS)
+    try:
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        return False
+    finally:
+        db.set_busy_timeout(BUSY_TIMEOUT_MS)
+    return True
