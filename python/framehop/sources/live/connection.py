@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 from framehop.budgets import GROUP_S
 from framehop.errors import SourceAwayError, SourceError
 from framehop.protocols import Picture, SourceFacts
+from framehop.sources.announced import AnnouncedLength
 from framehop.sources.container import (
     ExitError,
     FFmpegError,
@@ -20,11 +21,13 @@ from framehop.sources.container import (
     lacks_memory,
     rate_of,
 )
+from framehop.sources.left_out import ABSENT
 from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
+from framehop.sources.live.epoch import Epoch, Moment
 from framehop.sources.live.flaws import is_film, told
 from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
-from framehop.sources.live.screen_times import ScreenTimes
+from framehop.sources.live.turns import OUT_OF_TURN, Turns
 from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us
 
@@ -66,27 +69,34 @@ class LiveConnection:
         """Yield pictures from the first key frame on, until `stopped`, or until a recording ends. A picture `begins` where what is
         sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks, and SourceError
         when a recording breaks off, which would come again from its beginning."""
-        epoch: _Epoch | None = None
+        epoch: Epoch | None = None
         began_s = time.monotonic()
         changes: deque[float] = deque(maxlen=MOST_CHANGES + 1)
         for made, moment in self._made(stopped):
             begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made, self._clock))
             if begins:
                 self._count(changes)
-                epoch = _Epoch(made.shape, self._clock)
+                epoch = Epoch(made.shape, self._clock)
                 self._tell(made.shape)
             if epoch is not None:
                 yield epoch.picture(made, moment, begins=begins)
             else:
                 self._too_early(began_s)
 
-    def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, _Moment]]:
+    def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, Moment]]:
         """Yield pictures with their times, and when the connection has ended those that were held back."""
         timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video)))
         broken: SourceError | None = None
         shown_s = time.monotonic()
+        length, turns, packets = AnnouncedLength(self._container, self._video), Turns(self._container), 0
         try:
             for packet in self._packets(stopped):
+                packets += 1
+                if self.is_recording:
+                    length.saw(packet)
+                if turns.is_out(packet):
+                    self._how.losses.add(OUT_OF_TURN)
+                    continue
                 due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts)
                 told_of = _told(packet)
                 for made in self._maker.make(packet):  # which may empty the packet
@@ -104,8 +114,17 @@ class LiveConnection:
             yield made, self._moment(made, (None, None), timeline.place(None))
         if broken is not None:
             raise broken
+        if self.is_recording and not stopped():
+            self._count_absent(length, packets)
 
-    def _moment(self, made: Made, told: _Told, due_us: int) -> _Moment:
+    def _count_absent(self, length: AnnouncedLength, packets: int) -> None:
+        """Count what a recording announces and what has not come by its end."""
+        if self._video.frames > packets:
+            self._how.losses.add(ABSENT, self._video.frames - packets, name=self._how.name)
+        elif (absent := length.absent()) is not None:
+            self._how.losses.add(absent.reason, name=f"{self._how.name}, {absent.seconds:.1f} s")
+
+    def _moment(self, made: Made, told: _Told, due_us: int) -> Moment:
         """Return when a picture is. `told`: by the packet with which it came out."""
         pts_us = None if made.pts is None else round(made.pts * self._base * 1_000_000)
         received_us = now_us()
@@ -114,7 +133,7 @@ class LiveConnection:
         by_camera_us = self._clock.read(time_of_picture(camera_us, steps, self._base), pts_us, received_us)
         if self._clock.doubt != self.facts.doubt:
             self.facts = replace(self.facts, doubt=self._clock.doubt)
-        return _Moment(
+        return Moment(
             pts_us=pts_us,
             by_camera_us=by_camera_us,
             received_us=received_us,
@@ -199,48 +218,3 @@ _Told = tuple[int | None, int | None]  # when a packet was captured by the camer
 def _told(packet: VideoPacket) -> _Told:
     reference = reference_us(bytes(packet.get_sidedata("prft"))) if packet.has_sidedata("prft") else None
     return reference, packet.pts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Moment:
-    """The times of a picture: on the screen, by the camera's clock if that is believed, by ours, and in a recording."""
-
-    pts_us: int | None
-    by_camera_us: int | None
-    received_us: int
-    due_us: int | None
-
-
-class _Epoch:
-    """The state of one epoch: the shape of its pictures, whose clock tells the time, and their times."""
-
-    def __init__(self, shape: Shape, clock: CameraClock) -> None:
-        self._shape = shape
-        self._by_camera = clock.believed
-        self._times = ScreenTimes()
-
-    def goes_on(self, key: Made, clock: CameraClock) -> bool:
-        """Return whether a key frame continues the epoch. A new clock alone waits for one behind which no picture needs what came
-        before it, since the next epoch would lack that. A size that cannot be read is no other size."""
-        if not self._shape.width:
-            self._shape = key.shape
-        if key.shape.width and key.shape != self._shape:
-            return False
-        return clock.believed == self._by_camera or not (key.clean or not self._times.reordered)
-
-    def picture(self, made: Made, moment: _Moment, *, begins: bool) -> Picture:
-        clock_us = moment.by_camera_us if self._by_camera else None
-        return Picture(
-            payload=made.payload,
-            media_us=moment.due_us or 0,
-            due_us=moment.due_us,
-            width=made.shape.width,
-            height=made.shape.height,
-            content_type=made.content_type,
-            keyframe=made.keyframe,
-            error=made.error,
-            captured_us=self._times.place(moment.pts_us, moment.received_us if clock_us is None else clock_us),
-            clock="ingest" if clock_us is None else "camera",
-            received_us=moment.received_us if moment.due_us is None else None,
-            begins=begins,
-        )
