@@ -39,7 +39,7 @@ class Scripted:
 
 
 def packet(stream: int) -> SimpleNamespace:
-    return SimpleNamespace(stream_index=stream, size=1, pts=None, dts=None, has_sidedata=lambda _name: False)
+    return SimpleNamespace(stream_index=stream, size=1, pts=None, dts=None, iter_sidedata=lambda: iter(()))
 
 
 def film(streams: Iterable[int], pictures: list[Made]) -> LiveConnection:

@@ -17,8 +17,10 @@ from framehop.sources.container import (
     FFmpegError,
     Packet,
     Timeline,
+    has_sides,
     is_encrypted,
     lacks_memory,
+    microseconds,
     rate_of,
 )
 from framehop.sources.left_out import ABSENT
@@ -27,7 +29,7 @@ from framehop.sources.live.connecting import Connecting, opened, video_of, words
 from framehop.sources.live.epoch import Epoch, Moment
 from framehop.sources.live.flaws import is_film, told
 from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
-from framehop.sources.live.turns import OUT_OF_TURN, Turns
+from framehop.sources.live.turns import in_turn, may_lose_turns
 from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us
 
@@ -85,48 +87,52 @@ class LiveConnection:
 
     def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, Moment]]:
         """Yield pictures with their times, and when the connection has ended those that were held back."""
-        timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video)))
+        timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video))) if self.is_recording else None
         broken: SourceError | None = None
         shown_s = time.monotonic()
-        length, turns, packets = AnnouncedLength(self._container, self._video), Turns(self._container), 0
         try:
-            for packet in self._packets(stopped):
-                packets += 1
-                if self.is_recording:
-                    length.saw(packet)
-                if turns.is_out(packet):
-                    self._how.losses.add(OUT_OF_TURN)
-                    continue
-                due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts)
+            for packet in self._video_packets(stopped):
+                due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts) if timeline else None
                 told_of = _told(packet)
                 for made in self._maker.make(packet):  # which may empty the packet
-                    given_s = time.monotonic()
+                    given_s = 0.0 if (shows := made.shows and not made.error) else time.monotonic()
                     yield made, self._moment(made, told_of, due_us)
-                    taken_s = time.monotonic()
-                    shown_s = taken_s if made.shows and not made.error else shown_s + taken_s - given_s
-                self._check_shown(shown_s)
+                    shown_s = time.monotonic() if shows else shown_s + time.monotonic() - given_s
+                    if not shows:
+                        self._check_shown(shown_s)
         except CodecChangedError as error:
             away = SourceAwayError(f"{self._how.name} goes on as {error.now} where it was {self._maker.codec}")
             broken = error if self.is_recording else away
         except SourceError as error:
             broken = error
         for made in self._maker.rest():
-            yield made, self._moment(made, (None, None), timeline.place(None))
+            yield made, self._moment(made, (None, None), timeline.place(None) if timeline else None)
         if broken is not None:
             raise broken
-        if self.is_recording and not stopped():
-            self._count_absent(length, packets)
 
-    def _count_absent(self, length: AnnouncedLength, packets: int) -> None:
-        """Count what a recording announces and what has not come by its end."""
-        if self._video.frames > packets:
-            self._how.losses.add(ABSENT, self._video.frames - packets, name=self._how.name)
+    def _video_packets(self, stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
+        """Return the packets from which pictures are made."""
+        packets = self._packets(stopped)
+        packets = self._measured(packets, stopped) if self.is_recording else packets
+        return in_turn(packets, self._how.losses) if may_lose_turns(self._container) else packets
+
+    def _measured(self, packets: Iterator[VideoPacket], stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
+        """Pass on the packets of a recording; at its end, count what it announces and what has not come."""
+        length, count = AnnouncedLength(self._container, self._video), 0
+        for packet in packets:
+            length.saw(packet)
+            count += 1
+            yield packet
+        if stopped():
+            return
+        if self._video.frames > count:
+            self._how.losses.add(ABSENT, self._video.frames - count, name=self._how.name)
         elif (absent := length.absent()) is not None:
             self._how.losses.add(absent.reason, name=f"{self._how.name}, {absent.seconds:.1f} s")
 
-    def _moment(self, made: Made, told: _Told, due_us: int) -> Moment:
-        """Return when a picture is. `told`: by the packet with which it came out."""
-        pts_us = None if made.pts is None else round(made.pts * self._base * 1_000_000)
+    def _moment(self, made: Made, told: _Told, due_us: int | None) -> Moment:
+        """Return when a picture is. `told`: by the packet with which it came out. `due_us`: its turn in a recording."""
+        pts_us = None if made.pts is None else microseconds(made.pts, self._base)
         received_us = now_us()
         camera_us, pts = told
         steps = 0 if made.pts is None or pts is None else made.pts - pts
@@ -137,7 +143,7 @@ class LiveConnection:
             pts_us=pts_us,
             by_camera_us=by_camera_us,
             received_us=received_us,
-            due_us=due_us if self.is_recording else None,
+            due_us=due_us,
         )
 
     def _tell(self, shape: Shape) -> None:
@@ -216,5 +222,6 @@ _Told = tuple[int | None, int | None]  # when a packet was captured by the camer
 
 
 def _told(packet: VideoPacket) -> _Told:
-    reference = reference_us(bytes(packet.get_sidedata("prft"))) if packet.has_sidedata("prft") else None
-    return reference, packet.pts
+    if not has_sides(packet) or not packet.has_sidedata("prft"):
+        return None, packet.pts
+    return reference_us(bytes(packet.get_sidedata("prft"))), packet.pts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from framehop.protocols import Picture
 from framehop.sources.live.camera_clock import CameraClock
@@ -10,8 +10,7 @@ from framehop.sources.live.makers import Made, Shape
 from framehop.sources.live.screen_times import ScreenTimes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class Moment(NamedTuple):
     """The times of a picture: on the screen, by the camera's clock if that is believed, by ours, and in a recording."""
 
     pts_us: int | None
