@@ -39,7 +39,7 @@ class Scripted:
 
 
 def packet(stream: int) -> SimpleNamespace:
-    return SimpleNamespace(stream_index=stream, size=1, pts=None, dts=None, has_sidedata=lambda _name: False)
+    return SimpleNamespace(stream_index=stream, size=1, pts=None, dts=None, iter_sidedata=lambda: iter(()))
 
 
 def film(streams: Iterable[int], pictures: list[Made]) -> LiveConnection:
@@ -50,8 +50,12 @@ def film(streams: Iterable[int], pictures: list[Made]) -> LiveConnection:
             address=FILM, codec="auto", quality=85, open_s=1.0, stall_s=1.0, name=FILM.shown, losses=Losses()
         ),
         _clock=CameraClock(),
-        _container=SimpleNamespace(demux=lambda: map(packet, streams)),
-        _video=SimpleNamespace(index=VIDEO, average_rate=Fraction(25), guessed_rate=None),
+        _container=SimpleNamespace(
+            demux=lambda: map(packet, streams), format=SimpleNamespace(name="mpegts"), streams=[VIDEO, SOUND]
+        ),
+        _video=SimpleNamespace(
+            index=VIDEO, average_rate=Fraction(25), guessed_rate=None, time_base=None, frames=0, metadata={}
+        ),
         _maker=Scripted(pictures),
         _base=Fraction(1, 90_000),
         is_recording=True,

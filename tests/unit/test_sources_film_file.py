@@ -15,8 +15,8 @@ from framehop.account import LeftOut
 from framehop.errors import CorruptPictureError, SourceError
 from framehop.protocols import LeavesOut, Picture, Source
 from framehop.sources import SourceOptions, parse_source
+from framehop.sources.announced import NO_END
 from framehop.sources.film import Codec
-from framehop.sources.film_file import NO_END
 from framehop.sources.units import MOST_SETS, bounded_sets
 from tests.clips import encrypted, write_film
 from tests.jpeg_films import SHADES, film_of

@@ -7,25 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from framehop.account import LeftOut
-from framehop.sources.container import (
-    InputContainer,
-    Packet,
-    VideoStream,
-    announced_end_us,
-    microseconds,
-    open_video,
-    packets_of,
-)
+from framehop.sources.announced import AnnouncedLength
+from framehop.sources.container import InputContainer, Packet, VideoStream, open_video, packets_of
 from framehop.sources.identity import shown, version_of
 from framehop.sources.left_out import ABSENT, Tally
 
 logger = logging.getLogger(__name__)
-
-NO_END = "an end that the film's length announces and the file does not have"
-_SLACK_US, _SLACK = (
-    250_000,
-    3,
-)  # of a length, and in pictures: containers round it, and may not say how long the last one lasts
 
 
 class FilmFile:
@@ -60,14 +47,12 @@ class FilmFile:
 
     def _packets(self, container: InputContainer, video: VideoStream) -> Iterator[Packet[VideoStream]]:
         """Iterate over the packets, with an empty one behind them. At the film's end, count an end that it lacks."""
-        end_us = 0
+        length = AnnouncedLength(container, video)
         for packet in packets_of(container, video, self._path):
-            if packet.pts is not None and video.time_base is not None:
-                end_us = max(end_us, microseconds(packet.pts + (packet.duration or 0), video.time_base))
+            length.saw(packet)
             yield packet
-        absent_us = announced_end_us(container, video) - end_us
-        if absent_us > _SLACK_US + _SLACK * 1_000_000 / self.rate:
-            self._tally.add(NO_END, f"{self._name}, {absent_us / 1_000_000:.1f} s")
+        if (absent := length.absent()) is not None:
+            self._tally.add(absent.reason, f"{self._name}, {absent.seconds:.1f} s")
 
     def _over(self, announced: int, seen: int) -> None:
         """Note the end of a pass: how many pictures the file's index announces, and how many came or were counted already."""

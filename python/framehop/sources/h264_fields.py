@@ -6,7 +6,7 @@ H.264, 7.3.2 and 7.3.3."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from framehop.sources.unit import Unit
@@ -74,11 +74,11 @@ class FieldPairs(Generic[About]):
         self._of_picture: dict[int, int] = {}  # the sequence's number by that of the picture parameter set
         self._first: tuple[About, Unit, _Field] | None = None
         self._order: int | None = None  # the parity of the fields that come first
+        self._at_work = False  # whether the stream may have fields
 
-    @property
-    def at_work(self) -> bool:
-        """Whether the stream may have fields."""
-        return any(sequence.interlaced for sequence in self._sequences.values())
+    def passes(self, unit: Unit) -> bool:
+        """Return whether a unit stays as it is, and tells nothing that is needed later."""
+        return not (self._at_work or unit.keyframe or self._first)
 
     @property
     def waits(self) -> bool:
@@ -89,12 +89,12 @@ class FieldPairs(Generic[About]):
         """Yield what is complete with this unit. `about`: what to give with it; of two fields the first one's."""
         if unit.keyframe:
             self._learn(unit.payload)
-        field = self._field(unit.payload) if self.at_work and not unit.error else None
+        field = self._field(unit.payload) if self._at_work and not unit.error else None
         if self._first is not None and field is not None and self._completes(unit, field):
             first_about, first, (parity, _, reference) = self._first
             self._first = None
             self._order = parity if reference else self._order
-            yield first_about, replace(first, payload=first.payload + unit.payload)
+            yield first_about, first._replace(payload=first.payload + unit.payload)
             return
         yield from self.rest()
         if field is None:
@@ -145,6 +145,7 @@ class FieldPairs(Generic[About]):
         if number_bits not in _NUMBER_BITS:
             raise _BrokenError
         self._sequences[number] = _Sequence(planes=planes, number_bits=number_bits, interlaced=not bits.u(1))
+        self._at_work = any(sequence.interlaced for sequence in self._sequences.values())
 
     def _field(self, unit: bytes) -> _Field | None:
         """Return what a unit says of itself if it is a single field."""

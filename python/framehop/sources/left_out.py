@@ -21,12 +21,12 @@ class Tally:
 
     def add(self, reason: str, name: str, count: int = 1) -> None:
         """Count a thing. `reason` continues "left out, ": a short phrase without the name, such as "no picture by its first
-        bytes"."""
+        bytes". `name`: empty for what has none."""
         if reason not in self._counts and len(self._counts) >= REASONS:
             reason = OTHER
         self._counts[reason] = self._counts.get(reason, 0) + count
         names = self._names.setdefault(reason, [])
-        if len(names) < NAMES:
+        if name and len(names) < NAMES:
             names.append(name)
 
     def clear(self) -> None:

@@ -44,19 +44,20 @@ class Units(Generic[About]):
     name: str
     sets: bytes = b""
     _lost: bool = field(init=False, default=False)
-    _filter: BitStreamFilterContext = field(init=False)
+    _filter: BitStreamFilterContext | None = field(init=False)  # None: the stream is in Annex B form
     _pairs: FieldPairs[About] = field(init=False, default_factory=FieldPairs)
 
     def __post_init__(self) -> None:
-        self._filter = BitStreamFilterContext(_TO_ANNEX_B[self.codec], self.video)
+        described = self.video.codec_context.extradata or b""
+        self._filter = None if _is_annex_b(described) else BitStreamFilterContext(_TO_ANNEX_B[self.codec], self.video)
 
     def take(self, packet: VideoPacket, about: About) -> Iterator[tuple[About, Unit]]:
         """Yield what is complete with this packet, which the filter empties. `about`: what to give with its unit."""
         unit = self._of(packet)
-        if self.codec == "h264":
-            yield from self._pairs.take(about, unit)
-        else:
+        if self.codec == "h265" or self._pairs.passes(unit):
             yield about, unit
+        else:
+            yield from self._pairs.take(about, unit)
 
     @property
     def may_be_fields(self) -> bool:
@@ -79,10 +80,10 @@ class Units(Generic[About]):
         if self._lacks_part(packet):  # which a decoder of H.265 would not notice
             return Unit(payload=original, error=f"corrupt_picture: {self.name}: a part of it was lost on the way")
         try:
-            data = b"".join(bytes(part) for part in self._filter.filter(packet))
-            return self._read(data)
+            return self._read(original if self._filter is None else _through(self._filter, packet))
         except (FFmpegError, CorruptPictureError) as error:
-            self._filter.flush()
+            if self._filter is not None:
+                self._filter.flush()
             return Unit(payload=original, error=f"corrupt_picture: {self.name}: {reason_of(error)}")
 
     def _lacks_part(self, packet: VideoPacket) -> bool:
@@ -100,6 +101,16 @@ class Units(Generic[About]):
         elif facts.keyframe:
             data = self.sets + data
         return Unit(payload=data, keyframe=facts.keyframe, clean=facts.clean, shows=facts.has_picture)
+
+
+def _is_annex_b(described: bytes) -> bool:
+    """Return whether the units of a stream are in Annex B form, by its description: none, or parameter sets in that form."""
+    return not described or described.startswith((b"\0\0\1", b"\0\0\0\1"))
+
+
+def _through(filter_: BitStreamFilterContext, packet: VideoPacket) -> bytes:
+    """Return what a filter makes of a packet, which it empties."""
+    return b"".join([bytes(part) for part in filter_.filter(packet)])
 
 
 def has_sets(codec: VideoCodec, data: bytes) -> bool:

@@ -245,4 +245,6 @@ def source_name(source: Source) -> str:
 
 def _text(text: str) -> str:
     """Return `text` as one line of valid UTF-8, whatever bytes a file's name has."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 
+from framehop.sources.container import microseconds
+
 MAX_OFF_US = 24 * 3_600_000_000  # beyond this it was never set; a wrong time zone is less
 MAX_JUMP_US = 2_000_000  # beyond this it was set meanwhile, or stands still; drift is far less
 _SPAN_US = 60_000_000  # over which it is compared with the time stamps
@@ -20,7 +22,7 @@ def time_of_picture(told_us: int | None, steps: int, base: Fraction) -> int | No
     """Return when a picture was captured by the camera's clock, microseconds since 1970; None if it tells nothing. `told_us`: when
     the packet was with which the picture came out of its decoder. `steps`: of `base` seconds from that packet's place to the
     picture's, which is most often 0, and below it where a decoder holds pictures back."""
-    return None if told_us is None else told_us + round(steps * base * 1_000_000)
+    return told_us if told_us is None or not steps else told_us + microseconds(steps, base)
 
 
 class CameraClock:

@@ -33,6 +33,9 @@ _PROTOCOLS = {
 }
 _FORMATS = {"rtsp": "rtsp", "rtmp": "flv,live_flv", "http": f"{FILE_FORMATS},hls,mpjpeg"}
 _ANALYSE_US = 3_000_000
+# A transport stream may begin to send its video on another way, as where a playlist goes from one film to another. It is then taken
+# for the same video: FFmpeg's binding drops what it takes for another one, and never comes back.
+_ONE_VIDEO = "merge_pmt_versions"
 _NO_CAMERA = "is no camera: `v4l2-ctl --list-devices` shows which devices are"
 _DEVICE_WORDS = {
     errno.ENOENT: "is not there: plug the camera in, or look under which number it is",
@@ -100,6 +103,8 @@ def _options(address: Address) -> dict[str, str]:
         "analyzeduration": str(_ANALYSE_US),
         "fpsprobesize": "0",  # by default it waits for 20 pictures, and for 50 where none has a time stamp
         "max_ts_probe": "2",
+        _ONE_VIDEO: "1",
+        "seg_format_options": f"{_ONE_VIDEO}=1",
     }
     return options | ({"rtsp_transport": address.transport} if address.kind == "rtsp" else {})
 

@@ -5,26 +5,31 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 from framehop.budgets import GROUP_S
 from framehop.errors import SourceAwayError, SourceError
 from framehop.protocols import Picture, SourceFacts
+from framehop.sources.announced import AnnouncedLength
 from framehop.sources.container import (
     ExitError,
     FFmpegError,
     Packet,
     Timeline,
+    has_sides,
     is_encrypted,
     lacks_memory,
+    microseconds,
     rate_of,
 )
+from framehop.sources.left_out import ABSENT
 from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
+from framehop.sources.live.epoch import Epoch, Moment
 from framehop.sources.live.flaws import is_film, told
 from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
-from framehop.sources.live.screen_times import ScreenTimes
+from framehop.sources.live.turns import in_turn, may_lose_turns
 from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us
 
@@ -66,59 +71,79 @@ class LiveConnection:
         """Yield pictures from the first key frame on, until `stopped`, or until a recording ends. A picture `begins` where what is
         sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks, and SourceError
         when a recording breaks off, which would come again from its beginning."""
-        epoch: _Epoch | None = None
+        epoch: Epoch | None = None
         began_s = time.monotonic()
         changes: deque[float] = deque(maxlen=MOST_CHANGES + 1)
         for made, moment in self._made(stopped):
             begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made, self._clock))
             if begins:
                 self._count(changes)
-                epoch = _Epoch(made.shape, self._clock)
+                epoch = Epoch(made.shape, self._clock)
                 self._tell(made.shape)
             if epoch is not None:
                 yield epoch.picture(made, moment, begins=begins)
             else:
                 self._too_early(began_s)
 
-    def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, _Moment]]:
+    def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, Moment]]:
         """Yield pictures with their times, and when the connection has ended those that were held back."""
-        timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video)))
+        timeline = Timeline(self._base, round(1_000_000 / rate_of(self._video))) if self.is_recording else None
         broken: SourceError | None = None
         shown_s = time.monotonic()
         try:
-            for packet in self._packets(stopped):
-                due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts)
+            for packet in self._video_packets(stopped):
+                due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts) if timeline else None
                 told_of = _told(packet)
                 for made in self._maker.make(packet):  # which may empty the packet
-                    given_s = time.monotonic()
+                    given_s = 0.0 if (shows := made.shows and not made.error) else time.monotonic()
                     yield made, self._moment(made, told_of, due_us)
-                    taken_s = time.monotonic()
-                    shown_s = taken_s if made.shows and not made.error else shown_s + taken_s - given_s
-                self._check_shown(shown_s)
+                    shown_s = time.monotonic() if shows else shown_s + time.monotonic() - given_s
+                    if not shows:
+                        self._check_shown(shown_s)
         except CodecChangedError as error:
             away = SourceAwayError(f"{self._how.name} goes on as {error.now} where it was {self._maker.codec}")
             broken = error if self.is_recording else away
         except SourceError as error:
             broken = error
         for made in self._maker.rest():
-            yield made, self._moment(made, (None, None), timeline.place(None))
+            yield made, self._moment(made, (None, None), timeline.place(None) if timeline else None)
         if broken is not None:
             raise broken
 
-    def _moment(self, made: Made, told: _Told, due_us: int) -> _Moment:
-        """Return when a picture is. `told`: by the packet with which it came out."""
-        pts_us = None if made.pts is None else round(made.pts * self._base * 1_000_000)
+    def _video_packets(self, stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
+        """Return the packets from which pictures are made."""
+        packets = self._packets(stopped)
+        packets = self._measured(packets, stopped) if self.is_recording else packets
+        return in_turn(packets, self._how.losses) if may_lose_turns(self._container) else packets
+
+    def _measured(self, packets: Iterator[VideoPacket], stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
+        """Pass on the packets of a recording; at its end, count what it announces and what has not come."""
+        length, count = AnnouncedLength(self._container, self._video), 0
+        for packet in packets:
+            length.saw(packet)
+            count += 1
+            yield packet
+        if stopped():
+            return
+        if self._video.frames > count:
+            self._how.losses.add(ABSENT, self._video.frames - count, name=self._how.name)
+        elif (absent := length.absent()) is not None:
+            self._how.losses.add(absent.reason, name=f"{self._how.name}, {absent.seconds:.1f} s")
+
+    def _moment(self, made: Made, told: _Told, due_us: int | None) -> Moment:
+        """Return when a picture is. `told`: by the packet with which it came out. `due_us`: its turn in a recording."""
+        pts_us = None if made.pts is None else microseconds(made.pts, self._base)
         received_us = now_us()
         camera_us, pts = told
         steps = 0 if made.pts is None or pts is None else made.pts - pts
         by_camera_us = self._clock.read(time_of_picture(camera_us, steps, self._base), pts_us, received_us)
         if self._clock.doubt != self.facts.doubt:
             self.facts = replace(self.facts, doubt=self._clock.doubt)
-        return _Moment(
+        return Moment(
             pts_us=pts_us,
             by_camera_us=by_camera_us,
             received_us=received_us,
-            due_us=due_us if self.is_recording else None,
+            due_us=due_us,
         )
 
     def _tell(self, shape: Shape) -> None:
@@ -197,50 +222,6 @@ _Told = tuple[int | None, int | None]  # when a packet was captured by the camer
 
 
 def _told(packet: VideoPacket) -> _Told:
-    reference = reference_us(bytes(packet.get_sidedata("prft"))) if packet.has_sidedata("prft") else None
-    return reference, packet.pts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Moment:
-    """The times of a picture: on the screen, by the camera's clock if that is believed, by ours, and in a recording."""
-
-    pts_us: int | None
-    by_camera_us: int | None
-    received_us: int
-    due_us: int | None
-
-
-class _Epoch:
-    """The state of one epoch: the shape of its pictures, whose clock tells the time, and their times."""
-
-    def __init__(self, shape: Shape, clock: CameraClock) -> None:
-        self._shape = shape
-        self._by_camera = clock.believed
-        self._times = ScreenTimes()
-
-    def goes_on(self, key: Made, clock: CameraClock) -> bool:
-        """Return whether a key frame continues the epoch. A new clock alone waits for one behind which no picture needs what came
-        before it, since the next epoch would lack that. A size that cannot be read is no other size."""
-        if not self._shape.width:
-            self._shape = key.shape
-        if key.shape.width and key.shape != self._shape:
-            return False
-        return clock.believed == self._by_camera or not (key.clean or not self._times.reordered)
-
-    def picture(self, made: Made, moment: _Moment, *, begins: bool) -> Picture:
-        clock_us = moment.by_camera_us if self._by_camera else None
-        return Picture(
-            payload=made.payload,
-            media_us=moment.due_us or 0,
-            due_us=moment.due_us,
-            width=made.shape.width,
-            height=made.shape.height,
-            content_type=made.content_type,
-            keyframe=made.keyframe,
-            error=made.error,
-            captured_us=self._times.place(moment.pts_us, moment.received_us if clock_us is None else clock_us),
-            clock="ingest" if clock_us is None else "camera",
-            received_us=moment.received_us if moment.due_us is None else None,
-            begins=begins,
-        )
+    if not has_sides(packet) or not packet.has_sidedata("prft"):
+        return None, packet.pts
+    return reference_us(bytes(packet.get_sidedata("prft"))), packet.pts

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Sequence
 
 from framehop.account import LeftOut
+from framehop.sources.left_out import Tally
 
 
 class Losses:
@@ -14,14 +14,14 @@ class Losses:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
+        self._tally = Tally()
 
-    def add(self, reason: str, count: int = 1) -> None:
-        """Count. `reason`: one of a few texts, which continues "left out, "."""
+    def add(self, reason: str, count: int = 1, *, name: str = "") -> None:
+        """Count. `reason`: one of a few texts, which continues "left out, ". `name`: of what is left out, if it has one."""
         with self._lock:
-            self._counts[reason] += count
+            self._tally.add(reason, name, count)
 
     @property
     def so_far(self) -> Sequence[LeftOut]:
         with self._lock:
-            return [LeftOut(reason=reason, count=count) for reason, count in self._counts.items()]
+            return self._tally.so_far

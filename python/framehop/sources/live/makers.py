@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from framehop import _core
 from framehop._core import encode_jpeg, parameter_sets
@@ -45,8 +45,7 @@ class Shape:
     rate: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(NamedTuple):
     """A picture for the log, without its times. `pts`: its place on the screen, in the stream's time base. `clean`: no picture that
     is shown before this key frame comes after it. `shows`: it holds a picture, or a part of one."""
 
@@ -96,10 +95,12 @@ class _Passed:
         self._sets = b""
         self._shape = Shape(width=video.codec_context.width, height=video.codec_context.height)
         self._orientation = 0  # not known yet
+        self._content_type = content_type_of(codec, 1)
 
     def make(self, packet: VideoPacket) -> Iterator[Made]:
         if packet.is_keyframe and not self._orientation:
             self._orientation = orientation_in(packet)
+            self._content_type = content_type_of(self.codec, self._orientation)
         for pts, unit in self._units.take(packet, packet.pts):
             yield self._made(pts, unit)
 
@@ -113,7 +114,7 @@ class _Passed:
         return Made(
             payload=unit.payload,
             pts=pts,
-            content_type=content_type_of(self.codec, self._orientation or 1),
+            content_type=self._content_type,
             keyframe=unit.keyframe,
             clean=unit.clean,
             shape=self._shape,

@@ -51,9 +51,9 @@ class ScreenTimes:
 
     def _free(self, pts_us: int) -> int:
         """Return the first place that no picture has: of two with one time stamp the second comes later."""
-        places = {place for place, _ in self._recent}
-        while pts_us in places:
-            pts_us += 1
+        at = bisect_left(self._recent, (pts_us, 0))
+        while at < len(self._recent) and self._recent[at][0] == pts_us:
+            pts_us, at = pts_us + 1, at + 1
         return pts_us
 
     def _after(self, pts_us: int, clock_us: int) -> int:
