@@ -1,4 +1,4 @@
-"""What to do where the system gives a process no more of something."""
+"""Names the limit where the system gives a process no more of something, and says what to do."""
 
 from __future__ import annotations
 
