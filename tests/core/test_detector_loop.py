@@ -89,6 +89,18 @@ def test_who_names_a_ring_that_cannot_be_attached_is_sent_away_and_served_once_i
         assert not client.lost
 
 
+def test_a_reason_to_send_workers_away_is_said_once_for_all_who_come_again(
+    server: HopServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = str(tmp_path / "ring-0.sock"), str(tmp_path / "ring-1.sock")
+    with loop_of(server, tmp_path) as loop:
+        for path in (first, first, second, first, second):
+            with HopClient(address(tmp_path), ring_path=path, ring_id=7) as client:
+                assert is_sent_away(loop, client)
+    said = [record.getMessage() for record in caplog.records]
+    assert [(first in text, second in text) for text in said] == [(True, False), (False, True)]
+
+
 @contextmanager
 def file_at(path: Path) -> Iterator[None]:
     path.write_bytes(b"no socket")

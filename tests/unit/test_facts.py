@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,17 @@ def test_a_file_that_cannot_be_used_is_an_error_that_names_it(stem: str, content
         Path(f"{stem}-1.json").write_bytes(content)
     with pytest.raises(ProcessError, match=rf"{stem}-1\.json"):
         read_facts(stem, 1)
+
+
+def test_a_lack_of_descriptors_is_named_with_what_to_do(stem: str) -> None:
+    write_facts(stem, facts(1))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+        with pytest.raises(ProcessError, match="no file descriptors are left: raise the limit with `ulimit -n`"):
+            read_facts(stem, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_file_of_another_model_is_not_believed(stem: str) -> None:

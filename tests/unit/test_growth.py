@@ -9,7 +9,9 @@ import pytest
 
 from framehop.cli import growth
 from framehop.cli.growth import Growth
-from framehop.log import LogAt
+from framehop.errors import LogBusyError
+from framehop.log import EmbeddedLog, LogAt
+from framehop.log.embedded.disk_usage import Usage
 from tests.logs import write
 
 
@@ -65,3 +67,20 @@ def test_where_nothing_came_nothing_is_told(at: LogAt, said: list[str]) -> None:
     with Growth(at) as grown:
         grown.update(0)
     assert said == []
+
+
+def test_pictures_of_before_are_not_told_as_new_where_the_first_look_found_the_log_locked(
+    at: LogAt, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(_log: EmbeddedLog) -> Usage:
+        raise LogBusyError("another process has locked it")
+
+    _append(at, "gate", 20)
+    grown = Growth(at)
+    with monkeypatch.context() as patch:
+        patch.setattr(EmbeddedLog, "usage", locked)
+        grown.__enter__()
+    _append(at, "yard", 5)
+    grown.update(5)
+    grown.__exit__(None, None, None)
+    assert [line.partition(":")[0] for line in said] == [f"writing to {at.url}"]

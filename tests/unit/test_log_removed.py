@@ -42,6 +42,21 @@ def test_who_waits_for_its_events_or_its_groups_is_told(tmp_path: Path, made_ane
             log.committed("main")
 
 
+def test_who_waits_for_its_events_through_a_copy_is_told(
+    tmp_path: Path, made_anew: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedLog(tmp_path / "log") as log, log.writer() as writer:
+        write(writer, "gate", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("framehop.log.embedded.embedded_log.is_read_only", lambda _root: True)
+        log = EmbeddedLog(tmp_path / "log")
+    with log, log.events() as reader:
+        assert reader.poll(1, 0.0) == []
+        _take_away(tmp_path / "log", made_anew=made_anew)
+        with pytest.raises(LogError, match=GONE):
+            reader.poll(1, TIMEOUT_S)
+
+
 def test_its_flusher_leaves_what_is_there_alone(
     tmp_path: Path, made_anew: bool, caplog: pytest.LogCaptureFixture
 ) -> None:

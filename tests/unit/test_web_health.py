@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from framehop.pipeline.control_plane.requests import PipelineReport, Publication
+from framehop.pipeline.look import LastLook, Look
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.types import ModelInfo, PartitionLag
 from framehop.web.desk import Desk
 from framehop.web.health import problems
-from framehop.web.look import LastLook, Look
 from framehop.web.pipelines import Pipelines
 
 READ = PartitionLag(topic="frames", partition=0, end=1, committed=1, messages=0, seconds=None, owner="worker")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 
-from framehop.errors import LogError
 from framehop.pipeline.processes.source_messages import Phase, SourceHealth
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.timing import now_us
@@ -20,7 +17,6 @@ from framehop.web import live as live_module
 from framehop.web.errors import ApiError
 from framehop.web.figures import BOUNDS_MS, OTHER, LastMinute, bucket, percentiles
 from framehop.web.live import LiveState, StreamSeen
-from framehop.web.look import Look
 from framehop.web.pool import Pool
 from framehop.web.streams import stall_reason, stream_rows
 from framehop.web.totals import MAX_LABELLED, MAX_LANES, Totals
@@ -227,48 +223,6 @@ def test_a_stream_of_events_alone_has_a_row() -> None:
 
 
 # ---------------------------------------------------------------- threads
-
-
-@pytest.fixture
-def looks() -> Iterator[list[Look[Any]]]:
-    made: list[Look[Any]] = []
-    yield made
-    for look in made:
-        look.close()
-
-
-def test_a_look_is_made_only_when_somebody_asks(looks: list[Look[Any]]) -> None:
-    count = iter(range(100))
-    look = Look("test", lambda: next(count), -1, every_s=3600)
-    looks.append(look)
-    assert look.latest(60).value == 0
-    assert look.latest(60).value == 0
-    assert next(count) == 1
-
-
-@pytest.mark.parametrize("failure", [LogError("the broker is away"), ZeroDivisionError("the broker is away")])
-def test_a_look_that_fails_says_why_and_keeps_what_was_seen(looks: list[Look[Any]], failure: Exception) -> None:
-    answers = iter([7])
-
-    def read() -> int:
-        for found in answers:
-            return found
-        raise failure
-
-    look = Look("test", read, 0, every_s=0.0)
-    looks.append(look)
-    assert look.latest(60).value == 7
-    until(lambda: "the broker is away" in look.latest(60).error, "the failure")
-    assert look.latest().value == 7
-
-
-def test_nobody_waits_for_a_look_that_hangs(looks: list[Look[Any]]) -> None:
-    held = threading.Event()
-    look = Look("test", held.wait, False, every_s=0.0)
-    looks.append(look)
-    assert look.latest(0.01).age_s is None
-    held.set()
-    until(lambda: look.latest(1).value, "the end of it")
 
 
 def test_calls_beyond_the_queue_are_refused() -> None:

@@ -264,6 +264,16 @@ def test_where_other_taps_have_the_whole_quota_the_page_waits_for_its_place(work
     page.take(worker, 1)
 
 
+def test_the_page_leaves_the_last_place_to_whoever_attaches(worker: TapWorker, page: Page) -> None:
+    with Tap([worker.path]):
+        page.look()
+        until(lambda: page.looks > 3, "tries")
+        with Tap([worker.path]):
+            assert worker.is_heard(0)
+    page.take(worker, 1)
+    Tap([worker.path]).close()
+
+
 def test_a_fault_does_not_end_the_tap(worker: TapWorker, page: Page, caplog: pytest.LogCaptureFixture) -> None:
     page.rings[:] = [7]  # type: ignore[list-item]
     page.look()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from framehop.cli.output import note
 from framehop.cli.units import shown_age, shown_size
-from framehop.errors import LogError
+from framehop.errors import LogError, LogNotFoundError
 from framehop.log import LogAt
 
 if TYPE_CHECKING:
@@ -25,12 +25,19 @@ class Growth:
     def __init__(self, at: LogAt, clock: Callable[[], float] = time.monotonic) -> None:
         self._at = at
         self._clock = clock
-        self._before = 0  # bytes of pictures
+        self._before: int | None = None  # bytes of pictures; None while that is not known
         self._began: tuple[float, Usage | None] | None = None
 
     def __enter__(self) -> Self:
-        usage = self._usage()
-        self._before = usage.pictures if usage else 0
+        try:
+            usage = self._look()
+            self._before = usage.pictures if usage else None
+        except LogNotFoundError:
+            self._before = 0
+        except (
+            LogError
+        ):  # another process may hold the index for a while; who opens the log to write says so, if it lasts
+            self._before = None
         return self
 
     def update(self, appended: int) -> None:
@@ -47,7 +54,7 @@ class Growth:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         now = self._usage() if kind is None and self._began is not None else None
-        if now is not None and now.pictures > self._before:
+        if now is not None and self._before is not None and now.pictures > self._before:
             note(f"{self._at.url} took {shown_size(now.pictures - self._before)} of pictures{self._pace(now)}")
 
     def _pace(self, now: Usage) -> str:
@@ -62,12 +69,16 @@ class Growth:
 
     def _usage(self) -> Usage | None:
         """Return the use of an embedded log; None for any other log, and when it is unknown."""
-        if self._at.is_kafka:
-            return None
         try:
-            with self._at.open(create=False) as log:
-                from framehop.log import EmbeddedLog  # loads SQLite, as opening has
-
-                return log.usage() if isinstance(log, EmbeddedLog) else None
+            return self._look()
         except LogError:
             return None
+
+    def _look(self) -> Usage | None:
+        """Return the use of an embedded log; None for any other log. Raises LogError."""
+        if self._at.is_kafka:
+            return None
+        with self._at.open(create=False) as log:
+            from framehop.log import EmbeddedLog  # loads SQLite, as opening has
+
+            return log.usage() if isinstance(log, EmbeddedLog) else None

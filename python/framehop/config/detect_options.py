@@ -53,10 +53,11 @@ class DetectOptions:
     which something has changed. `motion`: how that is found out.
 
     How it runs: `workers`: processes that read and decode. `slots`, `slot_bytes`: each worker's ring, in pictures and bytes per
-    picture after scaled decode. `hop`: what descriptors and boxes travel by between workers and detectors, shared memory,
-    which takes 32 MiB for each worker, or ZeroMQ. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a
-    frame is given up after a worker has died this often while decoding it. `devices`: the GPUs by number, one detector for each; on
-    the CPU only their count matters. `drain_s`: how long frames in flight may take after Ctrl-C.
+    picture after scaled decode. `tap_quota`: slots for taps beside those; the page and `framehop.live` leave the last one free.
+    `hop`: what descriptors and boxes travel by between workers and detectors, shared memory, which takes 32 MiB for each worker, or
+    ZeroMQ. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a frame is given up after a worker has died
+    this often while decoding it. `devices`: the GPUs by number, one detector for each; on the CPU only their count matters.
+    `drain_s`: how long frames in flight may take after Ctrl-C.
 
     Who gets the cores: `decode_threads`: of one worker; 0 splits the cores that this process may use among the workers. `lanes`:
     inferences side by side in one detector, 1 to 256. 0 is one on a GPU; on the CPU it splits the cores among the detectors. On the
@@ -86,7 +87,7 @@ class DetectOptions:
     workers: int = 1
     slots: int = 32
     slot_bytes: int = 4 * MIB
-    tap_quota: int = 2
+    tap_quota: int = 4
     hop: Hop = "shm"
     max_batch: int = 8
     max_wait_ms: float = 0.0

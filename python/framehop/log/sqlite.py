@@ -34,6 +34,10 @@ _FULL_IOERR = (
     apsw.SQLITE_IOERR_SHMSIZE,
 )
 _NO_MEMORY = (apsw.SQLITE_NOMEM, apsw.SQLITE_IOERR_NOMEM, apsw.SQLITE_IOERR_SHMMAP)
+_ADVICE = {
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EMFILE: "raise the limit of file descriptors (ulimit -n), or close some",
+}
 
 
 def check_sqlite(version: str) -> None:
@@ -124,8 +128,7 @@ def translated(path: Path) -> Iterator[None]:
             raise full_error(path) from error
         if is_out_of_memory(error):
             raise OutOfMemoryError(f"{error.filename or path}: this process has no memory left") from error
-        too_large = error.errno == errno.EFBIG
-        advice = "raise the limit on the size of files (ulimit -f)" if too_large else "check the disk and its rights"
+        advice = _ADVICE.get(error.errno or 0, "check the disk and its rights")
         raise LogError(f"{error.filename or path}: {error.strerror}; {advice}") from error
 
 

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from framehop.protocols.detector import Detector
-from framehop.protocols.frame_log import (
-    NO_BACKLOG,
-    NO_LABELS,
-    SINCE_MARGIN_US,
-    Ack,
-    Backlog,
+from framehop.protocols.frame_consumer import (
     BeginAt,
     CommitResult,
+    FrameConsumer,
+    PartitionsCallback,
+    Tenure,
+    TenuresCallback,
+)
+from framehop.protocols.frame_log import (
+    SINCE_MARGIN_US,
     ConsumableLog,
     Delivery,
     EventLog,
     EventReader,
     FrameArchive,
-    FrameConsumer,
     FrameLog,
-    FrameWriter,
     GroupAdmin,
     OtherCallback,
-    PartitionsCallback,
     ProgressCallback,
-    Spools,
     Start,
-    Tenure,
-    TenuresCallback,
     WritableLog,
 )
+from framehop.protocols.frame_writer import NO_BACKLOG, NO_LABELS, Ack, Backlog, FrameWriter, Spools
 from framehop.protocols.source import (
     NO_PICTURE,
     LeavesOut,

@@ -11,6 +11,7 @@ import msgspec
 from framehop.errors import FramehopError
 from framehop.log import LogAt
 from framehop.pipeline.control_plane.of_log import LANE, rings_of
+from framehop.pipeline.look import Look
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.supervisor.rate import Rate
 from framehop.types import Event, EventRecord, Gap, PartitionLag
@@ -18,7 +19,6 @@ from framehop.web.feed import Feed
 from framehop.web.following import Follower
 from framehop.web.index import EventIndex
 from framehop.web.live import LiveState
-from framehop.web.look import Look
 from framehop.web.newest import Newest
 from framehop.web.picture_tap import PictureTap
 from framehop.web.pictures import PagePictures

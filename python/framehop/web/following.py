@@ -7,10 +7,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
-from framehop.errors import FramehopError, LogNotFoundError, LogUnavailableError
+from framehop.errors import FramehopError, LogUnavailableError
 from framehop.log import LogAt
 from framehop.protocols import FrameLog
 from framehop.types import EventRecord
@@ -107,28 +106,24 @@ class Follower:
             self._stop.wait(pause_s)
 
     def _follow(self) -> None:
-        """Read until we are stopped, or the log has to be opened again."""
-        with self._at.open(create=False) as log, self._opened(log):
-            inode = _inode_of(self._at)
-            with log.events(since_us=self._taker.begin()) as reader:
-                last_s, before = time.monotonic(), self._passed_over
-                while not self._stop.is_set():
-                    self._passed_over = before + reader.passed_over
-                    # Only without a wait is nothing the end of the log: a broker may take longer than that for its first answer.
-                    if records := reader.poll(BATCH, 0.0 if self._catching_up else POLL_S):
-                        if not self._taker.take(records):
-                            return
-                        last_s, self._error = time.monotonic(), ""
-                    elif not self._at_end(inode):
+        """Read until we are stopped, or the log has to be opened again. Raises LogError, as when another log has its place."""
+        with self._at.open(create=False) as log, self._opened(log), log.events(since_us=self._taker.begin()) as reader:
+            last_s, before = time.monotonic(), self._passed_over
+            while not self._stop.is_set():
+                self._passed_over = before + reader.passed_over
+                # Only without a wait is nothing the end of the log: a broker may take longer than that for its first answer.
+                if records := reader.poll(BATCH, 0.0 if self._catching_up else POLL_S):
+                    if not self._taker.take(records):
                         return
-                    elif self._at.is_kafka and time.monotonic() - last_s > SILENT_S:
-                        self._check_answers(log)
-                        last_s = time.monotonic()
+                    last_s, self._error = time.monotonic(), ""
+                elif not self._at_end():
+                    return
+                elif self._at.is_kafka and time.monotonic() - last_s > SILENT_S:
+                    self._check_answers(log)
+                    last_s = time.monotonic()
 
-    def _at_end(self, inode: tuple[int, int] | None) -> bool:
+    def _at_end(self) -> bool:
         self._catching_up = False
-        if _inode_of(self._at) != inode:
-            raise LogNotFoundError(f"{self._at.url} is no longer there, or another log is in its place")
         return self._taker.caught_up()
 
     def _check_answers(self, log: FrameLog) -> None:
@@ -149,14 +144,3 @@ class Follower:
         finally:
             with self._lock:
                 self._log = None
-
-
-def _inode_of(at: LogAt) -> tuple[int, int] | None:
-    """Return what tells a log's directory from another one under its name; None for a log in Kafka, zeros when it is gone."""
-    if at.is_kafka:
-        return None
-    try:
-        found = Path(at.url).stat()
-    except OSError:
-        return (0, 0)
-    return found.st_dev, found.st_ino

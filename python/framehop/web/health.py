@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from framehop.pipeline.control_plane.requests import PipelineReport
+from framehop.pipeline.look import LastLook, Look
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
-from framehop.web.look import LastLook, Look
 from framehop.web.pipelines import works
 from framehop.web.system import lag_seconds
 

@@ -10,11 +10,11 @@ from prometheus_client.registry import Collector
 
 from framehop._core import __version__
 from framehop.pipeline.control_plane.requests import PipelineReport
+from framehop.pipeline.look import LastLook, Look
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
 from framehop.web.figures import OTHER
-from framehop.web.look import LastLook, Look
 from framehop.web.pipelines import works
 from framehop.web.totals import BOUNDS_S, END_TO_END, MAX_LABELLED, Histogram
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from framehop.pipeline.control_plane.requests import PipelineReport
+from framehop.pipeline.look import Look
 from framehop.timing import now_us
 from framehop.types import Gap, PartitionLag
 from framehop.web.answers import Figures, GapRow, ReasonCount, System
 from framehop.web.desk import Desk
 from framehop.web.figures import SECONDS
-from framehop.web.look import Look
 
 MAX_REASONS = 20
 MAX_GAPS = 50

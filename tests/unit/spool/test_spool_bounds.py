@@ -121,7 +121,7 @@ def test_a_stream_that_the_log_has_no_place_for_holds_up_no_other(
     check_log(log, good, list(range(5)))
 
 
-def test_a_stream_that_the_log_has_no_place_for_is_said_once_and_again_much_later(
+def test_each_reason_why_the_log_has_no_place_for_a_stream_is_said_once_and_again_much_later(
     behind: MemoryBehind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("framehop.log.spool.drain.AFTER_ERROR_S", 0.0)
@@ -129,7 +129,7 @@ def test_a_stream_that_the_log_has_no_place_for_is_said_once_and_again_much_late
 
     def refuse(link: MemoryLink, stream: str, labels: Mapping[str, str]) -> Place:
         tries.append(stream)
-        raise LogNotFoundError("it has no topic")
+        raise LogNotFoundError("it has no topic" if len(tries) <= 20 else "its topic has no partition")
 
     monkeypatch.setattr(MemoryLink, "place", refuse)
     behind.leave()
@@ -138,8 +138,9 @@ def test_a_stream_that_the_log_has_no_place_for_is_said_once_and_again_much_late
         give(writer, opened(writer), range(5), acks)
         all_acknowledged(acks, 5)
         behind.come_back()
-        until(lambda: len(tries) >= 20, "twenty tries")
+        until(lambda: len(tries) > 40, "forty tries")
     assert caplog.text.count("waits in the spool: it has no topic") == 1
+    assert caplog.text.count("waits in the spool: its topic has no partition") == 1
 
 
 def test_a_spool_whose_disk_is_gone_is_said_and_accounted_for(

@@ -85,7 +85,8 @@ class EmbeddedLog:
         self._root = root.absolute()
         self._copy = ReadOnlyLog(self._root) if is_read_only(self._root) else None
         try:
-            self._context = _context_of(LogPaths(self._copy.root if self._copy else self._root), options, create=create)
+            paths = LogPaths(self._copy.root if self._copy else self._root)
+            self._context = _context_of(paths, LogPaths(self._root), options, create=create)
             self._db = connect(self._context.paths.index)
         except BaseException:
             if self._copy is not None:
@@ -318,10 +319,11 @@ class EmbeddedLog:
                 return rows(self._db, sql, args)
 
 
-def _context_of(paths: LogPaths, options: LogOptions, *, create: bool) -> LogContext:
+def _context_of(paths: LogPaths, named: LogPaths, options: LogOptions, *, create: bool) -> LogContext:
+    """Open what lies at `paths`. `named`: where the user has the log, if that is a copy."""
     partitions = find_or_create(paths, create=create, partitions=options.partitions)
-    with translated(paths.index):
-        presence = Presence(paths)
+    with translated(named.index):
+        presence = Presence(named)
     return LogContext(
         paths=paths,
         options=options,

@@ -99,7 +99,7 @@ class Maintenance:
             with translated(self._paths.root):
                 self._round()
         except (LogError, MemoryError) as error:
-            if self._reminder.due(type(error).__name__, time.monotonic()):
+            if self._reminder.due(text_of(error), time.monotonic()):
                 logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
             self._dirty.set()
             return _AFTER_ERROR_S

@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Iterable
 
 from framehop.budgets import HANDOVER_FRAMES_S
-from framehop.errors import FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError
+from framehop.errors import FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError, text_of
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.groups import GroupView, view_of
 from framehop.timing import Reminder
@@ -125,7 +125,7 @@ class CoverageWatch:
             except (LogUnavailableError, LogNotFoundError) as error:  # the consumer's own thread reports it
                 logger.debug("group %s is not seen: %s", self._group, error)
             except FramehopError as error:
-                if reminder.due(type(error).__name__, time.monotonic()):
+                if reminder.due(text_of(error), time.monotonic()):
                     logger.warning("group %s cannot be looked at, and is in a while: %s", self._group, error)
 
     def _look(self) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from framehop.errors import ConfigError, FramehopError, LogBusyError, LogError, LogFullError
+from framehop.errors import ConfigError, FramehopError, LogBusyError, LogError, LogFullError, text_of
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import Link
 from framehop.log.spool.lane import Lane
@@ -118,7 +118,7 @@ class SpoolDrain:
 
     def _say(self, what: str, error: Exception, reminder: Reminder) -> None:
         """Say what does not go on and why, if that is due."""
-        if not reminder.due(type(error).__name__, time.monotonic()):
+        if not reminder.due(text_of(error), time.monotonic()):
             return
         if isinstance(error, FramehopError):
             logger.warning("%s: %s", what, error)

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 
-from framehop.errors import ConfigError, FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError
+from framehop.errors import ConfigError, FramehopError, LogAccessError, LogNotFoundError, LogUnavailableError, text_of
 from framehop.log.spool.behind import Link
 from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
@@ -47,7 +47,7 @@ class Reports:
         except LogUnavailableError:
             self._not_before_s = time.monotonic() + 1.0
         except (LogAccessError, LogNotFoundError) as error:
-            if self._reminders[""].due(type(error).__name__, time.monotonic()):
+            if self._reminders[""].due(text_of(error), time.monotonic()):
                 logger.warning("gap records of the spool are not written, and are tried again: %s", error)
             self._not_before_s = time.monotonic() + REFUSED_S
 
@@ -71,7 +71,7 @@ class Reports:
         try:
             place = self._place(run, link, store, labels)
         except (LogNotFoundError, ConfigError) as error:
-            if self._reminders[stream].due(type(error).__name__, now_s):
+            if self._reminders[stream].due(text_of(error), now_s):
                 logger.warning("gap records of stream %s are not written, and are tried again: %s", stream, error)
             self._rest_s[stream] = now_s + REFUSED_S
             return False

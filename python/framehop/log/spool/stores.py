@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from framehop.errors import FramehopError, LogCorruptError, LogFullError, LogVersionError, NotALogError
+from framehop.errors import FramehopError, LogCorruptError, LogFullError, LogVersionError, NotALogError, text_of
 from framehop.log.spool.lane import Lane
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.slots import Slot, Slots
@@ -57,7 +57,7 @@ class Stores:
                 self._leave(slot, error)
             except FramehopError as error:
                 slot.release()
-                if self._reminders[slot.path].due(type(error).__name__, time.monotonic()):
+                if self._reminders[slot.path].due(text_of(error), time.monotonic()):
                     logger.warning("what a process left in the spool stays there for now: %s", error)
             except BaseException:
                 slot.release()

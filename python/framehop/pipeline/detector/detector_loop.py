@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from framehop.inference.page_locks import PageLocks
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import Lanes, Leased, Looked
 from framehop.pipeline.detector.rings import Rings
-from framehop.timing import Deadline
+from framehop.timing import Deadline, Reminder
 from framehop.types import Detections
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,6 @@ FORMAT: Final = "rgb8"
 ATTACH_S = (
     1.0  # for all who come at once: the hosts of rings are no slower, and a stopped one must not hold the others up
 )
-QUIET_S = 5.0
 
 
 class DetectorLoop:
@@ -37,7 +37,7 @@ class DetectorLoop:
         self._server = server
         self._lanes = lanes
         self._rings = Rings(ring_dir, locks or PageLocks(None))
-        self._quiet = Deadline.after(0.0)
+        self._sent_away = Reminder()
         self._backlog: deque[_core.FrameRequest] = deque()
 
     def use(self, loaded: LaneModel, number: int) -> None:
@@ -71,9 +71,8 @@ class DetectorLoop:
                 self._say(why)
 
     def _say(self, why: str) -> None:
-        """Warn, but not of each of many: anybody may come without end."""
-        if self._quiet.expired:
-            self._quiet = Deadline.after(QUIET_S)
+        """Warn, but ever more rarely of the same: anybody may come without end, also between others who are served."""
+        if self._sent_away.due(why, time.monotonic()):
             logger.warning("a worker is sent away, and may come again: %s", why)
 
     def _lease(self, room: int) -> list[Leased]:

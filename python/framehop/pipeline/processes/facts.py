@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from framehop.errors import ProcessError
+from framehop.pipeline.processes.limits import limit_of
 from framehop.protocols import Detector
 from framehop.replacing import replace_file
 from framehop.types import ModelInfo, Need
@@ -53,7 +54,8 @@ def read_facts(stem: str, number: int) -> ModelFacts:
     try:
         facts = _decoder.decode(path.read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ProcessError(f"what the detector wrote of its model {number} cannot be read, {path}: {error}") from error
+        why = limit_of(error) or str(error)
+        raise ProcessError(f"what the detector wrote of its model {number} cannot be read, {path}: {why}") from error
     if facts.number != number:
         raise ProcessError(f"{path} tells of model {facts.number}: something else writes into this directory")
     return facts

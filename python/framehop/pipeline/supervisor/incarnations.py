@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import resource
@@ -18,6 +17,7 @@ from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError, SystemCallError, text_of
 from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.child import REPLACED, UNAVAILABLE
+from framehop.pipeline.processes.limits import limit_of
 from framehop.pipeline.processes.messages import Beat, Drain, Failed, Finished, Message
 from framehop.pipeline.processes.settings import Begin, Settings
 from framehop.timing import Reminder
@@ -30,11 +30,6 @@ LONGEST_DELAY_S = 5.0
 STILLBORN_LIMIT = 5
 REPLACED_LIMIT = 3
 REPLACED_WITHIN_S = 120.0
-_LIMITS = {
-    errno.EMFILE: "no file descriptors are left: raise the limit with `ulimit -n`, or close some",
-    errno.EAGAIN: "no more processes are allowed: raise the limit with `ulimit -u`, or that of the container",
-    errno.ENOMEM: "no memory is left for another process",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +111,7 @@ class Process:
             self._spawn(begin)
         except OSError as error:
             file = f": {error.filename}" if error.filename else ""
-            said = _LIMITS.get(error.errno or 0, f"{error.strerror or text_of(error)}{file}")
+            said = limit_of(error) or f"{error.strerror or text_of(error)}{file}"
             raise SystemCallError(f"{self.name} cannot be started: {said}") from error
         self.incarnation += 1
         self.ready = self.draining = self.killed = False

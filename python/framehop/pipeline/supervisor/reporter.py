@@ -9,7 +9,7 @@ from typing import Self
 from msgspec.structs import replace
 
 from framehop import _core
-from framehop.budgets import LAG_PATIENCE_S
+from framehop.budgets import LAG_PATIENCE_S, LOG_LOOK_CLOSE_S
 from framehop.errors import ClosedError, ProcessError
 from framehop.pipeline.control_plane.control_socket import publish
 from framehop.pipeline.control_plane.requests import (
@@ -25,12 +25,14 @@ from framehop.pipeline.control_plane.requests import (
     SwapRequest,
 )
 from framehop.pipeline.control_plane.stream_answers import answer_streams
+from framehop.pipeline.look import Look
 from framehop.pipeline.streams.streams import Streams
-from framehop.pipeline.supervisor.lag_look import LagLook
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps, SwapReport
 from framehop.pipeline.supervisor.rate import Rate
 from framehop.pipeline.supervisor.status import ProcessStatus, Status
 from framehop.types import ModelInfo, PartitionLag
+
+LAG_SHARE = 0.5  # a broker that is back is seen as soon again as it was waited for in vain
 
 
 class Reporter:
@@ -55,11 +57,11 @@ class Reporter:
         self._view, self._models, self._swaps, self._stopping = view, models, swaps, stopping
         self._streams, self._rings, self._rate = streams, rings, rate
         self._members = {f"worker-{index}": name for index, name in enumerate(members)}
-        self._lag = LagLook(lag)
+        self._lag = Look("framehop-lag", lag, list[PartitionLag](), share=LAG_SHARE)
         try:
             self._socket = publish(directory, publication, self._answer)
         except BaseException:
-            self._lag.close()
+            self._lag.close(LOG_LOOK_CLOSE_S)
             raise
 
     def _answer(self, request: Request) -> Answer:
@@ -86,7 +88,7 @@ class Reporter:
     def _state(self) -> PipelineReport:
         counters, processes = self._view()
         models = self._models()
-        lag, age_s, error = self._lag.latest(LAG_PATIENCE_S)
+        lag = self._lag.latest(LAG_PATIENCE_S)
         return PipelineReport(
             publication=self._publication,
             stopping=self._stopping(),
@@ -99,14 +101,14 @@ class Reporter:
             model=next(iter(models.values()), None),
             models=models,
             swap=self._swaps.under_way(),
-            lag=lag,
-            lag_age_s=age_s,
-            lag_error=error,
+            lag=lag.value,
+            lag_age_s=lag.age_s,
+            lag_error=lag.error or ("the log has not answered yet" if lag.pending else ""),
         )
 
     def close(self) -> None:
         """Answer no more requests. Closing twice is harmless."""
-        self._lag.close()
+        self._lag.close(LOG_LOOK_CLOSE_S)
         self._socket.close()
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from framehop._core import need_descriptors
+from framehop._core import look_at_ring, need_descriptors
 from framehop.errors import FramehopError
 from framehop.pipeline.taps.tap import LiveFrame, Tap
 from framehop.pipeline.wake import Wake, readable
@@ -19,6 +19,7 @@ AGAIN_S = 2.0  # where there is no pipeline, or it has ended
 RINGS_LOOK_S = 5.0  # between two looks whether there are other rings now
 SHARE = 0.1  # of its time that these looks may take: no pictures are taken meanwhile, and a stopped pipeline takes three seconds
 SLEEP_S = 0.5
+RING_S = 1.0  # what the host of a ring may take to answer: it is busy or stopped otherwise
 DESCRIPTORS = 32  # libzmq aborts a process that has none left
 NOBODY = ("",)  # no stream has this name: notices are taken, pictures are not
 
@@ -40,7 +41,8 @@ class Wishes(Protocol):
 
 
 class TapThread:
-    """Hands pictures on as they come. The pipelines never wait for it: a picture for which taps have no slot left is missed."""
+    """Hands pictures on as they come. The pipelines never wait for it: a picture for which taps have no slot left is missed. It
+    leaves the last place of a ring to whoever attaches by hand, and has no log to go by instead."""
 
     def __init__(
         self, name: str, wishes: Wishes, rings: Callable[[], list[str]], on_frame: Callable[[LiveFrame], None]
@@ -72,7 +74,8 @@ class TapThread:
 
     def _serve(self) -> None:
         try:
-            if rings := self._rings():
+            rings = self._rings()
+            if rings and all(map(_has_two_places, rings)):
                 self._tap(rings)
         except FramehopError as error:  # such as all of the tap quota in use: the log has these pictures too
             logger.debug("no pictures by a tap: %s", error)
@@ -107,3 +110,9 @@ class TapThread:
         """Wait until the tap has something, or something else is wanted."""
         readable([self._wake.fileno(), *tap.filenos()], SLEEP_S)
         self._wake.clear()
+
+
+def _has_two_places(ring: str) -> bool:
+    """Return whether another tap finds a place beside us. Two threads that look at once may still take both."""
+    look = look_at_ring(ring, timeout_s=RING_S)
+    return look.tap_quota - sum(holder.role == "tap" for holder in look.holders) >= 2
