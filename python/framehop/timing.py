@@ -11,15 +11,18 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+LONGEST_WAIT_S = 2_000_000.0  # poll(2) has milliseconds in an int, and a lock of Python refuses infinity
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the monotonic clock, passed down so that nested waits share one budget."""
+    """A moment on the monotonic clock, passed down so that nested waits share one budget. None is further off than 23 days."""
 
     at_s: float
 
     @classmethod
     def after(cls, timeout_s: float) -> Deadline:
-        return cls(time.monotonic() + timeout_s)
+        return cls(time.monotonic() + min(timeout_s, LONGEST_WAIT_S))
 
     @property
     def remaining_s(self) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import assert_type
 
@@ -18,6 +19,7 @@ from framehop.errors import (
     ConfigError,
     CorruptPictureError,
     InvalidArgumentError,
+    PictureTooLargeError,
     ProcessError,
     StreamBusyError,
 )
@@ -105,6 +107,10 @@ def test_a_log_that_is_behind_refuses_and_loses_no_number(tmp_path: Path, monkey
         ("picture.jpg", InvalidArgumentError),
         (np.zeros((24, 32), np.uint8), InvalidArgumentError),
         (np.zeros((24, 32, 3), np.uint16), InvalidArgumentError),
+        (np.broadcast_to(np.uint8(7), (9000, 9000, 3)), PictureTooLargeError),  # 243 MB, were it copied
+        (7, InvalidArgumentError),  # bytes(7) are seven
+        (-1, InvalidArgumentError),
+        ([255, 216, 255], InvalidArgumentError),
     ],
 )
 def test_a_bad_picture_is_refused(tmp_path: Path, picture: object, error: type[Exception]) -> None:
@@ -114,10 +120,23 @@ def test_a_bad_picture_is_refused(tmp_path: Path, picture: object, error: type[E
         assert gate.push(JPEG).seq == 0
 
 
-@pytest.mark.parametrize("when", [WHEN.replace(tzinfo=None), 1 << 62, -(1 << 62)])
-def test_a_time_that_is_none_is_refused(tmp_path: Path, when: datetime | int) -> None:
+@pytest.mark.parametrize("when", [WHEN.replace(tzinfo=None), 1 << 62, -(1 << 62), 1.5, "now", date(2026, 11, 30), []])
+def test_a_time_that_is_none_is_refused(tmp_path: Path, when: object) -> None:
     with framehop.stream("gate-1", log=tmp_path / "log") as gate, pytest.raises(InvalidArgumentError, match="time"):
-        gate.push(JPEG, captured_at=when)
+        gate.push(JPEG, captured_at=when)  # type: ignore[arg-type]
+
+
+def test_a_time_may_be_an_integer_of_numpy(tmp_path: Path) -> None:
+    with framehop.stream("gate-1", log=tmp_path / "log") as gate:
+        gate.push(JPEG, captured_at=np.int64(WHEN_US))  # type: ignore[arg-type]
+        assert gate.flush(WAIT_S)
+    assert [meta.captured_us for meta in metas(tmp_path / "log")] == [WHEN_US]
+
+
+def test_a_push_may_wait_for_ever(tmp_path: Path) -> None:
+    with framehop.stream("gate-1", log=tmp_path / "log") as gate:
+        gate.push(JPEG, timeout_s=math.inf)
+        assert gate.flush(math.inf)
 
 
 def test_names_and_options_are_checked_at_once(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from framehop.cli.standard_streams import open_closed_streams
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """Enter the `framehop` command. One line tells when memory runs out, even while modules are loaded."""
+    open_closed_streams()
     try:
         from framehop.cli.app import main as run_command
 

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+from pathlib import Path
 
 import typer
 
@@ -97,5 +98,15 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        complain(f"{error.filename or 'a system call'}: {error.strerror or error}")
+        complain(f"{error.filename or _nameless(error)}: {error.strerror or error}")
         sys.exit(1)
+
+
+def _nameless(error: OSError) -> str:
+    """Return what a system call without a file was about."""
+    if isinstance(error, FileNotFoundError):
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            return "the current directory was removed; change to another one (cd), or give every path from / on"
+    return "a system call"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import secrets
 import sys
 import threading
@@ -20,7 +21,7 @@ from framehop.log import LogAt
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.trace_context import new_traceparent
 from framehop.protocols import Ack, FrameLog, FrameWriter
-from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
+from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, MAX_PIXELS
 from framehop.timing import Deadline, now_us
 from framehop.types import Frame, FrameKey, check_stream, rfc3339
 
@@ -93,7 +94,7 @@ class Pusher:
 
     def _put(self, stream: str, picture: Pushable, captured_us: int | None, deadline: Deadline) -> FrameKey | None:
         """Return the key of the picture; None when the log had no room for it by the deadline."""
-        _check_time(captured_us)
+        time_us = _time_us(captured_us)
         payload, width, height = self._encoded(picture)
         held = self._held(check_stream(stream), deadline)
         if held is None:
@@ -101,7 +102,7 @@ class Pusher:
         try:
             writer = self._opened()
             self._begin(held, writer)
-            frame = _frame(held, payload, width, height, captured_us)
+            frame = _frame(held, payload, width, height, time_us)
             if not writer.append(frame, held.on_ack, deadline.remaining_s):
                 return None
             held.next_seq += 1
@@ -124,15 +125,12 @@ class Pusher:
     def _encoded(self, picture: Pushable) -> tuple[bytes, int, int]:
         """Return JPEG bytes with width and height, 0 if unknown."""
         if _is_array(picture):
-            return _encoded_array(picture, self._quality)
-        payload = _bytes_of(picture)
+            payload, width, height = _encoded_array(picture, self._quality)
+        else:
+            payload, width, height = _bytes_of(picture), 0, 0
         if len(payload) > MAX_FILE_BYTES:
-            raise PictureTooLargeError(f"a picture has {len(payload)} bytes; {MAX_FILE_BYTES} are allowed")
-        if not payload.startswith(JPEG_MAGIC):
-            raise CorruptPictureError(
-                f"these {len(payload)} bytes do not begin as a JPEG does: push JPEG bytes, or the pixels as an array"
-            )
-        return payload, 0, 0
+            raise PictureTooLargeError(f"a picture has {len(payload)} bytes as a JPEG; {MAX_FILE_BYTES} are allowed")
+        return payload, width, height
 
     def _opened(self) -> FrameWriter:
         with self._lock:
@@ -188,7 +186,7 @@ class Pusher:
         """Wait until every picture pushed so far is in the log; False when the time is up. Raises LogError."""
         with self._lock:
             writer = self._writer
-        return writer is None or self._closed or writer.flush(timeout_s)
+        return writer is None or self._closed or writer.flush(Deadline.after(timeout_s).remaining_s)
 
     @property
     def stalled(self) -> str:
@@ -225,11 +223,16 @@ def _is_array(picture: Pushable) -> TypeIs[NDArray[np.uint8]]:
 
 def _bytes_of(picture: bytes | bytearray | memoryview) -> bytes:
     try:
-        return bytes(picture)
+        payload = bytes(memoryview(picture))  # bytes() alone would make bytes of a number and of a list too
     except TypeError as error:  # a path, an image of another library
         raise InvalidArgumentError(
             f"a {type(picture).__name__} is no picture: push the bytes of a JPEG, or its pixels as an array"
         ) from error
+    if not payload.startswith(JPEG_MAGIC):
+        raise CorruptPictureError(
+            f"these {len(payload)} bytes do not begin as a JPEG does: push JPEG bytes, or the pixels as an array"
+        )
+    return payload
 
 
 def _encoded_array(pixels: NDArray[np.uint8], quality: int) -> tuple[bytes, int, int]:
@@ -239,16 +242,22 @@ def _encoded_array(pixels: NDArray[np.uint8], quality: int) -> tuple[bytes, int,
         raise InvalidArgumentError(
             f"an array of {pixels.dtype} {list(pixels.shape)} is no picture: push uint8 [height, width, 3], RGB"
         )
-    return encode_jpeg(np.ascontiguousarray(pixels), quality=quality), pixels.shape[1], pixels.shape[0]
+    height, width = pixels.shape[:2]
+    if height * width > MAX_PIXELS:
+        raise PictureTooLargeError(f"a picture has {width} x {height} pixels; {MAX_PIXELS} in all are allowed")
+    return encode_jpeg(np.ascontiguousarray(pixels), quality=quality), width, height
 
 
-def _check_time(captured_us: int | None) -> None:
+def _time_us(captured_us: int | None) -> int | None:
+    """Return the time as an int; an integer of NumPy is none to the log."""
     try:
-        rfc3339(captured_us or 0)
-    except (ValueError, OverflowError, OSError) as error:
+        time_us = None if captured_us is None else operator.index(captured_us)
+        rfc3339(time_us or 0)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
         raise InvalidArgumentError(
-            f"{captured_us} is no time of a picture: give microseconds since 1970, in the years 1 to 9999"
+            f"{captured_us!r} is no time of a picture: give microseconds since 1970, in the years 1 to 9999"
         ) from error
+    return time_us
 
 
 def _frame(held: _Stream, payload: bytes, width: int, height: int, captured_us: int | None) -> Frame:

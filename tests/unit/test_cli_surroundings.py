@@ -1,0 +1,38 @@
+"""A command in what a daemon may have around it: closed standard streams, a directory that is gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from framehop.log import open_log
+from tests.logs import write
+
+PROGRAM = "import sys; from framehop.cli import main; main()"
+NULLS = "import os, sys; from framehop.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+NULLS += "sys.exit(sum((os.path.realpath(f'/proc/self/fd/{n}') == os.devnull) << n for n in range(3)))"
+
+
+def shell(script: str, program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = ["sh", "-c", script, "sh", sys.executable, "-c", program, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(("closing", "nulls"), [("<&-", 1), (">&-", 2), ("2>&-", 4), ("<&- >&- 2>&-", 7)])
+def test_closed_standard_streams_are_as_dev_null(tmp_path: Path, closing: str, nulls: int) -> None:
+    with open_log(tmp_path / "log") as log, log.writer() as writer:
+        write(writer, "cam", 1)
+    assert shell(f'"$@" {closing}', PROGRAM, "audit", "--log", tmp_path / "log").returncode == 1  # no events yet
+    assert shell(f'"$@" {closing}', NULLS, "--version").returncode & nulls == nulls
+
+
+def test_a_directory_that_is_gone_is_named(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'cd "{gone}" && rmdir "{gone}" && "$@"'
+    done = shell(script, PROGRAM, "audit", "--log", "data")
+    assert done.returncode == 1
+    assert "the current directory was removed" in done.stderr, done.stderr
