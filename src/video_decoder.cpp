@@ -74,7 +74,8 @@ struct Batch {
     std::shared_ptr<video::StreamDecoder> decoder;
     std::vector<Unit> units;
     std::vector<VideoOutcome> outcomes;
-    std::optional<Error> failure;  // no fault of the bytes
+    std::optional<Error> failure;       // no fault of the bytes
+    std::vector<video::Outcome> found;  // of the unit at hand
 
     void run() noexcept {
         try {
@@ -89,7 +90,7 @@ struct Batch {
   private:
     void decode(const Unit& unit) {
         const Clock::time_point start = Clock::now();
-        std::vector<video::Outcome> found;
+        found.clear();
         decoder->decode(unit.bytes.bytes(), unit.key, unit.shown_at, found);
         const std::uint32_t took = microseconds_since(start);
         for (video::Outcome& each : found) outcomes.push_back(outcome_of(std::move(each), took));
@@ -98,7 +99,7 @@ struct Batch {
 
 Batch make_batch(const py::handle& item) {
     const auto [decoder, units] = item.cast<std::pair<std::shared_ptr<video::StreamDecoder>, py::sequence>>();
-    Batch batch{.decoder = decoder, .units = {}, .outcomes = {}, .failure = {}};
+    Batch batch{.decoder = decoder, .units = {}, .outcomes = {}, .failure = {}, .found = {}};
     for (const py::handle unit : units) {
         const auto [key, shown_at, bytes] = unit.cast<std::tuple<std::uint64_t, std::int64_t, py::object>>();
         batch.units.push_back({key, shown_at, BorrowedBytes(bytes)});

@@ -55,8 +55,10 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t)>& 
     const std::lock_guard turn(turn_);
     Work work{.part = part, .count = count, .unfinished = count};
     std::unique_lock lock(mutex_);
-    work_ = &work;
-    work_there_.notify_all();
+    if (count > 1) {  // a single part is for this thread, and nobody is woken
+        work_ = &work;
+        work_there_.notify_all();
+    }
     while (work.has_next()) run_next(lock, work, finished_);
     finished_.wait(lock, [&work] { return work.unfinished == 0; });
     work_ = nullptr;

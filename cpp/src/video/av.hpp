@@ -12,11 +12,12 @@ extern "C" {
 #include <string>
 
 #include "framehop/base/error.hpp"
+#include "framehop/video/decoder.hpp"
 
 namespace framehop::video {
 
-struct FreeFrame {
-    void operator()(AVFrame* frame) const noexcept { av_frame_free(&frame); }
+struct FreeBuffer {
+    void operator()(AVBufferRef* buffer) const noexcept { av_buffer_unref(&buffer); }
 };
 struct FreePacket {
     void operator()(AVPacket* packet) const noexcept { av_packet_free(&packet); }
@@ -27,7 +28,8 @@ struct FreeContext {
 struct FreeScaler {
     void operator()(SwsContext* scaler) const noexcept { sws_freeContext(scaler); }
 };
-using FramePtr = std::unique_ptr<AVFrame, FreeFrame>;
+using BufferPtr = std::unique_ptr<AVBufferRef, FreeBuffer>;
+using FramePtr = Picture::Frame;
 using PacketPtr = std::unique_ptr<AVPacket, FreePacket>;
 using ContextPtr = std::unique_ptr<AVCodecContext, FreeContext>;
 using ScalerPtr = std::unique_ptr<SwsContext, FreeScaler>;

@@ -8,6 +8,9 @@
 namespace framehop::video {
 namespace {
 
+// Units that are larger are rare, and their memory is not kept for the next one.
+constexpr std::size_t kKeptBytes = 256 << 10;
+
 // Leaves of a picture what is shown, as libavcodec does with those that it gives: the memory has whole blocks, and a
 // stream may begin anywhere in them. Its H.265 decoder says where only later, and is taken to begin at the top left.
 int crop(AVFrame& own, int width, int height) noexcept {
@@ -37,7 +40,7 @@ StreamDecoder::Context::Context(codec::VideoCodec codec, const Limits& limits)
     context_->thread_count = 1;
     context_->max_pixels = static_cast<std::int64_t>(limits.pixels);
     context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else it crops on the left in steps of up to 64 columns only
-    // Else a picture with film grain gets a second memory, which own() and buffers() take for that of another picture.
+    // Else a picture with film grain gets a second memory, which take_own() and buffers() take for that of another one.
     context_->export_side_data |= AV_CODEC_EXPORT_DATA_FILM_GRAIN;
     context_->opaque = this;
     context_->get_buffer2 = &note_buffer;
@@ -56,6 +59,7 @@ int StreamDecoder::Context::decode(Bytes unit, std::uint64_t key, bool begun_wit
     const int sent = avcodec_send_packet(context_.get(), packet_.get());
     av_packet_unref(packet_.get());
     const int received = receive();
+    coverage_.look();
     return sent < 0 ? sent : received;
 }
 
@@ -69,21 +73,36 @@ void StreamDecoder::Context::keep_half() noexcept {
     }
 }
 
+FramePtr StreamDecoder::Context::take_own() {
+    FramePtr& own = context_->codec_id == AV_CODEC_ID_H264 ? buffers_.back() : buffers_.front();
+    return is_half() ? owned<FramePtr>(av_frame_clone(own.get())) : std::move(own);
+}
+
+// Memory anew for each unit costs more than the unit's copy: see docs/decisions/0017.
+void StreamDecoder::Context::make_room(std::size_t bytes) {
+    const bool fits = bytes_ && bytes_->size >= bytes && bytes_->size <= kKeptBytes;
+    if (fits && av_buffer_is_writable(bytes_.get()) == 1) return;
+    bytes_.reset(av_buffer_alloc(bytes));
+    if (!bytes_) throw Error(Errc::no_memory, "no memory for an access unit of " + std::to_string(bytes) + " bytes");
+}
+
 void StreamDecoder::Context::fill(Bytes unit, std::uint64_t key) {
     if (unit.size() > std::numeric_limits<int>::max() / 2) throw Error(Errc::corrupt_picture, "too many bytes");
-    if (av_new_packet(packet_.get(), static_cast<int>(unit.size())) < 0) {
-        throw Error(Errc::no_memory, "no memory for an access unit of " + std::to_string(unit.size()) + " bytes");
-    }
+    make_room(unit.size() + AV_INPUT_BUFFER_PADDING_SIZE);
+    packet_->buf = owned<BufferPtr>(av_buffer_ref(bytes_.get())).release();
+    packet_->data = bytes_->data;
+    packet_->size = static_cast<int>(unit.size());
     std::memcpy(packet_->data, unit.data(), unit.size());
+    std::memset(packet_->data + unit.size(), 0, AV_INPUT_BUFFER_PADDING_SIZE);
     packet_->pts = static_cast<std::int64_t>(key);  // comes back with the unit's picture, unchanged
 }
 
 int StreamDecoder::Context::receive() {
     for (;;) {
-        auto frame = owned<FramePtr>(av_frame_alloc());
-        const int status = avcodec_receive_frame(context_.get(), frame.get());
+        if (!spare_) spare_ = owned<FramePtr>(av_frame_alloc());
+        const int status = avcodec_receive_frame(context_.get(), spare_.get());
         if (status < 0) return status == AVERROR(EAGAIN) ? 0 : status;
-        shown_.push_back(std::move(frame));
+        shown_.push_back(std::move(spare_));
     }
 }
 
@@ -107,7 +126,7 @@ int StreamDecoder::Context::note(AVFrame& frame, int flags) {
     } catch (const std::bad_alloc&) {
         return AVERROR(ENOMEM);
     }
-    // The unit's own picture, see own(). Our reference keeps the memory that is marked.
+    // The unit's own picture, see take_own(). Our reference keeps the memory that is marked.
     const bool is_h264 = context_->codec_id == AV_CODEC_ID_H264;
     if (is_h264 || buffers_.size() == 1) coverage_.mark(frame, is_h264 ? Lines::fields : Lines::all);
     return 0;

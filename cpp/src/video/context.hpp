@@ -32,9 +32,9 @@ class StreamDecoder::Context {
     [[nodiscard]] const std::vector<FramePtr>& buffers() const noexcept { return buffers_; }
     // The unit's own one. H.264 fills gaps in the numbers of its pictures first; H.265 looks for the references of a
     // picture that it has begun.
-    [[nodiscard]] const AVFrame& own() const noexcept {
-        return *(context_->codec_id == AV_CODEC_ID_H264 ? buffers_.back() : buffers_.front());
-    }
+    // Takes it, where there is one, and shares it where it may turn out to be half() of a later one. Throws
+    // Errc::no_memory.
+    [[nodiscard]] FramePtr take_own();
     // Whether no slice covers a part of it. libavcodec then paints over frames of H.264, and leaves fields of H.264 and
     // pictures of H.265 as they were.
     [[nodiscard]] bool is_partial() const { return Complaints::concealed() || coverage_.lacks_something(); }
@@ -45,8 +45,8 @@ class StreamDecoder::Context {
     [[nodiscard]] bool is_bottom() const noexcept { return coverage_.lacks_top(); }
     // The picture before the unit at hand, which lacked a field then.
     [[nodiscard]] const AVFrame& half() const noexcept { return *half_; }
-    // The pictures whose turn on the screen came with it.
-    [[nodiscard]] const std::vector<FramePtr>& shown() const noexcept { return shown_; }
+    // The pictures whose turn on the screen came with it. They may be taken.
+    [[nodiscard]] std::vector<FramePtr>& shown() noexcept { return shown_; }
     // Whether the last decode() wanted more memory than the decoder may have.
     [[nodiscard]] bool exceeded() const noexcept { return exceeded_; }
     [[nodiscard]] const PictureMemory& memory() const noexcept { return *memory_; }
@@ -55,12 +55,15 @@ class StreamDecoder::Context {
 
   private:
     void keep_half() noexcept;
+    void make_room(std::size_t bytes);
     void fill(Bytes unit, std::uint64_t key);
     int receive();
     static int note_buffer(AVCodecContext* context, AVFrame* frame, int flags);
     int note(AVFrame& frame, int flags);
 
     PacketPtr packet_;
+    BufferPtr bytes_;  // of the last unit, and of the next one if libavcodec has let go of them
+    FramePtr spare_;   // for the next picture that is shown
     std::shared_ptr<PictureMemory> memory_;
     bool exceeded_ = false;
     Coverage coverage_;

@@ -42,17 +42,19 @@ void Coverage::mark(const AVFrame& frame, Lines lines) noexcept {
     each(kBottom, write);
 }
 
-bool Coverage::lacks_something() const noexcept {
-    if (lines_ == Lines::all) return count(kAll).left > 0;
-    const auto is_torn = [](const Count& field) { return field.left > 0 && field.left < field.all; };
-    return is_torn(count(kTop)) || is_torn(count(kBottom));
+void Coverage::look() noexcept {
+    const bool apart = lines_ == Lines::fields;
+    whole_ = apart ? Count{} : count(kAll);
+    top_ = apart ? count(kTop) : Count{};
+    bottom_ = apart ? count(kBottom) : Count{};
 }
 
-bool Coverage::lacks_a_field() const noexcept {
-    return luma_ != nullptr && lines_ == Lines::fields && count(kTop).untouched() != count(kBottom).untouched();
+void Coverage::forget() noexcept {
+    luma_ = nullptr;
+    whole_ = top_ = bottom_ = {};
 }
 
-bool Coverage::lacks_top() const noexcept { return count(kTop).untouched(); }
+bool Coverage::lacks_something() const noexcept { return whole_.left > 0 || top_.torn() || bottom_.torn(); }
 
 Coverage::Count Coverage::count(Rows rows) const noexcept {
     Count found{};

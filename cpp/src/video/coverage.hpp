@@ -25,15 +25,18 @@ class Coverage {
   public:
     Coverage();
 
-    // Before `frame` is decoded; its memory stays while `lacks_something` may be asked.
+    // Before `frame` is decoded; its memory stays while `look` may be called.
     void mark(const AVFrame& frame, Lines lines) noexcept;
-    void forget() noexcept { luma_ = nullptr; }
+    // Afterwards: counts the marks that are left in it. What is below tells of that look.
+    void look() noexcept;
+    // Before the memory ends: there is nothing to look at.
+    void forget() noexcept;
     // Whether part of the picture that was marked last has not been decoded.
     [[nodiscard]] bool lacks_something() const noexcept;
     // Whether one of its two fields has come whole, and nothing of the other.
-    [[nodiscard]] bool lacks_a_field() const noexcept;
+    [[nodiscard]] bool lacks_a_field() const noexcept { return top_.untouched() != bottom_.untouched(); }
     // Whether nothing of its top field has come.
-    [[nodiscard]] bool lacks_top() const noexcept;
+    [[nodiscard]] bool lacks_top() const noexcept { return top_.untouched(); }
 
   private:
     struct Rows {
@@ -44,9 +47,10 @@ class Coverage {
     static const Rows kTop;
     static const Rows kBottom;
     struct Count {
-        int left;
-        int all;
+        int left = 0;
+        int all = 0;
         [[nodiscard]] bool untouched() const noexcept { return all > 0 && left == all; }
+        [[nodiscard]] bool torn() const noexcept { return left > 0 && left < all; }
     };
     // Calls `visit` with each place of a mark in these rows.
     template <class Visit>
@@ -59,6 +63,9 @@ class Coverage {
     int rows_ = 0;
     int row_bytes_ = 0;
     Lines lines_ = Lines::all;
+    Count whole_;  // of a picture whose lines are judged together
+    Count top_;    // of one whose fields are judged apart
+    Count bottom_;
 };
 
 }  // namespace framehop::video

@@ -79,10 +79,10 @@ void StreamDecoder::decode(Bytes unit, std::uint64_t key, std::int64_t shown_at,
     }
     if (!begun_ || !broken_.empty() || !facts.has_picture) return refuse(facts, key, outcomes);
     if (shown_at < first_shown_at_) return pass_over(unit, key, outcomes);
-    held_.push_back({.key = key, .shown_as = key, .own = nullptr});
+    held_.push_back({.key = key, .shown_as = key, .own = {}});
     try {
         judge(facts, key, context_->decode(unit, key, begun_within_), hidden, outcomes);
-        for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
+        take_all_shown(outcomes);
     } catch (...) {
         // The unit has no outcome and perhaps no picture. What else is held back can still be taken.
         std::erase_if(held_, [key](const Held& held) { return held.key == key; });
@@ -125,7 +125,7 @@ void StreamDecoder::refuse(const AccessUnit& facts, std::uint64_t key, std::vect
 void StreamDecoder::pass_over(Bytes unit, std::uint64_t key, std::vector<Outcome>& outcomes) {
     lose_half(outcomes);
     context_->decode(unit, key, begun_within_);
-    for (const FramePtr& frame : context_->shown()) take_shown(*frame, outcomes);
+    take_all_shown(outcomes);
     outcomes.push_back(without_picture(key, Result::no_keyframe));
 }
 
@@ -147,7 +147,7 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
     } else if (hidden || context_->buffers().empty()) {
         settle(key, without_picture(key, Result::not_shown), outcomes);
     } else {
-        held_.back().own = std::make_unique<Picture>(context_->own());
+        held_.back().own.emplace(context_->take_own());
         if (context_->is_half()) {
             half_ = {.key = key,
                      .reference = facts.reference,
@@ -163,7 +163,7 @@ void StreamDecoder::judge(const AccessUnit& facts, std::uint64_t key, int status
 void StreamDecoder::complete_half(std::uint64_t key, std::vector<Outcome>& outcomes) {
     fields_apart_ = true;
     if (half_->reference) bottom_first_ = half_->bottom;
-    held_.back().own = std::make_unique<Picture>(context_->half());
+    held_.back().own.emplace(context_->half());
     held_.back().shown_as = half_->key;
     settle(half_->key, half_outcome(), outcomes);
     if (half_->shown) {
@@ -215,8 +215,12 @@ std::string StreamDecoder::complaint_of(int status, const AccessUnit& facts) con
     return "";
 }
 
-void StreamDecoder::take_shown(const AVFrame& frame, std::vector<Outcome>& outcomes) {
-    const auto shown_as = static_cast<std::uint64_t>(frame.pts);
+void StreamDecoder::take_all_shown(std::vector<Outcome>& outcomes) {
+    for (FramePtr& frame : context_->shown()) take_shown(std::move(frame), outcomes);
+}
+
+void StreamDecoder::take_shown(FramePtr frame, std::vector<Outcome>& outcomes) {
+    const auto shown_as = static_cast<std::uint64_t>(frame->pts);
     // After several lone fields libavcodec waits for no second one before it shows the first one, with its lines twice.
     // The second one may come all the same, and the picture be good to refer to.
     if (half_ && half_->key == shown_as) {
@@ -227,9 +231,10 @@ void StreamDecoder::take_shown(const AVFrame& frame, std::vector<Outcome>& outco
     if (found == held_.end()) return;
     const std::uint64_t key = found->key;
     forget_unshown(key, outcomes);
-    if (is_whole(frame)) {
-        settle(key, {.key = key, .result = Result::decoded, .picture = Picture(frame), .error = {}, .message = {}},
-               outcomes);
+    if (is_whole(*frame)) {
+        Outcome whole = without_picture(key, Result::decoded);
+        whole.picture.emplace(std::move(frame));
+        settle(key, std::move(whole), outcomes);
     } else {
         settle(key, failed(key, Errc::corrupt_picture, kPartial), outcomes);
     }

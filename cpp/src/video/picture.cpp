@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "av.hpp"
+#include "colours.hpp"
 #include "framehop/image/preprocess.hpp"
 #include "framehop/video/decoder.hpp"
 
@@ -38,6 +39,18 @@ bool is_full_range(const AVFrame& frame) noexcept {
     return frame.color_range == AVCOL_RANGE_JPEG || format_of(frame) != frame.format;
 }
 
+// Whether our own kernel takes it. libswscale, too, takes pictures of an odd height another way, with colours that are
+// interpolated.
+bool has_own_way(const AVFrame& frame) noexcept {
+    return has_colour_kernel() && format_of(frame) == AV_PIX_FMT_YUV420P && frame.height % 2 == 0;
+}
+
+void convert_own_way(const AVFrame& frame, const ImageView& view) {
+    const Planes planes{.data = {frame.data[0], frame.data[1], frame.data[2]},
+                        .stride = {frame.linesize[0], frame.linesize[1], frame.linesize[2]}};
+    convert_planes(planes, colours_of(sws_getCoefficients(matrix_of(frame)), is_full_range(frame)), view);
+}
+
 // One converter per thread: consecutive pictures mostly have the same shape.
 SwsContext& converter_for(const AVFrame& frame) {
     thread_local ScalerPtr scaler;
@@ -53,6 +66,7 @@ SwsContext& converter_for(const AVFrame& frame) {
 }
 
 void convert_whole(const AVFrame& frame, const ImageView& view) {
+    if (has_own_way(frame)) return convert_own_way(frame, view);
     SwsContext& scaler = converter_for(frame);
     const std::array<std::uint8_t*, 4> planes{view.data, nullptr, nullptr, nullptr};
     const std::array<int, 4> strides{static_cast<int>(view.stride), 0, 0, 0};
@@ -95,7 +109,7 @@ void scale(const ImageView& from, const ImageView& to) {
 
 void convert(const AVFrame& frame, const ImageView& view) {
     const bool whole = std::cmp_equal(view.width, frame.width) && std::cmp_equal(view.height, frame.height);
-    if (whole && view.width % kColumns == 0) return convert_whole(frame, view);
+    if (whole && (has_own_way(frame) || view.width % kColumns == 0)) return convert_whole(frame, view);
     const ImageView converted = convert_to_scratch(frame);
     if (whole) return copy_rows(converted, view);
     scale(converted, view);

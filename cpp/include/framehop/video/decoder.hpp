@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framehop/base/error.hpp"
@@ -27,7 +28,13 @@ using codec::Size;
 // A decoded picture in libavcodec's memory. Move-only; one thread at a time, not tied to its decoder's thread or life.
 class Picture {
   public:
+    struct Free {
+        void operator()(AVFrame* frame) const noexcept;
+    };
+    using Frame = std::unique_ptr<AVFrame, Free>;
+
     explicit Picture(const AVFrame& frame);  // shares the frame's pixels; throws Errc::no_memory
+    explicit Picture(Frame frame) noexcept : frame_(std::move(frame)) {}  // not null
     Picture(Picture&&) noexcept = default;
     Picture& operator=(Picture&&) noexcept = default;
     Picture(const Picture&) = delete;
@@ -44,10 +51,7 @@ class Picture {
     void write(codec::Orientation orientation, const ImageView& view) const;
 
   private:
-    struct Free {
-        void operator()(AVFrame* frame) const noexcept;
-    };
-    std::unique_ptr<AVFrame, Free> frame_;
+    Frame frame_;
 };
 
 enum class Result : std::uint8_t {
@@ -110,8 +114,8 @@ class StreamDecoder {
 
     struct Held {
         std::uint64_t key;
-        std::uint64_t shown_as;        // the key under which libavcodec shows it: of two fields the first one's
-        std::unique_ptr<Picture> own;  // its pixels, complete, though libavcodec has not judged them yet
+        std::uint64_t shown_as;      // the key under which libavcodec shows it: of two fields the first one's
+        std::optional<Picture> own;  // its pixels, complete, though libavcodec has not judged them yet
     };
 
     // A picture of which one field has come so far. `shown`: libavcodec has not waited for the other one.
@@ -135,7 +139,8 @@ class StreamDecoder {
     void lose_half(std::vector<Outcome>& outcomes);
     void complete_half(std::uint64_t key, std::vector<Outcome>& outcomes);
     [[nodiscard]] Outcome half_outcome() const;
-    void take_shown(const AVFrame& frame, std::vector<Outcome>& outcomes);
+    void take_all_shown(std::vector<Outcome>& outcomes);
+    void take_shown(Picture::Frame frame, std::vector<Outcome>& outcomes);
     void settle(std::uint64_t key, Outcome&& outcome, std::vector<Outcome>& outcomes);
     void forget_unshown(std::uint64_t shown, std::vector<Outcome>& outcomes);
 
