@@ -43,13 +43,13 @@ TEST(BestClasses, the_lower_class_wins_between_equals_and_the_threshold_itself_i
     EXPECT_EQ(found.classes, (Indices{1, 0}));
 }
 
-TEST(BestClasses, every_row_is_found_wherever_it_lies) {
+TEST(BestClasses, every_row_that_just_reaches_is_found_wherever_it_lies) {
     constexpr std::size_t kRows = 100;
     for (const std::size_t columns : {1U, 7U, 32U, 90U}) {
         for (std::size_t row = 0; row < kRows; ++row) {
             Scores scores(kRows * columns, 0.1F);
             scores[row * columns + row % columns] = 0.8F;
-            const BestClasses found = best_classes(scores, columns, 0.5F);
+            const BestClasses found = best_classes(scores, columns, 0.8F);
             EXPECT_EQ(found.rows, (Indices{row}));
             EXPECT_EQ(found.classes, (Indices{row % columns}));
         }
