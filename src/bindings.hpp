@@ -27,6 +27,7 @@ void register_video(py::module_& module);
 void register_video_decoder(py::module_& module);  // called by register_video
 void register_image(py::module_& module);
 void register_nms(py::module_& module);
+void register_scores(py::module_& module);
 void register_hop(py::module_& module);
 
 }  // namespace framehop::python

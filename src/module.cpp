@@ -12,5 +12,6 @@ PYBIND11_MODULE(_core, module) {
     register_video(module);
     register_image(module);
     register_nms(module);
+    register_scores(module);
     register_hop(module);
 }

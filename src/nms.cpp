@@ -14,7 +14,7 @@
 #include "bindings.hpp"
 #include "framehop/base/error.hpp"
 #include "gil.hpp"
-#include "picture.hpp"
+#include "values.hpp"
 
 namespace framehop::python {
 namespace {
@@ -25,22 +25,16 @@ using image::NmsSpec;
 using Kept = std::vector<std::size_t>;
 using Picture = std::tuple<py::object, py::object, py::object>;  // boxes, scores, label ids
 
-bool is_aligned(const py::array& array, std::size_t to) {
-    return reinterpret_cast<std::uintptr_t>(array.data()) % to == 0;
-}
-
 // Returns the values of `object`, an array [rows], or [rows, columns] if `columns` is not 0.
 template <class Value>
 std::span<const Value> values(const py::object& object, const char* name, const char* kind, py::ssize_t columns) {
-    const bool fits = py::isinstance<py::array_t<Value, py::array::c_style>>(object);
-    const auto array = fits ? py::reinterpret_borrow<py::array>(object) : py::array();
+    const py::array array = array_of<Value>(object, name, kind);
     const py::ssize_t axes = columns == 0 ? 1 : 2;
-    if (!fits || array.ndim() != axes || (columns != 0 && array.shape(1) != columns) ||
-        !is_aligned(array, alignof(Value))) {
+    if (array.ndim() != axes || (columns != 0 && array.shape(1) != columns)) {
         throw Error(Errc::invalid_argument,
                     std::string(name) + " must be an aligned, C-contiguous " + kind + ", not " + describe(object));
     }
-    return {static_cast<const Value*>(array.data()), static_cast<std::size_t>(array.size())};
+    return values_of<Value>(array);
 }
 
 std::vector<NmsInput> borrow(const std::vector<Picture>& pictures) {

@@ -488,6 +488,17 @@ def nms(
     Raises InvalidArgumentError for any other shape, dtype or range.
     """
 
+def all_finite(values: NDArray[np.float32]) -> bool:
+    """Return whether no value of a C-contiguous float32 array, of any number of axes, is NaN or infinite. Raises
+    InvalidArgumentError for any other layout or dtype."""
+
+def best_classes(
+    scores: NDArray[np.float32], threshold: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the rows of `scores` (float32 [A, C], C >= 1, C-contiguous) whose best class reaches `threshold`: their rising
+    indices, that class and its score, three arrays [k]. Between equal scores the lower class wins; NaN reaches nothing. Raises
+    InvalidArgumentError for any other shape, layout or dtype."""
+
 # ---------------------------------------------------------------- wire
 
 @final

@@ -20,11 +20,10 @@ def to_source(
     source's. Returns float32 [k, 4] in source pixels, within 0..width and 0..height; a box outside the picture comes
     back empty.
     """
-    scale, pad = np.tile(transform[:2], 2), np.tile(transform[2:], 2)
-    ratio = np.tile(np.divide(source_size, picture_size), 2)
-    placed = (boxes.astype(np.float64) - pad) / scale * ratio
-    clipped: NDArray[np.float32] = np.clip(placed, 0.0, np.tile(source_size, 2)).astype(np.float32)
-    return clipped
+    corners = boxes.reshape(-1, 2, 2).astype(np.float64)
+    placed = (corners - transform[2:]) / transform[:2] * np.divide(source_size, picture_size)
+    clipped: NDArray[np.float32] = np.minimum(np.maximum(placed, 0.0), source_size).astype(np.float32)
+    return clipped.reshape(-1, 4)
 
 
 def not_empty(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from framehop import _core
 from framehop.errors import ModelError
 from framehop.inference.postprocess.rows import Array
 
@@ -77,18 +78,9 @@ def reaching(scores: Array, threshold: float) -> NDArray[np.intp]:
     return np.flatnonzero(floats(scores) >= threshold)
 
 
-def rows_reaching(scores: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
-    """Return the indices of the rows of `scores` (float32 [A, C], C >= 1) in which a class reaches `threshold`. Hardly any score
-    does, so this takes half the time of looking for the best of each row."""
-    rows: NDArray[np.intp] = np.flatnonzero(scores >= threshold) // scores.shape[1]
-    return rows[np.diff(rows, prepend=-1) > 0]
-
-
 def best_classes(
     scores: NDArray[np.float32], threshold: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Return the rows of `scores` (float32 [A, C]) whose best class reaches `threshold`: their indices, that class and its score.
-    One anchor is one object, so only its best class counts; between equal scores the lower class wins."""
-    rows = rows_reaching(scores, threshold)
-    classes = scores[rows].argmax(axis=1)
-    return rows, classes, scores[rows, classes]
+    """Return the rows of `scores` (float32 [A, C], C >= 1) whose best class reaches `threshold`: their indices, that class and its
+    score. One anchor is one object, so only its best class counts; between equal scores the lower class wins."""
+    return _core.best_classes(np.ascontiguousarray(scores), threshold)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from framehop import _core
 from framehop.errors import ModelError
 
 Array = NDArray[np.generic]
@@ -46,7 +47,13 @@ def _by_picture(name: str, value: Array, axes: int, count: int) -> Array:
 
 def finite(rows: Rows) -> bool:
     """Return whether one picture's rows hold no NaN and no infinity."""
-    return all(bool(np.isfinite(value).all()) for value in rows.values())
+    return all(_is_finite(value) for value in rows.values())
+
+
+def _is_finite(value: Array) -> bool:
+    if value.ndim > 0 and value.dtype == np.float32 and value.flags.c_contiguous and value.flags.aligned:
+        return _core.all_finite(value.view(np.float32))
+    return bool(np.isfinite(value).all())
 
 
 def expect(name: str, value: Array, shape: tuple[int | None, ...], *, may_be_empty: bool = False) -> None:
