@@ -3,6 +3,12 @@
 //     framehop_hot_loops NAME TIMES       runs one
 //     framehop_hot_loops --all            runs each once
 // What comes before the loop is the same for any number of times: the difference of two runs is the loop's alone.
+#ifdef FRAMEHOP_VIDEO
+extern "C" {
+#include <libavutil/frame.h>
+}
+#endif
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +16,7 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -22,6 +29,9 @@
 #include "framehop/image/preprocess.hpp"
 #include "framehop/wire/parse.hpp"
 #include "framehop/wire/serialise.hpp"
+#ifdef FRAMEHOP_VIDEO
+#include "framehop/video/decoder.hpp"
+#endif
 
 namespace {
 
@@ -105,6 +115,18 @@ Loop answer() {
     };
 }
 
+#ifdef FRAMEHOP_VIDEO
+Loop convert_film() {
+    const video::Picture::Frame frame(av_frame_alloc());
+    frame->format = AV_PIX_FMT_YUV420P;
+    frame->width = 1280;
+    frame->height = 720;
+    if (av_frame_get_buffer(frame.get(), 0) < 0) std::abort();
+    const auto from = std::make_shared<const video::Picture>(*frame);
+    return [from, to = Picture(1280, 720)]() mutable { from->write(codec::Orientation::upright, to.view()); };
+}
+#endif
+
 std::map<std::string, MakeLoop> loops() {
     using image::Colour;
     using image::Layout;
@@ -127,6 +149,9 @@ std::map<std::string, MakeLoop> loops() {
          preprocess<image::Half>(Picture(1280, 720), yolo_bgr, best)},
         {"preprocess 360p to 300 stretch NHWC float32", preprocess<float>(Picture(640, 360), ssd, best)},
         {"preprocess 360p to 300 stretch NHWC uint8", preprocess<std::uint8_t>(Picture(640, 360), ssd, best)},
+#ifdef FRAMEHOP_VIDEO
+        {"convert 720p of a film to RGB", convert_film},
+#endif
         {"decode 720p at 4/8", decode({1280, 720}, {416, 234})},
         {"decode 720p at 8/8", decode({1280, 720}, {})},
         {"turn 720p by a quarter", turn},

@@ -78,7 +78,7 @@ FramePtr StreamDecoder::Context::take_own() {
     return is_half() ? owned<FramePtr>(av_frame_clone(own.get())) : std::move(own);
 }
 
-// Memory anew for each unit costs more than the unit's copy: see docs/decisions/0017.
+// Memory anew for each unit would cost more than the copy of its bytes.
 void StreamDecoder::Context::make_room(std::size_t bytes) {
     const bool fits = bytes_ && bytes_->size >= bytes && bytes_->size <= kKeptBytes;
     if (fits && av_buffer_is_writable(bytes_.get()) == 1) return;
