@@ -22,6 +22,7 @@ from framehop.sources.container import (
     lacks_memory,
     microseconds,
     rate_of,
+    read_alone,
 )
 from framehop.sources.left_out import ABSENT
 from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
@@ -55,6 +56,10 @@ class LiveConnection:
         try:
             self._video = video_of(self._container, how)
             self._maker = maker_for(self._video, how.codec, name=how.name, quality=how.quality, losses=how.losses)
+            if (
+                not self.is_recording or self._container.format.name == "hls"
+            ):  # else sound behind the pictures may take long
+                read_alone(self._container, self._video)
         except Exception as error:  # noqa: BLE001  it is raised, in other words
             self._container.close()
             raise told(error, how.name, film=self.is_recording) from None
