@@ -21,6 +21,7 @@ SYSTEM_PYTHON = "/usr/bin/python3"  # GStreamer's bindings are the system's
 NGINX = "/usr/sbin/nginx"
 RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 BOUNDARY = "frontier"
+SOUND = " audiotestsrc is-live=true ! audioconvert ! rtpL16pay name=pay1 pt=97"
 GARBAGE = bytes(range(256))
 
 Serve = Callable[[socket.socket], None]
@@ -29,18 +30,21 @@ Serve = Callable[[socket.socket], None]
 class RtspServer:
     """GStreamer's RTSP server with clips, in a process of its own, which may be killed, started again, stopped and continued."""
 
-    def __init__(self, clips: dict[str, Path], *, credentials: str = "", certificate: Path | None = None) -> None:
+    def __init__(
+        self, clips: dict[str, Path], *, credentials: str = "", certificate: Path | None = None, sound: bool = False
+    ) -> None:
         """`clips`: by path, as /cam; others may be put there before another start. `credentials`: USER:PASSWORD, which it then asks
-        for. `certificate`: with its key, for TLS, which needs credentials."""
+        for. `certificate`: with its key, for TLS, which needs credentials. `sound`: each sends sound, too."""
         self.clips = dict(clips)
         self._certificate = certificate
+        self._sound = SOUND if sound else ""
         self._credentials = credentials
         self.port = 0
         self.start()
 
     def start(self) -> None:
         """Start it, again on its port if it had one."""
-        mounts = [f"{path}={_pipeline(clip)}" for path, clip in self.clips.items()]
+        mounts = [f"{path}={_pipeline(clip)}{self._sound}" for path, clip in self.clips.items()]
         command = [
             SYSTEM_PYTHON,
             "-I",
@@ -133,6 +137,19 @@ def through(port: int, spoilt: threading.Event) -> Serve:
                 connection.sendall(
                     (GARBAGE * (len(data) // len(GARBAGE) + 1))[: len(data)] if spoilt.is_set() else data
                 )
+
+    return serve
+
+
+def overheard(port: int, asked: list[bytes]) -> Serve:
+    """Return what passes on all that the camera at `port` sends, and notes what it is asked."""
+
+    def serve(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as camera:
+            threading.Thread(target=_pass_on, args=(camera, connection), daemon=True).start()
+            while data := connection.recv(65536):
+                asked.append(data)
+                camera.sendall(data)
 
     return serve
 

@@ -103,6 +103,18 @@ def remuxed(film: Path, path: Path, **options: str) -> Path:
     return path
 
 
+def playlist(film: Path, folder: Path) -> list[Path]:
+    """Write a film as a playlist, live.m3u8, and return its segments of a second each."""
+    options = {"hls_time": "1", "hls_list_size": "0"}
+    with av.open(str(film)) as source, av.open(str(folder / "live.m3u8"), "w", format="hls", options=options) as target:
+        video = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                target.mux(packet)
+    return [folder / f"live{number}.ts" for number in range(10)]
+
+
 def encrypted(film: Path, path: Path) -> Path:
     """Write the film as those who sell films do: its pictures encrypted, and its container in the clear."""
     key = {"encryption_key": "7" * 32, "encryption_kid": "9" * 32}

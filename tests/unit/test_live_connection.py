@@ -11,7 +11,7 @@ import pytest
 from framehop.errors import SourceAwayError
 from framehop.protocols import Picture, SourceFacts
 from framehop.sources.address import Address
-from framehop.sources.live import connection
+from framehop.sources.live import connection, first_key
 from framehop.sources.live.camera_clock import CameraClock
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.connection import LiveConnection
@@ -104,6 +104,27 @@ def test_the_sound_behind_the_last_picture_is_a_part_of_the_film(monkeypatch: py
             yield SOUND
 
     assert len(list(film(slowly(), [GOOD]).pictures(lambda: False))) == 1
+
+
+def test_a_key_frame_that_is_late_is_waited_for_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A camera may have a minute between two, and need not begin a connection with one."""
+    now_s, late = [0.0], Made(payload=b"x", pts=None, keyframe=False)
+    clock = SimpleNamespace(monotonic=lambda: now_s[0])
+    monkeypatch.setattr(connection, "time", clock)
+    monkeypatch.setattr(first_key, "time", clock)
+
+    def slowly() -> Iterator[int]:
+        while True:
+            now_s[0] += 1.0
+            yield VIDEO
+
+    found = next(film(slowly(), [late] * 65 + [GOOD]).pictures(lambda: False))
+    assert (found.begins, found.keyframe) == (True, True)
+    assert caplog.text.count("no key frame for 10 s, with which decoding begins: waiting for one") == 1
+    with pytest.raises(SourceAwayError, match="has sent no key frame for 120 s"):
+        next(film(slowly(), [late] * 200).pictures(lambda: False))
 
 
 def test_a_film_may_change_its_size_as_often_as_it_likes() -> None:

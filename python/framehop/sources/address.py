@@ -70,7 +70,7 @@ class Address:
         if broken:
             raise SourceError(
                 f"{_scheme_of(text)}://… is no address of a camera: write rtsp://USER:PASSWORD@HOST:PORT/PATH, and in the password "
-                "%40 for @, %3A for :, %2F for /, %23 for #, %3F for ?"
+                "%25 for %, %40 for @, %3A for :, %2F for /, %23 for #, %3F for ?"
             )
         kind = _KINDS[parts.scheme]
         parts, transport = _transport(parts) if kind == "rtsp" else (parts, "tcp")

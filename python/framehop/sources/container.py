@@ -22,7 +22,7 @@ try:
     from av import CodecContext
     from av.bitstream import BitStreamFilterContext
     from av.container import InputContainer
-    from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError
+    from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPOtherClientError, HTTPUnauthorizedError
     from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
@@ -39,6 +39,7 @@ __all__ = [
     "ExitError",
     "FFmpegError",
     "HTTPForbiddenError",
+    "HTTPOtherClientError",
     "HTTPUnauthorizedError",
     "InputContainer",
     "Matrix",
@@ -60,6 +61,7 @@ __all__ = [
     "orientation_of",
     "packets_of",
     "rate_of",
+    "read_alone",
     "reason_of",
     "refuse_encrypted",
     "shape_in",
@@ -206,6 +208,15 @@ def _tiny(frame: VideoFrame) -> VideoFrame:
         return frame.reformat(width=2, height=2)
     except (FFmpegError, ValueError):  # pixels that cannot be converted
         return frame
+
+
+def read_alone(container: InputContainer, video: VideoStream) -> None:
+    """Have FFmpeg leave out all streams but one. Of a playlist with several qualities it then fetches the segments of this one."""
+    if not hasattr(video, "discard"):  # PyAV before 18: the others come, and are passed over
+        return
+    kinds = type(video.discard)
+    for stream in container.streams:
+        stream.discard = kinds.default if stream.index == video.index else kinds.all
 
 
 def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Iterator[Packet[VideoStream]]:

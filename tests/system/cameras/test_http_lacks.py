@@ -14,7 +14,7 @@ from framehop.protocols import Picture
 from framehop.sources.announced import NO_END, NO_PART
 from framehop.sources.left_out import ABSENT
 from tests.cameras import file_server
-from tests.clips import remuxed, write_film
+from tests.clips import playlist, remuxed, write_film
 from tests.system.cameras.following import SECOND, camera
 
 if not _core.VIDEO:
@@ -25,18 +25,6 @@ if not _core.VIDEO:
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten seconds with a key frame each second."""
     return write_film(tmp_path_factory.mktemp("films") / "clip.mp4", 250, params=SECOND)
-
-
-def playlist(film: Path, folder: Path) -> list[Path]:
-    """Write a film as a playlist, live.m3u8, and return its segments of a second each."""
-    options = {"hls_time": "1", "hls_list_size": "0"}
-    with av.open(str(film)) as source, av.open(str(folder / "live.m3u8"), "w", format="hls", options=options) as target:
-        video = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = video
-                target.mux(packet)
-    return [folder / f"live{number}.ts" for number in range(10)]
 
 
 def read(folder: Path, name: str) -> tuple[list[Picture], Sequence[LeftOut], str]:

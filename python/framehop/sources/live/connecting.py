@@ -12,6 +12,7 @@ from framehop.sources.container import (
     ExitError,
     FFmpegError,
     HTTPForbiddenError,
+    HTTPOtherClientError,
     HTTPUnauthorizedError,
     InputContainer,
     VideoStream,
@@ -70,6 +71,8 @@ def opened(how: Connecting) -> InputContainer:
     try:
         if how.address.kind == "device":
             return _opened_device(how)
+        if how.address.kind == "rtsp":
+            return _opened_rtsp(how)
         return _connected(how, _options(how.address))
     except Exception as error:  # a demuxer may raise anything for what a hostile host sends
         if lacks_memory(error):
@@ -83,6 +86,15 @@ def _opened_device(how: Connecting) -> InputContainer:
         return _connected(how, {"input_format": "mjpeg"})
     except FFmpegError:
         return _connected(how, {})
+
+
+def _opened_rtsp(how: Connecting) -> InputContainer:
+    """Ask a camera for its video alone, as sound has more packets; for everything if it refuses that, as one without video does."""
+    options = _options(how.address)
+    try:
+        return _connected(how, options | {"allowed_media_types": "video"})
+    except HTTPOtherClientError:
+        return _connected(how, options)
 
 
 def _connected(how: Connecting, options: dict[str, str]) -> InputContainer:

@@ -22,13 +22,15 @@ from framehop.sources.container import (
     lacks_memory,
     microseconds,
     rate_of,
+    read_alone,
 )
 from framehop.sources.left_out import ABSENT
 from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
 from framehop.sources.live.epoch import Epoch, Moment
+from framehop.sources.live.first_key import FirstKey
 from framehop.sources.live.flaws import is_film, told
-from framehop.sources.live.makers import TOO_EARLY, Made, Shape, base_of, maker_for
+from framehop.sources.live.makers import Made, Shape, base_of, maker_for
 from framehop.sources.live.turns import in_turn, may_lose_turns
 from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us
@@ -54,6 +56,10 @@ class LiveConnection:
         try:
             self._video = video_of(self._container, how)
             self._maker = maker_for(self._video, how.codec, name=how.name, quality=how.quality, losses=how.losses)
+            if (
+                not self.is_recording or self._container.format.name == "hls"
+            ):  # else sound behind the pictures may take long
+                read_alone(self._container, self._video)
         except Exception as error:  # noqa: BLE001  it is raised, in other words
             self._container.close()
             raise told(error, how.name, film=self.is_recording) from None
@@ -72,7 +78,7 @@ class LiveConnection:
         sent changes: the size, or whose clock tells the time. Raises SourceAwayError when the connection breaks, and SourceError
         when a recording breaks off, which would come again from its beginning."""
         epoch: Epoch | None = None
-        began_s = time.monotonic()
+        first_key = FirstKey(self._how)
         changes: deque[float] = deque(maxlen=MOST_CHANGES + 1)
         for made, moment in self._made(stopped):
             begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made, self._clock))
@@ -83,7 +89,7 @@ class LiveConnection:
             if epoch is not None:
                 yield epoch.picture(made, moment, begins=begins)
             else:
-                self._too_early(began_s)
+                first_key.passed_over()
 
     def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, Moment]]:
         """Yield pictures with their times, and when the connection has ended those that were held back."""
@@ -159,11 +165,6 @@ class LiveConnection:
                 f"{self._how.name} has changed its size or rate {MOST_CHANGES} times within {CHANGES_S:.0f} s",
                 patient=True,
             )
-
-    def _too_early(self, began_s: float) -> None:
-        self._how.losses.add(TOO_EARLY)
-        if time.monotonic() - began_s > KEYFRAME_S:
-            raise SourceAwayError(f"{self._how.name} has sent no key frame for {KEYFRAME_S:.0f} s", patient=True)
 
     def _check_shown(self, shown_s: float) -> None:
         """Raise SourceError if what comes has been no picture for long, such as that of a codec to which it was changed."""
