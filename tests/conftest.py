@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from tests.broker import Cluster
+from tests.private_places import private_places
 
 # How long an example takes says something of the machine, and nothing of what is tested.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -49,6 +50,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if not item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
     items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give the tests of this process private places. Pytest's own directories are made before, and stay where they are looked for
+    after a failure."""
+    tmp_path_factory.getbasetemp()
+    with private_places():
+        yield
 
 
 # ---------------------------------------------------------------- Kafka, started by the first test that asks for it

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.private_places import private_places
 from tests.system.harness import House
 
 FAILED = pytest.StashKey[bool]()
@@ -41,14 +40,13 @@ def shared_house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @contextmanager
 def _built(path: Path, failed: Callable[[], bool]) -> Iterator[House]:
-    runtime = Path(tempfile.mkdtemp(prefix="fh"))  # short: socket paths have 107 bytes
-    place = House(path, runtime)
-    try:
-        yield place
-        if failed():
-            place.tell_everything()
-        else:
-            place.assert_nothing_left()
-    finally:
-        place.kill_everything()
-        shutil.rmtree(runtime, ignore_errors=True)
+    with private_places() as runtime:
+        place = House(path, runtime)
+        try:
+            yield place
+            if failed():
+                place.tell_everything()
+            else:
+                place.assert_nothing_left()
+        finally:
+            place.kill_everything()

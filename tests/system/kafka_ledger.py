@@ -51,6 +51,11 @@ class Ledger:
     def writers(self) -> set[str]:
         return {str(event["writer"]) for event in self.events}
 
+    @property
+    def longest(self) -> int:
+        """The number of pictures of the longest stream, where every seq is there."""
+        return max(seq for _, _, seq in self.folded) + 1
+
     def outcomes(self) -> Counter[str]:
         first = {event["event_id"]: event["outcome"] for event in reversed(self.events)}
         return Counter(first.values())

@@ -15,7 +15,7 @@ def test_a_signal_while_the_processes_start_is_a_drain(house: House) -> None:
     supervisor = house.start("run", ENDLESS, "--log", house.log)
     house.wait_for("ingest-0")
     supervisor.send_signal(signal.SIGINT)
-    _, stderr = supervisor.communicate(timeout=8)
+    _, stderr = supervisor.communicate(timeout=100)
     assert supervisor.returncode == 130, stderr.decode()
     assert b"status" not in stderr, stderr.decode()
     assert b"Traceback" not in stderr, stderr.decode()

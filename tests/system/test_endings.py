@@ -60,7 +60,7 @@ def test_a_worker_that_dies_in_the_drain_is_not_started_again(house: House) -> N
     run.send_signal(signal.SIGTERM)
     until(lambda: not house.processes("ingest-0"), "the workers' turn to drain", 10)
     worker.kill()
-    _, stderr = run.communicate(timeout=5)
+    _, stderr = run.communicate(timeout=60)
     assert run.returncode == 1, stderr.decode()
     assert b"the next start goes on there" in stderr
     said = json.loads(report.read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -48,6 +49,9 @@ def test_killed_at_a_point(house: House, kafka_cluster: Cluster, point: str, del
             assert ledger.repeats > 0, "nothing was in flight"
 
 
+ENDLESS = 100_000  # pictures, so that no fault comes when the load is over already
+
+
 # ---------------------------------------------------------------- any process, at any moment
 
 
@@ -74,8 +78,7 @@ def test_random_kills(house: House, kafka_cluster: Cluster, request: pytest.Fixt
         kafka.detect()
         ledger = kafka.ledger()
         once = delivery == "exactly-once"
-        longest = max(seq for _, _, seq in ledger.folded) + 1
-        ledger.check(pictures(longest), prefix=True, repeats=0 if once else rounds * WINDOW)
+        ledger.check(pictures(ledger.longest), prefix=True, repeats=0 if once else rounds * WINDOW)
         watcher.wait_for(len(ledger.folded))
         assert watcher.repeats <= (0 if once else rounds * WINDOW)
 
@@ -109,27 +112,29 @@ def kill_after(delay_s: float, house: House, victim: str, supervisor: subprocess
 def test_bounced_while_a_reader_follows(
     house: House, kafka_cluster: Cluster, delivery: str, who: str, how: str
 ) -> None:
-    count = 150
+    once = delivery == "exactly-once"
     with KafkaHouse(house, kafka_cluster, delivery=delivery) as kafka, kafka.watch() as watcher:
-        ingest = kafka.start_ingest(cameras(count), "25")
+        ingest = kafka.start_ingest(cameras(ENDLESS), "25")
         worker = kafka.start_detect()
         watcher.wait_for(20)
         if who == "broker":
-            assert ingest.poll() is None, "the load was over before the broker was killed"
             (kafka_cluster.kill if how == "hard" else kafka_cluster.stop)()
             kafka_cluster.start()
         else:
             worker.send_signal(signal.SIGKILL if how == "hard" else signal.SIGTERM)
-            worker.communicate(timeout=15)
+            worker.communicate(timeout=60)
             house.assert_only_runs("ingest")
             worker = kafka.start_detect()
-        assert watcher.seen < 4 * count, "nothing was left to do"
+        watcher.wait_for(watcher.seen + 100, 120)
+        ingest.terminate()
         ended_well(ingest)
-        watcher.wait_for(4 * count)
+        until(lambda: kafka.committed() == kafka.ends(), "offsets at the end", 120)
         worker.terminate()
         ended_well(worker)
-        kafka.ledger().check(pictures(count), repeats=0 if delivery == "exactly-once" else WINDOW)
-        assert watcher.repeats <= (0 if delivery == "exactly-once" else WINDOW)
+        ledger = kafka.ledger()
+        ledger.check(pictures(ledger.longest), prefix=True, repeats=0 if once else WINDOW)
+        watcher.wait_for(len(ledger.folded))
+        assert watcher.repeats <= (0 if once else WINDOW)
 
 
 def test_events_wait_for_a_broker_that_is_away(house: House, kafka_cluster: Cluster) -> None:
@@ -160,11 +165,11 @@ def test_a_broker_that_is_away_does_not_hold_up_the_end(house: House, kafka_clus
         watcher.wait_for(20)
         kafka_cluster.kill()
         run.terminate()
-        run.wait(timeout=20)
+        run.wait(timeout=90)
         kafka_cluster.start()
         kafka.detect()
         ledger = kafka.ledger()
-        ledger.check(pictures(max(seq for _, _, seq in ledger.folded) + 1), prefix=True, repeats=WINDOW)
+        ledger.check(pictures(ledger.longest), prefix=True, repeats=WINDOW)
 
 
 # ---------------------------------------------------------------- ingest
@@ -267,14 +272,14 @@ def test_members_that_come_and_go(house: House, kafka_cluster: Cluster, request:
             until(lambda: watcher.writers - known, "events of the new member")  # noqa: B023
             assert ingest.poll() is None, "the load was over before the storm was"
             guest.send_signal(signal.SIGTERM if number % 2 else signal.SIGKILL)
-            guest.communicate(timeout=15)
+            guest.communicate(timeout=60)
         ingest.terminate()
         ended_well(ingest)
         until(lambda: kafka.committed() == kafka.ends(), "offsets at the end", 60)
         steady.terminate()
         ended_well(steady)
         ledger = kafka.ledger()
-        ledger.check(pictures(max(seq for _, _, seq in ledger.folded) + 1), prefix=True, repeats=2 * rounds * WINDOW)
+        ledger.check(pictures(ledger.longest), prefix=True, repeats=2 * rounds * WINDOW)
 
 
 def test_two_workers_of_one_name(house: House, kafka_cluster: Cluster) -> None:
@@ -286,7 +291,7 @@ def test_two_workers_of_one_name(house: House, kafka_cluster: Cluster) -> None:
         second = kafka.start_detect(config=kafka.write_config("second", state_dir=str(house.path / "elsewhere")))
         until(lambda: first.poll() is not None or second.poll() is not None, "the end of one of them")
         ended, other = (first, second) if first.poll() is not None else (second, first)
-        _, stderr = ended.communicate(timeout=10)
+        _, stderr = ended.communicate(timeout=60)
         assert ended.returncode == 1
         assert b"another process works under this worker's name" in stderr
         assert b"Traceback" not in stderr
@@ -332,13 +337,16 @@ def test_retention_outran_the_group(house: House, kafka_cluster: Cluster, when: 
             watcher.wait_for(40)
             kafka.fill(["one=testsrc:?size=320x240&count=1"])
             watcher.wait_for(41)
+            os.kill(worker.pid, signal.SIGSTOP)  # or it would replace a detector that stands still for long
             detector.suspend()
-        sources = ["late=testsrc:?size=640x480&count=200"]
+        sources = ["late=testsrc:?size=640x480&count=1000"]  # 10 MB: several times what a worker reads ahead
         kafka.fill(sources)
         (end,) = kafka.ends().values()
         kafka.delete_records(0, end - 5)
         if when == "while running":
             detector.resume()
+            watcher.wait_for(42)  # it is alive before somebody looks whether it is
+            os.kill(worker.pid, signal.SIGCONT)
         else:
             worker = kafka.start_detect()
         until(lambda: kafka.committed() == kafka.ends(), "offsets at the end")
@@ -379,25 +387,25 @@ def test_partitions_added_while_streams_run(house: House, kafka_cluster: Cluster
 
 def test_a_signal_drains(house: House, kafka_cluster: Cluster) -> None:
     with KafkaHouse(house, kafka_cluster) as kafka, kafka.watch() as watcher:
-        run = kafka.start_run(cameras(1000), "10")
+        run = kafka.start_run(cameras(ENDLESS), "10")
         watcher.wait_for(20)
         run.terminate()
-        ended_well(run, timeout_s=20)
+        ended_well(run)
         house.assert_nothing_left()
         kafka.check_commits()
         kafka.detect()  # what had come, and was not in flight
         ledger = kafka.ledger()
-        ledger.check(pictures(max(seq for _, _, seq in ledger.folded) + 1), prefix=True)
+        ledger.check(pictures(ledger.longest), prefix=True)
         assert kafka.committed() == kafka.ends()
 
 
 def test_a_second_signal_ends_at_once(house: House, kafka_cluster: Cluster) -> None:
     with KafkaHouse(house, kafka_cluster) as kafka, kafka.watch() as watcher:
-        run = kafka.start_run(cameras(1000), "10")
+        run = kafka.start_run(cameras(ENDLESS), "10")
         watcher.wait_for(20)
         house.wait_for("worker-0").suspend()
         run.terminate()
-        until(lambda: not house.processes("ingest-0"), "ingest drained, so the first signal was seen", 10)
+        until(lambda: not house.processes("ingest-0"), "ingest drained, so the first signal was seen")
         run.terminate()
         run.communicate(timeout=7)  # less than what a drain would take
         assert run.returncode != 0

@@ -15,6 +15,8 @@ from tests.system.kafka_house import WINDOW, KafkaHouse, ended_well
 from tests.system.owners import BOUND_S, owners_of
 from tests.waiting import until
 
+AWAY_S = 120.0  # a session within which workers come back, on a machine that may be busy with other tests
+
 
 def end(*processes: subprocess.Popen[bytes]) -> str:
     """End them, and return everything they said."""
@@ -57,7 +59,7 @@ def test_killed_while_partitions_are_given_up(
 @pytest.mark.parametrize("delivery", DELIVERIES)
 def test_partitions_added_while_workers_were_away(house: House, kafka_cluster: Cluster, delivery: str) -> None:
     """Workers that were away for less than their session are given what they had."""
-    with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=2, session_timeout_s=15.0) as kafka:
+    with KafkaHouse(house, kafka_cluster, delivery=delivery, partitions=2, session_timeout_s=AWAY_S) as kafka:
         with kafka.watch() as watcher, owners_of(kafka) as owners:
             kafka.fill(cameras(10))
             first = kafka.start_detect()
@@ -81,7 +83,7 @@ def test_topics_added_while_workers_were_away(house: House, kafka_cluster: Clust
     name = house.path.name
     frames = [f"cams-{name}.east", f"cams-{name}.west"]
     template: dict[str, Any] = {"frames_topic": f"cams-{name}.{{site}}", "labels": {"site": "east"}}
-    with KafkaHouse(house, kafka_cluster, frames=frames[:1], session_timeout_s=15.0, **template) as kafka:
+    with KafkaHouse(house, kafka_cluster, frames=frames[:1], session_timeout_s=AWAY_S, **template) as kafka:
         with kafka.watch() as watcher:
             kafka.fill(cameras(10))
             first = kafka.start_detect()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,16 +28,9 @@ SEEN = (30, 40, 3)  # the tiny model needs no more pixels, so they are decoded a
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(shared_house: House) -> House:
     """One house for all tests of this file, since none of them harms its pipeline."""
-    runtime = Path(tempfile.mkdtemp(prefix="fh"))
-    place = House(tmp_path_factory.mktemp("house"), runtime)
-    try:
-        yield place
-        place.assert_nothing_left()
-    finally:
-        place.kill_everything()
-        shutil.rmtree(runtime, ignore_errors=True)
+    return shared_house
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +46,7 @@ def running(house: House) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def tap(running: subprocess.Popen[bytes], house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tap]:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(house.runtime))
+def tap(running: subprocess.Popen[bytes]) -> Iterator[Tap]:
     with framehop.attach(str(running.pid)) as tap:
         yield tap
 

@@ -74,10 +74,10 @@ def make_runtime_dir() -> Path:
 
 
 def runtime_parents() -> list[Path]:
-    """Return where runtime directories of this user may lie. A service has no $XDG_RUNTIME_DIR, but a shell that looks for it has
-    one."""
-    named = (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{os.getuid()}", tempfile.gettempdir())
-    return list(dict.fromkeys(Path(name) for name in named if name))
+    """Return where runtime directories of this user may lie. A service has no $XDG_RUNTIME_DIR, but a shell that looks for it may
+    have one, and the other way round."""
+    named = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    return list(dict.fromkeys(Path(name) for name in (named, tempfile.gettempdir())))
 
 
 def usable_cores() -> int:
