@@ -98,6 +98,24 @@ _HOME = {
 }
 
 
+def _check_interpreter() -> None:
+    """Raise ImportError in a subinterpreter, where loading the core would wait for ever."""
+    for name in ("_interpreters", "_xxsubinterpreters"):  # the second before Python 3.13
+        try:
+            interpreters = importlib.import_module(name)
+        except ImportError:
+            continue
+        if interpreters.get_current() != interpreters.get_main():
+            raise ImportError(
+                "framehop works in Python's main interpreter alone, and this is a subinterpreter; "
+                "under mod_wsgi set WSGIApplicationGroup %{GLOBAL}"
+            )
+        return
+
+
+_check_interpreter()
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'framehop' has no attribute {name!r}")

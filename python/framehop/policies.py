@@ -140,5 +140,10 @@ def _parse_one(text: str) -> tuple[str, Policy]:
 
 
 def check_policies(policies: Mapping[str, Policy]) -> None:
-    """Raise ConfigError if a key is no pattern of stream ids."""
+    """Raise ConfigError if a key is no pattern of stream ids, or a value no policy."""
     check_patterns("policies", policies)
+    for pattern, policy in policies.items():
+        if not isinstance(policy, Policy):
+            raise ConfigError(
+                f"policies: that of {pattern!r} must be a Policy, as Policy.parse('latest'), not {policy!r:.64}"
+            )

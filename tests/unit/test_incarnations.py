@@ -53,6 +53,16 @@ def test_a_hung_process_is_killed_and_told_of_once(caplog: pytest.LogCaptureFixt
     assert caplog.messages[0].endswith(" s: killed")
 
 
+def test_a_detector_that_never_gets_ready_is_said_to_have_a_slow_model(caplog: pytest.LogCaptureFixture) -> None:
+    child = SlowToDie()
+    detector = Process(
+        "detector", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", child), started_s=-1e6
+    )
+    detector.kill_if_hung()
+    assert child.kills == 1
+    assert "too slow for this machine: framehop model inspect" in caplog.messages[0]
+
+
 def test_a_worker_whose_name_another_has_joins_again_but_not_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     worker = Process("worker", "framehop.no_module", 0)
     for _ in range(REPLACED_LIMIT - 1):

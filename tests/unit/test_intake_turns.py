@@ -246,7 +246,10 @@ def test_no_frame_is_looked_at_much_later_than_its_age_allows(work: Work) -> Non
     assert len(site.looked_us) >= 0.95 * 40 * 20
 
 
-def test_all_skips_nothing_and_tells_how_far_it_is_behind(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("policy", "why"), [("all", set()), ("every_n=2", {"every-n"}), ("fps=50", {"over-fps"})])
+def test_who_skips_nothing_for_being_late_tells_how_far_it_is_behind(
+    work: Work, monkeypatch: pytest.MonkeyPatch, policy: str, why: set[str]
+) -> None:
     told: list[float] = []
     behind = Intake._behind
 
@@ -255,8 +258,8 @@ def test_all_skips_nothing_and_tells_how_far_it_is_behind(work: Work, monkeypatc
         told.append(self.behind_s)
 
     monkeypatch.setattr(Intake, "_behind", noted)
-    site, _ = work([camera("cam", 50, 10)], capacity=25)
-    assert reasons(site) == set()
+    site, _ = work([camera("cam", 50 if policy == "all" else 100, 10)], policy, capacity=25)
+    assert reasons(site) == why
     assert 7 <= max(told) <= 11
     assert told[-1] == 0.0
 

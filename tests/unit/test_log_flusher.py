@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
@@ -12,8 +13,11 @@ import apsw
 import pytest
 
 from framehop.errors import LogError
-from framehop.log import EmbeddedLog
+from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded import write_ahead
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.maintenance import Maintenance
+from framehop.log.embedded.presence import Presence
 from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.sqlite import connect, value
 from tests.logs import make_event, marks_after, read, write
@@ -122,3 +126,17 @@ def test_a_flusher_that_could_not_open_the_index_tries_again(
         write(writer, "gate", 3)
         until(lambda: bool(opened), "another try")
     assert "is tried again: " in caplog.text
+
+
+def test_a_flusher_that_could_not_be_started_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    EmbeddedLog(tmp_path).close()
+    paths = LogPaths(root=tmp_path)
+    flusher = Maintenance(paths, LogOptions(), Presence(paths))
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            flusher.mark()
+    flusher.close()

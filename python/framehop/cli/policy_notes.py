@@ -45,4 +45,4 @@ class BehindNote:
 
 def behind_line(behind_s: float) -> str:
     """Return how far detection is behind, in a sentence."""
-    return f"frames are looked at {shown_age(behind_s)} after they came, since policy all skips none"
+    return f"frames are looked at {shown_age(behind_s)} after they came, since their policy skips none for being late"

@@ -25,7 +25,7 @@ MIB = 1 << 20
 Hop = Literal["zmq", "shm"]
 MAX_PIXELS = 67_108_864  # 8192 x 8192
 MAX_WAIT_MS = 1000.0  # longer, and workers run out of slots while pictures wait
-MAX_LANES = 256  # threads of one detector; far more than cores would only be in each other's way
+MAX_LANES = 256  # threads of one process; far more than cores would only be in each other's way
 
 # The lane is part of an event's id, after a slash, and of the group's name, which has at most 128 characters.
 _LANE = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -105,16 +105,12 @@ class DetectOptions:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
         for name in ("decode_threads", "infer_threads", "lanes", "tap_quota", "drain_s"):
-            if getattr(self, name) < 0:
+            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
-        if not 0 <= self.max_wait_ms <= MAX_WAIT_MS:
-            raise ConfigError(f"max_wait_ms must be 0 to {MAX_WAIT_MS:g} milliseconds, not {self.max_wait_ms}")
-        if self.lanes > MAX_LANES:
-            raise ConfigError(f"lanes must be at most {MAX_LANES}, not {self.lanes}")
-        if self.lanes > 1 < self.infer_threads:
-            raise ConfigError(
-                f"{self.lanes} lanes share one network, and each has one thread: infer_threads {self.infer_threads} needs lanes 1"
-            )
+        self._check_lanes()
+        for name in ("classes", "exclude"):
+            if isinstance(getattr(self, name), str):  # it would be taken for its letters
+                raise ConfigError(f"{name} must be several labels, as ({getattr(self, name)[:64]!r},), not one text")
         if not self.devices or min(self.devices) < 0:
             raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
         if not (math.isfinite(self.min_size_px) and self.min_size_px >= 0):
@@ -127,6 +123,17 @@ class DetectOptions:
         if not _LANE.fullmatch(self.lane):
             raise ConfigError(
                 f"lane {self.lane[:140]!r} is not allowed: use 1 to 100 of the characters A-Z a-z 0-9 . _ -"
+            )
+
+    def _check_lanes(self) -> None:
+        if not 0 <= self.max_wait_ms <= MAX_WAIT_MS:
+            raise ConfigError(f"max_wait_ms must be 0 to {MAX_WAIT_MS:g} milliseconds, not {self.max_wait_ms}")
+        for name in ("lanes", "decode_threads", "infer_threads"):
+            if getattr(self, name) > MAX_LANES:
+                raise ConfigError(f"{name} must be at most {MAX_LANES}, not {getattr(self, name)}")
+        if self.lanes > 1 < self.infer_threads:
+            raise ConfigError(
+                f"{self.lanes} lanes share one network, and each has one thread: infer_threads {self.infer_threads} needs lanes 1"
             )
 
     def _check_skipping(self) -> None:

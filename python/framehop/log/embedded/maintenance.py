@@ -79,8 +79,9 @@ class Maintenance:
     def _wake(self) -> None:
         self._dirty.set()
         if self._thread is None and not self._stop.is_set():
-            self._thread = threading.Thread(target=self._run, name="framehop-log-flusher", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="framehop-log-flusher", daemon=True)
+            thread.start()  # short of memory it raises, and then there is none to wait for
+            self._thread = thread
 
     def _run(self) -> None:
         pause_s = FLUSH_INTERVAL_S

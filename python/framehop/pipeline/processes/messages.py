@@ -68,8 +68,8 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
     """A sign of life from a process. Its counters count from the start of the process. `behind_s`: how old the frames are that it
-    begins with now, of streams in which nothing may be skipped. `spooled_frames`, `spooled_bytes`: what waits in its spool.
-    `found`: of the events, by stream."""
+    begins with now, of streams in which nothing is skipped for being late. `spooled_frames`, `spooled_bytes`: what waits in its
+    spool. `found`: of the events, by stream."""
 
     frames_read: int = 0
     events: int = 0

@@ -192,9 +192,18 @@ class Process:
         """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die."""
         silent_s = time.monotonic() - self.heard_s
         if self.alive and not self.killed and time.monotonic() > self.deadline_s():
-            logger.warning("%s has not been heard of for %.0f s: killed", self.name, silent_s)
+            logger.warning("%s has not been heard of for %.0f s: killed%s", self.name, silent_s, self._hint)
             self.killed = True
             self.kill()
+
+    @property
+    def _hint(self) -> str:
+        """The likely reason: a detector tries its network before it is ready, for a picture and for a batch."""
+        if self.ready or self.role != "detector":
+            return ""
+        return (
+            "; the model may be too slow for this machine: framehop model inspect says how long it takes for a picture"
+        )
 
     def kill(self) -> None:
         if self.popen is not None and self.popen.poll() is None:

@@ -17,8 +17,8 @@ _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent",
 class Status:
     """The pipeline as a whole, from the latest beats. Counters count from the start of its supervisor. `in_flight`: frames between
     poll and commit now. `stalled`: why nothing can be written at the moment, else empty. `behind_s`: how old the frames are that
-    workers begin with, of streams in which nothing may be skipped. `spooled`: what waits in ingest's spool. `found`: by stream, in
-    how many frames there was an object; beyond 64 streams the others are counted together, under an empty name."""
+    workers begin with, of streams in which nothing is skipped for being late. `spooled`: what waits in ingest's spool. `found`: by
+    stream, in how many frames there was an object; beyond 64 streams the others are counted together, under an empty name."""
 
     frames_read: int = 0
     events: int = 0

@@ -203,12 +203,12 @@ class Intake:
         return [job for record in records if (job := self._job(record, polled_us)) is not None]
 
     def _behind(self, records: Sequence[FrameRecord]) -> None:
-        """Note how old the newest of these frames is, of streams in which nothing may be skipped; none when no frame came. Frames
-        that are only read again say nothing: they have their events."""
+        """Note how old the newest of these frames is, of streams in which nothing is skipped for being late; none when no frame
+        came. Frames that are only read again say nothing: they have their events."""
         received = [
             r.meta.received_us
             for r in records
-            if self._policies.of(r.meta.key.stream).kind == "all" and not self._resume.is_replayed(r)
+            if not self._policies.of(r.meta.key.stream).waits and not self._resume.is_replayed(r)
         ]
         if received or not records:
             self.behind_s = max(0.0, (now_us() - received[-1]) / 1e6) if received else 0.0
