@@ -118,6 +118,11 @@ struct Kernels {
 extern const Kernels kBaselineKernels;
 #ifdef __x86_64__
 extern const Kernels kAvx2Kernels;
+
+// A Gather for channels first.
+template <Colour colour>
+void gather_planes(const std::uint8_t* row, const std::uint8_t* next, const std::uint32_t* left, std::size_t blocks,
+                   std::uint8_t* gathered);
 #endif
 #ifdef __aarch64__
 extern const Kernels kNeonKernels;

@@ -31,36 +31,6 @@ FRAMEHOP_AVX2 inline void store_bytes(std::uint8_t* to, __m128i bytes) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
 }
 
-// Brings two pairs of neighbours into the order left, right by channel, two pixels in each.
-constexpr Mask by_channel(Colour colour) noexcept {
-    const Order order = order_of(Layout::nchw, colour);
-    Mask mask{};
-    mask.fill(kNone);
-    for (std::size_t k = 0; k < 12; ++k) mask[k] = order[k / 4 * 16 + k / 2 % 2 * 4 + k % 2];
-    return mask;
-}
-
-// Four times two pixels, each register by channel, are transposed.
-FRAMEHOP_AVX2 inline void store_planes(__m128i a, __m128i b, __m128i c, __m128i d, std::uint8_t* to) {
-    const __m128i first_four = _mm_unpacklo_epi16(a, b);
-    const __m128i last_four = _mm_unpacklo_epi16(c, d);
-    store_bytes(to, _mm_unpacklo_epi64(first_four, last_four));
-    store_bytes(to + 16, _mm_unpackhi_epi64(first_four, last_four));
-    store_bytes(to + 32, _mm_unpacklo_epi64(_mm_unpackhi_epi16(a, b), _mm_unpackhi_epi16(c, d)));
-}
-
-template <Colour colour>
-FRAMEHOP_AVX2 void gather_planes(const std::uint8_t* row, const std::uint8_t* next, const std::uint32_t* left,
-                                 std::size_t blocks, std::uint8_t* gathered) {
-    static constexpr Mask kMask = by_channel(colour);
-    Prefetch prefetch(next);
-    for (; blocks > 0; --blocks, left += kBlockPixels, gathered += kBlockBytes) {
-        prefetch.upto(left[kBlockPixels - 1]);
-        store_planes(shuffled(two_pairs(row, left), kMask), shuffled(two_pairs(row, left + 2), kMask),
-                     shuffled(two_pairs(row, left + 4), kMask), shuffled(two_pairs(row, left + 6), kMask), gathered);
-    }
-}
-
 // What a vector of interleaved elements takes from the pixels 2 * `pairs` and 2 * `pairs` + 1.
 constexpr Mask by_pixel(Colour colour, std::size_t vector, std::size_t pairs) noexcept {
     const Order order = order_of(Layout::nhwc, colour);

@@ -31,6 +31,11 @@ void gather(const std::uint8_t* row, const std::uint8_t* next, const std::uint32
     }
 }
 
+#ifndef __x86_64__
+template <Colour colour>
+constexpr Gather gather_planes = gather<Layout::nchw, colour>;
+#endif
+
 constexpr std::size_t kPart = 16;  // blocks that are computed at once: they stay in the nearest cache
 
 using Between = std::array<float, kPart * kBlockBytes>;
@@ -87,7 +92,7 @@ void blend(const Rows& rows, const Weights& weights, const Normalise& normalise,
 
 const Kernels kBaselineKernels{
     .gather = {{{gather<Layout::nhwc, Colour::rgb>, gather<Layout::nhwc, Colour::bgr>},
-                {gather<Layout::nchw, Colour::rgb>, gather<Layout::nchw, Colour::bgr>}}},
+                {gather_planes<Colour::rgb>, gather_planes<Colour::bgr>}}},
     .floats = blend<float>,
     .halves = blend<Half>,
     .bytes = blend<std::uint8_t>,
