@@ -1,7 +1,8 @@
-// For every processor, in the compiler's own vectors.
+// For every processor, in loops that the compiler turns into vectors.
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "kernels.hpp"
 #include "rounding.hpp"
@@ -9,71 +10,92 @@
 namespace framehop::image {
 namespace {
 
-// A pixel and the first value of the next, as one vector.
-using Pixel [[gnu::vector_size(4 * sizeof(float))]] = float;
+using Pairs = std::array<std::uint8_t, kBlockPixels * kPairBytes>;
 
-constexpr std::size_t kPart = 64;  // pixels of a row that are resized before they are written; they stay in the cache
-using Part = std::array<float, 3 * kPart + 1>;  // a pixel is stored with the first value of the next
+// Each byte has its own move, with both places known to the compiler.
+template <Layout layout, Colour colour, std::size_t... k>
+void arrange(const Pairs& pairs, std::uint8_t* gathered, std::index_sequence<k...>) {
+    constexpr Order kOrder = order_of(layout, colour);
+    ((gathered[k] = pairs[kOrder[k]]), ...);
+}
 
-void lerp_rows(const std::uint8_t* upper, const std::uint8_t* lower, float weight, float* __restrict row,
-               std::size_t count) {
+template <Layout layout, Colour colour>
+void gather(const std::uint8_t* row, const std::uint8_t* next, const std::uint32_t* left, std::size_t blocks,
+            std::uint8_t* gathered) {
+    Prefetch prefetch(next);
+    Pairs pairs;
+    for (; blocks > 0; --blocks, left += kBlockPixels, gathered += kBlockBytes) {
+        prefetch.upto(left[kBlockPixels - 1]);
+        for (std::size_t x = 0; x < kBlockPixels; ++x) std::memcpy(&pairs[x * kPairBytes], row + left[x], kPairBytes);
+        arrange<layout, colour>(pairs, gathered, std::make_index_sequence<kBlockBytes>());
+    }
+}
+
+#ifndef __x86_64__
+template <Colour colour>
+constexpr Gather gather_planes = gather<Layout::nchw, colour>;
+#endif
+
+constexpr std::size_t kPart = 16;  // blocks that are computed at once: they stay in the nearest cache
+
+using Between = std::array<float, kPart * kBlockBytes>;
+using Values = std::array<float, kPart * kBlockElements>;
+
+void lerp_rows(const std::uint8_t* __restrict upper, const std::uint8_t* __restrict lower, float weight,
+               Between& __restrict between, std::size_t count) {
     for (std::size_t k = 0; k < count; ++k) {
-        row[k] = static_cast<float>(upper[k]) + static_cast<float>(lower[k] - upper[k]) * weight;
+        between[k] = static_cast<float>(upper[k]) + static_cast<float>(lower[k] - upper[k]) * weight;
     }
 }
 
-void lerp_columns(const float* row, const std::uint32_t* left, const float* weight, Part& out, std::size_t pixels) {
-    for (std::size_t x = 0; x < pixels; ++x) {
-        Pixel first;
-        Pixel second;
-        std::memcpy(&first, row + left[x], sizeof first);
-        std::memcpy(&second, row + left[x] + 3, sizeof second);
-        const Pixel between = first + (second - first) * weight[x];
-        std::memcpy(out.data() + 3 * x, &between, sizeof between);
-    }
-}
-
-// Normalises one channel of interleaved RGB; its elements lie `to_pixel` apart in `out`.
-template <class Element>
-void write_channel(const Part& rgb, std::size_t channel, const Normalise& normalise, Element* __restrict out,
-                   std::size_t to_pixel, std::size_t count) {
-    const float scale = normalise.scale[channel];
-    const float bias = normalise.bias[channel];
-    for (std::size_t x = 0; x < count; ++x) round_to(rgb[3 * x + channel] * scale + bias, out[to_pixel * x]);
-}
-
-// `to_channel`: elements from one channel to the next; `to_pixel`: from one pixel to the next.
-template <class Element>
-void write_row(const float* row, const Taps& taps, const Normalise& normalise, Element* out, std::size_t to_channel,
-               std::size_t to_pixel) {
-    Part part;
-    for (std::size_t x = 0; x < taps.pixels; x += kPart) {
-        const std::size_t count = std::min(kPart, taps.pixels - x);
-        lerp_columns(row, taps.left.data() + x, taps.weight.data() + x, part, count);
-        for (std::size_t c = 0; c < 3; ++c) {
-            const std::size_t place = normalise.swap_red_blue ? 2 - c : c;
-            write_channel(part, c, normalise, out + place * to_channel + x * to_pixel, to_pixel, count);
+void lerp_columns(const Between& __restrict between, const float* __restrict weights, Values& __restrict values,
+                  std::size_t elements) {
+    for (std::size_t first = 0; first < elements; first += 4) {
+        const float* left = between.data() + 2 * first;
+        for (std::size_t k = 0; k < 4; ++k) {
+            values[first + k] = left[k] + (left[k + 4] - left[k]) * weights[first + k];
         }
     }
 }
 
 template <class Element>
-void write_planes(const float* row, const Taps& taps, const Normalise& normalise, Element* out, std::size_t plane) {
-    write_row(row, taps, normalise, out, plane, 1);
+void write_vector(const float* values, const float* scale, const float* bias, Element* __restrict to) {
+    for (std::size_t k = 0; k < 8; ++k) round_to(values[k] * scale[k] + bias[k], to[k]);
 }
 
 template <class Element>
-void write_interleaved(const float* row, const Taps& taps, const Normalise& normalise, Element* out, std::size_t) {
-    write_row(row, taps, normalise, out, 1, 3);
+void write(const Values& values, const Normalise& normalise, const Target<Element>& target, std::size_t first,
+           std::size_t blocks) {
+    for (std::size_t block = 0; block < blocks; ++block) {
+        for (std::size_t vector = 0; vector < kVectors; ++vector) {
+            write_vector(values.data() + block * kBlockElements + 8 * vector, normalise.scale.data() + 8 * vector,
+                         normalise.bias.data() + 8 * vector, target.vectors[vector] + (first + block) * target.step);
+        }
+    }
+}
+
+template <class Element>
+void blend(const Rows& rows, const Weights& weights, const Normalise& normalise, const Target<Element>& target,
+           std::size_t blocks) {
+    Between between;
+    Values values;
+    for (std::size_t block = 0; block < blocks; block += kPart) {
+        const std::size_t count = std::min(kPart, blocks - block);
+        lerp_rows(rows.upper + block * kBlockBytes, rows.lower + block * kBlockBytes, rows.weight, between,
+                  count * kBlockBytes);
+        lerp_columns(between, weights.values + block * kBlockElements, values, count * kBlockElements);
+        write(values, normalise, target, block, count);
+    }
 }
 
 }  // namespace
 
 const Kernels kBaselineKernels{
-    .lerp_rows = lerp_rows,
-    .floats = {write_planes<float>, write_interleaved<float>},
-    .halves = {write_planes<Half>, write_interleaved<Half>},
-    .bytes = {write_planes<std::uint8_t>, write_interleaved<std::uint8_t>},
+    .gather = {{{gather<Layout::nhwc, Colour::rgb>, gather<Layout::nhwc, Colour::bgr>},
+                {gather_planes<Colour::rgb>, gather_planes<Colour::bgr>}}},
+    .floats = blend<float>,
+    .halves = blend<Half>,
+    .bytes = blend<std::uint8_t>,
 };
 
 }  // namespace framehop::image

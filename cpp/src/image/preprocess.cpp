@@ -4,47 +4,22 @@
 #include <cmath>
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "framehop/base/error.hpp"
+#include "gathered_rows.hpp"
 #include "kernels.hpp"
 #include "rounding.hpp"
+#include "taps.hpp"
 
 namespace framehop::image {
 namespace {
 
-// The two source positions of one output position and the weight of the second.
-struct Tap {
-    std::uint32_t first;
-    std::uint32_t second;
-    float weight;
-};
-
-Tap tap_at(std::uint32_t position, std::uint32_t source, std::uint32_t resized) noexcept {
-    const double last = source - 1.0;
-    const double at = std::clamp((position + 0.5) * source / resized - 0.5, 0.0, last);
-    const auto first = static_cast<std::uint32_t>(at);
-    return {first, std::min(first + 1, source - 1), static_cast<float>(at - first)};
-}
-
-Taps taps_of(std::uint32_t source, std::uint32_t resized) {
-    const std::size_t filled_up = (resized + kBlock - 1) / kBlock * kBlock;
-    Taps taps{
-        .left = std::vector<std::uint32_t>(filled_up), .weight = std::vector<float>(filled_up), .pixels = resized};
-    for (std::uint32_t x = 0; x < resized; ++x) {
-        const Tap tap = tap_at(x, source, resized);
-        taps.left[x] = 3 * tap.first;
-        taps.weight[x] = tap.weight;
-    }
-    return taps;
-}
-
-// The spec's scale and bias are by the model's channel order.
 Normalise normalise_of(const PreprocessSpec& spec) {
-    Normalise normalise{spec.scale, spec.bias, spec.colour == Colour::bgr};
-    if (normalise.swap_red_blue) {
-        std::ranges::reverse(normalise.scale);
-        std::ranges::reverse(normalise.bias);
+    Normalise normalise{};
+    for (std::size_t k = 0; k < kBlockElements; ++k) {
+        const std::size_t channel = spec.layout == Layout::nchw ? k / kBlockPixels : k % 3;
+        normalise.scale[k] = spec.scale[channel];
+        normalise.bias[k] = spec.bias[channel];
     }
     return normalise;
 }
@@ -66,15 +41,14 @@ void repeat(const Element* values, Element* to, std::size_t count) {
 template <class Element>
 class Tensor {
   public:
-    Tensor(const PreprocessSpec& spec, const RowWriters<Element>& writers, Element* data)
-        : spec_(spec),
-          data_(data),
-          normalise_(normalise_of(spec)),
-          write_row_(spec.layout == Layout::nhwc ? writers.interleaved : writers.planes) {}
+    Tensor(const PreprocessSpec& spec, Blend<Element> blend, Element* data)
+        : spec_(spec), data_(data), normalise_(normalise_of(spec)), blend_(blend) {}
 
-    // Writes a row of resized pixels from (x, y) on. `row`: of the picture, with its slack.
-    void write(std::uint32_t x, std::uint32_t y, const float* row, const Taps& taps) const {
-        write_row_(row, taps, normalise_, at(x, y), plane());
+    // Writes a row of resized pixels from (x, y) on.
+    void write(std::uint32_t x, std::uint32_t y, const Rows& rows, const Columns& columns) const {
+        const std::size_t whole = columns.pixels() / kBlockPixels;
+        blend_(rows, columns.weights(0), normalise_, target(x, y, 0), whole);
+        if (whole < columns.blocks()) write_rest(target(x, y, whole), rows, columns);
     }
 
     // Writes normalised padding from (x, y) on along the rows.
@@ -89,6 +63,31 @@ class Tensor {
     }
 
   private:
+    // Writes the pixels of a row's last block, which has fewer than others: what lies behind them stays as it is.
+    void write_rest(const Target<Element>& there, const Rows& rows, const Columns& columns) const {
+        const std::size_t whole = columns.pixels() / kBlockPixels;
+        const std::size_t pixels = columns.pixels() % kBlockPixels;
+        const std::size_t bytes = whole * kBlockBytes;
+        std::array<Element, kBlockElements> block;
+        const Target<Element> here{{&block[0], &block[8], &block[16]}, kBlockElements};
+        blend_({rows.upper + bytes, rows.lower + bytes, rows.weight}, columns.weights(whole), normalise_, here, 1);
+        if (spec_.layout == Layout::nhwc) {
+            std::copy_n(block.data(), 3 * pixels, there.vectors[0]);
+        } else {
+            for (std::size_t c = 0; c < 3; ++c) std::copy_n(here.vectors[c], pixels, there.vectors[c]);
+        }
+    }
+
+    // Where the block of a row that begins at (x, y) is written.
+    [[nodiscard]] Target<Element> target(std::uint32_t x, std::uint32_t y, std::size_t block) const noexcept {
+        Element* const row = at(x, y);
+        if (spec_.layout == Layout::nchw) {
+            Element* const first = row + block * kBlockPixels;
+            return {{first, first + plane(), first + 2 * plane()}, kBlockPixels};
+        }
+        Element* const first = row + block * kBlockElements;
+        return {{first, first + 8, first + 16}, kBlockElements};
+    }
     [[nodiscard]] std::size_t plane() const noexcept { return std::size_t{spec_.width} * spec_.height; }
     [[nodiscard]] Element* at(std::uint32_t x, std::uint32_t y) const noexcept {
         const std::size_t pixel = std::size_t{y} * spec_.width + x;
@@ -103,7 +102,7 @@ class Tensor {
     const PreprocessSpec& spec_;
     Element* data_;
     Normalise normalise_;
-    WriteRow<Element> write_row_;
+    Blend<Element> blend_;
 };
 
 // Pads all parts of the input that the picture does not cover: above, below, and on both sides.
@@ -119,17 +118,13 @@ void write_padding(const PreprocessSpec& spec, const Placement& placed, const Te
     }
 }
 
-// Columns first, over a whole row of the picture, which stays in the nearest cache: then its row is resized.
 template <class Element>
-void write_picture(const Kernels& kernels, const ConstImageView& picture, const Placement& placed,
-                   const Tensor<Element>& tensor) {
-    const Taps taps = taps_of(picture.width, placed.width);
-    const std::size_t row_floats = std::size_t{3} * picture.width;
-    std::vector<float> row(row_floats + kRowSlack);
+void write_picture(const Kernels& kernels, const PreprocessSpec& spec, const ConstImageView& picture,
+                   const Placement& placed, const Tensor<Element>& tensor) {
+    const Columns columns(picture.width, placed.width, spec.layout);
+    GatheredRows rows(picture, placed.height, columns, kernels.gather_for(spec.layout, spec.colour));
     for (std::uint32_t y = 0; y < placed.height; ++y) {
-        const Tap tap = tap_at(y, picture.height, placed.height);
-        kernels.lerp_rows(picture.row(tap.first), picture.row(tap.second), tap.weight, row.data(), row_floats);
-        tensor.write(placed.x, placed.y + y, row.data(), taps);
+        tensor.write(placed.x, placed.y + y, rows.at(y), columns);
     }
 }
 
@@ -191,9 +186,9 @@ Transform Preprocessor::fill(const ConstImageView& picture, std::span<Element> t
     }
     const Placement placed = place(spec_.mode, picture.width, picture.height, spec_.width, spec_.height);
     const Kernels& kernels = kernels_for(level_);
-    const Tensor<Element> to(spec_, kernels.writers(tensor.data()), tensor.data());
+    const Tensor<Element> to(spec_, kernels.blend_to(tensor.data()), tensor.data());
     write_padding(spec_, placed, to);
-    write_picture(kernels, picture, placed, to);
+    write_picture(kernels, spec_, picture, placed, to);
     return transform_of(placed, picture.width, picture.height);
 }
 
