@@ -19,20 +19,20 @@ namespace {
 
 constexpr std::uint32_t kColumns = 32;  // converted at once
 constexpr int kMiddle = 128 * 8;        // of a sample of U or V that has no colour
-constexpr int kLane = 16;               // bytes of half a register
+constexpr std::size_t kLane = 16;       // bytes of half a register
 
 using Bytes32 = std::array<std::int8_t, 32>;
 
 // Where the bytes of one channel go in the `part`th third of sixteen pixels, for both halves of a register. The channel
 // has its even pixels first, then its odd ones.
-constexpr Bytes32 places(int part, int channel) {
+constexpr Bytes32 places(std::size_t part, std::size_t channel) {
     Bytes32 found{};
-    for (int k = 0; k < kLane; ++k) {
-        const int at = part * kLane + k;
-        const int pixel = at / 3;
-        const int from = at % 3 == channel ? pixel % 2 * 8 + pixel / 2 : -1;  // -1: none, the byte is 0
-        found[static_cast<std::size_t>(k)] = found[static_cast<std::size_t>(k + kLane)] =
-            static_cast<std::int8_t>(from);
+    for (std::size_t k = 0; k < kLane; ++k) {
+        const std::size_t at = part * kLane + k;
+        const std::size_t pixel = at / 3;
+        const std::size_t place = pixel % 2 * 8 + pixel / 2;
+        found[k] = at % 3 == channel ? static_cast<std::int8_t>(place) : std::int8_t{-1};  // -1: none, the byte is 0
+        found[k + kLane] = found[k];
     }
     return found;
 }
