@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from framehop import _core
 from framehop.account import IngestAccount
-from framehop.errors import InvalidArgumentError, LogError
+from framehop.errors import LogError
 from framehop.handles import Handles
 from framehop.log.embedded.consumer import EmbeddedConsumer
 from framehop.log.embedded.context import LogContext
@@ -30,6 +30,7 @@ from framehop.log.embedded.schema import TOPIC
 from framehop.log.embedded.segments import read_cold
 from framehop.log.embedded.writer import EmbeddedWriter
 from framehop.log.locks import is_held
+from framehop.log.names import check_name
 from framehop.log.source_rows import load_accounts
 from framehop.log.sqlite import connect, rows, transaction, translated
 from framehop.partitioning import partition_of
@@ -54,7 +55,6 @@ from framehop.types import (
     Partition,
     PartitionLag,
     check_reader_group,
-    check_stream,
 )
 
 _P = TypeVar("_P", EmbeddedWriter, EmbeddedConsumer, EmbeddedEventReader)
@@ -122,8 +122,8 @@ class EmbeddedLog:
         on_revoke: PartitionsCallback | None = None,
     ) -> EmbeddedConsumer:
         self._check_writable()
-        _check_name("group", group)
-        _check_name("member", member)
+        check_name("group", group)
+        check_name("member", member)
         return self._handles.keep(
             EmbeddedConsumer(
                 self._context,
@@ -332,12 +332,3 @@ def _context_of(paths: LogPaths, named: LogPaths, options: LogOptions, *, create
         bell=_core.Bell(str(paths.bell)),
         maintenance=Maintenance(paths, options, presence),
     )
-
-
-def _check_name(what: str, name: str) -> None:
-    try:
-        check_stream(name)
-    except InvalidArgumentError:
-        raise InvalidArgumentError(
-            f"{what} name {name[:140]!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 . _ -"
-        ) from None

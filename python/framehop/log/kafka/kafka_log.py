@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Self
 
 from confluent_kafka import KafkaError
 
 from framehop.account import IngestAccount
-from framehop.errors import FramehopError, InvalidArgumentError
+from framehop.errors import FramehopError
 from framehop.handles import Handles
 from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.consumer import KafkaConsumer
 from framehop.log.kafka.errors import translated
 from framehop.log.kafka.event_scan import events_end, events_of
 from framehop.log.kafka.frame_clients import FrameClients
+from framehop.log.kafka.gaps import gaps_of
 from framehop.log.kafka.groups import GroupOffsets, owners_of
-from framehop.log.kafka.lag import oldest_times
+from framehop.log.kafka.lag import lags
 from framehop.log.kafka.link import KafkaLink
 from framehop.log.kafka.member_slots import MemberSlots
 from framehop.log.kafka.offset_queries import begins, ends
@@ -30,8 +30,9 @@ from framehop.log.kafka.stream_store import accounts_of, state_directory
 from framehop.log.kafka.topic_checks import Finding, check_topics
 from framehop.log.kafka.topics import TopicPlan, TopicState, create_topics, describe_topics
 from framehop.log.kafka.url import KafkaUrl
-from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, parse_outcome, payload_of, pointer_of
+from framehop.log.kafka.wire import NotOursError, parse_frame, parse_letter, payload_of, pointer_of
 from framehop.log.kafka.writer import KafkaWriter
+from framehop.log.names import check_name
 from framehop.protocols import (
     BeginAt,
     Delivery,
@@ -41,7 +42,6 @@ from framehop.protocols import (
     Start,
     TenuresCallback,
 )
-from framehop.timing import now_us
 from framehop.types import (
     DeadLetter,
     EventRecord,
@@ -53,7 +53,6 @@ from framehop.types import (
     Partition,
     PartitionLag,
     check_reader_group,
-    check_stream,
 )
 
 logger = logging.getLogger(__name__)
@@ -109,8 +108,8 @@ class KafkaLog:
         on_revoke: PartitionsCallback | None = None,
     ) -> KafkaConsumer:
         self._check_open()
-        _check_name("group", group)
-        _check_name("member", member)
+        check_name("group", group)
+        check_name("member", member)
         return self._handles.keep(
             KafkaConsumer(
                 self._connection,
@@ -132,7 +131,7 @@ class KafkaLog:
         """Return names made of host and slot. A supervisor that restarts on this host gets the same names, so that the broker knows
         its workers."""
         self._check_open()
-        _check_name("group", group)
+        check_name("group", group)
         return self._slots.take(state_directory(self._url, self._options), group, count)
 
     def events(self, *, start: Start = "beginning", since_us: int | None = None, group: str = "") -> KafkaEventReader:
@@ -210,31 +209,7 @@ class KafkaLog:
     def gaps(self) -> list[Gap]:
         """Return the gaps that workers have written, and what retention has removed from each partition since it was made."""
         self._check_open()
-        oldest = begins(self._connection, self._connection.frame_partitions())
-        removed = [
-            Gap(
-                reason="retention",
-                topic=partition.topic,
-                partition=partition.number,
-                first_offset=0,
-                last_offset=offset - 1,
-            )
-            for partition, offset in oldest.items()
-            if offset > 0
-        ]
-        return [*removed, *self._written_gaps()]
-
-    def _written_gaps(self) -> Iterator[Gap]:
-        topic = self._url.detections
-        starts = begins(self._connection, self._connection.partitions_of(topic))
-        with PartitionScan(self._connection, starts) as scan:
-            for message in scan:
-                try:
-                    outcome = parse_outcome(message)
-                except NotOursError:
-                    continue
-                if isinstance(outcome, Gap):  # gaps written before there were several topics name none
-                    yield outcome if outcome.topic else replace(outcome, topic=self._url.frames)
+        return gaps_of(self._connection)
 
     def end_offsets(self) -> dict[Partition, int]:
         self._check_open()
@@ -251,24 +226,7 @@ class KafkaLog:
     def lag(self, group: str) -> list[PartitionLag]:
         """Measure the lag. Reads one frame of each partition that is behind, for its time."""
         committed, end = self.committed(group), self.end_offsets()
-        oldest = begins(self._connection, end)
-        end = {partition: offset for partition, offset in end.items() if partition in oldest}
-        first = {partition: max(oldest[partition], committed.get(partition, 0)) for partition in end}
-        behind = {partition: offset for partition, offset in first.items() if offset < end[partition]}
-        owners = owners_of(self._connection, self._url.group(group))
-        times, now = oldest_times(self._connection, behind), now_us()
-        return [
-            PartitionLag(
-                topic=partition.topic,
-                partition=partition.number,
-                end=end[partition],
-                committed=committed.get(partition),
-                messages=max(0, end[partition] - first[partition]),
-                seconds=max(0, now - times[partition]) / 1e6 if partition in times else None,
-                owner=owners.get(partition, ""),
-            )
-            for partition in sorted(end)
-        ]
+        return lags(self._connection, committed, end, owners_of(self._connection, self._url.group(group)))
 
     def forget_group(self, group: str) -> None:
         """Delete a group's offsets. Raises LogError while a member of it lives."""
@@ -319,12 +277,3 @@ class KafkaLog:
 
     def _check_open(self) -> None:
         self._handles.check_open()
-
-
-def _check_name(what: str, name: str) -> None:
-    try:
-        check_stream(name)
-    except InvalidArgumentError:
-        raise InvalidArgumentError(
-            f"{what} name {name[:140]!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 . _ -"
-        ) from None

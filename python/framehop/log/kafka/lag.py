@@ -1,4 +1,4 @@
-"""Find how old the first record at an offset is."""
+"""Measure how far a group is behind, in messages and in time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,39 @@ from confluent_kafka import Consumer, KafkaError
 
 from framehop.log.kafka.connection import REQUEST_S, Connection
 from framehop.log.kafka.errors import MISSING, Causes, explain, translated
-from framehop.log.kafka.offset_queries import to_client
+from framehop.log.kafka.offset_queries import begins, to_client
 from framehop.log.kafka.partition_scan import of_no_group, plain_consumer
 from framehop.log.kafka.wire import appended_at, pointer_of
-from framehop.timing import Deadline
-from framehop.types import Partition
+from framehop.timing import Deadline, now_us
+from framehop.types import Partition, PartitionLag
 
 LAG_POLL_S = 0.1
+
+
+def lags(
+    connection: Connection,
+    committed: Mapping[Partition, int],
+    end: Mapping[Partition, int],
+    owners: Mapping[Partition, str],
+) -> list[PartitionLag]:
+    """Return the lag of each partition that still exists, in order. Reads one frame of each that is behind, for its time."""
+    oldest = begins(connection, end)
+    end = {partition: offset for partition, offset in end.items() if partition in oldest}
+    first = {partition: max(oldest[partition], committed.get(partition, 0)) for partition in end}
+    behind = {partition: offset for partition, offset in first.items() if offset < end[partition]}
+    times, now = oldest_times(connection, behind), now_us()
+    return [
+        PartitionLag(
+            topic=partition.topic,
+            partition=partition.number,
+            end=end[partition],
+            committed=committed.get(partition),
+            messages=max(0, end[partition] - first[partition]),
+            seconds=max(0, now - times[partition]) / 1e6 if partition in times else None,
+            owner=owners.get(partition, ""),
+        )
+        for partition in sorted(end)
+    ]
 
 
 def oldest_times(connection: Connection, partitions: Mapping[Partition, int]) -> dict[Partition, int]:
