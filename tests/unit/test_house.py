@@ -67,7 +67,7 @@ def test_the_front_door_refuses_other_names() -> None:
 @pytest.mark.parametrize(
     ("word", "what", "allowed"),
     [
-        ("env", r"\bos\.(environ|getenv|putenv)|import environ", {"config/environment.py"}),
+        ("env", r"\bos\.(environ|getenv|putenv)|import environ", {"config/environment.py", "inference/telemetry.py"}),
         ("pickle|shared_memory|pyobj", r"\bmultiprocessing\.shared_memory|\bpickle\b|recv_pyobj", set[str]()),
         (r"install|framehop\[", r"pip install ['.]|framehop\[", {"installing.py"}),
     ],

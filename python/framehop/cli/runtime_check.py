@@ -14,6 +14,7 @@ from framehop.errors import MissingExtraError
 from framehop.inference.preprocess import dali_installed
 from framehop.inference.preprocess.dali_runtime import gpu_count, import_dali
 from framehop.inference.providers import CUDA, OPENVINO
+from framehop.inference.runtime import import_runtime
 from framehop.installing import install
 
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
@@ -39,8 +40,7 @@ def _onnx_runtime() -> Iterator[Check]:
     if importlib.util.find_spec("onnxruntime") is None:
         yield Check("runtime", "problem", f"no ONNX Runtime: {install('cpu')}, or [gpu] for NVIDIA")
         return
-    import onnxruntime
-
+    onnxruntime = import_runtime()
     installed = [name for name in RUNTIMES if version_of(name)]
     if len(installed) > 1:
         yield _clash(installed, onnxruntime)

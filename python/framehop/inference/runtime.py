@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from framehop.errors import MissingExtraError, ModelError
 from framehop.inference.model_file import NetworkHeader, explain, read_header
+from framehop.inference.telemetry import refuse_telemetry
 from framehop.installing import install
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _FOREIGN = {
 
 def import_runtime() -> ModuleType:
     """Import ONNX Runtime. Raises MissingExtraError, which names the extra."""
+    refuse_telemetry()
     try:
         import onnxruntime
     except ImportError as error:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
+from framehop.errors import ProcessError
 from framehop.log import LogAt
 from framehop.pipeline.aside import OneCall
 from framehop.protocols import Start
@@ -23,6 +24,7 @@ class Events:
 
     Ends with the pipeline, after its last event; an error that ended the pipeline early is raised there. A loop may be left at any
     moment, also by cancelling it: the next loop goes on with the next event. `close` it, use it as a context manager, or drop it.
+    In a child that this process forks it raises ProcessError.
     Use it from one thread or task at a time; two iterators each get every event.
     """
 
@@ -96,6 +98,10 @@ class Events:
         return self._fetch_within(POLL_S)
 
     def _fetch_within(self, wait_s: float) -> bool:
+        if os.getpid() != self._pid:  # the database's connection is the parent's
+            raise ProcessError(
+                f"these events are read by process {self._pid}, of which this one is a fork: open them here"
+            )
         with self._using:
             if self._closed:
                 return False
