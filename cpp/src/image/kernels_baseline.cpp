@@ -65,8 +65,8 @@ void write_vector(const float* values, const float* scale, const float* bias, El
 
 template <class Element>
 void write(const Values& values, const Normalise& normalise, const Target<Element>& target, std::size_t first,
-           std::size_t blocks) {
-    for (std::size_t block = 0; block < blocks; ++block) {
+           std::size_t count) {
+    for (std::size_t block = 0; block < count; ++block) {
         for (std::size_t vector = 0; vector < kVectors; ++vector) {
             write_vector(values.data() + block * kBlockElements + 8 * vector, normalise.scale.data() + 8 * vector,
                          normalise.bias.data() + 8 * vector, target.vectors[vector] + (first + block) * target.step);

@@ -69,7 +69,7 @@ class Tensor {
         const std::size_t pixels = columns.pixels() % kBlockPixels;
         const std::size_t bytes = whole * kBlockBytes;
         std::array<Element, kBlockElements> block;
-        const Target<Element> here{{&block[0], &block[8], &block[16]}, kBlockElements};
+        const Target<Element> here{{block.data(), block.data() + 8, block.data() + 16}, kBlockElements};
         blend_({rows.upper + bytes, rows.lower + bytes, rows.weight}, columns.weights(whole), normalise_, here, 1);
         if (spec_.layout == Layout::nhwc) {
             std::copy_n(block.data(), 3 * pixels, there.vectors[0]);
