@@ -1,4 +1,4 @@
-"""What heads look for among scores, in NumPy: what the core's is compared with."""
+"""The oracle for what heads look for among scores: the same in NumPy."""
 
 from __future__ import annotations
 

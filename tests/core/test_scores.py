@@ -1,4 +1,4 @@
-"""What the core says of arrays that are no scores."""
+"""The core refuses arrays that are no scores, and says why."""
 
 from __future__ import annotations
 

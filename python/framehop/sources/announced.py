@@ -17,7 +17,7 @@ _HOLE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """What does not come. `reason`: as in LeftOut. `seconds`: how long it lasts."""
+    """A part that does not come. `reason`: as in LeftOut. `seconds`: how long it lasts."""
 
     reason: str
     seconds: float

@@ -46,7 +46,7 @@ def test_the_segments_that_a_playlist_announces_and_lacks_are_told(tmp_path: Pat
 
 
 def test_a_playlist_of_pictures_that_are_seconds_apart_lacks_nothing(tmp_path: Path, film: Path) -> None:
-    """As a camera sends that only sends what moves."""
+    """A camera that only sends what moves does so."""
     slow = tmp_path / "slow.mp4"
     with av.open(str(film)) as source, av.open(str(slow), "w") as target:
         video = target.add_stream_from_template(source.streams.video[0])

@@ -128,7 +128,7 @@ def ways(folder: Path, count: int, *, step_s: float = 2.0) -> list[bytes]:
 
 
 def test_a_video_that_goes_on_another_way_is_the_same_video(log: FrameLog, tmp_path: Path) -> None:
-    """As where an encoder is set up anew. FFmpeg's binding would drop what it takes for another stream, and wait for ever."""
+    """An encoder that is set up anew does so. FFmpeg's binding would drop what it takes for another stream, and wait for ever."""
     with (
         tcp_server(answering(KIND, ways(tmp_path, 5), then=silent)) as port,
         following(log, camera(f"http://127.0.0.1:{port}/video")),
@@ -152,7 +152,7 @@ def test_the_last_picture_of_a_way_is_left_out_once_it_is_too_late_for_it(tmp_pa
 
 
 def test_a_playlist_whose_segments_have_their_video_on_other_ways_is_read_whole(tmp_path: Path) -> None:
-    """As where it goes from a film to an advertisement and back."""
+    """A station that goes from a film to an advertisement and back does so."""
     parts = ways(tmp_path, 4)
     for turn, part in enumerate(parts):
         (tmp_path / f"{turn}.ts").write_bytes(part)

@@ -1,4 +1,4 @@
-"""Only the video that goes into the log is asked for: neither sound, nor the other qualities of a playlist."""
+"""A camera is asked only for the video that goes into the log: neither for sound nor for the other qualities of a playlist."""
 
 from __future__ import annotations
 
