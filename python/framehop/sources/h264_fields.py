@@ -74,11 +74,16 @@ class FieldPairs(Generic[About]):
         self._of_picture: dict[int, int] = {}  # the sequence's number by that of the picture parameter set
         self._first: tuple[About, Unit, _Field] | None = None
         self._order: int | None = None  # the parity of the fields that come first
-        self._at_work = False  # whether the stream may have fields
+        self._at_work = False
 
     def passes(self, unit: Unit) -> bool:
         """Return whether a unit stays as it is, and tells nothing that is needed later."""
         return not (self._at_work or unit.keyframe or self._first)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the stream may have fields."""
+        return self._at_work
 
     @property
     def waits(self) -> bool:
