@@ -16,7 +16,7 @@ from framehop.sources.live.camera_clock import CameraClock
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.connection import LiveConnection
 from framehop.sources.live.losses import Losses
-from framehop.sources.live.makers import Made, Shape
+from framehop.sources.live.makers import Made, Shape, maker_for
 
 VIDEO, SOUND = 0, 1
 FILM = Address.parse("http://host/film.mp4")
@@ -39,7 +39,9 @@ class Scripted:
 
 
 def packet(stream: int) -> SimpleNamespace:
-    return SimpleNamespace(stream_index=stream, size=1, pts=None, dts=None, iter_sidedata=lambda: iter(()))
+    return SimpleNamespace(
+        stream_index=stream, size=1, pts=None, dts=None, is_keyframe=False, iter_sidedata=lambda: iter(())
+    )
 
 
 def film(streams: Iterable[int], pictures: list[Made]) -> LiveConnection:
@@ -125,6 +127,44 @@ def test_a_key_frame_that_is_late_is_waited_for_and_that_is_said(
     assert caplog.text.count("no key frame for 10 s, with which decoding begins: waiting for one") == 1
     with pytest.raises(SourceAwayError, match="has sent no key frame for 120 s"):
         next(film(slowly(), [late] * 200).pictures(lambda: False))
+
+
+def seconds(now_s: list[float], count: int) -> Iterator[int]:
+    """Give so many packets of a video, a second apart."""
+    for _ in range(count):
+        now_s[0] += 1.0
+        yield VIDEO
+
+
+class Nothing(Scripted):
+    """A maker of what cannot be decoded."""
+
+    def make(self, _packet: object) -> Iterator[Made]:
+        return iter(())
+
+
+def test_a_camera_of_which_nothing_can_be_decoded_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    camera = film(seconds(now_s, 100), [])
+    vars(camera).update(_maker=Nothing([]), is_recording=False)
+    with pytest.raises(SourceAwayError, match="nothing of it has been a picture for long"):
+        list(camera.pictures(lambda: False))
+
+
+def test_a_key_frame_is_waited_for_likewise_where_pictures_are_encoded_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now_s[0])
+    monkeypatch.setattr(connection, "time", clock)
+    monkeypatch.setattr(first_key, "time", clock)
+    video = SimpleNamespace(codec_context=SimpleNamespace(name="mpeg4"))
+    camera = film(seconds(now_s, 200), [])
+    vars(camera).update(
+        _maker=maker_for(video, "auto", name="cam", quality=85, losses=Losses()),  # type: ignore[arg-type]
+        is_recording=False,
+    )
+    with pytest.raises(SourceAwayError, match="has sent no key frame for 120 s"):
+        list(camera.pictures(lambda: False))
 
 
 def test_a_film_may_change_its_size_as_often_as_it_likes() -> None:

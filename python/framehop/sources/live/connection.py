@@ -56,9 +56,8 @@ class LiveConnection:
         try:
             self._video = video_of(self._container, how)
             self._maker = maker_for(self._video, how.codec, name=how.name, quality=how.quality, losses=how.losses)
-            if (
-                not self.is_recording or self._container.format.name == "hls"
-            ):  # else sound behind the pictures may take long
+            # Of another recording the sound is read, since what comes behind the pictures may take long.
+            if not self.is_recording or self._container.format.name == "hls":
                 read_alone(self._container, self._video)
         except Exception as error:  # noqa: BLE001  it is raised, in other words
             self._container.close()
@@ -99,13 +98,13 @@ class LiveConnection:
         try:
             for packet in self._video_packets(stopped):
                 due_us = timeline.place(packet.dts if packet.dts is not None else packet.pts) if timeline else None
-                told_of = _told(packet)
+                told_of, shows = _told(packet), False
                 for made in self._maker.make(packet):  # which may empty the packet
                     given_s = 0.0 if (shows := made.shows and not made.error) else time.monotonic()
                     yield made, self._moment(made, told_of, due_us)
                     shown_s = time.monotonic() if shows else shown_s + time.monotonic() - given_s
-                    if not shows:
-                        self._check_shown(shown_s)
+                if not shows:  # where nothing is made of packets that cannot be decoded, too
+                    self._check_shown(shown_s)
         except CodecChangedError as error:
             away = SourceAwayError(f"{self._how.name} goes on as {error.now} where it was {self._maker.codec}")
             broken = error if self.is_recording else away
@@ -120,7 +119,7 @@ class LiveConnection:
         """Return the packets from which pictures are made."""
         packets = self._packets(stopped)
         packets = self._measured(packets, stopped) if self.is_recording else packets
-        return in_turn(packets, self._how.losses) if may_lose_turns(self._container) else packets
+        return in_turn(packets, self._how) if may_lose_turns(self._container) else packets
 
     def _measured(self, packets: Iterator[VideoPacket], stopped: Callable[[], bool]) -> Iterator[VideoPacket]:
         """Pass on the packets of a recording; at its end, count what it announces and what has not come."""

@@ -182,7 +182,7 @@ class _Encoded:
     def make(self, packet: VideoPacket) -> Iterator[Made]:
         self._begun |= packet.is_keyframe
         if not self._begun:  # some decoders would make grey pictures of it
-            self._losses.add(TOO_EARLY)
+            yield Made(payload=b"", pts=packet.pts, keyframe=False)  # which nobody takes before the first key frame
             return
         for frame in self._decoded(packet):
             yield self._picture(frame)
