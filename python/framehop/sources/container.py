@@ -22,7 +22,14 @@ try:
     from av import CodecContext
     from av.bitstream import BitStreamFilterContext
     from av.container import InputContainer
-    from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPOtherClientError, HTTPUnauthorizedError
+    from av.error import (
+        ExitError,
+        FFmpegError,
+        HTTPBadRequestError,
+        HTTPForbiddenError,
+        HTTPOtherClientError,
+        HTTPUnauthorizedError,
+    )
     from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
@@ -38,6 +45,7 @@ __all__ = [
     "BitStreamFilterContext",
     "ExitError",
     "FFmpegError",
+    "HTTPBadRequestError",
     "HTTPForbiddenError",
     "HTTPOtherClientError",
     "HTTPUnauthorizedError",
@@ -130,7 +138,9 @@ def shape_in(codec: str, unit: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[
     decoder.options = {"max_pixels": str(max_pixels)}
     try:
         frames = [*decoder.decode(Packet(unit)), *decoder.decode(None)]
-    except FFmpegError:
+    except FFmpegError as error:
+        if lacks_memory(error):
+            raise
         return 0, 0, 0.0
     return (frames[0].width, frames[0].height, float(decoder.framerate or 0)) if frames else (0, 0, 0.0)
 
@@ -271,7 +281,9 @@ def orientation_of(container: InputContainer) -> int:
     try:
         packet = next(container.demux(video=0), None)
         frame = (packet and _alone(packet)) or next(container.decode(video=0), None)
-    except FFmpegError:
+    except FFmpegError as error:
+        if lacks_memory(error):
+            raise
         frame = None
     return 1 if frame is None else _exif(matrix_of(frame))
 
@@ -288,7 +300,9 @@ def _alone(packet: Packet[VideoStream]) -> VideoFrame | None:
     decoder = packet.stream.codec_context
     try:
         frames = [*decoder.decode(packet), *decoder.decode(None)]
-    except FFmpegError:
+    except FFmpegError as error:
+        if lacks_memory(error):
+            raise
         frames = []
     decoder.flush_buffers()
     return frames[0] if frames else None

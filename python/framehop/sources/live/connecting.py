@@ -11,6 +11,7 @@ from framehop.sources.container import (
     FILE_FORMATS,
     ExitError,
     FFmpegError,
+    HTTPBadRequestError,
     HTTPForbiddenError,
     HTTPOtherClientError,
     HTTPUnauthorizedError,
@@ -93,7 +94,7 @@ def _opened_rtsp(how: Connecting) -> InputContainer:
     options = _options(how.address)
     try:
         return _connected(how, options | {"allowed_media_types": "video"})
-    except HTTPOtherClientError:
+    except (HTTPBadRequestError, HTTPOtherClientError):
         return _connected(how, options)
 
 
