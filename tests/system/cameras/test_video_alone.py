@@ -54,9 +54,11 @@ def test_of_a_playlist_with_several_qualities_the_first_one_is_fetched(tmp_path:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         source = camera(f"http://127.0.0.1:{server.server_address[1]}/all.m3u8")
-        pictures = list(source.follow(lambda: False))
-        server.shutdown()
-        thread.join()
+        try:
+            pictures = list(source.follow(lambda: False))
+        finally:
+            server.shutdown()
+            thread.join()
     assert (len(pictures), list(source.left_out)) == (250, [])
     assert fetched["low"] == 11
     assert fetched["high"] <= 3, "its beginning is looked at"
