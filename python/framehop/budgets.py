@@ -40,7 +40,7 @@ PIPELINE_END_S = 15.0  # what `Pipeline.stop` adds to both: killing what hangs, 
 
 # ---- films
 
-# Longer than any camera's group of pictures: so far back a key frame is looked for, and so long it is waited for.
+# Longer than nearly any group of pictures: so far back a key frame is looked for. The first one is waited for twice as long.
 GROUP_S = 60.0
 
 # ---- a question to a running pipeline
