@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from framehop.errors import SourceAwayError, SourceError
 from framehop.sources.address import Address, without_secrets
@@ -54,7 +54,8 @@ _DEVICE_WORDS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting:
     """The settings that every connection to one source has in common. `open_s`: for connecting, and again for learning what is
-    sent. `stall_s`: between two pictures. `name`: for messages, without secrets."""
+    sent. `stall_s`: between two pictures. `name`: for messages, without secrets. `said`: what is said only of the first connection
+    that it is true of."""
 
     address: Address
     codec: Codec
@@ -64,6 +65,7 @@ class Connecting:
     name: str
     losses: Losses
     max_pixels: int = MAX_PIXELS
+    said: set[str] = field(default_factory=set, compare=False)
 
 
 def opened(how: Connecting) -> InputContainer:

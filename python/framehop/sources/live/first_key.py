@@ -23,7 +23,6 @@ class FirstKey:
     def __init__(self, how: Connecting) -> None:
         self._how = how
         self._since_s = time.monotonic()
-        self._said = False
 
     def passed_over(self) -> None:
         """Count a picture that came before it. Raises SourceAwayError when it has been waited for too long."""
@@ -31,8 +30,8 @@ class FirstKey:
         waited_s = time.monotonic() - self._since_s
         if waited_s > FIRST_KEY_S:
             raise SourceAwayError(f"{self._how.name} has sent no key frame for {FIRST_KEY_S:.0f} s", patient=True)
-        if waited_s > LATE_S and not self._said:
-            self._said = True
+        if waited_s > LATE_S and "late" not in self._how.said:
+            self._how.said.add("late")
             logger.warning(
                 "%s sends pictures, and no key frame for %.0f s, with which decoding begins: waiting for one; a shorter interval "
                 "of key frames (GOP) in the camera's settings begins sooner",

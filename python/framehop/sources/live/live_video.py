@@ -57,7 +57,6 @@ class LiveVideo:
             losses=self._losses,
         )
         self._reader: Reader | None = None
-        self._said: set[str] = set()
         self._flaws = Flaws()
         self._given = 0  # pictures, by the present connection
         self._left_behind: list[Reader] = []
@@ -126,6 +125,6 @@ class LiveVideo:
             )
 
     def _once(self, what: str, text: str) -> None:
-        if what not in self._said:
-            self._said.add(what)
+        if what not in self._how.said:
+            self._how.said.add(what)
             logger.warning("stream %s: %s", self.stream, text)
