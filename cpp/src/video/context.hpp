@@ -61,7 +61,7 @@ class StreamDecoder::Context {
     int note(AVFrame& frame, int flags);
 
     PacketPtr packet_;
-    BufferPtr bytes_;  // of the last unit, and of the next one if libavcodec has let go of them
+    BufferPtr bytes_;  // of the last unit unless it was large, and of the next one if libavcodec has let go of them
     FramePtr spare_;   // for the next picture that is shown
     std::shared_ptr<PictureMemory> memory_;
     bool exceeded_ = false;
