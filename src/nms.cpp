@@ -30,10 +30,7 @@ template <class Value>
 std::span<const Value> values(const py::object& object, const char* name, const char* kind, py::ssize_t columns) {
     const py::array array = array_of<Value>(object, name, kind);
     const py::ssize_t axes = columns == 0 ? 1 : 2;
-    if (array.ndim() != axes || (columns != 0 && array.shape(1) != columns)) {
-        throw Error(Errc::invalid_argument,
-                    std::string(name) + " must be an aligned, C-contiguous " + kind + ", not " + describe(object));
-    }
+    if (array.ndim() != axes || (columns != 0 && array.shape(1) != columns)) refuse_array(object, name, kind);
     return values_of<Value>(array);
 }
 

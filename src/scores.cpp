@@ -1,7 +1,6 @@
 #include "framehop/image/scores.hpp"
 
 #include <algorithm>
-#include <string>
 #include <tuple>
 #include <vector>
 
@@ -38,9 +37,7 @@ image::BestClasses find(const py::array& scores, float threshold) {
 std::tuple<Indices, Indices, py::array_t<float>> best_classes(const py::object& scores, float threshold) {
     constexpr const char* kKind = "float32 [A, C]";
     const py::array array = array_of<float>(scores, "scores", kKind);
-    if (array.ndim() != 2) {
-        throw Error(Errc::invalid_argument, std::string("scores must be ") + kKind + ", not " + describe(scores));
-    }
+    if (array.ndim() != 2) refuse_array(scores, "scores", kKind);
     const image::BestClasses found = find(array, threshold);
     return {copied<py::ssize_t>(found.rows), copied<py::ssize_t>(found.classes), copied<float>(found.scores)};
 }

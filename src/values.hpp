@@ -12,8 +12,13 @@
 
 namespace framehop::python {
 
-// Returns `object` as an array of `Value`. Throws Errc::invalid_argument, which names it and says by `kind` what it
-// must be.
+// Throws Errc::invalid_argument, which names the object and says by `kind` what it must be.
+[[noreturn]] inline void refuse_array(const pybind11::object& object, const char* name, const char* kind) {
+    throw Error(Errc::invalid_argument,
+                std::string(name) + " must be an aligned, C-contiguous " + kind + ", not " + describe(object));
+}
+
+// Returns `object` as an array of `Value`, or refuses it.
 template <class Value>
 pybind11::array array_of(const pybind11::object& object, const char* name, const char* kind) {
     namespace py = pybind11;
@@ -21,8 +26,7 @@ pybind11::array array_of(const pybind11::object& object, const char* name, const
         auto array = py::reinterpret_borrow<py::array>(object);
         if (reinterpret_cast<std::uintptr_t>(array.data()) % alignof(Value) == 0) return array;
     }
-    throw Error(Errc::invalid_argument,
-                std::string(name) + " must be an aligned, C-contiguous " + kind + ", not " + describe(object));
+    refuse_array(object, name, kind);
 }
 
 template <class Value>

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "framehop/base/error.hpp"
@@ -16,6 +17,15 @@ TEST(ThreadPool, runs_every_part_once) {
         std::vector<std::atomic<int>> runs(count);
         pool.run(count, [&](std::size_t k) { ++runs[k]; });
         for (const std::atomic<int>& each : runs) EXPECT_EQ(each, 1);
+    }
+}
+
+TEST(ThreadPool, a_single_part_runs_on_the_callers_thread) {
+    ThreadPool pool(3);
+    for (int k = 0; k < 100; ++k) {
+        std::thread::id runs_on;
+        pool.run(1, [&](std::size_t) { runs_on = std::this_thread::get_id(); });
+        ASSERT_EQ(runs_on, std::this_thread::get_id());
     }
 }
 

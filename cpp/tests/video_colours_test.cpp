@@ -6,8 +6,11 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "framehop/video/decoder.hpp"
@@ -20,6 +23,7 @@ struct Look {
     int height;
     AVColorSpace space = AVCOL_SPC_BT709;
     bool full_range = false;
+    int gap = 0;  // bytes between two rows of a plane
 };
 
 // Planes of noise, each in memory of its own that ends with its last row, so that AddressSanitizer sees a look behind
@@ -36,10 +40,23 @@ Picture::Frame noise(const Look& look) {
     for (int plane = 0; plane < 3; ++plane) {
         const int columns = plane == 0 ? look.width : (look.width + 1) / 2;
         const int rows = plane == 0 ? look.height : (look.height + 1) / 2;
-        frame->buf[plane] = av_buffer_alloc(static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows));
+        const auto stride = std::ptrdiff_t{columns} + look.gap;
+        frame->buf[plane] = av_buffer_alloc(static_cast<std::size_t>(stride * (rows - 1) + columns));
         frame->data[plane] = frame->buf[plane]->data;
-        frame->linesize[plane] = columns;
-        for (int k = 0; k < columns * rows; ++k) frame->data[plane][k] = static_cast<std::uint8_t>(random());
+        frame->linesize[plane] = columns + look.gap;
+        for (int y = 0; y < rows; ++y) {
+            for (int x = 0; x < columns; ++x) frame->data[plane][y * stride + x] = static_cast<std::uint8_t>(random());
+        }
+    }
+    return frame;
+}
+
+// Has the rows of all planes go upwards in memory: the picture is upside down.
+Picture::Frame upside_down(Picture::Frame frame) {
+    for (int plane = 0; plane < 3; ++plane) {
+        const int rows = plane == 0 ? frame->height : (frame->height + 1) / 2;
+        frame->data[plane] += std::ptrdiff_t{frame->linesize[plane]} * (rows - 1);
+        frame->linesize[plane] = -frame->linesize[plane];
     }
     return frame;
 }
@@ -65,14 +82,16 @@ std::vector<std::uint8_t> by_libswscale(const Look& look) {
     return pixels;
 }
 
-std::vector<std::uint8_t> by_us(const Look& look) {
-    const Picture picture(noise(look));
+std::vector<std::uint8_t> by_us(Picture::Frame frame) {
+    const Picture picture(std::move(frame));
     const Size size = picture.size();
     std::vector<std::uint8_t> pixels(codec::rgb_bytes(size));
     picture.write(codec::Orientation::upright,
                   {pixels.data(), size.width, size.height, size.width * 3, PixelFormat::rgb8});
     return pixels;
 }
+
+std::vector<std::uint8_t> by_us(const Look& look) { return by_us(noise(look)); }
 
 TEST(Colours, they_are_those_of_libswscale_for_every_matrix_and_range) {
     for (const AVColorSpace space : {AVCOL_SPC_BT709, AVCOL_SPC_FCC, AVCOL_SPC_BT470BG, AVCOL_SPC_SMPTE170M,
@@ -95,6 +114,25 @@ TEST(Colours, they_are_those_of_libswscale_for_an_odd_height) {
     for (const int height : {1, 3, 17}) {
         const Look look{.width = 64, .height = height};
         EXPECT_EQ(by_us(look), by_libswscale(look)) << height << " rows";
+    }
+}
+
+TEST(Colours, gaps_between_rows_are_no_pixels) {
+    for (const int width : {33, 64}) {
+        EXPECT_EQ(by_us(Look{.width = width, .height = 6, .gap = 7}), by_us(Look{.width = width, .height = 6}));
+    }
+}
+
+TEST(Colours, rows_may_go_upwards_in_memory) {
+    for (const int width : {33, 64}) {
+        const Look look{.width = width, .height = 6};
+        const std::vector<std::uint8_t> upright = by_us(look);
+        const std::vector<std::uint8_t> turned = by_us(upside_down(noise(look)));
+        const auto row = static_cast<std::ptrdiff_t>(upright.size()) / look.height;
+        for (int y = 0; y < look.height; ++y) {
+            const auto there = turned.begin() + (look.height - 1 - y) * row;
+            EXPECT_TRUE(std::equal(there, there + row, upright.begin() + y * row)) << width << " columns, row " << y;
+        }
     }
 }
 

@@ -6,7 +6,6 @@ extern "C" {
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "framehop/image/preprocess.hpp"
@@ -15,16 +14,12 @@ extern "C" {
 namespace framehop::video {
 namespace {
 
-struct FreeFrame {
-    void operator()(AVFrame* frame) const noexcept { av_frame_free(&frame); }
-};
-
 constexpr std::uint8_t kGuard = 201;
 constexpr std::size_t kBeyond = 512;  // bytes behind the last row
 
 // A grey frame, in the full range, whose columns get brighter from `first` on, by `step` every one.
 Picture grey(int width, int height, int first, int step = 0) {
-    const std::unique_ptr<AVFrame, FreeFrame> frame(av_frame_alloc());
+    const Picture::Frame frame(av_frame_alloc());
     frame->format = AV_PIX_FMT_YUV420P;
     frame->color_range = AVCOL_RANGE_JPEG;
     frame->width = width;

@@ -8,7 +8,7 @@
 namespace framehop::video {
 namespace {
 
-// Units that are larger are rare, and their memory is not kept for the next one.
+// Units that are larger are rare, and their memory is not kept until the next one comes, which may be long.
 constexpr std::size_t kKeptBytes = 256 << 10;
 
 // Leaves of a picture what is shown, as libavcodec does with those that it gives: the memory has whole blocks, and a
@@ -58,6 +58,7 @@ int StreamDecoder::Context::decode(Bytes unit, std::uint64_t key, bool begun_wit
     fill(unit, key);
     const int sent = avcodec_send_packet(context_.get(), packet_.get());
     av_packet_unref(packet_.get());
+    if (bytes_->size > kKeptBytes) bytes_.reset();
     const int received = receive();
     coverage_.look();
     return sent < 0 ? sent : received;
@@ -80,7 +81,7 @@ FramePtr StreamDecoder::Context::take_own() {
 
 // Memory anew for each unit would cost more than the copy of its bytes.
 void StreamDecoder::Context::make_room(std::size_t bytes) {
-    const bool fits = bytes_ && bytes_->size >= bytes && bytes_->size <= kKeptBytes;
+    const bool fits = bytes_ && bytes_->size >= bytes;
     if (fits && av_buffer_is_writable(bytes_.get()) == 1) return;
     bytes_.reset(av_buffer_alloc(bytes));
     if (!bytes_) throw Error(Errc::no_memory, "no memory for an access unit of " + std::to_string(bytes) + " bytes");

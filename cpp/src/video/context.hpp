@@ -30,10 +30,9 @@ class StreamDecoder::Context {
 
     // The pictures that were begun by the last decode(): the unit's own, and those that stand in for missing ones.
     [[nodiscard]] const std::vector<FramePtr>& buffers() const noexcept { return buffers_; }
-    // The unit's own one. H.264 fills gaps in the numbers of its pictures first; H.265 looks for the references of a
-    // picture that it has begun.
-    // Takes it, where there is one, and shares it where it may turn out to be half() of a later one. Throws
-    // Errc::no_memory.
+    // Takes the unit's own one out of buffers(), which must not be empty, and shares it where it may turn out to be
+    // half() of a later one. H.264 fills gaps in the numbers of its pictures first; H.265 looks for the references of a
+    // picture that it has begun. Throws Errc::no_memory.
     [[nodiscard]] FramePtr take_own();
     // Whether no slice covers a part of it. libavcodec then paints over frames of H.264, and leaves fields of H.264 and
     // pictures of H.265 as they were.
@@ -62,7 +61,7 @@ class StreamDecoder::Context {
     int note(AVFrame& frame, int flags);
 
     PacketPtr packet_;
-    BufferPtr bytes_;  // of the last unit, and of the next one if libavcodec has let go of them
+    BufferPtr bytes_;  // of the last unit unless it was large, and of the next one if libavcodec has let go of them
     FramePtr spare_;   // for the next picture that is shown
     std::shared_ptr<PictureMemory> memory_;
     bool exceeded_ = false;

@@ -67,6 +67,7 @@ SwsContext& converter_for(const AVFrame& frame) {
 
 void convert_whole(const AVFrame& frame, const ImageView& view) {
     if (has_own_way(frame)) return convert_own_way(frame, view);
+    Complaints::forget();  // those of what this thread decoded last
     SwsContext& scaler = converter_for(frame);
     const std::array<std::uint8_t*, 4> planes{view.data, nullptr, nullptr, nullptr};
     const std::array<int, 4> strides{static_cast<int>(view.stride), 0, 0, 0};

@@ -25,8 +25,9 @@ class ThreadPool {
 
     [[nodiscard]] unsigned threads() const noexcept { return static_cast<unsigned>(workers_.size()) + 1; }
 
-    // Calls part(0) to part(count - 1), each once, on any of the threads, begun in this order; returns when all have
-    // returned. `part` must not throw. Thread-safe: one run() works at a time, others wait for their turn.
+    // Calls part(0) to part(count - 1), each once, on any of the threads, begun in this order; a single one on the
+    // caller's. Returns when all have returned. `part` must not throw. Thread-safe: one run() works at a time, others
+    // wait for their turn.
     void run(std::size_t count, const std::function<void(std::size_t)>& part);
 
   private:
