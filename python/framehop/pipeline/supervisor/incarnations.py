@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 STEADY_S = 10.0  # after an incarnation that lived this long the back-off begins anew
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
+SLOW_START_S = START_S / 2  # after so long it is said that a detector is waited for
 STILLBORN_LIMIT = 5
 REPLACED_LIMIT = 3
 REPLACED_WITHIN_S = 120.0
@@ -65,9 +66,10 @@ class Process:
     thread that started it ends.
 
     `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `start_s`: how long it may take
-    until it is ready. `environment`: returns its own, None for ours. `draining`: it was asked to end, or must not be started again
-    because the pipeline ends. `proven`: this incarnation or an earlier one was ready, so an error that stops it now may pass.
-    `put_offs`: when it is said that it cannot be started for now.
+    until it is ready. `environment`: returns its own, None for ours. `silent_s`: how long it may be silent meanwhile. `draining`:
+    it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or an earlier one was
+    ready, so an error that stops it now may pass. `put_offs`, `slow_starts`: when it is said that it cannot be started for now, and
+    that its start takes long.
     """
 
     role: str
@@ -75,6 +77,7 @@ class Process:
     index: int
     start_s: float = START_S
     environment: Callable[[], Mapping[str, str]] | None = None
+    silent_s: float = START_S
     incarnation: int = 0
     popen: subprocess.Popen[bytes] | None = None
     channel: Channel | None = None
@@ -92,6 +95,7 @@ class Process:
     stillborn: int = 0
     replaced_s: list[float] = field(default_factory=list)
     put_offs: Reminder = field(default_factory=Reminder)
+    slow_starts: Reminder = field(default_factory=Reminder)
     events_at_start: int = 0
 
     @property
@@ -120,6 +124,7 @@ class Process:
         self.started_s = self.heard_s = time.monotonic()
         self.restart_at_s = None
         self.put_offs.over()
+        self.slow_starts.over()
 
     def _spawn(self, begin: Begin) -> None:
         self.channel, theirs = Channel.pair()
@@ -185,16 +190,37 @@ class Process:
             self.channel.send(Drain())
 
     def deadline_s(self) -> float:
-        """Return when it counts as hung, in monotonic seconds."""
-        return self.heard_s + HANG_S if self.ready else self.started_s + self.start_s
+        """Return when it counts as hung, in monotonic seconds. While it is not ready it may be slow, but not silent for long."""
+        if self.ready:
+            return self.heard_s + HANG_S
+        return min(self.heard_s + self.silent_s, self.started_s + self.start_s)
 
     def kill_if_hung(self) -> None:
-        """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die."""
-        silent_s = time.monotonic() - self.heard_s
-        if self.alive and not self.killed and time.monotonic() > self.deadline_s():
-            logger.warning("%s has not been heard of for %.0f s: killed%s", self.name, silent_s, self._hint)
+        """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die. Say it of a detector
+        that is waited for."""
+        now_s = time.monotonic()
+        if not self.alive or self.killed:
+            return
+        if now_s > self.deadline_s():
+            logger.warning("%s %s: killed%s", self.name, self._overdue(now_s), self._hint)
             self.killed = True
             self.kill()
+        elif self._starts_slowly(now_s) and self.slow_starts.due("", now_s):
+            logger.warning(
+                "%s has been loading and trying its model for %.0f s; %.0f s are allowed%s",
+                self.name,
+                now_s - self.started_s,
+                self.start_s,
+                self._hint,
+            )
+
+    def _overdue(self, now_s: float) -> str:
+        if self.ready or now_s > self.heard_s + self.silent_s:
+            return f"has not been heard of for {now_s - self.heard_s:.0f} s"
+        return f"was not ready after {now_s - self.started_s:.0f} s"
+
+    def _starts_slowly(self, now_s: float) -> bool:
+        return self.role == "detector" and not self.ready and now_s > self.started_s + SLOW_START_S
 
     @property
     def _hint(self) -> str:
