@@ -291,6 +291,18 @@ def test_a_run_of_a_slow_model_may_take_longer(desk: Desk) -> None:
         assert numbers_of(taken(lanes, 1)) == [[1]]
 
 
+def test_lanes_are_not_judged_by_one_who_had_no_turn_either(desk: Desk) -> None:
+    desk.hold(1)
+    with closing(Lanes(model_of(desk, 1), hang_s=0.0)) as lanes:
+        lanes.put(pictures(1))
+        reached(desk, 1)
+        lanes._checked_s -= 2 * lanes_module.NO_TURN_S
+        assert lanes.looked() == []
+        with pytest.raises(ProcessError, match="does not end"):
+            taken(lanes, 1)
+        desk.let(1)
+
+
 # ---------------------------------------------------------------- another model
 
 

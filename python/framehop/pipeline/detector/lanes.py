@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 
 from framehop import _core
-from framehop.budgets import HANG_S, LANES_END_S
+from framehop.budgets import BEAT_S, HANG_S, LANES_END_S
 from framehop.errors import ProcessError
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.processes.facts import FIRST_MODEL
@@ -28,6 +28,9 @@ _AHEAD = 2
 ANSWERS = 4
 # So many times as long as the first batch may one take at work, where every core has others beside it, before it counts as hung.
 SLOWER = 4
+# Whoever has not looked at the lanes for so long had no turn, as while another model is loaded, and the lanes may have had none
+# either, to say that they are done. Between two beats it looks at least once.
+NO_TURN_S = 3 * BEAT_S
 MANY = 16  # pictures that wait, here or with the main thread; the last of them waits far longer than an answer is held back
 
 
@@ -78,6 +81,7 @@ class Lanes:
         self._wake = Wake()
         self._done: SimpleQueue[Looked | BaseException] = SimpleQueue()
         self._hung_at_s: dict[int, float] = {}
+        self._checked_s = time.monotonic()
         self._threads = [
             threading.Thread(target=self._work, args=(lane,), name=f"framehop-lane-{lane}", daemon=True)
             for lane in range(len(loaded.detectors))
@@ -151,6 +155,9 @@ class Lanes:
 
     def _check_time(self) -> None:
         now_s = time.monotonic()
+        before_s, self._checked_s = self._checked_s, now_s
+        if now_s - before_s > NO_TURN_S:
+            return
         if any(hung_at_s < now_s for hung_at_s in list(self._hung_at_s.values())):
             limit_s = self._limit_s(self._model.loaded)
             raise ProcessError(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from framehop.budgets import HANG_S, KILL_S, START_S
+from framehop.budgets import HANG_S, KILL_S, LOAD_S, START_S
 from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError, SystemCallError, text_of
 from framehop.pipeline.processes.channel import Channel
@@ -69,7 +69,7 @@ class Process:
     until it is ready. `environment`: returns its own, None for ours. `silent_s`: how long it may be silent meanwhile. `draining`:
     it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or an earlier one was
     ready, so an error that stops it now may pass. `put_offs`, `slow_starts`: when it is said that it cannot be started for now, and
-    that its start takes long.
+    that its start takes long. `patient_until_s`: until when it may be silent although it is ready; see `loads_beside`.
     """
 
     role: str
@@ -90,6 +90,7 @@ class Process:
     beat: Beat = field(default_factory=Beat)
     started_s: float = 0.0
     heard_s: float = 0.0
+    patient_until_s: float = 0.0
     restart_at_s: float | None = None
     delay_s: float = 0.0
     stillborn: int = 0
@@ -122,6 +123,7 @@ class Process:
         self.finished = None
         self.beat = Beat()
         self.started_s = self.heard_s = time.monotonic()
+        self.patient_until_s = 0.0
         self.restart_at_s = None
         self.put_offs.over()
         self.slow_starts.over()
@@ -192,8 +194,13 @@ class Process:
     def deadline_s(self) -> float:
         """Return when it counts as hung, in monotonic seconds. While it is not ready it may be slow, but not silent for long."""
         if self.ready:
-            return self.heard_s + HANG_S
+            return max(self.heard_s + HANG_S, min(self.heard_s + self.silent_s, self.patient_until_s))
         return min(self.heard_s + self.silent_s, self.started_s + self.start_s)
+
+    def loads_beside(self) -> None:
+        """Note that it loads a model beside the one that runs, for as long as this is called now and then. ONNX Runtime keeps the
+        interpreter's lock while it makes a session, and nobody beats meanwhile."""
+        self.patient_until_s = time.monotonic() + min(self.silent_s, LOAD_S)
 
     def kill_if_hung(self) -> None:
         """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die. Say it of a detector

@@ -180,6 +180,9 @@ class ModelSwaps:
             if swap.phase == "switching" and len(swap.switched) == len(self._detectors):
                 self._end(swap, "done")
             self._tell(swap)
+            if swap.phase == "loading":
+                for process in self._detectors:
+                    process.loads_beside()
 
     def _tell(self, swap: _Swap) -> None:
         for process in self._detectors:
