@@ -57,7 +57,7 @@ def test_a_hung_process_is_killed_and_told_of_once(caplog: pytest.LogCaptureFixt
 def test_a_detector_that_never_gets_ready_is_said_to_have_a_slow_model(caplog: pytest.LogCaptureFixture) -> None:
     child = SlowToDie()
     detector = Process(
-        "detector", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", child), started_s=-1e6
+        "detector", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", child), started_s=-1e6, heard_s=-1e6
     )
     detector.kill_if_hung()
     assert child.kills == 1
@@ -76,6 +76,9 @@ def test_a_detector_that_is_slow_to_start_is_said_to_be_waited_for_and_not_kille
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("detector-0 has been loading and trying its model for 12")
     detector.started_s = now_s - LOAD_S - 1
+    with pytest.raises(ProcessError, match=r"detector-0 was not ready after 60\d s; the model may be too slow"):
+        detector.kill_if_hung()
+    detector.proven = True
     detector.kill_if_hung()
     assert child.kills == 1
     assert caplog.messages[1].startswith("detector-0 was not ready after 60")

@@ -204,12 +204,17 @@ class Process:
 
     def kill_if_hung(self) -> None:
         """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die. Say it of a detector
-        that is waited for."""
+        that is waited for. Raises ProcessError for one that lives and was never ready: the next would be as slow."""
         now_s = time.monotonic()
         if not self.alive or self.killed:
             return
         if now_s > self.deadline_s():
-            logger.warning("%s %s: killed%s", self.name, self._overdue(now_s), self._hint)
+            silent = now_s > self.heard_s + self.silent_s
+            if self.role == "detector" and not (silent or self.ready or self.proven):
+                raise ProcessError(f"{self.name} was not ready after {now_s - self.started_s:.0f} s{self._hint}")
+            since = f"has not been heard of for {now_s - self.heard_s:.0f} s"
+            late = f"was not ready after {now_s - self.started_s:.0f} s"
+            logger.warning("%s %s: killed%s", self.name, since if silent or self.ready else late, self._hint)
             self.killed = True
             self.kill()
         elif self._starts_slowly(now_s) and self.slow_starts.due("", now_s):
@@ -220,11 +225,6 @@ class Process:
                 self.start_s,
                 self._hint,
             )
-
-    def _overdue(self, now_s: float) -> str:
-        if self.ready or now_s > self.heard_s + self.silent_s:
-            return f"has not been heard of for {now_s - self.heard_s:.0f} s"
-        return f"was not ready after {now_s - self.started_s:.0f} s"
 
     def _starts_slowly(self, now_s: float) -> bool:
         return self.role == "detector" and not self.ready and now_s > self.started_s + SLOW_START_S
