@@ -75,6 +75,7 @@ def test_regions_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:
         ({"classes": "person"}, r"classes must be several labels, as \('person',\)"),
         ({"policies": {"gate-*": "latest"}}, r"'gate-\*' must be a Policy, as Policy.parse\('latest'\), not 'latest'"),
         ({"regions": {"gate 1": Regions()}}, "no pattern of stream ids"),
+        ({"regions": {"gate-1": {"include": []}}}, r"those of 'gate-1' must be Regions\("),
     ],
 )
 def test_options_of_what_is_found_are_checked_at_once(options: dict[str, Any], says: str) -> None:
