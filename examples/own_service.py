@@ -10,7 +10,7 @@ from pathlib import Path
 
 import framehop
 from framehop import Engine, JpegDecoder, Ring, RingReader
-from framehop._core import FrameTag
+from framehop.ring import FrameTag
 
 
 def main(*pictures: str) -> None:

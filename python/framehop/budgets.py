@@ -15,14 +15,14 @@ START_S = 60.0  # the same for one that is not ready yet: imports, and a model o
 ENGINE_S = (
     1800.0  # the same for a detector of TensorRT, whose first start builds an engine in minutes without a sign of life
 )
+# How long detectors may load a model and try it, at the start or for a swap. A run of the network may take HANG_S, and it is run
+# about ten times; TensorRT builds an engine for minutes.
+LOAD_S = 600.0
 
 # ---- another model
 
-SWAP_LOAD_S = (
-    600.0  # how long detectors may load and warm up the model of a swap: TensorRT builds an engine for minutes
-)
 # The end of a swap at the latest: a detector that died right after the decision is found dead, started, and loads the model anew.
-SWAP_END_S = SWAP_LOAD_S + HANG_S + START_S
+SWAP_END_S = LOAD_S + HANG_S + LOAD_S
 SWAP_ANSWER_S = 30.0  # what whoever asks for a swap waits for its beginning: the supervisor reads the whole file
 
 # ---- the end

@@ -43,6 +43,8 @@ def check_regions(regions: Mapping[str, Regions]) -> None:
     """Raise ConfigError naming the pattern and the polygon that cannot be used. Keys are patterns of stream ids."""
     check_patterns("regions", regions)
     for pattern, each in regions.items():
+        if not isinstance(each, Regions):
+            raise ConfigError(f"regions: those of {pattern!r} must be Regions(include=…), not {each!r:.64}")
         _check(pattern, each)
 
 

@@ -17,6 +17,10 @@ def test_a_living_process_is_not_taken_for_a_hung_one() -> None:
     assert 5 * budgets.BEAT_S <= budgets.HANG_S <= budgets.START_S
 
 
+def test_a_network_that_is_quick_enough_at_work_is_quick_enough_at_the_start() -> None:
+    assert 20 * budgets.HANG_S <= budgets.LOAD_S
+
+
 def test_the_end_has_room_for_every_part_of_it() -> None:
     assert DetectOptions().drain_s > budgets.STOP_FLUSH_S
     assert budgets.WRITER_CLOSE_S < budgets.DESK_CLOSE_S

@@ -122,6 +122,18 @@ def test_a_cpu_build_is_called_one() -> None:
     assert text.startswith(f"ONNX Runtime {onnxruntime.__version__}, CPU build, with ")
 
 
+def test_a_runtime_that_cannot_be_loaded_is_a_problem_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "onnxruntime").mkdir()
+    (tmp_path / "onnxruntime" / "__init__.py").write_text("raise ImportError('libcudart.so.13: cannot open it')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    [check] = runtime_check._onnx_runtime()
+    assert check.verdict == "problem"
+    assert "cannot be loaded (libcudart.so.13: cannot open it)" in check.text
+
+
 def test_a_gpu_build_without_a_gpu_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     _built_with(monkeypatch, "CUDAExecutionProvider")
     monkeypatch.setattr(runtime_check, "_DEVICES", (Path("/no/such/device"),))

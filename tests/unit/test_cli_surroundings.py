@@ -30,6 +30,13 @@ def test_closed_standard_streams_are_as_dev_null(tmp_path: Path, closing: str, n
     assert status & nulls == nulls
 
 
+def test_a_program_around_a_pipeline_gets_the_numbers_and_keeps_its_sys() -> None:
+    program = "import os, sys; from framehop.pipeline.processes.standard_streams import open_closed_numbers\n"
+    program += "open_closed_numbers()\n"
+    program += "sys.exit(8 * (sys.stderr is None) + 4 * (os.path.realpath('/proc/self/fd/2') == os.devnull))"
+    assert shell('"$@" 2>&-', program).returncode == 12
+
+
 def test_a_directory_that_is_gone_is_named(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

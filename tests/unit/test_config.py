@@ -68,12 +68,14 @@ def test_regions_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:
         ({"tiles": "9x1"}, "tiles must be columns x rows"),
         ({"min_size_px": -1.0}, "min_size_px must be 0 or more"),
         ({"min_size_px": float("nan")}, "min_size_px must be 0 or more"),
-        ({"drain_s": float("nan")}, "drain_s must be 0 or more"),
+        ({"drain_s": float("nan")}, "drain_s must be 0 or more, and a finite number"),
+        ({"drain_s": float("inf")}, "drain_s must be 0 or more, and a finite number"),
         ({"infer_threads": 1_000_000}, "infer_threads must be at most 256"),
         ({"decode_threads": 257}, "decode_threads must be at most 256"),
         ({"classes": "person"}, r"classes must be several labels, as \('person',\)"),
         ({"policies": {"gate-*": "latest"}}, r"'gate-\*' must be a Policy, as Policy.parse\('latest'\), not 'latest'"),
         ({"regions": {"gate 1": Regions()}}, "no pattern of stream ids"),
+        ({"regions": {"gate-1": {"include": []}}}, r"those of 'gate-1' must be Regions\("),
     ],
 )
 def test_options_of_what_is_found_are_checked_at_once(options: dict[str, Any], says: str) -> None:

@@ -38,6 +38,8 @@ def test_a_batch_has_a_bound(max_batch: int) -> None:
         ({"tiles": "3by2"}, "tiles must be"),
         ({"threads": -1}, "threads must be 0 or more"),
         ({"fp16": True}, "fp16 is for provider tensorrt, not auto"),
+        ({"classes": "person"}, r"classes must be several labels, as \('person',\)"),
+        ({"exclude": "tv"}, "exclude must be several labels"),
         ({"provider": "gpu"}, "there is no provider 'gpu'"),
     ],
 )

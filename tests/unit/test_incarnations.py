@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -12,7 +13,7 @@ from typing import cast
 import psutil
 import pytest
 
-from framehop.budgets import HANG_S
+from framehop.budgets import HANG_S, LOAD_S, START_S
 from framehop.config.detect_options import DetectOptions
 from framehop.config.environment import with_huge_pages
 from framehop.errors import ProcessError, SystemCallError
@@ -56,11 +57,31 @@ def test_a_hung_process_is_killed_and_told_of_once(caplog: pytest.LogCaptureFixt
 def test_a_detector_that_never_gets_ready_is_said_to_have_a_slow_model(caplog: pytest.LogCaptureFixture) -> None:
     child = SlowToDie()
     detector = Process(
-        "detector", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", child), started_s=-1e6
+        "detector", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", child), started_s=-1e6, heard_s=-1e6
     )
     detector.kill_if_hung()
     assert child.kills == 1
     assert "too slow for this machine: framehop model inspect" in caplog.messages[0]
+
+
+def test_a_detector_that_is_slow_to_start_is_said_to_be_waited_for_and_not_killed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    child, now_s = SlowToDie(), time.monotonic()
+    detector = Process("detector", "framehop.no_module", 0, LOAD_S, popen=cast("subprocess.Popen[bytes]", child))
+    detector.started_s, detector.heard_s = now_s - 2 * START_S, now_s
+    for _ in range(3):
+        detector.kill_if_hung()
+    assert child.kills == 0
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("detector-0 has been loading and trying its model for 12")
+    detector.started_s = now_s - LOAD_S - 1
+    with pytest.raises(ProcessError, match=r"detector-0 was not ready after 60\d s; the model may be too slow"):
+        detector.kill_if_hung()
+    detector.proven = True
+    detector.kill_if_hung()
+    assert child.kills == 1
+    assert caplog.messages[1].startswith("detector-0 was not ready after 60")
 
 
 def test_a_worker_whose_name_another_has_joins_again_but_not_for_ever(caplog: pytest.LogCaptureFixture) -> None:

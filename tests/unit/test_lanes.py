@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from types import SimpleNamespace
 from typing import cast
@@ -276,6 +276,28 @@ def test_a_run_that_does_not_end_ends_the_detector(desk: Desk) -> None:
     with closing(Lanes(model_of(desk, 1), hang_s=0.0)) as lanes:
         lanes.put(pictures(1))
         reached(desk, 1)
+        with pytest.raises(ProcessError, match="does not end"):
+            taken(lanes, 1)
+        desk.let(1)
+
+
+def test_a_run_of_a_slow_model_may_take_longer(desk: Desk) -> None:
+    desk.hold(1)
+    with closing(Lanes(replace(model_of(desk, 1), batch_s=60.0), hang_s=0.0)) as lanes:
+        lanes.put(pictures(1))
+        reached(desk, 1)
+        assert lanes.looked() == []
+        desk.let(1)
+        assert numbers_of(taken(lanes, 1)) == [[1]]
+
+
+def test_lanes_are_not_judged_by_one_who_had_no_turn_either(desk: Desk) -> None:
+    desk.hold(1)
+    with closing(Lanes(model_of(desk, 1), hang_s=0.0)) as lanes:
+        lanes.put(pictures(1))
+        reached(desk, 1)
+        lanes._checked_s -= 2 * lanes_module.NO_TURN_S
+        assert lanes.looked() == []
         with pytest.raises(ProcessError, match="does not end"):
             taken(lanes, 1)
         desk.let(1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import pytest
 
+from framehop.budgets import HANG_S, START_S
 from framehop.errors import ModelError, ProcessError
 from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.facts import FIRST_MODEL
@@ -99,6 +101,16 @@ def test_none_switches_before_all_have_loaded(house: House) -> None:
     house.switched(number, 1)
     assert house.phase() == "done"
     assert house.swaps.under_way() is None
+
+
+def test_one_that_loads_may_be_silent_for_longer(house: House) -> None:
+    process = house.processes[0]
+    process.heard_s = time.monotonic()
+    number = begin(house)
+    assert process.deadline_s() == process.heard_s + START_S, "the runtime keeps the interpreter's lock"
+    house.loaded(number, *range(len(house.processes)))
+    process.heard_s += 2 * START_S
+    assert process.deadline_s() == process.heard_s + HANG_S
 
 
 def test_one_that_cannot_load_it_keeps_all_as_they_were(house: House) -> None:

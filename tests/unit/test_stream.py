@@ -23,7 +23,8 @@ from framehop.errors import (
     ProcessError,
     StreamBusyError,
 )
-from framehop.log import KafkaOptions, LogOptions
+from framehop.log import KafkaOptions, LogAt, LogOptions
+from framehop.pipeline.push import Pusher
 from framehop.pipeline.stream import PushedStream
 from framehop.types import FrameKey, FrameMeta
 
@@ -118,6 +119,14 @@ def test_a_bad_picture_is_refused(tmp_path: Path, picture: object, error: type[E
         with pytest.raises(error):
             gate.push(picture)  # type: ignore[arg-type]
         assert gate.push(JPEG).seq == 0
+
+
+def test_the_bytes_of_a_jpeg_are_not_copied(tmp_path: Path) -> None:
+    pusher = Pusher(LogAt.of(tmp_path / "log", None))
+    payload, width, height = pusher._encoded(JPEG)
+    assert payload is JPEG
+    assert (width, height) == (0, 0)
+    assert pusher._encoded(bytearray(JPEG))[0] == JPEG
 
 
 @pytest.mark.parametrize("when", [WHEN.replace(tzinfo=None), 1 << 62, -(1 << 62), 1.5, "now", date(2026, 11, 30), []])

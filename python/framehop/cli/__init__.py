@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from framehop.cli.standard_streams import open_closed_streams
+from framehop.pipeline.processes.standard_streams import open_closed_streams
 
 __all__ = ["main"]
 

@@ -34,9 +34,7 @@ class Growth:
             self._before = usage.pictures if usage else None
         except LogNotFoundError:
             self._before = 0
-        except (
-            LogError
-        ):  # another process may hold the index for a while; who opens the log to write says so, if it lasts
+        except LogError:  # the index may be locked for a while; who opens the log to write says so, if that lasts
             self._before = None
         return self
 

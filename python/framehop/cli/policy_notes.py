@@ -1,4 +1,4 @@
-"""Says which policy each stream has, and how far detection is behind where nothing may be skipped."""
+"""Says which policy each stream has, and how far detection is behind where nothing is skipped for being late."""
 
 from __future__ import annotations
 

@@ -40,7 +40,11 @@ def _onnx_runtime() -> Iterator[Check]:
     if importlib.util.find_spec("onnxruntime") is None:
         yield Check("runtime", "problem", f"no ONNX Runtime: {install('cpu')}, or [gpu] for NVIDIA")
         return
-    onnxruntime = import_runtime()
+    try:
+        onnxruntime = import_runtime()
+    except MissingExtraError as error:
+        yield Check("runtime", "problem", str(error))
+        return
     installed = [name for name in RUNTIMES if version_of(name)]
     if len(installed) > 1:
         yield _clash(installed, onnxruntime)

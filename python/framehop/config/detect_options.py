@@ -105,12 +105,9 @@ class DetectOptions:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
         for name in ("decode_threads", "infer_threads", "lanes", "tap_quota", "drain_s"):
-            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
-                raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} must be 0 or more, and a finite number, not {getattr(self, name)}")
         self._check_lanes()
-        for name in ("classes", "exclude"):
-            if isinstance(getattr(self, name), str):  # it would be taken for its letters
-                raise ConfigError(f"{name} must be several labels, as ({getattr(self, name)[:64]!r},), not one text")
         if not self.devices or min(self.devices) < 0:
             raise ConfigError(f"devices must be one or more numbers of GPUs, 0 or more each, not {self.devices}")
         if not (math.isfinite(self.min_size_px) and self.min_size_px >= 0):

@@ -70,7 +70,7 @@ class Engine:
         )
         self._input = self._make_input()
         self._session: OnnxSession | None = session
-        self._warm_up(session)
+        self._batch_s = self._warm_up(session)
         self._one_by_one = session.one_by_one
 
     @property
@@ -108,6 +108,11 @@ class Engine:
     def runs_per_picture(self) -> int:
         """The number of pictures that the network sees for one picture, at most: 1 without tiles."""
         return self._tiling.runs
+
+    @property
+    def batch_s(self) -> float:
+        """Seconds that the largest batch took while the engine was made, with all that is only done for the first one."""
+        return self._batch_s
 
     def lane(self) -> Engine:
         """Return another engine on the same network, with an input tensor of its own, so that two threads run it side by side. Each
@@ -181,16 +186,20 @@ class Engine:
             for i, one in enumerate(read)
         ]
 
-    def _warm_up(self, session: OnnxSession) -> None:
-        """Run a batch of one and the largest batch. This allocates, and shows whether the head can read the outputs and whether the
-        network takes a batch, which small batches would hide until the load is high. A GPU plans anew for each batch size."""
+    def _warm_up(self, session: OnnxSession) -> float:
+        """Run a batch of one and the largest batch; return the seconds of the latter. This allocates, and shows whether the head
+        can read the outputs and whether the network takes a batch, which small batches would hide until the load is high. A GPU
+        plans anew for each batch size."""
         self._read_blank(session.run(self._input.blank(1)))
+        began_s = time.perf_counter()
         runs = session.try_batch(self._input.blank(self._max_batch))
+        batch_s = time.perf_counter() - began_s
         try:
             self._read_blank(runs)
         except ModelError as error:
             session.run_one_by_one(error)  # its outputs have no axis for the pictures of a batch
             self._read_blank(session.run(self._input.blank(1)))
+        return batch_s
 
     def _read_blank(self, runs: Sequence[NetworkRun]) -> None:
         """Raise ModelError if the head cannot read the outputs, as it never will."""

@@ -53,6 +53,9 @@ class EngineOptions:
         if not 1 <= self.max_batch <= MAX_BATCH:
             raise ConfigError(f"max_batch must be 1 to {MAX_BATCH} pictures, not {self.max_batch}")
         _check_conf(self.conf, self.class_conf)
+        for name in ("classes", "exclude"):
+            if isinstance(getattr(self, name), str):  # it would be taken for its letters
+                raise ConfigError(f"{name} must be several labels, as ({getattr(self, name)[:64]!r},), not one text")
         if self.tiles:
             Tiles.parse(self.tiles)
         self.session()

@@ -45,8 +45,10 @@ def import_runtime() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime"
+        broken = "" if absent else f", and what is installed of it cannot be loaded ({one_line(error)})"
         raise MissingExtraError(
-            f"running a model needs ONNX Runtime: {install('cpu')}, or [gpu] instead of [cpu] for NVIDIA"
+            f"running a model needs ONNX Runtime{broken}: {install('cpu')}, or [gpu] instead of [cpu] for NVIDIA"
         ) from error
     module: ModuleType = onnxruntime
     return module

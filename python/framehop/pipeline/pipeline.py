@@ -163,7 +163,7 @@ class Pipeline:
         """Wait for the end of the pipeline and of the last callback; False when the time is up. Raises the error that ended it."""
         self._check_begun()
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
-        ended = self._session.join(timeout_s) and all(
+        ended = self._session.join(deadline.remaining_s if deadline else None) and all(
             pump.join(deadline.remaining_s if deadline else None) for pump in self._pumps
         )
         if ended:

@@ -128,8 +128,7 @@ class Pusher:
             payload, width, height = _encoded_array(picture, self._quality)
         else:
             payload, width, height = _bytes_of(picture), 0, 0
-        if len(payload) > MAX_FILE_BYTES:
-            raise PictureTooLargeError(f"a picture has {len(payload)} bytes as a JPEG; {MAX_FILE_BYTES} are allowed")
+        _check_size(len(payload))
         return payload, width, height
 
     def _opened(self) -> FrameWriter:
@@ -223,16 +222,23 @@ def _is_array(picture: Pushable) -> TypeIs[NDArray[np.uint8]]:
 
 def _bytes_of(picture: bytes | bytearray | memoryview) -> bytes:
     try:
-        payload = bytes(memoryview(picture))  # bytes() alone would make bytes of a number and of a list too
+        view = memoryview(picture)  # bytes() alone would make bytes of a number and of a list too
     except TypeError as error:  # a path, an image of another library
         raise InvalidArgumentError(
             f"a {type(picture).__name__} is no picture: push the bytes of a JPEG, or its pixels as an array"
         ) from error
+    _check_size(view.nbytes)  # before it is copied
+    payload = picture if type(picture) is bytes else bytes(view)
     if not payload.startswith(JPEG_MAGIC):
         raise CorruptPictureError(
             f"these {len(payload)} bytes do not begin as a JPEG does: push JPEG bytes, or the pixels as an array"
         )
     return payload
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise PictureTooLargeError(f"a picture has {size} bytes as a JPEG; {MAX_FILE_BYTES} are allowed")
 
 
 def _encoded_array(pixels: NDArray[np.uint8], quality: int) -> tuple[bytes, int, int]:

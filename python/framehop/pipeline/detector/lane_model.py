@@ -16,10 +16,12 @@ _REHEARSALS = 4  # runs of each lane, so that they meet at different points of a
 @dataclass(frozen=True, slots=True)
 class LaneModel:
     """One model. `detectors`: one per lane, each used by its lane's thread alone. `runs`: how many pictures the network sees for
-    one at most, as with tiles."""
+    one at most, as with tiles. `batch_s`: seconds that the largest batch took in the first lane when it was made, on the CPU;
+    0 elsewhere, where the first batch may wait for minutes until an engine is built."""
 
     detectors: tuple[Detector, ...]
     runs: int = 1
+    batch_s: float = 0.0
 
     @classmethod
     def of(cls, engine: Engine, lanes: int) -> Self:
@@ -32,7 +34,7 @@ class LaneModel:
         except BaseException:
             cls(tuple(detectors)).close()
             raise
-        return cls(tuple(detectors), engine.runs_per_picture)
+        return cls(tuple(detectors), engine.runs_per_picture, engine.batch_s if engine.info.provider == "cpu" else 0.0)
 
     @property
     def pictures(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 
 from framehop import _core
-from framehop.budgets import HANG_S, LANES_END_S
+from framehop.budgets import BEAT_S, HANG_S, LANES_END_S
 from framehop.errors import ProcessError
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.processes.facts import FIRST_MODEL
@@ -26,6 +26,11 @@ _AHEAD = 2
 # While many pictures wait, so many answers share a wake-up of the main thread, and of the worker's: both run in the middle of
 # somebody's inference. As many more pictures are leased ahead meanwhile.
 ANSWERS = 4
+# So many times as long as the first batch may one take at work, where every core has others beside it, before it counts as hung.
+SLOWER = 4
+# Whoever has not looked at the lanes for so long had no turn, as while another model is loaded, and the lanes may have had none
+# either, to say that they are done. Between two beats it looks at least once.
+NO_TURN_S = 3 * BEAT_S
 MANY = 16  # pictures that wait, here or with the main thread; the last of them waits far longer than an answer is held back
 
 
@@ -66,7 +71,7 @@ class Lanes:
 
     def __init__(self, loaded: LaneModel, *, max_wait_s: float = 0.0, hang_s: float = HANG_S) -> None:
         """Start the threads. `loaded`: becomes ours to close. `max_wait_s`: how long a picture waits at most for a batch to fill.
-        `hang_s`: how long one run of the network may take at most."""
+        `hang_s`: how long one run of the network may take at most, unless the model is so slow that it needs longer."""
         self._hang_s, self._max_wait_s = hang_s, max_wait_s
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
@@ -76,6 +81,7 @@ class Lanes:
         self._wake = Wake()
         self._done: SimpleQueue[Looked | BaseException] = SimpleQueue()
         self._hung_at_s: dict[int, float] = {}
+        self._checked_s = time.monotonic()
         self._threads = [
             threading.Thread(target=self._work, args=(lane,), name=f"framehop-lane-{lane}", daemon=True)
             for lane in range(len(loaded.detectors))
@@ -149,10 +155,18 @@ class Lanes:
 
     def _check_time(self) -> None:
         now_s = time.monotonic()
+        before_s, self._checked_s = self._checked_s, now_s
+        if now_s - before_s > NO_TURN_S:
+            return
         if any(hung_at_s < now_s for hung_at_s in list(self._hung_at_s.values())):
+            limit_s = self._limit_s(self._model.loaded)
             raise ProcessError(
-                f"a run of the network does not end, though it may take {self._hang_s:.0f} s: the detector starts anew"
+                f"a run of the network does not end, though it may take {limit_s:.0f} s: the detector starts anew"
             )
+
+    def _limit_s(self, loaded: LaneModel) -> float:
+        """Return how long a lane may look at what it has taken."""
+        return max(self._hang_s, SLOWER * loaded.batch_s) * loaded.runs
 
     # ---- the lanes' own threads
 
@@ -193,7 +207,7 @@ class Lanes:
 
     def _look(self, lane: int, model: _InUse, batch: list[Leased]) -> None:
         started_ns = time.monotonic_ns()
-        self._hung_at_s[lane] = started_ns / 1e9 + self._hang_s * model.loaded.runs
+        self._hung_at_s[lane] = started_ns / 1e9 + self._limit_s(model.loaded)
         try:
             _core.failpoint("infer.mid")
             found = _detect(model.loaded, lane, batch)

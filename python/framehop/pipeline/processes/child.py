@@ -24,6 +24,7 @@ from framehop.errors import (
 from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.messages import Failed
 from framehop.pipeline.processes.settings import Begin, Settings
+from framehop.pipeline.processes.standard_streams import open_closed_streams
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def main(body: Body) -> int:
     supervisor passes it on and ends. After 3, 4 or 5 it starts another process: a broker may come back, and a fault, in whatever
     thread, may pass, as a lack of memory does.
     """
+    open_closed_streams()
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

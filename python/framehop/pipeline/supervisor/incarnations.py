@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from framehop.budgets import HANG_S, KILL_S, START_S
+from framehop.budgets import HANG_S, KILL_S, LOAD_S, START_S
 from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError, SystemCallError, text_of
 from framehop.pipeline.processes.channel import Channel
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 STEADY_S = 10.0  # after an incarnation that lived this long the back-off begins anew
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
+SLOW_START_S = START_S / 2  # after so long it is said that a detector is waited for
 STILLBORN_LIMIT = 5
 REPLACED_LIMIT = 3
 REPLACED_WITHIN_S = 120.0
@@ -65,9 +66,10 @@ class Process:
     thread that started it ends.
 
     `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `start_s`: how long it may take
-    until it is ready. `environment`: returns its own, None for ours. `draining`: it was asked to end, or must not be started again
-    because the pipeline ends. `proven`: this incarnation or an earlier one was ready, so an error that stops it now may pass.
-    `put_offs`: when it is said that it cannot be started for now.
+    until it is ready. `environment`: returns its own, None for ours. `silent_s`: how long it may be silent meanwhile. `draining`:
+    it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or an earlier one was
+    ready, so an error that stops it now may pass. `put_offs`, `slow_starts`: when it is said that it cannot be started for now, and
+    that its start takes long. `patient_until_s`: until when it may be silent although it is ready; see `loads_beside`.
     """
 
     role: str
@@ -75,6 +77,7 @@ class Process:
     index: int
     start_s: float = START_S
     environment: Callable[[], Mapping[str, str]] | None = None
+    silent_s: float = START_S
     incarnation: int = 0
     popen: subprocess.Popen[bytes] | None = None
     channel: Channel | None = None
@@ -87,11 +90,13 @@ class Process:
     beat: Beat = field(default_factory=Beat)
     started_s: float = 0.0
     heard_s: float = 0.0
+    patient_until_s: float = 0.0
     restart_at_s: float | None = None
     delay_s: float = 0.0
     stillborn: int = 0
     replaced_s: list[float] = field(default_factory=list)
     put_offs: Reminder = field(default_factory=Reminder)
+    slow_starts: Reminder = field(default_factory=Reminder)
     events_at_start: int = 0
 
     @property
@@ -118,8 +123,10 @@ class Process:
         self.finished = None
         self.beat = Beat()
         self.started_s = self.heard_s = time.monotonic()
+        self.patient_until_s = 0.0
         self.restart_at_s = None
         self.put_offs.over()
+        self.slow_starts.over()
 
     def _spawn(self, begin: Begin) -> None:
         self.channel, theirs = Channel.pair()
@@ -185,16 +192,42 @@ class Process:
             self.channel.send(Drain())
 
     def deadline_s(self) -> float:
-        """Return when it counts as hung, in monotonic seconds."""
-        return self.heard_s + HANG_S if self.ready else self.started_s + self.start_s
+        """Return when it counts as hung, in monotonic seconds. While it is not ready it may be slow, but not silent for long."""
+        if self.ready:
+            return max(self.heard_s + HANG_S, min(self.heard_s + self.silent_s, self.patient_until_s))
+        return min(self.heard_s + self.silent_s, self.started_s + self.start_s)
+
+    def loads_beside(self) -> None:
+        """Note that it loads a model beside the one that runs, for as long as this is called now and then. ONNX Runtime keeps the
+        interpreter's lock while it makes a session, and nobody beats meanwhile."""
+        self.patient_until_s = time.monotonic() + min(self.silent_s, LOAD_S)
 
     def kill_if_hung(self) -> None:
-        """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die."""
-        silent_s = time.monotonic() - self.heard_s
-        if self.alive and not self.killed and time.monotonic() > self.deadline_s():
-            logger.warning("%s has not been heard of for %.0f s: killed%s", self.name, silent_s, self._hint)
+        """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die. Say it of a detector
+        that is waited for. Raises ProcessError for one that lives and was never ready: the next would be as slow."""
+        now_s = time.monotonic()
+        if not self.alive or self.killed:
+            return
+        if now_s > self.deadline_s():
+            silent = now_s > self.heard_s + self.silent_s
+            if self.role == "detector" and not (silent or self.ready or self.proven):
+                raise ProcessError(f"{self.name} was not ready after {now_s - self.started_s:.0f} s{self._hint}")
+            since = f"has not been heard of for {now_s - self.heard_s:.0f} s"
+            late = f"was not ready after {now_s - self.started_s:.0f} s"
+            logger.warning("%s %s: killed%s", self.name, since if silent or self.ready else late, self._hint)
             self.killed = True
             self.kill()
+        elif self._starts_slowly(now_s) and self.slow_starts.due("", now_s):
+            logger.warning(
+                "%s has been loading and trying its model for %.0f s; %.0f s are allowed%s",
+                self.name,
+                now_s - self.started_s,
+                self.start_s,
+                self._hint,
+            )
+
+    def _starts_slowly(self, now_s: float) -> bool:
+        return self.role == "detector" and not self.ready and now_s > self.started_s + SLOW_START_S
 
     @property
     def _hint(self) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from framehop.budgets import SWAP_LOAD_S
+from framehop.budgets import LOAD_S
 from framehop.errors import ProcessError
 from framehop.pipeline.processes.facts import FIRST_MODEL
 from framehop.pipeline.processes.messages import CancelSwap, Message, Swap, SwapFailed, SwapLoaded, Switch
@@ -105,7 +105,7 @@ class ModelSwaps:
 
     # ---- any thread
 
-    def request(self, model: str, within_s: float = SWAP_LOAD_S) -> SwapReport:
+    def request(self, model: str, within_s: float = LOAD_S) -> SwapReport:
         """Begin a swap, and return its first report. Raises ModelError for a model that is not there, ProcessError while there is
         another swap."""
         self._check(model)
@@ -180,6 +180,9 @@ class ModelSwaps:
             if swap.phase == "switching" and len(swap.switched) == len(self._detectors):
                 self._end(swap, "done")
             self._tell(swap)
+            if swap.phase == "loading":
+                for process in self._detectors:
+                    process.loads_beside()
 
     def _tell(self, swap: _Swap) -> None:
         for process in self._detectors:

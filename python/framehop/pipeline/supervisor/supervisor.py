@@ -19,6 +19,7 @@ from framehop.log import LogAt
 from framehop.pipeline.control_plane.requests import Publication
 from framehop.pipeline.control_plane.runtime_dir import RuntimeDir
 from framehop.pipeline.processes.messages import Beat, Failed, Finished, Ready
+from framehop.pipeline.processes.standard_streams import open_closed_numbers
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.end_of_work import EndOfWork
@@ -105,6 +106,7 @@ class Supervisor:
     # ---- the whole run
 
     def run(self, stop: StopSignal) -> Summary:
+        open_closed_numbers()  # else a process could have its channel for its stderr
         with self._log.open(create=False) as log, RuntimeDir() as runtime:
             try:
                 self._resources.members = log.members(self._options.group, self._options.workers)
