@@ -75,6 +75,10 @@ class Maintenance:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        with self._lock:
+            left, self._retired = self._retired, set()
+        for segment in left:  # the last round failed
+            segment.close()
 
     def _wake(self) -> None:
         self._dirty.set()
@@ -99,9 +103,14 @@ class Maintenance:
         try:
             with translated(self._paths.root):
                 self._round()
-        except (LogError, MemoryError) as error:
+        except Exception as error:  # one fault must not end the thread, or nothing would be made durable any more
             if self._reminder.due(text_of(error), time.monotonic()):
-                logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
+                logger.warning(
+                    "flushing %s failed and is tried again: %s",
+                    self._paths.root,
+                    text_of(error),
+                    exc_info=not isinstance(error, LogError | MemoryError),
+                )
             self._dirty.set()
             return _AFTER_ERROR_S
         self._reminder.over()
@@ -118,7 +127,8 @@ class Maintenance:
         return min(60.0, max(min(ages) / 4, FLUSH_INTERVAL_S)) if ages and self._retention is not None else None
 
     def _round(self) -> None:
-        # Payloads come before the index, so that after power loss no row points to data that never reached the disk.
+        # Payloads come before the index: after power loss only rows of this very moment may point to data that never reached the
+        # disk, and their checksums tell.
         self._sync_segments()
         self._presence.check()  # of a log that was made in its place, retention would remove the segments that are not ours
         ahead = self._opened()
@@ -140,8 +150,7 @@ class Maintenance:
             self._dirty.set()
             return
         try:
-            if not ahead.checkpoint():
-                self._dirty.set()
+            ahead.checkpoint()
             if retention is not None:
                 self._next_retention = time.monotonic() + _RETENTION_INTERVAL_S
                 retention.apply(ahead.db)
@@ -156,7 +165,13 @@ class Maintenance:
         with self._lock:
             dirty, self._segments = self._segments, set()
             retired, self._retired = self._retired, set()
-        for segment in dirty:
-            segment.sync()
+        try:
+            for segment in dirty:
+                segment.sync()
+        except BaseException:
+            with self._lock:
+                self._segments |= dirty
+                self._retired |= retired
+            raise
         for segment in retired:
             segment.close()
