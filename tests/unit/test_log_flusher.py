@@ -54,13 +54,6 @@ class _Flusher:
         until(lambda: self.done.count(what) > count, what)
 
 
-def _pages_behind(db: apsw.Connection) -> int:
-    """Return how many pages of the write-ahead log are not in the index."""
-    assert value(db, "SELECT count(*) FROM sqlite_master") > 0
-    logged, written = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-    return logged - written
-
-
 def _commits(root: Path, frames: int) -> Generator[Callable[[], object], None, None]:
     """Yield a function for each frame that commits its event, in a log that writes no frames meanwhile: the limits of a log that
     does bring checkpoints of their own."""
@@ -103,11 +96,9 @@ def test_what_was_committed_last_is_checkpointed_though_nothing_comes_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_ahead, "CHECKPOINT_INTERVAL_S", 0.3)
+    flusher = _Flusher(monkeypatch)
     with closing(_commits(tmp_path, 1)) as commits:
-        next(commits)()
-        db = connect(tmp_path / "index.db")
-        until(lambda: _pages_behind(db) == 0, "a checkpoint")
-        db.close()
+        flusher.after(next(commits), "checkpoint")
 
 
 def test_a_flusher_that_could_not_open_the_index_tries_again(
