@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -284,8 +285,12 @@ class EmbeddedLog:
         self._close(failed=False)
 
     def _close(self, *, failed: bool) -> None:
-        if not self._handles.close(failed=failed):
-            return
+        with ExitStack() as rest:  # it is closed too where a handle fails
+            rest.callback(self._close_own)
+            if not self._handles.close(failed=failed):
+                rest.pop_all()
+
+    def _close_own(self) -> None:
         self._context.maintenance.close()
         with self._lock:  # another thread may be reading a frame
             self._db.close()
