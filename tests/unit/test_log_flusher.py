@@ -101,6 +101,20 @@ def test_what_was_committed_last_is_checkpointed_though_nothing_comes_after_it(
         flusher.after(next(commits), "checkpoint")
 
 
+def test_what_is_committed_beside_the_log_is_checkpointed_once_it_is_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flusher = _Flusher(monkeypatch)
+    with EmbeddedLog(tmp_path) as log, closing(connect(tmp_path / "index.db")) as db:
+        log.watch(db)
+
+        def fill() -> None:
+            for number in range(write_ahead.CHECKPOINT_PAGES + 1):
+                db.execute("INSERT INTO groups(name) VALUES(?)", (f"g{number}",))
+
+        flusher.after(fill, "checkpoint")
+
+
 def test_a_flusher_that_could_not_open_the_index_tries_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import apsw
+
 from framehop import _core
 from framehop.account import IngestAccount
 from framehop.errors import LogError
@@ -280,6 +282,10 @@ class EmbeddedLog:
                 rows(self._db, "DELETE FROM members WHERE group_name=?", (group,))
                 rows(self._db, "DELETE FROM groups WHERE name=?", (group,))
                 rows(self._db, "DELETE FROM readers WHERE group_name=?", (group,))
+
+    def watch(self, db: apsw.Connection) -> None:
+        """Keep the write-ahead log small whatever is committed through `db`, a connection of the caller's own."""
+        self._context.maintenance.watch(db)
 
     def close(self) -> None:
         self._close(failed=False)

@@ -10,13 +10,15 @@ import logging
 import threading
 import time
 
+import apsw
+
 from framehop.errors import LogError, text_of
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
 from framehop.log.embedded.presence import Presence
 from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import SegmentFile
-from framehop.log.embedded.write_ahead import WriteAhead
+from framehop.log.embedded.write_ahead import CHECKPOINT_PAGES, WriteAhead
 from framehop.log.locks import FileLock
 from framehop.log.sqlite import translated
 from framehop.timing import Reminder
@@ -52,6 +54,15 @@ class Maintenance:
             if segment is not None:
                 self._segments.add(segment)
             self._wake()
+
+    def watch(self, db: apsw.Connection) -> None:
+        """Keep the write-ahead log small though what is committed through `db` is not marked."""
+        db.set_wal_hook(self._committed)
+
+    def _committed(self, _db: apsw.Connection, _name: str, pages: int) -> int:
+        if pages > CHECKPOINT_PAGES:
+            self.mark()
+        return apsw.SQLITE_OK
 
     def retire(self, segment: SegmentFile) -> None:
         """Close `segment` once it is durable."""
