@@ -47,11 +47,11 @@ class Member:
             self._db = connect(context.paths.index)
             context.maintenance.watch(self._db)  # heartbeats alone fill the write-ahead log slowly
             self._join(start)
+            self._thread = threading.Thread(target=self._run, name="framehop-log-heartbeat", daemon=True)
+            self._thread.start()
         except BaseException:
             self._life.release(unlink=True)
             raise
-        self._thread = threading.Thread(target=self._run, name="framehop-log-heartbeat", daemon=True)
-        self._thread.start()
 
     def close(self) -> None:
         """End the heartbeat and release the lock. The next member to look removes the row and takes the partitions."""

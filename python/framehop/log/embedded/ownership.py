@@ -51,8 +51,12 @@ class Ownership:
         self._roll = Roll(context, group)
         self._version = -1
         self._next_look = 0.0
-        self._member = Member(context, group, member, start)
         self._db = connect(context.paths.index)
+        try:  # last, since a member that lives has a share of the partitions
+            self._member = Member(context, group, member, start)
+        except BaseException:
+            self._db.close()
+            raise
 
     @property
     def partitions(self) -> frozenset[int]:
