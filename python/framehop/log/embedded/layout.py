@@ -110,7 +110,7 @@ def not_found(root: Path) -> LogNotFoundError:
 
 @contextmanager
 def _creation_lock(root: Path) -> Iterator[None]:
-    """Hold what one process has while it looks whether there is a log, and makes it. Raises LogBusyError after OPEN_S."""
+    """Let one process at a time look for the log, and make it. Raises LogBusyError after OPEN_S."""
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _lock_within(fd, root, Deadline.after(OPEN_S))
