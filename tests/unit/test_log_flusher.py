@@ -115,6 +115,16 @@ def test_what_is_committed_beside_the_log_is_checkpointed_once_it_is_much(
         flusher.after(fill, "checkpoint")
 
 
+def test_a_write_ahead_log_that_grows_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("framehop.log.embedded.maintenance.LARGE_BYTES", 0)
+    flusher = _Flusher(monkeypatch)
+    for commit in _commits(tmp_path, 3):
+        flusher.after(commit, WAL)
+    assert caplog.text.count("has grown to") == 2  # by each of its two flushers
+
+
 def test_a_flusher_that_could_not_open_the_index_tries_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 FLUSH_INTERVAL_S = 0.05  # how much power loss may take in durability `process`
 _AFTER_ERROR_S = 1.0
 _RETENTION_INTERVAL_S = 1.0
+LARGE_BYTES = 64 << 20  # many times what a write-ahead log has that can be written into its index
 
 
 class Maintenance:
@@ -46,7 +47,7 @@ class Maintenance:
         self._retention: Retention | None = None
         self._next_retention = 0.0
         self._ahead: WriteAhead | None = None
-        self._reminder = Reminder()
+        self._reminder, self._swollen = Reminder(), Reminder()
 
     def mark(self, segment: SegmentFile | None = None) -> None:
         """Note that something was committed and written to `segment`."""
@@ -144,9 +145,22 @@ class Maintenance:
         self._presence.check()  # of a log that was made in its place, retention would remove the segments that are not ours
         ahead = self._opened()
         ahead.sync()
+        self._note_size(ahead)
         retention = self._due_retention()
         if retention is not None or ahead.due_in_s == 0 or self._stop.is_set():
             self._tend(ahead, retention)
+
+    def _note_size(self, ahead: WriteAhead) -> None:
+        """Say so if the write-ahead log grows: it does without end while somebody holds up every checkpoint."""
+        if ahead.size_bytes <= LARGE_BYTES:
+            self._swollen.over()
+        elif self._swollen.due("", time.monotonic()):
+            logger.warning(
+                "the write-ahead log of %s has grown to %d MiB: end the process of this log that is stopped (state T in ps), or "
+                "the program that has long been reading index.db",
+                self._paths.root,
+                ahead.size_bytes >> 20,
+            )
 
     def _opened(self) -> WriteAhead:
         """Open the index at the first round that needs it, so that a lack of descriptors or memory costs that round alone."""

@@ -57,7 +57,11 @@ class WriteAhead:
         cutting off a write-ahead log that is too large. One process of a log may do so at a time."""
         self._pages = self._pages_after(apsw.SQLITE_CHECKPOINT_PASSIVE)
         self._next_s = time.monotonic() + CHECKPOINT_INTERVAL_S
-        self._uncut = os.fstat(self._fd).st_size > _MAX_BYTES and not _truncate(self.db)
+        self._uncut = self.size_bytes > _MAX_BYTES and not _truncate(self.db)
+
+    @property
+    def size_bytes(self) -> int:
+        return os.fstat(self._fd).st_size
 
     def close(self) -> None:
         try:
