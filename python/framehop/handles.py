@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from typing import Protocol, TypeVar, runtime_checkable
 
 from framehop.errors import ClosedError
@@ -51,14 +52,16 @@ class Handles:
         raise ClosedError(f"the log {self._url} is closed")
 
     def close(self, *, failed: bool = False) -> bool:
-        """Close all of them; False when that was done before. `failed`: an exception ends the use of the log."""
+        """Close all of them, also where that fails for one; False when that was done before. `failed`: an exception ends the use of
+        the log."""
         with self._lock:
             if self._closed:
                 return False
             self._closed = True
             handles, self._open = self._open, []
-        for handle in handles:
-            if failed and isinstance(handle, Abandonable):
-                handle.abandon()
-            handle.close()
+        with ExitStack() as closing:  # it begins with what comes last
+            for handle in reversed(handles):
+                closing.callback(handle.close)
+                if failed and isinstance(handle, Abandonable):
+                    closing.callback(handle.abandon)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Generator
@@ -18,6 +19,7 @@ from framehop.log.embedded import write_ahead
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.maintenance import Maintenance
 from framehop.log.embedded.presence import Presence
+from framehop.log.embedded.segments import SegmentFile
 from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.sqlite import connect, value
 from tests.logs import make_event, marks_after, read, write
@@ -38,9 +40,9 @@ class _Flusher:
             sync(fd)
             self.done.append(Path(f"/proc/self/fd/{fd}").readlink().name)
 
-        def noted_checkpoint(ahead: WriteAhead) -> bool:
+        def noted_checkpoint(ahead: WriteAhead) -> None:
             self.done.append("checkpoint")
-            return checkpoint(ahead)
+            checkpoint(ahead)
 
         monkeypatch.setattr(os, "fdatasync", noted_sync)
         monkeypatch.setattr(WriteAhead, "checkpoint", noted_checkpoint)
@@ -50,13 +52,6 @@ class _Flusher:
         count = self.done.count(what)
         act()
         until(lambda: self.done.count(what) > count, what)
-
-
-def _pages_behind(db: apsw.Connection) -> int:
-    """Return how many pages of the write-ahead log are not in the index."""
-    assert value(db, "SELECT count(*) FROM sqlite_master") > 0
-    logged, written = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-    return logged - written
 
 
 def _commits(root: Path, frames: int) -> Generator[Callable[[], object], None, None]:
@@ -101,11 +96,33 @@ def test_what_was_committed_last_is_checkpointed_though_nothing_comes_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_ahead, "CHECKPOINT_INTERVAL_S", 0.3)
+    flusher = _Flusher(monkeypatch)
     with closing(_commits(tmp_path, 1)) as commits:
-        next(commits)()
-        db = connect(tmp_path / "index.db")
-        until(lambda: _pages_behind(db) == 0, "a checkpoint")
-        db.close()
+        flusher.after(next(commits), "checkpoint")
+
+
+def test_what_is_committed_beside_the_log_is_checkpointed_once_it_is_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flusher = _Flusher(monkeypatch)
+    with EmbeddedLog(tmp_path) as log, closing(connect(tmp_path / "index.db")) as db:
+        log.watch(db)
+
+        def fill() -> None:
+            for number in range(write_ahead.CHECKPOINT_PAGES + 1):
+                db.execute("INSERT INTO groups(name) VALUES(?)", (f"g{number}",))
+
+        flusher.after(fill, "checkpoint")
+
+
+def test_a_write_ahead_log_that_grows_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("framehop.log.embedded.maintenance.LARGE_BYTES", 0)
+    flusher = _Flusher(monkeypatch)
+    for commit in _commits(tmp_path, 3):
+        flusher.after(commit, WAL)
+    assert caplog.text.count("has grown to") == 2  # by each of its two flushers
 
 
 def test_a_flusher_that_could_not_open_the_index_tries_again(
@@ -140,3 +157,61 @@ def test_a_flusher_that_could_not_be_started_is_not_waited_for(tmp_path: Path, m
         with pytest.raises(RuntimeError, match="new thread"):
             flusher.mark()
     flusher.close()
+
+
+class _Busy:
+    """A connection that always finds another process in its way."""
+
+    def wal_checkpoint(self, *, mode: int) -> tuple[int, int]:
+        raise apsw.BusyError(f"mode {mode}: database is locked")
+
+
+def test_who_finds_another_process_in_the_way_of_a_checkpoint_has_one_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    EmbeddedLog(tmp_path).close()
+    with closing(WriteAhead(tmp_path / "index.db")) as ahead:
+        for step in (ahead.sync, ahead.checkpoint):
+            with monkeypatch.context() as busy:
+                busy.setattr(ahead, "db", _Busy())
+                step()
+            assert ahead.due_in_s is not None
+            ahead.checkpoint()
+            assert ahead.due_in_s is None
+
+
+def test_a_checkpoint_that_a_reader_keeps_from_its_end_is_due_again(tmp_path: Path) -> None:
+    EmbeddedLog(tmp_path).close()
+    with closing(WriteAhead(tmp_path / "index.db")) as ahead, closing(connect(tmp_path / "index.db")) as reader:
+        reader.execute("BEGIN")
+        assert value(reader, "SELECT count(*) FROM groups") == 0
+        ahead.db.execute("INSERT INTO groups(name) VALUES('g')")
+        ahead.checkpoint()
+        assert ahead.due_in_s is not None
+        reader.execute("COMMIT")
+        ahead.checkpoint()
+        assert ahead.due_in_s is None
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.EIO, os.strerror(errno.EIO)), RuntimeError("a fault")])
+def test_pictures_that_could_not_be_synced_are_tried_again_and_their_file_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    EmbeddedLog(tmp_path).close()
+    paths = LogPaths(root=tmp_path)
+    segment = SegmentFile.create(paths.segment(1), 1, 4096, durable_name=False)
+    sync, synced = SegmentFile.sync, list[bool]()
+
+    def sync_later(which: SegmentFile) -> None:
+        synced.append(bool(synced))
+        if not synced[-1]:
+            raise failure
+        sync(which)
+
+    monkeypatch.setattr(SegmentFile, "sync", sync_later)
+    flusher = Maintenance(paths, LogOptions(), Presence(paths))
+    flusher.retire(segment)
+    until(lambda: any(synced), "another try")
+    flusher.close()
+    with pytest.raises(OSError, match="descriptor"):
+        segment.write([(b"picture", 0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from framehop.errors import (
     ClosedError,
     ConfigError,
     InvalidArgumentError,
+    LogBusyError,
     LogCorruptError,
     LogError,
     LogNotFoundError,
@@ -71,6 +73,20 @@ def test_many_may_make_the_same_log_at_once(tmp_path: Path, attempt: int) -> Non
     assert {log.partitions for log in logs} == {8}
     for log in logs:
         log.close()
+
+
+def test_who_holds_a_log_while_opening_it_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framehop.log.embedded.layout.OPEN_S", 0.1)
+    held = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LogBusyError, match=r"end it if it is stopped \(state T in ps\)"):
+            open_log(tmp_path)
+    finally:
+        os.close(held)
+    open_log(tmp_path).close()
 
 
 def test_a_missing_log_names_what_makes_one(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -46,6 +48,29 @@ def test_who_joins_between_look_and_take_is_not_robbed(tmp_path: Path, monkeypat
         assert len(mine) == 4
         assert late[0].commit([], dict.fromkeys(mine, 0)).lost == frozenset()
         assert first.assignment == partitions(range(8)) - mine
+
+
+def test_a_member_whose_thread_cannot_be_started_has_no_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with EmbeddedLog(tmp_path, options=PATIENT) as log:
+        with monkeypatch.context() as short:
+            short.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(RuntimeError, match="new thread"):
+                log.consumer("g", member="lost")
+        with log.consumer("g", member="m") as consumer:
+            settle([consumer], 8)
+
+
+def test_a_taking_over_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
+    with EmbeddedLog(tmp_path) as log, closing(connect(tmp_path / "index.db")) as db:
+        rows(db, "CREATE TRIGGER refuse BEFORE UPDATE ON owners BEGIN SELECT RAISE(ABORT, 'refused'); END")
+        with log.consumer("g", member="m") as consumer:
+            with pytest.raises(LogError, match="refused"):
+                consumer.poll(0, 0.0)
+            rows(db, "DROP TRIGGER refuse")
+            settle([consumer], 8)
 
 
 def test_every_taking_over_raises_the_generation(tmp_path: Path) -> None:

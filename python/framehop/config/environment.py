@@ -67,17 +67,20 @@ def cache_dir(*names: str) -> Path:
 def make_runtime_dir() -> Path:
     """Make a 0700 directory for sockets in $XDG_RUNTIME_DIR or the temporary directory, so that their paths stay short (107
     bytes)."""
-    parent = os.environ.get("XDG_RUNTIME_DIR") or None
-    if parent and not os.access(parent, os.W_OK):
-        parent = None
-    return Path(tempfile.mkdtemp(prefix="framehop-", dir=parent))
+    return Path(tempfile.mkdtemp(prefix="framehop-", dir=_named_parent()))
 
 
 def runtime_parents() -> list[Path]:
     """Return where runtime directories of this user may lie. A service has no $XDG_RUNTIME_DIR, but a shell that looks for it may
-    have one, and the other way round."""
-    named = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    have one, and the other way round; after `su` it is another user's."""
+    named = _named_parent() or f"/run/user/{os.getuid()}"
     return list(dict.fromkeys(Path(name) for name in (named, tempfile.gettempdir())))
+
+
+def _named_parent() -> str | None:
+    """Return $XDG_RUNTIME_DIR if we may write there."""
+    parent = os.environ.get("XDG_RUNTIME_DIR")
+    return parent if parent and os.access(parent, os.W_OK) else None
 
 
 def usable_cores() -> int:

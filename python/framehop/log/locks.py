@@ -8,10 +8,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Self
 
+from framehop.errors import LogBusyError
 from framehop.forks import abandon_in_children
+from framehop.timing import Deadline
+
+UNIQUE_S = 5.0
+_SWEEPER_S = 0.001
 
 
 class FileLock:
@@ -39,13 +45,21 @@ class FileLock:
 
     @classmethod
     def acquire_unique(cls, path: Path) -> Self:
-        """Lock a name that only the caller uses. Retries while a sweeper looks at the file before it is locked."""
+        """Lock a name that only the caller uses. Retries while a sweeper looks at the file before it is locked. Raises LogBusyError
+        when a sweeper does so for UNIQUE_S."""
+        deadline = Deadline.after(UNIQUE_S)
         while True:
             lock = cls.try_acquire(path)
             if lock is not None and os.fstat(lock._fd).st_nlink > 0:
                 return lock
             if lock is not None:
                 lock.release()
+            if deadline.expired:
+                raise LogBusyError(
+                    f"{path} has been locked by another process for {UNIQUE_S:.0f} s: end the process of this log that is stopped "
+                    "(state T in ps)"
+                )
+            time.sleep(_SWEEPER_S)
 
     def release(self, *, unlink: bool = False) -> None:
         """Release the lock. `unlink`: remove the file, for a name that nobody will ever lock again."""

@@ -88,6 +88,7 @@ class Events:
 
     async def __anext__(self) -> Event:
         while not self._found:
+            self._check_process()  # the thread that would find it out is not forked along
             if not await self._fetching.result_of(self._fetch):
                 self._end()
                 raise StopAsyncIteration
@@ -98,10 +99,7 @@ class Events:
         return self._fetch_within(POLL_S)
 
     def _fetch_within(self, wait_s: float) -> bool:
-        if os.getpid() != self._pid:  # the database's connection is the parent's
-            raise ProcessError(
-                f"these events are read by process {self._pid}, of which this one is a fork: open them here"
-            )
+        self._check_process()
         with self._using:
             if self._closed:
                 return False
@@ -110,6 +108,12 @@ class Events:
             self._found.extend(record for record in records if record.event.lane == self._lane)
         self._close_if_left()
         return bool(records) or not last_look
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:  # the database's connection is the parent's
+            raise ProcessError(
+                f"these events are read by process {self._pid}, of which this one is a fork: open them here"
+            )
 
     def _end(self) -> None:
         was_open = not self._closed

@@ -6,8 +6,11 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+import apsw
 
 from framehop import _core
 from framehop.account import IngestAccount
@@ -280,12 +283,20 @@ class EmbeddedLog:
                 rows(self._db, "DELETE FROM groups WHERE name=?", (group,))
                 rows(self._db, "DELETE FROM readers WHERE group_name=?", (group,))
 
+    def watch(self, db: apsw.Connection) -> None:
+        """Keep the write-ahead log small whatever is committed through `db`, a connection of the caller's own."""
+        self._context.maintenance.watch(db)
+
     def close(self) -> None:
         self._close(failed=False)
 
     def _close(self, *, failed: bool) -> None:
-        if not self._handles.close(failed=failed):
-            return
+        with ExitStack() as rest:  # it is closed too where a handle fails
+            rest.callback(self._close_own)
+            if not self._handles.close(failed=failed):
+                rest.pop_all()
+
+    def _close_own(self) -> None:
         self._context.maintenance.close()
         with self._lock:  # another thread may be reading a frame
             self._db.close()

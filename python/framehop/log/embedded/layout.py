@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +12,20 @@ from pathlib import Path
 
 import apsw
 
-from framehop.errors import LogCorruptError, LogError, LogNotFoundError, LogVersionError, NotALogError
+from framehop.errors import LogBusyError, LogCorruptError, LogError, LogNotFoundError, LogVersionError, NotALogError
 from framehop.log.embedded.schema import APPLICATION_ID, EVENT_ACCOUNT, FRAME_ERROR, READERS, TABLES, VERSION
 from framehop.log.embedded.segments import sync_directory
 from framehop.log.source_rows import SOURCE_TABLES
 from framehop.log.sqlite import check_sqlite, connect, has_table, row, rows, transaction, translated, value
+from framehop.timing import Deadline
 
 _OWN = frozenset(
     {"index.db", "index.db-wal", "index.db-shm", "index.db-journal", "frames", "bell", "locks", "lost+found"}
 )
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.", "ceph", "lustre", "gluster", "afs", "beegfs", "gpfs", "ocfs", "gfs")
 _LOCAL_FUSE = ("fuse.fuse-overlayfs", "fuse.ntfs-3g")
+OPEN_S = 30.0  # who opens the log may itself wait for 10 s, for the index
+_OPEN_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class LogPaths:
 def find_or_create(paths: LogPaths, *, create: bool, partitions: int) -> int:
     """Make the log if it is missing and may be made; return its number of partitions.
 
-    Raises LogNotFoundError, NotALogError, LogVersionError, LogError (a network file system).
+    Raises LogNotFoundError, NotALogError, LogVersionError, LogBusyError, LogError (a network file system).
     """
     check_sqlite(apsw.sqlite_lib_version())
     with translated(paths.root):
@@ -106,12 +110,31 @@ def not_found(root: Path) -> LogNotFoundError:
 
 @contextmanager
 def _creation_lock(root: Path) -> Iterator[None]:
+    """Let one process at a time look for the log, and make it. Raises LogBusyError after OPEN_S."""
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
+        _lock_within(fd, root, Deadline.after(OPEN_S))
+        try:
+            yield
+        finally:
+            fcntl.flock(fd, fcntl.LOCK_UN)  # closing alone would leave it to a child that was forked meanwhile
     finally:
         os.close(fd)
+
+
+def _lock_within(fd: int, root: Path, deadline: Deadline) -> None:
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if deadline.expired:
+                raise LogBusyError(
+                    f"{root} has been locked for {OPEN_S:.0f} s by another process that opens this log: end it if it is stopped "
+                    "(state T in ps)"
+                ) from None
+            time.sleep(_OPEN_PAUSE_S)
+        else:
+            return
 
 
 def _has_index(paths: LogPaths) -> bool:

@@ -10,13 +10,15 @@ import logging
 import threading
 import time
 
+import apsw
+
 from framehop.errors import LogError, text_of
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
 from framehop.log.embedded.presence import Presence
 from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import SegmentFile
-from framehop.log.embedded.write_ahead import WriteAhead
+from framehop.log.embedded.write_ahead import CHECKPOINT_PAGES, WriteAhead
 from framehop.log.locks import FileLock
 from framehop.log.sqlite import translated
 from framehop.timing import Reminder
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 FLUSH_INTERVAL_S = 0.05  # how much power loss may take in durability `process`
 _AFTER_ERROR_S = 1.0
 _RETENTION_INTERVAL_S = 1.0
+LARGE_BYTES = 64 << 20  # many times what a write-ahead log has that can be written into its index
 
 
 class Maintenance:
@@ -44,7 +47,7 @@ class Maintenance:
         self._retention: Retention | None = None
         self._next_retention = 0.0
         self._ahead: WriteAhead | None = None
-        self._reminder = Reminder()
+        self._reminder, self._swollen = Reminder(), Reminder()
 
     def mark(self, segment: SegmentFile | None = None) -> None:
         """Note that something was committed and written to `segment`."""
@@ -52,6 +55,15 @@ class Maintenance:
             if segment is not None:
                 self._segments.add(segment)
             self._wake()
+
+    def watch(self, db: apsw.Connection) -> None:
+        """Keep the write-ahead log small though what is committed through `db` is not marked."""
+        db.set_wal_hook(self._committed)
+
+    def _committed(self, _db: apsw.Connection, _name: str, pages: int) -> int:
+        if pages > CHECKPOINT_PAGES:
+            self.mark()
+        return apsw.SQLITE_OK
 
     def retire(self, segment: SegmentFile) -> None:
         """Close `segment` once it is durable."""
@@ -75,6 +87,10 @@ class Maintenance:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        with self._lock:
+            left, self._retired = self._retired, set()
+        for segment in left:  # the last round failed
+            segment.close()
 
     def _wake(self) -> None:
         self._dirty.set()
@@ -99,9 +115,14 @@ class Maintenance:
         try:
             with translated(self._paths.root):
                 self._round()
-        except (LogError, MemoryError) as error:
+        except Exception as error:  # one fault must not end the thread, or nothing would be made durable any more
             if self._reminder.due(text_of(error), time.monotonic()):
-                logger.warning("flushing %s failed and is tried again: %s", self._paths.root, text_of(error))
+                logger.warning(
+                    "flushing %s failed and is tried again: %s",
+                    self._paths.root,
+                    text_of(error),
+                    exc_info=not isinstance(error, LogError | MemoryError),
+                )
             self._dirty.set()
             return _AFTER_ERROR_S
         self._reminder.over()
@@ -118,14 +139,28 @@ class Maintenance:
         return min(60.0, max(min(ages) / 4, FLUSH_INTERVAL_S)) if ages and self._retention is not None else None
 
     def _round(self) -> None:
-        # Payloads come before the index, so that after power loss no row points to data that never reached the disk.
+        # Payloads come before the index: after power loss only rows of this very moment may point to data that never reached the
+        # disk, and their checksums tell.
         self._sync_segments()
         self._presence.check()  # of a log that was made in its place, retention would remove the segments that are not ours
         ahead = self._opened()
         ahead.sync()
+        self._note_size(ahead)
         retention = self._due_retention()
         if retention is not None or ahead.due_in_s == 0 or self._stop.is_set():
             self._tend(ahead, retention)
+
+    def _note_size(self, ahead: WriteAhead) -> None:
+        """Say so if the write-ahead log grows: it does without end while somebody holds up every checkpoint."""
+        if ahead.size_bytes <= LARGE_BYTES:
+            self._swollen.over()
+        elif self._swollen.due("", time.monotonic()):
+            logger.warning(
+                "the write-ahead log of %s has grown to %d MiB: end the process of this log that is stopped (state T in ps), or "
+                "the program that has long been reading index.db",
+                self._paths.root,
+                ahead.size_bytes >> 20,
+            )
 
     def _opened(self) -> WriteAhead:
         """Open the index at the first round that needs it, so that a lack of descriptors or memory costs that round alone."""
@@ -140,8 +175,7 @@ class Maintenance:
             self._dirty.set()
             return
         try:
-            if not ahead.checkpoint():
-                self._dirty.set()
+            ahead.checkpoint()
             if retention is not None:
                 self._next_retention = time.monotonic() + _RETENTION_INTERVAL_S
                 retention.apply(ahead.db)
@@ -156,7 +190,13 @@ class Maintenance:
         with self._lock:
             dirty, self._segments = self._segments, set()
             retired, self._retired = self._retired, set()
-        for segment in dirty:
-            segment.sync()
+        try:
+            for segment in dirty:
+                segment.sync()
+        except BaseException:
+            with self._lock:
+                self._segments |= dirty
+                self._retired |= retired
+            raise
         for segment in retired:
             segment.close()

@@ -19,7 +19,6 @@ from framehop.protocols import Start
 logger = logging.getLogger(__name__)
 
 BEATS_PER_TIMEOUT = 4
-_CHECKPOINT_PAGES = 256  # heartbeats alone fill the write-ahead log slowly; a megabyte of them is worth a checkpoint
 
 
 def name_of(instance: str) -> str:
@@ -46,13 +45,13 @@ class Member:
             self._life = FileLock.acquire_unique(context.paths.member_lock(self.instance))
         try:
             self._db = connect(context.paths.index)
-            self._db.set_wal_hook(self._committed)
+            context.maintenance.watch(self._db)  # heartbeats alone fill the write-ahead log slowly
             self._join(start)
+            self._thread = threading.Thread(target=self._run, name="framehop-log-heartbeat", daemon=True)
+            self._thread.start()
         except BaseException:
             self._life.release(unlink=True)
             raise
-        self._thread = threading.Thread(target=self._run, name="framehop-log-heartbeat", daemon=True)
-        self._thread.start()
 
     def close(self) -> None:
         """End the heartbeat and release the lock. The next member to look removes the row and takes the partitions."""
@@ -102,11 +101,6 @@ class Member:
             " ON CONFLICT(instance) DO UPDATE SET heartbeat_us=excluded.heartbeat_us",
             (self.instance, self._group, monotonic_us()),
         )
-
-    def _committed(self, _db: apsw.Connection, _name: str, pages: int) -> int:
-        if pages > _CHECKPOINT_PAGES:
-            self._context.maintenance.mark()
-        return apsw.SQLITE_OK
 
 
 def bump_version(db: apsw.Connection, group: str) -> None:

@@ -51,8 +51,12 @@ class Ownership:
         self._roll = Roll(context, group)
         self._version = -1
         self._next_look = 0.0
-        self._member = Member(context, group, member, start)
         self._db = connect(context.paths.index)
+        try:  # last, since a member that lives has a share of the partitions
+            self._member = Member(context, group, member, start)
+        except BaseException:
+            self._db.close()
+            raise
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -181,16 +185,18 @@ class Ownership:
         old = FileLock.try_acquire(paths.partition_lock(self._group, partition, owner.generation))
         if old is not None:
             old.release(unlink=True)
-        claim = _Claim(
-            owner.generation + 1,
-            FileLock.acquire_unique(paths.partition_lock(self._group, partition, owner.generation + 1)),
-        )
-        rows(
-            self._db,
-            "UPDATE owners SET generation=?, instance=? WHERE group_name=? AND partition=?",
-            (claim.generation, self._member.instance, self._group, partition),
-        )
-        return claim
+        generation = owner.generation + 1
+        lock = FileLock.acquire_unique(paths.partition_lock(self._group, partition, generation))
+        try:
+            rows(
+                self._db,
+                "UPDATE owners SET generation=?, instance=? WHERE group_name=? AND partition=?",
+                (generation, self._member.instance, self._group, partition),
+            )
+        except BaseException:  # the next try takes the same name
+            lock.release(unlink=True)
+            raise
+        return _Claim(generation, lock)
 
     def _give_back(self, partitions: frozenset[int]) -> None:
         with self._lock:

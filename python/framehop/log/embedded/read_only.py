@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,12 +38,11 @@ class ReadOnlyLog:
     def __init__(self, root: Path) -> None:
         """Copy the index. Raises LogError, with the room needed, when there is too little."""
         with translated(root):
-            files = [root / name for name in _INDEX if (root / name).exists()]
-            size = sum(file.stat().st_size for file in files)
+            size = sum(size for size, _ in _states(root).values())
             self.root = Path(tempfile.mkdtemp(prefix="framehop-log-"))
             try:
                 _check_room(self.root, size)
-                _copy_at_rest(files, self.root)
+                _copy_at_rest(root, self.root)
                 (self.root / "frames").symlink_to(root / "frames")
                 (self.root / "locks").mkdir()
             except BaseException:
@@ -63,23 +62,30 @@ class ReadOnlyLog:
         self.close()
 
 
-def _copy_at_rest(files: Sequence[Path], to: Path) -> None:
+def _copy_at_rest(root: Path, to: Path) -> None:
     """Copy the files until none of them changed meanwhile; otherwise the index and its write-ahead log would not match."""
     for _ in range(TRIES):
-        before = [_state(file) for file in files]
-        for file in files:
-            shutil.copyfile(file, to / file.name)
-        if [_state(file) for file in files] == before:
-            return
+        before = _states(root)
+        with suppress(FileNotFoundError):  # the write-ahead log goes with the last process that has the log open
+            for name in before:
+                shutil.copyfile(root / name, to / name)
+            if before.keys() >= {_INDEX[0]} and _states(root) == before:
+                return
+        for name in _INDEX:
+            (to / name).unlink(missing_ok=True)
     raise LogBusyError(
-        f"{files[0].parent} cannot be written here, and somebody else writes to it: read it where it is written, or once that is "
-        "over"
+        f"{root} cannot be written here, and somebody else writes to it: read it where it is written, or once that is over"
     )
 
 
-def _state(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns
+def _states(root: Path) -> dict[str, tuple[int, int]]:
+    """Return the size and the time of the last change of each file that is there."""
+    found: dict[str, tuple[int, int]] = {}
+    for name in _INDEX:
+        with suppress(FileNotFoundError):
+            state = (root / name).stat()
+            found[name] = state.st_size, state.st_mtime_ns
+    return found
 
 
 def _check_room(directory: Path, size: int) -> None:

@@ -68,9 +68,11 @@ class EmbeddedEventReader:
 
     def close(self) -> None:
         if not self._closed:
-            self._settle()
             self._closed = True
-            self._db.close()
+            try:
+                self._settle()
+            finally:
+                self._db.close()
 
     def abandon(self) -> None:
         """Close, so that the next reader of the group gets the events handed out last again."""

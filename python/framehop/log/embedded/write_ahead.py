@@ -37,36 +37,45 @@ class WriteAhead:
             self.db.close()
             raise
         self._next_s = time.monotonic() + CHECKPOINT_INTERVAL_S
-        self._behind = False
+        self._pages = 0  # of the write-ahead log that were not in the index when that was last looked at
+        self._uncut = False
 
     def sync(self) -> None:
         """Make all commits so far durable. Any number of processes may do so at once."""
         os.fdatasync(self._fd)
-        self._behind = self._pages() > 0
+        self._pages = self._pages_after(apsw.SQLITE_CHECKPOINT_NOOP)
 
     @property
     def due_in_s(self) -> float | None:
-        """Seconds until a checkpoint is due, 0 if it is; None while nothing that was synced waits for one."""
-        if not self._behind:
+        """Seconds until a checkpoint is due, 0 if it is; None while nothing that was synced waits for one. Asks nobody."""
+        if not (self._pages or self._uncut):
             return None
-        return 0.0 if self._pages() >= CHECKPOINT_PAGES else max(0.0, self._next_s - time.monotonic())
+        return 0.0 if self._pages >= CHECKPOINT_PAGES else max(0.0, self._next_s - time.monotonic())
 
-    def checkpoint(self) -> bool:
-        """Write what was committed into the index. False when the write-ahead log is too large, and in use, so that it could not be
-        cut off. One process of a log may do so at a time."""
-        self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    def checkpoint(self) -> None:
+        """Write what was committed into the index. Another checkpoint is due if readers kept it from writing all of that, or from
+        cutting off a write-ahead log that is too large. One process of a log may do so at a time."""
+        self._pages = self._pages_after(apsw.SQLITE_CHECKPOINT_PASSIVE)
         self._next_s = time.monotonic() + CHECKPOINT_INTERVAL_S
-        self._behind = False
-        return os.fstat(self._fd).st_size <= _MAX_BYTES or _truncate(self.db)
+        self._uncut = self.size_bytes > _MAX_BYTES and not _truncate(self.db)
+
+    @property
+    def size_bytes(self) -> int:
+        return os.fstat(self._fd).st_size
 
     def close(self) -> None:
-        self.db.close()
-        os.close(self._fd)
+        try:
+            self.db.close()
+        finally:
+            os.close(self._fd)
 
-    def _pages(self) -> int:
-        """Return how many pages of the write-ahead log are not in the index yet."""
-        logged, written = self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-        return logged - written
+    def _pages_after(self, mode: int) -> int:
+        """Checkpoint by `mode`, and return how many pages of the write-ahead log are not in the index then."""
+        try:
+            logged, written = self.db.wal_checkpoint(mode=mode)
+        except apsw.BusyError:  # it does not wait for a process that is just then writing what it would read
+            return max(1, self._pages)
+        return max(0, logged - written)
 
 
 def _open_synced(path: Path) -> int:

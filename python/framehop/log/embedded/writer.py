@@ -51,9 +51,13 @@ class EmbeddedWriter:
         with translated(context.paths.root):
             # The lock is held before any row names this writer: a row whose lock is free belongs to a dead writer.
             self._life = FileLock.acquire_unique(context.paths.writer_lock(self._id))
-        self._queue = AppendQueue(context.options.queue_bytes)
-        self._committer = Committer(context, self._id, self._queue)
-        context.maintenance.request_retention()
+        try:
+            context.maintenance.request_retention()
+            self._queue = AppendQueue(context.options.queue_bytes)
+            self._committer = Committer(context, self._id, self._queue)
+        except BaseException:
+            self._life.release(unlink=True)
+            raise
 
     def open_stream(
         self,

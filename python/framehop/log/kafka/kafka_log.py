@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Self
 
 from confluent_kafka import KafkaError
@@ -262,12 +263,16 @@ class KafkaLog:
         self._close(failed=False)
 
     def _close(self, *, failed: bool) -> None:
-        if not self._handles.close(failed=failed):
-            return
+        with ExitStack() as rest:  # it is closed too where a handle fails
+            rest.callback(self._slots.release)
+            rest.callback(self._close_clients)
+            if not self._handles.close(failed=failed):
+                rest.pop_all()
+
+    def _close_clients(self) -> None:
         self._frames.close()
         for offsets in self._groups.values():
             offsets.close()
-        self._slots.release()
 
     def __enter__(self) -> Self:
         return self

@@ -51,6 +51,7 @@ class SpoolStore:
         self._lock = threading.Lock()
         try:
             self._db = connect(self._paths.index)
+            self._log.watch(self._db)  # of a process that is gone nothing is appended, and all is removed bit by bit
             with translated(self._paths.index):
                 rows(self._db, spool_rows.PLACES)
                 rows(self._db, spool_rows.LABELS)
