@@ -63,7 +63,7 @@ def test_a_running_pipeline_says_how_it_is(house: House) -> None:
         assert all(process["ready"] for process in said["processes"])
         assert said["counters"]["events"] > 0
         assert [(stream["stream"], stream["phase"]) for stream in said["streams"]] == [("gate", "running")]
-        assert [ring["slots"] for ring in said["rings"]] == [34, 34]
+        assert [ring["slots"] for ring in said["rings"]] == [36, 36]  # of the workers and of taps
         assert said["model"]["name"]
         assert said["lag_error"] == ""
         assert {lag["owner"] for lag in said["lag"]} == set(said["members"].values())
