@@ -19,6 +19,7 @@ import asyncio, json, os, sys
 from itertools import groupby
 import framehop
 from framehop.errors import ClosedError, ModelError
+from framehop.policies import Policy
 
 LOG, RED, ROUGE = sys.argv[1:4]
 os.chdir(os.path.dirname(RED))
@@ -30,7 +31,8 @@ def names(models):
 async def work(pipeline):
     said["async"] = names(await pipeline.swap_async(RED))
 
-options = framehop.DetectOptions(model=RED, conf=0.0, lanes=1)
+every = {"*": Policy.parse("all")}  # of a skipped frame no model is known
+options = framehop.DetectOptions(model=RED, conf=0.0, lanes=1, policies=every)
 with framehop.Pipeline(LOG, options=options) as pipeline:
     pipeline.add("testsrc:?size=96x64&rate=40", stream="cam")
     events = pipeline.events()
