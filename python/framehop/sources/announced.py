@@ -9,7 +9,7 @@ from framehop.sources.container import InputContainer, Packet, VideoStream, anno
 
 NO_END = "an end that the film's length announces and the file does not have"
 NO_PART = "a part that the playlist announces and that does not come"
-# Of a length, and in pictures: containers round it, and may not say how long the last one lasts.
+# This much of a length may be missing: containers round it, and may not say how long the last picture lasts.
 _SLACK_US, _SLACK = 250_000, 3
 # A hole is a step to a key frame, with which a segment begins, of more than a second and of so many times the longest before it.
 _HOLE = 3

@@ -56,7 +56,7 @@ class LiveConnection:
         try:
             self._video = video_of(self._container, how)
             self._maker = maker_for(self._video, how.codec, name=how.name, quality=how.quality, losses=how.losses)
-            # Of another recording the sound is read, since what comes behind the pictures may take long.
+            # The sound of another recording is read, since what comes behind the pictures may take long.
             if not self.is_recording or self._container.format.name == "hls":
                 read_alone(self._container, self._video)
         except Exception as error:  # noqa: BLE001  it is raised, in other words

@@ -12,7 +12,7 @@ from framehop.sources.live.connecting import Connecting
 from framehop.sources.units import VideoPacket
 
 OUT_OF_TURN = "pictures that came out of their turn"
-# Of a transport stream's time stamps, which have 33 bits and begin anew after 26.5 hours. FFmpeg evens that out only once.
+# The time stamps of a transport stream have 33 bits and begin anew after 26.5 hours, which FFmpeg evens out only once.
 _ROUND = 1 << 33
 
 
