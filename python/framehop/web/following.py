@@ -111,7 +111,7 @@ class Follower:
             last_s, before = time.monotonic(), self._passed_over
             while not self._stop.is_set():
                 self._passed_over = before + reader.passed_over
-                # An empty poll means the end of the log only if it did not wait: a broker may take longer than that for its first answer.
+                # An empty poll means the end of the log only if it did not wait: a broker may need longer to answer first.
                 if records := reader.poll(BATCH, 0.0 if self._catching_up else POLL_S):
                     if not self._taker.take(records):
                         return

@@ -28,8 +28,8 @@ _AHEAD = 2
 ANSWERS = 4
 # So many times as long as the first batch may one take at work, where every core has others beside it, before it counts as hung.
 SLOWER = 4
-# A main thread that has not looked at the lanes for so long had no turn, as while another model is loaded, and the lanes may have had none
-# either, to say that they are done. Between two beats it looks at least once.
+# A main thread that has not looked at the lanes for so long had no turn, as while another model is loaded. The lanes may have had
+# none either, to say that they are done. Between two beats it looks at least once.
 NO_TURN_S = 3 * BEAT_S
 MANY = 16  # pictures that wait, here or with the main thread; the last of them waits far longer than an answer is held back
 
