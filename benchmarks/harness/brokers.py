@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from benchmarks.harness.processes import ROOT, BenchmarkError
+from benchmarks.harness.processes import ROOT, BenchmarkError, cpu_seconds
 
 SCRIPT = ROOT / "scripts" / "kafka"
 
@@ -44,8 +44,15 @@ class Brokers:
 
     def pid(self, broker: int) -> int:
         """Return the pid of a broker that runs."""
-        found = {each["id"]: each["pid"] for each in json.loads(self._run("status", "--json", check=False))["brokers"]}
-        return int(found[broker])
+        return self._pids()[broker]
+
+    def cpu_s(self) -> float:
+        """CPU seconds so far of all brokers that run."""
+        return sum(map(cpu_seconds, self._pids().values()))
+
+    def _pids(self) -> dict[int, int]:
+        brokers = json.loads(self._run("status", "--json", check=False))["brokers"]
+        return {int(each["id"]): int(each["pid"]) for each in brokers if each["pid"] is not None}
 
     def _run(self, command: str, *options: str, check: bool = True) -> str:
         words: list[str | Path] = [SCRIPT, command, "--data", Path(self._directory.name) / "kafka", *options]

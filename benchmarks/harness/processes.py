@@ -43,7 +43,7 @@ def cpu_by_process(root_pid: int) -> dict[str, float]:
     used: dict[str, float] = {}
     for pid in _family(root_pid):
         try:
-            name, seconds = _name(pid), _cpu_seconds(pid)
+            name, seconds = _name(pid), cpu_seconds(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
         used[name] = used.get(name, 0.0) + seconds
@@ -76,6 +76,7 @@ def _name(pid: int) -> str:
     return Path(words[0]).name
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds so far of one process. Resolution: a clock tick, usually 10 ms."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) * _TICK_S

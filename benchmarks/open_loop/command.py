@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +12,10 @@ import msgspec
 
 from benchmarks.harness.brokers import Brokers
 from benchmarks.harness.carrying_out import carry_out, say
-from benchmarks.harness.machine import Others, before, describe, during, look
-from benchmarks.harness.processes import ROOT, BenchmarkError, run_fresh
+from benchmarks.harness.machine import Load, Others, before, describe, during, look
+from benchmarks.harness.processes import ROOT, run_fresh
 from benchmarks.open_loop.ours import Job
+from benchmarks.open_loop.places import InDirectories, InKafka, Place
 from benchmarks.open_loop.report import markdown
 from benchmarks.open_loop.results import Latency, Result, Round, Run, Workload, latency_of
 from benchmarks.open_loop.schedule import Offer
@@ -28,8 +26,6 @@ BARE = "bare, a thread per core"
 PACKAGE = "benchmarks.open_loop"
 PICTURES = 64  # offered again and again
 VERSIONS = ("onnxruntime", "numpy", "pyzmq", "apsw", "confluent-kafka", "scikit-image")
-
-NewLog = Callable[[], str]
 
 
 def main() -> int:
@@ -79,16 +75,16 @@ def benchmark(options: argparse.Namespace, directory: Path, started_at: datetime
     warnings: list[str] = []
     rounds: list[Round] = []
     with ExitStack() as stack:
-        new_log = _in_kafka(stack) if options.kafka else _in_directories(directory)
+        place = InKafka(stack.enter_context(Brokers())) if options.kafka else InDirectories(directory)
+        warm_up(options, pictures, place)
         for number in range(options.rounds):
             for cameras in options.cameras:
                 seen = look()
                 warnings += before(seen, first=not rounds)
                 say(f"round {number + 1} of {options.rounds}: {cameras} cameras")
                 offer = Offer(cameras=cameras, fps=options.fps, seconds=options.seconds, seed=options.seed + number)
-                runs, others = one_round(options, pictures, offer, new_log, backwards=bool(number % 2))
-                warnings += during(others)
-                rounds.append(Round(cameras=cameras, load=seen, order=list(runs), runs=runs, others_busy_cores=others))
+                rounds.append(one_round(options, pictures, offer, place, seen, backwards=bool(number % 2)))
+                warnings += during(rounds[-1].others_busy_cores)
     return Result(
         started_at=started_at.isoformat(timespec="seconds"),
         machine=describe(VERSIONS, ROOT, {"framehop": framehop_build}),
@@ -100,31 +96,49 @@ def benchmark(options: argparse.Namespace, directory: Path, started_at: datetime
             mean_bytes=made // PICTURES,
             model=MODEL,
             seed=options.seed,
-            through="Kafka" if options.kafka else "a directory",
+            through=place.name,
         ),
         warnings=warnings,
         rounds=rounds,
     )
 
 
+def warm_up(options: argparse.Namespace, pictures: Path, place: Place) -> None:
+    """The smallest load, which does not count, until the place is as fast as it gets."""
+    if place.warm_up_s:
+        say(f"warming the broker up for {place.warm_up_s:g} s")
+        offer = Offer(cameras=min(options.cameras), fps=options.fps, seconds=place.warm_up_s, seed=options.seed)
+        run_fresh(f"{PACKAGE}.ours", _job(options, pictures, offer, place.new_log(), ""))
+
+
 def one_round(
-    options: argparse.Namespace, pictures: Path, offer: Offer, new_log: NewLog, *, backwards: bool
-) -> tuple[dict[str, Latency], float]:
-    """Everyone once with this load, each in a fresh process; return the latencies by name, and the cores that others used."""
+    options: argparse.Namespace, pictures: Path, offer: Offer, place: Place, seen: Load, *, backwards: bool
+) -> Round:
+    """Everyone once with this load, each in a fresh process."""
     ours = {"framehop": "", **{f"framehop {more}": more for more in options.also}}
     order = [*ours, BARE]
     found: dict[str, Latency] = {}
-    with Others() as others:
+    broker_ms: dict[str, float] = {}
+    with Others(place.broker_cpu_s) as others:
         for name in reversed(order) if backwards else order:
             if name == BARE:
                 printed = run_fresh(
                     f"{PACKAGE}.bare", str(pictures), str(PICTURES), msgspec.json.encode(offer).decode()
                 )
             else:
-                printed = run_fresh(f"{PACKAGE}.ours", _job(options, pictures, offer, new_log(), ours[name]))
+                log, used_s = place.new_log(), place.broker_cpu_s()
+                printed = run_fresh(f"{PACKAGE}.ours", _job(options, pictures, offer, log, ours[name]))
+                broker_ms[name] = round(1000 * (place.broker_cpu_s() - used_s) / offer.frames, 2)
             found[name] = latency_of(msgspec.json.decode(printed, type=Run), offer.frames)
             say(f"  {name}: p50 {found[name].p50:.1f} ms, p99 {found[name].p99:.1f} ms")
-    return found, others.busy_cores
+    return Round(
+        cameras=offer.cameras,
+        load=seen,
+        order=list(found),
+        runs=found,
+        others_busy_cores=others.busy_cores,
+        broker_ms_per_picture=broker_ms if options.kafka else {},
+    )
 
 
 def _job(options: argparse.Namespace, pictures: Path, offer: Offer, log: str, more: str) -> str:
@@ -137,23 +151,3 @@ def _job(options: argparse.Namespace, pictures: Path, offer: Offer, log: str, mo
         options=["--model", MODEL, "--provider", "cpu", *more.split()],
     )
     return msgspec.json.encode(job).decode()
-
-
-def _in_directories(directory: Path) -> NewLog:
-    return lambda: tempfile.mkdtemp(prefix="log-", dir=directory)
-
-
-def _in_kafka(stack: ExitStack) -> NewLog:
-    brokers, made = stack.enter_context(Brokers()), 0
-
-    def new_log() -> str:
-        nonlocal made
-        made += 1
-        url = f"kafka://{brokers.bootstrap}/run{made}"
-        create = [sys.executable, "-m", "framehop", "topics", "create", "--log", url]
-        done = subprocess.run(create, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise BenchmarkError(f"{url}: {done.stderr}")
-        return url
-
-    return new_log

@@ -1,6 +1,7 @@
 """framehop itself: `framehop detect` in its own processes on a new log, into which this process writes as ingest would.
 
-An answer is there when its event is durable: its time is the log's own stamp of the event.
+An answer is there when its event is durable: its time is the log's own stamp of the event. Events are read before and after the
+offer, never during it: a reader would take its share of the cores, and of a broker's.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmarks.open_loop.results import Run
 from benchmarks.open_loop.schedule import Offer, paced, schedule
 from benchmarks.whole_worker.workload import Item, read_items
 from framehop import open_log
-from framehop.protocols import EventReader, FrameWriter
+from framehop.protocols import EventLog, FrameWriter
 from framehop.timing import now_us
 from framehop.types import EventRecord, Frame, FrameKey
 
@@ -44,21 +45,22 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(job: Job) -> Run:
     items = read_items(Path(job.pictures), 0, job.count)
-    with open_log(job.log) as log, _detect(job) as process, log.writer() as writer, log.events() as reader:
+    with open_log(job.log) as log, _detect(job) as process, log.writer() as writer:
         epochs = _begin(writer, job, items[0])
-        _answers(reader, process, len(epochs))
+        _answers(log, process, len(epochs))
         before = cpu_by_process(process.pid)
         due_us = _offer(writer, job, items, epochs)
-        answers = _answers(reader, process, len(due_us))
+        answers = _answers(log, process, len(epochs) + len(due_us))
         after = cpu_by_process(process.pid)
         process.send_signal(signal.SIGTERM)
         if process.wait(DEADLINE_S) != 0:
             raise BenchmarkError(f"framehop detect ended with status {process.returncode}")
-    looked = {key: answer.appended_us for key, answer in answers.items() if answer.event.outcome == "detected"}
+    offered = [answers[key] for key in due_us]
+    looked = {answer.event.key: answer.appended_us for answer in offered if answer.event.outcome == "detected"}
     return Run(
         late_ms=[(at_us - due_us[key]) / 1000 for key, at_us in looked.items()],
         cpu_s=sum(used - before.get(name, 0.0) for name, used in after.items()),
-        skipped=len(answers) - len(looked),
+        skipped=len(offered) - len(looked),
     )
 
 
@@ -104,19 +106,20 @@ def _append(writer: FrameWriter, job: Job, key: FrameKey, item: Item, due_us: in
         raise BenchmarkError(f"the log takes no frames: {writer.stalled}")
 
 
-def _answers(reader: EventReader, process: subprocess.Popen[bytes], count: int) -> dict[FrameKey, EventRecord]:
-    """Read on until `count` more frames have their event; return the first of each."""
+def _answers(log: EventLog, process: subprocess.Popen[bytes], count: int) -> dict[FrameKey, EventRecord]:
+    """Read from the log's beginning until `count` frames have their event; return the first of each."""
     found: dict[FrameKey, EventRecord] = {}
     deadline_s = time.monotonic() + DEADLINE_S
-    while len(found) < count:
-        for record in reader.poll(_READ, _POLL_S):
-            if record.event.outcome == "failed":
-                raise BenchmarkError(f"{record.event.event_id} failed: {record.event.reason}")
-            found.setdefault(record.event.key, record)
-        if process.poll() is not None:
-            raise BenchmarkError(f"framehop detect ended with status {process.returncode}")
-        if time.monotonic() > deadline_s:
-            raise BenchmarkError(f"{len(found)} of {count} frames were answered in {DEADLINE_S:.0f} s")
+    with log.events() as reader:
+        while len(found) < count:
+            for record in reader.poll(_READ, _POLL_S):
+                if record.event.outcome == "failed":
+                    raise BenchmarkError(f"{record.event.event_id} failed: {record.event.reason}")
+                found.setdefault(record.event.key, record)
+            if process.poll() is not None:
+                raise BenchmarkError(f"framehop detect ended with status {process.returncode}")
+            if time.monotonic() > deadline_s:
+                raise BenchmarkError(f"{len(found)} of {count} frames were answered in {DEADLINE_S:.0f} s")
     return found
 
 

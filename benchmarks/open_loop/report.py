@@ -15,9 +15,15 @@ def markdown(result: Result) -> str:
         f"ONNX Runtime {machine.versions['onnxruntime']}, framehop {machine.versions['framehop']} ({machine.commit}), through "
         f"{load.through}; {load.model}, {load.width}x{load.height}, {load.mean_bytes // 1000} kB, {load.fps:g} pictures per second "
         f"of each camera, for {load.seconds:g} s. Milliseconds from the moment a picture was due; median (lowest–highest).",
+        *_broker(result.rounds),
         *(["", f"**Not to be published: {'; '.join(dict.fromkeys(result.warnings))}.**"] if result.warnings else []),
     ]
     return "\n".join([*head, "", *_loads(result.rounds), "", *_most(result.rounds)])
+
+
+def _broker(rounds: Sequence[Round]) -> list[str]:
+    used = [each for taken in rounds for each in taken.broker_ms_per_picture.values()]
+    return ["", f"Beside them, the broker used {spread(used)} CPU-ms per picture."] if used else []
 
 
 def _loads(rounds: Sequence[Round]) -> list[str]:

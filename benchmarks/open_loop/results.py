@@ -64,13 +64,15 @@ def _percentile(ascending: Sequence[float], share: float) -> float:
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """One load, everyone once. `runs`: by name."""
+    """One load, everyone once. `runs`: by name. `broker_ms_per_picture`: CPU time of the broker in each of framehop's runs, from
+    making the topics on, over the run's pictures; empty without a broker."""
 
     cameras: int
     load: Load
     order: list[str]
     runs: dict[str, Latency]
     others_busy_cores: float
+    broker_ms_per_picture: dict[str, float] = {}
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import platform
 import resource
 import subprocess
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Self
@@ -75,20 +76,25 @@ def during(busy_cores: float) -> list[str]:
 
 
 class Others:
-    """Cores used by others while inside: all that the machine did, less this process and its children that have ended."""
+    """Cores used by others while inside: all that the machine did, less this process and its children that have ended.
+
+    `part_of_it_s`: CPU seconds so far of what belongs to the measurement and is not of this family, such as a broker."""
 
     busy_cores = 0.0
 
+    def __init__(self, part_of_it_s: Callable[[], float] = lambda: 0.0) -> None:
+        self._part_of_it_s = part_of_it_s
+
     def __enter__(self) -> Self:
-        self._began = (time.monotonic(), busy_seconds(), _own_seconds())
+        self._began = self._look()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        wall_s, busy_s, own_s = (
-            now - then
-            for now, then in zip((time.monotonic(), busy_seconds(), _own_seconds()), self._began, strict=True)
-        )
+        wall_s, busy_s, own_s = (now - then for now, then in zip(self._look(), self._began, strict=True))
         self.busy_cores = round(max(0.0, busy_s - own_s) / wall_s, 3)
+
+    def _look(self) -> tuple[float, float, float]:
+        return time.monotonic(), busy_seconds(), _own_seconds() + self._part_of_it_s()
 
 
 def _own_seconds() -> float:
