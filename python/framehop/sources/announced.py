@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
-from framehop.sources.container import InputContainer, Packet, VideoStream, announced_end_us, microseconds, rate_of
+from framehop.sources.container import (
+    InputContainer,
+    Packet,
+    VideoStream,
+    announced_end_us,
+    base_of,
+    microseconds,
+    rate_of,
+)
 
 NO_END = "an end that the film's length announces and the file does not have"
 NO_PART = "a part that the playlist announces and that does not come"
@@ -32,7 +39,7 @@ class AnnouncedLength:
         self._video = video
         self._is_playlist = container.format.name == "hls"
         self._rate = rate_of(video)
-        self._base = video.time_base or Fraction(1, 90_000)
+        self._base = base_of(video)
         self._end_us = 0
         self._dts: int | None = None  # of the packet before
         self._longest = 0  # step so far that was no hole

@@ -87,6 +87,8 @@ _DEFAULT_RATE = 25.0
 _ROOM = 64 << 20  # more than a picture of any camera takes
 
 _UNDECODED = {"skip_frame": "all"}
+# Tags may have any encoding, and none is read here. PyAV 19 decodes them when they are asked for, and has no such argument.
+_TAGS: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
 
 # These equal `matrix_of` for a turn by degrees, without mirrors.
 _TURNS = {-90: (0, 1, -1, 0), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
@@ -100,8 +102,7 @@ def open_video(
     price; only for a file for which `dates_packets` has said so. Raises SourceError."""
     options = {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "file"} | (_UNDECODED if only_packets else {})
     try:
-        # Tags may have any encoding, and none is read here.
-        container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
+        container = av.open(f"file:{path.absolute()}", options=options, **_TAGS)
     except Exception as error:  # a demuxer may raise anything for a hostile file
         if lacks_memory(error):
             raise
@@ -126,7 +127,8 @@ def open_address(
 ) -> InputContainer:
     """Connect to what is not a file. Opening ends after `open_s`, and so does every later read that takes longer than `read_s`.
     Raises FFmpegError, whose text may hold the URL and thus a password."""
-    return av.open(url, format=format_name, options=options, timeout=(open_s, read_s), metadata_errors="replace")
+    container: InputContainer = av.open(url, format=format_name, options=options, timeout=(open_s, read_s), **_TAGS)
+    return container
 
 
 def shape_in(codec: str, unit: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int, float]:
@@ -166,6 +168,12 @@ def _codec(path: Path) -> str:
     except OSError:
         name = ""
     return f"the codec {name}" if name else "a codec that is not known"
+
+
+def base_of(video: VideoStream) -> Fraction:
+    """Return the seconds of one step of the stream's time stamps. PyAV 19 has a type of its own for it, which is no Fraction."""
+    base = video.time_base
+    return Fraction(base.numerator, base.denominator) if base else Fraction(1, 90_000)
 
 
 def microseconds(steps: int, base: Fraction) -> int:

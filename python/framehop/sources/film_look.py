@@ -16,6 +16,7 @@ from framehop.sources.container import (
     InputContainer,
     Packet,
     VideoStream,
+    base_of,
     rate_of,
     reason_of,
     refuse_encrypted,
@@ -102,11 +103,6 @@ def _check_times(shown: Sequence[int | None], path: Path) -> None:
     """A second field needs none."""
     if None in shown:
         raise NotPassableError(path, _NO_TIMES)
-
-
-def base_of(video: VideoStream) -> Fraction:
-    """Return the seconds of one step of the stream's time stamps."""
-    return video.time_base or Fraction(1, 1000)
 
 
 def dated(video: VideoStream, packets: Iterable[FilmPacket], rate: float) -> Iterator[tuple[FilmPacket, int | None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 from framehop.protocols import NO_PICTURE, Picture
@@ -12,6 +11,7 @@ from framehop.sources.container import (
     InputContainer,
     Timeline,
     VideoFrame,
+    base_of,
     lacks_memory,
     matrix_of,
     open_video,
@@ -50,7 +50,7 @@ class JpegFilm(FilmFile):
 
     def _jpegs(self, container: InputContainer) -> Iterator[tuple[bytes, int]]:
         video = container.streams.video[0]
-        timeline = Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate))
+        timeline = Timeline(base_of(video), round(1_000_000 / self.rate))
         for packet in self._packets(container, video):
             if packet.size:
                 yield bytes(packet) if packet.size <= MAX_FILE_BYTES else b"", timeline.place(packet.pts)

@@ -13,12 +13,13 @@ from framehop.sources.container import (
     InputContainer,
     Timeline,
     VideoStream,
+    base_of,
     dates_packets,
     microseconds,
     orientation_of,
 )
 from framehop.sources.film_file import FilmFile
-from framehop.sources.film_look import base_of, dated, look_at
+from framehop.sources.film_look import dated, look_at
 from framehop.sources.raster import MAX_PIXELS
 from framehop.sources.unit import Unit
 from framehop.sources.units import Units

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from framehop.sources.container import (
     VideoFrame,
     VideoReformatter,
     VideoStream,
+    base_of,
     lacks_memory,
     matrix_of,
     rate_of,
@@ -68,7 +68,7 @@ class VideoSource(FilmFile):
         seen = 0
         with self._opened(self._threads) as container:
             video = container.streams.video[0]
-            timeline = Timeline(video.time_base or Fraction(1, 1000), round(1_000_000 / self.rate))
+            timeline = Timeline(base_of(video), round(1_000_000 / self.rate))
             upright = Upright()
             for frame in self._frames(container, video):
                 media_us = timeline.place(frame.pts)

@@ -17,6 +17,7 @@ from framehop.sources.container import (
     FFmpegError,
     Packet,
     Timeline,
+    base_of,
     has_sides,
     is_encrypted,
     lacks_memory,
@@ -30,7 +31,7 @@ from framehop.sources.live.connecting import Connecting, opened, video_of, words
 from framehop.sources.live.epoch import Epoch, Moment
 from framehop.sources.live.first_key import FirstKey
 from framehop.sources.live.flaws import is_film, told
-from framehop.sources.live.makers import Made, Shape, base_of, maker_for
+from framehop.sources.live.makers import Made, Shape, maker_for
 from framehop.sources.live.turns import in_turn, may_lose_turns
 from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 from framehop import _core
@@ -212,8 +211,3 @@ class _Encoded:
                 raise
             why = f"corrupt_picture: {self._name}: {reason_of(error)}"
             return Made(payload=b"", pts=frame.pts, content_type=NO_PICTURE, error=why)
-
-
-def base_of(video: VideoStream) -> Fraction:
-    """Return the seconds of one step of the stream's time stamps."""
-    return video.time_base or Fraction(1, 90_000)
