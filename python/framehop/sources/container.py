@@ -116,8 +116,8 @@ def open_video(
 
 
 def dates_packets(container: InputContainer) -> bool:
-    """Return whether the file itself says when each packet is to be decoded, as mp4 does. Of others FFmpeg works it out by what it
-    saw when it decoded the beginning."""
+    """Return whether the file itself says when each packet is to be decoded, as mp4 does. For other formats FFmpeg guesses
+    it from what it saw when it decoded the beginning."""
     return "mp4" in container.format.name.split(",")
 
 

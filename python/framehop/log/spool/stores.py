@@ -21,7 +21,7 @@ _UNUSABLE = (NotALogError, LogCorruptError, LogVersionError)  # trying again wou
 
 
 class Stores:
-    """Opens them, and puts what lies in them on its way. Use from one thread at a time."""
+    """Opens the stores of a spool, and puts their frames on the way into the log. Use from one thread at a time."""
 
     def __init__(self, ways: Ways, root: Path, options: SpoolOptions, queue_bytes: int) -> None:
         self._ways, self._options, self._queue_bytes = ways, options, queue_bytes
