@@ -147,7 +147,7 @@ class VideoStreams:
         return stream
 
     def _may_open(self, key: Key, meta: FrameMeta) -> bool:
-        """Return whether a stream gets a decoder. One that was without gets it at a key frame, where it can begin."""
+        """Return whether a stream gets a decoder. One that had none gets it at its next key frame, where decoding can begin."""
         if key in self._without and not meta.keyframe:
             return False
         if self._make_room(meta):
