@@ -13,7 +13,6 @@ from framehop.sources.container import (
     Timeline,
     VideoFrame,
     lacks_memory,
-    matrix_of,
     open_video,
     packets_of,
     rate_of,
@@ -21,6 +20,7 @@ from framehop.sources.container import (
 from framehop.sources.film_file import FilmFile
 from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, MAX_PIXELS
+from framehop.sources.turning import matrix_of
 
 _UPRIGHT = (1, 0, 0, 1)
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG

@@ -15,11 +15,11 @@ from framehop.sources.container import (
     VideoStream,
     dates_packets,
     microseconds,
-    orientation_of,
 )
 from framehop.sources.film_file import FilmFile
 from framehop.sources.film_look import base_of, dated, look_at
 from framehop.sources.raster import MAX_PIXELS
+from framehop.sources.turning import orientation_of
 from framehop.sources.unit import Unit
 from framehop.sources.units import Units
 

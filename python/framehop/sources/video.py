@@ -15,18 +15,17 @@ from framehop.protocols import NO_PICTURE, Picture
 from framehop.sources.container import (
     FFmpegError,
     InputContainer,
-    Matrix,
     Timeline,
     VideoFrame,
     VideoReformatter,
     VideoStream,
     lacks_memory,
-    matrix_of,
     rate_of,
     reason_of,
 )
 from framehop.sources.film_file import FilmFile
 from framehop.sources.raster import MAX_PIXELS
+from framehop.sources.turning import Matrix, matrix_of
 
 logger = logging.getLogger(__name__)
 
