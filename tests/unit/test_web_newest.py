@@ -1,4 +1,4 @@
-"""Where the newest picture of a stream comes from: the log, or a tap."""
+"""Tests of the choice of the newest picture: the one that the log has, or the one of a tap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a decoder holds when an epoch, a tenure or the ownership of a partition ends."""
+"""Tests of what a decoder holds when an epoch, a tenure or the ownership of a partition ends."""
 
 from __future__ import annotations
 

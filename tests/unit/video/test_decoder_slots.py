@@ -1,4 +1,4 @@
-"""Which pictures of a film take a slot, in which size, and what stands in the way."""
+"""Tests of the pictures of a film that take a slot: which ones, in which size, and what stands in the way."""
 
 from __future__ import annotations
 
