@@ -118,13 +118,13 @@ def open_address(
     return av.open(url, format=format_name, options=options, timeout=(open_s, read_s), metadata_errors="replace")
 
 
-def shape_in(codec: str, unit: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int, float]:
+def shape_in(codec: str, unit: bytes) -> tuple[int, int, float]:
     """Return what a key frame says of itself, by decoding it: width, height, and pictures per second, 0 if it does not tell. All
     are 0 if it cannot be decoded. `codec`: FFmpeg's name."""
     decoder = CodecContext.create(codec, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.thread_count = 1
-    decoder.options = {"max_pixels": str(max_pixels)}
+    decoder.options = {"max_pixels": str(MAX_PIXELS)}
     try:
         frames = [*decoder.decode(Packet(unit)), *decoder.decode(None)]
     except FFmpegError as error:
