@@ -56,7 +56,7 @@ std::unique_ptr<ReceiverHandle> make_receiver(const std::string& address, const 
     return std::make_unique<ReceiverHandle>(address, options);
 }
 
-// One that came before a signal ended a poll waits for the next one, so there may be two.
+// Returns more than one frame if a signal ended the last poll: what that had received comes with the next one.
 auto poll(ReceiverHandle& self, double timeout_s, const std::vector<int>& wake_fds) {
     hop::ReceiverEvents events = self.poll(timeout_s, wake_fds);
     return std::tuple(std::move(events.frames), std::move(events.notes), std::move(events.readable_fds));

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -113,13 +113,13 @@ class Cluster:
         file = Path(self._state["secure"]["clients"]) / (f"{user}-mtls.conf" if mtls else f"{user}.conf")
         return dict(line.split("=", 1) for line in file.read_text().splitlines())
 
-    def create_topic(self, name: str, *, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
+    def create_topic(self, name: str, *, partitions: int = 1) -> str:
         """A topic on every broker, which has its leaders when this returns. Returns its name."""
         from confluent_kafka.admin import AdminClient
         from confluent_kafka.cimpl import NewTopic
 
         admin = AdminClient(self.client())
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=-1, config=dict(config or {}))
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=-1)
         admin.create_topics([topic])[name].result(timeout=30)
 
         def has_leaders() -> bool:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob, Outcome, Rounds, TakeSlot
 from framehop.sources.passthrough import PassedVideo
-from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord
+from framehop.types import FrameKey, FrameRecord
 from tests.clips import number_in, write_film
+from tests.frames import record_of
 
 CLOSED = "keyint=10:min-keyint=10:scenecut=0"
 OPEN = "keyint=10:min-keyint=10:scenecut=0:open-gop=1"
@@ -26,23 +27,17 @@ def film(path: Path, count: int, *, params: str = CLOSED, bframes: int = 0, code
     source = PassedVideo(write_film(path, count, params=params, bframes=bframes, codec=codec), stream="cam")
     return [
         DecodeJob(
-            record=FrameRecord(
-                meta=FrameMeta(
-                    key=FrameKey("cam", 1, seq),
-                    pointer=FramePointer(topic="frames", partition=0, offset=seq),
-                    captured_us=10_000_000 + picture.media_us,
-                    received_us=10_000_000 + (picture.due_us or 0),
-                    appended_us=10_000_000 + (picture.due_us or 0),
-                    clock="ingest",
-                    traceparent="",
-                    content_type=picture.content_type,
-                    keyframe=picture.keyframe,
-                    width=picture.width,
-                    height=picture.height,
-                    payload_bytes=len(picture.payload),
-                ),
-                payload=memoryview(picture.payload),
-                tenure=1,
+            record=record_of(
+                seq,
+                stream="cam",
+                payload=picture.payload,
+                captured_us=10_000_000 + picture.media_us,
+                received_us=10_000_000 + (picture.due_us or 0),
+                appended_us=10_000_000 + (picture.due_us or 0),
+                content_type=picture.content_type,
+                keyframe=picture.keyframe,
+                width=picture.width,
+                height=picture.height,
             ),
             polled_us=1,
         )

@@ -13,6 +13,7 @@ def record_of(
     *,
     stream: str = "gate",
     epoch: int = 1,
+    topic: str = "frames",
     partition: int = 0,
     offset: int | None = None,
     payload: bytes = b"x",
@@ -32,7 +33,7 @@ def record_of(
         "payload_bytes": len(payload),
         "traceparent": "",
     }
-    pointer = FramePointer(topic="frames", partition=partition, offset=seq if offset is None else offset)
+    pointer = FramePointer(topic=topic, partition=partition, offset=seq if offset is None else offset)
     meta = FrameMeta(key=FrameKey(stream, epoch, seq), pointer=pointer, **(fields | changes))
     return FrameRecord(meta=meta, payload=memoryview(payload), tenure=tenure)
 

@@ -14,10 +14,10 @@ SIZE = (64, 48)
 SHADES = [jpeg(*SIZE, shade=20 * number) for number in range(8)]
 
 
-def film_of(path: Path, jpegs: Sequence[bytes], *, size: tuple[int, int] = SIZE) -> Path:
-    """Write a film of these JPEGs, 25 a second. `size`: as the container has it."""
+def film_of(path: Path, jpegs: Sequence[bytes]) -> Path:
+    """Write a film of these JPEGs, 25 a second."""
     with av.open(str(path), "w") as container:
-        stream = container.add_mux_stream("mjpeg", rate=25, width=size[0], height=size[1])
+        stream = container.add_mux_stream("mjpeg", rate=25, width=SIZE[0], height=SIZE[1])
         stream.time_base = Fraction(1, 25)
         for number, data in enumerate(jpegs):
             packet = av.Packet(data)

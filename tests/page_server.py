@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _live(self, rest: str, query: dict[str, list[str]]) -> None:
         if self.world.full:
-            self._json({"error": "128 pages look already: close one of them"}, 503)
+            self._json({"error": "128 pages are open already: close one of them"}, 503)
             return
         self._head(200, "text/event-stream", {"connection": "close"})
         self.close_connection = True

@@ -11,6 +11,7 @@
 #include "framehop/shm/host.hpp"
 #include "framehop/shm/reader.hpp"
 #include "framehop/shm/ring.hpp"
+#include "shm_other_process.hpp"
 #include "shm_test_ring.hpp"
 
 namespace {
@@ -39,18 +40,6 @@ namespace framehop::shm {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto kLong = 30s;
-
-template <class Condition>
-bool until(Condition condition) {
-    const auto deadline = Clock::now() + kLong;
-    while (!condition()) {
-        if (Clock::now() > deadline) return false;
-        ::usleep(1000);
-    }
-    return true;
-}
 
 class Starvation {
   public:

@@ -16,24 +16,13 @@
 #include "framehop/shm/host.hpp"
 #include "framehop/shm/reader.hpp"
 #include "framehop/shm/ring.hpp"
+#include "shm_other_process.hpp"
 #include "shm_test_ring.hpp"
 
 namespace framehop::shm {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto kLong = 30s;
-
-template <class Condition>
-bool until(Condition condition) {
-    const auto deadline = Clock::now() + kLong;
-    while (!condition()) {
-        if (Clock::now() > deadline) return false;
-        ::usleep(1000);
-    }
-    return true;
-}
 
 class HostTest : public ::testing::Test {
   protected:
@@ -49,37 +38,6 @@ class HostTest : public ::testing::Test {
     PrivateDirectory directory;
     std::string path{directory.socket()};
     RingHost host{path, {.slot_count = 3, .tap_quota = 1, .slot_bytes = 4096}};
-};
-
-// A process of its own that attached as a detector, leased `id` and waits to be killed. Never reaped before `reap`.
-class LeasingProcess {
-  public:
-    LeasingProcess(const std::string& path, SlotId id) {
-        int ready[2];
-        EXPECT_EQ(::pipe(ready), 0);
-        pid_ = ::fork();
-        if (pid_ == 0) hold_for_ever(path, id, ready[1]);
-        ::close(ready[1]);
-        char byte = 0;
-        EXPECT_EQ(::read(ready[0], &byte, 1), 1) << "the child could not lease";
-        ::close(ready[0]);
-    }
-    ~LeasingProcess() {
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-    }
-    LeasingProcess(const LeasingProcess&) = delete;
-    LeasingProcess& operator=(const LeasingProcess&) = delete;
-    void kill() const { ::kill(pid_, SIGKILL); }
-
-  private:
-    [[noreturn]] static void hold_for_ever(const std::string& path, SlotId id, int ready) {
-        RingReader reader(attach(path, Role::detector, kLong));
-        const auto lease = reader.try_lease(id);
-        if (!lease || ::write(ready, "+", 1) != 1) ::_exit(1);
-        for (;;) ::pause();
-    }
-    pid_t pid_ = -1;
 };
 
 TEST_F(HostTest, serves_a_writer_and_a_reader_in_its_own_process) {
@@ -113,10 +71,16 @@ TEST_F(HostTest, a_closed_writers_place_is_free_at_once) {
 TEST_F(HostTest, the_leases_of_a_killed_reader_come_back_though_nobody_reaps_it) {
     Ring ring(attach(path, Role::writer, kLong));
     const SlotId id = publish(ring);
-    const LeasingProcess reader(path, id);
+    const OtherProcess reader([&](const OtherProcess::Ready& leased) {
+        RingReader mine(attach(path, Role::detector, kLong));
+        const auto lease = mine.try_lease(id);
+        if (!lease) ::_exit(1);
+        leased();
+        for (;;) ::pause();
+    });
     EXPECT_TRUE(ring.retire(id));
     EXPECT_EQ(ring.free_slots(), 2U);
-    reader.kill();
+    ::kill(reader.pid(), SIGKILL);
     EXPECT_TRUE(until([&] { return ring.free_slots() == 3; }));
     EXPECT_TRUE(until([&] { return host.reclaimed() == 1; }));
 }

@@ -41,7 +41,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ConfigError(f"policy {self.kind[:64]!r} is none: use {UNDERSTOOD}")
+            raise ConfigError(f"policy {self.kind[:64]!r} is not known: use {UNDERSTOOD}")
         if self.kind in _LIMITS:
             self._check_value(*_LIMITS[self.kind])
         elif self.value:
@@ -64,7 +64,7 @@ class Policy:
         name, given, number = text.partition("=")
         kind = next((kind for kind in KINDS if kind == name), None)
         if kind is None:
-            raise ConfigError(f"policy {text[:64]!r} is none: use {UNDERSTOOD}")
+            raise ConfigError(f"policy {text[:64]!r} is not known: use {UNDERSTOOD}")
         if kind not in _LIMITS and given:
             raise ConfigError(f"policy {name} takes no number, and was given {number[:64]!r}")
         return cls(kind=kind, value=_number(name, number) if kind in _LIMITS else 0.0)

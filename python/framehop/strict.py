@@ -45,7 +45,7 @@ def _explain(message: str, shape: type[msgspec.Struct], data: object, where: str
 
 
 def _in_words(types: re.Match[str]) -> str:
-    """Return msgspec's names of types as words. That a value may be left out helps nobody who gave a wrong one."""
+    """Return msgspec's names of types as words, without null: who gave a wrong value is not helped by leaving it out."""
     names = types[1].split(" | ")
     return " or ".join(_WORDS[name] for name in names if name != "null" or len(names) == 1)
 

@@ -21,7 +21,7 @@ def parse_track(written: Written) -> Track:
     text = "off" if written is False else str(written).strip()
     found = next((track for track in TRACKS if track == text), None)
     if found is None:
-        raise ConfigError(f"track {text[:64]!r} is none: use byte or off")
+        raise ConfigError(f"track {text[:64]!r} is not known: use byte or off")
     return found
 
 
@@ -47,8 +47,8 @@ def check_tracks(tracks: Mapping[str, Track]) -> None:
 
 
 class TrackedStreams:
-    """Tells which streams are tracked: by what they say themselves, else by the first pattern that fits, else none is. Thread-safe,
-    with one thread that notes."""
+    """Tells which streams are tracked: a stream's own setting counts, else the first pattern that fits; else it is not tracked.
+    Thread-safe, with one thread that notes."""
 
     def __init__(self, tracks: Mapping[str, Track]) -> None:
         self._given = FirstFit(tracks)

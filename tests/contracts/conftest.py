@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _with_spool(log: Any, behind: LogBehind, tmp_path: Path) -> Iterator[None]:
     """Give the log's writers a spool. No log is to be taken for slow here, however slow the machine."""
     with (
-        mock.patch("framehop.log.spool.lane.SLOW_S", 60.0),
+        mock.patch("framehop.log.spool.passage.SLOW_S", 60.0),
         mock.patch("framehop.log.spool.ways.PATIENCE_S", 60.0),
         SpooledLog(behind, tmp_path / "spool", SpoolOptions(), queue_bytes=QUEUE_BYTES) as spooled,
     ):

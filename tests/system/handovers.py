@@ -111,7 +111,7 @@ class HandOvers:
         return holder, joiner
 
     def _leave(self, holder: Crew, joiner: Crew) -> str:
-        """One of them goes, and the other one has it all."""
+        """One of them ends, and the other owns every partition."""
         leaver, self._worker = self._chance.choice([(holder, joiner), (joiner, holder)])
         how = self._chance.choice([signal.SIGTERM, signal.SIGKILL])
         leaver.supervisor.send_signal(how)

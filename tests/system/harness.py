@@ -100,6 +100,17 @@ class House:
         until(lambda: bool(self.processes(name)), f"a process {name}", timeout_s)
         return self.processes(name)[0]
 
+    def kill_after(self, delay_s: float, victim: str, supervisor: subprocess.Popen[bytes]) -> None:
+        """Kill `supervisor`, or its child of this name. The random instant is the point: nothing is synchronised with it."""
+        try:
+            supervisor.wait(delay_s)
+            raise AssertionError("the work was over before the kills were")
+        except subprocess.TimeoutExpired:
+            for process in [supervisor] if victim == "supervisor" else self.processes(victim):
+                process.send_signal(signal.SIGKILL)
+            if victim == "supervisor":
+                supervisor.wait(10)
+
     def _commands(self) -> list[list[str]]:
         """Return the command lines of our living processes; one that ends meanwhile has none."""
         found = []

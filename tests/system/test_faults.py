@@ -104,7 +104,7 @@ def test_random_kills(house: House, request: pytest.FixtureRequest) -> None:
         before = house.events()
         until(lambda: house.events() > before, "progress", 60)  # noqa: B023
         victim = chance.choice(["worker-0", "detector-0", "ingest-0", "supervisor"])
-        _kill_after(chance.random() * 0.5, house, victim, supervisor)
+        house.kill_after(chance.random() * 0.5, victim, supervisor)
         if supervisor.poll() is not None:
             supervisor = _start_run(house, sources)
     until(lambda: house.processes("worker-0") or supervisor.poll() is not None, "a supervisor that hears signals", 60)
@@ -127,18 +127,6 @@ def _start_run(house: House, sources: list[str]) -> subprocess.Popen[bytes]:
     """Four pictures a second of each stream: the sources outlast the kills."""
     run: tuple[str | Path, ...] = ("run", *sources, "--log", house.log, "--rate", "4")
     return house.start(*run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _kill_after(delay_s: float, house: House, victim: str, supervisor: subprocess.Popen[bytes]) -> None:
-    """The random instant is the point: nothing is synchronised with it."""
-    try:
-        supervisor.wait(delay_s)
-        raise AssertionError("the work was over before the kills were")
-    except subprocess.TimeoutExpired:
-        for process in [supervisor] if victim == "supervisor" else house.processes(victim):
-            process.send_signal(signal.SIGKILL)
-        if victim == "supervisor":
-            supervisor.wait(10)
 
 
 def fill(house: House, sources: list[str]) -> None:

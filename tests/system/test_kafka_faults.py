@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 import zlib
 
@@ -69,8 +68,9 @@ def test_random_kills(house: House, kafka_cluster: Cluster, request: pytest.Fixt
         for _ in range(rounds):
             watcher.wait_for(watcher.seen + 1)
             victim = chance.choice(["worker-0", "detector-0", "ingest-0", "supervisor"])
-            kill_after(chance.random() * 0.25, house, victim, supervisor)
+            house.kill_after(chance.random() * 0.25, victim, supervisor)
             if supervisor.poll() is not None:
+                until(lambda: not house.processes(), "the end of all that the supervisor had started", 10)
                 supervisor = kafka.start_run(sources, "8", quiet=True)
         watcher.wait_for(watcher.seen + 1)
         supervisor.terminate()
@@ -81,19 +81,6 @@ def test_random_kills(house: House, kafka_cluster: Cluster, request: pytest.Fixt
         ledger.check(pictures(ledger.longest), prefix=True, repeats=0 if once else rounds * WINDOW)
         watcher.wait_for(len(ledger.folded))
         assert watcher.repeats <= (0 if once else rounds * WINDOW)
-
-
-def kill_after(delay_s: float, house: House, victim: str, supervisor: subprocess.Popen[bytes]) -> None:
-    """The random instant is the point: nothing is synchronised with it."""
-    try:
-        supervisor.wait(delay_s)
-        raise AssertionError("the work was over before the kills were")
-    except subprocess.TimeoutExpired:
-        for process in [supervisor] if victim == "supervisor" else house.processes(victim):
-            process.send_signal(signal.SIGKILL)
-        if victim == "supervisor":
-            supervisor.wait(10)
-            until(lambda: not house.processes(), "the end of all that the supervisor had started", 10)
 
 
 # ---------------------------------------------------------------- bounces, with a reader beside

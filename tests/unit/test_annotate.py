@@ -23,6 +23,7 @@ from framehop.sinks.shots import shots_by_stream
 from framehop.sinks.wall import _grid, still, wall
 from framehop.testing.synthetic import forged_jpeg, jpeg, truncated_jpeg
 from framehop.types import DetectedObject, Event, EventRecord, FrameKey, FrameMeta, FramePointer, FrameRecord, Outcome
+from tests.frames import record_of
 
 _START = 1_700_000_000_000_000
 _SIZE = (320, 240)
@@ -48,21 +49,19 @@ class _Log:
         captured_us: int | None = None,
     ) -> None:
         payload = jpeg(*_SIZE, shade=seq) if payload is None else payload
-        meta = FrameMeta(
-            key=FrameKey(stream, epoch, seq),
-            pointer=FramePointer(topic="frames", partition=0, offset=len(self._frames)),
-            captured_us=epoch + seq * 100_000 if captured_us is None else captured_us,
-            received_us=0,
-            appended_us=0,
-            clock="ingest",
-            content_type="image/jpeg",
-            keyframe=True,
-            width=_SIZE[0],
-            height=_SIZE[1],
-            payload_bytes=len(payload),
-            traceparent="",
+        captured_us = epoch + seq * 100_000 if captured_us is None else captured_us
+        width, height = _SIZE
+        record = record_of(
+            seq,
+            stream=stream,
+            epoch=epoch,
+            offset=len(self._frames),
+            payload=payload,
+            captured_us=captured_us,
+            width=width,
+            height=height,
         )
-        self._frames.append(FrameRecord(meta=meta, payload=memoryview(payload)))
+        self._frames.append(record)
 
     def tell(
         self,

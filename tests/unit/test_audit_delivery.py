@@ -20,7 +20,6 @@ from framehop.protocols import Delivery, OtherCallback, ProgressCallback
 from framehop.types import (
     Event,
     EventRecord,
-    FrameKey,
     FrameMeta,
     FramePointer,
     FrameRecord,
@@ -30,6 +29,7 @@ from framehop.types import (
 )
 from tests.broker import Cluster
 from tests.commands import framehop
+from tests.frames import record_of
 from tests.logs import make_event, marks_after, read, write
 
 EPOCH = 7
@@ -104,21 +104,7 @@ class _Records:
 
 
 def _meta(seq: int, *, offset: int | None = None) -> FrameMeta:
-    pointer = FramePointer(topic="t.frames", partition=1, offset=seq if offset is None else offset)
-    return FrameMeta(
-        key=FrameKey("gate", EPOCH, seq),
-        pointer=pointer,
-        captured_us=0,
-        received_us=0,
-        appended_us=0,
-        clock="ingest",
-        content_type="image/jpeg",
-        keyframe=True,
-        width=0,
-        height=0,
-        payload_bytes=0,
-        traceparent="",
-    )
+    return record_of(seq, epoch=EPOCH, topic="t.frames", partition=1, offset=offset).meta
 
 
 def _event(meta: FrameMeta, writer: str = "w1") -> Event:

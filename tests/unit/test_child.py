@@ -18,7 +18,7 @@ from tests.log_process import ROOT
 NOTHING = Begin(settings=IngestSettings(log=LogAt(url=""), sources=[]))
 
 
-def end_of(how: str, begin: Begin = NOTHING, parent: int | None = None) -> tuple[int, list[Message], str]:
+def end_of(how: str, parent: int | None = None) -> tuple[int, list[Message], str]:
     """Exit status, what was said on the channel, and stderr."""
     ours, theirs = Channel.pair()
     command = [
@@ -31,7 +31,7 @@ def end_of(how: str, begin: Begin = NOTHING, parent: int | None = None) -> tuple
         "--parent",
         str(parent or os.getpid()),
     ]
-    with ours, theirs, begin.to_file() as settings:
+    with ours, theirs, NOTHING.to_file() as settings:
         done = subprocess.run(
             [*command, "--control-fd", str(theirs.fileno())],
             stdin=settings,

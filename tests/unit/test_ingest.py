@@ -5,142 +5,28 @@ from __future__ import annotations
 import errno
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count as count_from
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
 
 import pytest
 
-from framehop.account import IngestAccount
-from framehop.errors import ConfigError, SourceError, StreamBusyError
+from framehop.errors import ConfigError, SourceError
 from framehop.pipeline.ingest.ingest import IngestProgress, ingest
 from framehop.pipeline.ingest.pacing import Pacer, Rate, parse_rate
 from framehop.pipeline.stop import StopSignal
-from framehop.protocols import NO_LABELS, Ack, FrameLog, Picture
+from framehop.protocols import Picture
 from framehop.testing.clock import ManualClock, ManualEvent
 from framehop.testing.synthetic import BrokenSource, ListSource, PictureSource
-from framehop.types import Frame, FrameKey, FramePointer, StreamState
-
-_EPOCH = 1_700_000_000_000_000
-
-
-class _Log:
-    """A log and its only writer, which acknowledges at once. A frame for which `refuse` returns something true is not taken."""
-
-    def __init__(self, *, refuse: Callable[[Frame], object] = lambda _frame: False) -> None:
-        self.refuse = refuse
-        self._states: dict[str, StreamState] = {}
-        self._lock = threading.Lock()
-        self.frames: list[Frame] = []
-        self.finished: list[str] = []
-        self.accounts: list[IngestAccount] = []
-        self.busy: set[str] = set()
-        self.stalled = ""
-        self.flushes = 0
-        self.on_flush: Callable[[float], bool] = lambda _timeout_s: True
-        self.closed = False
-
-    def writer(self) -> _Log:
-        return self
-
-    def open_stream(
-        self,
-        stream: str,
-        *,
-        source: str,
-        finite: bool,
-        run_since_us: int | None = None,
-        labels: Mapping[str, str] = NO_LABELS,
-    ) -> StreamState:
-        if stream in self.busy:
-            raise StreamBusyError(f"stream {stream!r} is written by another process")
-        last = self._states.get(stream)
-        if last is None or not finite or stream in self.finished:
-            epoch = last.epoch + 1_000_000_000 if last else _EPOCH
-            last = StreamState(stream=stream, epoch=epoch, next_seq=0)
-        self._states[stream] = last
-        return last
-
-    def append(self, frame: Frame, on_ack: Callable[[Ack], None] | None = None, timeout_s: float | None = None) -> bool:
-        assert timeout_s is not None
-        with self._lock:
-            if self.refuse(frame):
-                return False
-            self.frames.append(frame)
-            state, key = self._states[frame.key.stream], frame.key
-            assert (key.epoch, key.seq) == (state.epoch, state.next_seq), "a gap or a repetition"
-            self._advance(state, next_seq=key.seq + 1)
-        if on_ack:
-            on_ack(Ack(pointer=FramePointer(topic="frames", partition=0, offset=len(self.frames) - 1)))
-        return True
-
-    def _advance(self, state: StreamState, *, next_seq: int) -> None:
-        self._states[state.stream] = StreamState(
-            stream=state.stream, epoch=state.epoch, next_seq=next_seq, pass_index=state.pass_index
-        )
-
-    def taken(self, stream: str) -> frozenset[str]:
-        return frozenset(frame.origin for frame in self.frames if frame.key.epoch == self._states[stream].epoch)
-
-    def keep_account(self, account: IngestAccount) -> None:
-        self.accounts.append(account)
-
-    def next_pass(self, stream: str) -> StreamState:
-        last = self._states[stream]
-        state = StreamState(stream=stream, epoch=last.epoch + 1_000_000_000, next_seq=0, pass_index=last.pass_index + 1)
-        self._states[stream] = state
-        return state
-
-    def finish_pass(self, stream: str) -> None:
-        self.finished.append(stream)
-
-    def flush(self, timeout_s: float) -> bool:
-        self.flushes += timeout_s > 0  # without it is only asked for the log's error
-        return self.on_flush(timeout_s)
-
-    def close_stream(self, stream: str, timeout_s: float) -> bool:
-        return stream in self._states
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.closed = True
-
-    @property
-    def keys(self) -> list[FrameKey]:
-        return [frame.key for frame in self.frames]
-
-
-def _as_log(log: _Log) -> FrameLog:
-    return cast(FrameLog, log)
-
-
-def _payloads(count: int, tag: str = "") -> list[bytes]:
-    return [f"{tag}{seq}".encode() for seq in range(count)]
-
-
-class _Endless:
-    """Pictures without end; `on_picture` is called before each."""
-
-    uri, stream, rate, finite, count = "endless:", "endless", 25.0, False, None
-
-    def __init__(self, on_picture: Callable[[int], None] = lambda _seq: None) -> None:
-        self._on_picture = on_picture
-
-    def pictures(self, start_seq: int = 0) -> Iterator[Picture]:
-        for seq in count_from(start_seq):
-            self._on_picture(seq)
-            yield Picture(payload=b"x", media_us=seq * 40_000)
+from framehop.types import Frame, FrameKey
+from tests.written_log import EPOCH, Endless, WrittenLog, as_log, payloads
 
 
 def test_every_picture_becomes_a_frame_in_order() -> None:
-    log = _Log()
-    summary = ingest(_as_log(log), [ListSource(_payloads(5), stream="a")], rate="max")
-    assert log.keys == [FrameKey("a", _EPOCH, seq) for seq in range(5)]
-    assert [frame.payload for frame in log.frames] == _payloads(5)
-    assert [frame.captured_us for frame in log.frames] == [_EPOCH - 500_000 + seq * 100_000 for seq in range(5)]
+    log = WrittenLog()
+    summary = ingest(as_log(log), [ListSource(payloads(5), stream="a")], rate="max")
+    assert log.keys == [FrameKey("a", EPOCH, seq) for seq in range(5)]
+    assert [frame.payload for frame in log.frames] == payloads(5)
+    assert [frame.captured_us for frame in log.frames] == [EPOCH - 500_000 + seq * 100_000 for seq in range(5)]
     stream = summary.streams["a"]
     assert (stream.frames, stream.in_doubt, stream.bytes, stream.first_seq, stream.last_seq) == (5, 0, 5, 0, 4)
     assert stream.finished
@@ -151,16 +37,16 @@ def test_every_picture_becomes_a_frame_in_order() -> None:
 
 
 def test_a_picture_without_pixels_goes_into_the_log_with_its_reason() -> None:
-    log = _Log()
+    log = WrittenLog()
     source = PictureSource([Picture(payload=b"GIF", media_us=0, error="undecodable: \x1b[1mcut\udcff.gif: short")])
-    ingest(_as_log(log), [source], rate="max")
+    ingest(as_log(log), [source], rate="max")
     (frame,) = log.frames
     assert (frame.payload, frame.error) == (b"GIF", "undecodable: \\x1b[1mcut\\udcff.gif: short")
 
 
 def test_trace_contexts_are_fresh_and_well_formed() -> None:
-    log = _Log()
-    ingest(_as_log(log), [ListSource(_payloads(20))], rate="max")
+    log = WrittenLog()
+    ingest(as_log(log), [ListSource(payloads(20))], rate="max")
     traces = {frame.traceparent for frame in log.frames}
     assert len(traces) == 20
     for trace in traces:
@@ -172,9 +58,9 @@ def test_trace_contexts_are_fresh_and_well_formed() -> None:
 def test_an_endless_source_is_stamped_by_the_clock() -> None:
     clock = ManualClock()
     stop = ManualEvent(clock)
-    log = _Log()
-    endless = _Endless(lambda seq: stop.set() if seq == 4 else None)
-    summary = ingest(_as_log(log), [endless], clock=clock, stop=stop)
+    log = WrittenLog()
+    endless = Endless(lambda seq: stop.set() if seq == 4 else None)
+    summary = ingest(as_log(log), [endless], clock=clock, stop=stop)
     assert [frame.captured_us - log.frames[0].captured_us for frame in log.frames] == [0, 40_000, 80_000, 120_000]
     assert all(frame.captured_us == frame.received_us for frame in log.frames)
     assert summary.stopped
@@ -191,7 +77,7 @@ def test_realtime_keeps_an_absolute_schedule() -> None:
         at.append(clock.monotonic())
         clock.advance(next(late))
 
-    ingest(_as_log(_Log(refuse=note)), [ListSource(_payloads(6), rate=10)], clock=clock, stop=stop)
+    ingest(as_log(WrittenLog(refuse=note)), [ListSource(payloads(6), rate=10)], clock=clock, stop=stop)
     assert at == pytest.approx([0, 0.1, 0.2, 0.45, 0.45, 0.5])  # late, caught up, and on time again: nothing skipped
 
 
@@ -206,14 +92,14 @@ def test_rates(rate: Rate, expected: list[float]) -> None:
 def test_the_next_pass_starts_one_period_after_the_last_picture() -> None:
     clock = ManualClock()
     at: list[float] = []
-    log = _Log(refuse=lambda _frame: at.append(clock.monotonic()))
-    ingest(_as_log(log), [ListSource(_payloads(2), rate=10)], loop=3, clock=clock, stop=ManualEvent(clock))
+    log = WrittenLog(refuse=lambda _frame: at.append(clock.monotonic()))
+    ingest(as_log(log), [ListSource(payloads(2), rate=10)], loop=3, clock=clock, stop=ManualEvent(clock))
     assert at == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
 
 
 def test_each_pass_is_an_epoch_of_its_own() -> None:
-    log = _Log()
-    summary = ingest(_as_log(log), [ListSource(_payloads(3), stream="a")], rate="max", loop=3)
+    log = WrittenLog()
+    summary = ingest(as_log(log), [ListSource(payloads(3), stream="a")], rate="max", loop=3)
     epochs = [frame.key.epoch for frame in log.frames]
     assert Counter(epochs) == {epochs[0]: 3, epochs[3]: 3, epochs[6]: 3}
     assert epochs == sorted(epochs)
@@ -221,13 +107,13 @@ def test_each_pass_is_an_epoch_of_its_own() -> None:
     assert log.finished == ["a"]
 
 
-def _stopping_log(stop: threading.Event, after: int) -> _Log:
+def _stopping_log(stop: threading.Event, after: int) -> WrittenLog:
     def full(_frame: Frame) -> bool:
         if len(log.frames) == after:
             stop.set()
         return stop.is_set()
 
-    log = _Log(refuse=full)
+    log = WrittenLog(refuse=full)
     return log
 
 
@@ -235,28 +121,28 @@ def _stopping_log(stop: threading.Event, after: int) -> _Log:
 def test_an_interrupted_loop_goes_on_where_it_was(stopped_after: int) -> None:
     stop = threading.Event()
     log = _stopping_log(stop, stopped_after)
-    source = ListSource(_payloads(6), stream="a")
-    first = ingest(_as_log(log), [source], rate="max", loop=2, stop=stop)
+    source = ListSource(payloads(6), stream="a")
+    first = ingest(as_log(log), [source], rate="max", loop=2, stop=stop)
     assert first.stopped
     assert first.frames == stopped_after
     assert log.finished == []
     log.refuse = lambda _frame: False
-    second = ingest(_as_log(log), [source], rate="max", loop=2)
+    second = ingest(as_log(log), [source], rate="max", loop=2)
     assert second.streams["a"].finished
     assert first.frames + second.frames == 12
     assert len(set(log.keys)) == 12
-    assert [frame.payload for frame in log.frames] == _payloads(6) * 2
+    assert [frame.payload for frame in log.frames] == payloads(6) * 2
 
 
 def test_a_source_that_breaks_stops_nobody_else_and_goes_on_later() -> None:
-    log = _Log()
-    good, broken = ListSource(_payloads(50), stream="good"), BrokenSource(_payloads(9), fail_at=4, stream="bad")
-    summary = ingest(_as_log(log), [good, broken], rate="max")
+    log = WrittenLog()
+    good, broken = ListSource(payloads(50), stream="good"), BrokenSource(payloads(9), fail_at=4, stream="bad")
+    summary = ingest(as_log(log), [good, broken], rate="max")
     assert Counter(frame.key.stream for frame in log.frames) == {"good": 50, "bad": 4}
     assert summary.errors == {"bad": "list:bad breaks at picture 4"}
     assert not summary.stopped
     assert log.finished == ["good"]
-    ingest(_as_log(log), [ListSource(_payloads(9), stream="bad")], rate="max")
+    ingest(as_log(log), [ListSource(payloads(9), stream="bad")], rate="max")
     assert [frame.key.seq for frame in log.frames if frame.key.stream == "bad"] == list(range(9))
 
 
@@ -264,8 +150,8 @@ def test_a_source_of_someone_elses_may_raise_anything(caplog: pytest.LogCaptureF
     def fail(seq: int) -> None:
         raise ZeroDivisionError("in a plug-in")
 
-    log = _Log()
-    summary = ingest(_as_log(log), [_Endless(fail), ListSource(_payloads(2), stream="good")], rate="max")
+    log = WrittenLog()
+    summary = ingest(as_log(log), [Endless(fail), ListSource(payloads(2), stream="good")], rate="max")
     assert summary.errors == {"endless": "ZeroDivisionError: in a plug-in"}
     assert log.finished == ["good"]
     assert "endless: failed" in caplog.text
@@ -283,53 +169,51 @@ def test_a_lack_of_memory_is_no_sources_fault_and_ends_the_ingest(error: Excepti
             raise SourceError("cannot read on") from error
         raise error
 
-    log = _Log()
-    waiting = ListSource(_payloads(3), rate=0.001, stream="slow")  # 1,000 s to its next picture
+    log = WrittenLog()
+    waiting = ListSource(payloads(3), rate=0.001, stream="slow")  # 1,000 s to its next picture
     with pytest.raises(SourceError if wrapped else type(error)):
-        ingest(_as_log(log), [_Endless(fail), waiting])
+        ingest(as_log(log), [Endless(fail), waiting])
     assert log.finished == []
     assert log.closed
 
 
 def test_a_stream_that_is_written_elsewhere_is_reported() -> None:
-    log = _Log()
+    log = WrittenLog()
     log.busy = {"a"}
-    summary = ingest(_as_log(log), [ListSource(_payloads(2), stream=stream) for stream in ("a", "b")], rate="max")
+    summary = ingest(as_log(log), [ListSource(payloads(2), stream=stream) for stream in ("a", "b")], rate="max")
     assert "another process" in summary.errors["a"]
     assert log.finished == ["b"]
 
 
 @pytest.mark.parametrize(("payloads", "loop"), [([], 1), ([], 0)])
 def test_a_source_without_pictures_is_an_error_and_no_endless_loop(payloads: Sequence[bytes], loop: int) -> None:
-    summary = ingest(_as_log(_Log()), [ListSource(payloads, stream="a")], rate="max", loop=loop)
+    summary = ingest(as_log(WrittenLog()), [ListSource(payloads, stream="a")], rate="max", loop=loop)
     assert "gave no pictures" in summary.errors["a"]
 
 
 def test_a_source_that_was_complete_when_the_process_died_adds_nothing() -> None:
     """The process died after the last frame and before the pass was finished."""
-    log = _Log()
-    source = ListSource(_payloads(3), stream="a")
-    ingest(_as_log(log), [source], rate="max")
+    log = WrittenLog()
+    source = ListSource(payloads(3), stream="a")
+    ingest(as_log(log), [source], rate="max")
     log.finished.clear()
-    summary = ingest(_as_log(log), [source], rate="max")
+    summary = ingest(as_log(log), [source], rate="max")
     assert (summary.frames, summary.streams["a"].finished, summary.streams["a"].last_seq) == (0, True, None)
 
 
 def test_no_source_is_finished_before_all_are() -> None:
     """A killed and restarted ingest would repeat the short one if that were finished first."""
     finished_at: list[list[str]] = []
-    log = _Log(refuse=lambda _frame: finished_at.append(list(log.finished)))
-    ingest(
-        _as_log(log), [ListSource(_payloads(1), stream="short"), ListSource(_payloads(80), stream="long")], rate="max"
-    )
+    log = WrittenLog(refuse=lambda _frame: finished_at.append(list(log.finished)))
+    ingest(as_log(log), [ListSource(payloads(1), stream="short"), ListSource(payloads(80), stream="long")], rate="max")
     assert finished_at == [[]] * 81
     assert sorted(log.finished) == ["long", "short"]
 
 
 def test_stop_ends_a_wait_for_the_next_picture_at_once() -> None:
     stop = threading.Event()
-    log = _Log(refuse=lambda _frame: stop.set())
-    summary = ingest(_as_log(log), [ListSource(_payloads(3), rate=0.001)], stop=stop)  # 1,000 s to the next picture
+    log = WrittenLog(refuse=lambda _frame: stop.set())
+    summary = ingest(as_log(log), [ListSource(payloads(3), rate=0.001)], stop=stop)  # 1,000 s to the next picture
     assert (summary.frames, summary.stopped) == (1, True)
     assert log.flushes == 1
 
@@ -341,15 +225,15 @@ def test_stop_ends_a_wait_for_room_in_the_log() -> None:
         stop.set()
         return True
 
-    summary = ingest(_as_log(_Log(refuse=full)), [_Endless()], rate="max", stop=stop)
+    summary = ingest(as_log(WrittenLog(refuse=full)), [Endless()], rate="max", stop=stop)
     assert (summary.frames, summary.stopped) == (0, True)
 
 
 def test_a_stalled_log_is_said_once_and_shown_in_the_progress(caplog: pytest.LogCaptureFixture) -> None:
-    log = _Log()
+    log = WrittenLog()
     log.stalled = "disk full"
     seen: list[IngestProgress] = []
-    ingest(_as_log(log), [ListSource(_payloads(3), stream="a")], rate="max", on_progress=seen.append)
+    ingest(as_log(log), [ListSource(payloads(3), stream="a")], rate="max", on_progress=seen.append)
     assert caplog.text.count("the log takes no frames: disk full") == 1
     assert seen[-1].stalled == "disk full"
     last = seen[-1].streams[0]
@@ -363,16 +247,16 @@ def _in_vain(clock: ManualClock, timeout_s: float) -> bool:
 
 def test_a_log_that_never_acknowledges_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock()
-    log = _Log()
+    log = WrittenLog()
     log.on_flush = lambda timeout_s: _in_vain(clock, timeout_s)
-    ingest(_as_log(log), [ListSource(_payloads(3))], rate="max", clock=clock)
+    ingest(as_log(log), [ListSource(payloads(3))], rate="max", clock=clock)
     assert clock.monotonic() == pytest.approx(30, abs=1)
     assert "not all frames were acknowledged" in caplog.text
 
 
 def test_a_full_disk_is_waited_out() -> None:
     clock = ManualClock()
-    log = _Log()
+    log = WrittenLog()
     log.stalled = "disk full"
 
     def flush(timeout_s: float) -> bool:
@@ -382,7 +266,7 @@ def test_a_full_disk_is_waited_out() -> None:
         return not log.stalled
 
     log.on_flush = flush
-    summary = ingest(_as_log(log), [ListSource(_payloads(3), stream="a")], rate="max", clock=clock)
+    summary = ingest(as_log(log), [ListSource(payloads(3), stream="a")], rate="max", clock=clock)
     assert clock.monotonic() > 3600
     assert summary.streams["a"].finished
 
@@ -391,17 +275,17 @@ def test_a_full_disk_is_waited_out() -> None:
 def test_after_a_stop_the_flush_is_short(stalled: str, seconds: float) -> None:
     clock = ManualClock()
     stop = ManualEvent(clock)
-    log = _Log(refuse=lambda _frame: stop.set())
+    log = WrittenLog(refuse=lambda _frame: stop.set())
     log.stalled = stalled
     log.on_flush = lambda timeout_s: _in_vain(clock, timeout_s)
-    ingest(_as_log(log), [ListSource(_payloads(3))], clock=clock, stop=stop)
+    ingest(as_log(log), [ListSource(payloads(3))], clock=clock, stop=stop)
     assert clock.monotonic() == pytest.approx(seconds)
 
 
 def test_the_pipelines_stop_signal_will_do() -> None:
     with StopSignal() as stop:
-        log = _Log(refuse=lambda _frame: stop.request())
-        summary = ingest(_as_log(log), [ListSource(_payloads(3), rate=0.001)], stop=stop.event)
+        log = WrittenLog(refuse=lambda _frame: stop.request())
+        summary = ingest(as_log(log), [ListSource(payloads(3), rate=0.001)], stop=stop.event)
         assert (summary.frames, summary.stopped) == (1, True)
 
 
@@ -409,16 +293,16 @@ def test_an_exception_in_the_callback_ends_all_threads() -> None:
     def interrupt(_progress: IngestProgress) -> None:
         raise KeyboardInterrupt
 
-    log = _Log()
+    log = WrittenLog()
     with pytest.raises(KeyboardInterrupt):
-        ingest(_as_log(log), [_Endless()], on_progress=interrupt)
+        ingest(as_log(log), [Endless()], on_progress=interrupt)
     assert log.closed
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ingest")]
 
 
 def test_the_received_time_never_runs_backwards_within_a_stream() -> None:
-    log = _Log()
-    ingest(_as_log(log), [ListSource(_payloads(30))], rate="max")
+    log = WrittenLog()
+    ingest(as_log(log), [ListSource(payloads(30))], rate="max")
     assert all(a.received_us <= b.received_us for a, b in pairwise(log.frames))
 
 
@@ -435,9 +319,9 @@ def test_the_received_time_never_runs_backwards_within_a_stream() -> None:
 def test_what_cannot_be_ingested_is_refused_before_anything_is_written(
     sources: int, rate: Rate, loop: int, message: str
 ) -> None:
-    log = _Log()
+    log = WrittenLog()
     with pytest.raises(ConfigError, match=message):
-        ingest(_as_log(log), [ListSource([b"x"])] * sources, rate=rate, loop=loop)
+        ingest(as_log(log), [ListSource([b"x"])] * sources, rate=rate, loop=loop)
     assert log.frames == []
 
 

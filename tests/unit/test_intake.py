@@ -21,20 +21,9 @@ from framehop.protocols import FrameConsumer
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import FrameRecord, Need
 from tests.logs import read, write
+from tests.worker_settings import settings_of
 
-SETTINGS = cast(
-    WorkerSettings,
-    SimpleNamespace(
-        decode_threads=4,
-        max_pixels=1000,
-        video_bytes=1 << 30,
-        suspects=[],
-        max_attempts=3,
-        lane="main",
-        sample=1.0,
-        when="always",
-    ),
-)
+SETTINGS = settings_of(decode_threads=4, max_pixels=1000)
 
 
 class _Decoder:
@@ -190,7 +179,7 @@ def test_a_frame_outside_the_sample_is_skipped_and_never_decoded(
 ) -> None:
     decoder = _Decoder("corrupt_picture")
     monkeypatch.setattr(_core, "JpegDecoder", lambda **_options: decoder)
-    settings = cast(WorkerSettings, SimpleNamespace(**{**vars(SETTINGS), "sample": 1e-9}))
+    settings = settings_of(max_pixels=1000, sample=1e-9)
     with InFlight() as in_flight:
         models = DetectorModels()
         models.known.set()

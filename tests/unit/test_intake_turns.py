@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -15,7 +14,6 @@ import pytest
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob
 from framehop.decode.resume import ResumePoints
-from framehop.pipeline.processes.settings import WorkerSettings
 from framehop.pipeline.worker import intake as intake_module
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
@@ -27,6 +25,7 @@ from framehop.testing.synthetic import jpeg
 from framehop.timing import Deadline
 from framehop.types import Event, FrameRecord, Partition
 from tests.frames import record_of
+from tests.worker_settings import settings_of
 
 BEGIN_US = 1_700_000_000_000_000
 P = Partition("frames", 0)
@@ -157,22 +156,12 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
             models.known.set()
             models.at_once = LANES
             site.begin({P: Tenure(number=1, offset=0)})
-            settings = SimpleNamespace(
-                decode_threads=2,
-                max_pixels=1 << 20,
-                video_bytes=1 << 30,
-                suspects=[],
-                max_attempts=3,
-                lane="main",
-                sample=1.0,
-                when="always",
-            )
             site.intake = Intake(
                 cast(FrameConsumer, log),
                 cast(_core.Ring, Slots(site)),
                 site,
                 models,
-                cast(WorkerSettings, settings),
+                settings_of(),
                 policies=StreamPolicies(parse_policies(policies)),
                 resume=ResumePoints(),
                 writer="w",

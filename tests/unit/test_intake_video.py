@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from framehop import _core
 from framehop.decode import Decoded, DecodeJob
 from framehop.decode.resume import ResumePoints
-from framehop.pipeline.processes.settings import Suspect, WorkerSettings
+from framehop.pipeline.processes.settings import Suspect
 from framehop.pipeline.worker import in_flight
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
@@ -24,6 +23,7 @@ from framehop.protocols import FrameConsumer, Tenure
 from framehop.timing import Deadline, now_us
 from framehop.types import Event, FramePointer, FrameRecord
 from tests.films import film, moved, with_meta
+from tests.worker_settings import settings_of
 
 if not _core.VIDEO:
     pytest.skip("this build has no video decoder", allow_module_level=True)
@@ -70,15 +70,8 @@ def take(ring: _core.Ring) -> Take:
         resume: ResumePoints | None = None,
         policies: dict[str, Policy] | None = None,
     ) -> tuple[dict[int, str], list[int]]:
-        settings = SimpleNamespace(
-            decode_threads=4,
-            max_pixels=1 << 20,
-            video_bytes=1 << 30,
-            suspects=[Suspect(jobs[k].record.meta.key, n) for k, n in (suspects or {}).items()],
-            max_attempts=3,
-            lane="main",
-            sample=1.0,
-            when="always",
+        settings = settings_of(
+            suspects=[Suspect(jobs[k].record.meta.key, n) for k, n in (suspects or {}).items()], decode_threads=4
         )
         resume, models = resume or ResumePoints(), DetectorModels()
         models.known.set()
@@ -92,7 +85,7 @@ def take(ring: _core.Ring) -> Take:
                 ring,
                 in_flight,
                 models,
-                cast(WorkerSettings, settings),
+                settings,
                 policies=StreamPolicies(policies or {}),
                 resume=resume,
                 writer="w",
@@ -259,16 +252,6 @@ def test_partitions_are_given_up_in_time_though_no_slot_is_free(tmp_path: Path, 
     """The detector may be dead: what is held back is left to the partitions' next owner."""
     jobs = film(tmp_path / "film.mp4", 8, bframes=3)
     partition = jobs[0].record.meta.pointer.topic_partition
-    settings = SimpleNamespace(
-        decode_threads=1,
-        max_pixels=1 << 20,
-        video_bytes=1 << 30,
-        suspects=[],
-        max_attempts=3,
-        lane="main",
-        sample=1.0,
-        when="always",
-    )
     resume, models = ResumePoints(), DetectorModels()
     with InFlight() as in_flight:
         resume.begin({partition: Tenure(number=1, offset=0)})
@@ -279,7 +262,7 @@ def test_partitions_are_given_up_in_time_though_no_slot_is_free(tmp_path: Path, 
             ring,
             in_flight,
             models,
-            cast(WorkerSettings, settings),
+            settings_of(decode_threads=1),
             policies=StreamPolicies({}),
             resume=resume,
             writer="w",

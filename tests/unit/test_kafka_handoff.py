@@ -8,26 +8,13 @@ import pytest
 
 from framehop.errors import LogError
 from framehop.log.kafka.handoff import Handoff, Notice
-from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord, Partition
+from framehop.types import FrameRecord, Partition
+from tests.frames import record_of
 from tests.logs import TIMEOUT_S
 
 
 def record(partition: int, offset: int, size: int = 10) -> FrameRecord:
-    meta = FrameMeta(
-        key=FrameKey(f"cam-{partition}", 1, offset),
-        pointer=FramePointer(topic="t", partition=partition, offset=offset),
-        captured_us=0,
-        received_us=0,
-        appended_us=0,
-        clock="ingest",
-        content_type="image/jpeg",
-        keyframe=True,
-        width=1,
-        height=1,
-        payload_bytes=size,
-        traceparent="",
-    )
-    return FrameRecord(meta=meta, payload=memoryview(bytes(size)))
+    return record_of(offset, stream=f"cam-{partition}", topic="t", partition=partition, payload=bytes(size))
 
 
 def offsets(records: list[FrameRecord]) -> list[tuple[int, int]]:

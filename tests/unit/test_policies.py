@@ -25,8 +25,8 @@ def test_a_policy_is_written_as_it_was_typed(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "'' is none: use all, latest, max_age_ms=N"),
-        ("newest", "'newest' is none"),
+        ("", "'' is not known: use all, latest, max_age_ms=N"),
+        ("newest", "'newest' is not known"),
         ("latest,fps=2", "exclude each other"),
         ("latest fps=2", "exclude each other"),
         ("max_age_ms=5+every_n=3", "exclude each other"),
@@ -41,7 +41,7 @@ def test_a_policy_is_written_as_it_was_typed(text: str) -> None:
         ("fps=0", "fps takes a number from 0.001 to 1000, not 0"),
         ("fps=nan", "fps takes a number"),
         ("fps=inf", "fps takes a number"),
-        ("x" * 5000, "is none"),
+        ("x" * 5000, "is not known"),
     ],
 )
 def test_what_is_no_policy_is_refused_and_what_is_understood_is_said(text: str, expected: str) -> None:
@@ -100,7 +100,7 @@ def test_frames_wait_in_the_worker_only_where_a_policy_compares_them(
         (["a=fps=2", "a=every_n=2"], "fps=2 and every_n=2 of 'a' exclude each other"),
         (["latest,fps=2"], "exclude each other"),
         (["gate 1=latest"], "'gate 1' is no pattern of stream ids"),
-        (["gate-1="], "policy '' is none"),
+        (["gate-1="], "policy '' is not known"),
     ],
 )
 def test_two_policies_of_one_stream_and_other_mistakes(typed: list[str], expected: str) -> None:

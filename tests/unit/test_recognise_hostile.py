@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framehop.errors import ModelError
-from framehop.inference.head_overrides import HEAD_NAMES
+from framehop.inference.head_specs import HeadSpec
 from tests.fixed_network import (
     G,
     floats,
@@ -54,7 +55,7 @@ SHAPES = st.lists(st.sampled_from([0, 1, 2, 4, 5, 6, 7, 30, 85, 100, G]), max_si
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shapes=st.dictionaries(st.sampled_from(NAMED), SHAPES, min_size=1, max_size=4),
-    head=st.sampled_from([None, *HEAD_NAMES]),
+    head=st.sampled_from([None, *(spec.__struct_config__.tag for spec in get_args(HeadSpec))]),
     scale=st.sampled_from([0.0, 1.0, 100.0, np.inf]),
 )
 def test_whatever_a_network_gives_it_is_recognised_or_refused(

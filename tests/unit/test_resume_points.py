@@ -9,7 +9,8 @@ import pytest
 from framehop.decode import resume
 from framehop.decode.resume import MAX_GROUP_US, ResumePoints, resume_offset
 from framehop.protocols import Tenure
-from framehop.types import FrameKey, FrameMeta, FramePointer, FrameRecord, Partition
+from framehop.types import FrameMeta, FrameRecord, Partition
+from tests.frames import record_of
 
 P = Partition("frames", 0)
 NOW_US = 1_795_354_262_000_000
@@ -21,21 +22,16 @@ def record(
 ) -> FrameRecord:
     """A frame of a film with a key frame at each tenth offset, which are a millisecond apart."""
     at_us = NOW_US + 1000 * offset if at_us is None else at_us
-    meta = FrameMeta(
-        key=FrameKey(stream, 1, offset),
-        pointer=FramePointer(topic=P.topic, partition=P.number, offset=offset),
+    return record_of(
+        offset,
+        stream=stream,
+        tenure=tenure,
         captured_us=at_us,
         received_us=received_us,
         appended_us=at_us,
-        clock="ingest",
         content_type="video/h264",
         keyframe=offset % GROUP == 0,
-        width=160,
-        height=64,
-        payload_bytes=1,
-        traceparent="",
     )
-    return FrameRecord(meta=meta, payload=memoryview(b"x"), tenure=tenure)
 
 
 def points(tenure: int = 1, first: int = 0) -> ResumePoints:

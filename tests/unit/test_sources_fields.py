@@ -63,7 +63,8 @@ def test_both_halves_of_a_picture_are_its_own(tmp_path: Path, name: str, apart: 
 @pytest.mark.skipif(not _core.VIDEO, reason="this build has no video decoder")
 @pytest.mark.parametrize("stalls", [False, True])
 def test_half_a_picture_is_none(stalls: bool) -> None:
-    """The lines of the field that was lost on the way would be those of an older picture. What may need it fails with it."""
+    """The lines of the field that was lost on the way would be those of an older picture. Pictures that may need this one fail
+    with it."""
     units = [field_of(number, 0) + field_of(number, 1) for number in range(13)]
     units[2] = field_of(2, 0)
     units[12] = field_of(12, 1)

@@ -70,8 +70,8 @@ def found(*scores_of: tuple[int, float]) -> Candidates:
     )
 
 
-def picked(wanted: Wanted, candidates: Candidates, of_model: float = 0.5) -> list[int]:
-    return [int(box[0]) for box in wanted.pick(candidates, of_model).boxes]
+def picked(wanted: Wanted, candidates: Candidates) -> list[int]:
+    return [int(box[0]) for box in wanted.pick(candidates, 0.5).boxes]
 
 
 def test_only_wanted_labels_are_picked_and_nothing_wanted_is_everything() -> None:

@@ -6,8 +6,8 @@
 
 namespace framehop::hop {
 
-// What the detector has yet to answer, by worker, so that one that ignores its credits cannot fill the memory. Knows
-// only workers with something unanswered, so it is bounded as they are. Not thread-safe.
+// The descriptors that the detector has yet to answer, by worker, so that a worker that ignores its credits cannot fill
+// the memory. Knows only workers with something unanswered, so it is bounded as they are. Not thread-safe.
 class Accounts {
   public:
     explicit Accounts(std::uint32_t credits) noexcept : credits_(credits) {}

@@ -5,7 +5,7 @@
 namespace framehop::hop {
 namespace {
 
-constexpr std::size_t kLookEvery = 64;  // so that those who have gone are forgotten
+constexpr std::size_t kLookEvery = 64;  // connections; at each such count those that have ended are forgotten
 
 }  // namespace
 

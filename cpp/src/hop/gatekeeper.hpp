@@ -20,7 +20,8 @@ class Gatekeeper {
     Gatekeeper& operator=(const Gatekeeper&) = delete;
 
     [[nodiscard]] void* socket() const noexcept { return socket_; }
-    // Answers one question, if one is there; false if none is. `refused` gets who was refused, and is else left alone.
+    // Answers one question; false if none waits. Puts the client that was refused into `refused`, which stays unchanged
+    // otherwise.
     [[nodiscard]] bool answer(std::string& refused);
 
   private:

@@ -31,8 +31,9 @@ struct ReceiverRow {
     ConnectionId connection;
     std::shared_ptr<const void> held = std::make_shared<const bool>();  // shared with each payload that libzmq holds
 
-    // Whether it has credit: by what it says, and by what has left, as it might say that it has received what it has
-    // not. What an honest one has received has left, since libzmq lets go of a payload before it sends the note.
+    // Whether the receiver has credit, by its notes and by the payloads that libzmq still holds: a note alone may claim
+    // frames that never arrived. An honest receiver is not held up by the second count, since libzmq lets go of a
+    // payload before the receiver's note can come.
     [[nodiscard]] bool has_room() const noexcept {
         return sent - received < credits && static_cast<std::uint64_t>(held.use_count()) <= credits;
     }

@@ -37,7 +37,7 @@ void repeat(const Element* values, Element* to, std::size_t count) {
     }
 }
 
-// One input tensor, whatever its layout and its elements.
+// An input tensor of any layout and element type.
 template <class Element>
 class Tensor {
   public:

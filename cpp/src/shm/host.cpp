@@ -127,8 +127,8 @@ void RingHost::serve() noexcept {
         try {
             look_around();
         } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-            // Memory ran out for one caller. Its connection was dropped on the way, which tells it so; the others are
-            // still served.
+            // Memory ran out for one caller, who learns of it because its connection was dropped. The others are still
+            // served.
         }
     }
 }

@@ -24,8 +24,8 @@ class StreamDecoder::Context {
     Context& operator=(const Context&) = delete;
     ~Context() = default;
 
-    // Returns libavcodec's status. `begun_within`: see Complaints. It would take each complaint for an error, so
-    // whoever calls looks at those that are left.
+    // Returns libavcodec's status. `begun_within`: see Complaints; libavcodec's complaints are no errors
+    // then, and the caller looks at those that are left.
     int decode(Bytes unit, std::uint64_t key, bool begun_within);
 
     // The pictures that were begun by the last decode(): the unit's own, and those that stand in for missing ones.

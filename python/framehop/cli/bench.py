@@ -21,7 +21,10 @@ app = App(help="Measure framehop on this machine, as ratios to peers.")
 _FIGURES: dict[Figure, str] = {"p50": "time", "cpu": "CPU time", "near_cpu": "the sender's CPU time"}
 
 Rounds = Annotated[
-    int, typer.Option("--rounds", min=1, max=1000, metavar="N", help="Everyone runs once in each; half a minute.")
+    int,
+    typer.Option(
+        "--rounds", min=1, max=1000, metavar="N", help="Rounds of half a minute, in each of which everyone runs once."
+    ),
 ]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Keep all figures of all rounds in FILE, as JSON.")

@@ -23,7 +23,9 @@ from framehop.types import DeadLetter
 
 app = App(help="Look at frames that failed, and detect them once more.")
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", show_default=False, help="As list shows them.")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="ID…", show_default=False, help="Ids of dead letters, as list shows them.")
+]
 
 
 @app.command("list")
@@ -56,7 +58,9 @@ def _line(letter: DeadLetter) -> str:
 
 @app.command()
 def show(
-    identity: Annotated[str, typer.Argument(metavar="ID", show_default=False, help="As list shows it.")],
+    identity: Annotated[
+        str, typer.Argument(metavar="ID", show_default=False, help="Id of a dead letter, as list shows it.")
+    ],
     log: options.Log = "",
     config: options.Config = None,
     save: Annotated[

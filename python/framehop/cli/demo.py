@@ -36,7 +36,7 @@ def demo(
     ui: Annotated[
         bool | None,
         typer.Option(
-            "--ui/--no-ui", show_default=False, help="Show it in the browser meanwhile; on a terminal by default."
+            "--ui/--no-ui", show_default=False, help="Show the demo in the browser; on a terminal by default."
         ),
     ] = None,
     verbose: options.Verbose = 0,

@@ -69,7 +69,7 @@ Tiles = Annotated[
         metavar="COLUMNSxROWS",
         show_default=False,
         rich_help_panel=FINDING,
-        help="Look for small objects in parts of the picture too, as 3x2; costs a run of the network each.",
+        help="Look for small objects in parts of the picture too, as 3x2; each part costs a run of the network.",
     ),
 ]
 Tracking = Annotated[
@@ -141,7 +141,7 @@ AllowFallback = Annotated[
     typer.Option(
         "--allow-fallback",
         rich_help_panel=MACHINE,
-        help="Where DEVICE does not work, take what does, with a warning. Else that is an error.",
+        help="If DEVICE does not work, warn and take one that does. Without this it is an error.",
     ),
 ]
 Preprocessing = Annotated[
@@ -186,7 +186,7 @@ MaxBatch = Annotated[
         max=256,
         metavar="N",
         rich_help_panel=MACHINE,
-        help="Most pictures in one inference. On the CPU only with --lanes 1: several lanes take one each.",
+        help="Most pictures in one inference. On the CPU it counts with --lanes 1 only: each of several lanes takes one.",
     ),
 ]
 MaxWait = Annotated[

@@ -45,7 +45,7 @@ def serve_frames(
     raw: Annotated[
         bool, typer.Option("--raw", help="Send pixels, not JPEGs: exact, ten to forty times the bytes, no copy here.")
     ] = False,
-    quality: Annotated[int, typer.Option("--quality", min=1, max=100, metavar="N", help="Of the JPEGs.")] = 85,
+    quality: Annotated[int, typer.Option("--quality", min=1, max=100, metavar="N", help="Quality of the JPEGs.")] = 85,
     pipeline: options.Pipeline = "",
     verbose: options.Verbose = 0,
 ) -> None:

@@ -12,7 +12,7 @@ from framehop.cli.commands import App
 from framehop.cli.output import note, write_json_line
 from framehop.hop.keys import create_keys
 
-app = App(help="Keys for frames between machines.")
+app = App(help="Make keys for frames that go between machines.")
 
 
 @app.callback()

@@ -19,7 +19,8 @@ Out = Annotated[
     typer.Option("--out", metavar="DIR", help="Keep the newest picture of each stream in DIR/STREAM.jpg."),
 ]
 Count = Annotated[
-    int, typer.Option("--frames", min=0, metavar="N", show_default=False, help="End after so many; default never.")
+    int,
+    typer.Option("--frames", min=0, metavar="N", show_default=False, help="End after so many frames; default never."),
 ]
 
 

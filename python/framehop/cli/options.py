@@ -81,7 +81,7 @@ Sources = Annotated[
         metavar="SOURCE",
         show_default=False,
         help="Camera (rtsp://, http://, /dev/video0), film, picture, folder, a pattern in quotes, list:FILE, pan:PICTURE or"
-        " testsrc; NAME=SOURCE sets the stream id. Besides those that --config names under streams.",
+        " testsrc; NAME=SOURCE sets the stream id. They come on top of the streams in --config.",
     ),
 ]
 Stream = Annotated[
@@ -106,14 +106,14 @@ Codec = Annotated[
     ),
 ]
 
-Ui = Annotated[bool, typer.Option("--ui", help="Show it in the browser meanwhile, and print the address.")]
+Ui = Annotated[bool, typer.Option("--ui", help="Show the run in the browser, and print the address.")]
 UiAddress = Annotated[
     str,
     typer.Option(
         "--ui-address",
         metavar="HOST[:PORT]",
         show_default=False,
-        help="The same at another address than 127.0.0.1:8642, as 0.0.0.0:8642; a token is made then, and printed.",
+        help="Show it at this address and not at 127.0.0.1:8642, as 0.0.0.0:8642; a token is made for it, and printed.",
     ),
 ]
 

@@ -73,7 +73,7 @@ def audit(
         typer.Option(
             "--delivery",
             show_default=False,
-            help="What to hold a log in Kafka to: may an event come twice, with one id? Default: the one in --config.",
+            help="What a log in Kafka promises: at-least-once lets an event come twice. Default: the one in --config.",
         ),
     ] = None,
     rows_only: Annotated[

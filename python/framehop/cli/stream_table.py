@@ -52,8 +52,8 @@ def _pace(measured: float, declared: float) -> str:
 
 
 def _source(status: StreamStatus, now_us: int) -> str:
-    """Show where it comes from, with why it was away last and what is wrong with its clock, or the error that there is, with what
-    is done about it."""
+    """Return the text of the column: the source with its last error and the doubts about its clock; for a stream that has failed,
+    its error and when it is tried next."""
     if not status.error:
         source = "; last error: ".join(filter(None, (status.source, status.health.last_error)))
         return "; its clock ".join(filter(None, (source, status.health.doubt)))

@@ -36,7 +36,10 @@ def create(
     log: options.Log = "",
     config: options.Config = None,
     partitions: Annotated[
-        int, typer.Option("--partitions", metavar="N", help="Of each topic: so many workers can share them.")
+        int,
+        typer.Option(
+            "--partitions", metavar="N", help="Partitions of each topic; no more workers than that can share it."
+        ),
     ] = 8,
     replication: Annotated[
         int,
@@ -44,7 +47,7 @@ def create(
             "--replication",
             metavar="N",
             show_default=False,
-            help="Copies; default three, or as many as there are brokers.",
+            help="Copies of each record; by default three, or as many as there are brokers.",
         ),
     ] = 0,
     max_frame: MaxFrame = "",
@@ -52,7 +55,7 @@ def create(
         str, typer.Option("--max-age", metavar="AGE", help="How long pictures are kept: 90s, 10m, 7d.")
     ] = "24h",
     event_age: Annotated[
-        str, typer.Option("--event-age", metavar="AGE", help="The same of events and dead letters.")
+        str, typer.Option("--event-age", metavar="AGE", help="How long events and dead letters are kept.")
     ] = "30d",
     topic: Annotated[
         list[str] | None,

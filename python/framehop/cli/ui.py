@@ -33,7 +33,7 @@ def ui(
         typer.Option(
             "--host",
             metavar="ADDRESS",
-            help="Where to serve it: an address or name of this host; 0.0.0.0 is all. Any but 127.0.0.1 needs a token to look.",
+            help="Where to serve it: an address or name of this host; 0.0.0.0 is all. All but 127.0.0.1 need a token.",
         ),
     ] = "127.0.0.1",
     port: Annotated[
@@ -54,7 +54,7 @@ def ui(
             metavar="FILE",
             show_default=False,
             help="Have everybody log in with a token of the file, one a line. Whoever has one with 'control' behind it may pause "
-            "and resume streams, too. Without it, one to look is made where it is needed.",
+            "and resume streams, too. Without this option, a token to look is made where one is needed.",
         ),
     ] = None,
     json: options.Json = False,

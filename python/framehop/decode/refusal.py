@@ -1,4 +1,4 @@
-"""Refuses pictures that cannot be decoded. For one that is too large it names the option that would let it in."""
+"""Refuses pictures that cannot be decoded. Names the option that admits a picture that is too large."""
 
 from __future__ import annotations
 

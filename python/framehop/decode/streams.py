@@ -19,13 +19,13 @@ MAX_STREAMS = 1024  # decoders per worker; mostly their memory ends first
 HELD_FOR_S = 0.5  # a stream that stalls gives what it holds back after this time
 MOST_HELD = 64  # twice what a decoder reorders; a stream that forbids to show its pictures would hold back all of them
 IDLE_S = 2.0  # a stream that is silent for longer may lose its decoder to another one
-PAUSES = 4  # and so many times longer than its last pause, as of a camera that sends a frame every few seconds
+PAUSES = 4  # it must also be silent for so many times its last pause: a camera may send a frame every few seconds
 TELL_S = 60.0  # the pause between two warnings
 REMEMBERED = 4096  # streams that wait for a decoder
 # Until its decoder is there, a stream is taken to need so much: the decoder's own, and pictures of 12 bits a pixel.
 _OWN_BYTES, _PICTURES = 1 << 20, 6
 
-# A text, since a build without video has no such class.
+# A string, because a build without video has no VideoOutcome.
 Answered: TypeAlias = "list[tuple[DecodeJob, _core.VideoOutcome]]"
 
 
@@ -147,7 +147,7 @@ class VideoStreams:
         return stream
 
     def _may_open(self, key: Key, meta: FrameMeta) -> bool:
-        """Return whether a stream gets a decoder. One that was without gets it at a key frame, where it can begin."""
+        """Return whether a stream gets a decoder. One that had none gets it at its next key frame, where decoding can begin."""
         if key in self._without and not meta.keyframe:
             return False
         if self._make_room(meta):

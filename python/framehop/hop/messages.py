@@ -101,7 +101,7 @@ def parse_header(message: bytes | memoryview, payload_bytes: int, note_bytes: in
 
 
 def session_of(message: bytes | memoryview) -> int:
-    """Return the session that a frame's first part names, whatever else it says; 0 if it is none of this version."""
+    """Return the session that a frame's first part names, whatever else it says; 0 if the part is of another version."""
     if len(message) < _HEADER.size:
         return 0
     *preamble, session = _HEADER.unpack_from(message)[:4]

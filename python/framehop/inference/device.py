@@ -1,4 +1,4 @@
-"""The device on which a network runs, as those see it who fill its tensors."""
+"""The device on which a network runs, as the code sees it that fills the network's tensors."""
 
 from __future__ import annotations
 

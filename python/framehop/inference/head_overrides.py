@@ -31,8 +31,6 @@ def _partial(spec: type[msgspec.Struct]) -> type[msgspec.Struct]:
 _ANY_PART: Any = functools.reduce(operator.or_, map(_partial, get_args(HeadSpec)))
 _Part = msgspec.defstruct("_Part", [("head", _ANY_PART)], kw_only=True)
 
-HEAD_NAMES = tuple(str(spec.__struct_config__.tag) for spec in get_args(HeadSpec))
-
 
 def check_head(head: dict[str, object], *, where: str) -> None:
     """Check the names and values of the keys that are given. `where` opens the message. Raises ModelError."""

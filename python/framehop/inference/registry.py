@@ -11,8 +11,8 @@ SIDECAR = "model.yaml"
 _MODELS = Path(__file__).parents[1] / "models"
 BUILT_IN = {"coco-ssd": _MODELS / "coco_ssd" / SIDECAR}
 
-# A YAML file of the network's stem may be a training framework's, as for those also `name`, `nms: true` and a list as `head` are.
-# One of these keys makes it ours.
+# A YAML file beside the network may be its training framework's, which may also have `name`, `nms: true` and a list as `head`.
+# Only a sidecar of ours has one of these keys.
 _OURS = frozenset({"file", "input", "resize", "labels", "version", "score_threshold", "max_objects"})
 
 

@@ -90,7 +90,7 @@ def _why_not(data: bytes, error: Exception, version: str) -> str:
     if clause := explain(data):
         return clause
     text = str(error)
-    if "xternal data" in text or _NO_EXTERNAL_DATA in text:  # what it says depends on its version
+    if "xternal data" in text or _NO_EXTERNAL_DATA in text:  # the runtime's words differ by version
         return (
             "keeps weights in other files, which is refused, as only the bytes of one file can be checked: save it as one, with"
             " onnx.save(onnx.load(FILE), NEW, save_as_external_data=False)"

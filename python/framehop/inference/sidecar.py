@@ -81,7 +81,7 @@ class Model:
 
 
 def read_sidecar(path: Path, network: Path | None = None) -> Model:
-    """Read and check `path`, a `model.yaml`. `network`: the file it is for, None for the one that it names, or else the only one
+    """Read and check `path`, a `model.yaml`. `network`: the file it is for; by default the file that it names, else the only one
     beside it. The network's file is not touched. Raises ModelError."""
     return model_of(path, read_yaml(path), network)
 

@@ -126,7 +126,7 @@ class Ledger:
         present = merged([*frames, *events, *gone, *missing.never])
         for first, last in _holes(present, removed.begin_of(seen.frames, seen.events)):
             self.findings.of_run("missing", FrameKey(*key, first), last, "no frame and no gap")
-            sheet.cross_off_between(*seen.frames.neighbours(first, last), last - first + 1)
+            sheet.cross_off_between(*seen.frames.neighbours(first), last - first + 1)
         for seq in _each(without(without(events, frames), gone)):
             if not removed.holds(seen.events.place(seq)):
                 self.findings.of("unknown", FrameKey(*key, seq), "an event of a frame that the log never had")

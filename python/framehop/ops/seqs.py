@@ -57,8 +57,8 @@ class Seqs:
     def ranges(self) -> list[Range]:
         return merged((run.first, run.end - 1) for run in self._runs)
 
-    def neighbours(self, first: int, last: int) -> tuple[Place | None, Place | None]:
-        """Return the places of the nearest seqs before `first` and after `last`. They enclose the range."""
-        at = bisect_right(self._firsts, first)
+    def neighbours(self, missing: int) -> tuple[Place | None, Place | None]:
+        """Return the places of the nearest seqs before and after one that was never added; None where there is none."""
+        at = bisect_right(self._firsts, missing)
         before = self.place(self._runs[at - 1].end - 1) if at > 0 else None
         return before, self.place(self._firsts[at]) if at < len(self._firsts) else None

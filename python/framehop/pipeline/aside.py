@@ -16,6 +16,21 @@ from framehop.errors import ClosedError
 T = TypeVar("T")
 
 
+def promised(call: Callable[[], T]) -> tuple[Future[T], Callable[[], None]]:
+    """Return the future of `call`, and the work that settles it unless the future is cancelled first."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001  the waiter gets it
+            future.set_exception(error)
+
+    return future, work
+
+
 class Aside:
     """A thread for blocking calls, from the first call until `close`. We do not use asyncio's own executor, because the
     interpreter joins it at exit, and because others share it and may block it."""
@@ -29,16 +44,7 @@ class Aside:
     def submit(self, call: Callable[[], T]) -> Future[T]:
         """Queue `call`. Use from one thread at a time, and wait for one call before the next, so that the queue stays short. Raises
         ClosedError after `close`, when nobody would make the call."""
-        future: Future[T] = Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001  the waiter gets it
-                future.set_exception(error)
-
+        future, work = promised(call)
         if self._thread is None:
             self._thread = threading.Thread(target=_run, args=(self._calls,), name=self._name, daemon=True)
             self._thread.start()

@@ -10,8 +10,8 @@ REMEMBERED = 1 << 16  # streams
 
 
 class EveryEvent:
-    """All events in their order. Whoever fills it asks for more only when it is empty, so that what it holds is bounded. Use from
-    one thread at a time."""
+    """All events in their order. It is filled only when it is empty, so it holds no more than one poll's events. Use from one
+    thread at a time."""
 
     dropped = 0
 

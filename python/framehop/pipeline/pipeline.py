@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S, SWAP_END_S
+from framehop.budgets import SWAP_END_S
 from framehop.config.detect_options import DEFAULT_LOG, DetectOptions
 from framehop.config.environment import fail_point
-from framehop.errors import ClosedError, InvalidArgumentError, ModelError, ProcessError, SourceError
+from framehop.errors import InvalidArgumentError, ModelError, ProcessError, SourceError
 from framehop.inference import from_anywhere
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.aside import Aside, finished_aside, result_of
 from framehop.pipeline.events import Events
 from framehop.pipeline.ingest.pacing import Rate
-from framehop.pipeline.pump import Pump
+from framehop.pipeline.lifetime import Lifetime
 from framehop.pipeline.push import Pusher
-from framehop.pipeline.status import PipelinePhase, PipelineStatus
+from framehop.pipeline.status import PipelineStatus
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.streams.stream_status import StreamStatus
 from framehop.pipeline.streams.streams import Streams
@@ -40,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-READY_POLL_S = 0.05
 LOOK_S = 0.5
 
 
@@ -87,19 +84,13 @@ class Pipeline:
 
         Raises OutOfMemoryError when the rings do not fit, ModelError, ConfigError.
         """
-        self._pid = os.getpid()
-        self._at = log if isinstance(log, LogAt) else LogAt.of(log, log_options)
+        at = log if isinstance(log, LogAt) else LogAt.of(log, log_options)
         self._options = options or DetectOptions()
-        self._create = create
-        self._calls = [on_record] if on_record else []
-        if on_event is not None:
-            self._calls.append(lambda record: on_event(record.event))
-        self._events_from_start = events_from_start
         self._roster = Roster(on_stream)
-        self._pusher = Pusher(self._at)
+        self._pusher = Pusher(at)
         self.streams = Streams(self._roster, pushed=self._pusher.has, takes_sources=takes_sources, elsewhere=True)
         supervisor = Supervisor(
-            self._at,
+            at,
             self._options,
             streams=self.streams,
             ends_with_sources=ends_with_sources,
@@ -108,73 +99,41 @@ class Pipeline:
             on_status=on_status,
         )
         self._session = SupervisorRun(supervisor, before_end=self._pusher.close)
-        self._lock = threading.Lock()
-        self._first: Events | None = None
-        self._pumps: list[Pump] = []
-        self._begun = False
-        self._stopped = False
+        calls = [on_record] if on_record else []
+        if on_event is not None:
+            calls.append(lambda record: on_event(record.event))
+        self._life = Lifetime(
+            at,
+            self._session,
+            self._pusher,
+            lane=self._options.lane,
+            drain_s=self._options.drain_s,
+            create=create,
+            calls=calls,
+            events_from_start=events_from_start,
+        )
 
     # ---- start and end
 
     def start(self) -> Self:
         """Start the processes, and return at once; see `wait_ready`. Harmless when it runs already. Raises LogError, and
         ClosedError after `stop`."""
-        self._check_process()
-        with self._lock:
-            if self._stopped:
-                raise ClosedError("this pipeline has been stopped: make a new Pipeline")
-            if not self._begun:
-                self._begin()
-                self._begun = True
+        self._life.start()
         return self
-
-    def _begin(self) -> None:
-        opened: list[Events] = []
-        try:
-            with self._at.open(create=self._create):
-                opened.extend(self._make_events() for _ in range(len(self._calls) + self._events_from_start))
-            self._session.start()
-        except BaseException:
-            for events in opened:
-                events.close()
-            raise
-        self._first = opened.pop() if self._events_from_start else None
-        for call, events in zip(self._calls, opened, strict=True):
-            self._pumps.append(Pump(events, call, self._session.request_stop))
-
-    def _make_events(self) -> Events:
-        session = self._session
-        return Events(self._at, self._options.lane, over=lambda: session.over)
 
     def wait_ready(self, timeout_s: float) -> bool:
         """Wait until every process is up, which takes a second or two and the time to load the model. False when the time is up.
         If the pipeline ends meanwhile, raises its error, or ClosedError."""
-        self._check_begun()
-        deadline = Deadline.after(timeout_s)
-        while not self.status().ready:
-            if self._session.join(min(READY_POLL_S, deadline.remaining_s)):
-                self._raise_failure()
-                raise ClosedError("the pipeline has ended")
-            if deadline.expired:
-                return False
-        return True
+        return self._life.wait_ready(lambda: self.status().ready, timeout_s)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end of the pipeline and of the last callback; False when the time is up. Raises the error that ended it."""
-        self._check_begun()
-        deadline = Deadline.after(timeout_s) if timeout_s is not None else None
-        ended = self._session.join(deadline.remaining_s if deadline else None) and all(
-            pump.join(deadline.remaining_s if deadline else None) for pump in self._pumps
-        )
-        if ended:
-            self._raise_failure()
-        return ended
+        return self._life.wait(timeout_s)
 
     def request_stop(self, drain_s: float | None = None) -> None:
         """Ask for the end and do not wait for it. The first call drains what is in flight, a second one ends the pipeline at
         once. Safe in a signal handler."""
-        if os.getpid() == self._pid:
-            self._session.request_stop(drain_s)
+        self._life.request_stop(drain_s)
 
     @property
     def stop_requested(self) -> bool:
@@ -188,46 +147,7 @@ class Pipeline:
 
         Every call raises the error that ended the pipeline early, if one did.
         """
-        self._check_process()
-        with self._lock:
-            ask = not self._stopped and not self._session.stop_requested
-            self._stopped = True
-        if not self._begun:
-            return
-        try:
-            self._pusher.close()
-            if ask:
-                self._session.request_stop(drain_s)
-            if self._in_callback():
-                return
-            self._await_end(drain_s)
-        except BaseException:
-            self._session.request_stop(0.0)  # the wait was interrupted, so do not drain any longer
-            self._session.join(PIPELINE_END_S)
-            raise
-        self._raise_failure()
-
-    def _await_end(self, drain_s: float | None) -> None:
-        deadline = Deadline.after(
-            (self._options.drain_s if drain_s is None else drain_s) + DRAIN_GRACE_S + PIPELINE_END_S
-        )
-        if not self._session.join(deadline.remaining_s):
-            raise ProcessError(f"the pipeline on {self._at.url} does not end: see its messages")
-        for pump in self._pumps:
-            if not pump.join(deadline.remaining_s):
-                logger.warning("a callback of the pipeline on %s does not return; it is left alone", self._at.url)
-        if self._first is not None:
-            self._first.close()
-            self._first = None
-
-    def _in_callback(self) -> bool:
-        return self._session.is_current or any(pump.is_current for pump in self._pumps)
-
-    def _raise_failure(self) -> None:
-        failures = [pump.failure for pump in self._pumps] + [self._session.failure]
-        for failure in failures:
-            if failure is not None:
-                raise failure
+        self._life.stop(drain_s)
 
     @property
     def summary(self) -> Summary | None:
@@ -238,7 +158,7 @@ class Pipeline:
         return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: object) -> None:
-        if os.getpid() != self._pid:
+        if self._life.is_forked:
             return
         try:
             self.stop()
@@ -261,11 +181,9 @@ class Pipeline:
         await finished_aside(lambda: self.__exit__(kind, value, trace))
 
     def __del__(self) -> None:
-        if not getattr(self, "_begun", False) or os.getpid() != self._pid or self._session.over:
-            return
-        if not self._session.stop_requested:
-            logger.warning("the pipeline on %s was let go without stop(); it ends now", self._at.url)
-            self._session.request_stop()
+        life = getattr(self, "_life", None)
+        if life is not None:  # it is None if the constructor has failed
+            life.let_go()
 
     # ---- input
 
@@ -308,26 +226,26 @@ class Pipeline:
         """Read several sources, each with an optional `NAME=`; returns their stream ids. A folder of videos or a pattern gives
         many. If one cannot be read the others are, and its error is reported as a later one would be. Raises SourceError when none
         can be read, and when a pattern fits nothing."""
-        self._check_open()
+        self._life.check_open()
         return self.streams.add(map(str, sources), rate=rate, loop=loop, codec=codec)
 
     def pause(self, stream: str) -> bool:
         """Stop reading a source, and keep its place: `resume` goes on with its next frame, or begins a new epoch of a live source.
         What was read goes into the log. False when the stream has no source. Raises InvalidArgumentError when it has ended."""
-        self._check_process()
+        self._life.check_process()
         return self._roster.pause(stream)
 
     def resume(self, stream: str) -> bool:
         """Read a paused source again; one that failed, paused and resumed, is tried again. False when the stream has no source.
         Harmless for one that is not paused."""
-        self._check_open()
+        self._life.check_open()
         return self._roster.resume(stream)
 
     def remove(self, stream: str, *, timeout_s: float = 5.0) -> bool:
         """Stop reading a source, or end a pushed stream once its frames are in the log. The next writer of the stream begins a new
         epoch; a finite source that was not at its end goes on where it was left. False when there is no such stream, or when the
         frames of a pushed one were not in the log in time."""
-        self._check_process()
+        self._life.check_process()
         return self._roster.remove(stream) or self._pusher.drop(stream, timeout_s)
 
     def push(
@@ -343,17 +261,15 @@ class Pipeline:
         PictureTooLargeError or InvalidArgumentError for a bad picture; StreamBusyError when another process writes the stream;
         ClosedError after `stop`.
         """
-        self._check_begun()
+        self._life.check_begun()
         if self._roster.order(stream) is not None:
             raise InvalidArgumentError(f"stream {stream} has a source: push to another one, or remove the source first")
-        if self._session.over:
-            self._raise_failure()
-            raise ClosedError("the pipeline has ended: make a new Pipeline")
+        self._life.check_not_over()
         return self._pusher.push(stream, picture, captured_us=captured_us, timeout_s=timeout_s)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until every picture pushed so far is in the log; False when the time is up. Raises LogError."""
-        self._check_process()
+        self._life.check_process()
         return self._pusher.flush(timeout_s)
 
     # ---- another model
@@ -366,11 +282,11 @@ class Pipeline:
         Raises ModelError when a detector cannot load it: then all keep the model they had. Raises ProcessError while there is
         another swap, and after `timeout_s`, when the swap goes on all the same; ClosedError when the pipeline ends meanwhile.
         """
-        self._check_running()
+        self._life.check_running()
         swaps, deadline = self._session.supervisor.swaps, Deadline.after(timeout_s)
         number = swaps.request(from_anywhere(model)).number
         while not swaps.ended(number, min(LOOK_S, deadline.remaining_s)):
-            self._check_running()
+            self._life.check_running()
             if deadline.expired:
                 raise ProcessError(
                     f"the swap to {model} did not end within {timeout_s:.3g} s, and goes on: see framehop status"
@@ -393,19 +309,7 @@ class Pipeline:
         """Iterate the events of this lane with `for` or `async for`. The first call after the start yields every event since the
         start; any other call yields the events from the call on, or from the start on if the pipeline has not started yet. Several
         iterators may run at once, independently."""
-        self._check_process()
-        with self._lock:
-            first, self._first = self._first, None
-            if self._stopped and first is None:
-                raise ClosedError("this pipeline has been stopped: make a new Pipeline")
-        if first is None:
-            self._make_log()
-            first = self._make_events()
-        return first.owned(self, self._raise_failure)
-
-    def _make_log(self) -> None:
-        if self._create and not self._begun:
-            self._at.open().close()
+        return self._life.events(self)
 
     def __aiter__(self) -> Events:
         return self.events()
@@ -425,12 +329,12 @@ class Pipeline:
 
     def status(self) -> PipelineStatus:
         """Return the state of now, without waiting for anything."""
-        self._check_process()
+        self._life.check_process()
         counters, processes = self._session.supervisor.view
         pushed = self._pusher.statuses()
         failure = self._session.failure
         return PipelineStatus(
-            phase=self._phase(),
+            phase=self._life.phase,
             failure=str(failure) if failure else "",
             counters=replace(
                 counters,
@@ -440,36 +344,3 @@ class Pipeline:
             processes=processes,
             streams={**pushed, **self._roster.statuses()},
         )
-
-    def _phase(self) -> PipelinePhase:
-        if self._session.over:
-            return "failed" if self._session.failure else "ended"
-        if self._session.stop_requested:
-            return "stopping"
-        return "running" if self._begun else "new"
-
-    # ---- checks
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise ProcessError(
-                f"this pipeline is of process {self._pid}, of which this one is a fork: make a Pipeline of its own here"
-            )
-
-    def _check_open(self) -> None:
-        self._check_process()
-        if self._stopped or self._session.over:
-            raise ClosedError("this pipeline has ended: make a new Pipeline")
-
-    def _check_running(self) -> None:
-        """Raise the error that ended the pipeline, or ClosedError unless it runs and nobody has asked for its end."""
-        self._check_begun()
-        if self._session.over:
-            self._raise_failure()
-        if self._session.over or self._session.stop_requested:
-            raise ClosedError("the pipeline has ended, or is just ending: make a new Pipeline")
-
-    def _check_begun(self) -> None:
-        self._check_process()
-        if not self._begun:
-            raise ClosedError("this pipeline has not been started: call start(), or use it in a with block")

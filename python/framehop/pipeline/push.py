@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     Pushable = bytes | bytearray | memoryview | NDArray[np.uint8]
 
+QUALITY = 85  # of the JPEGs that are made of arrays
+
 
 @dataclass(slots=True)
 class _Stream:
@@ -57,7 +59,6 @@ class Pusher:
         self,
         at: LogAt,
         *,
-        quality: int = 85,
         create: bool = False,
         over: str = "this pipeline has been stopped: make a new Pipeline",
     ) -> None:
@@ -65,7 +66,6 @@ class Pusher:
         self._at = at
         self._create = create
         self._over = over
-        self._quality = quality
         self._lock = threading.Lock()
         self._streams: dict[str, _Stream] = {}
         self._log: FrameLog | SpooledLog | None = None
@@ -125,7 +125,7 @@ class Pusher:
     def _encoded(self, picture: Pushable) -> tuple[bytes, int, int]:
         """Return JPEG bytes with width and height, 0 if unknown."""
         if _is_array(picture):
-            payload, width, height = _encoded_array(picture, self._quality)
+            payload, width, height = _encoded_array(picture)
         else:
             payload, width, height = _bytes_of(picture), 0, 0
         _check_size(len(payload))
@@ -241,7 +241,7 @@ def _check_size(size: int) -> None:
         raise PictureTooLargeError(f"a picture has {size} bytes as a JPEG; {MAX_FILE_BYTES} are allowed")
 
 
-def _encoded_array(pixels: NDArray[np.uint8], quality: int) -> tuple[bytes, int, int]:
+def _encoded_array(pixels: NDArray[np.uint8]) -> tuple[bytes, int, int]:
     import numpy as np
 
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -251,7 +251,7 @@ def _encoded_array(pixels: NDArray[np.uint8], quality: int) -> tuple[bytes, int,
     height, width = pixels.shape[:2]
     if height * width > MAX_PIXELS:
         raise PictureTooLargeError(f"a picture has {width} x {height} pixels; {MAX_PIXELS} in all are allowed")
-    return encode_jpeg(np.ascontiguousarray(pixels), quality=quality), width, height
+    return encode_jpeg(np.ascontiguousarray(pixels), quality=QUALITY), width, height
 
 
 def _time_us(captured_us: int | None) -> int | None:

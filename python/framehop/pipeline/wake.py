@@ -40,7 +40,7 @@ class _Eventfd:
 
 class Wake:
     """An eventfd. `ring` may be called from any thread and in a signal handler; `clear` and `close` belong to the one that waits.
-    `fileno` is readable from a `ring` until the next `clear`. Whoever never closes it leaves that to the garbage collector."""
+    `fileno` is readable from a `ring` until the next `clear`. If it is never closed, the garbage collector closes it."""
 
     def __init__(self) -> None:
         self._eventfd: _Eventfd | None = _Eventfd()

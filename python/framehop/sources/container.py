@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
@@ -50,7 +48,6 @@ __all__ = [
     "HTTPOtherClientError",
     "HTTPUnauthorizedError",
     "InputContainer",
-    "Matrix",
     "Packet",
     "Timeline",
     "VideoFrame",
@@ -61,12 +58,9 @@ __all__ = [
     "has_sides",
     "is_encrypted",
     "lacks_memory",
-    "matrix_of",
     "microseconds",
     "open_address",
     "open_video",
-    "orientation_in",
-    "orientation_of",
     "packets_of",
     "rate_of",
     "read_alone",
@@ -74,8 +68,6 @@ __all__ = [
     "refuse_encrypted",
     "shape_in",
 ]
-
-Matrix = tuple[int, int, int, int]
 
 # A hostile file may be a playlist that names other files or hosts, so only containers with their own pictures are opened.
 FILE_FORMATS = (
@@ -89,9 +81,6 @@ _ROOM = 64 << 20  # more than a picture of any camera takes
 _UNDECODED = {"skip_frame": "all"}
 # Tags may have any encoding, and none is read here. PyAV 19 decodes them when they are asked for, and has no such argument.
 _TAGS: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
-
-# These equal `matrix_of` for a turn by degrees, without mirrors.
-_TURNS = {-90: (0, 1, -1, 0), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
 
 
 def open_video(
@@ -117,8 +106,8 @@ def open_video(
 
 
 def dates_packets(container: InputContainer) -> bool:
-    """Return whether the file itself says when each packet is to be decoded, as mp4 does. Of others FFmpeg works it out by what it
-    saw when it decoded the beginning."""
+    """Return whether the file itself says when each packet is to be decoded, as mp4 does. For other formats FFmpeg guesses
+    it from what it saw when it decoded the beginning."""
     return "mp4" in container.format.name.split(",")
 
 
@@ -131,13 +120,13 @@ def open_address(
     return container
 
 
-def shape_in(codec: str, unit: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int, float]:
+def shape_in(codec: str, unit: bytes) -> tuple[int, int, float]:
     """Return what a key frame says of itself, by decoding it: width, height, and pictures per second, 0 if it does not tell. All
     are 0 if it cannot be decoded. `codec`: FFmpeg's name."""
     decoder = CodecContext.create(codec, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.thread_count = 1
-    decoder.options = {"max_pixels": str(max_pixels)}
+    decoder.options = {"max_pixels": str(MAX_PIXELS)}
     try:
         frames = [*decoder.decode(Packet(unit)), *decoder.decode(None)]
     except FFmpegError as error:
@@ -206,28 +195,6 @@ class Timeline:
         return self._place_us
 
 
-def matrix_of(frame: VideoFrame) -> Matrix:
-    """Return how a stored pixel's column and row move when it is shown: by (a, b) per column and (c, d) per row, the upper left of
-    FFmpeg's display matrix."""
-    try:
-        found: Any = _tiny(frame).side_data.get("DISPLAYMATRIX")
-    except ValueError:  # PyAV does not know some side data, such as the Exif of a phone's JPEG
-        return _TURNS.get(frame.rotation, (1, 0, 0, 1))
-    if found is None or len(data := bytes(found)) < 20:
-        return 1, 0, 0, 1
-    a, b, _, c, d = struct.unpack_from("5i", data)
-    return a, b, c, d
-
-
-def _tiny(frame: VideoFrame) -> VideoFrame:
-    """Return a copy of a few pixels with the same side data. Once a frame has been asked for these, it and they refer to each
-    other, and the collector, which sees none of the pixels' megabytes, lets hundreds of such frames pile up."""
-    try:
-        return frame.reformat(width=2, height=2)
-    except (FFmpegError, ValueError):  # pixels that cannot be converted
-        return frame
-
-
 def read_alone(container: InputContainer, video: VideoStream) -> None:
     """Have FFmpeg leave out all streams but one. Of a playlist with several qualities it then fetches the segments of this one."""
     if not hasattr(video, "discard"):  # PyAV before 18: the others come, and are passed over
@@ -281,47 +248,6 @@ def _told_us(text: str) -> int | None:
     """Return a time as Matroska's tags have it, 00:01:02.500000000; None if it is none."""
     found = re.fullmatch(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)", text)
     return None if found is None else round((int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])) * 1_000_000)
-
-
-def orientation_of(container: InputContainer) -> int:
-    """Return how a film's pictures are to be turned, as an Exif orientation, by the first from here on that can be decoded; 1 if
-    none can."""
-    try:
-        packet = next(container.demux(video=0), None)
-        frame = (packet and _alone(packet)) or next(container.decode(video=0), None)
-    except FFmpegError as error:
-        if lacks_memory(error):
-            raise
-        frame = None
-    return 1 if frame is None else _exif(matrix_of(frame))
-
-
-def orientation_in(packet: Packet[VideoStream]) -> int:
-    """Return the same by the key frame in `packet`, which stays as it is. Resets the stream's own decoder."""
-    frame = _alone(packet)
-    return 1 if frame is None else _exif(matrix_of(frame))
-
-
-def _alone(packet: Packet[VideoStream]) -> VideoFrame | None:
-    """Return the picture in a packet if it can be decoded without others. A decoder that is drained gives it at once, where it
-    would first wait for those that are shown before it. Resets the stream's own decoder."""
-    decoder = packet.stream.codec_context
-    try:
-        frames = [*decoder.decode(packet), *decoder.decode(None)]
-    except FFmpegError as error:
-        if lacks_memory(error):
-            raise
-        frames = []
-    decoder.flush_buffers()
-    return frames[0] if frames else None
-
-
-def _exif(matrix: Matrix) -> int:
-    """Return the Exif orientation. Any other angle than a right one is taken as the nearest right angle."""
-    a, b, c, d = matrix
-    if abs(a) + abs(d) < abs(b) + abs(c):
-        return {(True, True): 5, (False, True): 6, (False, False): 7, (True, False): 8}[c >= 0, b >= 0]
-    return {(True, True): 1, (False, True): 2, (False, False): 3, (True, False): 4}[a >= 0, d >= 0]
 
 
 def rate_of(video: VideoStream) -> float:

@@ -13,7 +13,6 @@ from framehop.sources.container import (
     VideoFrame,
     base_of,
     lacks_memory,
-    matrix_of,
     open_video,
     packets_of,
     rate_of,
@@ -21,6 +20,7 @@ from framehop.sources.container import (
 from framehop.sources.film_file import FilmFile
 from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, MAX_PIXELS
+from framehop.sources.turning import matrix_of
 
 _UPRIGHT = (1, 0, 0, 1)
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
@@ -65,11 +65,11 @@ class JpegFilm(FilmFile):
         return Picture(payload=data, media_us=media_us, content_type=NO_PICTURE, error=error)
 
 
-def holds_jpegs(path: Path, *, max_pixels: int = MAX_PIXELS) -> bool:
+def holds_jpegs(path: Path) -> bool:
     """Return whether a film's pictures are JPEGs that show by themselves what a player shows: not halves of interlaced pictures,
     not turned by the container, and with colours of the full range, as any JPEG's are taken. Judged by the first one. Raises
     SourceError if the file is no video."""
-    with open_video(path, max_pixels=max_pixels) as container:
+    with open_video(path, max_pixels=MAX_PIXELS) as container:
         video = container.streams.video[0]
         if video.codec_context.name != "mjpeg":
             return False

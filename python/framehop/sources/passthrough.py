@@ -16,11 +16,11 @@ from framehop.sources.container import (
     base_of,
     dates_packets,
     microseconds,
-    orientation_of,
 )
 from framehop.sources.film_file import FilmFile
 from framehop.sources.film_look import dated, look_at
 from framehop.sources.raster import MAX_PIXELS
+from framehop.sources.turning import orientation_of
 from framehop.sources.unit import Unit
 from framehop.sources.units import Units
 

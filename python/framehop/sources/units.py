@@ -114,8 +114,8 @@ def _through(filter_: BitStreamFilterContext, packet: VideoPacket) -> bytes:
 
 
 def has_sets(codec: VideoCodec, data: bytes) -> bool:
-    """Return whether a unit has all the parameter sets of a codec. Those of one are never found in a unit of the other: the first
-    bytes of H.264's would belong to a layer of H.265 that is none, and those of H.265's to kinds that H.264 leaves unspecified."""
+    """Return whether a unit has all the parameter sets of a codec. A unit of the other codec never seems
+    to have them: H.264's sets read as units of a layer that H.265 does not have, H.265's as kinds that H.264 leaves unspecified."""
     try:
         return read_access_unit(codec, data).parameter_sets
     except CorruptPictureError:

@@ -14,19 +14,18 @@ from framehop.protocols import NO_PICTURE, Picture
 from framehop.sources.container import (
     FFmpegError,
     InputContainer,
-    Matrix,
     Timeline,
     VideoFrame,
     VideoReformatter,
     VideoStream,
     base_of,
     lacks_memory,
-    matrix_of,
     rate_of,
     reason_of,
 )
 from framehop.sources.film_file import FilmFile
 from framehop.sources.raster import MAX_PIXELS
+from framehop.sources.turning import Matrix, matrix_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +37,8 @@ class VideoSource(FilmFile):
 
     `threads`: for FFmpeg's decoder; with 1, each of an ingest's many streams starts one thread and not one per core. `max_pixels`:
     a file that claims larger pictures is refused. Packets that cannot be decoded are left out, the same ones every time, and so are
-    pictures that a file announces and lacks, such as one whose download broke off. `why_encoded`: why it does not go into the
-    log as it is, which is said when it is first read; empty if nobody wanted that.
+    pictures that a file announces and lacks, such as one whose download broke off. `why_encoded`: the reason why it is encoded
+    anew, logged when it is first read; empty if that was asked for.
     """
 
     def __init__(

@@ -25,8 +25,8 @@ class StreamTracker:
     """Gives the objects of one stream and epoch their track ids. Events come in the order of their seqs; one that comes again, or
     too late, changes nothing. Use from one thread.
 
-    All that it knows follows from the events of the last KEPT_US of its clock and their ids. So another one that recalls these goes
-    on with the ids that this one would give.
+    All that it knows follows from the events of the last KEPT_US of its clock and their ids. So a tracker that recalls these events
+    goes on with the same ids.
     """
 
     def __init__(self, last_id: int = 0) -> None:

@@ -121,7 +121,7 @@ class Access:
         return self._sessions.get(_digest(cookie), (0.0, False)) if cookie else (0.0, False)
 
     def _control_of(self, text: str) -> bool | None:
-        """Return whether a token is for more than looking; None if it is none of ours. It takes as long for every text."""
+        """Return whether a token is for more than looking; None for one that is not ours. Takes as long for every text."""
         digest, found = _digest(text), None
         for ours, control in self._tokens:
             if hmac.compare_digest(digest, ours):

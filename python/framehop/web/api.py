@@ -110,7 +110,7 @@ class Api:
     async def change(self, request: Request) -> Response:
         if not request.state.controls:
             raise ApiError(
-                403, "this is for who has logged in with a token of the --token-file that is followed by control"
+                403, "log in with a token that is followed by control in the --token-file: yours may only look"
             )
         stream, change = check_stream(request.path_params["stream"]), request.path_params["change"]
         if change not in ("pause", "resume"):

@@ -126,7 +126,7 @@ class Feed:
     def subscribed(self, streams: Collection[str], *, events: bool = True) -> Iterator[Subscriber]:
         """Give a client its queue; see Subscriber. Raises ApiError when there are too many clients."""
         if self.full:
-            raise ApiError(503, f"{MAX_SUBSCRIBERS} pages look already: close one of them", retry_after_s=10)
+            raise ApiError(503, f"{MAX_SUBSCRIBERS} pages are open already: close one of them", retry_after_s=10)
         subscriber = Subscriber(streams, events=events)
         self._subscribers.add(subscriber)
         try:

@@ -104,8 +104,8 @@ class LiveState:
         self.totals = Totals()
 
     def note(self, records: Sequence[EventRecord], *, arriving: bool = False) -> list[EventRecord]:
-        """Take events in the order of the log. `arriving`: they came behind what was its end. Returns those that are new and not
-        read again from an old log."""
+        """Take events in the order of the log. `arriving`: they have come since the log was read to its end. Returns those
+        that are new and not read again from an old log."""
         now = now_us()
         taken = [_taken_us(record, now, arriving=arriving) for record in records]
         with self._lock:

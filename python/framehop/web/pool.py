@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from framehop.pipeline.aside import promised
 from framehop.web.errors import ApiError
 
 T = TypeVar("T")
@@ -32,16 +33,7 @@ class Pool:
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
         """Queue `call`. Raises ApiError when too many wait already, or after `close`."""
-        future: Future[T] = Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001  the waiter gets it
-                future.set_exception(error)
-
+        future, work = promised(call)
         try:
             if self._closed:
                 raise queue.Full

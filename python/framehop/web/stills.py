@@ -31,7 +31,7 @@ class ShownPicture:
 def still_of(
     log: FrameArchive, pointer: FramePointer, reels: Reels, frame: FrameKey | None = None
 ) -> tuple[FrameRecord, Still]:
-    """Read a frame's picture. `frame`: which one it has to be; None for whatever is there. Raises ApiError (410) when it is no
+    """Read a frame's picture. `frame`: the frame that must be there; None for any. Raises ApiError (410) when it is no
     longer in the log, PictureError when it cannot be shown."""
     record = frame_at(log, pointer, frame)
     if kind_of(record.meta.content_type) == JPEG and record.payload is not None:

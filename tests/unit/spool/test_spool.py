@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import InvalidArgumentError, LogUnavailableError
-from framehop.log.spool.lane import Lane, Waiting
+from framehop.log.spool.passage import Passage, Waiting
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
 from framehop.log.spool.writer import SpoolingWriter
@@ -23,7 +23,7 @@ from tests.waiting import until
 def test_a_log_that_is_there_gets_everything_at_once(
     behind: MemoryBehind, log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framehop.log.spool.lane.SLOW_S", TIMEOUT_S)  # the machine may be slow, and the log is not
+    monkeypatch.setattr("framehop.log.spool.passage.SLOW_S", TIMEOUT_S)  # the machine may be slow, and the log is not
     acks: list[Ack] = []
     with behind.writer(tmp_path / "spool") as writer:
         state = opened(writer)
@@ -261,7 +261,7 @@ def test_the_next_epoch_of_a_camera_comes_after_the_last_one(
 
 def test_a_source_is_told_by_one_thread_at_a_time() -> None:
     """The log's thread and the store's both tell it, and it counts without a lock."""
-    ways, lane = Ways(lambda _: None), Lane(stream="cam", epoch=1, store=None)
+    ways, passage = Ways(lambda _: None), Passage(stream="cam", epoch=1, store=None)
     state = StreamState(stream="cam", epoch=1, next_seq=0)
     inside, entered, overlaps = threading.Semaphore(1), threading.Event(), []
 
@@ -275,7 +275,7 @@ def test_a_source_is_told_by_one_thread_at_a_time() -> None:
 
     ack = Ack(pointer=FramePointer(topic="frames", partition=0, offset=0))
     threads = [
-        threading.Thread(target=ways._acknowledge, args=(lane, Waiting(make_frame(state, seq), on_ack), ack))
+        threading.Thread(target=ways._acknowledge, args=(passage, Waiting(make_frame(state, seq), on_ack), ack))
         for seq in range(2)
     ]
     for thread in threads:
@@ -283,14 +283,14 @@ def test_a_source_is_told_by_one_thread_at_a_time() -> None:
     for thread in threads:
         thread.join(TIMEOUT_S)
     assert overlaps == [False, False]
-    assert lane.acked == 2
+    assert passage.acked == 2
 
 
 def test_an_epoch_that_nobody_has_yet_is_not_followed_by_another(
     behind: MemoryBehind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("framehop.log.spool.writer.NEXT_S", 0.01)
-    monkeypatch.setattr("framehop.log.spool.lane.SLOW_S", TIMEOUT_S)  # so it does not go to disk
+    monkeypatch.setattr("framehop.log.spool.passage.SLOW_S", TIMEOUT_S)  # so it does not go to disk
     with behind.writer(tmp_path / "spool") as writer:
         state = opened(writer)
         behind.leave()

@@ -38,9 +38,9 @@ void check_pixels(Size source, std::uint64_t max_pixels);
 // side; a minimum of 0 demands nothing. Full size when none is large enough, and when both are 0. Thread-safe.
 [[nodiscard]] Size scaled_size(Size source, Size minimum) noexcept;
 
-// Returns the DCT's size that is decoded soonest of those that are not below scaled_size and have at most `most_bytes`
-// as RGB. libjpeg-turbo is quick at 1, 2, 4 and 8 eighths alone: 720p takes less time at full size than at 5/8. Where
-// none of these is small enough it is scaled_size's, whatever its bytes. Thread-safe.
+// Returns the DCT's size that is decoded soonest, among the sizes that are not below scaled_size and take at most
+// `most_bytes` as RGB. libjpeg-turbo is quick at 1, 2, 4 and 8 eighths alone: 720p takes less time at full size than at
+// 5/8. Returns scaled_size, however many bytes that takes, when none of the quick sizes fits. Thread-safe.
 [[nodiscard]] Size quickest_size(Size source, Size minimum, std::uint64_t most_bytes) noexcept;
 
 // Decodes `bytes`, whose header said `source`, upright into `view` as RGB, at the scale that yields exactly the view's

@@ -16,7 +16,7 @@ class TapQuota {
   public:
     explicit TapQuota(const Control& control) noexcept : control_(control) {}
 
-    // A tap's side. nullopt: the one that is kept for `holder` is in use, and so are those that are kept for nobody.
+    // A tap's side. nullopt: `holder`'s own ticket is in use, and so is every ticket that is kept for nobody.
     [[nodiscard]] std::optional<std::uint32_t> try_take(std::uint32_t holder) noexcept;
     void give_back(std::uint32_t ticket) noexcept;
 
@@ -24,7 +24,7 @@ class TapQuota {
     // Keeps a ticket for `holder`, who gets it once its present user gives it back. False when each is kept for
     // somebody.
     [[nodiscard]] bool keep_one_for(std::uint32_t holder) noexcept;
-    void take_back(HolderSet gone) noexcept;  // all that they use, and all that are kept for them
+    void take_back(HolderSet gone) noexcept;  // the tickets that they use, and those kept for them
 
   private:
     const Control& control_;

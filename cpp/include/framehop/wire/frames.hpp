@@ -45,7 +45,7 @@ enum class Encoding : std::uint32_t {
     bytes = 7,  // height 1; width and stride are their number, which may be above kMaxSide
 };
 
-// Returns the format of pixels that are not a JPEG's. May be none that there is: see is_known.
+// Returns the format of pixels that are not a JPEG's. Check it by is_known: a message may name one that does not exist.
 [[nodiscard]] constexpr PixelFormat format_of(Encoding encoding) noexcept { return static_cast<PixelFormat>(encoding); }
 [[nodiscard]] constexpr Encoding encoding_of(PixelFormat format) noexcept { return static_cast<Encoding>(format); }
 static_assert(encoding_of(PixelFormat::rgb8) == Encoding::rgb8 && encoding_of(PixelFormat::bgr8) == Encoding::bgr8);

@@ -16,7 +16,7 @@ Evidence = Literal["metadata", "names", "shapes"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """A family that fits a network. `head`: the keys of its head but the name. `why`: a clause. `classes`: how many classes the
-    outputs have, "no object" not counted; None where they do not show it."""
+    outputs have, "no object" not counted; None where the outputs do not show it."""
 
     head: Mapping[str, object]
     why: str
@@ -44,9 +44,9 @@ class Family:
     """A row of the table. `find` returns how a network's outputs bind to the head, None if it is no such network.
 
     `asked`: keys of `model.yaml` that no file of this family tells and that cannot be guessed. `configured`: a file beside the
-    network, of Hugging Face or Paddle, says how its pictures are prepared, if there is one. `keys`: of its head, those that tell
-    it from other families with the same. `ranges`: other scales and biases in use, taken if only they show the network something
-    on the bundled picture.
+    network, of Hugging Face or Paddle, says how its pictures are prepared, if there is one. `keys`: the keys of its head that
+    tell it from other families with the same head. `ranges`: other scales and biases in use, taken if only they show the network
+    something on the bundled picture.
     """
 
     title: str

@@ -245,7 +245,7 @@ class KafkaLog:
 
     def create_topics(self, plan: TopicPlan | None = None, *, frames: Sequence[str] = ()) -> dict[str, bool]:
         """Make the topics that are missing and return by topic whether it was made. `frames`: topics for frames, which must fit the
-        options' `frames_topic`; without them the one that the options name, if they name one. Raises ConfigError."""
+        options' `frames_topic`; by default the one topic that these name, if it is no template. Raises ConfigError."""
         self._check_open()
         return create_topics(self._connection, plan or TopicPlan(), frames)
 

@@ -78,7 +78,7 @@ _SHOWN = (
 
 def create_topics(connection: Connection, plan: TopicPlan, frames: Sequence[str] = ()) -> dict[str, bool]:
     """Make the topics that are missing and return by topic whether it was made. Existing topics stay unchanged; see `check_topics`.
-    `frames`: names that fit the template; without them the one topic that the options name, if they name one."""
+    `frames`: names that fit the template; by default the one topic that the options name, if that is no template."""
     names = _chosen(connection, frames)
     brokers = _brokers(connection)
     replication = plan.replication or min(3, brokers)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from framehop.errors import ConfigError, FramehopError, LogBusyError, LogError, LogFullError, text_of
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import Link
-from framehop.log.spool.lane import Lane
+from framehop.log.spool.passage import Passage
 from framehop.log.spool.reports import Reports
 from framehop.log.spool.rows import Epoch
 from framehop.log.spool.store import SpoolStore
@@ -28,7 +28,7 @@ AFTER_ERROR_S = 2.0
 
 @dataclass(slots=True)
 class _Refusal:
-    """A lane that the log does not take. `until_s`: on the monotonic clock, when it is tried again."""
+    """A passage that the log does not take. `until_s`: on the monotonic clock, when it is tried again."""
 
     until_s: float = 0.0
     reminder: Reminder = field(default_factory=Reminder)
@@ -43,7 +43,7 @@ class SpoolDrain:
         self._adopted: list[SpoolStore] = []
         self._reports = Reports(ways)
         self._settled_s = self._adopted_s = 0.0
-        self._refused: dict[Epoch, _Refusal] = {}  # lanes that the log does not take now
+        self._refused: dict[Epoch, _Refusal] = {}  # passages that the log does not take now
         self._reminder = Reminder()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool-drain", daemon=True)
@@ -73,48 +73,48 @@ class SpoolDrain:
         if now_s >= self._adopted_s:
             self._adopted_s = now_s + ORPHANS_S
             self._adopted += self._adopt()
-        sent = sum(self._drain(lane, link) for lane in self._lanes())
+        sent = sum(self._drain(passage, link) for passage in self._passages())
         if not sent or now_s >= self._settled_s + SETTLE_S:
             self._settled_s = now_s
             self.settle()
         return sent
 
-    def _lanes(self) -> list[Lane]:
+    def _passages(self) -> list[Passage]:
         with self._ways.changed:
             return sorted(
                 (
-                    lane
-                    for lane in self._ways.lanes.values()
-                    if lane.is_next and not (lane.caught_up and lane.recovered)
+                    passage
+                    for passage in self._ways.passages.values()
+                    if passage.is_next and not (passage.caught_up and passage.recovered)
                 ),
-                key=lambda lane: lane.epoch,
+                key=lambda passage: passage.epoch,
             )
 
-    def _drain(self, lane: Lane, link: Link) -> int:
-        """Send some of a lane. The error of one lane leaves the others alone."""
-        refused = self._refused.get(lane.key)
-        if lane.failure is not None or (refused is not None and time.monotonic() < refused.until_s):
+    def _drain(self, passage: Passage, link: Link) -> int:
+        """Send some of a passage. The error of one passage leaves the others alone."""
+        refused = self._refused.get(passage.key)
+        if passage.failure is not None or (refused is not None and time.monotonic() < refused.until_s):
             return 0
         try:
-            if lane.place is None or not lane.recovered:
-                self._find_place(lane, link)
-            sent = self._ways.feed(lane, self._allowance.take)
+            if passage.place is None or not passage.recovered:
+                self._find_place(passage, link)
+            sent = self._ways.feed(passage, self._allowance.take)
         except (LogError, ConfigError) as error:  # the latter where no topic can have the stream's frames
-            self._rest(lane, error)
+            self._rest(passage, error)
             return 0
-        except FramehopError:  # of all lanes, as a lack of memory is
+        except FramehopError:  # of all passages, as a lack of memory is
             raise
-        except Exception as error:  # noqa: BLE001  the other lanes drain all the same
-            self._rest(lane, error)
+        except Exception as error:  # noqa: BLE001  the other passages drain all the same
+            self._rest(passage, error)
             return 0
-        self._refused.pop(lane.key, None)
+        self._refused.pop(passage.key, None)
         return sent
 
-    def _rest(self, lane: Lane, error: Exception) -> None:
-        """Leave a lane alone for a while, and say why if that is due."""
-        refused = self._refused.setdefault(lane.key, _Refusal())
+    def _rest(self, passage: Passage, error: Exception) -> None:
+        """Leave a passage alone for a while, and say why if that is due."""
+        refused = self._refused.setdefault(passage.key, _Refusal())
         refused.until_s = time.monotonic() + AFTER_ERROR_S
-        self._say(f"stream {lane.stream}, epoch {lane.epoch}, waits in the spool", error, refused.reminder)
+        self._say(f"stream {passage.stream}, epoch {passage.epoch}, waits in the spool", error, refused.reminder)
 
     def _say(self, what: str, error: Exception, reminder: Reminder) -> None:
         """Say what does not go on and why, if that is due."""
@@ -125,34 +125,36 @@ class SpoolDrain:
         else:
             logger.error("%s, by a fault of framehop", what, exc_info=error)
 
-    def _find_place(self, lane: Lane, link: Link) -> None:
+    def _find_place(self, passage: Passage, link: Link) -> None:
         """Find where the epoch lies, and what of it a process that was killed has sent already."""
-        place = lane.place or (lane.store.place(lane.key) if lane.store else None)
-        last = link.last_seq(lane.stream, lane.epoch, place) if place is not None and not lane.recovered else -1
+        place = passage.place or (passage.store.place(passage.key) if passage.store else None)
+        last = (
+            link.last_seq(passage.stream, passage.epoch, place) if place is not None and not passage.recovered else -1
+        )
         if place is None:
-            place = link.place(lane.stream, lane.labels)
-            if lane.store is not None:
-                lane.store.keep_place(lane.key, place)
+            place = link.place(passage.stream, passage.labels)
+            if passage.store is not None:
+                passage.store.keep_place(passage.key, place)
         with self._ways.changed:
-            lane.place, lane.recovered = place, True
-            lane.accepted, lane.sent = max(lane.accepted, last), max(lane.sent, last)
-            lane.arrived = max(lane.arrived, last)
+            passage.place, passage.recovered = place, True
+            passage.accepted, passage.sent = max(passage.accepted, last), max(passage.sent, last)
+            passage.arrived = max(passage.arrived, last)
 
     # ---- what has arrived
 
     def settle(self) -> None:
-        """Remove from the stores what the log has, forget lanes that are done, and report gaps."""
+        """Remove from the stores what the log has, forget passages that are done, and report gaps."""
         with self._ways.changed:
-            lanes = list(self._ways.lanes.values())
-        for lane in lanes:
-            self._remove(lane)
+            passages = list(self._ways.passages.values())
+        for passage in passages:
+            self._remove(passage)
         self._reports.send()
         self._let_go()
 
     def _let_go(self) -> None:
         """Close what was taken over from dead processes and is empty."""
         with self._ways.changed:
-            used = {id(lane.store) for lane in self._ways.lanes.values()}
+            used = {id(passage.store) for passage in self._ways.passages.values()}
         for store in [store for store in self._adopted if id(store) not in used]:
             if store in self._ways.stores and not store.gaps():
                 self._adopted.remove(store)
@@ -160,47 +162,47 @@ class SpoolDrain:
                     self._ways.stores.remove(store)
                 store.close()
 
-    def _remove(self, lane: Lane) -> None:
+    def _remove(self, passage: Passage) -> None:
         with self._ways.changed:
-            store, arrived, place = lane.store, lane.arrived, lane.place
+            store, arrived, place = passage.store, passage.arrived, passage.place
         try:
-            if store is not None and lane.stored and place is not None and arrived > lane.removed:
-                store.delivered(lane.key, arrived, place)
-                lane.removed = arrived
-            if store is not None and lane.stored:
-                self._forget_place(lane, store)
+            if store is not None and passage.stored and place is not None and arrived > passage.removed:
+                store.delivered(passage.key, arrived, place)
+                passage.removed = arrived
+            if store is not None and passage.stored:
+                self._forget_place(passage, store)
         except (LogFullError, LogBusyError) as error:
             logger.info("what has left the spool is removed later: %s", error)
         except FramehopError as error:
             if store is not None:
                 self._ways.lose(store, error)
-        self._forget(lane)
+        self._forget(passage)
 
-    def _forget_place(self, lane: Lane, store: SpoolStore) -> None:
+    def _forget_place(self, passage: Passage, store: SpoolStore) -> None:
         """Forget the place of an epoch of which nothing is in the store. Nobody may give it more meanwhile."""
-        if not lane.sending.acquire(blocking=False):
+        if not passage.sending.acquire(blocking=False):
             return
         try:
             with self._ways.changed:
-                over = lane.done and lane.given == lane.kept and lane.removed == lane.arrived
+                over = passage.done and passage.given == passage.kept and passage.removed == passage.arrived
             if over:
-                store.forget_place(lane.key)
-                lane.stored = False
+                store.forget_place(passage.key)
+                passage.stored = False
         finally:
-            lane.sending.release()
+            passage.sending.release()
 
-    def _forget(self, lane: Lane) -> None:
+    def _forget(self, passage: Passage) -> None:
         """Forget an epoch that is over and of which nothing is left here."""
         with self._ways.changed:
-            if not lane.open and lane.settled:
-                self._ways.lanes.pop(lane.key, None)
-                self._refused.pop(lane.key, None)
+            if not passage.open and passage.settled:
+                self._ways.passages.pop(passage.key, None)
+                self._refused.pop(passage.key, None)
 
     def close(self) -> None:
         """Remove what has arrived, and leave what dead processes have left to the next. Call it after `stop`."""
         with self._ways.changed:
-            lanes = list(self._ways.lanes.values())
-        for lane in lanes:
-            self._remove(lane)
+            passages = list(self._ways.passages.values())
+        for passage in passages:
+            self._remove(passage)
         for store in self._adopted:
             store.close()

@@ -7,7 +7,7 @@ import threading
 import time
 
 from framehop.errors import FramehopError, LogBusyError, LogFullError
-from framehop.log.spool.lane import Lane
+from framehop.log.spool.passage import Passage
 from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
@@ -43,36 +43,38 @@ class Keeper:
                 self._ending.wait(AFTER_ERROR_S)
 
     def _look(self) -> None:
-        for store in list(self._ways.stores):  # first: the bounds hold whatever becomes of a lane
+        for store in list(self._ways.stores):  # first: the bounds hold whatever becomes of a passage
             self._keep_within(store)
         self.keep_safe(only_slow=True)
 
     def keep_safe(self, *, only_slow: bool) -> bool:
         """Give the store what only memory holds; return whether there is nothing left of it."""
         with self._ways.changed:
-            lanes = [
-                lane
-                for lane in self._ways.lanes.values()
-                if lane.store is not None and (lane.is_slow or not only_slow) and lane.waiting
+            passages = [
+                passage
+                for passage in self._ways.passages.values()
+                if passage.store is not None and (passage.is_slow or not only_slow) and passage.waiting
             ]
-        handed_over = [self._hand_over(lane) for lane in lanes]  # all of them, though one may have to wait
+        handed_over = [self._hand_over(passage) for passage in passages]  # all of them, though one may have to wait
         return all(handed_over)
 
-    def _hand_over(self, lane: Lane) -> bool:
-        if not lane.sending.acquire(blocking=False):
+    def _hand_over(self, passage: Passage) -> bool:
+        if not passage.sending.acquire(blocking=False):
             return False
         try:
-            lane.spooling = True
-            return self._ways.hand_over(lane)
+            passage.spooling = True
+            return self._ways.hand_over(passage)
         finally:
-            lane.sending.release()
+            passage.sending.release()
 
     def _keep_within(self, store: SpoolStore) -> None:
         try:
             while store.backlog.frames and not self._ending.is_set():
                 reason = "spool-full" if store.too_much() else "spool-age" if store.too_old() else ""
                 with self._ways.changed:
-                    sent = {lane.key: lane.sent for lane in self._ways.lanes.values() if lane.store is store}
+                    sent = {
+                        passage.key: passage.sent for passage in self._ways.passages.values() if passage.store is store
+                    }
                 if not reason or not (runs := store.drop_oldest(sent, reason)):
                     return
                 self._say(runs, reason)

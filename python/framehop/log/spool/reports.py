@@ -81,9 +81,9 @@ class Reports:
         return True
 
     def _place(self, run: WaitingRun, link: Link, store: SpoolStore | None, labels: Mapping[str, str]) -> Place:
-        """Return where a run would lie. `labels`: those of its stream, where there is no store that knows them."""
-        lane = self._ways.lanes.get(run.epoch)
-        known = (lane.place if lane else None) or (store.place(run.epoch) if store else None)
+        """Return where a run would lie. `labels`: of its stream; used only where no store knows them."""
+        passage = self._ways.passages.get(run.epoch)
+        known = (passage.place if passage else None) or (store.place(run.epoch) if store else None)
         return known or link.place(run.epoch[0], store.labels(run.epoch) if store else labels)
 
 

@@ -72,7 +72,7 @@ class Slots:
                 yield slot
 
     def _try_orphan(self, number: int) -> Slot | None:
-        """Lock a slot. One that cannot be, such as another user's, keeps nobody from the others, and is said once."""
+        """Lock a slot. One that cannot be locked, such as another user's, is logged once and passed over."""
         try:
             return self._try(number)
         except LogError as error:

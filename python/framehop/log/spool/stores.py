@@ -8,8 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from framehop.errors import FramehopError, LogCorruptError, LogFullError, LogVersionError, NotALogError, text_of
-from framehop.log.spool.lane import Lane
 from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.passage import Passage
 from framehop.log.spool.slots import Slot, Slots
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
@@ -21,7 +21,7 @@ _UNUSABLE = (NotALogError, LogCorruptError, LogVersionError)  # trying again wou
 
 
 class Stores:
-    """Opens them, and puts what lies in them on its way. Use from one thread at a time."""
+    """Opens the stores of a spool, and puts their frames on the way into the log. Use from one thread at a time."""
 
     def __init__(self, ways: Ways, root: Path, options: SpoolOptions, queue_bytes: int) -> None:
         self._ways, self._options, self._queue_bytes = ways, options, queue_bytes
@@ -81,10 +81,15 @@ class Stores:
         with self._ways.changed:
             self._ways.stores.append(store)
             for run in runs:
-                lane = Lane(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
-                lane.labels, lane.spooling, lane.recovered = labels[run.epoch], True, False
-                lane.accepted, lane.sent, lane.removed, lane.stored = run.last, run.first - 1, run.first - 1, True
-                self._ways.add(lane)
+                passage = Passage(stream=run.epoch[0], epoch=run.epoch[1], store=store, own=False, open=False)
+                passage.labels, passage.spooling, passage.recovered = labels[run.epoch], True, False
+                passage.accepted, passage.sent, passage.removed, passage.stored = (
+                    run.last,
+                    run.first - 1,
+                    run.first - 1,
+                    True,
+                )
+                self._ways.add(passage)
         if (left := store.backlog).frames:
             logger.warning("%d frames of an earlier process are in the spool, and go into the log now", left.frames)
         return store

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from framehop.account import IngestAccount
 from framehop.errors import FramehopError, StreamBusyError
 from framehop.log.spool.behind import Book
-from framehop.log.spool.lane import Lane
+from framehop.log.spool.passage import Passage
 from framehop.log.spool.store import SpoolStore
 
 logger = logging.getLogger(__name__)
@@ -20,38 +20,38 @@ class OpenStreams:
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._live: dict[str, Lane] = {}
+        self._live: dict[str, Passage] = {}
         self._films: set[str] = set()
         self._lock = threading.Lock()
 
-    def begin(self, stream: str, source: str, store: SpoolStore | None, labels: Mapping[str, str]) -> Lane:
+    def begin(self, stream: str, source: str, store: SpoolStore | None, labels: Mapping[str, str]) -> Passage:
         """Become the one writer of a live stream, and begin an epoch of it. Raises StreamBusyError, LogError."""
         with self._lock:
             if stream in self._live or stream in self._films:
                 raise StreamBusyError(
                     f"stream {stream} is open in this writer already: give each source its own --stream"
                 )
-            lane = Lane(stream=stream, epoch=self._book.begin(stream, source), store=store, labels=labels)
-            self._live[stream] = lane
-            return lane
+            passage = Passage(stream=stream, epoch=self._book.begin(stream, source), store=store, labels=labels)
+            self._live[stream] = passage
+            return passage
 
-    def follow(self, before: Lane, store: SpoolStore | None) -> Lane:
+    def follow(self, before: Passage, store: SpoolStore | None) -> Passage:
         """Begin the next epoch of a live stream. What of the one before is on disk goes on into the log. Raises LogError."""
         with self._lock:
             epoch = self._book.next(before.stream)
-            lane = Lane(stream=before.stream, epoch=epoch, store=store, labels=before.labels)
+            passage = Passage(stream=before.stream, epoch=epoch, store=store, labels=before.labels)
             before.open = False
-            self._live[lane.stream] = lane
-            return lane
+            self._live[passage.stream] = passage
+            return passage
 
-    def end(self, lane: Lane) -> None:
+    def end(self, passage: Passage) -> None:
         """Give a live stream up. What of its epoch is on disk goes on into the log."""
-        lane.open = False
+        passage.open = False
         with self._lock:
-            self._live.pop(lane.stream, None)
-            self._book.end(lane.stream)
+            self._live.pop(passage.stream, None)
+            self._book.end(passage.stream)
 
-    def find(self, stream: str) -> Lane | None:
+    def find(self, stream: str) -> Passage | None:
         """Return a live stream if it is open here."""
         with self._lock:
             return self._live.get(stream)

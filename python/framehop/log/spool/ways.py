@@ -13,7 +13,7 @@ from functools import partial
 from framehop.account import IngestAccount
 from framehop.errors import FramehopError, LogBusyError, LogFullError, is_out_of_memory
 from framehop.log.spool.behind import Link
-from framehop.log.spool.lane import PATIENCE_S, Lane, Waiting
+from framehop.log.spool.passage import PATIENCE_S, Passage, Waiting
 from framehop.log.spool.rows import WaitingRun
 from framehop.log.spool.store import SpoolStore
 from framehop.protocols import Ack
@@ -29,12 +29,12 @@ Lost = tuple[WaitingRun, Mapping[str, str]]  # with the labels of its stream
 
 
 class Ways:
-    """Moves the frames of all lanes. Thread-safe. It owns the lock of the lanes, `changed`, which is notified whenever a frame is
-    acknowledged by anyone. `link` is None until the log has answered."""
+    """Moves the frames of all passages. Thread-safe. It owns the lock of the passages, `changed`, which is notified whenever a
+    frame is acknowledged by anyone. `link` is None until the log has answered."""
 
     def __init__(self, keep_account: Callable[[IngestAccount], None]) -> None:
         self.changed = threading.Condition()
-        self.lanes: dict[tuple[str, int], Lane] = {}
+        self.passages: dict[tuple[str, int], Passage] = {}
         self.stores: list[SpoolStore] = []  # those whose disks are there
         self.link: Link | None = None
         self.lost: list[Lost] = []  # what was on a disk that is gone, and nowhere else
@@ -47,105 +47,112 @@ class Ways:
         with self.changed:
             return [store for store in self.stores if store not in self._refusing]
 
-    def add(self, lane: Lane) -> None:
-        """Take a lane. It goes through the store while an earlier epoch of its stream does."""
+    def add(self, passage: Passage) -> None:
+        """Take a passage. It goes through the store while an earlier epoch of its stream does."""
         with self.changed:
             earlier = [
-                other for other in self.lanes.values() if other.stream == lane.stream and other.epoch < lane.epoch
+                other
+                for other in self.passages.values()
+                if other.stream == passage.stream and other.epoch < passage.epoch
             ]
-            lane.before = max(earlier, key=lambda other: other.epoch, default=None)
-            lane.spooling = lane.spooling or not lane.is_next
-            self.lanes[lane.key] = lane
+            passage.before = max(earlier, key=lambda other: other.epoch, default=None)
+            passage.spooling = passage.spooling or not passage.is_next
+            self.passages[passage.key] = passage
 
     # ---- from the source
 
-    def append(self, lane: Lane, frame: Frame, on_ack: Callable[[Ack], None] | None, timeout_s: float) -> bool:
+    def append(self, passage: Passage, frame: Frame, on_ack: Callable[[Ack], None] | None, timeout_s: float) -> bool:
         """Take a frame; False if there was no room. It waits for the log for at most `timeout_s`, and never for the disk. Raises
         LogError when the link has failed for good."""
-        with lane.sending:
-            if lane.spooling and self._may_go_straight(lane):
-                lane.spooling = False
-            if not lane.spooling and self._straight(lane, frame, on_ack, timeout_s):
+        with passage.sending:
+            if passage.spooling and self._may_go_straight(passage):
+                passage.spooling = False
+            if not passage.spooling and self._straight(passage, frame, on_ack, timeout_s):
                 return True
-            return lane.spooling and self._through_store(lane, frame, on_ack)
+            return passage.spooling and self._through_store(passage, frame, on_ack)
 
-    def _may_go_straight(self, lane: Lane) -> bool:
+    def _may_go_straight(self, passage: Passage) -> bool:
         with self.changed:
             return (
                 self.link is not None
-                and lane.place is not None
-                and lane.is_next
-                and lane.caught_up
-                and not lane.is_slow
+                and passage.place is not None
+                and passage.is_next
+                and passage.caught_up
+                and not passage.is_slow
             )
 
-    def _straight(self, lane: Lane, frame: Frame, on_ack: Callable[[Ack], None] | None, timeout_s: float) -> bool:
+    def _straight(self, passage: Passage, frame: Frame, on_ack: Callable[[Ack], None] | None, timeout_s: float) -> bool:
         """Send a frame; a stream that has to wait for too long goes through the store from here on."""
         with self.changed:
-            if self.link is None or lane.place is None or (lane.is_slow and lane.store is not None):
-                lane.spooling = True
+            if self.link is None or passage.place is None or (passage.is_slow and passage.store is not None):
+                passage.spooling = True
                 return False
-            before = lane.sent
-            lane.take(frame, on_ack)
+            before = passage.sent
+            passage.take(frame, on_ack)
         taken = False
         try:
-            taken = self._send(lane, frame, before, timeout_s)
+            taken = self._send(passage, frame, before, timeout_s)
         finally:
             if not taken:
                 with self.changed:
-                    lane.take_back(frame)
+                    passage.take_back(frame)
         if taken:
-            lane.refused_s = None
+            passage.refused_s = None
             return True
         now_s = time.monotonic()
-        lane.refused_s = now_s - timeout_s if lane.refused_s is None else lane.refused_s
-        lane.spooling = lane.store is not None and now_s - lane.refused_s >= PATIENCE_S
+        passage.refused_s = now_s - timeout_s if passage.refused_s is None else passage.refused_s
+        passage.spooling = passage.store is not None and now_s - passage.refused_s >= PATIENCE_S
         return False
 
-    def _send(self, lane: Lane, frame: Frame, before: int, timeout_s: float) -> bool:
+    def _send(self, passage: Passage, frame: Frame, before: int, timeout_s: float) -> bool:
         assert self.link is not None
-        assert lane.place is not None
+        assert passage.place is not None
         with self.changed:
-            lane.fly(frame.key.seq, len(frame.payload))
+            passage.fly(frame.key.seq, len(frame.payload))
         taken = False
         try:
-            taken = self.link.send(frame, lane.place.partition, partial(self._told, lane, frame.key.seq), timeout_s)
+            taken = self.link.send(
+                frame, passage.place.partition, partial(self._told, passage, frame.key.seq), timeout_s
+            )
         finally:
             if not taken:
                 with self.changed:
-                    lane.turn_back(before)
+                    passage.turn_back(before)
         return taken
 
-    def _through_store(self, lane: Lane, frame: Frame, on_ack: Callable[[Ack], None] | None) -> bool:
-        if not self.hand_over(lane):
+    def _through_store(self, passage: Passage, frame: Frame, on_ack: Callable[[Ack], None] | None) -> bool:
+        if not self.hand_over(passage):
             return False
         with self.changed:
-            lane.take(frame, on_ack)
-        if self._give(lane, frame):
+            passage.take(frame, on_ack)
+        if self._give(passage, frame):
             return True
         with self.changed:
-            lane.take_back(frame)
+            passage.take_back(frame)
         return False
 
     # ---- into the store
 
-    def hand_over(self, lane: Lane) -> bool:
+    def hand_over(self, passage: Passage) -> bool:
         """Give the store what only memory holds; False while it has no room. Call it with `sending` held."""
         with self.changed:
-            found = sorted((seq, waiting.frame) for seq, waiting in lane.waiting.items() if seq > lane.given)
-        return all(self._give(lane, frame) for seq, frame in found if seq in lane.waiting) and lane.store is not None
+            found = sorted((seq, waiting.frame) for seq, waiting in passage.waiting.items() if seq > passage.given)
+        return (
+            all(self._give(passage, frame) for seq, frame in found if seq in passage.waiting)
+            and passage.store is not None
+        )
 
-    def _give(self, lane: Lane, frame: Frame) -> bool:
-        store = lane.store
+    def _give(self, passage: Passage, frame: Frame) -> bool:
+        store = passage.store
         if store is None or store in self._refusing:
             return False
         try:
-            if not lane.stored and lane.place is not None:
-                store.keep_place(lane.key, lane.place)
-            elif not lane.stored and lane.labels:
-                store.keep_labels(lane.key, lane.labels)
-            lane.stored = True
-            given = store.append(frame, partial(self._is_stored, lane, frame.key.seq))
+            if not passage.stored and passage.place is not None:
+                store.keep_place(passage.key, passage.place)
+            elif not passage.stored and passage.labels:
+                store.keep_labels(passage.key, passage.labels)
+            passage.stored = True
+            given = store.append(frame, partial(self._is_stored, passage, frame.key.seq))
         except (LogFullError, LogBusyError):
             return False
         except FramehopError as error:
@@ -157,15 +164,15 @@ class Ways:
             )
             return False
         if given:
-            lane.given = frame.key.seq
+            passage.given = frame.key.seq
         return given
 
-    def _is_stored(self, lane: Lane, seq: int, ack: Ack) -> None:
+    def _is_stored(self, passage: Passage, seq: int, ack: Ack) -> None:
         """Hear from the store's thread that a frame survives this process."""
         with self.changed:
-            waiting = lane.waiting.pop(seq, None)
-            lane.kept, lane.removed, lane.stored = seq, min(lane.removed, seq - 1), True
-        self._acknowledge(lane, waiting, replace(ack, spooled=True))
+            waiting = passage.waiting.pop(seq, None)
+            passage.kept, passage.removed, passage.stored = seq, min(passage.removed, seq - 1), True
+        self._acknowledge(passage, waiting, replace(ack, spooled=True))
 
     def lose(self, store: SpoolStore, error: FramehopError) -> None:
         """Go on without a store that cannot be read. What was there and nowhere else is a gap. One that is sound, while this
@@ -178,13 +185,13 @@ class Ways:
             if store not in self.stores:
                 return
             self.stores.remove(store)
-            for lane in [lane for lane in self.lanes.values() if lane.store is store]:
-                lane.store = None
-                last = min((seq for seq in lane.waiting if seq > lane.sent), default=lane.accepted + 1) - 1
-                if last > lane.sent:
-                    self.lost.append((WaitingRun(epoch=lane.key, first=lane.sent + 1, last=last), lane.labels))
-                    lost += last - lane.sent
-                    lane.sent = last
+            for passage in [passage for passage in self.passages.values() if passage.store is store]:
+                passage.store = None
+                last = min((seq for seq in passage.waiting if seq > passage.sent), default=passage.accepted + 1) - 1
+                if last > passage.sent:
+                    self.lost.append((WaitingRun(epoch=passage.key, first=passage.sent + 1, last=last), passage.labels))
+                    lost += last - passage.sent
+                    passage.sent = last
             self.changed.notify_all()
         store.set_aside()
         logger.error(
@@ -196,31 +203,31 @@ class Ways:
 
     # ---- out of the store
 
-    def feed(self, lane: Lane, allow: Allow) -> int:
-        """Send the next frames of a lane that goes through the store, and return how many. `allow`: whether so many bytes may leave
-        the store now. Raises LogError."""
-        if not lane.sending.acquire(blocking=False):
+    def feed(self, passage: Passage, allow: Allow) -> int:
+        """Send the next frames of a passage that goes through the store, and return how many. `allow`: whether so many bytes may
+        leave the store now. Raises LogError."""
+        if not passage.sending.acquire(blocking=False):
             return 0
         sent = 0
         try:
-            for frame, stored in self._next_frames(lane):
-                if lane.flying_bytes >= WINDOW_BYTES or (stored and not allow(len(frame.payload))):
+            for frame, stored in self._next_frames(passage):
+                if passage.flying_bytes >= WINDOW_BYTES or (stored and not allow(len(frame.payload))):
                     break
-                if not self._send(lane, frame, lane.sent, 0.0):
+                if not self._send(passage, frame, passage.sent, 0.0):
                     break
                 sent += 1
         finally:
-            lane.sending.release()
+            passage.sending.release()
         return sent
 
-    def _next_frames(self, lane: Lane) -> Iterator[tuple[Frame, bool]]:
+    def _next_frames(self, passage: Passage) -> Iterator[tuple[Frame, bool]]:
         """Yield what follows the frame that was sent last, and whether the store has it. Memory is looked at first: what is not
         there any more is in the store by then, or was dropped."""
         with self.changed:
-            after = lane.sent
-            memory = sorted((seq, waiting.frame) for seq, waiting in lane.waiting.items() if seq > after)[:BATCH]
+            after = passage.sent
+            memory = sorted((seq, waiting.frame) for seq, waiting in passage.waiting.items() if seq > after)[:BATCH]
         found = False
-        for frame in self._stored_frames(lane, after):
+        for frame in self._stored_frames(passage, after):
             if memory and frame.key.seq >= memory[0][0]:
                 break
             found = True
@@ -232,14 +239,14 @@ class Ways:
             yield frame, False
         if not found and not memory:
             with self.changed:
-                lane.sent = lane.accepted  # the rest was dropped
+                passage.sent = passage.accepted  # the rest was dropped
 
-    def _stored_frames(self, lane: Lane, after: int) -> Iterator[Frame]:
-        store = lane.store
+    def _stored_frames(self, passage: Passage, after: int) -> Iterator[Frame]:
+        store = passage.store
         if store is None:
             return
         try:
-            yield from store.read(lane.key, after, BATCH)
+            yield from store.read(passage.key, after, BATCH)
         except LogBusyError:
             raise
         except FramehopError as error:
@@ -249,39 +256,39 @@ class Ways:
 
     # ---- acknowledgements
 
-    def _told(self, lane: Lane, seq: int, outcome: Ack | FramehopError) -> None:
+    def _told(self, passage: Passage, seq: int, outcome: Ack | FramehopError) -> None:
         """Hear from the link's thread what became of a frame."""
         if isinstance(outcome, FramehopError):
             with self.changed:
-                lane.failure = lane.failure or outcome
+                passage.failure = passage.failure or outcome
                 self.changed.notify_all()
             return
         with self.changed:
-            waiting = lane.waiting.pop(seq, None)
-        self._acknowledge(lane, waiting, outcome)
+            waiting = passage.waiting.pop(seq, None)
+        self._acknowledge(passage, waiting, outcome)
         with self.changed:
-            lane.land(seq)
-            if lane.place is not None:
-                lane.place = lane.place._replace(offset=outcome.pointer.offset + 1)
+            passage.land(seq)
+            if passage.place is not None:
+                passage.place = passage.place._replace(offset=outcome.pointer.offset + 1)
             self.changed.notify_all()
 
-    def _acknowledge(self, lane: Lane, waiting: Waiting | None, ack: Ack) -> None:
+    def _acknowledge(self, passage: Passage, waiting: Waiting | None, ack: Ack) -> None:
         """Tell the source, unless it was told before."""
         if waiting is None:
             return
-        with lane.telling:
+        with passage.telling:
             _call_back(waiting, ack)
         with self.changed:
-            lane.acked += 1
+            passage.acked += 1
             self.changed.notify_all()
-        self.settle_account(lane)
+        self.settle_account(passage)
 
-    def settle_account(self, lane: Lane) -> None:
-        """Keep the lane's account once the frames before it are acknowledged."""
+    def settle_account(self, passage: Passage) -> None:
+        """Keep the passage's account once the frames before it are acknowledged."""
         with self.changed:
-            if lane.account is None or lane.acked < lane.account_at:
+            if passage.account is None or passage.acked < passage.account_at:
                 return
-            account, lane.account = lane.account, None
+            account, passage.account = passage.account, None
         self._keep_account(account)
 
 

@@ -21,9 +21,9 @@ from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import LogBehind, OpenLog
 from framehop.log.spool.drain import SpoolDrain
 from framehop.log.spool.keeper import Keeper
-from framehop.log.spool.lane import Lane
 from framehop.log.spool.opening import Opening
 from framehop.log.spool.options import SpoolOptions
+from framehop.log.spool.passage import Passage
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.stores import Stores
 from framehop.log.spool.streams import OpenStreams
@@ -101,23 +101,23 @@ class SpoolingWriter:
         self._check()
         return self._begun(self._streams.begin(stream, source, self._store_if_there(), labels))
 
-    def _begun(self, lane: Lane) -> StreamState:
+    def _begun(self, passage: Passage) -> StreamState:
         try:
-            self._place(lane)
+            self._place(passage)
         except BaseException:
-            self._streams.end(lane)
+            self._streams.end(passage)
             raise
-        self._ways.add(lane)
-        return StreamState(stream=lane.stream, epoch=lane.epoch, next_seq=0)
+        self._ways.add(passage)
+        return StreamState(stream=passage.stream, epoch=passage.epoch, next_seq=0)
 
     def _store_if_there(self) -> SpoolStore | None:
         return self._store if self._store in self._ways.writable else None
 
-    def _place(self, lane: Lane) -> None:
+    def _place(self, passage: Passage) -> None:
         link = self._ways.link
         if link is not None and not link.stalled:
             with suppress(LogUnavailableError):  # it goes to disk first
-                lane.place = link.place(lane.stream, lane.labels)
+                passage.place = link.place(passage.stream, passage.labels)
 
     def taken(self, stream: str) -> frozenset[str]:
         return frozenset() if self._is_live(stream) else self._log_writer().taken(stream)
@@ -126,14 +126,14 @@ class SpoolingWriter:
         if not self._is_live(account.stream):
             self._log_writer().keep_account(account)
             return
-        lane = self._lane(account.stream)
+        passage = self._passage(account.stream)
         with self._ways.changed:
-            lane.account, lane.account_at = account, lane.taken
-        self._ways.settle_account(lane)
+            passage.account, passage.account_at = account, passage.taken
+        self._ways.settle_account(passage)
 
     def finish_pass(self, stream: str) -> None:
         if self._is_live(stream):  # it has no end that anybody would have to remember
-            self._lane(stream)
+            self._passage(stream)
         else:
             self._log_writer().finish_pass(stream)
 
@@ -142,7 +142,7 @@ class SpoolingWriter:
         second, and what the log's own writer raises of a film."""
         if not self._is_live(stream):
             return self._log_writer().next_pass(stream)
-        before = self._lane(stream)
+        before = self._passage(stream)
         if not self._is_safe(before, NEXT_S):
             raise LogUnavailableError(
                 f"the last epoch of {stream} is neither in the log nor in the spool: {self.stalled}"
@@ -150,10 +150,12 @@ class SpoolingWriter:
         self._check(before)
         return self._begun(self._streams.follow(before, self._store_if_there()))
 
-    def _is_safe(self, lane: Lane, timeout_s: float) -> bool:
-        """Wait until the source may forget what it gave, or has to, as the lane has failed; False when the time is up."""
+    def _is_safe(self, passage: Passage, timeout_s: float) -> bool:
+        """Wait until the source may forget what it gave, or has to, as the passage has failed; False when the time is up."""
         with self._ways.changed:
-            return self._ways.changed.wait_for(lambda: lane.taken == lane.acked or lane.failure is not None, timeout_s)
+            return self._ways.changed.wait_for(
+                lambda: passage.taken == passage.acked or passage.failure is not None, timeout_s
+            )
 
     def close_stream(self, stream: str, timeout_s: float) -> bool:
         """Give `stream` up once all of it is in the log or on disk. What is on disk goes on into the log."""
@@ -162,14 +164,14 @@ class SpoolingWriter:
             if closed:
                 self._streams.forget_film(stream)
             return closed
-        lane = self._streams.find(stream)
-        if lane is None:
+        passage = self._streams.find(stream)
+        if passage is None:
             return True
-        if not self._is_safe(lane, timeout_s):
+        if not self._is_safe(passage, timeout_s):
             return False
-        self._streams.end(lane)
-        if lane.failure is not None:
-            raise lane.failure
+        self._streams.end(passage)
+        if passage.failure is not None:
+            raise passage.failure
         return True
 
     # ---- frames
@@ -178,30 +180,30 @@ class SpoolingWriter:
         self._check()
         if self._streams.is_film(frame.key.stream):
             return self._log_writer().append(frame, on_ack, timeout_s)
-        lane = self._lane_of(frame.key)
+        passage = self._passage_of(frame.key)
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
         while True:
             slice_s = SLICE_S if deadline is None else min(SLICE_S, deadline.remaining_s)
-            if self._ways.append(lane, frame, on_ack, slice_s):
+            if self._ways.append(passage, frame, on_ack, slice_s):
                 return True
             if deadline is not None and deadline.expired:
                 return False
-            with self._ways.changed:  # whoever drains needs the lane meanwhile
+            with self._ways.changed:  # whoever drains needs the passage meanwhile
                 self._ways.changed.wait(slice_s)
-            self._check(lane)
+            self._check(passage)
 
-    def _lane_of(self, key: FrameKey) -> Lane:
-        lane = self._lane(key.stream)
-        if key.epoch != lane.epoch:
-            raise InvalidArgumentError(f"frame {key} is not of the epoch being written, {lane.epoch}")
-        return lane
+    def _passage_of(self, key: FrameKey) -> Passage:
+        passage = self._passage(key.stream)
+        if key.epoch != passage.epoch:
+            raise InvalidArgumentError(f"frame {key} is not of the epoch being written, {passage.epoch}")
+        return passage
 
-    def _lane(self, stream: str) -> Lane:
-        lane = self._streams.find(stream)
-        if lane is None:
+    def _passage(self, stream: str) -> Passage:
+        passage = self._streams.find(stream)
+        if passage is None:
             raise InvalidArgumentError(f"stream {stream!r} is not open in this writer: call open_stream first")
-        self._check(lane)
-        return lane
+        self._check(passage)
+        return passage
 
     def _is_live(self, stream: str) -> bool:
         self._check()
@@ -212,13 +214,13 @@ class SpoolingWriter:
         self._check()
         return self._opening.writer(self._behind.patience_s)
 
-    def _check(self, lane: Lane | None = None) -> None:
+    def _check(self, passage: Passage | None = None) -> None:
         if self._closed:
             raise ClosedError("this writer of the log is closed")
         if self._opening.failure is not None:
             raise self._opening.failure
-        if lane is not None and lane.failure is not None:
-            raise lane.failure
+        if passage is not None and passage.failure is not None:
+            raise passage.failure
 
     # ---- looks
 
@@ -235,7 +237,9 @@ class SpoolingWriter:
 
     def _all_done(self) -> bool:
         self._check()
-        return all(lane.done or lane.failure is not None for lane in self._ways.lanes.values() if lane.own)
+        return all(
+            passage.done or passage.failure is not None for passage in self._ways.passages.values() if passage.own
+        )
 
     @property
     def backlog(self) -> Backlog:
@@ -272,7 +276,7 @@ class SpoolingWriter:
     def _land(self, deadline: Deadline) -> None:
         """Wait until the log has what is on its way, unless it takes nothing."""
         with self._ways.changed:
-            while not deadline.expired and any(lane.waiting for lane in self._ways.lanes.values()):
+            while not deadline.expired and any(passage.waiting for passage in self._ways.passages.values()):
                 if self._ways.link is None or self._ways.link.stalled:
                     return
                 self._ways.changed.wait(min(SLICE_S, deadline.remaining_s))
@@ -289,7 +293,7 @@ class SpoolingWriter:
         if self._store is not None:
             with suppress(FramehopError):  # a disk that is gone was reported
                 self._store.close()
-        left = sum(lane.taken - lane.acked for lane in self._ways.lanes.values())
+        left = sum(passage.taken - passage.acked for passage in self._ways.passages.values())
         if left:
             logger.warning("%d frames were not acknowledged at close, and are in doubt", left)
         if there and self._store is not None and (frames := self._store.backlog.frames):

@@ -199,7 +199,7 @@ class SourceDesk:
 
     def hand_over(self, deadline: Deadline) -> None:
         """Stop reading and end the threads of the sources that are held. Their streams stay open: the caller finishes them by their
-        works. Those that leave already go on with that."""
+        works. Sources that are leaving already go on leaving."""
         self.stop_reading()
         for work in self._works.values():
             work.hand_over()

@@ -56,7 +56,7 @@ class SourceWork:
         self._settles = True
         if not holds:
             self._go_on.set()
-        # Who holds finishes nothing that it could read again, but for what it has given up in the meantime.
+        # A source that is held is read anew although its last pass was finished, unless this process has read it by the same order.
         self._run_since_us = order.since_us if again or not holds else None
         self._read_over = False
         self.failure: Exception | None = None

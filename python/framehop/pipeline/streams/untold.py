@@ -60,8 +60,8 @@ class Untold:
             self._wake.clear()
 
     def tell_again(self) -> None:
-        """Note that an ingest process has ended as agreed. One that was told of a source while it ended has never said anything of
-        it, so its successor has to be told."""
+        """Note that an ingest process has ended as agreed. It may have been told of a source while it was ending, and never have
+        begun it: its successor is told of such sources again."""
         with self._changed:
             told = self._added()
             for stream, entry in self._entries.items():

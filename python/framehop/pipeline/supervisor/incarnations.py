@@ -173,7 +173,9 @@ class Process:
         another process, which joins again too, and the two would end each other for ever.
         """
         if failed.replaced and not self._replaced_too_often():
-            logger.warning("%s: %s; it joins again, in case that is itself from before", self.name, failed.message)
+            logger.warning(
+                "%s: %s; it joins again, because the other may be its own earlier membership", self.name, failed.message
+            )
         elif failed.final or failed.replaced or not self.proven:
             raise ProcessError(failed.message)
         else:

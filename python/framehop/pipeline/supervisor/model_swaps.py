@@ -211,7 +211,8 @@ class ModelSwaps:
                 self._fail(swap, f"{process.name}: {message.message}")
 
     def runs(self, process: Process, number: int) -> None:
-        """Note that a detector answers with the model of this number. One that was started after the decision starts with it."""
+        """Note that a detector answers with the model of this number. A detector that was started after the decision
+        begins with the new model."""
         with self._changed:
             swap = self._current()
             if swap is not None and swap.phase == "switching" and number in (swap.number, FIRST_MODEL):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import selectors
 import time
@@ -18,25 +17,22 @@ from framehop.inference import load_model
 from framehop.log import LogAt
 from framehop.pipeline.control_plane.requests import Publication
 from framehop.pipeline.control_plane.runtime_dir import RuntimeDir
-from framehop.pipeline.processes.messages import Beat, Failed, Finished, Ready
 from framehop.pipeline.processes.standard_streams import open_closed_numbers
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.streams.streams import Streams
+from framehop.pipeline.supervisor.crew import Crew
 from framehop.pipeline.supervisor.end_of_work import EndOfWork
 from framehop.pipeline.supervisor.group_progress import GroupProgress
-from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.rate import Rate
 from framehop.pipeline.supervisor.reporter import Reporter
 from framehop.pipeline.supervisor.role import Resources, Role
 from framehop.pipeline.supervisor.roles import DetectorRole, IngestRole, WorkerRole
-from framehop.pipeline.supervisor.status import Counters, ProcessStatus, Status, Summary, status_of
+from framehop.pipeline.supervisor.status import ProcessStatus, Status, Summary, status_of
 from framehop.protocols import FrameLog
 from framehop.ring import check_memory, plan_ring, video_memory
 from framehop.timing import Deadline, now_us
 from framehop.types import ModelInfo
-
-logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
 
@@ -65,7 +61,6 @@ class Supervisor:
         self._options = options
         self._streams = streams
         self._roster = streams.roster
-        self._fail_at = fail_at
         self._on_status = on_status
         plan = plan_ring(options.slots, options.slot_bytes, options.tap_quota)
         check_memory(plan, options.workers, link_bytes=options.link_bytes)
@@ -82,11 +77,9 @@ class Supervisor:
             with_sources=ends_with_sources,
             until_idle_s=until_idle_s,
         )
-        self._counters = Counters()
+        self._crew = Crew(self._roles, fail_at=fail_at, on_beat=self._report)
         self._rate = Rate()
-        self._incidents: list[Incident] = []
         self._progress: GroupProgress | None = None
-        self._left_behind = False
 
         # The last known state. Any thread may read it, as it is always replaced as a whole.
         self.view: tuple[Status, tuple[ProcessStatus, ...]] = (self.status(), ())
@@ -111,7 +104,8 @@ class Supervisor:
             try:
                 self._resources.members = log.members(self._options.group, self._options.workers)
                 self._make_rings(runtime.path)
-                self._start_all()
+                self._crew.start()
+                self._serve_sources()
                 with self._reporter(runtime.path, log, stop):
                     with GroupProgress(log, self._options.group) as self._progress:
                         self._loop(self._progress, stop)
@@ -152,18 +146,6 @@ class Supervisor:
                 _core.RingHost(path, slots=options.slots, slot_bytes=options.slot_bytes, tap_quota=options.tap_quota)
             )
 
-    def _start_all(self) -> None:
-        for role, process in self._kept():
-            self._start(role, process)
-        self._serve_sources()
-
-    def _kept(self) -> list[tuple[Role, Process]]:
-        """Return every process with its role, in the order in which they start."""
-        return [(role, process) for role in reversed(self._roles) for process in role.processes]
-
-    def _processes(self) -> list[Process]:
-        return [process for _, process in self._kept()]
-
     def _loop(self, progress: GroupProgress, stop: StopSignal) -> None:
         self._end_of_work.begin()
         while not stop.requested and not self._end_of_work.reached(progress):
@@ -182,7 +164,7 @@ class Supervisor:
                 selector.register(progress, selectors.EVENT_READ)
                 selector.register(self._roster.untold, selectors.EVENT_READ)
                 selector.register(self._detectors.swaps, selectors.EVENT_READ)
-            for process in self._processes():
+            for process in self._crew.processes:
                 if process.alive and process.channel is not None:
                     selector.register(process.channel, selectors.EVENT_READ)
                     selector.register(process.pidfd, selectors.EVENT_READ)
@@ -191,19 +173,13 @@ class Supervisor:
 
     def _next_wake_s(self) -> float:
         now = time.monotonic()
-        due = [p.restart_at_s - now for p in self._processes() if p.restart_at_s is not None]
+        due = [p.restart_at_s - now for p in self._crew.processes if p.restart_at_s is not None]
         if (idle_s := self._end_of_work.due_s(now)) is not None:
             due.append(idle_s)
         return max(0.0, min([TICK_S, *due]))
 
     def _care(self) -> None:
-        """Hear all processes, collect the dead, kill the hung, start those that are due. A draining one is not started again."""
-        for role, process in self._kept():
-            self._hear(role, process)
-            self._bury(role, process)
-            process.kill_if_hung()
-            if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
-                self._counters.restarts += self._try_start(role, process)
+        self._crew.care()
         self._detectors.swaps.tend()
         self._view()
 
@@ -215,63 +191,9 @@ class Supervisor:
         if ingest is not None and ingest.channel is not None:
             self._roster.untold.tell(ingest.channel.send)
         elif self._roster.untold.wants_ingest and (ingest is None or ingest.restart_at_s is None):
-            self._try_start(self._ingest, self._ingest.wanted())
+            self._crew.try_start(self._ingest, self._ingest.wanted())
         else:
             self._roster.untold.tell(lambda _change: False)
-
-    # ---- one process
-
-    def _start(self, role: Role, process: Process) -> None:
-        process.events_at_start = self.status().events
-        process.start(role.settings(process), self._fail_point(role, process))
-
-    def _try_start(self, role: Role, process: Process) -> bool:
-        """Start it, or plan another try and return False: a lack of descriptors or memory may pass, and must not end the others.
-        While no process has been ready yet, the error is raised: then the limits are too low for a pipeline."""
-        try:
-            self._start(role, process)
-        except OSError as error:
-            if not any(each.proven for each in self._processes()):
-                raise
-            process.put_off(error)
-            return False
-        return True
-
-    def _fail_point(self, role: Role, process: Process) -> FailPoint | None:
-        point = self._fail_at
-        return point if point is not None and process.index == 0 and point.name in role.fail_points else None
-
-    def _hear(self, role: Role, process: Process) -> None:
-        for message in process.receive():
-            match message:
-                case Ready(model):
-                    process.ready = process.proven = True
-                    role.introduce(process, model)
-                case Beat():
-                    process.beat = message
-                    self._report()
-                case Finished():
-                    process.finished = message
-                case Failed():
-                    process.note_failure(message)
-                case _:
-                    role.hear(process, message)
-
-    def _bury(self, role: Role, process: Process) -> None:
-        if process.popen is None or process.popen.poll() is None:
-            return
-        self._hear(role, process)
-        role.ended(process)
-        incident = process.reap(role.held(process), progressed=self.status().events > process.events_at_start)
-        # A process that died while draining may have had more in flight than its last beat said.
-        unfinished = incident is not None or process.beat.in_flight > 0
-        self._left_behind = self._left_behind or (process.draining and unfinished)
-        self._counters.bury(process.beat)
-        process.beat = Beat()
-        if incident is not None:
-            logger.warning("%s ended by %s", process.name, incident.signal or f"status {incident.exit_code}")
-            self._incidents.append(incident)
-            role.died(process)
 
     # ---- ends
 
@@ -282,23 +204,16 @@ class Supervisor:
         drain_s = self._options.drain_s if stop.drain_s is None else stop.drain_s
         deadline = Deadline.after(drain_s + DRAIN_GRACE_S)
         for role in self._roles:
-            for process in role.processes:
-                # A process that has just died is not started again: its frames are left to the next start.
-                ended = not (process.alive or process.finished)
-                self._left_behind = self._left_behind or (ended and role.leaves_frames)
-                process.drain()
+            self._crew.drain(role)
             while any(process.alive for process in role.processes):
                 if deadline.expired or stop.at_once:
                     return False
                 self._wait(stop, min(0.5, deadline.remaining_s))
                 self._care()
-        return not self._left_behind
+        return not self._crew.left_behind
 
     def _end_all(self) -> None:
-        for process in self._processes():  # all at once: one with much memory takes a while to die
-            process.kill()
-        for process in self._processes():
-            process.end()
+        self._crew.end()
         for ring in self._resources.rings:
             ring.close()
         self._view()
@@ -310,15 +225,15 @@ class Supervisor:
             self._on_status(self.status())
 
     def status(self) -> Status:
-        status = self._counters.status(self._processes())
+        status = self._crew.status()
         if self._progress is not None and not status.stalled:
             status = replace(status, stalled=self._progress.stalled)
         return status
 
     def _view(self) -> None:
-        self.view = (self.status(), tuple(map(status_of, self._processes())))
+        self.view = (self.status(), tuple(map(status_of, self._crew.processes)))
         self._rate.note(time.monotonic(), self.view[0].events)
 
     def _summary(self, drained: bool) -> Summary:
         errors = {stream: status.error for stream, status in self._roster.statuses().items() if status.error}
-        return Summary(status=self.status(), incidents=self._incidents, source_errors=errors, drained=drained)
+        return Summary(status=self.status(), incidents=self._crew.incidents, source_errors=errors, drained=drained)

@@ -17,7 +17,7 @@ from framehop.types import FrameMeta, Partition
 
 MOST_BYTES = 64 << 20  # encoded pictures that wait; from here on the log keeps the others
 OVERHEAD = 1024  # bytes of what is known of a frame: a film of a still view has pictures far smaller than that
-CATCH_UP = 64  # frames decoded in one go that nobody looks at, so that those that somebody does are not held up
+CATCH_UP = 64  # frames of a turn that are decoded but not looked at; more would hold up the frames that are looked at
 
 NOT_NEWEST = "not-newest"
 TOO_OLD = "too-old"

@@ -7,12 +7,10 @@ meet in `InFlight`. The ring bounds the frames with pictures between poll and co
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import socket
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -20,7 +18,6 @@ from framehop import _core
 from framehop.budgets import HANDOVER_FRAMES_S
 from framehop.decode import Decoded, DecoderError
 from framehop.decode.resume import ResumePoints, resume_offset
-from framehop.errors import LogBusyError, LogFullError, LogUnavailableError
 from framehop.pipeline.processes import child
 from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.messages import Beat, DetectorAt, Drain, Finished, Ready, Stumbled
@@ -28,8 +25,8 @@ from framehop.pipeline.processes.settings import Settings, WorkerSettings
 from framehop.pipeline.processes.source_messages import SourceTraits
 from framehop.pipeline.processes.supervisor_link import SupervisorLink, unexpected
 from framehop.pipeline.taps.notices import notices_path
-from framehop.pipeline.wake import readable
-from framehop.pipeline.worker.commit_rule import Batch
+from framehop.pipeline.worker.detector_hop import DetectorHop
+from framehop.pipeline.worker.event_committer import EventCommitter
 from framehop.pipeline.worker.in_flight import InFlight
 from framehop.pipeline.worker.intake import Intake
 from framehop.pipeline.worker.models import DetectorModels
@@ -45,12 +42,8 @@ from framehop.types import DetectedObject, Event, Partition
 if TYPE_CHECKING:
     from framehop.pipeline.worker.object_filter import ObjectFilter
 
-logger = logging.getLogger(__name__)
-
-FULL_RETRY_S = 1.0
 STALE_LIMIT = 3
 DRAIN_LOOK_S = 0.05
-RECONNECT_S = 0.5  # between two connections to the same detector
 
 
 class Worker:
@@ -80,12 +73,7 @@ class Worker:
         self._tracks: Tracks | None = None
         self._intake: Intake | None = None
         self._ring = ring
-        self._hop: _core.HopClient | None = None
-        self._detector: DetectorAt | None = None
-        self._rest = Deadline.after(0.0)
-        self._sent: dict[tuple[int, int], Decoded] = {}
-        self._unsent: deque[Decoded] = deque()
-        self._resent = 0
+        self._hop = DetectorHop(ring, settings.ring_path)
         self._draining: Deadline | None = None
         self._was_busy = True
 
@@ -117,7 +105,9 @@ class Worker:
             self._channel.send(Ready())
             try:
                 with (
-                    self._beside("commit", lambda: self._commit_loop(consumer, tracks), consumer),
+                    self._beside(
+                        "commit", EventCommitter(consumer, self._in_flight, tracks, self._resume).run, consumer
+                    ),
                     self._beside("intake", intake.run, consumer),
                 ):
                     self._loop(link)
@@ -126,8 +116,7 @@ class Worker:
                 self._channel.send(Stumbled(error.key))
                 raise
             finally:
-                if self._hop is not None:
-                    self._hop.close()
+                self._hop.close()
 
     def _begin(self, tenures: Mapping[Partition, Tenure]) -> None:
         self._resume.begin(tenures)
@@ -160,8 +149,7 @@ class Worker:
         while not self._done():
             self._in_flight.raise_failure()
             self._wait(link)
-            self._unsent.extend(self._taken())
-            self._send()
+            self._hop.send(self._taken())
             self._beat(link)
 
     def _taken(self) -> list[Decoded]:
@@ -180,17 +168,10 @@ class Worker:
         """Wait for answers, decoded frames or the supervisor, at most until the next beat."""
         timeout_s = link.due_s if self._draining is None else min(link.due_s, DRAIN_LOOK_S)
         wakes = [self._in_flight.wake.fileno(), link.fileno()]
-        if self._hop is None:
-            ready = readable(wakes, timeout_s)
-        else:
-            if self._hop.lost:
-                timeout_s = min(timeout_s, self._rest.remaining_s)
-            replies, woken = self._hop.poll(timeout_s, wakes)
-            ready = set(woken)
-            for reply in replies:
-                self._answer(reply)
-            if self._hop.lost and self._detector is not None and self._rest.expired:
-                self._connect(self._detector)
+        replies, ready = self._hop.wait(timeout_s, wakes)
+        for reply in replies:
+            self._answer(reply)
+        self._hop.mend()
         if link.fileno() in ready:
             self._listen(link)
 
@@ -214,47 +195,15 @@ class Worker:
         self._tracked.note(traits.stream, traits.track)
 
     def _turn_to(self, detector: DetectorAt) -> None:
-        before, self._detector = self._detector, detector
         self._models.follow(detector.facts, detector.model)
         self._in_flight.enough = self._models.ahead
-        if before is None or before.address != detector.address:
-            self._connect(detector)
-
-    def _connect(self, detector: DetectorAt) -> None:
-        """Connect to a detector and queue all unanswered frames for it, from their slots, oldest first.
-
-        It may be the same detector as before: one that was stopped for seconds loses its connections, and later goes on; one that
-        cannot attach our ring at the moment ends them.
-        """
-        if self._hop is not None:
-            self._hop.close()
-        self._rest = Deadline.after(RECONNECT_S)
-        self._hop = _core.HopClient(detector.address, ring_path=self._settings.ring_path, ring_id=self._ring.ring_id)
-        self._resent += len(self._sent)
-        self._unsent.extendleft(reversed(self._sent.values()))
-        self._sent.clear()
-
-    def _send(self) -> None:
-        """Send as many descriptors as the detector has credit for, in one message."""
-        if self._hop is None or not self._unsent:
-            return
-        room = self._hop.credits - len(self._sent)
-        frames = [self._unsent[i] for i in range(min(room, len(self._unsent)))]
-        if not frames:
-            return
-        _core.failpoint("decode.done")
-        if self._hop.send([frame.ref for frame in frames], [frame.size for frame in frames]):
-            for frame in frames:
-                self._unsent.popleft()
-                self._sent[frame.ref.slot, frame.ref.generation] = frame
-            _core.failpoint("hop.sent")
+        self._hop.turn_to(detector)
 
     def _answer(self, reply: _core.HopReply) -> None:
-        """Complete the frame of an answer. An answer that came late or twice has no frame waiting, and is ignored."""
-        frame = self._sent.pop((reply.slot, reply.generation), None)
+        """Complete the frame of an answer, if one waits for it."""
+        frame = self._hop.take(reply)
         if frame is None:
             return
-        self._ring.retire(frame.ref)
         self._in_flight.answered()
         if reply.status == "stale" and frame.job.attempts < STALE_LIMIT:
             self._in_flight.decode_again(frame)
@@ -292,33 +241,8 @@ class Worker:
 
     def _counters(self, consumer: FrameConsumer, intake: Intake) -> Beat:
         return self._in_flight.beat(
-            frames_read=consumer.frames_read - intake.replayed, resent=self._resent, behind_s=intake.behind_s
+            frames_read=consumer.frames_read - intake.replayed, resent=self._hop.resent, behind_s=intake.behind_s
         )
-
-    def _commit_loop(self, consumer: FrameConsumer, tracks: Tracks) -> None:
-        """Commit whatever is complete as soon as the commit before it is durable. A full disk, a stopped process that holds
-        the log's lock, or a missing broker suspends it until that is over."""
-        with self._in_flight.failing():
-            while (batch := self._in_flight.wait_batch()) is not None:
-                self._commit(consumer, tracks, batch)
-
-    def _commit(self, consumer: FrameConsumer, tracks: Tracks, batch: Batch) -> None:
-        """Commit one batch. If the worker stops before that is possible, our successor reads the frames again."""
-        events: list[Event] | None = None  # ids are given once, however often the commit is tried
-        while not self._in_flight.stopping.is_set():
-            try:
-                if events is None:
-                    events = tracks.follow(batch)
-                metadata = tracks.metadata(self._resume.metadata(batch.marks, batch.tenures), batch.tenures)
-                result = consumer.commit(events, batch.marks, metadata, batch.tenures)
-                tracks.committed(batch, result)
-                self._in_flight.committed(batch, result)
-                return
-            except (LogFullError, LogBusyError, LogUnavailableError) as error:
-                if not self._in_flight.stalled:
-                    logger.warning("%s", error)
-                self._in_flight.stalled = str(error)
-                self._in_flight.stopping.wait(FULL_RETRY_S)
 
 
 def _filter_of(settings: WorkerSettings) -> ObjectFilter | None:

@@ -39,8 +39,8 @@ class CameraClock:
         return self._since is not None and not self.doubt
 
     def read(self, camera_us: int | None, pts_us: int | None, received_us: int) -> int | None:
-        """Return when a picture was captured by the camera's clock, microseconds since 1970; None where it tells nothing that can
-        be believed. `pts_us`: the picture's place on the timeline. `received_us`: when it came, by this host's clock."""
+        """Return when a picture was captured by the camera's clock, microseconds since 1970; None if that clock cannot be
+        believed. `pts_us`: the picture's place on the timeline. `received_us`: when it came, by this host's clock."""
         if camera_us is None or pts_us is None or self.doubt:
             return None
         self.doubt = self._wrong(camera_us, pts_us, received_us)

@@ -16,7 +16,6 @@ from framehop.sources.container import (
     VideoFrame,
     VideoStream,
     lacks_memory,
-    orientation_in,
     reason_of,
     shape_in,
 )
@@ -26,6 +25,7 @@ from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.live.losses import Losses
 from framehop.sources.passthrough import content_type_of
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
+from framehop.sources.turning import orientation_in
 from framehop.sources.unit import Unit
 from framehop.sources.units import Units, VideoPacket, bounded_sets, too_large
 from framehop.sources.video import Upright

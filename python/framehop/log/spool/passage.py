@@ -36,8 +36,8 @@ class Flight(NamedTuple):
 
 
 @dataclass(slots=True)
-class Lane:
-    """The way of one epoch. All of it is guarded by the writer's lock, except `sending` and `telling`, which are taken first.
+class Passage:
+    """The passage of one epoch. All of it is guarded by the writer's lock, except `sending` and `telling`, which are taken first.
 
     Seqs: `accepted` is the last that the source gave, `sent` the last that the log's client got, `arrived` the last that the log
     has and `removed` the last that has left the store since, `given` the last that the store got and `kept` the last that it has.
@@ -54,7 +54,7 @@ class Lane:
     store: SpoolStore | None
     labels: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
-    before: Lane | None = None
+    before: Passage | None = None
     own: bool = True
     open: bool = True
     spooling: bool = False
@@ -96,12 +96,12 @@ class Lane:
 
     @property
     def done(self) -> bool:
-        """Whether every frame of the lane is in the log, or accounted for."""
+        """Whether every frame of the passage is in the log, or accounted for."""
         return self.caught_up and not self.flights and not self.waiting
 
     @property
     def settled(self) -> bool:
-        """Whether the lane is done, and no frame of it is in the store or on its way there."""
+        """Whether the passage is done, and no frame of it is in the store or on its way there."""
         return self.done and (self.store is None or (self.given == self.kept and not self.stored))
 
     @property
