@@ -13,6 +13,7 @@ from crc32c import crc32c
 
 from framehop.errors import ClosedError, InvalidArgumentError, LogError
 from framehop.log import EmbeddedLog, LogOptions
+from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
 from tests.logs import is_whole, make_frame, read, settle, write
 
@@ -65,6 +66,20 @@ def test_every_start_and_every_roll_makes_a_new_file(tmp_path: Path) -> None:
         sizes = {int(path.stem): path.stat().st_size for path in (tmp_path / "frames").iterdir()}
         assert sizes == {1: 4096, 2: 4096, 3: 4096, 4: 4096}
         assert len(list(log.scan_frames())) == 12
+
+
+def test_a_number_whose_file_has_outlived_its_row_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Retention, "apply", lambda _retention, _ahead: None)  # which may sweep it away only later
+    with EmbeddedLog(tmp_path) as log:
+        for number in (1, 2):
+            (tmp_path / "frames" / f"{number}.seg").write_bytes(b"its row was lost with the power")
+        with log.writer() as writer:
+            write(writer, "a", 2)
+        assert (tmp_path / "frames" / "1.seg").read_bytes() == b"its row was lost with the power"
+        with log.consumer("g", member="m") as consumer:
+            assert all(is_whole(record) for record in read(consumer, 2))
 
 
 def test_a_frame_larger_than_a_segment_gets_one_that_fits(tmp_path: Path) -> None:
