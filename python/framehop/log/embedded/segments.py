@@ -110,6 +110,16 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
+def sync_segment(path: Path) -> None:
+    """Make a segment durable that another process wrote, if it is there. Raises OSError."""
+    fd = open_segment(path)
+    if fd is not None:
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+
+
 def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
     """Return the payload of a whole record, or None when it differs from what the index says."""
     from crc32c import crc32c  # here, as most processes that open a log read no frames, and it loads a good deal
