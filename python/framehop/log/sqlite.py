@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 
@@ -26,6 +26,8 @@ from framehop.errors import (
 MIN_SQLITE = (3, 51, 3)
 # Transactions take well under a millisecond; a process that holds the lock for longer than this has been stopped.
 BUSY_TIMEOUT_MS = 10_000
+
+Synchronous = Literal["OFF", "NORMAL", "FULL"]
 
 _FULL_ERRNO = (errno.ENOSPC, errno.EDQUOT)
 _FULL_IOERR = (
@@ -53,14 +55,21 @@ def connect(path: Path, *, full: bool = False) -> apsw.Connection:
 
     No connection checkpoints by itself; the flusher does.
     """
+    db = open_existing(path, "FULL" if full else "NORMAL")
+    db.wal_autocheckpoint(0)
+    return db
+
+
+def open_existing(path: Path, synchronous: Synchronous) -> apsw.Connection:
+    """Open a file of SQLite as all of them are opened; a missing one is an error. It checkpoints by itself. `synchronous`: what its
+    commits wait for."""
     check_sqlite(apsw.sqlite_lib_version())
     with translated(path):
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         db.set_busy_timeout(BUSY_TIMEOUT_MS)
-        db.wal_autocheckpoint(0)
         # Else SQLite plans a query anew whenever another number is bound to its LIMIT, which takes twice as long as the query.
         db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        db.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+        db.execute(f"PRAGMA synchronous={synchronous}")
     return db
 
 
