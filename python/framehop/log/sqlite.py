@@ -98,7 +98,7 @@ def has_table(db: apsw.Connection, name: str) -> bool:
 @contextlib.contextmanager
 def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
     """Run the block as a short write transaction: all of it or nothing. Compute and do I/O before it, not inside."""
-    with translated(path):
+    with translated(path, db):
         rows(db, "BEGIN IMMEDIATE")
         try:
             yield
@@ -111,8 +111,9 @@ def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's and the system's errors into framehop's."""
+def translated(path: Path, db: apsw.Connection | None = None) -> Iterator[None]:
+    """Turn SQLite's and the system's errors into framehop's. `db`: the connection that writes in the block, if it does. SQLite has
+    one error for a quota that is used up, a limit on the size of files and a broken disk, and only its connection tells which."""
     try:
         yield
     except FramehopError:
@@ -127,18 +128,28 @@ def translated(path: Path) -> Iterator[None]:
     except apsw.CorruptError as error:
         raise LogCorruptError(f"{path} is damaged ({error}): move the log away and start a new one") from error
     except apsw.Error as error:
-        if is_full(error):
-            raise full_error(path) from error
-        if getattr(error, "extendedresult", 0) in _NO_MEMORY:
-            raise OutOfMemoryError(f"{path}: this process has no memory left") from error
-        raise LogError(f"{path}: {error}; check the disk and the rights of this directory") from error
+        raise _of_sqlite(error, path, db) from error
     except OSError as error:
-        if is_full(error):
-            raise full_error(path) from error
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(f"{error.filename or path}: this process has no memory left") from error
-        advice = _ADVICE.get(error.errno or 0, "check the disk and its rights")
-        raise LogError(f"{error.filename or path}: {error.strerror}; {advice}") from error
+        raise _of_system(error, path) from error
+
+
+def _of_sqlite(error: apsw.Error, path: Path, db: apsw.Connection | None) -> FramehopError:
+    if getattr(error, "extendedresult", 0) in _NO_MEMORY:
+        return OutOfMemoryError(f"{path}: this process has no memory left")
+    if db is not None and isinstance(error, apsw.IOError) and db.system_errno:
+        return _of_system(OSError(db.system_errno, os.strerror(db.system_errno)), path)
+    if is_full(error):
+        return full_error(path)
+    return LogError(f"{path}: {error}; check the disk and the rights of this directory")
+
+
+def _of_system(error: OSError, path: Path) -> FramehopError:
+    if is_full(error):
+        return full_error(path)
+    if is_out_of_memory(error):
+        return OutOfMemoryError(f"{error.filename or path}: this process has no memory left")
+    advice = _ADVICE.get(error.errno or 0, "check the disk and its rights")
+    return LogError(f"{error.filename or path}: {error.strerror}; {advice}")
 
 
 def is_full(error: BaseException) -> bool:
