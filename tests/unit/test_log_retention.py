@@ -15,6 +15,7 @@ from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
+from framehop.log.embedded.segments import SegmentMaps, read_cold
 from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.sqlite import connect, rows
 from framehop.ops.audit import audit
@@ -97,6 +98,28 @@ def test_the_hard_limit_takes_what_is_unread_and_the_reader_goes_on_behind_it(lo
     report = audit(log)
     assert report.ok, report.findings
     assert [(gap.first_seq, gap.last_seq) for gap in report.gaps] == [(0, 5)]
+
+
+def test_what_retention_takes_while_it_is_read_is_no_loss(
+    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _append(log, "a", 6)
+    pointers = [meta.pointer for meta in log.scan_frames()]
+    read_map = SegmentMaps.read
+
+    def late_map(maps: SegmentMaps, *where: int) -> memoryview | None:
+        retain(tmp_path, retain_bytes=3500, retain_hard=True)
+        return read_map(maps, *where)
+
+    def late_file(path: Path, *where: int) -> memoryview | None:
+        retain(tmp_path, retain_bytes=0, retain_hard=True)
+        return read_cold(path, *where)
+
+    monkeypatch.setattr(SegmentMaps, "read", late_map)
+    monkeypatch.setattr("framehop.log.embedded.embedded_log.read_cold", late_file)
+    with log.consumer("g", member="m") as consumer:
+        assert [record.meta.key.seq for record in read(consumer, 3)] == [3, 4, 5]
+    assert log.read_frame(pointers[-1]) is None
 
 
 def test_a_log_that_lost_everything_is_read_from_its_end(log: EmbeddedLog, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
+import os
 import resource
 import struct
 from collections.abc import Iterator
@@ -131,6 +133,21 @@ def test_a_truncated_file_is_an_error_not_a_crash(tmp_path: Path, length: int) -
         with (tmp_path / "frames" / "1.seg").open("r+b") as file:
             file.truncate(length)
         assert [record.payload for record in read(consumer, 2)] == [None] * 2
+
+
+def test_a_disk_that_does_not_give_a_picture_ends_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To touch memory that its file cannot fill raises SIGBUS. Here the file ends too early, which is told too late."""
+
+    class _Late(mmap.mmap):
+        def size(self) -> int:
+            return len(self)
+
+    with EmbeddedLog(tmp_path) as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "a", 3, size=2 * mmap.PAGESIZE)
+        monkeypatch.setattr(mmap, "mmap", _Late)
+        assert all(is_whole(record) for record in read(consumer, 1))
+        os.truncate(tmp_path / "frames" / "1.seg", HEADER_BYTES)
+        assert [record.payload for record in read(consumer, 2)] == [None, None]
 
 
 def test_a_process_out_of_descriptors_does_not_declare_frames_lost(tmp_path: Path) -> None:
