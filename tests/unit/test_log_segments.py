@@ -17,6 +17,7 @@ from framehop.errors import ClosedError, InvalidArgumentError, LogError
 from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
+from framehop.log.sqlite import connect
 from tests.logs import is_whole, make_frame, read, settle, write
 
 
@@ -159,6 +160,8 @@ def test_a_process_out_of_descriptors_does_not_declare_frames_lost(tmp_path: Pat
                 read(consumer, 3)
             with pytest.raises(LogError, match="Too many open files"):
                 log.read_frame(meta.pointer)
+            with pytest.raises(LogError, match=r"index\.db: Too many open files; raise the limit .*ulimit -n"):
+                connect(tmp_path / "index.db")
         assert all(is_whole(record) for record in read(consumer, 3))
 
 

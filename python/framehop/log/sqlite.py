@@ -126,7 +126,11 @@ def translated(path: Path, db: apsw.Connection | None = None) -> Iterator[None]:
     except apsw.NotADBError as error:
         raise NotALogError(f"{path} is not a SQLite file: choose an empty or a new directory for the log") from error
     except apsw.CorruptError as error:
-        raise LogCorruptError(f"{path} is damaged ({error}): move the log away and start a new one") from error
+        # SQLite says the same of a page that the disk cannot read.
+        raise LogCorruptError(
+            f"{path} is damaged, or its disk cannot read it ({error}): look for errors of the disk in dmesg; "
+            "if there are none, move the log away and start a new one"
+        ) from error
     except apsw.Error as error:
         raise _of_sqlite(error, path, db) from error
     except OSError as error:
@@ -138,9 +142,20 @@ def _of_sqlite(error: apsw.Error, path: Path, db: apsw.Connection | None) -> Fra
         return OutOfMemoryError(f"{path}: this process has no memory left")
     if db is not None and isinstance(error, apsw.IOError) and db.system_errno:
         return _of_system(OSError(db.system_errno, os.strerror(db.system_errno)), path)
+    if isinstance(error, apsw.CantOpenError) and (why := _why_nothing_opens()) is not None:
+        return _of_system(OSError(why, os.strerror(why)), path)
     if is_full(error):
         return full_error(path)
     return LogError(f"{path}: {error}; check the disk and the rights of this directory")
+
+
+def _why_nothing_opens() -> int | None:
+    """Return the error by which this process can open no file at all, as when it has no descriptor left; SQLite does not tell."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # never a file of SQLite: closing one drops its locks
+    except OSError as error:
+        return error.errno
+    return None
 
 
 def _of_system(error: OSError, path: Path) -> FramehopError:
