@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
+from framehop.log import LogOptions
+from framehop.log.embedded.layout import LogPaths
+from framehop.log.embedded.retention import Retention
+from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.partitioning import partition_of
 from framehop.protocols import FrameConsumer, FrameLog, FrameWriter
 from framehop.types import Event, Frame, FrameKey, FrameRecord, Partition, StreamState, rfc3339
@@ -57,6 +64,12 @@ def write(writer: FrameWriter, stream: str, count: int, *, size: int = 1000) -> 
         assert writer.append(make_frame(state, seq, size=size))
     assert writer.flush(TIMEOUT_S)
     return state
+
+
+def retain(root: Path, **limits: Any) -> None:
+    """Apply these limits to the log in `root`, once."""
+    with closing(WriteAhead(root / "index.db")) as ahead:
+        Retention(LogPaths(root), LogOptions(**limits)).apply(ahead)
 
 
 def read(consumer: FrameConsumer, count: int) -> list[FrameRecord]:

@@ -11,13 +11,12 @@ HANDOVER_S = 8.0  # how long the log waits for that and for the commit behind it
 
 BEAT_S = 1.0  # the pause between two beats
 HANG_S = 15.0  # a process that is silent for so long is killed; a batch of a slow model may take seconds
-START_S = 60.0  # the same for one that is not ready yet: imports, and a model of some hundred MB on a slow disk
-ENGINE_S = (
-    1800.0  # the same for a detector of TensorRT, whose first start builds an engine in minutes without a sign of life
-)
+START_S = 60.0  # how long one may take until it is ready, and how long one may be stopped meanwhile
 # How long detectors may load a model and try it, at the start or for a swap. A run of the network may take HANG_S, and it is run
-# about ten times; TensorRT builds an engine for minutes.
+# about ten times; TensorRT builds an engine for minutes. They are silent meanwhile: up to version 1.28 ONNX Runtime holds Python's
+# lock while it makes a session.
 LOAD_S = 600.0
+ENGINE_S = 1800.0  # the same for the first start of a detector of TensorRT
 
 # ---- another model
 

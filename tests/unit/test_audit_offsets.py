@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.log.embedded.layout import LogPaths
-from framehop.log.embedded.retention import Retention
 from framehop.log.sqlite import connect, rows
 from framehop.ops.audit import AuditReport, audit
-from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read, write
+from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read, retain, write
 
 ONE = LogOptions(partitions=1, segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)
 BOTH = ("frames", "events")
@@ -37,12 +35,6 @@ def _delete(root: Path, where: str, *tables: str) -> None:
     db = connect(root / "index.db")
     for table in tables:
         rows(db, f"DELETE FROM {table} WHERE {where}")
-    db.close()
-
-
-def _retain(root: Path, **limits: object) -> None:
-    db = connect(root / "index.db")
-    Retention(LogPaths(root), LogOptions(**limits)).apply(db)  # type: ignore[arg-type]
     db.close()
 
 
@@ -104,7 +96,7 @@ def test_a_hole_and_a_tail_are_both_told(log: EmbeddedLog, tmp_path: Path) -> No
 def test_retention_hides_no_deletion_among_what_it_took(log: EmbeddedLog, tmp_path: Path) -> None:
     """The gaps of two streams lie over the same offsets: they are counted, not laid over each other."""
     _delete(tmp_path, "stream='yard'", *BOTH)
-    _retain(tmp_path, retain_bytes=0)
+    retain(tmp_path, retain_bytes=0)
     report = audit(log)
     assert (report.frames, len(report.gaps)) == (0, 1)
     assert (report.gaps[0].first_offset, report.gaps[0].last_offset) == (0, 10)
@@ -114,14 +106,14 @@ def test_retention_hides_no_deletion_among_what_it_took(log: EmbeddedLog, tmp_pa
 
 def test_retention_alone_is_accounted_for(log: EmbeddedLog, tmp_path: Path) -> None:
     for limit in (2 * 4096, 4096, 0):
-        _retain(tmp_path, retain_bytes=limit)
+        retain(tmp_path, retain_bytes=limit)
         report = audit(log)
         assert _wrong(report) == (True, 0, 0, [])
     assert (report.frames, report.events) == (0, 12)
 
 
 def test_an_event_that_went_after_its_frame_is_missed(log: EmbeddedLog, tmp_path: Path) -> None:
-    _retain(tmp_path, retain_bytes=0)
+    retain(tmp_path, retain_bytes=0)
     _delete(tmp_path, "stream='gate' AND seq IN (1, 2)", "events")
     told = ["missing: 2 events of frames that are gone: they were written, and retention did not take them"]
     assert _wrong(audit(log)) == (False, 2, 0, told)

@@ -11,13 +11,11 @@ import pytest
 
 from framehop.errors import OutOfMemoryError
 from framehop.log import EmbeddedLog, LogOptions
-from framehop.log.embedded.layout import LogPaths
-from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import RECORD_HEADER_BYTES, record_bytes
 from framehop.log.sqlite import connect, rows
 from framehop.ops.audit import audit
 from tests.commands import framehop
-from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read
+from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read, retain
 
 SIZE = 1000
 OPTIONS = LogOptions(segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)
@@ -140,11 +138,9 @@ def test_no_memory_to_read_a_picture_is_not_its_loss(log: EmbeddedLog, monkeypat
 
 
 def test_what_retention_takes_while_the_audit_reads_is_not_lost(log: EmbeddedLog, tmp_path: Path) -> None:
-    def retain(what: str, _done: int, _total: int | None) -> None:
+    def retain_meanwhile(what: str, _done: int, _total: int | None) -> None:
         if what == "frames":
-            db = connect(tmp_path / "log" / "index.db")
-            Retention(LogPaths(tmp_path / "log"), LogOptions(retain_bytes=0)).apply(db)
-            db.close()
+            retain(tmp_path / "log", retain_bytes=0)
 
-    report = audit(log, on_progress=retain)
+    report = audit(log, on_progress=retain_meanwhile)
     assert (report.ok, report.frames, report.lost, len(report.gaps)) == (True, 9, 0, 1)

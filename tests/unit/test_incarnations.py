@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ class SlowToDie:
     """Stands in for a child whose memory takes long to give back: killed, and there for all that."""
 
     kills: int = 0
+    pid: int = 0  # nobody's
 
     def poll(self) -> int | None:
         return None
@@ -54,14 +56,30 @@ def test_a_hung_process_is_killed_and_told_of_once(caplog: pytest.LogCaptureFixt
     assert caplog.messages[0].endswith(" s: killed")
 
 
-def test_a_detector_that_never_gets_ready_is_said_to_have_a_slow_model(caplog: pytest.LogCaptureFixture) -> None:
-    child = SlowToDie()
-    detector = Process(
-        "detector", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", child), started_s=-1e6, heard_s=-1e6
+@pytest.mark.parametrize("silent_s", [0.0, 2 * START_S])
+def test_who_loads_is_killed_where_it_was_stopped_and_not_for_its_silence(
+    silent_s: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        detector = Process("detector", "framehop.no_module", 0, LOAD_S, popen=child)
+        detector.started_s = detector.heard_s = time.monotonic() - silent_s
+        detector.kill_if_hung()
+        assert not detector.killed
+        child.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+        detector.kill_if_hung()
+        assert detector.killed == (silent_s > START_S)
+        child.kill()
+    assert [message.partition(" for ")[2] for message in caplog.messages if "killed" in message] == (
+        ["120 s and is stopped: killed"] if detector.killed else []
     )
-    detector.kill_if_hung()
-    assert child.kills == 1
-    assert "too slow for this machine: framehop model inspect" in caplog.messages[0]
+
+
+def test_a_detector_that_never_gets_ready_is_said_to_have_a_slow_model() -> None:
+    detector = Process("detector", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", SlowToDie()))
+    detector.started_s = -1e6
+    with pytest.raises(ProcessError, match="too slow for this machine: framehop model inspect"):
+        detector.kill_if_hung()
 
 
 def test_a_detector_that_is_slow_to_start_is_said_to_be_waited_for_and_not_killed(

@@ -13,9 +13,10 @@ from framehop.log.embedded import event_retention as walking
 from framehop.log.embedded.disk_usage import Room
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
+from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.sqlite import connect, rows
 from framehop.ops.audit import audit
-from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read
+from tests.logs import TIMEOUT_S, make_event, make_frame, marks_after, read, retain
 from tests.waiting import until
 
 HOUR_S = 3600.0
@@ -41,12 +42,6 @@ def _fill(log: EmbeddedLog, stream: str, count: int) -> None:
         consumer.commit([make_event(record) for record in records], marks_after(records))
 
 
-def _retain(root: Path, **limits: object) -> None:
-    db = connect(root / "index.db")
-    Retention(LogPaths(root), LogOptions(**limits)).apply(db)  # type: ignore[arg-type]
-    db.close()
-
-
 def _age(root: Path, hours: float, where: str = "1") -> None:
     db = connect(root / "index.db")
     rows(db, f"UPDATE events SET appended_us=appended_us-? WHERE {where}", (int(hours * HOUR_S * 1e6),))
@@ -58,7 +53,7 @@ def _seqs(log: EmbeddedLog) -> list[int]:
 
 
 def test_events_stay_when_their_frames_go(log: EmbeddedLog, tmp_path: Path) -> None:
-    _retain(tmp_path, retain_bytes=4096)
+    retain(tmp_path, retain_bytes=4096)
     assert [meta.key.seq for meta in log.scan_frames()] == [6, 7, 8]
     assert _seqs(log) == list(range(9))
     assert audit(log).ok
@@ -66,11 +61,11 @@ def test_events_stay_when_their_frames_go(log: EmbeddedLog, tmp_path: Path) -> N
 
 def test_events_go_when_they_are_old_and_their_frames_are_gone(log: EmbeddedLog, tmp_path: Path) -> None:
     _age(tmp_path, hours=2, where="seq < 8")
-    _retain(tmp_path, retain_bytes=4096, retain_event_age_s=3 * HOUR_S)
+    retain(tmp_path, retain_bytes=4096, retain_event_age_s=3 * HOUR_S)
     assert _seqs(log) == list(range(9))
-    _retain(tmp_path, retain_bytes=4096, retain_event_age_s=HOUR_S)
+    retain(tmp_path, retain_bytes=4096, retain_event_age_s=HOUR_S)
     assert _seqs(log) == [6, 7, 8], "old, but their frames are there"
-    _retain(tmp_path, retain_bytes=0, retain_event_age_s=HOUR_S)
+    retain(tmp_path, retain_bytes=0, retain_event_age_s=HOUR_S)
     assert _seqs(log) == [8], "its frame is gone, but it is young"
     report = audit(log)
     assert (report.ok, report.frames, report.events) == (True, 0, 1)
@@ -78,14 +73,14 @@ def test_events_go_when_they_are_old_and_their_frames_are_gone(log: EmbeddedLog,
 
 def test_events_without_a_limit_stay(log: EmbeddedLog, tmp_path: Path) -> None:
     _age(tmp_path, hours=24 * 1000)
-    _retain(tmp_path, retain_bytes=0, retain_event_age_s=None)
+    retain(tmp_path, retain_bytes=0, retain_event_age_s=None)
     assert _seqs(log) == list(range(9))
 
 
 def test_an_offset_is_never_used_again(log: EmbeddedLog, tmp_path: Path) -> None:
     newest = list(log.events())[-1].offset
     _age(tmp_path, hours=2)
-    _retain(tmp_path, retain_bytes=0, retain_event_age_s=HOUR_S)
+    retain(tmp_path, retain_bytes=0, retain_event_age_s=HOUR_S)
     assert _seqs(log) == []
     _fill(log, "a", 1)
     assert [record.offset for record in log.events()] == [newest + 1]
@@ -98,7 +93,7 @@ def test_clocks_that_were_ahead_hold_up_nobody(
     monkeypatch.setattr(walking, "CHUNK", 2)
     _age(tmp_path, hours=-1000, where="seq IN (0, 1, 2, 3)")
     _age(tmp_path, hours=2, where="seq > 3")
-    _retain(tmp_path, retain_bytes=0, retain_event_age_s=HOUR_S)
+    retain(tmp_path, retain_bytes=0, retain_event_age_s=HOUR_S)
     assert _seqs(log) == [0, 1, 2, 3, 8], "four chunks of two: the rest is for the next round"
     assert audit(log).ok
 
@@ -109,23 +104,23 @@ def test_a_long_backlog_goes_in_several_rounds(
     monkeypatch.setattr(walking, "CHUNK", 1)
     _age(tmp_path, hours=2)
     limits = LogOptions(retain_bytes=0, retain_event_age_s=HOUR_S)
-    retention, db = Retention(LogPaths(tmp_path), limits), connect(tmp_path / "index.db")
+    retention, ahead = Retention(LogPaths(tmp_path), limits), WriteAhead(tmp_path / "index.db")
     left = []
     for _ in range(3):
-        retention.apply(db)
+        retention.apply(ahead)
         left.append(len(_seqs(log)))
-    db.close()
+    ahead.close()
     assert left == [5, 1, 0]
 
 
 def test_a_walk_that_is_through_rests_before_the_next(log: EmbeddedLog, tmp_path: Path) -> None:
-    retention, db = Retention(LogPaths(tmp_path), LogOptions(retain_bytes=0)), connect(tmp_path / "index.db")
-    retention.apply(db)
+    retention, ahead = Retention(LogPaths(tmp_path), LogOptions(retain_bytes=0)), WriteAhead(tmp_path / "index.db")
+    retention.apply(ahead)
     _age(tmp_path, hours=24 * 31)
-    retention.apply(db)
-    db.close()
+    retention.apply(ahead)
+    ahead.close()
     assert _seqs(log) == list(range(9)), "a minute has not passed"
-    _retain(tmp_path, retain_bytes=0)
+    retain(tmp_path, retain_bytes=0)
     assert _seqs(log) == []
 
 
@@ -169,7 +164,7 @@ def test_a_disk_that_fills_up_takes_the_oldest_pictures(
     # Three files and the index: with as much free again the log has its half; each file less costs it one.
     for free, left in ((used + 3 * 4096, 9), (used, 3)):
         monkeypatch.setattr("framehop.log.embedded.disk_usage.free_bytes", lambda _root, free=free: free)
-        _retain(tmp_path, retain_bytes=None)
+        retain(tmp_path, retain_bytes=None)
         assert len(list(log.scan_frames())) == left
     assert audit(log).ok
 
@@ -179,7 +174,7 @@ def test_events_that_take_too_much_of_the_disk_go_early(
 ) -> None:
     monkeypatch.setattr("framehop.log.embedded.disk_usage.free_bytes", lambda _root: 0)
     with caplog.at_level(logging.WARNING):
-        _retain(tmp_path, retain_bytes=None)
+        retain(tmp_path, retain_bytes=None)
     assert _seqs(log) == [], "no room: neither pictures nor events whose frames are gone"
     assert "events take more than half of the log's part of the disk" in caplog.text
     assert "raise retain_disk_share" in caplog.text
@@ -193,5 +188,5 @@ def test_a_log_beyond_its_limits_that_nobody_reads_says_so(tmp_path: Path, caplo
             writer.append(make_frame(state, seq))
             assert writer.flush(TIMEOUT_S)
     with caplog.at_level(logging.WARNING):
-        _retain(tmp_path, retain_bytes=0)
+        retain(tmp_path, retain_bytes=0)
     assert "beyond its retention limits, but nobody has read it yet (`framehop detect` does)" in caplog.text

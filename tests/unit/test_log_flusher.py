@@ -18,6 +18,7 @@ from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded import write_ahead
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.maintenance import Maintenance
+from framehop.log.embedded.options import Durability
 from framehop.log.embedded.presence import Presence
 from framehop.log.embedded.segments import SegmentFile
 from framehop.log.embedded.write_ahead import WriteAhead
@@ -69,6 +70,24 @@ def test_the_row_of_a_picture_is_synced_right_after_it(tmp_path: Path, monkeypat
     with EmbeddedLog(tmp_path) as log, log.writer() as writer:
         flusher.after(lambda: write(writer, "gate", 1), "1.seg")
     assert flusher.done[flusher.done.index("1.seg") + 1] == WAL
+
+
+@pytest.mark.parametrize(("durability", "asks"), [("power", False), ("process", True)])
+def test_only_the_writer_asks_for_what_it_syncs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Durability, asks: bool
+) -> None:
+    """The kernel tells that it could not write something to one sync alone, which has to be the writer's."""
+    mark, marked = Maintenance.mark, list[bool]()
+
+    def noted(flusher: Maintenance, segment: SegmentFile | None = None) -> None:
+        marked.append(segment is not None)
+        mark(flusher, segment)
+
+    monkeypatch.setattr(Maintenance, "mark", noted)
+    with EmbeddedLog(tmp_path, options=LogOptions(durability=durability)) as log, log.writer() as writer:
+        write(writer, "gate", 1)
+    assert marked
+    assert any(marked) == asks
 
 
 def test_every_commit_is_synced_at_once_and_many_share_a_checkpoint(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,12 +15,14 @@ from framehop.errors import LogError
 from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
+from framehop.log.embedded.segments import SegmentMaps, read_cold
+from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.sqlite import connect, rows
 from framehop.ops.audit import audit
 from framehop.timing import now_us
 from framehop.types import StreamState
 from tests.log_process import LogProcess
-from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read
+from tests.logs import TIMEOUT_S, is_whole, make_event, make_frame, marks_after, read, retain
 from tests.waiting import until
 
 KEEP_ALL = LogOptions(segment_bytes=4096, retain_bytes=None, session_timeout_s=20.0)  # 3 frames of 1,000 bytes in each
@@ -38,12 +43,6 @@ def _append(log: EmbeddedLog, stream: str, count: int) -> StreamState:
     return state
 
 
-def _retain(root: Path, **limits: object) -> None:
-    db = connect(root / "index.db")
-    Retention(LogPaths(root), LogOptions(**limits)).apply(db)  # type: ignore[arg-type]
-    db.close()
-
-
 def _segments(root: Path) -> set[int]:
     return {int(path.stem) for path in (root / "frames").iterdir()}
 
@@ -56,14 +55,14 @@ def _commit(log: EmbeddedLog, group: str, count: int) -> None:
 
 def test_nothing_goes_before_a_group_has_read_it(log: EmbeddedLog, tmp_path: Path) -> None:
     _append(log, "a", 12)
-    _retain(tmp_path, retain_bytes=0)
+    retain(tmp_path, retain_bytes=0)
     assert _segments(tmp_path) == {1, 2, 3, 4}, "no group exists: everything is still needed"
     _commit(log, "fast", 12)
     _commit(log, "slow", 7)
-    _retain(tmp_path, retain_bytes=0)
+    retain(tmp_path, retain_bytes=0)
     assert _segments(tmp_path) == {3, 4}, "the slow group is within the third"
     _commit(log, "slow", 5)
-    _retain(tmp_path, retain_bytes=0)
+    retain(tmp_path, retain_bytes=0)
     assert _segments(tmp_path) == set()
     (gap,) = log.gaps()
     assert (gap.reason, gap.stream, gap.first_seq, gap.last_seq) == ("retention", "a", 0, 11)
@@ -74,13 +73,13 @@ def test_who_holds_the_log_back_is_named(log: EmbeddedLog, tmp_path: Path, caplo
     _append(log, "a", 6)
     _commit(log, "slow", 1)
     with caplog.at_level(logging.WARNING):
-        _retain(tmp_path, retain_bytes=0)
+        retain(tmp_path, retain_bytes=0)
     assert "group slow has not read it all" in caplog.text
     with log.consumer("slow", member="m"), pytest.raises(LogError, match="living member"):
         log.forget_group("slow")
     log.forget_group("slow")
     _commit(log, "fast", 6)
-    _retain(tmp_path, retain_bytes=0)
+    retain(tmp_path, retain_bytes=0)
     assert _segments(tmp_path) == set()
     assert log.committed("slow") == {}
 
@@ -89,7 +88,7 @@ def test_the_hard_limit_takes_what_is_unread_and_the_reader_goes_on_behind_it(lo
     _append(log, "a", 12)
     with log.consumer("g", member="m") as consumer:
         (first,) = read(consumer, 1)
-        _retain(tmp_path, retain_bytes=2 * 4096, retain_hard=True)
+        retain(tmp_path, retain_bytes=2 * 4096, retain_hard=True)
         assert _segments(tmp_path) == {3, 4}
         rest = read(consumer, 6)
         assert [record.meta.key.seq for record in rest] == [6, 7, 8, 9, 10, 11]
@@ -101,9 +100,31 @@ def test_the_hard_limit_takes_what_is_unread_and_the_reader_goes_on_behind_it(lo
     assert [(gap.first_seq, gap.last_seq) for gap in report.gaps] == [(0, 5)]
 
 
+def test_what_retention_takes_while_it_is_read_is_no_loss(
+    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _append(log, "a", 6)
+    pointers = [meta.pointer for meta in log.scan_frames()]
+    read_map = SegmentMaps.read
+
+    def late_map(maps: SegmentMaps, *where: int) -> memoryview | None:
+        retain(tmp_path, retain_bytes=3500, retain_hard=True)
+        return read_map(maps, *where)
+
+    def late_file(path: Path, *where: int) -> memoryview | None:
+        retain(tmp_path, retain_bytes=0, retain_hard=True)
+        return read_cold(path, *where)
+
+    monkeypatch.setattr(SegmentMaps, "read", late_map)
+    monkeypatch.setattr("framehop.log.embedded.embedded_log.read_cold", late_file)
+    with log.consumer("g", member="m") as consumer:
+        assert [record.meta.key.seq for record in read(consumer, 3)] == [3, 4, 5]
+    assert log.read_frame(pointers[-1]) is None
+
+
 def test_a_log_that_lost_everything_is_read_from_its_end(log: EmbeddedLog, tmp_path: Path) -> None:
     state = _append(log, "a", 6)
-    _retain(tmp_path, retain_bytes=0, retain_hard=True)
+    retain(tmp_path, retain_bytes=0, retain_hard=True)
     with log.consumer("g", member="m") as consumer:
         again = _append(log, "a", 1)
         assert [record.meta.key.seq for record in read(consumer, 1)] == [6]
@@ -115,12 +136,12 @@ def test_age_counts_from_the_newest_frame_of_a_segment(
 ) -> None:
     _append(log, "a", 6)
     later = now_us() + 3_600_000_000
-    _retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)
+    retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)
     assert _segments(tmp_path) == {1, 2}
     monkeypatch.setattr("framehop.log.embedded.retention.now_us", lambda: later)
-    _retain(tmp_path, retain_bytes=None, retain_age_s=7200.0, retain_hard=True)
+    retain(tmp_path, retain_bytes=None, retain_age_s=7200.0, retain_hard=True)
     assert _segments(tmp_path) == {1, 2}
-    _retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)
+    retain(tmp_path, retain_bytes=None, retain_age_s=1800.0, retain_hard=True)
     assert _segments(tmp_path) == set()
 
 
@@ -129,7 +150,7 @@ def test_a_gap_never_covers_what_was_missing_before(log: EmbeddedLog, tmp_path: 
         state = writer.open_stream("a", source="test:", finite=False)
         for seq in (0, 1, 3, 4):
             writer.append(make_frame(state, seq, size=10))
-    _retain(tmp_path, retain_bytes=0, retain_hard=True)
+    retain(tmp_path, retain_bytes=0, retain_hard=True)
     assert [(gap.first_seq, gap.last_seq) for gap in log.gaps()] == [(0, 1), (3, 4)]
     report = audit(log)
     assert (report.missing, report.findings) == (1, [f"missing: a/{state.epoch}/2, no frame and no gap"])
@@ -140,7 +161,7 @@ def test_the_segment_that_is_being_written_stays(log: EmbeddedLog, tmp_path: Pat
         state = writer.open_stream("a", source="test:", finite=False)
         writer.append(make_frame(state, 0))
         assert writer.flush(TIMEOUT_S)
-        _retain(tmp_path, retain_bytes=0, retain_hard=True)
+        retain(tmp_path, retain_bytes=0, retain_hard=True)
         assert _segments(tmp_path) == {1}
 
 
@@ -148,19 +169,58 @@ def test_a_dead_writers_segment_counts_as_closed(log: EmbeddedLog, tmp_path: Pat
     with LogProcess(tmp_path, segment_bytes=4096) as child:
         child.call("open_stream", "a")
         child.call("append", 0, 2)
-        _retain(tmp_path, retain_bytes=0, retain_hard=True)
+        retain(tmp_path, retain_bytes=0, retain_hard=True)
         assert _segments(tmp_path) == {1}
         child.kill()
-    _retain(tmp_path, retain_bytes=0, retain_hard=True)
+    retain(tmp_path, retain_bytes=0, retain_hard=True)
     assert _segments(tmp_path) == set()
     assert [(gap.first_seq, gap.last_seq) for gap in log.gaps()] == [(0, 1)]
     assert [path.name for path in (tmp_path / "locks").glob("w.*")] == []
 
 
+def test_what_a_dead_writer_wrote_last_is_synced(
+    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LogProcess(tmp_path) as child:
+        child.call("open_stream", "a")
+        child.call("append", 0, 2)
+        child.kill()
+    sync, synced = os.fdatasync, list[str]()
+
+    def noted(fd: int) -> None:
+        sync(fd)
+        synced.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    for _ in range(2):
+        retain(tmp_path, retain_bytes=None)
+    assert synced.count("1.seg") == 1, "once, and then its row says that it is closed"
+
+
+def test_files_stay_until_power_loss_cannot_bring_their_rows_back(
+    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _append(log, "a", 6)
+    retention = Retention(LogPaths(tmp_path), LogOptions(retain_bytes=0, retain_hard=True))
+
+    def broken(_: WriteAhead) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with closing(WriteAhead(tmp_path / "index.db")) as ahead:
+        with monkeypatch.context() as disk:
+            disk.setattr(WriteAhead, "sync", broken)
+            with pytest.raises(OSError, match="Input/output"):
+                retention.apply(ahead)
+        assert list(log.scan_frames()) == []
+        assert _segments(tmp_path) == {1, 2}, "after power loss now they are all there"
+        retention.apply(ahead)
+    assert _segments(tmp_path) == set()
+
+
 def test_files_that_no_row_knows_are_swept(log: EmbeddedLog, tmp_path: Path) -> None:
     _append(log, "a", 3)
     (tmp_path / "frames" / "7.seg").write_bytes(b"its row went, its process died")
-    _retain(tmp_path, retain_bytes=None)
+    retain(tmp_path, retain_bytes=None)
     assert _segments(tmp_path) == {1}
 
 
@@ -168,7 +228,7 @@ def test_a_row_without_a_file_goes_quietly(log: EmbeddedLog, tmp_path: Path) -> 
     db = connect(tmp_path / "index.db")
     rows(db, "INSERT INTO segments(writer) VALUES('dead')")
     db.close()
-    _retain(tmp_path, retain_bytes=None)
+    retain(tmp_path, retain_bytes=None)
     db = connect(tmp_path / "index.db")
     assert rows(db, "SELECT * FROM segments") == []
     db.close()

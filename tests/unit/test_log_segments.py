@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
+import os
 import resource
 import struct
 from collections.abc import Iterator
@@ -13,7 +15,9 @@ from crc32c import crc32c
 
 from framehop.errors import ClosedError, InvalidArgumentError, LogError
 from framehop.log import EmbeddedLog, LogOptions
+from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import HEADER_BYTES, SegmentFile, SegmentMaps, read_cold, record_bytes
+from framehop.log.sqlite import connect
 from tests.logs import is_whole, make_frame, read, settle, write
 
 
@@ -67,6 +71,20 @@ def test_every_start_and_every_roll_makes_a_new_file(tmp_path: Path) -> None:
         assert len(list(log.scan_frames())) == 12
 
 
+def test_a_number_whose_file_has_outlived_its_row_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Retention, "apply", lambda _retention, _ahead: None)  # which may sweep it away only later
+    with EmbeddedLog(tmp_path) as log:
+        for number in (1, 2):
+            (tmp_path / "frames" / f"{number}.seg").write_bytes(b"its row was lost with the power")
+        with log.writer() as writer:
+            write(writer, "a", 2)
+        assert (tmp_path / "frames" / "1.seg").read_bytes() == b"its row was lost with the power"
+        with log.consumer("g", member="m") as consumer:
+            assert all(is_whole(record) for record in read(consumer, 2))
+
+
 def test_a_frame_larger_than_a_segment_gets_one_that_fits(tmp_path: Path) -> None:
     with EmbeddedLog(tmp_path, options=LogOptions(segment_bytes=4096)) as log:
         with log.writer() as writer:
@@ -118,6 +136,21 @@ def test_a_truncated_file_is_an_error_not_a_crash(tmp_path: Path, length: int) -
         assert [record.payload for record in read(consumer, 2)] == [None] * 2
 
 
+def test_a_disk_that_does_not_give_a_picture_ends_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To touch memory that its file cannot fill raises SIGBUS. Here the file ends too early, which is told too late."""
+
+    class _Late(mmap.mmap):
+        def size(self) -> int:
+            return len(self)
+
+    with EmbeddedLog(tmp_path) as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
+        write(writer, "a", 3, size=2 * mmap.PAGESIZE)
+        monkeypatch.setattr(mmap, "mmap", _Late)
+        assert all(is_whole(record) for record in read(consumer, 1))
+        os.truncate(tmp_path / "frames" / "1.seg", HEADER_BYTES)
+        assert [record.payload for record in read(consumer, 2)] == [None, None]
+
+
 def test_a_process_out_of_descriptors_does_not_declare_frames_lost(tmp_path: Path) -> None:
     with _one_frame(tmp_path) as log, log.consumer("g", member="m") as consumer:
         settle([consumer], log.partitions)
@@ -127,6 +160,8 @@ def test_a_process_out_of_descriptors_does_not_declare_frames_lost(tmp_path: Pat
                 read(consumer, 3)
             with pytest.raises(LogError, match="Too many open files"):
                 log.read_frame(meta.pointer)
+            with pytest.raises(LogError, match=r"index\.db: Too many open files; raise the limit .*ulimit -n"):
+                connect(tmp_path / "index.db")
         assert all(is_whole(record) for record in read(consumer, 3))
 
 

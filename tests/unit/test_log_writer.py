@@ -159,7 +159,9 @@ def test_no_room_pushes_back_says_why_and_goes_on(tmp_path: Path, monkeypatch: p
         assert (len(acks), writer.stalled) == (4, "")
 
 
-def test_a_writer_that_has_no_memory_fails_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_that_has_no_memory_fails_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def write_nothing(*_args: object) -> None:
         raise MemoryError
 
@@ -172,6 +174,7 @@ def test_a_writer_that_has_no_memory_fails_and_says_so(tmp_path: Path, monkeypat
         assert is_out_of_memory(caught.value)
         with pytest.raises(LogError, match="MemoryError"):
             writer.append(make_frame(state, 1))
+    assert "1 frames were not taken by the log at close: MemoryError" in caplog.text
 
 
 def test_closing_a_stalled_writer_ends_and_counts_what_was_not_taken(

@@ -17,11 +17,10 @@ import pytest
 
 from framehop._core import decode_jpeg, read_jpeg_header
 from framehop.log import LogOptions
-from framehop.log.embedded.layout import LogPaths
-from framehop.log.embedded.retention import Retention
 from framehop.log.sqlite import connect
 from framehop.testing.synthetic import jpeg, truncated_jpeg
 from framehop.types import Event
+from tests.logs import retain
 from tests.pages import Filled, client_of, until_indexed
 from tests.waiting import until
 
@@ -163,9 +162,7 @@ def test_a_frame_that_retention_took_is_gone(log: Filled) -> None:
     (last,) = log.put("gate")  # in a segment of its own
     with client_of(log.path) as page:
         until_indexed(page, 61)
-        db = connect(log.path / "index.db")
-        Retention(LogPaths(log.path), LogOptions(segment_bytes=4096, retain_bytes=20_000)).apply(db)
-        db.close()
+        retain(log.path, segment_bytes=4096, retain_bytes=20_000)
         assert "retention has taken it" in got(page, place(first), 410)["error"]
         assert page.get(place(last)).status_code == 200
         assert got(page, f"/api/v1/events/{first.event_id}")["seq"] == 0

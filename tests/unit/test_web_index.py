@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 
@@ -211,6 +213,24 @@ def test_the_index_is_there_the_next_time(make: Make) -> None:
 def test_two_pages_of_one_log_have_an_index_each(make: Make) -> None:
     make(recorded(event_of(1)))
     assert found(make(recorded(event_of(2)))) == [2]
+
+
+def test_a_query_is_planned_once_whatever_its_limit() -> None:
+    planned: list[int] = []
+
+    def ask(action: int, *_: str | None) -> int:
+        """SQLite asks while it plans a query, and never else."""
+        planned.append(action)
+        return apsw.SQLITE_OK
+
+    file = index_file.IndexFile("the log")
+    with closing(file), closing(file.connect()) as db:
+        db.authorizer = ask
+        found = []
+        for limit in range(1, 5):
+            index_query.find(db, Query(limit=limit), {})
+            found.append(len(planned))
+    assert set(found) == {found[0]} != {0}
 
 
 def test_too_many_pages_of_one_log_are_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

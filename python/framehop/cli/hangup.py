@@ -1,8 +1,9 @@
-"""Re-reads the streams of a configuration file when the process gets SIGHUP."""
+"""Re-reads the streams of a configuration file when the process gets SIGHUP, or says that there is none."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -22,8 +23,9 @@ BACKSTOP_S = 5.0  # a wake that was missed would be noticed by then
 
 @contextmanager
 def reread_on_hangup(file: StreamFile | None) -> Iterator[None]:
-    """Let SIGHUP have `file` read again while inside; without a file it keeps its meaning. Main thread only."""
-    if file is None:
+    """Let SIGHUP have `file` read again while inside. Without a file a service says that there is none and goes on, but a command
+    ends with its terminal, unless nohup prevents it. Main thread only."""
+    if file is None and (has_terminal() or signal.getsignal(signal.SIGHUP) != signal.SIG_DFL):
         yield
         return
     with _Rereader(file) as rereader:
@@ -38,10 +40,20 @@ def reread_on_hangup(file: StreamFile | None) -> Iterator[None]:
             signal.signal(signal.SIGHUP, before)
 
 
-class _Rereader:
-    """Reads the file in a thread of its own, as a signal handler must not wait."""
+def has_terminal() -> bool:
+    """Return whether a terminal may send us SIGHUP when it is closed. Who has none gets that signal only from somebody who means
+    it."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
-    def __init__(self, file: StreamFile) -> None:
+
+class _Rereader:
+    """Reads the file, if there is one, in a thread of its own, as a signal handler must not wait."""
+
+    def __init__(self, file: StreamFile | None) -> None:
         self._file = file
         self._wake = Wake()
         self._closed = False
@@ -49,7 +61,7 @@ class _Rereader:
         self._thread.start()
 
     def ask(self) -> None:
-        """Have the file read again. Safe in a signal handler."""
+        """Have the file read again, or say that there is none. Safe in a signal handler."""
         self._wake.ring()
 
     def _run(self) -> None:
@@ -57,17 +69,25 @@ class _Rereader:
             if readable([self._wake.fileno()], BACKSTOP_S):
                 self._wake.clear()
                 if not self._closed:
-                    self._read()
+                    self._answer()
 
-    def _read(self) -> None:
+    def _answer(self) -> None:
+        if self._file is not None:
+            self._read(self._file)
+        else:
+            note(
+                "SIGHUP has nothing to read again, as no stream comes from a file of --config; SIGTERM ends this command"
+            )
+
+    def _read(self, file: StreamFile) -> None:
         try:
-            changes = self._file.apply()
+            changes = file.apply()
         except FramehopError as error:
             complain(f"{error}; the streams stay as they are")
         except Exception:  # our bug must not end the re-reading
-            logger.exception("%s was not read again", self._file.path)
+            logger.exception("%s was not read again", file.path)
         else:
-            note(f"{self._file.path} was read again: {_told(changes)}")
+            note(f"{file.path} was read again: {_told(changes)}")
 
     def __enter__(self) -> _Rereader:
         return self

@@ -45,7 +45,11 @@ Log = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings of the log, the streams and the detection, as YAML."),
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings of the log, the streams and the detection, as YAML. SIGHUP has its streams read again.",
+    ),
 ]
 Spool = Annotated[
     str,

@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 
@@ -26,6 +26,8 @@ from framehop.errors import (
 MIN_SQLITE = (3, 51, 3)
 # Transactions take well under a millisecond; a process that holds the lock for longer than this has been stopped.
 BUSY_TIMEOUT_MS = 10_000
+
+Synchronous = Literal["OFF", "NORMAL", "FULL"]
 
 _FULL_ERRNO = (errno.ENOSPC, errno.EDQUOT)
 _FULL_IOERR = (
@@ -53,14 +55,21 @@ def connect(path: Path, *, full: bool = False) -> apsw.Connection:
 
     No connection checkpoints by itself; the flusher does.
     """
+    db = open_existing(path, "FULL" if full else "NORMAL")
+    db.wal_autocheckpoint(0)
+    return db
+
+
+def open_existing(path: Path, synchronous: Synchronous) -> apsw.Connection:
+    """Open a file of SQLite as all of them are opened; a missing one is an error. It checkpoints by itself. `synchronous`: what its
+    commits wait for."""
     check_sqlite(apsw.sqlite_lib_version())
     with translated(path):
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         db.set_busy_timeout(BUSY_TIMEOUT_MS)
-        db.wal_autocheckpoint(0)
         # Else SQLite plans a query anew whenever another number is bound to its LIMIT, which takes twice as long as the query.
         db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        db.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+        db.execute(f"PRAGMA synchronous={synchronous}")
     return db
 
 
@@ -89,7 +98,7 @@ def has_table(db: apsw.Connection, name: str) -> bool:
 @contextlib.contextmanager
 def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
     """Run the block as a short write transaction: all of it or nothing. Compute and do I/O before it, not inside."""
-    with translated(path):
+    with translated(path, db):
         rows(db, "BEGIN IMMEDIATE")
         try:
             yield
@@ -102,8 +111,9 @@ def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's and the system's errors into framehop's."""
+def translated(path: Path, db: apsw.Connection | None = None) -> Iterator[None]:
+    """Turn SQLite's and the system's errors into framehop's. `db`: the connection that writes in the block, if it does. SQLite has
+    one error for a quota that is used up, a limit on the size of files and a broken disk, and only its connection tells which."""
     try:
         yield
     except FramehopError:
@@ -116,20 +126,45 @@ def translated(path: Path) -> Iterator[None]:
     except apsw.NotADBError as error:
         raise NotALogError(f"{path} is not a SQLite file: choose an empty or a new directory for the log") from error
     except apsw.CorruptError as error:
-        raise LogCorruptError(f"{path} is damaged ({error}): move the log away and start a new one") from error
+        # SQLite says the same of a page that the disk cannot read.
+        raise LogCorruptError(
+            f"{path} is damaged, or its disk cannot read it ({error}): look for errors of the disk in dmesg; "
+            "if there are none, move the log away and start a new one"
+        ) from error
     except apsw.Error as error:
-        if is_full(error):
-            raise full_error(path) from error
-        if getattr(error, "extendedresult", 0) in _NO_MEMORY:
-            raise OutOfMemoryError(f"{path}: this process has no memory left") from error
-        raise LogError(f"{path}: {error}; check the disk and the rights of this directory") from error
+        raise _of_sqlite(error, path, db) from error
     except OSError as error:
-        if is_full(error):
-            raise full_error(path) from error
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(f"{error.filename or path}: this process has no memory left") from error
-        advice = _ADVICE.get(error.errno or 0, "check the disk and its rights")
-        raise LogError(f"{error.filename or path}: {error.strerror}; {advice}") from error
+        raise _of_system(error, path) from error
+
+
+def _of_sqlite(error: apsw.Error, path: Path, db: apsw.Connection | None) -> FramehopError:
+    if getattr(error, "extendedresult", 0) in _NO_MEMORY:
+        return OutOfMemoryError(f"{path}: this process has no memory left")
+    if db is not None and isinstance(error, apsw.IOError) and db.system_errno:
+        return _of_system(OSError(db.system_errno, os.strerror(db.system_errno)), path)
+    if isinstance(error, apsw.CantOpenError) and (why := _why_nothing_opens()) is not None:
+        return _of_system(OSError(why, os.strerror(why)), path)
+    if is_full(error):
+        return full_error(path)
+    return LogError(f"{path}: {error}; check the disk and the rights of this directory")
+
+
+def _why_nothing_opens() -> int | None:
+    """Return the error by which this process can open no file at all, as when it has no descriptor left; SQLite does not tell."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # never a file of SQLite: closing one drops its locks
+    except OSError as error:
+        return error.errno
+    return None
+
+
+def _of_system(error: OSError, path: Path) -> FramehopError:
+    if is_full(error):
+        return full_error(path)
+    if is_out_of_memory(error):
+        return OutOfMemoryError(f"{error.filename or path}: this process has no memory left")
+    advice = _ADVICE.get(error.errno or 0, "check the disk and its rights")
+    return LogError(f"{error.filename or path}: {error.strerror}; {advice}")
 
 
 def is_full(error: BaseException) -> bool:

@@ -10,7 +10,7 @@ import apsw
 from framehop.config.environment import cache_dir
 from framehop.errors import ConfigError, LogCorruptError, NotALogError
 from framehop.log.locks import FileLock
-from framehop.log.sqlite import BUSY_TIMEOUT_MS, check_sqlite, rows, translated, value
+from framehop.log.sqlite import check_sqlite, open_existing, rows, translated, value
 
 VERSION = 2
 MAX_AT_ONCE = 8  # pages that show one log on one host; each has an index of its own
@@ -100,11 +100,7 @@ class IndexFile:
             db.close()
 
     def connect(self) -> apsw.Connection:
-        with translated(self.path):
-            db = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
-            db.set_busy_timeout(BUSY_TIMEOUT_MS)
-            rows(db, "PRAGMA synchronous=OFF")  # what a power loss damages is read from the log again
-        return db
+        return open_existing(self.path, "OFF")  # what a power loss damages is read from the log again
 
     def close(self) -> None:
         """Let the next process have the file. Closing twice is harmless."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -101,7 +102,8 @@ class Committer:
             acks = _Batch(self._opened, self._context.partitions).insert(batch, addresses)
         if self._segment is not None:
             self._segment.advance(total, len(frames))
-            self._context.maintenance.mark(self._segment)
+            # The kernel tells a failed write to one sync of a file alone: where ours is what counts, nobody else may ask.
+            self._context.maintenance.mark(None if self._power else self._segment)
         return acks
 
     @property
@@ -129,15 +131,21 @@ class Committer:
 
     def _new_segment(self, capacity: int) -> SegmentFile:
         """Make a segment. Its row is committed before the file exists, so that no file is ever unknown to retention."""
-        if self._reserved is None:
-            with transaction(self._opened, self._context.paths.index):
-                rows(self._opened, "INSERT INTO segments(writer) VALUES(?)", (self._writer,))
-                number = self._opened.last_insert_rowid()
-            self._reserved = number
-        path = self._context.paths.segment(self._reserved)
-        made = SegmentFile.create(path, self._reserved, capacity, durable_name=self._power)
-        self._reserved = None
-        return made
+        while True:
+            number = self._reserved = self._reserved or self._reserve()
+            path = self._context.paths.segment(number)
+            # Power loss or a restored index can take the row of a segment and leave its file. Retention removes both later: to
+            # remove the file here would be a race with its sweep, which could then take ours.
+            with contextlib.suppress(FileExistsError):
+                made = SegmentFile.create(path, number, capacity, durable_name=self._power)
+                self._reserved = None
+                return made
+            self._reserved = None
+
+    def _reserve(self) -> int:
+        with transaction(self._opened, self._context.paths.index):
+            rows(self._opened, "INSERT INTO segments(writer) VALUES(?)", (self._writer,))
+            return self._opened.last_insert_rowid()
 
     def _close_segment(self) -> None:
         if self._segment is None:

@@ -138,6 +138,12 @@ class AppendQueue:
         with self._changed:
             return self._undone
 
+    @property
+    def failure(self) -> str:
+        """Why the writer cannot continue; empty while it can."""
+        with self._changed:
+            return text_of(self._failure) if self._failure is not None else ""
+
     def close(self) -> None:
         """Accept no more items; waiting `put`s raise ClosedError."""
         with self._changed:

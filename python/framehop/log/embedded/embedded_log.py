@@ -182,7 +182,11 @@ class EmbeddedLog:
         meta, address = meta_of(found[0]), address_of(found[0])
         path = self._context.paths.segment(address.segment)
         with translated(path):
-            return FrameRecord(meta=meta, payload=read_cold(path, address.position, meta.payload_bytes))
+            payload = read_cold(path, address.position, meta.payload_bytes)
+        # Retention may have taken both since we read the row, which is no loss.
+        if payload is None and not self._rows(_ONE, (pointer.partition, pointer.offset)):
+            return None
+        return FrameRecord(meta=meta, payload=payload)
 
     def dead_letters(self, lane: str | None = None) -> Iterator[DeadLetter]:
         """Iterate over the failed events."""

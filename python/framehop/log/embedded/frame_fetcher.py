@@ -78,7 +78,12 @@ class FrameFetcher:
         found = rows(self._db, _SELECT, (partition, self._positions[partition], limit))
         # Finding nothing before the end means that retention removed the rest and left a gap record.
         self._positions[partition] = found[-1][1] + 1 if found else end
-        return [self._record(row, tenure) for row in found]
+        records = [self._record(row, tenure) for row in found]
+        if all(record.payload is not None for record in records):
+            return records
+        # Retention deletes rows before their file, and both may have gone since we read the rows: that is no loss.
+        there = {row[1] for row in rows(self._db, _SELECT, (partition, found[0][1], limit))}
+        return [record for record in records if record.payload is not None or record.meta.pointer.offset in there]
 
     def _record(self, row: tuple[Any, ...], tenure: int) -> FrameRecord:
         meta, address = meta_of(row), address_of(row)

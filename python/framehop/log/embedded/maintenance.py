@@ -178,7 +178,7 @@ class Maintenance:
             ahead.checkpoint()
             if retention is not None:
                 self._next_retention = time.monotonic() + _RETENTION_INTERVAL_S
-                retention.apply(ahead.db)
+                retention.apply(ahead)
         finally:
             lock.release()
 

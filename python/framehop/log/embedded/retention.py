@@ -11,6 +11,8 @@ from framehop.log.embedded.disk_usage import Room, measure
 from framehop.log.embedded.event_retention import EventRetention
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
+from framehop.log.embedded.segments import sync_segment
+from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.locks import is_held, remove_if_free
 from framehop.log.sqlite import row, rows, transaction, value
 from framehop.timing import now_us
@@ -59,23 +61,39 @@ class Retention:
         self._warned = self._warned_of_events = False
         self._swept = False
 
-    def apply(self, db: apsw.Connection) -> None:
-        """Drop segments, oldest first, until the limits hold or nothing more may be dropped; then drop events that are due."""
+    def apply(self, ahead: WriteAhead) -> None:
+        """Drop segments, oldest first, until the limits hold or nothing more may be dropped; then drop events that are due. What
+        was committed before must be synced."""
+        db = ahead.db
         if not self._swept:
             self._sweep(db)
             self._swept = True
         self._close_orphans(db)
         room = measure(db, self._paths)
-        self._drop_segments(db, room)
+        if dropped := self._drop_segments(db, room):
+            self._unlink(ahead, dropped)
         self._events.apply(db, hurry=self._is_crowded(room))
 
-    def _drop_segments(self, db: apsw.Connection, room: Room) -> None:
+    def _drop_segments(self, db: apsw.Connection, room: Room) -> list[int]:
+        """Delete the rows of segments that are to go, and return the numbers of their files."""
         limit, total = room.picture_limit(self._options), room.pictures
+        dropped = []
         for segment in self._closed_segments(db):
             too_much = limit is not None and total > limit
             if (too_much or self._is_old(segment)) and self._may_go(db, segment):
+                self._swept = False  # until its file is gone as well, whatever happens before that
                 self._drop(db, segment.number)
+                dropped.append(segment.number)
                 total -= segment.bytes
+        return dropped
+
+    def _unlink(self, ahead: WriteAhead, dropped: list[int]) -> None:
+        """Remove the files once power loss cannot bring their rows back: a file without a row is only waste, a row without its file
+        would be a loss."""
+        ahead.sync()
+        for number in dropped:
+            self._paths.segment(number).unlink(missing_ok=True)
+        self._swept = True
 
     def _is_crowded(self, room: Room) -> bool:
         crowded = room.crowded_by_events(self._options)
@@ -99,9 +117,10 @@ class Retention:
             remove_if_free(lock)
 
     def _close_orphans(self, db: apsw.Connection) -> None:
-        """Close the segments of dead writers."""
+        """Close the segments of dead writers, which may have had no time to sync what they wrote last."""
         for number, writer in rows(db, "SELECT id, writer FROM segments WHERE NOT closed"):
             if not is_held(self._paths.writer_lock(writer)):
+                sync_segment(self._paths.segment(number))
                 with transaction(db, self._paths.index):
                     rows(db, _CLOSE, (number,))
 
@@ -138,8 +157,6 @@ class Retention:
                 _note_gap(db, run)
             rows(db, "DELETE FROM frames WHERE segment=?", (number,))
             rows(db, "DELETE FROM segments WHERE id=?", (number,))
-        # This comes after the commit: a file without a row is only waste, a row without its file would be a loss.
-        self._paths.segment(number).unlink(missing_ok=True)
 
 
 def _note_gap(db: apsw.Connection, run: tuple[int, str, int, int, int, int, int]) -> None:

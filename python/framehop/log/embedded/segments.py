@@ -27,6 +27,8 @@ PADDING = bytes(64)
 MAX_FRAMES = 8192  # per segment; keeps the transaction that drops one short
 _RECORD = struct.Struct("<II")
 _MAX_MAPS = 64
+_MADV_POPULATE_READ = 22  # of <linux/mman.h>; the module mmap lacks it
+_UNREADABLE = (errno.EFAULT, 133)  # 133 is EHWPOISON, which the module errno lacks: the memory itself is broken
 _NO_SEGMENT = (errno.ENOENT, errno.ELOOP)  # the file is gone or is a link, which no segment ever is
 
 
@@ -110,6 +112,16 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
+def sync_segment(path: Path) -> None:
+    """Make a segment durable that another process wrote, if it is there. Raises OSError."""
+    fd = open_segment(path)
+    if fd is not None:
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+
+
 def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
     """Return the payload of a whole record, or None when it differs from what the index says."""
     from crc32c import crc32c  # here, as most processes that open a log read no frames, and it loads a good deal
@@ -159,12 +171,12 @@ class SegmentMaps:
         self._maps: OrderedDict[int, mmap.mmap] | None = OrderedDict()
 
     def read(self, segment: int, position: int, payload_bytes: int) -> memoryview | None:
-        """Return the payload, or None when it is lost: the file is gone or shorter than the index says, or the checksum is bad.
-        Raises OSError."""
+        """Return the payload, or None when it is lost: the file is gone or shorter than the index says, the disk does not give it,
+        or the checksum is bad. Raises OSError."""
         mapped = self._mapped(segment)
         end = position + record_bytes(payload_bytes)
         # size() asks the file, not the mapping: pages past a truncated file's end would raise SIGBUS.
-        if mapped is None or end > min(len(mapped), mapped.size()):
+        if mapped is None or end > min(len(mapped), mapped.size()) or not _can_be_read(mapped, position, end):
             return None
         return _checked(memoryview(mapped)[position:end], payload_bytes)
 
@@ -195,6 +207,20 @@ class SegmentMaps:
                 maps.popitem(last=False)
         maps.move_to_end(segment)
         return maps[segment]
+
+
+def _can_be_read(mapped: mmap.mmap, start: int, end: int) -> bool:
+    """Bring a record into memory, and return False where that fails: to touch what a broken disk does not give raises SIGBUS, which
+    would end this process, and each successor that reads on from there. Kernels before 5.14 cannot tell."""
+    first = start - start % mmap.PAGESIZE
+    try:
+        mapped.madvise(_MADV_POPULATE_READ, first, end - first)
+    except OSError as error:
+        if error.errno in _UNREADABLE:
+            return False
+        if error.errno != errno.EINVAL:
+            raise
+    return True
 
 
 def _map(path: Path) -> mmap.mmap | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 
 from framehop.log.embedded.segments import sync_directory
-from framehop.log.sqlite import BUSY_TIMEOUT_MS, connect, rows
+from framehop.log.sqlite import BUSY_TIMEOUT_MS, connect, rows, translated
 
 CHECKPOINT_INTERVAL_S = 1.0
 CHECKPOINT_PAGES = 256  # so many are written at once, so that the write-ahead log stays small whatever the load
@@ -27,6 +27,7 @@ class WriteAhead:
 
     def __init__(self, index: Path) -> None:
         """Raises LogError and OSError."""
+        self._index = index
         self.db = connect(index)
         try:
             rows(
@@ -55,9 +56,10 @@ class WriteAhead:
     def checkpoint(self) -> None:
         """Write what was committed into the index. Another checkpoint is due if readers kept it from writing all of that, or from
         cutting off a write-ahead log that is too large. One process of a log may do so at a time."""
-        self._pages = self._pages_after(apsw.SQLITE_CHECKPOINT_PASSIVE)
-        self._next_s = time.monotonic() + CHECKPOINT_INTERVAL_S
-        self._uncut = self.size_bytes > _MAX_BYTES and not _truncate(self.db)
+        with translated(self._index, self.db):
+            self._pages = self._pages_after(apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._next_s = time.monotonic() + CHECKPOINT_INTERVAL_S
+            self._uncut = self.size_bytes > _MAX_BYTES and not _truncate(self.db)
 
     @property
     def size_bytes(self) -> int:

@@ -170,7 +170,7 @@ class EmbeddedWriter:
         if not ended:
             logger.warning("the writer of %s still waits for an acknowledgement callback", self._context.paths.root)
         if left := self._queue.undone:
-            why = self._committer.stalled or "the time is up"
+            why = self._committer.stalled or self._queue.failure or "the time is up"
             logger.warning("%d frames were not taken by the log at close: %s", left, why)
         return ended
 

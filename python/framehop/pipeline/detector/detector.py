@@ -14,7 +14,6 @@ from framehop.pipeline.detector.cores import credits_of, lane_count, side_by_sid
 from framehop.pipeline.detector.detector_loop import DetectorLoop
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.detector.lanes import Lanes
-from framehop.pipeline.detector.loading_beats import LoadingBeats
 from framehop.pipeline.detector.side_loader import SideLoader
 from framehop.pipeline.processes import child
 from framehop.pipeline.processes.channel import Channel
@@ -73,10 +72,9 @@ class DetectorProcess:
 
 def body(channel: Channel, settings: Settings) -> None:
     assert isinstance(settings, DetectorSettings)
-    with LoadingBeats(channel):
-        engine = _load(settings, FIRST_MODEL, settings.options.model)
-        lanes = _lanes_of(settings.options, engine.info.provider)
-        first = LaneModel.of(engine, lanes)
+    engine = _load(settings, FIRST_MODEL, settings.options.model)
+    lanes = _lanes_of(settings.options, engine.info.provider)
+    first = LaneModel.of(engine, lanes)
     loader = SideLoader(lambda order: _load_beside(settings, order, lanes))
     with _core.HopServer(settings.address, credits=credits_of(lanes, first.pictures)) as server:
         locks = PageLocks.of(engine.info.provider, settings.device)

@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from framehop.budgets import HANG_S, KILL_S, LOAD_S, START_S
+from framehop.budgets import HANG_S, KILL_S, START_S
 from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError, SystemCallError, text_of
 from framehop.pipeline.processes.channel import Channel
@@ -60,16 +61,24 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+def is_stopped(pid: int) -> bool:
+    """Return whether a process was stopped by a signal, SIGSTOP or that of a terminal. One under a debugger was not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T"
+    except OSError:
+        return False  # it has ended
+
+
 @dataclass(slots=True)
 class Process:
     """The state of one child. Used by the supervisor's thread alone, which outlives the child: the kernel kills a child when the
     thread that started it ends.
 
     `role`: its kind, with which its name begins. `module`: the module that its interpreter runs. `start_s`: how long it may take
-    until it is ready. `environment`: returns its own, None for ours. `silent_s`: how long it may be silent meanwhile. `draining`:
-    it was asked to end, or must not be started again because the pipeline ends. `proven`: this incarnation or an earlier one was
-    ready, so an error that stops it now may pass. `put_offs`, `slow_starts`: when it is said that it cannot be started for now, and
-    that its start takes long. `patient_until_s`: until when it may be silent although it is ready; see `loads_beside`.
+    until it is ready. `environment`: returns its own, None for ours. `draining`: it was asked to end, or must not be started again
+    because the pipeline ends. `proven`: this incarnation or an earlier one was ready, so an error that stops it now may pass.
+    `put_offs`, `slow_starts`: when it is said that it cannot be started for now, and that its start takes long. `patient_until_s`:
+    until when it may be silent although it is ready; see `loads_beside`.
     """
 
     role: str
@@ -77,7 +86,6 @@ class Process:
     index: int
     start_s: float = START_S
     environment: Callable[[], Mapping[str, str]] | None = None
-    silent_s: float = START_S
     incarnation: int = 0
     popen: subprocess.Popen[bytes] | None = None
     channel: Channel | None = None
@@ -194,15 +202,19 @@ class Process:
             self.channel.send(Drain())
 
     def deadline_s(self) -> float:
-        """Return when it counts as hung, in monotonic seconds. While it is not ready it may be slow, but not silent for long."""
+        """Return when it counts as hung although it runs, in monotonic seconds."""
         if self.ready:
-            return max(self.heard_s + HANG_S, min(self.heard_s + self.silent_s, self.patient_until_s))
-        return min(self.heard_s + self.silent_s, self.started_s + self.start_s)
+            return max(self.heard_s + HANG_S, self.patient_until_s)
+        return self.started_s + self.start_s
 
     def loads_beside(self) -> None:
-        """Note that it loads a model beside the one that runs, for as long as this is called now and then. ONNX Runtime keeps the
-        interpreter's lock while it makes a session, and nobody beats meanwhile."""
-        self.patient_until_s = time.monotonic() + min(self.silent_s, LOAD_S)
+        """Note that it loads a model beside the one that runs, for as long as this is called now and then. ONNX Runtime may keep
+        the interpreter's lock while it makes a session, and nobody beats meanwhile."""
+        self.patient_until_s = time.monotonic() + START_S
+
+    def _stands_still(self, now_s: float) -> bool:
+        """Return whether it has been stopped rather than at work, where it may be silent for long."""
+        return now_s > self.heard_s + START_S and self.popen is not None and is_stopped(self.popen.pid)
 
     def kill_if_hung(self) -> None:
         """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die. Say it of a detector
@@ -210,13 +222,14 @@ class Process:
         now_s = time.monotonic()
         if not self.alive or self.killed:
             return
-        if now_s > self.deadline_s():
-            silent = now_s > self.heard_s + self.silent_s
-            if self.role == "detector" and not (silent or self.ready or self.proven):
+        stopped = self._stands_still(now_s)
+        if stopped or now_s > self.deadline_s():
+            if self.role == "detector" and not (stopped or self.ready or self.proven):
                 raise ProcessError(f"{self.name} was not ready after {now_s - self.started_s:.0f} s{self._hint}")
-            since = f"has not been heard of for {now_s - self.heard_s:.0f} s"
+            silent = f"has not been heard of for {now_s - self.heard_s:.0f} s"
             late = f"was not ready after {now_s - self.started_s:.0f} s"
-            logger.warning("%s %s: killed%s", self.name, since if silent or self.ready else late, self._hint)
+            why = f"{silent} and is stopped" if stopped else silent if self.ready else late
+            logger.warning("%s %s: killed%s", self.name, why, "" if stopped else self._hint)
             self.killed = True
             self.kill()
         elif self._starts_slowly(now_s) and self.slow_starts.due("", now_s):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from framehop import _core
-from framehop.budgets import ENGINE_S, LOAD_S, START_S
+from framehop.budgets import ENGINE_S, LOAD_S
 from framehop.config.detect_options import DetectOptions
 from framehop.config.environment import usable_cores, with_huge_pages
 from framehop.inference import load_model
@@ -182,9 +182,9 @@ class DetectorRole:
         self._options, self._resources, self._serves = options, resources, serves
         self._facts: dict[int, ModelFacts] = {}
         self._files = ModelFiles()
-        start_s, silent_s = (ENGINE_S, ENGINE_S) if options.provider == "tensorrt" else (LOAD_S, START_S)
+        start_s = ENGINE_S if options.provider == "tensorrt" else LOAD_S
         self.processes = [
-            Process("detector", "framehop.pipeline.detector.detector", index, start_s, with_huge_pages, silent_s)
+            Process("detector", "framehop.pipeline.detector.detector", index, start_s, with_huge_pages)
             for index in range(len(options.devices))
         ]
         self.swaps = ModelSwaps(options.model, self.processes, load_model)
