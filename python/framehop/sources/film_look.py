@@ -37,7 +37,7 @@ class NotPassableError(SourceError):
     """A film that can be read and cannot go into the log as it is. `why`: its codec, or what it lacks."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path} cannot go into the log as it is: {why}; use --codec jpeg")
+        super().__init__(f"{shown(path)} cannot go into the log as it is: {why}; use --codec jpeg")
         self.why = why
 
 
