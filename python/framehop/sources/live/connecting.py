@@ -24,6 +24,7 @@ from framehop.sources.container import (
 from framehop.sources.film import Codec
 from framehop.sources.live.flaws import FlawError, begins_as_film
 from framehop.sources.live.losses import Losses
+from framehop.sources.live.repeats import Given
 from framehop.sources.raster import MAX_PIXELS
 from framehop.timing import Deadline
 
@@ -55,7 +56,7 @@ _DEVICE_WORDS = {
 class Connecting:
     """The settings that every connection to one source has in common. `open_s`: for connecting, and again for learning what is
     sent. `stall_s`: between two pictures. `name`: for messages, without secrets. `said`: what is said only of the first connection
-    that it is true of."""
+    that it is true of. `given`: what playlists gave."""
 
     address: Address
     codec: Codec
@@ -66,6 +67,7 @@ class Connecting:
     losses: Losses
     max_pixels: int = MAX_PIXELS
     said: set[str] = field(default_factory=set, compare=False)
+    given: Given = field(default_factory=Given, compare=False)
 
 
 def opened(how: Connecting) -> InputContainer:
