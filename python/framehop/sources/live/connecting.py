@@ -78,7 +78,7 @@ def opened(how: Connecting) -> InputContainer:
             return _opened_device(how)
         if how.address.kind == "rtsp":
             return _opened_rtsp(how)
-        return _connected(how, _options(how.address))
+        return _connected(how, options_of(how.address))
     except Exception as error:  # a demuxer may raise anything for what a hostile host sends
         if lacks_memory(error):
             raise
@@ -95,7 +95,7 @@ def _opened_device(how: Connecting) -> InputContainer:
 
 def _opened_rtsp(how: Connecting) -> InputContainer:
     """Ask a camera for its video alone, as sound has more packets; for everything if it refuses that, as one without video does."""
-    options = _options(how.address)
+    options = options_of(how.address)
     try:
         return _connected(how, options | {"allowed_media_types": "video"})
     except (HTTPBadRequestError, HTTPOtherClientError):
@@ -113,7 +113,7 @@ def _connected(how: Connecting, options: dict[str, str]) -> InputContainer:
     )
 
 
-def _options(address: Address) -> dict[str, str]:
+def options_of(address: Address) -> dict[str, str]:
     options = {
         "protocol_whitelist": _PROTOCOLS[address.kind],
         "format_whitelist": _FORMATS[address.kind],
@@ -148,7 +148,7 @@ def _refusal(how: Connecting, error: Exception, *, late: bool) -> SourceError:
 
 def _is_film_at(how: Connecting) -> bool:
     """Return whether there is a file of known length at an address, and it begins as a film does. Connects once more."""
-    options = _options(how.address) | {"format_whitelist": "data"}
+    options = options_of(how.address) | {"format_whitelist": "data"}
     try:
         with open_address(
             how.address.url, format_name="data", options=options, open_s=how.open_s, read_s=how.stall_s

@@ -32,6 +32,7 @@ from framehop.sources.live.first_key import FirstKey
 from framehop.sources.live.flaws import is_film, told
 from framehop.sources.live.makers import Made, Shape, base_of, maker_for
 from framehop.sources.live.repeats import Repeats
+from framehop.sources.live.segments import confirmed
 from framehop.sources.live.turns import in_turn, may_lose_turns
 from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us
@@ -140,7 +141,7 @@ class LiveConnection:
             return
         if self._video.frames > count:
             self._how.losses.add(ABSENT, self._video.frames - count, name=self._how.name)
-        elif (absent := length.absent()) is not None:
+        elif (absent := confirmed(length.absent(), self._how, stopped)) is not None:
             self._how.losses.add(absent.reason, name=f"{self._how.name}, {absent.seconds:.1f} s")
 
     def _moment(self, made: Made, told: _Told, due_us: int | None) -> Moment:

@@ -33,8 +33,8 @@ class Given:
 
 
 class Repeats:
-    """Judges the pictures of one connection. A group goes on in the log only behind its key frame, so it is left out as a whole or not
-    at all: the last group that came before may have been cut short, and is held back until it has more than it had."""
+    """Judges the pictures of one connection. A group goes on in the log only behind its key frame, so it is left out as a whole or
+    not at all: the last group that came before may have been cut short, and is held back until it has more than it had."""
 
     def __init__(self, given: Given, losses: Losses) -> None:
         self._given = given
