@@ -58,6 +58,7 @@ __all__ = [
     "VideoReformatter",
     "VideoStream",
     "announced_end_us",
+    "codec_of",
     "dates_packets",
     "has_sides",
     "is_encrypted",
@@ -171,6 +172,11 @@ def _codec(path: Path) -> str:
     except OSError:
         name = ""
     return f"the codec {name}" if name else "a codec that is not known"
+
+
+def codec_of(video: VideoStream) -> str:
+    """Return FFmpeg's name of a stream's codec, as av1; that of the decoder may be another, as libdav1d."""
+    return video.codec_context.codec.canonical_name
 
 
 def microseconds(steps: int, base: Fraction) -> int:

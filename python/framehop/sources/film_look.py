@@ -16,6 +16,7 @@ from framehop.sources.container import (
     InputContainer,
     Packet,
     VideoStream,
+    codec_of,
     rate_of,
     reason_of,
     refuse_encrypted,
@@ -58,7 +59,7 @@ class FilmLook:
 def look_at(container: InputContainer, path: Path) -> FilmLook:
     """Read the first packets of a film that was just opened. Raises NotPassableError; SourceError if it is encrypted."""
     video = container.streams.video[0]
-    name, rate = video.codec_context.name, rate_of(video)
+    name, rate = codec_of(video), rate_of(video)
     if name not in CODECS:
         raise NotPassableError(path, f"it is encoded with {name}, not H.264, H.265 or Motion JPEG")
     delay, fields = _order(container, video, path, rate)
@@ -78,7 +79,7 @@ def _order(container: InputContainer, video: VideoStream, path: Path, rate: floa
     as two fields, by which the container then counts."""
     delay, packets, waited, fields = 0, 0, False, False
     try:
-        units = Units[int | None](CODECS[video.codec_context.name], video, shown(path.name))
+        units = Units[int | None](CODECS[codec_of(video)], video, shown(path.name))
         for packet, dts in islice(dated(video, container.demux(video), rate), _LOOK):
             refuse_encrypted(packet, path)
             packets += 1
