@@ -15,7 +15,8 @@ from PIL import Image
 
 from framehop._core import decode_jpeg
 from framehop.errors import ConfigError, SourceError
-from framehop.sources import SourceOptions, SourceSpec, check_distinct, parse_source, parse_sources, raster
+from framehop.sources import SourceOptions, SourceSpec, check_distinct, folder, parse_source, parse_sources, raster
+from framehop.sources.images import ImageSource
 from framehop.testing.synthetic import ListSource, forged_jpeg, jpeg, truncated_jpeg
 
 
@@ -64,6 +65,24 @@ def test_a_folder_is_a_sequence_by_name_at_its_rate(tmp_path: Path) -> None:
     assert [picture.media_us for picture in pictures] == [0, 250_000, 500_000]
     assert source.stream == tmp_path.name.replace("[", "-").replace("]", "-")
     assert list(source.pictures(1)) == pictures[1:]
+
+
+def test_a_pass_over_a_folder_looks_into_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder may have a million of them, and is read again at its end for those that came meanwhile."""
+    for name in ("a.txt", "b.txt", "c.jpg"):
+        (tmp_path / name).write_bytes(jpeg() if name.endswith("jpg") else b"hello")
+    source = parse_source(str(tmp_path))
+    looked_into = list[str]()
+
+    def is_picture(path: Path) -> bool:
+        looked_into.append(path.name)
+        return False
+
+    monkeypatch.setattr(folder, "is_picture", is_picture)
+    assert isinstance(source, ImageSource)
+    assert len(list(source.pictures())) == 1
+    assert looked_into == ["a.txt", "b.txt"]
+    assert [str(left) for left in source.left_out] == ["2 no picture by its name or first bytes (a.txt, b.txt)"]
 
 
 def test_other_formats_are_encoded_to_jpeg(tmp_path: Path) -> None:
@@ -141,9 +160,9 @@ def test_a_path_with_an_equals_sign_is_a_path_when_it_exists(tmp_path: Path, mon
 
 
 def test_the_same_stream_twice_names_both_and_the_way_out(tmp_path: Path) -> None:
-    for folder in ("x", "y"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "gate.jpg").write_bytes(jpeg())
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "gate.jpg").write_bytes(jpeg())
     texts = [str(tmp_path / "x/gate.jpg"), str(tmp_path / "y/gate.jpg")]
     with pytest.raises(ConfigError, match=r"'gate'.*x/gate\.jpg and .*y/gate\.jpg.*=SOURCE"):
         parse_sources(texts)

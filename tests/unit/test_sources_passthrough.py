@@ -127,19 +127,24 @@ def test_a_damaged_packet_is_a_frame_without_a_picture(tmp_path: Path) -> None:
     assert pictures[5].error.startswith("corrupt_picture: film.mp4: ")
 
 
-@pytest.mark.parametrize("name", ["film.h264", "mpeg4.mp4"])
+@pytest.mark.parametrize(
+    ("name", "codec", "why"),
+    [
+        ("film.h264", "libx264", "no time stamps"),
+        ("mpeg4.mp4", "mpeg4", "encoded with mpeg4"),
+        ("av1.mkv", "libsvtav1", "encoded with av1"),
+    ],
+)
 @needs_decoder
 def test_what_cannot_be_passed_is_named_or_becomes_jpegs(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, codec: str, why: str
 ) -> None:
-    codec = "mpeg4" if name.startswith("mpeg4") else "libx264"
     path = str(write_film(tmp_path / name, 5, codec=codec))
-    with pytest.raises(SourceError, match="no time stamps" if codec == "libx264" else "encoded with mpeg4"):
+    with pytest.raises(SourceError, match=why):
         parse_source(path, SourceOptions(codec="copy"))
     source = parse_source(path, SourceOptions(codec="auto"))
     assert isinstance(source, VideoSource)
     assert len([*source.pictures(), *source.pictures()]) == 10
-    why = "no time stamps" if codec == "libx264" else "encoded with mpeg4"
     assert [why in line for line in caplog.messages] == [True], "it is said once"
 
 

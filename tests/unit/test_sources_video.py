@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
@@ -117,6 +118,19 @@ def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(SourceError, match=rf"cannot open .*{name} as video.*\n?.*understood"):
             parse_source(str(tmp_path / name))
+
+
+def test_a_named_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    """Whoever opened it would wait for its other end, and every source behind it too."""
+    os.mkfifo(tmp_path / "clip.mp4")
+    with pytest.raises(SourceError, match=r"clip.mp4 is not a regular file"):
+        parse_source(str(tmp_path / "clip.mp4"))
+
+
+def test_the_name_of_a_film_that_cannot_be_opened_is_shown_on_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a\n\x1b[31mb.mp4").write_bytes(b"hello")
+    with pytest.raises(SourceError, match=r"a\\n\\x1b\[31mb.mp4 as video"):
+        parse_source(str(tmp_path / "a\n\x1b[31mb.mp4"))
 
 
 def test_a_playlist_that_names_other_files_is_refused(tmp_path: Path) -> None:

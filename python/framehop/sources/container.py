@@ -12,6 +12,7 @@ from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
 from framehop.sources.allocations import bound_allocations
 from framehop.sources.codec_name import codec_in
+from framehop.sources.identity import shown
 from framehop.sources.raster import MAX_PIXELS
 from framehop.sources.understood import UNDERSTOOD
 
@@ -54,6 +55,7 @@ __all__ = [
     "VideoReformatter",
     "VideoStream",
     "announced_end_us",
+    "codec_of",
     "dates_packets",
     "has_sides",
     "is_encrypted",
@@ -89,6 +91,8 @@ def open_video(
     """Open a file that has a video stream which can be decoded. `threads`: for FFmpeg's decoder. `max_pixels`: a file that claims
     larger pictures is refused. `only_packets`: FFmpeg need not decode a picture to learn its format, which is nine tenths of the
     price; only for a file for which `dates_packets` has said so. Raises SourceError."""
+    if path.exists() and not path.is_file():  # opening a named pipe would wait for its other end
+        raise SourceError(f"{shown(path)} is not a regular file; give a video file such as an mp4")
     options = {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "file"} | (_UNDECODED if only_packets else {})
     try:
         container = av.open(f"file:{path.absolute()}", options=options, **_TAGS)
@@ -96,7 +100,7 @@ def open_video(
         if lacks_memory(error):
             raise
         raise SourceError(
-            f"cannot open {path} as video: {reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
+            f"cannot open {shown(path)} as video: {reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
         ) from (None if is_out_of_memory(error) else error)  # its claim is no lack of memory to anybody else either
     try:
         return _checked(container, path, threads, max_pixels)
@@ -138,14 +142,16 @@ def shape_in(codec: str, unit: bytes) -> tuple[int, int, float]:
 
 def _checked(container: InputContainer, path: Path, threads: int, max_pixels: int) -> InputContainer:
     if not container.streams.video:
-        raise SourceError(f"{path} has no video stream; give a file with pictures in it")
+        raise SourceError(f"{shown(path)} has no video stream; give a file with pictures in it")
     video = container.streams.video[0]
     if video.codec_context is None:
         raise SourceError(
-            f"{path} is encoded with {_codec(path)}, for which there is no decoder here: convert it to H.264"
+            f"{shown(path)} is encoded with {_codec(path)}, for which there is no decoder here: convert it to H.264"
         )
     if video.codec_context.width * video.codec_context.height > max_pixels:
-        raise SourceError(f"{path} claims pictures of more than {max_pixels} pixels, the limit; scale it down first")
+        raise SourceError(
+            f"{shown(path)} claims pictures of more than {max_pixels} pixels, the limit; scale it down first"
+        )
     video.codec_context.thread_count = threads
     video.codec_context.options = {"max_pixels": str(max_pixels)}
     return container
@@ -163,6 +169,11 @@ def base_of(video: VideoStream) -> Fraction:
     """Return the seconds of one step of the stream's time stamps. PyAV 19 has a type of its own for it, which is no Fraction."""
     base = video.time_base
     return Fraction(base.numerator, base.denominator) if base else Fraction(1, 90_000)
+
+
+def codec_of(video: VideoStream) -> str:
+    """Return FFmpeg's name of a stream's codec, as av1; that of the decoder may be another, as libdav1d."""
+    return video.codec_context.codec.canonical_name
 
 
 def microseconds(steps: int, base: Fraction) -> int:
@@ -212,7 +223,7 @@ def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Ite
         try:
             packet = next(packets, None)
         except FFmpegError as error:
-            raise SourceError(f"{path} cannot be read any further: {reason_of(error)}") from error
+            raise SourceError(f"{shown(path)} cannot be read any further: {reason_of(error)}") from error
         if packet is None:
             return
         refuse_encrypted(packet, path)
@@ -222,7 +233,7 @@ def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Ite
 def refuse_encrypted(packet: Packet[VideoStream], path: Path) -> None:
     """Raise SourceError if a film's packet is encrypted."""
     if is_encrypted(packet):
-        raise SourceError(f"{path} is encrypted (DRM), and its key is not known here: give a copy that is not")
+        raise SourceError(f"{shown(path)} is encrypted (DRM), and its key is not known here: give a copy that is not")
 
 
 def is_encrypted(packet: Packet[VideoStream]) -> bool:

@@ -17,6 +17,7 @@ from framehop.sources.container import (
     Packet,
     VideoStream,
     base_of,
+    codec_of,
     rate_of,
     reason_of,
     refuse_encrypted,
@@ -38,7 +39,7 @@ class NotPassableError(SourceError):
     """A film that can be read and cannot go into the log as it is. `why`: its codec, or what it lacks."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path} cannot go into the log as it is: {why}; use --codec jpeg")
+        super().__init__(f"{shown(path)} cannot go into the log as it is: {why}; use --codec jpeg")
         self.why = why
 
 
@@ -59,7 +60,7 @@ class FilmLook:
 def look_at(container: InputContainer, path: Path) -> FilmLook:
     """Read the first packets of a film that was just opened. Raises NotPassableError; SourceError if it is encrypted."""
     video = container.streams.video[0]
-    name, rate = video.codec_context.name, rate_of(video)
+    name, rate = codec_of(video), rate_of(video)
     if name not in CODECS:
         raise NotPassableError(path, f"it is encoded with {name}, not H.264, H.265 or Motion JPEG")
     delay, fields = _order(container, video, path, rate)
@@ -79,7 +80,7 @@ def _order(container: InputContainer, video: VideoStream, path: Path, rate: floa
     as two fields, by which the container then counts."""
     delay, packets, waited, fields = 0, 0, False, False
     try:
-        units = Units[int | None](CODECS[video.codec_context.name], video, shown(path.name))
+        units = Units[int | None](CODECS[codec_of(video)], video, shown(path.name))
         for packet, dts in islice(dated(video, container.demux(video), rate), _LOOK):
             refuse_encrypted(packet, path)
             packets += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,11 +47,13 @@ def is_video(name: str) -> bool:
     return Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
-def look(folder: Path, pattern: str = "", *, videos_apart: bool = False) -> Iterator[File | Other]:
+def look(
+    folder: Path, pattern: str = "", *, videos_apart: bool = False, besides: Container[str] = ()
+) -> Iterator[File | Other]:
     """Yield every entry in the order of the names, or those that fit `pattern`. `videos_apart`: videos are sources of their own,
-    and are passed over. Raises SourceError."""
+    and are passed over. `besides`: names that are passed over and not looked into. Raises SourceError."""
     for entry in _entries(folder, pattern):
-        if videos_apart and is_video(entry.name):
+        if entry.name in besides or (videos_apart and is_video(entry.name)):
             continue
         reason = _why_no_picture(entry)
         if reason:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -79,10 +79,10 @@ class ImageSource:
         if any(file.path.suffix.lower() not in JPEG_SUFFIXES and not _is_jpeg(file.path) for file in files):
             pillow()
 
-    def _look(self) -> Iterable[File | Other]:
+    def _look(self, besides: Container[str]) -> Iterable[File | Other]:
         if self._folder:
-            return look(self._path, self._pattern, videos_apart=self._videos_apart)
-        return [File(path=self._path, origin=_origin(self._path))]
+            return look(self._path, self._pattern, videos_apart=self._videos_apart, besides=besides)
+        return [] if self._path.name in besides else [File(path=self._path, origin=_origin(self._path))]
 
     @property
     def left_out(self) -> Sequence[LeftOut]:
@@ -110,14 +110,12 @@ class ImageSource:
     def _fresh(self, seen: set[str]) -> list[File]:
         """Return the pictures whose names are not in `seen`, and add all names to it."""
         files = []
-        for found in self._look():
-            name = found.path.name if isinstance(found, File) else found.name
-            if name in seen:
-                continue
-            seen.add(name)
+        for found in self._look(seen):
             if isinstance(found, File):
+                seen.add(found.path.name)
                 files.append(found)
             else:
+                seen.add(found.name)
                 self._tally.add(found.reason, shown(found.name))
         return files
 

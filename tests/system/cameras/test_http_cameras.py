@@ -143,51 +143,6 @@ def test_a_recording_is_upright_as_the_same_file_is(log: FrameLog, tmp_path: Pat
     assert [(meta.content_type, meta.width, meta.height) for meta in frames(log)] == expected
 
 
-def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path) -> None:
-    import av
-
-    film = write_film(tmp_path / "clip.mp4", 30, params="keyint=10:min-keyint=10:scenecut=0")
-    with av.open(str(film)) as source, av.open(str(tmp_path / "live.m3u8"), "w", format="hls") as playlist:
-        video = playlist.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = video
-                playlist.mux(packet)
-    with file_server(tmp_path) as port:
-        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/live.m3u8")], rate="max")
-    assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 30)
-    check_epochs(epochs(log))
-    assert {meta.content_type for meta in frames(log)} == {"video/h264"}
-
-
-def test_a_playlist_that_grows_is_followed(log: FrameLog, tmp_path: Path) -> None:
-    import av
-
-    film = write_film(tmp_path / "clip.mp4", 80, params="keyint=10:min-keyint=10:scenecut=0")
-    options = {"hls_time": "0.4", "hls_list_size": "0"}
-    with av.open(str(film)) as source, av.open(str(tmp_path / "all.m3u8"), "w", format="hls", options=options) as all_:
-        video = all_.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = video
-                all_.mux(packet)
-    head, *segments = (tmp_path / "all.m3u8").read_text().replace("#EXT-X-ENDLIST\n", "").split("#EXTINF")
-    assert len(segments) == 8
-
-    def publish(count: int) -> None:
-        (tmp_path / "next").write_text("#EXTINF".join([head, *segments[:count]]))
-        (tmp_path / "next").rename(tmp_path / "live.m3u8")
-
-    publish(3)
-    with file_server(tmp_path) as port, following(log, camera(f"http://127.0.0.1:{port}/live.m3u8")):
-        until(lambda: len(frames(log)) >= 25, "the first segments")
-        publish(8)
-        until(lambda: len(frames(log)) >= 75, "those that came later", 60)
-    [found] = epochs(log)
-    check_epochs([found])
-    assert [meta.key.seq for meta in found if meta.keyframe] == list(range(0, len(found), 10))
-
-
 @pytest.mark.parametrize(
     "line",
     [

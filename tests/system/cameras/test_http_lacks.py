@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from framehop.account import LeftOut
 from framehop.protocols import Picture
 from framehop.sources.announced import NO_END, NO_PART
 from framehop.sources.left_out import ABSENT
+from framehop.sources.live.segments import segments_in
 from tests.cameras import file_server
 from tests.clips import playlist, remuxed, write_film
 from tests.system.cameras.following import SECOND, camera
@@ -43,6 +45,38 @@ def test_the_segments_that_a_playlist_announces_and_lacks_are_told(tmp_path: Pat
     assert len(pictures) == 250 - 25 * len(lost)
     names = (f"{uri}, {len(lost):.1f} s",)
     assert list(left) == ([LeftOut(reason=NO_PART, count=1, names=names)] if lost else [])
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of five segments of 1.76 s."""
+    params = "keyint=44:min-keyint=44:scenecut=0"
+    return write_film(tmp_path_factory.mktemp("films") / "uneven.mp4", 5 * 44, params=params)
+
+
+@pytest.mark.parametrize("lost", [[], [0], [2], [4], [1, 3]], ids=str)
+@pytest.mark.parametrize("name", ["live.m3u8", "several.m3u8"])
+def test_lengths_in_whole_seconds_hide_no_segment_and_make_none_up(
+    tmp_path: Path, uneven: Path, lost: list[int], name: str
+) -> None:
+    segments = playlist(uneven, tmp_path)
+    rounded = re.sub(r"#EXTINF:[0-9.]+", "#EXTINF:2", (tmp_path / "live.m3u8").read_text())
+    (tmp_path / "live.m3u8").write_bytes(rounded.replace("\n", "\r\n").encode())
+    (tmp_path / "several.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=90000\nlive.m3u8\n")
+    for number in lost:
+        segments[number].unlink()
+    pictures, left, uri = read(tmp_path, name)
+    assert len(pictures) == 44 * (5 - len(lost))
+    names = (f"{uri}, {2 * len(lost):.1f} s",)
+    assert list(left) == ([LeftOut(reason=NO_PART, count=1, names=names)] if lost else [])
+
+
+def test_a_long_playlist_that_names_nothing_is_read_at_once(tmp_path: Path) -> None:
+    """Each of its lines must not be compared with all that follow."""
+    (tmp_path / "live.m3u8").write_text("#EXTM3U\n" + "#EXTINF:2,\n" * 90_000)
+    with file_server(tmp_path) as port:
+        source = camera(f"http://127.0.0.1:{port}/live.m3u8")
+        assert segments_in(source._how) == []
 
 
 def test_a_playlist_of_pictures_that_are_seconds_apart_lacks_nothing(tmp_path: Path, film: Path) -> None:

@@ -24,6 +24,7 @@ from framehop.sources.container import (
 from framehop.sources.film import Codec
 from framehop.sources.live.flaws import FlawError, begins_as_film
 from framehop.sources.live.losses import Losses
+from framehop.sources.live.repeats import Given
 from framehop.sources.raster import MAX_PIXELS
 from framehop.timing import Deadline
 
@@ -53,9 +54,9 @@ _DEVICE_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting:
-    """The settings that every connection to one source has in common. `open_s`: for connecting, and again for learning what is
-    sent. `stall_s`: between two pictures. `name`: for messages, without secrets. `said`: what is said only of the first connection
-    that it is true of."""
+    """The settings that every connection to one source has in common. `open_s`: for connecting, in all tries, and again for
+    learning what is sent. `stall_s`: between two pictures. `name`: for messages, without secrets. `said`: what is said only of the
+    first connection that it is true of. `given`: what playlists gave."""
 
     address: Address
     codec: Codec
@@ -66,52 +67,53 @@ class Connecting:
     losses: Losses
     max_pixels: int = MAX_PIXELS
     said: set[str] = field(default_factory=set, compare=False)
+    given: Given = field(default_factory=Given, compare=False)
 
 
 def opened(how: Connecting) -> InputContainer:
     """Connect, and learn what is sent. Raises SourceAwayError, and SourceError when trying again is no use."""
-    deadline = Deadline.after(how.open_s)
+    deadline = Deadline.after(how.open_s)  # for all tries together, since whoever follows the camera waits for them
     try:
         if how.address.kind == "device":
-            return _opened_device(how)
+            return _opened_device(how, deadline)
         if how.address.kind == "rtsp":
-            return _opened_rtsp(how)
-        return _connected(how, _options(how.address))
+            return _opened_rtsp(how, deadline)
+        return _connected(how, options_of(how.address), deadline)
     except Exception as error:  # a demuxer may raise anything for what a hostile host sends
         if lacks_memory(error):
             raise
-        raise _refusal(how, error, late=deadline.expired) from None  # its text may hold the password
+        raise _refusal(how, error, deadline) from None  # its text may hold the password
 
 
-def _opened_device(how: Connecting) -> InputContainer:
+def _opened_device(how: Connecting, deadline: Deadline) -> InputContainer:
     """Ask a device for JPEGs, and for anything else if it has none: that is many times larger, and has to be encoded here."""
     try:
-        return _connected(how, {"input_format": "mjpeg"})
+        return _connected(how, {"input_format": "mjpeg"}, deadline)
     except FFmpegError:
-        return _connected(how, {})
+        return _connected(how, {}, deadline)
 
 
-def _opened_rtsp(how: Connecting) -> InputContainer:
+def _opened_rtsp(how: Connecting, deadline: Deadline) -> InputContainer:
     """Ask a camera for its video alone, as sound has more packets; for everything if it refuses that, as one without video does."""
-    options = _options(how.address)
+    options = options_of(how.address)
     try:
-        return _connected(how, options | {"allowed_media_types": "video"})
+        return _connected(how, options | {"allowed_media_types": "video"}, deadline)
     except (HTTPBadRequestError, HTTPOtherClientError):
-        return _connected(how, options)
+        return _connected(how, options, deadline)
 
 
-def _connected(how: Connecting, options: dict[str, str]) -> InputContainer:
+def _connected(how: Connecting, options: dict[str, str], deadline: Deadline) -> InputContainer:
     formats = {"rtsp": "rtsp", "device": "v4l2"}
     return open_address(
         how.address.url,
         format_name=formats.get(how.address.kind),
         options=options,
-        open_s=how.open_s,
+        open_s=deadline.remaining_s,
         read_s=how.stall_s,
     )
 
 
-def _options(address: Address) -> dict[str, str]:
+def options_of(address: Address) -> dict[str, str]:
     options = {
         "protocol_whitelist": _PROTOCOLS[address.kind],
         "format_whitelist": _FORMATS[address.kind],
@@ -124,18 +126,18 @@ def _options(address: Address) -> dict[str, str]:
     return options | ({"rtsp_transport": address.transport} if address.kind == "rtsp" else {})
 
 
-def _refusal(how: Connecting, error: Exception, *, late: bool) -> SourceError:
+def _refusal(how: Connecting, error: Exception, deadline: Deadline) -> SourceError:
     if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
         return SourceAwayError(
             f"{how.name} refuses the user or the password: write both before the host, as USER:PASSWORD@HOST",
             patient=True,
         )
-    if late or isinstance(error, ExitError):
+    if deadline.expired or isinstance(error, ExitError):
         return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")
     if how.address.kind == "device" and isinstance(error, FFmpegError):
         return _refused_device(how.name, error)
     if isinstance(error, ValueError):  # FFmpeg's for data that are not what they should be
-        if how.address.kind == "http" and _is_film_at(how):
+        if how.address.kind == "http" and _is_film_at(how, deadline):
             return FlawError(f"{how.name} is a film that cannot be opened: {words_of(error)}")
         return SourceAwayError(f"{how.name} does not answer as such a source does: check protocol, port and path")
     why = words_of(error)
@@ -144,12 +146,12 @@ def _refusal(how: Connecting, error: Exception, *, late: bool) -> SourceError:
     return SourceAwayError(f"cannot connect to {how.name}: {why}")
 
 
-def _is_film_at(how: Connecting) -> bool:
+def _is_film_at(how: Connecting, deadline: Deadline) -> bool:
     """Return whether there is a file of known length at an address, and it begins as a film does. Connects once more."""
-    options = _options(how.address) | {"format_whitelist": "data"}
+    options = options_of(how.address) | {"format_whitelist": "data"}
     try:
         with open_address(
-            how.address.url, format_name="data", options=options, open_s=how.open_s, read_s=how.stall_s
+            how.address.url, format_name="data", options=options, open_s=deadline.remaining_s, read_s=how.stall_s
         ) as container:
             first = next(container.demux(), None)
             return container.size > 0 and first is not None and begins_as_film(bytes(first))

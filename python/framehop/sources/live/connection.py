@@ -32,6 +32,8 @@ from framehop.sources.live.epoch import Epoch, Moment
 from framehop.sources.live.first_key import FirstKey
 from framehop.sources.live.flaws import is_film, told
 from framehop.sources.live.makers import Made, Shape, maker_for
+from framehop.sources.live.repeats import Repeats
+from framehop.sources.live.segments import confirmed
 from framehop.sources.live.turns import in_turn, may_lose_turns
 from framehop.sources.units import CodecChangedError, VideoPacket
 from framehop.timing import now_us
@@ -80,7 +82,7 @@ class LiveConnection:
         epoch: Epoch | None = None
         first_key = FirstKey(self._how)
         changes: deque[float] = deque(maxlen=MOST_CHANGES + 1)
-        for made, moment in self._made(stopped):
+        for made, moment in self._new(stopped):
             begins = made.keyframe and not made.error and not (epoch and epoch.goes_on(made, self._clock))
             if begins:
                 self._count(changes)
@@ -90,6 +92,13 @@ class LiveConnection:
                 yield epoch.picture(made, moment, begins=begins)
             else:
                 first_key.passed_over()
+
+    def _new(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, Moment]]:
+        """Yield the pictures that no earlier connection has given."""
+        found = self._made(stopped)
+        if self._container.format.name != "hls":
+            return found
+        return Repeats(self._how.given, self._how.losses).without(found)
 
     def _made(self, stopped: Callable[[], bool]) -> Iterator[tuple[Made, Moment]]:
         """Yield pictures with their times, and when the connection has ended those that were held back."""
@@ -133,7 +142,7 @@ class LiveConnection:
             return
         if self._video.frames > count:
             self._how.losses.add(ABSENT, self._video.frames - count, name=self._how.name)
-        elif (absent := length.absent()) is not None:
+        elif (absent := confirmed(length.absent(), self._how, stopped)) is not None:
             self._how.losses.add(absent.reason, name=f"{self._how.name}, {absent.seconds:.1f} s")
 
     def _moment(self, made: Made, told: _Told, due_us: int | None) -> Moment:

@@ -15,6 +15,7 @@ from framehop.sources.container import (
     FFmpegError,
     VideoFrame,
     VideoStream,
+    codec_of,
     lacks_memory,
     reason_of,
     shape_in,
@@ -70,7 +71,7 @@ class Maker(Protocol):
 
 def maker_for(video: VideoStream, codec: Codec, *, name: str, quality: int, losses: Losses) -> Maker:
     """Choose by what the stream is encoded with. Raises SourceError when `codec` is `copy` and that cannot be."""
-    found = video.codec_context.name
+    found = codec_of(video)
     if codec == "jpeg" and found != "mjpeg":
         return _Encoded(video, quality, name, losses)
     if found == "mjpeg":
@@ -169,7 +170,7 @@ class _Encoded:
     """Any other codec: decoded and encoded to JPEG here, which costs far more than passing it through."""
 
     def __init__(self, video: VideoStream, quality: int, name: str, losses: Losses) -> None:
-        found = video.codec_context.name
+        found = codec_of(video)
         self.codec = f"{CODECS.get(found, found)}{AS_JPEG}"
         self._quality = quality
         self._name = name

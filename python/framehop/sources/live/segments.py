@@ -1,0 +1,74 @@
+"""Asks for the segments of a playlist, where their lengths are too coarse to tell by their sum whether all have come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from framehop.sources.announced import NO_PART, Absent
+from framehop.sources.container import FFmpegError, open_address
+from framehop.sources.live.connecting import Connecting, options_of
+from framehop.timing import Deadline
+
+MOST_BYTES = 1 << 20  # of a playlist's text, which has some 20,000 segments
+MOST_SEGMENTS = 4096  # half a day of ten seconds each; each costs a request
+ASK_S = 60.0  # for all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A part of a playlist. `url`: of its file, absolute. `seconds`: as the playlist has it, within `unit_s`, which is that of the
+    last digit, as whole seconds may be rounded up or down."""
+
+    url: str
+    seconds: float
+    unit_s: float
+
+
+def confirmed(absent: Absent | None, how: Connecting, stopped: Callable[[], bool]) -> Absent | None:
+    """Return what a recording lacks, by its length: `absent`. Where rounded lengths of segments may be all of the difference, what
+    counts is which of the segments the server does not have. None when nothing is missing, or `stopped` before that is known."""
+    if absent is None or absent.reason != NO_PART:
+        return absent
+    segments = segments_in(how)
+    if not 0 < len(segments) <= MOST_SEGMENTS or sum(segment.unit_s for segment in segments) < absent.seconds:
+        return absent
+    seconds, deadline = 0.0, Deadline.after(ASK_S)
+    for segment in segments:
+        if stopped():
+            return None
+        if deadline.expired:
+            return absent
+        seconds += 0.0 if _begins(segment.url, how) else segment.seconds
+    return Absent(reason=NO_PART, seconds=seconds) if seconds else None
+
+
+def segments_in(how: Connecting) -> list[Segment]:
+    """Return the segments of the playlist at an address, or of the first one that it names; none if it cannot be read."""
+    url = how.address.url
+    text = _begins(url, how)
+    if (other := re.search(r"^#EXT-X-STREAM-INF:.*\n([^#\s]\S*)", text, re.MULTILINE)) is not None:
+        url = urljoin(url, other[1])
+        text = _begins(url, how)
+    found = re.finditer(r"^#EXTINF:([0-9]+)(?:\.([0-9]*))?.*\n(?:#(?!EXTINF).*\n)*([^#\s]\S*)", text, re.MULTILINE)
+    return [
+        Segment(url=urljoin(url, name), seconds=float(f"{whole}.{digits or 0}"), unit_s=10.0 ** -len(digits or ""))
+        for whole, digits, name in (match.groups() for match in found)
+    ]
+
+
+def _begins(url: str, how: Connecting) -> str:
+    """Return the text with which a file at an address begins, up to MOST_BYTES; nothing if there is none."""
+    options = options_of(how.address) | {"format_whitelist": "data"}
+    text = b""
+    try:
+        with open_address(url, format_name="data", options=options, open_s=how.open_s, read_s=how.stall_s) as container:
+            for packet in container.demux():
+                text += bytes(packet)
+                if not text.startswith(b"#EXTM3U") or len(text) > MOST_BYTES:
+                    break
+    except FFmpegError:
+        return ""
+    return text.decode(errors="replace").replace("\r\n", "\n")
