@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
