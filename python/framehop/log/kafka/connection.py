@@ -37,6 +37,9 @@ FIRST_WORD_S = 1.0
 LOOK_S = 0.2
 SLICE_S = 0.1  # whoever waits for records notices Ctrl-C, and the log's end, between two slices
 RETRY_S = 0.1
+# A fetch waits for records at the broker for so long, and then is sent again. A partition that a client takes meanwhile waits for
+# that.
+FETCH_WAIT_MS = 200
 
 
 class _Log:
