@@ -120,3 +120,15 @@ def test_nothing_ends_a_pipeline_that_is_to_be_stopped() -> None:
     assert not pipeline.end.reached(cast("GroupProgress", looks))
     assert looks.asked == []
     assert pipeline.end.due_s(0.0) is None
+
+
+def test_nobody_waits_for_less_than_the_look_that_is_under_way() -> None:
+    pipeline = Pipeline(until_idle_s=5.0, with_sources=False)
+    pipeline.end.begin()
+    assert pipeline.end.due_s(now_s=1e12) is not None, "the time is up, and nobody has looked"
+    assert not pipeline.reached()
+    assert pipeline.end.due_s(now_s=1e12) is None, (
+        "a log that is away answers late, and the answer wakes the supervisor"
+    )
+    assert not pipeline.reached(look(end=6))
+    assert pipeline.end.due_s(now_s=1e12) is not None

@@ -33,9 +33,8 @@ class _Joining(Consumer):
 @pytest.fixture
 def log(kafka_cluster: Cluster, tmp_path: Path) -> Iterator[KafkaLog]:
     prefix = f"closing-{uuid.uuid4().hex[:12]}"
-    with KafkaLog(
-        f"kafka://{kafka_cluster.bootstrap}/{prefix}", options=KafkaOptions(state_dir=str(tmp_path / "state"))
-    ) as opened:
+    options = KafkaOptions(state_dir=str(tmp_path / "state"), delivery="exactly-once")  # which needs the generation
+    with KafkaLog(f"kafka://{kafka_cluster.bootstrap}/{prefix}", options=options) as opened:
         opened.create_topics(TopicPlan(partitions=1))
         yield opened
     kafka_cluster.forget_topics(prefix)

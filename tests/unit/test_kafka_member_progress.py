@@ -36,6 +36,24 @@ def test_each_tenure_has_a_number_of_its_own() -> None:
     assert progress.tenures == {P: again[P].number, Q: before[Q]}
 
 
+def test_it_rests_once_the_broker_knows_that_all_is_done() -> None:
+    progress = _gained(P, Q)
+
+    def at_rest() -> bool:
+        return progress.at_rest
+
+    assert at_rest()
+    progress.hand_out(P, 10)
+    assert not at_rest(), "the worker has the frame"
+    progress.finish({P: 11}, progress.tenures, {})
+    assert not at_rest(), "its offset is to be committed"
+    progress.committed({P: 11})
+    assert at_rest()
+    progress.pass_over(Q, 10, 11, _output("letter"))
+    progress.committed({Q: 11})
+    assert not at_rest(), "an output is to be delivered"
+
+
 def test_what_is_passed_over_is_committed_behind_its_output() -> None:
     progress = _gained(P)
     progress.pass_over(P, 10, 13, _output("three that were removed"))

@@ -119,6 +119,11 @@ class CommitProgress:
         }
 
     @property
+    def at_rest(self) -> bool:
+        """Whether the broker knows that all is done which was handed out."""
+        return all(mark.committed >= max(mark.handed, mark.done) for mark in self._marks.values())
+
+    @property
     def ahead(self) -> int:
         """The number of offsets done and not known to be committed; a crash would repeat them."""
         return sum(mark.done - max(mark.committed, mark.start) for mark in self._marks.values())

@@ -121,8 +121,10 @@ class Commits:
     # ---- the consumer's thread
 
     def note_generation(self) -> None:
-        """Note the group's generation; the last one stays while a client that is closed during a join has none. An exception here
-        would come from a callback and end close() with a SystemError."""
+        """Note the group's generation, which transactions name; the last one stays while a client that is closed during a join has
+        none. An exception here would come from a callback and end close() with a SystemError."""
+        if not self._exactly_once:  # asking the client costs two turns of its main thread
+            return
         try:
             self._generation = self._member.consumer.consumer_group_metadata()
         except RuntimeError as error:

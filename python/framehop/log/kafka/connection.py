@@ -37,6 +37,9 @@ FIRST_WORD_S = 1.0
 LOOK_S = 0.2
 SLICE_S = 0.1  # whoever waits for records notices Ctrl-C, and the log's end, between two slices
 RETRY_S = 0.1
+# A fetch waits for records at the broker for so long, and then is sent again. A partition that a client takes meanwhile waits for
+# that.
+FETCH_WAIT_MS = 200
 
 
 class _Log:
@@ -60,7 +63,9 @@ def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) ->
         "log_level": 2,
         "logger": _Log(),
         "socket.keepalive.enable": True,
-        "reconnect.backoff.ms": 50,
+        # While all brokers are away the client forgets what it has waited for, with every try to begin anew (librdkafka 2.16): it
+        # tries at half of this, in a new thread each time, and never waits for the longest.
+        "reconnect.backoff.ms": 500,
         "reconnect.backoff.max.ms": 1000,
         "topic.metadata.refresh.interval.ms": int(METADATA_S * 1000),
         # By Kafka's default, asking for a topic by name makes it, with one partition and the camera's clock. Producers and admin
@@ -127,6 +132,11 @@ class Connection:
                     f"{self.url}: TLS failed: {said}: use a name that it is for, or a certificate for this one"
                 )
         return explain(error, self.url)
+
+    def check_reached(self) -> None:
+        """Raise LogUnavailableError unless a broker answers within FIRST_WORD_S."""
+        with translated(self.url, self.causes):
+            self.admin.list_topics(topic=self.url.detections, timeout=FIRST_WORD_S)
 
     def partition_count(self, topic: str) -> int:
         """Return how many partitions the topic has. Raises LogNotFoundError."""

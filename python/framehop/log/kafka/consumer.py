@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from framehop.budgets import HANDOVER_S
 from framehop.log.kafka.commits import Commits
-from framehop.log.kafka.connection import REQUEST_S, Connection, settings
+from framehop.log.kafka.connection import FETCH_WAIT_MS, REQUEST_S, Connection, settings
 from framehop.log.kafka.delivery import AtLeastOnce, EventDelivery, ExactlyOnce
 from framehop.log.kafka.ending import Ending
 from framehop.log.kafka.errors import Causes, explain, translated
@@ -186,7 +186,7 @@ def _settings(connection: Connection, group: str, instance: str, causes: Causes)
         "session.timeout.ms": session_ms,
         # A member learns by its heartbeat that another has left: within a second, since the promise is session + 1 s.
         "heartbeat.interval.ms": max(100, min(1000, session_ms // 4)),
-        "fetch.wait.max.ms": 50,
+        "fetch.wait.max.ms": FETCH_WAIT_MS,
         "fetch.queue.backoff.ms": 10,  # librdkafka's 1000 can stall a bounded prefetch for a second at a time
         "queued.max.messages.kbytes": options.prefetch_bytes // 2 >> 10,
         **settings(url, options, "worker", causes),

@@ -52,16 +52,17 @@ class DeliveryThread:
         self._thread.join()
 
     def _run(self) -> None:
+        heard = False
         while not self._ending.is_set():
             try:
-                self._poll()
+                heard = self._poll(resting=not (heard or self._queue.frames))
             except FramehopError as error:  # a fatal error, such as no right to write at all
                 self._fail(error)
             self._on_turn()
 
-    def _poll(self) -> None:
+    def _poll(self, *, resting: bool = False) -> bool:
         with translated(self._connection.url, self._causes, self._connection.frames.text):
-            self._producers.poll(self._ending)
+            return self._producers.poll(self._ending, resting=resting)
 
     def _fail(self, error: FramehopError) -> None:
         """End everything, because the client failed. If a frame was the cause, it is reported right afterwards."""

@@ -102,6 +102,12 @@ class MemberProgress:
 
     # ---- what is committed
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether everything that was handed out is done, and the broker knows it."""
+        with self._changed:
+            return not self._outputs and self._marks.at_rest
+
     def pending(self) -> Pending:
         with self._changed:
             return Pending(bool(self._outputs), bool(self._marks.due()), self._marks.ahead)

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 DeliveryCallback = Callable[[KafkaError | None, Message], None]
 
 TICK_S = 0.05
+REST_S = 0.2
 GATHER_S = 0.005  # little compared with a broker's answer, and dozens of frames at full speed
 
 
@@ -113,16 +114,19 @@ class Producers:
             on_delivery=delivered,
         )
 
-    def poll(self, ending: threading.Event) -> None:
-        """Poll each producer in turn; there is nearly always one. Acknowledgements may gather a little, since each turn of the
-        polling thread costs the appending threads one. `ending` cuts that short. Raises KafkaException when a client has failed for
-        good."""
+    def poll(self, ending: threading.Event, *, resting: bool) -> bool:
+        """Poll each producer in turn; there is nearly always one. Return whether there were acknowledgements. They may gather a
+        little, since each turn of the polling thread costs the appending threads one. `ending` cuts that short. `resting`: nothing
+        is under way, so a poll may wait longer, but not for one producer while another is used. Raises KafkaException when a client
+        has failed for good."""
         producers = list(self._producers.values())
-        heard = [producer.poll(TICK_S / len(producers)) for producer in producers]
+        wait_s = REST_S if resting and len(producers) <= 1 else TICK_S
+        heard = [producer.poll(wait_s / len(producers)) for producer in producers]
         if any(heard):
             ending.wait(GATHER_S)
         if not producers:  # before the first stream is open
-            ending.wait(TICK_S)
+            ending.wait(wait_s)
+        return any(heard)
 
     def purge(self) -> None:
         """Give up on everything that is not acknowledged."""

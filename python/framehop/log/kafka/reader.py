@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
 from framehop.log.event_codec import level_of
-from framehop.log.kafka.connection import SLICE_S, Connection
+from framehop.log.kafka.connection import FETCH_WAIT_MS, SLICE_S, Connection
 from framehop.log.kafka.errors import Causes, explain, translated
 from framehop.log.kafka.offset_queries import begins, ends, offsets_at, to_client
 from framehop.log.kafka.partition_scan import SCAN_SILENCE_S, of_no_group, plain_consumer
@@ -51,7 +51,8 @@ class KafkaEventReader:
         self._handed, self._done = dict(self._next), dict(self._next)
         name = {"group.id": self._url.group(group)} if group else {}
         hooks = {"on_commit": self._position.answers.put} if self._position is not None else {}
-        self._consumer = plain_consumer(connection, "reader", self._causes, **name, **hooks)
+        waits = {"fetch.wait.max.ms": FETCH_WAIT_MS}
+        self._consumer = plain_consumer(connection, "reader", self._causes, **waits, **name, **hooks)
         with translated(self._url, self._causes, self._topic):
             self._consumer.assign([to_client(partition, offset) for partition, offset in self._next.items()])
 

@@ -20,7 +20,8 @@ from framehop.types import FrameRecord, Partition
 logger = logging.getLogger(__name__)
 
 BATCH = 64  # the client's cost per message doubles above this
-POLL_S = 0.05
+POLL_S = 0.05  # while frames are under way: their offsets are committed between two polls
+REST_S = 0.2  # while none are; a record or a rebalance ends the wait
 FULL_S = 1.0  # a full handoff is checked this often, so that rebalances are heard anyway
 
 
@@ -41,7 +42,7 @@ class RecordReceiver:
         """Fetch messages; only one when the handoff is full. This call alone hears rebalances, and a pause would discard what was
         read ahead."""
         room = self._handoff.wait_room(FULL_S)
-        first = self._consumer.poll(POLL_S)
+        first = self._consumer.poll(REST_S if self._progress.at_rest else POLL_S)
         if first is None:
             return
         more = self._consumer.consume(BATCH - 1, 0) if room else []

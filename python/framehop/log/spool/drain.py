@@ -57,27 +57,29 @@ class SpoolDrain:
     def _run(self) -> None:
         while not self._ending.is_set():
             try:
-                sent = self._round()
+                rest_s = self._round()
             except Exception as error:  # noqa: BLE001  nobody else drains, and frames without end would go to disk
                 self._say("the spool does not drain for now", error, self._reminder)
                 self._ending.wait(AFTER_ERROR_S)
             else:
                 self._reminder.over()
-                if not sent:
-                    self._ending.wait(TICK_S)
+                self._ending.wait(rest_s)
 
-    def _round(self) -> int:
+    def _round(self) -> float:
+        """Send some of what waits, and return how long to rest: longer while nothing waits, as a stream goes through the spool only
+        once the log has been slow for longer."""
         link, now_s = self._ways.link, time.monotonic()
         if link is None:
-            return 0
+            return SETTLE_S
         if now_s >= self._adopted_s:
             self._adopted_s = now_s + ORPHANS_S
             self._adopted += self._adopt()
-        sent = sum(self._drain(passage, link) for passage in self._passages())
-        if not sent or now_s >= self._settled_s + SETTLE_S:
+        passages = self._passages()
+        sent = sum(self._drain(passage, link) for passage in passages)
+        if now_s >= self._settled_s + SETTLE_S:
             self._settled_s = now_s
             self.settle()
-        return sent
+        return 0.0 if sent else TICK_S if passages else SETTLE_S
 
     def _passages(self) -> list[Passage]:
         with self._ways.changed:

@@ -31,14 +31,16 @@ class EndOfWork:
         self._with_sources, self._until_idle_s = with_sources, until_idle_s
         self._busy_s = time.monotonic()
         self._ends: dict[Partition, int] = {}
+        self._looking = False
 
     def begin(self) -> None:
         """Count idle time from now on."""
         self._busy_s = time.monotonic()
 
     def due_s(self, now_s: float) -> float | None:
-        """Return in how many seconds it may be idle for long enough; None where that does not end it."""
-        if self._until_idle_s is None:
+        """Return in how many seconds to ask for the look that may end it; None where none will, and while one is under way, which
+        wakes whoever waits by itself and lasts as long as the log is away."""
+        if self._until_idle_s is None or self._looking:
             return None
         return max(0.01, self._busy_s + self._until_idle_s - now_s)
 
@@ -48,6 +50,7 @@ class EndOfWork:
         if not self._with_sources and self._until_idle_s is None:
             return False
         look = progress.take()
+        self._looking = look is None
         if look is None:
             progress.ask(quiet=self._quiet())
             return False

@@ -103,8 +103,10 @@ class CommitTracker:
         batch = Batch(events=[], marks={}, tenures={})
         self._completed = 0
         for partition, line in list(self._lines.items()):
-            self._lines[partition] = self._lines.pop(partition)  # moves it to the end, for the next call
             batch.tenures[partition] = line.tenure
+            if not line.queue:  # as most are, at each of two calls for every commit
+                continue
+            self._lines[partition] = self._lines.pop(partition)  # moves it to the end, for the next call
             batch.events.extend(islice(self._events(line), limit - len(batch.events)))
             while line.queue and line.queue[0].taken:
                 offset = line.queue.popleft().offset
