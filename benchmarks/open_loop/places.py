@@ -1,4 +1,4 @@
-"""Where framehop's logs are made: in a directory, or in a broker that runs for this benchmark alone."""
+"""The places where framehop's logs are made: a directory, or a broker that runs for this benchmark alone."""
 
 from __future__ import annotations
 
