@@ -58,6 +58,9 @@ def arguments() -> argparse.Namespace:
         metavar="X1,Y1,X2,Y2",
         help="with --film: the part of the picture that counts, 0 to 1; framehop masks motion elsewhere, and drops objects",
     )
+    parser.add_argument(
+        "--lead", type=float, default=30.0, metavar="S", help="with --film: seconds of it before those that count [30]"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the cameras' phases [1]")
     parser.add_argument(
         "--also",
@@ -123,7 +126,8 @@ def warm_up(options: argparse.Namespace, stage: Stage, place: Place) -> None:
     if place.warm_up_s:
         say(f"warming the broker up for {place.warm_up_s:g} s")
         offer = stage.offer(min(options.cameras), place.warm_up_s, options.seed)
-        run_fresh(f"{PACKAGE}.ours", stage.job(offer, place.new_log(), ""))
+        with place.new_log() as log:
+            run_fresh(f"{PACKAGE}.ours", stage.job(offer, log, ""))
 
 
 def one_round(stage: Stage, offer: Offer, place: Place, seen: Load, *, backwards: bool) -> Round:
@@ -151,6 +155,6 @@ def one_round(stage: Stage, offer: Offer, place: Place, seen: Load, *, backwards
 def one_run(stage: Stage, offer: Offer, place: Place, name: str) -> Run:
     if name == BARE:
         words = [f"{PACKAGE}.bare", str(stage.pictures), str(stage.count), msgspec.json.encode(offer).decode()]
-    else:
-        words = [f"{PACKAGE}.ours", stage.job(offer, place.new_log(), stage.ours[name])]
-    return msgspec.json.decode(run_fresh(*words), type=Run)
+        return msgspec.json.decode(run_fresh(*words), type=Run)
+    with place.new_log() as log:
+        return msgspec.json.decode(run_fresh(f"{PACKAGE}.ours", stage.job(offer, log, stage.ours[name])), type=Run)

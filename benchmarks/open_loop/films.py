@@ -19,7 +19,6 @@ from benchmarks.whole_worker.workload import MODEL
 from framehop import encode_jpeg
 from framehop.inference.engine import Engine, EngineOptions, load_model
 
-LEAD = 10  # pictures of a camera before those that count: the gate learns from its first eight, and looks at them
 Watch = tuple[float, float, float, float]
 
 

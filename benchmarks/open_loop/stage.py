@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.harness.carrying_out import say
-from benchmarks.open_loop.films import LEAD, Truth, jpegs_of, judged, look_at_all, write_config
+from benchmarks.open_loop.films import Truth, jpegs_of, judged, look_at_all, write_config
 from benchmarks.open_loop.ours import Job
 from benchmarks.open_loop.places import Place
 from benchmarks.open_loop.results import Latency, Run, Workload, latency_of
@@ -23,7 +23,8 @@ STILLS = 64  # offered again and again
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """The pictures and the programs. `pictures`: the log that has them, `count` in all. `films`: how many of each film; none for
-    stills. `ours`: further options of `framehop detect` by the name of the run. `truth`: the objects in films."""
+    stills. `lead`: pictures of a camera before those that count. `ours`: further options of `framehop detect` by the name of the
+    run. `truth`: the objects in films."""
 
     pictures: Path
     count: int
@@ -31,12 +32,12 @@ class Stage:
     size: tuple[int, int]
     fps: float
     films: tuple[int, ...] = ()
+    lead: int = 1
     ours: dict[str, str] = field(default_factory=dict)
     truth: Truth | None = None
 
     def offer(self, cameras: int, seconds: float, seed: int) -> Offer:
-        lead = LEAD if self.films else 1
-        return Offer(cameras=cameras, fps=self.fps, seconds=seconds, seed=seed, films=self.films, lead=lead)
+        return Offer(cameras=cameras, fps=self.fps, seconds=seconds, seed=seed, films=self.films, lead=self.lead)
 
     def job(self, offer: Offer, log: str, more: str) -> str:
         """Return the task of a run of framehop as JSON. `more`: further options."""
@@ -80,6 +81,7 @@ def make_stage(options: argparse.Namespace, directory: Path) -> Stage:
         size=options.size,
         fps=options.fps,
         films=tuple(map(len, films)),
+        lead=max(1, round(options.lead * options.fps)) if films else 1,
         ours={"framehop": config, **{f"framehop {more}": f"{more} {config}" for more in options.also}},
         truth=look_at_all(jpegs, options.size, options.watch) if films else None,
     )

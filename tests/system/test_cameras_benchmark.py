@@ -35,7 +35,20 @@ def test_one_command_measures_and_keeps(tmp_path: Path) -> None:
 
 def test_a_film_is_offered_in_place_of_stills_and_what_was_missed_is_counted(tmp_path: Path) -> None:
     film, kept = write_film(tmp_path / "street.mp4", frames=30), tmp_path / "cameras.json"
-    small = ["--cameras", "2", "--seconds", "1", "--rounds", "1", "--size", "320x180", "--watch", "0,0,1,0.9"]
+    small = [
+        "--cameras",
+        "2",
+        "--seconds",
+        "1",
+        "--rounds",
+        "1",
+        "--size",
+        "320x180",
+        "--watch",
+        "0,0,1,0.9",
+        "--lead",
+        "2",
+    ]
     done = command("--film", film, "--film", film, *small, "--also=--when motion", "--json", kept)
     assert done.returncode == 0, done.stderr
     result = msgspec.json.decode(kept.read_bytes(), type=Result)
