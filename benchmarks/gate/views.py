@@ -23,15 +23,16 @@ QUALITY = 85  # of JPEG, as framehop's sources have it
 _SLOTS = 2
 
 
-def frames_of(film: Path, fps: float) -> Iterator[Pixels]:
-    """Yield the pictures of a film at `fps`, by its own times: uint8 [H, W, 3], RGB."""
+def frames_of(film: Path, fps: float, size: tuple[int, int] | None = None) -> Iterator[Pixels]:
+    """Yield the pictures of a film at `fps`, by its own times: uint8 [H, W, 3], RGB. `size`: (width, height); default: its own."""
+    width, height = size or (None, None)
     with av.open(str(film)) as container:
         due_s = -math.inf
         for frame in container.decode(video=0):
             if frame.time is not None and frame.time >= due_s:
                 late = frame.time >= due_s + 1 / fps  # a film may begin at any time, and have pauses
                 due_s = (frame.time if late else due_s) + 1 / fps
-                yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                yield frame.to_ndarray(format="rgb24", width=width, height=height).astype(np.uint8, copy=False)
 
 
 def parts(pixels: Pixels, columns: int, rows: int) -> list[Pixels]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,11 +20,11 @@ class BenchmarkError(Exception):
     """The benchmark could not be carried out, or what it measured means nothing."""
 
 
-def run_fresh(module: str, *args: str) -> bytes:
+def run_fresh(module: str, *args: str, environment: Mapping[str, str] | None = None) -> bytes:
     """Run a module of the benchmarks in a process of its own, and return what it prints. Its errors go where ours go. If it must be
-    ended, so is what it started."""
+    ended, so is what it started. `environment`: its own; default: ours."""
     command = [sys.executable, "-m", module, *args]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, process_group=0) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, process_group=0, env=environment) as process:
         try:
             printed, _ = process.communicate(timeout=DEADLINE_S)
         except subprocess.TimeoutExpired as error:

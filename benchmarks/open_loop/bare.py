@@ -38,7 +38,7 @@ def run(items: Sequence[Item], offer: Offer) -> Run:
         thread.start()
     cpu_s, start_s = time.process_time(), time.monotonic()
     for due in paced(schedule(offer), start_s):
-        waiting.put((start_s + due.at_s, items[(due.camera + due.seq) % len(items)]))
+        waiting.put((start_s + due.at_s, items[offer.place(due.camera, due.seq + offer.lead, len(items))]))
     for _ in threads:
         waiting.put(None)
     for thread in threads:

@@ -46,11 +46,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 def run(job: Job) -> Run:
     items = read_items(Path(job.pictures), 0, job.count)
     with open_log(job.log) as log, _detect(job) as process, log.writer() as writer:
-        epochs = _begin(writer, job, items[0])
-        _answers(log, process, len(epochs))
+        epochs = _begin(writer, job, items)
+        lead = len(epochs) * job.offer.lead
+        _answers(log, process, lead)
         before = cpu_by_process(process.pid)
         due_us = _offer(writer, job, items, epochs)
-        answers = _answers(log, process, len(epochs) + len(due_us))
+        answers = _answers(log, process, lead + len(due_us))
         after = cpu_by_process(process.pid)
         process.send_signal(signal.SIGTERM)
         if process.wait(DEADLINE_S) != 0:
@@ -61,6 +62,7 @@ def run(job: Job) -> Run:
         late_ms=[(at_us - due_us[key]) / 1000 for key, at_us in looked.items()],
         cpu_s=sum(used - before.get(name, 0.0) for name, used in after.items()),
         skipped=len(offered) - len(looked),
+        looked=[[key.seq for key in looked if key.stream == _name(camera)] for camera in range(job.offer.cameras)],
     )
 
 
@@ -79,23 +81,27 @@ def _detect(job: Job) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _begin(writer: FrameWriter, job: Job, item: Item) -> list[int]:
-    """Open every camera's stream, and append its first picture, which only shows that all is at work."""
+def _begin(writer: FrameWriter, job: Job, items: Sequence[Item]) -> list[int]:
+    """Open every camera's stream, and append the pictures of its lead, which show that all is at work."""
+    offer = job.offer
     epochs = []
-    for camera in range(job.offer.cameras):
+    for camera in range(offer.cameras):
         epochs.append(writer.open_stream(_name(camera), source=f"benchmark:{camera}", finite=False).epoch)
-        _append(writer, job, FrameKey(_name(camera), epochs[-1], 0), item, now_us())
+        for seq in range(offer.lead):
+            at_us = now_us() - round((offer.lead - seq) * 1e6 / offer.fps)
+            item = items[offer.place(camera, seq, len(items))]
+            _append(writer, job, FrameKey(_name(camera), epochs[-1], seq), item, at_us)
     return epochs
 
 
 def _offer(writer: FrameWriter, job: Job, items: Sequence[Item], epochs: Sequence[int]) -> dict[FrameKey, int]:
     """Append all pictures when they are due; return when that was by the wall clock, microseconds since 1970."""
-    due_us: dict[FrameKey, int] = {}
+    offer, due_us = job.offer, dict[FrameKey, int]()
     start_s, start_us = time.monotonic(), now_us()
-    for due in paced(schedule(job.offer), start_s):
-        key = FrameKey(_name(due.camera), epochs[due.camera], due.seq + 1)
+    for due in paced(schedule(offer), start_s):
+        key = FrameKey(_name(due.camera), epochs[due.camera], due.seq + offer.lead)
         due_us[key] = start_us + round(due.at_s * 1e6)
-        _append(writer, job, key, items[(due.camera + due.seq) % len(items)], due_us[key])
+        _append(writer, job, key, items[offer.place(due.camera, key.seq, len(items))], due_us[key])
     return due_us
 
 

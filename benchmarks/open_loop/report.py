@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.harness.spread import spread
-from benchmarks.open_loop.results import ON_TIME_MS, Latency, Result, Round
+from benchmarks.open_loop.results import ON_TIME_MS, Latency, Result, Round, Workload
 
 
 def markdown(result: Result) -> str:
@@ -14,11 +14,18 @@ def markdown(result: Result) -> str:
         f"{result.started_at[:10]}, {machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}, "
         f"ONNX Runtime {machine.versions['onnxruntime']}, framehop {machine.versions['framehop']} ({machine.commit}), through "
         f"{load.through}; {load.model}, {load.width}x{load.height}, {load.mean_bytes // 1000} kB, {load.fps:g} pictures per second "
-        f"of each camera, for {load.seconds:g} s. Milliseconds from the moment a picture was due; median (lowest–highest).",
+        f"of each camera{_shown(load)}, for {load.seconds:g} s. Milliseconds from the moment a picture was due; median "
+        f"(lowest–highest).",
         *_broker(result.rounds),
         *(["", f"**Not to be published: {'; '.join(dict.fromkeys(result.warnings))}.**"] if result.warnings else []),
     ]
     return "\n".join([*head, "", *_loads(result.rounds), "", *_most(result.rounds)])
+
+
+def _shown(load: Workload) -> str:
+    """Return what the cameras show, unless it is stills."""
+    part = f", of which {','.join(f'{side:g}' for side in load.watch)} is watched" if load.watch else ""
+    return f", from {' and '.join(load.films)}{part}" if load.films else ""
 
 
 def _broker(rounds: Sequence[Round]) -> list[str]:
@@ -28,8 +35,8 @@ def _broker(rounds: Sequence[Round]) -> list[str]:
 
 def _loads(rounds: Sequence[Round]) -> list[str]:
     return [
-        "| cameras | who | p50 | p90 | p99 | p99.9 | longest | looked at on time | skipped | CPU-ms per picture |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| cameras | who | p50 | p90 | p99 | p99.9 | longest | looked at on time | skipped | missed objects | CPU-ms per picture |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         *(
             _row(cameras, name, [each.runs[name] for each in rounds if each.cameras == cameras])
             for cameras in sorted({each.cameras for each in rounds})
@@ -39,7 +46,7 @@ def _loads(rounds: Sequence[Round]) -> list[str]:
 
 
 def _row(cameras: int, name: str, runs: Sequence[Latency]) -> str:
-    values = [
+    values: list[object] = [
         spread(run.p50 for run in runs),
         spread(run.p90 for run in runs),
         spread(run.p99 for run in runs),
@@ -47,9 +54,16 @@ def _row(cameras: int, name: str, runs: Sequence[Latency]) -> str:
         spread(run.longest for run in runs),
         spread(run.on_time for run in runs),
         spread(run.skipped / run.frames for run in runs),
+        _missed(runs),
         spread(run.cpu_ms_per_frame for run in runs),
     ]
     return f"| {cameras} | {name} | {' | '.join(map(str, values))} |"
+
+
+def _missed(runs: Sequence[Latency]) -> str:
+    """Return how many objects were missed in all rounds; nothing where nobody counted."""
+    objects = sum(run.objects for run in runs)
+    return f"{sum(run.missed for run in runs)} of {objects}" if objects else ""
 
 
 def _most(rounds: Sequence[Round]) -> list[str]:

@@ -13,11 +13,13 @@ ON_TIME_MS = 100.0
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """The report of a process that ran. `late_ms`: of each picture that was looked at, from the moment at which it was due.
-    `skipped`: pictures that a policy left out, with an event that says so."""
+    `skipped`: pictures that a policy left out, with an event that says so. `looked`: by camera, the seqs of those that were looked
+    at; empty for a peer, which looks at all."""
 
     late_ms: list[float]
     cpu_s: float
     skipped: int = 0
+    looked: list[list[int]] = []
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +36,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     longest: float
     on_time: float
     cpu_ms_per_frame: float
+    objects: int = 0
+    missed: int = 0
 
     @property
     def holds(self) -> bool:
@@ -76,6 +80,9 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """The pictures and the offer. `films`: names of their files; empty for pans over stills. `watch`: x1, y1, x2, y2 in shares, the
+    part of the picture in which motion and objects count; empty for all of it."""
+
     fps: float
     seconds: float
     width: int
@@ -84,6 +91,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     seed: int
     through: str
+    films: list[str] = []
+    watch: list[float] = []
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

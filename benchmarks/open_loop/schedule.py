@@ -11,16 +11,38 @@ import msgspec
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """The load of one run: `cameras` of `fps` pictures per second each, for `seconds`. `seed`: of the cameras' phases."""
+    """The load of one run: `cameras` of `fps` pictures per second each, for `seconds`. `seed`: of the cameras' phases. `films`: how
+    many pictures each film has; without them every camera cuts from one picture to the next. `lead`: pictures of each camera before
+    the first that counts."""
 
     cameras: int
     fps: float
     seconds: float
     seed: int
+    films: tuple[int, ...] = ()
+    lead: int = 1
 
     @property
     def frames(self) -> int:
         return self.cameras * round(self.fps * self.seconds)
+
+    def place(self, camera: int, seq: int, pictures: int) -> int:
+        """Return which of all `pictures` a camera shows. `seq`: counts from the first of its lead. Films lie one after another."""
+        if not self.films:
+            return (camera + seq) % pictures
+        film = camera % len(self.films)
+        return sum(self.films[:film]) + _there_and_back(self.films[film], seq + _start(camera, self.films[film]))
+
+
+def _start(camera: int, length: int) -> int:
+    """Return where in its film a camera starts. The golden ratio keeps any number of them apart."""
+    return int(2 * length * (camera * 0.6180339887 % 1))
+
+
+def _there_and_back(length: int, seq: int) -> int:
+    """Return the picture of a film that turns round at its ends, so that nothing ever jumps."""
+    place = seq % max(1, 2 * length - 2)
+    return place if place < length else 2 * length - 2 - place
 
 
 class Due(NamedTuple):

@@ -40,6 +40,7 @@ class Parts:
 
     def __init__(self, *, batch: int, threads: int = 0) -> None:
         model = load_model(MODEL)
+        self._batch = batch
         with Network.open(model) as network:
             self.spec = recognise(network, model).spec
         self.need = Need(width=self.spec.input.width, height=self.spec.input.height, fit=self.spec.resize.mode)
@@ -53,7 +54,7 @@ class Parts:
     def lane(self) -> Parts:
         """Return the same parts for another thread: one session, an input tensor of its own."""
         lane = copy.copy(self)
-        lane.tensor = InputTensor(self.spec.input, self.spec.resize, max_batch=1)
+        lane.tensor = InputTensor(self.spec.input, self.spec.resize, max_batch=self._batch)
         return lane
 
     def decode(self, data: bytes, buffer: NDArray[np.uint8]) -> Decoded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
@@ -31,10 +31,16 @@ def make_log(where: Path | str, *, frames: int, streams: int, width: int, height
     Every stream cuts from one picture to the next with each frame. So any stretch of the log has the same mix of pictures, in
     whatever order the streams are read.
     """
+    made = islice(pictures(streams, width, height), frames)
+    return write_log(where, made, streams=streams, width=width, height=height)
+
+
+def write_log(where: Path | str, jpegs: Iterable[bytes], *, streams: int, width: int, height: int) -> int:
+    """Append these JPEGs, stream after stream in turn; return their bytes."""
     total = 0
     with open_log(where) as log, log.writer() as writer:
         epochs = {name: writer.open_stream(name, source="benchmark", finite=True).epoch for name in _names(streams)}
-        for place, payload in enumerate(islice(pictures(streams, width, height), frames)):
+        for place, payload in enumerate(jpegs):
             stream = _names(streams)[place % streams]
             key = FrameKey(stream, epochs[stream], place // streams)
             frame = Frame(

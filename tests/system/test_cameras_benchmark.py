@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from benchmarks.films.make import write_film
 from benchmarks.open_loop.results import Result
 
 pytestmark = pytest.mark.system
@@ -30,3 +31,30 @@ def test_one_command_measures_and_keeps(tmp_path: Path) -> None:
     assert set(taken.runs) == {"framehop", "framehop --lanes 1", "bare, a thread per core"}
     assert all(run.frames == 10 and not run.unanswered for run in taken.runs.values())
     assert command("--show", kept).stdout == done.stdout
+
+
+def test_a_film_is_offered_in_place_of_stills_and_what_was_missed_is_counted(tmp_path: Path) -> None:
+    film, kept = write_film(tmp_path / "street.mp4", frames=30), tmp_path / "cameras.json"
+    small = [
+        "--cameras",
+        "2",
+        "--seconds",
+        "1",
+        "--rounds",
+        "1",
+        "--size",
+        "320x180",
+        "--watch",
+        "0,0,1,0.9",
+        "--lead",
+        "2",
+    ]
+    done = command("--film", film, "--film", film, *small, "--also=--when motion", "--json", kept)
+    assert done.returncode == 0, done.stderr
+    result = msgspec.json.decode(kept.read_bytes(), type=Result)
+    [taken] = result.rounds
+    assert set(taken.runs) == {"framehop", "framehop --when motion", "bare, a thread per core"}
+    assert all(run.frames == 10 and not run.unanswered for run in taken.runs.values())
+    assert taken.runs["framehop"].objects == taken.runs["framehop --when motion"].objects
+    assert (taken.runs["framehop"].skipped, taken.runs["framehop"].missed) == (0, 0)
+    assert (result.workload.films, result.workload.watch) == (["street.mp4"] * 2, [0.0, 0.0, 1.0, 0.9])

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from benchmarks.accuracy.scoring import Found
 from benchmarks.harness.machine import Load
+from benchmarks.open_loop.films import Truth, judged, write_config
 from benchmarks.open_loop.report import most_cameras
 from benchmarks.open_loop.results import Latency, Round, Run, latency_of
 from benchmarks.open_loop.schedule import Offer, schedule
+from framehop.config.file import load_config
+from framehop.pipeline.worker.object_filter import ObjectFilter
+from framehop.pipeline.worker.watched import watched
+from framehop.types import DetectedObject
 
 
 def test_every_camera_has_its_pace_and_a_phase_of_its_own() -> None:
@@ -42,3 +49,53 @@ def test_a_load_counts_only_if_every_smaller_one_is_held() -> None:
 def test_a_load_is_held_by_most_rounds_and_never_with_a_picture_lost() -> None:
     assert most_cameras([taken(4, 50), taken(4, 150), taken(4, 60)], "framehop") == 4
     assert most_cameras([taken(4, 50), taken(4, 60), taken(4, 70, unanswered=1)], "framehop") == 0
+
+
+# ---------------------------------------------------------------- films
+
+FILMS = Offer(cameras=6, fps=5.0, seconds=2.0, seed=1, films=(4, 1, 9), lead=2)
+
+
+def shown(camera: int) -> list[int]:
+    return [FILMS.place(camera, seq, pictures=14) for seq in range(40)]
+
+
+def test_films_turn_round_at_their_ends_and_every_camera_stays_with_its_own() -> None:
+    for camera, (begin, end) in enumerate([(0, 4), (4, 5), (5, 14)] * 2):
+        assert set(shown(camera)) == set(range(begin, end))
+        assert all(abs(later - earlier) == (end - begin > 1) for earlier, later in pairwise(shown(camera)))
+
+
+def test_cameras_of_the_same_film_do_not_show_the_same() -> None:
+    many = Offer(cameras=26, fps=5.0, seconds=2.0, seed=1, films=(100,))
+    assert len({many.place(camera, 0, 100) for camera in range(26)}) >= 20
+
+
+def test_without_a_film_every_camera_cuts_among_all_pictures() -> None:
+    offer = Offer(cameras=2, fps=5.0, seconds=2.0, seed=1)
+    assert [offer.place(1, seq, pictures=3) for seq in range(4)] == [1, 2, 0, 1]
+
+
+def test_an_object_that_came_and_went_between_two_looks_was_missed() -> None:
+    offer = Offer(cameras=1, fps=5.0, seconds=1.0, seed=1, films=(7,), lead=2)
+    cat = Found("cat", 0.9, (10.0, 10.0, 50.0, 50.0))
+    truth = Truth([[], [], [], [cat], [cat], [], []], threshold=0.5)  # seqs 2 to 6 are offered
+    run = Run(late_ms=[], cpu_s=0.0, skipped=4, looked=[[2]])
+    latency = judged(latency_of(run, offer.frames), run, offer, truth)
+    assert (latency.objects, latency.missed) == (2, 2)
+    run = Run(late_ms=[], cpu_s=0.0, skipped=4, looked=[[3]])
+    assert judged(latency_of(run, offer.frames), run, offer, truth).missed == 0
+
+
+def test_what_is_not_watched_is_masked_and_its_objects_do_not_count(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path / "watch.yaml", (0.5, 0.0, 1.0, 0.5))).detect
+    assert watched(config.motion.masks["*"], columns=4, rows=4).tolist() == [
+        *([[False, False, True, True]] * 2),
+        *([[False] * 4] * 2),
+    ]
+    inside, below = (thing((60.0, 10.0, 80.0, 30.0)), thing((60.0, 60.0, 80.0, 80.0)))
+    assert ObjectFilter(config.regions).keep("camera-000", (100, 100), [inside, below]) == [inside]
+
+
+def thing(box: tuple[float, float, float, float]) -> DetectedObject:
+    return DetectedObject(label="cat", label_id=17, confidence=0.9, box=box)
