@@ -33,6 +33,7 @@ LANES_END_S = 1.0  # what a detector that ends waits for the runs of its network
 KILL_S = 5.0  # a killed process ends at once, unless it hangs in a disk or a device
 CONTROL_CLOSE_S = 2.0  # what the end waits for an answer at the control socket that is under way
 LOG_LOOK_CLOSE_S = 0.3  # what it waits for a thread that looks at the log
+LEFT_LOOK_S = 0.5  # what it waits for how many frames are left
 JANITOR_S = 5.0  # what removing the runtime directory may take
 DRAIN_GRACE_S = 1.5  # what the supervisor adds to the drain, so that workers can close what they hold
 PIPELINE_END_S = 15.0  # what `Pipeline.stop` adds to both: killing what hangs, closing the log, the last callback

@@ -171,6 +171,10 @@ def test_the_commands(host: RingHost, runtime: Path, monkeypatch: pytest.MonkeyP
         assert report["holders"] == [{"pid": reader.pid, "role": "detector", "leases": 0}]
         refused = framehop("ring", "rm", host.path)
         assert (refused.status, "in use" in refused.stderr) == (1, True)
+    absent = framehop("ring", "rm", str(runtime / "nothing"))
+    assert (
+        absent.stderr == f"error: there is no {runtime / 'nothing'}: framehop ring ls shows the rings that there are\n"
+    )
 
 
 STOPPED = """

@@ -81,7 +81,31 @@ def test_a_deleted_event_is_named(case: _Case) -> None:
     report = audit(case.log)
     assert not report.ok
     assert (report.missing, report.streams["gate"].missing, report.streams["yard"].missing) == (1, 1, 0)
-    assert report.findings == [f"missing: {case.key(2)}, no event"]
+    assert report.findings == [f"missing: {case.key(2)}, no event yet"]
+
+
+def test_frames_that_wait_are_told_from_frames_that_nobody_comes_to_again(tmp_path: Path) -> None:
+    with EmbeddedLog(tmp_path / "log") as log, log.writer() as writer:
+        with log.consumer("detect-main", member="m") as consumer:
+            done = write(writer, "gate", 3)
+            records = read(consumer, 3)
+            consumer.commit([make_event(record) for record in records[1:]], marks_after(records))
+        write(writer, "hall", 4)
+        write(writer, "yard", 1)
+        report = audit(log)
+    assert (report.missing, report.waiting, report.ok, report.only_waits) == (6, 5, False, False)
+    assert [report.streams[name].waiting for name in ("gate", "hall", "yard")] == [0, 4, 1]
+    lost, hall, yard = report.findings
+    assert f"gate/{done.epoch}/0, committed without an event" in lost
+    assert hall.endswith("/0 to 3, no event yet")
+    assert yard.endswith("/0, no event yet")
+
+
+def test_a_log_that_nobody_has_read_yet_only_waits() -> None:
+    with MemoryLog() as log, log.writer() as writer:
+        write(writer, "gate", 2)
+        report = audit(log)
+    assert (report.ok, report.only_waits) == (False, True)
 
 
 def test_a_deleted_frame_is_named_twice_over(case: _Case) -> None:
@@ -150,7 +174,8 @@ def test_another_lane_is_another_audit(case: _Case) -> None:
 
 def test_findings_are_bounded_counts_are_not() -> None:
     with MemoryLog() as log, log.writer() as writer:
-        write(writer, "a", MAX_FINDINGS + 5)
+        for number in range(MAX_FINDINGS + 5):
+            write(writer, f"stream-{number}", 1)
         report = audit(log)
     assert report.missing == MAX_FINDINGS + 5
     assert len(report.findings) == MAX_FINDINGS

@@ -205,7 +205,7 @@ def test_what_a_spool_dropped_is_accounted_for_by_seq(often: _Records) -> None:
 def test_what_a_spool_dropped_hides_no_event_of_a_frame_that_came(often: _Records) -> None:
     del often.written[3]
     often.removed = [_spool_gap(2, 4)]
-    assert audit(often).findings == [f"missing: gate/{EPOCH}/3, no event"]
+    assert audit(often).findings == [f"missing: gate/{EPOCH}/3, no event yet"]
 
 
 def test_a_gap_of_a_spool_and_one_of_retention_do_not_mix(often: _Records) -> None:

@@ -30,6 +30,7 @@ def test_the_end_has_room_for_every_part_of_it() -> None:
 
 def test_the_supervisors_end_has_room_for_what_it_waits_for() -> None:
     looks_s = 2 * budgets.LOG_LOOK_CLOSE_S  # of the reporter, and at the group's progress
+    looks_s += budgets.LEFT_LOOK_S + budgets.LOG_LOOK_CLOSE_S  # at what is left for the next start
     assert looks_s + budgets.CONTROL_CLOSE_S + budgets.KILL_S + budgets.JANITOR_S < budgets.PIPELINE_END_S
 
 

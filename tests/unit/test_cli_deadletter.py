@@ -69,6 +69,13 @@ def test_requeue_appends_it_and_the_old_event_stays(path: Path) -> None:
     assert framehop("deadletter", "requeue", "--all", "--log", path).status == 0
 
 
+def test_all_of_none_is_said(tmp_path: Path) -> None:
+    with open_log(tmp_path / "sound"):
+        pass
+    done = framehop("deadletter", "requeue", "--all", "--log", str(tmp_path / "sound"))
+    assert (done.status, done.stderr) == (0, "0 dead letters: there is nothing to append\n")
+
+
 def test_what_is_asked_wrongly_is_said(path: Path) -> None:
     for args in ([], ["gate/1/1/main", "--all"]):
         done = framehop("deadletter", "requeue", *args, "--log", path)

@@ -103,3 +103,15 @@ def test_lanes_that_cannot_be(text: str) -> None:
     with pytest.raises(ConfigError, match="--lanes takes auto, or a number from 1 to 256, not") as caught:
         typed(lanes=text)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("typed_as", [("--log", ""), ("--log=",)])
+def test_an_empty_log_is_not_the_default_one(typed_as: tuple[str, ...]) -> None:
+    done = framehop("audit", *typed_as)
+    assert (done.status, done.stderr) == (1, "error: --log is empty: name a directory, or kafka://HOST:PORT\n")
+
+
+def test_a_name_that_no_stream_can_have_is_said_as_such() -> None:
+    done = framehop("run", "testsrc", "--stream", "a b")
+    assert done.status == 1
+    assert "stream id 'a b' is not allowed" in done.stderr

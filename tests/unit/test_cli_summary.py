@@ -8,8 +8,8 @@ from framehop.cli.run_report import print_summary
 from framehop.pipeline.supervisor.status import Status, Summary
 
 
-def _said(capfd: pytest.CaptureFixture[str], status: Status) -> list[str]:
-    print_summary(Summary(status=status))
+def _said(capfd: pytest.CaptureFixture[str], status: Status, *, stopped: bool = False, waiting: int = 0) -> list[str]:
+    print_summary(Summary(status=status, waiting=waiting), stopped=stopped)
     return capfd.readouterr().err.splitlines()
 
 
@@ -21,3 +21,11 @@ def test_who_has_failed_frames_is_told_where_their_reasons_are(capfd: pytest.Cap
 
 def test_who_has_none_is_not(capfd: pytest.CaptureFixture[str]) -> None:
     assert len(_said(capfd, Status(frames_read=9, events=9, detected=9))) == 1
+
+
+def test_who_stops_it_is_told_what_waits_in_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    done = Status(frames_read=9, events=9, detected=9)
+    *_, behind = _said(capfd, done, stopped=True, waiting=325)
+    assert "325 frames of the log wait for the next start" in behind
+    *_, level = _said(capfd, done, stopped=True)
+    assert "wait" not in level

@@ -1,4 +1,4 @@
-"""framehop tail --from."""
+"""framehop tail: from where on, and what it says where there is nothing."""
 
 from __future__ import annotations
 
@@ -71,3 +71,14 @@ def test_what_is_no_start_is_said(tmp_path: Path) -> None:
     assert done.status == 1
     for word in ("yesterday", "90s", "2026-01-31T12:00:00Z", "beginning"):
         assert word in done.stderr
+
+
+def test_where_there_is_nothing_that_is_said(tmp_path: Path) -> None:
+    with open_log(tmp_path / "log") as log:
+        _fill(log, now_us())
+    url = str(tmp_path / "log")
+    ahead = framehop("tail", "--log", url, "--no-follow")
+    assert f"no event in {url} from latest on; --from beginning looks at all" in ahead.stderr
+    other = framehop("tail", "--log", url, "--no-follow", "--from", "beginning", "--stream", "yard")
+    assert f"no event of stream yard in {url} from beginning on" in other.stderr
+    assert "no event" not in framehop("tail", "--log", url, "--no-follow", "--from", "beginning").stderr

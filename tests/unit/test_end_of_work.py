@@ -7,17 +7,19 @@ from typing import cast
 
 import pytest
 
-from framehop.errors import ClosedError, SystemCallError
+from framehop.errors import ClosedError, LogUnavailableError, SystemCallError
 from framehop.log import LogAt
 from framehop.pipeline.processes.messages import Beat, Finished
 from framehop.pipeline.processes.source_messages import SourceNews, SourceOrder
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.supervisor import end_of_work
 from framehop.pipeline.supervisor.end_of_work import EndOfWork
-from framehop.pipeline.supervisor.group_progress import GroupLook, GroupProgress
+from framehop.pipeline.supervisor.group_progress import GroupLook, GroupProgress, frames_left
 from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.supervisor.roles import IngestRole
-from framehop.types import Partition
+from framehop.testing.memory_log import MemoryLog
+from framehop.types import Partition, PartitionLag
+from tests.logs import make_event, marks_after, read, write
 
 FRAMES = Partition("frames", 0)
 
@@ -132,3 +134,20 @@ def test_nobody_waits_for_less_than_the_look_that_is_under_way() -> None:
     )
     assert not pipeline.reached(look(end=6))
     assert pipeline.end.due_s(now_s=1e12) is not None
+
+
+def test_what_is_left_is_what_the_group_has_still_before_it() -> None:
+    with MemoryLog() as log, log.writer() as writer, log.consumer("detect-main", member="m") as consumer:
+        write(writer, "gate", 5)
+        records = read(consumer, 2)
+        consumer.commit([make_event(record) for record in records[:2]], marks_after(records[:2]))
+        assert frames_left(log, "detect-main") == 3
+
+
+def test_a_log_that_is_away_says_nothing_of_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_group: str) -> list[PartitionLag]:
+        raise LogUnavailableError("no broker")
+
+    with MemoryLog() as log:
+        monkeypatch.setattr(log, "lag", away)
+        assert frames_left(log, "detect-main") == 0

@@ -52,6 +52,7 @@ def film(streams: Iterable[int], pictures: list[Made]) -> LiveConnection:
             address=FILM, codec="auto", quality=85, open_s=1.0, stall_s=1.0, name=FILM.shown, losses=Losses()
         ),
         _clock=CameraClock(),
+        _came=False,
         _container=SimpleNamespace(
             demux=lambda: map(packet, streams), format=SimpleNamespace(name="mpegts"), streams=[VIDEO, SOUND]
         ),

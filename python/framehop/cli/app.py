@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
@@ -109,4 +110,6 @@ def _nameless(error: OSError) -> str:
             Path.cwd()
         except FileNotFoundError:
             return "the current directory was removed; change to another one (cd), or give every path from / on"
+    if error.errno == errno.ENOSPC:
+        return "what was to be written finds no room"
     return "a system call"

@@ -139,6 +139,8 @@ def requeue(
             note(f"{identity}: now frame {key}")
         for identity, error in summary.errors.items():
             complain(f"{identity}: {error}")
+        if not letters:
+            note("0 dead letters: there is nothing to append")
     if summary.errors:
         raise typer.Exit(1)
 

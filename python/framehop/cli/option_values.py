@@ -17,6 +17,7 @@ from framehop.log import LogAt, SpoolOptions
 from framehop.motion import When
 from framehop.policies import parse_policies
 from framehop.tracked import parse_tracks
+from framehop.types import check_stream
 
 T = TypeVar("T")
 
@@ -154,4 +155,5 @@ def named(sources: list[str], stream: str) -> list[str]:
         return sources
     if len(sources) != 1:
         raise ConfigError(f"--stream names one source, and there are {len(sources)}: use NAME=SOURCE for each instead")
+    check_stream(stream)
     return [f"{stream}={sources[0]}"]

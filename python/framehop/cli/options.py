@@ -19,6 +19,14 @@ def _checked_report(path: Path | None) -> Path | None:
     return path
 
 
+def _checked_log(context: typer.Context, log: str) -> str:
+    """Refuse an empty --log, as of a shell's variable that is not set: the default would be another log than the one meant."""
+    source = context.get_parameter_source("log")
+    if not log and source is not None and source.name == "COMMANDLINE":
+        raise ConfigError("--log is empty: name a directory, or kafka://HOST:PORT")
+    return log
+
+
 def _be_verbose(count: int) -> int:
     """Set the log level. The option may stand before and after the command's name; the higher count wins."""
     logger = logging.getLogger("framehop")
@@ -40,6 +48,7 @@ Log = Annotated[
         "--log",
         metavar="DIR|URL",
         show_default=False,
+        callback=_checked_log,
         help=f"The log: a directory, or kafka://HOST:PORT, or with /PREFIX. Default: the one in --config, else {DEFAULT_LOG}.",
     ),
 ]

@@ -47,7 +47,7 @@ def annotate(
     since_us = parse_moment(since, "--from", now_us()) if since else 0
     with (
         log_at(log, config).open(create=False) as opened,
-        Progress(console=console, transient=True) as progress,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
         task = progress.add_task("annotating", total=None)
         frames = annotate_log(
@@ -144,12 +144,21 @@ def print_audit(report: AuditReport) -> None:
         )
     for finding in report.findings:
         out.print(f"  {finding}", markup=False, soft_wrap=True)
-    verdict = _verdict(report)
+    verdict, waiting = _verdict(report), f" ({report.waiting} of them wait)" if report.waiting else ""
     out.print(
-        f"{verdict}: {report.missing} missing, {report.duplicates} duplicates, {report.out_of_order} out of order, "
+        f"{verdict}: {report.missing} missing{waiting}, {report.duplicates} duplicates, {report.out_of_order} out of order, "
         f"{'pictures not read' if report.rows_only else f'{report.lost} pictures lost'}",
         style="bold",
         soft_wrap=True,
+    )
+    if report.waiting:
+        out.print(_waiting_line(report), soft_wrap=True)
+
+
+def _waiting_line(report: AuditReport) -> str:
+    return (
+        f"{report.waiting} frames wait for their event: a pipeline that runs comes to them, "
+        "else the next `framehop detect` on this log does"
     )
 
 
@@ -164,7 +173,7 @@ def _source_line(source: IngestAccount) -> str:
 
 def _verdict(report: AuditReport) -> str:
     if not report.ok:
-        return "NOT clean"
+        return "not done yet" if report.only_waits else "NOT clean"
     if report.duplicates:
         return "nothing lost, repeats have the id of the first"
     return "nothing lost, nothing doubled"

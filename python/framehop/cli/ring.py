@@ -13,6 +13,7 @@ from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import note, out, write_json_line
 from framehop.config.environment import runtime_parents
+from framehop.errors import ConfigError
 from framehop.ring import FoundRing, find_rings, remove_ring
 
 app = App(help="Look at the rings of decoded pictures on this host.")
@@ -65,7 +66,10 @@ def rm(
 ) -> None:
     """Remove what dead hosts have left. A ring in which somebody lives is refused."""
     for path in paths:
-        remove_ring(path)
+        try:
+            remove_ring(path)
+        except FileNotFoundError as error:
+            raise ConfigError(f"there is no {path}: framehop ring ls shows the rings that there are") from error
         note(f"removed {path}")
 
 

@@ -35,7 +35,11 @@ def print_summary(summary: Summary, *, stopped: bool = False) -> None:
         )
     for name, error in summary.source_errors.items():
         complain(f"{name}: {error}")
-    if stopped and summary.drained:
+    if stopped and summary.drained and summary.waiting:
+        note(
+            f"stopped: {summary.waiting} frames of the log wait for the next start; those that were read have their events"
+        )
+    elif stopped and summary.drained:
         note("stopped: every frame that was read has its event, and the next start goes on behind them")
     elif not summary.drained:
         note("stopped before everything in flight was committed: the next start goes on there")

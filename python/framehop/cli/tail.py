@@ -57,12 +57,23 @@ def tail(
     with contextlib.ExitStack() as opened:
         reader = _opened(opened, at, begin, since_us) if follow else _open(opened, at, begin, since_us)
         if not json:
-            _print_line(_line("time", "stream", "seq", "outcome", "total", "objects"), style="bold")
+            _print_line(_line("time (UTC)", "stream", "seq", "outcome", "total", "objects"), style="bold")
+        shown = 0
         for record in _follow(reader, follow=follow):
             event = record.event
             wanted = stream in {"", event.stream} and lane in {"", event.lane}
             if wanted and _captured_since(event, since_us):
+                shown += 1
                 write_json_line(record.raw) if json else _print_line(_event_line(record))
+    if not shown:
+        note(_nothing_line(at.url, start, stream, lane))
+
+
+def _nothing_line(url: str, start: str, stream: str, lane: str) -> str:
+    """Say in which part of a log there was no event."""
+    of = "".join(f" of {kind} {name}" for kind, name in (("stream", stream), ("lane", lane)) if name)
+    rest = "" if start == "beginning" else "; --from beginning looks at all"
+    return f"no event{of} in {url} from {start} on{rest}"
 
 
 def _open(opened: contextlib.ExitStack, at: LogAt, begin: Start, since_us: int | None) -> EventReader:

@@ -69,7 +69,7 @@ def _in_directory(directory: Path) -> Model:
 
 def _of_network(network: Path) -> Model:
     if not network.exists():
-        raise ModelError(f"{network} does not exist")
+        raise ModelError(f"{network} does not exist: give the path of a .onnx file, or the name of a built-in model")
     file, own, shared = network.absolute(), sidecar_of(network), network.parent / SIDECAR
     if own.is_file() and _is_ours(content := read_yaml(own)):
         return model_of(own, content, file)

@@ -54,6 +54,7 @@ class StreamAudit:
     out_of_order: int
     unknown: int
     lost: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,8 @@ class AuditReport:
     is gone or damaged, looked for unless `rows_only`. `sources`: ingest's accounts of its sources, including what never reached the
     log; shown for information, no part of the proof. `findings`: names the first of each kind that is wrong. `passed_over`: how
     many records cannot be read as events, of any lane: a later version or another program wrote them, or they are damaged. The
-    frames of such events count as missing. While a pipeline is at work its frames in flight count as missing.
+    frames of such events count as missing. `waiting`: how many of `missing` the lane's workers have not done yet, as while a
+    pipeline is at work, or after it was stopped.
     """
 
     delivery: Delivery
@@ -85,11 +87,21 @@ class AuditReport:
     rows_only: bool = False
     sources: list[IngestAccount] = field(default_factory=list)
     passed_over: int = 0
+    waiting: int = 0
 
     @property
     def ok(self) -> bool:
+        return self.missing == 0 and self._nothing_wrong
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether nothing is wrong but that frames wait for their event."""
+        return self.missing == self.waiting > 0 and self._nothing_wrong
+
+    @property
+    def _nothing_wrong(self) -> bool:
         doubled = self.duplicates if self.delivery == "exactly-once" else 0
-        return self.missing == doubled == self.out_of_order == self.unknown == self.lost == 0
+        return doubled == self.out_of_order == self.unknown == self.lost == 0
 
 
 def audit(
@@ -132,13 +144,13 @@ def audit(
     return replace(report, passed_over=passed_over)
 
 
-def _committed(log: Auditable, group: str) -> Mapping[Partition, int]:
-    """Return the group's commits, or none without the right to look at groups; they only make a finding more precise."""
+def _committed(log: Auditable, group: str) -> Mapping[Partition, int] | None:
+    """Return the group's commits, or None without the right to look at groups; they only make a finding more precise."""
     try:
         return log.committed(group)
     except LogAccessError as error:
         logger.info("what group %s has committed is not known: %s", group, error)
-        return {}
+        return None
 
 
 def _report(

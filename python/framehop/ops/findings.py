@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+from framehop.ops.ranges import Range, size, told
 from framehop.types import FrameKey
 
 MAX_FINDINGS = 20
@@ -36,6 +38,12 @@ class Findings:
         """Record `count` frames that have no names of their own."""
         self.counts[kind][stream] += count
         self._tell(kind, text)
+
+    def of_waiting(self, stream: str, epoch: int, ranges: Sequence[Range]) -> None:
+        """Record frames of one epoch whose event is still to come. They are missing too."""
+        self.counts["waiting"][stream] += size(ranges)
+        seqs = ", ".join(told(*found) for found in ranges[:5]) + (", …" if len(ranges) > 5 else "")
+        self.of_many("missing", stream, size(ranges), f"{stream}/{epoch}/{seqs}, no event yet")
 
     def _tell(self, kind: str, text: str) -> None:
         if self._told_of[kind] < MAX_FINDINGS:

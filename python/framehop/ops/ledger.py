@@ -13,7 +13,7 @@ from framehop.ops.seqs import Seqs
 from framehop.protocols import Delivery
 from framehop.types import Event, FrameKey, FramePointer, Gap, LostPicture, Partition, Place
 
-KINDS = ("frames", "events", "missing", "duplicates", "out_of_order", "unknown", "lost")
+KINDS = ("frames", "events", "missing", "waiting", "duplicates", "out_of_order", "unknown", "lost")
 
 Pass = tuple[str, int]  # stream, epoch
 
@@ -47,8 +47,8 @@ class Ledger:
         group: str = "",
         committed: Mapping[Partition, int] | None = None,
     ) -> None:
-        """Open the books. `committed`: how far `group` has committed, read before the events."""
-        self._group, self._committed = group, committed or {}
+        """Open the books. `committed`: how far `group` has committed, read before the events; None if that is not known."""
+        self._group, self._committed = group, committed
         self._once = delivery == "exactly-once"
         self._passes: defaultdict[Pass, _Seen] = defaultdict(_Seen)
         self.offsets = Offsets(ends)
@@ -111,18 +111,34 @@ class Ledger:
                 both[frames.place(frames.first).partition] += size(there) - size(without(there, gone))
         return both
 
-    def _without_event(self, place: Place) -> str:
-        partition, offset = place
-        if offset >= self._committed.get(partition, 0):
+    def _waits(self, place: Place) -> bool:
+        """Return whether the group still has this frame before it."""
+        return self._committed is not None and place.offset >= self._committed.get(place.partition, 0)
+
+    def _check_events(self, key: Pass, seen: _Seen, gone: Sequence[Range], removed: Removed) -> None:
+        """Report frames without an event. Those that wait for the group are one finding, so that they do not hide others."""
+        waiting: list[Range] = []
+        for seq in _each(without(without(seen.frames.ranges(), seen.events.ranges()), gone)):
+            place = seen.frames.place(seq)
+            if removed.holds(place):  # retention has removed the frame since it was read
+                continue
+            if not self._waits(place):
+                self.findings.of("missing", FrameKey(*key, seq), self._without_event())
+            elif waiting and waiting[-1][1] + 1 == seq:
+                waiting[-1] = (waiting[-1][0], seq)
+            else:
+                waiting.append((seq, seq))
+        if waiting:
+            self.findings.of_waiting(*key, waiting)
+
+    def _without_event(self) -> str:
+        if self._committed is None:
             return "no event"
         return f"committed without an event: does another application use group {self._group}, or were events deleted?"
 
     def _check(self, key: Pass, seen: _Seen, missing: _Missing, removed: Removed, sheet: Sheet) -> None:
         gone, frames, events = missing.gone, seen.frames.ranges(), seen.events.ranges()
-        for seq in _each(without(without(frames, events), gone)):
-            # Retention may have removed the frame since it was read.
-            if not removed.holds(seen.frames.place(seq)):
-                self.findings.of("missing", FrameKey(*key, seq), self._without_event(seen.frames.place(seq)))
+        self._check_events(key, seen, gone, removed)
         present = merged([*frames, *events, *gone, *missing.never])
         for first, last in _holes(present, removed.begin_of(seen.frames, seen.events)):
             self.findings.of_run("missing", FrameKey(*key, first), last, "no frame and no gap")

@@ -123,7 +123,7 @@ def _bound(address: PageAddress) -> socket.socket:
             address.host, address.port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError, OverflowError) as error:
-        raise ConfigError(f"--host {address.host[:256]}: no such address on this host: {error}") from error
+        raise ConfigError(f"{address.host[:256]}: no such address on this host: {error}") from error
     ports = range(PORT, PORT + TRIED_PORTS) if address.port is None else (address.port,)
     reason = ""
     for port in ports:

@@ -115,6 +115,19 @@ def test_a_recording_ends_with_its_end(log: FrameLog, tmp_path: Path) -> None:
     check_epochs(epochs(log))
 
 
+def test_a_film_that_its_server_cannot_send_in_parts_says_what_to_do(log: FrameLog, tmp_path: Path) -> None:
+    """Its index lies behind its pictures, so whoever reads it has to go back, which `file_server` does not allow."""
+    film = write_film(tmp_path / "clip.mp4", 20)
+    pictures, moov, index = film.read_bytes().partition(b"moov")
+    apart = (1 << 20).to_bytes(4) + b"free" + bytes((1 << 20) - 8)  # more than FFmpeg keeps to go back in
+    film.write_bytes(pictures[:-4] + apart + pictures[-4:] + moov + index)
+    with file_server(tmp_path) as port:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{port}/clip.mp4")], rate="max")
+    assert summary.streams["cam"].frames == 0
+    assert "(Range)" in summary.errors["cam"]
+    assert "+faststart" in summary.errors["cam"]
+
+
 def test_a_recording_that_breaks_off_fails(log: FrameLog, tmp_path: Path) -> None:
     whole = write_film(tmp_path / "clip.mkv", 500, params=SECOND).read_bytes()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,7 +106,7 @@ def _not_a_directory(root: Path) -> NotALogError:
 
 def not_found(root: Path) -> LogNotFoundError:
     """Return the error for a missing log, which tells how to make one."""
-    return LogNotFoundError(f"no log at {root}: `framehop ingest SOURCE --log {root}` makes one")
+    return LogNotFoundError(f"no log at {root}: `framehop ingest SOURCE --log {shlex.quote(str(root))}` makes one")
 
 
 @contextmanager

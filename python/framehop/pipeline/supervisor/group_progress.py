@@ -9,11 +9,12 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-from framehop.budgets import LOG_LOOK_CLOSE_S
+from framehop.budgets import LEFT_LOOK_S, LOG_LOOK_CLOSE_S
 from framehop.errors import LogUnavailableError
+from framehop.pipeline.look import Look
 from framehop.pipeline.wake import Wake
 from framehop.protocols import GroupAdmin
-from framehop.types import Partition
+from framehop.types import Partition, PartitionLag
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,15 @@ class GroupLook:
     def caught_up(self) -> bool:
         """Whether every frame in the log has been committed, here or on another host."""
         return all(self.committed.get(partition, 0) >= end for partition, end in self.ends.items())
+
+
+def frames_left(log: GroupAdmin, group: str) -> int:
+    """Count the frames of the log that the group has still before it; 0 if the log does not say so soon, as without a broker."""
+    look = Look("framehop-left", lambda: log.lag(group), list[PartitionLag]())
+    try:
+        return sum(partition.messages for partition in look.latest(LEFT_LOOK_S).value)
+    finally:
+        look.close(LOG_LOOK_CLOSE_S)
 
 
 class GroupProgress:

@@ -59,12 +59,14 @@ def status_of(process: Process) -> ProcessStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The result of a run. `source_errors`: by stream. `drained`: nothing was left in flight."""
+    """The result of a run. `source_errors`: by stream. `drained`: nothing was left in flight. `waiting`: how many frames of the log
+    wait for the next start of one that was stopped; 0 where the log did not say."""
 
     status: Status
     incidents: list[Incident] = field(default_factory=list)
     source_errors: dict[str, str] = field(default_factory=dict)
     drained: bool = True
+    waiting: int = 0
 
 
 class Counters:

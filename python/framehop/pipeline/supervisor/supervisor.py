@@ -22,7 +22,7 @@ from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.streams.streams import Streams
 from framehop.pipeline.supervisor.crew import Crew
 from framehop.pipeline.supervisor.end_of_work import EndOfWork
-from framehop.pipeline.supervisor.group_progress import GroupProgress
+from framehop.pipeline.supervisor.group_progress import GroupProgress, frames_left
 from framehop.pipeline.supervisor.model_swaps import ModelSwaps
 from framehop.pipeline.supervisor.rate import Rate
 from framehop.pipeline.supervisor.reporter import Reporter
@@ -112,7 +112,8 @@ class Supervisor:
                     drained = self._drain(stop)
             finally:
                 self._end_all()
-        return self._summary(drained)
+            waiting = frames_left(log, self._options.group) if drained and stop.requested else 0
+        return self._summary(drained, waiting)
 
     def _reporter(self, directory: Path, log: FrameLog, stop: StopSignal) -> Reporter:
         """Publish the pipeline: from here on it can be found and asked."""
@@ -234,6 +235,12 @@ class Supervisor:
         self.view = (self.status(), tuple(map(status_of, self._crew.processes)))
         self._rate.note(time.monotonic(), self.view[0].events)
 
-    def _summary(self, drained: bool) -> Summary:
+    def _summary(self, drained: bool, waiting: int) -> Summary:
         errors = {stream: status.error for stream, status in self._roster.statuses().items() if status.error}
-        return Summary(status=self.status(), incidents=self._crew.incidents, source_errors=errors, drained=drained)
+        return Summary(
+            status=self.status(),
+            incidents=self._crew.incidents,
+            source_errors=errors,
+            drained=drained,
+            waiting=waiting,
+        )

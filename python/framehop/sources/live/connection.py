@@ -54,6 +54,7 @@ class LiveConnection:
         """Connect. Raises SourceAwayError, and SourceError when trying again is no use."""
         self._how = how
         self._clock = CameraClock()
+        self._came = False
         self._container = opened(how)
         self.is_recording = how.address.kind == "http" and is_film(self._container)
         try:
@@ -198,13 +199,26 @@ class LiveConnection:
 
     def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         try:
-            return next(packets, None)
+            packet = next(packets, None)
         except ExitError:
             raise self._stalled() from None
         except FFmpegError as error:
             if lacks_memory(error):
                 raise
-            raise self._broken(f"has broken off: {words_of(error)}") from None
+            raise (self._broken(f"has broken off: {words_of(error)}") if self._came else self._none(error)) from None
+        self._came = True
+        return packet
+
+    def _none(self, error: FFmpegError) -> SourceError:
+        """Return the error of a connection that ended before anything came. A film whose index lies behind its pictures has to be
+        read backwards once, and a server that sends no parts of a file never lets that happen."""
+        if not (self.is_recording and "mp4" in self._container.format.name):
+            return self._broken(f"has broken off: {words_of(error)}")
+        return SourceError(
+            f"{self._how.name} gives no picture: {words_of(error)}. Its server may be unable to send parts of a file (Range), as "
+            "`python -m http.server` is: save the film and read it from there, or have its index at its beginning "
+            "(ffmpeg -i FILM -c copy -movflags +faststart)"
+        )
 
     def _stalled(self) -> SourceError:
         return self._broken(f"has sent no picture for {self._how.stall_s:g} s")
