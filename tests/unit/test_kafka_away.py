@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from framehop.errors import LogUnavailableError
-from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.connection import Connection, settings
 from framehop.log.kafka.errors import Causes
 from framehop.log.kafka.groups import view_of
+from framehop.log.kafka.options import ClientValue, KafkaOptions
 from framehop.log.kafka.url import KafkaUrl
 
 
@@ -37,3 +39,11 @@ def test_no_group_is_described_while_no_broker_answers() -> None:
     with pytest.raises(LogUnavailableError):
         view_of(connection, "framehop.detect-main")
     assert admin.asked == ["list_topics"]
+
+
+@pytest.mark.parametrize("longest", [200, "200", 3000])
+def test_a_user_may_have_brokers_tried_more_often(longest: ClientValue) -> None:
+    options = KafkaOptions(client={"reconnect.backoff.max.ms": longest})
+    AdminClient(
+        settings(KafkaUrl.parse("kafka://127.0.0.1:1"), options, "admin", Causes())
+    )  # it refuses a first wait above it

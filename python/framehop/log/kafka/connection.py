@@ -37,6 +37,10 @@ FIRST_WORD_S = 1.0
 LOOK_S = 0.2
 SLICE_S = 0.1  # whoever waits for records notices Ctrl-C, and the log's end, between two slices
 RETRY_S = 0.1
+# While all brokers are away the client forgets what it has waited for, with every try to begin anew (librdkafka 2.16): it tries at
+# half of the first wait, in a new thread each time, and never waits for the longest.
+FIRST_BACKOFF_MS = 500
+LONGEST_BACKOFF_MS = 1000
 # A fetch waits for records at the broker for so long, and then is sent again. A partition that a client takes meanwhile waits for
 # that.
 FETCH_WAIT_MS = 200
@@ -63,10 +67,8 @@ def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) ->
         "log_level": 2,
         "logger": _Log(),
         "socket.keepalive.enable": True,
-        # While all brokers are away the client forgets what it has waited for, with every try to begin anew (librdkafka 2.16): it
-        # tries at half of this, in a new thread each time, and never waits for the longest.
-        "reconnect.backoff.ms": 500,
-        "reconnect.backoff.max.ms": 1000,
+        "reconnect.backoff.ms": _first_backoff_ms(options),
+        "reconnect.backoff.max.ms": LONGEST_BACKOFF_MS,
         "topic.metadata.refresh.interval.ms": int(METADATA_S * 1000),
         # By Kafka's default, asking for a topic by name makes it, with one partition and the camera's clock. Producers and admin
         # clients ask in that way unless told otherwise.
@@ -74,6 +76,12 @@ def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) ->
         **(options.security.client() if options.security else {}),
         **options.client,
     }
+
+
+def _first_backoff_ms(options: KafkaOptions) -> int:
+    """Return the first wait between two tries to connect, no longer than the user's longest, which the client would refuse."""
+    longest = str(options.client.get("reconnect.backoff.max.ms", LONGEST_BACKOFF_MS))
+    return min(FIRST_BACKOFF_MS, int(longest)) if longest.isdigit() else FIRST_BACKOFF_MS
 
 
 def only(config: dict[str, Any], *prefixes_not: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class KafkaEventReader:
         self._handed, self._done = dict(self._next), dict(self._next)
         name = {"group.id": self._url.group(group)} if group else {}
         hooks = {"on_commit": self._position.answers.put} if self._position is not None else {}
-        waits = {"fetch.wait.max.ms": FETCH_WAIT_MS}
+        waits = {"fetch.wait.max.ms": connection.options.client.get("fetch.wait.max.ms", FETCH_WAIT_MS)}
         self._consumer = plain_consumer(connection, "reader", self._causes, **waits, **name, **hooks)
         with translated(self._url, self._causes, self._topic):
             self._consumer.assign([to_client(partition, offset) for partition, offset in self._next.items()])
