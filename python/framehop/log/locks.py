@@ -62,11 +62,13 @@ class FileLock:
             time.sleep(_SWEEPER_S)
 
     def release(self, *, unlink: bool = False) -> None:
-        """Release the lock. `unlink`: remove the file, for a name that nobody will ever lock again."""
+        """Release the lock. `unlink`: remove the file, for a name that nobody will ever lock again. One that stays, as on a disk
+        that has become read-only, is only waste."""
         if self._fd < 0:
             return
         if unlink and self._is_there():
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._path.unlink()
         fd, self._fd = self._fd, -1
         os.close(fd)
 
