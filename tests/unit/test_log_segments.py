@@ -137,7 +137,7 @@ def test_a_truncated_file_is_an_error_not_a_crash(tmp_path: Path, length: int) -
 
 
 def test_a_disk_that_does_not_give_a_picture_ends_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look at memory that its file cannot fill raises SIGBUS. Here the file ends too early, which is told too late."""
+    """Touching memory that its file cannot fill raises SIGBUS. Here the file ends too early, which is told too late."""
 
     class _Late(mmap.mmap):
         def size(self) -> int:

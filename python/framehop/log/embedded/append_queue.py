@@ -140,7 +140,7 @@ class AppendQueue:
 
     @property
     def failure(self) -> str:
-        """The reason why the writer cannot continue; empty while it can."""
+        """Return why the writer cannot continue; empty while it can."""
         with self._changed:
             return text_of(self._failure) if self._failure is not None else ""
 
