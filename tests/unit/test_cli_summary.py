@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from framehop.cli.run_report import print_summary
+from framehop.cli.run_report import print_summary, write_report
+from framehop.errors import ConfigError
 from framehop.pipeline.supervisor.status import Status, Summary
 
 
@@ -29,3 +32,8 @@ def test_who_stops_it_is_told_what_waits_in_the_log(capfd: pytest.CaptureFixture
     assert "325 frames of the log wait for the next start" in behind
     *_, level = _said(capfd, done, stopped=True)
     assert "wait" not in level
+
+
+def test_a_report_that_finds_no_room_is_named() -> None:
+    with pytest.raises(ConfigError, match="--report /dev/full cannot be written: No space left on device"):
+        write_report(Path("/dev/full"), Summary(status=Status()))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
+import msgspec
 from rich.live import Live
 from rich.text import Text
 
 from framehop.cli.object_counts import object_count_lines
 from framehop.cli.output import complain, console, note, write_json_line
+from framehop.errors import ConfigError
 from framehop.pipeline.supervisor.status import Status, Summary
 from framehop.types import EventRecord
 
@@ -43,6 +46,14 @@ def print_summary(summary: Summary, *, stopped: bool = False) -> None:
         note("stopped: every frame that was read has its event, and the next start goes on behind them")
     elif not summary.drained:
         note("stopped before everything in flight was committed: the next start goes on there")
+
+
+def write_report(path: Path, summary: Summary) -> None:
+    """Write the file of --report. Raises ConfigError."""
+    try:
+        path.write_bytes(msgspec.json.encode(summary))
+    except OSError as error:
+        raise ConfigError(f"--report {path} cannot be written: {error.strerror}; the work is done") from error
 
 
 class StatusLine:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import typer
 
 from framehop.cli import detecting, options
@@ -16,7 +15,7 @@ from framehop.cli.option_values import detect_options, log_at, named, with_spool
 from framehop.cli.output import note
 from framehop.cli.page import PageBeside, PageOptions, page_options
 from framehop.cli.policy_notes import BehindNote, policies_line
-from framehop.cli.run_report import StatusLine, print_event, print_summary
+from framehop.cli.run_report import StatusLine, print_event, print_summary, write_report
 from framehop.cli.sources import take_sources
 from framehop.config.detect_options import MAX_PIXELS, DetectOptions
 from framehop.log import LogAt
@@ -205,9 +204,9 @@ def _work(
         with reread_on_hangup(file), PageBeside(log, page):
             summary, stop = run_here(pipeline)
         told(summary.status)
-    if report is not None:
-        report.write_bytes(msgspec.json.encode(summary))
     print_summary(summary, stopped=stop.requested)
+    if report is not None:
+        write_report(report, summary)
     end_if_interrupted(stop)
     if summary.source_errors or not summary.drained:
         raise typer.Exit(1)
