@@ -162,7 +162,7 @@ def test_a_key_frame_is_waited_for_likewise_where_pictures_are_encoded_here(monk
     clock = SimpleNamespace(monotonic=lambda: now_s[0])
     monkeypatch.setattr(connection, "time", clock)
     monkeypatch.setattr(first_key, "time", clock)
-    video = SimpleNamespace(codec_context=SimpleNamespace(name="mpeg4"))
+    video = SimpleNamespace(codec_context=SimpleNamespace(codec=SimpleNamespace(canonical_name="mpeg4")))
     camera = film(seconds(now_s, 200), [])
     vars(camera).update(
         _maker=maker_for(video, "auto", name="cam", quality=85, losses=Losses()),  # type: ignore[arg-type]
