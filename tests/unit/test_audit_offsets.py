@@ -20,7 +20,7 @@ BOTH = ("frames", "events")
 def log(tmp_path: Path) -> Iterator[EmbeddedLog]:
     """Two streams in one partition, in turns: `gate` has the even offsets up to 10, `yard` the odd ones."""
     with EmbeddedLog(tmp_path, options=ONE) as opened:
-        with opened.writer() as writer, opened.consumer("g", member="m") as consumer:
+        with opened.writer() as writer, opened.consumer("detect-main", member="m") as consumer:
             states = [writer.open_stream(name, source=f"test:{name}", finite=True) for name in ("gate", "yard")]
             for seq in range(6):
                 for state in states:
@@ -115,8 +115,18 @@ def test_retention_alone_is_accounted_for(log: EmbeddedLog, tmp_path: Path) -> N
 def test_an_event_that_went_after_its_frame_is_missed(log: EmbeddedLog, tmp_path: Path) -> None:
     retain(tmp_path, retain_bytes=0)
     _delete(tmp_path, "stream='gate' AND seq IN (1, 2)", "events")
-    told = ["missing: 2 events of frames that are gone: they were written, and retention did not take them"]
+    told = ["missing: 2 events that were written are gone, and retention did not take them"]
     assert _wrong(audit(log)) == (False, 2, 0, told)
+
+
+def test_frames_that_wait_hide_no_event_that_went(log: EmbeddedLog, tmp_path: Path) -> None:
+    retain(tmp_path, retain_bytes=0)
+    _delete(tmp_path, "stream='gate' AND seq IN (1, 2)", "events")
+    with log.writer() as writer:
+        write(writer, "hall", 2)
+    report = audit(log)
+    assert (report.missing, report.waiting, report.only_waits) == (4, 2, False)
+    assert "missing: 2 events that were written are gone, and retention did not take them" in report.findings
 
 
 def test_a_repeated_commit_uses_up_no_offset(log: EmbeddedLog) -> None:

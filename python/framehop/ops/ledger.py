@@ -96,9 +96,10 @@ class Ledger:
         }
         for shortage in sheet.shortages():
             self._short_of(shortage, known, told_of)
-        # Events reported by their frames are not reported again.
-        if (unnamed := lost_events - self.findings.total("missing")) > 0:
-            text = f"{unnamed} events of frames that are gone: they were written, and retention did not take them"
+        # Events reported by their frames are not reported again; a frame that waits has none to lose.
+        named = self.findings.total("missing") - self.findings.total("waiting")
+        if (unnamed := lost_events - named) > 0:
+            text = f"{unnamed} events that were written are gone, and retention did not take them"
             self.findings.of_many("missing", "", unnamed, text)
 
     def _in_both(self, gaps: Mapping[Pass, list[Range]]) -> Counter[Partition]:
