@@ -40,7 +40,8 @@ def print_summary(summary: Summary, *, stopped: bool = False) -> None:
         complain(f"{name}: {error}")
     if stopped and summary.drained and summary.waiting:
         note(
-            f"stopped: {summary.waiting} frames of the log wait for the next start; those that were read have their events"
+            f"stopped: every frame that was read has its event, and {summary.waiting} frames of the log wait for the next "
+            "start, unless another pipeline comes to them"
         )
     elif stopped and summary.drained:
         note("stopped: every frame that was read has its event, and the next start goes on behind them")
@@ -53,7 +54,7 @@ def write_report(path: Path, summary: Summary) -> None:
     try:
         path.write_bytes(msgspec.json.encode(summary))
     except OSError as error:
-        raise ConfigError(f"--report {path} cannot be written: {error.strerror}; the work is done") from error
+        raise ConfigError(f"--report {path} cannot be written: {error.strerror}; the events are in the log") from error
 
 
 class StatusLine:
