@@ -19,7 +19,7 @@ from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.supervisor.roles import IngestRole
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import Partition, PartitionLag
-from tests.logs import make_event, marks_after, read, write
+from tests.logs import TIMEOUT_S, make_event, marks_after, read, write
 
 FRAMES = Partition("frames", 0)
 
@@ -136,7 +136,8 @@ def test_nobody_waits_for_less_than_the_look_that_is_under_way() -> None:
     assert pipeline.end.due_s(now_s=1e12) is not None
 
 
-def test_what_is_left_is_what_the_group_has_still_before_it() -> None:
+def test_what_is_left_is_what_the_group_has_still_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.pipeline.supervisor.group_progress.LEFT_LOOK_S", TIMEOUT_S)  # the machine may be slow
     with MemoryLog() as log, log.writer() as writer, log.consumer("detect-main", member="m") as consumer:
         write(writer, "gate", 5)
         records = read(consumer, 2)
