@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
-from framehop.errors import LogError
+from framehop.errors import LogError, LogFullError
 from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
@@ -201,7 +202,7 @@ def test_files_stay_until_power_loss_cannot_bring_their_rows_back(
     log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _append(log, "a", 6)
-    retention = Retention(LogPaths(tmp_path), LogOptions(retain_bytes=0, retain_hard=True))
+    limits = LogOptions(retain_bytes=0, retain_hard=True)
 
     def broken(_: WriteAhead) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -209,12 +210,30 @@ def test_files_stay_until_power_loss_cannot_bring_their_rows_back(
     with closing(WriteAhead(tmp_path / "index.db")) as ahead:
         with monkeypatch.context() as disk:
             disk.setattr(WriteAhead, "sync", broken)
-            with pytest.raises(OSError, match="Input/output"):
-                retention.apply(ahead)
-        assert list(log.scan_frames()) == []
+            for _ in range(2):  # one that drops them, and a successor that finds files without rows
+                with pytest.raises(OSError, match="Input/output"):
+                    Retention(LogPaths(tmp_path), limits).apply(ahead)
+        assert [meta.key.seq for meta in log.scan_frames()] == [3, 4, 5]
         assert _segments(tmp_path) == {1, 2}, "after power loss now they are all there"
-        retention.apply(ahead)
+        Retention(LogPaths(tmp_path), limits).apply(ahead)
     assert _segments(tmp_path) == set()
+
+
+def test_what_is_dropped_makes_room_though_there_is_none_to_drop_the_next(
+    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _append(log, "a", 6)
+    drop = Retention._drop
+
+    def full(retention: Retention, db: apsw.Connection, number: int) -> None:
+        if number > 1:
+            raise LogFullError("no room")
+        drop(retention, db, number)
+
+    monkeypatch.setattr(Retention, "_drop", full)
+    with pytest.raises(LogFullError):
+        retain(tmp_path, retain_bytes=0, retain_hard=True)
+    assert _segments(tmp_path) == {2}
 
 
 def test_files_that_no_row_knows_are_swept(log: EmbeddedLog, tmp_path: Path) -> None:
