@@ -74,7 +74,8 @@ class Retention:
         self._events.apply(db, hurry=self._is_crowded(room))
 
     def _drop_segments(self, ahead: WriteAhead, room: Room) -> None:
-        """Drop one after the other, so that each makes room on a full disk before the next needs some."""
+        """Drop one after the other, so that each makes room on a full disk before the next needs some, and so that the write-ahead
+        log stays small when very many go."""
         limit, total = room.picture_limit(self._options), room.pictures
         for segment in self._closed_segments(ahead.db):
             too_much = limit is not None and total > limit
@@ -84,6 +85,8 @@ class Retention:
                 self._unlink(ahead, [segment.number])
                 self._swept = True
                 total -= segment.bytes
+                if ahead.due_in_s == 0:
+                    ahead.checkpoint()
 
     def _unlink(self, ahead: WriteAhead, numbers: Collection[int]) -> None:
         """Remove files whose rows are gone, once power loss cannot bring those back: a file without a row is only waste, a row
