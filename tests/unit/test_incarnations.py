@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -60,7 +61,8 @@ def test_a_hung_process_is_killed_and_told_of_once(caplog: pytest.LogCaptureFixt
 def test_who_loads_is_killed_where_it_was_stopped_and_not_for_its_silence(
     silent_s: float, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with subprocess.Popen(["sleep", "60"]) as child:
+    with subprocess.Popen(["sleep", "60"]) as child, contextlib.ExitStack() as end:
+        end.callback(child.kill)
         detector = Process("detector", "framehop.no_module", 0, LOAD_S, popen=child)
         detector.started_s = detector.heard_s = time.monotonic() - silent_s
         detector.kill_if_hung()
@@ -69,7 +71,6 @@ def test_who_loads_is_killed_where_it_was_stopped_and_not_for_its_silence(
         os.waitid(os.P_PID, child.pid, os.WSTOPPED)
         detector.kill_if_hung()
         assert detector.killed == (silent_s > START_S)
-        child.kill()
     assert [message.partition(" for ")[2] for message in caplog.messages if "killed" in message] == (
         ["120 s and is stopped: killed"] if detector.killed else []
     )

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
-from framehop.errors import LogError
+from framehop.errors import LogError, LogFullError
 from framehop.log import EmbeddedLog, LogOptions
+from framehop.log.embedded import write_ahead
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.retention import Retention
 from framehop.log.embedded.segments import SegmentMaps, read_cold
@@ -41,6 +43,12 @@ def _append(log: EmbeddedLog, stream: str, count: int) -> StreamState:
             writer.append(make_frame(state, seq))
             assert writer.flush(TIMEOUT_S)
     return state
+
+
+def _fill(root: Path, count: int) -> None:
+    """Write a log and close it, so that no flusher but the test's is at its files."""
+    with EmbeddedLog(root, options=KEEP_ALL) as log:
+        _append(log, "a", count)
 
 
 def _segments(root: Path) -> set[int]:
@@ -198,10 +206,11 @@ def test_what_a_dead_writer_wrote_last_is_synced(
 
 
 def test_files_stay_until_power_loss_cannot_bring_their_rows_back(
-    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _append(log, "a", 6)
-    retention = Retention(LogPaths(tmp_path), LogOptions(retain_bytes=0, retain_hard=True))
+    _fill(tmp_path, 6)
+    limits = LogOptions(retain_bytes=0, retain_hard=True)
+    first, successor = (Retention(LogPaths(tmp_path), limits) for _ in range(2))
 
     def broken(_: WriteAhead) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -209,12 +218,47 @@ def test_files_stay_until_power_loss_cannot_bring_their_rows_back(
     with closing(WriteAhead(tmp_path / "index.db")) as ahead:
         with monkeypatch.context() as disk:
             disk.setattr(WriteAhead, "sync", broken)
-            with pytest.raises(OSError, match="Input/output"):
-                retention.apply(ahead)
-        assert list(log.scan_frames()) == []
+            for retention in (first, successor):  # the successor finds a file without its row
+                with pytest.raises(OSError, match="Input/output"):
+                    retention.apply(ahead)
+        with EmbeddedLog(tmp_path) as log:
+            assert [meta.key.seq for meta in log.scan_frames()] == [3, 4, 5]
         assert _segments(tmp_path) == {1, 2}, "after power loss now they are all there"
-        retention.apply(ahead)
+        first.apply(ahead)
     assert _segments(tmp_path) == set()
+
+
+def test_the_write_ahead_log_stays_small_though_many_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(tmp_path, 12)
+    checkpoint, left = WriteAhead.checkpoint, list[int]()
+
+    def noted(ahead: WriteAhead) -> None:
+        checkpoint(ahead)
+        left.append(len(_segments(tmp_path)))
+
+    monkeypatch.setattr(write_ahead, "CHECKPOINT_PAGES", 1)
+    monkeypatch.setattr(WriteAhead, "checkpoint", noted)
+    retain(tmp_path, retain_bytes=0, retain_hard=True)
+    assert left == [3, 2, 1, 0]
+
+
+def test_what_is_dropped_makes_room_though_there_is_none_to_drop_the_next(
+    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _append(log, "a", 6)
+    drop = Retention._drop
+
+    def full(retention: Retention, db: apsw.Connection, number: int) -> None:
+        if number > 1:
+            raise LogFullError("no room")
+        drop(retention, db, number)
+
+    monkeypatch.setattr(Retention, "_drop", full)
+    with pytest.raises(LogFullError):
+        retain(tmp_path, retain_bytes=0, retain_hard=True)
+    assert _segments(tmp_path) == {2}
 
 
 def test_files_that_no_row_knows_are_swept(log: EmbeddedLog, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import resource
@@ -136,19 +137,38 @@ def test_a_truncated_file_is_an_error_not_a_crash(tmp_path: Path, length: int) -
         assert [record.payload for record in read(consumer, 2)] == [None] * 2
 
 
-def test_a_disk_that_does_not_give_a_picture_ends_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Touching memory that its file cannot fill raises SIGBUS. Here the file ends too early, which is told too late."""
+def test_a_file_that_becomes_shorter_while_it_is_read_ends_no_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Touching memory that its file cannot fill raises SIGBUS."""
+    send = os.sendfile
 
-    class _Late(mmap.mmap):
-        def size(self) -> int:
-            return len(self)
+    def late(*where: int) -> int:
+        os.truncate(tmp_path / "frames" / "1.seg", HEADER_BYTES)
+        return send(*where)
 
     with EmbeddedLog(tmp_path) as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
         write(writer, "a", 3, size=2 * mmap.PAGESIZE)
-        monkeypatch.setattr(mmap, "mmap", _Late)
         assert all(is_whole(record) for record in read(consumer, 1))
-        os.truncate(tmp_path / "frames" / "1.seg", HEADER_BYTES)
+        monkeypatch.setattr(os, "sendfile", late)
         assert [record.payload for record in read(consumer, 2)] == [None, None]
+
+
+def test_a_picture_that_the_disk_does_not_give_is_lost_and_those_behind_it_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, broken = os.sendfile, HEADER_BYTES + record_bytes(1000) + 500
+
+    def give(to: int, file: int, start: int, count: int) -> int:
+        if start <= broken < start + count:
+            if start == broken:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            count = broken - start
+        return send(to, file, start, count)
+
+    monkeypatch.setattr(os, "sendfile", give)
+    with _one_frame(tmp_path) as log, log.consumer("g", member="m") as consumer:
+        assert [is_whole(record) for record in read(consumer, 3)] == [True, False, True]
 
 
 def test_a_process_out_of_descriptors_does_not_declare_frames_lost(tmp_path: Path) -> None:

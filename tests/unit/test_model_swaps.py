@@ -113,6 +113,16 @@ def test_one_that_loads_may_be_silent_for_longer(house: House) -> None:
     assert process.deadline_s() == process.heard_s + HANG_S
 
 
+def test_one_that_has_loaded_may_not_be_silent_while_others_load(house: House) -> None:
+    number = begin(house)
+    for process in house.processes:
+        process.heard_s = process.patient_until_s = 0.0
+    house.loaded(number, 0)
+    done, loading = house.processes
+    assert done.deadline_s() == HANG_S
+    assert loading.deadline_s() > START_S
+
+
 def test_one_that_cannot_load_it_keeps_all_as_they_were(house: House) -> None:
     number = begin(house)
     house.loaded(number, 0)

@@ -26,7 +26,7 @@ from framehop.sources import DEFAULT_CODEC
 def ingest(
     sources: options.Sources = None,
     log: options.Log = "",
-    config: options.Config = None,
+    config: options.StreamsConfig = None,
     stream: options.Stream = "",
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,

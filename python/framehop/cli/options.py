@@ -54,6 +54,10 @@ Log = Annotated[
 ]
 Config = Annotated[
     Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings of the log, the streams and the detection, as YAML."),
+]
+StreamsConfig = Annotated[
+    Path | None,
     typer.Option(
         "--config",
         metavar="FILE",

@@ -94,7 +94,7 @@ def detect(
 def run(
     sources: options.Sources = None,
     log: options.Log = "",
-    config: options.Config = None,
+    config: options.StreamsConfig = None,
     stream: options.Stream = "",
     rate: options.Rate = "realtime",
     loop: options.Loop = 1,

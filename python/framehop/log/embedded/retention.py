@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import apsw
@@ -62,38 +63,38 @@ class Retention:
         self._swept = False
 
     def apply(self, ahead: WriteAhead) -> None:
-        """Drop segments, oldest first, until the limits hold or nothing more may be dropped; then drop events that are due. What
-        was committed before must be synced."""
+        """Drop segments, oldest first, until the limits hold or nothing more may be dropped; then drop events that are due."""
         db = ahead.db
         if not self._swept:
-            self._sweep(db)
+            self._sweep(ahead)
             self._swept = True
         self._close_orphans(db)
         room = measure(db, self._paths)
-        if dropped := self._drop_segments(db, room):
-            self._unlink(ahead, dropped)
+        self._drop_segments(ahead, room)
         self._events.apply(db, hurry=self._is_crowded(room))
 
-    def _drop_segments(self, db: apsw.Connection, room: Room) -> list[int]:
-        """Delete the rows of segments that are to go, and return the numbers of their files."""
+    def _drop_segments(self, ahead: WriteAhead, room: Room) -> None:
+        """Drop one after the other, so that each makes room on a full disk before the next needs some, and so that the write-ahead
+        log stays small when very many go."""
         limit, total = room.picture_limit(self._options), room.pictures
-        dropped = []
-        for segment in self._closed_segments(db):
+        for segment in self._closed_segments(ahead.db):
             too_much = limit is not None and total > limit
-            if (too_much or self._is_old(segment)) and self._may_go(db, segment):
+            if (too_much or self._is_old(segment)) and self._may_go(ahead.db, segment):
                 self._swept = False  # until its file is gone as well, whatever happens before that
-                self._drop(db, segment.number)
-                dropped.append(segment.number)
+                self._drop(ahead.db, segment.number)
+                self._unlink(ahead, [segment.number])
+                self._swept = True
                 total -= segment.bytes
-        return dropped
+                if ahead.due_in_s == 0:
+                    ahead.checkpoint()
 
-    def _unlink(self, ahead: WriteAhead, dropped: list[int]) -> None:
-        """Remove the files once power loss cannot bring their rows back: a file without a row is only waste, a row without its file
-        would be a loss."""
-        ahead.sync()
-        for number in dropped:
+    def _unlink(self, ahead: WriteAhead, numbers: Collection[int]) -> None:
+        """Remove files whose rows are gone, once power loss cannot bring those back: a file without a row is only waste, a row
+        without its file would be a loss."""
+        if numbers:
+            ahead.sync()
+        for number in numbers:
             self._paths.segment(number).unlink(missing_ok=True)
-        self._swept = True
 
     def _is_crowded(self, room: Room) -> bool:
         crowded = room.crowded_by_events(self._options)
@@ -106,13 +107,12 @@ class Retention:
         self._warned_of_events = crowded
         return crowded
 
-    def _sweep(self, db: apsw.Connection) -> None:
+    def _sweep(self, ahead: WriteAhead) -> None:
         """Remove the leftovers of dead processes: lock files, and segment files whose row is already gone."""
         # List the files first: one that is made meanwhile already has its row.
-        files = {int(path.stem): path for path in self._paths.frames.glob("*.seg") if path.stem.isdigit()}
-        known = {number for (number,) in rows(db, "SELECT id FROM segments")}
-        for number in files.keys() - known:
-            files[number].unlink(missing_ok=True)
+        files = {int(path.stem) for path in self._paths.frames.glob("*.seg") if path.stem.isdigit()}
+        known = {number for (number,) in rows(ahead.db, "SELECT id FROM segments")}
+        self._unlink(ahead, files - known)
         for lock in (*self._paths.locks.glob("w.*"), *self._paths.locks.glob("m.*")):
             remove_if_free(lock)
 

@@ -16,6 +16,7 @@ import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from framehop.errors import ClosedError
@@ -27,8 +28,6 @@ PADDING = bytes(64)
 MAX_FRAMES = 8192  # per segment; keeps the transaction that drops one short
 _RECORD = struct.Struct("<II")
 _MAX_MAPS = 64
-_MADV_POPULATE_READ = 22  # of <linux/mman.h>; the module mmap lacks it
-_UNREADABLE = (errno.EFAULT, 133)  # 133 is EHWPOISON, which the module errno lacks: the memory itself is broken
 _NO_SEGMENT = (errno.ENOENT, errno.ELOOP)  # the file is gone or is a link, which no segment ever is
 
 
@@ -162,33 +161,51 @@ def read_at(fd: int, position: int, payload_bytes: int) -> memoryview | None:
     return _checked(memoryview(os.pread(fd, _RECORD.size + payload_bytes, position)), payload_bytes)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mapped:
+    """A mapped segment, and the descriptor by which its file is read ahead of a touch."""
+
+    memory: mmap.mmap
+    fd: int
+
+
 class SegmentMaps:
     """A reader's mappings of hot segments. Payloads are slices of a mapping and keep it alive, even after retention drops its file.
     Use from one thread."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._maps: OrderedDict[int, mmap.mmap] | None = OrderedDict()
+        self._nowhere = -1  # /dev/null, once a segment is mapped: a reader that has read nothing holds no descriptor
+        self._maps: OrderedDict[int, _Mapped] | None = OrderedDict()
 
     def read(self, segment: int, position: int, payload_bytes: int) -> memoryview | None:
         """Return the payload, or None when it is lost: the file is gone or shorter than the index says, the disk does not give it,
         or the checksum is bad. Raises OSError."""
         mapped = self._mapped(segment)
         end = position + record_bytes(payload_bytes)
-        # size() asks the file, not the mapping: pages past a truncated file's end would raise SIGBUS.
-        if mapped is None or end > min(len(mapped), mapped.size()) or not _can_be_read(mapped, position, end):
+        # fstat asks the file, not the mapping: pages past a truncated file's end would raise SIGBUS.
+        if mapped is None or end > min(len(mapped.memory), os.fstat(mapped.fd).st_size):
             return None
-        return _checked(memoryview(mapped)[position:end], payload_bytes)
+        if not _can_be_read(mapped.fd, position, end, self._nowhere):
+            return None
+        return _checked(memoryview(mapped.memory)[position:end], payload_bytes)
 
     def drop_unlinked(self) -> None:
         """Forget segments that retention removed; their memory is freed with the last payload."""
         for segment in [found for found in self._open() if not self._path(found).exists()]:
-            del self._open()[segment]
+            os.close(self._open().pop(segment).fd)
 
     def close(self) -> None:
+        """Forget all segments. Closing twice is harmless."""
+        if self._maps is None:
+            return
+        for mapped in self._maps.values():
+            os.close(mapped.fd)
+        if self._nowhere >= 0:
+            os.close(self._nowhere)
         self._maps = None
 
-    def _open(self) -> OrderedDict[int, mmap.mmap]:
+    def _open(self) -> OrderedDict[int, _Mapped]:
         if self._maps is None:
             raise ClosedError("the reader of this log's segments is closed")
         return self._maps
@@ -196,40 +213,51 @@ class SegmentMaps:
     def _path(self, segment: int) -> Path:
         return self._directory / f"{segment}.seg"
 
-    def _mapped(self, segment: int) -> mmap.mmap | None:
+    def _mapped(self, segment: int) -> _Mapped | None:
         maps = self._open()
         if segment not in maps:
+            if self._nowhere < 0:
+                self._nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
             mapped = _map(self._path(segment))
             if mapped is None:
                 return None
             maps[segment] = mapped
             if len(maps) > _MAX_MAPS:
-                maps.popitem(last=False)
+                os.close(maps.popitem(last=False)[1].fd)
         maps.move_to_end(segment)
         return maps[segment]
 
 
-def _can_be_read(mapped: mmap.mmap, start: int, end: int) -> bool:
+def _can_be_read(fd: int, start: int, end: int, nowhere: int) -> bool:
     """Bring a record into memory, and return False where that fails: to touch what a broken disk does not give raises SIGBUS, which
-    would end this process, and each successor that reads on from there. Kernels before 5.14 cannot tell."""
-    first = start - start % mmap.PAGESIZE
-    try:
-        mapped.madvise(_MADV_POPULATE_READ, first, end - first)
-    except OSError as error:
-        if error.errno in _UNREADABLE:
-            return False
-        if error.errno != errno.EINVAL:
+    would end this process, and each successor that reads on from there.
+
+    Sending it to `nowhere` (/dev/null) copies nothing. Python's lock is free meanwhile: a broken disk may try for minutes, and the
+    other threads have signs of life to give.
+    """
+    while start < end:
+        try:
+            sent = os.sendfile(nowhere, fd, start, end - start)
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return False
+            if error.errno == errno.EINVAL:  # a file system that cannot send does not tell
+                return True
             raise
+        if sent == 0:  # the file has become shorter
+            return False
+        start += sent
     return True
 
 
-def _map(path: Path) -> mmap.mmap | None:
+def _map(path: Path) -> _Mapped | None:
     fd = open_segment(path)
     if fd is None:
         return None
     try:
-        return mmap.mmap(fd, 0, prot=mmap.PROT_READ)
-    except ValueError:  # an empty file
-        return None
-    finally:
+        return _Mapped(memory=mmap.mmap(fd, 0, prot=mmap.PROT_READ), fd=fd)
+    except BaseException as error:
         os.close(fd)
+        if isinstance(error, ValueError):  # an empty file
+            return None
+        raise

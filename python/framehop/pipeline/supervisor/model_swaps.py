@@ -182,7 +182,8 @@ class ModelSwaps:
             self._tell(swap)
             if swap.phase == "loading":
                 for process in self._detectors:
-                    process.loads_beside()
+                    if process.index not in swap.loaded:
+                        process.loads_beside()
 
     def _tell(self, swap: _Swap) -> None:
         for process in self._detectors:
