@@ -16,7 +16,8 @@ SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
 class SendQueue:
     """Counts those frames, bounds their bytes, and keeps the failure that ends the writer.
 
-    It owns the writer's `lock`, which also guards the writer's streams. Hold it for every call; only `silent_since_s` needs none.
+    It owns the writer's `lock`, which also guards the writer's streams. Hold it for every call; only `frames`
+    and `silent_since_s` need none.
     """
 
     def __init__(self, limit_bytes: int) -> None:
