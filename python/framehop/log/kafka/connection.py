@@ -41,8 +41,8 @@ RETRY_S = 0.1
 # of the first wait after the last, for ever. So the first wait decides what an outage costs.
 FIRST_BACKOFF_MS = 500
 LONGEST_BACKOFF_MS = 1000
-# A fetch waits for records at the broker for so long, and then is sent again. A partition that a client takes meanwhile waits for
-# that.
+# A fetch waits at the broker for the first record, and is sent again after so long. A partition that the client takes over
+# meanwhile is read from the next fetch on.
 FETCH_WAIT_MS = 200
 
 
